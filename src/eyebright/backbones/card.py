@@ -1,0 +1,64 @@
+"""A backbone's card: everything that belongs to its weights and must travel with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Interpolation = Literal["bilinear", "bicubic"]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How an image becomes the backbone's input.
+
+    Attributes:
+        size: S, the side of the square input in pixels.
+        interpolation: of the antialiased resize.
+        crop: None squashes the whole image to S × S; a share c resizes the short side to S / c and takes the
+            middle, as ImageNet evaluations do.
+        mean, std: of the normalisation, a value a channel, for pixels between 0 and 1.
+    """
+
+    size: int
+    interpolation: Interpolation
+    crop: float | None
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A place in the network whose feature map can be pooled into features."""
+
+    name: str
+    channels: int
+
+
+@dataclass(frozen=True)
+class BackboneCard:
+    """What a person or a program must know of a backbone.
+
+    Attributes:
+        name: as `--backbone` takes it.
+        parameters: how many weights.
+        size_bytes: of the stored file.
+        accuracy: ImageNet top-1 as a fraction, None where unknown.
+        licence: SPDX identifier of the weights' licence.
+        source: where the weights come from.
+        sha: BLAKE2b-128 of the stored file, in hex.
+        stride: the input's sides must be multiples of it.
+        preprocessing: as used for ImageNet.
+        layers: from the input to the output.
+    """
+
+    name: str
+    parameters: int
+    size_bytes: int
+    accuracy: float | None
+    licence: str
+    source: str
+    sha: str
+    stride: int
+    preprocessing: Preprocessing
+    layers: tuple[Layer, ...]

@@ -1,0 +1,44 @@
+"""Progress of long work: the stages report to a small protocol, the terminal draws it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+
+class Task(Protocol):
+    """One piece of work with a known or unknown total."""
+
+    def advance(self, count: int = 1) -> None:
+        """``count`` more items are done."""
+
+
+class Progress(Protocol):
+    """Where a stage reports what it does."""
+
+    def task(self, description: str, total: int | None = None) -> AbstractContextManager[Task]:
+        """Opens a piece of work of ``total`` items."""
+
+    def say(self, text: str) -> None:
+        """A line of text for the person who watches."""
+
+
+class _Nothing:
+    def advance(self, count: int = 1) -> None:
+        return None
+
+
+class Silent:
+    """Reports nothing; what the Python API uses unless told otherwise."""
+
+    @contextmanager
+    def task(self, description: str, total: int | None = None) -> Iterator[Task]:
+        """A task that shows nothing."""
+        yield _Nothing()
+
+    def say(self, text: str) -> None:
+        """Says nothing."""
+
+
+SILENT = Silent()

@@ -1,0 +1,64 @@
+"""Words that the whole package shares.
+
+Shapes are written with these letters: B images of a batch, H and W pixels, S pixels of a square side,
+C channels, D features, K classes, N samples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Split = Literal["train", "val", "test"]
+Lang = Literal["en", "zh"]
+
+UInt8Array: TypeAlias = npt.NDArray[np.uint8]
+FloatArray: TypeAlias = npt.NDArray[np.float32]
+IntArray: TypeAlias = npt.NDArray[np.int64]
+
+#: One image, as a user may hand it over: a path, encoded bytes, a Pillow image, or an array (H, W, 3) or (H, W).
+ImageLike: TypeAlias = "str | PathLike[str] | bytes | Image | UInt8Array"
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure with its 95 % interval, all three as fractions or in the figure's own unit."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says of one image, the likeliest class first."""
+
+    path: str | None
+    labels: tuple[str, ...]
+    probabilities: tuple[float, ...]
+
+    @property
+    def label(self) -> str:
+        """The likeliest class."""
+        return self.labels[0]
+
+    @property
+    def confidence(self) -> float:
+        """The likeliest class's calibrated probability."""
+        return self.probabilities[0]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that was left out, with the reason, in English; ``reason_values`` fill its placeholders."""
+
+    path: str
+    reason: str
+    reason_values: dict[str, object] = field(default_factory=dict)
