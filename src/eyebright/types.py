@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Split = Literal["train", "val", "test"]
 Lang = Literal["en", "zh"]
+Interpolation = Literal["bilinear", "bicubic"]
 
 UInt8Array: TypeAlias = npt.NDArray[np.uint8]
 FloatArray: TypeAlias = npt.NDArray[np.float32]

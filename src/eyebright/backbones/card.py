@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-Interpolation = Literal["bilinear", "bicubic"]
-
+from eyebright.types import Interpolation
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -29,10 +27,17 @@ class Preprocessing:
 
 @dataclass(frozen=True)
 class Layer:
-    """A place in the network whose feature map can be pooled into features."""
+    """A place in the network whose feature map can be pooled into features.
+
+    Attributes:
+        name: of the graph's output.
+        channels: of the feature map.
+        stride: pixels of the input for each pixel of the feature map.
+    """
 
     name: str
     channels: int
+    stride: int
 
 
 @dataclass(frozen=True)

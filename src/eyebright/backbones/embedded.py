@@ -13,8 +13,18 @@ if TYPE_CHECKING:
     import onnx
 
 NAME = "efficientnet_lite0"
-# Output channels of the stages and of the last convolution (Tan and Le, 2019; TensorFlow TPU's "lite" variants).
-_CHANNELS = {"stage0": 16, "stage1": 24, "stage2": 40, "stage3": 80, "stage4": 112, "stage5": 192, "stage6": 320}
+# Channels and strides of the stages and of the last convolution (TensorFlow TPU's "lite" variants of
+# Tan and Le, 2019).
+_LAYERS = (
+    Layer("stage0", 16, 2),
+    Layer("stage1", 24, 4),
+    Layer("stage2", 40, 8),
+    Layer("stage3", 80, 16),
+    Layer("stage4", 112, 16),
+    Layer("stage5", 192, 32),
+    Layer("stage6", 320, 32),
+    Layer("final", 1280, 32),
+)
 
 
 @cache
@@ -34,7 +44,6 @@ def model() -> onnx.ModelProto:
 def card() -> BackboneCard:
     """The card of the embedded backbone."""
     data = file_bytes()
-    layers = [Layer(name, channels) for name, channels in _CHANNELS.items()] + [Layer("final", 1280)]
     return BackboneCard(
         name=NAME,
         parameters=4_652_008,
@@ -45,5 +54,5 @@ def card() -> BackboneCard:
         sha=hashlib.blake2b(data, digest_size=16).hexdigest(),
         stride=32,
         preprocessing=Preprocessing(224, "bicubic", 0.875, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
-        layers=tuple(layers),
+        layers=_LAYERS,
     )

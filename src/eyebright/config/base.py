@@ -6,16 +6,16 @@ import tomllib
 from pathlib import Path
 from typing import Any, Self
 
-import tomli_w
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from eyebright.errors import ConfigError, NotFoundError, nearest
+from eyebright.config.problems import OptionsError, problems
+from eyebright.errors import ConfigError, NotFoundError
 
 
 class Config(BaseModel):
-    """Base of the option classes; a field's name, type, default and description are the one source of help."""
+    """Base of the option classes; fields with their descriptions are the one source of help."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     @classmethod
     def build(cls, file: Path | None = None, **options: Any) -> Self:
@@ -33,13 +33,12 @@ class Config(BaseModel):
         try:
             return cls(**values)
         except ValidationError as error:
-            raise ConfigError(
-                "Options must have known names and valid values. {problems}. Mend them and run again.",
-                problems="; ".join(_problem(cls, e) for e in error.errors()),
-            ) from None
+            raise OptionsError(problems(error, cls.model_fields)) from None
 
     def toml(self) -> str:
         """These options as TOML, which :meth:`build` reads back; options that are unset are left out."""
+        import tomli_w
+
         return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
 
 
@@ -50,16 +49,15 @@ def _read(file: Path) -> dict[str, Any]:
         raise NotFoundError(
             "The configuration file must exist. {path} does not. Check the path.", path=file
         ) from None
+    except OSError as error:
+        raise ConfigError(
+            "The configuration file must be readable. Reading {path} failed: {reason}. Check the path.",
+            path=file,
+            reason=error.strerror,
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(
             "The configuration file must be TOML. {path}: {error}. Mend the line that is named.",
             path=file,
             error=error,
         ) from None
-
-
-def _problem(cls: type[BaseModel], error: Any) -> str:
-    name = ".".join(str(part) for part in error["loc"][:1])
-    if error["type"] == "extra_forbidden":
-        return f"unknown option {name!r} (nearest: {nearest(name, cls.model_fields)})"
-    return f"{name}: {error['msg']}, got {error['input']!r}"

@@ -1,16 +1,20 @@
-"""The manifest: one table of samples. Every source becomes one; nothing later knows where images came from."""
+"""The manifest: one table of samples. Every source becomes one; nothing later knows where they came from."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from eyebright.types import Skipped, Split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+SPLITS: tuple[Split, ...] = get_args(Split)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +22,7 @@ class Sample:
     """One image of a manifest.
 
     Attributes:
-        path: relative to the manifest's root, with forward slashes.
+        path: relative to the manifest's root, with forward slashes; absolute when it lies elsewhere.
         label: the class's name.
         split: the part that it belongs to.
         sha: BLAKE2b-128 of the file's bytes, in hex; equal images have equal hashes.
@@ -36,7 +40,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class Manifest:
-    """All samples, their classes, and what was left out and why."""
+    """All samples, their classes, and what was left out and why.
+
+    ``root / sample.path`` is where a sample lies.
+    """
 
     root: Path
     samples: tuple[Sample, ...]
@@ -47,3 +54,60 @@ class Manifest:
     def labels(self) -> tuple[str, ...]:
         """The classes in the order of the model's outputs."""
         return tuple(sorted({s.label for s in self.samples}))
+
+    def of(self, split: Split) -> tuple[Sample, ...]:
+        """The samples of one part, in the manifest's order."""
+        return self._parts[split]
+
+    def counts(self) -> dict[Split, dict[str, int]]:
+        """Images by part and class; every class of the manifest is named in every part."""
+        found = {split: Counter(s.label for s in self._parts[split]) for split in SPLITS}
+        return {split: {label: found[split][label] for label in self.labels} for split in SPLITS}
+
+    def without(self, skipped: Iterable[Skipped]) -> Manifest:
+        """This manifest less the samples whose paths are skipped; the reasons are kept with it."""
+        gone = tuple(skipped)
+        paths = {s.path for s in gone}
+        kept = tuple(s for s in self.samples if s.path not in paths)
+        return replace(self, samples=kept, skipped=self.skipped + gone)
+
+    @cached_property
+    def digest(self) -> str:
+        """Hex hash of the images, their labels and their parts; places and order do not enter it."""
+        # Hash and part have a fixed alphabet and no file name holds a NUL, so no two tables give one text.
+        lines = sorted(f"{s.sha} {s.split} {s.label}\0" for s in self.samples)
+        state = blake2b(digest_size=16)
+        for line in lines:
+            state.update(line.encode("utf-8", "surrogatepass"))
+        return state.hexdigest()
+
+    def write(self, path: Path) -> None:
+        """Writes the manifest as Parquet, atomically.
+
+        Columns: path, label, split, sha, width, height. Root, skipped and warnings are JSON in the schema.
+
+        Raises:
+            StorageError: the disk is full or must not be written.
+        """
+        from eyebright.data.parquet import write_manifest
+
+        write_manifest(self, path)
+
+    @classmethod
+    def read(cls, path: Path) -> Manifest:
+        """The manifest that :meth:`write` wrote.
+
+        Raises:
+            NotFoundError: ``path`` does not exist.
+            DataError: ``path`` is not a manifest.
+        """
+        from eyebright.data.parquet import read_manifest
+
+        return read_manifest(path)
+
+    @cached_property
+    def _parts(self) -> dict[Split, tuple[Sample, ...]]:
+        parts: dict[Split, list[Sample]] = {split: [] for split in SPLITS}
+        for sample in self.samples:
+            parts[sample.split].append(sample)
+        return {split: tuple(samples) for split, samples in parts.items()}

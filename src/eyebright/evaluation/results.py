@@ -32,7 +32,7 @@ class ClassMetrics:
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """Images whose confidence lies in [low, high): how confident the model was, and how often it was right."""
+    """Images whose confidence lies in [low, high): how confident the model was and how often it was right."""
 
     low: float
     high: float
@@ -74,7 +74,9 @@ class Metrics:
         return {
             "split": self.split,
             **{name: asdict(getattr(self, name)) for name in headline},
-            "per_class": {c.label: {k: v for k, v in asdict(c).items() if k != "label"} for c in self.per_class},
+            "per_class": {
+                c.label: {k: v for k, v in asdict(c).items() if k != "label"} for c in self.per_class
+            },
             "confusion": self.confusion.tolist(),
             "labels": list(self.labels),
             "reliability": [asdict(b) for b in self.reliability],

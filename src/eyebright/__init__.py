@@ -1,0 +1,26 @@
+"""Eyebright: a folder of images becomes a recognition model that people can trust, on the machine that they have.
+
+The names below load what they need when they are first used, so that `import eyebright` is quick.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from eyebright.api import demo, doctor, evaluate, load, models, predict, train
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "demo", "doctor", "evaluate", "load", "models", "predict", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from eyebright import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'eyebright' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,72 @@
+"""The Python API: the same stage functions that the command line calls, with options as keywords."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from eyebright.config.demo import DemoConfig
+from eyebright.config.evaluate import EvaluateConfig
+from eyebright.config.predict import PredictConfig
+from eyebright.config.train import TrainConfig
+from eyebright.runtime.progress import SILENT, Progress
+from eyebright.sealed.model import SealedModel
+from eyebright.stages import demo as demo_stage
+from eyebright.stages import evaluate as evaluate_stage
+from eyebright.stages import predict as predict_stage
+from eyebright.stages import train as train_stage
+from eyebright.stages.doctor import doctor
+from eyebright.stages.models import models
+from eyebright.stages.run import Run
+from eyebright.types import Prediction, Skipped
+
+__all__ = ["demo", "doctor", "evaluate", "load", "models", "predict", "train"]
+
+
+def train(data: str | PathLike[str], *, progress: Progress = SILENT, **options: Any) -> Run:
+    """Trains, seals, evaluates and proves a model.
+
+    Args:
+        data: folder of class folders, or with train/, val/ and optionally test/.
+        progress: is told what is done.
+        **options: the fields of :class:`~eyebright.config.train.TrainConfig`.
+
+    Returns:
+        The run, with its `metrics`, `model` and `report`.
+
+    Raises:
+        EyebrightError: the data, an option or the disk does not allow it.
+    """
+    return train_stage.train(TrainConfig.build(data=Path(data), **options), progress)
+
+
+def evaluate(
+    model: str | PathLike[str], data: str | PathLike[str], *, progress: Progress = SILENT, **options: Any
+) -> Run:
+    """Measures a sealed model on labelled images; options as in `EvaluateConfig`."""
+    config = EvaluateConfig.build(model=Path(model), data=Path(data), **options)
+    return evaluate_stage.evaluate(config, progress)
+
+
+def predict(
+    model: str | PathLike[str], images: list[str], *, progress: Progress = SILENT, **options: Any
+) -> Iterator[Prediction | Skipped]:
+    """A sealed model's answers for files, folders and patterns; options as in `PredictConfig`."""
+    return predict_stage.predict(PredictConfig.build(model=Path(model), images=images, **options), progress)
+
+
+def demo(*, progress: Progress = SILENT, **options: Any) -> Run:
+    """Trains on real textile images; options as in `DemoConfig`."""
+    return demo_stage.demo(DemoConfig.build(**options), progress)
+
+
+def load(model: str | PathLike[str]) -> SealedModel:
+    """Opens a sealed model, whose `predict` takes a path, bytes, a Pillow image or an array.
+
+    Raises:
+        NotFoundError: there is no such file.
+        ModelError: the file is not a sealed model.
+    """
+    return SealedModel(Path(model))

@@ -1,0 +1,122 @@
+"""ONNX graphs around a backbone: normalisation before it, pooled features of several layers after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from onnx.utils import Extractor
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from eyebright.backbones.card import Preprocessing
+    from eyebright.backbones.taps import Tap
+
+OPSET = 18
+
+
+@dataclass
+class GraphBuilder:
+    """Nodes and constants in the order in which they were added."""
+
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    initializers: list[onnx.TensorProto] = field(default_factory=list)
+
+    def constant(self, name: str, value: NDArray[np.generic]) -> str:
+        """Adds a constant and returns its name."""
+        self.initializers.append(numpy_helper.from_array(value, name))
+        return name
+
+    def node(self, kind: str, inputs: Sequence[str], output: str, **attributes: object) -> str:
+        """Adds a node with one output and returns the output's name."""
+        self.nodes.append(helper.make_node(kind, list(inputs), [output], name=f"{output}_{kind.lower()}", **attributes))
+        return output
+
+
+def normalise(builder: GraphBuilder, pixels: str, preprocessing: Preprocessing, output: str = "pixels") -> str:
+    """Pixels (B, 3, S, S) between 0 and 255 as float32 → the backbone's input."""
+    mean = np.array(preprocessing.mean, np.float32).reshape(1, 3, 1, 1)
+    std = np.array(preprocessing.std, np.float32).reshape(1, 3, 1, 1)
+    scaled = builder.node("Mul", [pixels, builder.constant("scale", 1 / (255 * std))], f"{output}_scaled")
+    return builder.node("Add", [scaled, builder.constant("shift", -mean / std)], output)
+
+
+def pool(builder: GraphBuilder, taps: Sequence[Tap], size: int, output: str = "features") -> str:
+    """The taps' pooled statistics, in the order of ``taps``, as one row (B, D) an image.
+
+    Args:
+        builder: takes the nodes.
+        taps: where to pool, and what.
+        size: S, the input's side in pixels.
+        output: the name of the rows.
+    """
+    space = builder.constant("spatial_axes", np.array([2, 3], np.int64))
+    parts: list[str] = []
+    for tap in taps:
+        name = tap.layer.name
+        if tap.kind == "grid":
+            parts.append(_grid(builder, name, size // tap.layer.stride))
+            continue
+        mean = builder.node("ReduceMean", [name, space], f"{name}_mean", keepdims=1)
+        parts.append(mean)
+        if tap.kind == "moments":
+            parts.append(builder.node("ReduceMax", [name, space], f"{name}_max", keepdims=1))
+            # Centred before it is squared: the difference of two large means would lose its digits.
+            centred = builder.node("Sub", [name, mean], f"{name}_centred")
+            square = builder.node("Mul", [centred, centred], f"{name}_square")
+            variance = builder.node("ReduceMean", [square, space], f"{name}_variance", keepdims=1)
+            parts.append(builder.node("Sqrt", [variance], f"{name}_deviation"))
+    rows = [builder.node("Flatten", [part], f"{part}_flat") for part in parts]
+    return builder.node("Concat", rows, output, axis=1)
+
+
+def _grid(builder: GraphBuilder, layer: str, side: int) -> str:
+    """The means of the four quarters, which share the middle row and column where the side is odd."""
+    kernel, stride = (side + 1) // 2, max(1, side // 2)
+    window = {"kernel_shape": [kernel, kernel], "strides": [stride, stride]}
+    return builder.node("AveragePool", [layer], f"{layer}_grid", **window)
+
+
+def features_graph(
+    backbone: onnx.ModelProto, preprocessing: Preprocessing, taps: Sequence[Tap]
+) -> onnx.ModelProto:
+    """The graph that the engines run: `images` uint8 (B, S, S, 3) in, `features` float32 (B, D) out."""
+    before, after = GraphBuilder(), GraphBuilder()
+    channels_first = before.node("Transpose", ["images"], "images_nchw", perm=[0, 3, 1, 2])
+    normalise(before, before.node("Cast", [channels_first], "images_float", to=TensorProto.FLOAT), preprocessing)
+    pool(after, taps, preprocessing.size)
+    side = preprocessing.size
+    images = helper.make_tensor_value_info("images", TensorProto.UINT8, ["B", side, side, 3])
+    features = helper.make_tensor_value_info("features", TensorProto.FLOAT, ["B", sum(tap.width for tap in taps)])
+    return assemble(backbone, before, after, images, [features])
+
+
+def assemble(
+    backbone: onnx.ModelProto,
+    before: GraphBuilder,
+    after: GraphBuilder,
+    graph_input: onnx.ValueInfoProto,
+    graph_outputs: Sequence[onnx.ValueInfoProto],
+) -> onnx.ModelProto:
+    """Joins what comes before the backbone, the backbone, and what comes after; drops what no output needs."""
+    graph = helper.make_graph(
+        [*before.nodes, *backbone.graph.node, *after.nodes],
+        "eyebright",
+        [graph_input],
+        list(graph_outputs),
+        [*before.initializers, *backbone.graph.initializer, *after.initializers],
+    )
+    whole = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8, producer_name="eyebright"
+    )
+    names = [output.name for output in graph_outputs]
+    extractor = Extractor(whole)
+    pruned: onnx.ModelProto = extractor.extract_model([graph_input.name], names)
+    del pruned.graph.value_info[:]
+    onnx.checker.check_model(pruned)
+    return pruned

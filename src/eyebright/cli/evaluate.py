@@ -1,0 +1,34 @@
+"""`eyebright evaluate`: how good a model is on labelled images that it has not seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from eyebright.cli.results import print_run
+from eyebright.cli.verb import Verb
+
+if TYPE_CHECKING:
+    from eyebright.config.evaluate import EvaluateConfig
+
+
+def _config() -> type[EvaluateConfig]:
+    from eyebright.config.evaluate import EvaluateConfig
+
+    return EvaluateConfig
+
+
+def _run(config: EvaluateConfig) -> int:
+    from eyebright.runtime.terminal import TerminalProgress
+    from eyebright.stages.evaluate import evaluate
+
+    print_run(evaluate(config, TerminalProgress(config.lang)), config.lang)
+    return 0
+
+
+VERB = Verb(
+    name="evaluate",
+    summary="Measure a model on labelled images, and write the report.",
+    config=_config,
+    run=_run,
+    file=True,
+)

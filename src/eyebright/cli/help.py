@@ -1,0 +1,97 @@
+"""Help texts, from the verbs and their config classes, in either language."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from eyebright.cli.table import pad, width, wrap
+from eyebright.language import translate
+
+if TYPE_CHECKING:
+    from eyebright.cli.options import Option
+    from eyebright.cli.verb import Verb
+
+_INDENT = "  "
+_LONGEST_LEFT = 24
+
+
+def main_help(verbs: Iterable[Verb], lang: str) -> str:
+    """What `eyebright` alone prints."""
+    return "\n".join(
+        [
+            translate("Usage: {usage}", lang, usage="eyebright VERB …"),
+            "",
+            translate(
+                "A folder of labelled images becomes a recognition model, in seconds, on this machine.", lang
+            ),
+            "",
+            translate("Verbs:", lang),
+            *_columns([(verb.name, translate(verb.summary, lang)) for verb in verbs]),
+            "",
+            translate("Options:", lang),
+            *_columns(_global_rows(lang)),
+            "",
+            translate("Exit status: 0 done, 1 something failed, 2 wrong options, 130 stopped.", lang),
+            translate("More on a verb: {command}", lang, command="eyebright VERB --help"),
+        ]
+    )
+
+
+def verb_help(verb: Verb, options: list[Option], lang: str) -> str:
+    """What `eyebright VERB --help` prints."""
+    positional = [o for o in options if o.positional]
+    usage = " ".join(["eyebright", verb.name, *(o.shown for o in positional), "[OPTION …]"])
+    lines = [translate("Usage: {usage}", lang, usage=usage), "", *_paragraph(translate(verb.summary, lang))]
+    if positional:
+        lines += ["", translate("Arguments:", lang), *_columns((o.shown, _told(o, lang)) for o in positional)]
+    rows = [(o.shown, _told(o, lang)) for o in options if not o.positional]
+    if verb.file:
+        rows.append(
+            (
+                "--config PATH",
+                translate("TOML file with any of these options; what is given here wins.", lang),
+            )
+        )
+    rows.append(("-h, --help", translate("Show this help.", lang)))
+    lines += ["", translate("Options:", lang), *_columns(rows)]
+    if verb.notes:
+        lines += ["", *_paragraph(translate(verb.notes, lang))]
+    return "\n".join(lines)
+
+
+def _global_rows(lang: str) -> list[tuple[str, str]]:
+    return [
+        ("--lang {en,zh}", translate("Language of messages.", lang)),
+        ("--version", translate("Show the version.", lang)),
+        ("-h, --help", translate("Show this help.", lang)),
+    ]
+
+
+def _told(option: Option, lang: str) -> str:
+    text = translate(option.description, lang)
+    if option.default is None:
+        return text
+    return translate("{text} (default: {default}).", lang, text=text.rstrip(".。"), default=option.default)
+
+
+def _columns(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
+    rows = list(rows)
+    left = min(_LONGEST_LEFT, max(width(name) for name, _ in rows))
+    for name, text in rows:
+        lines = wrap(text, _terminal_columns() - left - 2 * len(_INDENT))
+        if width(name) > left:
+            yield _INDENT + name
+        else:
+            yield _INDENT + pad(name, left) + _INDENT + lines.pop(0)
+        for line in lines:
+            yield " " * (left + 2 * len(_INDENT)) + line
+
+
+def _paragraph(text: str) -> list[str]:
+    return wrap(text, _terminal_columns())
+
+
+def _terminal_columns() -> int:
+    return max(50, min(100, shutil.get_terminal_size().columns))

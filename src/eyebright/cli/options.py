@@ -1,0 +1,198 @@
+"""Command-line options from a config class: one option a field, so that CLI, TOML and web forms agree."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import types
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
+
+from eyebright.config.problems import option_name
+from eyebright.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pydantic.fields import FieldInfo
+
+    from eyebright.config.base import Config
+
+HELP = ("-h", "--help")
+
+
+@dataclass(frozen=True)
+class Option:
+    """One field as the command line shows it.
+
+    Attributes:
+        field: the config's field.
+        spelling: ``data`` for a positional, ``--val`` for an option.
+        choices: the values there are, or nothing where any will do.
+        types: the plain types that the value may have.
+        description: English.
+        default: shown in the help; None where the description says what happens.
+    """
+
+    field: str
+    spelling: str
+    choices: tuple[str, ...]
+    types: tuple[object, ...]
+    description: str
+    default: object
+
+    @property
+    def positional(self) -> bool:
+        """Required fields are given by their place."""
+        return not self.spelling.startswith("-")
+
+    @property
+    def flag(self) -> bool:
+        """Takes no value."""
+        return bool in self.types
+
+    @property
+    def many(self) -> bool:
+        """Takes several values."""
+        return list in self.types
+
+    @property
+    def shown(self) -> str:
+        """How the help writes it: ``--lang {en,zh}``, ``--seed INT``, ``DATA``."""
+        if self.positional:
+            return self.field.upper() + (" …" if self.many else "")
+        if self.flag:
+            return self.spelling
+        if self.choices and self.types == (str,):
+            return f"{self.spelling} {{{','.join(self.choices)}}}"
+        return f"{self.spelling} {self._metavar()}"
+
+    def _metavar(self) -> str:
+        names = {Path: "PATH", float: "SHARE", int: "N", str: "TEXT"}
+        return "|".join(
+            [names[t] for t in names if t in self.types and not (t is str and self.choices)]
+            + list(self.choices)
+        )
+
+
+def options_of(config: type[Config]) -> list[Option]:
+    """The options of ``config``, in the order of its fields."""
+    return [_option(name, field) for name, field in config.model_fields.items()]
+
+
+def parse(options: list[Option], argv: Sequence[str], *, file: bool) -> dict[str, Any]:
+    """What was given on the command line; whether the values are valid is for the config to say.
+
+    Args:
+        options: the verb's.
+        argv: the words after the verb.
+        file: whether there is a ``--config`` option; its value is under ``"config"``.
+
+    Returns:
+        Values by field name, None where nothing was given, and ``"help"``.
+
+    Raises:
+        ConfigError: an option that does not exist, or one without its value.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument(*HELP, action="store_true", dest="help")
+    if file:
+        parser.add_argument("--config", dest="config")
+    for option in options:
+        _add(parser, option)
+    try:
+        given, rest = parser.parse_known_intermixed_args(argv)
+    except argparse.ArgumentError as error:
+        raise _misuse(error) from None
+    if rest:
+        raise _unexpected(rest, [*HELP, *(["--config"] if file else []), *(o.spelling for o in options)])
+    values = vars(given)
+    for option in options:
+        values[option.field] = _typed(values[option.field], option)
+    return values
+
+
+def unknown_option(name: str, known: Iterable[str]) -> ConfigError:
+    """The error for an option that does not exist; ``known`` are those that do."""
+    return ConfigError(
+        "Options must exist. There is no {option}; the nearest are: {nearest}. "
+        "Use one of them; --help lists all.",
+        option=name,
+        nearest=nearest(name, known),
+    )
+
+
+def _option(name: str, field: FieldInfo) -> Option:
+    choices, kinds = _kinds(field.annotation)
+    plain = option_name(name).replace("_", "-")
+    default = None if field.is_required() or field.default is False else field.default
+    return Option(
+        field=name,
+        spelling=plain if field.is_required() else f"--{plain}",
+        choices=choices,
+        types=kinds,
+        description=field.description or "",
+        default=default,
+    )
+
+
+def _kinds(annotation: Any) -> tuple[tuple[str, ...], tuple[object, ...]]:
+    """Choices and plain types of an annotation such as ``int | Literal["auto"]``."""
+    origin = get_origin(annotation)
+    if origin in (Union, types.UnionType):
+        parts = [_kinds(part) for part in get_args(annotation) if part is not types.NoneType]
+        return sum((p[0] for p in parts), ()), tuple(dict.fromkeys(sum((p[1] for p in parts), ())))
+    if origin is Literal:
+        return tuple(map(str, get_args(annotation))), (str,)
+    if origin is list:
+        return (), (list, *get_args(annotation))
+    return (), (_unwrapped(annotation),)
+
+
+def _unwrapped(annotation: Any) -> object:
+    """The type inside ``Annotated``."""
+    return get_args(annotation)[0] if hasattr(annotation, "__metadata__") else annotation
+
+
+def _add(parser: argparse.ArgumentParser, option: Option) -> None:
+    if option.positional:
+        # Never required here: the value may stand in the TOML file, and the config tells all that is missing.
+        parser.add_argument(option.field, nargs="*" if option.many else "?")
+    elif option.flag:
+        parser.add_argument(option.spelling, action=argparse.BooleanOptionalAction, dest=option.field)
+    else:
+        parser.add_argument(option.spelling, dest=option.field)
+
+
+def _typed(value: Any, option: Option) -> Any:
+    """``value``, as a number where an option takes a share or a path: pydantic would take it as a path."""
+    if value == [] and option.many:
+        return None
+    if isinstance(value, str) and float in option.types and Path in option.types:
+        try:
+            number = float(value)
+        except ValueError:
+            return value
+        return number if math.isfinite(number) else value
+    return value
+
+
+def _misuse(error: argparse.ArgumentError) -> ConfigError:
+    name = str(error.argument_name).split("/")[0]
+    if error.message.startswith("ignored explicit argument"):
+        return ConfigError(
+            "{option} is a flag and takes no value. It was given one. Leave the value out.",
+            option=name,
+        )
+    return ConfigError("{option} must be followed by a value. None was given. Add it.", option=name)
+
+
+def _unexpected(rest: list[str], known: list[str]) -> ConfigError:
+    unknown = next((word for word in rest if word.startswith("-") and word not in ("-", "--")), None)
+    if unknown is None:
+        return ConfigError(
+            "Each value must belong to an option. {words} does not. Put names with spaces between quotes.",
+            words=" ".join(rest),
+        )
+    return unknown_option(unknown.split("=")[0], [k for k in known if k.startswith("-")])

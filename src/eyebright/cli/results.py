@@ -1,0 +1,91 @@
+"""The table that ends a training or an evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from eyebright.cli.table import printable, table
+from eyebright.language import translate
+
+
+class RunLike(Protocol):
+    """What is printed of a run; ``metrics`` is the content of metrics.json."""
+
+    @property
+    def metrics(self) -> Mapping[str, Any]:
+        """Figures as ``{"value", "low", "high"}``, the split, images by split, seconds by stage."""
+
+    @property
+    def model(self) -> Path:
+        """The sealed model."""
+
+    @property
+    def report(self) -> Path:
+        """The HTML page."""
+
+
+def print_run(run: RunLike, lang: str) -> None:
+    """Prints headline figures with their intervals, what they were measured on, and where the files are."""
+    metrics = run.metrics
+    split = metrics["split"]
+    heading = translate(
+        "Measured on {count} images of the {split} part:",
+        lang,
+        count=metrics["images"][split],
+        split=_split_name(split, lang),
+    )
+    print(f"\n{heading}\n")
+    print(table(_rows(metrics, lang), right=(1,)))
+    print()
+    print(table(_places(run, lang)))
+
+
+def _rows(metrics: Mapping[str, Any], lang: str) -> list[tuple[str, str, str]]:
+    names = {
+        "accuracy": translate("Accuracy", lang),
+        "balanced_accuracy": translate("Balanced accuracy", lang),
+        "macro_f1": translate("Macro F1", lang),
+        "log_loss": translate("Log loss", lang),
+        "ece": translate("Calibration error", lang),
+    }
+    head = ("", "", translate("95 % interval", lang))
+    return [head, *((text, *_figures(name, metrics[name], lang)) for name, text in names.items())]
+
+
+def _figures(name: str, interval: Mapping[str, float], lang: str) -> tuple[str, str]:
+    value, low, high = interval["value"], interval["low"], interval["high"]
+    if name == "log_loss":  # in nats, not a fraction
+        return f"{value:.3f}", translate("{low} to {high}", lang, low=f"{low:.3f}", high=f"{high:.3f}")
+    between = translate("{low} to {high}", lang, low=f"{100 * low:.1f}", high=f"{100 * high:.1f} %")
+    return f"{100 * value:.1f} %", between
+
+
+def _places(run: RunLike, lang: str) -> list[tuple[str, str]]:
+    rows = [
+        (translate("Model", lang), printable(str(run.model))),
+        (translate("Report", lang), printable(str(run.report))),
+        (
+            translate("Time", lang),
+            translate("{seconds} s in all", lang, seconds=f"{run.metrics['seconds']['total']:.1f}"),
+        ),
+    ]
+    if skipped := len(run.metrics["skipped"]):
+        rows.append(
+            (
+                translate("Skipped", lang),
+                translate("{count}; metrics.json names each with its reason", lang, count=skipped),
+            )
+        )
+    return rows
+
+
+def _split_name(split: str, lang: str) -> str:
+    match split:
+        case "test":
+            return translate("test", lang)
+        case "val":
+            return translate("validation", lang)
+        case _:
+            return translate("training", lang)

@@ -1,0 +1,120 @@
+"""The formats of `eyebright predict`: each writes one prediction at a time and remembers none."""
+
+from __future__ import annotations
+
+import csv
+import json
+from typing import IO, TYPE_CHECKING, Protocol
+
+from eyebright.cli.table import pad, printable, width
+
+if TYPE_CHECKING:
+    from eyebright.types import Prediction, Skipped
+
+
+class Rows(Protocol):
+    """Writes predictions in one format."""
+
+    def prediction(self, prediction: Prediction) -> None:
+        """Writes one image's answer."""
+
+    def skipped(self, skipped: Skipped) -> None:
+        """Writes that an image could not be read, where the format has a place for it."""
+
+    def end(self) -> None:
+        """All images were answered."""
+
+
+class TableRows:
+    """Confidence, class and path; further classes stand under the likeliest."""
+
+    def __init__(self, out: IO[str]) -> None:
+        self._out = out
+        self._label_columns = 0
+
+    def prediction(self, prediction: Prediction) -> None:
+        """One line for each class."""
+        labels = [printable(label) for label in prediction.labels]
+        self._label_columns = max(self._label_columns, *map(width, labels))
+        for i, (label, probability) in enumerate(zip(labels, prediction.probabilities, strict=True)):
+            path = printable(prediction.path or "") if i == 0 else ""
+            line = f"{100 * probability:5.1f} %  {pad(label, self._label_columns)}  {path}"
+            self._out.write(line.rstrip() + "\n")
+
+    def skipped(self, skipped: Skipped) -> None:
+        """Only standard error tells it."""
+
+    def end(self) -> None:
+        """Nothing is left to write."""
+
+
+class CsvRows:
+    """path, label, confidence; with more classes also label_2, confidence_2 and so on."""
+
+    def __init__(self, out: IO[str]) -> None:
+        self._writer = csv.writer(out, lineterminator="\n")
+        self._header = False
+
+    def prediction(self, prediction: Prediction) -> None:
+        """One row, and the header before the first."""
+        self._begin(len(prediction.labels))
+        pairs = zip(prediction.labels, (f"{p:.6f}" for p in prediction.probabilities), strict=True)
+        self._writer.writerow([prediction.path or "", *(cell for pair in pairs for cell in pair)])
+
+    def skipped(self, skipped: Skipped) -> None:
+        """Only standard error tells it."""
+
+    def end(self) -> None:
+        """A file without rows still has its header."""
+        self._begin(1)
+
+    def _begin(self, classes: int) -> None:
+        if not self._header:
+            more = (f"{name}_{i}" for i in range(2, classes + 1) for name in ("label", "confidence"))
+            self._writer.writerow(["path", "label", "confidence", *more])
+            self._header = True
+
+
+class JsonlRows:
+    """One JSON object a line: path, label, confidence and top; or path and error."""
+
+    def __init__(self, out: IO[str]) -> None:
+        self._out = out
+
+    def prediction(self, prediction: Prediction) -> None:
+        """One object."""
+        pairs = zip(prediction.labels, prediction.probabilities, strict=True)
+        self._write(
+            {
+                "path": prediction.path,
+                "label": prediction.label,
+                "confidence": round(prediction.confidence, 6),
+                "top": [{"label": label, "confidence": round(p, 6)} for label, p in pairs],
+            }
+        )
+
+    def skipped(self, skipped: Skipped) -> None:
+        """The reason is English, for programs to compare."""
+        reason = skipped.reason.format(**skipped.reason_values) if skipped.reason_values else skipped.reason
+        self._write({"path": skipped.path, "error": reason})
+
+    def end(self) -> None:
+        """Nothing is left to write."""
+
+    def _write(self, value: dict[str, object]) -> None:
+        line = json.dumps(value, ensure_ascii=False)
+        try:
+            line.encode()
+        except UnicodeEncodeError:  # a name that is not valid text: its escape is, and reads back the same
+            line = json.dumps(value)
+        self._out.write(line + "\n")
+
+
+def writer(name: str, out: IO[str]) -> Rows:
+    """The format ``name`` (``table``, ``csv`` or ``jsonl``) on ``out``."""
+    kinds: dict[str, type[TableRows] | type[CsvRows] | type[JsonlRows]] = {
+        "table": TableRows,
+        "csv": CsvRows,
+        "jsonl": JsonlRows,
+    }
+    return kinds[name](out)

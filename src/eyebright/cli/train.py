@@ -1,0 +1,34 @@
+"""`eyebright train`: a folder of images becomes a sealed model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from eyebright.cli.results import print_run
+from eyebright.cli.verb import Verb
+
+if TYPE_CHECKING:
+    from eyebright.config.train import TrainConfig
+
+
+def _config() -> type[TrainConfig]:
+    from eyebright.config.train import TrainConfig
+
+    return TrainConfig
+
+
+def _run(config: TrainConfig) -> int:
+    from eyebright.runtime.terminal import TerminalProgress
+    from eyebright.stages.train import train
+
+    print_run(train(config, TerminalProgress(config.lang)), config.lang)
+    return 0
+
+
+VERB = Verb(
+    name="train",
+    summary="Train a model on a folder of labelled images, and report how good it is.",
+    config=_config,
+    run=_run,
+    file=True,
+)

@@ -1,0 +1,16 @@
+"""The verbs there are: one line each, in the order of the help."""
+
+from __future__ import annotations
+
+from eyebright.cli import cache, demo, doctor, evaluate, models, predict, train
+from eyebright.cli.verb import Verb
+
+VERBS: tuple[Verb, ...] = (
+    train.VERB,
+    evaluate.VERB,
+    predict.VERB,
+    models.VERB,
+    cache.VERB,
+    doctor.VERB,
+    demo.VERB,
+)

@@ -1,0 +1,23 @@
+"""The options of `eyebright evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from eyebright.config.base import Config
+
+
+class EvaluateConfig(Config):
+    """What `eyebright evaluate` can be told; every field is also a command-line option and a TOML key."""
+
+    model: Path = Field(description="Model to evaluate: a model.onnx, or the run directory that holds one.")
+    data: Path = Field(description="Folder of class folders, or with test/, val/ or train/ in it.")
+    out: Path | None = Field(None, description="Directory to write (default: evaluations/NAME-TIME).")
+    split: Literal["auto", "train", "val", "test"] = Field(
+        "auto", description="Which part to evaluate; auto takes test, else val, else all images."
+    )
+    seed: int = Field(0, ge=0, description="Seed of the bootstrap that gives the intervals.")
+    lang: Literal["en", "zh"] = Field("en", description="Language of the report and of messages.")

@@ -1,0 +1,120 @@
+"""What must hold of the classes before anything is trained, and what is worth a warning."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+from unicodedata import normalize
+
+from eyebright.errors import DataError
+from eyebright.types import Skipped, Split
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from eyebright.data.manifest import Sample
+
+_RANK: Mapping[Split, int] = {"train": 0, "val": 1, "test": 2}
+
+
+def require_classes(counts: Mapping[Split, Mapping[str, int]], folder: Path) -> None:
+    """Refuses classes that no classifier can be trained on.
+
+    Args:
+        counts: images by part and class; a class without images counts 0. Training images that will be
+            held out still count as training images.
+        folder: the training part, for the sentences.
+
+    Raises:
+        DataError: names alike but for case or Unicode form; classes that only validation or test has; fewer
+            than two classes; classes with fewer than 2 training images, all of them named.
+    """
+    train = counts["train"]
+    _require_distinct({label for part in counts.values() for label in part})
+    unknown = sorted({label for part in counts.values() for label in part if label not in train})
+    if unknown:
+        raise DataError(
+            "Every class must have training images. Only validation or test has {classes}. "
+            "Add training images of each, correct the folder's name, or remove the folder.",
+            classes=", ".join(unknown),
+        )
+    if len(train) < 2:
+        raise DataError(
+            "There must be at least 2 classes. {folder} holds one: {classes}. "
+            "Add a folder of images that are something else.",
+            folder=folder,
+            classes=", ".join(train),
+        )
+    few = [f"{label} ({count})" for label, count in sorted(train.items()) if count < 2]
+    if few:
+        raise DataError(
+            "Every class must hold at least 2 training images that can be read. Too few hold: {classes}. "
+            "Add images, or remove the folder.",
+            classes=", ".join(few),
+        )
+
+
+def conflicts(samples: Iterable[Sample]) -> list[Skipped]:
+    """A warning for each image that lies under several labels, naming all of its places."""
+    first: dict[str, Sample] = {}
+    rivals: dict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        known = first.setdefault(sample.sha, sample)
+        if known.label != sample.label:
+            rivals[sample.sha].append(sample)
+    return [_conflict(first[sha], others) for sha, others in rivals.items()]
+
+
+def copies(samples: Sequence[Sample]) -> list[Skipped]:
+    """A warning that counts the exact copies, if there are any."""
+    count = len(samples) - len({sample.sha for sample in samples})
+    if not count:
+        return []
+    return [
+        Skipped(
+            ".",
+            "Images should differ. {count} are exact copies of others. Copies were kept together.",
+            {"count": count},
+        )
+    ]
+
+
+def leaks(samples: Iterable[Sample]) -> list[Skipped]:
+    """The samples to leave out so that no image lies in two parts: test wins over val, val over train."""
+    owner: dict[str, Sample] = {}
+    samples = list(samples)
+    for sample in samples:
+        known = owner.setdefault(sample.sha, sample)
+        if _RANK[sample.split] > _RANK[known.split]:
+            owner[sample.sha] = sample
+    return [
+        Skipped(
+            s.path,
+            "An image must lie in one part only. This one also lies at {other}. It was left out here.",
+            {"other": owner[s.sha].path},
+        )
+        for s in samples
+        if owner[s.sha].split != s.split
+    ]
+
+
+def _conflict(sample: Sample, others: Sequence[Sample]) -> Skipped:
+    return Skipped(
+        sample.path,
+        "An image must have one label. This one is {label} here, and also: {others}. Remove the wrong one.",
+        {"label": sample.label, "others": ", ".join(f"{other.label} ({other.path})" for other in others)},
+    )
+
+
+def _require_distinct(labels: Iterable[str]) -> None:
+    seen: dict[str, str] = {}
+    for label in sorted(labels):
+        twin = seen.setdefault(normalize("NFC", normalize("NFC", label).casefold()), label)
+        if twin != label:
+            raise DataError(
+                "Class names must differ by more than case or the encoding of accents. "
+                "{first} and {second} do not. Merge the two folders, or rename one.",
+                first=ascii(twin) if normalize("NFC", twin) == normalize("NFC", label) else twin,
+                second=ascii(label) if normalize("NFC", twin) == normalize("NFC", label) else label,
+            )

@@ -1,0 +1,218 @@
+"""A folder of images as a manifest: found, hashed, measured, split; all that was left out is listed."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from eyebright.data.checks import conflicts, copies, leaks, require_classes
+from eyebright.data.header import Header, read_header
+from eyebright.data.layout import Layout, find_layout, require_folder
+from eyebright.data.manifest import SPLITS, Manifest, Sample
+from eyebright.data.split import assign
+from eyebright.data.walk import Identity, Listing, identity, list_images, printable, subfolders
+from eyebright.errors import DataError, ImageError
+from eyebright.runtime.progress import SILENT, Progress
+from eyebright.types import Skipped, Split
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_CHUNK = 256
+
+
+def scan(
+    folder: Path,
+    *,
+    val: Path | float | None = None,
+    test: Path | float | None = None,
+    seed: int = 0,
+    progress: Progress = SILENT,
+) -> Manifest:
+    """The manifest to train on: every image under ``folder`` with its class and its part.
+
+    The folder holds class folders, or train/, val/ (or valid/, validation/) and optionally test/. Files that
+    cannot be used are listed with the reason. No image lies in two parts: our own split keeps copies
+    together, and in the user's the copies are left out of training first, then of validation.
+
+    Args:
+        folder: the data.
+        val: folder of the validation part, or the share of training images to hold out (default: val/ if
+            there is one, else 0.2).
+        test: the same for the test part (default: test/ if there is one, else none).
+        seed: seed of the split.
+        progress: where to report.
+
+    Raises:
+        NotFoundError: a folder does not exist.
+        DataError: there is nothing, or nothing sensible, to train on.
+    """
+    layout = find_layout(folder, val, test)
+    listings = _list_parts(layout)
+    counts = {split: Counter(label for label, _ in found.files) for split, found in listings.items()}
+    where = layout.folders["train"]
+    require_classes(counts, where)
+    root = folder.resolve()
+    skipped: list[Skipped] = []
+    samples: list[Sample] = []
+    total = sum(len(listing.files) for listing in listings.values())
+    with progress.task("Reading images", total=total) as task:
+        for split, listing in listings.items():
+            prefix = _prefix(layout.folders[split], root)
+            skipped += [replace(s, path=prefix + s.path) for s in listing.skipped]
+            for files, headers in _headers(layout.folders[split], listing.files):
+                _collect(files, headers, split, prefix, samples, skipped)
+                task.advance(len(files))
+    manifest = Manifest(root, tuple(samples), tuple(skipped)).without(leaks(samples))
+    require_classes(_recount(manifest, counts), where)
+    warnings = layout.notes + _other_files(listings.values()) + conflicts(samples) + copies(manifest.samples)
+    parts = _hold_out(manifest.samples, layout.shares, seed)
+    return replace(manifest, samples=parts, warnings=tuple(warnings))
+
+
+def scan_part(folder: Path, split: Split = "test", *, progress: Progress = SILENT) -> Manifest:
+    """Every image under a folder of class folders, as one part; one class or one image is enough.
+
+    Raises:
+        NotFoundError: the folder does not exist.
+        DataError: it is no folder, or holds no images in class folders.
+    """
+    listing = _list_part(require_folder(folder), set())
+    skipped = list(listing.skipped)
+    samples: list[Sample] = []
+    with progress.task("Reading images", total=len(listing.files)) as task:
+        for files, headers in _headers(folder, listing.files):
+            _collect(files, headers, split, "", samples, skipped)
+            task.advance(len(files))
+    warnings = _other_files([listing]) + conflicts(samples) + copies(samples)
+    return Manifest(folder.resolve(), tuple(samples), tuple(skipped), tuple(warnings))
+
+
+def _list_parts(layout: Layout) -> dict[Split, Listing]:
+    # Training last: a validation folder inside the data's folder is then no class of it.
+    seen: set[Identity] = set()
+    found = {}
+    for split in reversed(SPLITS):
+        if split in layout.folders:
+            if identity(layout.folders[split]) in seen:
+                raise DataError(
+                    "Each part must have a folder of its own. {path} was given for two. "
+                    "Give another folder, or a share such as 0.2.",
+                    path=layout.folders[split],
+                )
+            found[split] = _list_part(layout.folders[split], seen)
+    return found
+
+
+def _list_part(folder: Path, seen: set[Identity]) -> Listing:
+    elsewhere = set(seen)
+    listing = list_images(folder, seen)
+    if not listing.files and listing.loose:
+        raise DataError(
+            "Images must lie in one folder for each class. {path} holds {count} images and no class folder. "
+            "Make a folder for each class and move the images into them.",
+            path=folder,
+            count=len(listing.loose),
+        )
+    if not listing.files:
+        raise DataError(
+            "There must be images (JPEG, PNG, WebP, BMP, TIFF or GIF) in folders named after their class. "
+            "{path} holds none that can be read. Check the path, its permissions, and that names are UTF-8.",
+            path=folder,
+        )
+    listing.skipped += [
+        Skipped(name, "An image must lie in a class folder. This one lies beside them. Move it into one.")
+        for name in listing.loose
+    ]
+    named = {label for label, _ in listing.files} | {s.path for s in listing.skipped}
+    listing.skipped += [
+        Skipped(name, "A class folder must hold images. This one holds none. It is not a class of the model.")
+        for name in subfolders(folder)
+        if printable(name) not in named and identity(folder / name) not in elsewhere
+    ]
+    return listing
+
+
+def _headers(
+    folder: Path, files: Sequence[tuple[str, str]]
+) -> Iterator[tuple[Sequence[tuple[str, str]], list[Header | ImageError]]]:
+    """The files in chunks, in their order, each with what its header says."""
+    top = os.fspath(folder)
+    chunks = [files[start : start + _CHUNK] for start in range(0, len(files), _CHUNK)]
+
+    def read(chunk: Sequence[tuple[str, str]]) -> list[Header | ImageError]:
+        return [_header(f"{top}/{path}") for _, path in chunk]
+
+    pool = ThreadPoolExecutor(min(8, (os.cpu_count() or 1) + 2))
+    try:
+        yield from zip(chunks, pool.map(read, chunks), strict=True)
+    finally:  # at Ctrl-C, too: what is not begun is not begun
+        pool.shutdown(cancel_futures=True)
+
+
+def _header(path: str) -> Header | ImageError:
+    try:
+        return read_header(path)
+    except ImageError as error:
+        return error.with_traceback(None)  # which would keep the file's bytes alive
+
+
+def _collect(
+    files: Sequence[tuple[str, str]],
+    headers: Sequence[Header | ImageError],
+    split: Split,
+    prefix: str,
+    samples: list[Sample],
+    skipped: list[Skipped],
+) -> None:
+    for (label, path), header in zip(files, headers, strict=True):
+        if isinstance(header, ImageError):
+            skipped.append(Skipped(prefix + path, header.template, header.values))
+        else:
+            samples.append(Sample(prefix + path, label, split, header.sha, header.width, header.height))
+
+
+def _hold_out(samples: Sequence[Sample], shares: dict[Split, float], seed: int) -> tuple[Sample, ...]:
+    """The samples with those of the training part moved that are held out, in the order of their paths."""
+    pool = [i for i, s in enumerate(samples) if s.split == "train"]
+    labels, shas = [samples[i].label for i in pool], [samples[i].sha for i in pool]
+    parts = assign(labels, shas, shares.get("val", 0.0), shares.get("test", 0.0), seed)
+    held_out = {i: part for i, part in zip(pool, parts, strict=True) if part != "train"}
+    moved = (replace(s, split=held_out[i]) if i in held_out else s for i, s in enumerate(samples))
+    return tuple(sorted(moved, key=lambda s: s.path))
+
+
+def _recount(manifest: Manifest, before: dict[Split, Counter[str]]) -> dict[Split, dict[str, int]]:
+    found: dict[Split, Counter[str]] = {
+        split: Counter(s.label for s in manifest.of(split)) for split in SPLITS
+    }
+    return {split: {label: found[split][label] for label in before.get(split, ())} for split in SPLITS}
+
+
+def _other_files(listings: Iterable[Listing]) -> list[Skipped]:
+    others = sum((listing.others for listing in listings), Counter[str]())
+    if not others:
+        return []
+    kinds = ", ".join(f"{suffix or '-'} {count}" for suffix, count in others.most_common(5))
+    return [
+        Skipped(
+            ".",
+            "Files should be images. {count} are not by their extension ({kinds}). They were not opened.",
+            {"count": others.total(), "kinds": kinds},
+        )
+    ]
+
+
+def _prefix(folder: Path, root: Path) -> str:
+    """What stands before a part's paths: nothing, its folder below the root, or all of where it lies."""
+    real = Path(os.path.abspath(folder))
+    for base, place in ((root, real), (root, real.resolve())):
+        if place.is_relative_to(base):
+            inside = place.relative_to(base).as_posix()
+            return "" if inside == "." else f"{inside}/"
+    return f"{real.as_posix()}/"

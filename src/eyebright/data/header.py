@@ -1,0 +1,133 @@
+"""What can be known of an image file without decoding its pixels: its hash, its size, if it is one at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from hashlib import blake2b, file_digest
+from io import BytesIO
+from typing import BinaryIO
+
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from eyebright.errors import ImageError
+
+#: Files with these extensions are images; all others are not opened.
+EXTENSIONS = frozenset({"jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "tif", "tiff", "gif"})
+#: Larger images are refused before a pixel is decoded; Pillow's own limit.
+MAX_PIXELS = 178_956_970
+
+# Named, because Pillow would otherwise try all it knows, and its EPS reader runs an outside program.
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+_WHOLE_BYTES = 32 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A file's BLAKE2b-128 in hex, and its image's size in pixels after the EXIF rotation."""
+
+    sha: str
+    width: int
+    height: int
+
+
+def hash_bytes(data: bytes) -> str:
+    """BLAKE2b-128 in hex: the name by which an image's content is known everywhere."""
+    return blake2b(data, digest_size=16).hexdigest()
+
+
+def read_header(path: str | os.PathLike[str]) -> Header:
+    """Hash and size of an image file, which is read once and not decoded.
+
+    Raises:
+        ImageError: the file cannot be read, is no image, or has more than :data:`MAX_PIXELS` pixels.
+    """
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+            raise ImageError("An image must be a file. This is none. Remove it.")
+        with open(path, "rb", buffering=0) as file:
+            if status.st_size > _WHOLE_BYTES:
+                sha = file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
+                file.seek(0)
+                return Header(sha, *_upright_size(open_image(file)))
+            data = file.read()
+        return Header(hash_bytes(data), *_upright_size(open_image(BytesIO(data))))
+    except OSError as error:
+        raise unreadable(error) from None
+
+
+def open_image(file: BinaryIO) -> Image.Image:
+    """A Pillow image whose pixels are not decoded yet.
+
+    Raises:
+        ImageError: not an image of a format we read, or larger than :data:`MAX_PIXELS`.
+    """
+    try:
+        image = Image.open(file, formats=_FORMATS)
+    except Image.DecompressionBombError:
+        raise _too_large() from None
+    except UnidentifiedImageError:
+        raise _not_an_image(file) from None
+    except Exception as error:  # a parser that is fed arbitrary bytes may raise anything
+        raise damaged(error) from None
+    return check_size(image)
+
+
+def check_size(image: Image.Image) -> Image.Image:
+    """``image``, if it is not too large to be decoded.
+
+    Raises:
+        ImageError: it has more than :data:`MAX_PIXELS` pixels.
+    """
+    if image.width * image.height > MAX_PIXELS:
+        raise _too_large()
+    return image
+
+
+def damaged(error: Exception) -> ImageError:
+    """The error for a file whose content Pillow could not make sense of."""
+    return ImageError(
+        "An image must be whole. This one is cut off or damaged ({reason}). "
+        "Copy it again from its source, or remove it.",
+        reason=str(error) or type(error).__name__,
+    )
+
+
+def unreadable(error: OSError) -> ImageError:
+    """The error for a file that the system does not let us read."""
+    return ImageError(
+        "A file must be readable. The system says: {reason}. Check the file and its permissions.",
+        reason=error.strerror or str(error),
+    )
+
+
+def _too_large() -> ImageError:
+    return ImageError(
+        "An image must have at most {limit} million pixels. This one has more and was not decoded. "
+        "Scale it down, or remove it.",
+        limit=MAX_PIXELS // 1_000_000,
+    )
+
+
+def _not_an_image(file: BinaryIO) -> ImageError:
+    file.seek(0)
+    if not file.read(1):
+        return ImageError("An image must hold data. This file is empty. Copy it again, or remove it.")
+    return ImageError(
+        "An image must be JPEG, PNG, WebP, BMP, TIFF or GIF. This file's content is none of them, "
+        "whatever its name. Convert it, or remove it."
+    )
+
+
+def _upright_size(image: Image.Image) -> tuple[int, int]:
+    width, height = image.size
+    # Pillow reports TIFF sizes upright already, and for a PNG without the chunk it would decode all to look.
+    if image.format == "TIFF" or (image.format == "PNG" and "exif" not in image.info):
+        return width, height
+    try:
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+    except Exception:  # broken EXIF does not make an image unusable
+        turned = False
+    return (height, width) if turned else (width, height)

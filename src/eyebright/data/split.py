@@ -1,0 +1,108 @@
+"""The split: which images train and which judge. Seeded, stratified, and no duplicate crosses it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from eyebright.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from eyebright.types import IntArray, Split
+
+_Keys: TypeAlias = npt.NDArray[np.uint64]
+_NAMES: tuple[Split, ...] = ("train", "val", "test")
+
+
+def assign(
+    labels: Sequence[str], shas: Sequence[str], share_val: float, share_test: float, seed: int
+) -> list[Split]:
+    """The part of each image.
+
+    Images with equal hashes form a group that stays together. Each class gives the asked share of its
+    images to each part, to the nearest group, and at least one group to every part as far as its groups
+    go round: training first, then validation, then test. A group's place depends on its hash and the seed
+    alone: neither on the order of the images nor, but for the rounding, on what else is there, so a split
+    hardly moves when images are added.
+
+    Args:
+        labels: N class names.
+        shas: N hashes, 32 hex digits each.
+        share_val: share of each class's images for validation; 0 for none.
+        share_test: share of each class's images for test; 0 for none.
+        seed: another seed, another split.
+
+    Returns:
+        N parts.
+
+    Raises:
+        DataError: the shares leave nothing to train on.
+    """
+    if min(share_val, share_test) < 0 or share_val + share_test >= 1:
+        raise DataError(
+            "The shares held out must lie between 0 and 1 and leave images to train on. "
+            "Validation was {val} and test {test}. Choose smaller shares.",
+            val=share_val,
+            test=share_test,
+        )
+    if not shas:
+        return []
+    keys, group = _groups(shas)
+    classes, sizes = _classes(labels, group, len(keys))
+    part = np.zeros(len(keys), np.int64)
+    for code, share, spare in ((2, share_test, 2 if share_val else 1), (1, share_val, 1)):
+        if share:
+            free = np.flatnonzero(part == 0)
+            targets = share * np.bincount(classes, sizes).astype(np.float64)
+            order = _mix(keys[free], seed, code)
+            part[free[_held_out(classes[free], sizes[free], order, targets, spare)]] = code
+    return [_NAMES[code] for code in part[group].tolist()]
+
+
+def _held_out(
+    classes: IntArray, sizes: IntArray, keys: _Keys, targets: npt.NDArray[np.float64], spare: int
+) -> IntArray:
+    """Indices of the groups to hold out: small groups first, ``spare`` groups of each class stay."""
+    # Small first: a much-copied image counts as many in a metric, so it is better trained on than judged by.
+    order = np.lexsort((keys, sizes, classes))
+    size, label = sizes[order], classes[order]
+    starts = np.searchsorted(label, np.arange(len(targets)))
+    position = np.arange(len(label)) - starts[label]
+    before = np.concatenate(([0], np.cumsum(size)))
+    middle = before[:-1] + size / 2 - before[starts[label]]
+    last = np.bincount(label, minlength=len(targets))[label] - spare
+    taken: IntArray = order[((middle < targets[label]) | (position == 0)) & (position < last)]
+    return taken
+
+
+def _groups(shas: Sequence[str]) -> tuple[_Keys, IntArray]:
+    """A 64-bit key for each distinct hash, and each image's index among them."""
+    halves = np.frombuffer(bytes.fromhex("".join(shas)), ">u8").astype(np.uint64).reshape(-1, 2)
+    order = np.lexsort((halves[:, 1], halves[:, 0]))
+    rows = halves[order]
+    new = np.concatenate(([True], (rows[1:] != rows[:-1]).any(axis=1)))
+    group = np.empty(len(rows), np.int64)
+    group[order] = np.cumsum(new) - 1
+    return rows[new, 0], group
+
+
+def _classes(labels: Sequence[str], group: IntArray, count: int) -> tuple[IntArray, IntArray]:
+    """Each group's class (the first by name where copies disagree) and how many images it holds."""
+    codes = {label: code for code, label in enumerate(sorted(set(labels)))}
+    classes = np.full(count, len(codes), np.int64)
+    np.minimum.at(classes, group, np.fromiter((codes[label] for label in labels), np.int64, len(labels)))
+    # A name that only ever comes second in its groups owns none: close the gaps.
+    classes = np.unique(classes, return_inverse=True)[1]
+    return classes, np.bincount(group, minlength=count)
+
+
+def _mix(keys: _Keys, seed: int, salt: int) -> _Keys:
+    """The keys in another order for each seed and part (the finaliser of SplitMix64)."""
+    x = keys ^ np.uint64((seed * 0x9E3779B97F4A7C15 + salt * 0xD1B54A32D192ED03) % 2**64)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        x = (x ^ (x >> np.uint64(shift))) * np.uint64(factor)
+    return x ^ (x >> np.uint64(31))

@@ -1,0 +1,161 @@
+"""Every image file under a folder of class folders, however deep; no folder is read twice."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from eyebright.data.header import EXTENSIONS
+from eyebright.errors import DataError
+from eyebright.types import Skipped
+
+_IGNORED_FOLDERS = frozenset({"__macosx", "@eadir"})
+_IGNORED_FILES = frozenset({"thumbs.db", "desktop.ini"})
+
+#: What makes a folder the same folder under every name: its device and inode.
+Identity: TypeAlias = tuple[int, int]
+
+
+@dataclass
+class Listing:
+    """What lies under a folder.
+
+    Attributes:
+        files: (label, path) of each image by its name, the path relative to the folder with forward slashes.
+        loose: names of images that lie directly in the folder, in no class folder.
+        skipped: folders and names that cannot be used.
+        others: how many files have other extensions, by extension.
+    """
+
+    files: list[tuple[str, str]] = field(default_factory=list)
+    loose: list[str] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    others: Counter[str] = field(default_factory=Counter)
+
+
+def identity(folder: str | os.PathLike[str]) -> Identity:
+    """The folder's identity, the same through every link to it."""
+    status = os.stat(folder)
+    return status.st_dev, status.st_ino
+
+
+def printable(path: str) -> str:
+    r"""``path`` as text that can be written anywhere: bytes that are no text appear as ``\xff``."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def subfolders(folder: Path) -> list[str]:
+    """Names of the folders directly in ``folder`` that are not hidden, sorted.
+
+    Raises:
+        DataError: the system does not let us look into it.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(e.name for e in entries if not _ignored(e.name) and _is_folder(e))
+    except OSError as error:
+        raise DataError(
+            "The data's folders must be readable. {path}: {reason}. Check its permissions.",
+            path=folder,
+            reason=error.strerror,
+        ) from None
+
+
+def is_text(name: str) -> bool:
+    """Whether a name that the system gave can be written as UTF-8."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def list_images(folder: Path, seen: set[Identity]) -> Listing:
+    """The images under ``folder``, in the order of their paths, wherever the file system has them.
+
+    Args:
+        folder: holds the class folders.
+        seen: folders already read, which are passed over; those read now are added.
+    """
+    listing = Listing()
+    links: list[str] = []
+    _walk(folder, "", listing, links, seen)
+    # Links come last: a folder that is reached both ways belongs where it really lies.
+    while links:
+        link = links.pop(0)
+        if identity(folder / link) in seen:
+            listing.skipped.append(
+                Skipped(
+                    link,
+                    "A folder must be read once only. This link leads to one already read. It was left out.",
+                )
+            )
+        else:
+            _walk(folder, link, listing, links, seen)
+    listing.files.sort()
+    return listing
+
+
+def _walk(top: Path, start: str, listing: Listing, links: list[str], seen: set[Identity]) -> None:
+    pending = [start]
+    while pending:
+        where = pending.pop()
+        try:
+            this = identity(top / where)
+            if this in seen:
+                continue
+            seen.add(this)
+            with os.scandir(top / where) as entries:
+                found = sorted(entries, key=lambda e: e.name)
+        except OSError as error:
+            listing.skipped.append(
+                Skipped(
+                    where or ".",
+                    "A folder must be readable. The system says: {reason}. Check its permissions; "
+                    "the images in it were not used.",
+                    {"reason": error.strerror},
+                )
+            )
+            continue
+        for entry in found:
+            _sort_in(entry, f"{where}/{entry.name}" if where else entry.name, listing, links, pending)
+
+
+def _sort_in(
+    entry: os.DirEntry[str], path: str, listing: Listing, links: list[str], pending: list[str]
+) -> None:
+    name = entry.name
+    if _ignored(name):
+        return
+    folder = _is_folder(entry)
+    suffix = os.path.splitext(name)[1].lower()
+    if not folder and suffix[1:] not in EXTENSIONS:
+        listing.others[printable(suffix)] += 1
+    elif not is_text(name):
+        listing.skipped.append(
+            Skipped(
+                printable(path),
+                "A name must be text in UTF-8. This one is in another encoding. "
+                "Rename it (convmv renames many at once); what it holds was not used.",
+            )
+        )
+    elif folder:
+        (links if entry.is_symlink() else pending).append(path)
+    elif "/" in path:
+        listing.files.append((path[: path.index("/")], path))
+    else:
+        listing.loose.append(path)
+
+
+def _ignored(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _IGNORED_FOLDERS | _IGNORED_FILES
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False

@@ -1,0 +1,118 @@
+"""The fastest engine on this machine whose answer agrees, found by a short race on the user's own images."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from eyebright.engines.base import Engine, installed
+from eyebright.engines.onnx_runtime import OnnxRuntimeEngine
+from eyebright.engines.openvino import OpenVinoEngine, has_bfloat16
+from eyebright.errors import ConfigError, MissingExtraError, nearest
+from eyebright.runtime.atomic import write_text
+from eyebright.runtime.machine import processor_name, usable_cores
+from eyebright.types import FloatArray, UInt8Array
+
+# An engine of lower precision is used when its error, as a share of each feature's own spread over the
+# images, is below this for the median feature: far below what one image differs from the next.
+AGREEMENT = 0.02
+_RACE_SECONDS = 0.3
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One engine's result in the race; ``error`` is the median feature's, as a share of its spread."""
+
+    name: str
+    images_per_second: float
+    error: float
+
+
+def makers() -> dict[str, Callable[[bytes], Engine]]:
+    """The engines that this machine can run, by name."""
+    found: dict[str, Callable[[bytes], Engine]] = {"onnxruntime float32": OnnxRuntimeEngine}
+    if installed("openvino"):
+        found["openvino float32"] = lambda graph: OpenVinoEngine(graph, "float32")
+        if has_bfloat16():
+            found["openvino bfloat16"] = lambda graph: OpenVinoEngine(graph, "bfloat16")
+    return found
+
+
+def make(name: str, graph: bytes) -> Engine:
+    """The named engine on ``graph``.
+
+    Raises:
+        MissingExtraError: the engine's package is not installed.
+        ConfigError: there is no engine of that name.
+    """
+    known = makers()
+    if name in known:
+        return known[name](graph)
+    if name.startswith("openvino") and not installed("openvino"):
+        raise MissingExtraError(
+            'The engine {name} needs the package openvino. It is not installed. Run: pip install openvino',
+            name=name,
+        )
+    raise ConfigError(
+        "The engine must be one that runs here. Got {name}. Choose one of: {nearest}.",
+        name=name,
+        nearest=nearest(name, known),
+    )
+
+
+def race(graph: bytes, images: Sequence[UInt8Array]) -> list[Trial]:
+    """Runs every engine on the same images (N, each (S, S, 3)), all cores at work.
+
+    Returns:
+        The trials, the fastest that agrees first; ONNX Runtime in float32 is the reference.
+    """
+    trials: list[Trial] = []
+    reference: FloatArray | None = None
+    for name, maker in makers().items():
+        features, rate = _time(maker(graph), images)
+        reference = features if reference is None else reference
+        trials.append(Trial(name, rate, disagreement(features, reference)))
+    return sorted(trials, key=lambda t: (t.error > AGREEMENT, -t.images_per_second))
+
+
+def remembered_race(folder: Path, graph: bytes, images: Callable[[], Sequence[UInt8Array]]) -> list[Trial]:
+    """The race's result, kept in ``folder`` for this graph, processor and these versions.
+
+    Args:
+        folder: where results are kept.
+        graph: as for :func:`race`.
+        images: gives the images if the race must be run.
+    """
+    versions = [f"{p} {version(p)}" for p in ("onnxruntime", "openvino") if installed(p)]
+    facts = [processor_name(), str(usable_cores()), *versions, hashlib.blake2b(graph).hexdigest()]
+    path = folder / "engines" / (hashlib.blake2b("\n".join(facts).encode(), digest_size=16).hexdigest() + ".json")
+    if path.exists():
+        return [Trial(**row) for row in json.loads(path.read_text(encoding="utf-8"))]
+    trials = race(graph, images())
+    write_text(path, json.dumps([asdict(trial) for trial in trials], indent=1))
+    return trials
+
+
+def disagreement(features: FloatArray, reference: FloatArray) -> float:
+    """The median feature's root mean square error as a share of its standard deviation over the images."""
+    error = np.sqrt(((features - reference) ** 2).mean(axis=0))
+    spread = reference.std(axis=0)
+    moving = spread > 1e-6 * (1 + np.abs(reference).max(axis=0))
+    return float(np.median(error[moving] / spread[moving])) if moving.any() else 0.0
+
+
+def _time(engine: Engine, images: Sequence[UInt8Array]) -> tuple[FloatArray, float]:
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        features = np.stack(list(pool.map(engine.run, images)))
+        start, done = time.perf_counter(), 0
+        while (elapsed := time.perf_counter() - start) < _RACE_SECONDS:
+            done += sum(1 for _ in pool.map(engine.run, images))
+    return features, done / elapsed

@@ -1,0 +1,89 @@
+"""The report: one HTML file with everything inside, which asks nothing of any network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib.resources import files
+from pathlib import Path
+
+from eyebright.language import translate
+from eyebright.report.classes import confusion, per_class
+from eyebright.report.content import ReportContent
+from eyebright.report.dataset import dataset
+from eyebright.report.gallery import examples, mistakes
+from eyebright.report.headline import headline, verdict
+from eyebright.report.making import choices, proof, stages
+from eyebright.report.markup import Section, paragraph, text
+from eyebright.report.trust import reliability
+from eyebright.report.usage import facts, usage
+from eyebright.runtime.atomic import write_text
+from eyebright.types import Lang
+
+# Five petals and the yellow spot of the flower.
+_MARK = (
+    '<svg class="logo" viewBox="0 0 24 24" aria-hidden="true"><g>'
+    + "".join(
+        f'<ellipse cx="12" cy="5.6" rx="3.4" ry="4.8" transform="rotate({72 * i} 12 12)"/>' for i in range(5)
+    )
+    + '</g><circle cx="12" cy="12" r="2.6"/></svg>'
+)
+
+
+def write_report(path: Path, content: ReportContent, lang: Lang) -> None:
+    """Writes the page to ``path``, whole or not at all.
+
+    Images that cannot be read become placeholders.
+
+    Raises:
+        StorageError: the disk is full or must not be written.
+    """
+    write_text(path, render(content, lang))
+
+
+def render(content: ReportContent, lang: Lang) -> str:
+    """The page as text."""
+    sections = [section for section in _sections(content, lang) if section is not None]
+    links = "".join(f'<li><a href="#{s.anchor}">{text(s.title)}</a></li>' for s in sections)
+    body = "".join(section.html() for section in sections)
+    sentences = "".join(paragraph(sentence, "verdict") for sentence in verdict(content.metrics, lang))
+    script = _resource("page.js")
+    return (
+        f'<!DOCTYPE html><html lang="{"zh-Hans" if lang == "zh" else "en"}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_policy(script)}">'
+        '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">'
+        f"<title>{text(content.title)}</title><style>{_resource('page.css')}</style></head><body>"
+        f'<a class="skip" href="#main">{text(translate("To the content", lang))}</a>'
+        f'<header><p class="brand">{_MARK}Eyebright</p><h1>{text(content.title)}</h1>'
+        f"{sentences}</header>"
+        f'<div class="columns"><nav aria-label="{text(translate("Contents", lang))}"><ol>{links}</ol></nav>'
+        f'<main id="main" tabindex="-1">{body}</main></div><script>{script}</script></body></html>\n'
+    )
+
+
+def _sections(content: ReportContent, lang: Lang) -> list[Section | None]:
+    return [
+        headline(content, lang),
+        dataset(content, lang),
+        confusion(content, lang),
+        per_class(content, lang),
+        reliability(content, lang),
+        mistakes(content, lang),
+        examples(content, lang),
+        choices(content, lang),
+        proof(content, lang),
+        stages(content, lang),
+        usage(lang),
+        facts(content, lang),
+    ]
+
+
+def _policy(script: str) -> str:
+    """Nothing is fetched, and no script but the page's own runs."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    return f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+
+
+def _resource(filename: str) -> str:
+    return files("eyebright.report").joinpath(filename).read_text(encoding="utf-8")

@@ -1,0 +1,83 @@
+"""Thumbnails as data URIs, made on a few threads: Pillow lets go of the interpreter while it decodes."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from eyebright.language import translate
+from eyebright.report.markup import text
+from eyebright.types import Lang
+
+_QUALITY = 72
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A small picture as ``uri``, or the reason why there is none."""
+
+    uri: str
+    reason: str = ""
+
+    def html(self, description: str) -> str:
+        """The picture, or a placeholder of the same size; ``description`` is plain text."""
+        if self.uri:
+            return f'<img src="{self.uri}" alt="{text(description)}">'
+        return f'<div class="lost" role="img" aria-label="{text(description)}">{text(self.reason)}</div>'
+
+
+def thumbnails(root: Path, paths: Sequence[str], side: int, lang: Lang) -> list[Thumbnail]:
+    """One thumbnail for each path, at most ``side`` pixels wide and high.
+
+    An image that cannot be read yields a placeholder with the reason.
+    """
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        return list(pool.map(partial(_thumbnail, root, side, lang), paths))
+
+
+def _thumbnail(root: Path, side: int, lang: Lang, path: str) -> Thumbnail:
+    try:
+        with Image.open(root / path) as image:
+            image.draft("RGB", (side, side))
+            return Thumbnail(_uri(_small(image, side)))
+    except FileNotFoundError:
+        return Thumbnail("", translate("The file is no longer there.", lang))
+    # A picture must never cost the report, and Pillow's plugins raise whatever their formats make them.
+    except Exception as error:
+        return Thumbnail(
+            "", translate("The file cannot be read: {reason}", lang, reason=type(error).__name__)
+        )
+
+
+def _small(image: Image.Image, side: int) -> Image.Image:
+    # A JPEG is turned last, when it is small; conversions of the other kinds may drop the EXIF block.
+    upright = image if image.format == "JPEG" else ImageOps.exif_transpose(image)
+    picture = _eight_bit(upright) if upright.mode[0] in "IF" else upright
+    if picture.mode in ("P", "PA", "LA", "RGBA") or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    picture = picture.convert("RGB")
+    picture.thumbnail((side, side), Image.Resampling.BICUBIC)
+    return ImageOps.exif_transpose(picture)
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    values = np.asarray(image, dtype=np.float32)
+    span = float(np.ptp(values)) or 1.0
+    return Image.fromarray(((values - values.min()) * (255 / span)).astype(np.uint8))
+
+
+def _uri(image: Image.Image) -> str:
+    image.info.clear()  # no EXIF, colour profile or comment of the original goes into the page
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=_QUALITY)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

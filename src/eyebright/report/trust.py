@@ -1,0 +1,55 @@
+"""Can the probabilities be trusted: the reliability diagram beside what it says."""
+
+from __future__ import annotations
+
+from eyebright.language import translate
+from eyebright.report.charts_reliability import reliability_diagram
+from eyebright.report.content import ReportContent
+from eyebright.report.markup import Section, details, number, paragraph, percent, table, text
+from eyebright.types import Lang
+
+
+def reliability(content: ReportContent, lang: Lang) -> Section | None:
+    """The diagram, the calibration error in words, and the diagram's numbers."""
+    bins = content.metrics.reliability
+    if not bins:
+        return None
+    words = paragraph(
+        translate(
+            "Of the answers given with 80 % confidence, 80 of 100 should be right. Bars on the dashed line "
+            "keep that promise; below it the model is too sure of itself, above it too modest. Few images "
+            "make a bar uncertain.",
+            lang,
+        )
+    )
+    if content.ece_before is not None and content.temperature is not None:
+        scaling = translate(
+            "Confidence missed the truth by {before} on average; with temperature {temperature} it misses "
+            "by {after}.",
+            lang,
+            before=percent(content.ece_before, lang),
+            temperature=f"{content.temperature:.2f}",
+            after=percent(content.metrics.ece.value, lang),
+        )
+        words += paragraph(scaling)
+    rows = [
+        [
+            f"{percent(b.low, lang, 0)} – {percent(b.high, lang, 0)}",
+            number(b.count),
+            percent(b.confidence, lang),
+            percent(b.accuracy, lang),
+        ]
+        for b in bins
+    ]
+    head = [
+        text(translate("Confidence", lang)),
+        text(translate("Images", lang)),
+        text(translate("Mean confidence", lang)),
+        text(translate("Right", lang)),
+    ]
+    numbers = details(
+        translate("The diagram's numbers", lang), table(translate("Confidence and truth", lang), head, rows)
+    )
+    diagram = reliability_diagram(bins, lang)
+    body = f'<div class="side"><figure>{diagram}</figure><div>{words}{numbers}</div></div>'
+    return Section("reliability", translate("Are the probabilities honest", lang), body)

@@ -1,0 +1,188 @@
+"""Progress in a terminal as a bar, and in a log or a pipe as a few plain lines; always on standard error."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING
+
+from eyebright.language import translate
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
+    from eyebright.runtime.progress import Task
+
+_LINE_EVERY_SECONDS = 10.0
+
+
+class TerminalProgress:
+    """Shows what a stage does: item count, rate, time left and elapsed.
+
+    Args:
+        lang: ``"en"`` or ``"zh"``.
+        out: where to; standard error where None. A terminal gets a bar, anything else gets lines.
+        clock: seconds that only ever grow.
+    """
+
+    def __init__(
+        self, lang: str = "en", out: IO[str] | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._lang = lang
+        self._out = sys.stderr if out is None else out
+        self._clock = clock
+        self._console: Console | None = None
+
+    def say(self, text: str) -> None:
+        """A line above the bar."""
+        if self._console is None:
+            print(text, file=self._out, flush=True)
+        else:
+            self._console.print(text, markup=False, highlight=False, emoji=False)
+
+    @contextmanager
+    def task(self, description: str, total: int | None = None) -> Iterator[Task]:
+        """A piece of work of ``total`` items, shown while the block runs."""
+        # Bars inside a bar would need more than one live display; the inner task is written as lines.
+        if self._out.isatty() and self._console is None:
+            with self._bar(description, total) as bar:
+                yield bar
+        else:
+            lines = _Lines(description, total, self._lang, self.say, self._clock)
+            yield lines
+            lines.end()
+
+    @contextmanager
+    def _bar(self, description: str, total: int | None) -> Iterator[_Bar]:
+        from rich.console import Console
+
+        self._console = Console(file=self._out)
+        start = self._clock()
+        bars = _bars(self._console)
+        try:
+            with bars:
+                task = _Bar(bars, bars.add_task(description, total=total, speed=""), self._lang, self._clock)
+                yield task
+        finally:
+            self._console = None
+        self.say(_summary(description, task.done, self._clock() - start, self._lang))
+
+
+class _Bar:
+    """A task drawn by rich."""
+
+    def __init__(self, bars: Bars, task: TaskID, lang: str, clock: Callable[[], float]) -> None:
+        self.done = 0
+        self._bars, self._task, self._lang, self._clock = bars, task, lang, clock
+        self._total = bars.tasks[-1].total
+        self._start = clock()
+
+    def advance(self, count: int = 1) -> None:
+        self.done += count
+        speed = _speed(self.done, self._total, self._clock() - self._start, self._lang)
+        self._bars.update(self._task, advance=count, speed=speed)
+
+
+class _Lines:
+    """A task as plain lines: one at the start, one at the end, and one every ten seconds between."""
+
+    def __init__(
+        self,
+        description: str,
+        total: int | None,
+        lang: str,
+        say: Callable[[str], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._description, self._total, self._lang, self._say, self._clock = (
+            description,
+            total,
+            lang,
+            say,
+            clock,
+        )
+        self._done = 0
+        self._start = self._last = clock()
+        say(translate("{task} …", lang, task=self._title()))
+
+    def advance(self, count: int = 1) -> None:
+        self._done += count
+        now = self._clock()
+        if now - self._last >= _LINE_EVERY_SECONDS and self._done != self._total:
+            self._last = now
+            self._say(self._middle(now - self._start))
+
+    def end(self) -> None:
+        """The last line."""
+        self._say(_summary(self._description, self._done, self._clock() - self._start, self._lang))
+
+    def _title(self) -> str:
+        return self._description if self._total is None else f"{self._description} ({self._total:,})"
+
+    def _middle(self, seconds: float) -> str:
+        count = f"{self._done:,}" if self._total is None else f"{self._done:,}/{self._total:,}"
+        speed = _speed(self._done, self._total, seconds, self._lang)
+        return translate(
+            "{task}: {count}, {speed}", self._lang, task=self._description, count=count, speed=speed
+        )
+
+
+def _bars(console: Console) -> Bars:
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+    from rich.table import Column
+
+    return Progress(
+        TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
+        TimeElapsedColumn(table_column=Column(no_wrap=True)),
+        BarColumn(bar_width=None, table_column=Column(max_width=24)),
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
+        TextColumn("{task.fields[speed]}", markup=False, table_column=Column(no_wrap=True)),
+        console=console,
+        transient=True,  # the summary line takes the bar's place
+    )
+
+
+def _summary(description: str, done: int, seconds: float, lang: str) -> str:
+    return translate(
+        "{task}: {done} in {time}, {rate}",
+        lang,
+        task=description,
+        done=f"{done:,}",
+        time=_duration(seconds, lang),
+        rate=_rate(done, seconds, lang),
+    )
+
+
+def _speed(done: int, total: float | None, seconds: float, lang: str) -> str:
+    """The rate, and the time left where the total is known."""
+    rate = _rate(done, seconds, lang)
+    if total is None:
+        return rate
+    left = seconds / max(done, 1) * max(total - done, 0)
+    return translate("{rate}, {time} left", lang, rate=rate, time=_duration(left, lang))
+
+
+def _rate(done: int, seconds: float, lang: str) -> str:
+    rate = done / max(seconds, 1e-3)
+    return translate("{rate} a second", lang, rate=f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}")
+
+
+def _duration(seconds: float, lang: str) -> str:
+    if seconds < 60:
+        return translate("{seconds} s", lang, seconds=f"{seconds:.1f}")
+    if seconds < 3600:
+        return translate(
+            "{minutes} min {seconds} s", lang, minutes=int(seconds // 60), seconds=int(seconds % 60)
+        )
+    hours, minutes = divmod(int(seconds // 60), 60)
+    return translate("{hours} h {minutes} min", lang, hours=hours, minutes=minutes)

@@ -1,0 +1,111 @@
+"""The sealed model on disk: written with its provenance, opened with checks, run with plain ONNX Runtime."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+
+from eyebright.data.decode import decode
+from eyebright.errors import ModelError, NotFoundError
+from eyebright.runtime.atomic import write_bytes
+from eyebright.sealed.graph import INPUT, OUTPUT
+from eyebright.types import FloatArray, ImageLike, Prediction, UInt8Array
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_NOT_OURS = (
+    "A sealed model must be an ONNX file that Eyebright wrote. {path}: {reason}. "
+    "Give the model.onnx of a run, or the run's folder."
+)
+
+
+def write_sealed(path: Path, graph: onnx.ModelProto, labels: Sequence[str], facts: Mapping[str, Any]) -> None:
+    """Writes the graph with `labels` (a JSON list in the order of K) and ``facts`` in its metadata.
+
+    Values of ``facts`` that are not text are stored as JSON.
+    """
+    del graph.metadata_props[:]
+    for key, value in {"labels": list(labels), **facts}.items():
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        graph.metadata_props.add(key=key, value=text)
+    write_bytes(path, graph.SerializeToString())
+
+
+class SealedModel:
+    """A sealed model, ready to answer.
+
+    Args:
+        path: the ONNX file, or a run's folder that holds `model.onnx`.
+        threads: that one call may use; None leaves it to ONNX Runtime.
+
+    Raises:
+        NotFoundError: there is no such file.
+        ModelError: the file is not a sealed model.
+    """
+
+    def __init__(self, path: Path, threads: int | None = None) -> None:
+        self.path = path / "model.onnx" if path.is_dir() else path
+        self._session = _open(self.path, threads)
+        self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+        self.labels: tuple[str, ...] = self._check()
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """Backbone, preprocessing, taps and temperature, as training wrote them."""
+        card: dict[str, Any] = json.loads(self.metadata["card"])
+        return card
+
+    @cached_property
+    def size(self) -> int:
+        """S, the side in pixels to which the model itself resizes images."""
+        return int(self.card["preprocessing"]["size"])
+
+    def probabilities(self, images: UInt8Array) -> FloatArray:
+        """Calibrated probabilities (B, K) of raw RGB images (B, H, W, 3)."""
+        answer: FloatArray = self._session.run([OUTPUT], {INPUT: images})[0]
+        return answer
+
+    def predict(self, image: ImageLike, top: int | None = None) -> Prediction:
+        """The classes of one image, the likeliest first; all of them unless ``top`` limits their number.
+
+        Raises:
+            ImageError: the image cannot be read.
+        """
+        pixels = decode(image, min_side=self.size)
+        name = None if isinstance(image, bytes) or hasattr(image, "shape") or hasattr(image, "mode") else str(image)
+        return self.prediction(self.probabilities(pixels[None])[0], name, top)
+
+    def prediction(self, probabilities: FloatArray, path: str | None, top: int | None = None) -> Prediction:
+        """Probabilities (K,) with their labels, sorted."""
+        order = np.argsort(-probabilities, kind="stable")[:top]
+        return Prediction(path, tuple(self.labels[i] for i in order), tuple(float(probabilities[i]) for i in order))
+
+    def _check(self) -> tuple[str, ...]:
+        inputs = [i.name for i in self._session.get_inputs()]
+        outputs = [o.name for o in self._session.get_outputs()]
+        if inputs != [INPUT] or OUTPUT not in outputs or not {"labels", "card"} <= self.metadata.keys():
+            raise ModelError(_NOT_OURS, path=self.path, reason="it lacks the inputs, outputs or labels of one")
+        return tuple(json.loads(self.metadata["labels"]))
+
+
+def _open(path: Path, threads: int | None) -> Any:
+    import onnxruntime
+
+    if not path.is_file():
+        raise NotFoundError("The model must exist. {path} does not. Check the path.", path=path)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    if threads:
+        options.intra_op_num_threads = threads
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own errors share no base but Exception
+        reason = str(error).splitlines()[0][:200]
+        raise ModelError(_NOT_OURS, path=path, reason=reason) from error

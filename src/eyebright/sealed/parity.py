@@ -1,0 +1,40 @@
+"""The proof: the sealed model compared with the training pipeline on the user's own images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from eyebright.types import FloatArray
+
+LARGEST_DIFFERENCE = 0.02
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far two models' probabilities differ on the same images.
+
+    Attributes:
+        images: how many were compared.
+        same_class: on how many both name the same class.
+        largest_difference: of any probability of any image.
+        mean_difference: over all probabilities of all images.
+    """
+
+    images: int
+    same_class: int
+    largest_difference: float
+    mean_difference: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether no probability differs by 0.02 or more; then only a tie can change its class."""
+        return self.largest_difference < LARGEST_DIFFERENCE
+
+
+def compare(probabilities: FloatArray, reference: FloatArray) -> Parity:
+    """Compares (N, K) with (N, K)."""
+    difference = np.abs(probabilities - reference)
+    same = probabilities.argmax(axis=1) == reference.argmax(axis=1)
+    return Parity(len(same), int(same.sum()), float(difference.max(initial=0)), float(difference.mean()))

@@ -1,0 +1,94 @@
+"""`evaluate`: how good a sealed model is on labelled images that it has not seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from eyebright.config.evaluate import EvaluateConfig
+from eyebright.data.folder import scan_part
+from eyebright.data.layout import evaluation_part
+from eyebright.data.manifest import Manifest
+from eyebright.errors import DataError, nearest
+from eyebright.language import translate
+from eyebright.runtime.progress import SILENT, Progress
+from eyebright.runtime.timing import Stopwatch
+from eyebright.sealed.model import SealedModel
+from eyebright.stages import tell
+from eyebright.stages.judge import ask
+from eyebright.stages.outcome import Outcome, versions
+from eyebright.stages.run import Run, new_directory, write_metrics
+from eyebright.types import Skipped
+
+_ENGINE = "onnxruntime float32"
+
+
+def evaluate(config: EvaluateConfig, progress: Progress = SILENT) -> Run:
+    """Asks a sealed model about labelled images and writes `metrics.json`, `predictions.csv` and a report.
+
+    Args:
+        config: which model, which images.
+        progress: is told what is found and done.
+
+    Raises:
+        NotFoundError: the model or the data does not exist.
+        ModelError: the file is not a sealed model.
+        DataError: the data has no images, or classes that the model does not know.
+    """
+    watch = Stopwatch()
+    model = SealedModel(config.model, threads=1)
+    with watch.stage("scan"):
+        folder, split = evaluation_part(config.data, config.split)
+        manifest = scan_part(folder, split, progress=progress)
+    _check_labels(manifest, model)
+    manifest = _noting_trained(manifest, model.path)
+    tell.found(manifest, progress, config.lang)
+    directory = new_directory(config.out, "evaluations", config.data.resolve().name)
+    with watch.stage("evaluate"):
+        samples = manifest.of(split)
+        with progress.task(translate("Asking the sealed model", config.lang), total=len(samples)) as task:
+            answers = ask(model, manifest.root, samples, task)
+    outcome = Outcome(manifest.without(answers.skipped), answers, split, config.seed)
+    card = model.card
+    with watch.stage("report"):
+        content = {
+            "title": config.data.resolve().name,
+            "engine": _ENGINE,
+            "backbone": card["backbone"],
+            "size": model.size,
+            "layers": ", ".join(card["taps"]),
+            "command": tell.command("evaluate", config, ("model", "data")),
+            "facts": {translate("Model", config.lang): str(model.path), **versions()},
+        }
+        outcome.write(directory, content, config.lang)
+    facts = {"model": str(model.path), "data_sha": manifest.digest, "versions": versions()}
+    write_metrics(directory / "metrics.json", outcome.figures(watch.seconds, _ENGINE, **facts))
+    return Run(directory, model.path)
+
+
+def _check_labels(manifest: Manifest, model: SealedModel) -> None:
+    unknown = [label for label in manifest.labels if label not in model.labels]
+    if unknown:
+        raise DataError(
+            "The model must know every class of the data. It does not know: {unknown}. It knows: {nearest}. "
+            "Rename the folders, leave them out, or train on them.",
+            unknown=", ".join(unknown),
+            nearest=nearest(unknown[0], model.labels),
+        )
+
+
+def _noting_trained(manifest: Manifest, model: Path) -> Manifest:
+    """The manifest with a warning for every image that the model was trained on, as its run tells."""
+    beside = model.with_name("manifest.parquet")
+    if not beside.is_file():
+        return manifest
+    trained = {s.sha for s in Manifest.read(beside).of("train")}
+    known = [s for s in manifest.samples if s.sha in trained]
+    if not known:
+        return manifest
+    reason = (
+        "Images to evaluate must be new to the model. {count} were in its training, so that the figures are "
+        "too good. Leave them out, or take its own test part."
+    )
+    warning = Skipped(known[0].path, reason, {"count": len(known)})
+    return replace(manifest, warnings=(*manifest.warnings, warning))

@@ -1,0 +1,84 @@
+"""Asks a sealed model about labelled images, as a user's program would: raw pixels in, probabilities out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from eyebright.data.decode import decode
+from eyebright.data.manifest import Sample
+from eyebright.errors import DataError, ImageError
+from eyebright.evaluation.metrics import measure
+from eyebright.evaluation.results import Metrics, PredictionRow
+from eyebright.runtime.parallel import parallel
+from eyebright.runtime.progress import Task
+from eyebright.sealed.model import SealedModel
+from eyebright.types import FloatArray, IntArray, Skipped, Split
+
+
+@dataclass(frozen=True)
+class Answers:
+    """A sealed model's probabilities (N, K) for N samples, and the images that could not be read."""
+
+    samples: Sequence[Sample]
+    labels: tuple[str, ...]
+    probabilities: FloatArray
+    skipped: Sequence[Skipped]
+
+    @property
+    def truth(self) -> IntArray:
+        """(N,) class numbers."""
+        number = {label: i for i, label in enumerate(self.labels)}
+        return np.array([number[s.label] for s in self.samples], np.int64)
+
+    def rows(self) -> list[PredictionRow]:
+        """One row an image."""
+        best = self.probabilities.argmax(axis=1)
+        return [
+            PredictionRow(s.path, s.split, s.label, self.labels[b], float(p[b]))
+            for s, b, p in zip(self.samples, best, self.probabilities, strict=True)
+        ]
+
+    def of(self, split: Split) -> IntArray:
+        """The places (n,) of the samples of one part."""
+        return np.array([i for i, s in enumerate(self.samples) if s.split == split], np.int64)
+
+    def metrics(self, split: Split, seed: int) -> Metrics:
+        """Figures of one part."""
+        places = self.of(split)
+        return measure(self.truth[places], self.probabilities[places], self.labels, split, seed=seed)
+
+
+def ask(model: SealedModel, root: Path, samples: Sequence[Sample], task: Task) -> Answers:
+    """Runs the sealed model over ``samples``, one image a call, every core at work.
+
+    Raises:
+        DataError: no image can be read.
+    """
+
+    def answer(sample: Sample) -> FloatArray | Skipped:
+        try:
+            pixels = decode(root / sample.path, min_side=model.size)
+        except ImageError as error:
+            return Skipped(sample.path, error.template, error.values)
+        return model.probabilities(pixels[None])[0]
+
+    kept: list[Sample] = []
+    rows: list[FloatArray] = []
+    skipped: list[Skipped] = []
+    for sample, result in zip(samples, parallel(answer, samples), strict=True):
+        task.advance()
+        if isinstance(result, Skipped):
+            skipped.append(result)
+        else:
+            kept.append(sample)
+            rows.append(result)
+    if not rows:
+        raise DataError(
+            "At least one image to evaluate must be readable. None of {count} is. Copy the images again.",
+            count=len(samples),
+        )
+    return Answers(kept, model.labels, np.stack(rows), skipped)

@@ -1,0 +1,128 @@
+"""What a training says on the way, and what it writes down of itself."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eyebright.backbones import embedded
+from eyebright.config.base import Config
+from eyebright.config.train import TrainConfig
+from eyebright.data.manifest import Manifest
+from eyebright.evaluation.intervals import wilson
+from eyebright.language import translate
+from eyebright.report.content import Choice
+from eyebright.runtime.progress import Progress
+from eyebright.stages.outcome import versions
+from eyebright.training.frozen import FrozenModel
+from eyebright.training.selection import Candidate
+from eyebright.types import Interval, Lang
+
+_LISTED = 10
+
+
+def found(manifest: Manifest, progress: Progress, lang: Lang) -> None:
+    """Says what the data holds, what was skipped and what to look at."""
+    counts = {split: len(manifest.of(split)) for split in ("train", "val", "test")}
+    progress.say(
+        translate(
+            "Found {classes} classes: {train} images to train on, {val} to validate, {test} to test.",
+            lang,
+            classes=len(manifest.labels),
+            **counts,
+        )
+    )
+    for kind, entries in (("skipped", manifest.skipped), ("warning", manifest.warnings)):
+        for entry in entries[:_LISTED]:
+            reason = translate(entry.reason, lang, **entry.reason_values)
+            line = "Skipped {path}: {reason}" if kind == "skipped" else "Look at {path}: {reason}"
+            progress.say(translate(line, lang, path=entry.path, reason=reason))
+        if len(entries) > _LISTED:
+            rest = len(entries) - _LISTED
+            progress.say(translate("and {count} more; metrics.json lists them all.", lang, count=rest))
+
+
+def chosen(model: FrozenModel, progress: Progress, lang: Lang) -> None:
+    """Says which engine, input size and layers training settled on."""
+    trial = model.trials[0]
+    text = translate(
+        "Engine: {name}, {rate} images/s here.", lang, name=trial.name, rate=f"{trial.images_per_second:.0f}"
+    )
+    progress.say(text)
+    for other in model.trials:
+        if other.images_per_second > trial.images_per_second:
+            text = translate(
+                "{name} would be faster ({rate} images/s) but does not agree: its error is {error} of what "
+                "tells images apart.",
+                lang,
+                name=other.name,
+                rate=f"{other.images_per_second:.0f}",
+                error=f"{100 * other.error:.0f} %",
+            )
+            progress.say(text)
+    size, layers = model.extractor.preprocessing.size, model.tap_set
+    progress.say(translate("Chosen on the training part: {size} px, layers: {layers}.", lang, size=size, layers=layers))
+    for entry in model.skipped[:_LISTED]:
+        reason = translate(entry.reason, lang, **entry.reason_values)
+        progress.say(translate("Skipped {path}: {reason}", lang, path=entry.path, reason=reason))
+
+
+def provenance(model: FrozenModel, manifest: Manifest, temperature: float) -> dict[str, Any]:
+    """What the sealed model carries in its metadata beside its labels and metrics."""
+    card = embedded.card()
+    return {
+        "card": {
+            "backbone": card.name,
+            "backbone_sha": card.sha,
+            "source": card.source,
+            "preprocessing": asdict(model.extractor.preprocessing),
+            "taps": [f"{tap.layer.name}:{tap.kind}" for tap in model.taps],
+            "temperature": temperature,
+            "l2": model.fit.l2,
+        },
+        "licence": card.licence,
+        "data_sha": manifest.digest,
+        "versions": versions(),
+    }
+
+
+def candidates_json(candidates: Sequence[Candidate]) -> list[dict[str, Any]]:
+    """What was compared, as `metrics.json` lists it."""
+    return [asdict(c) | {"accuracy": asdict(_accuracy(c))} for c in candidates]
+
+
+def choices(model: FrozenModel, lang: Lang) -> list[Choice]:
+    """What was compared, as the report shows it."""
+    sizes = [(translate("Input size {size} px", lang, size=c.name), c) for c in model.sizes]
+    layers = [(translate("Layers: {layers}", lang, layers=c.name), c) for c in model.tap_sets]
+    return [Choice(name, _accuracy(c), c.chosen) for name, c in (*sizes, *layers)]
+
+
+def facts(config: TrainConfig, provenance: Mapping[str, Any], model: Path) -> dict[str, str]:
+    """Names and values at the end of the report."""
+    lang = config.lang
+    named = {
+        translate("Model file", lang): f"{model.stat().st_size / 1e6:.1f} MB",
+        translate("Licence of the weights", lang): provenance["licence"],
+        translate("Hash of the data", lang): provenance["data_sha"],
+        translate("Seed", lang): str(config.seed),
+    }
+    return named | dict(provenance["versions"])
+
+
+def command(verb: str, config: Config, positional: Sequence[str]) -> str:
+    """The command line that does the same again."""
+    words = ["eyebright", verb, *(str(getattr(config, name)) for name in positional)]
+    for name in sorted(config.model_fields_set.difference(positional)):
+        words += [f"--{name.replace('_', '-')}", str(getattr(config, name))]
+    return shlex.join(words)
+
+
+def _accuracy(candidate: Candidate) -> Interval:
+    low, high = wilson(candidate.correct, candidate.count)
+    return Interval(candidate.correct / candidate.count, float(np.squeeze(low)), float(np.squeeze(high)))

@@ -1,0 +1,192 @@
+"""The feature cache: rows on disk, found by the image's content, shared between all runs.
+
+A *space* is a folder for everything with the same backbone, preprocessing, precision and view; inside it a
+row belongs to an image's hash. Rows come in segments of two files, `ID.rows.npy` (n, D) float16 and
+`ID.keys.npy` (n, 16) uint8. A segment exists once its keys do: they are renamed into place last, so a killed
+run leaves nothing that is half written, and several runs may write at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import platformdirs
+
+from eyebright.runtime.atomic import atomic_path, write_text
+from eyebright.types import IntArray
+
+Rows = npt.NDArray[np.float16]
+KEY_BYTES = 16
+_CARD = "space.json"
+_STALE_SECONDS = 24 * 3600
+
+
+def default_folder() -> Path:
+    """Where features are kept: $EYEBRIGHT_CACHE, or the system's place for caches."""
+    chosen = os.environ.get("EYEBRIGHT_CACHE")
+    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("eyebright", appauthor=False))
+
+
+class FeatureSpace:
+    """Rows (D,) float16 of one backbone, preprocessing, precision and view.
+
+    Args:
+        root: the cache's folder.
+        card: what defines the space, as plain JSON; any other value is another space.
+        width: D.
+    """
+
+    def __init__(self, root: Path, card: dict[str, Any], width: int) -> None:
+        self.folder = root / _digest(card)
+        self.width = width
+        self._segments: list[tuple[Path, int]] = []
+        self._places: dict[bytes, tuple[int, int]] = {}
+        self._keys: list[bytes] = []
+        self._rows: list[Rows] = []
+        self._open(card)
+
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._places
+
+    def add(self, key: bytes, row: Rows) -> None:
+        """Takes a row (D,); it is safe on disk after the next :meth:`flush`."""
+        self._keys.append(key)
+        self._rows.append(row)
+
+    def flush(self) -> None:
+        """Writes the rows that were added as one segment.
+
+        Raises:
+            StorageError: the disk is full; rows of earlier flushes are kept.
+        """
+        if not self._keys:
+            return
+        name = uuid.uuid4().hex
+        keys = np.frombuffer(b"".join(self._keys), np.uint8).reshape(-1, KEY_BYTES)
+        rows = np.stack(self._rows)
+        for kind, array in (("rows", rows), ("keys", keys)):
+            with atomic_path(self.folder / f"{name}.{kind}.npy") as temporary, temporary.open("wb") as file:
+                np.save(file, array)
+        self._keys, self._rows = [], []
+        self._load(self.folder / f"{name}.keys.npy")
+
+    def read(self, keys: Sequence[bytes], columns: IntArray | slice = slice(None)) -> Rows:
+        """The rows (N, D') of ``keys`` in their order, reduced to ``columns``.
+
+        Rows are read and not mapped, so that memory holds only what is returned.
+        """
+        places = np.array([self._places[key] for key in keys], np.int64).reshape(-1, 2)
+        out = np.empty((len(keys), np.arange(self.width)[columns].size), np.float16)
+        order = np.lexsort((places[:, 1], places[:, 0]))
+        gaps = np.flatnonzero(np.any(np.diff(places[order], axis=0) != (0, 1), axis=1)) + 1
+        for run in np.split(order, gaps):
+            if run.size:
+                out[run] = self._read_run(*places[run[0]], run.size)[:, columns]
+        return out
+
+    def _read_run(self, segment: int, start: int, count: int) -> Rows:
+        path, offset = self._segments[segment]
+        rows = np.empty((count, self.width), np.float16)
+        with path.open("rb") as file:
+            file.seek(offset + start * self.width * rows.itemsize)
+            file.readinto(memoryview(rows).cast("B"))
+        return rows
+
+    def _open(self, card: dict[str, Any]) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_text(self.folder / _CARD, json.dumps(card | {"used": time.time()}, indent=1))
+        for path in sorted(self.folder.glob("*.keys.npy")):
+            self._load(path)
+
+    def _load(self, path: Path) -> None:
+        """Maps a segment; one whose files are damaged counts as absent, so its rows are computed again."""
+        try:
+            keys = np.load(path, allow_pickle=False)
+            rows = np.load(_rows_path(path), mmap_mode="r", allow_pickle=False)
+        except (ValueError, OSError, EOFError):
+            return
+        if rows.shape != (len(keys), self.width) or keys.shape[1:] != (KEY_BYTES,):
+            return
+        self._segments.append((_rows_path(path), rows.offset))
+        number = len(self._segments) - 1
+        self._places.update((key.tobytes(), (number, row)) for row, key in enumerate(keys))
+
+
+@dataclass(frozen=True)
+class SpaceUsage:
+    """One space of the cache, as `eyebright cache` shows it; ``last_used`` in seconds since 1970."""
+
+    name: str
+    images: int
+    bytes: int
+    last_used: float
+    folder: Path
+
+
+def usage(root: Path) -> list[SpaceUsage]:
+    """The spaces under ``root``, the one used last first."""
+    return sorted(_spaces(root), key=lambda s: -s.last_used)
+
+
+def trim(root: Path, limit_bytes: int) -> int:
+    """Deletes the segments written longest ago, space by space from the least recently used one.
+
+    Returns:
+        How many bytes were freed.
+    """
+    spaces = usage(root)
+    total = sum(s.bytes for s in spaces)
+    freed = 0
+    for space in reversed(spaces):
+        for keys in sorted(space.folder.glob("*.keys.npy"), key=lambda p: p.stat().st_mtime):
+            if total - freed <= limit_bytes:
+                return freed
+            freed += _delete(keys)
+        shutil.rmtree(space.folder, ignore_errors=True)
+    return freed
+
+
+def _delete(keys: Path) -> int:
+    rows = _rows_path(keys)
+    size = keys.stat().st_size + (rows.stat().st_size if rows.exists() else 0)
+    keys.unlink()  # first the keys: without them the segment no longer counts
+    rows.unlink(missing_ok=True)
+    return size
+
+
+def _spaces(root: Path) -> Iterator[SpaceUsage]:
+    for path in root.glob(f"*/{_CARD}"):
+        card = json.loads(path.read_text(encoding="utf-8"))
+        _sweep(path.parent)
+        files = list(path.parent.glob("*.npy"))
+        keys = [f for f in files if f.name.endswith(".keys.npy")]
+        images = sum(np.load(f, mmap_mode="r", allow_pickle=False).shape[0] for f in keys)
+        name = f"{card['backbone']} {card['size']} px {card['precision']}, view {card['view']}"
+        yield SpaceUsage(name, images, sum(f.stat().st_size for f in files), card["used"], path.parent)
+
+
+def _sweep(folder: Path) -> None:
+    """Removes what a killed run left behind: old temporary files."""
+    for path in folder.glob(".*.tmp"):
+        if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+            path.unlink(missing_ok=True)
+
+
+def _rows_path(keys: Path) -> Path:
+    return keys.with_name(keys.name.replace(".keys.", ".rows."))
+
+
+def _digest(card: dict[str, Any]) -> str:
+    text = json.dumps(card, sort_keys=True).encode()
+    return hashlib.blake2b(text, digest_size=16).hexdigest()

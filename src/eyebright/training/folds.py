@@ -1,0 +1,68 @@
+"""Cross-validation folds that keep groups together and every class's share of the weight."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eyebright.types import FloatArray, IntArray
+
+
+def assign_folds(truth: IntArray, groups: IntArray | None, folds: int, seed: int) -> IntArray:
+    """Stratified folds; the rows of one group never lie in different folds.
+
+    The groups of a class are dealt to the folds in turn, so that a class with two groups or more is never
+    missing from a fold's training part. There are as many folds as the median class has groups, at least 2
+    and at most ``folds``: with 2 images a class each half is held out once, while a few rare classes among
+    large ones do not cost the others training data.
+
+    Args:
+        truth: class numbers (N,). A group with several classes counts as its first row's class.
+        groups: group numbers (N,), or None when each row stands alone.
+        folds: the largest number of folds.
+        seed: of the shuffle.
+
+    Returns:
+        The fold numbers (N,) in which the rows are held out.
+    """
+    members = np.arange(len(truth)) if groups is None else groups
+    _, first, inverse = np.unique(members, return_index=True, return_inverse=True)
+    group_class = truth[first]
+    sizes = np.bincount(group_class)
+    count = int(np.clip(np.median(sizes[sizes > 0]), 2, max(folds, 2)))
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(first))
+    order = order[np.argsort(group_class[order], kind="stable")]
+    fold_of_group = np.empty(len(first), np.int64)
+    fold_of_group[order] = np.arange(len(first)) % count  # one deal over all classes: folds of equal size
+    return fold_of_group[inverse]
+
+
+def class_weights(truth: IntArray, power: float) -> FloatArray:
+    """Row weights (N,) proportional to the class's count to the power of ``-power``, with mean 1."""
+    weights = np.bincount(truth)[truth].astype(np.float64) ** -power
+    return np.asarray(weights / weights.mean(), np.float32)
+
+
+def fold_weights(truth: IntArray, weights: FloatArray, held_out_in: IntArray) -> FloatArray:
+    """Training weights (N, F) of each fold, 0 for its held-out rows; every column sums to 1.
+
+    A fold's training part may hold half of a rare class and all of the others. Each class is weighted up
+    to its share of the whole, or small classes would look less likely to the folds than to the final fit.
+    """
+    classes = int(truth.max()) + 1
+    columns = []
+    for fold in range(int(held_out_in.max()) + 1):
+        column = np.where(held_out_in == fold, 0.0, weights)
+        present = np.bincount(truth, column, classes)
+        share = np.bincount(truth, weights, classes)
+        column = column * (share / np.where(present > 0, present, 1.0))[truth]
+        columns.append(column / column.sum())
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def learnable(truth: IntArray, held_out_in: IntArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Whether the class of each row (N,) also has rows outside the row's own fold."""
+    folds = int(held_out_in.max()) + 1
+    table = np.zeros((int(truth.max()) + 1, folds), np.int64)
+    np.add.at(table, (truth, held_out_in), 1)
+    return np.asarray(table.sum(axis=1)[truth] > table[truth, held_out_in])

@@ -1,0 +1,65 @@
+"""The head of very many images: one pass over the cached features, and no table of them in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from operator import add
+
+import numpy as np
+
+from eyebright.data.manifest import Sample
+from eyebright.runtime.progress import Task
+from eyebright.training.closed_form import choose_shrinkage, solve
+from eyebright.training.features import FeatureExtractor
+from eyebright.training.head import HeadFit
+from eyebright.training.statistics import FeatureStatistics
+from eyebright.types import IntArray
+
+_FOLDS = 3
+_CHUNK_ROWS = 8192
+_HELD_OUT_ROWS = 20_000
+
+
+def fit_large(
+    extractor: FeatureExtractor,
+    samples: Sequence[Sample],
+    truth: IntArray,
+    groups: IntArray,
+    places: IntArray,
+    task: Task,
+) -> tuple[HeadFit, IntArray]:
+    """Fits the closed-form head to cached features.
+
+    Args:
+        extractor: has computed the features of ``samples``.
+        samples: N images.
+        truth: (N,) their classes.
+        groups: (N,) numbers that equal images share; a group lies in one fold.
+        places: the columns to use.
+        task: advances by N.
+
+    Returns:
+        The head with held-out logits of part of the images, and these images' classes.
+    """
+    classes = int(truth.max()) + 1
+    folds = groups % _FOLDS
+    parts = [FeatureStatistics.empty(len(places), classes) for _ in range(_FOLDS)]
+    for fold, part in enumerate(parts):
+        rows = np.flatnonzero(folds == fold)
+        for start in range(0, len(rows), _CHUNK_ROWS):
+            chunk = rows[start : start + _CHUNK_ROWS]
+            for number in range(len(extractor.spaces)):
+                part.add(extractor.read([samples[i] for i in chunk], places, number), truth[chunk])
+            task.advance(len(chunk))
+    shrinkage = choose_shrinkage(parts)
+    held_out = np.flatnonzero(folds == 0)[:_HELD_OUT_ROWS]
+    judge = solve(reduce(add, parts[1:]), shrinkage)
+    logits = np.concatenate(
+        [
+            judge.logits(extractor.read([samples[i] for i in held_out[start : start + _CHUNK_ROWS]], places))
+            for start in range(0, len(held_out), _CHUNK_ROWS)
+        ]
+    )
+    head = solve(reduce(add, parts), shrinkage)
+    return HeadFit(head=head, l2=shrinkage, path=(), held_out=logits), truth[held_out]

@@ -1,0 +1,115 @@
+"""Chooses the input size and the layers by cross-validation inside the training part, never outside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from eyebright.training.head import HeadFit
+from eyebright.types import FloatArray, IntArray
+
+#: Input sizes in pixels that are tried in turn; a step up must earn its cost.
+SIZE_LADDER = (96, 160, 224, 320, 448)
+_PHOTO_SIZE = 224
+_ENLARGE = 4
+SUBSET = 500
+# One standard error: a step up doubles the time of training and of every answer.
+_STANDARD_ERRORS = 1.0
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way that was tried, judged by cross-validation inside the training part.
+
+    Attributes:
+        name: of the input size or tap set.
+        correct, count: images named right, of how many.
+        log_loss: their mean, in nats.
+        chosen: whether it was taken.
+    """
+
+    name: str
+    correct: int
+    count: int
+    log_loss: float
+    chosen: bool
+
+
+def ladder(short_sides: Sequence[int]) -> tuple[int, ...]:
+    """The sizes worth trying for images with these short sides in pixels, the first to be tried first.
+
+    Photographs start at the size that the backbone was trained at, tiny images at the smallest; nothing is
+    enlarged more than four times.
+    """
+    side = float(np.median(short_sides))
+    start = _PHOTO_SIZE if side >= _PHOTO_SIZE / 2 else SIZE_LADDER[0]
+    sizes = tuple(size for size in SIZE_LADDER if size >= start and size <= _ENLARGE * side)
+    return sizes or (SIZE_LADDER[0],)
+
+
+def subset(truth: IntArray, groups: IntArray, count: int, seed: int) -> IntArray:
+    """About ``count`` of N samples, drawn a class at a time in proportion, whole groups together."""
+    if len(truth) <= count:
+        return np.arange(len(truth))
+    order = np.random.default_rng(seed).permutation(groups.max() + 1)[groups]
+    rank = np.empty(len(truth), np.int64)
+    for label in np.unique(truth):
+        rows = np.flatnonzero(truth == label)
+        rank[rows[np.argsort(order[rows], kind="stable")]] = np.arange(len(rows))
+    share = count / len(truth)
+    sizes = np.bincount(truth)
+    keep: IntArray = np.flatnonzero(rank < np.maximum(4, np.ceil(share * sizes))[truth])
+    return keep
+
+
+def losses(fit: HeadFit, truth: IntArray) -> FloatArray:
+    """The held-out log loss (N,) of each image, in nats."""
+    logits = fit.held_out - fit.held_out.max(axis=1, keepdims=True)
+    logsum = np.log(np.exp(logits).sum(axis=1))
+    loss: FloatArray = logsum - logits[np.arange(len(truth)), truth]
+    return loss
+
+
+def better(candidate: FloatArray, best: FloatArray) -> bool:
+    """Whether the candidate's losses (N,) are lower on the same images by more than a standard error."""
+    gain = best - candidate
+    error = gain.std() / np.sqrt(len(gain))
+    return bool(gain.mean() > _STANDARD_ERRORS * error and gain.mean() > 0)
+
+
+def climb(
+    names: Sequence[str],
+    fit: Callable[[str], HeadFit],
+    truth: IntArray,
+    *,
+    stop_early: bool,
+) -> tuple[str, Mapping[str, HeadFit], list[Candidate]]:
+    """Tries ``names`` from the cheapest; a dearer one is taken only if it is better beyond chance.
+
+    Args:
+        names: the candidates.
+        fit: trains one of them, with held-out logits of the same images for all.
+        truth: (N,) of these images.
+        stop_early: stop at the first that is not better.
+
+    Returns:
+        The chosen name, all fits, and a row for each that was tried.
+    """
+    fits: dict[str, HeadFit] = {}
+    best, best_losses = "", np.empty(0, np.float32)
+    for name in names:
+        fits[name] = fit(name)
+        loss = losses(fits[name], truth)
+        if not best or better(loss, best_losses):
+            best, best_losses = name, loss
+        elif stop_early:
+            break
+    rows = [_candidate(name, f, truth, name == best) for name, f in fits.items()]
+    return best, fits, rows
+
+
+def _candidate(name: str, fit: HeadFit, truth: IntArray, chosen: bool) -> Candidate:
+    correct = int((fit.held_out.argmax(axis=1) == truth).sum())
+    return Candidate(name, correct, len(truth), float(losses(fit, truth).mean()), chosen)

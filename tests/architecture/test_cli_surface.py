@@ -1,0 +1,30 @@
+"""The command line's surface is frozen: people and scripts rely on it. A change here is a change for them."""
+
+from __future__ import annotations
+
+from eyebright.cli.options import options_of
+from eyebright.cli.verbs import VERBS
+
+SURFACE = {
+    "train": "data --out --val --test --seed --size --views --lang --config",
+    "evaluate": "model data --out --split --seed --lang --config",
+    "predict": "model images --top --format --null --lang --config",
+    "models": "--json --lang",
+    "cache": "--trim --clear --lang",
+    "doctor": "--json --lang",
+    "demo": "--out --seed --lang --config",
+}
+
+
+def test_verbs_and_options_are_as_promised():
+    there = {
+        verb.name: " ".join([o.spelling for o in options_of(verb.config())] + ["--config"] * verb.file)
+        for verb in VERBS
+    }
+    assert there == SURFACE
+
+
+def test_every_option_and_verb_has_its_help():
+    silent = [f"{v.name} {o.spelling}" for v in VERBS for o in options_of(v.config()) if not o.description]
+    assert silent == []
+    assert all(verb.summary.endswith(".") for verb in VERBS)

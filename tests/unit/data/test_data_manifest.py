@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from eyebright.data.manifest import Manifest, Sample
+from eyebright.errors import DataError, NotFoundError
+from eyebright.types import Skipped, Split
+
+
+def sample(path: str, label: str, split: Split = "train", sha: str = "00" * 16) -> Sample:
+    return Sample(path, label, split, sha, 640, 480)
+
+
+@pytest.fixture
+def manifest() -> Manifest:
+    samples = (
+        sample("b/1.png", "b", sha="11" * 16),
+        sample("a/1.png", "a", sha="22" * 16),
+        sample("a/a name\nwith 空格.png", "a", "val", "33" * 16),
+        sample("c/1.png", "c", "test", "44" * 16),
+    )
+    skipped = (Skipped("a/2.png", "Broken ({reason}).", {"reason": "cut"}),)
+    return Manifest(Path("/data"), samples, skipped, (Skipped(".", "{count} files.", {"count": 3}),))
+
+
+def test_labels_are_sorted_and_parts_keep_their_order(manifest: Manifest) -> None:
+    assert manifest.labels == ("a", "b", "c")
+    assert [s.path for s in manifest.of("train")] == ["b/1.png", "a/1.png"]
+    assert [s.split for s in manifest.of("test")] == ["test"]
+
+
+def test_counts_name_every_class_in_every_part(manifest: Manifest) -> None:
+    assert manifest.counts() == {
+        "train": {"a": 1, "b": 1, "c": 0},
+        "val": {"a": 1, "b": 0, "c": 0},
+        "test": {"a": 0, "b": 0, "c": 1},
+    }
+
+
+def test_without_drops_samples_and_keeps_all_reasons(manifest: Manifest) -> None:
+    less = manifest.without(iter([Skipped("b/1.png", "Cut off.")]))
+    assert [s.path for s in less.skipped] == ["a/2.png", "b/1.png"]
+    assert len(less.samples) == 3
+    assert less.of("train") == manifest.of("train")[1:]
+    assert less.warnings == manifest.warnings
+
+
+def test_digest_tells_images_labels_and_parts_but_not_places_or_order(manifest: Manifest) -> None:
+    moved = tuple(replace(s, path=f"elsewhere/{s.path}") for s in reversed(manifest.samples))
+    assert Manifest(Path("/other"), moved).digest == manifest.digest
+    for change in ({"sha": "55" * 16}, {"label": "b"}, {"split": "val"}):
+        other = (*manifest.samples[:3], replace(manifest.samples[3], **change))
+        assert replace(manifest, samples=other).digest != manifest.digest
+    assert manifest.without([Skipped("c/1.png", "Gone.")]).digest != manifest.digest
+
+
+def test_written_and_read_is_the_same(manifest: Manifest, tmp_path: Path) -> None:
+    manifest.write(tmp_path / "m.parquet")
+    assert Manifest.read(tmp_path / "m.parquet") == manifest
+    assert [f.name for f in tmp_path.iterdir()] == ["m.parquet"]
+
+
+def test_more_rows_than_one_batch_come_back_in_order(tmp_path: Path) -> None:
+    rows = tuple(Sample(f"{i}.png", f"c{i % 3}", "train", f"{i:032x}", i, 1) for i in range(70_000))
+    Manifest(tmp_path, rows).write(tmp_path / "m.parquet")
+    again = Manifest.read(tmp_path / "m.parquet")
+    assert again.samples == rows
+    assert len({id(s.label) for s in again.samples}) == 3, "class names are shared, not one string a row"
+
+
+def test_no_samples_is_a_table_too(tmp_path: Path) -> None:
+    Manifest(tmp_path, ()).write(tmp_path / "m.parquet")
+    assert Manifest.read(tmp_path / "m.parquet").samples == ()
+
+
+def test_other_tools_read_the_columns(manifest: Manifest, tmp_path: Path) -> None:
+    manifest.write(tmp_path / "m.parquet")
+    table = pq.read_table(tmp_path / "m.parquet")
+    assert table.column_names == ["path", "label", "split", "sha", "width", "height"]
+    assert table.column("path").to_pylist()[2] == "a/a name\nwith 空格.png"
+
+
+def test_what_is_no_manifest_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="does not"):
+        Manifest.read(tmp_path / "none.parquet")
+    (tmp_path / "text.parquet").write_text("path,label")
+    pq.write_table(pa.table({"path": ["a"]}), tmp_path / "other.parquet")
+    for name in ("text", "other"):
+        with pytest.raises(DataError, match=f"{name}.parquet is not"):
+            Manifest.read(tmp_path / f"{name}.parquet")

@@ -1,0 +1,110 @@
+"""Content for report tests: real PNG files on disk, figures computed from the rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from eyebright.data.manifest import Manifest, Sample
+from eyebright.evaluation.results import ClassMetrics, Metrics, PredictionRow, ReliabilityBin
+from eyebright.report.content import Choice, Parity, ReportContent
+from eyebright.types import Interval, Skipped
+
+
+def around(value: float) -> Interval:
+    return Interval(value, max(value - 0.02, 0.0), min(value + 0.02, 1.0))
+
+
+def measured(rows: list[PredictionRow], labels: tuple[str, ...]) -> Metrics:
+    """Figures of the rows; the intervals are only as wide as a drawing needs."""
+    place = {label: i for i, label in enumerate(labels)}
+    confusion = np.zeros((len(labels), len(labels)), np.int64)
+    for row in rows:
+        confusion[place[row.label], place[row.predicted]] += 1
+    right = np.diag(confusion)
+    recall = right / np.maximum(confusion.sum(axis=1), 1)
+    precision = right / np.maximum(confusion.sum(axis=0), 1)
+    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-9)
+    accuracy = float(right.sum() / len(rows))
+    return Metrics(
+        split="val",
+        count=len(rows),
+        labels=labels,
+        accuracy=around(accuracy),
+        balanced_accuracy=around(float(recall.mean())),
+        macro_f1=around(float(f1.mean())),
+        log_loss=Interval(0.25, 0.2, 0.3),
+        ece=around(0.03),
+        per_class=tuple(
+            ClassMetrics(
+                label,
+                int(confusion[i].sum()),
+                around(float(precision[i])),
+                around(float(recall[i])),
+                around(float(f1[i])),
+            )
+            for i, label in enumerate(labels)
+        ),
+        confusion=confusion,
+        reliability=(ReliabilityBin(0.8, 0.9, 5, 0.85, 0.8), ReliabilityBin(0.9, 1.0, 15, 0.97, 1.0)),
+    )
+
+
+def evaluation(root: Path, labels: tuple[str, ...], count: int, wrong: int) -> ReportContent:
+    """What a second stage has: ``count`` judged images, of which the first ``wrong`` are named wrong."""
+    root.mkdir(exist_ok=True)
+    samples, rows = [], []
+    for i in range(count):
+        label = labels[i % len(labels)]
+        path = f"{i:05d}.png"
+        Image.new("RGB", (40, 30), (i * 37 % 256, i * 11 % 256, 90)).save(root / path)
+        predicted = labels[(i + 1) % len(labels)] if i < wrong else label
+        samples.append(Sample(path, label, "val", f"{i:032x}", 40, 30))
+        rows.append(PredictionRow(path, "val", label, predicted, 0.99 - 0.4 * i / count))
+    return ReportContent(
+        title="small set",
+        manifest=Manifest(root, tuple(samples)),
+        metrics=measured(rows, labels),
+        rows=rows,
+        engine="ONNX Runtime",
+        backbone="EfficientNet-Lite0",
+        size=224,
+        layers="every stage",
+        command="eyebright evaluate model.onnx photos",
+    )
+
+
+def training(
+    root: Path, labels: tuple[str, ...] = ("cat", "dog"), count: int = 20, wrong: int = 3
+) -> ReportContent:
+    """What a training has: also choices, proof, seconds, facts, and files that were left out."""
+    base = evaluation(root, labels, count, wrong)
+    trained = Sample("train.png", labels[0], "train", "f" * 32, 64, 48)
+    manifest = Manifest(
+        root,
+        (*base.manifest.samples, trained),
+        skipped=(Skipped("broken.jpg", "It ends after {count} bytes.", {"count": 17}),),
+        warnings=(Skipped("twice.jpg", "The same image lies under two labels."),),
+    )
+    return ReportContent(
+        title=base.title,
+        manifest=manifest,
+        metrics=base.metrics,
+        rows=base.rows,
+        engine=base.engine,
+        backbone=base.backbone,
+        size=base.size,
+        layers=base.layers,
+        command="eyebright train photos",
+        ece_before=0.081,
+        temperature=1.4,
+        choices=(
+            Choice("224 px, last stage", around(0.8), False),
+            Choice("320 px, every stage", around(0.9), True),
+        ),
+        parity=Parity(20, 19, 0.0125, 0.0004),
+        seconds={"features": 6.0, "head": 2.0, "total": 8.5},
+        facts={"Seed": "7"},
+    )
