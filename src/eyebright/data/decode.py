@@ -39,7 +39,12 @@ def decode(source: ImageLike, *, min_side: int | None = None) -> UInt8Array:
         NotFoundError: the path does not exist.
         ImageError: it is no image, is damaged, too large, or an array of another type or shape.
     """
-    if isinstance(source, np.ndarray) and source.dtype == np.uint8 and source.shape[2:] == (3,):
+    if (
+        isinstance(source, np.ndarray)
+        and source.dtype == np.uint8
+        and source.size
+        and source.shape[2:] == (3,)
+    ):
         return source
     return np.asarray(open_rgb(source, min_side=min_side))
 

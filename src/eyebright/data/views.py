@@ -60,6 +60,7 @@ def _draw(width: int, height: int, seed_text: str) -> tuple[tuple[float, float, 
     stretch = math.exp(math.log(_RATIO[0]) + ratio * math.log(_RATIO[1] / _RATIO[0]))
     # Neither side may pass 1, and neither may fall under the share, so that the area holds.
     across = min(1.0, max(share, math.sqrt(share * stretch)))
-    w, h = width * across, height * share / across
+    w, h = width * across, height * min(1.0, share / across)
     left, top = x * (width - w), y * (height - h)
-    return (left, top, left + w, top + h), flip < 0.5
+    # Pillow refuses a box that passes the edge by a rounding error.
+    return (left, top, min(width, left + w), min(height, top + h)), flip < 0.5

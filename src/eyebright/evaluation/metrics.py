@@ -240,11 +240,10 @@ def _unseen_loss(answers: _Answers) -> tuple[float, float]:
 
 
 def _ece(answers: _Answers, sums: _Sums) -> Interval:
-    """The bootstrap, its mirror image, MOVER over the bins, and the least that the bins' limits allow.
+    """The bootstrap, MOVER over the bins, and the least that Wilson's limits of each bin's accuracy allow.
 
-    Chance alone gives every bin a gap, so the ECE of a sample exceeds that of the whole, and resamples
-    exceed it again. The mirror image allows for this where there are many images; where there are few, only
-    the gaps between the confidence and Wilson's limits of the accuracy do.
+    Chance alone gives every bin a gap, so a sample's ECE exceeds that of the whole, and resamples exceed it
+    again: the lower limit is what stays when every bin's accuracy comes as near to its confidence as it may.
     """
     bins = reliability(answers.confidence, answers.hit)
     counts = np.array([b.count for b in bins], np.float64)
@@ -256,6 +255,5 @@ def _ece(answers: _Answers, sums: _Sums) -> Interval:
     gaps, weights = np.abs(confidence - accuracy), counts / counts.sum()
     value = float(weights @ gaps)
     drawn = _pair(percentiles(sums.gap()))
-    mirrored = (2 * value - drawn[1], 2 * value - drawn[0])
     least = (float(weights @ nearest), value)
-    return hull(value, drawn, mirrored, mover(gaps, (nearest, farthest), weights), least)
+    return hull(value, drawn, mover(gaps, (nearest, farthest), weights), least)

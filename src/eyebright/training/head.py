@@ -74,7 +74,7 @@ def fit_head(
     """Fit a head, with the L2 strength that has the lowest held-out log loss; two runs are equal bit for bit.
 
     Args:
-        features: (N, D), float16 or float32.
+        features: (N, D), float16 or float32; a number that is not finite raises a DataError.
         truth: class numbers (N,); every class should have rows of two groups or more.
         classes: K.
         groups: group numbers (N,): rows of one group, such as views of one image, share a fold.
@@ -84,9 +84,6 @@ def fit_head(
         folds: the largest number of folds.
         rank: principal directions to keep; None for all where N or D is at most 1,500, else 1,200.
         strengths: the path, strong to weak.
-
-    Raises:
-        DataError: a feature is not a finite number.
     """
     rows, mean, scale = _standardise(features)
     rows, basis = _principal_directions(rows, rank, seed)
@@ -96,11 +93,15 @@ def fit_head(
     kept = np.ones(len(truth), bool) if scored is None else scored
     judged = np.where(_measurable(kept, truth, fold), weights, 0)
     path, best, held_out = _follow_path(problems, classes, fold, judged, strengths)
-    everything = LogisticProblems(rows, truth, (weights / weights.sum())[:, None])
     l2 = min(path, key=lambda point: point.log_loss).l2
-    final = everything.solve(l2, best.mean(axis=1, keepdims=True), _FINAL_TOLERANCE)[:, 0]
-    head = _unstandardised(final, basis, mean, scale)
-    return HeadFit(head, l2, path, held_out[kept])
+    final = _solve_all(problems, weights, l2, best)
+    return HeadFit(_unstandardised(final, basis, mean, scale), l2, path, held_out[kept])
+
+
+def _solve_all(problems: LogisticProblems, weights: FloatArray, l2: float, folds: FloatArray) -> FloatArray:
+    """Coefficients (R + 1, K) on all rows, from the mean of the folds' (R + 1, F, K): a few steps away."""
+    everything = LogisticProblems(problems.rows, problems.truth, (weights / weights.sum())[:, None])
+    return everything.solve(l2, folds.mean(axis=1, keepdims=True), _FINAL_TOLERANCE)[:, 0]
 
 
 def _measurable(scored: BoolArray, truth: IntArray, fold: IntArray) -> BoolArray:
@@ -147,7 +148,7 @@ def _standardise(features: npt.NDArray[np.floating]) -> tuple[FloatArray, FloatA
 
     One float32 copy, worked on in place; columns that do not vary get the scale 0.
     """
-    rows = np.empty(features.shape, np.float32)
+    rows: FloatArray = np.empty(features.shape, np.float32)
     chunks = [slice(first, first + _CHUNK_ROWS) for first in range(0, len(rows), _CHUNK_ROWS)]
     total, squares = np.zeros(rows.shape[1]), np.zeros(rows.shape[1])
     for chunk in chunks:

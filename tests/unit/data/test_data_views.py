@@ -50,10 +50,10 @@ def test_another_process_draws_the_same_view() -> None:
 
 def test_crops_lie_inside_and_keep_area_and_stretch() -> None:
     areas, flips = [], []
-    for i in range(500):
+    for i in range(3000):
         (left, top, right, bottom), mirrored = _draw(640, 427, f"{i}:2")
-        assert 0 <= left < right <= 640 + 1e-9
-        assert 0 <= top < bottom <= 427 + 1e-9
+        assert 0 <= left < right <= 640
+        assert 0 <= top < bottom <= 427
         w, h = (right - left) / 640, (bottom - top) / 427
         assert 0.74 < w / h < 1.34
         areas.append(w * h)
@@ -61,8 +61,8 @@ def test_crops_lie_inside_and_keep_area_and_stretch() -> None:
     assert min(areas) > 0.399
     assert min(areas) < 0.45
     assert max(areas) > 0.95
-    assert np.mean(areas) == pytest.approx(0.7, abs=0.03)
-    assert np.mean(flips) == pytest.approx(0.5, abs=0.1)
+    assert np.mean(areas) == pytest.approx(0.7, abs=0.02)
+    assert np.mean(flips) == pytest.approx(0.5, abs=0.03)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (900, 3)])

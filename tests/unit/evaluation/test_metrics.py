@@ -18,6 +18,7 @@ from sklearn.metrics import (
 )
 
 from eyebright.errors import ModelError
+from eyebright.evaluation.calibration import expected_calibration_error, fit_temperature, softmax
 from eyebright.evaluation.metrics import measure
 from eyebright.evaluation.results import Metrics
 from eyebright.types import FloatArray, IntArray, Interval
@@ -50,15 +51,15 @@ def every_interval(metrics: Metrics) -> list[Interval]:
 def test_values_are_those_of_scikit_learn(answers: tuple[IntArray, FloatArray]) -> None:
     truth, probabilities = answers
     predicted = probabilities.argmax(axis=1)
+    exact = probabilities.astype(np.float64)
+    exact /= exact.sum(axis=1, keepdims=True)
     metrics = measure(truth, probabilities, LABELS, "test")
     assert metrics.split == "test"
     assert metrics.count == len(truth)
     assert metrics.accuracy.value == pytest.approx(accuracy_score(truth, predicted))
     assert metrics.balanced_accuracy.value == pytest.approx(balanced_accuracy_score(truth, predicted))
     assert metrics.macro_f1.value == pytest.approx(f1_score(truth, predicted, average="macro"))
-    assert metrics.log_loss.value == pytest.approx(
-        log_loss(truth, probabilities.astype(np.float64)), rel=1e-5
-    )
+    assert metrics.log_loss.value == pytest.approx(log_loss(truth, exact), rel=1e-5)
     np.testing.assert_array_equal(metrics.confusion, confusion_matrix(truth, predicted))
     columns = zip(*precision_recall_fscore_support(truth, predicted), strict=True)
     for ours, (precision, recall, f1, support) in zip(metrics.per_class, columns, strict=True):
@@ -106,6 +107,23 @@ def test_intervals_hold_the_figure_of_the_whole_as_often_as_they_say(
     # Three standard errors of 300 repeats below 95 % are 91.2 %.
     assert {name: n / repeats for name, n in held.items() if n / repeats < 0.912} == {}
     assert f1_held / f1_all > 0.94
+
+
+@pytest.mark.parametrize("count", [20, 200])
+def test_calibration_error_allows_for_the_gaps_that_chance_makes(
+    answers: tuple[IntArray, FloatArray], count: int
+) -> None:
+    truth, probabilities = answers
+    logits = np.log(np.maximum(probabilities, 1e-9))
+    calibrated = softmax(logits, fit_temperature(logits, truth))
+    whole = expected_calibration_error(truth, calibrated)
+    assert whole < 0.02
+    held = 0
+    for repeat in range(100):
+        rows = np.random.default_rng(repeat).integers(0, len(truth), count)
+        ece = measure(truth[rows], calibrated[rows], LABELS, "test", resamples=100).ece
+        held += ece.low <= whole <= ece.high
+    assert held >= 90
 
 
 def test_intervals_are_no_wider_than_they_need_be(answers: tuple[IntArray, FloatArray]) -> None:
