@@ -24,7 +24,7 @@ UInt8Array: TypeAlias = npt.NDArray[np.uint8]
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 
-#: One image, as a user may hand it over: a path, encoded bytes, a Pillow image, or an array (H, W, 3) or (H, W).
+#: One image, as a user may hand it over: a path, encoded bytes, a Pillow image, or an array (H, W[, 3]).
 ImageLike: TypeAlias = "str | PathLike[str] | bytes | Image | UInt8Array"
 
 

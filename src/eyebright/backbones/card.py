@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from eyebright.types import Interpolation
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -30,14 +32,16 @@ class Layer:
     """A place in the network whose feature map can be pooled into features.
 
     Attributes:
-        name: of the graph's output.
+        name: of the value in the graph.
         channels: of the feature map.
-        stride: pixels of the input for each pixel of the feature map.
+        stage: the stage that it belongs to, counted from 0; the last convolution stands after the last stage.
+        kind: "stage" is a stage's output, "depthwise" a block's widest map, and "final" the last convolution.
     """
 
     name: str
     channels: int
-    stride: int
+    stage: int
+    kind: Literal["stage", "depthwise", "final"]
 
 
 @dataclass(frozen=True)

@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     import onnx
 
 NAME = "efficientnet_lite0"
-# Channels and strides of the stages and of the last convolution (TensorFlow TPU's "lite" variants of
-# Tan and Le, 2019).
-_LAYERS = (
-    Layer("stage0", 16, 2),
-    Layer("stage1", 24, 4),
-    Layer("stage2", 40, 8),
-    Layer("stage3", 80, 16),
-    Layer("stage4", 112, 16),
-    Layer("stage5", 192, 32),
-    Layer("stage6", 320, 32),
-    Layer("final", 1280, 32),
+# Channels of the stages' outputs, and of each block's depthwise convolution (TensorFlow TPU's "lite" variants
+# of Tan and Le, 2019).
+_STAGES = (16, 24, 40, 80, 112, 192, 320)
+_DEPTHWISE = (
+    (32,),
+    (96, 144),
+    (144, 240),
+    (240, 480, 480),
+    (480, 672, 672),
+    (672, 1152, 1152, 1152),
+    (1152,),
 )
 
 
@@ -44,6 +44,12 @@ def model() -> onnx.ModelProto:
 def card() -> BackboneCard:
     """The card of the embedded backbone."""
     data = file_bytes()
+    stages = [Layer(f"stage{i}", channels, i, "stage") for i, channels in enumerate(_STAGES)]
+    depthwise = [
+        Layer(f"stage{i}_block{j}_depthwise_relu6", channels, i, "depthwise")
+        for i, blocks in enumerate(_DEPTHWISE)
+        for j, channels in enumerate(blocks)
+    ]
     return BackboneCard(
         name=NAME,
         parameters=4_652_008,
@@ -54,5 +60,5 @@ def card() -> BackboneCard:
         sha=hashlib.blake2b(data, digest_size=16).hexdigest(),
         stride=32,
         preprocessing=Preprocessing(224, "bicubic", 0.875, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
-        layers=_LAYERS,
+        layers=(*stages, Layer("final", 1280, len(_STAGES), "final"), *depthwise),
     )

@@ -11,11 +11,12 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnx.utils import Extractor
 
+from eyebright.backbones.taps import Tap, width
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from eyebright.backbones.card import Preprocessing
-    from eyebright.backbones.taps import Tap
 
 OPSET = 18
 
@@ -34,11 +35,15 @@ class GraphBuilder:
 
     def node(self, kind: str, inputs: Sequence[str], output: str, **attributes: object) -> str:
         """Adds a node with one output and returns the output's name."""
-        self.nodes.append(helper.make_node(kind, list(inputs), [output], name=f"{output}_{kind.lower()}", **attributes))
+        self.nodes.append(
+            helper.make_node(kind, list(inputs), [output], name=f"{output}_{kind.lower()}", **attributes)
+        )
         return output
 
 
-def normalise(builder: GraphBuilder, pixels: str, preprocessing: Preprocessing, output: str = "pixels") -> str:
+def normalise(
+    builder: GraphBuilder, pixels: str, preprocessing: Preprocessing, output: str = "pixels"
+) -> str:
     """Pixels (B, 3, S, S) between 0 and 255 as float32 → the backbone's input."""
     mean = np.array(preprocessing.mean, np.float32).reshape(1, 3, 1, 1)
     std = np.array(preprocessing.std, np.float32).reshape(1, 3, 1, 1)
@@ -46,22 +51,12 @@ def normalise(builder: GraphBuilder, pixels: str, preprocessing: Preprocessing, 
     return builder.node("Add", [scaled, builder.constant("shift", -mean / std)], output)
 
 
-def pool(builder: GraphBuilder, taps: Sequence[Tap], size: int, output: str = "features") -> str:
-    """The taps' pooled statistics, in the order of ``taps``, as one row (B, D) an image.
-
-    Args:
-        builder: takes the nodes.
-        taps: where to pool, and what.
-        size: S, the input's side in pixels.
-        output: the name of the rows.
-    """
+def pool(builder: GraphBuilder, taps: Sequence[Tap], output: str = "features") -> str:
+    """The taps' pooled statistics, in the order of ``taps``, as one row (B, D) an image."""
     space = builder.constant("spatial_axes", np.array([2, 3], np.int64))
     parts: list[str] = []
     for tap in taps:
         name = tap.layer.name
-        if tap.kind == "grid":
-            parts.append(_grid(builder, name, size // tap.layer.stride))
-            continue
         mean = builder.node("ReduceMean", [name, space], f"{name}_mean", keepdims=1)
         parts.append(mean)
         if tap.kind == "moments":
@@ -75,24 +70,19 @@ def pool(builder: GraphBuilder, taps: Sequence[Tap], size: int, output: str = "f
     return builder.node("Concat", rows, output, axis=1)
 
 
-def _grid(builder: GraphBuilder, layer: str, side: int) -> str:
-    """The means of the four quarters, which share the middle row and column where the side is odd."""
-    kernel, stride = (side + 1) // 2, max(1, side // 2)
-    window = {"kernel_shape": [kernel, kernel], "strides": [stride, stride]}
-    return builder.node("AveragePool", [layer], f"{layer}_grid", **window)
-
-
 def features_graph(
     backbone: onnx.ModelProto, preprocessing: Preprocessing, taps: Sequence[Tap]
 ) -> onnx.ModelProto:
     """The graph that the engines run: `images` uint8 (B, S, S, 3) in, `features` float32 (B, D) out."""
     before, after = GraphBuilder(), GraphBuilder()
     channels_first = before.node("Transpose", ["images"], "images_nchw", perm=[0, 3, 1, 2])
-    normalise(before, before.node("Cast", [channels_first], "images_float", to=TensorProto.FLOAT), preprocessing)
-    pool(after, taps, preprocessing.size)
+    normalise(
+        before, before.node("Cast", [channels_first], "images_float", to=TensorProto.FLOAT), preprocessing
+    )
+    pool(after, taps)
     side = preprocessing.size
     images = helper.make_tensor_value_info("images", TensorProto.UINT8, ["B", side, side, 3])
-    features = helper.make_tensor_value_info("features", TensorProto.FLOAT, ["B", sum(tap.width for tap in taps)])
+    features = helper.make_tensor_value_info("features", TensorProto.FLOAT, ["B", width(taps)])
     return assemble(backbone, before, after, images, [features])
 
 

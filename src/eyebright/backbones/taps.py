@@ -15,15 +15,13 @@ import numpy as np
 from eyebright.backbones.card import BackboneCard, Layer
 from eyebright.types import IntArray
 
-TapKind = Literal["moments", "mean", "grid"]
-_NUMBERS = {"moments": 3, "mean": 1, "grid": 4}
+TapKind = Literal["moments", "mean"]
+_TEXTURE_STAGES = 4
 
 
 @dataclass(frozen=True)
 class Tap:
-    """A layer and how its map is pooled: "moments" (mean, maximum and standard deviation), "mean", or "grid"
-    (the means of its four quarters).
-    """
+    """A layer and how its map is pooled: "moments" (mean, maximum and standard deviation) or "mean"."""
 
     layer: Layer
     kind: TapKind
@@ -31,32 +29,34 @@ class Tap:
     @property
     def width(self) -> int:
         """How many features it gives."""
-        return self.layer.channels * _NUMBERS[self.kind]
-
-
-def all_taps(card: BackboneCard) -> tuple[Tap, ...]:
-    """Everything that the cache keeps of an image."""
-    *stages, final = card.layers
-    moments = [Tap(layer, "moments") for layer in stages]
-    grids = [Tap(layer, "grid") for layer in stages[-3:]]
-    return (*moments, Tap(final, "mean"), *grids)
+        return self.layer.channels * (3 if self.kind == "moments" else 1)
 
 
 def tap_sets(card: BackboneCard) -> Mapping[str, tuple[Tap, ...]]:
-    """The choices that training compares, the cheapest at prediction time first.
+    """The choices that training compares, the cheapest at prediction time first; each holds those before it.
 
-    - "texture": the moments of all but the last stage; the network is cut off there.
-    - "all": the moments of every stage and the mean of the last convolution.
-    - "all and place": also the quarters' means of the last stages, for where things are.
+    - "texture": the moments of the first four stages; the network is cut off there.
+    - "stages": the moments of every stage, and the mean of the last convolution.
+    - "all": also the means of the blocks' depthwise maps, which are wider than the stages' outputs and before
+      the projection that narrows them.
     """
-    moments = [tap for tap in all_taps(card) if tap.kind == "moments"]
-    rest = [tap for tap in all_taps(card) if tap.kind != "grid"]
-    return {"texture": tuple(moments[:-1]), "all": tuple(rest), "all and place": all_taps(card)}
+    stages = tuple(Tap(layer, "moments") for layer in card.layers if layer.kind == "stage")
+    final = tuple(Tap(layer, "mean") for layer in card.layers if layer.kind == "final")
+    depthwise = tuple(Tap(layer, "mean") for layer in card.layers if layer.kind == "depthwise")
+    return {
+        "texture": stages[:_TEXTURE_STAGES],
+        "stages": (*stages, *final),
+        "all": (*stages, *final, *depthwise),
+    }
 
 
-def columns(card: BackboneCard, taps: Sequence[Tap]) -> IntArray:
-    """Where the features of ``taps`` stand in a row of :func:`all_taps`."""
-    every = all_taps(card)
-    ends = np.cumsum([tap.width for tap in every])
-    starts = dict(zip(every, ends - [tap.width for tap in every], strict=True))
-    return np.concatenate([np.arange(starts[tap], starts[tap] + tap.width) for tap in taps]).astype(np.int64)
+def width(taps: Sequence[Tap]) -> int:
+    """D, how many features the taps give together."""
+    return sum(tap.width for tap in taps)
+
+
+def columns(taps: Sequence[Tap], within: Sequence[Tap]) -> IntArray:
+    """Where the features of ``taps`` stand in a row of the features of ``within``."""
+    ends = np.cumsum([tap.width for tap in within])
+    places = {tap: np.arange(end - tap.width, end) for tap, end in zip(within, ends, strict=True)}
+    return np.concatenate([places[tap] for tap in taps]).astype(np.int64)

@@ -25,5 +25,8 @@ class TrainConfig(Config):
     size: int | Literal["auto"] = Field(
         "auto", description="Input size in pixels, a multiple of 32; auto chooses it on the training part."
     )
+    layers: Literal["auto", "texture", "stages", "all"] = Field(
+        "auto", description="Layers to take features from; auto compares them on the training part."
+    )
     views: int = Field(1, ge=1, le=16, description="How many augmented views of each image enter the cache.")
     lang: Literal["en", "zh"] = Field("en", description="Language of the report and of messages.")

@@ -58,7 +58,7 @@ def make(name: str, graph: bytes) -> Engine:
         return known[name](graph)
     if name.startswith("openvino") and not installed("openvino"):
         raise MissingExtraError(
-            'The engine {name} needs the package openvino. It is not installed. Run: pip install openvino',
+            "The engine {name} needs the package openvino. It is not installed. Run: pip install openvino",
             name=name,
         )
     raise ConfigError(
@@ -93,7 +93,11 @@ def remembered_race(folder: Path, graph: bytes, images: Callable[[], Sequence[UI
     """
     versions = [f"{p} {version(p)}" for p in ("onnxruntime", "openvino") if installed(p)]
     facts = [processor_name(), str(usable_cores()), *versions, hashlib.blake2b(graph).hexdigest()]
-    path = folder / "engines" / (hashlib.blake2b("\n".join(facts).encode(), digest_size=16).hexdigest() + ".json")
+    path = (
+        folder
+        / "engines"
+        / (hashlib.blake2b("\n".join(facts).encode(), digest_size=16).hexdigest() + ".json")
+    )
     if path.exists():
         return [Trial(**row) for row in json.loads(path.read_text(encoding="utf-8"))]
     trials = race(graph, images())

@@ -79,19 +79,27 @@ class SealedModel:
             ImageError: the image cannot be read.
         """
         pixels = decode(image, min_side=self.size)
-        name = None if isinstance(image, bytes) or hasattr(image, "shape") or hasattr(image, "mode") else str(image)
+        name = (
+            None
+            if isinstance(image, bytes) or hasattr(image, "shape") or hasattr(image, "mode")
+            else str(image)
+        )
         return self.prediction(self.probabilities(pixels[None])[0], name, top)
 
     def prediction(self, probabilities: FloatArray, path: str | None, top: int | None = None) -> Prediction:
         """Probabilities (K,) with their labels, sorted."""
         order = np.argsort(-probabilities, kind="stable")[:top]
-        return Prediction(path, tuple(self.labels[i] for i in order), tuple(float(probabilities[i]) for i in order))
+        return Prediction(
+            path, tuple(self.labels[i] for i in order), tuple(float(probabilities[i]) for i in order)
+        )
 
     def _check(self) -> tuple[str, ...]:
         inputs = [i.name for i in self._session.get_inputs()]
         outputs = [o.name for o in self._session.get_outputs()]
         if inputs != [INPUT] or OUTPUT not in outputs or not {"labels", "card"} <= self.metadata.keys():
-            raise ModelError(_NOT_OURS, path=self.path, reason="it lacks the inputs, outputs or labels of one")
+            raise ModelError(
+                _NOT_OURS, path=self.path, reason="it lacks the inputs, outputs or labels of one"
+            )
         return tuple(json.loads(self.metadata["labels"]))
 
 

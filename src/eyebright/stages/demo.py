@@ -20,7 +20,9 @@ def demo(config: DemoConfig, progress: Progress = SILENT) -> Run:
         MissingExtraError: the package is not installed.
     """
     data = demo_images()
-    return train(TrainConfig(data=data, val=0.25, seed=config.seed, out=config.out, lang=config.lang), progress)
+    return train(
+        TrainConfig(data=data, val=0.25, seed=config.seed, out=config.out, lang=config.lang), progress
+    )
 
 
 def demo_images() -> Path:
@@ -33,7 +35,7 @@ def demo_images() -> Path:
         package = Path(str(files("conformal_clip_data")))
     except ModuleNotFoundError:
         raise MissingExtraError(
-            'The demo needs the package conformal-clip-data with its images. It is not installed. '
+            "The demo needs the package conformal-clip-data with its images. It is not installed. "
             'Run: pip install "eyebright[demo]"'
         ) from None
     return package / "data" / "textile_images" / "simulated"

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from eyebright.backbones import embedded
-from eyebright.backbones.taps import columns
 from eyebright.data.manifest import Sample
 from eyebright.errors import ModelError
 from eyebright.evaluation.calibration import softmax
@@ -26,7 +24,7 @@ def pipeline_probabilities(
     """Probabilities (N, K) by the way that training took: Pillow's resize, the chosen engine, the head."""
     with SILENT.task("", total=len(samples)) as task:
         model.extractor.compute(root, samples, task)
-    rows = model.extractor.read(samples, columns(embedded.card(), model.taps))
+    rows = model.extractor.read(samples, model.extractor.taps)
     return softmax(model.fit.head.logits(rows), temperature)
 
 

@@ -65,8 +65,10 @@ def chosen(model: FrozenModel, progress: Progress, lang: Lang) -> None:
                 error=f"{100 * other.error:.0f} %",
             )
             progress.say(text)
-    size, layers = model.extractor.preprocessing.size, model.tap_set
-    progress.say(translate("Chosen on the training part: {size} px, layers: {layers}.", lang, size=size, layers=layers))
+    size, layers = model.extractor.preprocessing.size, model.layers
+    progress.say(
+        translate("Chosen on the training part: {size} px, layers: {layers}.", lang, size=size, layers=layers)
+    )
     for entry in model.skipped[:_LISTED]:
         reason = translate(entry.reason, lang, **entry.reason_values)
         progress.say(translate("Skipped {path}: {reason}", lang, path=entry.path, reason=reason))
@@ -81,7 +83,7 @@ def provenance(model: FrozenModel, manifest: Manifest, temperature: float) -> di
             "backbone_sha": card.sha,
             "source": card.source,
             "preprocessing": asdict(model.extractor.preprocessing),
-            "taps": [f"{tap.layer.name}:{tap.kind}" for tap in model.taps],
+            "taps": [f"{tap.layer.name}:{tap.kind}" for tap in model.extractor.taps],
             "temperature": temperature,
             "l2": model.fit.l2,
         },

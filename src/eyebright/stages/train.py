@@ -49,6 +49,7 @@ def train(config: TrainConfig, progress: Progress = SILENT) -> Run:
         manifest,
         default_folder(),
         views=config.views,
+        layers=config.layers,
         seed=config.seed,
         lang=config.lang,
         progress=progress,
@@ -61,7 +62,9 @@ def train(config: TrainConfig, progress: Progress = SILENT) -> Run:
     path = directory / "model.onnx"
     preprocessing = model.extractor.preprocessing
     with watch.stage("seal"):
-        graph = sealed_graph(embedded.model(), preprocessing, model.taps, model.fit.head, temperature)
+        graph = sealed_graph(
+            embedded.model(), preprocessing, model.extractor.taps, model.fit.head, temperature
+        )
         provenance = tell.provenance(model, manifest, temperature)
         write_sealed(path, graph, manifest.labels, provenance)
     # ---- evaluation and proof, by the sealed model itself
@@ -83,7 +86,7 @@ def train(config: TrainConfig, progress: Progress = SILENT) -> Run:
                 "engine": model.trials[0].name,
                 "backbone": embedded.card().name,
                 "size": preprocessing.size,
-                "layers": model.tap_set,
+                "layers": model.layers,
                 "command": tell.command("train", config, ("data",)),
                 "ece_before": ece_before,
                 "temperature": temperature,

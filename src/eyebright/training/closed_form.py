@@ -21,6 +21,7 @@ import numpy as np
 from scipy.linalg import eigh
 
 from eyebright.errors import DataError
+from eyebright.training.head import LinearHead
 from eyebright.training.statistics import FeatureStatistics, Float64Array
 from eyebright.types import FloatArray
 
@@ -28,18 +29,7 @@ SHRINKAGES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 
 _LEAST_WITHIN = 1e-6
 
 
-@dataclass(frozen=True)
-class ClosedFormHead:
-    """Logits are ``features @ weights + bias``: weights (D, K), bias (K,); and their shrinkage."""
-
-    weights: FloatArray
-    bias: FloatArray
-    shrinkage: float
-
-
-def solve(
-    statistics: FeatureStatistics, shrinkage: float, priors: Float64Array | None = None
-) -> ClosedFormHead:
+def solve(statistics: FeatureStatistics, shrinkage: float, priors: Float64Array | None = None) -> LinearHead:
     """The discriminant head of ``statistics``; its logits are log-posteriors up to a temperature.
 
     Args:
@@ -58,7 +48,7 @@ def solve(
     turned = (axes.means - statistics.mean) @ axes.turn
     weights = axes.turn @ (turned / variances).T
     bias = np.log(priors) - 0.5 * (turned**2 / variances).sum(axis=1) - statistics.mean @ weights
-    return ClosedFormHead(weights.astype(np.float32), bias.astype(np.float32), shrinkage)
+    return LinearHead(weights.astype(np.float32), bias.astype(np.float32))
 
 
 def choose_shrinkage(folds: Sequence[FeatureStatistics], candidates: Sequence[float] = SHRINKAGES) -> float:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from eyebright.backbones import embedded
-from eyebright.backbones.taps import Tap, columns, tap_sets
+from eyebright.backbones.taps import Tap, tap_sets, width
 from eyebright.data.decode import open_rgb
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.data.views import view
@@ -21,13 +21,14 @@ from eyebright.runtime.timing import Stopwatch
 from eyebright.training.features import FeatureExtractor, graph_bytes, training_preprocessing
 from eyebright.training.head import HeadFit, fit_head
 from eyebright.training.large import fit_large
-from eyebright.training.selection import SUBSET, Candidate, climb, ladder, subset
+from eyebright.training.selection import SUBSET, Candidate, candidates, climb, ladder, losses, subset
 from eyebright.types import IntArray, Lang, Skipped, UInt8Array
 
 _RACE_IMAGES = 12
-#: Feature tables above this many bytes, as float32, are solved from statistics instead of in memory.
-IN_MEMORY_BYTES = 300_000_000
-_COMPARED_ROWS = 3000
+#: Feature tables of up to this many bytes, as float32, are solved in memory.
+IN_MEMORY_BYTES = 400_000_000
+# Of the sets that are too wide for that, this one is solved from its statistics.
+_LARGE_SET = "stages"
 
 
 @dataclass(frozen=True)
@@ -35,20 +36,18 @@ class FrozenModel:
     """A trained head with all that was chosen on the way.
 
     Attributes:
-        extractor: of the chosen input size.
-        tap_set: the chosen tap set's name.
-        taps: its taps, which the head was trained on.
+        extractor: of the chosen input size and tap set.
+        layers: the chosen tap set's name.
         fit: the head, with its held-out logits (N, K).
         truth: (N,) classes of the held-out logits' images.
         trials: the engines that were raced, the one that is used first.
         sizes: the input sizes that were compared; none where the size was given.
-        tap_sets: the tap sets that were compared.
+        tap_sets: the tap sets that were compared; none where the set was given.
         skipped: images that could not be read.
     """
 
     extractor: FeatureExtractor
-    tap_set: str
-    taps: tuple[Tap, ...]
+    layers: str
     fit: HeadFit
     truth: IntArray
     trials: Sequence[Trial]
@@ -65,6 +64,7 @@ class FrozenTrainer:
         cache: the feature cache's folder.
         views: of each image that the head is trained on.
         seed: of the folds and the subset.
+        layers: the tap set's name, or "auto".
         progress: is told, in ``lang``.
         watch: times the stages.
     """
@@ -75,6 +75,7 @@ class FrozenTrainer:
         cache: Path,
         *,
         views: int,
+        layers: str,
         seed: int,
         lang: Lang,
         progress: Progress,
@@ -89,6 +90,8 @@ class FrozenTrainer:
         self.watch = watch
         self.samples = list(manifest.of("train"))
         self.skipped: list[Skipped] = []
+        self.trials: list[Trial] = []
+        self.sets = self._usable_sets(layers)
 
     def train(self, size: int | None) -> FrozenModel:
         """Trains a head.
@@ -100,24 +103,40 @@ class FrozenTrainer:
             DataError: too few images can be read.
         """
         sizes = (size,) if size else ladder([min(s.width, s.height) for s in self.samples])
+        *_, widest = self.sets
         with self.watch.stage("engine"):
-            trials = self._race(sizes[0])
-        extractors = {str(s): self._extractor(s, trials[0].name) for s in sizes}
-        chosen, tried = str(sizes[0]), []
-        if len(sizes) > 1:
-            with self.watch.stage("size"):
-                chosen, tried = self._choose_size(extractors)
-        extractor = extractors[chosen]
+            self.trials = self._race(sizes[0], self.sets[widest])
+        tried: list[Candidate] = []
+        compared: list[Candidate] = []
+        with self.watch.stage("selection"):
+            extractor, layers = self._extractor(sizes[0], widest), widest
+            samples = self._subset(extractor) if len(sizes) > 1 or len(self.sets) > 1 else []
+            if len(sizes) > 1:
+                extractor, tried = self._choose_size(sizes, samples)
+            if len(self.sets) > 1:
+                layers, compared = self._choose_layers(extractor, samples)
+            if layers != widest:
+                extractor = self._extractor(extractor.preprocessing.size, layers)
         with self.watch.stage("features"):
-            text = translate("Computing features at {size} px", self.lang, size=chosen)
+            text = translate("Computing features at {size} px", self.lang, size=extractor.preprocessing.size)
             self.samples = self._compute(extractor, self.samples, text)
         with self.watch.stage("head"):
-            name, fit, truth, compared = self._solve(extractor)
-        taps = tap_sets(embedded.card())[name]
-        return FrozenModel(extractor, name, taps, fit, truth, trials, tried, compared, self.skipped)
+            fit, truth = self._solve(extractor)
+        return FrozenModel(extractor, layers, fit, truth, self.trials, tried, compared, self.skipped)
 
-    def _race(self, size: int) -> list[Trial]:
-        graph = graph_bytes(training_preprocessing(embedded.card(), size))
+    def _usable_sets(self, layers: str) -> dict[str, tuple[Tap, ...]]:
+        """The tap sets to compare, each holding those before it: what was asked for, or what memory allows."""
+        sets = dict(tap_sets(embedded.card()))
+        if layers != "auto":
+            return {layers: sets[layers]}
+        fitting = {name: taps for name, taps in sets.items() if self._fits(taps)}
+        return fitting if _LARGE_SET in fitting else {_LARGE_SET: sets[_LARGE_SET]}
+
+    def _fits(self, taps: Sequence[Tap]) -> bool:
+        return len(self.samples) * self.views * width(taps) * 4 <= IN_MEMORY_BYTES
+
+    def _race(self, size: int, taps: Sequence[Tap]) -> list[Trial]:
+        graph = graph_bytes(training_preprocessing(embedded.card(), size), taps)
         return remembered_race(self.cache, graph, lambda: self._squares(size))
 
     def _squares(self, size: int) -> list[UInt8Array]:
@@ -140,8 +159,9 @@ class FrozenTrainer:
             )
         return squares
 
-    def _extractor(self, size: int, engine: str) -> FeatureExtractor:
-        return FeatureExtractor(self.cache, training_preprocessing(embedded.card(), size), engine, self.views)
+    def _extractor(self, size: int, layers: str) -> FeatureExtractor:
+        preprocessing = training_preprocessing(embedded.card(), size)
+        return FeatureExtractor(self.cache, preprocessing, self.sets[layers], self.trials[0].name, self.views)
 
     def _compute(self, extractor: FeatureExtractor, samples: Sequence[Sample], text: str) -> list[Sample]:
         """Fills the cache; returns the samples that could be read and remembers the others."""
@@ -163,56 +183,54 @@ class FrozenTrainer:
                 labels=", ".join(few),
             )
 
-    def _choose_size(self, extractors: dict[str, FeatureExtractor]) -> tuple[str, list[Candidate]]:
-        keep = subset(self._truth(self.samples), _groups(self.samples), SUBSET, self.seed)
-        samples = [self.samples[i] for i in keep]
-        sizes = list(extractors)
-        first = translate("Trying {size} px", self.lang, size=sizes[0])
-        samples = self._compute(extractors[sizes[0]], samples, first)
-        every = columns(embedded.card(), tap_sets(embedded.card())["all"])
+    def _subset(self, extractor: FeatureExtractor) -> list[Sample]:
+        """The images on which sizes and layers are compared, all of which can be read."""
+        kept = subset(self._truth(self.samples), _groups(self.samples), SUBSET, self.seed)
+        return self._try(extractor, [self.samples[i] for i in kept])
+
+    def _try(self, extractor: FeatureExtractor, samples: Sequence[Sample]) -> list[Sample]:
+        text = translate("Trying {size} px", self.lang, size=extractor.preprocessing.size)
+        return self._compute(extractor, samples, text)
+
+    def _choose_size(
+        self, sizes: Sequence[int], samples: Sequence[Sample]
+    ) -> tuple[FeatureExtractor, list[Candidate]]:
+        *_, widest = self.sets
+        extractors = {str(size): self._extractor(size, widest) for size in sizes}
 
         def fit(size: str) -> HeadFit:
-            if size != sizes[0]:
-                self._compute(extractors[size], samples, translate("Trying {size} px", self.lang, size=size))
-            return self._fit(extractors[size], samples, every)
+            self._try(extractors[size], samples)
+            return self._fit(extractors[size], samples)
 
-        chosen, _, tried = climb(sizes, fit, self._truth(samples), stop_early=True)
-        return chosen, tried
+        chosen, tried = climb(list(extractors), fit, self._truth(samples))
+        return extractors[chosen], tried
 
-    def _solve(self, extractor: FeatureExtractor) -> tuple[str, HeadFit, IntArray, list[Candidate]]:
-        """Compares the tap sets and trains on the best; a large table is solved from its statistics."""
-        sets = tap_sets(embedded.card())
-        places = {name: columns(embedded.card(), taps) for name, taps in sets.items()}
-        widest = max(len(p) for p in places.values())
-        large = len(self.samples) * self.views * widest * 4 > IN_MEMORY_BYTES
-        samples = self.samples
-        if large:
-            kept = subset(self._truth(samples), _groups(samples), _COMPARED_ROWS, self.seed)
-            samples = [self.samples[i] for i in kept]
-        with self.progress.task(translate("Solving the head", self.lang), total=len(sets)) as task:
-
-            def fit(name: str) -> HeadFit:
-                solved = self._fit(extractor, samples, places[name])
-                task.advance()
-                return solved
-
-            truth = self._truth(samples)
-            chosen, fits, compared = climb(list(sets), fit, truth, stop_early=False)
-        if not large:
-            return chosen, fits[chosen], truth, compared
-        text = translate("Adding up statistics", self.lang)
-        with self.progress.task(text, total=len(self.samples)) as task:
-            fit_, truth = fit_large(
-                extractor, self.samples, self._truth(self.samples), _groups(self.samples), places[chosen], task
-            )
-        return chosen, fit_, truth, compared
-
-    def _fit(self, extractor: FeatureExtractor, samples: Sequence[Sample], places: IntArray) -> HeadFit:
-        rows = np.concatenate([extractor.read(samples, places, number) for number in range(self.views)])
+    def _choose_layers(
+        self, extractor: FeatureExtractor, samples: Sequence[Sample]
+    ) -> tuple[str, list[Candidate]]:
+        fits = {name: self._fit(extractor, samples, taps) for name, taps in self.sets.items()}
         truth = self._truth(samples)
+        best = min(fits, key=lambda name: losses(fits[name], truth).mean())
+        return best, candidates(fits, best, truth)
+
+    def _solve(self, extractor: FeatureExtractor) -> tuple[HeadFit, IntArray]:
+        """Trains the head on all training images; returns it with the classes of its held-out logits."""
+        truth = self._truth(self.samples)
+        if not self._fits(extractor.taps):
+            text = translate("Adding up statistics", self.lang)
+            with self.progress.task(text, total=len(self.samples)) as task:
+                return fit_large(extractor, self.samples, truth, _groups(self.samples), task)
+        with self.progress.task(translate("Solving the head", self.lang)):
+            return self._fit(extractor, self.samples), truth
+
+    def _fit(
+        self, extractor: FeatureExtractor, samples: Sequence[Sample], taps: Sequence[Tap] | None = None
+    ) -> HeadFit:
+        taps = taps or extractor.taps
+        rows = np.concatenate([extractor.read(samples, taps, number) for number in range(self.views)])
         return fit_head(
             rows,
-            np.tile(truth, self.views),
+            np.tile(self._truth(samples), self.views),
             len(self.manifest.labels),
             groups=np.tile(_groups(samples), self.views),
             scored=np.arange(len(rows)) < len(samples),

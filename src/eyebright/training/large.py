@@ -8,6 +8,7 @@ from operator import add
 
 import numpy as np
 
+from eyebright.backbones.taps import width
 from eyebright.data.manifest import Sample
 from eyebright.runtime.progress import Task
 from eyebright.training.closed_form import choose_shrinkage, solve
@@ -26,7 +27,6 @@ def fit_large(
     samples: Sequence[Sample],
     truth: IntArray,
     groups: IntArray,
-    places: IntArray,
     task: Task,
 ) -> tuple[HeadFit, IntArray]:
     """Fits the closed-form head to cached features.
@@ -36,28 +36,28 @@ def fit_large(
         samples: N images.
         truth: (N,) their classes.
         groups: (N,) numbers that equal images share; a group lies in one fold.
-        places: the columns to use.
         task: advances by N.
 
     Returns:
         The head with held-out logits of part of the images, and these images' classes.
     """
+    taps = extractor.taps
     classes = int(truth.max()) + 1
     folds = groups % _FOLDS
-    parts = [FeatureStatistics.empty(len(places), classes) for _ in range(_FOLDS)]
+    parts = [FeatureStatistics.empty(width(taps), classes) for _ in range(_FOLDS)]
     for fold, part in enumerate(parts):
         rows = np.flatnonzero(folds == fold)
         for start in range(0, len(rows), _CHUNK_ROWS):
             chunk = rows[start : start + _CHUNK_ROWS]
             for number in range(len(extractor.spaces)):
-                part.add(extractor.read([samples[i] for i in chunk], places, number), truth[chunk])
+                part.add(extractor.read([samples[i] for i in chunk], taps, number), truth[chunk])
             task.advance(len(chunk))
     shrinkage = choose_shrinkage(parts)
     held_out = np.flatnonzero(folds == 0)[:_HELD_OUT_ROWS]
     judge = solve(reduce(add, parts[1:]), shrinkage)
     logits = np.concatenate(
         [
-            judge.logits(extractor.read([samples[i] for i in held_out[start : start + _CHUNK_ROWS]], places))
+            judge.logits(extractor.read([samples[i] for i in held_out[start : start + _CHUNK_ROWS]], taps))
             for start in range(0, len(held_out), _CHUNK_ROWS)
         ]
     )

@@ -14,7 +14,7 @@ from eyebright.types import FloatArray, IntArray
 SIZE_LADDER = (96, 160, 224, 320, 448)
 _PHOTO_SIZE = 224
 _ENLARGE = 4
-SUBSET = 500
+SUBSET = 400
 # One standard error: a step up doubles the time of training and of every answer.
 _STANDARD_ERRORS = 1.0
 
@@ -80,36 +80,33 @@ def better(candidate: FloatArray, best: FloatArray) -> bool:
 
 
 def climb(
-    names: Sequence[str],
-    fit: Callable[[str], HeadFit],
-    truth: IntArray,
-    *,
-    stop_early: bool,
-) -> tuple[str, Mapping[str, HeadFit], list[Candidate]]:
-    """Tries ``names`` from the cheapest; a dearer one is taken only if it is better beyond chance.
+    names: Sequence[str], fit: Callable[[str], HeadFit], truth: IntArray
+) -> tuple[str, list[Candidate]]:
+    """Tries ``names`` from the cheapest and stops at the first that is not better beyond chance.
 
     Args:
         names: the candidates.
-        fit: trains one of them, with held-out logits of the same images for all.
+        fit: trains one of them, with held-out logits (N, K) of the same images for all.
         truth: (N,) of these images.
-        stop_early: stop at the first that is not better.
 
     Returns:
-        The chosen name, all fits, and a row for each that was tried.
+        The best of those that were tried, and a row for each.
     """
-    fits: dict[str, HeadFit] = {}
-    best, best_losses = "", np.empty(0, np.float32)
-    for name in names:
+    fits = {names[0]: fit(names[0])}
+    best = names[0]
+    for name in names[1:]:
         fits[name] = fit(name)
-        loss = losses(fits[name], truth)
-        if not best or better(loss, best_losses):
-            best, best_losses = name, loss
-        elif stop_early:
+        if not better(losses(fits[name], truth), losses(fits[best], truth)):
             break
-    rows = [_candidate(name, f, truth, name == best) for name, f in fits.items()]
-    return best, fits, rows
+        best = name
+    return best, candidates(fits, best, truth)
 
 
-def _candidate(name: str, fit: HeadFit, truth: IntArray, chosen: bool) -> Candidate:
-    correct = int((fit.held_out.argmax(axis=1) == truth).sum())
-    return Candidate(name, correct, len(truth), float(losses(fit, truth).mean()), chosen)
+def candidates(fits: Mapping[str, HeadFit], chosen: str, truth: IntArray) -> list[Candidate]:
+    """A row for each fit that was compared on images of classes ``truth`` (N,)."""
+    rows = []
+    for name, fit in fits.items():
+        correct = int((fit.held_out.argmax(axis=1) == truth).sum())
+        loss = float(losses(fit, truth).mean())
+        rows.append(Candidate(name, correct, len(truth), loss, name == chosen))
+    return rows
