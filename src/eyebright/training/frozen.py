@@ -27,8 +27,6 @@ from eyebright.types import IntArray, Lang, Skipped, UInt8Array
 _RACE_IMAGES = 12
 #: Feature tables of up to this many bytes, as float32, are solved in memory.
 IN_MEMORY_BYTES = 400_000_000
-# Of the sets that are too wide for that, this one is solved from its statistics.
-_LARGE_SET = "stages"
 
 
 @dataclass(frozen=True)
@@ -125,12 +123,15 @@ class FrozenTrainer:
         return FrozenModel(extractor, layers, fit, truth, self.trials, tried, compared, self.skipped)
 
     def _usable_sets(self, layers: str) -> dict[str, tuple[Tap, ...]]:
-        """The tap sets to compare, each holding those before it: what was asked for, or what memory allows."""
-        sets = dict(tap_sets(embedded.card()))
-        if layers != "auto":
-            return {layers: sets[layers]}
-        fitting = {name: taps for name, taps in sets.items() if self._fits(taps)}
-        return fitting if _LARGE_SET in fitting else {_LARGE_SET: sets[_LARGE_SET]}
+        """The tap sets to compare, each holding those before it: what was asked for, or what memory allows.
+
+        Measured, "all" beats "stages" wherever there are images enough, but may look worse on a subset.
+        """
+        sets = tap_sets(embedded.card())
+        names = ("texture", "all") if self._fits(sets["all"]) else ("texture", "stages")
+        if not self._fits(sets["stages"]):
+            names = ("stages",)
+        return {name: sets[name] for name in (names if layers == "auto" else (layers,))}
 
     def _fits(self, taps: Sequence[Tap]) -> bool:
         return len(self.samples) * self.views * width(taps) * 4 <= IN_MEMORY_BYTES
