@@ -9,7 +9,7 @@ from onnx import TensorProto, helper
 from eyebright.backbones.card import Preprocessing
 from eyebright.backbones.graph import GraphBuilder, assemble, normalise, pool
 from eyebright.backbones.taps import Tap
-from eyebright.training.head import LinearHead
+from eyebright.training.linear import LinearHead
 
 INPUT = "images"
 OUTPUT = "probabilities"

@@ -21,7 +21,7 @@ import numpy as np
 from scipy.linalg import eigh
 
 from eyebright.errors import DataError
-from eyebright.training.head import LinearHead
+from eyebright.training.linear import LinearHead
 from eyebright.training.statistics import FeatureStatistics, Float64Array
 from eyebright.types import FloatArray
 

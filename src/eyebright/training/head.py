@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from eyebright.errors import DataError
 from eyebright.training.folds import assign_folds, class_weights, fold_weights, learnable
+from eyebright.training.linear import LinearHead
 from eyebright.training.logistic import BoolArray, LogisticProblems
 from eyebright.types import FloatArray, IntArray
 
@@ -25,18 +26,6 @@ _WORSE_IN_A_ROW = 2
 _CHUNK_ROWS = 512
 _FINAL_TOLERANCE = 2e-3
 _SMALLEST_DEVIATION = 0.3  # of the median column: a channel that was all but dead in training can jump later
-
-
-@dataclass(frozen=True)
-class LinearHead:
-    """Weights (D, K) and bias (K,) for raw features."""
-
-    weights: FloatArray
-    bias: FloatArray
-
-    def logits(self, features: npt.NDArray[np.floating]) -> FloatArray:
-        """Logits (N, K) of features (N, D)."""
-        return np.asarray(features.astype(np.float32, copy=False) @ self.weights + self.bias, np.float32)
 
 
 @dataclass(frozen=True)
