@@ -1,4 +1,4 @@
-"""Eyebright: a folder of images becomes a recognition model that people can trust, on the machine that they have.
+"""Eyebright turns a folder of images into a recognition model that people can trust.
 
 The names below load what they need when they are first used, so that `import eyebright` is quick.
 """

@@ -29,7 +29,7 @@ _DEPTHWISE = (
 
 @cache
 def file_bytes() -> bytes:
-    """The ONNX file: `pixels` (B, 3, H, W) in; a feature map for each layer of the card, and `logits`, out."""
+    """The ONNX file: `pixels` (B, 3, H, W) in; the stages' feature maps and ImageNet `logits` out."""
     return files("eyebright").joinpath("backbones", "files", f"{NAME}.onnx").read_bytes()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -33,7 +33,7 @@ class GraphBuilder:
         self.initializers.append(numpy_helper.from_array(value, name))
         return name
 
-    def node(self, kind: str, inputs: Sequence[str], output: str, **attributes: object) -> str:
+    def node(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
         """Adds a node with one output and returns the output's name."""
         self.nodes.append(
             helper.make_node(kind, list(inputs), [output], name=f"{output}_{kind.lower()}", **attributes)
@@ -93,7 +93,7 @@ def assemble(
     graph_input: onnx.ValueInfoProto,
     graph_outputs: Sequence[onnx.ValueInfoProto],
 ) -> onnx.ModelProto:
-    """Joins what comes before the backbone, the backbone, and what comes after; drops what no output needs."""
+    """Joins the backbone with what comes before and after it, and drops what no output needs."""
     graph = helper.make_graph(
         [*before.nodes, *backbone.graph.node, *after.nodes],
         "eyebright",

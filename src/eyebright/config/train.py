@@ -1,4 +1,4 @@
-"""The options of `eyebright train`: the command line, TOML files and the Python API all take them from here."""
+"""The options of `eyebright train`, for the command line, TOML files and the Python API alike."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
@@ -18,7 +20,7 @@ OUTPUT = "probabilities"
 def sealed_graph(
     backbone: onnx.ModelProto,
     preprocessing: Preprocessing,
-    taps: tuple[Tap, ...],
+    taps: Sequence[Tap],
     head: LinearHead,
     temperature: float,
 ) -> onnx.ModelProto:
@@ -32,7 +34,6 @@ def sealed_graph(
         temperature: divides the logits.
     """
     before, after = GraphBuilder(), GraphBuilder()
-    side = preprocessing.size
     channels_first = before.node("Transpose", [INPUT], "images_nchw", perm=[0, 3, 1, 2])
     floats = before.node("Cast", [channels_first], "images_float", to=TensorProto.FLOAT)
     normalise(before, _resize(before, floats, preprocessing), preprocessing)

@@ -27,5 +27,5 @@ def usage() -> CacheUsage:
 
 
 def trim(limit_bytes: int) -> int:
-    """Removes the features used longest ago until at most ``limit_bytes`` are left; returns the bytes freed."""
+    """Removes what was used longest ago until ``limit_bytes`` are left; returns the bytes freed."""
     return cache.trim(cache.default_folder(), limit_bytes)

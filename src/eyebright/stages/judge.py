@@ -10,7 +10,7 @@ import numpy as np
 
 from eyebright.data.decode import decode
 from eyebright.data.manifest import Sample
-from eyebright.errors import DataError, ImageError
+from eyebright.errors import DataError, ImageError, NotFoundError
 from eyebright.evaluation.metrics import measure
 from eyebright.evaluation.results import Metrics, PredictionRow
 from eyebright.runtime.parallel import parallel
@@ -62,9 +62,10 @@ def ask(model: SealedModel, root: Path, samples: Sequence[Sample], task: Task) -
     def answer(sample: Sample) -> FloatArray | Skipped:
         try:
             pixels = decode(root / sample.path, min_side=model.size)
-        except ImageError as error:
+        except (ImageError, NotFoundError) as error:
             return Skipped(sample.path, error.template, error.values)
-        return model.probabilities(pixels[None])[0]
+        probabilities: FloatArray = model.probabilities(pixels[None])[0]
+        return probabilities
 
     kept: list[Sample] = []
     rows: list[FloatArray] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -62,7 +63,8 @@ def _matching(pattern: str) -> Iterator[str]:
             yield path
     if not found:
         raise NotFoundError(
-            "Images must be files, folders or patterns that match some. {pattern} matches none. Check the path.",
+            "Images must be files, folders or patterns that match some. {pattern} matches none. "
+            "Check the path.",
             pattern=pattern,
         )
 
@@ -70,7 +72,8 @@ def _matching(pattern: str) -> Iterator[str]:
 def _from_input(end: bytes) -> Iterator[str]:
     """Paths from standard input as they arrive."""
     rest = b""
-    while block := sys.stdin.buffer.read1(1 << 16):
+    stream = io.BufferedReader(io.FileIO(sys.stdin.fileno(), closefd=False))
+    while block := stream.read1(1 << 16):
         *lines, rest = (rest + block).split(end)
         yield from (os.fsdecode(line.rstrip(b"\r")) for line in lines if line.strip())
     if rest.strip():

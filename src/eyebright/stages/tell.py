@@ -21,7 +21,7 @@ from eyebright.runtime.progress import Progress
 from eyebright.stages.outcome import versions
 from eyebright.training.frozen import FrozenModel
 from eyebright.training.selection import Candidate
-from eyebright.types import Interval, Lang
+from eyebright.types import Interval, Lang, Skipped
 
 _LISTED = 10
 
@@ -37,41 +37,25 @@ def found(manifest: Manifest, progress: Progress, lang: Lang) -> None:
             **counts,
         )
     )
-    for kind, entries in (("skipped", manifest.skipped), ("warning", manifest.warnings)):
-        for entry in entries[:_LISTED]:
-            reason = translate(entry.reason, lang, **entry.reason_values)
-            line = "Skipped {path}: {reason}" if kind == "skipped" else "Look at {path}: {reason}"
-            progress.say(translate(line, lang, path=entry.path, reason=reason))
-        if len(entries) > _LISTED:
-            rest = len(entries) - _LISTED
-            progress.say(translate("and {count} more; metrics.json lists them all.", lang, count=rest))
+    left_out(manifest.skipped, progress, lang)
+    for entry in manifest.warnings[:_LISTED]:
+        reason = translate(entry.reason, lang, **entry.reason_values)
+        progress.say(translate("Look at {path}: {reason}", lang, path=entry.path, reason=reason))
+    _say_rest(len(manifest.warnings), progress, lang)
 
 
-def chosen(model: FrozenModel, progress: Progress, lang: Lang) -> None:
-    """Says which engine, input size and layers training settled on."""
-    trial = model.trials[0]
-    text = translate(
-        "Engine: {name}, {rate} images/s here.", lang, name=trial.name, rate=f"{trial.images_per_second:.0f}"
-    )
-    progress.say(text)
-    for other in model.trials:
-        if other.images_per_second > trial.images_per_second:
-            text = translate(
-                "{name} would be faster ({rate} images/s) but does not agree: its error is {error} of what "
-                "tells images apart.",
-                lang,
-                name=other.name,
-                rate=f"{other.images_per_second:.0f}",
-                error=f"{100 * other.error:.0f} %",
-            )
-            progress.say(text)
-    size, layers = model.extractor.preprocessing.size, model.layers
-    progress.say(
-        translate("Chosen on the training part: {size} px, layers: {layers}.", lang, size=size, layers=layers)
-    )
-    for entry in model.skipped[:_LISTED]:
+def left_out(entries: Sequence[Skipped], progress: Progress, lang: Lang) -> None:
+    """Says which files were skipped and why, the first ten by name."""
+    for entry in entries[:_LISTED]:
         reason = translate(entry.reason, lang, **entry.reason_values)
         progress.say(translate("Skipped {path}: {reason}", lang, path=entry.path, reason=reason))
+    _say_rest(len(entries), progress, lang)
+
+
+def _say_rest(count: int, progress: Progress, lang: Lang) -> None:
+    if count > _LISTED:
+        text = translate("and {count} more; metrics.json lists them all.", lang, count=count - _LISTED)
+        progress.say(text)
 
 
 def provenance(model: FrozenModel, manifest: Manifest, temperature: float) -> dict[str, Any]:

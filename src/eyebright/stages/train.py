@@ -57,7 +57,7 @@ def train(config: TrainConfig, progress: Progress = SILENT) -> Run:
     )
     model = trainer.train(None if config.size == "auto" else config.size)
     temperature = fit_temperature(model.fit.held_out, model.truth)
-    tell.chosen(model, progress, config.lang)
+    tell.left_out(model.skipped, progress, config.lang)
     # ---- sealing
     path = directory / "model.onnx"
     preprocessing = model.extractor.preprocessing

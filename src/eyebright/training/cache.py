@@ -92,7 +92,7 @@ class FeatureSpace:
         gaps = np.flatnonzero(np.any(np.diff(places[order], axis=0) != (0, 1), axis=1)) + 1
         for run in np.split(order, gaps):
             if run.size:
-                out[run] = self._read_run(*places[run[0]], run.size)[:, columns]
+                out[run] = self._read_run(places[run[0], 0], places[run[0], 1], run.size)[:, columns]
         return out
 
     def _read_run(self, segment: int, start: int, count: int) -> Rows:
@@ -100,7 +100,7 @@ class FeatureSpace:
         rows = np.empty((count, self.width), np.float16)
         with path.open("rb") as file:
             file.seek(offset + start * self.width * rows.itemsize)
-            file.readinto(memoryview(rows).cast("B"))
+            file.readinto(rows.view(np.uint8).data)
         return rows
 
     def _open(self, card: dict[str, Any]) -> None:

@@ -23,7 +23,6 @@ from scipy.linalg import eigh
 from eyebright.errors import DataError
 from eyebright.training.linear import LinearHead
 from eyebright.training.statistics import FeatureStatistics, Float64Array
-from eyebright.types import FloatArray
 
 SHRINKAGES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 _LEAST_WITHIN = 1e-6

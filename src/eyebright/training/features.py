@@ -7,7 +7,7 @@ waits in queues, and memory holds a few images whatever their number.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from eyebright.data.manifest import Sample
 from eyebright.data.views import view
 from eyebright.engines.base import Engine
 from eyebright.engines.choose import make
-from eyebright.errors import ImageError
+from eyebright.errors import EyebrightError, ImageError, NotFoundError
 from eyebright.runtime.parallel import parallel
 from eyebright.runtime.progress import Task
 from eyebright.training.cache import FeatureSpace, Rows
@@ -78,56 +78,59 @@ class FeatureExtractor:
         Returns:
             The images that could not be read, with the reasons.
         """
-        skipped: list[Skipped] = []
-        unique = {sample.sha: sample for sample in samples}
-        task.advance(len(samples) - len(unique))
-        self._start(unique)
-        written, saved_at = 0, time.monotonic()
+        missing = {s.sha: s for s in samples if self._missing(s.sha)}
+        task.advance(len(samples) - len(missing))
+        if not missing:
+            return []
+        engine = self._running = self._running or make(
+            self.engine, graph_bytes(self.preprocessing, self.taps)
+        )
+        unreadable: dict[str, EyebrightError] = {}
+        saved_at, pending = time.monotonic(), 0
         try:
-            for result in parallel(lambda s: self._features(root, s), unique.values()):
+            for sample, rows in parallel(lambda s: (s, self._features(engine, root, s)), missing.values()):
                 task.advance()
-                if isinstance(result, Skipped):
-                    skipped.append(result)
+                if isinstance(rows, EyebrightError):
+                    unreadable[sample.sha] = rows
                     continue
-                sha, rows = result
                 for number, row in rows:
-                    self.spaces[number].add(bytes.fromhex(sha), row)
-                written += len(rows)
-                if written >= _FLUSH_ROWS or time.monotonic() - saved_at > _FLUSH_SECONDS:
+                    self.spaces[number].add(bytes.fromhex(sample.sha), row)
+                pending += len(rows)
+                if pending >= _FLUSH_ROWS or time.monotonic() - saved_at > _FLUSH_SECONDS:
                     self._flush()
-                    written, saved_at = 0, time.monotonic()
-        finally:
+                    saved_at, pending = time.monotonic(), 0
+        finally:  # at Ctrl-C, too: what was computed is kept
             self._flush()
-        return skipped
+        found = ((s, unreadable[s.sha]) for s in samples if s.sha in unreadable)
+        return [Skipped(s.path, error.template, error.values) for s, error in found]
 
     def read(self, samples: Sequence[Sample], taps: Sequence[Tap], number: int = 0) -> Rows:
         """The features (N, D) of ``taps`` for one view of ``samples``, which must have been computed."""
         places = columns(taps, self.taps)
         return self.spaces[number].read([bytes.fromhex(s.sha) for s in samples], places)
 
-    def _features(self, root: Path, sample: Sample) -> Skipped | tuple[str, list[tuple[int, Rows]]]:
-        missing = self._missing(sample.sha)
-        engine = self._running
-        if not missing or engine is None:
-            return sample.sha, []
+    def _features(
+        self, engine: Engine, root: Path, sample: Sample
+    ) -> list[tuple[int, Rows]] | EyebrightError:
+        """The rows (D,) of the views that the cache lacks, or why there are none."""
         try:
             image = open_rgb(root / sample.path, min_side=self.preprocessing.size)
-        except ImageError as error:
-            return Skipped(sample.path, error.template, error.values)
-        rows, size = [], self.preprocessing.size
-        for number in missing:
-            square = view(image, size, number, sample.sha, interpolation=self.preprocessing.interpolation)
-            rows.append((number, engine.run(square).astype(np.float16)))
-        return sample.sha, rows
+        except (ImageError, NotFoundError) as error:
+            return error.with_traceback(None)
+        size, interpolation = self.preprocessing.size, self.preprocessing.interpolation
+        return [
+            (
+                number,
+                engine.run(view(image, size, number, sample.sha, interpolation=interpolation)).astype(
+                    np.float16
+                ),
+            )
+            for number in self._missing(sample.sha)
+        ]
 
     def _missing(self, sha: str) -> list[int]:
         key = bytes.fromhex(sha)
         return [number for number, space in enumerate(self.spaces) if key not in space]
-
-    def _start(self, shas: Iterable[str]) -> None:
-        """Starts the engine unless the cache holds everything."""
-        if self._running is None and any(self._missing(sha) for sha in shas):
-            self._running = make(self.engine, graph_bytes(self.preprocessing, self.taps))
 
     def _flush(self) -> None:
         for space in self.spaces:

@@ -10,11 +10,10 @@ import numpy as np
 
 from eyebright.backbones import embedded
 from eyebright.backbones.taps import Tap, tap_sets, width
-from eyebright.data.decode import open_rgb
+from eyebright.data.decode import open_rgb, to_square
 from eyebright.data.manifest import Manifest, Sample
-from eyebright.data.views import view
 from eyebright.engines.choose import Trial, remembered_race
-from eyebright.errors import DataError, ImageError
+from eyebright.errors import DataError, ImageError, NotFoundError
 from eyebright.language import translate
 from eyebright.runtime.progress import Progress
 from eyebright.runtime.timing import Stopwatch
@@ -104,6 +103,7 @@ class FrozenTrainer:
         *_, widest = self.sets
         with self.watch.stage("engine"):
             self.trials = self._race(sizes[0], self.sets[widest])
+            self._say_engine()
         tried: list[Candidate] = []
         compared: list[Candidate] = []
         with self.watch.stage("selection"):
@@ -115,6 +115,14 @@ class FrozenTrainer:
                 layers, compared = self._choose_layers(extractor, samples)
             if layers != widest:
                 extractor = self._extractor(extractor.preprocessing.size, layers)
+        self.progress.say(
+            translate(
+                "Chosen on the training part: {size} px, layers: {layers}.",
+                self.lang,
+                size=extractor.preprocessing.size,
+                layers=layers,
+            )
+        )
         with self.watch.stage("features"):
             text = translate("Computing features at {size} px", self.lang, size=extractor.preprocessing.size)
             self.samples = self._compute(extractor, self.samples, text)
@@ -128,10 +136,13 @@ class FrozenTrainer:
         Measured, "all" beats "stages" wherever there are images enough, but may look worse on a subset.
         """
         sets = tap_sets(embedded.card())
-        names = ("texture", "all") if self._fits(sets["all"]) else ("texture", "stages")
-        if not self._fits(sets["stages"]):
-            names = ("stages",)
-        return {name: sets[name] for name in (names if layers == "auto" else (layers,))}
+        if layers != "auto":
+            names = [layers]
+        elif not self._fits(sets["stages"]):
+            names = ["stages"]
+        else:
+            names = ["texture", "all" if self._fits(sets["all"]) else "stages"]
+        return {name: sets[name] for name in names}
 
     def _fits(self, taps: Sequence[Tap]) -> bool:
         return len(self.samples) * self.views * width(taps) * 4 <= IN_MEMORY_BYTES
@@ -140,16 +151,35 @@ class FrozenTrainer:
         graph = graph_bytes(training_preprocessing(embedded.card(), size), taps)
         return remembered_race(self.cache, graph, lambda: self._squares(size))
 
+    def _say_engine(self) -> None:
+        trial, *others = self.trials
+        rate = f"{trial.images_per_second:.0f}"
+        self.progress.say(
+            translate("Engine: {name}, {rate} images/s here.", self.lang, name=trial.name, rate=rate)
+        )
+        for other in others:
+            if other.images_per_second > trial.images_per_second:
+                text = translate(
+                    "{name} would be faster ({rate} images/s) but does not agree: its error is {error} of "
+                    "what tells images apart.",
+                    self.lang,
+                    name=other.name,
+                    rate=f"{other.images_per_second:.0f}",
+                    error=f"{100 * other.error:.0f} %",
+                )
+                self.progress.say(text)
+
     def _squares(self, size: int) -> list[UInt8Array]:
         """A few training images from all over, as the engines see them."""
         squares: list[UInt8Array] = []
+        interpolation = embedded.card().preprocessing.interpolation
         stride = max(1, len(self.samples) // _RACE_IMAGES)
         for sample in (*self.samples[::stride], *self.samples):
             try:
                 image = open_rgb(self.manifest.root / sample.path, min_side=size)
-            except ImageError:  # it is named when its features are computed
+            except (ImageError, NotFoundError):  # it is named when its features are computed
                 continue
-            squares.append(view(image, size, 0, sample.sha))
+            squares.append(to_square(image, size, interpolation=interpolation))
             if len(squares) == _RACE_IMAGES:
                 return squares
         if not squares:
