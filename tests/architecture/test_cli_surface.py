@@ -6,7 +6,7 @@ from eyebright.cli.options import options_of
 from eyebright.cli.verbs import VERBS
 
 SURFACE = {
-    "train": "data --out --val --test --seed --size --views --lang --config",
+    "train": "data --out --val --test --seed --size --layers --views --lang --config",
     "evaluate": "model data --out --split --seed --lang --config",
     "predict": "model images --top --format --null --lang --config",
     "models": "--json --lang",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from eyebright.data.manifest import Manifest
 from eyebright.evaluation.results import Metrics, PredictionRow
+from eyebright.sealed.parity import Parity
 from eyebright.types import Interval
 
 
@@ -17,16 +18,6 @@ class Choice:
     name: str
     accuracy: Interval
     chosen: bool
-
-
-@dataclass(frozen=True)
-class Parity:
-    """The sealed model against the training pipeline; differences are of probabilities."""
-
-    images: int
-    same_class: int
-    largest_difference: float
-    mean_difference: float
 
 
 @dataclass(frozen=True, kw_only=True)

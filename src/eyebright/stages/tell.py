@@ -77,9 +77,14 @@ def provenance(model: FrozenModel, manifest: Manifest, temperature: float) -> di
     }
 
 
-def candidates_json(candidates: Sequence[Candidate]) -> list[dict[str, Any]]:
-    """What was compared, as `metrics.json` lists it."""
-    return [asdict(c) | {"accuracy": asdict(_accuracy(c))} for c in candidates]
+def tried(model: FrozenModel) -> dict[str, Any]:
+    """The engines, input sizes and layers that were compared, as `metrics.json` lists them."""
+
+    def rows(candidates: Sequence[Candidate]) -> list[dict[str, Any]]:
+        return [asdict(c) | {"accuracy": asdict(_accuracy(c))} for c in candidates]
+
+    engines = [asdict(trial) for trial in model.trials]
+    return {"engines": engines, "sizes": rows(model.sizes), "layers": rows(model.tap_sets)}
 
 
 def choices(model: FrozenModel, lang: Lang) -> list[Choice]:

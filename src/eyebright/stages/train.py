@@ -106,9 +106,8 @@ def train(config: TrainConfig, progress: Progress = SILENT) -> Run:
         ece_before=ece_before,
         temperature=temperature,
         parity=asdict(parity),
-        trials=[asdict(t) for t in model.trials],
-        sizes=tell.candidates_json(model.sizes),
-        layers=tell.candidates_json(model.tap_sets),
+        chosen={"size": preprocessing.size, "layers": model.layers, "l2": model.fit.l2},
+        tried=tell.tried(model),
         **provenance,
     )
     # metrics.json comes last: where it exists, the run is complete.

@@ -9,7 +9,8 @@ from PIL import Image
 
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.evaluation.results import ClassMetrics, Metrics, PredictionRow, ReliabilityBin
-from eyebright.report.content import Choice, Parity, ReportContent
+from eyebright.report.content import Choice, ReportContent
+from eyebright.sealed.parity import Parity
 from eyebright.types import Interval, Skipped
 
 

@@ -1,0 +1,88 @@
+"""Real photographs, folders of them, and one run that is trained once for all tests."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from eyebright.config.train import TrainConfig
+from eyebright.data.folder import scan
+from eyebright.data.manifest import Manifest
+from eyebright.stages.run import Run
+from eyebright.stages.train import train
+
+TRAIN_IMAGES, VAL_IMAGES = 24, 10  # of each class of the textile folder
+SIZE, LAYERS = 96, "texture"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def feature_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """No test reads or fills the cache of whoever runs it."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EYEBRIGHT_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def photographs() -> dict[str, Image.Image]:
+    """Four photographs by name, in RGB."""
+    data = pytest.importorskip("skimage.data", reason="needs scikit-image and its photographs")
+    names = {"cat": "chelsea", "coffee": "coffee", "astronaut": "astronaut", "rocket": "rocket"}
+    return {name: Image.fromarray(getattr(data, function)()) for name, function in names.items()}
+
+
+@pytest.fixture(scope="session")
+def scenes() -> list[Image.Image]:
+    """The two photographs of scikit-learn (640 x 427), a temple and a flower."""
+    from sklearn.datasets import load_sample_images
+
+    return [Image.fromarray(image) for image in load_sample_images().images]
+
+
+@pytest.fixture(scope="session")
+def textile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Real photographs of woven textile in train/ and val/, with defects and without (three classes)."""
+    pytest.importorskip("conformal_clip_data", reason="needs the textile images of eyebright[demo]")
+    from eyebright.stages.demo import demo_images
+
+    root = tmp_path_factory.mktemp("textile")
+    for folder in sorted(p for p in demo_images().iterdir() if p.is_dir()):
+        files = sorted(folder.glob("*.jpg"))[: TRAIN_IMAGES + VAL_IMAGES]
+        for part, chosen in (("train", files[:TRAIN_IMAGES]), ("val", files[TRAIN_IMAGES:])):
+            (root / part / folder.name).mkdir(parents=True)
+            for file in chosen:
+                shutil.copyfile(file, root / part / folder.name / file.name)
+    return root
+
+
+@pytest.fixture(scope="session")
+def textile_manifest(textile: Path) -> Manifest:
+    return scan(textile)
+
+
+@pytest.fixture(scope="session")
+def textile_run(textile: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A finished training; tests only read it."""
+    out = tmp_path_factory.mktemp("runs") / "textile"
+    return train(TrainConfig(data=textile, out=out, size=SIZE, layers=LAYERS))
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """1,000 handwritten digits (8 x 8 pixels, scikit-learn) as PNG in ten class folders."""
+    from sklearn.datasets import load_digits
+
+    pixels, truth = load_digits(return_X_y=True)
+    root = tmp_path_factory.mktemp("digits")
+    for label in range(10):
+        (root / str(label)).mkdir()
+    for number, (row, label) in enumerate(zip(pixels[:1000], truth[:1000], strict=True)):
+        image = Image.fromarray((row.reshape(8, 8) * 255 / 16).astype(np.uint8))
+        image.save(root / str(label) / f"{number:04}.png")
+    return root

@@ -1,0 +1,111 @@
+"""The race takes the fastest engine whose answers agree, and is run once for a machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eyebright.backbones import embedded
+from eyebright.backbones.taps import tap_sets, width
+from eyebright.data.decode import to_square
+from eyebright.engines import choose
+from eyebright.engines.choose import AGREEMENT, disagreement, make, makers, race, remembered_race
+from eyebright.errors import ConfigError, MissingExtraError
+from eyebright.training.features import graph_bytes, training_preprocessing
+from eyebright.types import FloatArray, UInt8Array
+
+SIDE = 64
+TAPS = tap_sets(embedded.card())["texture"]
+
+
+@pytest.fixture(scope="module")
+def graph() -> bytes:
+    return graph_bytes(training_preprocessing(embedded.card(), SIDE), TAPS)
+
+
+@pytest.fixture(scope="module")
+def images(scenes) -> list[UInt8Array]:
+    return [to_square(scene.crop((x, 0, x + 200, 200)), SIDE) for scene in scenes for x in (0, 200, 400)]
+
+
+@pytest.fixture
+def short_race(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choose, "_RACE_SECONDS", 0.02)
+
+
+class Guess:
+    """Faster than any engine, and wrong."""
+
+    name = "guess float32"
+    precision = "float32"
+
+    def __init__(self, graph: bytes) -> None:
+        self.answer = np.zeros(width(TAPS), np.float32)
+
+    def run(self, image: UInt8Array) -> FloatArray:
+        return self.answer
+
+
+@pytest.mark.usefixtures("short_race")
+def test_the_first_is_the_fastest_that_agrees(graph: bytes, images) -> None:
+    trials = race(graph, images)
+    assert {t.name for t in trials} == set(makers())
+    agreeing = [t for t in trials if t.error <= AGREEMENT]
+    assert trials[0] == max(agreeing, key=lambda t: t.images_per_second)
+    assert next(t.error for t in trials if t.name == "onnxruntime float32") == 0
+    assert all(t.images_per_second > 0 for t in trials)
+
+
+@pytest.mark.usefixtures("short_race")
+def test_an_engine_that_is_wrong_comes_last_however_fast(graph, images, monkeypatch) -> None:
+    entrants = {"onnxruntime float32": makers()["onnxruntime float32"], "guess float32": Guess}
+    monkeypatch.setattr(choose, "makers", lambda: entrants)
+    right, wrong = race(graph, images)
+    assert (right.name, wrong.name) == ("onnxruntime float32", "guess float32")
+    assert wrong.error > AGREEMENT
+
+
+def test_disagreement_is_the_median_features_error_as_a_share_of_its_spread() -> None:
+    reference = np.array([[0, 0, 0], [2, 20, 200]], np.float32)  # spreads 1, 10 and 100
+    assert disagreement(reference, reference) == 0
+    shifted = reference + np.array([0.1, 2, 50], np.float32)  # shares 0.1, 0.2 and 0.5
+    assert disagreement(shifted, reference) == pytest.approx(0.2)
+
+
+def test_features_that_never_move_do_not_count() -> None:
+    reference = np.array([[5, 0], [5, 2]], np.float32)
+    assert disagreement(reference + np.array([3, 0.1], np.float32), reference) == pytest.approx(0.1)
+    still = np.ones((4, 3), np.float32)
+    assert disagreement(still + 1, still) == 0
+
+
+def test_an_unknown_engine_is_answered_with_the_nearest(graph: bytes) -> None:
+    with pytest.raises(ConfigError) as caught:
+        make("onnx-runtime float32", graph)
+    assert "onnx-runtime float32" in str(caught.value)
+    assert "Choose one of: onnxruntime float32" in str(caught.value)
+
+
+def test_an_engine_that_is_not_installed_says_how_to_get_it(graph: bytes, monkeypatch) -> None:
+    monkeypatch.setattr(choose, "installed", lambda package: False)
+    assert list(choose.makers()) == ["onnxruntime float32"]
+    with pytest.raises(MissingExtraError, match="pip install openvino"):
+        make("openvino float32", graph)
+
+
+@pytest.mark.usefixtures("short_race")
+def test_a_race_is_run_once_for_a_graph(tmp_path: Path, graph: bytes, images) -> None:
+    asked: list[int] = []
+
+    def give() -> list[UInt8Array]:
+        asked.append(1)
+        return images
+
+    first = remembered_race(tmp_path, graph, give)
+    assert remembered_race(tmp_path, graph, give) == first
+    assert len(asked) == 1
+    other = graph_bytes(training_preprocessing(embedded.card(), 32), TAPS)
+    remembered_race(tmp_path, other, lambda: [image[:32, :32] for image in give()])
+    assert len(asked) == 2
