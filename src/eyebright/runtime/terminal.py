@@ -153,6 +153,8 @@ def _bars(console: Console) -> Bars:
 
 
 def _summary(description: str, done: int, seconds: float, lang: str) -> str:
+    if not done:
+        return translate("{task}: {time}", lang, task=description, time=_duration(seconds, lang))
     return translate(
         "{task}: {done} in {time}, {rate}",
         lang,

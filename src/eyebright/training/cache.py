@@ -76,8 +76,8 @@ class FeatureSpace:
         keys = np.frombuffer(b"".join(self._keys), np.uint8).reshape(-1, KEY_BYTES)
         rows = np.stack(self._rows)
         for kind, array in (("rows", rows), ("keys", keys)):
-            with atomic_path(self.folder / f"{name}.{kind}.npy") as temporary, temporary.open("wb") as file:
-                np.save(file, array)
+            with atomic_path(self.folder / f"{name}.{kind}.npy") as temporary:
+                _save(temporary, array)
         self._keys, self._rows = [], []
         self._load(self.folder / f"{name}.keys.npy")
 
@@ -171,20 +171,40 @@ def _spaces(root: Path) -> Iterator[SpaceUsage]:
         _sweep(path.parent)
         files = list(path.parent.glob("*.npy"))
         keys = [f for f in files if f.name.endswith(".keys.npy")]
-        images = sum(np.load(f, mmap_mode="r", allow_pickle=False).shape[0] for f in keys)
+        images = sum(_count(f) for f in keys)
         name = f"{card['backbone']} {card['size']} px {card['precision']}, view {card['view']}"
         yield SpaceUsage(name, images, sum(f.stat().st_size for f in files), card["used"], path.parent)
 
 
+def _count(keys: Path) -> int:
+    """Rows of a segment; none of a damaged one."""
+    try:
+        return len(np.load(keys, mmap_mode="r", allow_pickle=False))
+    except (ValueError, OSError, EOFError):
+        return 0
+
+
 def _sweep(folder: Path) -> None:
-    """Removes what a killed run left behind: old temporary files."""
-    for path in folder.glob(".*.tmp"):
+    """Removes what a killed run left behind: old temporary files, and rows that never got their keys."""
+    orphans = [p for p in folder.glob("*.rows.npy") if not _keys_path(p).exists()]
+    for path in (*folder.glob(".*.tmp"), *orphans):
         if time.time() - path.stat().st_mtime > _STALE_SECONDS:
             path.unlink(missing_ok=True)
 
 
+def _save(path: Path, array: npt.NDArray[Any]) -> None:
+    """Writes as `np.save` does, which would lose the reason where the disk is full."""
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+        file.write(np.ascontiguousarray(array).data)
+
+
 def _rows_path(keys: Path) -> Path:
     return keys.with_name(keys.name.replace(".keys.", ".rows."))
+
+
+def _keys_path(rows: Path) -> Path:
+    return rows.with_name(rows.name.replace(".rows.", ".keys."))
 
 
 def _digest(card: dict[str, Any]) -> str:

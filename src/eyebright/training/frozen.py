@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from eyebright.language import translate
 from eyebright.runtime.progress import Progress
 from eyebright.runtime.timing import Stopwatch
 from eyebright.training.features import FeatureExtractor, graph_bytes, training_preprocessing
-from eyebright.training.head import HeadFit, fit_head
+from eyebright.training.head import STRENGTHS, HeadFit, fit_head
 from eyebright.training.large import fit_large
 from eyebright.training.selection import SUBSET, Candidate, candidates, climb, ladder, losses, subset
 from eyebright.types import IntArray, Lang, Skipped, UInt8Array
@@ -251,11 +251,15 @@ class FrozenTrainer:
             text = translate("Adding up statistics", self.lang)
             with self.progress.task(text, total=len(self.samples)) as task:
                 return fit_large(extractor, self.samples, truth, _groups(self.samples), task)
-        with self.progress.task(translate("Solving the head", self.lang)):
-            return self._fit(extractor, self.samples), truth
+        with self.progress.task(translate("Solving the head", self.lang), total=len(STRENGTHS)) as task:
+            return self._fit(extractor, self.samples, on_strength=task.advance), truth
 
     def _fit(
-        self, extractor: FeatureExtractor, samples: Sequence[Sample], taps: Sequence[Tap] | None = None
+        self,
+        extractor: FeatureExtractor,
+        samples: Sequence[Sample],
+        taps: Sequence[Tap] | None = None,
+        on_strength: Callable[[], None] | None = None,
     ) -> HeadFit:
         taps = taps or extractor.taps
         rows = np.concatenate([extractor.read(samples, taps, number) for number in range(self.views)])
@@ -266,6 +270,7 @@ class FrozenTrainer:
             groups=np.tile(_groups(samples), self.views),
             scored=np.arange(len(rows)) < len(samples),
             seed=self.seed,
+            on_strength=on_strength,
         )
 
     def _truth(self, samples: Sequence[Sample]) -> IntArray:

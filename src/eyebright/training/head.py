@@ -7,6 +7,7 @@ folded into the weights, so that a head applies to raw features.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,6 +60,7 @@ def fit_head(
     folds: int = 5,
     rank: int | None = None,
     strengths: tuple[float, ...] = STRENGTHS,
+    on_strength: Callable[[], None] | None = None,
 ) -> HeadFit:
     """Fit a head, with the L2 strength that has the lowest held-out log loss; two runs are equal bit for bit.
 
@@ -73,6 +75,7 @@ def fit_head(
         folds: the largest number of folds.
         rank: principal directions to keep; None for all where N or D is at most 1,500, else 1,200.
         strengths: the path, strong to weak.
+        on_strength: called after each strength, of which there are at most as many as ``strengths``.
     """
     rows, mean, scale = _standardise(features)
     rows, basis = _principal_directions(rows, rank, seed)
@@ -81,7 +84,7 @@ def fit_head(
     problems = LogisticProblems(rows, truth, fold_weights(truth, weights, fold))
     kept = np.ones(len(truth), bool) if scored is None else scored
     judged = np.where(_measurable(kept, truth, fold), weights, 0)
-    path, best, held_out = _follow_path(problems, classes, fold, judged, strengths)
+    path, best, held_out = _follow_path(problems, classes, fold, judged, strengths, on_strength)
     l2 = min(path, key=lambda point: point.log_loss).l2
     final = _solve_all(problems, weights, l2, best)
     return HeadFit(_unstandardised(final, basis, mean, scale), l2, path, held_out[kept])
@@ -105,6 +108,7 @@ def _follow_path(
     fold: IntArray,
     weights: FloatArray,
     strengths: tuple[float, ...],
+    on_strength: Callable[[], None] | None,
 ) -> tuple[tuple[PathPoint, ...], FloatArray, FloatArray]:
     """The path with the best strength's coefficients (R + 1, F, K) and held-out logits (N, K)."""
     count = problems.weights.shape[1]
@@ -118,6 +122,8 @@ def _follow_path(
             inside = fold == f
             logits[inside] = problems.rows[inside] @ coefficients[:-1, f] + coefficients[-1, f]
         path.append(_judge(logits, problems.truth, weights, l2))
+        if on_strength:
+            on_strength()
         if number == 0 or path[-1].log_loss < path[best_at].log_loss:
             best, best_logits, best_at = coefficients, logits, number
         elif number - best_at >= _WORSE_IN_A_ROW:

@@ -318,12 +318,15 @@ def test_trim_to_nothing_leaves_nothing(tmp_path: Path) -> None:
 def test_what_a_killed_writer_left_is_swept_once_it_is_old(tmp_path: Path) -> None:
     space = filled(tmp_path, range(3))
     fresh, stale = space.folder / ".a.rows.npy.1.tmp", space.folder / ".b.rows.npy.2.tmp"
-    for file in (fresh, stale):
+    orphan = space.folder / "c.rows.npy"
+    for file in (fresh, stale, orphan):
         file.write_bytes(b"half")
-    os.utime(stale, (1000, 1000))
+    for file in set(space.folder.iterdir()) - {fresh}:
+        os.utime(file, (1000, 1000))
     usage(tmp_path)
     assert fresh.exists()
     assert not stale.exists()
+    assert not orphan.exists()
     assert numbers_of(opened(tmp_path), 5) == [0, 1, 2]
 
 
