@@ -108,6 +108,14 @@ def _open(path: Path, threads: int | None) -> Any:
 
     if not path.is_file():
         raise NotFoundError("The model must exist. {path} does not. Check the path.", path=path)
+    try:
+        path.open("rb").close()  # ONNX Runtime would only tell the number of the system's error
+    except OSError as error:
+        raise ModelError(
+            "The model must be readable. {path}: {reason}. Check its permissions.",
+            path=path,
+            reason=error.strerror,
+        ) from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     if threads:
@@ -115,5 +123,5 @@ def _open(path: Path, threads: int | None) -> Any:
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's own errors share no base but Exception
-        reason = str(error).splitlines()[0][:200]
+        reason = str(error).splitlines()[0].rpartition("failed:")[2].strip(" .")[:200]
         raise ModelError(_NOT_OURS, path=path, reason=reason) from error

@@ -30,6 +30,8 @@ def predict(config: PredictConfig, progress: Progress = SILENT) -> Iterator[Pred
         ModelError: the file is not a sealed model.
     """
     model = SealedModel(config.model, threads=1)
+    for name in config.images:
+        _require(name)
 
     def answer(path: str) -> Prediction | Skipped:
         try:
@@ -55,18 +57,18 @@ def _paths(config: PredictConfig) -> Iterator[str]:
             yield from _matching(name)
 
 
-def _matching(pattern: str) -> Iterator[str]:
-    found = False
-    for path in glob.iglob(pattern, recursive=True):
-        if os.path.isfile(path):
-            found = True
-            yield path
-    if not found:
+def _require(name: str) -> None:
+    """Refuses a name that stands for nothing, before any answer is given."""
+    if name != "-" and not os.path.lexists(name) and next(_matching(name), None) is None:
         raise NotFoundError(
             "Images must be files, folders or patterns that match some. {pattern} matches none. "
             "Check the path.",
-            pattern=pattern,
+            pattern=name,
         )
+
+
+def _matching(pattern: str) -> Iterator[str]:
+    return (path for path in glob.iglob(pattern, recursive=True) if os.path.isfile(path))
 
 
 def _from_input(end: bytes) -> Iterator[str]:

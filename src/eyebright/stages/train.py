@@ -60,6 +60,7 @@ def train(config: TrainConfig, progress: Progress = SILENT) -> Run:
     tell.left_out(model.skipped, progress, config.lang)
     # ---- sealing
     path = directory / "model.onnx"
+    (directory / "metrics.json").unlink(missing_ok=True)  # of an earlier run, whose files are replaced now
     preprocessing = model.extractor.preprocessing
     with watch.stage("seal"):
         graph = sealed_graph(

@@ -104,7 +104,6 @@ class FeatureSpace:
         return rows
 
     def _open(self, card: dict[str, Any]) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
         write_text(self.folder / _CARD, json.dumps(card | {"used": time.time()}, indent=1))
         for path in sorted(self.folder.glob("*.keys.npy")):
             self._load(path)

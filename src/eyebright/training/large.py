@@ -13,6 +13,7 @@ from eyebright.data.manifest import Sample
 from eyebright.runtime.progress import Task
 from eyebright.training.closed_form import choose_shrinkage, solve
 from eyebright.training.features import FeatureExtractor
+from eyebright.training.folds import assign_folds, learnable
 from eyebright.training.head import HeadFit
 from eyebright.training.statistics import FeatureStatistics
 from eyebright.types import IntArray
@@ -43,7 +44,9 @@ def fit_large(
     """
     taps = extractor.taps
     classes = int(truth.max()) + 1
-    folds = groups % _FOLDS
+    folds = assign_folds(truth, groups, _FOLDS, seed=0)
+    # A class that stands in one fold alone, as copies of one image do, must not be the one that is judged.
+    folds = np.where(learnable(truth, folds), folds, 1)
     parts = [FeatureStatistics.empty(width(taps), classes) for _ in range(_FOLDS)]
     for fold, part in enumerate(parts):
         rows = np.flatnonzero(folds == fold)

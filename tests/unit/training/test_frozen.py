@@ -1,0 +1,176 @@
+"""Training on frozen features: the same twice, by the training part alone, with clear errors."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eyebright.backbones import embedded
+from eyebright.backbones.taps import tap_sets, width
+from eyebright.data.folder import scan
+from eyebright.data.manifest import Manifest
+from eyebright.errors import DataError
+from eyebright.runtime.progress import SILENT
+from eyebright.runtime.timing import Stopwatch
+from eyebright.training import frozen
+from eyebright.training.frozen import FrozenModel, FrozenTrainer
+
+SIZE = 96
+
+
+def trainer(manifest: Manifest, cache: Path, *, layers: str = "texture", views: int = 1) -> FrozenTrainer:
+    return FrozenTrainer(
+        manifest, cache, views=views, layers=layers, seed=0, lang="en", progress=SILENT, watch=Stopwatch()
+    )
+
+
+def head_bytes(model: FrozenModel) -> bytes:
+    return model.fit.head.weights.tobytes() + model.fit.head.bias.tobytes()
+
+
+def accuracy(model: FrozenModel, manifest: Manifest) -> float:
+    """On the validation part."""
+    samples = manifest.of("val")
+    with SILENT.task("", len(samples)) as task:
+        assert model.extractor.compute(manifest.root, samples, task) == []
+    logits = model.fit.head.logits(model.extractor.read(samples, model.extractor.taps))
+    named = [manifest.labels[i] for i in logits.argmax(axis=1)]
+    return float(np.mean([s.label == label for s, label in zip(samples, named, strict=True)]))
+
+
+@pytest.fixture(scope="module")
+def model(textile_manifest: Manifest, feature_cache: Path) -> FrozenModel:
+    return trainer(textile_manifest, feature_cache).train(SIZE)
+
+
+@pytest.fixture
+def copied(textile: Path, tmp_path: Path) -> Path:
+    """The textile photographs, free to be changed."""
+    return Path(shutil.copytree(textile, tmp_path / "textile"))
+
+
+def test_it_learns_textile(model: FrozenModel, textile_manifest: Manifest) -> None:
+    held_out = (model.fit.held_out.argmax(axis=1) == model.truth).mean()
+    assert held_out > 0.5  # three classes
+    assert accuracy(model, textile_manifest) > 0.5
+    assert len(model.truth) == len(textile_manifest.of("train"))
+    assert model.fit.head.weights.shape == (width(model.extractor.taps), 3)
+
+
+def test_what_was_given_is_not_compared(model: FrozenModel) -> None:
+    assert model.extractor.preprocessing.size == SIZE
+    assert model.layers == "texture"
+    assert model.sizes == []
+    assert model.tap_sets == []
+    assert model.trials[0].name == model.extractor.engine
+
+
+def test_two_trainings_are_equal_byte_for_byte(model, textile_manifest, feature_cache, tmp_path) -> None:
+    again = trainer(textile_manifest, feature_cache).train(SIZE)
+    assert head_bytes(again) == head_bytes(model)
+    # ...and with features computed anew, by the same engine.
+    shutil.copytree(feature_cache / "engines", tmp_path / "engines")
+    cold = trainer(textile_manifest, tmp_path).train(SIZE)
+    assert cold.extractor.engine == model.extractor.engine
+    assert head_bytes(cold) == head_bytes(model)
+
+
+def test_the_validation_part_has_no_say(model, textile_manifest, copied: Path, feature_cache: Path) -> None:
+    """Other images, and every one under a wrong label: the head stays the same."""
+    labels = sorted(folder.name for folder in (copied / "train").iterdir())
+    for label in labels:
+        (copied / "val" / label).rename(copied / f"was {label}")
+    for label, other in zip(labels, labels[1:] + labels[:1], strict=True):
+        (copied / f"was {label}").rename(copied / "val" / other)
+    for file in list((copied / "val").rglob("*.jpg"))[::2]:
+        file.write_bytes(file.read_bytes() + b"\0")  # another file, the same picture
+    changed = scan(copied)
+    assert len(changed.of("val")) == 30
+    assert not {(s.sha, s.label) for s in changed.of("val")} & {(s.sha, s.label) for s in textile_manifest.of("val")}
+    assert head_bytes(trainer(changed, feature_cache).train(SIZE)) == head_bytes(model)
+
+
+def test_the_training_part_has_its_say(model, textile_manifest: Manifest, feature_cache: Path) -> None:
+    fewer = replace(textile_manifest, samples=textile_manifest.samples[1:])
+    assert len(fewer.of("train")) < len(textile_manifest.of("train"))
+    assert head_bytes(trainer(fewer, feature_cache).train(SIZE)) != head_bytes(model)
+
+
+def test_layers_are_compared_on_the_training_part(textile_manifest: Manifest, feature_cache: Path) -> None:
+    chosen = trainer(textile_manifest, feature_cache, layers="auto").train(64)
+    assert [c.name for c in chosen.tap_sets] == ["texture", "all"]
+    assert [c.name for c in chosen.tap_sets if c.chosen] == [chosen.layers]
+    assert min(chosen.tap_sets, key=lambda c: c.log_loss).chosen
+    assert {c.count for c in chosen.tap_sets} == {len(textile_manifest.of("train"))}
+    assert chosen.extractor.taps == tap_sets(embedded.card())[chosen.layers]
+
+
+def test_sizes_are_compared_from_the_smallest(textile_manifest, feature_cache, monkeypatch) -> None:
+    monkeypatch.setattr(frozen, "ladder", lambda sides: (32, 64))
+    chosen = trainer(textile_manifest, feature_cache).train(None)
+    assert [c.name for c in chosen.sizes] == ["32", "64"]
+    assert [c.name for c in chosen.sizes if c.chosen] == [str(chosen.extractor.preprocessing.size)]
+
+
+def test_only_a_subset_is_compared(textile_manifest, feature_cache, monkeypatch) -> None:
+    monkeypatch.setattr(frozen, "ladder", lambda sides: (32, 64))
+    monkeypatch.setattr(frozen, "SUBSET", 30)
+    chosen = trainer(textile_manifest, feature_cache).train(None)
+    assert {c.count for c in chosen.sizes} == {30}
+    assert len(chosen.truth) == len(textile_manifest.of("train"))
+
+
+def test_views_train_the_head_and_are_not_judged(textile_manifest, feature_cache, model) -> None:
+    seen = trainer(textile_manifest, feature_cache, views=3).train(SIZE)
+    assert len(seen.fit.held_out) == len(seen.truth) == len(textile_manifest.of("train"))
+    assert head_bytes(seen) != head_bytes(model)
+    assert accuracy(seen, textile_manifest) > 0.5
+
+
+def test_a_damaged_image_is_left_out_and_named(model, copied: Path, feature_cache: Path) -> None:
+    victim = min((copied / "train" / "nominal").iterdir())
+    victim.write_bytes(victim.read_bytes()[:-3000])
+    made = trainer(scan(copied), feature_cache).train(SIZE)
+    assert [s.path for s in made.skipped] == [victim.relative_to(copied).as_posix()]
+    assert len(made.truth) == len(model.truth) - 1
+
+
+def test_a_class_that_is_all_damaged_is_named(copied: Path, feature_cache: Path) -> None:
+    for file in (copied / "train" / "local").iterdir():
+        file.write_bytes(file.read_bytes()[:-3000])
+    with pytest.raises(DataError, match="at least 2 training images that can be read.*: local"):
+        trainer(scan(copied), feature_cache).train(SIZE)
+
+
+def test_a_training_part_that_is_all_damaged_is_told(copied: Path, tmp_path: Path) -> None:
+    for file in (copied / "train").rglob("*.jpg"):
+        file.write_bytes(file.read_bytes()[:-3000])
+    with pytest.raises(DataError, match="None of 72 is"):
+        trainer(scan(copied), tmp_path / "fresh").train(SIZE)
+
+
+def test_features_that_do_not_fit_in_memory_are_added_up(model, textile_manifest, feature_cache, monkeypatch) -> None:
+    table_bytes = len(textile_manifest.of("train")) * width(model.extractor.taps) * 4
+    monkeypatch.setattr(frozen, "IN_MEMORY_BYTES", table_bytes)
+    assert head_bytes(trainer(textile_manifest, feature_cache).train(SIZE)) == head_bytes(model)
+    monkeypatch.setattr(frozen, "IN_MEMORY_BYTES", table_bytes - 1)
+    added_up = trainer(textile_manifest, feature_cache).train(SIZE)
+    assert added_up.fit.path == ()
+    assert len(added_up.fit.held_out) == len(added_up.truth) < len(model.truth)
+    assert accuracy(added_up, textile_manifest) > 0.45
+
+
+@pytest.mark.parametrize(
+    ("rows_of", "expected"), [("all", ["texture", "all"]), ("stages", ["texture", "stages"]), (None, ["stages"])]
+)
+def test_the_sets_that_are_compared_are_those_that_fit(
+    textile_manifest, feature_cache, monkeypatch, rows_of: str | None, expected: list[str]
+) -> None:
+    count = len(textile_manifest.of("train"))
+    limit = width(tap_sets(embedded.card())[rows_of]) * 4 * count if rows_of else 4 * count
+    monkeypatch.setattr(frozen, "IN_MEMORY_BYTES", limit)
+    assert list(trainer(textile_manifest, feature_cache, layers="auto").sets) == expected
