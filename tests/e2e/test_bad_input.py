@@ -62,7 +62,7 @@ def spoil(data: Path, kind: str) -> Path:
         ("case", "Cat and cat do not. Merge the two folders, or rename one."),
         ("a file", "is a file. Give a folder that holds one for each class."),
         ("missing", "The data's folder must exist."),
-        ("all damaged", "training images"),
+        ("all damaged", "Training images must be readable. None of 30 is"),
     ],
 )
 def test_data_that_cannot_be_trained_on(kind: str, sentence: str, data: Path, tmp_path: Path) -> None:
@@ -119,15 +119,25 @@ def test_predict_names_what_it_skips_and_goes_on(run: Path, bad_files: Path, tmp
     shutil.copytree(bad_files, tmp_path / "new")
     Image.new("RGB", (1, 1), "red").save(tmp_path / "new" / "one pixel.png")
     os.mkfifo(tmp_path / "new" / "pipe.jpg")
-    done = eyebright(
-        "predict", run, "new", "missing.jpg", "--format", "csv", cwd=tmp_path, before=little_memory
-    )
+    done = eyebright("predict", run, "new", "--format", "csv", cwd=tmp_path, before=little_memory)
     assert done.returncode == 1
     for name, reason in REASONS.items():
         assert f"new/{name}: {reason}" in done.stderr
     lines = done.stdout.splitlines()
     assert lines[0] == "path,label,confidence"
     assert [line.split(",")[0] for line in lines[1:]] == ["new/one pixel.png"]
+
+
+def test_predict_refuses_a_name_that_stands_for_nothing_before_it_begins(
+    run: Path, val_images: list[Path], tmp_path: Path
+) -> None:
+    done = eyebright("predict", run, val_images[0], "missing*.jpg", "--format", "csv", cwd=tmp_path)
+    assert "missing*.jpg matches none." in refused(done)
+    assert done.stdout == ""
+    done = eyebright("predict", run, "-", stdin=b"missing.jpg\n" + os.fsencode(val_images[0]), cwd=tmp_path)
+    assert done.returncode == 1
+    assert "missing.jpg: The image must exist." in done.stderr
+    assert len(done.stdout.splitlines()) == 1
 
 
 def test_train_skips_with_a_reason(textile: Path, bad_files: Path, tmp_path: Path) -> None:
@@ -224,7 +234,8 @@ def test_no_permission_to_write(
         shutil.copy(run / "model.onnx", tmp_path)
         (tmp_path / "model.onnx").chmod(0)
         done = eyebright("predict", tmp_path / "model.onnx", data, before=ordinary)
-        assert "Permission denied" in refused(done) or "must be readable" in refused(done)
+        assert "The model must be readable." in refused(done)
+        assert "Permission denied" in refused(done)
         return
     cache = closed / "cache" if place == "cache" else None
     done = eyebright("train", data, "--out", out, *QUICK, cache=cache, before=ordinary)
@@ -280,7 +291,8 @@ def test_a_class_that_the_model_does_not_know(run: Path, textile: Path, tmp_path
         (["tarin", "photos"], "There is no tarin; the nearest are: train."),
         (["train", "photos", "--veiws", "2"], "There is no --veiws; the nearest are: --views"),
         (["train", "photos", "--layers", "textures"], "layers must be auto, texture, stages or all"),
-        (["train", "photos", "--size", "97"], "size"),
+        (["train", "photos", "--size", "97"], "size must be a multiple of 32 or auto; got '97'."),
+        (["train", "photos", "--size", "-32"], "size must be at least 32 or auto; got '-32'."),
         (["train", "photos", "--lang", "de"], "The language must be one of en, zh. Got 'de'."),
     ],
 )

@@ -49,7 +49,7 @@ class BackboneCard:
     """What a person or a program must know of a backbone.
 
     Attributes:
-        name: as `--backbone` takes it.
+        name: of the backbone.
         parameters: how many weights.
         size_bytes: of the stored file.
         accuracy: ImageNet top-1 as a fraction, None where unknown.

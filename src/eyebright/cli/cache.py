@@ -21,10 +21,10 @@ def _config() -> type[CacheConfig]:
 
 
 def _run(config: CacheConfig) -> int:
-    from eyebright.stages.cache import trim, usage
+    from eyebright.stages.cache import clear, trim, usage
 
     if config.clear or config.trim is not None:
-        freed = trim(0 if config.clear or config.trim is None else config.trim)
+        freed = clear() if config.clear or config.trim is None else trim(config.trim)
         print(translate("Freed {size}.", config.lang, size=megabytes(freed)))
     print(_shown(usage(), config.lang))
     return 0

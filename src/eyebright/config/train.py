@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -22,7 +22,7 @@ class TrainConfig(Config):
         None, description="Test part: a folder, or the share of images to hold out (default: none)."
     )
     seed: int = Field(0, ge=0, description="Seed of the split and of everything else that is drawn.")
-    size: int | Literal["auto"] = Field(
+    size: Annotated[int, Field(ge=64, le=1024, multiple_of=32)] | Literal["auto"] = Field(
         "auto", description="Input size in pixels, a multiple of 32; auto chooses it on the training part."
     )
     layers: Literal["auto", "texture", "stages", "all"] = Field(

@@ -17,8 +17,9 @@ from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.data.split import assign
 from eyebright.data.walk import Identity, Listing, identity, list_images, printable, subfolders
 from eyebright.errors import DataError, ImageError
+from eyebright.language import translate
 from eyebright.runtime.progress import SILENT, Progress
-from eyebright.types import Skipped, Split
+from eyebright.types import Lang, Skipped, Split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +34,7 @@ def scan(
     test: Path | float | None = None,
     seed: int = 0,
     progress: Progress = SILENT,
+    lang: Lang = "en",
 ) -> Manifest:
     """The manifest to train on: every image under ``folder`` with its class and its part.
 
@@ -47,6 +49,7 @@ def scan(
         test: the same for the test part (default: test/ if there is one, else none).
         seed: seed of the split.
         progress: where to report.
+        lang: of what is reported.
 
     Raises:
         NotFoundError: a folder does not exist.
@@ -61,7 +64,7 @@ def scan(
     skipped: list[Skipped] = []
     samples: list[Sample] = []
     total = sum(len(listing.files) for listing in listings.values())
-    with progress.task("Reading images", total=total) as task:
+    with progress.task(translate("Reading images", lang), total=total) as task:
         for split, listing in listings.items():
             prefix = _prefix(layout.folders[split], root)
             skipped += [replace(s, path=prefix + s.path) for s in listing.skipped]
@@ -75,7 +78,9 @@ def scan(
     return replace(manifest, samples=parts, warnings=tuple(warnings))
 
 
-def scan_part(folder: Path, split: Split = "test", *, progress: Progress = SILENT) -> Manifest:
+def scan_part(
+    folder: Path, split: Split = "test", *, progress: Progress = SILENT, lang: Lang = "en"
+) -> Manifest:
     """Every image under a folder of class folders, as one part; one class or one image is enough.
 
     Raises:
@@ -85,7 +90,7 @@ def scan_part(folder: Path, split: Split = "test", *, progress: Progress = SILEN
     listing = _list_part(require_folder(folder), set())
     skipped = list(listing.skipped)
     samples: list[Sample] = []
-    with progress.task("Reading images", total=len(listing.files)) as task:
+    with progress.task(translate("Reading images", lang), total=len(listing.files)) as task:
         for files, headers in _headers(folder, listing.files):
             _collect(files, headers, split, "", samples, skipped)
             task.advance(len(files))

@@ -55,7 +55,8 @@ def _resize(builder: GraphBuilder, pixels: str, preprocessing: Preprocessing) ->
     Resize without rounding differs by 0.2 levels in the mean, and probabilities of fine textures by 0.06.
     """
     side = builder.constant("side", np.array([preprocessing.size], np.int64))
-    black, white = (builder.constant(n, np.array(v, np.float32)) for n, v in (("black", 0), ("white", 255)))
+    levels = (("black", 0), ("half", 0.5), ("white", 255))
+    black, half, white = (builder.constant(name, np.array(level, np.float32)) for name, level in levels)
     kernel = (
         {"mode": "cubic", "cubic_coeff_a": -0.5}
         if preprocessing.interpolation == "bicubic"
@@ -64,6 +65,8 @@ def _resize(builder: GraphBuilder, pixels: str, preprocessing: Preprocessing) ->
     settings = kernel | {"antialias": 1, "exclude_outside": 1, "coordinate_transformation_mode": "half_pixel"}
     for axis, name in ((3, "rows"), (2, "columns")):
         resized = builder.node("Resize", [pixels, "", "", side], f"{name}_resized", axes=[axis], **settings)
-        rounded = builder.node("Round", [resized], f"{name}_rounded")
+        # Halves are rounded up, as Pillow does; Round would take them to the even neighbour.
+        raised = builder.node("Add", [resized, half], f"{name}_raised")
+        rounded = builder.node("Floor", [raised], f"{name}_rounded")
         pixels = builder.node("Clip", [rounded, black, white], f"{name}_clipped")
     return pixels

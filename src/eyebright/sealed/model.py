@@ -94,13 +94,18 @@ class SealedModel:
         )
 
     def _check(self) -> tuple[str, ...]:
-        inputs = [i.name for i in self._session.get_inputs()]
-        outputs = [o.name for o in self._session.get_outputs()]
-        if inputs != [INPUT] or OUTPUT not in outputs or not {"labels", "card"} <= self.metadata.keys():
+        inputs = [(i.name, i.type) for i in self._session.get_inputs()]
+        classes = {o.name: o.shape[-1] for o in self._session.get_outputs() if o.shape}
+        try:
+            labels = tuple(json.loads(self.metadata["labels"]))
+            fits = inputs == [(INPUT, "tensor(uint8)")] and classes[OUTPUT] == len(labels) and self.size > 0
+        except (KeyError, TypeError, ValueError):  # an entry is missing, or is not the JSON that we write
+            fits = False
+        if not fits:
             raise ModelError(
                 _NOT_OURS, path=self.path, reason="it lacks the inputs, outputs or labels of one"
             )
-        return tuple(json.loads(self.metadata["labels"]))
+        return labels
 
 
 def _open(path: Path, threads: int | None) -> Any:

@@ -26,6 +26,11 @@ def usage() -> CacheUsage:
     return CacheUsage(folder, sum(entry.bytes for entry in entries), entries)
 
 
+def clear() -> int:
+    """Removes everything; returns how many bytes of features were freed."""
+    return cache.clear(cache.default_folder())
+
+
 def trim(limit_bytes: int) -> int:
     """Removes what was used longest ago until ``limit_bytes`` are left; returns the bytes freed."""
     return cache.trim(cache.default_folder(), limit_bytes)

@@ -39,7 +39,7 @@ def evaluate(config: EvaluateConfig, progress: Progress = SILENT) -> Run:
     model = SealedModel(config.model, threads=1)
     with watch.stage("scan"):
         folder, split = evaluation_part(config.data, config.split)
-        manifest = scan_part(folder, split, progress=progress)
+        manifest = scan_part(folder, split, progress=progress, lang=config.lang)
     _check_labels(manifest, model)
     manifest = _noting_trained(manifest, model.path)
     tell.found(manifest, progress, config.lang)
@@ -70,8 +70,8 @@ def _check_labels(manifest: Manifest, model: SealedModel) -> None:
     unknown = [label for label in manifest.labels if label not in model.labels]
     if unknown:
         raise DataError(
-            "The model must know every class of the data. It does not know: {unknown}. It knows: {nearest}. "
-            "Rename the folders, leave them out, or train on them.",
+            "The model must know every class of the data. It does not know: {unknown}. Nearest are: "
+            "{nearest}. Rename the folders, leave them out, or train on them.",
             unknown=", ".join(unknown),
             nearest=nearest(unknown[0], model.labels),
         )

@@ -12,6 +12,7 @@ from pathlib import Path
 from eyebright.config.predict import PredictConfig
 from eyebright.data.unlabelled import image_files
 from eyebright.errors import ImageError, NotFoundError
+from eyebright.language import translate
 from eyebright.runtime.parallel import parallel
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.sealed.model import SealedModel
@@ -39,7 +40,7 @@ def predict(config: PredictConfig, progress: Progress = SILENT) -> Iterator[Pred
         except (ImageError, NotFoundError) as error:
             return Skipped(path, error.template, error.values)
 
-    with progress.task("Predicting") as task:
+    with progress.task(translate("Predicting", config.lang)) as task:
         for result in parallel(answer, _paths(config)):
             task.advance()
             yield result

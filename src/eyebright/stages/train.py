@@ -41,7 +41,14 @@ def train(config: TrainConfig, progress: Progress = SILENT) -> Run:
     watch = Stopwatch()
     # ---- data
     with watch.stage("scan"):
-        manifest = scan(config.data, val=config.val, test=config.test, seed=config.seed, progress=progress)
+        manifest = scan(
+            config.data,
+            val=config.val,
+            test=config.test,
+            seed=config.seed,
+            progress=progress,
+            lang=config.lang,
+        )
     tell.found(manifest, progress, config.lang)
     directory = new_directory(config.out, "runs", config.data.resolve().name)
     # ---- training, on the training part alone
@@ -83,7 +90,7 @@ def train(config: TrainConfig, progress: Progress = SILENT) -> Run:
         outcome.write(
             directory,
             content={
-                "title": config.data.resolve().name,
+                "title": (config.out or config.data).resolve().name,
                 "engine": model.trials[0].name,
                 "backbone": embedded.card().name,
                 "size": preprocessing.size,

@@ -104,7 +104,9 @@ class FeatureSpace:
         return rows
 
     def _open(self, card: dict[str, Any]) -> None:
-        write_text(self.folder / _CARD, json.dumps(card | {"used": time.time()}, indent=1))
+        write_text(
+            self.folder / _CARD, json.dumps(card | {"width": self.width, "used": time.time()}, indent=1)
+        )
         for path in sorted(self.folder.glob("*.keys.npy")):
             self._load(path)
 
@@ -156,6 +158,13 @@ def trim(root: Path, limit_bytes: int) -> int:
     return freed
 
 
+def clear(root: Path) -> int:
+    """Deletes all that Eyebright keeps under ``root``; returns the bytes of features that were freed."""
+    freed = trim(root, 0)
+    shutil.rmtree(root / "engines", ignore_errors=True)
+    return freed
+
+
 def _delete(keys: Path) -> int:
     rows = _rows_path(keys)
     size = keys.stat().st_size + (rows.stat().st_size if rows.exists() else 0)
@@ -171,7 +180,8 @@ def _spaces(root: Path) -> Iterator[SpaceUsage]:
         files = list(path.parent.glob("*.npy"))
         keys = [f for f in files if f.name.endswith(".keys.npy")]
         images = sum(_count(f) for f in keys)
-        name = f"{card['backbone']} {card['size']} px {card['precision']}, view {card['view']}"
+        kind = f"{card['width']:,} x {card['precision']}"
+        name = f"{card['backbone']} {card['size']} px, {kind}, view {card['view']}"
         yield SpaceUsage(name, images, sum(f.stat().st_size for f in files), card["used"], path.parent)
 
 

@@ -78,7 +78,7 @@ class FeatureExtractor:
         Returns:
             The images that could not be read, with the reasons.
         """
-        missing = {s.sha: s for s in samples if self._missing(s.sha)}
+        missing = {s.sha: s for s in self.missing(samples)}
         task.advance(len(samples) - len(missing))
         if not missing:
             return []
@@ -103,6 +103,10 @@ class FeatureExtractor:
             self._flush()
         found = ((s, unreadable[s.sha]) for s in samples if s.sha in unreadable)
         return [Skipped(s.path, error.template, error.values) for s, error in found]
+
+    def missing(self, samples: Sequence[Sample]) -> list[Sample]:
+        """Those of ``samples`` of which the cache lacks a view."""
+        return [s for s in samples if self._missing(s.sha)]
 
     def read(self, samples: Sequence[Sample], taps: Sequence[Tap], number: int = 0) -> Rows:
         """The features (N, D) of ``taps`` for one view of ``samples``, which must have been computed."""

@@ -149,7 +149,7 @@ class FrozenTrainer:
 
     def _race(self, size: int, taps: Sequence[Tap]) -> list[Trial]:
         graph = graph_bytes(training_preprocessing(embedded.card(), size), taps)
-        return remembered_race(self.cache, graph, lambda: self._squares(size))
+        return remembered_race(self.cache, graph, self._squares(size))
 
     def _say_engine(self) -> None:
         trial, *others = self.trials
@@ -196,6 +196,8 @@ class FrozenTrainer:
 
     def _compute(self, extractor: FeatureExtractor, samples: Sequence[Sample], text: str) -> list[Sample]:
         """Fills the cache; returns the samples that could be read and remembers the others."""
+        if not extractor.missing(samples):
+            return list(samples)
         with self.progress.task(text, total=len(samples)) as task:
             skipped = extractor.compute(self.manifest.root, samples, task)
         self.skipped += skipped

