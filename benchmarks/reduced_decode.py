@@ -2,8 +2,8 @@
 
     python benchmarks/reduced_decode.py RUN [--scale 8] [--images 300]
 
-RUN is a run's directory. Its validation and test images are enlarged ``scale`` times, saved as JPEG of quality
-92, and put to the sealed model twice: fully decoded, and decoded as `eyebright predict` does.
+RUN is a run's directory. Its validation and test images are enlarged ``scale`` times, saved as JPEG of
+quality 92, and put to the sealed model twice: fully decoded, and decoded as `eyebright predict` does.
 """
 
 from __future__ import annotations
@@ -59,9 +59,8 @@ def main() -> None:
     print(f"{len(files)} JPEGs of {samples[0].width * args.scale} x {samples[0].height * args.scale} px")
     print(f"fully decoded   accuracy {100 * right[0]:.1f} %   {len(files) / full_seconds:.1f} images/s")
     print(f"reduced scale   accuracy {100 * right[1]:.1f} %   {len(files) / reduced_seconds:.1f} images/s")
-    print(
-        f"same class {100 * same:.1f} %, mean difference {difference.mean():.4f}, largest {difference.max():.3f}"
-    )
+    far = f"mean difference {difference.mean():.4f}, largest {difference.max():.3f}"
+    print(f"same class {100 * same:.1f} %, {far}")
 
 
 if __name__ == "__main__":
