@@ -28,7 +28,9 @@ def graph() -> bytes:
 @pytest.fixture(scope="module")
 def images(scenes) -> list[UInt8Array]:
     """Sixteen pieces of photographs."""
-    pieces = [scene.crop((x, y, x + 150, y + 200)) for scene in scenes for x in (0, 150, 300, 450) for y in (0, 200)]
+    pieces = [
+        scene.crop((x, y, x + 150, y + 200)) for scene in scenes for x in (0, 150, 300, 450) for y in (0, 200)
+    ]
     return [to_square(piece, SIDE) for piece in pieces]
 
 

@@ -17,5 +17,8 @@ def image_files(folder: Path) -> Iterator[str]:
     for where, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
         for name in sorted(names):
-            if not name.startswith(".") and os.path.splitext(name)[1][1:].lower() in EXTENSIONS:
-                yield os.path.join(where, name)
+            if name.startswith(".") or os.path.splitext(name)[1][1:].lower() not in EXTENSIONS:
+                continue
+            path = os.path.join(where, name)
+            if os.path.isfile(path):  # a named pipe would be waited for
+                yield path

@@ -71,7 +71,9 @@ def test_the_file_is_small_enough_for_a_wheel() -> None:
 
 
 def test_a_cat_is_named_a_cat(session, photographs) -> None:
-    answers = {name: int(logits(session, preprocessed(image)).argmax()) for name, image in photographs.items()}
+    answers = {
+        name: int(logits(session, preprocessed(image)).argmax()) for name, image in photographs.items()
+    }
     assert answers["cat"] in CATS
     assert answers["coffee"] in (504, 967, 969)  # coffee mug, espresso, eggnog
     assert answers["rocket"] in (657, 744)  # missile, projectile
@@ -94,7 +96,9 @@ def test_logits_are_those_of_timm(session, published, photographs, name: str) ->
 @pytest.mark.slow
 def test_the_script_builds_the_embedded_file(build_script: ModuleType, published) -> None:
     made, ours = build_script.build(published), embedded.model()
-    assert [n.SerializeToString() for n in made.graph.node] == [n.SerializeToString() for n in ours.graph.node]
+    assert [n.SerializeToString() for n in made.graph.node] == [
+        n.SerializeToString() for n in ours.graph.node
+    ]
     tensors = {t.name: numpy_helper.to_array(t) for t in made.graph.initializer}
     assert tensors.keys() == {t.name for t in ours.graph.initializer}
     for tensor in ours.graph.initializer:
@@ -119,7 +123,9 @@ def test_every_layer_of_the_card_is_in_the_graph(scenes) -> None:
     model, card = embedded.model(), embedded.card()
     del model.graph.output[:]
     for layer in card.layers:
-        model.graph.output.append(onnx.helper.make_tensor_value_info(layer.name, onnx.TensorProto.FLOAT, None))
+        model.graph.output.append(
+            onnx.helper.make_tensor_value_info(layer.name, onnx.TensorProto.FLOAT, None)
+        )
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     pixels = preprocessed(scenes[0])[:, :, :64, :64]
     maps = session.run(None, {"pixels": pixels})

@@ -70,9 +70,7 @@ def trained(folder: Path, cache: Path, layers: str, size: int) -> FrozenModel:
 
 def sealed(model: FrozenModel, temperature: float, labels: tuple[str, ...], path: Path) -> SealedModel:
     preprocessing = model.extractor.preprocessing
-    graph = sealed_graph(
-        embedded.model(), preprocessing, model.extractor.taps, model.fit.head, temperature
-    )
+    graph = sealed_graph(embedded.model(), preprocessing, model.extractor.taps, model.fit.head, temperature)
     card = {"preprocessing": {"size": preprocessing.size}}
     write_sealed(path, graph, labels, {"card": card})
     return SealedModel(path, threads=1)

@@ -79,7 +79,9 @@ def test_the_resize_inside_is_pillows(resizing, scenes: list[Image.Image], kind:
     for scene in scenes:
         shape = SHAPES[kind]
         fits = shape[0] <= scene.width and shape[1] <= scene.height
-        image = scene.crop((50, 0, 50 + shape[0], shape[1])) if fits and kind != "down" else scene.resize(shape)
+        image = (
+            scene.crop((50, 0, 50 + shape[0], shape[1])) if fits and kind != "down" else scene.resize(shape)
+        )
         pixels = np.asarray(image)
         inside = session.run(["columns_clipped"], {"images": pixels[None]})[0][0].transpose(1, 2, 0)
         expected = to_square(image, SIDE, interpolation=interpolation).astype(np.float32)
@@ -102,7 +104,9 @@ def test_answers_are_those_of_features_and_head(session, head: LinearHead, scene
 
 
 def test_the_temperature_is_inside(session, head: LinearHead, scenes) -> None:
-    cold = opened(sealed_graph(embedded.model(), training_preprocessing(embedded.card(), SIDE), TAPS, head, 1.0))
+    cold = opened(
+        sealed_graph(embedded.model(), training_preprocessing(embedded.card(), SIDE), TAPS, head, 1.0)
+    )
     pixels = np.asarray(scenes[0])
     sharp, soft = np.log(answer(cold, pixels)[0]), np.log(answer(session, pixels)[0])
     np.testing.assert_allclose((sharp - sharp[0]) / TEMPERATURE, soft - soft[0], atol=1e-3)
@@ -119,7 +123,9 @@ def test_probabilities_of_any_size_sum_to_one(session, scenes, shape: tuple[int,
 
 
 def test_a_batch_answers_as_its_images_do_alone(session, scenes) -> None:
-    images = [np.asarray(scene)[y : y + 200, x : x + 300] for scene in scenes for x in (0, 200) for y in (0, 150)]
+    images = [
+        np.asarray(scene)[y : y + 200, x : x + 300] for scene in scenes for x in (0, 200) for y in (0, 150)
+    ]
     together = answer(session, *images)
     alone = np.concatenate([answer(session, image) for image in images])
     np.testing.assert_allclose(together, alone, atol=1e-5)

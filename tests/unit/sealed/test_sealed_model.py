@@ -28,7 +28,9 @@ def photograph(textile: Path) -> Path:
     return min((textile / "val").rglob("*.jpg"))
 
 
-def test_it_carries_where_it_comes_from(model: SealedModel, textile_run: Run, textile_manifest: Manifest) -> None:
+def test_it_carries_where_it_comes_from(
+    model: SealedModel, textile_run: Run, textile_manifest: Manifest
+) -> None:
     assert json.loads(model.metadata["labels"]) == ["global", "local", "nominal"]
     assert model.labels == textile_manifest.labels
     assert model.metadata["licence"] == "Apache-2.0"
@@ -91,7 +93,10 @@ def test_a_missing_image_is_told(model: SealedModel, tmp_path: Path) -> None:
 
 
 def test_the_runs_folder_opens_its_model(textile_run: Run, photograph: Path, model: SealedModel) -> None:
-    assert SealedModel(textile_run.directory, threads=1).predict(photograph).label == model.predict(photograph).label
+    assert (
+        SealedModel(textile_run.directory, threads=1).predict(photograph).label
+        == model.predict(photograph).label
+    )
 
 
 def test_labels_may_hold_any_text(textile_run: Run, tmp_path: Path, photograph: Path) -> None:

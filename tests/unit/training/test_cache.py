@@ -119,7 +119,9 @@ def test_a_row_that_was_written_twice_is_read_once(tmp_path: Path) -> None:
     assert numbers_of(opened(tmp_path), 10) == [0, 1, 2, 3, 4, 5]
 
 
-@pytest.mark.parametrize("change", [{"size": 128}, {"view": 1}, {"precision": "bfloat16"}, {"backbone": "other"}])
+@pytest.mark.parametrize(
+    "change", [{"size": 128}, {"view": 1}, {"precision": "bfloat16"}, {"backbone": "other"}]
+)
 def test_another_card_is_another_space(tmp_path: Path, change: dict[str, Any]) -> None:
     filled(tmp_path, range(4))
     other = FeatureSpace(tmp_path, CARD | change, WIDTH)

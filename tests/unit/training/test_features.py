@@ -177,7 +177,10 @@ def test_copies_are_computed_once(tmp_path: Path, root, samples, started) -> Non
 def test_engines_of_another_precision_have_rows_of_their_own(tmp_path: Path) -> None:
     spaces = {extractor(tmp_path, engine=f"openvino {p}").spaces[0].folder for p in ("float32", "bfloat16")}
     assert len(spaces) == 2
-    assert extractor(tmp_path, engine="openvino float32").spaces[0].folder == extractor(tmp_path).spaces[0].folder
+    assert (
+        extractor(tmp_path, engine="openvino float32").spaces[0].folder
+        == extractor(tmp_path).spaces[0].folder
+    )
 
 
 def test_a_damaged_image_is_skipped_with_the_reason(tmp_path: Path, root, samples) -> None:
@@ -204,7 +207,9 @@ def test_every_copy_of_a_damaged_image_is_skipped(tmp_path: Path, root, samples)
     assert sorted(s.path for s in skipped) == ["a.jpg", "b.jpg", "c.jpg"]
 
 
-def test_what_was_computed_before_an_error_is_kept(tmp_path: Path, root, samples, started, monkeypatch) -> None:
+def test_what_was_computed_before_an_error_is_kept(
+    tmp_path: Path, root, samples, started, monkeypatch
+) -> None:
     made = extractor(tmp_path / "cache")
     true_view = module.view
 

@@ -90,7 +90,9 @@ def test_the_validation_part_has_no_say(model, textile_manifest, copied: Path, f
         file.write_bytes(file.read_bytes() + b"\0")  # another file, the same picture
     changed = scan(copied)
     assert len(changed.of("val")) == len(textile_manifest.of("val"))
-    assert not {(s.sha, s.label) for s in changed.of("val")} & {(s.sha, s.label) for s in textile_manifest.of("val")}
+    assert not {(s.sha, s.label) for s in changed.of("val")} & {
+        (s.sha, s.label) for s in textile_manifest.of("val")
+    }
     assert head_bytes(trainer(changed, feature_cache).train(SIZE)) == head_bytes(model)
 
 
@@ -153,7 +155,9 @@ def test_a_training_part_that_is_all_damaged_is_told(copied: Path, tmp_path: Pat
         trainer(scan(copied), tmp_path / "fresh").train(SIZE)
 
 
-def test_features_that_do_not_fit_in_memory_are_added_up(model, textile_manifest, feature_cache, monkeypatch) -> None:
+def test_features_that_do_not_fit_in_memory_are_added_up(
+    model, textile_manifest, feature_cache, monkeypatch
+) -> None:
     table_bytes = len(textile_manifest.of("train")) * width(model.extractor.taps) * 4
     monkeypatch.setattr(frozen, "IN_MEMORY_BYTES", table_bytes)
     assert head_bytes(trainer(textile_manifest, feature_cache).train(SIZE)) == head_bytes(model)
@@ -165,7 +169,8 @@ def test_features_that_do_not_fit_in_memory_are_added_up(model, textile_manifest
 
 
 @pytest.mark.parametrize(
-    ("rows_of", "expected"), [("all", ["texture", "all"]), ("stages", ["texture", "stages"]), (None, ["stages"])]
+    ("rows_of", "expected"),
+    [("all", ["texture", "all"]), ("stages", ["texture", "stages"]), (None, ["stages"])],
 )
 def test_the_sets_that_are_compared_are_those_that_fit(
     textile_manifest, feature_cache, monkeypatch, rows_of: str | None, expected: list[str]

@@ -1,0 +1,143 @@
+"""Answers come one after another, in the order in which images were named."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+import eyebright as eb
+from eyebright.errors import ConfigError, NotFoundError
+from eyebright.stages import predict as module
+from eyebright.stages.run import Run
+from eyebright.types import Prediction, Skipped
+
+
+@pytest.fixture
+def folder(textile: Path, tmp_path: Path) -> Path:
+    """Six photographs in two folders, with names that are hard to handle."""
+    files = sorted((textile / "val").rglob("*.jpg"))[::6]
+    names = ["a.jpg", "b b.JPG", "中文.jpg", "line\nbreak.jpg", "inner/c[1].jpg", "inner/d*.jpg"]
+    root = tmp_path / "photos"
+    (root / "inner").mkdir(parents=True)
+    for file, name in zip(files, names, strict=True):
+        shutil.copyfile(file, root / name)
+    return root
+
+
+def asked(run: Run, *images: object, **options: object) -> list[Prediction | Skipped]:
+    return list(eb.predict(run.model, [str(image) for image in images], **options))
+
+
+def paths(answers: list[Prediction | Skipped]) -> list[str]:
+    return [answer.path or "" for answer in answers]
+
+
+def piped(data: bytes) -> IO[str]:
+    """The reading end of a pipe that holds ``data``."""
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "wb") as end:
+        end.write(data)
+    return os.fdopen(reading)
+
+
+def test_files_are_answered_in_their_order(textile_run: Run, folder: Path) -> None:
+    files = [folder / "中文.jpg", folder / "a.jpg", folder / "line\nbreak.jpg", folder / "a.jpg"]
+    answers = asked(textile_run, *files)
+    assert paths(answers) == [str(file) for file in files]
+    assert answers[1] == answers[3]
+    model = eb.load(textile_run.model)
+    assert [a.label for a in answers] == [model.predict(file).label for file in files]
+
+
+def test_a_folder_gives_all_its_images(textile_run: Run, folder: Path) -> None:
+    (folder / ".hidden.jpg").write_bytes(b"")
+    (folder / "notes.txt").write_text("no image")
+    answers = asked(textile_run, folder)
+    assert sorted(paths(answers)) == sorted(str(f) for f in folder.rglob("*.[jJ]*") if f.name[0] != ".")
+    assert len(answers) == 6
+    assert all(isinstance(answer, Prediction) for answer in answers)
+
+
+def test_patterns_are_matched(textile_run: Run, folder: Path) -> None:
+    assert len(asked(textile_run, folder / "*.jpg")) == 3
+    assert len(asked(textile_run, folder / "**" / "*.jpg")) == 5
+    assert paths(asked(textile_run, folder / "?.jpg")) == [str(folder / "a.jpg")]
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_that_file(textile_run: Run, folder: Path) -> None:
+    names = [folder / "inner" / "c[1].jpg", folder / "inner" / "d*.jpg"]
+    assert paths(asked(textile_run, *names)) == [str(name) for name in names]
+
+
+def test_a_pattern_that_matches_nothing_is_told(textile_run: Run, folder: Path) -> None:
+    with pytest.raises(NotFoundError, match=r"\*\.png matches none"):
+        asked(textile_run, folder / "*.png")
+
+
+def test_a_file_that_cannot_be_read_does_not_stop_the_others(textile_run: Run, folder: Path) -> None:
+    (folder / "broken.jpg").write_text("no image")
+    os.symlink(folder / "nowhere.jpg", folder / "dangling.jpg")
+    first, broken, dangling, last = asked(
+        textile_run, folder / "a.jpg", folder / "broken.jpg", folder / "dangling.jpg", folder / "b b.JPG"
+    )
+    assert isinstance(first, Prediction)
+    assert isinstance(last, Prediction)
+    for skipped in (broken, dangling):
+        assert isinstance(skipped, Skipped)
+        assert skipped.reason
+    assert broken.path == str(folder / "broken.jpg")
+
+
+def test_top_limits_the_classes(textile_run: Run, folder: Path) -> None:
+    for top, count in ((1, 1), (2, 2), (9, 3)):
+        (answer,) = asked(textile_run, folder / "a.jpg", top=top)
+        assert len(answer.labels) == len(answer.probabilities) == count
+
+
+@pytest.mark.parametrize(("null", "end"), [(False, "\n"), (True, "\0")])
+def test_paths_are_read_from_standard_input(textile_run: Run, folder: Path, monkeypatch, null, end) -> None:
+    names = [str(folder / "a.jpg"), str(folder / "中文.jpg")] + (
+        [str(folder / "line\nbreak.jpg")] if null else []
+    )
+    given = os.fsencode(end.join(names) + end)
+    monkeypatch.setattr(sys, "stdin", piped(given))
+    assert paths(asked(textile_run, "-", null=null)) == names
+
+
+def test_the_last_line_needs_no_end(textile_run: Run, folder: Path, monkeypatch) -> None:
+    given = os.fsencode(f"{folder / 'a.jpg'}\r\n\n{folder / 'b b.JPG'}")
+    monkeypatch.setattr(sys, "stdin", piped(given))
+    assert paths(asked(textile_run, "-")) == [str(folder / "a.jpg"), str(folder / "b b.JPG")]
+
+
+def test_answers_stream(textile_run: Run, folder: Path, monkeypatch) -> None:
+    """The first answer comes long before the last name is read."""
+    read = 0
+
+    def endless(config: object):
+        nonlocal read
+        while True:
+            read += 1
+            yield str(folder / "a.jpg")
+
+    monkeypatch.setattr(module, "_paths", endless)
+    answers = eb.predict(textile_run.model, [str(folder)])
+    for _ in range(3):
+        assert isinstance(next(answers), Prediction)
+    assert read < 1000
+    answers.close()
+
+
+def test_no_images_are_refused(textile_run: Run) -> None:
+    with pytest.raises(ConfigError, match="images"):
+        asked(textile_run)
+
+
+def test_a_model_that_is_not_there_is_told(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match=r"none\.onnx"):
+        list(eb.predict(tmp_path / "none.onnx", [str(folder)]))
