@@ -16,7 +16,7 @@ from eyebright.data.manifest import Manifest
 from eyebright.stages.run import Run
 from eyebright.stages.train import train
 
-TRAIN_IMAGES, VAL_IMAGES = 60, 12  # of each class of the textile folder
+TRAIN_IMAGES, VAL_IMAGES = 24, 10  # of each class of the textile folder
 SIZE, LAYERS = 96, "texture"
 
 

@@ -57,7 +57,10 @@ def spoil(data: Path, kind: str) -> Path:
     [
         ("empty", "There must be images (JPEG, PNG, WebP, BMP, TIFF or GIF) in folders named after their"),
         ("one class", "There must be at least 2 classes."),
-        ("one image", "Every class must hold at least 2 training images that can be read. Too few hold: 7 (1)."),
+        (
+            "one image",
+            "Every class must hold at least 2 training images that can be read. Too few hold: 7 (1).",
+        ),
         ("no classes", "Images must lie in one folder for each class."),
         ("case", "Cat and cat do not. Merge the two folders, or rename one."),
         ("a file", "is a file. Give a folder that holds one for each class."),

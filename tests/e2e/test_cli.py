@@ -15,7 +15,17 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
-from command_line import QUICK, RUN_FILES, cached_rows, environment, eyebright, metrics, outcome, photos, train
+from command_line import (
+    QUICK,
+    RUN_FILES,
+    cached_rows,
+    environment,
+    eyebright,
+    metrics,
+    outcome,
+    photos,
+    train,
+)
 from PIL import Image
 
 import eyebright as eb

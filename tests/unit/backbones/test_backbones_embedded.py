@@ -23,7 +23,7 @@ CATS = range(281, 286)
 
 
 def preprocessed(image: Image.Image) -> FloatArray:
-    """(1, 3, S, S) as the card says, by Pillow and numpy alone: short side to S / crop, the middle, normalised."""
+    """(1, 3, S, S) as the card says, by Pillow and numpy alone."""
     how = embedded.card().preprocessing
     assert how.interpolation == "bicubic"
     assert how.crop == 0.875

@@ -11,7 +11,7 @@ from eyebright.backbones import embedded
 from eyebright.backbones.taps import tap_sets, width
 from eyebright.data.decode import to_square
 from eyebright.engines import choose
-from eyebright.engines.choose import AGREEMENT, disagreement, make, makers, race, remembered_race
+from eyebright.engines.choose import AGREEMENT, Trial, disagreement, make, makers, race, remembered_race
 from eyebright.errors import ConfigError, MissingExtraError
 from eyebright.training.features import graph_bytes, training_preprocessing
 from eyebright.types import FloatArray, UInt8Array
@@ -96,16 +96,21 @@ def test_an_engine_that_is_not_installed_says_how_to_get_it(graph: bytes, monkey
 
 
 @pytest.mark.usefixtures("short_race")
-def test_a_race_is_run_once_for_a_graph(tmp_path: Path, graph: bytes, images) -> None:
-    asked: list[int] = []
+def test_a_race_is_run_once_for_a_graph_and_its_images(
+    tmp_path: Path, graph: bytes, images, monkeypatch
+) -> None:
+    raced: list[int] = []
 
-    def give() -> list[UInt8Array]:
-        asked.append(1)
-        return images
+    def counted(graph: bytes, images: list[UInt8Array]) -> list[Trial]:
+        raced.append(len(images))
+        return race(graph, images)
 
-    first = remembered_race(tmp_path, graph, give)
-    assert remembered_race(tmp_path, graph, give) == first
-    assert len(asked) == 1
+    monkeypatch.setattr(choose, "race", counted)
+    first = remembered_race(tmp_path, graph, images)
+    assert remembered_race(tmp_path, graph, images) == first
+    assert raced == [6]
+    remembered_race(tmp_path, graph, images[1:])
+    assert raced == [6, 5]
     other = graph_bytes(training_preprocessing(embedded.card(), 32), TAPS)
-    remembered_race(tmp_path, other, lambda: [image[:32, :32] for image in give()])
-    assert len(asked) == 2
+    remembered_race(tmp_path, other, [image[:32, :32] for image in images])
+    assert raced == [6, 5, 6]

@@ -85,7 +85,7 @@ def test_the_metrics_hold_what_was_promised(textile_run: Run, textile_manifest: 
         assert figures.keys() == {"precision", "recall", "f1", "support"}
     assert np.array(metrics["confusion"]).shape == (3, 3)
     assert metrics["split"] == "val"
-    assert metrics["images"] == {"train": 180, "val": 36, "test": 0}
+    assert metrics["images"] == {"train": 72, "val": 30, "test": 0}
     assert metrics["seconds"]["total"] >= sum(v for k, v in metrics["seconds"].items() if k != "total") - 0.05
     assert metrics["seconds"].keys() >= {"scan", "features", "head", "seal", "evaluate", "total"}
     assert metrics["engine"] == metrics["tried"]["engines"][0]["name"]
@@ -160,7 +160,7 @@ def test_metrics_are_of_the_test_part_where_there_is_one(parted: Run) -> None:
     assert np.sum(metrics["confusion"]) == len(of_test) == metrics["images"]["test"]
     right = np.mean([row["label"] == row["predicted"] for row in of_test])
     assert right == pytest.approx(metrics["accuracy"]["value"])
-    assert sum(metrics["images"].values()) == 179
+    assert sum(metrics["images"].values()) == 71
 
 
 def test_what_was_skipped_is_listed_with_the_reason(parted: Run) -> None:
@@ -184,12 +184,12 @@ def test_it_says_what_it_found_and_counts_every_image(textile: Path, tmp_path: P
     heard = Heard()
     monkeypatch.setenv("EYEBRIGHT_CACHE", str(tmp_path / "cache"))
     train(TrainConfig(data=textile, out=tmp_path / "run", size=96, layers="texture"), heard)
-    assert "Found 3 classes: 180 images to train on, 36 to validate, 0 to test." in heard.lines
+    assert "Found 3 classes: 72 images to train on, 30 to validate, 0 to test." in heard.lines
     assert any(line.startswith("Engine: ") for line in heard.lines)
     totals = {description: (total, sum(counts)) for description, total, counts in heard.tasks}
-    assert totals["Reading images"] == (216, 216)
-    assert totals["Computing features at 96 px"] == (180, 180)
-    assert totals["Asking the sealed model"] == (36, 36)
+    assert totals["Reading images"] == (102, 102)
+    assert totals["Computing features at 96 px"] == (72, 72)
+    assert totals["Asking the sealed model"] == (30, 30)
 
 
 def test_it_speaks_chinese(textile: Path, tmp_path: Path) -> None:

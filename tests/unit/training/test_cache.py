@@ -77,7 +77,7 @@ def started(program: str, root: Path) -> subprocess.Popen[str]:
 
 
 def test_rows_come_in_the_order_asked_for(tmp_path: Path) -> None:
-    space = filled(tmp_path, range(0, 5), range(5, 9), range(9, 10))
+    space = filled(tmp_path, range(5), range(5, 9), range(9, 10))
     asked = [7, 0, 9, 1, 2, 8, 0, 6, 7]
     for reader in (space, opened(tmp_path)):
         np.testing.assert_array_equal(reader.read([key(n) for n in asked]), np.stack([row(n) for n in asked]))
@@ -188,13 +188,13 @@ def emptied(file: Path) -> None:
 @pytest.mark.parametrize("kind", ["rows", "keys"])
 @pytest.mark.parametrize("damage", [truncated, garbage, emptied, os.unlink])
 def test_a_damaged_segment_counts_as_absent(tmp_path: Path, kind: str, damage) -> None:
-    space = filled(tmp_path, range(0, 5))
+    space = filled(tmp_path, range(5))
     (victim,) = space.folder.glob(f"*.{kind}.npy")
     filled(tmp_path, range(5, 8))
     damage(victim)
     assert numbers_of(opened(tmp_path), 10) == [5, 6, 7]
     # ...so that it is computed again, and can be shown and trimmed.
-    filled(tmp_path, range(0, 5))
+    filled(tmp_path, range(5))
     assert numbers_of(opened(tmp_path), 10) == list(range(8))
     (shown,) = usage(tmp_path)
     assert shown.images >= 8
@@ -276,7 +276,9 @@ def test_usage_counts_images_and_bytes(tmp_path: Path) -> None:
     assert [s.folder for s in shown] == [new.folder, old.folder]
     assert [s.images for s in shown] == [30, 30]
     assert [s.last_used for s in shown] == [101, 100]
-    assert [s.name for s in shown] == [f"efficientnet_lite0 96 px float32, view {view}" for view in (1, 0)]
+    assert [s.name for s in shown] == [
+        f"efficientnet_lite0 96 px, 2,000 x float32, view {view}" for view in (1, 0)
+    ]
     for space in shown:
         assert space.bytes == sum(f.stat().st_size for f in space.folder.glob("*.npy"))
         assert 30 * WIDTH * 2 < space.bytes < 31 * WIDTH * 2
@@ -295,7 +297,7 @@ def test_trim_deletes_the_oldest_first_and_no_more_than_needed(tmp_path: Path) -
 
 
 def test_trim_passes_on_to_the_next_space(tmp_path: Path) -> None:
-    old, new = aged(tmp_path)
+    old, _ = aged(tmp_path)
     segment = sum(s.bytes for s in usage(tmp_path)) // 6
     assert trim(tmp_path, 2 * segment) == 4 * segment
     assert not old.folder.exists()

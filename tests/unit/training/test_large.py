@@ -1,4 +1,4 @@
-"""The head from sums: it is the closed form's on the same rows, and nearly as accurate as the logistic head."""
+"""The head from sums: the closed form's on the same rows, and nearly as accurate as the logistic head."""
 
 from __future__ import annotations
 
