@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from eyebright.engines.base import Precision
+from eyebright.runtime.engines import load_onnxruntime
 from eyebright.types import FloatArray, UInt8Array
 
 
@@ -17,8 +18,7 @@ class OnnxRuntimeEngine:
     precision: Precision = "float32"
 
     def __init__(self, graph: bytes) -> None:
-        import onnxruntime
-
+        onnxruntime = load_onnxruntime()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.log_severity_level = 3

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import threading
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
 
 from eyebright.engines.base import Precision
+from eyebright.runtime.engines import load_openvino
 from eyebright.runtime.machine import usable_cores
 from eyebright.types import FloatArray, UInt8Array
 
@@ -12,15 +16,16 @@ from eyebright.types import FloatArray, UInt8Array
 class OpenVinoEngine:
     """Runs a graph with OpenVINO's CPU plugin, one stream a core.
 
+    Requests and their tensors are made here, by one thread: made by several at once, OpenVINO 2026.4 may wait
+    for Python's lock while it holds one of its own, for ever.
+
     Args:
         graph: serialized ONNX with one input uint8 (B, S, S, 3) and one output float32 (B, D).
         precision: "bfloat16" is honoured only where :func:`has_bfloat16`.
     """
 
     def __init__(self, graph: bytes, precision: Precision) -> None:
-        import openvino
-
-        core = openvino.Core()
+        core = load_openvino().Core()
         model = core.read_model(graph)
         side = model.input(0).partial_shape[1].get_length()
         model.reshape([1, side, side, 3])
@@ -28,22 +33,26 @@ class OpenVinoEngine:
         hints = {"INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32"}
         streams = {"NUM_STREAMS": str(usable_cores()), "INFERENCE_NUM_THREADS": str(usable_cores())}
         self._compiled = core.compile_model(model, "CPU", hints | streams)
-        self._local = threading.local()
+        self._free: SimpleQueue[tuple[Any, UInt8Array, FloatArray]] = SimpleQueue()
+        for _ in range(usable_cores()):
+            request = self._compiled.create_infer_request()
+            request.infer()
+            image, features = request.get_input_tensor(0).data, request.get_output_tensor(0).data
+            self._free.put((request, image, features))
         self.name = f"openvino {precision}"
         self.precision = precision
 
     def run(self, image: UInt8Array) -> FloatArray:
         """The graph's output (D,) for one image (S, S, 3)."""
-        if not hasattr(self._local, "request"):
-            self._local.request = self._compiled.create_infer_request()
-        request = self._local.request
-        request.infer({0: image[None]}, share_inputs=True)
-        features: FloatArray = request.get_output_tensor(0).data[0].copy()
-        return features
+        request, pixels, features = self._free.get()
+        try:
+            np.copyto(pixels[0], image)
+            request.infer()
+            return features[0].copy()
+        finally:
+            self._free.put((request, pixels, features))
 
 
 def has_bfloat16() -> bool:
     """Whether OpenVINO runs bfloat16 natively on this processor."""
-    import openvino
-
-    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in load_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")

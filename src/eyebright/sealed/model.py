@@ -14,6 +14,7 @@ import onnx
 from eyebright.data.decode import decode
 from eyebright.errors import ModelError, NotFoundError
 from eyebright.runtime.atomic import write_bytes
+from eyebright.runtime.engines import load_onnxruntime
 from eyebright.sealed.graph import INPUT, OUTPUT
 from eyebright.types import FloatArray, ImageLike, Prediction, UInt8Array
 
@@ -109,8 +110,6 @@ class SealedModel:
 
 
 def _open(path: Path, threads: int | None) -> Any:
-    import onnxruntime
-
     if not path.is_file():
         raise NotFoundError("The model must exist. {path} does not. Check the path.", path=path)
     try:
@@ -121,6 +120,7 @@ def _open(path: Path, threads: int | None) -> Any:
             path=path,
             reason=error.strerror,
         ) from error
+    onnxruntime = load_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     if threads:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from eyebright.language import translate
 from eyebright.runtime import machine
+from eyebright.runtime.engines import load_onnxruntime, load_openvino
 from eyebright.training.cache import default_folder
 
 #: The modules that an extra brings, for each extra that a user can want.
@@ -116,15 +117,13 @@ def _engine(package: str, title: str, load: Callable[[], tuple[str, list[str]]],
 
 
 def _onnxruntime() -> tuple[str, list[str]]:
-    import onnxruntime
-
+    onnxruntime = load_onnxruntime()
     providers = [str(name) for name in onnxruntime.get_available_providers()]
     return str(onnxruntime.__version__), [name.removesuffix("ExecutionProvider") for name in providers]
 
 
 def _openvino() -> tuple[str, list[str]]:
-    import openvino
-
+    openvino = load_openvino()
     return str(openvino.__version__).split("-")[0], [str(name) for name in openvino.Core().available_devices]
 
 
