@@ -48,7 +48,8 @@ class OpenVinoEngine:
         try:
             np.copyto(pixels[0], image)
             request.infer()
-            return features[0].copy()
+            answer: FloatArray = features[0].copy()
+            return answer
         finally:
             self._free.put((request, pixels, features))
 
