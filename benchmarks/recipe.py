@@ -1,6 +1,6 @@
 """Wall time and accuracy of `eyebright train` beside the usual tutorial recipe, in one run.
 
-    python benchmarks/recipe.py DATA --recipe RECIPE.py --python TORCH_PYTHON [-- OPTIONS OF TRAIN]
+    python benchmarks/recipe.py DATA --recipe RECIPE.py --python TORCH_PYTHON [OPTIONS OF TRAIN]
 
 DATA has train/ and val/. RECIPE.py takes DATA and --epochs and prints "epoch N accuracy A after S s"; it runs
 with TORCH_PYTHON, an interpreter that has PyTorch. Eyebright runs with this interpreter, twice: with an empty
@@ -43,12 +43,11 @@ def main() -> None:
     parser.add_argument("--recipe", type=Path, required=True)
     parser.add_argument("--python", required=True)
     parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("options", nargs="*", help="options of `eyebright train`, after --")
-    args = parser.parse_args()
+    args, options = parser.parse_known_args()
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        cold, metrics = eyebright(args.data, args.options, work / "cache", work / "cold")
-        warm, again = eyebright(args.data, args.options, work / "cache", work / "warm")
+        cold, metrics = eyebright(args.data, options, work / "cache", work / "cold")
+        warm, again = eyebright(args.data, options, work / "cache", work / "warm")
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     command = [args.python, str(args.recipe), str(args.data), "--epochs", str(args.epochs)]
     recipe, text = timed(command, environment)

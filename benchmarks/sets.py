@@ -1,6 +1,6 @@
 """Accuracy and time of `eyebright train` with default options on several sets, each from an empty cache.
 
-python benchmarks/sets.py DATA [DATA ...] [-- OPTIONS OF TRAIN]
+python benchmarks/sets.py DATA [DATA ...] [OPTIONS OF TRAIN]
 """
 
 from __future__ import annotations

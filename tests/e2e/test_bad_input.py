@@ -284,7 +284,7 @@ def test_a_class_that_the_model_does_not_know(run: Path, textile: Path, tmp_path
     data = photos(textile / "val", tmp_path / "data", 2)
     (data / "nominal").rename(data / "nominall")
     sentence = refused(eyebright("evaluate", run, data, "--out", tmp_path / "out"))
-    assert "It does not know: nominall. It knows: nominal" in sentence
+    assert "It does not know: nominall. Nearest are: nominal." in sentence
     assert not (tmp_path / "out").exists()
 
 
@@ -295,7 +295,7 @@ def test_a_class_that_the_model_does_not_know(run: Path, textile: Path, tmp_path
         (["train", "photos", "--veiws", "2"], "There is no --veiws; the nearest are: --views"),
         (["train", "photos", "--layers", "textures"], "layers must be auto, texture, stages or all"),
         (["train", "photos", "--size", "97"], "size must be a multiple of 32 or auto; got '97'."),
-        (["train", "photos", "--size", "-32"], "size must be at least 32 or auto; got '-32'."),
+        (["train", "photos", "--size", "-32"], "size must be at least 64 or auto; got '-32'."),
         (["train", "photos", "--lang", "de"], "The language must be one of en, zh. Got 'de'."),
     ],
 )
