@@ -72,7 +72,7 @@ def test_a_run_directory_is_complete(run: Path, textile: Path, val_images: list[
 
 
 def test_what_training_prints(textile: Path, tmp_path: Path) -> None:
-    done = eyebright("train", textile, "--out", tmp_path / "run", *QUICK)
+    done = eyebright("train", textile, "--out", tmp_path / "run", *QUICK, cache=tmp_path / "cache")
     assert done.returncode == 0
     count = metrics(tmp_path / "run")["images"]
     assert f"Found 3 classes: {count['train']} images to train on, {count['val']} to validate" in done.stderr
@@ -293,8 +293,8 @@ def test_cache_shows_trims_and_clears(digits: Path, tmp_path: Path) -> None:
     assert "128 px" in shown
     eyebright("cache", "--clear", cache=cache)
     assert cached_rows(cache) == 0
-    train(data, tmp_path / "c", cache=cache)
-    assert outcome(tmp_path / "c") == outcome(tmp_path / "a")
+    train(data, tmp_path / "a", cache=cache)
+    assert cached_rows(cache) == 40
 
 
 def test_chinese(digits: Path, tmp_path: Path) -> None:
