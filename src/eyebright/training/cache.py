@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import platformdirs
 
+from eyebright.errors import StorageError
 from eyebright.runtime.atomic import atomic_path, write_text
 from eyebright.types import IntArray
 
@@ -98,9 +99,18 @@ class FeatureSpace:
     def _read_run(self, segment: int, start: int, count: int) -> Rows:
         path, offset = self._segments[segment]
         rows = np.empty((count, self.width), np.float16)
-        with path.open("rb") as file:
-            file.seek(offset + start * self.width * rows.itemsize)
-            file.readinto(rows.view(np.uint8).data)
+        try:
+            with path.open("rb") as file:
+                file.seek(offset + start * self.width * rows.itemsize)
+                whole = file.readinto(rows.view(np.uint8).data) == rows.nbytes
+        except FileNotFoundError:
+            whole = False
+        if not whole:
+            raise StorageError(
+                "The feature cache must stay as it is while it is read. {path} was removed or cut off, by "
+                "another program or `eyebright cache --trim`. Run again: what is missing is computed anew.",
+                path=path,
+            )
         return rows
 
     def _open(self, card: dict[str, Any]) -> None:

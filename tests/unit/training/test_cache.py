@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from eyebright.errors import StorageError
 from eyebright.training.cache import FeatureSpace, Rows, default_folder, trim, usage
 
 CARD: dict[str, Any] = {"backbone": "efficientnet_lite0", "size": 96, "precision": "float32", "view": 0}
@@ -340,3 +341,16 @@ def test_the_folder_is_the_one_that_the_environment_names(tmp_path: Path, monkey
     monkeypatch.delenv("EYEBRIGHT_CACHE")
     assert default_folder().is_absolute()
     assert "eyebright" in default_folder().parts[-1]
+
+
+def test_a_segment_that_goes_while_it_is_in_use_is_told(tmp_path: Path) -> None:
+    space = FeatureSpace(tmp_path, CARD, 4)
+    space.add(b"\1" * 16, np.ones(4, np.float16))
+    space.flush()
+    (rows,) = space.folder.glob("*.rows.npy")
+    rows.write_bytes(rows.read_bytes()[:-2])
+    with pytest.raises(StorageError, match="Run again"):
+        space.read([b"\1" * 16])
+    rows.unlink()
+    with pytest.raises(StorageError, match="Run again"):
+        space.read([b"\1" * 16])
