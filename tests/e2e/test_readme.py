@@ -84,6 +84,6 @@ def test_links_lead_somewhere(readme: str) -> None:
 def test_both_readmes_run_the_same_code() -> None:
     def code(readme: str) -> list[str]:
         """Without comments, which are translated, and without the language."""
-        return [re.sub(r"\s*#.*| --lang zh", "", text) for _, text in blocks(readme)]
+        return [re.sub(r'\s*#.*| --lang zh|, lang="zh"', "", text) for _, text in blocks(readme)]
 
     assert code("README.md") == code("README.zh.md")
