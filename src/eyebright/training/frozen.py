@@ -13,7 +13,7 @@ from eyebright.backbones.taps import Tap, tap_sets, width
 from eyebright.data.decode import open_rgb, to_square
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.engines.choose import Trial, remembered_race
-from eyebright.errors import DataError, ImageError, NotFoundError
+from eyebright.errors import ConfigError, DataError, ImageError, NotFoundError
 from eyebright.language import translate
 from eyebright.runtime.progress import Progress
 from eyebright.runtime.timing import Stopwatch
@@ -136,6 +136,13 @@ class FrozenTrainer:
         Measured, "all" beats "stages" wherever there are images enough, but may look worse on a subset.
         """
         sets = tap_sets(embedded.card())
+        if layers == "all" and not self._fits(sets["all"]):
+            raise ConfigError(
+                "With layers all, images times views must be at most {most}. Got {count}. "
+                "Leave --layers out, or give stages.",
+                most=IN_MEMORY_BYTES // (4 * width(sets["all"])),
+                count=len(self.samples) * self.views,
+            )
         if layers != "auto":
             names = [layers]
         elif not self._fits(sets["stages"]):

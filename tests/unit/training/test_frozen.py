@@ -13,7 +13,7 @@ from eyebright.backbones import embedded
 from eyebright.backbones.taps import tap_sets, width
 from eyebright.data.folder import scan
 from eyebright.data.manifest import Manifest
-from eyebright.errors import DataError
+from eyebright.errors import ConfigError, DataError
 from eyebright.runtime.progress import SILENT
 from eyebright.runtime.timing import Stopwatch
 from eyebright.training import frozen
@@ -179,3 +179,11 @@ def test_the_sets_that_are_compared_are_those_that_fit(
     limit = width(tap_sets(embedded.card())[rows_of]) * 4 * count if rows_of else 4 * count
     monkeypatch.setattr(frozen, "IN_MEMORY_BYTES", limit)
     assert list(trainer(textile_manifest, feature_cache, layers="auto").sets) == expected
+
+
+def test_layers_too_wide_for_memory_are_refused(
+    monkeypatch, textile_manifest: Manifest, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(frozen, "IN_MEMORY_BYTES", 1_000_000)
+    with pytest.raises(ConfigError, match="at most 19"):
+        trainer(textile_manifest, tmp_path, layers="all")
