@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
@@ -19,9 +19,8 @@ from eyebright.data.header import check_size, damaged, open_image, unreadable
 from eyebright.errors import ImageError, NotFoundError
 
 if TYPE_CHECKING:
-    from eyebright.types import ImageLike, UInt8Array
+    from eyebright.types import ImageLike, Interpolation, UInt8Array
 
-Interpolation = Literal["bilinear", "bicubic"]
 PILLOW = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from eyebright.data.decode import PILLOW, Interpolation, to_square
+from eyebright.data.decode import PILLOW, to_square
 
 if TYPE_CHECKING:
-    from eyebright.types import UInt8Array
+    from eyebright.types import Interpolation, UInt8Array
 
 _AREA = (0.4, 1.0)
 _RATIO = (3 / 4, 4 / 3)
