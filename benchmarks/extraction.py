@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from eyebright.backbones import embedded
+from eyebright.backbones.embedded import EmbeddedBackbone
 from eyebright.backbones.taps import tap_sets
 from eyebright.data.decode import load_square
 from eyebright.data.unlabelled import image_files
@@ -43,7 +44,7 @@ def main() -> None:
     files = list(image_files(args.folder))
     files = files[:: max(1, len(files) // args.images)][: args.images]
     preprocessing = training_preprocessing(embedded.card(), args.size)
-    graph = graph_bytes(preprocessing, tap_sets(embedded.card())[args.layers])
+    graph = graph_bytes(EmbeddedBackbone(), preprocessing, tap_sets(embedded.card())[args.layers])
 
     def load(i: int) -> object:
         return load_square(files[i], args.size, preprocessing.interpolation)

@@ -9,6 +9,7 @@ import onnxruntime
 import pytest
 
 from eyebright.backbones import embedded
+from eyebright.backbones.embedded import EmbeddedBackbone
 from eyebright.backbones.taps import tap_sets, width
 from eyebright.data.decode import to_square
 from eyebright.engines.base import Engine
@@ -22,7 +23,7 @@ TAPS = tap_sets(embedded.card())["texture"]
 
 @pytest.fixture(scope="module")
 def graph() -> bytes:
-    return graph_bytes(training_preprocessing(embedded.card(), SIDE), TAPS)
+    return graph_bytes(EmbeddedBackbone(), training_preprocessing(embedded.card(), SIDE), TAPS)
 
 
 @pytest.fixture(scope="module")

@@ -166,6 +166,19 @@ def test_train_skips_with_a_reason(textile: Path, bad_files: Path, tmp_path: Pat
     assert sum(figures["images"].values()) == 3 * 8 + 1
 
 
+def test_a_test_part_of_damaged_images_alone_is_an_error(textile: Path, tmp_path: Path) -> None:
+    data, test = (
+        photos(textile / "train", tmp_path / "data", 8),
+        photos(textile / "val", tmp_path / "test", 3),
+    )
+    for file in test.rglob("*.jpg"):
+        file.write_bytes(file.read_bytes()[:-2000])  # the header is whole, so that the scan sees no harm
+    done = eyebright("train", data, "--test", test, "--out", tmp_path / "run", *QUICK)
+    assert done.returncode == 1
+    assert "The test part must hold an image that can be read." in done.stderr
+    assert not (tmp_path / "run" / "metrics.json").exists()
+
+
 def test_names_with_anything_in_them(textile: Path, tmp_path: Path) -> None:
     data = photos(textile / "train", tmp_path / "a 数据\nb", 6)
     (data / "local").rename(data / "局部 瑕疵\nx")

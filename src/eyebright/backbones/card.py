@@ -59,6 +59,7 @@ class BackboneCard:
         stride: the input's sides must be multiples of it.
         preprocessing: as used for ImageNet.
         layers: from the input to the output.
+        fixed_size: the only input size that the network takes, None where any multiple of the stride will do.
     """
 
     name: str
@@ -71,3 +72,4 @@ class BackboneCard:
     stride: int
     preprocessing: Preprocessing
     layers: tuple[Layer, ...]
+    fixed_size: int | None = None

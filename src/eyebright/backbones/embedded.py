@@ -62,3 +62,16 @@ def card() -> BackboneCard:
         preprocessing=Preprocessing(224, "bicubic", 0.875, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
         layers=(*stages, Layer("final", 1280, len(_STAGES), "final"), *depthwise),
     )
+
+
+class EmbeddedBackbone:
+    """The embedded network as a :class:`~eyebright.backbones.backbone.Backbone`."""
+
+    @property
+    def card(self) -> BackboneCard:
+        """Its card."""
+        return card()
+
+    def model(self, size: int) -> onnx.ModelProto:
+        """The network; it takes every size."""
+        return model()

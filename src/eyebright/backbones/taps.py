@@ -6,6 +6,7 @@ is a layer with a kind of pooling; a *tap set* is a choice among them that train
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -16,7 +17,7 @@ from eyebright.backbones.card import BackboneCard, Layer
 from eyebright.types import IntArray
 
 TapKind = Literal["moments", "mean"]
-_TEXTURE_STAGES = 4
+_TEXTURE_SHARE = 4 / 7  # of the stages
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Tap:
 def tap_sets(card: BackboneCard) -> Mapping[str, tuple[Tap, ...]]:
     """The choices that training compares, the cheapest at prediction time first; each holds those before it.
 
-    - "texture": the moments of the first four stages; the network is cut off there.
+    - "texture": the moments of the first four sevenths of the stages; the network is cut off there.
     - "stages": the moments of every stage, and the mean of the last convolution.
     - "all": also the means of the blocks' depthwise maps, which are wider than the stages' outputs and before
       the projection that narrows them.
@@ -44,7 +45,7 @@ def tap_sets(card: BackboneCard) -> Mapping[str, tuple[Tap, ...]]:
     final = tuple(Tap(layer, "mean") for layer in card.layers if layer.kind == "final")
     depthwise = tuple(Tap(layer, "mean") for layer in card.layers if layer.kind == "depthwise")
     return {
-        "texture": stages[:_TEXTURE_STAGES],
+        "texture": stages[: math.ceil(_TEXTURE_SHARE * len(stages))],
         "stages": (*stages, *final),
         "all": (*stages, *final, *depthwise),
     }

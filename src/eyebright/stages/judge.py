@@ -47,8 +47,18 @@ class Answers:
         return np.array([i for i, s in enumerate(self.samples) if s.split == split], np.int64)
 
     def metrics(self, split: Split, seed: int) -> Metrics:
-        """Figures of one part."""
+        """Figures of one part.
+
+        Raises:
+            DataError: no image of the part could be read.
+        """
         places = self.of(split)
+        if not len(places):
+            raise DataError(
+                "The {split} part must hold an image that can be read. All of its images are damaged. "
+                "Copy them again, or name another part.",
+                split=split,
+            )
         return measure(self.truth[places], self.probabilities[places], self.labels, split, seed=seed)
 
 

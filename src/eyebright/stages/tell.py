@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from eyebright.backbones import embedded
 from eyebright.config.base import Config
 from eyebright.config.train import TrainConfig
 from eyebright.data.manifest import Manifest
@@ -60,7 +59,7 @@ def _say_rest(count: int, progress: Progress, lang: Lang) -> None:
 
 def provenance(model: FrozenModel, manifest: Manifest, temperature: float) -> dict[str, Any]:
     """What the sealed model carries in its metadata beside its labels and metrics."""
-    card = embedded.card()
+    card = model.extractor.backbone.card
     return {
         "card": {
             "backbone": card.name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from eyebright.backbones import embedded
+from eyebright.backbones.embedded import EmbeddedBackbone
 from eyebright.config.train import TrainConfig
 from eyebright.data.folder import scan
 from eyebright.evaluation.calibration import fit_temperature
@@ -52,8 +52,10 @@ def train(config: TrainConfig, progress: Progress = SILENT) -> Run:
     tell.found(manifest, progress, config.lang)
     directory = new_directory(config.out, "runs", config.data.resolve().name)
     # ---- training, on the training part alone
+    backbone = EmbeddedBackbone()
     trainer = FrozenTrainer(
         manifest,
+        backbone,
         default_folder(),
         views=config.views,
         layers=config.layers,
@@ -71,7 +73,11 @@ def train(config: TrainConfig, progress: Progress = SILENT) -> Run:
     preprocessing = model.extractor.preprocessing
     with watch.stage("seal"):
         graph = sealed_graph(
-            embedded.model(), preprocessing, model.extractor.taps, model.fit.head, temperature
+            backbone.model(preprocessing.size),
+            preprocessing,
+            model.extractor.taps,
+            model.fit.head,
+            temperature,
         )
         provenance = tell.provenance(model, manifest, temperature)
         write_sealed(path, graph, manifest.labels, provenance)
@@ -92,7 +98,7 @@ def train(config: TrainConfig, progress: Progress = SILENT) -> Run:
             content={
                 "title": (config.out or config.data).resolve().name,
                 "engine": model.trials[0].name,
-                "backbone": embedded.card().name,
+                "backbone": backbone.card.name,
                 "size": preprocessing.size,
                 "layers": model.layers,
                 "command": tell.command("train", config, ("data",)),

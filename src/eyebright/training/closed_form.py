@@ -18,11 +18,12 @@ from functools import reduce
 from operator import add
 
 import numpy as np
-from scipy.linalg import eigh
+from scipy.linalg import cho_factor, cho_solve, eigh
 
 from eyebright.errors import DataError
 from eyebright.training.linear import LinearHead
 from eyebright.training.statistics import FeatureStatistics, Float64Array
+from eyebright.types import FloatArray
 
 SHRINKAGES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 _LEAST_WITHIN = 1e-6
@@ -40,13 +41,22 @@ def solve(statistics: FeatureStatistics, shrinkage: float, priors: Float64Array 
     Raises:
         DataError: a class has no rows.
     """
-    axes = _Axes.of(statistics)
+    present = statistics.class_counts > 0
+    if not present.all():
+        raise DataError(
+            "Every class must have at least one training image. Class number {number} has none. "
+            "Add images or remove the class.",
+            number=int(np.flatnonzero(~present)[0]),
+        )
     if priors is None:
         priors = statistics.class_counts / statistics.count
-    variances = axes.variances(shrinkage)
-    turned = (axes.means - statistics.mean) @ axes.turn
-    weights = axes.turn @ (turned / variances).T
-    bias = np.log(priors) - 0.5 * (turned**2 / variances).sum(axis=1) - statistics.mean @ weights
+    covariance, scale = _within_scaled(statistics)
+    covariance *= 1 - shrinkage
+    covariance[np.diag_indices(len(covariance))] += shrinkage
+    scaled = (_means(statistics) - statistics.mean) * scale
+    slopes = cho_solve(cho_factor(covariance, overwrite_a=True, check_finite=False), scaled.T)
+    weights = scale[:, None] * slopes
+    bias = np.log(priors) - 0.5 * (scaled.T * slopes).sum(axis=0) - statistics.mean @ weights
     return LinearHead(weights.astype(np.float32), bias.astype(np.float32))
 
 
@@ -63,7 +73,7 @@ def choose_shrinkage(folds: Sequence[FeatureStatistics], candidates: Sequence[fl
     losses = np.zeros(len(candidates))
     for held_out in folds:
         rest = reduce(add, (fold for fold in folds if fold is not held_out))
-        axes = _Axes.of(rest, allow_missing=True)
+        axes = _Axes.of(rest)
         spread = axes.spread(held_out)
         for i, shrinkage in enumerate(candidates):
             variances = axes.variances(shrinkage)
@@ -82,29 +92,18 @@ class _Axes:
     """
 
     means: Float64Array
-    turn: Float64Array
+    turn: FloatArray
     values: Float64Array
 
     @classmethod
-    def of(cls, statistics: FeatureStatistics, allow_missing: bool = False) -> _Axes:
-        present = statistics.class_counts > 0
-        if not (allow_missing or present.all()):
-            raise DataError(
-                "Every class must have at least one training image. Class number {number} has none. "
-                "Add images or remove the class.",
-                number=int(np.flatnonzero(~present)[0]),
-            )
-        within = _within(statistics) / max(1, statistics.count - int(present.sum()))
-        total = np.diag(statistics.scatter) / max(1, statistics.count)
-        moves = total > 1e-12 * (total.mean() + statistics.mean**2)
-        # The floor keeps a feature that is constant in every class from outvoting all others.
-        variance = np.maximum(np.diag(within), _LEAST_WITHIN * total)
-        scale = np.where(moves, 1 / np.sqrt(np.where(moves, variance, 1)), 0)
-        within *= np.outer(scale, scale)
-        # A feature that never moves has weight 0; this keeps it out of the likelihood as well.
-        within[~moves, ~moves] = 1
-        values, vectors = eigh(within, driver="evd", overwrite_a=True, check_finite=False)
-        return cls(_means(statistics), scale[:, None] * vectors, np.maximum(values, 0))
+    def of(cls, statistics: FeatureStatistics) -> _Axes:
+        within, scale = _within_scaled(statistics)
+        # Half the memory and a quarter of the time of float64; likelihoods are told apart by far more.
+        halved = within.astype(np.float32)
+        del within
+        values, vectors = eigh(halved, driver="evd", overwrite_a=True, check_finite=False)
+        turn = scale.astype(np.float32)[:, None] * vectors
+        return cls(_means(statistics), turn, np.maximum(values, 0).astype(np.float64))
 
     def variances(self, shrinkage: float) -> Float64Array:
         """(D,) shrunken variances along the axes."""
@@ -113,10 +112,27 @@ class _Axes:
     def spread(self, held_out: FeatureStatistics) -> Float64Array:
         """(D,) sums of squares of held-out rows around these class means, along the axes."""
         within = _within(held_out)
-        inner: Float64Array = ((within @ self.turn) * self.turn).sum(axis=0)
+        inner: Float64Array = np.einsum("ij,ij->j", within.astype(np.float32) @ self.turn, self.turn)
         shift = np.nan_to_num(_means(held_out) - self.means) @ self.turn
         outer: Float64Array = held_out.class_counts @ shift**2
         return inner + outer
+
+
+def _within_scaled(statistics: FeatureStatistics) -> tuple[Float64Array, Float64Array]:
+    """The covariance (D, D) within the classes, of features scaled to variance 1 in it, and the scale (D,)."""
+    classes = int((statistics.class_counts > 0).sum())
+    within = _within(statistics)
+    within /= max(1, statistics.count - classes)
+    total = np.diag(statistics.scatter) / max(1, statistics.count)
+    moves = total > 1e-12 * (total.mean() + statistics.mean**2)
+    # The floor keeps a feature that is constant in every class from outvoting all others.
+    variance = np.maximum(np.diag(within), _LEAST_WITHIN * total)
+    scale = np.where(moves, 1 / np.sqrt(np.where(moves, variance, 1)), 0)
+    within *= scale[:, None]
+    within *= scale
+    # A feature that never moves has weight 0; this keeps it out of the likelihood as well.
+    within[~moves, ~moves] = 1
+    return within, scale
 
 
 def _means(statistics: FeatureStatistics) -> Float64Array:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eyebright.backbones import embedded
+from eyebright.backbones.backbone import Backbone
 from eyebright.backbones.card import BackboneCard, Preprocessing
 from eyebright.backbones.graph import features_graph
 from eyebright.backbones.taps import Tap, columns, width
@@ -37,9 +37,10 @@ def training_preprocessing(card: BackboneCard, size: int) -> Preprocessing:
     return replace(card.preprocessing, size=size, crop=None)
 
 
-def graph_bytes(preprocessing: Preprocessing, taps: Sequence[Tap]) -> bytes:
-    """The embedded backbone's feature graph, for the engines."""
-    data: bytes = features_graph(embedded.model(), preprocessing, taps).SerializeToString()
+def graph_bytes(backbone: Backbone, preprocessing: Preprocessing, taps: Sequence[Tap]) -> bytes:
+    """The backbone's feature graph, for the engines."""
+    network = backbone.model(preprocessing.size)
+    data: bytes = features_graph(network, preprocessing, taps).SerializeToString()
     return data
 
 
@@ -48,6 +49,7 @@ class FeatureExtractor:
 
     Args:
         cache: the feature cache's folder.
+        backbone: whose features are computed.
         preprocessing: of the training images.
         taps: the features to compute.
         engine: the name of the engine; it is started when a feature is missing.
@@ -55,13 +57,20 @@ class FeatureExtractor:
     """
 
     def __init__(
-        self, cache: Path, preprocessing: Preprocessing, taps: Sequence[Tap], engine: str, views: int
+        self,
+        cache: Path,
+        backbone: Backbone,
+        preprocessing: Preprocessing,
+        taps: Sequence[Tap],
+        engine: str,
+        views: int,
     ) -> None:
+        self.backbone = backbone
         self.preprocessing = preprocessing
         self.taps = taps
         self.engine = engine
         self._running: Engine | None = None
-        card = embedded.card()
+        card = backbone.card
         definition = {
             "backbone": card.name,
             "backbone_sha": card.sha,
@@ -83,7 +92,7 @@ class FeatureExtractor:
         if not missing:
             return []
         engine = self._running = self._running or make(
-            self.engine, graph_bytes(self.preprocessing, self.taps)
+            self.engine, graph_bytes(self.backbone, self.preprocessing, self.taps)
         )
         unreadable: dict[str, EyebrightError] = {}
         saved_at, pending = time.monotonic(), 0

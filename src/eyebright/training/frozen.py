@@ -8,22 +8,21 @@ from pathlib import Path
 
 import numpy as np
 
-from eyebright.backbones import embedded
+from eyebright.backbones.backbone import Backbone
 from eyebright.backbones.taps import Tap, tap_sets, width
-from eyebright.data.decode import open_rgb, to_square
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.engines.choose import Trial, remembered_race
-from eyebright.errors import ConfigError, DataError, ImageError, NotFoundError
+from eyebright.errors import ConfigError, DataError
 from eyebright.language import translate
 from eyebright.runtime.progress import Progress
 from eyebright.runtime.timing import Stopwatch
+from eyebright.training.engine_race import say_engine, some_squares
 from eyebright.training.features import FeatureExtractor, graph_bytes, training_preprocessing
 from eyebright.training.head import STRENGTHS, HeadFit, fit_head
 from eyebright.training.large import fit_large
 from eyebright.training.selection import SUBSET, Candidate, candidates, climb, ladder, losses, subset
-from eyebright.types import IntArray, Lang, Skipped, UInt8Array
+from eyebright.types import IntArray, Lang, Skipped
 
-_RACE_IMAGES = 12
 #: Feature tables of up to this many bytes, as float32, are solved in memory.
 IN_MEMORY_BYTES = 400_000_000
 
@@ -58,6 +57,7 @@ class FrozenTrainer:
 
     Args:
         manifest: its other parts are never looked at.
+        backbone: whose features the head is trained on.
         cache: the feature cache's folder.
         views: of each image that the head is trained on.
         seed: of the folds and the subset.
@@ -69,6 +69,7 @@ class FrozenTrainer:
     def __init__(
         self,
         manifest: Manifest,
+        backbone: Backbone,
         cache: Path,
         *,
         views: int,
@@ -79,6 +80,7 @@ class FrozenTrainer:
         watch: Stopwatch,
     ) -> None:
         self.manifest = manifest
+        self.backbone = backbone
         self.cache = cache
         self.views = views
         self.seed = seed
@@ -99,11 +101,11 @@ class FrozenTrainer:
         Raises:
             DataError: too few images can be read.
         """
+        size = size or self.backbone.card.fixed_size
         sizes = (size,) if size else ladder([min(s.width, s.height) for s in self.samples])
         *_, widest = self.sets
         with self.watch.stage("engine"):
             self.trials = self._race(sizes[0], self.sets[widest])
-            self._say_engine()
         tried: list[Candidate] = []
         compared: list[Candidate] = []
         with self.watch.stage("selection"):
@@ -135,7 +137,7 @@ class FrozenTrainer:
 
         Measured, "all" beats "stages" wherever there are images enough, but may look worse on a subset.
         """
-        sets = tap_sets(embedded.card())
+        sets = tap_sets(self.backbone.card)
         if layers == "all" and not self._fits(sets["all"]):
             raise ConfigError(
                 "With layers all, images times views must be at most {most}. Got {count}. "
@@ -154,52 +156,20 @@ class FrozenTrainer:
     def _fits(self, taps: Sequence[Tap]) -> bool:
         return len(self.samples) * self.views * width(taps) * 4 <= IN_MEMORY_BYTES
 
-    def _race(self, size: int, taps: Sequence[Tap]) -> list[Trial]:
-        graph = graph_bytes(training_preprocessing(embedded.card(), size), taps)
-        return remembered_race(self.cache, graph, self._squares(size))
-
-    def _say_engine(self) -> None:
-        trial, *others = self.trials
-        rate = f"{trial.images_per_second:.0f}"
-        self.progress.say(
-            translate("Engine: {name}, {rate} images/s here.", self.lang, name=trial.name, rate=rate)
-        )
-        for other in others:
-            if other.images_per_second > trial.images_per_second:
-                text = translate(
-                    "{name} would be faster ({rate} images/s) but does not agree: its error is {error} of "
-                    "what tells images apart.",
-                    self.lang,
-                    name=other.name,
-                    rate=f"{other.images_per_second:.0f}",
-                    error=f"{100 * other.error:.0f} %",
-                )
-                self.progress.say(text)
-
-    def _squares(self, size: int) -> list[UInt8Array]:
-        """A few training images from all over, as the engines see them."""
-        squares: list[UInt8Array] = []
-        interpolation = embedded.card().preprocessing.interpolation
-        stride = max(1, len(self.samples) // _RACE_IMAGES)
-        for sample in (*self.samples[::stride], *self.samples):
-            try:
-                image = open_rgb(self.manifest.root / sample.path, min_side=size)
-            except (ImageError, NotFoundError):  # it is named when its features are computed
-                continue
-            squares.append(to_square(image, size, interpolation=interpolation))
-            if len(squares) == _RACE_IMAGES:
-                return squares
-        if not squares:
-            raise DataError(
-                "Training images must be readable. None of {count} is: all are damaged. "
-                "Open one with another program and copy the images again.",
-                count=len(self.samples),
-            )
-        return squares
-
     def _extractor(self, size: int, layers: str) -> FeatureExtractor:
-        preprocessing = training_preprocessing(embedded.card(), size)
-        return FeatureExtractor(self.cache, preprocessing, self.sets[layers], self.trials[0].name, self.views)
+        preprocessing = training_preprocessing(self.backbone.card, size)
+        engine = self.trials[0].name
+        return FeatureExtractor(
+            self.cache, self.backbone, preprocessing, self.sets[layers], engine, self.views
+        )
+
+    def _race(self, size: int, taps: Sequence[Tap]) -> list[Trial]:
+        preprocessing = training_preprocessing(self.backbone.card, size)
+        paths = [self.manifest.root / sample.path for sample in self.samples]
+        graph = graph_bytes(self.backbone, preprocessing, taps)
+        trials = remembered_race(self.cache, graph, some_squares(paths, preprocessing))
+        say_engine(trials, self.progress, self.lang)
+        return trials
 
     def _compute(self, extractor: FeatureExtractor, samples: Sequence[Sample], text: str) -> list[Sample]:
         """Fills the cache; returns the samples that could be read and remembers the others."""

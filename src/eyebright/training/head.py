@@ -1,8 +1,9 @@
 """The linear head: multinomial logistic regression on frozen features, its L2 strength cross-validated.
 
 Features are standardised and turned into their principal directions, in which the convex problem of every
-fold is solved along one warm-started path of strengths, from strong to weak. The standardisation is then
-folded into the weights, so that a head applies to raw features.
+fold is solved along one warm-started path of strengths, from strong to weak. A discriminant on the same
+directions is mixed in as far as held-out rows like it. The standardisation is then folded into the weights,
+so that a head applies to raw features.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eyebright.errors import DataError
+from eyebright.training.discriminant import SHARES, discriminant, log_loss, mix
 from eyebright.training.folds import assign_folds, class_weights, fold_weights, learnable
 from eyebright.training.linear import LinearHead
 from eyebright.training.logistic import BoolArray, LogisticProblems
@@ -40,12 +42,16 @@ class PathPoint:
 
 @dataclass(frozen=True)
 class HeadFit:
-    """A head, the strength that was chosen, the path, and held-out logits (N', K) of the scored rows."""
+    """A head, the strength that was chosen, the path, and held-out logits (N', K) of the scored rows.
+
+    ``discriminant_share`` says how much of the head is a discriminant, from 0 to 1.
+    """
 
     head: LinearHead
     l2: float
     path: tuple[PathPoint, ...]
     held_out: FloatArray
+    discriminant_share: float
 
 
 def fit_head(
@@ -60,6 +66,7 @@ def fit_head(
     folds: int = 5,
     rank: int | None = None,
     strengths: tuple[float, ...] = STRENGTHS,
+    shares: tuple[float, ...] = SHARES,
     on_strength: Callable[[], None] | None = None,
 ) -> HeadFit:
     """Fit a head, with the L2 strength that has the lowest held-out log loss; two runs are equal bit for bit.
@@ -75,6 +82,7 @@ def fit_head(
         folds: the largest number of folds.
         rank: principal directions to keep; None for all where N or D is at most 1,500, else 1,200.
         strengths: the path, strong to weak.
+        shares: of the discriminant in the head, to choose from.
         on_strength: called after each strength, of which there are at most as many as ``strengths``.
     """
     rows, mean, scale = _standardise(features)
@@ -86,8 +94,23 @@ def fit_head(
     judged = np.where(_measurable(kept, truth, fold), weights, 0)
     path, best, held_out = _follow_path(problems, classes, fold, judged, strengths, on_strength)
     l2 = min(path, key=lambda point: point.log_loss).l2
+    second = _held_out_discriminant(problems, classes, fold)
+    mixture = mix(held_out, second, truth, judged, shares)
     final = _solve_all(problems, weights, l2, best)
-    return HeadFit(_unstandardised(final, basis, mean, scale), l2, path, held_out[kept])
+    if mixture.share:
+        whole = discriminant(rows, truth, weights / weights.sum(), classes)
+        final, held_out = mixture.of(final, whole), mixture.of(held_out, second)
+    return HeadFit(_unstandardised(final, basis, mean, scale), l2, path, held_out[kept], mixture.share)
+
+
+def _held_out_discriminant(problems: LogisticProblems, classes: int, fold: IntArray) -> FloatArray:
+    """Logits (N, K) of discriminants of the folds, each on the rows that it did not see."""
+    logits = np.empty((len(fold), classes), np.float32)
+    for f in range(problems.weights.shape[1]):
+        coefficients = discriminant(problems.rows, problems.truth, problems.weights[:, f], classes)
+        inside = fold == f
+        logits[inside] = problems.rows[inside] @ coefficients[:-1] + coefficients[-1]
+    return logits
 
 
 def _solve_all(problems: LogisticProblems, weights: FloatArray, l2: float, folds: FloatArray) -> FloatArray:
@@ -132,10 +155,8 @@ def _follow_path(
 
 
 def _judge(logits: FloatArray, truth: IntArray, weights: FloatArray, l2: float) -> PathPoint:
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(truth)), truth]
     right = (logits.argmax(axis=1) == truth)[weights > 0]
-    return PathPoint(l2, float(np.average(losses, weights=weights)), float(right.mean()))
+    return PathPoint(l2, log_loss(logits, truth, weights), float(right.mean()))
 
 
 def _standardise(features: npt.NDArray[np.floating]) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -65,4 +65,4 @@ def fit_large(
         ]
     )
     head = solve(reduce(add, parts), shrinkage)
-    return HeadFit(head=head, l2=shrinkage, path=(), held_out=logits), truth[held_out]
+    return HeadFit(head=head, l2=shrinkage, path=(), held_out=logits, discriminant_share=1.0), truth[held_out]

@@ -11,7 +11,7 @@ from eyebright.training.head import HeadFit
 from eyebright.types import FloatArray, IntArray
 
 #: Input sizes in pixels that are tried in turn; a step up must earn its cost.
-SIZE_LADDER = (96, 160, 224, 320, 448)
+SIZE_LADDER = (96, 160, 224, 288, 448)
 _PHOTO_SIZE = 224
 _ENLARGE = 4
 SUBSET = 400

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from eyebright.backbones import embedded
+from eyebright.backbones.embedded import EmbeddedBackbone
 from eyebright.backbones.taps import tap_sets, width
 from eyebright.data.decode import to_square
 from eyebright.engines import choose
@@ -22,7 +23,7 @@ TAPS = tap_sets(embedded.card())["texture"]
 
 @pytest.fixture(scope="module")
 def graph() -> bytes:
-    return graph_bytes(training_preprocessing(embedded.card(), SIDE), TAPS)
+    return graph_bytes(EmbeddedBackbone(), training_preprocessing(embedded.card(), SIDE), TAPS)
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +112,6 @@ def test_a_race_is_run_once_for_a_graph_and_its_images(
     assert raced == [6]
     remembered_race(tmp_path, graph, images[1:])
     assert raced == [6, 5]
-    other = graph_bytes(training_preprocessing(embedded.card(), 32), TAPS)
+    other = graph_bytes(EmbeddedBackbone(), training_preprocessing(embedded.card(), 32), TAPS)
     remembered_race(tmp_path, other, [image[:32, :32] for image in images])
     assert raced == [6, 5, 6]

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from eyebright.backbones import embedded
+from eyebright.backbones.embedded import EmbeddedBackbone
 from eyebright.data.decode import decode
 from eyebright.data.folder import scan
 from eyebright.errors import ModelError
@@ -65,7 +66,15 @@ print(json.dumps(answers))
 def trained(folder: Path, cache: Path, layers: str, size: int) -> FrozenModel:
     manifest = scan(folder, val=None if (folder / "val").is_dir() else 0.2)
     trainer = FrozenTrainer(
-        manifest, cache, views=1, layers=layers, seed=0, lang="en", progress=SILENT, watch=Stopwatch()
+        manifest,
+        EmbeddedBackbone(),
+        cache,
+        views=1,
+        layers=layers,
+        seed=0,
+        lang="en",
+        progress=SILENT,
+        watch=Stopwatch(),
     )
     return trainer.train(size)
 

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from eyebright.backbones import embedded
+from eyebright.backbones.embedded import EmbeddedBackbone
 from eyebright.backbones.taps import tap_sets, width
 from eyebright.data.decode import to_square
 from eyebright.evaluation.calibration import softmax
@@ -91,7 +92,8 @@ def test_the_resize_inside_is_pillows(resizing, scenes: list[Image.Image], kind:
 
 def test_answers_are_those_of_features_and_head(session, head: LinearHead, scenes) -> None:
     features = onnxruntime.InferenceSession(
-        graph_bytes(training_preprocessing(embedded.card(), SIDE), TAPS), providers=["CPUExecutionProvider"]
+        graph_bytes(EmbeddedBackbone(), training_preprocessing(embedded.card(), SIDE), TAPS),
+        providers=["CPUExecutionProvider"],
     )
     for scene in scenes:
         square = to_square(scene, SIDE, interpolation="bicubic")

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from eyebright.backbones import embedded
+from eyebright.backbones.embedded import EmbeddedBackbone
 from eyebright.backbones.taps import tap_sets, width
 from eyebright.data.decode import open_rgb
 from eyebright.data.manifest import Sample
@@ -80,7 +81,7 @@ def samples(root: Path) -> list[Sample]:
 
 
 def extractor(cache: Path, views: int = 1, engine: str = ENGINE) -> FeatureExtractor:
-    return FeatureExtractor(cache, HOW, TAPS, engine, views)
+    return FeatureExtractor(cache, EmbeddedBackbone(), HOW, TAPS, engine, views)
 
 
 def compute(made: FeatureExtractor, root: Path, samples: Sequence[Sample]) -> list[Skipped]:
@@ -95,7 +96,7 @@ def runs(started: list[Counted]) -> int:
 def test_features_are_the_engines_answers_for_the_views(tmp_path: Path, root, samples) -> None:
     made = extractor(tmp_path / "cache", views=3)
     assert compute(made, root, samples) == []
-    engine = make(ENGINE, graph_bytes(HOW, TAPS))
+    engine = make(ENGINE, graph_bytes(EmbeddedBackbone(), HOW, TAPS))
     for number in range(3):
         rows = made.read(samples, TAPS, number)
         assert rows.shape == (len(samples), width(TAPS))
@@ -116,7 +117,7 @@ def test_views_differ_and_are_kept_apart(tmp_path: Path, root, samples) -> None:
 
 
 def test_a_smaller_tap_set_is_read_from_the_larger(tmp_path: Path, root, samples) -> None:
-    whole = FeatureExtractor(tmp_path / "cache", HOW, SETS["stages"], ENGINE, 1)
+    whole = FeatureExtractor(tmp_path / "cache", EmbeddedBackbone(), HOW, SETS["stages"], ENGINE, 1)
     compute(whole, root, samples)
     alone = extractor(tmp_path / "cache")
     compute(alone, root, samples)

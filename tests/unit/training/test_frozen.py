@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from eyebright.backbones import embedded
+from eyebright.backbones.embedded import EmbeddedBackbone
 from eyebright.backbones.taps import tap_sets, width
 from eyebright.data.folder import scan
 from eyebright.data.manifest import Manifest
@@ -24,7 +25,15 @@ SIZE = 96
 
 def trainer(manifest: Manifest, cache: Path, *, layers: str = "texture", views: int = 1) -> FrozenTrainer:
     return FrozenTrainer(
-        manifest, cache, views=views, layers=layers, seed=0, lang="en", progress=SILENT, watch=Stopwatch()
+        manifest,
+        EmbeddedBackbone(),
+        cache,
+        views=views,
+        layers=layers,
+        seed=0,
+        lang="en",
+        progress=SILENT,
+        watch=Stopwatch(),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from eyebright.backbones import embedded
+from eyebright.backbones.embedded import EmbeddedBackbone
 from eyebright.backbones.taps import tap_sets, width
 from eyebright.data.folder import scan
 from eyebright.data.manifest import Manifest, Sample
@@ -31,7 +32,12 @@ def manifest(digits: Path) -> Manifest:
 @pytest.fixture(scope="module")
 def extractor(manifest: Manifest, feature_cache: Path) -> FeatureExtractor:
     made = FeatureExtractor(
-        feature_cache, training_preprocessing(embedded.card(), 64), TAPS, "onnxruntime float32", 1
+        feature_cache,
+        EmbeddedBackbone(),
+        training_preprocessing(embedded.card(), 64),
+        TAPS,
+        "onnxruntime float32",
+        1,
     )
     with SILENT.task("", len(manifest.samples)) as task:
         assert made.compute(manifest.root, manifest.samples, task) == []
