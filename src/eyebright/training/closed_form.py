@@ -119,7 +119,7 @@ class _Axes:
 
 
 def _within_scaled(statistics: FeatureStatistics) -> tuple[Float64Array, Float64Array]:
-    """The covariance (D, D) within the classes, of features scaled to variance 1 in it, and the scale (D,)."""
+    """The covariance (D, D) within the classes, features scaled to variance 1 there, and the scale (D,)."""
     classes = int((statistics.class_counts > 0).sum())
     within = _within(statistics)
     within /= max(1, statistics.count - classes)
