@@ -9,27 +9,31 @@ from typing import Any
 
 from eyebright.config.demo import DemoConfig
 from eyebright.config.evaluate import EvaluateConfig
+from eyebright.config.models import ModelsConfig
 from eyebright.config.predict import PredictConfig
 from eyebright.config.train import TrainConfig
+from eyebright.config.tune import TuneConfig
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.sealed.model import SealedModel
 from eyebright.stages import demo as demo_stage
 from eyebright.stages import evaluate as evaluate_stage
+from eyebright.stages import models as models_stage
 from eyebright.stages import predict as predict_stage
 from eyebright.stages import train as train_stage
+from eyebright.stages import tune as tune_stage
 from eyebright.stages.doctor import doctor
-from eyebright.stages.models import models
+from eyebright.stages.models import ModelInfo
 from eyebright.stages.run import Run
 from eyebright.types import Prediction, Skipped
 
-__all__ = ["demo", "doctor", "evaluate", "load", "models", "predict", "train"]
+__all__ = ["demo", "doctor", "evaluate", "load", "models", "predict", "train", "tune"]
 
 
-def train(data: str | PathLike[str], *, progress: Progress = SILENT, **options: Any) -> Run:
+def train(data: str | PathLike[str] | None = None, *, progress: Progress = SILENT, **options: Any) -> Run:
     """Trains, seals, evaluates and proves a model.
 
     Args:
-        data: folder of class folders, or with train/, val/ and optionally test/.
+        data: folder of class folders, or with train/, val/ and optionally test/; None where a run is resumed.
         progress: is told what is done.
         **options: the fields of :class:`~eyebright.config.train.TrainConfig`.
 
@@ -39,7 +43,12 @@ def train(data: str | PathLike[str], *, progress: Progress = SILENT, **options: 
     Raises:
         EyebrightError: the data, an option or the disk does not allow it.
     """
-    return train_stage.train(TrainConfig.build(data=Path(data), **options), progress)
+    return train_stage.train(TrainConfig.build(data=_path(data), **options), progress)
+
+
+def tune(data: str | PathLike[str] | None = None, *, progress: Progress = SILENT, **options: Any) -> Run:
+    """Searches the settings of fine-tuning, then trains with the best; options as in `TuneConfig`."""
+    return tune_stage.tune(TuneConfig.build(data=_path(data), **options), progress)
 
 
 def evaluate(
@@ -62,6 +71,12 @@ def demo(*, progress: Progress = SILENT, **options: Any) -> Run:
     return demo_stage.demo(DemoConfig.build(**options), progress)
 
 
+def models(search: str | None = None, *, progress: Progress = SILENT, **options: Any) -> list[ModelInfo]:
+    """The backbone of this installation, or those whose name holds ``search``; as in `ModelsConfig`."""
+    config = ModelsConfig.build(search=search, **options)
+    return list(models_stage.models(config, progress).models)
+
+
 def load(model: str | PathLike[str]) -> SealedModel:
     """Opens a sealed model, whose `predict` takes a path, bytes, a Pillow image or an array.
 
@@ -70,3 +85,7 @@ def load(model: str | PathLike[str]) -> SealedModel:
         ModelError: the file is not a sealed model.
     """
     return SealedModel(Path(model))
+
+
+def _path(given: str | PathLike[str] | None) -> Path | None:
+    return None if given is None else Path(given)

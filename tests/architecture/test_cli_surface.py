@@ -6,10 +6,21 @@ from eyebright.cli.options import options_of
 from eyebright.cli.verbs import VERBS
 
 SURFACE = {
-    "train": "data --out --val --test --seed --size --layers --views --lang --config",
+    "train": (
+        "data --out --val --test --seed --size --layers --views --lang "
+        "--backbone --weights --tune --unfreeze --gradual --batch-norm --lora --epochs --budget --patience "
+        "--batch --optimizer --lr --schedule --warmup --weight-decay --layer-decay --ema "
+        "--dropout --drop-path --label-smoothing --loss --class-weights --sampler "
+        "--augment --erasing --mixup --cutmix "
+        "--precision --device --processes --save-memory --pixel-cache --track --resume --config"
+    ),
+    "tune": (
+        "data --trials --epochs --budget --out --val --test --seed --backbone --weights --tune --size --batch "
+        "--device --precision --lang --resume --config"
+    ),
     "evaluate": "model data --out --split --seed --lang --config",
     "predict": "model images --top --format --null --lang --config",
-    "models": "--json --lang",
+    "models": "--search --limit --speed --json --lang",
     "cache": "--trim --clear --lang",
     "doctor": "--json --lang",
     "demo": "--out --seed --lang --config",

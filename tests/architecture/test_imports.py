@@ -21,7 +21,7 @@ LAYERS = [
     {"evaluation"},
     {"sealed"},
     {"compression", "export"},
-    {"report"},
+    {"report", "tracking"},
     {"serving"},
     {"stages"},
     {"api"},
@@ -31,13 +31,26 @@ LEVEL = {package: level for level, packages in enumerate(LAYERS) for package in 
 ENTRANCES = {"eyebright", "eyebright.__main__"}
 FOUNDATION = LAYERS[0]
 
-TORCH = {"torch", "torchvision", "timm", "transformers", "torchao", "lightning"}
+TORCH = {"torch", "torchvision", "timm", "transformers", "torchao", "lightning", "peft", "accelerate"}
+TORCH |= {"safetensors", "huggingface_hub"}
 TORCH_MODULES = (
     "eyebright.training.finetune",
     "eyebright.engines.torch",
-    "eyebright.backbones.timm",
-    "eyebright.backbones.torchvision",
-    "eyebright.backbones.huggingface",
+    *(
+        f"eyebright.backbones.{name}"
+        for name in (
+            "exported",
+            "hub",
+            "huggingface",
+            "lite0",
+            "network",
+            "split",
+            "timm",
+            "torchvision",
+            "units",
+            "weights",
+        )
+    ),
 )
 
 

@@ -23,10 +23,11 @@ TAKES_TEXT: dict[str, tuple[int | None, str | None]] = {
     "Skipped": (1, "reason"),
     "Field": (None, "description"),
     "Verb": (None, "summary"),
+    "Heading": (0, None),
 }
 VERB_NOTES = (None, "notes")
 # Attributes that hold a text which stands as a literal elsewhere, where the checks below see it.
-HANDED_ON = {"template", "reason", "summary", "notes", "description"}
+HANDED_ON = {"template", "reason", "summary", "notes", "description", "heading"}
 EXEMPT = "eyebright/errors.py:"  # where templates are kept
 
 

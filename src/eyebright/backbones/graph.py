@@ -86,6 +86,20 @@ def features_graph(
     return assemble(backbone, before, after, images, [features])
 
 
+def pixels_graph(network: onnx.ModelProto, size: int, output: str, width: int) -> onnx.ModelProto:
+    """The graph that the engines run for a network of `pixels` (B, 3, S, S) from 0 to 255, not normalised.
+
+    Returns:
+        `images` uint8 (B, S, S, 3) in, ``output`` float32 (B, width) out.
+    """
+    before = GraphBuilder()
+    channels_first = before.node("Transpose", ["images"], "images_nchw", perm=[0, 3, 1, 2])
+    before.node("Cast", [channels_first], "pixels", to=TensorProto.FLOAT)
+    images = helper.make_tensor_value_info("images", TensorProto.UINT8, ["B", size, size, 3])
+    rows = helper.make_tensor_value_info(output, TensorProto.FLOAT, ["B", width])
+    return assemble(network, before, GraphBuilder(), images, [rows])
+
+
 def assemble(
     backbone: onnx.ModelProto,
     before: GraphBuilder,

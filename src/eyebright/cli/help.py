@@ -43,10 +43,11 @@ def verb_help(verb: Verb, options: list[Option], lang: str) -> str:
     """What `eyebright VERB --help` prints."""
     positional = [o for o in options if o.positional]
     usage = " ".join(["eyebright", verb.name, *(o.shown for o in positional), "[OPTION …]"])
+    first, *groups = _grouped(o for o in options if not o.positional)
     lines = [translate("Usage: {usage}", lang, usage=usage), "", *_paragraph(translate(verb.summary, lang))]
     if positional:
         lines += ["", translate("Arguments:", lang), *_columns((o.shown, _told(o, lang)) for o in positional)]
-    rows = [(o.shown, _told(o, lang)) for o in options if not o.positional]
+    rows = _rows(first, lang)
     if verb.file:
         rows.append(
             (
@@ -56,6 +57,12 @@ def verb_help(verb: Verb, options: list[Option], lang: str) -> str:
         )
     rows.append(("-h, --help", translate("Show this help.", lang)))
     lines += ["", translate("Options:", lang), *_columns(rows)]
+    for group in groups:
+        lines += [
+            "",
+            translate("{title}:", lang, title=_title(group[0], lang)),
+            *_columns(_rows(group, lang)),
+        ]
     if verb.notes:
         lines += ["", *_paragraph(translate(verb.notes, lang))]
     return "\n".join(lines)
@@ -69,11 +76,30 @@ def _global_rows(lang: str) -> list[tuple[str, str]]:
     ]
 
 
+def _grouped(options: Iterable[Option]) -> list[list[Option]]:
+    """The options in groups, each of which begins with one that has a heading; the first may be without."""
+    groups: list[list[Option]] = [[]]
+    for option in options:
+        if option.heading:
+            groups.append([])
+        groups[-1].append(option)
+    return groups
+
+
+def _title(option: Option, lang: str) -> str:
+    return translate(option.heading, lang)
+
+
+def _rows(options: Iterable[Option], lang: str) -> list[tuple[str, str]]:
+    return [(option.shown, _told(option, lang)) for option in options]
+
+
 def _told(option: Option, lang: str) -> str:
     text = translate(option.description, lang)
-    if option.default is None:
+    if option.default is None or option.flag:
         return text
-    return translate("{text} (default: {default}).", lang, text=text.rstrip(".。"), default=option.default)
+    default = f"{option.default:g}" if isinstance(option.default, float) else option.default
+    return translate("{text} (default: {default}).", lang, text=text.rstrip(".。"), default=default)
 
 
 def _columns(rows: Iterable[tuple[str, str]]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
+from eyebright.config.marks import Heading, Metavar, Positional
 from eyebright.config.problems import option_name
 from eyebright.errors import ConfigError, nearest
 
@@ -33,6 +34,8 @@ class Option:
         types: the plain types that the value may have.
         description: English.
         default: shown in the help; None where the description says what happens.
+        metavar: what the help calls the value, where it is not told by the types.
+        heading: English title of the group that the option begins, or nothing.
     """
 
     field: str
@@ -41,10 +44,12 @@ class Option:
     types: tuple[object, ...]
     description: str
     default: object
+    metavar: str = ""
+    heading: str = ""
 
     @property
     def positional(self) -> bool:
-        """Required fields are given by their place."""
+        """Given by its place."""
         return not self.spelling.startswith("-")
 
     @property
@@ -59,16 +64,17 @@ class Option:
 
     @property
     def shown(self) -> str:
-        """How the help writes it: ``--lang {en,zh}``, ``--seed INT``, ``DATA``."""
+        """How the help writes it: ``--lang {en,zh}``, ``--seed N``, ``DATA``, ``--no-pixel-cache``."""
         if self.positional:
             return self.field.upper() + (" …" if self.many else "")
         if self.flag:
-            return self.spelling
-        if self.choices and self.types == (str,):
+            # What is on by default is only ever switched off.
+            return self.spelling.replace("--", "--no-", 1) if self.default is True else self.spelling
+        if self.choices and set(self.types) <= {str, list}:
             return f"{self.spelling} {{{','.join(self.choices)}}}"
-        return f"{self.spelling} {self._metavar()}"
+        return f"{self.spelling} {self.metavar or self._types_in_words()}"
 
-    def _metavar(self) -> str:
+    def _types_in_words(self) -> str:
         names = {Path: "PATH", float: "SHARE", int: "N", str: "TEXT"}
         return "|".join(
             [names[t] for t in names if t in self.types and not (t is str and self.choices)]
@@ -126,14 +132,17 @@ def unknown_option(name: str, known: Iterable[str]) -> ConfigError:
 def _option(name: str, field: FieldInfo) -> Option:
     choices, kinds = _kinds(field.annotation)
     plain = option_name(name).replace("_", "-")
-    default = None if field.is_required() or field.default is False else field.default
+    silent = field.is_required() or field.default is False or field.default == []
+    placed = field.is_required() or any(isinstance(mark, Positional) for mark in field.metadata)
     return Option(
         field=name,
-        spelling=plain if field.is_required() else f"--{plain}",
+        spelling=plain if placed else f"--{plain}",
         choices=choices,
         types=kinds,
         description=field.description or "",
-        default=default,
+        default=None if silent else field.default,
+        metavar=next((mark.word for mark in field.metadata if isinstance(mark, Metavar)), ""),
+        heading=next((mark.title for mark in field.metadata if isinstance(mark, Heading)), ""),
     )
 
 
@@ -146,13 +155,11 @@ def _kinds(annotation: Any) -> tuple[tuple[str, ...], tuple[object, ...]]:
     if origin is Literal:
         return tuple(map(str, get_args(annotation))), (str,)
     if origin is list:
-        return (), (list, *get_args(annotation))
-    return (), (_unwrapped(annotation),)
-
-
-def _unwrapped(annotation: Any) -> object:
-    """The type inside ``Annotated``."""
-    return get_args(annotation)[0] if hasattr(annotation, "__metadata__") else annotation
+        choices, kinds = _kinds(get_args(annotation)[0])
+        return choices, (list, *kinds)
+    if hasattr(annotation, "__metadata__"):
+        return _kinds(get_args(annotation)[0])
+    return (), (annotation,)
 
 
 def _add(parser: argparse.ArgumentParser, option: Option) -> None:
@@ -161,6 +168,8 @@ def _add(parser: argparse.ArgumentParser, option: Option) -> None:
         parser.add_argument(option.field, nargs="*" if option.many else "?")
     elif option.flag:
         parser.add_argument(option.spelling, action=argparse.BooleanOptionalAction, dest=option.field)
+    elif option.many:
+        parser.add_argument(option.spelling, action="append", dest=option.field)
     else:
         parser.add_argument(option.spelling, dest=option.field)
 

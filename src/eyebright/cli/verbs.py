@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from eyebright.cli import cache, demo, doctor, evaluate, models, predict, train
+from eyebright.cli import cache, demo, doctor, evaluate, models, predict, train, tune
 from eyebright.cli.verb import Verb
 
 VERBS: tuple[Verb, ...] = (
     train.VERB,
+    tune.VERB,
     evaluate.VERB,
     predict.VERB,
     models.VERB,

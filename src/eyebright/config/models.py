@@ -12,5 +12,8 @@ from eyebright.config.base import Config
 class ModelsConfig(Config):
     """What `eyebright models` can be told."""
 
+    search: str | None = Field(None, description="Those of all libraries whose name holds TEXT.")
+    limit: int = Field(20, ge=1, description="List at most so many.")
+    speed: bool = Field(False, description="Measure how many images a second each of them takes in here.")
     json_: bool = Field(False, description="Print JSON instead of a table.")
     lang: Literal["en", "zh"] = Field("en", description="Language of messages.")

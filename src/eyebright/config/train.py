@@ -5,15 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from eyebright.config.base import Config
+from eyebright.config.finetune import FinetuneConfig
+from eyebright.config.marks import Positional
+from eyebright.errors import ConfigError
 
 
-class TrainConfig(Config):
-    """What `eyebright train` can be told; every field is also a command-line option and a TOML key."""
+class DataConfig(Config):
+    """What is trained on and how images become features: the options that every training has."""
 
-    data: Path = Field(description="Folder of class folders, or with train/, val/ and optionally test/.")
+    data: Annotated[Path | None, Positional()] = Field(
+        None, description="Folder of class folders, or with train/, val/ and optionally test/."
+    )
     out: Path | None = Field(None, description="Run directory to write (default: runs/NAME-TIME).")
     val: Path | float | None = Field(
         None, description="Validation part: a folder, or the share of images to hold out (default: 0.2)."
@@ -30,3 +35,28 @@ class TrainConfig(Config):
     )
     views: int = Field(1, ge=1, le=16, description="How many augmented views of each image enter the cache.")
     lang: Literal["en", "zh"] = Field("en", description="Language of the report and of messages.")
+
+
+def data_or_resume(resume: Path | None, info: ValidationInfo) -> Path | None:
+    """``resume``, unless neither it nor the field `data` before it was given.
+
+    Raises:
+        ConfigError: neither was.
+    """
+    # Data that was given but cannot be is not among info.data, and is told of by itself.
+    if resume is None and info.data.get("data", "") is None:
+        raise ConfigError(
+            "data must be given. Neither it nor a run to resume was. "
+            "Name a folder of images, or --resume RUN."
+        )
+    return resume
+
+
+# Fields come in the order of the bases read from the right: the data's first.
+class TrainConfig(FinetuneConfig, DataConfig):
+    """What `eyebright train` can be told; every field is also a command-line option and a TOML key."""
+
+    @field_validator("resume")
+    @classmethod
+    def _something_to_train_on(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        return data_or_resume(value, info)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from eyebright.data.manifest import Manifest
 from eyebright.evaluation.results import Metrics, PredictionRow
 from eyebright.sealed.parity import Parity
+from eyebright.training.finetune.history import EpochRow
 from eyebright.types import Interval
 
 
@@ -18,6 +19,36 @@ class Choice:
     name: str
     accuracy: Interval
     chosen: bool
+
+
+@dataclass(frozen=True)
+class RateSearch:
+    """What the learning-rate finder saw: the loss at each rate, and the rate that it proposes."""
+
+    rates: Sequence[float]
+    losses: Sequence[float]
+    proposed: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learning:
+    """How the backbone was trained.
+
+    Attributes:
+        history: a row an epoch; a figure that is NaN throughout has no chart.
+        best: the epoch whose weights were kept.
+        stopped_because: a sentence in the page's language.
+        waited: share of the time in which the device waited for images.
+        search: of the learning rate, where there was one.
+        samples: a PNG of training images as augmentation shows them.
+    """
+
+    history: Sequence[EpochRow] = ()
+    best: int | None = None
+    stopped_because: str = ""
+    waited: float | None = None
+    search: RateSearch | None = None
+    samples: bytes = b""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +66,10 @@ class ReportContent:
         ece_before: calibration error before temperature scaling, a fraction.
         temperature: what the logits were divided by.
         choices: input sizes, layers and so on that were compared.
+        tunings: how much of the network learned, where that was compared; judged on held-out training images.
+        reasons: sentences in the page's language that say why the one was tried, or chosen, and another not.
+        learning: how the backbone was trained, where it was.
+        random_weights: whether the backbone started without having learned anything.
         parity: the sealed model's proof.
         seconds: by stage, in order; a key ``total`` is the whole.
         facts: free names and values, shown as they are, in order.
@@ -52,6 +87,10 @@ class ReportContent:
     ece_before: float | None = None
     temperature: float | None = None
     choices: Sequence[Choice] = ()
+    tunings: Sequence[Choice] = ()
+    reasons: Sequence[str] = ()
+    learning: Learning | None = None
+    random_weights: bool = False
     parity: Parity | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from eyebright.language import translate
 from eyebright.report.charts_interval import interval_dot, plain_bar
-from eyebright.report.content import ReportContent
+from eyebright.report.content import Choice, ReportContent
 from eyebright.report.markup import (
     Section,
     duration,
@@ -24,17 +26,6 @@ def choices(content: ReportContent, lang: Lang) -> Section | None:
     """Every way that was tried, with its cross-validated accuracy."""
     if not content.choices:
         return None
-    low = min(c.accuracy.low for c in content.choices)
-    high = max(c.accuracy.high for c in content.choices)
-    rows = []
-    for c in content.choices:
-        mark = f' <span class="mark">✓ {text(translate("chosen", lang))}</span>' if c.chosen else ""
-        between = f'<small class="between">{percent_range(c.accuracy, lang)}</small>'
-        figure = f"<b>{percent(c.accuracy.value, lang)}</b> {between}"
-        rows.append([f"{name(c.name)}{mark}", figure, interval_dot(c.accuracy, low, high, c.chosen)])
-    ends = "".join(f"<span>{percent(end, lang, 0)}</span>" for end in (low, high))
-    scale = f'<span class="scale">{ends}</span>'
-    head = [text(translate("Tried", lang)), text(translate("Accuracy", lang)), scale]
     intro = paragraph(
         translate(
             "Compared by cross-validation inside the training part alone. The images that the figures above "
@@ -42,8 +33,22 @@ def choices(content: ReportContent, lang: Lang) -> Section | None:
             lang,
         )
     )
-    grid = table(translate("What was tried", lang), head, rows, "choices")
+    grid = _compared(content.choices, translate("What was tried", lang), lang)
     return Section("choices", translate("How size and layers were chosen", lang), intro + grid)
+
+
+def tunings(content: ReportContent, lang: Lang) -> Section | None:
+    """The head alone against the last units and everything, and why one of them was taken."""
+    if not content.tunings:
+        return None
+    intro = translate(
+        "The more of the network learns, the better it can fit images unlike those that it knows. Compared "
+        "on images held out of the training part. The images that the figures above come from had no say.",
+        lang,
+    )
+    grid = _compared(content.tunings, translate("How much of the network learned", lang), lang)
+    body = paragraph(intro) + grid + "".join(paragraph(reason) for reason in content.reasons)
+    return Section("tuning", translate("Was it worth training the network itself", lang), body)
 
 
 def proof(content: ReportContent, lang: Lang) -> Section | None:
@@ -81,3 +86,19 @@ def stages(content: ReportContent, lang: Lang) -> Section | None:
         translate("Where the time went", lang),
         table(translate("Time by stage", lang), head, rows, "stages"),
     )
+
+
+def _compared(candidates: Sequence[Choice], caption: str, lang: Lang) -> str:
+    """Accuracies with their intervals, on one scale."""
+    low = min(c.accuracy.low for c in candidates)
+    high = max(c.accuracy.high for c in candidates)
+    rows = []
+    for c in candidates:
+        mark = f' <span class="mark">✓ {text(translate("chosen", lang))}</span>' if c.chosen else ""
+        between = f'<small class="between">{percent_range(c.accuracy, lang)}</small>'
+        figure = f"<b>{percent(c.accuracy.value, lang)}</b> {between}"
+        rows.append([f"{name(c.name)}{mark}", figure, interval_dot(c.accuracy, low, high, c.chosen)])
+    ends = "".join(f"<span>{percent(end, lang, 0)}</span>" for end in (low, high))
+    scale = f'<span class="scale">{ends}</span>'
+    head = [text(translate("Tried", lang)), text(translate("Accuracy", lang)), scale]
+    return table(caption, head, rows, "choices")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from eyebright.report.content import ReportContent
 from eyebright.report.dataset import dataset
 from eyebright.report.gallery import examples, mistakes
 from eyebright.report.headline import headline, verdict
-from eyebright.report.making import choices, proof, stages
+from eyebright.report.learning import learning
+from eyebright.report.making import choices, proof, stages, tunings
 from eyebright.report.markup import Section, paragraph, text
 from eyebright.report.trust import reliability
 from eyebright.report.usage import facts, usage
@@ -44,19 +46,30 @@ def write_report(path: Path, content: ReportContent, lang: Lang) -> None:
 def render(content: ReportContent, lang: Lang) -> str:
     """The page as text."""
     sections = [section for section in _sections(content, lang) if section is not None]
+    sentences = "".join(paragraph(sentence, "verdict") for sentence in verdict(content.metrics, lang))
+    return document(content.title, sentences + _alarm(content, lang), sections, lang)
+
+
+def document(title: str, head: str, sections: Sequence[Section], lang: Lang) -> str:
+    """A whole page.
+
+    Args:
+        title: plain text.
+        head: HTML that stands under the title.
+        sections: in their order; the contents list them.
+        lang: of the page.
+    """
     links = "".join(f'<li><a href="#{s.anchor}">{text(s.title)}</a></li>' for s in sections)
     body = "".join(section.html() for section in sections)
-    sentences = "".join(paragraph(sentence, "verdict") for sentence in verdict(content.metrics, lang))
     script = _resource("page.js")
     return (
         f'<!DOCTYPE html><html lang="{"zh-Hans" if lang == "zh" else "en"}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{_policy(script)}">'
         '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">'
-        f"<title>{text(content.title)}</title><style>{_resource('page.css')}</style></head><body>"
+        f"<title>{text(title)}</title><style>{_resource('page.css')}</style></head><body>"
         f'<a class="skip" href="#main">{text(translate("To the content", lang))}</a>'
-        f'<header><p class="brand">{_MARK}Eyebright</p><h1>{text(content.title)}</h1>'
-        f"{sentences}</header>"
+        f'<header><p class="brand">{_MARK}Eyebright</p><h1>{text(title)}</h1>{head}</header>'
         f'<div class="columns"><nav aria-label="{text(translate("Contents", lang))}"><ol>{links}</ol></nav>'
         f'<main id="main" tabindex="-1">{body}</main></div><script>{script}</script></body></html>\n'
     )
@@ -72,11 +85,24 @@ def _sections(content: ReportContent, lang: Lang) -> list[Section | None]:
         mistakes(content, lang),
         examples(content, lang),
         choices(content, lang),
+        tunings(content, lang),
+        learning(content, lang),
         proof(content, lang),
         stages(content, lang),
         usage(lang),
         facts(content, lang),
     ]
+
+
+def _alarm(content: ReportContent, lang: Lang) -> str:
+    if not content.random_weights:
+        return ""
+    warning = translate(
+        "Random weights: the network began without having learned anything (--weights none). "
+        "With pretrained weights it would need far fewer images.",
+        lang,
+    )
+    return paragraph(warning, "alarm")
 
 
 def _policy(script: str) -> str:

@@ -17,7 +17,19 @@ from eyebright.training.cache import default_folder
 
 #: The modules that an extra brings, for each extra that a user can want.
 EXTRAS: dict[str, tuple[str, ...]] = {
-    "torch": ("torch", "torchvision", "timm"),
+    "torch": (
+        "torch",
+        "torchvision",
+        "timm",
+        "transformers",
+        "safetensors",
+        "accelerate",
+        "peft",
+        "onnxscript",
+    ),
+    "tune": ("optuna",),
+    "tensorboard": ("tensorboard",),
+    "mlflow": ("mlflow",),
     "demo": ("conformal_clip_data",),
 }
 

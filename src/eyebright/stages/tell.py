@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -18,6 +19,8 @@ from eyebright.language import translate
 from eyebright.report.content import Choice
 from eyebright.runtime.progress import Progress
 from eyebright.stages.outcome import versions
+from eyebright.stages.trained import Trained
+from eyebright.training.finetune.history import EpochRow
 from eyebright.training.frozen import FrozenModel
 from eyebright.training.selection import Candidate
 from eyebright.types import Interval, Lang, Skipped
@@ -57,18 +60,23 @@ def _say_rest(count: int, progress: Progress, lang: Lang) -> None:
         progress.say(text)
 
 
-def provenance(model: FrozenModel, manifest: Manifest, temperature: float) -> dict[str, Any]:
+def title(config: TrainConfig) -> str:
+    """What the report is called: the run's name, or the data's."""
+    return (config.out or config.data or Path()).resolve().name
+
+
+def provenance(trained: Trained, manifest: Manifest) -> dict[str, Any]:
     """What the sealed model carries in its metadata beside its labels and metrics."""
-    card = model.extractor.backbone.card
+    card = trained.backbone.card
     return {
         "card": {
             "backbone": card.name,
             "backbone_sha": card.sha,
             "source": card.source,
-            "preprocessing": asdict(model.extractor.preprocessing),
-            "taps": [f"{tap.layer.name}:{tap.kind}" for tap in model.extractor.taps],
-            "temperature": temperature,
-            "l2": model.fit.l2,
+            "preprocessing": asdict(trained.preprocessing),
+            "taps": [f"{tap.layer.name}:{tap.kind}" for tap in trained.taps],
+            "temperature": trained.temperature,
+            **trained.chosen,
         },
         "licence": card.licence,
         "data_sha": manifest.digest,
@@ -93,6 +101,34 @@ def choices(model: FrozenModel, lang: Lang) -> list[Choice]:
     return [Choice(name, _accuracy(c), c.chosen) for name, c in (*sizes, *layers)]
 
 
+def tuned_name(name: str, lang: Lang) -> str:
+    """How much of the network learned, in words."""
+    names = {
+        "head": translate("Frozen backbone", lang),
+        "last": translate("Last units fine-tuned", lang),
+        "full": translate("Everything fine-tuned", lang),
+    }
+    return names[name]
+
+
+def stopped(why: str, lang: Lang) -> str:
+    """Why a training ended, as a sentence."""
+    sentences = {
+        "epochs": translate("All epochs were trained.", lang),
+        "patience": translate("The held-out loss stopped falling, so training ended early.", lang),
+        "budget": translate("The time was used up.", lang),
+        "nan": translate("The loss was no longer a number.", lang),
+    }
+    return sentences[why]
+
+
+def epoch_figures(row: EpochRow) -> dict[str, float]:
+    """What trackers log of an epoch; what was not measured is left out."""
+    return {
+        name: float(value) for name, value in asdict(row).items() if math.isfinite(value) and name != "epoch"
+    }
+
+
 def facts(config: TrainConfig, provenance: Mapping[str, Any], model: Path) -> dict[str, str]:
     """Names and values at the end of the report."""
     lang = config.lang
@@ -109,8 +145,16 @@ def command(verb: str, config: Config, positional: Sequence[str]) -> str:
     """The command line that does the same again."""
     words = ["eyebright", verb, *(str(getattr(config, name)) for name in positional)]
     for name in sorted(config.model_fields_set.difference(positional)):
-        words += [f"--{name.replace('_', '-')}", str(getattr(config, name))]
+        words += _as_words(name.replace("_", "-"), getattr(config, name))
     return shlex.join(words)
+
+
+def _as_words(option: str, value: object) -> list[str]:
+    """One option with its value: flags have none, and lists are given one by one."""
+    if isinstance(value, bool):
+        return [f"--{option}" if value else f"--no-{option}"]
+    values = value if isinstance(value, list) else [value]
+    return [word for one in values for word in (f"--{option}", str(one))]
 
 
 def _accuracy(candidate: Candidate) -> Interval:

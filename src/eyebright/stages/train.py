@@ -2,47 +2,62 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from eyebright.backbones import embedded
+from eyebright.backbones.backbone import Backbone
 from eyebright.backbones.embedded import EmbeddedBackbone
 from eyebright.config.train import TrainConfig
 from eyebright.data.folder import scan
-from eyebright.evaluation.calibration import fit_temperature
+from eyebright.errors import NotFoundError
 from eyebright.language import translate
 from eyebright.runtime.atomic import write_text
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.runtime.timing import Stopwatch
-from eyebright.sealed.graph import sealed_graph
-from eyebright.sealed.model import SealedModel, write_sealed
 from eyebright.stages import tell
-from eyebright.stages.judge import ask
-from eyebright.stages.outcome import Outcome
-from eyebright.stages.proof import prove
-from eyebright.stages.run import Run, new_directory, write_metrics
-from eyebright.training.cache import default_folder
-from eyebright.training.frozen import FrozenTrainer
-from eyebright.types import Split
+from eyebright.stages.ending import finish
+from eyebright.stages.finetune import exports, finetune, load_network
+from eyebright.stages.frozen import as_trained, frozen_model
+from eyebright.stages.launch import is_main, launch, team_size
+from eyebright.stages.run import Run, new_directory
+from eyebright.tracking.several import trackers
+
+if TYPE_CHECKING:
+    from eyebright.training.finetune.history import EpochRow
+
+_OPTIONS = "config.toml"
 
 
-def train(config: TrainConfig, progress: Progress = SILENT) -> Run:
+def train(
+    config: TrainConfig, progress: Progress = SILENT, *, on_epoch: Callable[[EpochRow], None] | None = None
+) -> Run:
     """Trains, seals, evaluates and proves a model.
 
     Args:
         config: what to train on and how.
         progress: is told what is found and done.
+        on_epoch: is told each epoch of fine-tuning; what it raises ends the training and comes through.
 
     Returns:
         The run directory with `model.onnx`, `metrics.json`, `predictions.csv`, `report.html`,
-        `manifest.parquet` and `config.toml`.
+        `manifest.parquet` and `config.toml`; of fine-tuning also `history.csv` and `checkpoints/`.
 
     Raises:
         EyebrightError: the data, an option or the disk does not allow it.
     """
     watch = Stopwatch()
-    # ---- data
+    config = _with_earlier(config)
+    data = config.data or Path()  # the options see to it that there is one
+    directory = new_directory(config.out, "runs", data.resolve().name)
+    if config.processes > 1 and team_size() == 1:
+        return launch(config, directory)
+    progress = progress if is_main() else SILENT
     with watch.stage("scan"):
         manifest = scan(
-            config.data,
+            data,
             val=config.val,
             test=config.test,
             seed=config.seed,
@@ -50,80 +65,67 @@ def train(config: TrainConfig, progress: Progress = SILENT) -> Run:
             lang=config.lang,
         )
     tell.found(manifest, progress, config.lang)
-    directory = new_directory(config.out, "runs", config.data.resolve().name)
-    # ---- training, on the training part alone
-    backbone = EmbeddedBackbone()
-    trainer = FrozenTrainer(
-        manifest,
-        backbone,
-        default_folder(),
-        views=config.views,
-        layers=config.layers,
-        seed=config.seed,
-        lang=config.lang,
-        progress=progress,
-        watch=watch,
-    )
-    model = trainer.train(None if config.size == "auto" else config.size)
-    temperature = fit_temperature(model.fit.held_out, model.truth)
-    tell.left_out(model.skipped, progress, config.lang)
-    # ---- sealing
-    path = directory / "model.onnx"
-    (directory / "metrics.json").unlink(missing_ok=True)  # of an earlier run, whose files are replaced now
-    preprocessing = model.extractor.preprocessing
-    with watch.stage("seal"):
-        graph = sealed_graph(
-            backbone.model(preprocessing.size),
-            preprocessing,
-            model.extractor.taps,
-            model.fit.head,
-            temperature,
+    if config.tune == "head":
+        _say_idle(config, progress)
+        model = frozen_model(config, manifest, _backbone(config, progress), progress, watch)
+        return finish(config, manifest, as_trained(model, config.lang), directory, progress, watch)
+    _begin(config, directory)
+    tracked = trackers(config.track if is_main() else [], directory, progress, config.lang)
+    tracked.start(directory.name, config.model_dump(mode="json"))
+
+    def told(row: EpochRow) -> None:
+        tracked.epoch(row.epoch, tell.epoch_figures(row))
+        if on_epoch:
+            on_epoch(row)
+
+    trained = finetune(config, manifest, directory, progress, watch, told)
+    if not is_main():
+        return Run(directory, directory / "model.onnx")
+    run = finish(config, manifest, trained, directory, progress, watch)
+    tracked.finish({name: run.metrics[name]["value"] for name in ("accuracy", "log_loss", "ece")})
+    return run
+
+
+def _with_earlier(config: TrainConfig) -> TrainConfig:
+    """The options of the run to resume, changed by those that are given now."""
+    if config.resume is None:
+        return config
+    file = config.resume / _OPTIONS
+    if not file.is_file():
+        raise NotFoundError(
+            "A run to resume must hold config.toml. {path} does not. Give the directory of a training that "
+            "was interrupted.",
+            path=config.resume,
         )
-        provenance = tell.provenance(model, manifest, temperature)
-        write_sealed(path, graph, manifest.labels, provenance)
-    # ---- evaluation and proof, by the sealed model itself
-    with watch.stage("evaluate"):
-        samples = (*manifest.of("val"), *manifest.of("test"))
-        with progress.task(translate("Asking the sealed model", config.lang), total=len(samples)) as task:
-            answers = ask(SealedModel(path, threads=1), manifest.root, samples, task)
-    with watch.stage("proof"):
-        parity = prove(model, temperature, path, answers, manifest.root, config.seed)
-    # ---- what is left behind
-    split: Split = "test" if manifest.of("test") else "val"
-    outcome = Outcome(manifest.without([*model.skipped, *answers.skipped]), answers, split, config.seed)
-    ece_before = outcome.ece_before(temperature)
-    with watch.stage("report"):
-        outcome.write(
-            directory,
-            content={
-                "title": (config.out or config.data).resolve().name,
-                "engine": model.trials[0].name,
-                "backbone": backbone.card.name,
-                "size": preprocessing.size,
-                "layers": model.layers,
-                "command": tell.command("train", config, ("data",)),
-                "ece_before": ece_before,
-                "temperature": temperature,
-                "choices": tell.choices(model, config.lang),
-                "parity": parity,
-                "seconds": watch.seconds,
-                "facts": tell.facts(config, provenance, path),
-            },
-            lang=config.lang,
+    given = {name: getattr(config, name) for name in config.model_fields_set}
+    return TrainConfig.build(file, **{**given, "out": config.resume})
+
+
+def _backbone(config: TrainConfig, progress: Progress) -> Backbone:
+    """The network whose frozen features are used: the embedded one as it is, any other exported."""
+    if config.backbone == embedded.NAME and config.weights is None:
+        return EmbeddedBackbone()
+    network = load_network(config, progress)
+    from eyebright.backbones.exported import ExportedBackbone
+
+    return ExportedBackbone(network, exports())
+
+
+def _say_idle(config: TrainConfig, progress: Progress) -> None:
+    if idle := config.idle():
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in idle)
+        progress.say(
+            translate(
+                "Without effect, as only the head learns (--tune head): {names}.", config.lang, names=names
+            )
         )
-    write_sealed(path, graph, manifest.labels, {**provenance, "metrics": outcome.headline()})
-    outcome.manifest.write(directory / "manifest.parquet")
-    write_text(directory / "config.toml", config.toml())
-    figures = outcome.figures(
-        watch.seconds,
-        model.trials[0].name,
-        ece_before=ece_before,
-        temperature=temperature,
-        parity=asdict(parity),
-        chosen={"size": preprocessing.size, "layers": model.layers, "l2": model.fit.l2},
-        tried=tell.tried(model),
-        **provenance,
-    )
-    # metrics.json comes last: where it exists, the run is complete.
-    write_metrics(directory / "metrics.json", figures)
-    return Run(directory, path)
+
+
+def _begin(config: TrainConfig, directory: Path) -> None:
+    """Writes down what a resumed run must know; a new training leaves nothing of an older one behind."""
+    if not is_main():
+        return
+    if config.resume is None:
+        for left in (directory / "checkpoints", directory / "last", directory / "full"):
+            shutil.rmtree(left, ignore_errors=True)
+    write_text(directory / _OPTIONS, config.model_copy(update={"resume": None, "out": directory}).toml())

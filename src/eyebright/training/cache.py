@@ -1,9 +1,10 @@
-"""The feature cache: rows on disk, found by the image's content, shared between all runs.
+"""The cache: rows on disk, found by the image's content, shared between all runs.
 
 A *space* is a folder for everything with the same backbone, preprocessing, precision and view; inside it a
-row belongs to an image's hash. Rows come in segments of two files, `ID.rows.npy` (n, D) float16 and
-`ID.keys.npy` (n, 16) uint8. A segment exists once its keys do: they are renamed into place last, so a killed
-run leaves nothing that is half written, and several runs may write at once.
+row belongs to an image's hash. Features are rows of float16, decoded pixels rows of uint8. Rows come in
+segments of two files, `ID.rows.npy` (n, D) and `ID.keys.npy` (n, 16) uint8. A segment exists once its keys
+do: they are renamed into place last, so a killed run leaves nothing that is half written, and several runs
+may write at once.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,12 +26,16 @@ import platformdirs
 
 from eyebright.errors import StorageError
 from eyebright.runtime.atomic import atomic_path, write_text
+from eyebright.runtime.machine import disk_free_bytes
 from eyebright.types import IntArray
 
 Rows = npt.NDArray[np.float16]
+Value = TypeVar("Value", np.float16, np.uint8)
 KEY_BYTES = 16
 _CARD = "space.json"
 _STALE_SECONDS = 24 * 3600
+_FLUSH_BYTES = 64 * 2**20
+_FLUSH_SECONDS = 3.0
 
 
 def default_folder() -> Path:
@@ -39,28 +44,30 @@ def default_folder() -> Path:
     return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("eyebright", appauthor=False))
 
 
-class FeatureSpace:
-    """Rows (D,) float16 of one backbone, preprocessing, precision and view.
+class Space(Generic[Value]):
+    """Rows (D,) of one type that are all defined alike.
 
     Args:
         root: the cache's folder.
         card: what defines the space, as plain JSON; any other value is another space.
         width: D.
+        dtype: of the rows.
     """
 
-    def __init__(self, root: Path, card: dict[str, Any], width: int) -> None:
+    def __init__(self, root: Path, card: dict[str, Any], width: int, dtype: type[Value]) -> None:
         self.folder = root / _digest(card)
         self.width = width
+        self._dtype: type[Value] = dtype
         self._segments: list[tuple[Path, int]] = []
         self._places: dict[bytes, tuple[int, int]] = {}
         self._keys: list[bytes] = []
-        self._rows: list[Rows] = []
+        self._rows: list[npt.NDArray[Value]] = []
         self._open(card)
 
     def __contains__(self, key: bytes) -> bool:
         return key in self._places
 
-    def add(self, key: bytes, row: Rows) -> None:
+    def add(self, key: bytes, row: npt.NDArray[Value]) -> None:
         """Takes a row (D,); it is safe on disk after the next :meth:`flush`."""
         self._keys.append(key)
         self._rows.append(row)
@@ -82,13 +89,48 @@ class FeatureSpace:
         self._keys, self._rows = [], []
         self._load(self.folder / f"{name}.keys.npy")
 
-    def read(self, keys: Sequence[bytes], columns: IntArray | slice = slice(None)) -> Rows:
+    def keep(self, rows: Iterable[tuple[bytes, npt.NDArray[Value]]]) -> None:
+        """Takes rows (D,) by their keys as they are made, and has them on disk within seconds.
+
+        Raises:
+            StorageError: the disk is full; what was written is kept.
+        """
+        saved_at = time.monotonic()
+        try:
+            for key, row in rows:
+                self.add(key, row)
+                full = len(self._rows) * row.nbytes >= _FLUSH_BYTES
+                if full or time.monotonic() - saved_at > _FLUSH_SECONDS:
+                    self.flush()
+                    saved_at = time.monotonic()
+        finally:  # at Ctrl-C, too: what was made is kept
+            self.flush()
+
+    def check_room(self, count: int) -> None:
+        """Makes sure that ``count`` more rows would fit on the disk.
+
+        Raises:
+            StorageError: they would not.
+        """
+        needed = count * self.width * np.dtype(self._dtype).itemsize
+        free = disk_free_bytes(self.folder)
+        if needed > free:
+            raise StorageError(
+                "The disk must have room for what is computed once and used in every epoch. {path} needs "
+                "{needed} GB and {free} GB are free. Free some space, or let EYEBRIGHT_CACHE name a folder "
+                "on another disk.",
+                path=self.folder,
+                needed=f"{needed / 1e9:.2f}",
+                free=f"{free / 1e9:.2f}",
+            )
+
+    def read(self, keys: Sequence[bytes], columns: IntArray | slice = slice(None)) -> npt.NDArray[Value]:
         """The rows (N, D') of ``keys`` in their order, reduced to ``columns``.
 
         Rows are read and not mapped, so that memory holds only what is returned.
         """
         places = np.array([self._places[key] for key in keys], np.int64).reshape(-1, 2)
-        out = np.empty((len(keys), np.arange(self.width)[columns].size), np.float16)
+        out = np.empty((len(keys), np.arange(self.width)[columns].size), self._dtype)
         order = np.lexsort((places[:, 1], places[:, 0]))
         gaps = np.flatnonzero(np.any(np.diff(places[order], axis=0) != (0, 1), axis=1)) + 1
         for run in np.split(order, gaps):
@@ -96,9 +138,9 @@ class FeatureSpace:
                 out[run] = self._read_run(places[run[0], 0], places[run[0], 1], run.size)[:, columns]
         return out
 
-    def _read_run(self, segment: int, start: int, count: int) -> Rows:
+    def _read_run(self, segment: int, start: int, count: int) -> npt.NDArray[Value]:
         path, offset = self._segments[segment]
-        rows = np.empty((count, self.width), np.float16)
+        rows = np.empty((count, self.width), self._dtype)
         try:
             with path.open("rb") as file:
                 file.seek(offset + start * self.width * rows.itemsize)
@@ -127,11 +169,20 @@ class FeatureSpace:
             rows = np.load(_rows_path(path), mmap_mode="r", allow_pickle=False)
         except (ValueError, OSError, EOFError):
             return
-        if rows.shape != (len(keys), self.width) or keys.shape[1:] != (KEY_BYTES,):
+        if (rows.shape, rows.dtype) != ((len(keys), self.width), np.dtype(self._dtype)):
+            return
+        if keys.shape[1:] != (KEY_BYTES,):
             return
         self._segments.append((_rows_path(path), rows.offset))
         number = len(self._segments) - 1
         self._places.update((key.tobytes(), (number, row)) for row, key in enumerate(keys))
+
+
+class FeatureSpace(Space[np.float16]):
+    """Rows (D,) float16 of one backbone, preprocessing, precision and view; the arguments are the base's."""
+
+    def __init__(self, root: Path, card: dict[str, Any], width: int) -> None:
+        super().__init__(root, card, width, np.float16)
 
 
 @dataclass(frozen=True)

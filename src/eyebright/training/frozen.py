@@ -150,7 +150,8 @@ class FrozenTrainer:
         elif not self._fits(sets["stages"]):
             names = ["stages"]
         else:
-            names = ["texture", "all" if self._fits(sets["all"]) else "stages"]
+            wide = sets["all"] != sets["stages"] and self._fits(sets["all"])
+            names = ["texture", "all" if wide else "stages"]
         return {name: sets[name] for name in names}
 
     def _fits(self, taps: Sequence[Tap]) -> bool:

@@ -33,7 +33,9 @@ def test_version():
     assert run("--version").stdout == f"eyebright {eyebright.__version__}\n"
 
 
-@pytest.mark.parametrize("verb", ["train", "evaluate", "predict", "models", "cache", "doctor", "demo"])
+@pytest.mark.parametrize(
+    "verb", ["train", "tune", "evaluate", "predict", "models", "cache", "doctor", "demo"]
+)
 def test_every_verb_has_help_in_both_languages(verb: str):
     english, chinese = run(verb, "--help"), run(verb, "-h", "--lang", "zh")
     assert (english.returncode, chinese.returncode) == (0, 0)

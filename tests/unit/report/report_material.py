@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +12,9 @@ from PIL import Image
 
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.evaluation.results import ClassMetrics, Metrics, PredictionRow, ReliabilityBin
-from eyebright.report.content import Choice, ReportContent
+from eyebright.report.content import Choice, Learning, RateSearch, ReportContent
 from eyebright.sealed.parity import Parity
+from eyebright.training.finetune.history import EpochRow
 from eyebright.types import Interval, Skipped
 
 
@@ -108,4 +112,51 @@ def training(
         parity=Parity(20, 19, 0.0125, 0.0004),
         seconds={"features": 6.0, "head": 2.0, "total": 8.5},
         facts={"Seed": "7"},
+    )
+
+
+def learned(epochs: int = 8, best: int = 6) -> Learning:
+    """How a network learned in ``epochs``: curves that fall and rise as real ones do."""
+    history = [
+        EpochRow(
+            epoch=e,
+            step=10 * e,
+            train_loss=0.1 + 0.9 * 0.7**e if e else math.nan,
+            val_loss=0.35 + 0.6 * 0.6**e + 0.01 * max(e - best, 0),
+            val_accuracy=0.9 - 0.2 * 0.6**e,
+            learning_rate=3e-4 * (1 - e / (epochs + 1)) if e else math.nan,
+            images_per_second=31.0 + e % 3 if e else math.nan,
+            memory_mb=1910.0 if e else math.nan,
+            seconds=20.0,
+            waited_share=0.031 if e else math.nan,
+        )
+        for e in range(epochs + 1)
+    ]
+    rates = [1e-6 * 10 ** (i / 10) for i in range(50)]
+    losses = [1.1 - 0.4 * max(0, i - 15) / 20 if i < 38 else 0.7 * 2 ** (i - 38) for i in range(50)]
+    picture = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (192, 768, 3), np.uint8)).save(picture, "PNG")
+    return Learning(
+        history=history,
+        best=best,
+        stopped_because="Nothing was gained for 5 epochs.",
+        waited=0.031,
+        search=RateSearch(rates, losses, 2.5e-4),
+        samples=picture.getvalue(),
+    )
+
+
+def fine_tuning(
+    root: Path, labels: tuple[str, ...] = ("cat", "dog"), count: int = 20, wrong: int = 3
+) -> ReportContent:
+    """What a fine-tuning has beside what every training has."""
+    return replace(
+        training(root, labels, count, wrong),
+        tunings=(
+            Choice("Head alone", around(0.88), False),
+            Choice("Last 2 of 7 units", around(0.93), True),
+        ),
+        reasons=("Training everything was not tried: 10 min are not enough for one epoch.",),
+        learning=learned(),
+        random_weights=True,
     )

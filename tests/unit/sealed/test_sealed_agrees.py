@@ -25,9 +25,11 @@ from eyebright.runtime.timing import Stopwatch
 from eyebright.sealed.graph import sealed_graph
 from eyebright.sealed.model import SealedModel, write_sealed
 from eyebright.sealed.parity import compare
+from eyebright.stages.frozen import probabilities as pipeline_probabilities
 from eyebright.stages.judge import Answers, ask
-from eyebright.stages.proof import pipeline_probabilities, prove
+from eyebright.stages.proof import prove
 from eyebright.stages.run import Run
+from eyebright.stages.trained import Reference
 from eyebright.training.frozen import FrozenModel, FrozenTrainer
 from eyebright.training.linear import LinearHead
 
@@ -94,6 +96,10 @@ def asked(model: SealedModel, folder: Path) -> tuple[Answers, Path]:
         return ask(model, manifest.root, samples, task), manifest.root
 
 
+def pipeline(model: FrozenModel, temperature: float) -> Reference:
+    return lambda root, samples: pipeline_probabilities(model, temperature, root, samples)
+
+
 @pytest.mark.parametrize(
     ("data", "layers", "size"),
     [("textile", "texture", 96), ("textile", "all", 64), ("digits", "texture", 64)],
@@ -155,7 +161,7 @@ def own_copy(textile_run: Run, tmp_path: Path) -> Path:
 def test_the_proof_accepts_the_trained_model(model: FrozenModel, own_copy: Path, textile: Path) -> None:
     opened = SealedModel(own_copy)
     answers, root = asked(opened, textile)
-    parity = prove(model, opened.card["temperature"], own_copy, answers, root, 0)
+    parity = prove(pipeline(model, opened.card["temperature"]), own_copy, answers, root, 0)
     assert parity.passed
     assert parity.images == 30
     assert parity.same_class >= 29  # one image's two likeliest classes may be equally likely
@@ -165,7 +171,7 @@ def test_the_proof_accepts_the_trained_model(model: FrozenModel, own_copy: Path,
 def rejected(model: FrozenModel, temperature: float, path: Path, textile: Path) -> str:
     answers, root = asked(SealedModel(path), textile)
     with pytest.raises(ModelError) as caught:
-        prove(model, temperature, path, answers, root, 0)
+        prove(pipeline(model, temperature), path, answers, root, 0)
     assert not path.exists()
     assert path.with_name("model.onnx.rejected").exists()
     return str(caught.value)

@@ -1,0 +1,133 @@
+"""All backbones by name: where each comes from, and which there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from eyebright.backbones import embedded
+from eyebright.backbones.source import Entry, embedded_entry
+from eyebright.errors import ConfigError, MissingExtraError, nearest
+
+if TYPE_CHECKING:
+    from eyebright.backbones.network import Network
+    from eyebright.backbones.source import Source, Weights
+
+
+def _embedded() -> Source:
+    from eyebright.backbones.lite0 import Embedded
+
+    return Embedded()
+
+
+def _timm() -> Source:
+    from eyebright.backbones.timm import Timm
+
+    return Timm()
+
+
+def _torchvision() -> Source:
+    from eyebright.backbones.torchvision import Torchvision
+
+    return Torchvision()
+
+
+def _hugging_face() -> Source:
+    from eyebright.backbones.huggingface import HuggingFace
+
+    return HuggingFace()
+
+
+# In the order in which a name without a prefix is looked for; a name with a slash fits only the last.
+_SOURCES: Mapping[str, Callable[[], Source]] = {
+    "embedded": _embedded,
+    "timm": _timm,
+    "torchvision": _torchvision,
+    "hf": _hugging_face,
+}
+
+
+@dataclass(frozen=True)
+class Found:
+    """The first of the backbones that were looked for, and how many more there are."""
+
+    entries: tuple[Entry, ...]
+    more: int
+
+
+def load(name: str, weights: Weights = None, size: int | None = None) -> Network:
+    """Builds the backbone ``name``.
+
+    Args:
+        name: `SOURCE:NAME` with timm, torchvision or hf, or a bare name: embedded, then timm, then
+            torchvision; with a slash, a repository of Hugging Face.
+        weights: a file; "none" for random weights; None for the published ones.
+        size: S that it will be used at, for architectures that are built for one size.
+
+    Raises:
+        ConfigError: no source has it, or it cannot be built for this size.
+        MissingExtraError: PyTorch is not installed.
+        HubError: the published weights cannot be fetched.
+        ModelError: the file does not fit.
+    """
+    source, own = find(name)
+    return source.build(own, weights, size)
+
+
+def find(name: str) -> tuple[Source, str]:
+    """The source that has ``name``, and the name that it knows it by.
+
+    Raises:
+        ConfigError: none has it.
+        MissingExtraError: PyTorch is not installed.
+    """
+    prefix, colon, own = name.partition(":")
+    sources = _all_sources()
+    if colon and prefix in sources:
+        if sources[prefix].supports(own):
+            return sources[prefix], own
+        raise _unknown(name, {f"{prefix}:{known}": None for known in sources[prefix].names()})
+    for source in sources.values():
+        if source.supports(name):
+            return source, name
+    raise _unknown(name, {known: None for source in sources.values() for known in source.names()})
+
+
+def search(text: str, limit: int = 20) -> Found:
+    """The backbones whose name holds ``text``; without PyTorch only the embedded one can be found.
+
+    The weights of those that are returned are counted, which takes a moment each.
+    """
+    wanted = text.casefold()
+    try:
+        sources = _all_sources()
+    except MissingExtraError:
+        return Found((embedded_entry(),) if wanted in embedded.NAME else (), 0)
+    hits = [
+        (source, name) for source in sources.values() for name in source.names() if wanted in name.casefold()
+    ]
+    hits.sort(key=lambda hit: not hit[1].casefold().startswith(wanted))
+    return Found(tuple(source.entry(name) for source, name in hits[:limit]), max(0, len(hits) - limit))
+
+
+def _all_sources() -> dict[str, Source]:
+    try:
+        return {name: make() for name, make in _SOURCES.items()}
+    except ImportError as error:
+        if isinstance(error, MissingExtraError):
+            raise
+        raise MissingExtraError(
+            "Backbones other than efficientnet_lite0, and all fine-tuning, need PyTorch, torchvision and "
+            'timm. {package} is missing. Install them: pip install "eyebright[torch]"',
+            package=error.name,
+        ) from error
+
+
+def _unknown(name: str, known: Mapping[str, None]) -> ConfigError:
+    return ConfigError(
+        "The backbone must be one of timm, torchvision or Hugging Face (hf:OWNER/NAME or hf:FOLDER). None is "
+        "named {name}. Near: {near}. `eyebright models --search TEXT` lists more.",
+        name=name,
+        near=nearest(name, known),
+    )

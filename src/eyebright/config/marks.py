@@ -1,0 +1,24 @@
+"""What a field can be marked with for the command line: a place, a heading, its value's name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Positional:
+    """The option is given by its place although it may be left out."""
+
+
+@dataclass(frozen=True)
+class Heading:
+    """The option is the first of a group with this English title."""
+
+    title: str
+
+
+@dataclass(frozen=True)
+class Metavar:
+    """What the help calls the option's value, where its type says too little."""
+
+    word: str

@@ -1,0 +1,149 @@
+"""Lines over epochs, or over learning rates: small, with few and round figures at the axes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from eyebright.report.markup import text
+
+_WIDTH, _HEIGHT = 320, 190
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 308, 22, 158
+# More points than this are a line without dots.
+_DOTS = 12
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a chart; a point whose y is not finite leaves a gap."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One direction of a chart: its limits, the figures on it, and how they are written."""
+
+    low: float
+    high: float
+    ticks: Sequence[float]
+    written: Callable[[float], str]
+    logarithmic: bool = False
+
+    def share(self, value: float) -> float:
+        """Where ``value`` lies between the limits, 0 to 1; outside it stays at the edge."""
+        low, high = (math.log10(v) if self.logarithmic else v for v in (self.low, self.high))
+        if self.logarithmic:
+            value = math.log10(max(value, self.low))
+        return min(max((value - low) / ((high - low) or 1.0), 0.0), 1.0)
+
+
+def linear_axis(
+    values: Sequence[float], written: Callable[[float], str], *, whole: bool = False, zero: bool = False
+) -> Axis:
+    """An axis with about four round figures.
+
+    Args:
+        values: what it must hold.
+        written: how a figure on it is written.
+        whole: the figures are whole numbers, and the axis ends where the values do.
+        zero: it begins at 0.
+    """
+    low, high = min([*values, *([0.0] * zero)]), max(values)
+    if low == high:
+        pad = 1.0 if whole else abs(low) * 0.1 or 1.0
+        low, high = low - pad, high + pad
+    step = _round_step((high - low) / 4, whole)
+    if not whole:
+        low, high = step * math.floor(low / step + 1e-9), step * math.ceil(high / step - 1e-9)
+    first = math.ceil(low / step - 1e-9)
+    ticks = [step * i for i in range(first, math.floor(high / step + 1e-9) + 1)]
+    return Axis(low, high, ticks, written)
+
+
+def rate_axis(values: Sequence[float], written: Callable[[float], str]) -> Axis:
+    """A logarithmic axis with a figure at each power of ten."""
+    low, high = min(values), max(values)
+    powers = range(math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9) + 1)
+    return Axis(low, high, [10.0**p for p in powers], written, logarithmic=True)
+
+
+def curve_chart(
+    lines: Sequence[Line], x: Axis, y: Axis, description: str, mark: tuple[float, str] | None = None
+) -> str:
+    """``lines``, the first one firm and the second dashed, as an SVG.
+
+    Args:
+        lines: one or two.
+        x: the axis along the bottom.
+        y: the axis on the left.
+        description: plain text for those who cannot see the drawing.
+        mark: a place on the x axis with a word, drawn as an upright line.
+    """
+    marked = "" if mark is None else _mark(x, *mark)
+    return (
+        f'<svg class="curve" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{text(description)}">'
+        + _grid(x, y)
+        + marked
+        + "".join(_line(line, x, y, " second" * (i > 0)) for i, line in enumerate(lines))
+        + "</svg>"
+    )
+
+
+def _line(line: Line, x: Axis, y: Axis, style: str) -> str:
+    there = [(a, b) for a, b in line.points if math.isfinite(b)]
+    dots = ""
+    if len(there) <= _DOTS:
+        dots = "".join(
+            f'<circle class="dot{style}" cx="{_px(x, a):.1f}" cy="{_py(y, b):.1f}" r="3"/>' for a, b in there
+        )
+    path, broken = "", True
+    for a, b in line.points:
+        if not math.isfinite(b):
+            broken = True
+            continue
+        path += f"{'M' if broken else 'L'}{_px(x, a):.1f} {_py(y, b):.1f}"
+        broken = False
+    return f'<path class="line{style}" d="{path}"/>{dots}' if path else ""
+
+
+def _grid(x: Axis, y: Axis) -> str:
+    parts = []
+    for tick in y.ticks:
+        at = _py(y, tick)
+        parts.append(
+            f'<line class="grid" x1="{_LEFT}" x2="{_RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>'
+            f'<text x="{_LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{text(y.written(tick))}</text>'
+        )
+    for tick in x.ticks:
+        label = text(x.written(tick))
+        parts.append(f'<text x="{_px(x, tick):.1f}" y="{_BOTTOM + 20}" text-anchor="middle">{label}</text>')
+    return "".join(parts)
+
+
+def _mark(x: Axis, value: float, word: str) -> str:
+    at = _px(x, value)
+    # The word stands above the lines; near the right edge it ends where the mark is.
+    anchor = "end" if x.share(value) > 0.8 else "middle"
+    return (
+        f'<line class="chosen" x1="{at:.1f}" x2="{at:.1f}" y1="{_TOP - 4}" y2="{_BOTTOM}"/>'
+        f'<text class="chosen-text" x="{at:.1f}" y="{_TOP - 8}" text-anchor="{anchor}">'
+        f"{text(word)}</text>"
+    )
+
+
+def _px(x: Axis, value: float) -> float:
+    return _LEFT + (_RIGHT - _LEFT) * x.share(value)
+
+
+def _py(y: Axis, value: float) -> float:
+    return _BOTTOM - (_BOTTOM - _TOP) * y.share(value)
+
+
+def _round_step(least: float, whole: bool) -> float:
+    """The smallest of 1, 2, 5, 10 … (times a power of ten) that is not below ``least``."""
+    power = 10.0 ** math.floor(math.log10(least))
+    step = next(f * power for f in (1, 2, 5, 10) if f * power >= least * (1 - 1e-9))
+    return max(1.0, step) if whole else step

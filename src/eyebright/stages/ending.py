@@ -1,0 +1,104 @@
+"""How every training ends: the model is sealed, asked, proved and reported."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from eyebright.config.train import TrainConfig
+from eyebright.data.manifest import Manifest
+from eyebright.language import translate
+from eyebright.runtime.atomic import write_text
+from eyebright.runtime.progress import Progress
+from eyebright.runtime.timing import Stopwatch
+from eyebright.sealed.graph import sealed_graph
+from eyebright.sealed.model import SealedModel, write_sealed
+from eyebright.stages import tell
+from eyebright.stages.judge import ask
+from eyebright.stages.outcome import Outcome
+from eyebright.stages.proof import prove
+from eyebright.stages.run import Run, write_metrics
+from eyebright.stages.trained import Trained
+from eyebright.types import Split
+
+
+def finish(
+    config: TrainConfig,
+    manifest: Manifest,
+    trained: Trained,
+    directory: Path,
+    progress: Progress,
+    watch: Stopwatch,
+) -> Run:
+    """Seals, evaluates, proves and reports a trained classifier.
+
+    Args:
+        config: the options of the run.
+        manifest: all samples.
+        trained: the classifier.
+        directory: where everything is written, `metrics.json` last.
+        progress: is told what is done.
+        watch: times the stages.
+
+    Raises:
+        ModelError: the sealed model does not answer as the training pipeline does.
+    """
+    tell.left_out(trained.skipped, progress, config.lang)
+    path = directory / "model.onnx"
+    (directory / "metrics.json").unlink(missing_ok=True)  # of an earlier run, whose files are replaced now
+    size, temperature = trained.preprocessing.size, trained.temperature
+    with watch.stage("seal"):
+        network = trained.backbone.model(size)
+        graph = sealed_graph(network, trained.preprocessing, trained.taps, trained.head, temperature)
+        provenance = tell.provenance(trained, manifest)
+        write_sealed(path, graph, manifest.labels, provenance)
+    # ---- evaluation and proof, by the sealed model itself
+    with watch.stage("evaluate"):
+        samples = (*manifest.of("val"), *manifest.of("test"))
+        with progress.task(translate("Asking the sealed model", config.lang), total=len(samples)) as task:
+            answers = ask(SealedModel(path, threads=1), manifest.root, samples, task)
+    with watch.stage("proof"):
+        parity = prove(trained.reference, path, answers, manifest.root, config.seed)
+    # ---- what is left behind
+    split: Split = "test" if manifest.of("test") else "val"
+    outcome = Outcome(manifest.without([*trained.skipped, *answers.skipped]), answers, split, config.seed)
+    ece_before = outcome.ece_before(temperature)
+    with watch.stage("report"):
+        outcome.write(
+            directory,
+            content={
+                "title": tell.title(config),
+                "engine": trained.engine,
+                "backbone": trained.backbone.card.name,
+                "size": size,
+                "layers": trained.layers,
+                "command": tell.command("train", config, ("data",) if config.data else ()),
+                "ece_before": ece_before,
+                "temperature": temperature,
+                "choices": trained.choices,
+                "tunings": trained.tunings,
+                "reasons": trained.reasons,
+                "learning": trained.learning,
+                "random_weights": trained.random_weights,
+                "parity": parity,
+                "seconds": watch.seconds,
+                "facts": tell.facts(config, provenance, path),
+            },
+            lang=config.lang,
+        )
+    write_sealed(path, graph, manifest.labels, {**provenance, "metrics": outcome.headline()})
+    outcome.manifest.write(directory / "manifest.parquet")
+    write_text(directory / "config.toml", config.toml())
+    figures = outcome.figures(
+        watch.seconds,
+        trained.engine,
+        ece_before=ece_before,
+        temperature=temperature,
+        parity=asdict(parity),
+        chosen=dict(trained.chosen),
+        tried=dict(trained.tried),
+        **provenance,
+    )
+    # metrics.json comes last: where it exists, the run is complete.
+    write_metrics(directory / "metrics.json", figures)
+    return Run(directory, path)

@@ -1,0 +1,169 @@
+"""Fine-tuning, for the stages: from options to a classifier that can be sealed.
+
+Training begins where the frozen path ends: the head that was solved on frozen features, on the input size and
+the layers that were chosen for it. What is stopped and compared is judged on images held out for that alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from eyebright.backbones import catalog
+from eyebright.config.train import TrainConfig
+from eyebright.data.manifest import Manifest
+from eyebright.language import translate
+from eyebright.report.content import Choice
+from eyebright.runtime.progress import Progress
+from eyebright.runtime.timing import Stopwatch
+from eyebright.stages import tell
+from eyebright.stages.frozen import as_trained, frozen_model
+from eyebright.stages.heldout import with_held_out
+from eyebright.stages.trained import Trained
+from eyebright.training.cache import default_folder
+from eyebright.training.selection import better
+
+if TYPE_CHECKING:
+    from eyebright.backbones.network import Network
+    from eyebright.stages.tuning import Tuned, Tuner
+    from eyebright.training.finetune.history import EpochRow
+    from eyebright.training.frozen import FrozenModel
+
+# `--tune auto` without a budget stops here: it is meant to be asked for without a thought.
+_AUTO_SECONDS = 45 * 60
+_LAST_SHARE = 0.4  # of the time for training, for the last units, where everything may follow
+
+
+def exports() -> Path:
+    """Where exported networks are kept."""
+    return default_folder() / "exports"
+
+
+def finetune(
+    config: TrainConfig,
+    manifest: Manifest,
+    directory: Path,
+    progress: Progress,
+    watch: Stopwatch,
+    on_epoch: Callable[[EpochRow], None],
+) -> Trained:
+    """Fine-tunes a network on the training part of ``manifest``.
+
+    Args:
+        config: with ``tune`` last, full or auto.
+        manifest: all samples; the part that is reported is not looked at.
+        directory: of the run; gets `checkpoints/` and `history.csv`.
+        progress: is told what is done.
+        watch: times the stages.
+        on_epoch: is told each row of the history; what it raises ends the training.
+
+    Raises:
+        EyebrightError: the options, the weights or the images do not allow it.
+    """
+    from eyebright.backbones.exported import ExportedBackbone
+    from eyebright.stages.tuning import Tuner
+
+    began = time.monotonic()
+    network = load_network(config, progress)
+    inner = with_held_out(manifest, config.seed)
+    backbone = ExportedBackbone(network, exports())
+    start = frozen_model(sized(config, network), inner, backbone, progress, watch)
+    tuner = Tuner(config, inner, network, start, directory, progress, on_epoch, began)
+    with watch.stage("finetune"):
+        if config.tune != "auto":
+            seconds = None if config.budget is None else tuner.seconds_left(config.budget)
+            return tuner.train(config.tune, seconds).trained
+        frozen, attempts = _attempts(config, tuner)
+    return _best(config, manifest, frozen, attempts, start, progress, watch)
+
+
+def load_network(config: TrainConfig, progress: Progress) -> Network:
+    """The network to start from; random weights are said loudly."""
+    network = catalog.load(config.backbone, config.weights, None if config.size == "auto" else config.size)
+    if not network.pretrained:
+        progress.say(
+            translate(
+                "WARNING: {name} starts from random weights and has learned nothing yet. Expect far less "
+                "than from pretrained weights (--weights FILE).",
+                config.lang,
+                name=network.card.name,
+            )
+        )
+    return network
+
+
+def sized(config: TrainConfig, network: Network) -> TrainConfig:
+    """The options; random features cannot tell which size is best, so the network's own is taken then."""
+    if config.size != "auto" or network.pretrained:
+        return config
+    return config.model_copy(update={"size": network.card.preprocessing.size, "layers": "stages"})
+
+
+def _attempts(config: TrainConfig, tuner: Tuner) -> tuple[Tuned, list[Tuned]]:
+    """The frozen head, judged as the others are, and what was tried after it, each from the one before."""
+    budget = config.budget or _AUTO_SECONDS
+    frozen = tuner.frozen()
+    attempts = [tuner.train("last", _LAST_SHARE * tuner.seconds_left(budget))]
+    left = tuner.seconds_left(budget)
+    needed = 2 * tuner.seconds_an_epoch()
+    if left > needed:
+        attempts.append(tuner.train("full", left))
+    else:
+        tuner.reasons.append(
+            translate(
+                "Training everything was not tried: two epochs would take {needed} minutes, and {left} are "
+                "left.",
+                config.lang,
+                needed=f"{needed / 60:.0f}",
+                left=f"{max(left, 0) / 60:.0f}",
+            )
+        )
+    return frozen, attempts
+
+
+def _best(
+    config: TrainConfig,
+    manifest: Manifest,
+    frozen: Tuned,
+    attempts: list[Tuned],
+    start: FrozenModel,
+    progress: Progress,
+    watch: Stopwatch,
+) -> Trained:
+    """The attempt with the lowest held-out loss, if that is lower by more than chance; else the frozen head."""
+    best = min(attempts, key=lambda tuned: tuned.losses.mean())
+    wins = better(best.losses, frozen.losses)
+    chosen = best if wins else frozen
+    choices = [
+        Choice(tell.tuned_name(tuned.name, config.lang), tuned.accuracy, tuned is chosen)
+        for tuned in (frozen, *attempts)
+    ]
+    gain = float((frozen.losses - best.losses).mean())
+    reason = (
+        translate(
+            "{name} was kept: its held-out loss is lower by {gain}, more than a standard error.",
+            config.lang,
+            name=tell.tuned_name(best.name, config.lang),
+            gain=f"{gain:.3f}",
+        )
+        if wins
+        else translate(
+            "The frozen backbone was kept: fine-tuning changed the held-out loss by {gain}, no more than "
+            "chance.",
+            config.lang,
+            gain=f"{-gain:+.3f}",
+        )
+    )
+    progress.say(reason)
+    reasons = (*best.trained.reasons, reason)
+    tried = {tuned.name: tuned.figures() for tuned in (frozen, *attempts)}
+    trained = best.trained
+    if not wins:  # what was held out for the comparison is learned from as well
+        backbone = start.extractor.backbone
+        size = start.extractor.preprocessing.size
+        fixed = config.model_copy(update={"size": size, "layers": start.layers})
+        trained = as_trained(frozen_model(fixed, manifest, backbone, progress, watch), config.lang)
+    return replace(trained, tunings=choices, reasons=reasons, tried={**trained.tried, "tunings": tried})

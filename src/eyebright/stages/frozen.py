@@ -1,0 +1,71 @@
+"""Training on frozen features, for the stages: from options to a classifier that can be sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from eyebright.backbones.backbone import Backbone
+from eyebright.config.train import TrainConfig
+from eyebright.data.manifest import Manifest, Sample
+from eyebright.evaluation.calibration import fit_temperature, softmax
+from eyebright.runtime.progress import SILENT, Progress
+from eyebright.runtime.timing import Stopwatch
+from eyebright.stages import tell
+from eyebright.stages.trained import Trained
+from eyebright.training.cache import default_folder
+from eyebright.training.frozen import FrozenModel, FrozenTrainer
+from eyebright.types import FloatArray, Lang
+
+
+def frozen_model(
+    config: TrainConfig, manifest: Manifest, backbone: Backbone, progress: Progress, watch: Stopwatch
+) -> FrozenModel:
+    """A head on frozen features, chosen and solved on the training part of ``manifest``."""
+    trainer = FrozenTrainer(
+        manifest,
+        backbone,
+        default_folder(),
+        views=config.views,
+        layers=config.layers,
+        seed=config.seed,
+        lang=config.lang,
+        progress=progress,
+        watch=watch,
+    )
+    return trainer.train(None if config.size == "auto" else config.size)
+
+
+def as_trained(model: FrozenModel, lang: Lang) -> Trained:
+    """The model with its temperature, and what is told of it in ``lang``."""
+    temperature = fit_temperature(model.fit.held_out, model.truth)
+    extractor = model.extractor
+    return Trained(
+        backbone=extractor.backbone,
+        preprocessing=extractor.preprocessing,
+        taps=extractor.taps,
+        layers=model.layers,
+        head=model.fit.head,
+        temperature=temperature,
+        engine=model.trials[0].name,
+        skipped=model.skipped,
+        reference=lambda root, samples: probabilities(model, temperature, root, samples),
+        chosen={
+            "size": extractor.preprocessing.size,
+            "layers": model.layers,
+            "l2": model.fit.l2,
+            "discriminant_share": model.fit.discriminant_share,
+        },
+        tried=tell.tried(model),
+        choices=tell.choices(model, lang),
+    )
+
+
+def probabilities(
+    model: FrozenModel, temperature: float, root: Path, samples: Sequence[Sample]
+) -> FloatArray:
+    """Probabilities (N, K) by the way that training took: Pillow's resize, the chosen engine, the head."""
+    with SILENT.task("", total=len(samples)) as task:
+        model.extractor.compute(root, samples, task)
+    rows = model.extractor.read(samples, model.extractor.taps)
+    return softmax(model.fit.head.logits(rows), temperature)

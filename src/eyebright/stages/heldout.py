@@ -1,0 +1,30 @@
+"""The images by which fine-tuning is stopped and compared: never those that are reported."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from eyebright.data.manifest import Manifest
+from eyebright.training.folds import assign_folds
+
+_FOLDS = 7
+
+
+def with_held_out(manifest: Manifest, seed: int) -> Manifest:
+    """The manifest to learn from: its training part, and as validation part what choices are judged by.
+
+    Where there is a test part, which is what is reported, the validation part serves; else a seventh of the
+    training part is held out, equal images together, each class in proportion.
+    """
+    samples = manifest.of("train")
+    if manifest.of("test"):
+        return replace(manifest, samples=(*samples, *manifest.of("val")))
+    number = {label: i for i, label in enumerate(manifest.labels)}
+    shas: dict[str, int] = {}
+    groups = np.array([shas.setdefault(s.sha, len(shas)) for s in samples], np.int64)
+    truth = np.array([number[s.label] for s in samples], np.int64)
+    folds = assign_folds(truth, groups, _FOLDS, seed)
+    kept = tuple(s if fold else replace(s, split="val") for s, fold in zip(samples, folds, strict=True))
+    return replace(manifest, samples=kept)

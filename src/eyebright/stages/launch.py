@@ -1,0 +1,63 @@
+"""Several processes for one training: starts them with PyTorch's launcher, and knows which one this is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from eyebright.config.train import TrainConfig
+from eyebright.errors import EyebrightError
+from eyebright.stages.run import Run
+
+
+def team_size() -> int:
+    """How many processes a launcher started together, this one among them."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def is_main() -> bool:
+    """Whether this process is the one that talks and writes."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def launch(config: TrainConfig, directory: Path) -> Run:
+    """Runs `eyebright train` in ``config.processes`` processes of this machine.
+
+    Args:
+        config: the options of the run.
+        directory: of the run.
+
+    Raises:
+        EyebrightError: a process failed; its own message has been printed.
+    """
+    options = config.model_copy(update={"out": directory, "processes": 1})
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "train.toml")
+        file.write_text(options.toml(), encoding="utf-8")
+        command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+        command += [
+            "--nproc-per-node",
+            str(config.processes),
+            "-m",
+            "eyebright",
+            "train",
+            "--config",
+            str(file),
+        ]
+        done = subprocess.run(command, check=False, env={"OMP_NUM_THREADS": _threads(config), **os.environ})
+    if done.returncode:
+        raise EyebrightError(
+            "All {count} processes must come to their end. One failed with status {status}; what it said "
+            "stands above. Mend that, or train with --processes 1.",
+            count=config.processes,
+            status=done.returncode,
+        )
+    return Run.open(directory)
+
+
+def _threads(config: TrainConfig) -> str:
+    """The launcher would give each process a single thread."""
+    return str(max(1, (os.cpu_count() or 1) // config.processes))

@@ -1,0 +1,386 @@
+"""One fine-tuning after another of the same network: the parts that options stand for, and what came out."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from eyebright.backbones.card import Preprocessing
+from eyebright.backbones.exported import ExportedBackbone
+from eyebright.backbones.network import Network, set_drop_path
+from eyebright.config.train import TrainConfig
+from eyebright.data.decode import load_square
+from eyebright.data.manifest import Manifest, Sample
+from eyebright.engines.choose import make
+from eyebright.errors import ConfigError
+from eyebright.evaluation.calibration import fit_temperature, softmax
+from eyebright.evaluation.intervals import wilson
+from eyebright.report.content import Learning
+from eyebright.runtime.progress import SILENT, Progress
+from eyebright.stages import tell
+from eyebright.stages.finetune import exports
+from eyebright.stages.frozen import as_trained
+from eyebright.stages.trained import Trained
+from eyebright.training.cache import default_folder
+from eyebright.training.engine_race import some_squares
+from eyebright.training.finetune.answers import device_of, held_out_logits, square_logits, step_seconds
+from eyebright.training.finetune.augment import PRESETS
+from eyebright.training.finetune.classifier import Classifier, used_units
+from eyebright.training.finetune.data import TrainData
+from eyebright.training.finetune.frozen_part import frozen_graph, run_engine
+from eyebright.training.finetune.history import EpochRow
+from eyebright.training.finetune.loop import Fitted, fit
+from eyebright.training.finetune.losses import SoftTargetLoss
+from eyebright.training.finetune.mix import Mixing
+from eyebright.training.finetune.optim import depths, make_optimizer
+from eyebright.training.finetune.picture import contact_sheet
+from eyebright.training.finetune.pixel_data import PixelData
+from eyebright.training.finetune.pixels import open_pixels
+from eyebright.training.finetune.prefix import Prefix, PrefixData
+from eyebright.training.finetune.recipe import Recipe
+from eyebright.training.finetune.samples import class_weights, sample_weights
+from eyebright.training.finetune.unfreeze import deepest_learning, unfreeze
+from eyebright.training.frozen import FrozenModel
+from eyebright.types import FloatArray, IntArray, Interval
+
+Name = Literal["head", "last", "full"]
+
+_RATES = {"adamw": 3e-4, "adam": 3e-4, "sgd": 1e-2}
+_FOCAL_GAMMA = 2.0
+_SEALING_SECONDS = 12.0  # export, session and report; the evaluation comes on top
+_START_ROWS = 4000  # of frozen features, whose mean and deviation the head's input is scaled by
+_EPOCHS: dict[str, int] = {"last": 15, "full": 10}
+_BATCH = 32
+_SHOWN = 4  # images in the picture of augmentation
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What one way of training came to, judged on the held-out images.
+
+    Attributes:
+        name: how much of the network learned.
+        trained: ready to be sealed.
+        losses: (N',) log loss of the held-out images, in nats, with the temperature.
+        correct: how many of them are named right.
+    """
+
+    name: Name
+    trained: Trained
+    losses: FloatArray
+    correct: int
+
+    @property
+    def accuracy(self) -> Interval:
+        """On the held-out images."""
+        count = len(self.losses)
+        low, high = wilson(self.correct, count)
+        return Interval(self.correct / count, float(np.squeeze(low)), float(np.squeeze(high)))
+
+    def figures(self) -> dict[str, Any]:
+        """For `metrics.json`."""
+        interval = self.accuracy
+        return {
+            "log_loss": float(self.losses.mean()),
+            "accuracy": {"value": interval.value, "low": interval.low, "high": interval.high},
+            "images": len(self.losses),
+        }
+
+
+class Tuner:
+    """Trains one network by turns: each training goes on from the one before.
+
+    Args:
+        config: the options.
+        manifest: to learn from; its validation part is what is held out for choices.
+        network: that learns.
+        start: the frozen head that it begins with.
+        directory: of the run.
+        progress: is told what is done.
+        on_epoch: is told each row of the history.
+        began: when the run began, on the monotonic clock.
+
+    Attributes:
+        reasons: sentences for the report.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        manifest: Manifest,
+        network: Network,
+        start: FrozenModel,
+        directory: Path,
+        progress: Progress,
+        on_epoch: Callable[[EpochRow], None],
+        began: float,
+    ) -> None:
+        self.config, self.network, self.start = config, network, start
+        self.directory, self.progress, self.on_epoch, self._began = directory, progress, on_epoch, began
+        self.root, self.labels = manifest.root, manifest.labels
+        gone = {s.path for s in start.skipped}
+        self.samples = [s for s in manifest.of("train") if s.path not in gone]
+        self.judges = list(manifest.of("val"))
+        self.digest = manifest.digest
+        self.size = start.extractor.preprocessing.size
+        self.reasons: list[str] = []
+        self._units = used_units(network, start.extractor.taps)
+        self._classifier = self._begin()
+
+    # ---- what there is to try
+
+    def frozen(self) -> Tuned:
+        """The head that training begins with, judged on the held-out images."""
+        extractor = self.start.extractor
+        with SILENT.task("", total=len(self.judges)) as task:
+            gone = {s.path for s in extractor.compute(self.root, self.judges, task)}
+        judges = [s for s in self.judges if s.path not in gone]
+        trained = as_trained(self.start, self.config.lang)
+        logits = trained.head.logits(extractor.read(judges, extractor.taps))
+        return self._tuned("head", trained, logits, self._truth(judges))
+
+    def train(self, name: Name, seconds: float | None) -> Tuned:
+        """Lets the last units or everything learn, within ``seconds`` if those are given.
+
+        Raises:
+            EyebrightError: the options, the memory or the disk do not allow it.
+        """
+        config, net = self.config, self._classifier
+        reach = self._reach(name)
+        depth_of = self._depths()
+        learning = {n: depth for n, depth in depth_of.items() if depth <= reach}
+        unfreeze(net, depth_of, reach)
+        data, picture = self._data(name, reach)
+        truth = self._truth(self.samples)
+        optimizer = make_optimizer(
+            net, learning, config.optimizer, self._rate(), config.weight_decay, config.layer_decay
+        )
+        fitted = fit(
+            net,
+            data,
+            self._recipe(name, seconds),
+            optimizer,
+            self.directory if config.tune == name else self.directory / name,
+            loss=self._loss(truth),
+            fingerprint={"data": self.digest, "classes": len(self.labels), "size": self.size},
+            sample_weights=sample_weights(config.sampler, truth),
+            begin_epoch=lambda epoch: self._begin_epoch(epoch, learning, reach),
+            progress=self.progress,
+            lang=config.lang,
+            resume=config.resume is not None,
+            on_epoch=self.on_epoch,
+        )
+        logits, judged = held_out_logits(net, data, device_of(net))
+        net.join()
+        temperature = fit_temperature(logits, judged)
+        trained = self._trained(name, fitted, temperature, picture)
+        return self._tuned(name, trained, logits, judged)
+
+    def seconds_an_epoch(self) -> float:
+        """How long an epoch in which everything learns would take, by one small step."""
+        net = self._classifier
+        squares = some_squares([self.root / s.path for s in self.samples], self._preprocessing)
+        return len(self.samples) * step_seconds(net, np.stack(squares))
+
+    # ---- what options stand for
+
+    def _reach(self, name: Name) -> int:
+        """How many units learn, counted from the head."""
+        units = len(self._units)
+        return units if name == "full" else min(self.config.unfreeze or max(1, round(units / 4)), units)
+
+    def _depths(self) -> dict[str, int]:
+        """How far each parameter is from the head; those of units that no feature needs are left out."""
+        idle = len(self.network.units) - len(self._units)
+        found = depths((n for n, _ in self._classifier.named_parameters()), self.network.depths)
+        return {name: max(depth - idle, 0) for name, depth in found.items() if depth == 0 or depth > idle}
+
+    def _rate(self) -> float:
+        given = self.config.lr
+        return _RATES[self.config.optimizer] if isinstance(given, str) else given
+
+    def _loss(self, truth: IntArray) -> SoftTargetLoss:
+        weights = class_weights(self.config.class_weights, truth, len(self.labels))
+        gamma = _FOCAL_GAMMA if self.config.loss == "focal" else 0.0
+        return SoftTargetLoss(self.config.label_smoothing, weights, gamma)
+
+    def _recipe(self, name: Name, seconds: float | None) -> Recipe:
+        config = self.config
+        return Recipe(
+            epochs=config.epochs or _EPOCHS[name],
+            batch=_BATCH if config.batch == "auto" else config.batch,
+            device=config.device,
+            precision="fp32" if config.precision == "auto" else config.precision,
+            seed=config.seed,
+            schedule=config.schedule,
+            warmup=config.warmup,
+            ema_decay=config.ema,
+            frozen_norm=config.batch_norm == "frozen",
+            save_memory=config.save_memory,
+            gradual=config.gradual,
+            patience=config.patience,
+            budget_seconds=seconds,
+            optimizer=config.optimizer,
+            lr=self._rate(),
+            weight_decay=config.weight_decay,
+            layer_decay=config.layer_decay,
+            loss=config.loss,
+            label_smoothing=config.label_smoothing,
+            class_weights=config.class_weights,
+            sampler=config.sampler,
+        )
+
+    def _begin_epoch(self, epoch: int, learning: dict[str, int], reach: int) -> None:
+        if self.config.gradual:
+            epochs = self.config.epochs or _EPOCHS[self.config.tune]
+            unfreeze(self._classifier, learning, deepest_learning(epoch, epochs, reach))
+
+    def _data(self, name: Name, reach: int) -> tuple[TrainData, bytes]:
+        """The images to learn from, or rows of the frozen part; and a picture of augmented ones."""
+        config, lang = self.config, self.config.lang
+        augmentation = replace(PRESETS[config.augment], erasing=config.erasing)
+        cache = default_folder() if config.pixel_cache else None
+        how = self._preprocessing.interpolation
+        side = augmentation.stored_size(self.size)
+        pixels, _ = open_pixels(self.root, self.samples, side, how, cache, self.progress, lang)
+        judges, _ = open_pixels(self.root, self.judges, self.size, how, cache, self.progress, lang)
+        self.samples = list(pixels.samples)
+        truth, judged = self._truth(pixels.samples), self._truth(judges.samples)
+        whole = PixelData(
+            pixels, truth, judges, judged, len(self.labels), augmentation, Mixing(config.mixup, config.cutmix)
+        )
+        shown = np.linspace(0, len(truth) - 1, min(_SHOWN, len(truth))).astype(np.int64)
+        picture = contact_sheet(whole, shown, seed=config.seed)
+        if reach >= len(self._units):
+            return whole, picture
+        prefix = self._prefix(reach)
+        rows = PrefixData(
+            prefix,
+            pixels,
+            truth,
+            judges,
+            judged,
+            len(self.labels),
+            augmentation,
+            default_folder(),
+            seed=config.seed,
+            mixup=config.mixup,
+        )
+        rows.compute(progress=self.progress, lang=lang)
+        return rows, picture
+
+    def _prefix(self, reach: int) -> Prefix:
+        """The units that stay as they are, run by the engine that won the race."""
+        unit = self._units[len(self._units) - reach - 1]
+        lower = self._classifier.cut(self.network, unit, self.size)
+        graph = frozen_graph(lower)
+        engine = make(self.start.trials[0].name, graph)
+        card = self.network.card
+        names = [f"{tap.layer.name}:{tap.kind}" for tap in lower.taps]
+        return Prefix(
+            run=lambda pixels: run_engine(engine, pixels),
+            width=lower.width,
+            card={
+                "backbone": card.name,
+                "backbone_sha": card.sha,
+                "cut": unit,
+                "taps": names,
+                "engine": engine.name,
+            },
+            threads=True,
+        )
+
+    def seconds_left(self, budget: float) -> float:
+        """Time for training within a budget: less what is gone, and what sealing and evaluation will take."""
+        rate = self.start.trials[0].images_per_second
+        asked = len(self.judges)
+        return budget - (time.monotonic() - self._began) - _SEALING_SECONDS - asked / rate
+
+    # ---- what comes out
+
+    def _trained(self, name: Name, fitted: Fitted, temperature: float, picture: bytes) -> Trained:
+        config = self.config
+        # The next training goes on with this network: what is sealed must not move with it.
+        network, net = copy.deepcopy((self.network, self._classifier))
+        network.refresh_card()
+        interpolation = self._preprocessing.interpolation
+
+        def reference(root: Path, samples: Sequence[Sample]) -> FloatArray:
+            squares = (load_square(root / s.path, self.size, interpolation) for s in samples)
+            return softmax(square_logits(net, squares, device_of(net)), temperature)
+
+        return Trained(
+            backbone=ExportedBackbone(network, exports()),
+            preprocessing=self._preprocessing,
+            taps=self.start.extractor.taps,
+            layers=self.start.layers,
+            head=net.linear_head(),
+            temperature=temperature,
+            engine=f"pytorch {fitted.device}",
+            skipped=self.start.skipped,
+            reference=reference,
+            chosen={
+                "size": self.size,
+                "layers": self.start.layers,
+                "tune": name,
+                "batch": _BATCH if config.batch == "auto" else config.batch,
+                "micro_batch": fitted.micro_batch,
+                "lr": self._rate(),
+                "epoch": fitted.best_epoch,
+            },
+            tried={
+                **tell.tried(self.start),
+                "notes": fitted.notes,
+                "stopped_because": fitted.stopped_because,
+                "waited_share": fitted.waited_share,
+            },
+            choices=tell.choices(self.start, config.lang),
+            reasons=self.reasons,
+            learning=Learning(
+                history=fitted.history,
+                best=fitted.best_epoch,
+                stopped_because=tell.stopped(fitted.stopped_because, config.lang),
+                waited=fitted.waited_share,
+                samples=picture,
+            ),
+            random_weights=not network.pretrained,
+        )
+
+    def _tuned(self, name: Name, trained: Trained, logits: FloatArray, truth: IntArray) -> Tuned:
+        shares = softmax(logits, trained.temperature)[np.arange(len(truth)), truth]
+        losses = -np.log(np.maximum(shares, np.finfo(np.float32).tiny))
+        return Tuned(name, trained, losses, int((logits.argmax(axis=1) == truth).sum()))
+
+    # ---- what it is made of
+
+    @property
+    def _preprocessing(self) -> Preprocessing:
+        return self.start.extractor.preprocessing
+
+    def _truth(self, samples: Sequence[Sample]) -> IntArray:
+        number = {label: i for i, label in enumerate(self.labels)}
+        return np.array([number[s.label] for s in samples], np.int64)
+
+    def _begin(self) -> Classifier:
+        extractor = self.start.extractor
+        rows = extractor.read(self.samples[:: max(1, len(self.samples) // _START_ROWS)], extractor.taps)
+        if self.config.drop_path and not set_drop_path(self.network.body, self.config.drop_path):
+            raise ConfigError(
+                "--drop-path needs a backbone with branches that can be skipped. {name} has none. "
+                "Leave it out.",
+                name=self.network.card.name,
+            )
+        return Classifier(
+            self.network,
+            extractor.taps,
+            rows.astype(np.float32),
+            len(self.labels),
+            self.start.fit.head,
+            self.config.dropout,
+        )

@@ -1,0 +1,69 @@
+"""The trackers that were asked for, as one; none of them can stop a training that has begun."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from eyebright.language import translate
+from eyebright.runtime.progress import Progress
+from eyebright.tracking.base import Figures, Tracker
+from eyebright.tracking.mlflow import MLflowTracker
+from eyebright.tracking.tensorboard import TensorBoardTracker
+from eyebright.types import Lang
+
+
+class Trackers:
+    """Hands everything on to each tracker; one that fails on the way is dropped, and that is said."""
+
+    name = "trackers"
+
+    def __init__(self, trackers: Sequence[Tracker], progress: Progress, lang: Lang) -> None:
+        self._trackers = list(trackers)
+        self._progress = progress
+        self._lang = lang
+
+    def start(self, run: str, params: Mapping[str, object]) -> None:
+        """Starts all.
+
+        Raises:
+            EyebrightError: one of them cannot be reached or written.
+        """
+        for tracker in self._trackers:
+            tracker.start(run, params)
+
+    def epoch(self, number: int, figures: Figures) -> None:
+        """Logs one epoch everywhere."""
+        self._each(lambda tracker: tracker.epoch(number, figures))
+
+    def finish(self, figures: Figures) -> None:
+        """Closes all."""
+        self._each(lambda tracker: tracker.finish(figures))
+
+    def _each(self, call: Callable[[Tracker], None]) -> None:
+        for tracker in tuple(self._trackers):
+            try:
+                call(tracker)
+            except Exception as error:  # a server that is gone must not cost hours of training
+                self._trackers.remove(tracker)
+                self._progress.say(
+                    translate(
+                        "{name} failed ({reason}). What follows is not logged there; history.csv has it all.",
+                        self._lang,
+                        name=tracker.name,
+                        reason=type(error).__name__,
+                    )
+                )
+
+
+def trackers(names: Sequence[str], directory: Path, progress: Progress, lang: Lang) -> Trackers:
+    """The trackers called ``names`` (``tensorboard``, ``mlflow``) for the run in ``directory``.
+
+    Raises:
+        MissingExtraError: the package of one of them is not installed.
+    """
+    makers: dict[str, Callable[[], Tracker]] = {
+        "tensorboard": lambda: TensorBoardTracker(directory / "tensorboard"),
+        "mlflow": lambda: MLflowTracker(directory / "mlflow-run"),
+    }
+    return Trackers([makers[name]() for name in dict.fromkeys(names)], progress, lang)

@@ -1,0 +1,80 @@
+"""TensorBoard, through its own event files: no other framework is needed to write them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from eyebright.errors import MissingExtraError
+from eyebright.tracking.base import Figures, measured
+
+
+class TensorBoardTracker:
+    """Writes event files to ``folder``; `tensorboard --logdir` shows them.
+
+    Raises:
+        MissingExtraError: the package is not installed.
+    """
+
+    name = "tensorboard"
+
+    def __init__(self, folder: Path) -> None:
+        if find_spec("tensorboard") is None:
+            raise MissingExtraError(
+                "--track tensorboard needs the package tensorboard. It is not installed. "
+                'Run: pip install "eyebright[tensorboard]"'
+            )
+        self._folder = folder
+        self._writer: Any = None
+        self._fresh = True
+
+    def start(self, run: str, params: Mapping[str, object]) -> None:
+        """Opens a new event file and writes the options, as the HParams page shows them."""
+        from tensorboard.compat.proto.summary_pb2 import Summary
+        from tensorboard.plugins.hparams import metadata
+        from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionStartInfo
+        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+        self._writer = EventFileWriter(str(self._folder), flush_secs=10)
+        info = SessionStartInfo(group_name=run, start_time_secs=time.time())
+        for name, value in params.items():
+            if isinstance(value, bool):
+                info.hparams[name].bool_value = value
+            elif isinstance(value, int | float):
+                info.hparams[name].number_value = value
+            elif value is not None:
+                info.hparams[name].string_value = str(value)
+        described = metadata.create_summary_metadata(HParamsPluginData(session_start_info=info))
+        value = Summary.Value(tag=metadata.SESSION_START_INFO_TAG, metadata=described)
+        self._write(0, summary=Summary(value=[value]))
+        self._fresh = True
+
+    def epoch(self, number: int, figures: Figures) -> None:
+        """Writes a scalar for each figure."""
+        from tensorboard.compat.proto.event_pb2 import SessionLog
+
+        if self._fresh:
+            # Whatever an interrupted run logged from here on is dropped by whoever reads the files.
+            self._write(number, session_log=SessionLog(status=SessionLog.START))
+            self._fresh = False
+        self._scalars(number, figures)
+
+    def finish(self, figures: Figures) -> None:
+        """Writes the final figures under ``final/`` and closes the file."""
+        self._scalars(0, {f"final/{name}": value for name, value in figures.items()})
+        self._writer.close()
+
+    def _scalars(self, step: int, figures: Figures) -> None:
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        values = [Summary.Value(tag=tag, simple_value=number) for tag, number in measured(figures).items()]
+        self._write(step, summary=Summary(value=values))
+        self._writer.flush()
+
+    def _write(self, step: int, **content: Any) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+
+        self._writer.add_event(Event(wall_time=time.time(), step=step, **content))

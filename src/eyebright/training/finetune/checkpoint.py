@@ -1,0 +1,151 @@
+"""Checkpoints: one safetensors file each, tensors and JSON, whole or not at all, the last two kept.
+
+Nothing is ever unpickled: what is no tensor stands as JSON in the file's header.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from eyebright.errors import ModelError
+from eyebright.language import translate
+from eyebright.runtime.atomic import atomic_path
+
+BEST = "best.safetensors"
+_PATTERN = "step-*.safetensors"
+_KEPT = 2
+_MOST_OF_THE_TIME = 0.05
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Tensors by name, on the CPU, and plain values."""
+
+    tensors: dict[str, Tensor]
+    values: dict[str, Any]
+
+
+def write(path: Path, checkpoint: Checkpoint) -> None:
+    """Writes a file atomically.
+
+    Raises:
+        StorageError: the disk is full or must not be written.
+    """
+    tied = _tied(checkpoint.tensors)
+    tensors = {n: _plain(t) for n, t in checkpoint.tensors.items() if n not in tied}
+    header = {
+        "values": json.dumps(checkpoint.values),
+        "tied": json.dumps(tied),
+        "sum": str(_checksum(tensors)),
+    }
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata=header)
+
+
+def read(path: Path) -> Checkpoint:
+    """Reads a file that :func:`write` wrote.
+
+    Raises:
+        ModelError: the file is cut short, damaged, or something else.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
+        values = json.loads(header["values"])
+        if str(_checksum(tensors)) != header["sum"]:
+            raise ValueError("its bytes have changed")
+        tensors.update({name: tensors[first] for name, first in json.loads(header["tied"]).items()})
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise ModelError(
+            "A checkpoint must be whole. {path} is not: {reason}.", path=path, reason=error
+        ) from error
+    return Checkpoint(tensors, values)
+
+
+def save_step(folder: Path, step: int, checkpoint: Checkpoint) -> None:
+    """Writes the checkpoint of ``step``, and removes all but the last two."""
+    write(folder / f"step-{step:09}.safetensors", checkpoint)
+    for old in sorted(folder.glob(_PATTERN))[:-_KEPT]:
+        old.unlink(missing_ok=True)
+    for left in folder.glob(f".{_PATTERN}.*.tmp"):  # of a process that was killed while it wrote
+        left.unlink(missing_ok=True)
+
+
+def latest(folder: Path, lang: str) -> tuple[Checkpoint | None, list[str]]:
+    """The newest checkpoint that can be read, or None, and a sentence for each that cannot."""
+    notes: list[str] = []
+    for path in sorted(folder.glob(_PATTERN), reverse=True):
+        try:
+            return read(path), notes
+        except ModelError as error:
+            path.unlink(missing_ok=True)  # or it would count among the last two, and push a good one out
+            problem = error.text(lang)
+            notes.append(
+                translate("{problem} It was removed; the one before is used.", lang, problem=problem)
+            )
+    return None, notes
+
+
+def remove_steps(folder: Path) -> None:
+    """Removes the checkpoints of an earlier training; called where one begins anew."""
+    for path in [*folder.glob(_PATTERN), *folder.glob(f".{_PATTERN}.*.tmp"), folder / BEST]:
+        path.unlink(missing_ok=True)
+
+
+class Spacing:
+    """When a checkpoint is due: every so many seconds, but never for more than a twentieth of the time.
+
+    Args:
+        seconds: between two checkpoints within an epoch.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._last = float("-inf")
+        self._cost = 0.0
+
+    def due(self, elapsed: float, epoch_ends: bool = False) -> bool:
+        """Whether to write one now."""
+        affordable = self._cost / _MOST_OF_THE_TIME
+        return elapsed - self._last >= (affordable if epoch_ends else max(self._seconds, affordable))
+
+    def wrote(self, elapsed: float, cost: float) -> None:
+        """One was written at ``elapsed``, and took ``cost`` seconds."""
+        self._last, self._cost = elapsed, cost
+
+
+def _tied(tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    """Names of tensors that are another one under a second name, with the first; they are stored once."""
+    first: dict[object, str] = {}
+    tied = {}
+    for name, tensor in tensors.items():
+        what = (tensor.device, tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype)
+        if tensor.numel() and first.setdefault(what, name) != name:
+            tied[name] = first[what]
+    return tied
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    """On the CPU, with a memory of its own: safetensors refuses views that overlap."""
+    plain = tensor.detach().cpu().contiguous()
+    return plain.clone() if plain.untyped_storage().nbytes() > plain.nbytes else plain
+
+
+def _checksum(tensors: dict[str, Tensor]) -> int:
+    total = 0
+    for name in sorted(tensors):
+        flat = tensors[name].contiguous().flatten()
+        if flat.numel():
+            total = zlib.crc32(flat.view(torch.uint8).numpy().data, total)
+    return total

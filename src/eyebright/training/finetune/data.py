@@ -1,0 +1,41 @@
+"""What the training loop asks of its data: batches that can be made again in parts, and a held-out part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from eyebright.types import IntArray
+
+
+class Drawn(Protocol):
+    """One effective batch whose augmentation is already decided, so that any part of it can be made again."""
+
+    @property
+    def size(self) -> int:
+        """Images in the batch."""
+
+    def part(self, rows: slice, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Inputs (b, ...) and soft targets (b, K), both float32 and on ``device``, of these rows.
+
+        Called from the thread that prefetches. The same rows are the same numbers however the batch is cut.
+        """
+
+
+class TrainData(Protocol):
+    """The training part, by places, and the held-out part in its own order."""
+
+    count: int
+    classes: int
+
+    def draw(self, places: IntArray, epoch: int, generator: torch.Generator) -> Drawn:
+        """The images at ``places`` (of 0 … count - 1) with augmentation drawn from ``generator`` alone.
+
+        ``epoch`` counts from 0. The generator is a CPU one, seeded anew for every batch.
+        """
+
+    def held_out(self, batch: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+        """Inputs (b, ...) float32 and class numbers (b,) int64 on ``device``, at most ``batch`` at a time."""

@@ -1,0 +1,115 @@
+"""Several processes that train one network, started by ``torchrun`` or ``accelerate launch``.
+
+Hugging Face Accelerate starts the group: which backend (NCCL, Gloo, XCCL, XLA …), which process has which
+device, which network interface. It does no more than that here, for these reasons:
+
+- DistributedDataParallel adds up gradients inside the backward pass. A process that runs out of memory there
+  leaves the others waiting, while ours can try again with smaller parts; and it wants to know at the start
+  which weights will ever learn, which gradual unfreezing changes. So each process makes its gradients alone,
+  and one sum of one flat vector follows. What is lost is that the sum does not overlap the backward pass.
+- ``Accelerator`` replaces the network's ``forward``, and fixes precision and device for the life of the
+  process, in which `--tune auto` trains several times.
+
+Everything that processes must agree on (gradients, loss, time) travels in these sums.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Team:
+    """The processes that train together.
+
+    Attributes:
+        device: of this process.
+        rank: this process's number, from 0.
+        size: how many there are.
+    """
+
+    device: torch.device
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def main(self) -> bool:
+        """Whether this process writes the files and talks."""
+        return self.rank == 0
+
+    def rows(self, count: int) -> slice:
+        """This process's part of ``count`` rows."""
+        return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
+
+    def add(self, numbers: Tensor) -> Tensor:
+        """The sum over all processes, of a tensor that has the same shape in each."""
+        if self.size == 1:
+            return numbers
+        from accelerate.utils import reduce
+
+        total: Tensor = reduce(numbers, reduction="sum")
+        return total
+
+    def agree(self, number: float) -> float:
+        """The first process's number, for all; for what each would measure differently."""
+        if self.size == 1:
+            return number
+        mine = torch.tensor([number if self.main else 0.0], device=self.device)
+        return float(self.add(mine))
+
+    def add_gradients(self, net: nn.Module, *figures: Tensor) -> list[Tensor]:
+        """Replaces each gradient by its sum over the processes, and adds up ``figures`` (scalars) on the way.
+
+        Running statistics (float buffers) become their mean, so that the networks stay equal.
+        """
+        if self.size == 1:
+            return list(figures)
+        learning = [p for p in net.parameters() if p.requires_grad]
+        for parameter in learning:  # a process may have had no row, and so no gradient
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        gradients = [p.grad for p in learning if p.grad is not None]
+        statistics = [b for b in net.buffers() if b.is_floating_point()]
+        parts = [*gradients, *(b / self.size for b in statistics), *figures]
+        total = self.add(torch.cat([part.detach().flatten().float() for part in parts]))
+        _spread(total, [*gradients, *statistics])
+        return list(total[-len(figures) :])
+
+    def wait(self) -> None:
+        """Until all processes are here."""
+        if self.size > 1:
+            from accelerate.state import PartialState
+
+            PartialState().wait_for_everyone()
+
+
+def gather_team(device: str = "auto") -> Team:
+    """The processes that this one was started with, or itself alone.
+
+    Args:
+        device: ``"cpu"``, ``"cuda"``, ``"mps"``, ``"xla"``, or ``"auto"`` for the best there is.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1 and device != "xla":
+        return Team(_device(device))
+    from accelerate.state import PartialState
+
+    state = PartialState(cpu=device == "cpu")
+    return Team(torch.device(state.device), state.process_index, state.num_processes)
+
+
+def _device(name: str) -> torch.device:
+    if name != "auto":
+        return torch.device(name)
+    return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+
+
+def _spread(flat: Tensor, tensors: Iterable[Tensor]) -> None:
+    begin = 0
+    for tensor in tensors:
+        tensor.copy_(flat[begin : begin + tensor.numel()].view(tensor.shape))
+        begin += tensor.numel()

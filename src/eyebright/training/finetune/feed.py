@@ -1,0 +1,71 @@
+"""Batches that a thread makes while the device works."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Generic, TypeVar
+
+Plan = TypeVar("Plan")
+Made = TypeVar("Made")
+
+_AHEAD = 2
+
+
+class Feed(Generic[Plan, Made]):
+    """What will be needed, made ahead by one thread, in order.
+
+    Args:
+        plans: what is to be made, from a position on.
+        make: makes one; runs in the thread.
+    """
+
+    def __init__(self, plans: Callable[[], Iterator[Plan]], make: Callable[[Plan], Made]) -> None:
+        self._waited = 0.0
+        self._plans = plans
+        self._make = make
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="eyebright-feed")
+        self._coming: deque[tuple[Plan, Future[Made]]] = deque()
+        self.restart()
+
+    def __enter__(self) -> Feed[Plan, Made]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown(wait=True, cancel_futures=True)
+        self._coming.clear()
+
+    def restart(self) -> None:
+        """Throws away what was made, and begins again with ``plans()``."""
+        while self._coming:
+            _, future = self._coming.popleft()
+            if not future.cancel():
+                future.exception()  # waits for the one that is being made
+            del future
+        self._left = self._plans()
+        self._top_up()
+
+    def peek(self) -> Plan:
+        """The plan of what :meth:`take` gives next."""
+        return self._coming[0][0]
+
+    def take(self) -> Made:
+        """The next; an error of its making is raised here."""
+        began = time.monotonic()
+        _, future = self._coming.popleft()
+        try:
+            return future.result()
+        finally:
+            self._waited += time.monotonic() - began
+            self._top_up()
+
+    def collect_waited(self) -> float:
+        """Seconds that :meth:`take` had to wait since this was last asked."""
+        waited, self._waited = self._waited, 0.0
+        return waited
+
+    def _top_up(self) -> None:
+        while len(self._coming) < _AHEAD and (plan := next(self._left, None)) is not None:
+            self._coming.append((plan, self._thread.submit(self._make, plan)))

@@ -1,0 +1,98 @@
+"""After each epoch: the held-out part, a row of history, the best weights, and a checkpoint."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from eyebright.training.finetune import checkpoint
+from eyebright.training.finetune.checkpoint import Checkpoint
+from eyebright.training.finetune.failure import no_room_for_one
+from eyebright.training.finetune.history import EpochRow, write_history
+from eyebright.training.finetune.memory import peak_memory_mb
+from eyebright.training.finetune.run import FitRun
+from eyebright.training.finetune.step import autocast
+
+
+def judge(run: FitRun) -> None:
+    """Evaluates the network where it stands: before the first step, or after an epoch or a part of one."""
+    state = run.state
+    began = run.clock()
+    with run.averaged():
+        loss, accuracy = evaluate(run)
+        now = run.clock()
+        state.evaluation_seconds = now - began
+        run.budget.evaluated(now, state.evaluation_seconds)
+        row = _row(run, loss, accuracy)
+        if state.stopping.update(row.epoch, loss, accuracy) and run.team.main:
+            _keep_best(run, row)
+    _go_on(run, row)
+    if run.team.main:
+        write_history(run.directory / "history.csv", state.history)
+        run.on_epoch(row)
+    if run.save_due(epoch_ends=True):
+        run.save()
+
+
+def evaluate(run: FitRun) -> tuple[float, float]:
+    """Mean cross-entropy and accuracy on the held-out part, with as many images at once as memory holds."""
+    batch = max(run.state.micro_batch, 1)
+    while (result := run.stepper.attempts.do(partial(_evaluate, run, batch))) is None:
+        if batch == 1:
+            raise no_room_for_one()
+        batch //= 2
+    return result
+
+
+@torch.no_grad()
+def _evaluate(run: FitRun, batch: int) -> tuple[float, float]:
+    device, team = run.team.device, run.team
+    sums = torch.zeros(3, device=device)  # losses, right answers, images
+    run.net.eval()
+    for number, (inputs, labels) in enumerate(run.data.held_out(batch, device)):
+        if number % team.size != team.rank:
+            continue
+        with autocast(run.recipe.precision, device):
+            logits = run.net(inputs)
+        losses = cross_entropy(logits.float(), labels, reduction="sum")
+        right = (logits.argmax(1) == labels).sum()
+        sums += torch.stack([losses, right.float(), torch.full_like(losses, len(labels))])
+    loss, right, count = team.add(sums).tolist()
+    return loss / max(count, 1), right / max(count, 1)
+
+
+def _row(run: FitRun, loss: float, accuracy: float) -> EpochRow:
+    state = run.state
+    start = not state.history
+    seconds = state.epoch_seconds
+    return EpochRow(
+        epoch=0 if start else state.epoch + 1,
+        step=state.step,
+        train_loss=math.nan if start else state.epoch_loss / max(state.position, 1),
+        val_loss=loss,
+        val_accuracy=accuracy,
+        learning_rate=math.nan if start else state.rate,
+        images_per_second=state.position / seconds if seconds else math.nan,
+        memory_mb=peak_memory_mb(run.team.device),
+        seconds=seconds + state.evaluation_seconds,
+        waited_share=state.epoch_waited / seconds if seconds else math.nan,
+    )
+
+
+def _keep_best(run: FitRun, row: EpochRow) -> None:
+    values = {"epoch": row.epoch, "step": row.step, "loss": row.val_loss, "accuracy": row.val_accuracy}
+    checkpoint.write(run.folder / checkpoint.BEST, Checkpoint(run.net.state_dict(), values))
+
+
+def _go_on(run: FitRun, row: EpochRow) -> None:
+    """Writes the row down; the next epoch begins if this one is done."""
+    state = run.state
+    earlier = [old for old in state.history if old.epoch < row.epoch]  # a part may be looked at twice
+    state.history = [*earlier, row]
+    if row.epoch and run.plateau is not None:
+        run.plateau.update(row.val_loss)
+    if state.position >= run.data.count:
+        state.end_epoch()

@@ -1,0 +1,173 @@
+"""Memory: knowing when it ran out, getting it back, and finding how many images fit at once."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+_SIGNS = (
+    "out of memory",  # CUDA, MPS, XPU
+    "can't allocate memory",  # the CPU allocator
+    "ALLOC_FAILED",  # cuBLAS and cuDNN
+    "RESOURCE_EXHAUSTED",  # XLA
+    "bad_alloc",
+    "could not create a primitive",  # oneDNN tells no reason, and hardly knows another
+    "could not create a memory object",
+)
+Result = TypeVar("Result")
+
+_WORTH_IT = 1.05
+_FIRST_TRIAL = 8
+_TIMED_STEPS = 2
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error means that memory ran out, on whatever device."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SIGNS)
+
+
+def free(device: torch.device) -> None:
+    """Gives back what nothing refers to any more."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
+    elif device.type == "cpu" and sys.platform == "linux":
+        # glibc keeps what was freed in pieces that are too small for the next try; musl has no such call.
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
+
+
+class Attempts:
+    """Does work that may run out of memory, and clears up where it did.
+
+    Work is done in the thread that asks for it, until memory runs out on a CPU. From then on it is done in
+    another, and after each failure in a new one: a backward pass that fails leaves its graph with all
+    activations in its thread's queue, and oneDNN cannot use the thread's scratch memory again.
+
+    Args:
+        device: where the work is done.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._thread: ThreadPoolExecutor | None = None
+
+    def do(self, work: Callable[[], Result]) -> Result | None:
+        """What ``work()`` gives; None where memory ran out, with nothing left of the attempt."""
+        try:
+            return work() if self._thread is None else self._thread.submit(work).result()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        # Out here the error no longer holds the tensors of its frames.
+        if self._thread is not None:
+            self._thread.shutdown()
+        if self._device.type == "cpu":
+            torch.autograd.backward(torch.ones((), requires_grad=True).mul(2))  # clears this thread's queue
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="eyebright-attempt")
+        free(self._device)
+        return None
+
+
+def peak_memory_mb(device: torch.device) -> float:
+    """The most memory in use so far: of the device, or of this process where the device is no other."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    if device.type == "mps":
+        return torch.mps.driver_allocated_memory() / 2**20
+    return _peak_resident_bytes() / 2**20
+
+
+def compute_activations_twice(net: nn.Module) -> bool:
+    """Turns gradient checkpointing on, where the network offers it.
+
+    Returns:
+        False where it does not, and nothing was changed.
+    """
+    for module in net.modules():
+        if callable(switch := getattr(module, "set_grad_checkpointing", None)):  # timm
+            switch(True)
+            return True
+        enable = getattr(module, "gradient_checkpointing_enable", None)  # transformers
+        if callable(enable) and getattr(module, "supports_gradient_checkpointing", False):
+            enable()
+            return True
+    return False
+
+
+def find_micro_batch(
+    step: Callable[[int], object],
+    most: int,
+    device: torch.device,
+    clock: Callable[[], float] = time.perf_counter,
+) -> int:
+    """How many images at once are fastest: a few real steps of growing size, until nothing is gained.
+
+    Args:
+        step: makes the gradients of so many images, and drops them.
+        most: images that one process has in a step.
+        device: where.
+        clock: seconds.
+
+    Returns:
+        The best size that fits; 1 where not even two images did.
+    """
+    best, best_rate = 1, 0.0
+    size = min(_FIRST_TRIAL, most)
+    while True:
+        rate = _rate(step, size, device, clock)
+        if rate is None and not best_rate and size > 1:  # not even the first one fits
+            size = most = size // 2
+        elif rate is None or rate < best_rate * _WORTH_IT:
+            return best
+        else:
+            best, best_rate = size, rate
+            if size == most:
+                return best
+            size = min(2 * size, most)
+
+
+def _peak_resident_bytes() -> int:
+    if sys.platform == "win32":
+        import psutil  # comes with accelerate
+
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _rate(
+    step: Callable[[int], object], size: int, device: torch.device, clock: Callable[[], float]
+) -> float | None:
+    """Images a second, and None where memory ran out."""
+
+    def measure() -> float:
+        step(size)  # the first of a size also chooses algorithms and reserves memory
+        _finish(device)
+        began = clock()
+        for _ in range(_TIMED_STEPS):
+            step(size)
+        _finish(device)
+        return _TIMED_STEPS * size / max(clock() - began, 1e-9)
+
+    return Attempts(device).do(measure)
+
+
+def _finish(device: torch.device) -> None:
+    if device.type in ("cuda", "mps", "xpu"):
+        torch.accelerator.synchronize(device)

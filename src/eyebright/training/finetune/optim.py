@@ -1,0 +1,96 @@
+"""Optimisers with learning rates by depth, and without weight decay where it does harm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import nn
+
+_MOMENTUM = 0.9
+# Tables that are added to tokens; pulling them to zero would move every token.
+_NO_DECAY = ("pos_embed", "position_embed", "pos_embedding", "cls_token", "class_token", "relative_position")
+
+
+def depths(names: Iterable[str], places: Mapping[str, int], prefix: str = "body.") -> dict[str, int]:
+    """How far each parameter is from the head: 0 for the head's own, 1 for the last unit's, and so on.
+
+    Args:
+        names: parameters of the whole network, body and head.
+        places: the unit's place of each of the body's parameters (``Network.depths``), as the body was built.
+            Parameters that came later (a folded bias, an adapter) stand where their nearest owner stands.
+        prefix: of the body's parameters within ``names``.
+    """
+    owners = {name.rpartition(".")[0]: place for name, place in places.items()}
+    units = max(places.values(), default=-1) + 1
+    return {
+        name: units - _place(name.removeprefix(prefix), owners) if name.startswith(prefix) else 0
+        for name in names
+    }
+
+
+def make_optimizer(
+    net: nn.Module,
+    depth_of: Mapping[str, int],
+    name: str,
+    lr: float,
+    weight_decay: float = 0.0,
+    layer_decay: float = 1.0,
+    fused: bool = True,
+) -> torch.optim.Optimizer:
+    """An optimiser of all parameters in ``depth_of``, those that are frozen now included.
+
+    A parameter without a gradient is passed over and costs nothing, so units may begin to learn later.
+
+    Args:
+        net: whose parameters they are.
+        depth_of: distance from the head, by name (:func:`depths`).
+        name: ``"adamw"``, ``"adam"`` or ``"sgd"`` (Nesterov's momentum, 0.9).
+        lr: highest learning rate of the head.
+        weight_decay: pull to zero; norms, biases, position embeddings and class tokens are spared.
+        layer_decay: factor on the learning rate for each unit further from the head.
+        fused: one kernel for all; XLA has none.
+
+    Returns:
+        Groups with ``lr`` = lr · ``lr_scale``; a schedule sets ``lr`` = lr · factor · ``lr_scale``.
+    """
+    groups = _groups(net, depth_of, weight_decay)
+    options = [
+        {
+            "params": parameters,
+            "weight_decay": decay,
+            "lr": lr * layer_decay**depth,
+            "lr_scale": layer_decay**depth,
+        }
+        for (depth, decay), parameters in groups.items()
+    ]
+    match name:
+        case "adamw":
+            return torch.optim.AdamW(options, lr=lr, fused=fused)
+        case "adam":
+            return torch.optim.Adam(options, lr=lr, fused=fused)
+        case "sgd":
+            return torch.optim.SGD(options, lr=lr, momentum=_MOMENTUM, nesterov=True, fused=fused)
+    raise ValueError(f"{name} is no optimiser")
+
+
+def _groups(
+    net: nn.Module, depth_of: Mapping[str, int], weight_decay: float
+) -> dict[tuple[int, float], list[nn.Parameter]]:
+    """Parameters by depth and weight decay, the head's first."""
+    groups: dict[tuple[int, float], list[nn.Parameter]] = {}
+    named = [(name, parameter) for name, parameter in net.named_parameters() if name in depth_of]
+    for name, parameter in sorted(named, key=lambda pair: depth_of[pair[0]]):
+        spared = parameter.ndim < 2 or any(part in name for part in _NO_DECAY)
+        groups.setdefault((depth_of[name], 0.0 if spared else weight_decay), []).append(parameter)
+    return groups
+
+
+def _place(name: str, owners: Mapping[str, int]) -> int:
+    """The place of the nearest owner that has one; 0 (the stem's) for what stands beside the units."""
+    owner = name
+    while owner:
+        owner = owner.rpartition(".")[0]
+        if owner in owners:
+            return owners[owner]
+    return 0

@@ -1,0 +1,108 @@
+"""Training data as pixels: augmented batches of the training part, and the held-out part as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from eyebright.training.finetune.augment import COLUMNS, Augmentation, Plan, plan
+from eyebright.training.finetune.mix import Mixing, MixPlan, before, plan_mix
+from eyebright.training.finetune.pixels import Pixels
+from eyebright.types import IntArray, UInt8Array
+
+
+class PixelData:
+    """Inputs (b, 3, S, S) float32 from 0 to 255.
+
+    Args:
+        pixels: the training images, of ``augmentation.stored_size(S)``.
+        truth: (N,) their class numbers.
+        held_out: the held-out images, of size S.
+        held_out_truth: their class numbers.
+        classes: K.
+        augmentation: of the training images.
+        mixing: of their pairs.
+    """
+
+    def __init__(
+        self,
+        pixels: Pixels,
+        truth: IntArray,
+        held_out: Pixels,
+        held_out_truth: IntArray,
+        classes: int,
+        augmentation: Augmentation,
+        mixing: Mixing,
+    ) -> None:
+        self.count, self.classes = len(truth), classes
+        self.size = held_out.size
+        self.pixels, self.truth = pixels, torch.from_numpy(truth)
+        self._held_out, self._held_out_truth = held_out, torch.from_numpy(held_out_truth)
+        self._augmentation, self._mixing = augmentation, mixing
+
+    def draw(self, places: IntArray, epoch: int, generator: torch.Generator) -> PixelBatch:
+        """See :class:`~eyebright.training.finetune.data.TrainData`."""
+        chances = torch.rand(len(places), COLUMNS, generator=generator)
+        mixed = plan_mix(self._mixing, len(places), self.size, generator) if self._mixing else None
+        return PixelBatch(self, places, plan(self._augmentation, self.size, chances), mixed)
+
+    def held_out(self, batch: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+        """See :class:`~eyebright.training.finetune.data.TrainData`."""
+        for begin in range(0, len(self._held_out_truth), batch):
+            truth = self._held_out_truth[begin : begin + batch]
+            pixels = to_device(self._held_out.rows(np.arange(begin, begin + len(truth))), device)
+            yield as_inputs(pixels), truth.to(device)
+
+
+@dataclass(frozen=True)
+class PixelBatch:
+    """An effective batch of which everything is decided."""
+
+    data: PixelData
+    places: IntArray
+    plan: Plan
+    mixed: MixPlan | None
+
+    @property
+    def size(self) -> int:
+        """Images in the batch."""
+        return len(self.places)
+
+    def part(self, rows: slice, device: torch.device) -> tuple[Tensor, Tensor]:
+        """See :class:`~eyebright.training.finetune.data.Drawn`."""
+        if self.mixed is None:
+            return self._plain(torch.arange(rows.start, rows.stop), device)
+        images, targets = self._plain(before(rows, self.size), device)
+        places = torch.arange(rows.start, rows.stop)
+        return (
+            self.mixed.pixels(places, images[1:], images[:-1]),
+            self.mixed.rows(places, targets[1:], targets[:-1]),
+        )
+
+    def _plain(self, places: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
+        wanted = self.places[places.numpy()]
+        images = self.plan.apply(places, to_device(self.data.pixels.rows(wanted), device))
+        return images, one_hot(self.data.truth[torch.from_numpy(wanted)], self.data.classes, device)
+
+
+def to_device(array: UInt8Array, device: torch.device) -> Tensor:
+    """The array's numbers on the device; on the way to a GPU the caller's thread does not wait."""
+    tensor = torch.from_numpy(array)
+    if device.type == "cuda":
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
+
+
+def as_inputs(pixels: Tensor) -> Tensor:
+    """(b, S, S, 3) uint8 → (b, 3, S, S) float32 from 0 to 255."""
+    return pixels.permute(0, 3, 1, 2).float()
+
+
+def one_hot(truth: Tensor, classes: int, device: torch.device) -> Tensor:
+    """Targets (b, K) float32 of class numbers (b,)."""
+    return functional.one_hot(truth, classes).float().to(device)

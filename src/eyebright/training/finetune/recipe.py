@@ -1,0 +1,82 @@
+"""How a network is fine-tuned: plain values that are saved with every checkpoint and told in the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from eyebright.language import translate
+
+Precision = Literal["fp32", "bf16", "fp16"]
+ScheduleName = Literal["cosine", "onecycle", "plateau", "constant"]
+
+#: What may differ between a run and its continuation without anything to tell.
+_SILENT = frozenset({"save_seconds", "micro_batch"})
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The settings of the loop; what the optimiser and the augmentation are told is not among them.
+
+    Attributes:
+        epochs: passes through the training images, at most.
+        batch: images a step, over all processes and parts.
+        micro_batch: images that are in memory at once in one process; None finds it.
+        device: ``"cpu"``, ``"cuda"``, ``"mps"``, ``"xla"``, or ``"auto"``.
+        precision: number format of the forward pass; the weights stay float32.
+        seed: of the order of images, augmentation and dropout.
+        schedule: how the learning rate runs over the training; ``warmup`` is the share in which it rises.
+        clip_norm: largest norm of all gradients together; None lets them be.
+        ema_decay: of the weights' moving average, which then is what is evaluated and kept; 0 keeps none.
+        frozen_norm: whether batch normalisation keeps its running statistics.
+        save_memory: activations are computed twice instead of kept, where the network offers it.
+        gradual: whether units begin to learn one after another.
+        patience: epochs without gain after which training stops; 0 never stops.
+        stop_on: the held-out figure that must gain at least ``min_delta``.
+        budget_seconds: wall-clock time within which the model is finished, evaluations included.
+        save_seconds: time between two checkpoints within an epoch.
+        optimizer, lr, weight_decay, layer_decay, loss, label_smoothing, class_weights, sampler: what the
+            caller made the optimiser, the loss and the order of images from; kept here so that a resumed
+            run can tell what changed.
+    """
+
+    epochs: int = 10
+    batch: int = 32
+    micro_batch: int | None = None
+    device: str = "auto"
+    precision: Precision = "fp32"
+    seed: int = 0
+    schedule: ScheduleName = "cosine"
+    warmup: float = 0.1
+    clip_norm: float | None = 1.0
+    ema_decay: float = 0.0
+    frozen_norm: bool = True
+    save_memory: bool = False
+    gradual: bool = False
+    patience: int = 5
+    stop_on: Literal["loss", "accuracy"] = "loss"
+    min_delta: float = 1e-4
+    budget_seconds: float | None = None
+    save_seconds: float = 30.0
+    optimizer: str = "adamw"
+    lr: float = 1e-3
+    weight_decay: float = 0.05
+    layer_decay: float = 0.8
+    loss: str = "cross_entropy"
+    label_smoothing: float = 0.1
+    class_weights: str = "none"
+    sampler: str = "shuffle"
+
+    def to_json(self) -> dict[str, Any]:
+        """Field names and plain values."""
+        return asdict(self)
+
+
+def recipe_changes(before: Mapping[str, Any], now: Mapping[str, Any], lang: str) -> list[str]:
+    """Sentences that tell which settings of a saved recipe, as JSON, are others now."""
+    return [
+        translate("{name} was {old} and is {new} from here on.", lang, name=name, old=before[name], new=new)
+        for name, new in now.items()
+        if name not in _SILENT and name in before and before[name] != new
+    ]

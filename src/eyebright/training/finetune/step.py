@@ -1,0 +1,181 @@
+"""One step: gradients of an effective batch, in parts that fit into memory, and the move of the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from eyebright.training.finetune.data import TrainData
+from eyebright.training.finetune.distributed import Team
+from eyebright.training.finetune.failure import TrainingError
+from eyebright.training.finetune.memory import Attempts, free, is_out_of_memory
+from eyebright.training.finetune.randomness import draw_generator, seed_dropout
+from eyebright.types import IntArray
+
+#: Logits (b, K) float32 and soft targets (b, K) → the loss of each image (b,), with its class's weight.
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+_FORMATS = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The images of one step: where they lie in the epoch, and which they are."""
+
+    epoch: int
+    position: int
+    places: IntArray
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of a batch that pass through the network together; ``row`` is the first of them."""
+
+    row: int
+    inputs: Tensor
+    targets: Tensor
+
+
+def cuts(order: IntArray, epoch: int, position: int, batch: int) -> Iterator[Cut]:
+    """The steps of an epoch from ``position`` on: at most ``batch`` images each, and about equally many."""
+    while left := len(order) - position:
+        steps = -(-left // batch)
+        size = -(-left // steps)
+        yield Cut(epoch, position, order[position : position + size])
+        position += size
+
+
+def make_parts(data: TrainData, cut: Cut, team: Team, micro_batch: int, seed: int) -> list[Part]:
+    """This process's rows of a step, in parts of at most ``micro_batch``."""
+    drawn = data.draw(cut.places, cut.epoch, draw_generator(seed, cut.epoch, cut.position))
+    rows = team.rows(drawn.size)
+    return [
+        Part(row, *drawn.part(slice(row, min(row + micro_batch, rows.stop)), team.device))
+        for row in range(rows.start, rows.stop, micro_batch)
+    ]
+
+
+def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
+    """The number format of the forward pass."""
+    if precision == "fp32":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=_FORMATS[precision])
+
+
+class Stepper:
+    """Moves the weights of a network, step by step.
+
+    Args:
+        net: (b, ...) → logits (b, K).
+        optimizer: of its weights.
+        loss: of each image.
+        team: the processes that share a step.
+        precision: of the forward pass.
+        seed: of dropout.
+        clip_norm: largest norm of the gradients; None lets them be.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        loss: Loss,
+        team: Team,
+        precision: str,
+        seed: int,
+        clip_norm: float | None,
+    ) -> None:
+        self.net, self.optimizer, self.team = net, optimizer, team
+        self.precision = precision
+        self.attempts = Attempts(team.device)
+        self.scaler = torch.amp.GradScaler(team.device.type, enabled=precision == "fp16")
+        self._loss, self._seed, self._clip_norm = loss, seed, clip_norm
+        self._rates = [group["lr"] for group in optimizer.param_groups]
+
+    def set_rate(self, factor: float) -> float:
+        """Sets every group to ``factor`` of its highest learning rate; gives the largest."""
+        for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
+            group["lr"] = rate * factor
+        return float(max(self._rates)) * factor
+
+    def gradients(self, cut: Cut, parts: list[Part]) -> Tensor:
+        """Adds up the gradients of the mean loss over the cut's images; gives this process's share of it."""
+        total = torch.zeros((), device=self.team.device)
+        for part in parts:
+            seed_dropout(self._seed, cut.epoch, cut.position, part.row)
+            with autocast(self.precision, self.team.device):
+                logits = self.net(part.inputs)
+            loss = self._loss(logits.float(), part.targets).sum() / len(cut.places)
+            torch.autograd.backward(self.scaler.scale(loss))
+            total += loss.detach()
+        return total
+
+    def try_gradients(self, cut: Cut, take: Callable[[], list[Part]]) -> Tensor | None:
+        """As :meth:`gradients`; None where memory ran out, with nothing left of the attempt."""
+        moving = _moving_statistics(self.net)
+        before = [statistic.clone() for statistic in moving]
+        loss = self.attempts.do(lambda: self.gradients(cut, take()))
+        if loss is None:
+            self.optimizer.zero_grad(set_to_none=True)
+            free(self.team.device)
+            for statistic, value in zip(moving, before, strict=True):
+                statistic.copy_(value)
+        return loss
+
+    def drop(self) -> None:
+        """Forgets the gradients, and gives their memory back."""
+        self.optimizer.zero_grad(set_to_none=True)
+        free(self.team.device)
+
+    def update(self, loss: Tensor) -> Tensor:
+        """Moves the weights by the gradients of all processes; gives their loss together.
+
+        Raises:
+            TrainingError: there is no room for the optimiser's state.
+        """
+        (loss,) = self.team.add_gradients(self.net, loss)
+        self.scaler.unscale_(self.optimizer)
+        if self._clip_norm is not None:
+            learning = [p for p in self.net.parameters() if p.grad is not None]
+            torch.nn.utils.clip_grad_norm_(learning, self._clip_norm)
+        try:
+            self.scaler.step(self.optimizer)
+        except (RuntimeError, MemoryError) as error:  # half moved: this cannot be tried again
+            if not is_out_of_memory(error):
+                raise
+            raise TrainingError(
+                "The weights and the optimiser's state must fit into memory. They do not. "
+                "Choose a smaller backbone, --tune last, or --optimizer sgd."
+            ) from error
+        self.scaler.update()
+        self.optimizer.zero_grad(set_to_none=True)
+        return loss
+
+    def state(self) -> dict[str, float]:
+        """The scaler's state; empty where there is none."""
+        return dict(self.scaler.state_dict())
+
+    def load_state(self, values: Mapping[str, float]) -> None:
+        """Brings back what :meth:`state` gave; a scaler that was not there before begins anew."""
+        if values and self.scaler.is_enabled():
+            self.scaler.load_state_dict(dict(values))
+
+
+def set_modes(net: nn.Module, frozen_norm: bool) -> None:
+    """Training mode, but for what does not learn and, if so wished, the statistics of batch normalisation."""
+    net.train()
+    for module in net.modules():
+        parameters = list(module.parameters())
+        frozen = bool(parameters) and not any(p.requires_grad for p in parameters)
+        if frozen or (frozen_norm and isinstance(module, nn.modules.batchnorm._BatchNorm)):
+            module.eval()
+
+
+def _moving_statistics(net: nn.Module) -> list[Tensor]:
+    """The buffers that a forward pass changes; none where batch normalisation is frozen."""
+    norms = (m for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.training)
+    return [buffer for norm in norms for buffer in norm.buffers()]

@@ -1,0 +1,179 @@
+"""What is logged can be read back by TensorBoard and MLflow themselves, also after a run was resumed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eyebright.errors import MissingExtraError, StorageError
+from eyebright.runtime.progress import Silent
+from eyebright.tracking.mlflow import MLflowTracker
+from eyebright.tracking.several import Trackers, trackers
+from eyebright.tracking.tensorboard import TensorBoardTracker
+
+PARAMS = {"lr": 0.001, "tune": "full", "gradual": True, "weights": None, "track": ["mlflow"]}
+
+
+class Heard(Silent):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def scalars(folder: Path, tag: str) -> list[tuple[int, float]]:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    events = accumulator.EventAccumulator(str(folder))
+    events.Reload()
+    return [(event.step, round(event.value, 6)) for event in events.Scalars(tag)]
+
+
+def test_tensorboard_reads_the_figures_back(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    tracker = TensorBoardTracker(tmp_path / "tb")
+    tracker.start("first", PARAMS)
+    tracker.epoch(1, {"loss": 0.5, "val_loss": None})
+    tracker.epoch(2, {"loss": 0.25, "val_loss": 0.75})
+    tracker.finish({"accuracy": 0.9})
+    assert scalars(tmp_path / "tb", "loss") == [(1, 0.5), (2, 0.25)]
+    assert scalars(tmp_path / "tb", "val_loss") == [(2, 0.75)]
+    assert scalars(tmp_path / "tb", "final/accuracy") == [(0, 0.9)]
+
+
+def test_a_resumed_run_replaces_what_it_does_again(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    first = TensorBoardTracker(tmp_path)
+    first.start("run", {})
+    for number in (1, 2, 3):
+        first.epoch(number, {"loss": 1.0})
+    # Killed here: the file is never closed. The second begins with epoch 3.
+    second = TensorBoardTracker(tmp_path)
+    second.start("run", {})
+    second.epoch(3, {"loss": 0.5})
+    second.finish({})
+    assert scalars(tmp_path, "loss") == [(1, 1.0), (2, 1.0), (3, 0.5)]
+
+
+@pytest.fixture
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """MLflow in a folder of the test."""
+    pytest.importorskip("mlflow")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "false")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=(tmp_path / "mlruns").as_uri())
+
+
+def runs(client: Any) -> list[Any]:
+    (experiment,) = [e for e in client.search_experiments() if e.name == "eyebright"]
+    return list(client.search_runs([experiment.experiment_id]))
+
+
+def test_mlflow_reads_the_run_back_from_the_folder_here(tmp_path: Path, client: Any) -> None:
+    tracker = MLflowTracker(tmp_path / "mlflow-run")
+    tracker.start("first", PARAMS)
+    tracker.epoch(1, {"loss": 0.5, "val_loss": None})
+    tracker.epoch(2, {"loss": 0.25, "val_loss": 0.75})
+    tracker.finish({"accuracy": 0.9})
+    (run,) = runs(client)
+    assert run.info.run_name == "first"
+    assert run.info.status == "FINISHED"
+    assert run.data.params == {"lr": "0.001", "tune": "full", "gradual": "True", "track": "['mlflow']"}
+    assert run.data.metrics["final_accuracy"] == 0.9
+    history = client.get_metric_history(run.info.run_id, "loss")
+    assert [(m.step, m.value) for m in history] == [(1, 0.5), (2, 0.25)]
+
+
+def test_mlflow_goes_on_with_the_same_run_though_options_changed(tmp_path: Path, client: Any) -> None:
+    for epochs in (3, 5):
+        tracker = MLflowTracker(tmp_path / "mlflow-run")
+        tracker.start("run", {"epochs": epochs})
+        tracker.epoch(epochs, {"loss": 1.0})
+    (run,) = runs(client)
+    assert run.data.params == {"epochs": "3"}
+    assert [m.step for m in client.get_metric_history(run.info.run_id, "loss")] == [3, 5]
+
+
+def test_mlflow_starts_anew_where_the_store_has_lost_the_run(tmp_path: Path, client: Any) -> None:
+    (tmp_path / "mlflow-run").write_text("0123456789abcdef0123456789abcdef")
+    MLflowTracker(tmp_path / "mlflow-run").start("run", {})
+    assert len(runs(client)) == 1
+
+
+@pytest.mark.usefixtures("client")
+def test_a_store_out_of_reach_is_told_before_anything_is_trained(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    tracker = MLflowTracker(tmp_path / "mlflow-run", uri=(tmp_path / "file").as_uri())
+    with pytest.raises(StorageError, match="MLflow must be within reach"):
+        tracker.start("run", {})
+
+
+def test_mlflow_reports_nothing_to_anybody(tmp_path: Path) -> None:
+    pytest.importorskip("mlflow")
+    code = (
+        "from pathlib import Path; from eyebright.tracking.mlflow import MLflowTracker; "
+        "t = MLflowTracker(Path('memory')); t.start('run', {}); "
+        "from mlflow.telemetry.utils import is_telemetry_disabled; "
+        "from mlflow.telemetry.client import get_telemetry_client; "
+        "print(is_telemetry_disabled(), get_telemetry_client())"
+    )
+    hidden = ("MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK", "CI", "MLFLOW_TRACKING_URI", "PYTEST_CURRENT_TEST")
+    environment = {k: v for k, v in os.environ.items() if k not in hidden}
+    source = str(Path(__file__).parents[3] / "src")
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**environment, "PYTHONPATH": source},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["True", "None"]
+
+
+@pytest.mark.parametrize("name", ["tensorboard", "mlflow"])
+def test_a_missing_package_names_its_extra(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"eyebright.tracking.{name}.find_spec", lambda _: None)
+    with pytest.raises(MissingExtraError, match=rf'pip install "eyebright\[{name}\]"'):
+        trackers([name], tmp_path, Silent(), "en")
+
+
+class Broken:
+    """A server that is gone after the start."""
+
+    name = "broken"
+
+    def start(self, run: str, params: object) -> None:
+        return None
+
+    def epoch(self, number: int, figures: object) -> None:
+        raise ConnectionError
+
+    def finish(self, figures: object) -> None:
+        raise ConnectionError
+
+
+def test_one_that_fails_on_the_way_is_dropped_and_the_others_go_on(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    heard = Heard()
+    both = Trackers([Broken(), TensorBoardTracker(tmp_path)], heard, "en")
+    both.start("run", {})
+    both.epoch(1, {"loss": 1.0})
+    both.epoch(2, {"loss": 0.5})
+    both.finish({})
+    assert len(heard.lines) == 1
+    assert "broken failed (ConnectionError)." in heard.lines[0]
+    assert scalars(tmp_path, "loss") == [(1, 1.0), (2, 0.5)]

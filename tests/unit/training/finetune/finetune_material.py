@@ -1,0 +1,140 @@
+"""Real photographs at 64 px and small nets with random weights, for the tests of the loop; also a program.
+
+As a program it trains once, so that a test can kill it, limit its memory, or start it twice:
+``python finetune_material.py OPTIONS.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from eyebright.training.finetune.loop import Fitted, fit
+from eyebright.training.finetune.recipe import Recipe
+
+SIDE = 64
+
+
+def images(folder: Path) -> tuple[Tensor, Tensor]:
+    """Pixels (N, 3, 64, 64) float32 about zero, and class numbers (N,)."""
+    pixels, labels = [], []
+    for label, kind in enumerate(sorted(p for p in folder.iterdir() if p.is_dir())):
+        for file in sorted(kind.glob("*.jpg")):
+            with Image.open(file) as image:
+                pixels.append(np.asarray(image.convert("RGB").resize((SIDE, SIDE)), np.float32))
+            labels.append(label)
+    return torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2) / 64 - 2, torch.tensor(labels)
+
+
+@dataclass
+class Flipped:
+    """A batch of which some images are mirrored and all are brighter or darker."""
+
+    pixels: Tensor
+    labels: Tensor
+    mirrored: Tensor
+    brighter: Tensor
+    classes: int
+
+    @property
+    def size(self) -> int:
+        return len(self.labels)
+
+    def part(self, rows: slice, device: torch.device) -> tuple[Tensor, Tensor]:
+        pixels = self.pixels[rows]
+        pixels = torch.where(self.mirrored[rows].view(-1, 1, 1, 1), pixels.flip(-1), pixels)
+        inputs = pixels + self.brighter[rows].view(-1, 1, 1, 1)
+        targets = nn.functional.one_hot(self.labels[rows], self.classes).float()
+        return inputs.to(device), targets.to(device)
+
+
+class Photographs:
+    """The training data of the tests, from a folder with train/ and val/."""
+
+    def __init__(self, folder: Path) -> None:
+        self.pixels, self.labels = images(folder / "train")
+        self.val_pixels, self.val_labels = images(folder / "val")
+        self.count, self.classes = len(self.labels), int(self.labels.max()) + 1
+
+    def draw(self, places: Any, epoch: int, generator: torch.Generator) -> Flipped:
+        index = torch.from_numpy(places)
+        mirrored = torch.rand(len(index), generator=generator) < 0.5
+        brighter = torch.randn(len(index), generator=generator) / 4
+        return Flipped(self.pixels[index], self.labels[index], mirrored, brighter, self.classes)
+
+    def held_out(self, batch: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+        for begin in range(0, len(self.val_labels), batch):
+            rows = slice(begin, begin + batch)
+            yield self.val_pixels[rows].to(device), self.val_labels[rows].to(device)
+
+
+def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """(b, K) and (b, K) → (b,)."""
+    return -(targets * logits.log_softmax(1)).sum(1)
+
+
+def small_net(classes: int, name: str = "test_resnet", enlarge: int = 1, **options: Any) -> nn.Module:
+    """A tiny timm net with random weights that are always the same; it may see its images enlarged."""
+    import timm
+
+    torch.manual_seed(7)
+    net: nn.Module = timm.create_model(name, num_classes=classes, **options)
+    return net if enlarge == 1 else nn.Sequential(nn.Upsample(scale_factor=enlarge), net)
+
+
+def train(
+    folder: Path, out: Path, recipe: Recipe, net: nn.Module | None = None, data: Any = None, **more: Any
+) -> tuple[nn.Module, Fitted]:
+    """One whole training with AdamW; ``more`` goes to the loop."""
+    data = data or Photographs(folder)
+    net = net or small_net(data.classes)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
+    more = {"loss": cross_entropy, "fingerprint": {"images": data.count}, **more}
+    return net, fit(net, data, recipe, optimizer, out, **more)
+
+
+def started(
+    folder: Path, out: Path, recipe: dict[str, Any], environment: dict[str, str] | None = None, **options: Any
+) -> subprocess.Popen[bytes]:
+    """One whole training in a process of its own, with one thread."""
+    out.mkdir(exist_ok=True)
+    file = out / "options.json"
+    file.write_text(json.dumps({"folder": str(folder), "out": str(out), "recipe": recipe, **options}))
+    own = {**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})}
+    return subprocess.Popen([sys.executable, __file__, str(file)], env=own)
+
+
+def main() -> None:
+    options = json.loads(Path(sys.argv[1]).read_text())
+    torch.set_num_threads(1)
+    folder, out = Path(options["folder"]), Path(options["out"])
+    data = Photographs(folder)
+    net = small_net(data.classes, **options.get("net", {}))
+    if "room_mb" in options:  # so much more memory than what is in use now, and no more
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + options["room_mb"] * 2**20,) * 2)
+    recipe = Recipe(**options["recipe"])
+    _, fitted = train(folder, out, recipe, net, data, resume=options.get("resume", False))
+    result = {
+        "losses": [[row.train_loss, row.val_loss] for row in fitted.history[1:]],
+        "micro_batch": fitted.micro_batch,
+        "processes": fitted.processes,
+        "notes": fitted.notes,
+    }
+    (out / f"result-{os.environ.get('RANK', '0')}.json").write_text(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

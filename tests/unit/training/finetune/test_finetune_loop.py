@@ -1,0 +1,209 @@
+"""The loop on real photographs, with tiny nets that have random weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("timm")
+
+from finetune_material import Photographs, cross_entropy, small_net, train  # noqa: E402
+
+from eyebright.training.finetune import budget  # noqa: E402
+from eyebright.training.finetune.checkpoint import BEST, read  # noqa: E402
+from eyebright.training.finetune.failure import TrainingError  # noqa: E402
+from eyebright.training.finetune.history import read_history  # noqa: E402
+from eyebright.training.finetune.recipe import Recipe  # noqa: E402
+
+RECIPE: dict[str, Any] = {"epochs": 2, "batch": 16, "device": "cpu", "frozen_norm": False, "lr": 3e-3}
+
+
+@pytest.fixture(scope="module")
+def photographs(textile: Path) -> Photographs:
+    return Photographs(textile)
+
+
+def weights_equal(one: Any, other: Any) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+class Gluttonous(torch.nn.Module):
+    """A net that runs out of memory at more images than ``most``, or at its ``nth`` call in training."""
+
+    def __init__(self, classes: int, most: int = 99, nth: int = -1) -> None:
+        super().__init__()
+        self.net = small_net(classes)
+        self.most, self.nth, self.calls = most, nth, 0
+
+    def forward(self, inputs: Any) -> Any:
+        self.calls += self.training
+        if len(inputs) > self.most or self.calls == self.nth:
+            raise torch.OutOfMemoryError("CUDA out of memory (in a test)")
+        return self.net(inputs)
+
+
+def test_one_batch_is_learned_by_heart(photographs, textile, tmp_path):
+    few = Photographs(textile)
+    few.pixels, few.labels, few.count = few.pixels[::6], few.labels[::6], len(few.labels[::6])
+    recipe = Recipe(**{**RECIPE, "epochs": 40, "schedule": "constant", "patience": 0})
+    _, fitted = train(textile, tmp_path, recipe, data=few)
+    assert fitted.history[-1].train_loss < 0.1 < fitted.history[1].train_loss
+
+
+def test_the_run_leaves_history_and_best_weights(photographs, textile, tmp_path):
+    seen = []
+    net, fitted = train(
+        textile, tmp_path, Recipe(**RECIPE), data=photographs, on_epoch=lambda row: seen.append(row.epoch)
+    )
+    rows = read_history(tmp_path / "history.csv")
+    assert seen == [row.epoch for row in rows] == [0, 1, 2]
+    assert rows[-1].step == fitted.steps == 2 * 5  # 72 images in steps of at most 16
+    assert rows[1].train_loss == pytest.approx(fitted.history[1].train_loss, rel=1e-5)
+    assert rows[-1].learning_rate < 1e-4  # annealed
+    assert 0 <= fitted.waited_share <= 1
+    best = read(tmp_path / "checkpoints" / BEST)
+    losses = [row.val_loss for row in fitted.history]
+    assert best.values["epoch"] == fitted.best_epoch == losses.index(min(losses))
+    assert weights_equal(fitted.best_state, net.state_dict())
+    assert len(list((tmp_path / "checkpoints").glob("step-*"))) <= 2
+
+
+def test_parts_add_up_to_the_whole_batch(photographs, textile, tmp_path):
+    results = []
+    for number, micro_batch in enumerate((None, 5)):
+        net = small_net(photographs.classes, "test_vit", img_size=64)
+        recipe = Recipe(**RECIPE, micro_batch=micro_batch)
+        results.append(train(textile, tmp_path / str(number), recipe, net, photographs)[1])
+    whole, parts = ([row.train_loss for row in fitted.history[1:]] for fitted in results)
+    assert parts == pytest.approx(whole, abs=1e-5)
+    assert results[0].micro_batch == 16
+
+
+@pytest.mark.parametrize("glutton", [{"most": 4}, {"most": 8, "nth": 3}], ids=["at once", "half way"])
+def test_out_of_memory_repeats_the_step_in_smaller_parts(photographs, textile, tmp_path, glutton):
+    """Too much at once, or so at first and then too much at the second part of the first step."""
+    greedy = Gluttonous(photographs.classes, **glutton)
+    small = Gluttonous(photographs.classes)
+    _, found = train(textile, tmp_path / "greedy", Recipe(**RECIPE), greedy, photographs)
+    recipe = Recipe(**RECIPE, micro_batch=found.micro_batch)
+    _, told = train(textile, tmp_path / "told", recipe, small, photographs)
+    assert found.micro_batch < 8
+    assert [row.train_loss for row in found.history[1:]] == [row.train_loss for row in told.history[1:]]
+    assert weights_equal(found.best_state, told.best_state)
+    assert any("Memory did not hold" in note for note in found.notes)
+
+
+def test_an_image_that_does_not_fit_alone_is_an_error(photographs, textile, tmp_path):
+    class NoRoom(Gluttonous):
+        def forward(self, inputs: Any) -> Any:
+            if self.training:
+                raise torch.OutOfMemoryError("CUDA out of memory (in a test)")
+            return self.net(inputs)
+
+    with pytest.raises(TrainingError, match="single image must fit"):
+        train(textile, tmp_path, Recipe(**RECIPE), NoRoom(photographs.classes), photographs)
+
+
+def test_errors_other_than_memory_come_through(photographs, textile, tmp_path):
+    def wrong(logits: Any, targets: Any) -> Any:
+        raise RuntimeError("shapes do not match")
+
+    with pytest.raises(RuntimeError, match="shapes"):
+        train(textile, tmp_path, Recipe(**RECIPE), data=photographs, loss=wrong)
+
+
+class NaNFrom:
+    """A loss that is NaN from its nth call on."""
+
+    def __init__(self, nth: int) -> None:
+        self.left = nth
+
+    def __call__(self, logits: Any, targets: Any) -> Any:
+        self.left -= 1
+        return cross_entropy(logits, targets) * (1 if self.left > 0 else float("nan"))
+
+
+def test_nan_before_the_first_epoch_is_an_error(photographs, textile, tmp_path):
+    with pytest.raises(TrainingError, match=r"At step 3, with learning rate .* tenth"):
+        train(textile, tmp_path, Recipe(**RECIPE), data=photographs, loss=NaNFrom(3))
+
+
+def test_nan_later_keeps_the_best_epoch(photographs, textile, tmp_path):
+    _, fitted = train(textile, tmp_path, Recipe(**RECIPE), data=photographs, loss=NaNFrom(8))
+    assert fitted.stopped_because == "nan"
+    assert fitted.steps <= 8
+    assert "step 8" in fitted.notes[-1]
+    assert all(tensor.isfinite().all() for tensor in fitted.best_state.values())
+
+
+def test_training_stops_when_nothing_is_gained(photographs, textile, tmp_path):
+    recipe = Recipe(**{**RECIPE, "lr": 0.0, "epochs": 9, "patience": 2, "frozen_norm": True})
+    _, fitted = train(textile, tmp_path, recipe, data=photographs)
+    assert (fitted.stopped_because, fitted.best_epoch) == ("patience", 0)
+    assert fitted.history[-1].epoch == 2
+
+
+def test_the_budget_is_met_with_a_model_and_a_low_rate(photographs, textile, tmp_path, monkeypatch):
+    """On a clock that goes on by a tenth of a second whenever it is looked at."""
+    times = iter(range(10**6))
+    monkeypatch.setattr(budget.time, "monotonic", lambda: next(times) / 10)
+    recipe = Recipe(**{**RECIPE, "epochs": 1000, "budget_seconds": 9.0, "patience": 0})
+    _, fitted = train(textile, tmp_path, recipe, data=photographs)
+    assert fitted.stopped_because == "budget"
+    assert 8.0 <= fitted.seconds <= 9.9
+    assert fitted.history[-1].learning_rate < 0.05 * recipe.lr
+    assert 0 < fitted.history[-1].epoch < 1000
+    assert fitted.history[-1].step == fitted.steps
+
+
+def test_a_budget_for_less_than_an_epoch_still_gives_a_model(photographs, textile, tmp_path, monkeypatch):
+    times = iter(range(10**6))
+    monkeypatch.setattr(budget.time, "monotonic", lambda: next(times) / 10)
+    recipe = Recipe(**{**RECIPE, "batch": 4, "budget_seconds": 2.0})
+    _, fitted = train(textile, tmp_path, recipe, data=photographs)
+    assert 0 < fitted.steps < photographs.count // 4
+    assert [row.epoch for row in fitted.history] == [0, 1]  # the part of the first epoch is evaluated
+    assert "at least one epoch" in fitted.notes[-1]
+
+
+def test_what_is_frozen_stays_and_what_thaws_learns(photographs, textile, tmp_path):
+    net = small_net(photographs.classes)
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+
+    def thaw(epoch: int) -> None:
+        for name, parameter in net.named_parameters():
+            parameter.requires_grad_(name.startswith("fc") or (epoch > 0 and name.startswith("layer4")))
+
+    train(textile, tmp_path, Recipe(**{**RECIPE, "patience": 0}), net, photographs, begin_epoch=thaw)
+    last = read(max((tmp_path / "checkpoints").glob("step-*"))).tensors
+    moved = {name for name in before if not torch.equal(before[name], last[f"net/{name}"])}
+    assert {name.split(".")[0] for name in moved} == {"fc", "layer4"}  # and no statistics of what is frozen
+
+
+def test_gradient_checkpointing_changes_nothing_but_memory(photographs, textile, tmp_path):
+    plain, spared = (
+        train(textile, tmp_path / str(save), Recipe(**RECIPE, save_memory=save), data=photographs)[1]
+        for save in (False, True)
+    )
+    losses = [[row.train_loss for row in fitted.history[1:]] for fitted in (plain, spared)]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-4)
+
+
+def test_balanced_sampling_takes_what_is_wanted(photographs, textile, tmp_path):
+    import numpy as np
+
+    class Counting(Photographs):
+        drawn: list[int] = []  # noqa: RUF012
+
+        def draw(self, places: Any, epoch: int, generator: Any) -> Any:
+            self.drawn.extend(places.tolist())
+            return super().draw(places, epoch, generator)
+
+    data = Counting(textile)
+    wanted = np.zeros(data.count, np.float32)
+    wanted[:3] = 1
+    train(textile, tmp_path, Recipe(**{**RECIPE, "epochs": 1}), data=data, sample_weights=wanted)
+    assert set(data.drawn) == {0, 1, 2}

@@ -1,0 +1,185 @@
+"""What was begun goes on as if nothing had happened, or says what is different."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("timm")
+
+from finetune_material import Photographs, cross_entropy, small_net, started, train  # noqa: E402
+
+from eyebright.errors import DataError, ModelError  # noqa: E402
+from eyebright.training.finetune.checkpoint import BEST, read  # noqa: E402
+from eyebright.training.finetune.history import read_history  # noqa: E402
+from eyebright.training.finetune.recipe import Recipe  # noqa: E402
+
+RECIPE: dict[str, Any] = {
+    "epochs": 3,
+    "batch": 16,
+    "device": "cpu",
+    "frozen_norm": False,
+    "lr": 3e-3,
+    "patience": 0,
+    "save_seconds": 0.0,
+}
+KILLS = 4
+
+
+@pytest.fixture(scope="module")
+def photographs(textile: Path) -> Photographs:
+    return Photographs(textile)
+
+
+class StoppedError(Exception):
+    """Stands for whatever ends a process."""
+
+
+class StopsAt:
+    """A loss that ends the training at its nth call, in the midst of a step."""
+
+    def __init__(self, nth: int) -> None:
+        self.left = nth
+
+    def __call__(self, logits: Any, targets: Any) -> Any:
+        self.left -= 1
+        if self.left == 0:
+            raise StoppedError
+        return cross_entropy(logits, targets)
+
+
+def last_state(folder: Path) -> dict[str, Any]:
+    """All tensors at the end: weights, their average, and the optimiser's."""
+    return read(max((folder / "checkpoints").glob("step-*"))).tensors
+
+
+def assert_same_end(one: Path, other: Path) -> None:
+    for ends in (
+        [last_state(p) for p in (one, other)],
+        [read(p / "checkpoints" / BEST).tensors for p in (one, other)],
+    ):
+        assert ends[0].keys() == ends[1].keys()
+        assert [name for name in ends[0] if not torch.equal(ends[0][name], ends[1][name])] == []
+    told = [
+        [
+            (r.epoch, r.step, r.train_loss, r.val_loss, r.learning_rate)
+            for r in read_history(p / "history.csv")[1:]
+        ]
+        for p in (one, other)
+    ]
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize(
+    ("net", "options"),
+    [
+        (("test_resnet", {}), {"schedule": "plateau", "micro_batch": 6}),
+        (("test_vit", {"img_size": 64, "drop_rate": 0.2, "drop_path_rate": 0.2}), {"ema_decay": 0.9}),
+        (("test_vit", {"img_size": 64}), {"precision": "fp16", "schedule": "onecycle"}),
+    ],
+    ids=["batch norm, plateau, parts", "dropout, average", "scaler"],
+)
+def test_a_resumed_run_ends_bit_identical(photographs, textile, tmp_path, net, options):
+    name, more = net
+    recipe = Recipe(**RECIPE, **options)
+
+    def go(out: Path, **rest: Any) -> None:
+        train(textile, out, recipe, small_net(photographs.classes, name, **more), photographs, **rest)
+
+    go(tmp_path / "whole")
+    with pytest.raises(StoppedError):
+        go(tmp_path / "parts", loss=StopsAt(8))
+    with pytest.raises(StoppedError):
+        go(tmp_path / "parts", loss=StopsAt(5), resume=True)
+    go(tmp_path / "parts", resume=True)
+    assert_same_end(tmp_path / "whole", tmp_path / "parts")
+
+
+def interrupted(textile: Path, out: Path, data: Photographs, nth: int = 8) -> None:
+    with pytest.raises(StoppedError):
+        train(textile, out, Recipe(**RECIPE), data=data, loss=StopsAt(nth))
+
+
+def test_a_damaged_checkpoint_is_passed_over(photographs, textile, tmp_path):
+    train(textile, tmp_path / "whole", Recipe(**RECIPE), data=photographs)
+    out = tmp_path / "parts"
+    interrupted(textile, out, photographs)
+    newest = max((out / "checkpoints").glob("step-*"))
+    content = bytearray(newest.read_bytes())
+    content[-5] ^= 1  # one bit of one weight
+    newest.write_bytes(bytes(content))
+    _, fitted = train(textile, out, Recipe(**RECIPE), data=photographs, resume=True)
+    assert str(newest) in fitted.notes[0]
+    assert "the one before is used" in fitted.notes[0]
+    assert_same_end(tmp_path / "whole", out)
+
+
+def test_resuming_with_other_settings_works_and_says_so(photographs, textile, tmp_path):
+    interrupted(textile, tmp_path, photographs)
+    recipe = Recipe(**{**RECIPE, "batch": 8, "epochs": 4, "ema_decay": 0.9})
+    _, fitted = train(textile, tmp_path, recipe, data=photographs, resume=True)
+    assert fitted.history[-1].epoch == 4
+    assert set(fitted.notes) >= {
+        "batch was 16 and is 8 from here on.",
+        "epochs was 3 and is 4 from here on.",
+        "ema_decay was 0.0 and is 0.9 from here on.",
+    }
+
+
+def test_a_finished_run_goes_on_only_when_told_more(photographs, textile, tmp_path):
+    recipe = Recipe(**{**RECIPE, "epochs": 1})
+    _, first = train(textile, tmp_path, recipe, data=photographs)
+    _, again = train(textile, tmp_path, recipe, data=photographs, resume=True)
+    assert (again.steps, again.stopped_because) == (first.steps, "epochs")
+    assert torch.equal(again.best_state["fc.weight"], first.best_state["fc.weight"])
+    _, more = train(textile, tmp_path, Recipe(**{**RECIPE, "epochs": 2}), data=photographs, resume=True)
+    assert more.steps == 2 * first.steps
+
+
+def test_other_data_are_refused_with_the_difference(photographs, textile, tmp_path):
+    interrupted(textile, tmp_path, photographs)
+    other = {"images": photographs.count + 1, "classes": "a, b"}
+    with pytest.raises(DataError, match=rf"classes: – → a, b; images: {photographs.count} → "):
+        train(textile, tmp_path, Recipe(**RECIPE), data=photographs, resume=True, fingerprint=other)
+
+
+def test_another_network_is_refused(photographs, textile, tmp_path):
+    interrupted(textile, tmp_path, photographs)
+    net = small_net(photographs.classes + 1)
+    with pytest.raises(ModelError, match=r"2 tensors .* fc\.bias, fc\.weight"):
+        train(textile, tmp_path, Recipe(**RECIPE), net, photographs, resume=True)
+
+
+def test_resuming_before_the_first_checkpoint_starts_anew(photographs, textile, tmp_path):
+    _, fitted = train(textile, tmp_path, Recipe(**{**RECIPE, "epochs": 1}), data=photographs, resume=True)
+    assert "no checkpoint yet" in fitted.notes[0]
+    assert fitted.steps == 5
+
+
+def newest(out: Path) -> str:
+    return max((p.name for p in (out / "checkpoints").glob("step-*")), default="")
+
+
+@pytest.mark.slow
+def test_killed_again_and_again_it_ends_bit_identical(textile, tmp_path):
+    recipe = {**RECIPE, "epochs": 12, "ema_decay": 0.9}
+    assert started(textile, tmp_path / "whole", recipe).wait() == 0
+    out = tmp_path / "killed"
+    chance = random.Random(3)
+    process = started(textile, out, recipe)
+    for _ in range(KILLS):
+        before = newest(out)
+        while newest(out) == before and process.poll() is None:  # it has come further than the last one did
+            time.sleep(0.01)
+        time.sleep(chance.random() / 5)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL, "it ended before it was killed: give it more epochs"
+        process = started(textile, out, recipe, resume=True)
+    assert process.wait() == 0
+    assert_same_end(tmp_path / "whole", out)
