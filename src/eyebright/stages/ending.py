@@ -8,7 +8,6 @@ from pathlib import Path
 from eyebright.config.train import TrainConfig
 from eyebright.data.manifest import Manifest
 from eyebright.language import translate
-from eyebright.runtime.atomic import write_text
 from eyebright.runtime.progress import Progress
 from eyebright.runtime.timing import Stopwatch
 from eyebright.sealed.graph import sealed_graph
@@ -17,7 +16,7 @@ from eyebright.stages import tell
 from eyebright.stages.judge import ask
 from eyebright.stages.outcome import Outcome
 from eyebright.stages.proof import prove
-from eyebright.stages.run import Run, write_metrics
+from eyebright.stages.run import Run, write_metrics, write_options
 from eyebright.stages.trained import Trained
 from eyebright.types import Split
 
@@ -88,7 +87,7 @@ def finish(
         )
     write_sealed(path, graph, manifest.labels, {**provenance, "metrics": outcome.headline()})
     outcome.manifest.write(directory / "manifest.parquet")
-    write_text(directory / "config.toml", config.toml())
+    write_options(config, directory)
     figures = outcome.figures(
         watch.seconds,
         trained.engine,

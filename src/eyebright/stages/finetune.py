@@ -64,8 +64,10 @@ def finetune(
         EyebrightError: the options, the weights or the images do not allow it.
     """
     from eyebright.backbones.exported import ExportedBackbone
+    from eyebright.stages.recipe import check
     from eyebright.stages.tuning import Tuner
 
+    check(config)
     began = time.monotonic()
     network = load_network(config, progress)
     inner = with_held_out(manifest, config.seed)
@@ -133,7 +135,7 @@ def _best(
     progress: Progress,
     watch: Stopwatch,
 ) -> Trained:
-    """The attempt with the lowest held-out loss, if that is lower by more than chance; else the frozen head."""
+    """The attempt with the lowest held-out loss, if it is lower by more than chance; else the frozen head."""
     best = min(attempts, key=lambda tuned: tuned.losses.mean())
     wins = better(best.losses, frozen.losses)
     chosen = best if wins else frozen

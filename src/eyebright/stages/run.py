@@ -13,10 +13,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from eyebright.config.train import TrainConfig
 from eyebright.errors import NotFoundError, StorageError
 from eyebright.evaluation.results import PredictionRow
 from eyebright.runtime.atomic import write_text
 
+OPTIONS = "config.toml"
 _COLUMNS = ("path", "split", "label", "predicted", "confidence")
 
 
@@ -82,6 +84,12 @@ def new_directory(given: Path | None, parent: str, name: str) -> Path:
             reason=error.strerror,
         ) from error
     return directory
+
+
+def write_options(config: TrainConfig, directory: Path) -> None:
+    """Writes down the options, as a resumed run takes them up."""
+    text = config.model_copy(update={"resume": None, "out": directory}).toml()
+    write_text(directory / OPTIONS, text)
 
 
 def write_predictions(path: Path, rows: Sequence[PredictionRow]) -> None:

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from eyebright.training.finetune.history import EpochRow
 from eyebright.training.frozen import FrozenModel
 from eyebright.training.selection import Candidate
 from eyebright.types import Interval, Lang, Skipped
+
+if TYPE_CHECKING:
+    from eyebright.training.finetune.precision import PrecisionTrial
 
 _LISTED = 10
 
@@ -109,6 +112,12 @@ def tuned_name(name: str, lang: Lang) -> str:
         "full": translate("Everything fine-tuned", lang),
     }
     return names[name]
+
+
+def precision(trials: Sequence[PrecisionTrial], chosen: str, lang: Lang) -> str:
+    """Which number format is trained in, and how fast each is."""
+    times = ", ".join(f"{trial.precision} {trial.seconds:.2f} s" for trial in trials)
+    return translate("Training in {chosen}; a trial step took: {times}.", lang, chosen=chosen, times=times)
 
 
 def stopped(why: str, lang: Lang) -> str:

@@ -14,7 +14,6 @@ from eyebright.config.train import TrainConfig
 from eyebright.data.folder import scan
 from eyebright.errors import NotFoundError
 from eyebright.language import translate
-from eyebright.runtime.atomic import write_text
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.runtime.timing import Stopwatch
 from eyebright.stages import tell
@@ -22,13 +21,11 @@ from eyebright.stages.ending import finish
 from eyebright.stages.finetune import exports, finetune, load_network
 from eyebright.stages.frozen import as_trained, frozen_model
 from eyebright.stages.launch import is_main, launch, team_size
-from eyebright.stages.run import Run, new_directory
+from eyebright.stages.run import OPTIONS, Run, new_directory, write_options
 from eyebright.tracking.several import trackers
 
 if TYPE_CHECKING:
     from eyebright.training.finetune.history import EpochRow
-
-_OPTIONS = "config.toml"
 
 
 def train(
@@ -90,7 +87,7 @@ def _with_earlier(config: TrainConfig) -> TrainConfig:
     """The options of the run to resume, changed by those that are given now."""
     if config.resume is None:
         return config
-    file = config.resume / _OPTIONS
+    file = config.resume / OPTIONS
     if not file.is_file():
         raise NotFoundError(
             "A run to resume must hold config.toml. {path} does not. Give the directory of a training that "
@@ -128,4 +125,4 @@ def _begin(config: TrainConfig, directory: Path) -> None:
     if config.resume is None:
         for left in (directory / "checkpoints", directory / "last", directory / "full"):
             shutil.rmtree(left, ignore_errors=True)
-    write_text(directory / _OPTIONS, config.model_copy(update={"resume": None, "out": directory}).toml())
+    write_options(config, directory)

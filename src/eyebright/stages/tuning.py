@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,21 +21,32 @@ from eyebright.engines.choose import make
 from eyebright.errors import ConfigError
 from eyebright.evaluation.calibration import fit_temperature, softmax
 from eyebright.evaluation.intervals import wilson
-from eyebright.report.content import Learning
+from eyebright.report.content import Learning, RateSearch
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.stages import tell
 from eyebright.stages.finetune import exports
 from eyebright.stages.frozen import as_trained
+from eyebright.stages.launch import is_main
+from eyebright.stages.recipe import Name, batch_of, epochs_of, loss_of, rate_of, recipe_of
+from eyebright.stages.run import write_options
 from eyebright.stages.trained import Trained
 from eyebright.training.cache import default_folder
 from eyebright.training.engine_race import some_squares
-from eyebright.training.finetune.answers import device_of, held_out_logits, square_logits, step_seconds
+from eyebright.training.finetune.answers import (
+    blank_image,
+    device_of,
+    held_out_logits,
+    square_logits,
+    step_seconds,
+)
 from eyebright.training.finetune.augment import PRESETS
 from eyebright.training.finetune.classifier import Classifier, used_units
 from eyebright.training.finetune.data import TrainData
+from eyebright.training.finetune.distributed import Team, gather_team
 from eyebright.training.finetune.frozen_part import frozen_graph, run_engine
 from eyebright.training.finetune.history import EpochRow
 from eyebright.training.finetune.loop import Fitted, fit
+from eyebright.training.finetune.lora import add_adapters, merge_adapters
 from eyebright.training.finetune.losses import SoftTargetLoss
 from eyebright.training.finetune.mix import Mixing
 from eyebright.training.finetune.optim import depths, make_optimizer
@@ -43,20 +54,18 @@ from eyebright.training.finetune.picture import contact_sheet
 from eyebright.training.finetune.pixel_data import PixelData
 from eyebright.training.finetune.pixels import open_pixels
 from eyebright.training.finetune.prefix import Prefix, PrefixData
-from eyebright.training.finetune.recipe import Recipe
-from eyebright.training.finetune.samples import class_weights, sample_weights
+from eyebright.training.finetune.recipe import Precision
+from eyebright.training.finetune.samples import sample_weights
+from eyebright.training.finetune.trials import choose_precision, rate_test
 from eyebright.training.finetune.unfreeze import deepest_learning, unfreeze
 from eyebright.training.frozen import FrozenModel
 from eyebright.types import FloatArray, IntArray, Interval
 
-Name = Literal["head", "last", "full"]
+if TYPE_CHECKING:
+    import torch
 
-_RATES = {"adamw": 3e-4, "adam": 3e-4, "sgd": 1e-2}
-_FOCAL_GAMMA = 2.0
 _SEALING_SECONDS = 12.0  # export, session and report; the evaluation comes on top
 _START_ROWS = 4000  # of frozen features, whose mean and deviation the head's input is scaled by
-_EPOCHS: dict[str, int] = {"last": 15, "full": 10}
-_BATCH = 32
 _SHOWN = 4  # images in the picture of augmentation
 
 
@@ -151,35 +160,36 @@ class Tuner:
         Raises:
             EyebrightError: the options, the memory or the disk do not allow it.
         """
-        config, net = self.config, self._classifier
+        began = time.monotonic()
+        net, team = self._classifier, gather_team(self.config.device)
         reach = self._reach(name)
-        depth_of = self._depths()
-        learning = {n: depth for n, depth in depth_of.items() if depth <= reach}
-        unfreeze(net, depth_of, reach)
+        learning = self._learning(reach)
         data, picture = self._data(name, reach)
         truth = self._truth(self.samples)
-        optimizer = make_optimizer(
-            net, learning, config.optimizer, self._rate(), config.weight_decay, config.layer_decay
-        )
+        loss = loss_of(self.config, truth, len(self.labels))
+        net.to(team.device)
+        self._resolve_precision(data, loss, team)
+        search = self._resolve_rate(data, loss, learning, team)
+        left = None if seconds is None else seconds - (time.monotonic() - began)
         fitted = fit(
             net,
             data,
-            self._recipe(name, seconds),
-            optimizer,
-            self.directory if config.tune == name else self.directory / name,
-            loss=self._loss(truth),
+            recipe_of(self.config, name, self._precision, left),
+            self._optimizer(learning),
+            self.directory if self.config.tune == name else self.directory / name,
+            loss=loss,
             fingerprint={"data": self.digest, "classes": len(self.labels), "size": self.size},
-            sample_weights=sample_weights(config.sampler, truth),
-            begin_epoch=lambda epoch: self._begin_epoch(epoch, learning, reach),
+            sample_weights=sample_weights(self.config.sampler, truth),
+            begin_epoch=lambda epoch: self._begin_epoch(name, epoch, learning, reach),
             progress=self.progress,
-            lang=config.lang,
-            resume=config.resume is not None,
+            lang=self.config.lang,
+            resume=self.config.resume is not None,
             on_epoch=self.on_epoch,
         )
-        logits, judged = held_out_logits(net, data, device_of(net))
+        logits, judged = held_out_logits(net, data, team.device)
         net.join()
         temperature = fit_temperature(logits, judged)
-        trained = self._trained(name, fitted, temperature, picture)
+        trained = self._trained(name, fitted, temperature, picture, search)
         return self._tuned(name, trained, logits, judged)
 
     def seconds_an_epoch(self) -> float:
@@ -195,51 +205,72 @@ class Tuner:
         units = len(self._units)
         return units if name == "full" else min(self.config.unfreeze or max(1, round(units / 4)), units)
 
-    def _depths(self) -> dict[str, int]:
-        """How far each parameter is from the head; those of units that no feature needs are left out."""
+    def _learning(self, reach: int) -> dict[str, int]:
+        """Lets the head and ``reach`` units learn, and nothing else; gives their parameters' depths."""
         idle = len(self.network.units) - len(self._units)
-        found = depths((n for n, _ in self._classifier.named_parameters()), self.network.depths)
-        return {name: max(depth - idle, 0) for name, depth in found.items() if depth == 0 or depth > idle}
+        names = [name for name, _ in self._classifier.named_parameters()]
+        found = depths(names, self.network.depths)
+        # Depths count from the head; what lies between it and the last unit that a feature needs is idle.
+        used = {name: max(depth - idle, 0) for name, depth in found.items() if depth == 0 or depth > idle}
+        if self.config.lora:
+            used = {name: depth for name, depth in used.items() if depth == 0 or "lora_" in name}
+        self._classifier.requires_grad_(False)
+        unfreeze(self._classifier, used, reach)
+        return {name: depth for name, depth in used.items() if depth <= reach}
 
-    def _rate(self) -> float:
-        given = self.config.lr
-        return _RATES[self.config.optimizer] if isinstance(given, str) else given
-
-    def _loss(self, truth: IntArray) -> SoftTargetLoss:
-        weights = class_weights(self.config.class_weights, truth, len(self.labels))
-        gamma = _FOCAL_GAMMA if self.config.loss == "focal" else 0.0
-        return SoftTargetLoss(self.config.label_smoothing, weights, gamma)
-
-    def _recipe(self, name: Name, seconds: float | None) -> Recipe:
+    def _optimizer(self, learning: dict[str, int]) -> torch.optim.Optimizer:
         config = self.config
-        return Recipe(
-            epochs=config.epochs or _EPOCHS[name],
-            batch=_BATCH if config.batch == "auto" else config.batch,
-            device=config.device,
-            precision="fp32" if config.precision == "auto" else config.precision,
-            seed=config.seed,
-            schedule=config.schedule,
-            warmup=config.warmup,
-            ema_decay=config.ema,
-            frozen_norm=config.batch_norm == "frozen",
-            save_memory=config.save_memory,
-            gradual=config.gradual,
-            patience=config.patience,
-            budget_seconds=seconds,
-            optimizer=config.optimizer,
-            lr=self._rate(),
-            weight_decay=config.weight_decay,
-            layer_decay=config.layer_decay,
-            loss=config.loss,
-            label_smoothing=config.label_smoothing,
-            class_weights=config.class_weights,
-            sampler=config.sampler,
+        return make_optimizer(
+            self._classifier,
+            learning,
+            config.optimizer,
+            rate_of(config),
+            config.weight_decay,
+            config.layer_decay,
         )
 
-    def _begin_epoch(self, epoch: int, learning: dict[str, int], reach: int) -> None:
+    def _resolve_precision(self, data: TrainData, loss: SoftTargetLoss, team: Team) -> None:
+        """Chooses the number format if that was left open; a resumed run finds it in the options."""
+        if self.config.precision == "auto":
+            chosen, trials = choose_precision(self._classifier, data, loss, team, self.config.seed)
+            self._resolved(precision=chosen)
+            self.progress.say(tell.precision(trials, chosen, self.config.lang))
+
+    def _resolve_rate(
+        self, data: TrainData, loss: SoftTargetLoss, learning: dict[str, int], team: Team
+    ) -> RateSearch | None:
+        """Looks for the learning rate if that was asked for."""
+        if self.config.lr != "find":
+            return None
+        optimizer = self._optimizer(learning)
+        frozen_norm = self.config.batch_norm == "frozen"
+        seen = rate_test(
+            self._classifier,
+            data,
+            loss,
+            optimizer,
+            team,
+            batch_of(self.config),
+            self.config.seed,
+            frozen_norm,
+        )
+        self._resolved(lr=team.agree(seen.suggestion))
+        return RateSearch(seen.rates, seen.losses, seen.suggestion)
+
+    def _resolved(self, **chosen: object) -> None:
+        """Notes what was left open and is now chosen, so that a resumed run does the same."""
+        self.config = self.config.model_copy(update=chosen)
+        if is_main():
+            write_options(self.config, self.directory)
+
+    @property
+    def _precision(self) -> Precision:
+        return "fp32" if self.config.precision == "auto" else self.config.precision
+
+    def _begin_epoch(self, name: Name, epoch: int, learning: dict[str, int], reach: int) -> None:
         if self.config.gradual:
-            epochs = self.config.epochs or _EPOCHS[self.config.tune]
-            unfreeze(self._classifier, learning, deepest_learning(epoch, epochs, reach))
+            deepest = deepest_learning(epoch, epochs_of(self.config, name), reach)
+            unfreeze(self._classifier, learning, deepest)
 
     def _data(self, name: Name, reach: int) -> tuple[TrainData, bytes]:
         """The images to learn from, or rows of the frozen part; and a picture of augmented ones."""
@@ -304,10 +335,14 @@ class Tuner:
 
     # ---- what comes out
 
-    def _trained(self, name: Name, fitted: Fitted, temperature: float, picture: bytes) -> Trained:
+    def _trained(
+        self, name: Name, fitted: Fitted, temperature: float, picture: bytes, search: RateSearch | None
+    ) -> Trained:
         config = self.config
         # The next training goes on with this network: what is sealed must not move with it.
         network, net = copy.deepcopy((self.network, self._classifier))
+        if config.lora:
+            merge_adapters(network.body)
         network.refresh_card()
         interpolation = self._preprocessing.interpolation
 
@@ -329,9 +364,10 @@ class Tuner:
                 "size": self.size,
                 "layers": self.start.layers,
                 "tune": name,
-                "batch": _BATCH if config.batch == "auto" else config.batch,
+                "batch": batch_of(config),
                 "micro_batch": fitted.micro_batch,
-                "lr": self._rate(),
+                "precision": self._precision,
+                "lr": rate_of(config),
                 "epoch": fitted.best_epoch,
             },
             tried={
@@ -347,6 +383,7 @@ class Tuner:
                 best=fitted.best_epoch,
                 stopped_because=tell.stopped(fitted.stopped_because, config.lang),
                 waited=fitted.waited_share,
+                search=search,
                 samples=picture,
             ),
             random_weights=not network.pretrained,
@@ -370,6 +407,9 @@ class Tuner:
     def _begin(self) -> Classifier:
         extractor = self.start.extractor
         rows = extractor.read(self.samples[:: max(1, len(self.samples) // _START_ROWS)], extractor.taps)
+        if self.config.lora:
+            side = self.size
+            add_adapters(self.network.body, self.config.lora, blank_image(side), self.network.card.name)
         if self.config.drop_path and not set_drop_path(self.network.body, self.config.drop_path):
             raise ConfigError(
                 "--drop-path needs a backbone with branches that can be skipped. {name} has none. "

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from eyebright.errors import StorageError
-from eyebright.training.cache import FeatureSpace, Rows, default_folder, trim, usage
+from eyebright.training import cache
+from eyebright.training.cache import FeatureSpace, Rows, Space, default_folder, trim, usage
 
 CARD: dict[str, Any] = {"backbone": "efficientnet_lite0", "size": 96, "precision": "float32", "view": 0}
 WIDTH = 2000
@@ -354,3 +355,38 @@ def test_a_segment_that_goes_while_it_is_in_use_is_told(tmp_path: Path) -> None:
     rows.unlink()
     with pytest.raises(StorageError, match="Run again"):
         space.read([b"\1" * 16])
+
+
+def test_rows_of_bytes_have_a_space_of_their_own_type(tmp_path: Path) -> None:
+    rows = np.arange(24, dtype=np.uint8).reshape(4, 6)
+    space = Space(tmp_path, CARD, 6, np.uint8)
+    space.keep((key(n), rows[n]) for n in range(4))
+    read = Space(tmp_path, CARD, 6, np.uint8).read([key(3), key(0)])
+    assert read.dtype == np.uint8
+    np.testing.assert_array_equal(read, rows[[3, 0]])
+    assert key(0) not in Space(tmp_path, CARD, 6, np.float16)  # never read as another type
+
+
+def test_rows_that_are_kept_are_on_disk_by_and_by(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(cache, "_FLUSH_BYTES", 5 * 2 * WIDTH)
+    seen = []
+
+    def made():
+        for number in range(12):
+            seen.append(len(numbers_of(opened(tmp_path), 20)))
+            yield key(number), row(number)
+        raise KeyboardInterrupt
+
+    space = opened(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        space.keep(made())
+    assert seen == [0] * 5 + [5] * 5 + [10] * 2
+    assert numbers_of(opened(tmp_path), 20) == list(range(12))
+
+
+def test_room_is_checked_to_the_byte(tmp_path: Path, monkeypatch) -> None:
+    space = opened(tmp_path)
+    monkeypatch.setattr(cache, "disk_free_bytes", lambda path: 10 * 2 * WIDTH)
+    space.check_room(10)
+    with pytest.raises(StorageError, match="EYEBRIGHT_CACHE"):
+        space.check_room(11)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from eyebright.training.finetune.data import TrainData
 from eyebright.types import FloatArray, IntArray, UInt8Array
@@ -57,3 +57,8 @@ def step_seconds(net: nn.Module, squares: UInt8Array) -> float:
     for parameter, learns in learning.items():
         parameter.requires_grad_(learns)
     return seconds / len(squares)
+
+
+def blank_image(size: int) -> Tensor:
+    """A black image (1, 3, S, S)."""
+    return torch.zeros(1, 3, size, size)

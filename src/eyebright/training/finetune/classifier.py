@@ -63,12 +63,14 @@ class Classifier(nn.Module):
         moving = deviation[deviation > 0]
         least = _SMALLEST_DEVIATION * float(np.median(moving)) if len(moving) else 1.0
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32))
-        self.register_buffer("deviation", torch.tensor(np.maximum(deviation, least), dtype=torch.float32))
+        # Rows of mean square norm 1: an optimiser's step then moves the logits alike, however many features.
+        scale = np.maximum(deviation, least) * np.sqrt(len(deviation))
+        self.register_buffer("deviation", torch.tensor(scale, dtype=torch.float32))
         pixels = network.card.preprocessing
         mean_pixel = 255 * torch.tensor(pixels.mean).view(1, 3, 1, 1)
-        scale = 1 / (255 * torch.tensor(pixels.std).view(1, 3, 1, 1))
+        per_level = 1 / (255 * torch.tensor(pixels.std).view(1, 3, 1, 1))
         self.register_buffer("pixel_mean", mean_pixel, persistent=False)
-        self.register_buffer("pixel_scale", scale, persistent=False)
+        self.register_buffer("pixel_scale", per_level, persistent=False)
         self._begin(head)
 
     def _begin(self, head: LinearHead | None) -> None:

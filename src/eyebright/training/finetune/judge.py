@@ -16,6 +16,8 @@ from eyebright.training.finetune.memory import peak_memory_mb
 from eyebright.training.finetune.run import FitRun
 from eyebright.training.finetune.step import autocast
 
+_TEMPERATURES = tuple(2 ** (step / 4) for step in range(-8, 9))  # a quarter to four
+
 
 def judge(run: FitRun) -> None:
     """Evaluates the network where it stands: before the first step, or after an epoch or a part of one."""
@@ -38,7 +40,11 @@ def judge(run: FitRun) -> None:
 
 
 def evaluate(run: FitRun) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy on the held-out part, with as many images at once as memory holds."""
+    """Calibrated loss and accuracy on the held-out part, with as many images at once as memory holds.
+
+    The loss is the mean cross-entropy at the temperature that suits it best: the model gets one in the end, and
+    without it label smoothing, which makes answers modest, would look like a loss of knowledge.
+    """
     batch = max(run.state.micro_batch, 1)
     while (result := run.stepper.attempts.do(partial(_evaluate, run, batch))) is None:
         if batch == 1:
@@ -50,17 +56,19 @@ def evaluate(run: FitRun) -> tuple[float, float]:
 @torch.no_grad()
 def _evaluate(run: FitRun, batch: int) -> tuple[float, float]:
     device, team = run.team.device, run.team
-    sums = torch.zeros(3, device=device)  # losses, right answers, images
+    sums = torch.zeros(len(_TEMPERATURES) + 2, device=device)  # losses at each, right answers, images
     run.net.eval()
     for number, (inputs, labels) in enumerate(run.data.held_out(batch, device)):
         if number % team.size != team.rank:
             continue
         with autocast(run.recipe.precision, device):
             logits = run.net(inputs)
-        losses = cross_entropy(logits.float(), labels, reduction="sum")
+        losses = [cross_entropy(logits.float() / t, labels, reduction="sum") for t in _TEMPERATURES]
         right = (logits.argmax(1) == labels).sum()
-        sums += torch.stack([losses, right.float(), torch.full_like(losses, len(labels))])
-    loss, right, count = team.add(sums).tolist()
+        sums += torch.stack([*losses, right.float(), torch.full_like(losses[0], len(labels))])
+    *losses, right, count = team.add(sums).tolist()
+    # A loss that is no number at one temperature is none at all.
+    loss = min(losses) if all(math.isfinite(value) for value in losses) else math.nan
     return loss / max(count, 1), right / max(count, 1)
 
 

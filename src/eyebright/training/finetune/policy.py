@@ -85,7 +85,7 @@ def _one(image: Tensor, name: str, strength: float) -> Tensor:
             shear = [angle, 0.0] if name == "shear_x" else [0.0, angle]
             return _affine(image, shear=shear, center=[0.0, 0.0])
         case "translate_x" | "translate_y":
-            pixels = int(strength * side)
+            pixels = math.trunc(round(strength * side, 3))
             return _affine(image, translate=[pixels, 0] if name == "translate_x" else [0, pixels])
         case "rotate":
             return _tensor(functional.rotate(image, strength, fill=list(FILL)))

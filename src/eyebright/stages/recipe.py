@@ -1,0 +1,100 @@
+"""What the options of fine-tuning stand for, as plain values and objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from eyebright.config.train import TrainConfig
+from eyebright.errors import ConfigError
+from eyebright.training.finetune.losses import SoftTargetLoss
+from eyebright.training.finetune.recipe import Precision, Recipe
+from eyebright.training.finetune.samples import class_weights
+from eyebright.types import IntArray
+
+Name = Literal["head", "last", "full"]
+
+_EPOCHS: Mapping[str, int] = {"last": 15, "full": 10}
+_RATES: Mapping[str, float] = {"adamw": 3e-4, "adam": 3e-4, "sgd": 1e-2}
+_BATCH = 32
+_FOCAL_GAMMA = 2.0
+
+
+def check(config: TrainConfig) -> None:
+    """Refuses what cannot be had together.
+
+    Raises:
+        ConfigError: saying what.
+    """
+    if config.cutmix and config.tune != "full":
+        raise ConfigError(
+            "--cutmix needs images, so everything must learn. Got --tune {tune}. "
+            "Use --tune full, or --mixup.",
+            tune=config.tune,
+        )
+    if config.lora and config.tune != "full":
+        raise ConfigError(
+            "--lora puts adapters into the whole network. Got --tune {tune}. Use --tune full.",
+            tune=config.tune,
+        )
+
+
+def rate_of(config: TrainConfig) -> float:
+    """The highest learning rate."""
+    return _RATES[config.optimizer] if isinstance(config.lr, str) else config.lr
+
+
+def batch_of(config: TrainConfig) -> int:
+    """Images a step."""
+    return _BATCH if config.batch == "auto" else config.batch
+
+
+def epochs_of(config: TrainConfig, name: Name) -> int:
+    """Passes through the images."""
+    return config.epochs or _EPOCHS[name]
+
+
+def loss_of(config: TrainConfig, truth: IntArray, classes: int) -> SoftTargetLoss:
+    """The loss of each image.
+
+    Args:
+        config: the options.
+        truth: (N,) classes of the training images.
+        classes: K.
+    """
+    weights = class_weights(config.class_weights, truth, classes)
+    return SoftTargetLoss(config.label_smoothing, weights, _FOCAL_GAMMA if config.loss == "focal" else 0.0)
+
+
+def recipe_of(config: TrainConfig, name: Name, precision: Precision, seconds: float | None) -> Recipe:
+    """The settings of the loop.
+
+    Args:
+        config: the options.
+        name: how much of the network learns.
+        precision: that was given or chosen.
+        seconds: that the training may take.
+    """
+    return Recipe(
+        epochs=epochs_of(config, name),
+        batch=batch_of(config),
+        device=config.device,
+        precision=precision,
+        seed=config.seed,
+        schedule=config.schedule,
+        warmup=config.warmup,
+        ema_decay=config.ema,
+        frozen_norm=config.batch_norm == "frozen",
+        save_memory=config.save_memory,
+        gradual=config.gradual,
+        patience=config.patience,
+        budget_seconds=seconds,
+        optimizer=config.optimizer,
+        lr=rate_of(config),
+        weight_decay=config.weight_decay,
+        layer_decay=config.layer_decay,
+        loss=config.loss,
+        label_smoothing=config.label_smoothing,
+        class_weights=config.class_weights,
+        sampler=config.sampler,
+    )
