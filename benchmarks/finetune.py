@@ -2,16 +2,16 @@
 
     python benchmarks/finetune.py DATA --recipe RECIPE.py --python TORCH_PYTHON [OPTIONS OF TRAIN]
 
-DATA has train/ and val/. RECIPE.py takes DATA, --epochs and --full, and prints "epoch N accuracy A after S s";
-it runs with TORCH_PYTHON. Eyebright runs with this interpreter, which needs the extra `torch`.
+DATA has train/ and val/. RECIPE.py takes DATA, --epochs and --full, and prints "epoch N accuracy A after S
+s"; it runs with TORCH_PYTHON. Eyebright runs with this interpreter, which needs the extra `torch`.
 
 Images/s while training are measured: of the recipe over all epochs but the first (its workers start anew in
-each), with two images a class left in val/, so that hardly anything but training is timed; of `--tune full` and
-`--tune last` by history.csv. What these compute once, before their first epoch and after their last, is given
-beside it. All at 224 px, with every stage; OPTIONS OF TRAIN come later and win.
+each), with two images a class left in val/, so that hardly anything but training is timed; of `--tune full`
+and `--tune last` by history.csv. What these compute once, before their first epoch and after their last, is
+given beside it. All at 224 px, with every stage; OPTIONS OF TRAIN come later and win.
 
-With --accuracy instead: what five epochs of the recipe reach on val/ and the time that they took, and what each
-way of tuning reaches there in which time: whole processes, empty cache, imports and sealing included.
+With --accuracy instead: what five epochs of the recipe reach on val/ and the time that they took, and what
+each way of tuning reaches there in which time: whole processes, empty cache, imports and sealing included.
 """
 
 from __future__ import annotations

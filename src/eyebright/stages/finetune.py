@@ -66,10 +66,14 @@ def finetune(
     from eyebright.backbones.exported import ExportedBackbone
     from eyebright.stages.recipe import check
     from eyebright.stages.tuning import Tuner
+    from eyebright.training.finetune.answers import blank_image
+    from eyebright.training.finetune.fold import fold_norms
 
     check(config)
     began = time.monotonic()
     network = load_network(config, progress)
+    if keeps_norms(config, network):
+        fold_norms(network.body, blank_image(network.card.preprocessing.size))
     inner = with_held_out(manifest, config.seed)
     backbone = ExportedBackbone(network, exports())
     start = frozen_model(sized(config, network), inner, backbone, progress, watch)
@@ -95,6 +99,11 @@ def load_network(config: TrainConfig, progress: Progress) -> Network:
             )
         )
     return network
+
+
+def keeps_norms(config: TrainConfig, network: Network) -> bool:
+    """Whether statistics of batch normalisation stay as they are; random weights have none worth keeping."""
+    return config.batch_norm == "frozen" and network.pretrained
 
 
 def sized(config: TrainConfig, network: Network) -> TrainConfig:

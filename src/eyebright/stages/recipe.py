@@ -66,7 +66,9 @@ def loss_of(config: TrainConfig, truth: IntArray, classes: int) -> SoftTargetLos
     return SoftTargetLoss(config.label_smoothing, weights, _FOCAL_GAMMA if config.loss == "focal" else 0.0)
 
 
-def recipe_of(config: TrainConfig, name: Name, precision: Precision, seconds: float | None) -> Recipe:
+def recipe_of(
+    config: TrainConfig, name: Name, precision: Precision, seconds: float | None, frozen_norm: bool
+) -> Recipe:
     """The settings of the loop.
 
     Args:
@@ -74,6 +76,7 @@ def recipe_of(config: TrainConfig, name: Name, precision: Precision, seconds: fl
         name: how much of the network learns.
         precision: that was given or chosen.
         seconds: that the training may take.
+        frozen_norm: whether batch normalisation keeps its statistics.
     """
     return Recipe(
         epochs=epochs_of(config, name),
@@ -84,7 +87,7 @@ def recipe_of(config: TrainConfig, name: Name, precision: Precision, seconds: fl
         schedule=config.schedule,
         warmup=config.warmup,
         ema_decay=config.ema,
-        frozen_norm=config.batch_norm == "frozen",
+        frozen_norm=frozen_norm,
         save_memory=config.save_memory,
         gradual=config.gradual,
         patience=config.patience,

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from eyebright.evaluation.intervals import wilson
 from eyebright.report.content import Learning, RateSearch
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.stages import tell
-from eyebright.stages.finetune import exports
+from eyebright.stages.finetune import exports, keeps_norms
 from eyebright.stages.frozen import as_trained
 from eyebright.stages.launch import is_main
 from eyebright.stages.recipe import Name, batch_of, epochs_of, loss_of, rate_of, recipe_of
@@ -49,20 +49,18 @@ from eyebright.training.finetune.loop import Fitted, fit
 from eyebright.training.finetune.lora import add_adapters, merge_adapters
 from eyebright.training.finetune.losses import SoftTargetLoss
 from eyebright.training.finetune.mix import Mixing
-from eyebright.training.finetune.optim import depths, make_optimizer
+from eyebright.training.finetune.optim import Optimizer, depths, make_optimizer
 from eyebright.training.finetune.picture import contact_sheet
 from eyebright.training.finetune.pixel_data import PixelData
 from eyebright.training.finetune.pixels import open_pixels
 from eyebright.training.finetune.prefix import Prefix, PrefixData
-from eyebright.training.finetune.recipe import Precision
+from eyebright.training.finetune.quick import quick_on_cpu
+from eyebright.training.finetune.recipe import Precision, Recipe
 from eyebright.training.finetune.samples import sample_weights
 from eyebright.training.finetune.trials import choose_precision, rate_test
 from eyebright.training.finetune.unfreeze import deepest_learning, unfreeze
 from eyebright.training.frozen import FrozenModel
 from eyebright.types import FloatArray, IntArray, Interval
-
-if TYPE_CHECKING:
-    import torch
 
 _SEALING_SECONDS = 12.0  # export, session and report; the evaluation comes on top
 _START_ROWS = 4000  # of frozen features, whose mean and deviation the head's input is scaled by
@@ -168,24 +166,25 @@ class Tuner:
         truth = self._truth(self.samples)
         loss = loss_of(self.config, truth, len(self.labels))
         net.to(team.device)
-        self._resolve_precision(data, loss, team)
-        search = self._resolve_rate(data, loss, learning, team)
-        left = None if seconds is None else seconds - (time.monotonic() - began)
-        fitted = fit(
-            net,
-            data,
-            recipe_of(self.config, name, self._precision, left),
-            self._optimizer(learning),
-            self.directory if self.config.tune == name else self.directory / name,
-            loss=loss,
-            fingerprint={"data": self.digest, "classes": len(self.labels), "size": self.size},
-            sample_weights=sample_weights(self.config.sampler, truth),
-            begin_epoch=lambda epoch: self._begin_epoch(name, epoch, learning, reach),
-            progress=self.progress,
-            lang=self.config.lang,
-            resume=self.config.resume is not None,
-            on_epoch=self.on_epoch,
-        )
+        with quick_on_cpu(net, team.device):
+            self._resolve_precision(data, loss, team)
+            search = self._resolve_rate(data, loss, learning, team)
+            left = None if seconds is None else seconds - (time.monotonic() - began)
+            fitted = fit(
+                net,
+                data,
+                self._recipe(name, left),
+                self._optimizer(learning),
+                self.directory if self.config.tune == name else self.directory / name,
+                loss=loss,
+                fingerprint={"data": self.digest, "classes": len(self.labels), "size": self.size},
+                sample_weights=sample_weights(self.config.sampler, truth),
+                begin_epoch=lambda epoch: self._begin_epoch(name, epoch, learning, reach),
+                progress=self.progress,
+                lang=self.config.lang,
+                resume=self.config.resume is not None,
+                on_epoch=self.on_epoch,
+            )
         logits, judged = held_out_logits(net, data, team.device)
         net.join()
         temperature = fit_temperature(logits, judged)
@@ -196,7 +195,8 @@ class Tuner:
         """How long an epoch in which everything learns would take, by one small step."""
         net = self._classifier
         squares = some_squares([self.root / s.path for s in self.samples], self._preprocessing)
-        return len(self.samples) * step_seconds(net, np.stack(squares))
+        with quick_on_cpu(net, device_of(net)):
+            return len(self.samples) * step_seconds(net, np.stack(squares))
 
     # ---- what options stand for
 
@@ -218,7 +218,7 @@ class Tuner:
         unfreeze(self._classifier, used, reach)
         return {name: depth for name, depth in used.items() if depth <= reach}
 
-    def _optimizer(self, learning: dict[str, int]) -> torch.optim.Optimizer:
+    def _optimizer(self, learning: dict[str, int]) -> Optimizer:
         config = self.config
         return make_optimizer(
             self._classifier,
@@ -242,18 +242,8 @@ class Tuner:
         """Looks for the learning rate if that was asked for."""
         if self.config.lr != "find":
             return None
-        optimizer = self._optimizer(learning)
-        frozen_norm = self.config.batch_norm == "frozen"
-        seen = rate_test(
-            self._classifier,
-            data,
-            loss,
-            optimizer,
-            team,
-            batch_of(self.config),
-            self.config.seed,
-            frozen_norm,
-        )
+        recipe = self._recipe("full", None)
+        seen = rate_test(self._classifier, data, loss, self._optimizer(learning), team, recipe)
         self._resolved(lr=team.agree(seen.suggestion))
         return RateSearch(seen.rates, seen.losses, seen.suggestion)
 
@@ -262,6 +252,9 @@ class Tuner:
         self.config = self.config.model_copy(update=chosen)
         if is_main():
             write_options(self.config, self.directory)
+
+    def _recipe(self, name: Name, seconds: float | None) -> Recipe:
+        return recipe_of(self.config, name, self._precision, seconds, keeps_norms(self.config, self.network))
 
     @property
     def _precision(self) -> Precision:

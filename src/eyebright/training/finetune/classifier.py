@@ -212,13 +212,13 @@ class Lower:
     def rest(self, rows: Tensor) -> Tensor:
         """Features (b, D) of rows."""
         length = int(np.prod(self.shape))
-        activations = rows[:, :length].unflatten(1, self.shape)
+        activations = torch.unflatten(rows[:, :length], 1, self.shape)
         if activations.ndim == 4:
             activations = activations.contiguous(memory_format=torch.channels_last)
         pooled = self.classifier.pooled
         found, output = pooled.during(self.above, activations)
         widths = [tap.width for tap in self.taps]
-        found |= dict(zip(self.taps, rows[:, length:].split(widths, dim=1), strict=True))
+        found |= dict(zip(self.taps, torch.split(rows[:, length:], widths, dim=1), strict=True))
         return torch.cat(pooled.ordered(found, output), dim=1)
 
     def _run(self, pixels: Tensor) -> tuple[dict[Tap, Tensor], Tensor]:

@@ -33,7 +33,8 @@ class Ema:
 
     def decay(self) -> float:
         """Share of the average that the next update keeps."""
-        return min(self._decay, 1 - (1 + self.updates) ** -_WARMUP_POWER)
+        risen: float = 1 - (1 + self.updates) ** -_WARMUP_POWER
+        return min(self._decay, risen)
 
     @torch.no_grad()
     def update(self, net: nn.Module) -> None:
@@ -46,7 +47,7 @@ class Ema:
 
     @contextmanager
     def applied(self, net: nn.Module) -> Iterator[None]:
-        """Within it the network has the averaged weights; what is done to them there is done to the average."""
+        """Within it the network has the averaged weights; what changes them there changes the average."""
         self._swap(net)
         try:
             yield
@@ -58,7 +59,7 @@ class Ema:
         return {**self._average, _UPDATES: torch.tensor(self.updates)}
 
     def load_state_dict(self, tensors: Mapping[str, Tensor]) -> None:
-        """Brings back what :meth:`state_dict` gave; from a network's own state the average begins anew there."""
+        """Brings back what :meth:`state_dict` gave; from a network's own state it begins anew."""
         for name, average in self._average.items():
             average.copy_(tensors[name])
         self.updates = int(tensors[_UPDATES]) if _UPDATES in tensors else 0

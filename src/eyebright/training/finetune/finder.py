@@ -65,7 +65,7 @@ def find_rate(
 def suggest(rates: Sequence[float], losses: Sequence[float]) -> float:
     """The suggestion from what was seen (see :class:`RateTest`); the lowest rate if that was nothing.
 
-    A head that starts from its solution has a flat curve: where it turns up says more than where it falls most.
+    The curve of a head that starts from its solution is flat: where it turns up says more than its slope.
     """
     if not losses:
         return _LOWEST

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from eyebright.errors import ConfigError
 
 
-def add_adapters(body: nn.Module, rank: int, example: Tensor, name: str, alpha: float | None = None) -> tuple[str, ...]:
+def add_adapters(
+    body: nn.Module, rank: int, example: Tensor, name: str, alpha: int | None = None
+) -> tuple[str, ...]:
     """Puts adapters beside all linear layers inside ``body``, in place, and freezes all else of it.
 
     Outputs stay what they are until the adapters learn. Attention that torch computes without calling its

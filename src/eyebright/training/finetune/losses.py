@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn.functional import cross_entropy, log_softmax
 
 
 class SoftTargetLoss:
@@ -29,13 +29,13 @@ class SoftTargetLoss:
         if self._weights is not None:
             self._weights = self._weights.to(logits.device)  # copied once, at the first call
         if not self._gamma:
-            return F.cross_entropy(
+            return cross_entropy(
                 logits, targets, self._weights, reduction="none", label_smoothing=self._smoothing
             )
         return self._focal(logits, targets)
 
     def _focal(self, logits: Tensor, targets: Tensor) -> Tensor:
-        log_share = F.log_softmax(logits, dim=1)
+        log_share = log_softmax(logits, dim=1)
         smooth = targets * (1 - self._smoothing) + self._smoothing / targets.shape[1]
         terms = -smooth * (1 - log_share.exp()).clamp_min(0) ** self._gamma * log_share
         return (terms if self._weights is None else terms * self._weights).sum(1)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TypeAlias
 
 import torch
 from torch import nn
+
+Optimizer: TypeAlias = torch.optim.Optimizer
 
 _MOMENTUM = 0.9
 # Tables that are added to tokens; pulling them to zero would move every token.
@@ -37,7 +40,7 @@ def make_optimizer(
     weight_decay: float = 0.0,
     layer_decay: float = 1.0,
     fused: bool = True,
-) -> torch.optim.Optimizer:
+) -> Optimizer:
     """An optimiser of all parameters in ``depth_of``, those that are frozen now included.
 
     A parameter without a gradient is passed over and costs nothing, so units may begin to learn later.

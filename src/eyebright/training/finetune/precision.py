@@ -1,4 +1,4 @@
-"""The number format of the forward pass, chosen by a short trial: bfloat16 helps some networks and slows others."""
+"""The number format of the forward pass, chosen by a short trial: bfloat16 slows some networks."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def deepest_learning(epoch: int, epochs: int, deepest: int) -> int:
 
 
 def unfreeze(net: nn.Module, depth_of: Mapping[str, int], deepest: int) -> None:
-    """Lets the parameters in ``depth_of`` learn that are at most ``deepest`` from the head, and no others of it.
+    """Lets parameters in ``depth_of`` learn that are at most ``deepest`` from the head, and stops the others.
 
     Args:
         net: whose parameters they are.

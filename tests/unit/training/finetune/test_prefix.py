@@ -172,7 +172,7 @@ def test_threads_and_batches_give_the_same_rows(textile: Path, tmp_path: Path) -
     torch.testing.assert_close(whole(one), whole(other), rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize("calls", [0, 1, 5, 9])
+@pytest.mark.parametrize("calls", [1, 7])
 def test_a_computation_that_was_killed_goes_on(textile: Path, tmp_path: Path, calls: int) -> None:
     environment = {"PYTHONPATH": ":".join([str(Path(__file__).parent), *sys.path])}
     done = subprocess.run(

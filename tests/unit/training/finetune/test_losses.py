@@ -1,0 +1,67 @@
+"""Losses against torch's cross-entropy, and against the definition of the focal loss."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch.nn.functional import cross_entropy, one_hot  # noqa: E402
+
+from eyebright.training.finetune.losses import SoftTargetLoss, balanced_weights  # noqa: E402
+
+WEIGHTS = torch.tensor([0.5, 1.0, 2.0, 4.0])
+
+
+@pytest.fixture
+def batch():
+    chance = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn(6, 4, generator=chance)
+    numbers = torch.tensor([0, 1, 2, 3, 0, 1])
+    mixed = torch.softmax(torch.randn(6, 4, generator=chance), dim=1)
+    return logits, numbers, mixed
+
+
+def test_of_hard_targets_it_is_torchs(batch):
+    logits, numbers, _ = batch
+    expected = cross_entropy(logits, numbers, WEIGHTS, reduction="none")
+    targets = one_hot(numbers, 4).float()
+    torch.testing.assert_close(SoftTargetLoss(weights=WEIGHTS)(logits, targets), expected)
+
+
+def test_smoothing_is_torchs_for_class_numbers(batch):
+    logits, numbers, _ = batch
+    expected = cross_entropy(logits, numbers, reduction="none", label_smoothing=0.1)
+    targets = one_hot(numbers, 4).float()
+    torch.testing.assert_close(SoftTargetLoss(smoothing=0.1)(logits, targets), expected)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 2.0])
+def test_smoothing_is_applied_once_to_mixed_targets(batch, gamma: float):
+    logits, _, mixed = batch
+    by_hand = 0.9 * mixed + 0.1 / 4
+    smoothed = SoftTargetLoss(smoothing=0.1, weights=WEIGHTS, gamma=gamma)(logits, mixed)
+    torch.testing.assert_close(smoothed, SoftTargetLoss(weights=WEIGHTS, gamma=gamma)(logits, by_hand))
+
+
+def test_focal_loss_is_its_definition(batch):
+    logits, numbers, _ = batch
+    share = torch.softmax(logits, dim=1)[torch.arange(6), numbers]
+    expected = -WEIGHTS[numbers] * (1 - share) ** 2 * share.log()
+    targets = one_hot(numbers, 4).float()
+    torch.testing.assert_close(SoftTargetLoss(weights=WEIGHTS, gamma=2.0)(logits, targets), expected)
+
+
+def test_focal_loss_has_a_finite_gradient_where_nothing_is_left_to_learn():
+    logits = torch.tensor([[200.0, -200.0]], requires_grad=True)
+    SoftTargetLoss(gamma=0.5)(logits, torch.tensor([[1.0, 0.0]])).sum().backward()
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()
+
+
+def test_balanced_weights_make_classes_equal_and_images_one_in_the_mean():
+    counts = [10, 30, 60]
+    weights = balanced_weights(counts)
+    shares = weights * torch.tensor(counts)
+    torch.testing.assert_close(shares, shares[0].expand(3))
+    assert float(shares.sum()) == pytest.approx(sum(counts))
