@@ -36,6 +36,7 @@ TORCH |= {"safetensors", "huggingface_hub"}
 TORCH_MODULES = (
     "eyebright.training.finetune",
     "eyebright.engines.torch",
+    "eyebright.stages.torchrun",
     *(
         f"eyebright.backbones.{name}"
         for name in (

@@ -75,6 +75,15 @@ def load(name: str, weights: Weights = None, size: int | None = None) -> Network
     return source.build(own, weights, size)
 
 
+def require_torch() -> None:
+    """Sees to it that what fine-tuning needs is there.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    _all_sources()
+
+
 def find(name: str) -> tuple[Source, str]:
     """The source that has ``name``, and the name that it knows it by.
 

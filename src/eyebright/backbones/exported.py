@@ -34,10 +34,10 @@ class ExportedBackbone:
 
     Args:
         network: whose body is exported, in inference mode.
-        cache_folder: where the graphs are kept, by the weights' hash.
+        cache_folder: where the graphs are kept, by the weights' hash; None keeps none.
     """
 
-    def __init__(self, network: Network, cache_folder: Path) -> None:
+    def __init__(self, network: Network, cache_folder: Path | None) -> None:
         self.network = network
         self.cache_folder = cache_folder
 
@@ -48,8 +48,8 @@ class ExportedBackbone:
 
     def model(self, size: int) -> onnx.ModelProto:
         """The network for inputs of ``size`` pixels a side: the card's layers, `final` as (B, D, 1, 1)."""
-        path = self.cache_folder / f"{self._key(size)}.onnx"
-        if path.is_file():
+        path = None if self.cache_folder is None else self.cache_folder / f"{self._key(size)}.onnx"
+        if path and path.is_file():
             try:
                 return onnx.load(path)
             except Exception:  # protobuf's own error class differs between its versions
@@ -57,7 +57,8 @@ class ExportedBackbone:
         names = [layer.name for layer in self.card.layers]
         maps = _Maps(self.network.body, names, size).eval()
         model = to_onnx(maps, torch.zeros(2, 3, size, size), "pixels", names)
-        write_bytes(path, model.SerializeToString())
+        if path:
+            write_bytes(path, model.SerializeToString())
         return model
 
     def _key(self, size: int) -> str:

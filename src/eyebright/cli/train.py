@@ -19,9 +19,12 @@ def _config() -> type[TrainConfig]:
 
 def _run(config: TrainConfig) -> int:
     from eyebright.runtime.terminal import TerminalProgress
+    from eyebright.stages.launch import is_main
     from eyebright.stages.train import train
 
-    print_run(train(config, TerminalProgress(config.lang)), config.lang)
+    run = train(config, TerminalProgress(config.lang))
+    if is_main():
+        print_run(run, config.lang)
     return 0
 
 

@@ -38,6 +38,7 @@ class Learning:
         history: a row an epoch; a figure that is NaN throughout has no chart.
         best: the epoch whose weights were kept.
         stopped_because: a sentence in the page's language.
+        notes: further sentences, about what happened on the way.
         waited: share of the time in which the device waited for images.
         search: of the learning rate, where there was one.
         samples: a PNG of training images as augmentation shows them.
@@ -46,6 +47,7 @@ class Learning:
     history: Sequence[EpochRow] = ()
     best: int | None = None
     stopped_because: str = ""
+    notes: Sequence[str] = ()
     waited: float | None = None
     search: RateSearch | None = None
     samples: bytes = b""

@@ -37,7 +37,7 @@ def _words(told: Learning, lang: Lang) -> str:
         share = percent(told.waited, lang)
         sentences.append(translate("The device waited for images {share} of the time.", lang, share=share))
     joined = ("" if lang == "zh" else " ").join(sentences)
-    return paragraph(joined) if joined else ""
+    return (paragraph(joined) if joined else "") + "".join(paragraph(note) for note in told.notes)
 
 
 def _curves(told: Learning, lang: Lang) -> str:

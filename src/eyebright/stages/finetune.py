@@ -22,6 +22,8 @@ from eyebright.runtime.timing import Stopwatch
 from eyebright.stages import tell
 from eyebright.stages.frozen import as_trained, frozen_model
 from eyebright.stages.heldout import with_held_out
+from eyebright.stages.launch import is_main, main_first
+from eyebright.stages.resume import adopt
 from eyebright.stages.trained import Trained
 from eyebright.training.cache import default_folder
 from eyebright.training.selection import better
@@ -63,6 +65,7 @@ def finetune(
     Raises:
         EyebrightError: the options, the weights or the images do not allow it.
     """
+    catalog.require_torch()
     from eyebright.backbones.exported import ExportedBackbone
     from eyebright.stages.recipe import check
     from eyebright.stages.tuning import Tuner
@@ -76,13 +79,17 @@ def finetune(
         fold_norms(network.body, blank_image(network.card.preprocessing.size))
     inner = with_held_out(manifest, config.seed)
     backbone = ExportedBackbone(network, exports())
-    start = frozen_model(sized(config, network), inner, backbone, progress, watch)
+    with main_first(config.device):
+        start = frozen_model(sized(config, network), inner, backbone, progress, watch)
     tuner = Tuner(config, inner, network, start, directory, progress, on_epoch, began)
     with watch.stage("finetune"):
         if config.tune != "auto":
             seconds = None if config.budget is None else tuner.seconds_left(config.budget)
             return tuner.train(config.tune, seconds).trained
         frozen, attempts = _attempts(config, tuner)
+    best = min(attempts, key=lambda tuned: tuned.losses.mean())
+    if is_main():
+        adopt(directory / best.name, directory)
     return _best(config, manifest, frozen, attempts, start, progress, watch)
 
 
@@ -176,5 +183,6 @@ def _best(
         backbone = start.extractor.backbone
         size = start.extractor.preprocessing.size
         fixed = config.model_copy(update={"size": size, "layers": start.layers})
-        trained = as_trained(frozen_model(fixed, manifest, backbone, progress, watch), config.lang)
+        with main_first(config.device):
+            trained = as_trained(frozen_model(fixed, manifest, backbone, progress, watch), config.lang)
     return replace(trained, tunings=choices, reasons=reasons, tried={**trained.tried, "tunings": tried})

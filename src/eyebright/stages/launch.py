@@ -6,8 +6,11 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from eyebright.backbones import catalog
 from eyebright.config.train import TrainConfig
 from eyebright.errors import EyebrightError
 from eyebright.stages.run import Run
@@ -23,6 +26,26 @@ def is_main() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+@contextmanager
+def main_first(device: str) -> Iterator[None]:
+    """The first process does what is in the block while the others wait; then they find it in the cache.
+
+    Args:
+        device: that is trained on, as in the options.
+    """
+    if team_size() == 1:
+        yield
+        return
+    from eyebright.training.finetune.distributed import gather_team
+
+    team = gather_team(device)
+    if not team.main:
+        team.wait()
+    yield
+    if team.main:
+        team.wait()
+
+
 def launch(config: TrainConfig, directory: Path) -> Run:
     """Runs `eyebright train` in ``config.processes`` processes of this machine.
 
@@ -31,23 +54,24 @@ def launch(config: TrainConfig, directory: Path) -> Run:
         directory: of the run.
 
     Raises:
+        MissingExtraError: PyTorch is not installed.
         EyebrightError: a process failed; its own message has been printed.
     """
-    options = config.model_copy(update={"out": directory, "processes": 1})
+    catalog.require_torch()
+    options = config.model_copy(update={"out": directory})
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "train.toml")
         file.write_text(options.toml(), encoding="utf-8")
-        command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-        command += [
-            "--nproc-per-node",
-            str(config.processes),
-            "-m",
-            "eyebright",
-            "train",
-            "--config",
-            str(file),
-        ]
-        done = subprocess.run(command, check=False, env={"OMP_NUM_THREADS": _threads(config), **os.environ})
+        command = [sys.executable, "-m", "eyebright.stages.torchrun", "--standalone"]
+        command += ["--nproc-per-node", str(config.processes)]
+        command += ["-m", "eyebright", "train", "--config", str(file)]
+        # The results are printed by whoever asked for them; what is said on the way comes through.
+        done = subprocess.run(
+            command,
+            check=False,
+            stdout=subprocess.DEVNULL,
+            env={"OMP_NUM_THREADS": _threads(config), **os.environ},
+        )
     if done.returncode:
         raise EyebrightError(
             "All {count} processes must come to their end. One failed with status {status}; what it said "

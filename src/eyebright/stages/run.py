@@ -87,9 +87,10 @@ def new_directory(given: Path | None, parent: str, name: str) -> Path:
 
 
 def write_options(config: TrainConfig, directory: Path) -> None:
-    """Writes down the options, as a resumed run takes them up."""
-    text = config.model_copy(update={"resume": None, "out": directory}).toml()
-    write_text(directory / OPTIONS, text)
+    """Writes down the options, as a run that is resumed from anywhere takes them up."""
+    given = config.model_copy(update={"resume": None, "out": directory})
+    paths = {name: value.absolute() for name, value in given if isinstance(value, Path)}
+    write_text(directory / OPTIONS, given.model_copy(update=paths).toml())
 
 
 def write_predictions(path: Path, rows: Sequence[PredictionRow]) -> None:

@@ -151,9 +151,9 @@ def facts(config: TrainConfig, provenance: Mapping[str, Any], model: Path) -> di
 
 
 def command(verb: str, config: Config, positional: Sequence[str]) -> str:
-    """The command line that does the same again."""
+    """The command line that does the same again, from the beginning."""
     words = ["eyebright", verb, *(str(getattr(config, name)) for name in positional)]
-    for name in sorted(config.model_fields_set.difference(positional)):
+    for name in sorted(config.model_fields_set.difference(positional, ("resume",))):
         words += _as_words(name.replace("_", "-"), getattr(config, name))
     return shlex.join(words)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,6 @@ from eyebright.backbones.backbone import Backbone
 from eyebright.backbones.embedded import EmbeddedBackbone
 from eyebright.config.train import TrainConfig
 from eyebright.data.folder import scan
-from eyebright.errors import NotFoundError
 from eyebright.language import translate
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.runtime.timing import Stopwatch
@@ -21,7 +19,8 @@ from eyebright.stages.ending import finish
 from eyebright.stages.finetune import exports, finetune, load_network
 from eyebright.stages.frozen import as_trained, frozen_model
 from eyebright.stages.launch import is_main, launch, team_size
-from eyebright.stages.run import OPTIONS, Run, new_directory, write_options
+from eyebright.stages.resume import begin, with_earlier
+from eyebright.stages.run import Run, new_directory
 from eyebright.tracking.several import trackers
 
 if TYPE_CHECKING:
@@ -46,10 +45,10 @@ def train(
         EyebrightError: the data, an option or the disk does not allow it.
     """
     watch = Stopwatch()
-    config = _with_earlier(config)
+    config = with_earlier(config)
     data = config.data or Path()  # the options see to it that there is one
     directory = new_directory(config.out, "runs", data.resolve().name)
-    if config.processes > 1 and team_size() == 1:
+    if config.processes > 1 and config.tune != "head" and team_size() == 1:
         return launch(config, directory)
     progress = progress if is_main() else SILENT
     with watch.stage("scan"):
@@ -66,7 +65,8 @@ def train(
         _say_idle(config, progress)
         model = frozen_model(config, manifest, _backbone(config, progress), progress, watch)
         return finish(config, manifest, as_trained(model, config.lang), directory, progress, watch)
-    _begin(config, directory)
+    if is_main():
+        begin(config, manifest, directory)
     tracked = trackers(config.track if is_main() else [], directory, progress, config.lang)
     tracked.start(directory.name, config.model_dump(mode="json"))
 
@@ -81,21 +81,6 @@ def train(
     run = finish(config, manifest, trained, directory, progress, watch)
     tracked.finish({name: run.metrics[name]["value"] for name in ("accuracy", "log_loss", "ece")})
     return run
-
-
-def _with_earlier(config: TrainConfig) -> TrainConfig:
-    """The options of the run to resume, changed by those that are given now."""
-    if config.resume is None:
-        return config
-    file = config.resume / OPTIONS
-    if not file.is_file():
-        raise NotFoundError(
-            "A run to resume must hold config.toml. {path} does not. Give the directory of a training that "
-            "was interrupted.",
-            path=config.resume,
-        )
-    given = {name: getattr(config, name) for name in config.model_fields_set}
-    return TrainConfig.build(file, **{**given, "out": config.resume})
 
 
 def _backbone(config: TrainConfig, progress: Progress) -> Backbone:
@@ -116,13 +101,3 @@ def _say_idle(config: TrainConfig, progress: Progress) -> None:
                 "Without effect, as only the head learns (--tune head): {names}.", config.lang, names=names
             )
         )
-
-
-def _begin(config: TrainConfig, directory: Path) -> None:
-    """Writes down what a resumed run must know; a new training leaves nothing of an older one behind."""
-    if not is_main():
-        return
-    if config.resume is None:
-        for left in (directory / "checkpoints", directory / "last", directory / "full"):
-            shutil.rmtree(left, ignore_errors=True)
-    write_options(config, directory)

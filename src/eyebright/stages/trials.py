@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from eyebright.training.finetune.history import EpochRow
 
-_SIZES = (160, 224, 320)
+_SIZES = (160, 224, 288)
 _FLEXIBLE = "efficientnet_lite0"  # takes every size; others may be built for one
 _FEWEST = 6  # complete trials that importances are told of
 _FIRST = {"lr": 3e-4, "weight_decay": 0.05, "layer_decay": 0.8, "augment": "standard", "mixup": 0.0}

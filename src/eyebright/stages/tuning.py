@@ -24,9 +24,9 @@ from eyebright.evaluation.intervals import wilson
 from eyebright.report.content import Learning, RateSearch
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.stages import tell
-from eyebright.stages.finetune import exports, keeps_norms
+from eyebright.stages.finetune import keeps_norms
 from eyebright.stages.frozen import as_trained
-from eyebright.stages.launch import is_main
+from eyebright.stages.launch import is_main, main_first
 from eyebright.stages.recipe import Name, batch_of, epochs_of, loss_of, rate_of, recipe_of
 from eyebright.stages.run import write_options
 from eyebright.stages.trained import Trained
@@ -145,7 +145,7 @@ class Tuner:
     def frozen(self) -> Tuned:
         """The head that training begins with, judged on the held-out images."""
         extractor = self.start.extractor
-        with SILENT.task("", total=len(self.judges)) as task:
+        with main_first(self.config.device), SILENT.task("", total=len(self.judges)) as task:
             gone = {s.path for s in extractor.compute(self.root, self.judges, task)}
         judges = [s for s in self.judges if s.path not in gone]
         trained = as_trained(self.start, self.config.lang)
@@ -162,14 +162,15 @@ class Tuner:
         net, team = self._classifier, gather_team(self.config.device)
         reach = self._reach(name)
         learning = self._learning(reach)
-        data, picture = self._data(name, reach)
+        with main_first(self.config.device):
+            data, picture = self._data(name, reach)
         truth = self._truth(self.samples)
         loss = loss_of(self.config, truth, len(self.labels))
         net.to(team.device)
         with quick_on_cpu(net, team.device):
             self._resolve_precision(data, loss, team)
             search = self._resolve_rate(data, loss, learning, team)
-            left = None if seconds is None else seconds - (time.monotonic() - began)
+            left = None if seconds is None else team.agree(seconds - (time.monotonic() - began))
             fitted = fit(
                 net,
                 data,
@@ -196,7 +197,8 @@ class Tuner:
         net = self._classifier
         squares = some_squares([self.root / s.path for s in self.samples], self._preprocessing)
         with quick_on_cpu(net, device_of(net)):
-            return len(self.samples) * step_seconds(net, np.stack(squares))
+            seconds = len(self.samples) * step_seconds(net, np.stack(squares))
+        return gather_team(self.config.device).agree(seconds)
 
     # ---- what options stand for
 
@@ -324,7 +326,8 @@ class Tuner:
         """Time for training within a budget: less what is gone, and what sealing and evaluation will take."""
         rate = self.start.trials[0].images_per_second
         asked = len(self.judges)
-        return budget - (time.monotonic() - self._began) - _SEALING_SECONDS - asked / rate
+        left = budget - (time.monotonic() - self._began) - _SEALING_SECONDS - asked / rate
+        return gather_team(self.config.device).agree(left)
 
     # ---- what comes out
 
@@ -344,7 +347,7 @@ class Tuner:
             return softmax(square_logits(net, squares, device_of(net)), temperature)
 
         return Trained(
-            backbone=ExportedBackbone(network, exports()),
+            backbone=ExportedBackbone(network, None),
             preprocessing=self._preprocessing,
             taps=self.start.extractor.taps,
             layers=self.start.layers,
@@ -376,6 +379,7 @@ class Tuner:
                 best=fitted.best_epoch,
                 stopped_because=tell.stopped(fitted.stopped_because, config.lang),
                 waited=fitted.waited_share,
+                notes=fitted.notes,
                 search=search,
                 samples=picture,
             ),

@@ -222,7 +222,8 @@ def trim(root: Path, limit_bytes: int) -> int:
 def clear(root: Path) -> int:
     """Deletes all that Eyebright keeps under ``root``; returns the bytes of features that were freed."""
     freed = trim(root, 0)
-    shutil.rmtree(root / "engines", ignore_errors=True)
+    for folder in ("engines", "exports"):
+        shutil.rmtree(root / folder, ignore_errors=True)
     return freed
 
 

@@ -18,9 +18,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from torch import Tensor, nn
+
+# While one process computes features the others wait; where one fails, the launcher ends them all.
+_PATIENCE = timedelta(days=2)
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,7 @@ def gather_team(device: str = "auto") -> Team:
         return Team(_device(device))
     from accelerate.state import PartialState
 
-    state = PartialState(cpu=device == "cpu")
+    state = PartialState(cpu=device == "cpu", timeout=_PATIENCE)
     return Team(torch.device(state.device), state.process_index, state.num_processes)
 
 

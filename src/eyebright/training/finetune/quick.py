@@ -59,7 +59,7 @@ def _kept_memory() -> Iterator[None]:
 
 @contextmanager
 def _quick_modules(net: nn.Module) -> Iterator[None]:
-    """While it lasts, modules have classes of this file, with the same parameters and another backward pass."""
+    """While it lasts, modules have classes of this file: the same parameters, another backward pass."""
     changed = []
     for module in net.modules():
         if (quick := _quick_class(module)) is not None:
@@ -139,8 +139,8 @@ class _WideDepthwiseFunction(torch.autograd.Function):
     """A depthwise convolution with a kernel of more than three columns.
 
     oneDNN's quick kernel for the weights' gradient takes at most three; the one that it falls back on takes
-    ten times as long, and half as long again with a bias. Gradients of columns do not depend on each other, so
-    they are made three at a time.
+    ten times as long, and half as long again with a bias. The columns' gradients are independent of each other,
+    so they are made three at a time.
     """
 
     @staticmethod

@@ -5,35 +5,26 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from eyebright.training.finetune.losses import balanced_weights
 from eyebright.types import FloatArray, IntArray
 
-ClassWeights = Literal["none", "balanced", "effective"]
+ClassWeights = Literal["none", "balanced"]
 Sampler = Literal["shuffle", "balanced"]
-
-# Of a class's images each further one tells less; with this they are worth at most 1,000 (Cui et al., 2019).
-_NEW_SHARE = 0.999
 
 
 def class_weights(kind: ClassWeights, truth: IntArray, classes: int) -> Tensor | None:
     """Weights (K,) of the classes in the loss, 1 in the mean over the images; None where all count alike.
 
     Args:
-        kind: ``"balanced"`` lets every class weigh as much as any other, ``"effective"`` goes less far where
-            classes are small.
+        kind: ``"balanced"`` lets every class weigh as much as any other.
         truth: (N,) class numbers; every class occurs.
         classes: K.
     """
     if kind == "none":
         return None
-    counts = np.bincount(truth, minlength=classes)
-    if kind == "balanced":
-        return balanced_weights(counts.tolist())
-    weights = 1 / (1 - _NEW_SHARE**counts)
-    return torch.tensor(weights * counts.sum() / (weights * counts).sum(), dtype=torch.float32)
+    return balanced_weights(np.bincount(truth, minlength=classes).tolist())
 
 
 def sample_weights(sampler: Sampler, truth: IntArray) -> FloatArray | None:

@@ -16,7 +16,9 @@ class Stopping:
         patience: epochs without gain after which it is enough; 0 never is.
         best: the best figure, as one that is better when it is smaller; None before the first.
         best_epoch: where it was reached.
-        waited: epochs since.
+        trained: the best figure of a trained epoch. What training began with may be better for long: a high
+            learning rate takes a solved head off its optimum before it finds a better one.
+        waited: epochs since that.
     """
 
     on: Literal["loss", "accuracy"] = "loss"
@@ -24,16 +26,23 @@ class Stopping:
     patience: int = 5
     best: float | None = None
     best_epoch: int = 0
+    trained: float | None = None
     waited: int = 0
 
     def update(self, epoch: int, loss: float, accuracy: float) -> bool:
         """Takes the results of an epoch, and says whether they are the best so far."""
         figure = loss if self.on == "loss" else -accuracy
-        if self.best is not None and not figure < self.best - self.min_delta:
-            self.waited += 1
+        if epoch:
+            gains = self._is_less(figure, self.trained)
+            self.trained = figure if gains else self.trained
+            self.waited = 0 if gains else self.waited + 1
+        if not self._is_less(figure, self.best):
             return False
-        self.best, self.best_epoch, self.waited = figure, epoch, 0
+        self.best, self.best_epoch = figure, epoch
         return True
+
+    def _is_less(self, figure: float, best: float | None) -> bool:
+        return best is None or figure < best - self.min_delta
 
     def exhausted(self) -> bool:
         """Whether training has waited long enough for a gain."""

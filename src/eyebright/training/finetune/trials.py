@@ -40,7 +40,7 @@ def choose_precision(
         value = loss(logits.float(), targets).mean()
         torch.autograd.backward(value)
         net.zero_grad(set_to_none=True)
-        return float(value)
+        return float(value.detach())
 
     net.eval()
     chosen, trials = choose(step, formats)
@@ -68,7 +68,7 @@ def rate_test(
         torch.autograd.backward(value)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        return float(value)
+        return float(value.detach())
 
     set_modes(net, recipe.frozen_norm)
     return find_rate(step, net, optimizer)

@@ -28,7 +28,9 @@ def photos(photographs: dict[str, Image.Image]) -> torch.Tensor:
     crops = []
     for n in range(COUNT):
         image = list(photographs.values())[n % 4]
-        crops.append(np.asarray(image.crop((n * 9, n * 7, n * 9 + 200, n * 7 + 200)).resize((STORED, STORED))))
+        crops.append(
+            np.asarray(image.crop((n * 9, n * 7, n * 9 + 200, n * 7 + 200)).resize((STORED, STORED)))
+        )
     return torch.from_numpy(np.stack(crops))
 
 
@@ -150,7 +152,9 @@ def test_erasing_takes_a_rectangle_from_some(photos: torch.Tensor) -> None:
     chosen = drawn(how, size=STORED)
     images = chosen.apply(torch.arange(COUNT), photos)
     plain = photos.permute(0, 3, 1, 2).float()
-    for image, original, (left, top, right, bottom) in zip(images, plain, chosen.erased.tolist(), strict=True):
+    for image, original, (left, top, right, bottom) in zip(
+        images, plain, chosen.erased.tolist(), strict=True
+    ):
         expected = original.clone()
         expected[:, top:bottom, left:right] = torch.tensor(FILL).view(3, 1, 1)
         assert torch.equal(image, expected)

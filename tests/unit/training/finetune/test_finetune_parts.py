@@ -128,6 +128,18 @@ def test_stopping_waits_for_a_gain_that_counts():
     assert stopping.exhausted()
 
 
+def test_what_training_began_with_does_not_use_up_the_patience() -> None:
+    stopping = Stopping("loss", min_delta=0.0, patience=2)
+    kept = [stopping.update(epoch, loss, 0.5) for epoch, loss in enumerate([0.1, 0.9, 0.7, 0.5, 0.3, 0.2])]
+    assert kept == [True, False, False, False, False, False]  # the start is still the best
+    assert not stopping.exhausted()  # but every epoch gained on the one before
+    assert stopping.update(6, 0.05, 0.5)
+    assert stopping.best_epoch == 6
+    stopping.update(7, 0.06, 0.5)
+    stopping.update(8, 0.06, 0.5)
+    assert stopping.exhausted()
+
+
 def test_stopping_may_look_at_accuracy_and_may_never_stop():
     stopping = Stopping("accuracy", min_delta=0.0, patience=0)
     assert [stopping.update(n, 1.0, a) for n, a in enumerate((0.5, 0.7, 0.6))] == [True, True, False]

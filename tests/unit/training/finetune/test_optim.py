@@ -81,7 +81,7 @@ def test_every_optimizer_learns_and_leaves_alone_what_has_no_gradient(small: Sma
     losses = []
     for _ in range(30):
         loss = nn.functional.cross_entropy(small.head(small.body["block"](inputs)), labels)
-        losses.append(float(loss))
+        losses.append(loss.item())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

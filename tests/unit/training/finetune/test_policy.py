@@ -63,7 +63,9 @@ def test_all_are_equally_likely_and_to_both_sides() -> None:
     counts = Counter(name for several in drawn("trivial", 14_000) for name, _ in several)
     assert len(counts) == 14
     assert all(850 < count < 1150 for count in counts.values())
-    angles = [strength for several in drawn("trivial", 14_000) for name, strength in several if name == "rotate"]
+    angles = [
+        strength for several in drawn("trivial", 14_000) for name, strength in several if name == "rotate"
+    ]
     assert min(angles) == -135
     assert max(angles) == 135
     assert {abs(s) for several in drawn("randaugment", 500) for n, s in several if n == "rotate"} == {9.0}

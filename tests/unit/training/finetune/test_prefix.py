@@ -105,9 +105,7 @@ def test_without_augmentation_there_is_one_plain_view(textile: Path, tmp_path: P
     pixels = torch.from_numpy(
         pixels_of(textile, samples_of(textile, "train", 12), SIZE, tmp_path).rows(np.arange(12))
     )
-    torch.testing.assert_close(
-        whole(data), frozen(pixels.permute(0, 3, 1, 2).float()), rtol=1e-3, atol=1e-3
-    )
+    torch.testing.assert_close(whole(data), frozen(pixels.permute(0, 3, 1, 2).float()), rtol=1e-3, atol=1e-3)
     assert torch.equal(whole(data), whole(data, 1))
 
 
