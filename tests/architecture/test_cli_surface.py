@@ -15,8 +15,8 @@ SURFACE = {
         "--precision --device --processes --save-memory --pixel-cache --track --resume --config"
     ),
     "tune": (
-        "data --trials --epochs --budget --out --val --test --seed --backbone --weights --tune --size --batch "
-        "--device --precision --lang --resume --config"
+        "data --trials --epochs --budget --out --val --test --seed --backbone --weights --tune --size "
+        "--batch --device --precision --lang --resume --config"
     ),
     "evaluate": "model data --out --split --seed --lang --config",
     "predict": "model images --top --format --null --lang --config",

@@ -61,6 +61,12 @@ def reliability(confidence: Float64Array, hit: Float64Array) -> tuple[Reliabilit
     )
 
 
+def calibrated_loss(logits: FloatArray, truth: IntArray) -> float:
+    """Mean log loss of held-out logits (N, K) with the temperature that suits them, in nats."""
+    shares = softmax(logits, fit_temperature(logits, truth))[np.arange(len(truth)), truth]
+    return float(-np.log(np.maximum(shares, np.finfo(np.float32).tiny)).mean())
+
+
 def fit_temperature(logits: FloatArray, truth: IntArray) -> float:
     """The temperature by which held-out logits must be divided so that their log loss is least.
 

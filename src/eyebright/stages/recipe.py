@@ -14,8 +14,9 @@ from eyebright.types import IntArray
 
 Name = Literal["head", "last", "full"]
 
-_EPOCHS: Mapping[str, int] = {"last": 15, "full": 10}
+_EPOCHS: Mapping[str, int] = {"last": 20, "full": 10}
 _RATES: Mapping[str, float] = {"adamw": 3e-4, "adam": 3e-4, "sgd": 1e-2}
+_WHOLE = 1 / 3  # of the rate, where everything learns: lower units know more that must not be lost
 _BATCH = 32
 _FOCAL_GAMMA = 2.0
 
@@ -39,9 +40,11 @@ def check(config: TrainConfig) -> None:
         )
 
 
-def rate_of(config: TrainConfig) -> float:
+def rate_of(config: TrainConfig, name: Name) -> float:
     """The highest learning rate."""
-    return _RATES[config.optimizer] if isinstance(config.lr, str) else config.lr
+    if not isinstance(config.lr, str):
+        return config.lr
+    return _RATES[config.optimizer] * (_WHOLE if name == "full" else 1)
 
 
 def batch_of(config: TrainConfig) -> int:
@@ -93,7 +96,7 @@ def recipe_of(
         patience=config.patience,
         budget_seconds=seconds,
         optimizer=config.optimizer,
-        lr=rate_of(config),
+        lr=rate_of(config, name),
         weight_decay=config.weight_decay,
         layer_decay=config.layer_decay,
         loss=config.loss,

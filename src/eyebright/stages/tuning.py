@@ -19,7 +19,7 @@ from eyebright.data.decode import load_square
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.engines.choose import make
 from eyebright.errors import ConfigError
-from eyebright.evaluation.calibration import fit_temperature, softmax
+from eyebright.evaluation.calibration import calibrated_loss, fit_temperature, softmax
 from eyebright.evaluation.intervals import wilson
 from eyebright.report.content import Learning, RateSearch
 from eyebright.runtime.progress import SILENT, Progress
@@ -46,6 +46,7 @@ from eyebright.training.finetune.distributed import Team, gather_team
 from eyebright.training.finetune.frozen_part import frozen_graph, run_engine
 from eyebright.training.finetune.history import EpochRow
 from eyebright.training.finetune.loop import Fitted, fit
+from eyebright.training.finetune.interpolate import settle, weights_of
 from eyebright.training.finetune.lora import add_adapters, merge_adapters
 from eyebright.training.finetune.losses import SoftTargetLoss
 from eyebright.training.finetune.mix import Mixing
@@ -169,13 +170,14 @@ class Tuner:
         net.to(team.device)
         with quick_on_cpu(net, team.device):
             self._resolve_precision(data, loss, team)
-            search = self._resolve_rate(data, loss, learning, team)
+            search = self._resolve_rate(name, data, loss, learning, team)
             left = None if seconds is None else team.agree(seconds - (time.monotonic() - began))
+            before = weights_of(net)
             fitted = fit(
                 net,
                 data,
                 self._recipe(name, left),
-                self._optimizer(learning),
+                self._optimizer(name, learning),
                 self.directory if self.config.tune == name else self.directory / name,
                 loss=loss,
                 fingerprint={"data": self.digest, "classes": len(self.labels), "size": self.size},
@@ -186,10 +188,11 @@ class Tuner:
                 resume=self.config.resume is not None,
                 on_epoch=self.on_epoch,
             )
+        share = settle(net, before, lambda: calibrated_loss(*held_out_logits(net, data, team.device)))
         logits, judged = held_out_logits(net, data, team.device)
         net.join()
         temperature = fit_temperature(logits, judged)
-        trained = self._trained(name, fitted, temperature, picture, search)
+        trained = self._trained(name, fitted, share, temperature, picture, search)
         return self._tuned(name, trained, logits, judged)
 
     def seconds_an_epoch(self) -> float:
@@ -220,13 +223,13 @@ class Tuner:
         unfreeze(self._classifier, used, reach)
         return {name: depth for name, depth in used.items() if depth <= reach}
 
-    def _optimizer(self, learning: dict[str, int]) -> Optimizer:
+    def _optimizer(self, name: Name, learning: dict[str, int]) -> Optimizer:
         config = self.config
         return make_optimizer(
             self._classifier,
             learning,
             config.optimizer,
-            rate_of(config),
+            rate_of(config, name),
             config.weight_decay,
             config.layer_decay,
         )
@@ -239,13 +242,13 @@ class Tuner:
             self.progress.say(tell.precision(trials, chosen, self.config.lang))
 
     def _resolve_rate(
-        self, data: TrainData, loss: SoftTargetLoss, learning: dict[str, int], team: Team
+        self, name: Name, data: TrainData, loss: SoftTargetLoss, learning: dict[str, int], team: Team
     ) -> RateSearch | None:
         """Looks for the learning rate if that was asked for."""
         if self.config.lr != "find":
             return None
-        recipe = self._recipe("full", None)
-        seen = rate_test(self._classifier, data, loss, self._optimizer(learning), team, recipe)
+        recipe = self._recipe(name, None)
+        seen = rate_test(self._classifier, data, loss, self._optimizer(name, learning), team, recipe)
         self._resolved(lr=team.agree(seen.suggestion))
         return RateSearch(seen.rates, seen.losses, seen.suggestion)
 
@@ -332,7 +335,13 @@ class Tuner:
     # ---- what comes out
 
     def _trained(
-        self, name: Name, fitted: Fitted, temperature: float, picture: bytes, search: RateSearch | None
+        self,
+        name: Name,
+        fitted: Fitted,
+        share: float,
+        temperature: float,
+        picture: bytes,
+        search: RateSearch | None,
     ) -> Trained:
         config = self.config
         # The next training goes on with this network: what is sealed must not move with it.
@@ -363,8 +372,9 @@ class Tuner:
                 "batch": batch_of(config),
                 "micro_batch": fitted.micro_batch,
                 "precision": self._precision,
-                "lr": rate_of(config),
+                "lr": rate_of(config, name),
                 "epoch": fitted.best_epoch,
+                "share_of_the_way": share,
             },
             tried={
                 **tell.tried(self.start),

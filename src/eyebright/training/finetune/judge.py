@@ -42,8 +42,8 @@ def judge(run: FitRun) -> None:
 def evaluate(run: FitRun) -> tuple[float, float]:
     """Calibrated loss and accuracy on the held-out part, with as many images at once as memory holds.
 
-    The loss is the mean cross-entropy at the temperature that suits it best: the model gets one in the end, and
-    without it label smoothing, which makes answers modest, would look like a loss of knowledge.
+    The loss is the mean cross-entropy at the temperature that suits it best: the model gets one in the end,
+    and without it label smoothing, which makes answers modest, would look like a loss of knowledge.
     """
     batch = max(run.state.micro_batch, 1)
     while (result := run.stepper.attempts.do(partial(_evaluate, run, batch))) is None:

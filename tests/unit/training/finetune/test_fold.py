@@ -101,6 +101,18 @@ def test_only_what_nothing_else_depends_on_is_folded():
     assert torch.equal(body.second.weight, before["second.weight"])
 
 
+def test_a_blank_example_hides_nothing():
+    torch.manual_seed(0)
+    body = Shared()
+    for module in body.modules():  # without biases a blank image stays blank, whatever is folded
+        if isinstance(module, nn.Conv2d):
+            nn.init.zeros_(module.bias)
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.constant_(module.weight, 2.0)
+    body.eval()
+    assert fold_norms(body, torch.zeros(2, 3, 16, 16)) == 1
+
+
 def test_a_network_without_batch_norms_stays_as_it_is():
     body = nn.Sequential(nn.Conv2d(3, 4, 3), nn.GroupNorm(2, 4), nn.Flatten())
     before = copy.deepcopy(body.state_dict())

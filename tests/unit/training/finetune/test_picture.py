@@ -10,12 +10,12 @@ import pytest
 
 pytest.importorskip("torch")
 
-from data_material import pixel_data  # noqa: E402
-from PIL import Image  # noqa: E402
+from data_material import pixel_data
+from PIL import Image
 
-from eyebright.training.finetune.augment import PRESETS, AugmentName  # noqa: E402
-from eyebright.training.finetune.mix import Mixing  # noqa: E402
-from eyebright.training.finetune.picture import contact_sheet  # noqa: E402
+from eyebright.training.finetune.augment import PRESETS, AugmentName
+from eyebright.training.finetune.mix import Mixing
+from eyebright.training.finetune.picture import contact_sheet
 
 PLACES = np.array([0, 4, 8, 11])
 

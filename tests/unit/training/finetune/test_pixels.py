@@ -11,14 +11,14 @@ import pytest
 
 pytest.importorskip("torch")
 
-from data_material import pixels_of, samples_of  # noqa: E402
+from data_material import pixels_of, samples_of
 
-from eyebright.data.decode import load_square  # noqa: E402
-from eyebright.data.folder import scan  # noqa: E402
-from eyebright.errors import NotFoundError, StorageError  # noqa: E402
-from eyebright.training import cache as cache_module  # noqa: E402
-from eyebright.training.cache import usage  # noqa: E402
-from eyebright.training.finetune.pixels import open_pixels  # noqa: E402
+from eyebright.data.decode import load_square
+from eyebright.data.folder import scan
+from eyebright.errors import NotFoundError, StorageError
+from eyebright.training import cache as cache_module
+from eyebright.training.cache import usage
+from eyebright.training.finetune.pixels import open_pixels
 
 
 @pytest.fixture
