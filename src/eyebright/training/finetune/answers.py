@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from itertools import islice
 
 import numpy as np
 import torch
@@ -31,8 +32,11 @@ def held_out_logits(net: nn.Module, data: TrainData, device: torch.device) -> tu
 def square_logits(net: nn.Module, squares: Iterable[UInt8Array], device: torch.device) -> FloatArray:
     """Logits (N, K) of images that are already (S, S, 3)."""
     net.eval()
-    images = (torch.from_numpy(np.array(square)).to(device) for square in squares)
-    rows = [net(image.permute(2, 0, 1)[None].float()) for image in images]
+    rows: list[Tensor] = []
+    waiting = iter(squares)
+    while some := list(islice(waiting, _BATCH)):
+        images = torch.from_numpy(np.stack(some)).to(device)
+        rows.append(net(images.permute(0, 3, 1, 2).float()))
     answers: FloatArray = torch.cat(rows).float().cpu().numpy()
     return answers
 

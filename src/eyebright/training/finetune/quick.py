@@ -139,8 +139,8 @@ class _WideDepthwiseFunction(torch.autograd.Function):
     """A depthwise convolution with a kernel of more than three columns.
 
     oneDNN's quick kernel for the weights' gradient takes at most three; the one that it falls back on takes
-    ten times as long, and half as long again with a bias. No column's gradient depends on another's, so they are
-    made three at a time.
+    ten times as long, and half as long again with a bias. No column's gradient depends on another's, so they
+    are made three at a time.
     """
 
     @staticmethod

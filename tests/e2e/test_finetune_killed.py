@@ -1,0 +1,73 @@
+"""SIGKILL at any moment of a fine-tuning: `--resume` ends with the very bytes of an undisturbed run."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from command_line import command, environment, eyebright, same_engine
+
+pytest.importorskip("torch")
+pytest.importorskip("timm")
+
+from finetuning import SMALL, few, finished, learned
+
+_KILLS = 4
+_MOST_CHANGES = 40  # a whole run makes about so many to its files
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="signals as Unix has them")
+@pytest.mark.parametrize("tune", ["last", "full"])
+def test_a_killed_training_ends_as_if_nothing_was(
+    tune: str, textile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    data = few(textile, tmp_path / "data")
+    words = (data, "--tune", tune, "--epochs", "4", "--patience", "0", "--ema", "0.9", *SMALL)
+    finished(*words, "--out", tmp_path / "whole", cache=tmp_path / "undisturbed")
+
+    run, cache = tmp_path / "run", same_engine(tmp_path / "cache", tmp_path / "undisturbed")
+    moments = []
+    for _ in range(_KILLS):
+        begun = (run / "config.toml").is_file()
+        verb = ("train", "--resume", run) if begun else ("train", *words, "--out", run)
+        moments.append(_killed(verb, run, cache))
+    begun = (run / "config.toml").is_file()
+    last = eyebright("train", *(("--resume", run) if begun else (*words, "--out", run)), cache=cache)
+    assert last.returncode == 0, last.stderr
+    assert learned(run) == learned(tmp_path / "whole"), moments
+
+
+def _killed(words: tuple[str | Path, ...], run: Path, cache: Path) -> tuple[int, int | None]:
+    """Starts a command and kills it after some changes to its files; how many, and how it ended."""
+    wanted = random.SystemRandom().randint(1, _MOST_CHANGES)
+    process = subprocess.Popen(
+        command(*words),
+        env=environment(EYEBRIGHT_CACHE=cache),
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    changes, before = 0, _files(run)
+    while changes < wanted and process.poll() is None:
+        now = _files(run)
+        changes, before = changes + (now != before), now
+        time.sleep(0.001)  # leaves the core to the process
+    process.kill()
+    process.wait()
+    return changes, process.returncode
+
+
+def _files(run: Path) -> set[tuple[str, int]]:
+    """Names, also of files that are being written, and when they changed."""
+    found = set()
+    for path in run.rglob("*"):
+        try:
+            found.add((path.name, path.stat().st_mtime_ns))
+        except FileNotFoundError:  # renamed in between
+            found.add((path.name, 0))
+    return found
