@@ -99,10 +99,15 @@ def test_a_budget_too_short_for_an_epoch_still_ends_with_a_model(data: Path, tmp
 @pytest.mark.slow
 def test_random_weights_are_said_loudly(data: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    words = ("--backbone", "resnet18", "--weights", "none", "--tune", "full", "--epochs", "1")
+    words = ("--backbone", "resnet18", "--weights", "none", "--tune", "last", "--epochs", "1")
     done = finished(data, *words, *SMALL, "--out", run)
     assert "WARNING: resnet18 starts from random weights" in done.stderr
     assert "Random weights" in (run / "report.html").read_text(encoding="utf-8")
+    _told_by_the_sealed_model(run, data)
+    first = history(run)
+    finished("--resume", run, "--epochs", "2")  # what is frozen must be the same random weights again
+    assert history(run)[: len(first)] == first
+    _whole(run, epochs=2)
     _told_by_the_sealed_model(run, data)
 
 

@@ -94,7 +94,11 @@ def finetune(
 
 
 def load_network(config: TrainConfig, progress: Progress) -> Network:
-    """The network to start from; random weights are said loudly."""
+    """The network to start from; random weights are said loudly, and are the seed's."""
+    catalog.require_torch()
+    import torch
+
+    torch.manual_seed(config.seed)  # or a process beside this one, or a resumed run, would begin elsewhere
     network = catalog.load(config.backbone, config.weights, None if config.size == "auto" else config.size)
     if not network.pretrained:
         progress.say(

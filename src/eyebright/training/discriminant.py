@@ -1,8 +1,9 @@
 """A second opinion on the same rows: a linear discriminant (LDA), mixed into the logistic head.
 
 The discriminant looks at how all rows scatter, the logistic head at those near its borders, and their errors
-differ. Both are linear, so the mixture is one head and costs nothing at prediction time. Measured on ten
-kinds of clothes (2,996 images, 12,592 features): cross-validated log loss 0.273 alone, 0.258 mixed.
+differ. Both are linear, so the mixture is one head and costs nothing at prediction time. Cross-validated log
+loss alone and mixed: 0.281 and 0.247 on ten kinds of clothes, 0.228 and 0.210 on rubbish (both 12,592
+features), 0.114 and 0.109 on textile (480).
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from scipy.linalg import cho_factor, cho_solve
 
 from eyebright.types import FloatArray, IntArray
 
-SHARES = (0.0, 0.125, 0.25, 0.375, 0.5)
+SHARES = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625)
 _SCALES = np.geomspace(1, 100, 30)
-_SHRINKAGE = 0.1
-_LEAST_WITHIN = 1e-6
+# Towards equal variance in all directions. Less would trust directions that hardly vary, in which the rounding
+# of a pixel is as large as a class's difference.
+_SHRINKAGE = 0.23
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Mixture:
 def discriminant(rows: FloatArray, truth: IntArray, weights: FloatArray, classes: int) -> FloatArray:
     """Coefficients (R + 1, K) of the discriminant whose logits are log-posteriors, far too confident ones.
 
-    The covariance within the classes is shrunk by a tenth towards independent directions.
+    The covariance within the classes is shrunk towards a multiple of the identity.
 
     Args:
         rows: (N, R).
@@ -51,10 +53,9 @@ def discriminant(rows: FloatArray, truth: IntArray, weights: FloatArray, classes
     used = np.flatnonzero(weights)
     spread = (rows[used] - means[truth[used]]) * np.sqrt(weights[used])[:, None]
     within = (spread.T @ spread).astype(np.float64)
-    variance = np.diag(within).copy()
+    even = max(float(np.trace(within)) / len(within), 1e-30)
     within *= 1 - _SHRINKAGE
-    floor = _LEAST_WITHIN * max(variance.max(), 1e-30)
-    within[np.diag_indices(len(within))] += _SHRINKAGE * variance + floor
+    within[np.diag_indices(len(within))] += _SHRINKAGE * even
     slopes = cho_solve(cho_factor(within, overwrite_a=True, check_finite=False), means.T)
     # A class that the rows lack, as a fold may, is never named.
     intercept = np.log(np.maximum(mass, 1e-30)) - 0.5 * (means.T * slopes).sum(axis=0)

@@ -1,0 +1,115 @@
+"""Every family of backbones can be fine-tuned, from random weights: only the embedded one's are at hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("timm")
+
+from eyebright import api  # noqa: E402
+from eyebright.backbones import catalog  # noqa: E402
+from eyebright.backbones.taps import tap_sets, width  # noqa: E402
+from eyebright.training.finetune.classifier import Classifier  # noqa: E402
+from eyebright.training.finetune.distributed import Team  # noqa: E402
+from eyebright.training.finetune.losses import SoftTargetLoss  # noqa: E402
+from eyebright.training.finetune.optim import depths, make_optimizer  # noqa: E402
+from eyebright.training.finetune.step import Cut, Part, Stepper, set_modes  # noqa: E402
+
+FAMILIES = {
+    "resnet18": 64,
+    "efficientnet_b0": 64,
+    "densenet121": 64,
+    "vit_tiny": 64,
+    "swin_tiny_patch4_window7_224": 64,
+    "mobilevit_xs": 64,
+    "convnext_tiny": 64,
+    "mobilenetv3_large_100": 64,
+}
+QUICK = "resnet18"
+_STEPS, _LEARNED = 40, 0.05  # nats; guessing among three classes costs 1.1
+
+families = pytest.mark.parametrize(
+    "name", [name if name == QUICK else pytest.param(name, marks=pytest.mark.slow) for name in FAMILIES]
+)
+
+
+@pytest.fixture(scope="module")
+def few(textile: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six images of each class to train on, three to validate."""
+    root = tmp_path_factory.mktemp("few")
+    for part, count in (("train", 6), ("val", 3)):
+        for folder in sorted((textile / part).iterdir()):
+            (root / part / folder.name).mkdir(parents=True)
+            for file in sorted(folder.iterdir())[:count]:
+                (root / part / folder.name / file.name).write_bytes(file.read_bytes())
+    return root
+
+
+def _proven(run: api.Run) -> bool:
+    parity = run.metrics["parity"]
+    return parity["images"] == 9 and parity["same_class"] == 9 and parity["largest_difference"] < 0.01
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tune", ["last", "full"])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_it_trains_and_the_sealed_model_agrees(name: str, tune: str, few: Path, tmp_path: Path) -> None:
+    run = api.train(
+        few,
+        out=tmp_path / "run",
+        backbone=name,
+        weights="none",
+        tune=tune,
+        size=FAMILIES[name],
+        epochs=1,
+        batch=9,
+        augment="none",
+        precision="fp32",
+    )
+    assert _proven(run)
+    assert run.metrics["card"]["backbone"] == catalog.load(name, "none", FAMILIES[name]).card.name
+    assert (run.directory / "history.csv").read_text(encoding="utf-8").count("\n") == 3
+
+
+@pytest.mark.slow
+def test_a_network_of_choice_stays_frozen(few: Path, tmp_path: Path) -> None:
+    run = api.train(few, out=tmp_path / "run", backbone="resnet18", weights="none", tune="head", size=64)
+    assert _proven(run)
+    assert not (run.directory / "checkpoints").exists()
+
+
+@families
+def test_one_batch_is_learned_by_heart(name: str, few: Path) -> None:
+    torch.manual_seed(0)
+    network = catalog.load(name, "none", FAMILIES[name])
+    pixels, targets = _batch(few, FAMILIES[name])
+    taps = tap_sets(network.card)["stages"]
+    blank = np.eye(6, width(taps), dtype=np.float32)
+    features = Classifier(network, taps, blank, 3, None, 0.0).features(pixels).detach().numpy()
+    net = Classifier(network, taps, features, 3, None, 0.0)
+    found = depths([name for name, _ in net.named_parameters()], network.depths)
+    optimizer = make_optimizer(net, found, "adamw", 1e-3, 0.0, 1.0)
+    stepper = Stepper(net, optimizer, SoftTargetLoss(), Team(torch.device("cpu")), "fp32", 0, 1.0)
+    set_modes(net, frozen_norm=False)
+    losses = [
+        float(
+            stepper.update(
+                stepper.gradients(Cut(step, 0, np.arange(len(targets))), [Part(0, pixels, targets)])
+            )
+        )
+        for step in range(_STEPS)
+    ]
+    assert losses[0] > 0.5
+    assert min(losses[-3:]) < _LEARNED, losses
+
+
+def _batch(folder: Path, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Two photographs of each class (6, 3, S, S), and their targets (6, 3)."""
+    files = [file for kind in sorted((folder / "train").iterdir()) for file in sorted(kind.iterdir())[:2]]
+    squares = [np.asarray(Image.open(file).convert("RGB").resize((size, size)), np.float32) for file in files]
+    return torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2), torch.eye(3).repeat_interleave(2, 0)
