@@ -87,6 +87,7 @@ def test_a_directory_that_holds_no_run(data: Path) -> None:
     assert "must hold config.toml" in refused(eyebright("train", "--resume", data))
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number(data: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     words = ("--tune", "last", "--lr", "1e9", "--epochs", "3", "--out", run)

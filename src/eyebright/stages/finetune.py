@@ -96,9 +96,9 @@ def finetune(
 def load_network(config: TrainConfig, progress: Progress) -> Network:
     """The network to start from; random weights are said loudly, and are the seed's."""
     catalog.require_torch()
-    import torch
+    from eyebright.training.finetune.randomness import seed_weights
 
-    torch.manual_seed(config.seed)  # or a process beside this one, or a resumed run, would begin elsewhere
+    seed_weights(config.seed)
     network = catalog.load(config.backbone, config.weights, None if config.size == "auto" else config.size)
     if not network.pretrained:
         progress.say(

@@ -42,3 +42,8 @@ def seed_dropout(seed: int, epoch: int, position: int, row: int) -> None:
 
 def _number(*numbers: int) -> int:
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
+
+
+def seed_weights(seed: int) -> None:
+    """The weights that are drawn next are the same in every process and in every part of a resumed run."""
+    torch.manual_seed(seed)
