@@ -45,8 +45,8 @@ from eyebright.training.finetune.data import TrainData
 from eyebright.training.finetune.distributed import Team, gather_team
 from eyebright.training.finetune.frozen_part import frozen_graph, run_engine
 from eyebright.training.finetune.history import EpochRow
-from eyebright.training.finetune.loop import Fitted, fit
 from eyebright.training.finetune.interpolate import settle, weights_of
+from eyebright.training.finetune.loop import Fitted, fit
 from eyebright.training.finetune.lora import add_adapters, merge_adapters
 from eyebright.training.finetune.losses import SoftTargetLoss
 from eyebright.training.finetune.mix import Mixing

@@ -18,8 +18,8 @@ from eyebright.types import FloatArray, IntArray
 
 SHARES = (0.0, 0.125, 0.25, 0.375, 0.5, 0.625)
 _SCALES = np.geomspace(1, 100, 30)
-# Towards equal variance in all directions. Less would trust directions that hardly vary, in which the rounding
-# of a pixel is as large as a class's difference.
+# Towards equal variance in all directions. Less would trust directions that hardly vary, in which the
+# rounding of a pixel is as large as a class's difference.
 _SHRINKAGE = 0.23
 
 

@@ -1,8 +1,8 @@
 """Weights between those that training began with and those that it found.
 
-On the straight line between the two there are often weights that are better than either: the start knows what
-is general, the end what is special (Wortsman et al., 2022, "Robust fine-tuning of zero-shot models"). They cost
-nothing when the model is used.
+On the straight line between the two there are often weights that are better than either: the start knows
+what is general, the end what is special (Wortsman et al., 2022, "Robust fine-tuning of zero-shot models").
+They cost nothing when the model is used.
 """
 
 from __future__ import annotations
