@@ -87,7 +87,8 @@ def finish(
         )
     write_sealed(path, graph, manifest.labels, {**provenance, "metrics": outcome.headline()})
     outcome.manifest.write(directory / "manifest.parquet")
-    write_options(config, directory)
+    if config.tune == "head":  # else they stand there since the beginning, with what was chosen on the way
+        write_options(config, directory)
     figures = outcome.figures(
         watch.seconds,
         trained.engine,
