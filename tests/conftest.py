@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,10 @@ from eyebright.data.folder import scan
 from eyebright.data.manifest import Manifest
 from eyebright.stages.run import Run
 from eyebright.stages.train import train
+
+# Before torch is imported, here or in a process of a test's own: beside other work, threads that spin while
+# they wait take ten times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 TRAIN_IMAGES, VAL_IMAGES = 24, 10  # of each class of the textile folder
 SIZE, LAYERS = 96, "texture"
