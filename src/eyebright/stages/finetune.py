@@ -30,7 +30,8 @@ from eyebright.training.selection import better
 
 if TYPE_CHECKING:
     from eyebright.backbones.network import Network
-    from eyebright.stages.tuning import Tuned, Tuner
+    from eyebright.stages.tuned import Tuned
+    from eyebright.stages.tuning import Tuner
     from eyebright.training.finetune.history import EpochRow
     from eyebright.training.frozen import FrozenModel
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,6 @@ from eyebright.data.manifest import Manifest, Sample
 from eyebright.engines.choose import make
 from eyebright.errors import ConfigError
 from eyebright.evaluation.calibration import calibrated_loss, fit_temperature, softmax
-from eyebright.evaluation.intervals import wilson
 from eyebright.report.content import Learning, RateSearch
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.stages import tell
@@ -30,6 +28,7 @@ from eyebright.stages.launch import is_main, main_first
 from eyebright.stages.recipe import Name, batch_of, epochs_of, loss_of, rate_of, recipe_of
 from eyebright.stages.run import write_options
 from eyebright.stages.trained import Trained
+from eyebright.stages.tuned import Tuned, judged
 from eyebright.training.cache import default_folder
 from eyebright.training.engine_race import some_squares
 from eyebright.training.finetune.answers import (
@@ -61,44 +60,11 @@ from eyebright.training.finetune.samples import sample_weights
 from eyebright.training.finetune.trials import choose_precision, rate_test
 from eyebright.training.finetune.unfreeze import deepest_learning, unfreeze
 from eyebright.training.frozen import FrozenModel
-from eyebright.types import FloatArray, IntArray, Interval
+from eyebright.types import FloatArray, IntArray
 
 _SEALING_SECONDS = 12.0  # export, session and report; the evaluation comes on top
 _START_ROWS = 4000  # of frozen features, whose mean and deviation the head's input is scaled by
 _SHOWN = 4  # images in the picture of augmentation
-
-
-@dataclass(frozen=True)
-class Tuned:
-    """What one way of training came to, judged on the held-out images.
-
-    Attributes:
-        name: how much of the network learned.
-        trained: ready to be sealed.
-        losses: (N',) log loss of the held-out images, in nats, with the temperature.
-        correct: how many of them are named right.
-    """
-
-    name: Name
-    trained: Trained
-    losses: FloatArray
-    correct: int
-
-    @property
-    def accuracy(self) -> Interval:
-        """On the held-out images."""
-        count = len(self.losses)
-        low, high = wilson(self.correct, count)
-        return Interval(self.correct / count, float(np.squeeze(low)), float(np.squeeze(high)))
-
-    def figures(self) -> dict[str, Any]:
-        """For `metrics.json`."""
-        interval = self.accuracy
-        return {
-            "log_loss": float(self.losses.mean()),
-            "accuracy": {"value": interval.value, "low": interval.low, "high": interval.high},
-            "images": len(self.losses),
-        }
 
 
 class Tuner:
@@ -151,7 +117,7 @@ class Tuner:
         judges = [s for s in self.judges if s.path not in gone]
         trained = as_trained(self.start, self.config.lang)
         logits = trained.head.logits(extractor.read(judges, extractor.taps))
-        return self._tuned("head", trained, logits, self._truth(judges))
+        return judged("head", trained, logits, self._truth(judges))
 
     def train(self, name: Name, seconds: float | None) -> Tuned:
         """Lets the last units or everything learn, within ``seconds`` if those are given.
@@ -189,11 +155,11 @@ class Tuner:
                 on_epoch=self.on_epoch,
             )
         share = settle(net, before, lambda: calibrated_loss(*held_out_logits(net, data, team.device)))
-        logits, judged = held_out_logits(net, data, team.device)
+        logits, answers = held_out_logits(net, data, team.device)
         net.join()
-        temperature = fit_temperature(logits, judged)
+        temperature = fit_temperature(logits, answers)
         trained = self._trained(name, fitted, share, temperature, picture, search)
-        return self._tuned(name, trained, logits, judged)
+        return judged(name, trained, logits, answers)
 
     def seconds_an_epoch(self) -> float:
         """How long an epoch in which everything learns would take, by one small step."""
@@ -280,9 +246,15 @@ class Tuner:
         pixels, _ = open_pixels(self.root, self.samples, side, how, cache, self.progress, lang)
         judges, _ = open_pixels(self.root, self.judges, self.size, how, cache, self.progress, lang)
         self.samples = list(pixels.samples)
-        truth, judged = self._truth(pixels.samples), self._truth(judges.samples)
+        truth, judge_truth = self._truth(pixels.samples), self._truth(judges.samples)
         whole = PixelData(
-            pixels, truth, judges, judged, len(self.labels), augmentation, Mixing(config.mixup, config.cutmix)
+            pixels,
+            truth,
+            judges,
+            judge_truth,
+            len(self.labels),
+            augmentation,
+            Mixing(config.mixup, config.cutmix),
         )
         shown = np.linspace(0, len(truth) - 1, min(_SHOWN, len(truth))).astype(np.int64)
         picture = contact_sheet(whole, shown, seed=config.seed)
@@ -294,7 +266,7 @@ class Tuner:
             pixels,
             truth,
             judges,
-            judged,
+            judge_truth,
             len(self.labels),
             augmentation,
             default_folder(),
@@ -395,11 +367,6 @@ class Tuner:
             ),
             random_weights=not network.pretrained,
         )
-
-    def _tuned(self, name: Name, trained: Trained, logits: FloatArray, truth: IntArray) -> Tuned:
-        shares = softmax(logits, trained.temperature)[np.arange(len(truth)), truth]
-        losses = -np.log(np.maximum(shares, np.finfo(np.float32).tiny))
-        return Tuned(name, trained, losses, int((logits.argmax(axis=1) == truth).sum()))
 
     # ---- what it is made of
 

@@ -1,0 +1,54 @@
+"""What one way of training came to, judged on the images that are held out for comparisons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from eyebright.evaluation.calibration import softmax
+from eyebright.evaluation.intervals import wilson
+from eyebright.stages.recipe import Name
+from eyebright.stages.trained import Trained
+from eyebright.types import FloatArray, IntArray, Interval
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What one way of training came to, judged on the held-out images.
+
+    Attributes:
+        name: how much of the network learned.
+        trained: ready to be sealed.
+        losses: (N',) log loss of the held-out images, in nats, with the temperature.
+        correct: how many of them are named right.
+    """
+
+    name: Name
+    trained: Trained
+    losses: FloatArray
+    correct: int
+
+    @property
+    def accuracy(self) -> Interval:
+        """On the held-out images."""
+        count = len(self.losses)
+        low, high = wilson(self.correct, count)
+        return Interval(self.correct / count, float(np.squeeze(low)), float(np.squeeze(high)))
+
+    def figures(self) -> dict[str, Any]:
+        """For `metrics.json`."""
+        interval = self.accuracy
+        return {
+            "log_loss": float(self.losses.mean()),
+            "accuracy": {"value": interval.value, "low": interval.low, "high": interval.high},
+            "images": len(self.losses),
+        }
+
+
+def judged(name: Name, trained: Trained, logits: FloatArray, truth: IntArray) -> Tuned:
+    """What ``trained`` came to, from its logits (N', K) of the held-out images and their classes (N',)."""
+    shares = softmax(logits, trained.temperature)[np.arange(len(truth)), truth]
+    losses = -np.log(np.maximum(shares, np.finfo(np.float32).tiny))
+    return Tuned(name, trained, losses, int((logits.argmax(axis=1) == truth).sum()))
