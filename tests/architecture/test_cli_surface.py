@@ -19,6 +19,7 @@ SURFACE = {
         "--batch --device --precision --lang --resume --config"
     ),
     "evaluate": "model data --out --split --seed --lang --config",
+    "export": "model --to --plain --data --out --images --min-agreement --seed --lang --config",
     "predict": "model images --top --format --null --lang --config",
     "models": "--search --limit --speed --json --lang",
     "cache": "--trim --clear --lang",

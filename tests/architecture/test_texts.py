@@ -21,6 +21,8 @@ CATALOGUE: dict[str, str] = json.loads((PACKAGE / "locale" / "zh.json").read_tex
 TAKES_TEXT: dict[str, tuple[int | None, str | None]] = {
     "translate": (0, None),
     "Skipped": (1, "reason"),
+    "Reason": (0, "template"),
+    "Rung": (0, "summary"),
     "Field": (None, "description"),
     "Verb": (None, "summary"),
     "Heading": (0, None),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
-from eyebright.config.marks import Heading, Metavar, Positional
+from eyebright.config.marks import Heading, Metavar, Positional, Several
 from eyebright.config.problems import option_name
 from eyebright.errors import ConfigError, nearest
 
@@ -36,6 +36,7 @@ class Option:
         default: shown in the help; None where the description says what happens.
         metavar: what the help calls the value, where it is not told by the types.
         heading: English title of the group that the option begins, or nothing.
+        several: takes several values at once.
     """
 
     field: str
@@ -46,6 +47,7 @@ class Option:
     default: object
     metavar: str = ""
     heading: str = ""
+    several: bool = False
 
     @property
     def positional(self) -> bool:
@@ -71,7 +73,7 @@ class Option:
             # What is on by default is only ever switched off.
             return self.spelling.replace("--", "--no-", 1) if self.default is True else self.spelling
         if self.choices and set(self.types) <= {str, list}:
-            return f"{self.spelling} {{{','.join(self.choices)}}}"
+            return f"{self.spelling} {{{','.join(self.choices)}}}" + (" …" if self.several else "")
         return f"{self.spelling} {self.metavar or self._types_in_words()}"
 
     def _types_in_words(self) -> str:
@@ -133,7 +135,10 @@ def _option(name: str, field: FieldInfo) -> Option:
     choices, kinds = _kinds(field.annotation)
     plain = option_name(name).replace("_", "-")
     silent = field.is_required() or field.default is False or field.default == []
-    placed = field.is_required() or any(isinstance(mark, Positional) for mark in field.metadata)
+    several = any(isinstance(mark, Several) for mark in field.metadata)
+    placed = not several and (
+        field.is_required() or any(isinstance(mark, Positional) for mark in field.metadata)
+    )
     return Option(
         field=name,
         spelling=plain if placed else f"--{plain}",
@@ -143,6 +148,7 @@ def _option(name: str, field: FieldInfo) -> Option:
         default=None if silent else field.default,
         metavar=next((mark.word for mark in field.metadata if isinstance(mark, Metavar)), ""),
         heading=next((mark.title for mark in field.metadata if isinstance(mark, Heading)), ""),
+        several=several,
     )
 
 
@@ -168,6 +174,8 @@ def _add(parser: argparse.ArgumentParser, option: Option) -> None:
         parser.add_argument(option.field, nargs="*" if option.many else "?")
     elif option.flag:
         parser.add_argument(option.spelling, action=argparse.BooleanOptionalAction, dest=option.field)
+    elif option.several:
+        parser.add_argument(option.spelling, action="extend", nargs="+", dest=option.field)
     elif option.many:
         parser.add_argument(option.spelling, action="append", dest=option.field)
     else:

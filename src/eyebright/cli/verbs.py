@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eyebright.cli import cache, demo, doctor, evaluate, models, predict, train, tune
+from eyebright.cli import cache, demo, doctor, evaluate, export, models, predict, train, tune
 from eyebright.cli.verb import Verb
 
 VERBS: tuple[Verb, ...] = (
@@ -10,6 +10,7 @@ VERBS: tuple[Verb, ...] = (
     tune.VERB,
     evaluate.VERB,
     predict.VERB,
+    export.VERB,
     models.VERB,
     cache.VERB,
     doctor.VERB,

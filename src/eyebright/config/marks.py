@@ -22,3 +22,8 @@ class Metavar:
     """What the help calls the option's value, where its type says too little."""
 
     word: str
+
+
+@dataclass(frozen=True)
+class Several:
+    """The option takes several values after its name: ``--to onnx openvino``."""

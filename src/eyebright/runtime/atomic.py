@@ -26,10 +26,27 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        _flush(temporary)
-        os.replace(temporary, path)
+        with storage_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            _flush(temporary)
+            os.replace(temporary, path)
+    finally:
+        with suppress(OSError):  # where the folder is none, there is nothing to remove either
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Tells of a full or forbidden disk in our words, naming ``path``.
+
+    Raises:
+        StorageError: in place of the system's error.
+    """
+    try:
+        yield
+    except StorageError:
+        raise
     except OSError as error:
         if error.errno in _DISK:
             raise StorageError(
@@ -39,9 +56,6 @@ def atomic_path(path: Path) -> Iterator[Path]:
                 reason=error.strerror,
             ) from error
         raise
-    finally:
-        with suppress(OSError):  # where the folder is none, there is nothing to remove either
-            temporary.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -32,11 +32,16 @@ def write_sealed(path: Path, graph: onnx.ModelProto, labels: Sequence[str], fact
 
     Values of ``facts`` that are not text are stored as JSON.
     """
+    set_metadata(graph, {"labels": list(labels), **facts})
+    write_bytes(path, graph.SerializeToString())
+
+
+def set_metadata(graph: onnx.ModelProto, facts: Mapping[str, Any]) -> None:
+    """Replaces the graph's metadata; values that are not text are stored as JSON."""
     del graph.metadata_props[:]
-    for key, value in {"labels": list(labels), **facts}.items():
+    for key, value in facts.items():
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         graph.metadata_props.add(key=key, value=text)
-    write_bytes(path, graph.SerializeToString())
 
 
 class SealedModel:

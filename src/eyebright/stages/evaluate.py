@@ -40,7 +40,7 @@ def evaluate(config: EvaluateConfig, progress: Progress = SILENT) -> Run:
     with watch.stage("scan"):
         folder, split = evaluation_part(config.data, config.split)
         manifest = scan_part(folder, split, progress=progress, lang=config.lang)
-    _check_labels(manifest, model)
+    check_labels(manifest, model)
     manifest = _noting_trained(manifest, model.path)
     tell.found(manifest, progress, config.lang)
     directory = new_directory(config.out, "evaluations", config.data.resolve().name)
@@ -66,7 +66,12 @@ def evaluate(config: EvaluateConfig, progress: Progress = SILENT) -> Run:
     return Run(directory, model.path)
 
 
-def _check_labels(manifest: Manifest, model: SealedModel) -> None:
+def check_labels(manifest: Manifest, model: SealedModel) -> None:
+    """Refuses classes that the model does not know.
+
+    Raises:
+        DataError: naming them and the nearest that it knows.
+    """
     unknown = [label for label in manifest.labels if label not in model.labels]
     if unknown:
         raise DataError(

@@ -89,9 +89,9 @@ def skipped_json(skipped: Skipped) -> dict[str, str]:
     return {"path": skipped.path, "reason": translate(skipped.reason, "en", **skipped.reason_values)}
 
 
-def versions() -> dict[str, str]:
-    """The versions that a result depends on."""
-    packages = ("numpy", "scipy", "pillow", "onnx", "onnxruntime", "openvino")
+def versions(*more: str) -> dict[str, str]:
+    """The versions that a result depends on, with those of ``more`` packages that are installed."""
+    packages = ("numpy", "scipy", "pillow", "onnx", "onnxruntime", "openvino", *more)
     found: dict[str, str] = {}
     for package in packages:
         with suppress(PackageNotFoundError):

@@ -1,0 +1,37 @@
+"""The options of `eyebright export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from eyebright.config.base import Config
+from eyebright.config.marks import Several
+
+FormatName = Literal[
+    "onnx",
+    "openvino",
+]
+
+
+class ExportConfig(Config):
+    """What `eyebright export` can be told; every field is also a command-line option and a TOML key."""
+
+    model: Path = Field(description="Model to export: a run directory, or its model.onnx.")
+    to: Annotated[list[FormatName], Several(), Field(min_length=1)] = Field(
+        description="Formats to write, one or more."
+    )
+    plain: bool = Field(False, description="For onnx: take normalised floats instead of raw pixels.")
+    data: Path | None = Field(
+        None,
+        description="Where the images are now (default: where the run saw them).",
+    )
+    out: Path | None = Field(None, description="Folder to write (default: exports/ beside the model).")
+    images: int = Field(500, ge=1, description="How many validation images to compare on, at most.")
+    min_agreement: float = Field(
+        0.999, ge=0, le=1, description="Share of images on which a float export must name the same class."
+    )
+    seed: int = Field(0, ge=0, description="Of the draw of images.")
+    lang: Literal["en", "zh"] = Field("en", description="Language of messages.")

@@ -1,0 +1,79 @@
+"""OpenVINO's own format, with the resize done by OpenVINO as Pillow does it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eyebright.export.base import Precision, Source, require
+from eyebright.runtime.engines import load_openvino
+from eyebright.sealed.graph import INPUT
+from eyebright.types import FloatArray, UInt8Array
+
+_FILE = "model.xml"
+
+
+class OpenVino:
+    """`model.xml` and `model.bin`: raw pixels in, as the sealed model takes them."""
+
+    name = "openvino"
+    input = "uint8 RGB images (1, H, W, 3) of any size; probabilities (1, K)"
+    packages = ()
+    notes = ()
+    precisions: frozenset[Precision] = frozenset({"fp32", "fp16", "int8"})
+
+    def check(self, source: Source) -> None:
+        """Takes every network."""
+        require("openvino", "all", "OpenVINO")
+
+    def export(self, source: Source, folder: Path) -> None:
+        """Converts the graph behind the resize, and puts OpenVINO's own resize before it.
+
+        OpenVINO's reading of ONNX's antialiased Resize differs by up to 80 grey levels.
+        """
+        openvino = load_openvino()
+        model = openvino.Core().read_model(source.squares.SerializeToString())
+        model.reshape([1, 3, source.size, source.size])
+        model = _with_resize(openvino, model, source.preprocessing.interpolation)
+        for key, value in source.model.metadata.items():
+            model.set_rt_info(value, ["eyebright", key])
+        openvino.save_model(model, folder / _FILE, compress_to_fp16=source.precision == "fp16")
+
+    def load(self, source: Source, folder: Path, threads: int) -> _Compiled:
+        """Loads it on the processor, in float32: left alone, OpenVINO takes bfloat16 where it can."""
+        return _Compiled(folder / _FILE, threads)
+
+
+def _with_resize(openvino: Any, model: Any, interpolation: str) -> Any:
+    from openvino.preprocess import ColorFormat, PrePostProcessor, ResizeAlgorithm
+
+    algorithms = {
+        "bilinear": ResizeAlgorithm.RESIZE_BILINEAR_PILLOW,
+        "bicubic": ResizeAlgorithm.RESIZE_BICUBIC_PILLOW,
+    }
+    steps = PrePostProcessor(model)
+    tensor = steps.input().tensor()
+    tensor.set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
+    tensor.set_color_format(ColorFormat.RGB).set_spatial_dynamic_shape()
+    steps.input().preprocess().convert_element_type(openvino.Type.f32).resize(algorithms[interpolation])
+    steps.input().model().set_layout(openvino.Layout("NCHW"))
+    return steps.build()
+
+
+class _Compiled:
+    def __init__(self, path: Path, threads: int) -> None:
+        core = load_openvino().Core()
+        settings = {
+            "INFERENCE_PRECISION_HINT": "f32",
+            "INFERENCE_NUM_THREADS": str(threads),
+            "NUM_STREAMS": "1",
+        }
+        self._request = core.compile_model(path, "CPU", settings).create_infer_request()
+
+    def answer(self, image: UInt8Array) -> FloatArray:
+        """Probabilities (K,) of one RGB image (H, W, 3)."""
+        self._request.infer({INPUT: np.ascontiguousarray(image[None])})
+        probabilities: FloatArray = self._request.get_output_tensor(0).data[0].copy()
+        return probabilities

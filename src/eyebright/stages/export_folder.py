@@ -1,0 +1,50 @@
+"""An export's folder: it appears whole and certified, or with its files set aside as rejected."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from eyebright.runtime.atomic import storage_errors
+
+CERTIFICATE = "certificate.json"
+
+
+@contextmanager
+def in_progress(folder: Path) -> Iterator[Path]:
+    """An empty folder beside ``folder`` to write into; what is still there at the end is removed.
+
+    Raises:
+        StorageError: the disk is full or must not be written.
+    """
+    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        with storage_errors(folder):
+            temporary.mkdir(parents=True)
+            yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def finished(temporary: Path, folder: Path) -> None:
+    """Puts a certified export in its place; an earlier one is replaced."""
+    _replace(temporary, folder)
+
+
+def rejected(temporary: Path, folder: Path) -> None:
+    """The same for one that failed: its files get the suffix `.rejected`, all but the certificate."""
+    for path in sorted(temporary.rglob("*")):
+        if path.is_file() and path.name != CERTIFICATE:
+            path.rename(path.with_name(f"{path.name}.rejected"))
+    _replace(temporary, folder)
+
+
+def _replace(temporary: Path, folder: Path) -> None:
+    old = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.old")
+    if folder.exists():
+        folder.rename(old)
+    temporary.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
