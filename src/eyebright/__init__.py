@@ -8,10 +8,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from eyebright.api import demo, doctor, evaluate, load, models, predict, train, tune
+    from eyebright.api import demo, doctor, evaluate, export, load, models, predict, train, tune
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "demo", "doctor", "evaluate", "load", "models", "predict", "train", "tune"]
+__all__ = [
+    "__version__",
+    "demo",
+    "doctor",
+    "evaluate",
+    "export",
+    "load",
+    "models",
+    "predict",
+    "train",
+    "tune",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 from eyebright.config.demo import DemoConfig
 from eyebright.config.evaluate import EvaluateConfig
+from eyebright.config.export import ExportConfig
 from eyebright.config.models import ModelsConfig
 from eyebright.config.predict import PredictConfig
 from eyebright.config.train import TrainConfig
@@ -17,16 +18,18 @@ from eyebright.runtime.progress import SILENT, Progress
 from eyebright.sealed.model import SealedModel
 from eyebright.stages import demo as demo_stage
 from eyebright.stages import evaluate as evaluate_stage
+from eyebright.stages import export as export_stage
 from eyebright.stages import models as models_stage
 from eyebright.stages import predict as predict_stage
 from eyebright.stages import train as train_stage
 from eyebright.stages import tune as tune_stage
 from eyebright.stages.doctor import doctor
+from eyebright.stages.export import Exports
 from eyebright.stages.models import ModelInfo
 from eyebright.stages.run import Run
 from eyebright.types import Prediction, Skipped
 
-__all__ = ["demo", "doctor", "evaluate", "load", "models", "predict", "train", "tune"]
+__all__ = ["demo", "doctor", "evaluate", "export", "load", "models", "predict", "train", "tune"]
 
 
 def train(data: str | PathLike[str] | None = None, *, progress: Progress = SILENT, **options: Any) -> Run:
@@ -57,6 +60,13 @@ def evaluate(
     """Measures a sealed model on labelled images; options as in `EvaluateConfig`."""
     config = EvaluateConfig.build(model=Path(model), data=Path(data), **options)
     return evaluate_stage.evaluate(config, progress)
+
+
+def export(
+    model: str | PathLike[str], to: list[str], *, progress: Progress = SILENT, **options: Any
+) -> Exports:
+    """Writes a sealed model in other formats and certifies each; options as in `ExportConfig`."""
+    return export_stage.export(ExportConfig.build(model=Path(model), to=to, **options), progress)
 
 
 def predict(

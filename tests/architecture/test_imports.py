@@ -21,7 +21,7 @@ LAYERS = [
     {"evaluation"},
     {"sealed"},
     {"compression"},
-    {"export"},
+    {"exporting"},
     {"report", "tracking"},
     {"serving"},
     {"stages"},

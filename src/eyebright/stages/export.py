@@ -14,10 +14,10 @@ from eyebright.compression.rung import Rung
 from eyebright.config.export import ExportConfig
 from eyebright.data.decode import decode
 from eyebright.errors import EyebrightError
-from eyebright.export.base import Format, Precision, Source
-from eyebright.export.certificate import Bar, Certificate, certify
-from eyebright.export.comparison import Originals
-from eyebright.export.formats import FORMATS
+from eyebright.exporting.base import Format, Precision, Source
+from eyebright.exporting.certificate import Bar, Certificate, certify
+from eyebright.exporting.comparison import Originals
+from eyebright.exporting.formats import FORMATS
 from eyebright.language import translate
 from eyebright.runtime.atomic import write_text
 from eyebright.runtime.progress import SILENT, Progress

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from eyebright.export.base import Format, Precision, Source
-from eyebright.export.comparison import Comparison, Originals
-from eyebright.export.files import sha256, sha256_of
+from eyebright.exporting.base import Format, Precision, Source
+from eyebright.exporting.comparison import Comparison, Originals
+from eyebright.exporting.files import sha256, sha256_of
 from eyebright.language import translate
 from eyebright.runtime.machine import processor_name, usable_cores
 from eyebright.sealed.model import SealedModel

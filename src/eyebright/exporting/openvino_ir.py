@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from eyebright.export.base import Precision, Source, require
+from eyebright.exporting.base import Precision, Source, require
 from eyebright.runtime.engines import load_openvino
 from eyebright.sealed.graph import INPUT
 from eyebright.types import FloatArray, UInt8Array

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from eyebright.export.base import Format
-from eyebright.export.onnx_file import PlainOnnx, SealedOnnx
-from eyebright.export.openvino_ir import OpenVino
+from eyebright.exporting.base import Format
+from eyebright.exporting.onnx_file import PlainOnnx, SealedOnnx
+from eyebright.exporting.openvino_ir import OpenVino
 
 _FORMATS: tuple[Format, ...] = (SealedOnnx(), PlainOnnx(), OpenVino())
 FORMATS: dict[str, Format] = {target.name: target for target in _FORMATS}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import onnx
 
-from eyebright.export.base import Precision, Source
-from eyebright.export.session import OnnxSession
+from eyebright.exporting.base import Precision, Source
+from eyebright.exporting.session import OnnxSession
 from eyebright.runtime.atomic import write_bytes
 from eyebright.sealed.graph import INPUT
 from eyebright.sealed.model import set_metadata
