@@ -7,6 +7,7 @@ from pathlib import Path
 
 from eyebright.config.train import TrainConfig
 from eyebright.data.manifest import Manifest
+from eyebright.exporting.files import sha256
 from eyebright.language import translate
 from eyebright.runtime.progress import Progress
 from eyebright.runtime.timing import Stopwatch
@@ -97,6 +98,7 @@ def finish(
         parity=asdict(parity),
         chosen=dict(trained.chosen),
         tried=dict(trained.tried),
+        model_sha256=sha256(path),
         **provenance,
     )
     # metrics.json comes last: where it exists, the run is complete.

@@ -15,6 +15,7 @@ from eyebright.config.export import ExportConfig
 from eyebright.data.decode import decode
 from eyebright.errors import EyebrightError
 from eyebright.exporting.base import Format, Precision, Source
+from eyebright.exporting.beside import write_beside
 from eyebright.exporting.certificate import Bar, Certificate, certify
 from eyebright.exporting.comparison import Originals
 from eyebright.exporting.formats import FORMATS
@@ -26,6 +27,7 @@ from eyebright.stages.export_folder import CERTIFICATE, finished, in_progress, r
 from eyebright.stages.export_images import ExportImages, export_images
 from eyebright.stages.judge import ask
 from eyebright.stages.outcome import versions
+from eyebright.stages.untouched import check_untouched
 from eyebright.types import UInt8Array
 
 
@@ -92,6 +94,7 @@ class Exporter:
         self.config = config
         self.progress = progress
         self.model = SealedModel(config.model, threads=1)
+        check_untouched(self.model.path)
         self.directory = config.out or self.model.path.parent / "exports"
         self.precision: Precision = "fp32"
         self.bar = Bar(config.min_agreement)
@@ -148,8 +151,9 @@ class Exporter:
                     details={"compression": rung.summary, **rung.details},
                     on_image=task.advance,
                 )
-            content = json.dumps(certificate.to_json(), indent=1, ensure_ascii=False)
-            write_text(temporary / CERTIFICATE, content)
+            beside = write_beside(target, source, temporary, certificate) if certificate.passed else {}
+            content = certificate.to_json() | {"beside": beside}
+            write_text(temporary / CERTIFICATE, json.dumps(content, indent=1, ensure_ascii=False))
             (finished if certificate.passed else rejected)(temporary, folder)
         return Exported(name, folder, certificate)
 

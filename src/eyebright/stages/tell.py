@@ -13,6 +13,7 @@ import numpy as np
 
 from eyebright.config.base import Config
 from eyebright.config.train import TrainConfig
+from eyebright.data.licence import data_licence
 from eyebright.data.manifest import Manifest
 from eyebright.evaluation.intervals import wilson
 from eyebright.language import translate
@@ -71,6 +72,7 @@ def title(config: TrainConfig) -> str:
 def provenance(trained: Trained, manifest: Manifest) -> dict[str, Any]:
     """What the sealed model carries in its metadata beside its labels and metrics."""
     card = trained.backbone.card
+    licence = data_licence(manifest.root)
     return {
         "card": {
             "backbone": card.name,
@@ -82,6 +84,7 @@ def provenance(trained: Trained, manifest: Manifest) -> dict[str, Any]:
             **trained.chosen,
         },
         "licence": card.licence,
+        **({} if licence is None else {"data_licence": licence}),
         "data_sha": manifest.digest,
         "versions": versions(),
     }
