@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from eyebright.data.manifest import Manifest
-from eyebright.training.folds import assign_folds
+from eyebright.training.folds import assign_folds, class_numbers, groups_of
 
 _FOLDS = 7
 
@@ -21,10 +19,6 @@ def with_held_out(manifest: Manifest, seed: int) -> Manifest:
     samples = manifest.of("train")
     if manifest.of("test"):
         return replace(manifest, samples=(*samples, *manifest.of("val")))
-    number = {label: i for i, label in enumerate(manifest.labels)}
-    shas: dict[str, int] = {}
-    groups = np.array([shas.setdefault(s.sha, len(shas)) for s in samples], np.int64)
-    truth = np.array([number[s.label] for s in samples], np.int64)
-    folds = assign_folds(truth, groups, _FOLDS, seed)
+    folds = assign_folds(class_numbers(samples, manifest.labels), groups_of(samples), _FOLDS, seed)
     kept = tuple(s if fold else replace(s, split="val") for s, fold in zip(samples, folds, strict=True))
     return replace(manifest, samples=kept)

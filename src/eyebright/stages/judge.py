@@ -16,6 +16,7 @@ from eyebright.evaluation.results import Metrics, PredictionRow
 from eyebright.runtime.parallel import parallel
 from eyebright.runtime.progress import Task
 from eyebright.sealed.model import SealedModel
+from eyebright.training.folds import class_numbers
 from eyebright.types import FloatArray, IntArray, Skipped, Split
 
 
@@ -31,8 +32,7 @@ class Answers:
     @property
     def truth(self) -> IntArray:
         """(N,) class numbers."""
-        number = {label: i for i, label in enumerate(self.labels)}
-        return np.array([number[s.label] for s in self.samples], np.int64)
+        return class_numbers(self.samples, self.labels)
 
     def rows(self) -> list[PredictionRow]:
         """One row an image."""

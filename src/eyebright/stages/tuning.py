@@ -59,6 +59,7 @@ from eyebright.training.finetune.recipe import Precision, Recipe
 from eyebright.training.finetune.samples import sample_weights
 from eyebright.training.finetune.trials import choose_precision, rate_test
 from eyebright.training.finetune.unfreeze import deepest_learning, unfreeze
+from eyebright.training.folds import class_numbers
 from eyebright.training.frozen import FrozenModel
 from eyebright.types import FloatArray, IntArray
 
@@ -375,8 +376,7 @@ class Tuner:
         return self.start.extractor.preprocessing
 
     def _truth(self, samples: Sequence[Sample]) -> IntArray:
-        number = {label: i for i, label in enumerate(self.labels)}
-        return np.array([number[s.label] for s in samples], np.int64)
+        return class_numbers(samples, self.labels)
 
     def _begin(self) -> Classifier:
         extractor = self.start.extractor

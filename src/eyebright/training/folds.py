@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from eyebright.data.manifest import Sample
 from eyebright.types import FloatArray, IntArray
+
+
+def class_numbers(samples: Sequence[Sample], labels: Sequence[str]) -> IntArray:
+    """(N,) places of the samples' labels among ``labels``."""
+    number = {label: i for i, label in enumerate(labels)}
+    return np.array([number[s.label] for s in samples], np.int64)
+
+
+def groups_of(samples: Sequence[Sample]) -> IntArray:
+    """(N,) numbers that equal images share, so that no fold leaks a duplicate."""
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(s.sha, len(numbers)) for s in samples], np.int64)
 
 
 def assign_folds(truth: IntArray, groups: IntArray | None, folds: int, seed: int) -> IntArray:

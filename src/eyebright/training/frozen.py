@@ -18,6 +18,7 @@ from eyebright.runtime.progress import Progress
 from eyebright.runtime.timing import Stopwatch
 from eyebright.training.engine_race import say_engine, some_squares
 from eyebright.training.features import FeatureExtractor, graph_bytes, training_preprocessing
+from eyebright.training.folds import class_numbers, groups_of
 from eyebright.training.head import STRENGTHS, HeadFit, fit_head
 from eyebright.training.large import fit_large
 from eyebright.training.selection import SUBSET, Candidate, candidates, climb, ladder, losses, subset
@@ -196,7 +197,7 @@ class FrozenTrainer:
 
     def _subset(self, extractor: FeatureExtractor) -> list[Sample]:
         """The images on which sizes and layers are compared, all of which can be read."""
-        kept = subset(self._truth(self.samples), _groups(self.samples), SUBSET, self.seed)
+        kept = subset(self._truth(self.samples), groups_of(self.samples), SUBSET, self.seed)
         return self._try(extractor, [self.samples[i] for i in kept])
 
     def _try(self, extractor: FeatureExtractor, samples: Sequence[Sample]) -> list[Sample]:
@@ -230,7 +231,7 @@ class FrozenTrainer:
         if not self._fits(extractor.taps):
             text = translate("Adding up statistics", self.lang)
             with self.progress.task(text, total=len(self.samples)) as task:
-                return fit_large(extractor, self.samples, truth, _groups(self.samples), task)
+                return fit_large(extractor, self.samples, truth, groups_of(self.samples), task)
         with self.progress.task(translate("Solving the head", self.lang), total=len(STRENGTHS)) as task:
             return self._fit(extractor, self.samples, on_strength=task.advance), truth
 
@@ -247,18 +248,11 @@ class FrozenTrainer:
             rows,
             np.tile(self._truth(samples), self.views),
             len(self.manifest.labels),
-            groups=np.tile(_groups(samples), self.views),
+            groups=np.tile(groups_of(samples), self.views),
             scored=np.arange(len(rows)) < len(samples),
             seed=self.seed,
             on_strength=on_strength,
         )
 
     def _truth(self, samples: Sequence[Sample]) -> IntArray:
-        number = {label: i for i, label in enumerate(self.manifest.labels)}
-        return np.array([number[s.label] for s in samples], np.int64)
-
-
-def _groups(samples: Sequence[Sample]) -> IntArray:
-    """(N,) numbers that equal images share, so that no fold leaks a duplicate."""
-    numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(s.sha, len(numbers)) for s in samples], np.int64)
+        return class_numbers(samples, self.manifest.labels)
