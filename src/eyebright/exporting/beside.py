@@ -1,8 +1,10 @@
-"""What stands beside the files of a certified export: where it comes from."""
+"""What stands beside the files of a certified export: where it comes from, its classes, and how to use it."""
 
 from __future__ import annotations
 
 import json
+import re
+from importlib.resources import files
 from pathlib import Path
 
 from eyebright.exporting.base import Format, Source
@@ -11,9 +13,11 @@ from eyebright.exporting.files import sha256
 from eyebright.exporting.provenance import PROVENANCE, provenance
 from eyebright.runtime.atomic import write_text
 
+LABELS = "labels.txt"
+
 
 def write_beside(target: Format, source: Source, folder: Path, certificate: Certificate) -> dict[str, str]:
-    """Writes `provenance.json`.
+    """Writes `provenance.json`, `labels.txt` and the examples.
 
     This comes after the certificate, whose hash and size are those of the export's own files alone; so the
     hash of a single file stays what `sha256sum` says of it.
@@ -27,8 +31,42 @@ def write_beside(target: Format, source: Source, folder: Path, certificate: Cert
     Returns:
         SHA-256 by file name of all that was written.
     """
-    content = json.dumps(provenance(target, source, certificate), indent=1, ensure_ascii=False)
-    texts = {PROVENANCE: content}
+    origin = json.dumps(provenance(target, source, certificate), indent=1, ensure_ascii=False)
+    texts = {PROVENANCE: origin, LABELS: label_lines(source.labels), **examples(target.name, source)}
     for name, text in texts.items():
         write_text(folder / name, text)
     return {name: sha256(folder / name) for name in texts}
+
+
+def label_lines(labels: tuple[str, ...]) -> str:
+    """The classes, one a line, in the order of the outputs."""
+    return "".join(f"{' '.join(label.splitlines())}\n" for label in labels)
+
+
+def examples(name: str, source: Source) -> dict[str, str]:
+    """Short programs that use an export, by file name.
+
+    Their templates are the files in the folder of the format's name; ``{{size}}`` and the like are filled in.
+
+    Args:
+        name: of the format.
+        source: what was exported.
+    """
+    folder = files("eyebright.exporting").joinpath("examples", name)
+    if not folder.is_dir():
+        return {}
+    preprocessing = source.preprocessing
+    values = {
+        "size": str(source.size),
+        "resample": preprocessing.interpolation.upper(),
+        "mean": str(list(preprocessing.mean)),
+        "std": str(list(preprocessing.std)),
+    }
+    return {
+        template.name.removesuffix(".in"): _filled(template.read_text(encoding="utf-8"), values)
+        for template in folder.iterdir()
+    }
+
+
+def _filled(template: str, values: dict[str, str]) -> str:
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: values[found[1]], template)

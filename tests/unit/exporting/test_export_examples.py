@@ -1,0 +1,165 @@
+"""The examples beside an export run as they stand, and name what the model names."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from eyebright.config.export import ExportConfig
+from eyebright.exporting.beside import label_lines
+from eyebright.exporting.formats import FORMATS
+from eyebright.sealed.model import SealedModel
+from eyebright.stages.export import export
+from eyebright.stages.run import Run
+
+TEMPLATES = Path(__file__).parents[3] / "src" / "eyebright" / "exporting" / "examples"
+# What a format's example imports, where the base install does not have it.
+NEEDS = {
+    "torchscript": "torch",
+    "pt2": "torch",
+    "litert": "ai_edge_litert",
+    "executorch": "executorch",
+    "ncnn": "ncnn",
+}
+QUICK = ("onnx", "onnx-plain", "openvino")
+PYTHON = [p.parent.name for p in sorted(TEMPLATES.glob("*/example.py.in")) if p.parent.name != "triton"]
+
+
+@pytest.fixture(scope="module")
+def exported(textile_run: Run, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Folders by format, made when they are first asked for."""
+    out = tmp_path_factory.mktemp("exports")
+
+    class Folders(dict[str, Path]):
+        def __missing__(self, name: str) -> Path:
+            plain = name == "onnx-plain"
+            options = {"to": ["onnx" if plain else name], "plain": plain, "out": out, "images": 6}
+            done = export(ExportConfig(model=textile_run.directory, **options))
+            self[name] = done.done[0].folder
+            return self[name]
+
+    return Folders()
+
+
+@pytest.fixture(scope="module")
+def pictures(
+    textile: Path,
+    photographs: dict[str, Image.Image],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> list[Path]:
+    """Textile, a photograph, one that the camera held upright, and one in grey."""
+    folder = tmp_path_factory.mktemp("pictures")
+    upright = Image.Exif()
+    upright[0x0112] = 6
+    photographs["coffee"].save(folder / "upright.jpg", exif=upright, quality=95)
+    photographs["cat"].save(folder / "cat.png")
+    photographs["rocket"].convert("L").save(folder / "grey.png")
+    return [*sorted((textile / "val").rglob("*.jpg"))[::5], *sorted(folder.iterdir())]
+
+
+def answers(folder: Path, command: list[str], pictures: list[Path]) -> list[tuple[str, float]]:
+    """What a program prints: a class and its probability for each picture."""
+    done = subprocess.run(
+        [*command, *map(str, pictures)], cwd=folder, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    return [(label, float(probability)) for label, probability in rows]
+
+
+def expected(run: Run, pictures: list[Path]) -> list[tuple[str, float]]:
+    model = SealedModel(run.model)
+    found = [model.predict(picture) for picture in pictures]
+    return [(answer.label, answer.confidence) for answer in found]
+
+
+def agree(found: list[tuple[str, float]], run: Run, pictures: list[Path], within: float) -> None:
+    wanted = expected(run, pictures)
+    assert [label for label, _ in found] == [label for label, _ in wanted]
+    assert [p for _, p in found] == pytest.approx([p for _, p in wanted], abs=within)
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[] if n in QUICK else pytest.mark.slow) for n in PYTHON]
+)
+def test_python(name: str, exported: dict[str, Path], textile_run: Run, pictures: list[Path]) -> None:
+    needed = NEEDS.get(name)
+    if needed and find_spec(needed) is None:
+        pytest.skip(f"needs {needed}")
+    folder = exported[name]
+    found = answers(folder, [sys.executable, "example.py"], pictures)
+    agree(found, textile_run, pictures, within=0.003)
+
+
+@pytest.mark.slow
+def test_node(
+    exported: dict[str, Path],
+    textile_run: Run,
+    pictures: list[Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    npm, node = shutil.which("npm"), shutil.which("node")
+    if npm is None or node is None:
+        pytest.skip("needs Node.js")
+    folder = tmp_path_factory.mktemp("node") / "onnx"
+    shutil.copytree(exported["onnx"], folder)
+    # Its installation script would fetch the GPU's libraries from elsewhere.
+    command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "onnxruntime-node", "sharp"]
+    installed = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=400)
+    if installed.returncode:
+        pytest.skip(f"npm cannot install: {installed.stderr[-200:]}")
+    agree(answers(folder, [node, "example.mjs"], pictures), textile_run, pictures, within=0.005)
+
+
+def onnxruntime_headers() -> Path | None:
+    """Where the C++ headers of ONNX Runtime lie on this machine."""
+    roots = [os.environ.get("ONNXRUNTIME_INCLUDE", ""), "/usr/include", "/usr/local/include"]
+    folders = [Path(root) / more for root in roots if root for more in ("", "onnxruntime")]
+    return next((f for f in folders if (f / "onnxruntime_cxx_api.h").is_file()), None)
+
+
+@pytest.mark.slow
+def test_cpp(exported: dict[str, Path], textile_run: Run, pictures: list[Path], tmp_path: Path) -> None:
+    import onnxruntime
+
+    compiler, headers = shutil.which("g++"), onnxruntime_headers()
+    if compiler is None or headers is None:
+        pytest.skip("needs g++ and the headers of ONNX Runtime (Debian 13: libonnxruntime-dev)")
+    library = next((Path(onnxruntime.__file__).parent / "capi").glob("libonnxruntime.so.*"))
+    binary = tmp_path / "example"
+    subprocess.run(
+        [compiler, "-std=c++17", "example.cpp", f"-I{headers}", str(library), "-o", str(binary)],
+        cwd=exported["onnx"],
+        check=True,
+    )
+    for picture in pictures:
+        with Image.open(picture) as image:
+            image.convert("RGB").save(tmp_path / "photo.ppm")
+        found = answers(exported["onnx"], [str(binary)], [tmp_path / "photo.ppm"])
+        agree(found, textile_run, [tmp_path / "photo.ppm"], within=0.003)
+
+
+def test_every_template_belongs_to_a_format_and_is_filled_in(exported: dict[str, Path]) -> None:
+    assert {folder.name for folder in TEMPLATES.iterdir()} <= set(FORMATS)
+    for name in QUICK:
+        written = sorted(path.name for path in exported[name].glob("example.*"))
+        assert written == sorted(path.name.removesuffix(".in") for path in (TEMPLATES / name).iterdir())
+        assert not any("{{" in path.read_text(encoding="utf-8") for path in exported[name].glob("example.*"))
+
+
+def test_what_was_never_run_says_so_first() -> None:
+    for path in [*TEMPLATES.rglob("*.kt.in"), *TEMPLATES.rglob("*.swift.in")]:
+        assert path.read_text(encoding="utf-8").startswith("// Not run here.")
+
+
+def test_each_class_has_one_line(exported: dict[str, Path], textile_run: Run) -> None:
+    lines = (exported["onnx"] / "labels.txt").read_text(encoding="utf-8").splitlines()
+    assert lines == list(textile_run.labels)
+    assert label_lines(("two\nlines", "猫")) == "two lines\n猫\n"
