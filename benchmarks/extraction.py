@@ -25,8 +25,8 @@ from eyebright.runtime.machine import usable_cores
 from eyebright.training.features import graph_bytes, training_preprocessing
 
 
-def rate(work: Callable[[int], object], count: int) -> float:
-    with ThreadPoolExecutor(usable_cores()) as pool:
+def rate(work: Callable[[int], object], count: int, threads: int) -> float:
+    with ThreadPoolExecutor(threads) as pool:
         start = time.perf_counter()
         list(pool.map(work, range(count)))
         return count / (time.perf_counter() - start)
@@ -57,9 +57,9 @@ def main() -> None:
     engine = make(trials[0].name, graph)
     rows = []
     for _ in range(5):
-        alone = rate(lambda i: engine.run(ready[i]), len(files))
-        decode = rate(load, len(files))
-        both = rate(lambda i: engine.run(load(i)), len(files))
+        alone = rate(lambda i: engine.run(ready[i]), len(files), engine.callers)
+        decode = rate(load, len(files), usable_cores())
+        both = rate(lambda i: engine.run(load(i)), len(files), engine.callers)
         rows.append((alone, decode, both, both / min(alone, decode)))
     alone, decode, both, ratio = (statistics.median(column) for column in zip(*rows, strict=True))
     print(f"engine alone {alone:.1f}, decode and resize alone {decode:.1f}, both {both:.1f} images/s")

@@ -21,6 +21,8 @@ from eyebright.errors import ImageError, NotFoundError
 if TYPE_CHECKING:
     from eyebright.types import ImageLike, Interpolation, UInt8Array
 
+#: Raise it when a file would be decoded to other pixels: features that are kept depend on them.
+DECODING = 1
 PILLOW = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 

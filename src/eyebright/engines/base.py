@@ -19,10 +19,12 @@ class Engine(Protocol):
     Attributes:
         name: as printed and saved, such as "openvino bfloat16".
         precision: of the arithmetic.
+        callers: how many threads must call it to keep every core at work.
     """
 
     name: str
     precision: Precision
+    callers: int
 
     def run(self, image: UInt8Array) -> FloatArray:
         """The graph's output (D,) for one image (S, S, 3); safe to call from several threads at once."""

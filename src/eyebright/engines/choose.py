@@ -117,7 +117,7 @@ def disagreement(features: FloatArray, reference: FloatArray) -> float:
 
 
 def _time(engine: Engine, images: Sequence[UInt8Array]) -> tuple[FloatArray, float]:
-    with ThreadPoolExecutor(usable_cores()) as pool:
+    with ThreadPoolExecutor(engine.callers) as pool:
         features = np.stack(list(pool.map(engine.run, images)))
         start, done = time.perf_counter(), 0
         while (elapsed := time.perf_counter() - start) < _RACE_SECONDS:

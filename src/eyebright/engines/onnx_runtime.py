@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from eyebright.engines.base import Precision
 from eyebright.runtime.engines import load_onnxruntime
+from eyebright.runtime.machine import usable_cores
 from eyebright.types import FloatArray, UInt8Array
 
 
@@ -22,6 +23,7 @@ class OnnxRuntimeEngine:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
+        self.callers = usable_cores()  # inference runs in the caller's own thread
         self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0].name
 

@@ -16,6 +16,9 @@ from eyebright.types import FloatArray, UInt8Array
 class OpenVinoEngine:
     """Runs a graph with OpenVINO's CPU plugin, one stream a core.
 
+    Inference runs in threads of the plugin's own, while the caller waits. With a caller and a request more
+    than cores, an image stands ready for the core that has just finished one.
+
     Requests and their tensors are made here, by one thread: made by several at once, OpenVINO 2026.4 may wait
     for Python's lock while it holds one of its own, for ever.
 
@@ -34,7 +37,8 @@ class OpenVinoEngine:
         streams = {"NUM_STREAMS": str(usable_cores()), "INFERENCE_NUM_THREADS": str(usable_cores())}
         self._compiled = core.compile_model(model, "CPU", hints | streams)
         self._free: SimpleQueue[tuple[Any, UInt8Array, FloatArray]] = SimpleQueue()
-        for _ in range(usable_cores()):
+        self.callers = usable_cores() + 1
+        for _ in range(self.callers):
             request = self._compiled.create_infer_request()
             request.infer()
             image, features = request.get_input_tensor(0).data, request.get_output_tensor(0).data

@@ -14,8 +14,8 @@ import onnx
 from eyebright.data.decode import decode
 from eyebright.errors import ModelError, NotFoundError
 from eyebright.runtime.atomic import write_bytes
-from eyebright.runtime.engines import load_onnxruntime
 from eyebright.sealed.graph import INPUT, OUTPUT
+from eyebright.sealed.halves import Halves, cut, start
 from eyebright.types import FloatArray, ImageLike, Prediction, UInt8Array
 
 if TYPE_CHECKING:
@@ -73,6 +73,11 @@ class SealedModel:
         """S, the side in pixels to which the model itself resizes images."""
         return int(self.card["preprocessing"]["size"])
 
+    @cached_property
+    def halves(self) -> Halves | None:
+        """The model as two graphs, features between them; None of a file that cannot be cut there."""
+        return cut(onnx.load(self.path))
+
     def probabilities(self, images: UInt8Array) -> FloatArray:
         """Calibrated probabilities (B, K) of raw RGB images (B, H, W, 3)."""
         answer: FloatArray = self._session.run([OUTPUT], {INPUT: images})[0]
@@ -125,13 +130,8 @@ def _open(path: Path, threads: int | None) -> Any:
             path=path,
             reason=error.strerror,
         ) from error
-    onnxruntime = load_onnxruntime()
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    if threads:
-        options.intra_op_num_threads = threads
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return start(str(path), threads)
     except Exception as error:  # ONNX Runtime's own errors share no base but Exception
         reason = str(error).splitlines()[0].rpartition("failed:")[2].strip(" .")[:200]
         raise ModelError(_NOT_OURS, path=path, reason=reason) from error

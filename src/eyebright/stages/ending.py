@@ -19,6 +19,7 @@ from eyebright.stages.outcome import Outcome
 from eyebright.stages.proof import prove
 from eyebright.stages.run import Run, write_metrics, write_options
 from eyebright.stages.trained import Trained
+from eyebright.training.cache import default_folder
 from eyebright.types import Split
 
 
@@ -56,9 +57,10 @@ def finish(
     with watch.stage("evaluate"):
         samples = (*manifest.of("val"), *manifest.of("test"))
         with progress.task(translate("Asking the sealed model", config.lang), total=len(samples)) as task:
-            answers = ask(SealedModel(path, threads=1), manifest.root, samples, task)
+            model = SealedModel(path, threads=1)
+            answers = ask(model, manifest.root, samples, task, default_folder())
     with watch.stage("proof"):
-        parity = prove(trained.reference, path, answers, manifest.root, config.seed)
+        parity = prove(trained.reference, model, answers, manifest.root, config.seed)
     # ---- what is left behind
     split: Split = "test" if manifest.of("test") else "val"
     outcome = Outcome(manifest.without([*trained.skipped, *answers.skipped]), answers, split, config.seed)

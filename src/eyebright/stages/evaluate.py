@@ -18,6 +18,7 @@ from eyebright.stages import tell
 from eyebright.stages.judge import ask
 from eyebright.stages.outcome import Outcome, versions
 from eyebright.stages.run import Run, new_directory, write_metrics
+from eyebright.training.cache import default_folder
 from eyebright.types import Skipped
 
 _ENGINE = "onnxruntime float32"
@@ -47,7 +48,7 @@ def evaluate(config: EvaluateConfig, progress: Progress = SILENT) -> Run:
     with watch.stage("evaluate"):
         samples = manifest.of(split)
         with progress.task(translate("Asking the sealed model", config.lang), total=len(samples)) as task:
-            answers = ask(model, manifest.root, samples, task)
+            answers = ask(model, manifest.root, samples, task, default_folder())
     outcome = Outcome(manifest.without(answers.skipped), answers, split, config.seed)
     card = model.card
     with watch.stage("report"):

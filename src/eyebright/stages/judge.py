@@ -1,4 +1,4 @@
-"""Asks a sealed model about labelled images, as a user's program would: raw pixels in, probabilities out."""
+"""What a sealed model answers about labelled images, and how good that is."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from eyebright.data.decode import decode
 from eyebright.data.manifest import Sample
-from eyebright.errors import DataError, ImageError, NotFoundError
+from eyebright.errors import DataError
 from eyebright.evaluation.metrics import measure
 from eyebright.evaluation.results import Metrics, PredictionRow
-from eyebright.runtime.parallel import parallel
 from eyebright.runtime.progress import Task
+from eyebright.sealed.answers import answers
 from eyebright.sealed.model import SealedModel
 from eyebright.training.folds import class_numbers
 from eyebright.types import FloatArray, IntArray, Skipped, Split
@@ -62,34 +61,32 @@ class Answers:
         return measure(self.truth[places], self.probabilities[places], self.labels, split, seed=seed)
 
 
-def ask(model: SealedModel, root: Path, samples: Sequence[Sample], task: Task) -> Answers:
-    """Runs the sealed model over ``samples``, one image a call, every core at work.
+def ask(
+    model: SealedModel, root: Path, samples: Sequence[Sample], task: Task, cache: Path | None = None
+) -> Answers:
+    """Asks the sealed model about ``samples``, one image a call, every core at work.
+
+    Args:
+        model: opened with one thread a call.
+        root: of the images.
+        samples: N images.
+        task: advances by N.
+        cache: the feature cache's folder; images whose features it holds are answered from there.
 
     Raises:
         DataError: no image can be read.
     """
-
-    def answer(sample: Sample) -> FloatArray | Skipped:
-        try:
-            pixels = decode(root / sample.path, min_side=model.size)
-        except (ImageError, NotFoundError) as error:
-            return Skipped(sample.path, error.template, error.values)
-        probabilities: FloatArray = model.probabilities(pixels[None])[0]
-        return probabilities
-
     kept: list[Sample] = []
     rows: list[FloatArray] = []
     skipped: list[Skipped] = []
-    for sample, result in zip(samples, parallel(answer, samples), strict=True):
-        task.advance()
-        if isinstance(result, Skipped):
-            skipped.append(result)
-        else:
-            kept.append(sample)
-            rows.append(result)
-    if not rows:
+    for block in answers(model, root, samples, cache):
+        task.advance(len(block.samples) + len(block.skipped))
+        kept += block.samples
+        rows.append(block.probabilities)
+        skipped += block.skipped
+    if not kept:
         raise DataError(
             "At least one image to evaluate must be readable. None of {count} is. Copy the images again.",
             count=len(samples),
         )
-    return Answers(kept, model.labels, np.stack(rows), skipped)
+    return Answers(kept, model.labels, np.concatenate(rows), skipped)

@@ -30,8 +30,10 @@ from eyebright.runtime.machine import disk_free_bytes
 from eyebright.types import IntArray
 
 Rows = npt.NDArray[np.float16]
-Value = TypeVar("Value", np.float16, np.uint8)
+Value = TypeVar("Value", np.float16, np.float32, np.uint8)
 KEY_BYTES = 16
+#: What the rows of a space are, where its card does not say otherwise.
+FEATURES = "features"
 _CARD = "space.json"
 _STALE_SECONDS = 24 * 3600
 _FLUSH_BYTES = 64 * 2**20
@@ -63,6 +65,10 @@ class Space(Generic[Value]):
         self._keys: list[bytes] = []
         self._rows: list[npt.NDArray[Value]] = []
         self._open(card)
+
+    def __len__(self) -> int:
+        """How many rows are on disk."""
+        return len(self._places)
 
     def __contains__(self, key: bytes) -> bool:
         return key in self._places
@@ -194,6 +200,7 @@ class SpaceUsage:
     bytes: int
     last_used: float
     folder: Path
+    kind: str = FEATURES
 
 
 def usage(root: Path) -> list[SpaceUsage]:
@@ -201,16 +208,23 @@ def usage(root: Path) -> list[SpaceUsage]:
     return sorted(_spaces(root), key=lambda s: -s.last_used)
 
 
-def trim(root: Path, limit_bytes: int) -> int:
+def trim(root: Path, limit_bytes: int, kind: str | None = None) -> int:
     """Deletes the segments written longest ago, space by space from the least recently used one.
+
+    Args:
+        root: the cache's folder.
+        limit_bytes: what is left.
+        kind: of the spaces that are counted and trimmed; None for all.
 
     Returns:
         How many bytes were freed.
     """
-    spaces = usage(root)
+    spaces = [space for space in usage(root) if kind in (None, space.kind)]
     total = sum(s.bytes for s in spaces)
     freed = 0
     for space in reversed(spaces):
+        if limit_bytes and total - freed <= limit_bytes:
+            break  # an empty space may be one that is being filled
         for keys in sorted(space.folder.glob("*.keys.npy"), key=lambda p: p.stat().st_mtime):
             if total - freed <= limit_bytes:
                 return freed
@@ -244,7 +258,8 @@ def _spaces(root: Path) -> Iterator[SpaceUsage]:
         images = sum(_count(f) for f in keys)
         kind = f"{card['width']:,} x {card['precision']}"
         name = f"{card['backbone']} {card['size']} px, {kind}, view {card['view']}"
-        yield SpaceUsage(name, images, sum(f.stat().st_size for f in files), card["used"], path.parent)
+        size = sum(f.stat().st_size for f in files)
+        yield SpaceUsage(name, images, size, card["used"], path.parent, card.get("kind", FEATURES))
 
 
 def _count(keys: Path) -> int:

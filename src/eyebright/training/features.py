@@ -97,7 +97,8 @@ class FeatureExtractor:
         unreadable: dict[str, EyebrightError] = {}
         saved_at, pending = time.monotonic(), 0
         try:
-            for sample, rows in parallel(lambda s: (s, self._features(engine, root, s)), missing.values()):
+            work = parallel(lambda s: (s, self._features(engine, root, s)), missing.values(), engine.callers)
+            for sample, rows in work:
                 task.advance()
                 if isinstance(rows, EyebrightError):
                     unreadable[sample.sha] = rows
@@ -112,6 +113,10 @@ class FeatureExtractor:
             self._flush()
         found = ((s, unreadable[s.sha]) for s in samples if s.sha in unreadable)
         return [Skipped(s.path, error.template, error.values) for s, error in found]
+
+    def release(self) -> None:
+        """Lets go of the engine and its memory; the next image that is missing starts another."""
+        self._running = None
 
     def missing(self, samples: Sequence[Sample]) -> list[Sample]:
         """Those of ``samples`` of which the cache lacks a view."""

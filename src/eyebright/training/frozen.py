@@ -14,6 +14,7 @@ from eyebright.data.manifest import Manifest, Sample
 from eyebright.engines.choose import Trial, remembered_race
 from eyebright.errors import ConfigError, DataError
 from eyebright.language import translate
+from eyebright.runtime.memory import give_back
 from eyebright.runtime.progress import Progress
 from eyebright.runtime.timing import Stopwatch
 from eyebright.training.engine_race import say_engine, some_squares
@@ -229,6 +230,8 @@ class FrozenTrainer:
         """Trains the head on all training images; returns it with the classes of its held-out logits."""
         truth = self._truth(self.samples)
         if not self._fits(extractor.taps):
+            extractor.release()
+            give_back()
             text = translate("Adding up statistics", self.lang)
             with self.progress.task(text, total=len(self.samples)) as task:
                 return fit_large(extractor, self.samples, truth, groups_of(self.samples), task)

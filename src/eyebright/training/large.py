@@ -19,7 +19,7 @@ from eyebright.training.statistics import FeatureStatistics
 from eyebright.types import IntArray
 
 _FOLDS = 3
-_CHUNK_ROWS = 8192
+_CHUNK_ROWS = 2048
 _HELD_OUT_ROWS = 20_000
 
 

@@ -1,13 +1,13 @@
 """Sums over features that are all a closed-form head needs, however many images there are.
 
-They add up: of chunks, of folds, of machines. Memory is D² + K·D numbers and does not grow with the images.
+They add up: of chunks, of folds, of machines. Memory is D²/2 + K·D numbers and does not grow with the images.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
@@ -19,9 +19,11 @@ from eyebright.runtime.atomic import atomic_path
 from eyebright.types import FloatArray, IntArray
 
 Float64Array: TypeAlias = npt.NDArray[np.float64]
+Real = TypeVar("Real", np.float32, np.float64)
 
 # Large enough for a fast product, small enough that float32 sums over it stay exact to about 1e-6.
 _BLOCK_ROWS = 16_384
+_BAND_ROWS = 64
 
 
 @dataclass
@@ -33,13 +35,14 @@ class FeatureStatistics:
 
     Attributes:
         mean: (D,) of all rows.
-        scatter: (D, D), XᵀX of the rows less their mean.
+        triangle: (D (D + 1) / 2,) the upper triangle, row by row, of the scatter: XᵀX of the rows less their
+            mean. The other half is the same.
         class_counts: (K,) rows of each class.
         class_sums: (K, D) sums of each class's rows.
     """
 
     mean: Float64Array
-    scatter: Float64Array
+    triangle: Float64Array
     class_counts: IntArray
     class_sums: Float64Array
 
@@ -48,7 +51,7 @@ class FeatureStatistics:
         """Statistics of no rows of ``features`` numbers in ``classes`` classes."""
         return cls(
             mean=np.zeros(features),
-            scatter=np.zeros((features, features)),
+            triangle=np.zeros(features * (features + 1) // 2),
             class_counts=np.zeros(classes, np.int64),
             class_sums=np.zeros((classes, features)),
         )
@@ -57,6 +60,31 @@ class FeatureStatistics:
     def count(self) -> int:
         """N, the number of rows."""
         return int(self.class_counts.sum())
+
+    @property
+    def scatter(self) -> Float64Array:
+        """(D, D), XᵀX of the rows less their mean."""
+        return self.scatter_less(np.zeros((0, len(self.mean))), np.float64)
+
+    @property
+    def squares(self) -> Float64Array:
+        """(D,) the scatter's diagonal."""
+        return self.triangle[_row_starts(len(self.mean))]
+
+    def scatter_less(self, x: Float64Array, dtype: type[Real]) -> npt.NDArray[Real]:
+        """The scatter (D, D) less XᵀX of a few rows ``x`` (n, D), rounded to ``dtype`` at the end."""
+        size = len(self.mean)
+        out = np.empty((size, size), dtype)
+        starts = _row_starts(size)
+        for top in range(0, size, _BAND_ROWS):
+            end = min(top + _BAND_ROWS, size)
+            band = x[:, top:end].T @ x[:, top:]
+            for row in range(top, end):
+                own = self.triangle[starts[row] : starts[row] + size - row]
+                out[row, row:] = own - band[row - top, row - top :]
+            out[top:end, top:end] = np.triu(out[top:end, top:end]) + np.triu(out[top:end, top:end], 1).T
+            out[end:, top:end] = out[top:end, end:].T
+        return out
 
     @property
     def gram(self) -> Float64Array:
@@ -84,9 +112,10 @@ class FeatureStatistics:
                 second=other.class_sums.shape,
             )
         whole = FeatureStatistics(
-            self.mean.copy(), self.scatter.copy(), self.class_counts.copy(), self.class_sums.copy()
+            self.mean.copy(), self.triangle.copy(), self.class_counts.copy(), self.class_sums.copy()
         )
-        whole._combine(other.mean, other.scatter, other.class_counts, other.class_sums)
+        whole.triangle += other.triangle
+        whole._combine(other.mean, other.class_counts, other.class_sums)
         return whole
 
     def save(self, path: Path) -> None:
@@ -95,7 +124,7 @@ class FeatureStatistics:
             np.savez(
                 file,
                 mean=self.mean,
-                scatter=self.scatter,
+                triangle=self.triangle,
                 class_counts=self.class_counts,
                 class_sums=self.class_sums,
             )
@@ -110,7 +139,7 @@ class FeatureStatistics:
         """
         try:
             with np.load(path, allow_pickle=False) as arrays:
-                names = ("mean", "scatter", "class_counts", "class_sums")
+                names = ("mean", "triangle", "class_counts", "class_sums")
                 loaded = cls(*(arrays[name] for name in names))
         except FileNotFoundError as error:
             raise NotFoundError(
@@ -119,8 +148,8 @@ class FeatureStatistics:
         except (ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
             raise _not_ours(path) from error
         classes, features = loaded.class_sums.shape if loaded.class_sums.ndim == 2 else (-1, -1)
-        shapes = [a.shape for a in (loaded.mean, loaded.scatter, loaded.class_counts)]
-        if shapes != [(features,), (features, features), (classes,)]:
+        shapes = [a.shape for a in (loaded.mean, loaded.triangle, loaded.class_counts)]
+        if shapes != [(features,), (features * (features + 1) // 2,), (classes,)]:
             raise _not_ours(path)
         return loaded
 
@@ -158,21 +187,31 @@ class FeatureStatistics:
         )
         counts = np.bincount(y, minlength=len(self.class_counts))
         sums = (members @ rows).astype(np.float64) + np.outer(counts, centre.astype(np.float64))
-        self._combine(mean, _scatter(rows), counts, sums)
+        product = _scatter(rows)
+        for row, start in enumerate(_row_starts(len(mean))):
+            self.triangle[start : start + len(mean) - row] += product[row, row:]
+        self._combine(mean, counts, sums)
 
-    def _combine(
-        self, mean: Float64Array, scatter: npt.NDArray[np.floating], counts: IntArray, sums: Float64Array
-    ) -> None:
+    def _combine(self, mean: Float64Array, counts: IntArray, sums: Float64Array) -> None:
+        """Takes in the other sums of rows whose scatter around their own mean was added already."""
         before, added = self.count, int(counts.sum())
         if not added:
             return
         step = mean - self.mean
-        self.scatter += scatter
         if before:
-            self.scatter += np.outer(step * (before * added / (before + added)), step)
+            weighted = step * (before * added / (before + added))
+            for row, start in enumerate(_row_starts(len(mean))):
+                self.triangle[start : start + len(mean) - row] += weighted[row] * step[row:]
         self.mean = self.mean + step * (added / (before + added))
         self.class_counts += counts
         self.class_sums += sums
+
+
+def _row_starts(size: int) -> IntArray:
+    """(D,) where each row's diagonal element stands in a triangle."""
+    rows = np.arange(size)
+    starts: IntArray = rows * size - rows * (rows - 1) // 2
+    return starts
 
 
 def _scatter(rows: FloatArray) -> FloatArray:

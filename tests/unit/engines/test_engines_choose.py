@@ -41,6 +41,7 @@ class Guess:
 
     name = "guess float32"
     precision = "float32"
+    callers = 1
 
     def __init__(self, graph: bytes) -> None:
         self.answer = np.zeros(width(TAPS), np.float32)

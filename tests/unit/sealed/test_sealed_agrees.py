@@ -161,7 +161,7 @@ def own_copy(textile_run: Run, tmp_path: Path) -> Path:
 def test_the_proof_accepts_the_trained_model(model: FrozenModel, own_copy: Path, textile: Path) -> None:
     opened = SealedModel(own_copy)
     answers, root = asked(opened, textile)
-    parity = prove(pipeline(model, opened.card["temperature"]), own_copy, answers, root, 0)
+    parity = prove(pipeline(model, opened.card["temperature"]), opened, answers, root, 0)
     assert parity.passed
     assert parity.images == 30
     assert parity.same_class >= 29  # one image's two likeliest classes may be equally likely
@@ -169,9 +169,10 @@ def test_the_proof_accepts_the_trained_model(model: FrozenModel, own_copy: Path,
 
 
 def rejected(model: FrozenModel, temperature: float, path: Path, textile: Path) -> str:
-    answers, root = asked(SealedModel(path), textile)
+    opened = SealedModel(path)
+    answers, root = asked(opened, textile)
     with pytest.raises(ModelError) as caught:
-        prove(pipeline(model, temperature), path, answers, root, 0)
+        prove(pipeline(model, temperature), opened, answers, root, 0)
     assert not path.exists()
     assert path.with_name("model.onnx.rejected").exists()
     return str(caught.value)
@@ -188,6 +189,17 @@ def test_the_proof_finds_other_weights(model: FrozenModel, own_copy: Path, texti
     head = LinearHead(model.fit.head.weights[:, ::-1].copy(), model.fit.head.bias[::-1].copy())
     told = rejected(replace(model, fit=replace(model.fit, head=head)), temperature, own_copy, textile)
     assert int(re.search(r"On 30 images it names (\d+) the same", told)[1]) < 29
+
+
+def test_the_proof_finds_halves_that_answer_otherwise(
+    model: FrozenModel, own_copy: Path, textile: Path
+) -> None:
+    opened = SealedModel(own_copy)
+    answers, root = asked(opened, textile)
+    other = replace(answers, probabilities=answers.probabilities + np.float32(0.001))
+    with pytest.raises(ModelError, match=r"differ by up to 0\.00"):
+        prove(pipeline(model, opened.card["temperature"]), opened, other, root, 0)
+    assert not own_copy.exists()
 
 
 def test_a_difference_is_measured_over_all_images() -> None:

@@ -95,7 +95,7 @@ def test_file_gives_the_same_statistics_and_no_half_file(
     statistics = of(*digits)
     statistics.save(tmp_path / "part.npz")
     loaded = FeatureStatistics.load(tmp_path / "part.npz")
-    for name in ("mean", "scatter", "class_counts", "class_sums"):
+    for name in ("mean", "triangle", "class_counts", "class_sums"):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(statistics, name))
     assert [p.name for p in tmp_path.iterdir()] == ["part.npz"]
 
@@ -111,7 +111,7 @@ def test_files_that_are_not_ours_are_refused(digits: tuple[FloatArray, IntArray]
     np.savez(
         path,
         mean=np.zeros(3),
-        scatter=np.zeros((3, 3)),
+        triangle=np.zeros(6),
         class_counts=np.zeros(2),
         class_sums=np.zeros((2, 4)),
     )
