@@ -3,8 +3,8 @@
     python benchmarks/as_folders.py digits OUT
     python benchmarks/as_folders.py fashion-mnist OUT --files FOLDER [--train 10000]
 
-digits: the 1,797 images of scikit-learn, 8 x 8 pixels. fashion-mnist: FOLDER holds the four `*-ubyte.gz` files
-of Debian's package dataset-fashion-mnist; the first images of its training part, and its whole test part.
+digits: the 1,797 images of scikit-learn, 8 x 8 pixels. fashion-mnist: the first images of its training part,
+and its whole test part; FOLDER holds the four `*-ubyte.gz` files of Debian's package dataset-fashion-mnist.
 """
 
 from __future__ import annotations

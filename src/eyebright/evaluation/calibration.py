@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize_scalar
 
 from eyebright.evaluation.results import ReliabilityBin
 from eyebright.types import FloatArray, IntArray
@@ -15,6 +15,8 @@ Float64Array: TypeAlias = npt.NDArray[np.float64]
 
 BINS = 15
 TEMPERATURE_BOUNDS = (0.05, 100.0)
+_GOLDEN = (5**0.5 - 1) / 2
+_TOLERANCE = 1e-4  # of the temperature's logarithm
 
 
 def softmax(logits: FloatArray, temperature: float = 1.0) -> FloatArray:
@@ -96,8 +98,23 @@ def fit_temperature(logits: FloatArray, truth: IntArray) -> float:
         return _mean_log_sum_exp(margins, inverse) - inverse * pseudo
 
     low, high = np.log(TEMPERATURE_BOUNDS)
-    found = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-4})
-    return float(np.exp(found.x))
+    return float(np.exp(_golden_section(loss, low, high)))
+
+
+def _golden_section(loss: Callable[[float], float], low: float, high: float) -> float:
+    """Where a loss with one minimum is least; scipy.optimize would take longer to load than to search."""
+    inner = [high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)]
+    values = [loss(x) for x in inner]
+    while high - low > _TOLERANCE:
+        if values[0] <= values[1]:
+            high, inner[1], values[1] = inner[1], inner[0], values[0]
+            inner[0] = high - _GOLDEN * (high - low)
+            values[0] = loss(inner[0])
+        else:
+            low, inner[0], values[0] = inner[0], inner[1], values[1]
+            inner[1] = low + _GOLDEN * (high - low)
+            values[1] = loss(inner[1])
+    return (low + high) / 2
 
 
 def _mean_log_sum_exp(values: FloatArray, factor: float) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 from eyebright.data.decode import decode
 from eyebright.data.manifest import Sample
 from eyebright.errors import ModelError
+from eyebright.runtime.parallel import parallel
 from eyebright.sealed.model import SealedModel
 from eyebright.sealed.parity import Parity, compare
 from eyebright.stages.judge import Answers
@@ -18,7 +19,7 @@ from eyebright.types import FloatArray
 
 _COMPARED_IMAGES = 100
 # Of these the whole file is asked; the others were answered by its two halves, which must not matter.
-_WHOLE_IMAGES = 16
+_WHOLE_IMAGES = 8
 _HALVES_DIFFERENCE = 1e-4
 
 
@@ -59,5 +60,8 @@ def prove(reference: Reference, model: SealedModel, answers: Answers, root: Path
 
 def _ask_whole(model: SealedModel, root: Path, samples: Sequence[Sample]) -> FloatArray:
     """Probabilities (n, K) of the file as it is."""
-    pixels = (decode(root / sample.path, min_side=model.size) for sample in samples)
-    return np.concatenate([model.probabilities(image[None]) for image in pixels])
+
+    def answer(sample: Sample) -> FloatArray:
+        return model.probabilities(decode(root / sample.path, min_side=model.size)[None])
+
+    return np.concatenate(list(parallel(answer, samples)))

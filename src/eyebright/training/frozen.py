@@ -113,10 +113,11 @@ class FrozenTrainer:
         with self.watch.stage("selection"):
             extractor, layers = self._extractor(sizes[0], widest), widest
             samples = self._subset(extractor) if len(sizes) > 1 or len(self.sets) > 1 else []
+            known: HeadFit | None = None
             if len(sizes) > 1:
-                extractor, tried = self._choose_size(sizes, samples)
+                extractor, tried, known = self._choose_size(sizes, samples)
             if len(self.sets) > 1:
-                layers, compared = self._choose_layers(extractor, samples)
+                layers, compared = self._choose_layers(extractor, samples, known)
             if layers != widest:
                 extractor = self._extractor(extractor.preprocessing.size, layers)
         self.progress.say(
@@ -207,21 +208,26 @@ class FrozenTrainer:
 
     def _choose_size(
         self, sizes: Sequence[int], samples: Sequence[Sample]
-    ) -> tuple[FeatureExtractor, list[Candidate]]:
+    ) -> tuple[FeatureExtractor, list[Candidate], HeadFit]:
         *_, widest = self.sets
         extractors = {str(size): self._extractor(size, widest) for size in sizes}
+        fits: dict[str, HeadFit] = {}
 
         def fit(size: str) -> HeadFit:
             self._try(extractors[size], samples)
-            return self._fit(extractors[size], samples)
+            fits[size] = self._fit(extractors[size], samples)
+            return fits[size]
 
         chosen, tried = climb(list(extractors), fit, self._truth(samples))
-        return extractors[chosen], tried
+        return extractors[chosen], tried, fits[chosen]
 
     def _choose_layers(
-        self, extractor: FeatureExtractor, samples: Sequence[Sample]
+        self, extractor: FeatureExtractor, samples: Sequence[Sample], known: HeadFit | None
     ) -> tuple[str, list[Candidate]]:
-        fits = {name: self._fit(extractor, samples, taps) for name, taps in self.sets.items()}
+        """The best tap set at the extractor's size; ``known`` is the widest one's fit, if there is one."""
+        *narrower, widest = self.sets
+        fits = {name: self._fit(extractor, samples, self.sets[name]) for name in narrower}
+        fits[widest] = self._fit(extractor, samples) if known is None else known
         truth = self._truth(samples)
         best = min(fits, key=lambda name: losses(fits[name], truth).mean())
         return best, candidates(fits, best, truth)

@@ -202,8 +202,10 @@ def _principal_directions(rows: FloatArray, rank: int | None, seed: int) -> tupl
         moments, directions = np.linalg.eigh((rows @ rows.T).astype(np.float64))
         keep = moments > 1e-6 * moments[-1]
         keep[-1] = True
-        basis = rows.T @ (directions[:, keep] / np.sqrt(np.maximum(moments[keep], 1e-12))).astype(np.float32)
-        return rows @ basis, basis
+        spread = np.sqrt(np.maximum(moments[keep], 1e-12))
+        basis = rows.T @ (directions[:, keep] / spread).astype(np.float32)
+        # What rows @ basis would give, without that product.
+        return (directions[:, keep] * spread).astype(np.float32), basis
     if exact:
         span = np.eye(width, dtype=np.float32)
         reduced = rows

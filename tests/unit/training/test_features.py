@@ -39,6 +39,7 @@ class Counted:
 
     def __init__(self, engine: Engine) -> None:
         self.engine, self.name, self.precision = engine, engine.name, engine.precision
+        self.callers = engine.callers
         self.images: Counter[bytes] = Counter()
 
     def run(self, image: UInt8Array) -> FloatArray:
