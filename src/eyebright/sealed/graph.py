@@ -14,7 +14,6 @@ from eyebright.backbones.taps import Tap
 from eyebright.training.linear import LinearHead
 
 INPUT = "images"
-FEATURES = "features"  # (B, D), where the file can be cut in two
 OUTPUT = "probabilities"
 
 
@@ -38,7 +37,7 @@ def sealed_graph(
     channels_first = before.node("Transpose", [INPUT], "images_nchw", perm=[0, 3, 1, 2])
     floats = before.node("Cast", [channels_first], "images_float", to=TensorProto.FLOAT)
     normalise(before, _resize(before, floats, preprocessing), preprocessing)
-    features = pool(after, taps, FEATURES)
+    features = pool(after, taps)
     weights = after.constant("sealed_weights", (head.weights / temperature).astype(np.float32))
     bias = after.constant("sealed_bias", (head.bias / temperature).astype(np.float32))
     logits = after.node("Gemm", [features, weights, bias], "sealed_logits")

@@ -15,7 +15,8 @@ from onnx import TensorProto, helper
 from onnx.utils import Extractor
 
 from eyebright.runtime.engines import load_onnxruntime
-from eyebright.sealed.graph import FEATURES, INPUT, OUTPUT
+from eyebright.sealed.graph import INPUT, OUTPUT
+from eyebright.sealed.parts import FEATURES
 from eyebright.types import FloatArray, UInt8Array
 
 
