@@ -135,17 +135,18 @@ class Exporter:
     def _one(self, target: Format, source: Source, name: str, rung: Rung) -> Exported:
         lang = self.config.lang
         folder = self.directory / name
+        originals = self.originals  # before anything is written: its images may be gone
         with in_progress(folder) as temporary:
             how = translate(rung.summary, lang)
             self.progress.say(translate("Exporting to {format}: {how}", lang, format=name, how=how))
             target.export(source, temporary)
             text = translate("Comparing {format}", lang, format=name)
-            with self.progress.task(text, total=len(self.originals.truth)) as task:
+            with self.progress.task(text, total=len(originals.truth)) as task:
                 certificate = certify(
                     target,
                     source,
                     temporary,
-                    self.originals,
+                    originals,
                     self.bar,
                     versions=versions(*target.packages),
                     details={"compression": rung.summary, **rung.details},

@@ -1,0 +1,94 @@
+"""What every export format must do, whichever it is: take the real model, and answer as the original does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from eyebright.config.export import ExportConfig
+from eyebright.data.decode import decode
+from eyebright.errors import EyebrightError, MissingExtraError
+from eyebright.exporting.base import Format, Source, UnsupportedError
+from eyebright.exporting.formats import FORMATS
+from eyebright.sealed.model import SealedModel
+from eyebright.stages.run import Run
+from eyebright.types import UInt8Array
+
+# Of any probability, on real images: the formats' own arithmetic, and OpenVINO's own resize.
+LARGEST_DIFFERENCE = 0.005
+# Conversions that take many seconds.
+SLOW = {"executorch", "coreml", "ncnn", "litert", "pt2", "torchscript"}
+
+
+@pytest.fixture(scope="module")
+def source(textile_run: Run) -> Source:
+    return Source(SealedModel(textile_run.model), onnx.load(textile_run.model))
+
+
+@pytest.fixture(scope="module")
+def pictures(textile: Path, photographs) -> list[UInt8Array]:
+    """Validation images, and photographs of other sizes and shapes."""
+    textiles = [decode(path) for path in sorted((textile / "val").rglob("*.jpg"))[::6]]
+    return [*textiles, *(np.asarray(image)[:200, :301] for image in photographs.values())]
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in FORMATS],
+)
+def target(request: pytest.FixtureRequest, source: Source) -> Format:
+    found = FORMATS[request.param]
+    try:
+        found.check(source)
+    except MissingExtraError as error:
+        pytest.skip(str(error))
+    return found
+
+
+@pytest.fixture(scope="module")
+def folder(target: Format, source: Source, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp(target.name)
+    target.export(source, place)
+    return place
+
+
+def test_its_name_is_the_one_it_is_asked_for_by(target: Format) -> None:
+    assert FORMATS[target.name] is target
+    assert "fp32" in target.precisions
+    assert target.input
+
+
+def test_it_writes_files_and_leaves_nothing_temporary(folder: Path) -> None:
+    names = [path.name for path in folder.rglob("*") if path.is_file()]
+    assert names
+    assert [name for name in names if name.startswith(".") or name.endswith((".tmp", ".pkl"))] == []
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_it_answers_as_the_original(
+    target: Format, source: Source, folder: Path, pictures: list[UInt8Array], threads: int
+) -> None:
+    runner = target.load(source, folder, threads)
+    answers = np.stack([runner.answer(picture) for picture in pictures])
+    expected = np.concatenate([source.model.probabilities(picture[None]) for picture in pictures])
+    assert answers.dtype == np.float32
+    assert answers.shape == expected.shape
+    np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-4)
+    np.testing.assert_allclose(answers, expected, atol=LARGEST_DIFFERENCE)
+
+
+def test_it_leaves_the_source_as_it_was(source: Source, folder: Path, textile_run: Run) -> None:
+    assert list(folder.iterdir())  # it was exported
+    assert source.graph == onnx.load(textile_run.model)
+
+
+def test_every_format_can_be_asked_for() -> None:
+    config = ExportConfig.build(model=Path("run"), to=[name for name in FORMATS if name != "onnx-plain"])
+    assert set(config.to) | {"onnx-plain"} == set(FORMATS)
+
+
+def test_what_cannot_be_taken_is_an_error_of_ours() -> None:
+    assert issubclass(UnsupportedError, EyebrightError)
