@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from eyebright.api import demo, doctor, evaluate, export, load, models, predict, train, tune
+    from eyebright.api import demo, distill, doctor, evaluate, export, load, models, predict, train, tune
 
 __version__ = "0.1.0"
 __all__ = [
     "__version__",
     "demo",
+    "distill",
     "doctor",
     "evaluate",
     "export",

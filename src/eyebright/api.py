@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from eyebright.config.demo import DemoConfig
+from eyebright.config.distill import DistillConfig
 from eyebright.config.evaluate import EvaluateConfig
 from eyebright.config.export import ExportConfig
 from eyebright.config.models import ModelsConfig
@@ -17,6 +18,7 @@ from eyebright.config.tune import TuneConfig
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.sealed.model import SealedModel
 from eyebright.stages import demo as demo_stage
+from eyebright.stages import distill as distill_stage
 from eyebright.stages import evaluate as evaluate_stage
 from eyebright.stages import export as export_stage
 from eyebright.stages import models as models_stage
@@ -29,7 +31,7 @@ from eyebright.stages.models import ModelInfo
 from eyebright.stages.run import Run
 from eyebright.types import Prediction, Skipped
 
-__all__ = ["demo", "doctor", "evaluate", "export", "load", "models", "predict", "train", "tune"]
+__all__ = ["demo", "distill", "doctor", "evaluate", "export", "load", "models", "predict", "train", "tune"]
 
 
 def train(data: str | PathLike[str] | None = None, *, progress: Progress = SILENT, **options: Any) -> Run:
@@ -74,6 +76,12 @@ def predict(
 ) -> Iterator[Prediction | Skipped]:
     """A sealed model's answers for files, folders and patterns; options as in `PredictConfig`."""
     return predict_stage.predict(PredictConfig.build(model=Path(model), images=images, **options), progress)
+
+
+def distill(model: str | PathLike[str], *, student: str, progress: Progress = SILENT, **options: Any) -> Run:
+    """Lets a sealed model teach the network ``student``; options as in `DistillConfig`."""
+    config = DistillConfig.build(model=Path(model), student=student, **options)
+    return distill_stage.distill(config, progress)
 
 
 def demo(*, progress: Progress = SILENT, **options: Any) -> Run:

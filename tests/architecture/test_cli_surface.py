@@ -12,6 +12,7 @@ SURFACE = {
         "--batch --optimizer --lr --schedule --warmup --weight-decay --layer-decay --ema "
         "--dropout --drop-path --label-smoothing --loss --class-weights --sampler "
         "--augment --erasing --mixup --cutmix "
+        "--teacher --teacher-share --teacher-temperature --teacher-features --teacher-views "
         "--precision --device --processes --save-memory --pixel-cache --track --resume --config"
     ),
     "tune": (
@@ -20,6 +21,11 @@ SURFACE = {
     ),
     "evaluate": "model data --out --split --seed --lang --config",
     "export": "model --to --plain --data --out --images --min-agreement --seed --lang --config",
+    "distill": (
+        "model --student --weights --data --out --tune --share --temperature --features --views "
+        "--size --layers --epochs --budget --patience --batch --lr --augment --precision --device --seed "
+        "--lang --config"
+    ),
     "predict": "model images --top --format --null --lang --config",
     "models": "--search --limit --speed --json --lang",
     "cache": "--trim --clear --lang",

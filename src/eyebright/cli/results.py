@@ -39,6 +39,9 @@ def print_run(run: RunLike, lang: str) -> None:
     print(f"\n{heading}\n")
     print(table(_rows(metrics, lang), right=(1,)))
     print()
+    if parent := metrics.get("parent"):
+        print(table(_beside(parent, lang), right=(1, 2, 3)))
+        print(_difference(parent, lang), end="\n\n")
     print(table(_places(run, lang)))
 
 
@@ -60,6 +63,28 @@ def _figures(name: str, interval: Mapping[str, float], lang: str) -> tuple[str, 
         return f"{value:.3f}", translate("{low} to {high}", lang, low=f"{low:.3f}", high=f"{high:.3f}")
     between = translate("{low} to {high}", lang, low=f"{100 * low:.1f}", high=f"{100 * high:.1f} %")
     return f"{100 * value:.1f} %", between
+
+
+def _beside(parent: Mapping[str, Any], lang: str) -> list[tuple[str, ...]]:
+    """The model and the one that it learned from or was made from."""
+    head = ("", translate("accuracy", lang), "MB", translate("ms, one thread", lang))
+    names = {"": translate("this model", lang), "_parent": translate("made from", lang)}
+    rows = [
+        (
+            text,
+            f"{100 * parent['accuracy' + which]:.1f} %",
+            f"{parent['size_bytes' + which] / 1e6:.2f}",
+            f"{parent['latency_ms' + which]:.1f}",
+        )
+        for which, text in names.items()
+    ]
+    return [head, *rows]
+
+
+def _difference(parent: Mapping[str, Any], lang: str) -> str:
+    gain = parent["accuracy_difference"]
+    figures = {name: f"{100 * gain[name]:+.1f}" for name in ("value", "low", "high")}
+    return translate("Difference in accuracy: {value} points ({low} to {high}).", lang, **figures)
 
 
 def _places(run: RunLike, lang: str) -> list[tuple[str, str]]:

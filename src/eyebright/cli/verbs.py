@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eyebright.cli import cache, demo, doctor, evaluate, export, models, predict, train, tune
+from eyebright.cli import cache, demo, distill, doctor, evaluate, export, models, predict, train, tune
 from eyebright.cli.verb import Verb
 
 VERBS: tuple[Verb, ...] = (
@@ -11,6 +11,7 @@ VERBS: tuple[Verb, ...] = (
     evaluate.VERB,
     predict.VERB,
     export.VERB,
+    distill.VERB,
     models.VERB,
     cache.VERB,
     doctor.VERB,

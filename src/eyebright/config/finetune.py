@@ -122,6 +122,23 @@ class FinetuneConfig(Config):
     cutmix: Annotated[float, Metavar("NUMBER")] = Field(
         0.0, ge=0, description="Paste rectangles between images, likewise; 0: none."
     )
+    # ---- another model's answers
+    teacher: Annotated[Path | None, Heading("Teacher")] = Field(
+        None,
+        description="Run or sealed model to learn from, too (distillation); DATA may be left out.",
+    )
+    teacher_share: float = Field(
+        0.7, ge=0, le=1, description="Share of the loss that asks for the teacher's answers, not the labels."
+    )
+    teacher_temperature: Annotated[float, Metavar("NUMBER")] = Field(
+        2.0, gt=0, description="How much the teacher's answers are softened."
+    )
+    teacher_features: Annotated[float, Metavar("NUMBER")] = Field(
+        0.0, ge=0, description="Weight of guessing the teacher's features as well; 0: they are not guessed."
+    )
+    teacher_views: int = Field(
+        8, ge=1, le=100, description="Augmented views of each image that the teacher is asked about, once."
+    )
     # ---- machine
     precision: Annotated[Literal["auto", "fp32", "bf16", "fp16"], Heading("Machine")] = Field(
         "auto", description="Number format while training; auto times those that the device has."

@@ -38,13 +38,13 @@ class DataConfig(Config):
 
 
 def data_or_resume(resume: Path | None, info: ValidationInfo) -> Path | None:
-    """``resume``, unless neither it nor the field `data` before it was given.
+    """``resume``, unless neither it nor the field `data` before it, nor a teacher with images, was given.
 
     Raises:
         ConfigError: neither was.
     """
     # Data that was given but cannot be is not among info.data, and is told of by itself.
-    if resume is None and info.data.get("data", "") is None:
+    if resume is None and info.data.get("data", "") is None and info.data.get("teacher") is None:
         raise ConfigError(
             "data must be given. Neither it nor a run to resume was. "
             "Name a folder of images, or --resume RUN."

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -17,11 +16,11 @@ from eyebright.exporting.comparison import Comparison, Originals
 from eyebright.exporting.files import sha256, sha256_of
 from eyebright.language import translate
 from eyebright.runtime.machine import processor_name, usable_cores
+from eyebright.runtime.timing import interleaved_ms
 from eyebright.sealed.model import SealedModel
 from eyebright.types import FloatArray
 
 _TIMED_RUNS = 30
-_WARM_UP = 3
 
 
 @dataclass(frozen=True)
@@ -198,11 +197,5 @@ def _latencies(target: Format, source: Source, folder: Path, originals: Original
         lambda: export.answer(image),
         lambda: original.probabilities(image[None]),
     )
-    times: list[list[float]] = [[], []]
-    for run in range(_WARM_UP + _TIMED_RUNS):
-        for call, found in zip(calls, times, strict=True):
-            start = time.perf_counter()
-            call()
-            if run >= _WARM_UP:
-                found.append(1000 * (time.perf_counter() - start))
-    return median(times[0]), median(times[1])
+    latency, latency_original = interleaved_ms(calls, _TIMED_RUNS)
+    return latency, latency_original

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from eyebright.report.markup import text
 
-_WIDTH, _HEIGHT = 320, 190
+WIDTH, HEIGHT = 320, 190
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 308, 22, 158
 # More points than this are a line without dots.
 _DOTS = 12
@@ -82,10 +82,10 @@ def curve_chart(
         description: plain text for those who cannot see the drawing.
         mark: a place on the x axis with a word, drawn as an upright line.
     """
-    marked = "" if mark is None else _mark(x, *mark)
+    marked = "" if mark is None else mark_line(x, *mark)
     return (
-        f'<svg class="curve" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{text(description)}">'
-        + _grid(x, y)
+        f'<svg class="curve" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{text(description)}">'
+        + grid(x, y)
         + marked
         + "".join(_line(line, x, y, " second" * (i > 0)) for i, line in enumerate(lines))
         + "</svg>"
@@ -97,34 +97,39 @@ def _line(line: Line, x: Axis, y: Axis, style: str) -> str:
     dots = ""
     if len(there) <= _DOTS:
         dots = "".join(
-            f'<circle class="dot{style}" cx="{_px(x, a):.1f}" cy="{_py(y, b):.1f}" r="3"/>' for a, b in there
+            f'<circle class="dot{style}" cx="{across(x, a):.1f}" cy="{upwards(y, b):.1f}" r="3"/>'
+            for a, b in there
         )
     path, broken = "", True
     for a, b in line.points:
         if not math.isfinite(b):
             broken = True
             continue
-        path += f"{'M' if broken else 'L'}{_px(x, a):.1f} {_py(y, b):.1f}"
+        path += f"{'M' if broken else 'L'}{across(x, a):.1f} {upwards(y, b):.1f}"
         broken = False
     return f'<path class="line{style}" d="{path}"/>{dots}' if path else ""
 
 
-def _grid(x: Axis, y: Axis) -> str:
+def grid(x: Axis, y: Axis) -> str:
+    """The axes' figures, and a line across for each on the left."""
     parts = []
     for tick in y.ticks:
-        at = _py(y, tick)
+        at = upwards(y, tick)
         parts.append(
             f'<line class="grid" x1="{_LEFT}" x2="{_RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>'
             f'<text x="{_LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{text(y.written(tick))}</text>'
         )
     for tick in x.ticks:
         label = text(x.written(tick))
-        parts.append(f'<text x="{_px(x, tick):.1f}" y="{_BOTTOM + 20}" text-anchor="middle">{label}</text>')
+        parts.append(
+            f'<text x="{across(x, tick):.1f}" y="{_BOTTOM + 20}" text-anchor="middle">{label}</text>'
+        )
     return "".join(parts)
 
 
-def _mark(x: Axis, value: float, word: str) -> str:
-    at = _px(x, value)
+def mark_line(x: Axis, value: float, word: str) -> str:
+    """An upright line with a word above it."""
+    at = across(x, value)
     # The word stands above the lines; near the right edge it ends where the mark is.
     anchor = "end" if x.share(value) > 0.8 else "middle"
     return (
@@ -134,11 +139,13 @@ def _mark(x: Axis, value: float, word: str) -> str:
     )
 
 
-def _px(x: Axis, value: float) -> float:
+def across(x: Axis, value: float) -> float:
+    """Where a value of the lower axis lies in the drawing."""
     return _LEFT + (_RIGHT - _LEFT) * x.share(value)
 
 
-def _py(y: Axis, value: float) -> float:
+def upwards(y: Axis, value: float) -> float:
+    """Where a value of the left axis lies in the drawing."""
     return _BOTTOM - (_BOTTOM - _TOP) * y.share(value)
 
 

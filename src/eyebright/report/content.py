@@ -9,7 +9,7 @@ from eyebright.data.manifest import Manifest
 from eyebright.evaluation.results import Metrics, PredictionRow
 from eyebright.sealed.parity import Parity
 from eyebright.training.finetune.history import EpochRow
-from eyebright.types import Interval
+from eyebright.types import Interval, Split
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,33 @@ class Learning:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BesideParent:
+    """A model beside the one that it learned from or was made from, on the same images and machine.
+
+    Attributes:
+        parent: where that one lies.
+        parent_sha256: of its file.
+        split, images: the part that both were asked about, and how many images that was.
+        accuracy, accuracy_parent: fractions.
+        accuracy_difference: the model's less the parent's, paired.
+        size_bytes, size_bytes_parent: of the sealed files.
+        latency_ms, latency_ms_parent: of one image with one thread; medians of runs in turn.
+    """
+
+    parent: str
+    parent_sha256: str
+    split: Split
+    images: int
+    accuracy: float
+    accuracy_parent: float
+    accuracy_difference: Interval
+    size_bytes: int
+    size_bytes_parent: int
+    latency_ms: float
+    latency_ms_parent: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReportContent:
     """Everything the page shows; a section whose content is empty or None does not appear.
 
@@ -71,6 +98,7 @@ class ReportContent:
         tunings: how much of the network learned, where that was compared; judged on held-out training images.
         reasons: sentences in the page's language that say why the one was tried, or chosen, and another not.
         learning: how the backbone was trained, where it was.
+        parent: the model beside the one that it learned from.
         random_weights: whether the backbone started without having learned anything.
         parity: the sealed model's proof.
         seconds: by stage, in order; a key ``total`` is the whole.
@@ -93,6 +121,7 @@ class ReportContent:
     reasons: Sequence[str] = ()
     learning: Learning | None = None
     random_weights: bool = False
+    parent: BesideParent | None = None
     parity: Parity | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)

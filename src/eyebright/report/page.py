@@ -17,6 +17,7 @@ from eyebright.report.headline import headline, verdict
 from eyebright.report.learning import learning
 from eyebright.report.making import choices, proof, stages, tunings
 from eyebright.report.markup import Section, paragraph, text
+from eyebright.report.parent import beside_parent
 from eyebright.report.trust import reliability
 from eyebright.report.usage import facts, usage
 from eyebright.runtime.atomic import write_text
@@ -78,6 +79,7 @@ def document(title: str, head: str, sections: Sequence[Section], lang: Lang) -> 
 def _sections(content: ReportContent, lang: Lang) -> list[Section | None]:
     return [
         headline(content, lang),
+        beside_parent(content, lang),
         dataset(content, lang),
         confusion(content, lang),
         per_class(content, lang),

@@ -30,7 +30,7 @@ def between(
         sealed: the sealed graph; it is left as it is.
         start: the value that becomes the input, float32 (B, 3, S, S) with a free batch size.
         size: S.
-        outputs: names of values.
+        outputs: names of values, float32 rows (B, D) such as the features.
         name: what the input is called; its own name unless given.
     """
     whole = onnx.ModelProto()
@@ -38,6 +38,12 @@ def between(
     given = onnx.helper.make_tensor_value_info(start, onnx.TensorProto.FLOAT, ["B", 3, size, size])
     del whole.graph.value_info[:]
     whole.graph.value_info.append(given)
+    there = {output.name for output in whole.graph.output}
+    inner = (name for name in outputs if name not in there)
+    # The extractor wants to know every output's type; a value inside has none written down.
+    whole.graph.value_info.extend(
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["B", None]) for name in inner
+    )
     part: onnx.ModelProto = Extractor(whole).extract_model([start], list(outputs))
     del part.graph.value_info[:]
     del part.metadata_props[:]

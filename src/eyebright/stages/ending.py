@@ -16,6 +16,7 @@ from eyebright.sealed.model import SealedModel, write_sealed
 from eyebright.stages import tell
 from eyebright.stages.judge import ask
 from eyebright.stages.outcome import Outcome
+from eyebright.stages.parent import beside_parent
 from eyebright.stages.proof import prove
 from eyebright.stages.run import Run, write_metrics, write_options
 from eyebright.stages.trained import Trained
@@ -52,6 +53,8 @@ def finish(
         network = trained.backbone.model(size)
         graph = sealed_graph(network, trained.preprocessing, trained.taps, trained.head, temperature)
         provenance = tell.provenance(trained, manifest)
+        if trained.parent is not None:
+            provenance["parent_sha256"] = sha256(SealedModel(trained.parent).path)
         write_sealed(path, graph, manifest.labels, provenance)
     # ---- evaluation and proof, by the sealed model itself
     with watch.stage("evaluate"):
@@ -61,6 +64,10 @@ def finish(
             answers = ask(model, manifest.root, samples, task, default_folder())
     with watch.stage("proof"):
         parity = prove(trained.reference, model, answers, manifest.root, config.seed)
+    parent = None
+    if trained.parent is not None:
+        with watch.stage("compare"):
+            parent = beside_parent(trained.parent, path, answers, manifest, progress, config.lang)
     # ---- what is left behind
     split: Split = "test" if manifest.of("test") else "val"
     outcome = Outcome(manifest.without([*trained.skipped, *answers.skipped]), answers, split, config.seed)
@@ -83,6 +90,7 @@ def finish(
                 "learning": trained.learning,
                 "random_weights": trained.random_weights,
                 "parity": parity,
+                "parent": parent,
                 "seconds": watch.seconds,
                 "facts": tell.facts(config, provenance, path),
             },
@@ -101,6 +109,7 @@ def finish(
         chosen=dict(trained.chosen),
         tried=dict(trained.tried),
         model_sha256=sha256(path),
+        **({} if parent is None else {"parent": asdict(parent)}),
         **provenance,
     )
     # metrics.json comes last: where it exists, the run is complete.

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from eyebright.data.folder import scan
-from eyebright.data.manifest import Manifest, Sample
-from eyebright.errors import DataError
+from eyebright.data.manifest import Sample
 from eyebright.runtime.progress import Progress
 from eyebright.sealed.model import SealedModel
 from eyebright.stages.evaluate import check_labels
-from eyebright.types import Lang, Split
+from eyebright.stages.model_images import drawn, manifest_of
+from eyebright.types import Lang
 
 
 @dataclass(frozen=True)
@@ -48,47 +45,6 @@ def export_images(
     Raises:
         DataError: the images are gone, or none is left to compare on.
     """
-    manifest = _manifest(model, data, seed, progress, lang)
+    manifest = manifest_of(model, data, seed, progress, lang, parts=("val",))
     check_labels(manifest, model)
-    samples = manifest.of("val")
-    if not samples:
-        raise DataError(
-            "An export must be compared on validation images. {path} has none that the run held out. "
-            "Give the images that it was trained on, or others in class folders, with --data.",
-            path=manifest.root,
-        )
-    drawn = np.sort(np.random.default_rng(seed).permutation(len(samples))[:count])
-    return ExportImages(manifest.root, [samples[i] for i in drawn], manifest.of("train"))
-
-
-def _manifest(model: SealedModel, data: Path | None, seed: int, progress: Progress, lang: Lang) -> Manifest:
-    beside = model.path.with_name("manifest.parquet")
-    known = Manifest.read(beside) if beside.is_file() else None
-    if data is not None:
-        found = scan(data, seed=seed, progress=progress, lang=lang)
-        return found if known is None else _as_the_run_split(found, known)
-    if known is None:
-        raise DataError(
-            "The images to compare on must be known. {path} has no manifest.parquet beside it. "
-            "Give the run's folder, or name the images with --data.",
-            path=model.path,
-        )
-    if gone := [s for s in known.of("val") if not (known.root / s.path).is_file()]:
-        raise DataError(
-            "The run's validation images must still be there. {count} of {total} are not, {path} for one. "
-            "Say where they are now with --data.",
-            count=len(gone),
-            total=len(known.of("val")),
-            path=known.root / gone[0].path,
-        )
-    return known
-
-
-def _as_the_run_split(found: Manifest, known: Manifest) -> Manifest:
-    """``found`` with the run's own parts, if it holds any of the run's validation images."""
-    parts: dict[str, Split] = {s.sha: s.split for s in known.samples}
-    if not any(parts.get(s.sha) == "val" for s in found.samples):
-        return found
-    return replace(
-        found, samples=tuple(replace(s, split=parts[s.sha]) for s in found.samples if s.sha in parts)
-    )
+    return ExportImages(manifest.root, drawn(manifest, count, seed), manifest.of("train"))

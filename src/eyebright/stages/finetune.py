@@ -76,6 +76,8 @@ def finetune(
     check(config)
     began = time.monotonic()
     network = load_network(config, progress)
+    if config.teacher is not None:
+        tell.student(network.card, config.teacher, progress, config.lang)
     if keeps_norms(config, network):
         fold_norms(network.body, blank_image(network.card.preprocessing.size))
     inner = with_held_out(manifest, config.seed)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from eyebright.config.train import TrainConfig
 from eyebright.errors import ConfigError
-from eyebright.training.finetune.losses import SoftTargetLoss
+from eyebright.training.finetune.losses import SoftTargetLoss, TeacherLoss
 from eyebright.training.finetune.recipe import Precision, Recipe
 from eyebright.training.finetune.samples import class_weights
 from eyebright.types import IntArray
@@ -33,6 +33,11 @@ def check(config: TrainConfig) -> None:
             "Use --tune full, or --mixup.",
             tune=config.tune,
         )
+    if config.teacher is not None and (config.mixup or config.cutmix):
+        raise ConfigError(
+            "A teacher is asked about whole images. Got --teacher together with --mixup or --cutmix. "
+            "Leave one of them out."
+        )
     if config.lora and config.tune != "full":
         raise ConfigError(
             "--lora puts adapters into the whole network. Got --tune {tune}. Use --tune full.",
@@ -57,7 +62,7 @@ def epochs_of(config: TrainConfig, name: Name) -> int:
     return config.epochs or _EPOCHS[name]
 
 
-def loss_of(config: TrainConfig, truth: IntArray, classes: int) -> SoftTargetLoss:
+def loss_of(config: TrainConfig, truth: IntArray, classes: int) -> SoftTargetLoss | TeacherLoss:
     """The loss of each image.
 
     Args:
@@ -66,7 +71,12 @@ def loss_of(config: TrainConfig, truth: IntArray, classes: int) -> SoftTargetLos
         classes: K.
     """
     weights = class_weights(config.class_weights, truth, classes)
-    return SoftTargetLoss(config.label_smoothing, weights, _FOCAL_GAMMA if config.loss == "focal" else 0.0)
+    gamma = _FOCAL_GAMMA if config.loss == "focal" else 0.0
+    labels = SoftTargetLoss(config.label_smoothing, weights, gamma)
+    if config.teacher is None:
+        return labels
+    share, temperature = config.teacher_share, config.teacher_temperature
+    return TeacherLoss(labels, classes, share, temperature, config.teacher_features)
 
 
 def recipe_of(
@@ -103,4 +113,8 @@ def recipe_of(
         label_smoothing=config.label_smoothing,
         class_weights=config.class_weights,
         sampler=config.sampler,
+        teacher_share=config.teacher_share if config.teacher else 0.0,
+        teacher_temperature=config.teacher_temperature,
+        teacher_features=config.teacher_features,
+        teacher_views=config.teacher_views,
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from eyebright.backbones.card import BackboneCard
 from eyebright.config.base import Config
 from eyebright.config.train import TrainConfig
 from eyebright.data.licence import data_licence
@@ -19,6 +20,7 @@ from eyebright.evaluation.intervals import wilson
 from eyebright.language import translate
 from eyebright.report.content import Choice
 from eyebright.runtime.progress import Progress
+from eyebright.sealed.model import SealedModel
 from eyebright.stages.outcome import versions
 from eyebright.stages.trained import Trained
 from eyebright.training.finetune.history import EpochRow
@@ -115,6 +117,22 @@ def tuned_name(name: str, lang: Lang) -> str:
         "full": translate("Everything fine-tuned", lang),
     }
     return names[name]
+
+
+def student(card: BackboneCard, teacher: Path, progress: Progress, lang: Lang) -> None:
+    """Says where a network that is to learn from a model is no smaller than that."""
+    size = SealedModel(teacher).path.stat().st_size
+    if card.size_bytes >= size:
+        progress.say(
+            translate(
+                "The student is no smaller than its teacher: {name} has {own} MB of weights at the most, the "
+                "teacher's file {other} MB. What is gained, if anything, is accuracy.",
+                lang,
+                name=card.name,
+                own=f"{card.size_bytes / 1e6:.1f}",
+                other=f"{size / 1e6:.1f}",
+            )
+        )
 
 
 def precision(trials: Sequence[PrecisionTrial], chosen: str, lang: Lang) -> str:

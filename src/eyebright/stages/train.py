@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,14 +12,17 @@ from eyebright.backbones.backbone import Backbone
 from eyebright.backbones.embedded import EmbeddedBackbone
 from eyebright.config.train import TrainConfig
 from eyebright.data.folder import scan
+from eyebright.data.manifest import Manifest
 from eyebright.language import translate
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.runtime.timing import Stopwatch
+from eyebright.sealed.model import SealedModel
 from eyebright.stages import tell
 from eyebright.stages.ending import finish
 from eyebright.stages.finetune import exports, finetune, load_network
 from eyebright.stages.frozen import as_trained, frozen_model
 from eyebright.stages.launch import is_main, launch, team_size
+from eyebright.stages.model_images import manifest_of, with_run_parts
 from eyebright.stages.resume import begin, with_earlier
 from eyebright.stages.run import Run, new_directory
 from eyebright.tracking.several import trackers
@@ -46,24 +50,17 @@ def train(
     """
     watch = Stopwatch()
     config = with_earlier(config)
-    data = config.data or Path()  # the options see to it that there is one
-    directory = new_directory(config.out, "runs", data.resolve().name)
+    source = config.data or config.teacher or Path()  # the options see to it that there is one
+    directory = new_directory(config.out, "runs", source.resolve().name)
     if config.processes > 1 and config.tune != "head" and team_size() == 1:
         return launch(config, directory)
     progress = progress if is_main() else SILENT
     with watch.stage("scan"):
-        manifest = scan(
-            data,
-            val=config.val,
-            test=config.test,
-            seed=config.seed,
-            progress=progress,
-            lang=config.lang,
-        )
+        manifest = _images(config, progress)
     tell.found(manifest, progress, config.lang)
     if config.tune == "head":
         _say_idle(config, progress)
-        model = frozen_model(config, manifest, _backbone(config, progress), progress, watch)
+        model = frozen_model(config, manifest, frozen_backbone(config, progress), progress, watch)
         return finish(config, manifest, as_trained(model, config.lang), directory, progress, watch)
     if is_main():
         begin(config, manifest, directory)
@@ -75,7 +72,7 @@ def train(
         if on_epoch:
             on_epoch(row)
 
-    trained = finetune(config, manifest, directory, progress, watch, told)
+    trained = replace(finetune(config, manifest, directory, progress, watch, told), parent=config.teacher)
     if not is_main():
         return Run(directory, directory / "model.onnx")
     run = finish(config, manifest, trained, directory, progress, watch)
@@ -83,7 +80,23 @@ def train(
     return run
 
 
-def _backbone(config: TrainConfig, progress: Progress) -> Backbone:
+def _images(config: TrainConfig, progress: Progress) -> Manifest:
+    """The data; a teacher's training images must not be among those that its pupil is judged by."""
+    teacher = None if config.teacher is None else SealedModel(config.teacher)
+    if teacher is not None and config.data is None:
+        return manifest_of(teacher, None, config.seed, progress, config.lang)
+    found = scan(
+        config.data or Path(),
+        val=config.val,
+        test=config.test,
+        seed=config.seed,
+        progress=progress,
+        lang=config.lang,
+    )
+    return found if teacher is None else with_run_parts(found, teacher)
+
+
+def frozen_backbone(config: TrainConfig, progress: Progress) -> Backbone:
     """The network whose frozen features are used: the embedded one as it is, any other exported."""
     if config.backbone == embedded.NAME and config.weights is None:
         return EmbeddedBackbone()

@@ -36,6 +36,7 @@ class Trained:
         chosen: settings that were found, for `metrics.json`.
         tried: what was compared, for `metrics.json`.
         choices: the same for the report.
+        parent: the sealed model that it learned from or was made from, which it is then compared with.
         tunings, reasons, learning, random_weights: of fine-tuning, as the report shows them.
     """
 
@@ -55,3 +56,4 @@ class Trained:
     reasons: Sequence[str] = ()
     learning: Learning | None = None
     random_weights: bool = field(default=False)
+    parent: Path | None = None

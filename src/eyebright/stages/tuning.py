@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,9 +26,10 @@ from eyebright.stages.frozen import as_trained
 from eyebright.stages.launch import is_main, main_first
 from eyebright.stages.recipe import Name, batch_of, epochs_of, loss_of, rate_of, recipe_of
 from eyebright.stages.run import write_options
+from eyebright.stages.teaching import guesses_of
 from eyebright.stages.trained import Trained
 from eyebright.stages.tuned import Tuned, judged
-from eyebright.training.cache import default_folder
+from eyebright.stages.tuning_images import open_images
 from eyebright.training.engine_race import some_squares
 from eyebright.training.finetune.answers import (
     blank_image,
@@ -38,25 +38,21 @@ from eyebright.training.finetune.answers import (
     square_logits,
     step_seconds,
 )
-from eyebright.training.finetune.augment import PRESETS
 from eyebright.training.finetune.classifier import Classifier, used_units
 from eyebright.training.finetune.data import TrainData
 from eyebright.training.finetune.distributed import Team, gather_team
 from eyebright.training.finetune.frozen_part import frozen_graph, run_engine
+from eyebright.training.finetune.frozen_rows import Prefix
 from eyebright.training.finetune.history import EpochRow
 from eyebright.training.finetune.interpolate import settle, weights_of
 from eyebright.training.finetune.loop import Fitted, fit
 from eyebright.training.finetune.lora import add_adapters, merge_adapters
-from eyebright.training.finetune.losses import SoftTargetLoss
-from eyebright.training.finetune.mix import Mixing
 from eyebright.training.finetune.optim import Optimizer, depths, make_optimizer
 from eyebright.training.finetune.picture import contact_sheet
-from eyebright.training.finetune.pixel_data import PixelData
-from eyebright.training.finetune.pixels import open_pixels
-from eyebright.training.finetune.prefix import Prefix, PrefixData
 from eyebright.training.finetune.quick import quick_on_cpu
 from eyebright.training.finetune.recipe import Precision, Recipe
 from eyebright.training.finetune.samples import sample_weights
+from eyebright.training.finetune.step import Loss
 from eyebright.training.finetune.trials import choose_precision, rate_test
 from eyebright.training.finetune.unfreeze import deepest_learning, unfreeze
 from eyebright.training.folds import class_numbers
@@ -131,7 +127,7 @@ class Tuner:
         reach = self._reach(name)
         learning = self._learning(reach)
         with main_first(self.config.device):
-            data, picture = self._data(name, reach)
+            data, picture = self._data(reach)
         truth = self._truth(self.samples)
         loss = loss_of(self.config, truth, len(self.labels))
         net.to(team.device)
@@ -201,7 +197,7 @@ class Tuner:
             config.layer_decay,
         )
 
-    def _resolve_precision(self, data: TrainData, loss: SoftTargetLoss, team: Team) -> None:
+    def _resolve_precision(self, data: TrainData, loss: Loss, team: Team) -> None:
         """Chooses the number format if that was left open; a resumed run finds it in the options."""
         if self.config.precision == "auto":
             chosen, trials = choose_precision(self._classifier, data, loss, team, self.config.seed)
@@ -209,7 +205,7 @@ class Tuner:
             self.progress.say(tell.precision(trials, chosen, self.config.lang))
 
     def _resolve_rate(
-        self, name: Name, data: TrainData, loss: SoftTargetLoss, learning: dict[str, int], team: Team
+        self, name: Name, data: TrainData, loss: Loss, learning: dict[str, int], team: Team
     ) -> RateSearch | None:
         """Looks for the learning rate if that was asked for."""
         if self.config.lr != "find":
@@ -237,44 +233,19 @@ class Tuner:
             deepest = deepest_learning(epoch, epochs_of(self.config, name), reach)
             unfreeze(self._classifier, learning, deepest)
 
-    def _data(self, name: Name, reach: int) -> tuple[TrainData, bytes]:
+    def _data(self, reach: int) -> tuple[TrainData, bytes]:
         """The images to learn from, or rows of the frozen part; and a picture of augmented ones."""
-        config, lang = self.config, self.config.lang
-        augmentation = replace(PRESETS[config.augment], erasing=config.erasing)
-        cache = default_folder() if config.pixel_cache else None
-        how = self._preprocessing.interpolation
-        side = augmentation.stored_size(self.size)
-        pixels, _ = open_pixels(self.root, self.samples, side, how, cache, self.progress, lang)
-        judges, _ = open_pixels(self.root, self.judges, self.size, how, cache, self.progress, lang)
-        self.samples = list(pixels.samples)
-        truth, judge_truth = self._truth(pixels.samples), self._truth(judges.samples)
-        whole = PixelData(
-            pixels,
-            truth,
-            judges,
-            judge_truth,
-            len(self.labels),
-            augmentation,
-            Mixing(config.mixup, config.cutmix),
+        images = open_images(
+            self.config, self.root, self.labels, self.samples, self.judges, self._preprocessing, self.progress
         )
-        shown = np.linspace(0, len(truth) - 1, min(_SHOWN, len(truth))).astype(np.int64)
-        picture = contact_sheet(whole, shown, seed=config.seed)
+        self.samples = list(images.pixels.samples)
+        whole = images.whole()
+        shown = np.linspace(0, whole.count - 1, min(_SHOWN, whole.count)).astype(np.int64)
+        picture = contact_sheet(whole, shown, seed=self.config.seed)
         if reach >= len(self._units):
             return whole, picture
-        prefix = self._prefix(reach)
-        rows = PrefixData(
-            prefix,
-            pixels,
-            truth,
-            judges,
-            judge_truth,
-            len(self.labels),
-            augmentation,
-            default_folder(),
-            seed=config.seed,
-            mixup=config.mixup,
-        )
-        rows.compute(progress=self.progress, lang=lang)
+        rows = images.behind(self._prefix(reach))
+        rows.compute(progress=self.progress, lang=self.config.lang)
         return rows, picture
 
     def _prefix(self, reach: int) -> Prefix:
@@ -397,4 +368,5 @@ class Tuner:
             len(self.labels),
             self.start.fit.head,
             self.config.dropout,
+            guesses_of(self.config, self.samples),
         )

@@ -122,6 +122,19 @@ class FeatureExtractor:
         """Those of ``samples`` of which the cache lacks a view."""
         return [s for s in samples if self._missing(s.sha)]
 
+    def adopt(self, wider: FeatureExtractor, samples: Sequence[Sample]) -> None:
+        """Takes the features of ``samples`` from an extractor that has computed these and others.
+
+        Nothing is taken where the two compute with different precision or views.
+        """
+        if self.engine.split()[-1] != wider.engine.split()[-1] or len(self.spaces) != len(wider.spaces):
+            return
+        places = columns(self.taps, wider.taps)
+        for number, (space, other) in enumerate(zip(self.spaces, wider.spaces, strict=True)):
+            keys = [bytes.fromhex(s.sha) for s in samples if number in self._missing(s.sha)]
+            keys = [key for key in dict.fromkeys(keys) if key in other]
+            space.keep((key, other.read([key], places)[0]) for key in keys)
+
     def read(self, samples: Sequence[Sample], taps: Sequence[Tap], number: int = 0) -> Rows:
         """The features (N, D) of ``taps`` for one view of ``samples``, which must have been computed."""
         places = columns(taps, self.taps)

@@ -28,6 +28,8 @@ _SMALLEST_DEVIATION = 0.3  # of the median feature, as for the solved head
 class Classifier(nn.Module):
     """Pixels (b, 3, S, S) between 0 and 255, or rows of a frozen lower part → logits (b, K).
 
+    While training, (b, K + F) where F numbers of a teacher are guessed.
+
     Args:
         network: whose body learns.
         taps: the features.
@@ -35,6 +37,8 @@ class Classifier(nn.Module):
         classes: K.
         head: what to start from; None for zeros.
         dropout: of the features.
+        guesses: F, how many numbers are guessed from the features while training, behind the logits; the
+            linear map that does it is no part of what is sealed.
     """
 
     mean: Tensor
@@ -50,6 +54,7 @@ class Classifier(nn.Module):
         classes: int,
         head: LinearHead | None,
         dropout: float,
+        guesses: int = 0,
     ) -> None:
         super().__init__()
         self.body = network.body
@@ -58,6 +63,7 @@ class Classifier(nn.Module):
         self.lower: Lower | None = None
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(start.shape[1], classes)
+        self.guess = nn.Linear(start.shape[1], guesses) if guesses else None
         mean = start.mean(axis=0, dtype=np.float64)
         deviation = start.std(axis=0, dtype=np.float64)
         moving = deviation[deviation > 0]
@@ -77,6 +83,9 @@ class Classifier(nn.Module):
         with torch.no_grad():
             self.head.weight.zero_()
             self.head.bias.zero_()
+            if self.guess is not None:
+                self.guess.weight.zero_()
+                self.guess.bias.zero_()
             if head is not None:
                 weights = torch.from_numpy(head.weights)
                 self.head.weight.copy_((weights * self.deviation[:, None]).T)
@@ -85,8 +94,11 @@ class Classifier(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """See the class."""
         features = self.lower.rest(inputs) if self.lower else self.features(inputs)
-        logits: Tensor = self.head(self.dropout((features - self.mean) / self.deviation))
-        return logits
+        scaled = self.dropout((features - self.mean) / self.deviation)
+        logits: Tensor = self.head(scaled)
+        if self.guess is None or not self.training:
+            return logits
+        return torch.cat([logits, self.guess(scaled)], dim=1)
 
     def features(self, pixels: Tensor) -> Tensor:
         """(b, D) of pixels (b, 3, S, S)."""

@@ -1,4 +1,4 @@
-"""Losses of each image against soft targets, which MixUp and CutMix make."""
+"""Losses of each image against soft targets, which MixUp, CutMix and a teacher make."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, log_softmax
+from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
 
 class SoftTargetLoss:
@@ -39,6 +39,40 @@ class SoftTargetLoss:
         smooth = targets * (1 - self._smoothing) + self._smoothing / targets.shape[1]
         terms = -smooth * (1 - log_share.exp()).clamp_min(0) ** self._gamma * log_share
         return (terms if self._weights is None else terms * self._weights).sum(1)
+
+
+class TeacherLoss:
+    """The loss of each image where a teacher is learned from as well (Hinton et al., 2015).
+
+    Outputs (b, K) or (b, K + F) hold logits and, behind them, guesses of the teacher's features. Targets
+    (b, 2 K) or (b, 2 K + F) hold soft labels, the teacher's log-probabilities, and its features.
+
+    Args:
+        labels: the loss against soft labels, which keeps 1 - ``share`` of its weight.
+        classes: K.
+        share: of the divergence from the teacher's softened probabilities.
+        temperature: by which both are softened; the divergence is multiplied by its square, as its slopes
+            shrink by that.
+        features: weight of the mean square error of the guesses.
+    """
+
+    def __init__(
+        self, labels: SoftTargetLoss, classes: int, share: float, temperature: float, features: float
+    ) -> None:
+        self._labels, self._classes = labels, classes
+        self._share, self._temperature, self._features = share, temperature, features
+
+    def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The loss of each image."""
+        k, t = self._classes, self._temperature
+        logits, guesses = outputs[:, :k], outputs[:, k:]
+        labels, taught, features = targets[:, :k], targets[:, k : 2 * k], targets[:, 2 * k :]
+        own, teachers = log_softmax(logits / t, dim=1), log_softmax(taught / t, dim=1)
+        soft = kl_div(own, teachers, reduction="none", log_target=True).sum(1) * t**2
+        loss = (1 - self._share) * self._labels(logits, labels) + self._share * soft
+        if guesses.shape[1]:  # none while the network is judged or timed
+            loss = loss + self._features * (guesses - features).square().mean(1)
+        return loss
 
 
 def balanced_weights(counts: Sequence[int]) -> Tensor:

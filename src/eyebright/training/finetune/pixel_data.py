@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from eyebright.training.finetune.augment import COLUMNS, Augmentation, Plan, plan
+from eyebright.training.finetune.frozen_rows import ViewRows
 from eyebright.training.finetune.mix import Mixing, MixPlan, before, plan_mix
 from eyebright.training.finetune.pixels import Pixels
 from eyebright.types import IntArray, UInt8Array
@@ -26,7 +27,9 @@ class PixelData:
         held_out_truth: their class numbers.
         classes: K.
         augmentation: of the training images.
-        mixing: of their pairs.
+        mixing: of their pairs; none with a teacher, whose answers are for whole images.
+        teacher: what another model answers for fixed views of the images. Epoch e then shows view
+            e % ``teacher.count`` at this data's own size, and targets hold the answers behind the labels.
     """
 
     def __init__(
@@ -38,15 +41,19 @@ class PixelData:
         classes: int,
         augmentation: Augmentation,
         mixing: Mixing,
+        teacher: ViewRows | None = None,
     ) -> None:
         self.count, self.classes = len(truth), classes
         self.size = held_out.size
         self.pixels, self.truth = pixels, torch.from_numpy(truth)
         self._held_out, self._held_out_truth = held_out, torch.from_numpy(held_out_truth)
-        self._augmentation, self._mixing = augmentation, mixing
+        self._augmentation, self._mixing, self._teacher = augmentation, mixing, teacher
 
     def draw(self, places: IntArray, epoch: int, generator: torch.Generator) -> PixelBatch:
         """See :class:`~eyebright.training.finetune.data.TrainData`."""
+        if self._teacher is not None:
+            view = epoch % self._teacher.count
+            return PixelBatch(self, places, self._teacher.plan(view, places, self.size), None, view)
         chances = torch.rand(len(places), COLUMNS, generator=generator)
         mixed = plan_mix(self._mixing, len(places), self.size, generator) if self._mixing else None
         return PixelBatch(self, places, plan(self._augmentation, self.size, chances), mixed)
@@ -58,6 +65,10 @@ class PixelData:
             pixels = to_device(self._held_out.rows(np.arange(begin, begin + len(truth))), device)
             yield as_inputs(pixels), truth.to(device)
 
+    def targets(self, view: int, places: IntArray, device: torch.device) -> Tensor:
+        """Soft targets of the training images at ``places``; ``view`` is for a teacher's."""
+        return targets_of(self.truth, self.classes, self._teacher, view, places, device)
+
 
 @dataclass(frozen=True)
 class PixelBatch:
@@ -67,6 +78,7 @@ class PixelBatch:
     places: IntArray
     plan: Plan
     mixed: MixPlan | None
+    view: int = 0
 
     @property
     def size(self) -> int:
@@ -87,7 +99,7 @@ class PixelBatch:
     def _plain(self, places: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
         wanted = self.places[places.numpy()]
         images = self.plan.apply(places, to_device(self.data.pixels.rows(wanted), device))
-        return images, one_hot(self.data.truth[torch.from_numpy(wanted)], self.data.classes, device)
+        return images, self.data.targets(self.view, wanted, device)
 
 
 def to_device(array: UInt8Array, device: torch.device) -> Tensor:
@@ -103,6 +115,18 @@ def as_inputs(pixels: Tensor) -> Tensor:
     return pixels.permute(0, 3, 1, 2).float()
 
 
-def one_hot(truth: Tensor, classes: int, device: torch.device) -> Tensor:
-    """Targets (b, K) float32 of class numbers (b,)."""
-    return functional.one_hot(truth, classes).float().to(device)
+def targets_of(
+    truth: Tensor, classes: int, teacher: ViewRows | None, view: int, places: IntArray, device: torch.device
+) -> Tensor:
+    """Targets float32 of some training images: (b, K) from their labels, and a teacher's row behind them.
+
+    Args:
+        truth: (N,) class numbers of all.
+        classes: K.
+        teacher: rows of D numbers an image; None for labels alone.
+        view: that the teacher was asked about.
+        places: (b,) which images.
+        device: where to.
+    """
+    labels = functional.one_hot(truth[torch.from_numpy(places)], classes).float().to(device)
+    return labels if teacher is None else torch.cat([labels, teacher.read(view, places, device)], dim=1)

@@ -39,6 +39,8 @@ class Recipe:
         optimizer, lr, weight_decay, layer_decay, loss, label_smoothing, class_weights, sampler: what the
             caller made the optimiser, the loss and the order of images from; kept here so that a resumed
             run can tell what changed.
+        teacher_share, teacher_temperature, teacher_features, teacher_views: the same of a teacher; a share of
+            0 is none.
     """
 
     epochs: int = 10
@@ -67,6 +69,10 @@ class Recipe:
     label_smoothing: float = 0.1
     class_weights: str = "none"
     sampler: str = "shuffle"
+    teacher_share: float = 0.0
+    teacher_temperature: float = 2.0
+    teacher_features: float = 0.0
+    teacher_views: int = 8
 
     def to_json(self) -> dict[str, Any]:
         """Field names and plain values."""

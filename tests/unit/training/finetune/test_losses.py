@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 
 from torch.nn.functional import cross_entropy, one_hot  # noqa: E402
 
-from eyebright.training.finetune.losses import SoftTargetLoss, balanced_weights  # noqa: E402
+from eyebright.training.finetune.losses import SoftTargetLoss, TeacherLoss, balanced_weights  # noqa: E402
 
 WEIGHTS = torch.tensor([0.5, 1.0, 2.0, 4.0])
 
@@ -65,3 +65,32 @@ def test_balanced_weights_make_classes_equal_and_images_one_in_the_mean():
     shares = weights * torch.tensor(counts)
     torch.testing.assert_close(shares, shares[0].expand(3))
     assert float(shares.sum()) == pytest.approx(sum(counts))
+
+
+def test_a_teachers_share_is_the_divergence_of_softened_probabilities(batch):
+    logits, numbers, mixed = batch
+    labels = one_hot(numbers, 4).float()
+    taught = mixed.log()
+    loss = TeacherLoss(SoftTargetLoss(), 4, share=0.75, temperature=2.0, features=0.0)
+    teachers, own = (torch.softmax(x / 2, dim=1) for x in (taught, logits))
+    divergence = (teachers * (teachers / own).log()).sum(1)
+    expected = 0.25 * cross_entropy(logits, numbers, reduction="none") + 0.75 * 4 * divergence
+    torch.testing.assert_close(loss(logits, torch.cat([labels, taught], dim=1)), expected)
+
+
+def test_who_answers_as_the_teacher_does_is_pulled_by_the_labels_alone(batch):
+    logits, numbers, _ = batch
+    logits = logits.clone().requires_grad_(True)
+    loss = TeacherLoss(SoftTargetLoss(), 4, share=1.0, temperature=3.0, features=0.0)
+    targets = torch.cat([one_hot(numbers, 4).float(), logits.detach().log_softmax(1)], dim=1)
+    loss(logits, targets).sum().backward()
+    assert logits.grad.abs().max() < 1e-6
+
+
+def test_guesses_of_features_count_while_there_are_some(batch):
+    logits, numbers, mixed = batch
+    features = torch.ones(6, 3)
+    targets = torch.cat([one_hot(numbers, 4).float(), mixed.log(), features], dim=1)
+    loss = TeacherLoss(SoftTargetLoss(), 4, share=0.5, temperature=2.0, features=0.1)
+    guessed = torch.cat([logits, torch.zeros(6, 3)], dim=1)
+    torch.testing.assert_close(loss(guessed, targets), loss(logits, targets) + 0.1)

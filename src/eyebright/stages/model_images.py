@@ -1,0 +1,108 @@
+"""The images that a model was trained on and held out, wherever they lie now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from eyebright.data.folder import scan
+from eyebright.data.manifest import SPLITS, Manifest, Sample
+from eyebright.errors import DataError
+from eyebright.runtime.progress import Progress
+from eyebright.sealed.model import SealedModel
+from eyebright.types import Lang, Split
+
+
+def manifest_of(
+    model: SealedModel,
+    data: Path | None,
+    seed: int,
+    progress: Progress,
+    lang: Lang,
+    parts: Sequence[Split] = SPLITS,
+) -> Manifest:
+    """The manifest of a model's run, or of a folder with the run's own parts.
+
+    Args:
+        model: its run's manifest lies beside it, or ``data`` is given.
+        data: a folder to look in instead; images that the run knows keep their part there, by their content.
+        seed: of the split where ``data`` has neither parts nor a run that knows it.
+        progress: is told what is read.
+        lang: in which.
+        parts: those that are needed, and so must be there.
+
+    Raises:
+        DataError: the images are gone, or nobody knows which they were.
+    """
+    known = _beside(model)
+    if data is not None:
+        return with_run_parts(scan(data, seed=seed, progress=progress, lang=lang), model)
+    if known is None:
+        raise DataError(
+            "A model's images must be known. {path} has no manifest.parquet beside it. "
+            "Give the run's folder, or name the images with --data.",
+            path=model.path,
+        )
+    needed = [s for part in parts for s in known.of(part)]
+    if gone := [s for s in needed if not (known.root / s.path).is_file()]:
+        raise DataError(
+            "The run's images must still be there. {count} of {total} are not, {path} for one. "
+            "Say where they are now with --data.",
+            count=len(gone),
+            total=len(needed),
+            path=known.root / gone[0].path,
+        )
+    return known
+
+
+def with_run_parts(found: Manifest, model: SealedModel) -> Manifest:
+    """``found`` with the parts of the model's own run, if it holds any of that run's validation images."""
+    known = _beside(model)
+    if known is None:
+        return found
+    parts: dict[str, Split] = {s.sha: s.split for s in known.samples}
+    if not any(parts.get(s.sha) == "val" for s in found.samples):
+        return found
+    return replace(
+        found, samples=tuple(replace(s, split=parts[s.sha]) for s in found.samples if s.sha in parts)
+    )
+
+
+def drawn(manifest: Manifest, count: int, seed: int) -> list[Sample]:
+    """Up to ``count`` validation images, drawn with ``seed``, in the manifest's order.
+
+    Raises:
+        DataError: there are none.
+    """
+    samples = manifest.of("val")
+    if not samples:
+        raise DataError(
+            "Models must be compared on validation images. {path} has none that the run held out. "
+            "Give the images that it was trained on, or others in class folders, with --data.",
+            path=manifest.root,
+        )
+    order = np.sort(np.random.default_rng(seed).permutation(len(samples))[:count])
+    return [samples[i] for i in order]
+
+
+def check_classes(model: SealedModel, labels: Sequence[str]) -> None:
+    """Refuses a model that does not know just the classes of the data, which others are to learn from it.
+
+    Raises:
+        DataError: naming those that one of them lacks.
+    """
+    if model.labels != tuple(labels):
+        raise DataError(
+            "A model must know the same classes as the data. Only one of the two has: {different}. Give the "
+            "images that {path} was trained on, or another model.",
+            different=", ".join(sorted(set(model.labels) ^ set(labels))),
+            path=model.path,
+        )
+
+
+def _beside(model: SealedModel) -> Manifest | None:
+    path = model.path.with_name("manifest.parquet")
+    return Manifest.read(path) if path.is_file() else None

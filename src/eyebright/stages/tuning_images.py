@@ -1,0 +1,116 @@
+"""The images of a fine-tuning as the loop takes them: pixels, or rows of a frozen part, with targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from eyebright.backbones.card import Preprocessing
+from eyebright.config.train import TrainConfig
+from eyebright.data.manifest import Sample
+from eyebright.runtime.progress import Progress
+from eyebright.stages.teaching import teacher_rows
+from eyebright.training.cache import default_folder
+from eyebright.training.finetune.augment import PRESETS, Augmentation
+from eyebright.training.finetune.frozen_rows import Prefix, ViewRows
+from eyebright.training.finetune.mix import Mixing
+from eyebright.training.finetune.pixel_data import PixelData
+from eyebright.training.finetune.pixels import Pixels, open_pixels
+from eyebright.training.finetune.prefix import PrefixData
+from eyebright.training.folds import class_numbers
+from eyebright.types import IntArray
+
+
+@dataclass(frozen=True)
+class TuningImages:
+    """Images that can be read, as squares, with their classes.
+
+    Attributes:
+        config: the options.
+        pixels, truth: the training images and their class numbers (N,).
+        judges, judge_truth: the held-out images.
+        classes: K.
+        augmentation: of the training images.
+        teacher: its answers, where one is learned from.
+    """
+
+    config: TrainConfig
+    pixels: Pixels
+    truth: IntArray
+    judges: Pixels
+    judge_truth: IntArray
+    classes: int
+    augmentation: Augmentation
+    teacher: ViewRows | None
+
+    def whole(self) -> PixelData:
+        """The images themselves."""
+        mixing = Mixing(self.config.mixup, self.config.cutmix)
+        return PixelData(
+            self.pixels,
+            self.truth,
+            self.judges,
+            self.judge_truth,
+            self.classes,
+            self.augmentation,
+            mixing,
+            self.teacher,
+        )
+
+    def behind(self, prefix: Prefix) -> PrefixData:
+        """Rows of a frozen part, which are yet to be computed."""
+        return PrefixData(
+            prefix,
+            self.pixels,
+            self.truth,
+            self.judges,
+            self.judge_truth,
+            self.classes,
+            self.augmentation,
+            default_folder(),
+            seed=self.config.seed,
+            mixup=self.config.mixup,
+            teacher=self.teacher,
+        )
+
+
+def open_images(
+    config: TrainConfig,
+    root: Path,
+    labels: Sequence[str],
+    samples: Sequence[Sample],
+    judges: Sequence[Sample],
+    preprocessing: Preprocessing,
+    progress: Progress,
+) -> TuningImages:
+    """Decodes what the cache lacks, and asks the teacher, if there is one.
+
+    Args:
+        config: the options.
+        root: of the samples' paths.
+        labels: the K classes.
+        samples: to learn from.
+        judges: held out.
+        preprocessing: of the network that learns.
+        progress: is told what is done.
+    """
+    augmentation = replace(PRESETS[config.augment], erasing=config.erasing)
+    cache = default_folder() if config.pixel_cache else None
+    size, how = preprocessing.size, preprocessing.interpolation
+    side = augmentation.stored_size(size)
+    pixels, _ = open_pixels(root, samples, side, how, cache, progress, config.lang)
+    judged, _ = open_pixels(root, judges, size, how, cache, progress, config.lang)
+    teacher = None
+    if config.teacher is not None:
+        teacher = teacher_rows(config, root, labels, pixels.samples, augmentation, progress)
+    return TuningImages(
+        config,
+        pixels,
+        class_numbers(pixels.samples, labels),
+        judged,
+        class_numbers(judged.samples, labels),
+        len(labels),
+        augmentation,
+        teacher,
+    )
