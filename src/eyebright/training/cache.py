@@ -236,7 +236,7 @@ def trim(root: Path, limit_bytes: int, kind: str | None = None) -> int:
 def clear(root: Path) -> int:
     """Deletes all that Eyebright keeps under ``root``; returns the bytes of features that were freed."""
     freed = trim(root, 0)
-    for folder in ("engines", "exports"):
+    for folder in ("choices", "engines", "exports"):
         shutil.rmtree(root / folder, ignore_errors=True)
     return freed
 

@@ -22,6 +22,7 @@ from eyebright.training.features import FeatureExtractor, graph_bytes, training_
 from eyebright.training.folds import class_numbers, groups_of
 from eyebright.training.head import STRENGTHS, HeadFit, fit_head
 from eyebright.training.large import fit_large
+from eyebright.training.remembered import Choice, remembered
 from eyebright.training.selection import SUBSET, Candidate, candidates, climb, ladder, losses, subset
 from eyebright.types import IntArray, Lang, Skipped
 
@@ -108,18 +109,9 @@ class FrozenTrainer:
         *_, widest = self.sets
         with self.watch.stage("engine"):
             self.trials = self._race(sizes[0], self.sets[widest])
-        tried: list[Candidate] = []
-        compared: list[Candidate] = []
         with self.watch.stage("selection"):
-            extractor, layers = self._extractor(sizes[0], widest), widest
-            samples = self._subset(extractor) if len(sizes) > 1 or len(self.sets) > 1 else []
-            known: HeadFit | None = None
-            if len(sizes) > 1:
-                extractor, tried, known = self._choose_size(sizes, samples)
-            if len(self.sets) > 1:
-                layers, compared = self._choose_layers(extractor, samples, known)
-            if layers != widest:
-                extractor = self._extractor(extractor.preprocessing.size, layers)
+            choice = self._choose(sizes)
+            extractor, layers = self._extractor(choice.size, choice.layers), choice.layers
         self.progress.say(
             translate(
                 "Chosen on the training part: {size} px, layers: {layers}.",
@@ -133,7 +125,30 @@ class FrozenTrainer:
             self.samples = self._compute(extractor, self.samples, text)
         with self.watch.stage("head"):
             fit, truth = self._solve(extractor)
-        return FrozenModel(extractor, layers, fit, truth, self.trials, tried, compared, self.skipped)
+        found = (choice.sizes, choice.tap_sets)
+        return FrozenModel(extractor, layers, fit, truth, self.trials, *found, self.skipped)
+
+    def _choose(self, sizes: Sequence[int]) -> Choice:
+        """The size and the layers, compared now or on the same images before."""
+        *_, widest = self.sets
+        if len(sizes) == 1 and len(self.sets) == 1:
+            return Choice(sizes[0], widest)
+
+        def compare() -> Choice:
+            extractor = self._extractor(sizes[0], widest)
+            samples = self._subset(extractor)
+            tried: list[Candidate] = []
+            compared: list[Candidate] = []
+            layers, known = widest, None
+            if len(sizes) > 1:
+                extractor, tried, known = self._choose_size(sizes, samples)
+            if len(self.sets) > 1:
+                layers, compared = self._choose_layers(extractor, samples, known)
+            return Choice(extractor.preprocessing.size, layers, tried, compared)
+
+        features = [space.folder.name for space in self._extractor(sizes[0], widest).spaces]
+        facts = (self.manifest.labels, sizes, list(self.sets), features, self.seed, SUBSET)
+        return remembered(self.cache, self.samples, facts, compare)
 
     def _usable_sets(self, layers: str) -> dict[str, tuple[Tap, ...]]:
         """The tap sets to compare, each holding those before it: what was asked for, or what memory allows.
