@@ -8,7 +8,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from eyebright.api import demo, distill, doctor, evaluate, export, load, models, predict, train, tune
+    from eyebright.api import (
+        demo,
+        distill,
+        doctor,
+        evaluate,
+        export,
+        inspect,
+        load,
+        models,
+        predict,
+        train,
+        tune,
+    )
 
 __version__ = "0.1.0"
 __all__ = [
@@ -18,6 +30,7 @@ __all__ = [
     "doctor",
     "evaluate",
     "export",
+    "inspect",
     "load",
     "models",
     "predict",

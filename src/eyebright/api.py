@@ -11,6 +11,7 @@ from eyebright.config.demo import DemoConfig
 from eyebright.config.distill import DistillConfig
 from eyebright.config.evaluate import EvaluateConfig
 from eyebright.config.export import ExportConfig
+from eyebright.config.inspect import InspectConfig
 from eyebright.config.models import ModelsConfig
 from eyebright.config.predict import PredictConfig
 from eyebright.config.train import TrainConfig
@@ -21,17 +22,31 @@ from eyebright.stages import demo as demo_stage
 from eyebright.stages import distill as distill_stage
 from eyebright.stages import evaluate as evaluate_stage
 from eyebright.stages import export as export_stage
+from eyebright.stages import inspect as inspect_stage
 from eyebright.stages import models as models_stage
 from eyebright.stages import predict as predict_stage
 from eyebright.stages import train as train_stage
 from eyebright.stages import tune as tune_stage
 from eyebright.stages.doctor import doctor
 from eyebright.stages.export import Exports
+from eyebright.stages.inspect import Inspection
 from eyebright.stages.models import ModelInfo
 from eyebright.stages.run import Run
 from eyebright.types import Prediction, Skipped
 
-__all__ = ["demo", "distill", "doctor", "evaluate", "export", "load", "models", "predict", "train", "tune"]
+__all__ = [
+    "demo",
+    "distill",
+    "doctor",
+    "evaluate",
+    "export",
+    "inspect",
+    "load",
+    "models",
+    "predict",
+    "train",
+    "tune",
+]
 
 
 def train(data: str | PathLike[str] | None = None, *, progress: Progress = SILENT, **options: Any) -> Run:
@@ -69,6 +84,11 @@ def export(
 ) -> Exports:
     """Writes a sealed model in other formats and certifies each; options as in `ExportConfig`."""
     return export_stage.export(ExportConfig.build(model=Path(model), to=to, **options), progress)
+
+
+def inspect(path: str | PathLike[str]) -> Inspection:
+    """What a model file or an export is, where it comes from, and whether it was changed."""
+    return inspect_stage.inspect(InspectConfig(path=Path(path)))
 
 
 def predict(

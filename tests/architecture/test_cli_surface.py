@@ -26,6 +26,7 @@ SURFACE = {
         "--size --layers --epochs --budget --patience --batch --lr --augment --precision --device --seed "
         "--lang --config"
     ),
+    "inspect": "path --json --lang",
     "predict": "model images --top --format --null --lang --config",
     "models": "--search --limit --speed --json --lang",
     "cache": "--trim --clear --lang",

@@ -34,10 +34,10 @@ def print_run(run: RunLike, lang: str) -> None:
         "Measured on {count} images of the {split} part:",
         lang,
         count=metrics["images"][split],
-        split=_split_name(split, lang),
+        split=split_name(split, lang),
     )
     print(f"\n{heading}\n")
-    print(table(_rows(metrics, lang), right=(1,)))
+    print(table(figure_rows(metrics, lang), right=(1,)))
     print()
     if parent := metrics.get("parent"):
         print(table(_beside(parent, lang), right=(1, 2, 3)))
@@ -45,7 +45,8 @@ def print_run(run: RunLike, lang: str) -> None:
     print(table(_places(run, lang)))
 
 
-def _rows(metrics: Mapping[str, Any], lang: str) -> list[tuple[str, str, str]]:
+def figure_rows(metrics: Mapping[str, Any], lang: str) -> list[tuple[str, str, str]]:
+    """Headline figures as rows of name, value and interval, with a head."""
     names = {
         "accuracy": translate("Accuracy", lang),
         "balanced_accuracy": translate("Balanced accuracy", lang),
@@ -54,7 +55,10 @@ def _rows(metrics: Mapping[str, Any], lang: str) -> list[tuple[str, str, str]]:
         "ece": translate("Calibration error", lang),
     }
     head = ("", "", translate("95 % interval", lang))
-    return [head, *((text, *_figures(name, metrics[name], lang)) for name, text in names.items())]
+    return [
+        head,
+        *((text, *_figures(name, metrics[name], lang)) for name, text in names.items() if name in metrics),
+    ]
 
 
 def _figures(name: str, interval: Mapping[str, float], lang: str) -> tuple[str, str]:
@@ -106,7 +110,8 @@ def _places(run: RunLike, lang: str) -> list[tuple[str, str]]:
     return rows
 
 
-def _split_name(split: str, lang: str) -> str:
+def split_name(split: str, lang: str) -> str:
+    """The name of a part of the data."""
     match split:
         case "test":
             return translate("test", lang)

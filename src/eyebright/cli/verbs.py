@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from eyebright.cli import cache, demo, distill, doctor, evaluate, export, models, predict, train, tune
+from eyebright.cli import (
+    cache,
+    demo,
+    distill,
+    doctor,
+    evaluate,
+    export,
+    inspect,
+    models,
+    predict,
+    train,
+    tune,
+)
 from eyebright.cli.verb import Verb
 
 VERBS: tuple[Verb, ...] = (
@@ -12,6 +24,7 @@ VERBS: tuple[Verb, ...] = (
     predict.VERB,
     export.VERB,
     distill.VERB,
+    inspect.VERB,
     models.VERB,
     cache.VERB,
     doctor.VERB,

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from eyebright.exporting.integrity import CERTIFICATE as CERTIFICATE
 from eyebright.runtime.atomic import storage_errors
-
-CERTIFICATE = "certificate.json"
 
 
 @contextmanager
