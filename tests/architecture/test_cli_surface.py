@@ -20,7 +20,10 @@ SURFACE = {
         "--batch --device --precision --lang --resume --config"
     ),
     "evaluate": "model data --out --split --seed --lang --config",
-    "export": "model --to --plain --data --out --images --min-agreement --seed --lang --config",
+    "export": (
+        "model --to --plain --int8 --fp16 --data --out --images --min-agreement --max-loss --seed "
+        "--lang --config"
+    ),
     "distill": (
         "model --student --weights --data --out --tune --share --temperature --features --views "
         "--size --layers --epochs --budget --patience --batch --lr --augment --precision --device --seed "

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from eyebright.config.base import Config
 from eyebright.config.marks import Several
+from eyebright.errors import ConfigError
 
 FormatName = Literal[
     "onnx",
@@ -24,6 +25,8 @@ class ExportConfig(Config):
         description="Formats to write, one or more."
     )
     plain: bool = Field(False, description="For onnx: take normalised floats instead of raw pixels.")
+    int8: bool = Field(False, description="Compute in eight-bit integers, calibrated on training images.")
+    fp16: bool = Field(False, description="Compute in sixteen-bit floats, for GPUs and phones.")
     data: Path | None = Field(
         None,
         description="Where the images are now (default: where the run saw them).",
@@ -33,5 +36,17 @@ class ExportConfig(Config):
     min_agreement: float = Field(
         0.999, ge=0, le=1, description="Share of images on which a float export must name the same class."
     )
+    max_loss: float = Field(
+        0.5, ge=0, le=100, description="Points of accuracy that an int8 export may lose, at most."
+    )
     seed: int = Field(0, ge=0, description="Of the draw of images.")
     lang: Literal["en", "zh"] = Field("en", description="Language of messages.")
+
+    @model_validator(mode="after")
+    def _one_precision(self) -> Self:
+        if self.int8 and self.fp16:
+            raise ConfigError(
+                "An export has one precision. --int8 and --fp16 were both given. "
+                "Export twice, once with each."
+            )
+        return self

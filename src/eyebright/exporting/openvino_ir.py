@@ -12,7 +12,7 @@ from eyebright.runtime.engines import load_openvino
 from eyebright.sealed.graph import INPUT
 from eyebright.types import FloatArray, UInt8Array
 
-_FILE = "model.xml"
+FILE = "model.xml"
 
 
 class OpenVino:
@@ -39,11 +39,11 @@ class OpenVino:
         model = _with_resize(openvino, model, source.preprocessing.interpolation)
         for key, value in source.model.metadata.items():
             model.set_rt_info(value, ["eyebright", key])
-        openvino.save_model(model, folder / _FILE, compress_to_fp16=source.precision == "fp16")
+        openvino.save_model(model, folder / FILE, compress_to_fp16=source.precision == "fp16")
 
     def load(self, source: Source, folder: Path, threads: int) -> _Compiled:
         """Loads it on the processor, in float32: left alone, OpenVINO takes bfloat16 where it can."""
-        return _Compiled(folder / _FILE, threads)
+        return _Compiled(folder / FILE, threads)
 
 
 def _with_resize(openvino: Any, model: Any, interpolation: str) -> Any:
@@ -65,16 +65,26 @@ def _with_resize(openvino: Any, model: Any, interpolation: str) -> Any:
 
 class _Compiled:
     def __init__(self, path: Path, threads: int) -> None:
-        core = load_openvino().Core()
-        settings = {
-            "INFERENCE_PRECISION_HINT": "f32",
-            "INFERENCE_NUM_THREADS": str(threads),
-            "NUM_STREAMS": "1",
-        }
-        self._request = core.compile_model(path, "CPU", settings).create_infer_request()
+        self._request = compiled(path, threads).create_infer_request()
 
     def answer(self, image: UInt8Array) -> FloatArray:
         """Probabilities (K,) of one RGB image (H, W, 3)."""
         self._request.infer({INPUT: np.ascontiguousarray(image[None])})
         probabilities: FloatArray = self._request.get_output_tensor(0).data[0].copy()
         return probabilities
+
+
+def compiled(path: Path, threads: int, **more: str) -> Any:
+    """A model as it runs on this processor, in float32 where it does not say otherwise itself.
+
+    Args:
+        path: of `model.xml`.
+        threads: of one answer.
+        **more: settings of OpenVINO.
+    """
+    settings = {
+        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_NUM_THREADS": str(threads),
+        "NUM_STREAMS": "1",
+    }
+    return load_openvino().Core().compile_model(path, "CPU", settings | more)

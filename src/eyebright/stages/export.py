@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-
-import onnx
+from typing import Any
 
 from eyebright.compression.rung import Rung
 from eyebright.config.export import ExportConfig
 from eyebright.data.decode import decode
 from eyebright.errors import EyebrightError
-from eyebright.exporting.base import Format, Precision, Source
+from eyebright.exporting.base import Format, Source
 from eyebright.exporting.beside import write_beside
 from eyebright.exporting.certificate import Bar, Certificate, certify
 from eyebright.exporting.comparison import Originals
 from eyebright.exporting.formats import FORMATS
+from eyebright.exporting.gain import gain
+from eyebright.exporting.kernels import kernels
 from eyebright.language import translate
 from eyebright.runtime.atomic import write_text
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.sealed.model import SealedModel
 from eyebright.stages.export_folder import CERTIFICATE, finished, in_progress, rejected
 from eyebright.stages.export_images import ExportImages, export_images
+from eyebright.stages.export_rungs import Rungs, check_precision
 from eyebright.stages.judge import ask
 from eyebright.stages.outcome import versions
 from eyebright.stages.untouched import check_untouched
@@ -96,11 +98,10 @@ class Exporter:
         self.model = SealedModel(config.model, threads=1)
         check_untouched(self.model.path)
         self.directory = config.out or self.model.path.parent / "exports"
-        self.precision: Precision = "fp32"
-        self.bar = Bar(config.min_agreement)
+        self.bar = Bar(config.min_agreement, config.max_loss / 100)
         names = [_name(name, config.plain) for name in dict.fromkeys(config.to)]
         self.targets = [FORMATS[name] for name in names]
-        self._graph = onnx.load(self.model.path)
+        self.rungs = Rungs(self.model, lambda: self.images, config, progress)
 
     @cached_property
     def images(self) -> ExportImages:
@@ -122,45 +123,97 @@ class Exporter:
         return Originals(answers.probabilities, answers.truth, pixels, "val")
 
     def export(self, target: Format) -> Exported:
-        """Exports to one format, by the first rung that reaches the bar."""
-        name = target.name if self.precision == "fp32" else f"{target.name}-{self.precision}"
-        for rung in self._ladder():
-            source = Source(self.model, rung.graph, self.precision)
+        """Exports to one format, by the first rung that reaches the bar; by the best, if none does."""
+        precision = self.rungs.precision
+        check_precision(target, precision)
+        name = target.name if precision == "fp32" else f"{target.name}-{precision}"
+        tried: list[tuple[Rung, Exported]] = []
+        for rung in self.rungs:
+            source = Source(self.model, rung.graph, precision)
             target.check(source)
-            exported = self._one(target, source, name, rung)
+            exported = self._one(_Attempt(target, name, source, rung, tuple(tried)))
+            tried.append((rung, exported))
             if exported.certificate.passed:
-                break
-        return exported
+                return exported
+        return max((exported for _, exported in tried), key=_worth)
 
-    def _one(self, target: Format, source: Source, name: str, rung: Rung) -> Exported:
-        lang = self.config.lang
+    def _one(self, attempt: _Attempt) -> Exported:
+        """Where it fails, it is kept as rejected only if none before was better."""
+        lang, name = self.config.lang, attempt.name
         folder = self.directory / name
         originals = self.originals  # before anything is written: its images may be gone
         with in_progress(folder) as temporary:
-            how = translate(rung.summary, lang)
+            how = translate(attempt.rung.summary, lang)
             self.progress.say(translate("Exporting to {format}: {how}", lang, format=name, how=how))
-            target.export(source, temporary)
-            text = translate("Comparing {format}", lang, format=name)
-            with self.progress.task(text, total=len(originals.truth)) as task:
-                certificate = certify(
-                    target,
-                    source,
-                    temporary,
-                    originals,
-                    self.bar,
-                    versions=versions(*target.packages),
-                    details={"compression": rung.summary, **rung.details},
-                    on_image=task.advance,
-                )
-            beside = write_beside(target, source, temporary, certificate) if certificate.passed else {}
+            attempt.target.export(attempt.source, temporary)
+            certificate = self._certified(attempt, temporary, originals)
+            exported = Exported(name, folder, certificate)
+            beside = (
+                write_beside(attempt.target, attempt.source, temporary, certificate)
+                if certificate.passed
+                else {}
+            )
             content = certificate.to_json() | {"beside": beside}
             write_text(temporary / CERTIFICATE, json.dumps(content, indent=1, ensure_ascii=False))
-            (finished if certificate.passed else rejected)(temporary, folder)
-        return Exported(name, folder, certificate)
+            if certificate.passed:
+                finished(temporary, folder)
+            elif all(_worth(exported) > _worth(other) for _, other in attempt.before):
+                rejected(temporary, folder)
+        return exported
 
-    def _ladder(self) -> Iterator[Rung]:
-        """The graphs to try, the most wanted first."""
-        yield Rung("as it is", self._graph)
+    def _certified(self, attempt: _Attempt, folder: Path, originals: Originals) -> Certificate:
+        lang, target, source = self.config.lang, attempt.target, attempt.source
+        details = {"compression": attempt.rung.summary, **attempt.rung.details}
+        if source.precision == "int8":
+            before = [_summary(rung, exported) for rung, exported in attempt.before]
+            details |= {"tried_before": before, **asdict(kernels(target, source, folder))}
+        text = translate("Comparing {format}", lang, format=attempt.name)
+        with self.progress.task(text, total=len(originals.truth)) as task:
+            certificate = certify(
+                target,
+                source,
+                folder,
+                originals,
+                self.bar,
+                versions=versions(*target.packages),
+                details=details,
+                on_image=task.advance,
+            )
+        for reason in certificate.reasons:
+            self.progress.say(reason.text(lang))
+        found = gain(certificate, self.model.path.stat().st_size)
+        if found is None:
+            return certificate
+        self.progress.say(found.text(lang))
+        return replace(certificate, notes=(*certificate.notes, found.text("en")))
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """One rung in one format, and the rungs that failed before it."""
+
+    target: Format
+    name: str
+    source: Source
+    rung: Rung
+    before: tuple[tuple[Rung, Exported], ...]
+
+
+def _summary(rung: Rung, exported: Exported) -> dict[str, Any]:
+    """What the certificate of a later rung says of one that failed."""
+    found = exported.certificate.comparison
+    return {
+        "compression": rung.summary,
+        "accuracy_difference": found.accuracy_difference.value,
+        "mean_difference": found.mean_difference,
+        **rung.details,
+    }
+
+
+def _worth(exported: Exported) -> tuple[float, float]:
+    """Orders exports that failed: by accuracy, then by how little the probabilities moved."""
+    found = exported.certificate.comparison
+    return found.accuracy, -found.mean_difference
 
 
 def _name(name: str, plain: bool) -> str:
