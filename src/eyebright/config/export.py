@@ -14,6 +14,7 @@ from eyebright.errors import ConfigError
 FormatName = Literal[
     "onnx",
     "openvino",
+    "triton",
 ]
 
 

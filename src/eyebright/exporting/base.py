@@ -40,6 +40,11 @@ class Source:
     precision: Precision = "fp32"
 
     @property
+    def name(self) -> str:
+        """What the model is called where names have a fixed alphabet: as its run."""
+        return plain_name(self.model.path.absolute().parent.name)
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """The K classes in the order of the outputs."""
         return self.model.labels

@@ -10,10 +10,9 @@ from pathlib import Path
 from eyebright.exporting.base import Format, Source
 from eyebright.exporting.certificate import Certificate
 from eyebright.exporting.files import sha256
+from eyebright.exporting.labels import LABELS, label_lines
 from eyebright.exporting.provenance import PROVENANCE, provenance
 from eyebright.runtime.atomic import write_text
-
-LABELS = "labels.txt"
 
 
 def write_beside(target: Format, source: Source, folder: Path, certificate: Certificate) -> dict[str, str]:
@@ -38,11 +37,6 @@ def write_beside(target: Format, source: Source, folder: Path, certificate: Cert
     return {name: sha256(folder / name) for name in texts}
 
 
-def label_lines(labels: tuple[str, ...]) -> str:
-    """The classes, one a line, in the order of the outputs."""
-    return "".join(f"{' '.join(label.splitlines())}\n" for label in labels)
-
-
 def examples(name: str, source: Source) -> dict[str, str]:
     """Short programs that use an export, by file name.
 
@@ -57,6 +51,7 @@ def examples(name: str, source: Source) -> dict[str, str]:
         return {}
     preprocessing = source.preprocessing
     values = {
+        "name": source.name,
         "size": str(source.size),
         "resample": preprocessing.interpolation.upper(),
         "mean": str(list(preprocessing.mean)),

@@ -54,16 +54,19 @@ def stored_facts(path: Path) -> tuple[dict[str, str], Signature]:
     return _from_openvino(path) if path.suffix == ".xml" else _from_onnx(path)
 
 
+def onnx_signature(model: onnx.ModelProto) -> Signature:
+    """Of an ONNX graph; weights that are listed as inputs are none."""
+    weights = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in weights]
+    return Signature(_onnx(inputs), _onnx(model.graph.output))
+
+
 def _from_onnx(path: Path) -> tuple[dict[str, str], Signature]:
     try:
         model = onnx.load(path, load_external_data=False)
     except (OSError, DecodeError) as error:
         raise ValueError(str(error)) from error
-    # Weights may be listed as inputs, too.
-    weights = {tensor.name for tensor in model.graph.initializer}
-    inputs = [value for value in model.graph.input if value.name not in weights]
-    facts = {entry.key: entry.value for entry in model.metadata_props}
-    return facts, Signature(_onnx(inputs), _onnx(model.graph.output))
+    return {entry.key: entry.value for entry in model.metadata_props}, onnx_signature(model)
 
 
 def _from_openvino(path: Path) -> tuple[dict[str, str], Signature]:

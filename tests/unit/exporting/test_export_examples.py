@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from eyebright.config.export import ExportConfig
-from eyebright.exporting.beside import label_lines
 from eyebright.exporting.formats import FORMATS
+from eyebright.exporting.labels import label_lines
 from eyebright.sealed.model import SealedModel
 from eyebright.stages.export import export
 from eyebright.stages.run import Run
