@@ -38,6 +38,7 @@ TORCH_MODULES = (
     "eyebright.training.finetune",
     "eyebright.engines.torch",
     "eyebright.stages.torchrun",
+    "eyebright.compression.torch_graph",
     *(
         f"eyebright.backbones.{name}"
         for name in (
