@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from eyebright.api import (
+        benchmark,
         demo,
         distill,
         doctor,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "__version__",
+    "benchmark",
     "demo",
     "distill",
     "doctor",

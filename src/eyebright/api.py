@@ -7,6 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from eyebright.config.benchmark import BenchmarkConfig
 from eyebright.config.demo import DemoConfig
 from eyebright.config.distill import DistillConfig
 from eyebright.config.evaluate import EvaluateConfig
@@ -18,6 +19,7 @@ from eyebright.config.train import TrainConfig
 from eyebright.config.tune import TuneConfig
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.sealed.model import SealedModel
+from eyebright.stages import benchmark as benchmark_stage
 from eyebright.stages import demo as demo_stage
 from eyebright.stages import distill as distill_stage
 from eyebright.stages import evaluate as evaluate_stage
@@ -27,6 +29,7 @@ from eyebright.stages import models as models_stage
 from eyebright.stages import predict as predict_stage
 from eyebright.stages import train as train_stage
 from eyebright.stages import tune as tune_stage
+from eyebright.stages.benchmark import Benchmark
 from eyebright.stages.doctor import doctor
 from eyebright.stages.export import Exports
 from eyebright.stages.inspect import Inspection
@@ -35,6 +38,7 @@ from eyebright.stages.run import Run
 from eyebright.types import Prediction, Skipped
 
 __all__ = [
+    "benchmark",
     "demo",
     "distill",
     "doctor",
@@ -84,6 +88,12 @@ def export(
 ) -> Exports:
     """Writes a sealed model in other formats and certifies each; options as in `ExportConfig`."""
     return export_stage.export(ExportConfig.build(model=Path(model), to=to, **options), progress)
+
+
+def benchmark(*models: str | PathLike[str], progress: Progress = SILENT, **options: Any) -> Benchmark:
+    """How fast runs, sealed models and exports answer on this machine; options as in `BenchmarkConfig`."""
+    config = BenchmarkConfig.build(models=[Path(model) for model in models], **options)
+    return benchmark_stage.benchmark(config, progress)
 
 
 def inspect(path: str | PathLike[str]) -> Inspection:

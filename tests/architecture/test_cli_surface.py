@@ -29,6 +29,7 @@ SURFACE = {
         "--size --layers --epochs --budget --patience --batch --lr --augment --precision --device --seed "
         "--lang --config"
     ),
+    "benchmark": "models --threads --batch --seconds --image --out --seed --lang --config",
     "inspect": "path --json --lang",
     "predict": "model images --top --format --null --lang --config",
     "models": "--search --limit --speed --json --lang",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from eyebright.cli import (
+    benchmark,
     cache,
     demo,
     distill,
@@ -25,6 +26,7 @@ VERBS: tuple[Verb, ...] = (
     export.VERB,
     distill.VERB,
     inspect.VERB,
+    benchmark.VERB,
     models.VERB,
     cache.VERB,
     doctor.VERB,

@@ -33,7 +33,7 @@ class Triton:
         """Takes every network."""
 
     def export(self, source: Source, folder: Path) -> None:
-        """Writes the repository; where Triton's client is installed, its schema reads the configuration first."""
+        """Writes the repository; Triton's own schema reads the configuration first, where it is installed."""
         config = configuration(source)
         if find_spec("tritonclient") and find_spec("grpc"):
             read_configuration(config)

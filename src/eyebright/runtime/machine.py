@@ -74,6 +74,20 @@ def memory_bytes() -> tuple[int, int] | None:
     return (total_bytes, available) if limit is None else (min(total_bytes, limit), min(available, limit))
 
 
+def peak_memory_bytes() -> int | None:
+    """The most memory that this process has held; None where the system does not tell."""
+    # Not by getrusage on Linux: what is counted there begins with the peak of whoever started the process.
+    status = Path("/proc/self/status")
+    if status.is_file():
+        match = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(encoding="utf-8"), re.MULTILINE)
+        return int(match[1]) * 1024 if match else None
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
+
+
 def disk_free_bytes(path: Path) -> int:
     """Free space where ``path`` is, or will be."""
     there = next(p for p in [path.absolute(), *path.absolute().parents] if p.exists())
