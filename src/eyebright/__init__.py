@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         load,
         models,
         predict,
+        shrink,
         train,
         tune,
     )
@@ -36,6 +37,7 @@ __all__ = [
     "load",
     "models",
     "predict",
+    "shrink",
     "train",
     "tune",
 ]

@@ -15,6 +15,7 @@ from eyebright.config.export import ExportConfig
 from eyebright.config.inspect import InspectConfig
 from eyebright.config.models import ModelsConfig
 from eyebright.config.predict import PredictConfig
+from eyebright.config.shrink import ShrinkConfig
 from eyebright.config.train import TrainConfig
 from eyebright.config.tune import TuneConfig
 from eyebright.runtime.progress import SILENT, Progress
@@ -27,6 +28,7 @@ from eyebright.stages import export as export_stage
 from eyebright.stages import inspect as inspect_stage
 from eyebright.stages import models as models_stage
 from eyebright.stages import predict as predict_stage
+from eyebright.stages import shrink as shrink_stage
 from eyebright.stages import train as train_stage
 from eyebright.stages import tune as tune_stage
 from eyebright.stages.benchmark import Benchmark
@@ -35,6 +37,7 @@ from eyebright.stages.export import Exports
 from eyebright.stages.inspect import Inspection
 from eyebright.stages.models import ModelInfo
 from eyebright.stages.run import Run
+from eyebright.stages.shrink import Shrunk
 from eyebright.types import Prediction, Skipped
 
 __all__ = [
@@ -48,6 +51,7 @@ __all__ = [
     "load",
     "models",
     "predict",
+    "shrink",
     "train",
     "tune",
 ]
@@ -112,6 +116,14 @@ def distill(model: str | PathLike[str], *, student: str, progress: Progress = SI
     """Lets a sealed model teach the network ``student``; options as in `DistillConfig`."""
     config = DistillConfig.build(model=Path(model), student=student, **options)
     return distill_stage.distill(config, progress)
+
+
+def shrink(
+    model: str | PathLike[str], target: list[str], *, progress: Progress = SILENT, **options: Any
+) -> Shrunk:
+    """Searches the most accurate model that keeps to ``target``, such as `["size<=5MB"]`; `ShrinkConfig`."""
+    config = ShrinkConfig.build(model=Path(model), target=target, **options)
+    return shrink_stage.shrink(config, progress)
 
 
 def demo(*, progress: Progress = SILENT, **options: Any) -> Run:

@@ -31,6 +31,9 @@ SURFACE = {
     ),
     "benchmark": "models --threads --batch --seconds --image --out --seed --lang --config",
     "inspect": "path --json --lang",
+    "shrink": (
+        "model --target --data --out --backbone --size --also --int8 --budget --images --seed --lang --config"
+    ),
     "predict": "model images --top --format --null --lang --config",
     "models": "--search --limit --speed --json --lang",
     "cache": "--trim --clear --lang",

@@ -13,6 +13,7 @@ from eyebright.cli import (
     inspect,
     models,
     predict,
+    shrink,
     train,
     tune,
 )
@@ -25,6 +26,7 @@ VERBS: tuple[Verb, ...] = (
     predict.VERB,
     export.VERB,
     distill.VERB,
+    shrink.VERB,
     inspect.VERB,
     benchmark.VERB,
     models.VERB,

@@ -1,0 +1,239 @@
+"""`shrink`: the most accurate model that keeps to a latency, a size, or both on this machine."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from eyebright.config.shrink import ShrinkConfig
+from eyebright.config.target import Target, parse_target
+from eyebright.config.train import TrainConfig
+from eyebright.data.manifest import Manifest, Sample
+from eyebright.exporting.files import sha256
+from eyebright.language import translate
+from eyebright.report.pareto import CandidateFigures, write_pareto
+from eyebright.runtime.atomic import write_text
+from eyebright.runtime.progress import SILENT, Progress
+from eyebright.runtime.timing import Stopwatch
+from eyebright.sealed.model import SealedModel
+from eyebright.stages.candidates import Candidate, Precision, choose, rows, write_csv
+from eyebright.stages.judge import ask
+from eyebright.stages.model_images import check_classes, drawn, manifest_of
+from eyebright.stages.parent import latencies
+from eyebright.stages.run import Run, new_directory
+from eyebright.stages.shrink_ending import HandedOut, hand_out
+from eyebright.stages.shrink_frozen import Sealed, frozen_ones
+from eyebright.stages.shrink_int8 import quantised
+from eyebright.stages.train import frozen_backbone
+from eyebright.stages.untouched import check_untouched
+
+_TRIED = "candidates"
+_LOSS = 0.005  # of accuracy, by int8, beyond which the next rung of its ladder is tried
+
+
+@dataclass(frozen=True)
+class Shrunk:
+    """What a search came to.
+
+    Attributes:
+        run: the model that is handed out, evaluated and reported like any other.
+        candidates: everything that was tried.
+        chosen: the one that is handed out.
+        targets: that were asked for.
+        page: the picture of what was tried.
+    """
+
+    run: Run
+    candidates: Sequence[Candidate]
+    chosen: Candidate
+    targets: Sequence[Target]
+    page: Path
+
+    @property
+    def met(self) -> bool:
+        """Whether the chosen one keeps to all targets; else it is the nearest that there is."""
+        return self.chosen.meets(self.targets)
+
+
+def shrink(config: ShrinkConfig, progress: Progress = SILENT) -> Shrunk:
+    """Searches input sizes, layers, networks and precisions, and hands out the best that meets the targets.
+
+    Args:
+        config: which model, which targets.
+        progress: is told what is tried.
+
+    Raises:
+        NotFoundError, ModelError: a model is not there, is not a sealed one, or was changed after its run.
+        DataError: the images are gone, or a model knows other classes.
+        ConfigError: there is no such backbone.
+    """
+    watch = Stopwatch()
+    search = Search(config, progress)
+    with watch.stage("search"):
+        candidates = search.candidates()
+    targets = [parse_target(text) for text in config.target]
+    chosen = choose(candidates, targets)
+    directory = search.directory
+    found = rows(candidates, targets, chosen)
+    with watch.stage("report"):
+        sentences = [_verdict(chosen, targets, config.lang)]
+        if not search.manifest.of("test"):
+            sentences.append(
+                translate(
+                    "There is no test part, so all figures are of the images that it was chosen by: take "
+                    "them as a little too good.",
+                    config.lang,
+                )
+            )
+        _write(directory, config, found, targets, sentences)
+        sealed = search.sealed.get(chosen.name)
+        what = HandedOut(chosen, sealed.trained if sealed else None, targets, sentences)
+        run = hand_out(config, what, search.model, search.manifest, directory, progress, watch)
+    for sentence in sentences:
+        progress.say(sentence)
+    return Shrunk(run, candidates, chosen, targets, directory / "pareto.html")
+
+
+class Search:
+    """Makes and measures one candidate after the other.
+
+    Args:
+        config: what is tried.
+        progress: is told what is done.
+
+    Attributes:
+        model: that a smaller one is sought for.
+        manifest: its images.
+        directory: of the run.
+        sealed: the classifiers behind frozen candidates, by name.
+    """
+
+    def __init__(self, config: ShrinkConfig, progress: Progress) -> None:
+        self.config, self.progress = config, progress
+        self._began = time.monotonic()
+        self.model = SealedModel(config.model, threads=1)
+        check_untouched(self.model.path)
+        self.manifest: Manifest = manifest_of(self.model, config.data, config.seed, progress, config.lang)
+        check_classes(self.model, self.manifest.labels)
+        self._also = [(path, SealedModel(path, threads=1)) for path in config.also]
+        for _, other in self._also:
+            check_classes(other, self.manifest.labels)
+        self._images: list[Sample] = drawn(self.manifest, config.images, config.seed)
+        self._options = TrainConfig(data=self.manifest.root, seed=config.seed, lang=config.lang)
+        self._backbones = [
+            frozen_backbone(self._options.model_copy(update={"backbone": name}), progress)
+            for name in config.backbone
+        ]
+        self.sealed: dict[str, Sealed] = {}
+        self.directory = new_directory(config.out, "runs", self.model.path.resolve().parent.name)
+        (self.directory / "metrics.json").unlink(missing_ok=True)
+        shutil.rmtree(self.directory / _TRIED, ignore_errors=True)
+
+    def candidates(self) -> list[Candidate]:
+        """Everything that was tried, with its figures; latencies are taken in turn, at the end of a round."""
+        floats = self._timed([self._measured(name, path, "fp32") for name, path in self._floats()])
+        if not self.config.int8:
+            return floats
+        kept = [c for c in floats if not c.beaten(floats)]
+        return self._timed([*floats, *self._integers(kept)])
+
+    def _floats(self) -> Iterator[tuple[str, Path]]:
+        yield translate("the model itself", self.config.lang), self.model.path
+        for path, model in self._also:
+            yield str(path), model.path
+        folder, digest = self.directory / _TRIED, sha256(self.model.path)
+        for backbone in self._backbones:
+            for one in frozen_ones(
+                self._options, self.manifest, backbone, self.config.size, folder, digest, self.progress
+            ):
+                self.sealed[one.name] = one
+                yield one.name, one.path
+                if self._late():
+                    return
+
+    def _integers(self, kept: Sequence[Candidate]) -> Iterator[Candidate]:
+        """What int8 makes of those that nobody beats."""
+        for candidate in kept:
+            if self._late():
+                return
+            self.progress.say(translate("Trying {name}", self.config.lang, name=f"{candidate.name} int8"))
+            path = self.directory / _TRIED / f"{candidate.path.resolve().parent.name}-int8.onnx"
+            if candidate.name in self.sealed:
+                path = candidate.path.with_name(f"{candidate.path.stem}-int8.onnx")
+            config = self.config
+            for _ in quantised(candidate.path, path, self.manifest, config.seed, config.lang):
+                found = self._measured(f"{candidate.name} int8", path, "int8")
+                if candidate.correct - found.correct <= _LOSS * found.count:
+                    break
+            yield found
+
+    def _measured(self, name: str, path: Path, precision: Precision) -> Candidate:
+        with SILENT.task("", total=len(self._images)) as task:
+            answers = ask(SealedModel(path, threads=1), self.manifest.root, self._images, task)
+        right = answers.probabilities.argmax(axis=1) == answers.truth
+        return Candidate(
+            name=name,
+            path=path,
+            precision=precision,
+            correct=int(right.sum()),
+            count=len(right),
+            size_bytes=path.stat().st_size,
+        )
+
+    def _timed(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        models = [SealedModel(c.path, threads=1) for c in candidates]
+        image = self.manifest.root / self._images[0].path
+        with self.progress.task(translate("Timing in turn", self.config.lang), total=len(models)) as task:
+            found = latencies(models, image)
+            task.advance(len(models))
+        return [replace(c, latency_ms=ms) for c, ms in zip(candidates, found, strict=True)]
+
+    def _late(self) -> bool:
+        budget = self.config.budget
+        return budget is not None and time.monotonic() - self._began > budget
+
+
+def _verdict(chosen: Candidate, targets: Sequence[Target], lang: str) -> str:
+    values = {
+        "name": chosen.name,
+        "accuracy": f"{100 * chosen.accuracy.value:.1f}",
+        "latency": f"{chosen.latency_ms:.1f}",
+        "size": f"{chosen.size_bytes / 1e6:.2f}",
+        "targets": ", ".join(map(str, targets)),
+    }
+    if chosen.meets(targets):
+        return translate(
+            "Chosen on the validation images: {name}, {accuracy} % right, {latency} ms, {size} MB. "
+            "Of all that keep to {targets} it is the most accurate.",
+            lang,
+            **values,
+        )
+    return translate(
+        "Nothing that was tried keeps to {targets}. The nearest is {name}: {accuracy} % right, {latency} "
+        "ms, {size} MB. Try smaller sizes, distil or prune a smaller network and name it with --also, or "
+        "ask for less.",
+        lang,
+        **values,
+    )
+
+
+def _write(
+    directory: Path,
+    config: ShrinkConfig,
+    found: Sequence[dict[str, Any]],
+    targets: Sequence[Target],
+    sentences: Sequence[str],
+) -> None:
+    """The picture of what was tried, and the same as figures."""
+    write_csv(directory / "pareto.csv", found)
+    content = {"targets": [asdict(target) for target in targets], "candidates": found}
+    write_text(directory / "pareto.json", json.dumps(content, indent=1, ensure_ascii=False))
+    figures = [CandidateFigures.of(row) for row in found]
+    limits: dict[str, float] = {target.quantity: target.most for target in targets}
+    title = (config.out or config.model).resolve().name
+    write_pareto(directory / "pareto.html", title, figures, limits, sentences, config.lang)

@@ -1,0 +1,147 @@
+"""The end of a search for a smaller model: the chosen file is evaluated and reported like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import onnx
+
+from eyebright.config.shrink import ShrinkConfig
+from eyebright.config.target import Target
+from eyebright.data.manifest import Manifest
+from eyebright.exporting.files import sha256
+from eyebright.language import translate
+from eyebright.runtime.atomic import write_bytes
+from eyebright.runtime.progress import Progress
+from eyebright.runtime.timing import Stopwatch
+from eyebright.sealed.model import SealedModel, set_metadata
+from eyebright.sealed.parity import Parity
+from eyebright.stages import tell
+from eyebright.stages.candidates import Candidate
+from eyebright.stages.judge import Answers, ask
+from eyebright.stages.outcome import Outcome, versions
+from eyebright.stages.parent import beside_parent
+from eyebright.stages.proof import prove
+from eyebright.stages.run import Run, write_metrics
+from eyebright.stages.trained import Trained
+from eyebright.types import Split
+
+_ENGINE = "onnxruntime float32"
+
+
+@dataclass(frozen=True)
+class HandedOut:
+    """What is handed out.
+
+    Attributes:
+        candidate: the chosen one.
+        trained: the classifier behind it, where it was made here and in float32; then it is proved.
+        targets: that were asked for.
+        reasons: sentences for the report.
+    """
+
+    candidate: Candidate
+    trained: Trained | None
+    targets: Sequence[Target]
+    reasons: Sequence[str]
+
+
+def hand_out(
+    config: ShrinkConfig,
+    what: HandedOut,
+    parent: SealedModel,
+    manifest: Manifest,
+    directory: Path,
+    progress: Progress,
+    watch: Stopwatch,
+) -> Run:
+    """Copies the chosen file, and writes what a run has.
+
+    Args:
+        config: the options.
+        what: the chosen one.
+        parent: the model that a smaller one was sought for.
+        manifest: its images.
+        directory: of the run.
+        progress: is told what is done.
+        watch: times the stages.
+
+    Raises:
+        ModelError: the file does not answer as the classifier that it was made from.
+    """
+    path = directory / "model.onnx"
+    if what.candidate.path.resolve() != path.resolve():
+        write_bytes(path, what.candidate.path.read_bytes())
+    model = SealedModel(path, threads=1)
+    with watch.stage("evaluate"):
+        samples = (*manifest.of("val"), *manifest.of("test"))
+        with progress.task(translate("Asking the sealed model", config.lang), total=len(samples)) as task:
+            answers = ask(model, manifest.root, samples, task)
+        beside = beside_parent(parent.path, path, answers, manifest, progress, config.lang)
+    parity = _proved(what, model, answers, manifest, config.seed)
+    split: Split = "test" if manifest.of("test") else "val"
+    outcome = Outcome(manifest.without(answers.skipped), answers, split, config.seed)
+    card = model.card
+    outcome.write(
+        directory,
+        content={
+            "title": (config.out or config.model).resolve().name,
+            "engine": _ENGINE,
+            "backbone": card["backbone"],
+            "size": model.size,
+            "layers": str(card.get("layers", "")),
+            "command": tell.command("shrink", config, ("model",)),
+            "parent": beside,
+            "parity": parity,
+            "seconds": watch.seconds,
+            "facts": {
+                translate("How it was chosen", config.lang): " ".join(what.reasons),
+                **_facts(config, model.metadata, path),
+            },
+        },
+        lang=config.lang,
+    )
+    _with_metrics(path, model.metadata, outcome)
+    outcome.manifest.write(directory / "manifest.parquet")
+    figures = outcome.figures(
+        watch.seconds,
+        _ENGINE,
+        parent=asdict(beside),
+        chosen=asdict(what.candidate) | {"path": what.candidate.path.name, "judged_on": "val"},
+        targets=[asdict(target) for target in what.targets],
+        met=what.candidate.meets(what.targets),
+        card=card,
+        data_sha=manifest.digest,
+        versions=versions(),
+        model_sha256=sha256(path),
+        **({} if parity is None else {"parity": asdict(parity)}),
+    )
+    write_metrics(directory / "metrics.json", figures)
+    return Run(directory, path)
+
+
+def _proved(
+    what: HandedOut, model: SealedModel, answers: Answers, manifest: Manifest, seed: int
+) -> Parity | None:
+    if what.trained is None:
+        return None
+    return prove(what.trained.reference, model, answers, manifest.root, seed)
+
+
+def _facts(config: ShrinkConfig, metadata: Mapping[str, str], path: Path) -> dict[str, str]:
+    lang = config.lang
+    return {
+        translate("Model file", lang): f"{path.stat().st_size / 1e6:.1f} MB",
+        translate("Licence of the weights", lang): metadata.get("licence", "unknown"),
+        translate("Seed", lang): str(config.seed),
+        **versions(),
+    }
+
+
+def _with_metrics(path: Path, metadata: Mapping[str, str], outcome: Outcome) -> None:
+    """Puts the new figures into the file's metadata."""
+    graph = onnx.load(path)
+    set_metadata(graph, {**metadata, "metrics": outcome.headline()})
+    write_bytes(path, graph.SerializeToString())

@@ -1,0 +1,96 @@
+"""Frozen networks with heads for a search: every input size and every set of layers, each sealed.
+
+The network passes over the images once a size; the heads of narrower sets stand on columns of the same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from eyebright.backbones.backbone import Backbone
+from eyebright.backbones.card import BackboneCard
+from eyebright.backbones.taps import tap_sets, width
+from eyebright.config.train import TrainConfig
+from eyebright.data.manifest import Manifest
+from eyebright.language import translate
+from eyebright.runtime.progress import SILENT, Progress
+from eyebright.runtime.timing import Stopwatch
+from eyebright.sealed.graph import sealed_graph
+from eyebright.sealed.model import write_sealed
+from eyebright.stages import tell
+from eyebright.stages.frozen import as_trained, frozen_model
+from eyebright.stages.trained import Trained
+from eyebright.training.cache import default_folder
+from eyebright.training.features import FeatureExtractor
+from eyebright.training.frozen import IN_MEMORY_BYTES, FrozenModel
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A classifier and its file."""
+
+    name: str
+    path: Path
+    trained: Trained
+
+
+def frozen_ones(
+    config: TrainConfig,
+    manifest: Manifest,
+    backbone: Backbone,
+    sizes: Sequence[int],
+    folder: Path,
+    parent_sha256: str,
+    progress: Progress,
+) -> Iterator[Sealed]:
+    """Makes one after the other, the smallest input first.
+
+    Args:
+        config: seed and language.
+        manifest: whose training part the heads are solved on.
+        backbone: the network.
+        sizes: in pixels; where the network takes only one, that one instead.
+        folder: where the files go.
+        parent_sha256: of the model that a smaller one is sought for.
+        progress: is told what is done.
+    """
+    card = backbone.card
+    wanted = [card.fixed_size] if card.fixed_size else sorted({s for s in sizes if s % card.stride == 0})
+    for size in wanted:
+        widest: FrozenModel | None = None
+        for layers in _sets(card, len(manifest.of("train"))):
+            options = config.model_copy(update={"size": size, "layers": layers, "views": 1})
+            name = f"{card.name} {size} px {layers}"
+            progress.say(translate("Trying {name}", config.lang, name=name))
+            if widest is not None:
+                _hand_down(widest, layers, manifest)
+            model = frozen_model(options, manifest, backbone, SILENT, Stopwatch())
+            widest = widest or model
+            trained = as_trained(model, config.lang)
+            path = folder / f"{card.name.replace('/', '-')}-{size}-{layers}.onnx"
+            graph = sealed_graph(
+                backbone.model(size), trained.preprocessing, trained.taps, trained.head, trained.temperature
+            )
+            facts = tell.provenance(trained, manifest) | {"parent_sha256": parent_sha256}
+            write_sealed(path, graph, manifest.labels, facts)
+            yield Sealed(name, path, trained)
+
+
+def _sets(card: BackboneCard, images: int) -> list[str]:
+    """Names of the tap sets, the widest first, without what memory does not hold."""
+    sets = tap_sets(card)
+    fitting = [name for name in ("all", "stages") if images * width(sets[name]) * 4 <= IN_MEMORY_BYTES]
+    if sets["all"] == sets["stages"]:
+        fitting = fitting[1:]
+    return [*(fitting or ["stages"]), "texture"]
+
+
+def _hand_down(widest: FrozenModel, layers: str, manifest: Manifest) -> None:
+    """Lets a narrower set of taps find its features among those that are there."""
+    wide = widest.extractor
+    taps = tap_sets(wide.backbone.card)[layers]
+    narrow = FeatureExtractor(default_folder(), wide.backbone, wide.preprocessing, taps, wide.engine, 1)
+    gone = {s.path for s in widest.skipped}
+    narrow.adopt(wide, [s for s in manifest.of("train") if s.path not in gone])

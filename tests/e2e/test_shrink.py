@@ -1,0 +1,74 @@
+"""`eyebright shrink`: from a run and targets to a smaller run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from command_line import RUN_FILES, eyebright, metrics, refused
+
+WORDS = ("--size", "64", "96", "--no-int8")
+FILES = RUN_FILES - {"config.toml"} | {"candidates", "pareto.csv", "pareto.html", "pareto.json"}
+
+
+def _candidates(out: Path) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = json.loads((out / "pareto.json").read_text(encoding="utf-8"))[
+        "candidates"
+    ]
+    return found
+
+
+def test_the_best_that_keeps_to_its_targets_is_handed_out(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "small"
+    done = eyebright("shrink", run, "--target", "size<=2MB", "latency<=5s", *WORDS, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert {p.name for p in out.iterdir()} == FILES
+    candidates = _candidates(out)
+    assert len(candidates) >= 5  # the model itself, and two sizes with at least two sets of layers
+    (chosen,) = (c for c in candidates if c["chosen"])
+    fitting = [c for c in candidates if c["meets"]]
+    assert chosen["accuracy"]["value"] == max(c["accuracy"]["value"] for c in fitting)
+    size = (out / "model.onnx").stat().st_size
+    assert size <= 2e6
+    figures = metrics(out)
+    assert figures["met"] is True
+    assert figures["parent"]["size_bytes"] == pytest.approx(size, abs=2000)  # less its figures
+    assert figures["accuracy"]["value"] == pytest.approx(chosen["accuracy"]["value"])  # no test part
+    assert chosen["name"] in done.stdout
+    assert "Beside the model it was made from" in (out / "report.html").read_text(encoding="utf-8")
+    assert eyebright("predict", out, run.parent, "--top", "1").returncode in (0, 1)  # it is a model
+
+
+def test_targets_that_nothing_meets_end_with_the_nearest_and_status_1(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "small"
+    words = ("--size", "64", "--no-int8", "--out", out)
+    done = eyebright("shrink", run, "--target", "size<=0.01MB", *words)
+    assert done.returncode == 1
+    assert "Nothing that was tried keeps to size<=0.01MB" in done.stderr
+    smallest = min(_candidates(out), key=lambda c: c["size_bytes"])
+    assert smallest["chosen"] is True
+    assert metrics(out)["met"] is False
+    assert (out / "model.onnx").is_file()
+
+
+@pytest.mark.slow
+def test_int8_is_tried_for_those_that_nobody_beats(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "small"
+    done = eyebright("shrink", run, "--target", "size<=1MB", "--size", "96", "--out", out)
+    assert done.returncode in (0, 1), done.stderr
+    integers = [c for c in _candidates(out) if c["precision"] == "int8"]
+    assert integers
+    for candidate in integers:
+        (floating,) = (c for c in _candidates(out) if f"{c['name']} int8" == candidate["name"])
+        assert candidate["size_bytes"] < floating["size_bytes"]
+
+
+def test_bad_targets_and_models_of_other_classes_are_refused(run: Path, digits: Path, tmp_path: Path) -> None:
+    sentence = refused(eyebright("shrink", run, "--target", "latency<=10"), status=2)
+    assert "latency<=10ms" in sentence
+    other = tmp_path / "digits"
+    words = ("--size", "64", "--layers", "texture", "--out", other)
+    assert eyebright("train", digits, *words).returncode == 0
+    sentence = refused(eyebright("shrink", run, "--target", "size<=1MB", "--also", other))
+    assert "must know the same classes" in sentence

@@ -1,0 +1,68 @@
+"""Which of several models is chosen, and which of them nobody beats."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from eyebright.config.target import parse_target
+from eyebright.report.pareto import CandidateFigures, write_pareto
+from eyebright.stages.candidates import Candidate, choose, rows, write_csv
+
+TARGETS = [parse_target("latency<=10ms"), parse_target("size<=5MB")]
+
+
+def made(name: str, correct: int, latency_ms: float, megabytes: float) -> Candidate:
+    return Candidate(
+        name=name,
+        path=Path(f"{name}.onnx"),
+        precision="int8" if "int8" in name else "fp32",
+        correct=correct,
+        count=100,
+        size_bytes=int(megabytes * 1e6),
+        latency_ms=latency_ms,
+    )
+
+
+BIG = made("big", 95, 20, 8)
+SMALL = made("small", 90, 6, 4)
+QUICK = made("quick int8", 90, 3, 4)
+TINY = made("tiny", 80, 2, 1)
+POOR = made("poor", 70, 9, 4)
+ALL = [BIG, SMALL, QUICK, TINY, POOR]
+
+
+def test_the_most_accurate_that_meets_all_targets_is_chosen_and_the_quickest_of_equals() -> None:
+    assert choose(ALL, TARGETS) is QUICK
+    assert choose(ALL, [parse_target("latency<=30ms")]) is BIG
+    assert choose(ALL, [parse_target("size<=2MB")]) is TINY
+
+
+def test_where_none_meets_them_the_nearest_is() -> None:
+    targets = [parse_target("latency<=1ms"), parse_target("size<=4MB")]
+    assert choose(ALL, targets) is TINY  # twice too slow; the quick one three times
+    assert not TINY.meets(targets)
+
+
+def test_who_is_beaten() -> None:
+    assert [c.name for c in ALL if not c.beaten(ALL)] == ["big", "quick int8", "tiny"]
+    twin = made("twin", 95, 20, 8)
+    assert not BIG.beaten([BIG, twin])  # equals do not beat each other
+
+
+def test_the_table_and_the_page_hold_every_candidate(tmp_path: Path) -> None:
+    found = rows(ALL, TARGETS, QUICK)
+    write_csv(tmp_path / "pareto.csv", found)
+    with (tmp_path / "pareto.csv").open(encoding="utf-8", newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [row["name"] for row in table] == [c.name for c in ALL]
+    assert [row["chosen"] for row in table] == ["False", "False", "True", "False", "False"]
+    assert [row["meets"] for row in table] == ["False", "True", "True", "True", "True"]
+    for lang in ("en", "zh"):
+        path = tmp_path / f"{lang}.html"
+        figures = [CandidateFigures.of(row) for row in found]
+        write_pareto(path, "a <title>", figures, {"latency": 10.0, "size": 5e6}, ["Chosen."], lang)
+        page = path.read_text(encoding="utf-8")
+        assert page.count("<title>") == 1 + 2 * len(ALL)  # the page, and a dot in each picture
+        assert "a &lt;title&gt;" in page
+        assert "<script src" not in page
