@@ -24,7 +24,7 @@ from eyebright.types import FloatArray, UInt8Array
 # An engine of lower precision is used when its error, as a share of each feature's own spread over the
 # images, is below this for the median feature: far below what one image differs from the next.
 AGREEMENT = 0.02
-_RACE_SECONDS = 0.2
+_RACE_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
