@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
@@ -9,10 +10,13 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+import onnx
 import pytest
 from PIL import Image
 
 from eyebright.config.export import ExportConfig
+from eyebright.exporting.base import Source
+from eyebright.exporting.beside import examples
 from eyebright.exporting.formats import FORMATS
 from eyebright.exporting.labels import label_lines
 from eyebright.sealed.model import SealedModel
@@ -28,8 +32,12 @@ NEEDS = {
     "executorch": "executorch",
     "ncnn": "ncnn",
 }
+# Names of packages that are not those of their modules.
+PACKAGES = {"PIL": "pillow", "ai_edge_litert": "ai-edge-litert"}
 QUICK = ("onnx", "onnx-plain", "openvino")
-PYTHON = [p.parent.name for p in sorted(TEMPLATES.glob("*/example.py.in")) if p.parent.name != "triton"]
+# They need a server, or macOS.
+NOT_HERE = {"triton", "coreml"}
+PYTHON = sorted({p.parent.name for p in TEMPLATES.glob("*/example.py.in")} & set(FORMATS) - NOT_HERE)
 
 
 @pytest.fixture(scope="module")
@@ -146,17 +154,37 @@ def test_cpp(exported: dict[str, Path], textile_run: Run, pictures: list[Path], 
         agree(found, textile_run, [tmp_path / "photo.ppm"], within=0.003)
 
 
-def test_every_template_belongs_to_a_format_and_is_filled_in(exported: dict[str, Path]) -> None:
-    assert {folder.name for folder in TEMPLATES.iterdir()} <= set(FORMATS)
+def test_every_template_is_filled_in(exported: dict[str, Path]) -> None:
     for name in QUICK:
         written = sorted(path.name for path in exported[name].glob("example.*"))
         assert written == sorted(path.name.removesuffix(".in") for path in (TEMPLATES / name).iterdir())
         assert not any("{{" in path.read_text(encoding="utf-8") for path in exported[name].glob("example.*"))
 
 
+def test_python_is_python(exported: dict[str, Path], textile_run: Run) -> None:
+    """Also where it cannot be run here: it is valid, and imports no more than it says it needs."""
+    source = Source(SealedModel(textile_run.model), onnx.load(textile_run.model))
+    for folder in TEMPLATES.iterdir():
+        text = examples(folder.name, source)["example.py"]
+        tree = ast.parse(text)
+        assert "{{" not in text
+        needed = next(line for line in text.splitlines() if line.startswith("Needs: pip install"))
+        for name in _imported(tree) - set(sys.stdlib_module_names):
+            assert PACKAGES.get(name, name) in needed
+
+
+def _imported(tree: ast.Module) -> set[str]:
+    found = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    found |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    return {name.split(".")[0] for name in found}
+
+
 def test_what_was_never_run_says_so_first() -> None:
     for path in [*TEMPLATES.rglob("*.kt.in"), *TEMPLATES.rglob("*.swift.in")]:
         assert path.read_text(encoding="utf-8").startswith("// Not run here.")
+    for name in NOT_HERE:
+        text = (TEMPLATES / name / "example.py.in").read_text(encoding="utf-8")
+        assert text.startswith('"""Not run here: ')
 
 
 def test_each_class_has_one_line(exported: dict[str, Path], textile_run: Run) -> None:
