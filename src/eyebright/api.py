@@ -15,6 +15,7 @@ from eyebright.config.export import ExportConfig
 from eyebright.config.inspect import InspectConfig
 from eyebright.config.models import ModelsConfig
 from eyebright.config.predict import PredictConfig
+from eyebright.config.prune import PruneConfig
 from eyebright.config.shrink import ShrinkConfig
 from eyebright.config.train import TrainConfig
 from eyebright.config.tune import TuneConfig
@@ -28,6 +29,7 @@ from eyebright.stages import export as export_stage
 from eyebright.stages import inspect as inspect_stage
 from eyebright.stages import models as models_stage
 from eyebright.stages import predict as predict_stage
+from eyebright.stages import prune as prune_stage
 from eyebright.stages import shrink as shrink_stage
 from eyebright.stages import train as train_stage
 from eyebright.stages import tune as tune_stage
@@ -51,6 +53,7 @@ __all__ = [
     "load",
     "models",
     "predict",
+    "prune",
     "shrink",
     "train",
     "tune",
@@ -116,6 +119,11 @@ def distill(model: str | PathLike[str], *, student: str, progress: Progress = SI
     """Lets a sealed model teach the network ``student``; options as in `DistillConfig`."""
     config = DistillConfig.build(model=Path(model), student=student, **options)
     return distill_stage.distill(config, progress)
+
+
+def prune(model: str | PathLike[str], *, progress: Progress = SILENT, **options: Any) -> Run:
+    """Removes channels of a sealed model and trains it again; options as in `PruneConfig`."""
+    return prune_stage.prune(PruneConfig.build(model=Path(model), **options), progress)
 
 
 def shrink(

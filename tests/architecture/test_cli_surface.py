@@ -31,6 +31,10 @@ SURFACE = {
     ),
     "benchmark": "models --threads --batch --seconds --image --out --seed --lang --config",
     "inspect": "path --json --lang",
+    "prune": (
+        "model --keep --importance --data --out --epochs --budget --batch --lr --views --augment --precision "
+        "--device --seed --lang --config"
+    ),
     "shrink": (
         "model --target --data --out --backbone --size --also --int8 --budget --images --seed --lang --config"
     ),

@@ -33,12 +33,13 @@ ENTRANCES = {"eyebright", "eyebright.__main__"}
 FOUNDATION = LAYERS[0]
 
 TORCH = {"torch", "torchvision", "timm", "transformers", "torchao", "lightning", "peft", "accelerate"}
-TORCH |= {"safetensors", "huggingface_hub"}
+TORCH |= {"safetensors", "huggingface_hub", "torch_pruning"}
 TORCH_MODULES = (
     "eyebright.training.finetune",
     "eyebright.engines.torch",
     "eyebright.stages.torchrun",
     "eyebright.compression.torch_graph",
+    "eyebright.compression.prune",
     *(
         f"eyebright.backbones.{name}"
         for name in (

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 # `--tune auto` without a budget stops here: it is meant to be asked for without a thought.
 _AUTO_SECONDS = 45 * 60
+#: Before a file that `eyebright prune` wrote, where the name of a backbone stands.
+PRUNED = "pruned:"
 _LAST_SHARE = 0.4  # of the time for training, for the last units, where everything may follow
 
 
@@ -102,6 +104,10 @@ def load_network(config: TrainConfig, progress: Progress) -> Network:
     from eyebright.training.finetune.randomness import seed_weights
 
     seed_weights(config.seed)
+    if config.backbone.startswith(PRUNED):
+        from eyebright.compression.pruned import load_pruned
+
+        return load_pruned(Path(config.backbone.removeprefix(PRUNED)))
     network = catalog.load(config.backbone, config.weights, None if config.size == "auto" else config.size)
     if not network.pretrained:
         progress.say(

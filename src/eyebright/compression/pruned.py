@@ -1,0 +1,74 @@
+"""A pruned network as a backbone, `pruned:FILE`: a training with it is like any other, resume included."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import onnx
+from torch import nn
+
+from eyebright.backbones.card import BackboneCard, Layer, Preprocessing
+from eyebright.backbones.network import Network
+from eyebright.compression.torch_graph.module import to_module
+from eyebright.errors import ModelError, NotFoundError
+
+_CARD = "card"
+_UNIT = "body"
+
+
+def write_card(graph: onnx.ModelProto, card: dict[str, Any]) -> None:
+    """Puts into the graph's metadata what :func:`load_pruned` must know."""
+    graph.metadata_props.add(key=_CARD, value=json.dumps(card))
+
+
+def load_pruned(path: Path) -> Network:
+    """The network of a file that `eyebright prune` wrote.
+
+    Raises:
+        NotFoundError: there is no such file.
+        ModelError: it is another file.
+    """
+    if not path.is_file():
+        raise NotFoundError(
+            "The pruned network must exist. {path} does not. Prune again: eyebright prune.", path=path
+        )
+    graph = onnx.load(path)
+    facts = {entry.key: entry.value for entry in graph.metadata_props}
+    if _CARD not in facts:
+        raise ModelError(
+            "A pruned network must be a file that `eyebright prune` wrote. {path} is not. Prune again.",
+            path=path,
+        )
+    card: dict[str, Any] = json.loads(facts[_CARD])
+    body = nn.Sequential()
+    body.add_module(_UNIT, to_module(graph))
+    network = Network(
+        body=body,
+        card=_card(card, sum(p.numel() for p in body.parameters())),
+        units=(_UNIT,),
+        fixed_size=card["preprocessing"]["size"],
+        pretrained=True,
+        depths={name: 0 for name, _ in body.named_parameters()},
+    )
+    network.refresh_card()
+    return network
+
+
+def _card(facts: dict[str, Any], parameters: int) -> BackboneCard:
+    fields = facts["preprocessing"]
+    size = int(fields["size"])
+    return BackboneCard(
+        name=facts["name"],
+        parameters=parameters,
+        size_bytes=4 * parameters,
+        accuracy=None,
+        licence=facts["licence"],
+        source=facts["source"],
+        sha="",
+        stride=size,
+        preprocessing=Preprocessing(**fields | {"mean": tuple(fields["mean"]), "std": tuple(fields["std"])}),
+        layers=(Layer("final", facts["width"], 0, "final"),),
+        fixed_size=size,
+    )

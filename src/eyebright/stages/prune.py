@@ -1,0 +1,132 @@
+"""`prune`: channels leave a model's network, which is then taught by the model that it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from eyebright.backbones import catalog
+from eyebright.config.prune import PruneConfig
+from eyebright.config.train import TrainConfig
+from eyebright.data.decode import load_square
+from eyebright.data.manifest import Manifest
+from eyebright.errors import ImageError
+from eyebright.exporting.base import Source, require
+from eyebright.language import translate
+from eyebright.runtime.atomic import write_bytes
+from eyebright.runtime.progress import SILENT, Progress
+from eyebright.sealed.model import SealedModel
+from eyebright.stages.finetune import PRUNED
+from eyebright.stages.model_images import check_classes, manifest_of
+from eyebright.stages.run import Run, new_directory
+from eyebright.stages.train import train
+from eyebright.stages.untouched import check_untouched
+from eyebright.training.folds import class_numbers
+from eyebright.types import FloatArray, IntArray
+
+_FILE = "pruned.onnx"
+_IMAGES, _BATCH = 256, 16  # that tell the channels' importance
+_AS_THEY_ARE = ("epochs", "budget", "batch", "lr", "augment", "precision", "device", "seed", "lang", "data")
+
+
+def prune(config: PruneConfig, progress: Progress = SILENT) -> Run:
+    """Prunes a sealed model, solves its head again, lets the whole model teach it, and seals it.
+
+    Args:
+        config: which model, how much of it may stay.
+        progress: is told what is done.
+
+    Returns:
+        The run; `parent` in its `metrics.json` and its report compare the two models.
+
+    Raises:
+        NotFoundError, ModelError: the model is not there, is not a sealed one, or cannot be pruned.
+        DataError: its images are gone.
+        MissingExtraError: PyTorch or torch-pruning is not installed.
+    """
+    catalog.require_torch()
+    require("torch_pruning", "prune", "prune")
+    model = SealedModel(config.model)
+    check_untouched(model.path)
+    manifest = manifest_of(model, config.data, config.seed, progress, config.lang)
+    check_classes(model, manifest.labels)
+    directory = new_directory(config.out, "runs", model.path.resolve().parent.name)
+    path = (directory / _FILE).absolute()
+    _write_pruned(config, model, manifest, path, progress)
+    options: dict[str, Any] = {name: getattr(config, name) for name in _AS_THEY_ARE}
+    options |= {
+        "backbone": f"{PRUNED}{path}",
+        "teacher": config.model,
+        "teacher_views": config.views,
+        "out": directory,
+        "tune": "full",
+        "size": model.size,
+        "layers": "stages",
+    }
+    return train(TrainConfig.build(**options), progress)
+
+
+def _write_pruned(
+    config: PruneConfig, model: SealedModel, manifest: Manifest, path: Path, progress: Progress
+) -> None:
+    from eyebright.compression.prune import prune as prune_graph
+    from eyebright.compression.pruned import write_card
+
+    source = Source(model, onnx.load(model.path))
+    taps: list[str] = model.card["taps"]
+    layers = list(dict.fromkeys(tap.rpartition(":")[0] for tap in taps))
+    with progress.task(translate("Removing channels", config.lang)) as task:
+        done = prune_graph(
+            source.graph,
+            model.size,
+            layers,
+            config.keep,
+            config.importance,
+            _batches(config, source, manifest),
+            lambda share: task.advance(),
+        )
+    write_card(
+        done.graph,
+        {
+            "name": f"{model.card['backbone']} pruned",
+            "licence": model.metadata.get("licence", "unknown"),
+            "source": model.card["source"],
+            "preprocessing": model.card["preprocessing"],
+            "width": done.width,
+        },
+    )
+    write_bytes(path, done.graph.SerializeToString())
+    progress.say(
+        translate(
+            "Pruned: {operations} % of the multiplications and {parameters} % of the network's weights are "
+            "left.",
+            config.lang,
+            operations=f"{100 * done.operations / done.operations_before:.0f}",
+            parameters=f"{100 * done.parameters / done.parameters_before:.0f}",
+        )
+    )
+
+
+def _batches(
+    config: PruneConfig, source: Source, manifest: Manifest
+) -> Iterator[tuple[FloatArray, IntArray]]:
+    """Normalised training images with their classes."""
+    samples = manifest.of("train")
+    order = np.random.default_rng(config.seed).permutation(len(samples))[:_IMAGES]
+    chosen = [samples[i] for i in order]
+    how = source.preprocessing.interpolation
+    for begin in range(0, len(chosen), _BATCH):
+        some, squares = [], []
+        for sample in chosen[begin : begin + _BATCH]:
+            try:
+                squares.append(load_square(manifest.root / sample.path, source.size, how))
+            except ImageError:  # training names it
+                continue
+            some.append(sample)
+        if some:
+            pixels = np.concatenate([source.normalised(square) for square in squares])
+            yield pixels, class_numbers(some, manifest.labels)
