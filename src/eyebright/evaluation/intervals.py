@@ -7,20 +7,23 @@ interval here is widened to hold an analytic one that knows the number of images
 * F1 = 2J / (1 + J), where J = hits / (hits + misses + false alarms) is a proportion: Wilson's interval of J,
   carried over (Lam, Gopal and Qian 2023, arXiv 2309.14621, the "Wilson indirect" method);
 * a weighted mean of such figures: MOVER, the method of variance estimates recovery (Zou and Donner 2008);
-* a mean of unbounded values: Student's t, for a bootstrap of few values is too narrow (Hesterberg 2015).
+* a mean of unbounded values: Student's t, for a bootstrap of few values is too narrow (Hesterberg 2015);
+* the area under a ROC curve: the score interval with Hanley and McNeil's variance (Newcombe 2006).
+
+Where images come in groups that are not independent, such as copies of one image, groups are drawn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
-from scipy.special import stdtrit
+from scipy.special import expit, logit, stdtrit
 
-from eyebright.types import Interval
+from eyebright.types import IntArray, Interval
 
 Float64Array: TypeAlias = npt.NDArray[np.float64]
 Limits: TypeAlias = "tuple[Float64Array, Float64Array]"
@@ -73,7 +76,50 @@ def student(values: Float64Array) -> tuple[float, float]:
     return mean - half, mean + half
 
 
-def bootstrap_sums(table: csr_array, seed: int, resamples: int) -> Float64Array:
+def score_limits(areas: Float64Array, positives: Float64Array, negatives: Float64Array) -> Limits:
+    """95 % limits (K,) of areas under ROC curves: those that Hanley and McNeil's variance does not rule out.
+
+    Args:
+        areas: (K,) observed.
+        positives: (K,) images of the class, at least 1.
+        negatives: (K,) other images, at least 1.
+    """
+
+    def excluded(area: Float64Array) -> npt.NDArray[np.bool_]:
+        both = area / (2 - area) - area**2
+        either = 2 * area**2 / (1 + area) - area**2
+        spread = area * (1 - area) + (positives - 1) * both + (negatives - 1) * either
+        return np.asarray((areas - area) ** 2 > _Z**2 * spread / positives / negatives)
+
+    return _edge(np.zeros_like(areas), areas, excluded), _edge(np.ones_like(areas), areas, excluded)
+
+
+def _edge(
+    outside: Float64Array, inside: Float64Array, excluded: Callable[[Float64Array], npt.NDArray[np.bool_]]
+) -> Float64Array:
+    """Where ``excluded`` begins to hold on the way from ``inside`` to ``outside``, by bisection."""
+    for _ in range(50):
+        middle = (outside + inside) / 2
+        gone = excluded(middle)
+        outside, inside = np.where(gone, middle, outside), np.where(gone, inside, middle)
+    return outside
+
+
+def logit_limits(values: Float64Array, errors: Float64Array) -> Limits:
+    """95 % limits of fractions (K,) from their standard errors, symmetric in the logit.
+
+    Where a value is 0 or 1 there is no logit, and the limits are the value itself.
+    """
+    inside = (values > 0) & (values < 1)
+    safe = np.where(inside, values, 0.5)
+    half = _Z * errors / (safe * (1 - safe))
+    centre = logit(safe)
+    return np.where(inside, expit(centre - half), values), np.where(inside, expit(centre + half), values)
+
+
+def bootstrap_sums(
+    table: csr_array, seed: int, resamples: int, groups: IntArray | None = None
+) -> Float64Array:
     """Sums of a table's columns over ``resamples`` draws of its N rows with replacement.
 
     Every figure of an evaluation is made of such sums; so the whole bootstrap is one sparse product, in
@@ -83,10 +129,14 @@ def bootstrap_sums(table: csr_array, seed: int, resamples: int) -> Float64Array:
         table: (N, Q), what each image adds to each of Q sums.
         seed: of the draws.
         resamples: R, the number of draws.
+        groups: (N,) numbers from 0: rows of one group are drawn together; None where each stands alone.
 
     Returns:
         (R, Q) sums.
     """
+    if groups is not None:
+        rows = np.arange(len(groups))
+        table = csr_array((np.ones(len(groups)), (groups, rows)), shape=(groups.max() + 1, len(rows))) @ table
     columns = table.T.tocsr()
     return np.concatenate([(columns @ counts).T for counts in _draws(table.shape[0], seed, resamples)])
 
@@ -107,8 +157,13 @@ def percentiles(draws: npt.NDArray[Any]) -> Limits:
     return low, high
 
 
-def hull(value: float, *limits: tuple[float, float], top: float = 1.0) -> Interval:
-    """The smallest interval that holds the value and all ``limits``, within [0, ``top``]."""
+def pair(limits: Limits) -> tuple[float, float]:
+    """Limits of one figure as plain numbers."""
+    return float(limits[0]), float(limits[1])
+
+
+def hull(value: float, *limits: tuple[float, float], bottom: float = 0.0, top: float = 1.0) -> Interval:
+    """The smallest interval that holds the value and all ``limits``, within [``bottom``, ``top``]."""
     low = min(value, *(float(pair[0]) for pair in limits))
     high = max(value, *(float(pair[1]) for pair in limits))
-    return Interval(float(value), max(0.0, low), min(top, high))
+    return Interval(float(value), max(bottom, low), min(top, high))

@@ -7,6 +7,13 @@ from typing import Any
 
 from eyebright.types import IntArray, Interval, Split
 
+#: The figures that come first, and that the sealed model carries in its metadata.
+HEADLINE = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece")
+#: The others of all classes together, beside the top 5.
+FURTHER = ("weighted_f1", "kappa", "matthews", "roc_auc", "average_precision", "brier")
+_ONE_CLASS = "Images of two classes are needed. The part holds those of one."
+_CLASS_ALONE = "Images of this class and of others are needed. The part holds only these or only those."
+
 
 @dataclass(frozen=True, slots=True)
 class PredictionRow:
@@ -21,13 +28,27 @@ class PredictionRow:
 
 @dataclass(frozen=True)
 class ClassMetrics:
-    """One class's figures; ``support`` is its number of images in the evaluated part."""
+    """One class's figures; ``support`` is its number of images in the evaluated part.
+
+    ``roc_auc`` and ``average_precision`` are None where the part has no image of the class, or of no other.
+    """
 
     label: str
     support: int
     precision: Interval
     recall: Interval
     f1: Interval
+    roc_auc: Interval | None = None
+    average_precision: Interval | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures as `metrics.json` holds them."""
+        return {
+            "support": self.support,
+            **{name: asdict(getattr(self, name)) for name in ("precision", "recall", "f1")},
+            "roc_auc": figure_json(self.roc_auc, _CLASS_ALONE),
+            "average_precision": figure_json(self.average_precision, _CLASS_ALONE),
+        }
 
 
 @dataclass(frozen=True)
@@ -51,6 +72,12 @@ class Metrics:
         labels: the K classes.
         accuracy, balanced_accuracy, macro_f1, ece: fractions with 95 % bootstrap intervals.
         log_loss: in nats, likewise.
+        weighted_f1: the mean of F1 in which each class weighs as many images as it has.
+        brier: squared distance of the probabilities from the truth; of two classes half of it.
+        top5: share of images whose class is among the five likeliest; None where there are no more.
+        kappa, matthews: Cohen's kappa and Matthews' correlation; None where chance alone agrees.
+        roc_auc, average_precision: of two classes those of the second, the positive one; else the mean of
+            the classes that have them. None where no class has.
         per_class: one entry for each class.
         confusion: (K, K) counts, a row for each true class, a column for each predicted one.
         reliability: equal-width bins of confidence, empty ones left out.
@@ -64,20 +91,34 @@ class Metrics:
     macro_f1: Interval
     log_loss: Interval
     ece: Interval
+    weighted_f1: Interval
+    brier: Interval
+    top5: Interval | None
+    kappa: Interval | None
+    matthews: Interval | None
+    roc_auc: Interval | None
+    average_precision: Interval | None
     per_class: tuple[ClassMetrics, ...]
     confusion: IntArray
     reliability: tuple[ReliabilityBin, ...]
 
     def to_json(self) -> dict[str, Any]:
         """The metrics as `metrics.json` holds them."""
-        headline = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece")
         return {
             "split": self.split,
-            **{name: asdict(getattr(self, name)) for name in headline},
-            "per_class": {
-                c.label: {k: v for k, v in asdict(c).items() if k != "label"} for c in self.per_class
-            },
+            **{name: asdict(getattr(self, name)) for name in HEADLINE},
+            **({"top5": asdict(self.top5)} if self.top5 else {}),
+            **{name: figure_json(getattr(self, name), _ONE_CLASS) for name in FURTHER},
+            **({"positive": self.labels[1]} if len(self.labels) == 2 else {}),
+            "per_class": {c.label: c.to_json() for c in self.per_class},
             "confusion": self.confusion.tolist(),
             "labels": list(self.labels),
             "reliability": [asdict(b) for b in self.reliability],
         }
+
+
+def figure_json(interval: Interval | None, reason: str) -> dict[str, float | str | None]:
+    """An interval as `metrics.json` holds it; of what cannot be measured, the reason."""
+    if interval is None:
+        return {"value": None, "low": None, "high": None, "reason": reason}
+    return asdict(interval)

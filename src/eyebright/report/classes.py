@@ -7,6 +7,7 @@ from eyebright.language import translate
 from eyebright.report.charts_confusion import confused_pairs, confusion_table, heat_grid
 from eyebright.report.charts_interval import interval_bar
 from eyebright.report.content import ReportContent
+from eyebright.report.further import ranking
 from eyebright.report.markup import (
     Section,
     fraction,
@@ -69,7 +70,9 @@ def per_class(content: ReportContent, lang: Lang) -> Section:
             count=len(classes),
         )
         body += paragraph(some, "note")
-    body += table(translate("Figures of each class", lang), head, rows, "classes")
+    body += table(translate("Figures of each class", lang), head, rows, "classes") + ranking(
+        content.metrics, lang
+    )
     return Section("classes", translate("Class by class", lang), body)
 
 

@@ -8,6 +8,7 @@ from eyebright.evaluation.results import Metrics
 from eyebright.language import translate
 from eyebright.report.charts_interval import interval_bar
 from eyebright.report.content import ReportContent
+from eyebright.report.further import further
 from eyebright.report.markup import (
     Section,
     decimal,
@@ -79,7 +80,9 @@ def headline(content: ReportContent, lang: Lang) -> Section:
         few = translate("Fewer than 100 images were judged: take these figures as a first hint.", lang)
         note = paragraph(few, "note")
     title = translate("Headline figures", lang)
-    return Section("figures", title, f'{paragraph(basis)}{note}<ul class="cards">{"".join(cards)}</ul>')
+    return Section(
+        "figures", title, f'{paragraph(basis)}{note}<ul class="cards">{"".join(cards)}</ul>{further(m, lang)}'
+    )
 
 
 def _flawless(count: int, lang: Lang) -> str:

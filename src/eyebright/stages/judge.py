@@ -58,7 +58,17 @@ class Answers:
                 "Copy them again, or name another part.",
                 split=split,
             )
-        return measure(self.truth[places], self.probabilities[places], self.labels, split, seed=seed)
+        whole = len(places) == len(self.samples)
+        probabilities = self.probabilities if whole else self.probabilities[places]
+        groups = _copies([self.samples[i].sha for i in places])
+        return measure(self.truth[places], probabilities, self.labels, split, groups=groups, seed=seed)
+
+
+def _copies(shas: Sequence[str]) -> IntArray | None:
+    """(n,) numbers that equal images share, for they tell no more than one; None where none are equal."""
+    numbers: dict[str, int] = {}
+    groups = [numbers.setdefault(sha, len(numbers)) for sha in shas]
+    return np.array(groups, np.int64) if len(numbers) < len(groups) else None
 
 
 def ask(

@@ -16,15 +16,13 @@ import numpy as np
 import eyebright
 from eyebright.data.manifest import Manifest
 from eyebright.evaluation.calibration import expected_calibration_error, softmax
-from eyebright.evaluation.results import Metrics
+from eyebright.evaluation.results import HEADLINE, Metrics
 from eyebright.language import translate
 from eyebright.report.content import ReportContent
 from eyebright.report.page import write_report
 from eyebright.stages.judge import Answers
 from eyebright.stages.run import write_predictions
 from eyebright.types import Lang, Skipped, Split
-
-HEADLINE = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece")
 
 
 @dataclass(frozen=True)
