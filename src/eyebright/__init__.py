@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from eyebright.api import (
         benchmark,
+        compare,
         demo,
         distill,
         doctor,
@@ -29,6 +30,7 @@ __version__ = "0.1.0"
 __all__ = [
     "__version__",
     "benchmark",
+    "compare",
     "demo",
     "distill",
     "doctor",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from eyebright.config.benchmark import BenchmarkConfig
+from eyebright.config.compare import CompareConfig
 from eyebright.config.demo import DemoConfig
 from eyebright.config.distill import DistillConfig
 from eyebright.config.evaluate import EvaluateConfig
@@ -22,6 +23,7 @@ from eyebright.config.tune import TuneConfig
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.sealed.model import SealedModel
 from eyebright.stages import benchmark as benchmark_stage
+from eyebright.stages import compare as compare_stage
 from eyebright.stages import demo as demo_stage
 from eyebright.stages import distill as distill_stage
 from eyebright.stages import evaluate as evaluate_stage
@@ -34,6 +36,7 @@ from eyebright.stages import shrink as shrink_stage
 from eyebright.stages import train as train_stage
 from eyebright.stages import tune as tune_stage
 from eyebright.stages.benchmark import Benchmark
+from eyebright.stages.compare import Comparison
 from eyebright.stages.doctor import doctor
 from eyebright.stages.export import Exports
 from eyebright.stages.inspect import Inspection
@@ -44,6 +47,7 @@ from eyebright.types import Prediction, Skipped
 
 __all__ = [
     "benchmark",
+    "compare",
     "demo",
     "distill",
     "doctor",
@@ -106,6 +110,14 @@ def benchmark(*models: str | PathLike[str], progress: Progress = SILENT, **optio
 def inspect(path: str | PathLike[str]) -> Inspection:
     """What a model file or an export is, where it comes from, and whether it was changed."""
     return inspect_stage.inspect(InspectConfig(path=Path(path)))
+
+
+def compare(
+    runs: Sequence[str | PathLike[str]], *, progress: Progress = SILENT, **options: Any
+) -> Comparison:
+    """Compares runs on the images that all of them judged; options as in `CompareConfig`."""
+    config = CompareConfig.build(runs=[Path(run) for run in runs], **options)
+    return compare_stage.compare(config, progress)
 
 
 def predict(

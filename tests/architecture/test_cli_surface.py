@@ -20,6 +20,7 @@ SURFACE = {
         "--batch --device --precision --lang --resume --config"
     ),
     "evaluate": "model data --out --split --seed --lang --config",
+    "compare": "runs --out --seed --lang --config",
     "export": (
         "model --to --plain --int8 --fp16 --data --out --images --min-agreement --max-loss --seed "
         "--lang --config"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from eyebright.cli import (
     benchmark,
     cache,
+    compare,
     demo,
     distill,
     doctor,
@@ -24,6 +25,7 @@ VERBS: tuple[Verb, ...] = (
     train.VERB,
     tune.VERB,
     evaluate.VERB,
+    compare.VERB,
     predict.VERB,
     export.VERB,
     distill.VERB,

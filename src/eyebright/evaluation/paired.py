@@ -1,15 +1,100 @@
-"""Two models on the same images: the difference of their accuracies, with its interval."""
+"""Models on the same images: how they differ, with intervals and exact tests for paired answers."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array
+from scipy.special import bdtr, stdtr
 
+from eyebright.evaluation.intervals import Float64Array, bootstrap_sums, hull, pair, percentiles, student
+from eyebright.evaluation.tally import SMALLEST_PROBABILITY
 from eyebright.types import Interval
 
 _Z = 1.959963984540054  # of the normal distribution, for 95 %
+#: Below this a difference counts as shown.
+SIGNIFICANT = 0.05
+#: The largest that a mean log loss can be, in nats.
+WORST_LOSS = -math.log(SMALLEST_PROBABILITY)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How the second of two models differs from the first on the same N images.
+
+    Attributes:
+        first, second: their numbers.
+        only_first, only_second: images that only the one names right.
+        both, neither: images that both, or neither, name right.
+        accuracy: of the second less that of the first, with its 95 % interval.
+        accuracy_p: McNemar's exact p, adjusted by Holm for the number of pairs that are compared.
+        log_loss: of the second less that of the first, in nats: below 0 the second is better.
+        log_loss_p: of Student's paired t, adjusted likewise.
+    """
+
+    first: int
+    second: int
+    only_first: int
+    only_second: int
+    both: int
+    neither: int
+    accuracy: Interval
+    accuracy_p: float
+    log_loss: Interval
+    log_loss_p: float
+
+    @property
+    def better(self) -> int | None:
+        """The number of the model that is shown to name more images right, if any."""
+        if self.accuracy_p >= SIGNIFICANT:
+            return None
+        return self.second if self.only_second > self.only_first else self.first
+
+    @property
+    def better_loss(self) -> int | None:
+        """The number of the model that is shown to have the lower log loss, if any."""
+        if self.log_loss_p >= SIGNIFICANT:
+            return None
+        return self.second if self.log_loss.value < 0 else self.first
+
+
+def differences(
+    right: npt.NDArray[np.bool_], losses: Float64Array, *, seed: int = 0, resamples: int = 1000
+) -> tuple[Difference, ...]:
+    """Every pair of R models on N images.
+
+    Args:
+        right: (R, N) whether each model was right.
+        losses: (R, N) log losses, in nats.
+        seed: of the paired bootstrap, which draws images with the answers of all models.
+        resamples: how many.
+    """
+    pairs = list(combinations(range(len(right)), 2))
+    accuracy_p = holm([mcnemar(right[b], right[a]) for a, b in pairs])
+    loss_p = holm([_paired_t(losses[b] - losses[a]) for a, b in pairs])
+    columns = np.concatenate([right.astype(np.float64), losses])
+    drawn = bootstrap_sums(csr_array(columns.T), seed, resamples) / right.shape[1]
+    count = len(right)
+    return tuple(
+        Difference(
+            a,
+            b,
+            int((right[a] & ~right[b]).sum()),
+            int((~right[a] & right[b]).sum()),
+            int((right[a] & right[b]).sum()),
+            int((~right[a] & ~right[b]).sum()),
+            _accuracy(right[b], right[a], drawn[:, b] - drawn[:, a]),
+            accuracy_p[i],
+            _loss(losses[b] - losses[a], drawn[:, count + b] - drawn[:, count + a]),
+            loss_p[i],
+        )
+        for i, (a, b) in enumerate(pairs)
+    )
 
 
 def accuracy_difference(right: npt.NDArray[np.bool_], right_before: npt.NDArray[np.bool_]) -> Interval:
@@ -29,3 +114,41 @@ def accuracy_difference(right: npt.NDArray[np.bool_], right_before: npt.NDArray[
     value = (gained - lost) / n
     low, high = more - less - half, more - less + half
     return Interval(value, max(-1.0, min(low, value)), min(1.0, max(high, value)))
+
+
+def mcnemar(right: npt.NDArray[np.bool_], right_before: npt.NDArray[np.bool_]) -> float:
+    """McNemar's exact two-sided p: could a fair coin have decided who is right where only one of two is."""
+    gained, lost = int((right & ~right_before).sum()), int((~right & right_before).sum())
+    return min(1.0, 2 * float(bdtr(min(gained, lost), gained + lost, 0.5)))
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Holm's adjustment (1979): all together are wrong no more often than one alone would be."""
+    adjusted = [0.0] * len(p)
+    largest = 0.0
+    for place, number in enumerate(sorted(range(len(p)), key=lambda i: p[i])):
+        largest = max(largest, min(1.0, p[number] * (len(p) - place)))
+        adjusted[number] = largest
+    return adjusted
+
+
+def _paired_t(difference: Float64Array) -> float:
+    """Student's two-sided p that a mean difference (N,) is 0; 1 where there is nothing to tell by."""
+    n, spread = len(difference), float(difference.std(ddof=1)) if len(difference) > 1 else 0.0
+    if not spread:
+        return 1.0
+    return 2 * float(stdtr(n - 1, -abs(float(difference.mean())) / (spread / math.sqrt(n))))
+
+
+def _accuracy(
+    right: npt.NDArray[np.bool_], right_before: npt.NDArray[np.bool_], drawn: Float64Array
+) -> Interval:
+    exact = accuracy_difference(right, right_before)
+    return hull(exact.value, (exact.low, exact.high), pair(percentiles(drawn)), bottom=-1.0)
+
+
+def _loss(difference: Float64Array, drawn: Float64Array) -> Interval:
+    """Of one image the interval is all that a difference can be."""
+    analytic = student(difference) if len(difference) > 1 else (-WORST_LOSS, WORST_LOSS)
+    limits = (analytic, pair(percentiles(drawn)))
+    return hull(float(difference.mean()), *limits, bottom=-WORST_LOSS, top=WORST_LOSS)

@@ -17,13 +17,23 @@ _CLASS_ALONE = "Images of this class and of others are needed. The part holds on
 
 @dataclass(frozen=True, slots=True)
 class PredictionRow:
-    """The sealed model's answer for one labelled image."""
+    """The sealed model's answer for one labelled image.
+
+    Attributes:
+        path, split, label: as the manifest has them.
+        predicted: the likeliest class.
+        confidence: its probability.
+        label_probability: that of the true class.
+        sha: hash of the file's bytes, by which runs are compared.
+    """
 
     path: str
     split: Split
     label: str
     predicted: str
     confidence: float
+    label_probability: float | None = None
+    sha: str = ""
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,14 @@ def examples(content: ReportContent, lang: Lang) -> Section | None:
     return Section("examples", title, f'{paragraph(intro)}<ul class="examples">{groups}</ul>')
 
 
+def choice(key: str, title: str, labels: Iterable[str], lang: Lang) -> str:
+    """One of the filter's choices, ``key`` being `true` or `named`, as the page's script knows them."""
+    options = "".join(f'<option value="{text(x)}">{text(x)}</option>' for x in sorted(set(labels)))
+    # An empty value would clash with a class without a name; the first option is told by its place.
+    everything = f"<option>{text(translate('all', lang))}</option>"
+    return f'<label>{text(title)} <select id="filter-{key}">{everything}{options}</select></label>'
+
+
 def _mistake(row: PredictionRow, picture: Thumbnail, lang: Lang) -> str:
     description = translate(
         "{label} that was taken for {predicted}: {path}",
@@ -102,19 +110,12 @@ def _example(row: PredictionRow, picture: Thumbnail, lang: Lang) -> str:
 
 def _filter(rows: Sequence[PredictionRow], lang: Lang) -> str:
     """Two choices and a count, shown by the page's script; without it all pictures stay in sight."""
-    truth = _choice("true", translate("True class", lang), (r.label for r in rows), lang)
-    named = _choice("named", translate("Named", lang), (r.predicted for r in rows), lang)
+    truth = choice("true", translate("True class", lang), (r.label for r in rows), lang)
+    named = choice("named", translate("Named", lang), (r.predicted for r in rows), lang)
     return (
         f'<form class="filter" id="filter" hidden>{truth}{named}'
         f'<output id="shown" data-text="{text(translate("{shown} of {count} shown", lang))}"></output></form>'
     )
-
-
-def _choice(key: str, title: str, labels: Iterable[str], lang: Lang) -> str:
-    options = "".join(f'<option value="{text(x)}">{text(x)}</option>' for x in sorted(set(labels)))
-    # An empty value would clash with a class without a name; the first option is told by its place.
-    everything = f"<option>{text(translate('all', lang))}</option>"
-    return f'<label>{text(title)} <select id="filter-{key}">{everything}{options}</select></label>'
 
 
 def _spread(rows: Sequence[PredictionRow], count: int) -> list[PredictionRow]:

@@ -15,7 +15,7 @@ from eyebright.evaluation.results import Metrics, PredictionRow
 from eyebright.runtime.progress import Task
 from eyebright.sealed.answers import answers
 from eyebright.sealed.model import SealedModel
-from eyebright.training.folds import class_numbers
+from eyebright.training.folds import class_numbers, groups_of
 from eyebright.types import FloatArray, IntArray, Skipped, Split
 
 
@@ -37,8 +37,8 @@ class Answers:
         """One row an image."""
         best = self.probabilities.argmax(axis=1)
         return [
-            PredictionRow(s.path, s.split, s.label, self.labels[b], float(p[b]))
-            for s, b, p in zip(self.samples, best, self.probabilities, strict=True)
+            PredictionRow(s.path, s.split, s.label, self.labels[b], float(p[b]), float(p[t]), s.sha)
+            for s, b, t, p in zip(self.samples, best, self.truth, self.probabilities, strict=True)
         ]
 
     def of(self, split: Split) -> IntArray:
@@ -60,15 +60,17 @@ class Answers:
             )
         whole = len(places) == len(self.samples)
         probabilities = self.probabilities if whole else self.probabilities[places]
-        groups = _copies([self.samples[i].sha for i in places])
-        return measure(self.truth[places], probabilities, self.labels, split, groups=groups, seed=seed)
-
-
-def _copies(shas: Sequence[str]) -> IntArray | None:
-    """(n,) numbers that equal images share, for they tell no more than one; None where none are equal."""
-    numbers: dict[str, int] = {}
-    groups = [numbers.setdefault(sha, len(numbers)) for sha in shas]
-    return np.array(groups, np.int64) if len(numbers) < len(groups) else None
+        # Copies of an image tell no more than the image does.
+        groups = groups_of([self.samples[i] for i in places])
+        copied = int(groups.max()) + 1 < len(groups)
+        return measure(
+            self.truth[places],
+            probabilities,
+            self.labels,
+            split,
+            groups=groups if copied else None,
+            seed=seed,
+        )
 
 
 def ask(

@@ -21,7 +21,7 @@ from eyebright.language import translate
 from eyebright.report.content import ReportContent
 from eyebright.report.page import write_report
 from eyebright.stages.judge import Answers
-from eyebright.stages.run import write_predictions
+from eyebright.stages.predictions import write_predictions
 from eyebright.types import Lang, Skipped, Split
 
 
@@ -56,6 +56,7 @@ class Outcome:
         """The content of `metrics.json`; ``more`` is added at its end."""
         return {
             **self.metrics.to_json(),
+            "root": str(self.manifest.root.absolute()),
             "images": {split: len(self.manifest.of(split)) for split in ("train", "val", "test")},
             "engine": engine,
             "seconds": {stage: round(value, 3) for stage, value in seconds.items()},

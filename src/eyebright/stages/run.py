@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,11 +12,9 @@ from typing import Any
 
 from eyebright.config.train import TrainConfig
 from eyebright.errors import NotFoundError, StorageError
-from eyebright.evaluation.results import PredictionRow
 from eyebright.runtime.atomic import write_text
 
 OPTIONS = "config.toml"
-_COLUMNS = ("path", "split", "label", "predicted", "confidence")
 
 
 @dataclass(frozen=True)
@@ -91,15 +86,6 @@ def write_options(config: TrainConfig, directory: Path) -> None:
     given = config.model_copy(update={"resume": None, "out": directory})
     paths = {name: value.absolute() for name, value in given if isinstance(value, Path)}
     write_text(directory / OPTIONS, given.model_copy(update=paths).toml())
-
-
-def write_predictions(path: Path, rows: Sequence[PredictionRow]) -> None:
-    """Writes one row an image as CSV."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    writer.writerows((r.path, r.split, r.label, r.predicted, f"{r.confidence:.6f}") for r in rows)
-    write_text(path, text.getvalue())
 
 
 def write_metrics(path: Path, metrics: dict[str, Any]) -> None:
