@@ -82,7 +82,9 @@ def test_the_metrics_hold_what_was_promised(textile_run: Run, textile_manifest: 
     assert metrics["labels"] == ["global", "local", "nominal"] == list(textile_run.labels)
     assert metrics["per_class"].keys() == set(metrics["labels"])
     for figures in metrics["per_class"].values():
-        assert figures.keys() == {"precision", "recall", "f1", "support"}
+        names = {"precision", "recall", "f1", "roc_auc", "average_precision"}
+        assert figures.keys() == {"support", *names}
+        assert all(figures[name].keys() == {"value", "low", "high"} for name in names)
     assert np.array(metrics["confusion"]).shape == (3, 3)
     assert metrics["split"] == "val"
     assert metrics["images"] == {"train": 72, "val": 30, "test": 0}
