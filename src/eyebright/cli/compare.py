@@ -73,13 +73,17 @@ def _differences(comparison: Comparison, lang: str) -> list[tuple[str, ...]]:
                 f"{100 * a.value:+.1f}",
                 _between(f"{100 * a.low:+.1f}", f"{100 * a.high:+.1f}", lang),
                 f"{d.only_second} / {d.only_first}",
-                f"{d.accuracy_p:.3f}",
+                _chance(d.accuracy_p),
                 f"{loss.value:+.3f}",
                 _between(f"{loss.low:+.3f}", f"{loss.high:+.3f}", lang),
-                f"{d.log_loss_p:.3f}",
+                _chance(d.log_loss_p),
             )
         )
     return rows
+
+
+def _chance(p: float) -> str:
+    return f"{p:.3f}" if p >= 0.001 else "< 0.001"
 
 
 def _between(low: str, high: str, lang: str) -> str:
