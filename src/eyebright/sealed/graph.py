@@ -15,6 +15,8 @@ from eyebright.training.linear import LinearHead
 
 INPUT = "images"
 OUTPUT = "probabilities"
+#: Constants: the head's weights (D, K) over its temperature, and S.
+WEIGHTS, SIDE = "sealed_weights", "side"
 
 
 def sealed_graph(
@@ -38,7 +40,7 @@ def sealed_graph(
     floats = before.node("Cast", [channels_first], "images_float", to=TensorProto.FLOAT)
     normalise(before, _resize(before, floats, preprocessing), preprocessing)
     features = pool(after, taps)
-    weights = after.constant("sealed_weights", (head.weights / temperature).astype(np.float32))
+    weights = after.constant(WEIGHTS, (head.weights / temperature).astype(np.float32))
     bias = after.constant("sealed_bias", (head.bias / temperature).astype(np.float32))
     logits = after.node("Gemm", [features, weights, bias], "sealed_logits")
     after.node("Softmax", [logits], OUTPUT, axis=1)
@@ -54,7 +56,7 @@ def _resize(builder: GraphBuilder, pixels: str, preprocessing: Preprocessing) ->
     has no weight. Measured, 2 pixels of 10,000 then differ, by one level, at Pillow's own speed. A single
     Resize without rounding differs by 0.2 levels in the mean, and probabilities of fine textures by 0.06.
     """
-    side = builder.constant("side", np.array([preprocessing.size], np.int64))
+    side = builder.constant(SIDE, np.array([preprocessing.size], np.int64))
     levels = (("black", 0), ("half", 0.5), ("white", 255))
     black, half, white = (builder.constant(name, np.array(level, np.float32)) for name, level in levels)
     kernel = (
