@@ -15,6 +15,7 @@ FormatName = Literal[
     "onnx",
     "openvino",
     "triton",
+    "html",
 ]
 
 

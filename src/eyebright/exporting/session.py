@@ -15,20 +15,21 @@ class OnnxSession:
     """An ONNX file that answers one image a call.
 
     Args:
-        path: of the file.
+        model: the file, or its bytes.
         threads: of one call.
         input_name: of the graph's input.
         prepare: an RGB image (H, W, 3) as a batch of one, as the input takes it.
     """
 
     def __init__(
-        self, path: Path, threads: int, input_name: str, prepare: Callable[[UInt8Array], Any]
+        self, model: Path | bytes, threads: int, input_name: str, prepare: Callable[[UInt8Array], Any]
     ) -> None:
         onnxruntime = load_onnxruntime()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        given = model if isinstance(model, bytes) else str(model)
+        self._session = onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
         self._input = input_name
         self._prepare = prepare
 

@@ -129,7 +129,7 @@ class Exporter:
         name = target.name if precision == "fp32" else f"{target.name}-{precision}"
         tried: list[tuple[Rung, Exported]] = []
         for rung in self.rungs:
-            source = Source(self.model, rung.graph, precision)
+            source = Source(self.model, rung.graph, precision, self.config.lang)
             target.check(source)
             exported = self._one(_Attempt(target, name, source, rung, tuple(tried)))
             tried.append((rung, exported))
