@@ -28,6 +28,11 @@ class Plan:
     dynamic: tuple[str, ...]
     kinds: tuple[str, ...]
 
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """All of them."""
+        return (*self.static, *self.dynamic)
+
 
 def plan(network: Network) -> Plan:
     """Chooses by where a network multiplies.

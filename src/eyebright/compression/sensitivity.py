@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import onnx
@@ -23,32 +23,13 @@ def moved(before: FloatArray, after: FloatArray) -> float:
     return float(np.abs(after - before).mean())
 
 
+def scattered(before: FloatArray, after: FloatArray) -> float:
+    """How far logits (N, K) moved, less what moved all images alike: that the head's bias takes back."""
+    change = after - before
+    return float(np.abs(change - change.mean(axis=0)).mean())
+
+
 def groups(layers: Sequence[str]) -> list[tuple[str, ...]]:
     """Layers one by one, or neighbours together where there are many."""
     several = -(-len(layers) // _MOST_GROUPS)
     return [tuple(layers[i : i + several]) for i in range(0, len(layers), several)]
-
-
-def blame(
-    alone: Callable[[Sequence[str]], onnx.ModelProto],
-    candidates: Sequence[Sequence[str]],
-    squares: UInt8Array,
-    before: FloatArray,
-    threads: int,
-    on_group: Callable[[], None],
-) -> list[float]:
-    """How far each group of layers moves the answers when it alone is compressed.
-
-    Args:
-        alone: compresses these layers and no others; gives the graph on squares.
-        candidates: the groups.
-        squares: (N, S, S, 3), not those of the calibration.
-        before: the uncompressed answers (N, K).
-        threads: of a session.
-        on_group: is called after each.
-    """
-    found = []
-    for layers in candidates:
-        found.append(moved(before, probabilities(alone(layers), squares, threads)))
-        on_group()
-    return found

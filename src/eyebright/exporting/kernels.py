@@ -12,7 +12,7 @@ from eyebright.exporting.base import Format, Source
 from eyebright.exporting.openvino_ir import FILE, OpenVino, compiled
 from eyebright.sealed.graph import INPUT
 
-_LAYERS = {"Convolution", "FullyConnected", "MatMul"}
+_LAYERS = {"Convolution", "GroupConvolution", "FullyConnected", "MatMul"}
 
 
 def kernels(target: Format, source: Source, folder: Path) -> Kernels:

@@ -1,0 +1,157 @@
+"""Equalised channels: eight bits for a map are eight bits for each of its channels.
+
+A map has one scale for all channels, so a channel of small values is rounded to a few levels. Where
+convolutions make a map and convolutions read it, its channels can be scaled in the ones and scaled back in
+the others without a change of the result (Nagel et al., 2019; Meller et al., 2019). What else reads the map
+gets it scaled back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from eyebright.compression.calibration import answers
+from eyebright.compression.network import Network, looking, replace_constants
+from eyebright.types import FloatArray, UInt8Array
+
+# What hands a channel's scale on: positive scales pass through them.
+_PASSING = {"Add", "Relu", "LeakyRelu", "MaxPool", "AveragePool", "GlobalAveragePool", "Identity"}
+_LARGEST = 64.0  # of a scale, and of its inverse
+_INNER = "_equalised"
+
+
+@dataclass
+class _Group:
+    """Maps whose channels must share their scales, with the convolutions that make and that read them."""
+
+    maps: set[str] = field(default_factory=set)
+    makers: list[onnx.NodeProto] = field(default_factory=list)
+    readers: list[onnx.NodeProto] = field(default_factory=list)
+    possible: bool = True
+
+
+def peaks(network: Network, squares: UInt8Array, threads: int) -> dict[str, FloatArray]:
+    """The largest absolute value of each channel (C,) of each map that can be equalised."""
+    names = sorted({name for group in _groups(network) for name in group.maps})
+    if not names:
+        return {}
+    axes = numpy_helper.from_array(np.array([0, 2, 3], np.int64), "peak_axes")
+    inner = [helper.make_node("Abs", [name], [f"{name}_abs"], f"{name}_abs") for name in names]
+    nodes = [
+        helper.make_node(
+            "ReduceMax", [f"{name}_abs", axes.name], [f"{name}_peak"], f"{name}_peak", keepdims=0
+        )
+        for name in names
+    ]
+    graph = looking(network.graph, network.size, nodes, [axes], inner)
+    rows = list(answers(graph, squares, threads))
+    return {name: np.max(column, axis=0) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+
+
+def equalised(network: Network, found: Mapping[str, FloatArray]) -> Network:
+    """The same network with channels of equal peaks.
+
+    Args:
+        network: in float32.
+        found: of :func:`peaks`.
+    """
+    whole = onnx.ModelProto()
+    whole.CopyFrom(network.graph)
+    constants = dict(network.constants)
+    scaled: dict[str, FloatArray] = {}
+    for group in _groups(network):
+        peak = np.max([found[name] for name in sorted(group.maps)], axis=0)
+        scales = np.clip(peak.max() / np.maximum(peak, 1e-12), 1, _LARGEST).astype(np.float32)
+        for node in group.makers:
+            for name in node.input[1:]:
+                shape = (-1, *[1] * (constants[name].ndim - 1))
+                constants[name] = constants[name] * scales.reshape(shape)
+        for node in group.readers:
+            across = _depthwise(node, constants)
+            shape = (-1, 1, 1, 1) if across else (1, -1, 1, 1)
+            constants[node.input[1]] = constants[node.input[1]] / scales.reshape(shape)
+        scaled |= dict.fromkeys(group.maps, scales)
+    replace_constants(whole, {n: v for n, v in constants.items() if v is not network.constants[n]})
+    _scale_back(whole, network, scaled)
+    onnx.checker.check_model(whole)
+    return network.with_graph(whole)
+
+
+def _groups(network: Network) -> Iterator[_Group]:
+    """Maps that can be scaled, by what ties their scales together."""
+    root: dict[str, str] = {}
+
+    def find(name: str) -> str:
+        while root.setdefault(name, name) != name:
+            name = root[name]
+        return name
+
+    for node in network.members:
+        if node.op_type in _PASSING:
+            for name in node.input:
+                if name and name not in network.constants:
+                    root[find(name)] = find(node.output[0])
+    groups: dict[str, _Group] = {}
+    readers_of_weights = [name for node in network.members for name in node.input[1:]]
+    for node in network.members:
+        for name in [n for n in node.input if n and n not in network.constants]:
+            group = groups.setdefault(find(name), _Group())
+            group.maps.add(name)
+            if node.op_type == "Conv" and name == node.input[0] and _plain(node, network):
+                group.readers.append(node)
+            elif node.op_type not in _PASSING:
+                group.possible = False
+        for name in node.output:
+            group = groups.setdefault(find(name), _Group())
+            group.maps.add(name)
+            own = all(readers_of_weights.count(weight) == 1 for weight in node.input[1:])
+            if node.op_type == "Conv" and own:
+                group.makers.append(node)
+            elif node.op_type not in _PASSING or _adds_constant(node, network):
+                group.possible = False
+    made = {name for node in network.members for name in node.output}
+    for group in groups.values():
+        if group.possible and group.makers and group.readers and group.maps <= made:
+            yield group
+
+
+def _plain(node: onnx.NodeProto, network: Network) -> bool:
+    """Whether a convolution's weights (O, C / groups, h, w) can take the scales of its input's channels."""
+    groups = _attribute(node, "group", 1)
+    return groups == 1 or _depthwise(node, network.constants)
+
+
+def _depthwise(node: onnx.NodeProto, constants: Mapping[str, FloatArray]) -> bool:
+    groups = _attribute(node, "group", 1)
+    return groups > 1 and constants[node.input[1]].shape[:2] == (groups, 1)
+
+
+def _adds_constant(node: onnx.NodeProto, network: Network) -> bool:
+    return node.op_type == "Add" and any(name in network.constants for name in node.input)
+
+
+def _attribute(node: onnx.NodeProto, name: str, default: int) -> int:
+    return next((int(a.i) for a in node.attribute if a.name == name), default)
+
+
+def _scale_back(graph: onnx.ModelProto, network: Network, scaled: Mapping[str, FloatArray]) -> None:
+    """Gives readers outside the network the maps as they were, under their names."""
+    inside = set(network.nodes)
+    outside = {name for node in graph.graph.node if node.name not in inside for name in node.input}
+    for name in sorted(outside & set(scaled)):
+        inner = f"{name}{_INNER}"
+        for node in graph.graph.node:
+            if node.name in inside:
+                node.input[:] = [inner if value == name else value for value in node.input]
+                node.output[:] = [inner if value == name else value for value in node.output]
+        factor = numpy_helper.from_array((1 / scaled[name]).reshape(1, -1, 1, 1), f"{name}_back")
+        graph.graph.initializer.append(factor)
+        place = next(i for i, node in enumerate(graph.graph.node) if inner in node.output)
+        graph.graph.node.insert(
+            place + 1, helper.make_node("Mul", [inner, factor.name], [name], f"{name}_back")
+        )
