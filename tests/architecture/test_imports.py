@@ -38,6 +38,7 @@ TORCH_MODULES = (
     "eyebright.training.finetune",
     "eyebright.engines.torch",
     "eyebright.stages.torchrun",
+    "eyebright.compression.rounding",
     "eyebright.compression.torch_graph",
     "eyebright.compression.prune",
     *(

@@ -68,7 +68,7 @@ def test_a_destroyed_weight_is_rejected_and_kept_aside(
     def destroyed(*arguments: Any) -> ModelProto:
         graph = quantised(*arguments)
         for tensor in graph.graph.initializer:
-            if len(tensor.dims) == 4 and tensor.name.endswith("_quantized") and tensor.dims[0] > 8:
+            if len(tensor.dims) == 4 and tensor.dims[0] > 8:
                 tensor.CopyFrom(numpy_helper.from_array(0 * numpy_helper.to_array(tensor), tensor.name))
         return graph
 
@@ -98,17 +98,15 @@ def test_two_precisions_at_once_are_refused(textile_run: Run) -> None:
     assert "one precision" in refused(done, 2)
 
 
-def test_a_calibration_set_of_one_image_is_refused(textile_run: Run, textile: Path, tmp_path: Path) -> None:
-    few = tmp_path / "few"
-    shutil.copytree(textile / "val", few / "val")
-    for folder in (textile / "train").iterdir():
-        (few / "train" / folder.name).mkdir(parents=True)
-        first = sorted(folder.iterdir())[0]
-        if folder.name == sorted(p.name for p in (textile / "train").iterdir())[0]:
-            shutil.copyfile(first, few / "train" / folder.name / first.name)
-    text = refused(eyebright("export", textile_run.directory, "--to", "onnx", "--int8", "--data", few))
+@pytest.mark.parametrize("count", [1, 12])
+def test_too_few_images_to_calibrate_on_are_refused(count: int, textile_run: Run, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(textile_run.directory, tmp_path / "run"))
+    manifest = Manifest.read(run / "manifest.parquet")
+    few = (*manifest.of("val"), *manifest.of("train")[:count])
+    replace(manifest, samples=few).write(run / "manifest.parquet")
+    text = refused(eyebright("export", run, "--to", "onnx", "--int8"))
     assert "at least 20 training images" in text
-    assert "There are 1 " in text
+    assert f"There are {count} " in text
 
 
 def test_training_images_that_are_gone_are_asked_for(textile_run: Run, textile: Path, tmp_path: Path) -> None:

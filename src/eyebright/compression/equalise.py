@@ -16,7 +16,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from eyebright.compression.calibration import answers
-from eyebright.compression.network import Network, looking, replace_constants
+from eyebright.compression.network import Network, looking
 from eyebright.types import FloatArray, UInt8Array
 
 # What hands a channel's scale on: positive scales pass through them.
@@ -60,8 +60,6 @@ def equalised(network: Network, found: Mapping[str, FloatArray]) -> Network:
         network: in float32.
         found: of :func:`peaks`.
     """
-    whole = onnx.ModelProto()
-    whole.CopyFrom(network.graph)
     constants = dict(network.constants)
     scaled: dict[str, FloatArray] = {}
     for group in _groups(network):
@@ -76,10 +74,11 @@ def equalised(network: Network, found: Mapping[str, FloatArray]) -> Network:
             shape = (-1, 1, 1, 1) if across else (1, -1, 1, 1)
             constants[node.input[1]] = constants[node.input[1]] / scales.reshape(shape)
         scaled |= dict.fromkeys(group.maps, scales)
-    replace_constants(whole, {n: v for n, v in constants.items() if v is not network.constants[n]})
-    _scale_back(whole, network, scaled)
-    onnx.checker.check_model(whole)
-    return network.with_graph(whole)
+    changed = {n: v for n, v in constants.items() if v is not network.constants[n]}
+    even = network.with_constants(changed)
+    _scale_back(even.graph, network, scaled)
+    onnx.checker.check_model(even.graph)
+    return even
 
 
 def _groups(network: Network) -> Iterator[_Group]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import onnx
-
-from eyebright.compression.network import Network
+from eyebright.compression.network import Network, inner, with_inner
 from eyebright.compression.quantise import sorted_graph
 from eyebright.compression.rung import Rung
 from eyebright.runtime.engines import load_onnxruntime
@@ -19,9 +17,7 @@ def halved(network: Network) -> Rung:
     load_onnxruntime()
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
-    whole = onnx.ModelProto()
-    whole.CopyFrom(network.graph)
-    inside = set(network.nodes)
-    outside = [node.name for node in whole.graph.node if node.name not in inside]
-    halves = convert_float_to_float16(whole, keep_io_types=True, node_block_list=outside)
-    return Rung("float16 network between float32 ends", sorted_graph(halves))
+    part = inner(network.graph, network.ends, network.size)
+    halves = sorted_graph(convert_float_to_float16(part, keep_io_types=True))
+    graph = with_inner(network.graph, network.ends, halves)
+    return Rung("float16 network between float32 ends", graph)

@@ -44,8 +44,10 @@ def centred(graph: onnx.ModelProto, by: FloatArray) -> onnx.ModelProto:
 
 
 def _head(graph: onnx.ModelProto) -> onnx.NodeProto:
-    return next(node for node in graph.graph.node if FEATURES in node.input)
+    found: onnx.NodeProto = next(node for node in graph.graph.node if FEATURES in node.input)
+    return found
 
 
 def _constant(graph: onnx.ModelProto, name: str) -> onnx.TensorProto:
-    return next(tensor for tensor in graph.graph.initializer if tensor.name == name)
+    found: onnx.TensorProto = next(t for t in graph.graph.initializer if t.name == name)
+    return found

@@ -29,11 +29,13 @@ class Network:
     Attributes:
         graph: the sealed graph; each weight of the network is one float32 constant.
         nodes: names of the network's nodes, in order.
+        ends: the values that it ends with.
         size: S, the side of its input.
     """
 
     graph: onnx.ModelProto
     nodes: tuple[str, ...]
+    ends: tuple[str, ...]
     size: int
 
     @cached_property
@@ -51,6 +53,13 @@ class Network:
         """The graph from grey levels float32 (B, 3, S, S) to probabilities."""
         return between(self.graph, SQUARES, self.size)
 
+    def with_constants(self, values: dict[str, FloatArray]) -> Network:
+        """The same network with other weights."""
+        whole = onnx.ModelProto()
+        whole.CopyFrom(self.graph)
+        replace_constants(whole, values)
+        return self.with_graph(whole)
+
     def with_graph(self, graph: onnx.ModelProto) -> Network:
         """The same nodes in another graph."""
         return replace(self, graph=graph)
@@ -64,31 +73,53 @@ def prepared(sealed: onnx.ModelProto, layers: Iterable[str], size: int) -> Netwo
         layers: the values whose maps are pooled; the network ends with them.
         size: S.
     """
-    nodes = list(sealed.graph.node)
-    before = _ancestors(nodes, [PIXELS])
-    ends = list(dict.fromkeys(layers))
-    inner = _ancestors(nodes, ends) - before
-    network = _simplified(_part(sealed, inner, ends, size))
-    names = _named(network)
+    ends = tuple(dict.fromkeys(layers))
+    part = _simplified(inner(sealed, ends, size))
+    names = _named(part)
+    return Network(with_inner(sealed, ends, part), names, ends, size)
+
+
+def inner(graph: onnx.ModelProto, ends: Sequence[str], size: int) -> onnx.ModelProto:
+    """The part of a sealed graph that is the network: from `pixels` (B, 3, S, S) to its last maps."""
+    _, inside = _places(graph, ends)
+    nodes = [graph.graph.node[i] for i in sorted(inside)]
+    used = {name for node in nodes for name in node.input}
+    kind = onnx.TensorProto.FLOAT
+    part = helper.make_graph(
+        nodes,
+        "network",
+        [helper.make_tensor_value_info(PIXELS, kind, ["B", 3, size, size])],
+        [helper.make_tensor_value_info(end, kind, None) for end in ends],
+        [tensor for tensor in graph.graph.initializer if tensor.name in used],
+    )
+    return helper.make_model(part, opset_imports=graph.opset_import, ir_version=graph.ir_version)
+
+
+def with_inner(graph: onnx.ModelProto, ends: Sequence[str], part: onnx.ModelProto) -> onnx.ModelProto:
+    """A sealed graph with another network between the same values."""
+    before, inside = _places(graph, ends)
+    nodes = graph.graph.node
     whole = onnx.ModelProto()
-    whole.CopyFrom(sealed)
+    whole.CopyFrom(graph)
     del whole.graph.node[:], whole.graph.value_info[:], whole.graph.initializer[:]
     whole.graph.node.extend(nodes[i] for i in sorted(before))
-    whole.graph.node.extend(network.graph.node)
-    whole.graph.node.extend(n for i, n in enumerate(nodes) if i not in before | inner)
-    known = {tensor.name: tensor for tensor in (*sealed.graph.initializer, *network.graph.initializer)}
+    whole.graph.node.extend(part.graph.node)
+    whole.graph.node.extend(node for i, node in enumerate(nodes) if i not in before | inside)
+    known = {tensor.name: tensor for tensor in (*graph.graph.initializer, *part.graph.initializer)}
     used = dict.fromkeys(name for node in whole.graph.node for name in node.input if name in known)
     whole.graph.initializer.extend(known[name] for name in used)
+    domains = {opset.domain for opset in whole.opset_import}
+    whole.opset_import.extend(opset for opset in part.opset_import if opset.domain not in domains)
     onnx.checker.check_model(whole)
-    return Network(whole, names, size)
+    return whole
 
 
 def aligned(network: Network) -> Network:
     """Moves the network's input by less than a grey level, so that eight bits hold every level exactly.
 
-    With a mean of 0.5 the levels lie halfway between two steps of any grid of 255 steps that has a zero, and
-    would be rounded to every other step: an image of 128 levels. The first convolutions' biases take the
-    move back. Networks whose colours are normalised differently are left as they are.
+    With a mean of 0.5 each level lies halfway between two steps of a grid of 255 steps that has a zero, and
+    the last digit of a float would decide to which of them it is rounded. The first convolutions' biases take
+    the move back. Networks whose colours are normalised differently are left as they are.
     """
     scale, shift = (network.constants[name].ravel() for name in ("scale", "shift"))
     readers = [node for node in network.members if PIXELS in node.input]
@@ -127,6 +158,12 @@ def replace_constants(graph: onnx.ModelProto, values: dict[str, FloatArray]) -> 
             tensor.CopyFrom(numpy_helper.from_array(values[tensor.name].astype(np.float32), tensor.name))
 
 
+def _places(graph: onnx.ModelProto, ends: Sequence[str]) -> tuple[set[int], set[int]]:
+    """The places of the nodes before the network, and of its own."""
+    before = _ancestors(graph.graph.node, [PIXELS])
+    return before, _ancestors(graph.graph.node, ends) - before
+
+
 def _ancestors(nodes: Sequence[onnx.NodeProto], values: Iterable[str]) -> set[int]:
     """The places of all nodes that ``values`` depend on."""
     makers = {value: i for i, node in enumerate(nodes) for value in node.output}
@@ -138,20 +175,6 @@ def _ancestors(nodes: Sequence[onnx.NodeProto], values: Iterable[str]) -> set[in
             found.add(place)
             waiting.extend(makers[value] for value in nodes[place].input if value in makers)
     return found
-
-
-def _part(sealed: onnx.ModelProto, places: set[int], ends: Sequence[str], size: int) -> onnx.ModelProto:
-    kind = onnx.TensorProto.FLOAT
-    nodes = [sealed.graph.node[i] for i in sorted(places)]
-    used = {name for node in nodes for name in node.input}
-    graph = helper.make_graph(
-        nodes,
-        "network",
-        [helper.make_tensor_value_info(PIXELS, kind, ["B", 3, size, size])],
-        [helper.make_tensor_value_info(end, kind, None) for end in ends],
-        [tensor for tensor in sealed.graph.initializer if tensor.name in used],
-    )
-    return helper.make_model(graph, opset_imports=sealed.opset_import, ir_version=sealed.ir_version)
 
 
 def _simplified(part: onnx.ModelProto) -> onnx.ModelProto:

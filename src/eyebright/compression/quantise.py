@@ -13,7 +13,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from eyebright.compression.calibration import Range
-from eyebright.compression.network import Network
+from eyebright.compression.network import Network, inner, with_inner
 from eyebright.runtime.engines import load_onnxruntime
 from eyebright.sealed.parts import SQUARES
 
@@ -68,17 +68,20 @@ def dynamic(network: Network, layers: Collection[str]) -> onnx.ModelProto:
     load_onnxruntime()
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
+    # The network alone: the quantiser would take the head's Gemm apart too.
+    part = inner(network.graph, network.ends, network.size)
     with tempfile.TemporaryDirectory(prefix="eyebright.") as folder, _quiet():
         path = Path(folder) / "dynamic.onnx"
         quantize_dynamic(
-            _copy(network.graph),
+            part,
             path,
             op_types_to_quantize=list(PRODUCTS),
             per_channel=True,
             weight_type=QuantType.QInt8,
             nodes_to_quantize=list(layers),
         )
-        return sorted_graph(onnx.load(path))
+        products = sorted_graph(onnx.load(path))
+    return with_inner(network.graph, network.ends, products)
 
 
 def _followers(network: Network, layers: Collection[str]) -> list[str]:

@@ -72,7 +72,10 @@ class Quantiser:
 
     def raw(self, layers: Collection[str], settings: Settings) -> onnx.ModelProto:
         """The same with the head as it was."""
-        network = self.network(settings)
+        return self.raw_of(self.network(settings), layers, settings)
+
+    def raw_of(self, network: Network, layers: Collection[str], settings: Settings) -> onnx.ModelProto:
+        """The same of a network that differs from that of the settings in its weights alone."""
         static = [name for name in self.plan.static if name in layers]
         products = [name for name in self.plan.dynamic if name in layers]
         graph = network.graph

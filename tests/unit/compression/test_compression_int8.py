@@ -58,19 +58,22 @@ def test_the_float_graph_has_no_integer_kernels(network: Network):
 
 def test_each_rung_says_what_it_did_and_moves_answers_little(rungs: list[Rung]):
     assert len({rung.summary for rung in rungs}) == len(rungs) - 1  # sensitive layers come twice
+    assert [rung for rung in rungs if "sensitive" in rung.summary][-1].details["biases_corrected"]
     for rung in rungs:
         assert rung.details["training_difference"] < 0.05
         assert rung.details["calibration_images"] == 56
     kept = [len(rung.details["kept_float"]) for rung in rungs]
-    assert kept[0] == 0 < kept[-3] <= kept[-2]
-    assert rungs[-1].details["biases_corrected"] == rungs[-1].details["static_layers"]
+    assert kept == sorted(kept)
+    assert kept[0] == 0 < kept[-1]
 
 
 def test_layers_kept_in_float_run_in_float(rungs: list[Rung], network: Network):
-    rung = rungs[-2]
+    rung = next(rung for rung in rungs if rung.details["kept_float"])
     found = onnx_kernels(rung.graph, network.size)
-    assert found.float_kernels >= 1 + len(rung.details["kept_float"])
-    assert found.integer_kernels == rung.details["static_layers"]
+    kept = len(rung.details["kept_float"])
+    # Between two integer layers ONNX Runtime makes integers of one by itself.
+    assert 1 < found.float_kernels <= 1 + kept
+    assert found.integer_kernels >= rung.details["static_layers"]
 
 
 def test_weights_are_a_quarter_of_float32(rungs: list[Rung], network: Network):
@@ -82,8 +85,9 @@ def test_the_head_takes_the_features_shift_back(network: Network, squares: Squar
     quantiser = Quantiser(network, squares, 1, SILENT, "en")
     settings = Settings("minmax")
     layers = quantiser.plan.layers
-    plain, centred = quantiser.raw(layers, settings), quantiser.quantised(layers, settings)
-    assert quantiser.cost(centred) < quantiser.cost(plain)
+    graphs = (network.graph, quantiser.raw(layers, settings), quantiser.quantised(layers, settings))
+    logits = [quantiser.logits(graph, squares.calibration).mean(axis=0) for graph in graphs]
+    assert np.abs(logits[2] - logits[0]).max() < 0.5 * np.abs(logits[1] - logits[0]).max()
 
 
 def test_float16_keeps_its_ends_in_float32(network: Network, squares: Squares):

@@ -29,6 +29,7 @@ def to_module(graph: onnx.ModelProto, batch: int | None = None) -> fx.GraphModul
 
     Returns:
         A module in inference mode: one tensor in; one out, or a tuple in the order of the graph's outputs.
+        `meta["values"]` of its nodes has the names of their ONNX values.
 
     Raises:
         UnreadableError: an operator is not known; its name is in the text.
@@ -42,7 +43,9 @@ def to_module(graph: onnx.ModelProto, batch: int | None = None) -> fx.GraphModul
             raise UnreadableError(node.op_type)
         result = read(reader, node)
         results = result if isinstance(result, list) else [result]
-        reader.values.update(zip(node.output, results, strict=False))
+        for name, made in zip(node.output, results, strict=False):
+            reader.values[name] = made
+            made.meta.setdefault("values", []).append(name)
     outputs = tuple(reader.tensor(output.name) for output in graph.graph.output)
     reader.graph.output(outputs[0] if len(outputs) == 1 else outputs)
     module = fx.GraphModule(reader.module, reader.graph, "Graph")
