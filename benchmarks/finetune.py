@@ -11,7 +11,8 @@ and `--tune last` by history.csv. What these compute once, before their first ep
 given beside it. All at 224 px, with every stage; OPTIONS OF TRAIN come later and win.
 
 With --accuracy instead: what five epochs of the recipe reach on val/ and the time that they took, and what
-each way of tuning reaches there in which time: whole processes, empty cache, imports and sealing included.
+each of --ways reaches there in which time: whole processes, empty cache, imports and sealing included. The
+machine's load (the mean of a minute) stands beside each, as other work slows both alike only while it lasts.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ _EPOCH = re.compile(r"epoch \d+ accuracy ([\d.]+) after ([\d.]+) s")
 _RATE_OPTIONS = ("--size", "224", "--layers", "stages", "--patience", "0")
 _JUDGES = 2  # images a class that are left to validate where only training is timed
 _ACCURACY_EPOCHS = 5
+_WAYS = ("head", "last", "full", "auto")
 Lines = list[tuple[float, float]]
 
 
@@ -54,6 +56,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=2, help="of each training whose rate is measured")
     parser.add_argument("--accuracy", action="store_true")
+    parser.add_argument("--ways", nargs="+", choices=_WAYS, default=["head", "last", "full"])
     args, options = parser.parse_known_args()
     with tempfile.TemporaryDirectory() as folder:
         if args.accuracy:
@@ -85,13 +88,18 @@ def compare_accuracy(args: argparse.Namespace, options: list[str], work: Path) -
     """Prints the recipe's accuracy and time, and those of each way of tuning."""
     data = laid_out(args.data, work / "data", None)
     accuracy, theirs = recipe(args, data, _ACCURACY_EPOCHS)[-1]
-    print(f"recipe, {_ACCURACY_EPOCHS} epochs   {accuracy:.1f} %   {theirs:.1f} s", flush=True)
-    for tune in ("head", "last", "full"):
+    print(f"recipe, {_ACCURACY_EPOCHS} epochs   {accuracy:.1f} %   {theirs:.1f} s   {load()}", flush=True)
+    for tune in args.ways:
         out = work / tune
         seconds = eyebright(data, out, ["--tune", tune, *options])
         ours = 100 * json.loads((out / "metrics.json").read_text())["accuracy"]["value"]
         reached = f"{theirs / seconds:.1f} x less" if ours >= accuracy else "not reached"
-        print(f"--tune {tune}   {ours:.1f} %   {seconds:.1f} s   {reached}", flush=True)
+        print(f"--tune {tune}   {ours:.1f} %   {seconds:.1f} s   {reached}   {load()}", flush=True)
+
+
+def load() -> str:
+    """How many processes want a processor, over the last minute."""
+    return f"load {os.getloadavg()[0]:.1f}"
 
 
 def recipe(args: argparse.Namespace, data: Path, epochs: int) -> Lines:

@@ -121,3 +121,11 @@ def test_other_images_are_refused_with_the_difference(textile: Path, data: Path,
     finished(moved, "--resume", run)
     (run / "manifest.parquet").unlink()  # then the checkpoint knows
     assert "They have changed (data: " in refused(eyebright("train", more, "--resume", run))
+
+
+@pytest.mark.slow
+def test_two_processes_that_fail_alike_say_so_once(data: Path, tmp_path: Path) -> None:
+    words = ("--tune", "last", "--lr", "1e9", "--epochs", "3", "--out", tmp_path / "run", "--processes", "2")
+    done = eyebright("train", data, *words, *SMALL, "--batch", "4")
+    assert "All 2 processes must come to their end." in refused(done)
+    assert done.stderr.count("The loss must be a number. At step ") == 1

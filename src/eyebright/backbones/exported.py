@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+import os
 import warnings
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -51,9 +52,10 @@ class ExportedBackbone:
         path = None if self.cache_folder is None else self.cache_folder / f"{self._key(size)}.onnx"
         if path and path.is_file():
             try:
+                os.utime(path)  # the cache gives up first what was used longest ago
                 return onnx.load(path)
             except Exception:  # protobuf's own error class differs between its versions
-                path.unlink()
+                path.unlink(missing_ok=True)
         names = [layer.name for layer in self.card.layers]
         maps = _Maps(self.network.body, names, size).eval()
         model = to_onnx(maps, torch.zeros(2, 3, size, size), "pixels", names)

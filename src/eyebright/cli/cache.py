@@ -39,15 +39,18 @@ def _shown(usage: CacheUsage, lang: str) -> str:
     line = translate(
         "{path} holds {size}.", lang, path=printable(str(usage.path)), size=megabytes(usage.bytes)
     )
-    if not usage.entries:
+    if not usage.entries and usage.exports is None:
         return line
     head = (
-        translate("Features", lang),
+        translate("Content", lang),
         translate("Images", lang),
         translate("Size", lang),
         translate("Last used", lang),
     )
     rows = [(e.name, f"{e.images:,}", megabytes(e.bytes), _day(e.last_used)) for e in usage.entries]
+    if (exports := usage.exports) is not None:
+        name = translate("Exported networks: {count}", lang, count=exports.networks)
+        rows.append((name, "", megabytes(exports.bytes), _day(exports.last_used)))
     return f"{line}\n\n{table([head, *rows], right=(1, 2))}"
 
 

@@ -10,6 +10,7 @@ from io import TextIOWrapper
 from eyebright.cli.verb import Verb
 from eyebright.errors import ConfigError, EyebrightError, nearest
 from eyebright.language import LANGUAGES, translate
+from eyebright.runtime.failures import tell
 
 FAILED, MISUSED, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
 
@@ -133,7 +134,7 @@ def _language(value: str) -> str:
 
 def _told(error: EyebrightError, lang: str, status: int) -> int:
     sys.stdout.flush()
-    print(error.text(lang), file=sys.stderr)
+    tell(error.text(lang))
     return status
 
 

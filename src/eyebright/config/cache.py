@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
 from eyebright.config.base import Config
+from eyebright.config.fields import MessageLang
 from eyebright.errors import ConfigError
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -38,4 +39,4 @@ class CacheConfig(Config):
         None, description="Remove what was used longest ago until the cache holds at most this (500MB, 2GB)."
     )
     clear: bool = Field(False, description="Remove everything in the cache.")
-    lang: Literal["en", "zh"] = Field("en", description="Language of messages.")
+    lang: MessageLang = "en"

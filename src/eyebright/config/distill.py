@@ -5,10 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from eyebright.config.base import Config
-from eyebright.config.finetune import time_seconds
+from eyebright.config.fields import (
+    Augment,
+    Batch,
+    ChosenSize,
+    Device,
+    Epochs,
+    Layers,
+    ModelTime,
+    Out,
+    Patience,
+    Precision,
+    Rate,
+    ReportLang,
+    Weights,
+)
 from eyebright.config.marks import Heading, Metavar
 
 
@@ -20,11 +34,9 @@ class DistillConfig(Config):
         "efficientnet_lite0",
         description="Network that learns from it; `eyebright models --search TEXT` lists them.",
     )
-    weights: Path | Literal["none"] | None = Field(
-        None, description="File with its weights (.safetensors, .pth); none starts from random ones."
-    )
+    weights: Weights = None
     data: Path | None = Field(None, description="Where the images are now (default: where the run saw them).")
-    out: Path | None = Field(None, description="Run directory to write (default: runs/NAME-TIME).")
+    out: Out = None
     tune: Literal["last", "full", "auto"] = Field(
         "full", description="What learns: the last units, everything, or what proves best."
     )
@@ -42,35 +54,15 @@ class DistillConfig(Config):
         8, ge=1, le=100, description="Augmented views of each image that the teacher is asked about, once."
     )
     # ---- the training
-    size: Annotated[
-        Annotated[int, Field(ge=64, le=1024, multiple_of=32)] | Literal["auto"], Heading("Training")
-    ] = Field(
-        "auto", description="Input size in pixels, a multiple of 32; auto chooses it on the training part."
-    )
-    layers: Literal["auto", "texture", "stages", "all"] = Field(
-        "auto", description="Layers to take features from; auto compares them on the training part."
-    )
-    epochs: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="Passes through the training images (default: chosen)."
-    )
-    budget: Annotated[Annotated[float, BeforeValidator(time_seconds)] | None, Metavar("TIME")] = Field(
-        None, description="Time until the model is finished, such as 10m, 90s or 1h30m."
-    )
-    patience: int = Field(
-        5, ge=0, description="Stop after so many epochs without gain and keep the best; 0: never."
-    )
-    batch: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
-        "auto", description="Images a step; what memory cannot hold at once is added up in parts."
-    )
-    lr: Annotated[Annotated[float, Field(gt=0)] | Literal["auto", "find"], Metavar("NUMBER|auto|find")] = (
-        Field("auto", description="Highest learning rate; find measures it first and plots what it saw.")
-    )
-    augment: Literal["none", "light", "standard", "randaugment", "trivial"] = Field(
-        "standard", description="How strongly training images are varied."
-    )
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
-        "auto", description="Number format while training; auto times those that the device has."
-    )
-    device: Literal["auto", "cpu", "cuda", "mps", "xla"] = Field("auto", description="Where to train.")
+    size: Annotated[ChosenSize, Heading("Training")] = "auto"
+    layers: Layers = "auto"
+    epochs: Epochs = None
+    budget: ModelTime = None
+    patience: Patience = 5
+    batch: Batch = "auto"
+    lr: Rate = "auto"
+    augment: Augment = "auto"
+    precision: Precision = "auto"
+    device: Device = "auto"
     seed: int = Field(0, ge=0, description="Seed of everything that is drawn.")
-    lang: Literal["en", "zh"] = Field("en", description="Language of the report and of messages.")
+    lang: ReportLang = "en"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
 from eyebright.config.base import Config
+from eyebright.config.fields import MessageLang
 
 
 class DoctorConfig(Config):
     """What `eyebright doctor` can be told."""
 
     json_: bool = Field(False, description="Print JSON instead of a table.")
-    lang: Literal["en", "zh"] = Field("en", description="Language of messages.")
+    lang: MessageLang = "en"

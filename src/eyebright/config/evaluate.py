@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from eyebright.config.base import Config
+from eyebright.config.fields import ReportLang
 
 
 class EvaluateConfig(Config):
@@ -20,4 +21,4 @@ class EvaluateConfig(Config):
         "auto", description="Which part to evaluate; auto takes test, else val, else all images."
     )
     seed: int = Field(0, ge=0, description="Seed of the bootstrap that gives the intervals.")
-    lang: Literal["en", "zh"] = Field("en", description="Language of the report and of messages.")
+    lang: ReportLang = "en"

@@ -2,51 +2,36 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from eyebright.config.base import Config
+from eyebright.config.fields import (
+    Augment,
+    BackboneName,
+    Batch,
+    Device,
+    Epochs,
+    ModelTime,
+    Patience,
+    Precision,
+    Rate,
+    Weights,
+)
 from eyebright.config.marks import Heading, Metavar
-from eyebright.errors import ConfigError
-
-_NUMBER = r"(\d+(?:\.\d+)?)"
-_TIME = re.compile(rf"(?:{_NUMBER}\s*h)?\s*(?:{_NUMBER}\s*m(?:in)?)?\s*(?:{_NUMBER}\s*s?)?", re.IGNORECASE)
 
 #: What also matters when nothing but the head is learned.
 _ALSO_FOR_HEAD = frozenset({"backbone", "weights", "tune", "resume"})
-
-
-def time_seconds(text: object) -> float:
-    """Seconds from a time such as ``10m``, ``90s``, ``1h30m`` or ``600``.
-
-    Raises:
-        ConfigError: ``text`` is not a time, or is none at all.
-    """
-    match = _TIME.fullmatch(str(text).strip())
-    hours, minutes, seconds = (float(part or 0) for part in match.groups()) if match else (0.0, 0.0, 0.0)
-    total = 3600 * hours + 60 * minutes + seconds
-    if total <= 0:
-        raise ConfigError(
-            "A time must be above zero and written like 10m, 90s, 1h30m or a number of seconds; got {text}.",
-            text=repr(text),
-        )
-    return total
 
 
 class FinetuneConfig(Config):
     """How the backbone itself is trained; without effect where only the head is (``tune="head"``)."""
 
     # ---- what trains
-    backbone: Annotated[str, Metavar("NAME"), Heading("Backbone")] = Field(
-        "efficientnet_lite0",
-        description="Network to start from; `eyebright models --search TEXT` lists them.",
-    )
-    weights: Path | Literal["none"] | None = Field(
-        None, description="File with its weights (.safetensors, .pth); none starts from random ones."
-    )
+    backbone: Annotated[BackboneName, Heading("Backbone")] = "efficientnet_lite0"
+    weights: Weights = None
     tune: Literal["head", "last", "full", "auto"] = Field(
         "head",
         description="What learns: the head alone, the last units too, everything, or what proves best.",
@@ -64,23 +49,13 @@ class FinetuneConfig(Config):
         0, ge=0, description="Rank of the adapters that learn in a transformer's place; 0: none."
     )
     # ---- how long
-    epochs: Annotated[Annotated[int, Field(ge=1)] | None, Heading("How long")] = Field(
-        None, description="Passes through the training images (default: chosen)."
-    )
-    budget: Annotated[Annotated[float, BeforeValidator(time_seconds)] | None, Metavar("TIME")] = Field(
-        None, description="Time until the model is finished, such as 10m, 90s or 1h30m."
-    )
-    patience: int = Field(
-        5, ge=0, description="Stop after so many epochs without gain and keep the best; 0: never."
-    )
+    epochs: Annotated[Epochs, Heading("How long")] = None
+    budget: ModelTime = None
+    patience: Patience = 5
     # ---- optimisation
-    batch: Annotated[Annotated[int, Field(ge=1)] | Literal["auto"], Heading("Optimisation")] = Field(
-        "auto", description="Images a step; what memory cannot hold at once is added up in parts."
-    )
+    batch: Annotated[Batch, Heading("Optimisation")] = "auto"
     optimizer: Literal["adamw", "sgd", "adam"] = Field("adamw", description="What moves the weights.")
-    lr: Annotated[Annotated[float, Field(gt=0)] | Literal["auto", "find"], Metavar("NUMBER|auto|find")] = (
-        Field("auto", description="Highest learning rate; find measures it first and plots what it saw.")
-    )
+    lr: Rate = "auto"
     schedule: Literal["cosine", "onecycle", "plateau", "constant"] = Field(
         "cosine", description="How the learning rate runs; plateau lowers it when the held-out loss stalls."
     )
@@ -112,9 +87,7 @@ class FinetuneConfig(Config):
         "shuffle", description="Each image once an epoch, or each class equally often."
     )
     # ---- augmentation
-    augment: Annotated[
-        Literal["none", "light", "standard", "randaugment", "trivial"], Heading("Augmentation")
-    ] = Field("standard", description="How strongly training images are varied.")
+    augment: Annotated[Augment, Heading("Augmentation")] = "auto"
     erasing: float = Field(0.0, ge=0, le=1, description="Share of the images that lose a random rectangle.")
     mixup: Annotated[float, Metavar("NUMBER")] = Field(
         0.0, ge=0, description="Blend pairs of images, by shares from Beta(NUMBER, NUMBER); 0: none."
@@ -140,10 +113,8 @@ class FinetuneConfig(Config):
         8, ge=1, le=100, description="Augmented views of each image that the teacher is asked about, once."
     )
     # ---- machine
-    precision: Annotated[Literal["auto", "fp32", "bf16", "fp16"], Heading("Machine")] = Field(
-        "auto", description="Number format while training; auto times those that the device has."
-    )
-    device: Literal["auto", "cpu", "cuda", "mps", "xla"] = Field("auto", description="Where to train.")
+    precision: Annotated[Precision, Heading("Machine")] = "auto"
+    device: Device = "auto"
     processes: int = Field(1, ge=1, description="How many processes train together, one a device.")
     save_memory: bool = Field(False, description="Compute activations twice instead of keeping them.")
     pixel_cache: bool = Field(True, description="Decode images anew each time; no pixels are kept on disk.")

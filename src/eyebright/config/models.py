@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
 from eyebright.config.base import Config
+from eyebright.config.fields import MessageLang
 
 
 class ModelsConfig(Config):
@@ -16,4 +15,4 @@ class ModelsConfig(Config):
     limit: int = Field(20, ge=1, description="List at most so many.")
     speed: bool = Field(False, description="Measure how many images a second each of them takes in here.")
     json_: bool = Field(False, description="Print JSON instead of a table.")
-    lang: Literal["en", "zh"] = Field("en", description="Language of messages.")
+    lang: MessageLang = "en"

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from eyebright.config.base import Config
+from eyebright.config.fields import MessageLang
 
 
 class PredictConfig(Config):
@@ -25,4 +26,4 @@ class PredictConfig(Config):
     null: bool = Field(
         False, description="Paths on standard input end with a NUL, as find -print0 writes them."
     )
-    lang: Literal["en", "zh"] = Field("en", description="Language of messages.")
+    lang: MessageLang = "en"

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from eyebright.config.base import Config
-from eyebright.config.finetune import time_seconds
+from eyebright.config.fields import time_seconds
 from eyebright.config.marks import Heading, Metavar, Several
 from eyebright.config.target import checked_target
 

@@ -22,7 +22,8 @@ from eyebright.errors import ImageError, NotFoundError, StorageError
 from eyebright.runtime.parallel import parallel
 from eyebright.sealed.halves import Halves
 from eyebright.sealed.model import SealedModel
-from eyebright.training.cache import Space, trim
+from eyebright.training.cache import Space
+from eyebright.training.cache_usage import trim
 from eyebright.types import FloatArray, Skipped, UInt8Array
 
 _KIND = "sealed features"

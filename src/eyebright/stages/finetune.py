@@ -25,7 +25,7 @@ from eyebright.stages.heldout import with_held_out
 from eyebright.stages.launch import is_main, main_first
 from eyebright.stages.resume import adopt
 from eyebright.stages.trained import Trained
-from eyebright.training.cache import default_folder
+from eyebright.training.cache import EXPORTS, default_folder
 from eyebright.training.selection import better
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ _LAST_SHARE = 0.4  # of the time for training, for the last units, where everyth
 
 def exports() -> Path:
     """Where exported networks are kept."""
-    return default_folder() / "exports"
+    return default_folder() / EXPORTS
 
 
 def finetune(

@@ -29,6 +29,7 @@ from eyebright.training.selection import Candidate
 from eyebright.types import Interval, Lang, Skipped
 
 if TYPE_CHECKING:
+    from eyebright.training.finetune.augment_choice import AugmentTrial
     from eyebright.training.finetune.precision import PrecisionTrial
 
 _LISTED = 10
@@ -139,6 +140,17 @@ def precision(trials: Sequence[PrecisionTrial], chosen: str, lang: Lang) -> str:
     """Which number format is trained in, and how fast each is."""
     times = ", ".join(f"{trial.precision} {trial.seconds:.2f} s" for trial in trials)
     return translate("Training in {chosen}; a trial step took: {times}.", lang, chosen=chosen, times=times)
+
+
+def augmentation(trials: Sequence[AugmentTrial], chosen: str, lang: Lang) -> str:
+    """How training images are varied, and what the network makes of images varied so."""
+    seen = ", ".join(f"{trial.name} {100 * trial.accuracy:.0f} %" for trial in trials)
+    return translate(
+        "Training images are varied as {chosen}. Held-out images named right under each: {seen}.",
+        lang,
+        chosen=chosen,
+        seen=seen,
+    )
 
 
 def stopped(why: str, lang: Lang) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 import sys
 
+from eyebright.runtime.failures import told_once
+
 
 def main(words: list[str]) -> int:
     """Runs the launcher; gives 0, or the status of the process that failed first."""
@@ -16,7 +18,8 @@ def main(words: list[str]) -> int:
 
     logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)
     try:
-        run.main(words)
+        with told_once():
+            run.main(words)
     except ChildFailedError as error:
         _, failure = error.get_first_failure()
         return int(failure.exitcode)

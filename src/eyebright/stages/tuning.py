@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ from eyebright.stages.run import write_options
 from eyebright.stages.teaching import guesses_of
 from eyebright.stages.trained import Trained
 from eyebright.stages.tuned import Tuned, judged
-from eyebright.stages.tuning_images import open_images
+from eyebright.stages.tuning_images import augmentation_of, open_images, try_augmentations
 from eyebright.training.engine_race import some_squares
 from eyebright.training.finetune.answers import (
     blank_image,
@@ -38,6 +39,7 @@ from eyebright.training.finetune.answers import (
     square_logits,
     step_seconds,
 )
+from eyebright.training.finetune.augment_choice import LADDER
 from eyebright.training.finetune.classifier import Classifier, used_units
 from eyebright.training.finetune.data import TrainData
 from eyebright.training.finetune.distributed import Team, gather_team
@@ -126,6 +128,7 @@ class Tuner:
         net, team = self._classifier, gather_team(self.config.device)
         reach = self._reach(name)
         learning = self._learning(reach)
+        self._resolve_augment(team)
         with main_first(self.config.device):
             data, picture = self._data(reach)
         truth = self._truth(self.samples)
@@ -161,7 +164,8 @@ class Tuner:
     def seconds_an_epoch(self) -> float:
         """How long an epoch in which everything learns would take, by one small step."""
         net = self._classifier
-        squares = some_squares([self.root / s.path for s in self.samples], self._preprocessing)
+        seen = replace(self._preprocessing, size=self._input_size)
+        squares = some_squares([self.root / s.path for s in self.samples], seen)
         with quick_on_cpu(net, device_of(net)):
             seconds = len(self.samples) * step_seconds(net, np.stack(squares))
         return gather_team(self.config.device).agree(seconds)
@@ -204,6 +208,15 @@ class Tuner:
             self._resolved(precision=chosen)
             self.progress.say(tell.precision(trials, chosen, self.config.lang))
 
+    def _resolve_augment(self, team: Team) -> None:
+        """Chooses how strongly images are varied if that was left open."""
+        if self.config.augment == "auto":
+            chosen, trials = try_augmentations(
+                self.config, self.root, self.labels, self.judges, self._preprocessing, self._classifier
+            )
+            self._resolved(augment=LADDER[int(team.agree(LADDER.index(chosen)))])
+            self.progress.say(tell.augmentation(trials, self.config.augment, self.config.lang))
+
     def _resolve_rate(
         self, name: Name, data: TrainData, loss: Loss, learning: dict[str, int], team: Team
     ) -> RateSearch | None:
@@ -235,18 +248,33 @@ class Tuner:
 
     def _data(self, reach: int) -> tuple[TrainData, bytes]:
         """The images to learn from, or rows of the frozen part; and a picture of augmented ones."""
+        everything = reach >= len(self._units)
         images = open_images(
-            self.config, self.root, self.labels, self.samples, self.judges, self._preprocessing, self.progress
+            self.config,
+            self.root,
+            self.labels,
+            self.samples,
+            self.judges,
+            self._preprocessing,
+            self.progress,
+            self._input_size if everything else None,
         )
         self.samples = list(images.pixels.samples)
         whole = images.whole()
         shown = np.linspace(0, whole.count - 1, min(_SHOWN, whole.count)).astype(np.int64)
         picture = contact_sheet(whole, shown, seed=self.config.seed)
-        if reach >= len(self._units):
+        if everything:
             return whole, picture
         rows = images.behind(self._prefix(reach))
         rows.compute(progress=self.progress, lang=self.config.lang)
         return rows, picture
+
+    @property
+    def _input_size(self) -> int:
+        """The side of what is learned from where everything learns."""
+        size = augmentation_of(self.config).input_size(self.size)
+        fits = self.network.fixed_size is None and self._classifier.takes(size)
+        return size if fits else self.size
 
     def _prefix(self, reach: int) -> Prefix:
         """The units that stay as they are, run by the engine that won the race."""

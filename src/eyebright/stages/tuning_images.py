@@ -12,7 +12,9 @@ from eyebright.data.manifest import Sample
 from eyebright.runtime.progress import Progress
 from eyebright.stages.teaching import teacher_rows
 from eyebright.training.cache import default_folder
-from eyebright.training.finetune.augment import PRESETS, Augmentation
+from eyebright.training.finetune.augment import PRESETS, Augmentation, AugmentName
+from eyebright.training.finetune.augment_choice import AugmentTrial, accuracy_under, choose_augmentation
+from eyebright.training.finetune.classifier import Classifier
 from eyebright.training.finetune.frozen_rows import Prefix, ViewRows
 from eyebright.training.finetune.mix import Mixing
 from eyebright.training.finetune.pixel_data import PixelData
@@ -20,6 +22,8 @@ from eyebright.training.finetune.pixels import Pixels, open_pixels
 from eyebright.training.finetune.prefix import PrefixData
 from eyebright.training.folds import class_numbers
 from eyebright.types import IntArray
+
+_ASKED = 128  # held-out images on which augmentations are compared
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class TuningImages:
         classes: K.
         augmentation: of the training images.
         teacher: its answers, where one is learned from.
+        size: the side of the inputs to learn from.
     """
 
     config: TrainConfig
@@ -43,6 +48,7 @@ class TuningImages:
     classes: int
     augmentation: Augmentation
     teacher: ViewRows | None
+    size: int
 
     def whole(self) -> PixelData:
         """The images themselves."""
@@ -56,6 +62,7 @@ class TuningImages:
             self.augmentation,
             mixing,
             self.teacher,
+            self.size,
         )
 
     def behind(self, prefix: Prefix) -> PrefixData:
@@ -83,6 +90,7 @@ def open_images(
     judges: Sequence[Sample],
     preprocessing: Preprocessing,
     progress: Progress,
+    input_size: int | None = None,
 ) -> TuningImages:
     """Decodes what the cache lacks, and asks the teacher, if there is one.
 
@@ -94,11 +102,13 @@ def open_images(
         judges: held out.
         preprocessing: of the network that learns.
         progress: is told what is done.
+        input_size: the side of the inputs to learn from; the network's own unless told.
     """
-    augmentation = replace(PRESETS[config.augment], erasing=config.erasing)
+    augmentation = augmentation_of(config)
     cache = default_folder() if config.pixel_cache else None
     size, how = preprocessing.size, preprocessing.interpolation
-    side = augmentation.stored_size(size)
+    input_size = input_size or size
+    side = augmentation.stored_size(input_size, size)
     pixels, _ = open_pixels(root, samples, side, how, cache, progress, config.lang)
     judged, _ = open_pixels(root, judges, size, how, cache, progress, config.lang)
     teacher = None
@@ -113,4 +123,39 @@ def open_images(
         len(labels),
         augmentation,
         teacher,
+        input_size,
     )
+
+
+def augmentation_of(config: TrainConfig) -> Augmentation:
+    """How the training images are varied; as usual where it is not chosen yet."""
+    preset = PRESETS["standard" if config.augment == "auto" else config.augment]
+    return replace(preset, erasing=config.erasing)
+
+
+def try_augmentations(
+    config: TrainConfig,
+    root: Path,
+    labels: Sequence[str],
+    judges: Sequence[Sample],
+    preprocessing: Preprocessing,
+    net: Classifier,
+) -> tuple[AugmentName, list[AugmentTrial]]:
+    """How strongly images may be varied, by what ``net`` makes of varied held-out ones.
+
+    Args:
+        config: the options.
+        root: of the samples' paths.
+        labels: the K classes.
+        judges: the held-out images, of which some are looked at.
+        preprocessing: of the network.
+        net: that training begins with; takes pixels.
+    """
+    some = judges[:: max(1, len(judges) // _ASKED)]
+    size, how = preprocessing.size, preprocessing.interpolation
+
+    def accuracy(name: AugmentName) -> float:
+        pixels, _ = open_pixels(root, some, PRESETS[name].stored_size(size), how, None)
+        return accuracy_under(name, net, pixels, class_numbers(pixels.samples, labels), size, config.seed)
+
+    return choose_augmentation(accuracy, len(labels))

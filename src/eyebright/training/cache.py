@@ -12,11 +12,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -34,8 +32,9 @@ Value = TypeVar("Value", np.float16, np.float32, np.uint8)
 KEY_BYTES = 16
 #: What the rows of a space are, where its card does not say otherwise.
 FEATURES = "features"
-_CARD = "space.json"
-_STALE_SECONDS = 24 * 3600
+CARD = "space.json"
+#: The folder, beside the spaces, of networks that were exported to ONNX.
+EXPORTS = "exports"
 _FLUSH_BYTES = 64 * 2**20
 _FLUSH_SECONDS = 3.0
 
@@ -118,17 +117,12 @@ class Space(Generic[Value]):
         Raises:
             StorageError: they would not.
         """
-        needed = count * self.width * np.dtype(self._dtype).itemsize
-        free = disk_free_bytes(self.folder)
-        if needed > free:
-            raise StorageError(
-                "The disk must have room for what is computed once and used in every epoch. {path} needs "
-                "{needed} GB and {free} GB are free. Free some space, or let EYEBRIGHT_CACHE name a folder "
-                "on another disk.",
-                path=self.folder,
-                needed=f"{needed / 1e9:.2f}",
-                free=f"{free / 1e9:.2f}",
-            )
+        require_room(self.folder, count * self.row_bytes)
+
+    @property
+    def row_bytes(self) -> int:
+        """What a row takes on disk."""
+        return self.width * np.dtype(self._dtype).itemsize
 
     def read(self, keys: Sequence[bytes], columns: IntArray | slice = slice(None)) -> npt.NDArray[Value]:
         """The rows (N, D') of ``keys`` in their order, reduced to ``columns``.
@@ -163,7 +157,7 @@ class Space(Generic[Value]):
 
     def _open(self, card: dict[str, Any]) -> None:
         write_text(
-            self.folder / _CARD, json.dumps(card | {"width": self.width, "used": time.time()}, indent=1)
+            self.folder / CARD, json.dumps(card | {"width": self.width, "used": time.time()}, indent=1)
         )
         for path in sorted(self.folder.glob("*.keys.npy")):
             self._load(path)
@@ -172,16 +166,34 @@ class Space(Generic[Value]):
         """Maps a segment; one whose files are damaged counts as absent, so its rows are computed again."""
         try:
             keys = np.load(path, allow_pickle=False)
-            rows = np.load(_rows_path(path), mmap_mode="r", allow_pickle=False)
+            rows = np.load(rows_path(path), mmap_mode="r", allow_pickle=False)
         except (ValueError, OSError, EOFError):
             return
         if (rows.shape, rows.dtype) != ((len(keys), self.width), np.dtype(self._dtype)):
             return
         if keys.shape[1:] != (KEY_BYTES,):
             return
-        self._segments.append((_rows_path(path), rows.offset))
+        self._segments.append((rows_path(path), rows.offset))
         number = len(self._segments) - 1
         self._places.update((key.tobytes(), (number, row)) for row, key in enumerate(keys))
+
+
+def require_room(folder: Path, needed_bytes: int) -> None:
+    """Makes sure that the disk under ``folder`` has room.
+
+    Raises:
+        StorageError: it has not.
+    """
+    free = disk_free_bytes(folder)
+    if needed_bytes > free:
+        raise StorageError(
+            "The disk must have room for what is computed once and used in every epoch. {path} needs "
+            "{needed} GB and {free} GB are free. Free some space, or let EYEBRIGHT_CACHE name a folder "
+            "on another disk.",
+            path=folder,
+            needed=f"{needed_bytes / 1e9:.2f}",
+            free=f"{free / 1e9:.2f}",
+        )
 
 
 class FeatureSpace(Space[np.float16]):
@@ -191,93 +203,6 @@ class FeatureSpace(Space[np.float16]):
         super().__init__(root, card, width, np.float16)
 
 
-@dataclass(frozen=True)
-class SpaceUsage:
-    """One space of the cache, as `eyebright cache` shows it; ``last_used`` in seconds since 1970."""
-
-    name: str
-    images: int
-    bytes: int
-    last_used: float
-    folder: Path
-    kind: str = FEATURES
-
-
-def usage(root: Path) -> list[SpaceUsage]:
-    """The spaces under ``root``, the one used last first."""
-    return sorted(_spaces(root), key=lambda s: -s.last_used)
-
-
-def trim(root: Path, limit_bytes: int, kind: str | None = None) -> int:
-    """Deletes the segments written longest ago, space by space from the least recently used one.
-
-    Args:
-        root: the cache's folder.
-        limit_bytes: what is left.
-        kind: of the spaces that are counted and trimmed; None for all.
-
-    Returns:
-        How many bytes were freed.
-    """
-    spaces = [space for space in usage(root) if kind in (None, space.kind)]
-    total = sum(s.bytes for s in spaces)
-    freed = 0
-    for space in reversed(spaces):
-        if limit_bytes and total - freed <= limit_bytes:
-            break  # an empty space may be one that is being filled
-        for keys in sorted(space.folder.glob("*.keys.npy"), key=lambda p: p.stat().st_mtime):
-            if total - freed <= limit_bytes:
-                return freed
-            freed += _delete(keys)
-        shutil.rmtree(space.folder, ignore_errors=True)
-    return freed
-
-
-def clear(root: Path) -> int:
-    """Deletes all that Eyebright keeps under ``root``; returns the bytes of features that were freed."""
-    freed = trim(root, 0)
-    for folder in ("choices", "engines", "exports"):
-        shutil.rmtree(root / folder, ignore_errors=True)
-    return freed
-
-
-def _delete(keys: Path) -> int:
-    rows = _rows_path(keys)
-    size = keys.stat().st_size + (rows.stat().st_size if rows.exists() else 0)
-    keys.unlink()  # first the keys: without them the segment no longer counts
-    rows.unlink(missing_ok=True)
-    return size
-
-
-def _spaces(root: Path) -> Iterator[SpaceUsage]:
-    for path in root.glob(f"*/{_CARD}"):
-        card = json.loads(path.read_text(encoding="utf-8"))
-        _sweep(path.parent)
-        files = list(path.parent.glob("*.npy"))
-        keys = [f for f in files if f.name.endswith(".keys.npy")]
-        images = sum(_count(f) for f in keys)
-        kind = f"{card['width']:,} x {card['precision']}"
-        name = f"{card['backbone']} {card['size']} px, {kind}, view {card['view']}"
-        size = sum(f.stat().st_size for f in files)
-        yield SpaceUsage(name, images, size, card["used"], path.parent, card.get("kind", FEATURES))
-
-
-def _count(keys: Path) -> int:
-    """Rows of a segment; none of a damaged one."""
-    try:
-        return len(np.load(keys, mmap_mode="r", allow_pickle=False))
-    except (ValueError, OSError, EOFError):
-        return 0
-
-
-def _sweep(folder: Path) -> None:
-    """Removes what a killed run left behind: old temporary files, and rows that never got their keys."""
-    orphans = [p for p in folder.glob("*.rows.npy") if not _keys_path(p).exists()]
-    for path in (*folder.glob(".*.tmp"), *orphans):
-        if time.time() - path.stat().st_mtime > _STALE_SECONDS:
-            path.unlink(missing_ok=True)
-
-
 def _save(path: Path, array: npt.NDArray[Any]) -> None:
     """Writes as `np.save` does, which would lose the reason where the disk is full."""
     with path.open("wb") as file:
@@ -285,11 +210,13 @@ def _save(path: Path, array: npt.NDArray[Any]) -> None:
         file.write(np.ascontiguousarray(array).data)
 
 
-def _rows_path(keys: Path) -> Path:
+def rows_path(keys: Path) -> Path:
+    """The file of a segment's rows, from that of its keys."""
     return keys.with_name(keys.name.replace(".keys.", ".rows."))
 
 
-def _keys_path(rows: Path) -> Path:
+def keys_path(rows: Path) -> Path:
+    """The file of a segment's keys, from that of its rows."""
     return rows.with_name(rows.name.replace(".rows.", ".keys."))
 
 

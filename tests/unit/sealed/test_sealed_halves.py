@@ -21,7 +21,7 @@ from eyebright.sealed.graph import sealed_graph
 from eyebright.sealed.halves import cut
 from eyebright.sealed.model import SealedModel, write_sealed
 from eyebright.stages.run import Run
-from eyebright.training.cache import usage
+from eyebright.training.cache_usage import usage
 from eyebright.training.features import training_preprocessing
 from eyebright.training.linear import LinearHead
 

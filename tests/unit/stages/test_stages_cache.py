@@ -9,6 +9,7 @@ import pytest
 
 import eyebright as eb
 from eyebright.backbones import embedded
+from eyebright.cli.main import main
 from eyebright.stages import cache
 from eyebright.training.cache import FeatureSpace
 
@@ -39,6 +40,19 @@ def test_what_it_holds_is_shown_and_trimmed(own_cache: Path) -> None:
     assert cache.usage().bytes == shown.bytes - freed
     cache.trim(0)
     assert cache.usage().bytes == 0
+
+
+def test_exported_networks_are_part_of_it(own_cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = own_cache / "exports"
+    folder.mkdir()
+    for name in ("a", "b"):
+        (folder / f"{name}.onnx").write_bytes(b"x" * 600_000)
+    assert cache.usage().bytes == 1_200_000
+    assert main(["cache"]) == 0
+    assert "Exported networks: 2" in capsys.readouterr().out
+    assert main(["cache", "--trim", "600KB"]) == 0
+    assert "Freed 0.6 MB." in capsys.readouterr().out
+    assert len(list(folder.iterdir())) == 1
 
 
 def test_the_embedded_backbone_is_offered() -> None:

@@ -14,7 +14,8 @@ import pytest
 
 from eyebright.errors import StorageError
 from eyebright.training import cache
-from eyebright.training.cache import FeatureSpace, Rows, Space, default_folder, trim, usage
+from eyebright.training.cache import FeatureSpace, Rows, Space, default_folder
+from eyebright.training.cache_usage import ExportsUsage, clear, exports_usage, trim, usage
 
 CARD: dict[str, Any] = {"backbone": "efficientnet_lite0", "size": 96, "precision": "float32", "view": 0}
 WIDTH = 2000
@@ -319,6 +320,48 @@ def test_trim_to_nothing_leaves_nothing(tmp_path: Path) -> None:
     assert trim(tmp_path, 0) == total
     assert list(tmp_path.iterdir()) == []
     assert usage(tmp_path / "missing") == []
+
+
+def network(root: Path, name: str, size: int, used: int) -> Path:
+    """An exported network of ``size`` bytes that was used last at ``used``."""
+    path = root / "exports" / f"{name}.onnx"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"x" * size)
+    os.utime(path, (used, used))
+    return path
+
+
+def test_exported_networks_are_counted(tmp_path: Path) -> None:
+    assert exports_usage(tmp_path) is None
+    network(tmp_path, "a", 300, used=50)
+    network(tmp_path, "b", 500, used=70)
+    assert exports_usage(tmp_path) == ExportsUsage(networks=2, bytes=800, last_used=70)
+    assert usage(tmp_path) == []
+
+
+def test_exported_networks_go_in_their_turn(tmp_path: Path) -> None:
+    aged(tmp_path)  # used at 100 and 101
+    rows = sum(s.bytes for s in usage(tmp_path))
+    first = network(tmp_path, "first", 300, used=99)
+    last = network(tmp_path, "last", 300, used=102)
+    assert trim(tmp_path, rows + 600) == 0
+    assert trim(tmp_path, rows + 599) == 300
+    assert not first.exists()
+    assert trim(tmp_path, 300) == rows
+    assert last.exists()
+    assert usage(tmp_path) == []
+    assert trim(tmp_path, 299) == 300
+    assert not last.exists()
+
+
+def test_clearing_leaves_nothing(tmp_path: Path) -> None:
+    aged(tmp_path)
+    rows = sum(s.bytes for s in usage(tmp_path))
+    network(tmp_path, "a", 300, used=50)
+    filled(tmp_path, card=CARD | {"view": 7})  # a space without rows
+    (tmp_path / "engines").mkdir()
+    assert clear(tmp_path) == rows + 300
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_a_killed_writer_left_is_swept_once_it_is_old(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ does not antialias, which matters little: stored squares are only 8/7 as large a
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -22,11 +22,12 @@ from torch.nn.functional import grid_sample
 from eyebright.training.finetune import policy as policies
 from eyebright.training.finetune.policy import FILL, Operation, Policy
 
-AugmentName = Literal["none", "light", "standard", "randaugment", "trivial"]
+AugmentName = Literal["none", "colour", "gentle", "light", "upright", "standard", "randaugment", "trivial"]
 
 _GEOMETRY, _COLOUR, _ERASING = 7, 3, 5
 #: Random numbers of an image.
 COLUMNS = _GEOMETRY + _COLOUR + _ERASING + policies.COLUMNS
+_GRID = 32  # that strides of networks divide
 _AT_ONCE = 4  # images that stay in a processor's cache: 1.6 times as fast as 32
 _GREY = (0.299, 0.587, 0.114)  # red, green and blue in brightness, as in JPEG and torchvision
 _ERASED_AREA, _ERASED_RATIO = (0.02, 0.33), (0.3, 3.3)
@@ -62,16 +63,32 @@ class Augmentation:
         """Whether pixels are sampled between pixels, so that squares larger than the input are of use."""
         return self.area != (1.0, 1.0) or self.ratio != (1.0, 1.0) or self.degrees > 0
 
-    def stored_size(self, size: int) -> int:
-        """The side, in pixels, of the squares that inputs of ``size`` are made from."""
-        return round(size * 8 / 7) if self.moves else size
+    def stored_size(self, size: int, least: int = 0) -> int:
+        """The side, in pixels, of the squares that inputs of ``size`` are made from; not below ``least``."""
+        return max(round(size * 8 / 7) if self.moves else size, least)
+
+    def input_size(self, size: int) -> int:
+        """The side of training inputs for a model whose own are of ``size``: a multiple of 32, never larger.
+
+        A crop is shown larger than the whole image is, so things would be larger in training than they are
+        later. Inputs that are smaller by the mean side of a crop show them as large, and cost less (Touvron
+        et al., 2019, "Fixing the train-test resolution discrepancy").
+        """
+        low, high = (share**1.5 for share in self.area)
+        side = 2 / 3 * (high - low) / (self.area[1] - self.area[0]) if low < high else 1.0
+        return min(max(round(size * side / _GRID), 1) * _GRID, size)
 
 
 _AREA, _RATIO = (0.35, 1.0), (3 / 4, 4 / 3)
+_LIGHT_AREA, _LIGHT_RATIO = (0.7, 1.0), (0.9, 1 / 0.9)
+_COLOURED = Augmentation(brightness=0.2, contrast=0.2, saturation=0.2)
 PRESETS: dict[AugmentName, Augmentation] = {
     "none": Augmentation(),
-    "light": Augmentation((0.7, 1.0), (0.9, 1 / 0.9), mirror=True),
-    "standard": Augmentation(_AREA, _RATIO, mirror=True, brightness=0.2, contrast=0.2, saturation=0.2),
+    "colour": _COLOURED,
+    "gentle": replace(_COLOURED, area=_LIGHT_AREA, ratio=_LIGHT_RATIO),
+    "light": Augmentation(_LIGHT_AREA, _LIGHT_RATIO, mirror=True),
+    "upright": replace(_COLOURED, area=_AREA, ratio=_RATIO),
+    "standard": replace(_COLOURED, area=_AREA, ratio=_RATIO, mirror=True),
     "randaugment": Augmentation(_AREA, _RATIO, mirror=True, policy="randaugment"),
     "trivial": Augmentation(_AREA, _RATIO, mirror=True, policy="trivial"),
 }

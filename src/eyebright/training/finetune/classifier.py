@@ -105,6 +105,22 @@ class Classifier(nn.Module):
         found, output = self.pooled.during(self.trunk, self.normalised(pixels))
         return torch.cat(self.pooled.ordered(found, output), dim=1)
 
+    @torch.no_grad()
+    def takes(self, size: int) -> bool:
+        """Whether inputs of ``size`` pixels a side pass through rightly; a cut trunk may know but one."""
+        if self.trunk is self.body:
+            return True
+        self.eval()
+        image = 255 * torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
+        image = image.to(self.pixel_mean.device)
+        found, output = self.pooled.during(self.body, self.normalised(image))
+        expected = torch.cat(self.pooled.ordered(found, output), dim=1)
+        try:
+            features = self.features(image)
+        except (RuntimeError, ValueError):
+            return False
+        return torch.allclose(features, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max()))
+
     def normalised(self, pixels: Tensor) -> Tensor:
         """What the body takes."""
         scaled: Tensor = (pixels - self.pixel_mean) * self.pixel_scale

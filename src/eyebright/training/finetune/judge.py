@@ -14,6 +14,7 @@ from eyebright.training.finetune.failure import no_room_for_one
 from eyebright.training.finetune.history import EpochRow, write_history
 from eyebright.training.finetune.memory import peak_memory_mb
 from eyebright.training.finetune.run import FitRun
+from eyebright.training.finetune.schedule import stalls_count
 from eyebright.training.finetune.step import autocast
 
 _TEMPERATURES = tuple(2 ** (step / 4) for step in range(-8, 9))  # a quarter to four
@@ -29,7 +30,8 @@ def judge(run: FitRun) -> None:
         state.evaluation_seconds = now - began
         run.budget.evaluated(now, state.evaluation_seconds)
         row = _row(run, loss, accuracy)
-        if state.stopping.update(row.epoch, loss, accuracy) and run.team.main:
+        counts = stalls_count(run.recipe.schedule, run.share())
+        if state.stopping.update(row.epoch, loss, accuracy, counts) and run.team.main:
             _keep_best(run, row)
     _go_on(run, row)
     if run.team.main:

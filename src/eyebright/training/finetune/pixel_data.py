@@ -18,10 +18,10 @@ from eyebright.types import IntArray, UInt8Array
 
 
 class PixelData:
-    """Inputs (b, 3, S, S) float32 from 0 to 255.
+    """Inputs (b, 3, S', S') float32 from 0 to 255; S' is S unless told otherwise.
 
     Args:
-        pixels: the training images, of ``augmentation.stored_size(S)``.
+        pixels: the training images, of ``augmentation.stored_size(S', S)``.
         truth: (N,) their class numbers.
         held_out: the held-out images, of size S.
         held_out_truth: their class numbers.
@@ -30,6 +30,7 @@ class PixelData:
         mixing: of their pairs; none with a teacher, whose answers are for whole images.
         teacher: what another model answers for fixed views of the images. Epoch e then shows view
             e % ``teacher.count`` at this data's own size, and targets hold the answers behind the labels.
+        size: S', the side of training inputs.
     """
 
     def __init__(
@@ -42,9 +43,10 @@ class PixelData:
         augmentation: Augmentation,
         mixing: Mixing,
         teacher: ViewRows | None = None,
+        size: int | None = None,
     ) -> None:
         self.count, self.classes = len(truth), classes
-        self.size = held_out.size
+        self.size = size or held_out.size
         self.pixels, self.truth = pixels, torch.from_numpy(truth)
         self._held_out, self._held_out_truth = held_out, torch.from_numpy(held_out_truth)
         self._augmentation, self._mixing, self._teacher = augmentation, mixing, teacher

@@ -32,7 +32,8 @@ class Recipe:
         frozen_norm: whether batch normalisation keeps its running statistics.
         save_memory: activations are computed twice instead of kept, where the network offers it.
         gradual: whether units begin to learn one after another.
-        patience: epochs without gain after which training stops; 0 never stops.
+        patience: epochs without gain after which training stops; 0 never stops. Where the rate will fall,
+            those of the first half do not count.
         stop_on: the held-out figure that must gain at least ``min_delta``.
         budget_seconds: wall-clock time within which the model is finished, evaluations included.
         save_seconds: time between two checkpoints within an epoch.

@@ -79,6 +79,11 @@ class FitRun:
         """Images that passed through the network in training."""
         return self.state.epoch * self.data.count + self.state.position
 
+    def share(self) -> float:
+        """Of the work or the time that is gone, whichever is more."""
+        done = self.seen() / (self.recipe.epochs * self.data.count)
+        return max(done, self.budget.share())
+
     def clock(self) -> float:
         """Seconds since the run began; with a budget, the same in all processes."""
         elapsed = self.budget.elapsed()
@@ -104,9 +109,7 @@ class FitRun:
 
     def set_rate(self) -> float:
         """Sets the learning rate of the step that comes, by the share of work or time that is gone."""
-        done = self.seen() / (self.recipe.epochs * self.data.count)
-        share = max(done, self.budget.share())
-        now = rate_factor(self.recipe.schedule, share, self.recipe.warmup)
+        now = rate_factor(self.recipe.schedule, self.share(), self.recipe.warmup)
         self.state.rate = self.stepper.set_rate(now if self.plateau is None else now * self.plateau.factor)
         return self.state.rate
 

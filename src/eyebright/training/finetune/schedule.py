@@ -8,6 +8,7 @@ from math import cos, pi
 from typing import Any
 
 _FIRST = 0.04  # of the highest rate, where a rise begins; that of one-cycle in fastai and torch
+_HALF = 0.5
 _LAST = 4e-6  # where one-cycle ends, likewise
 
 
@@ -33,6 +34,14 @@ def rate_factor(name: str, share: float, warmup: float = 0.0) -> float:
         case "constant" | "plateau":
             return 1.0
     raise ValueError(f"{name} is no schedule")
+
+
+def stalls_count(name: str, share: float) -> bool:
+    """Whether an epoch without gain means that training is done, ``share`` of it being over.
+
+    While a rate that will fall is still high, the held-out loss jumps up and down; the gain comes later.
+    """
+    return name in ("constant", "plateau") or share >= _HALF
 
 
 @dataclass

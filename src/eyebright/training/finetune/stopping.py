@@ -29,13 +29,20 @@ class Stopping:
     trained: float | None = None
     waited: int = 0
 
-    def update(self, epoch: int, loss: float, accuracy: float) -> bool:
-        """Takes the results of an epoch, and says whether they are the best so far."""
+    def update(self, epoch: int, loss: float, accuracy: float, counts: bool = True) -> bool:
+        """Takes the results of an epoch, and says whether they are the best so far.
+
+        Args:
+            epoch: its number; 0 is the network as it was given.
+            loss: on the held-out part.
+            accuracy: likewise.
+            counts: whether an epoch without gain is one that was waited.
+        """
         figure = loss if self.on == "loss" else -accuracy
         if epoch:
             gains = self._is_less(figure, self.trained)
             self.trained = figure if gains else self.trained
-            self.waited = 0 if gains else self.waited + 1
+            self.waited = 0 if gains else self.waited + counts
         if not self._is_less(figure, self.best):
             return False
         self.best, self.best_epoch = figure, epoch

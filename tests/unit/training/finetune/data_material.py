@@ -36,18 +36,21 @@ def truth_of(samples: list[Sample]) -> tuple[IntArray, int]:
     return np.array([labels.index(s.label) for s in samples], np.int64), len(labels)
 
 
-def pixel_data(root: Path, cache: Path, how: Augmentation, mixing: Mixing | None = None) -> PixelData:
+def pixel_data(
+    root: Path, cache: Path, how: Augmentation, mixing: Mixing | None = None, size: int | None = None
+) -> PixelData:
     """12 training images and 7 held-out ones."""
     train, val = samples_of(root, "train", 12), samples_of(root, "val", 7)
     (truth, classes), (held_out_truth, _) = truth_of(train), truth_of(val)
     return PixelData(
-        pixels_of(root, train, how.stored_size(SIZE), cache),
+        pixels_of(root, train, how.stored_size(size or SIZE, SIZE), cache),
         truth,
         pixels_of(root, val, SIZE, cache),
         held_out_truth,
         classes,
         how,
         mixing or Mixing(),
+        size=size,
     )
 
 

@@ -12,7 +12,14 @@ torch = pytest.importorskip("torch")
 from PIL import Image  # noqa: E402
 from torchvision.transforms.v2 import functional  # noqa: E402
 
-from eyebright.training.finetune.augment import COLUMNS, PRESETS, Augmentation, Plan, plan  # noqa: E402
+from eyebright.training.finetune.augment import (  # noqa: E402
+    COLUMNS,
+    PRESETS,
+    Augmentation,
+    AugmentName,
+    Plan,
+    plan,
+)
 from eyebright.training.finetune.policy import FILL  # noqa: E402
 
 SIZE, STORED, COUNT = 56, 64, 11
@@ -47,6 +54,27 @@ def test_nothing_gives_the_very_pixels(photos: torch.Tensor) -> None:
     assert torch.equal(images, photos.permute(0, 3, 1, 2).float())
     assert PRESETS["none"].stored_size(224) == 224
     assert PRESETS["light"].stored_size(224) == 256
+    assert PRESETS["light"].stored_size(192, 224) == 224
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "smaller"),
+    [
+        ("none", 224, 224),
+        ("light", 224, 192),
+        ("standard", 224, 192),
+        ("standard", 288, 224),
+        ("standard", 448, 352),
+        ("standard", 64, 64),
+    ],
+)
+def test_crops_show_things_as_large_as_whole_images_do(name: AugmentName, size: int, smaller: int) -> None:
+    how = PRESETS[name]
+    assert how.input_size(size) == smaller
+    # Across many crops, how much a thing's side grows, against how much smaller the input is.
+    moves = drawn(how, count=4000).moves
+    grown = 1 / moves[:, 0, 0].abs().mean()
+    assert abs(float(grown) * smaller / size - 1) < (0.2 if size > 64 else 0.3)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -74,7 +102,8 @@ def test_parts_are_bit_identical_to_the_whole(photos: torch.Tensor, name: str) -
 @pytest.mark.parametrize("name", [name for name in ALL if name != "none"])
 def test_chance_decides_and_torchs_own_state_is_left_alone(photos: torch.Tensor, name: str) -> None:
     before = torch.get_rng_state()
-    first, second = applied(ALL[name], photos), applied(ALL[name], photos, seed=1)
+    size = SIZE if ALL[name].moves else STORED
+    first, second = (applied(ALL[name], photos, seed=seed, size=size) for seed in (0, 1))
     assert not torch.equal(first, second)
     assert torch.equal(torch.get_rng_state(), before)
 

@@ -110,3 +110,10 @@ def test_features_are_those_of_the_exported_graph(case, tmp_path) -> None:
     with torch.no_grad():
         ours = model.features(images.float()).numpy()
     np.testing.assert_allclose(exported, ours, rtol=1e-3, atol=1e-3 * np.abs(ours).max())
+
+
+def test_another_size_passes_through_rightly(case) -> None:
+    network, model, _, _, side = case
+    if network.fixed_size is None:
+        assert model.takes(side)
+        assert model.takes(side + 32)

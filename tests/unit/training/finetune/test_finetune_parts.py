@@ -128,6 +128,16 @@ def test_stopping_waits_for_a_gain_that_counts():
     assert stopping.exhausted()
 
 
+def test_epochs_that_do_not_count_use_up_no_patience():
+    stopping = Stopping("loss", min_delta=0.0, patience=2)
+    for epoch, loss in enumerate([0.1, 0.5, 0.6, 0.7, 0.8]):
+        stopping.update(epoch, loss, 0.5, counts=False)
+    assert not stopping.exhausted()
+    stopping.update(5, 0.6, 0.5)
+    stopping.update(6, 0.6, 0.5)
+    assert stopping.exhausted()
+
+
 def test_what_training_began_with_does_not_use_up_the_patience() -> None:
     stopping = Stopping("loss", min_delta=0.0, patience=2)
     kept = [stopping.update(epoch, loss, 0.5) for epoch, loss in enumerate([0.1, 0.9, 0.7, 0.5, 0.3, 0.2])]

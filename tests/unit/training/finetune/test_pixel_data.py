@@ -68,3 +68,12 @@ def test_mixed_targets_belong_to_the_neighbours(textile: Path, feature_cache: Pa
     np.testing.assert_allclose(images, expected, atol=1e-3)
     assert own.min() > 0
     assert own.max() < 1
+
+
+def test_training_inputs_may_be_smaller_than_what_is_judged(textile: Path, feature_cache: Path) -> None:
+    data = pixel_data(textile, feature_cache, PRESETS["standard"], Mixing(0.5, 1.0), size=32)
+    images, _ = data.draw(PLACES, 0, generator()).part(slice(0, 7), CPU)
+    assert images.shape == (7, 3, 32, 32)
+    assert data.pixels.size == SIZE
+    judged = torch.cat([inputs for inputs, _ in data.held_out(4, CPU)])
+    assert judged.shape == (7, 3, SIZE, SIZE)

@@ -17,7 +17,7 @@ from eyebright.data.decode import load_square
 from eyebright.data.folder import scan
 from eyebright.errors import NotFoundError, StorageError
 from eyebright.training import cache as cache_module
-from eyebright.training.cache import usage
+from eyebright.training.cache_usage import usage
 from eyebright.training.finetune.pixels import open_pixels
 
 

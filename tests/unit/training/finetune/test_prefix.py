@@ -18,7 +18,7 @@ from data_material import CPU, SIZE, generator, pixels_of, samples_of, truth_of 
 
 from eyebright.errors import StorageError  # noqa: E402
 from eyebright.training import cache as cache_module  # noqa: E402
-from eyebright.training.cache import usage  # noqa: E402
+from eyebright.training.cache_usage import usage  # noqa: E402
 from eyebright.training.finetune.augment import PRESETS, Augmentation  # noqa: E402
 from eyebright.training.finetune.prefix import Prefix, PrefixData  # noqa: E402
 

@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from eyebright.training.finetune.schedule import Plateau, rate_factor  # noqa: E402
+from eyebright.training.finetune.schedule import Plateau, rate_factor, stalls_count  # noqa: E402
 
 
 def optimizer():
@@ -79,3 +79,10 @@ def test_plateau_is_torchs_over_a_stop():
         resumed.load_state(json.loads(json.dumps(plateau.state())))
         plateau = resumed
     assert plateau.factor < 0.04
+
+
+@pytest.mark.parametrize("name", ["cosine", "onecycle", "constant", "plateau"])
+def test_stalls_count_once_the_rate_falls(name: str):
+    falls = rate_factor(name, 0.99, 0.1) < 0.1
+    assert stalls_count(name, 0.3) == (not falls)
+    assert stalls_count(name, 0.5)

@@ -1,0 +1,35 @@
+"""Errors on the terminal: of several processes that fail for the same reason, one tells it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_FOLDER = "EYEBRIGHT_FAILURES"
+
+
+def tell(text: str) -> None:
+    """Prints an error's text, or leaves it to the :func:`told_once` in which this process was started."""
+    if folder := os.environ.get(_FOLDER):
+        Path(folder, f"{os.getpid()}.txt").write_text(text, encoding="utf-8", errors="surrogateescape")
+    else:
+        print(text, file=sys.stderr)
+
+
+@contextmanager
+def told_once() -> Iterator[None]:
+    """What processes that are started in this block leave is printed at its end, each text once."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ[_FOLDER] = folder
+        try:
+            yield
+        finally:
+            del os.environ[_FOLDER]
+            files = sorted(Path(folder).iterdir())
+            texts = [path.read_text(encoding="utf-8", errors="surrogateescape") for path in files]
+            for text in dict.fromkeys(texts):
+                print(text, file=sys.stderr)
