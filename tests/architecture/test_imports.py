@@ -42,6 +42,18 @@ TORCH_MODULES = (
     "eyebright.compression.torch_graph",
     "eyebright.compression.prune",
     *(
+        f"eyebright.exporting.{name}"
+        for name in (
+            "coreml",
+            "executorch_program",
+            "litert_convert",
+            "ncnn_net",
+            "torch_program",
+            "torch_source",
+            "torchscript",
+        )
+    ),
+    *(
         f"eyebright.backbones.{name}"
         for name in (
             "exported",

@@ -16,6 +16,12 @@ FormatName = Literal[
     "openvino",
     "triton",
     "html",
+    "torchscript",
+    "pt2",
+    "executorch",
+    "coreml",
+    "ncnn",
+    "litert",
 ]
 
 

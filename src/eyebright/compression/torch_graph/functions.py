@@ -139,7 +139,7 @@ def _equals(reader: Reader, node: object, constant: float) -> bool:
 def _cast(reader: Reader, node: onnx.NodeProto) -> fx.Node:
     kinds = {
         onnx.TensorProto.FLOAT: torch.float32,
-        onnx.TensorProto.FLOAT16: torch.float16,
+        onnx.TensorProto.FLOAT16: torch.float32,
         onnx.TensorProto.INT64: torch.int64,
         onnx.TensorProto.INT32: torch.int32,
         onnx.TensorProto.BOOL: torch.bool,
@@ -147,7 +147,10 @@ def _cast(reader: Reader, node: onnx.NodeProto) -> fx.Node:
     kind = kinds.get(attributes(node)["to"])
     if kind is None:
         raise UnreadableError(node.op_type)
-    return reader.graph.call_method("to", (reader.tensor(node.input[0]), kind))
+    x = reader.tensor(node.input[0])
+    if kind is torch.float32 and reader.is_float(node.input[0]):
+        return x
+    return reader.graph.call_method("to", (x, kind))
 
 
 def _global_average(reader: Reader, node: onnx.NodeProto) -> fx.Node:

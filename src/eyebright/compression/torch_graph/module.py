@@ -18,7 +18,7 @@ _OPERATORS = {**FUNCTIONS, **LAYERS, **SHAPES}
 
 
 def to_module(graph: onnx.ModelProto, batch: int | None = None) -> fx.GraphModule:
-    """Reads a float32 graph of one input.
+    """Reads a graph of one input; one of float16 becomes a module of float32.
 
     Convolutions, linear layers and norms become layers of torch.nn with trainable weights; other constants
     become buffers. Layers have the names of their ONNX values, with underscores.

@@ -63,8 +63,9 @@ class Reader:
         self.values: dict[str, fx.Node] = {}
         self.uses = Counter(name for node in model.graph.node for name in node.input)
         self.uses.update(output.name for output in model.graph.output)
-        self._settled = settled(model, _PROBES if batch is None else (batch,))
-        self._shapes = _shapes(model)
+        found = settled(model, _PROBES if batch is None else (batch,))
+        self._settled = {name: tuple(_widened(v) for v in values) for name, values in found.items()}
+        self._types = _types(model)
         self.input = self.graph.placeholder(_identifier(model.graph.input[0].name))
         self.values[model.graph.input[0].name] = self.input
 
@@ -132,9 +133,14 @@ class Reader:
         constant = self.constant(name)
         if constant is not None:
             return constant.shape
-        if name not in self._shapes:
+        if name not in self._types or not self._types[name].HasField("shape"):
             raise UnreadableError(name)
-        return self._shapes[name]
+        return tuple(size.dim_value or None for size in self._types[name].shape.dim)
+
+    def is_float(self, name: str) -> bool:
+        """Whether a value is known to be one of floating-point numbers."""
+        kinds = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
+        return name in self._types and self._types[name].elem_type in kinds
 
     def tensor(self, name: str) -> fx.Node:
         """The node that gives a value; constants become buffers."""
@@ -186,10 +192,12 @@ def _identifier(name: str) -> str:
     return text if text[:1].isalpha() else f"value_{text}"
 
 
-def _shapes(model: onnx.ModelProto) -> dict[str, tuple[int | None, ...]]:
+def _widened(value: NDArray[Any]) -> NDArray[Any]:
+    """float16 as float32: a module has one precision, and formats bring about their own."""
+    return value.astype(np.float32) if value.dtype == np.float16 else value
+
+
+def _types(model: onnx.ModelProto) -> dict[str, onnx.TypeProto.Tensor]:
     inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
-    return {
-        value.name: tuple(d.dim_value or None for d in value.type.tensor_type.shape.dim)
-        for value in (*inferred.input, *inferred.value_info, *inferred.output)
-        if value.type.tensor_type.HasField("shape")
-    }
+    values = (*inferred.input, *inferred.value_info, *inferred.output)
+    return {value.name: value.type.tensor_type for value in values}
