@@ -39,7 +39,10 @@ class Interval:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model says of one image, the likeliest class first."""
+    """What the model says of one image: the class that it answers, then the others, the likeliest first.
+
+    The answer is the likeliest class unless the model has operating points or costs.
+    """
 
     path: str | None
     labels: tuple[str, ...]
@@ -47,12 +50,12 @@ class Prediction:
 
     @property
     def label(self) -> str:
-        """The likeliest class."""
+        """The class that is answered."""
         return self.labels[0]
 
     @property
     def confidence(self) -> float:
-        """The likeliest class's calibrated probability."""
+        """The answered class's calibrated probability."""
         return self.probabilities[0]
 
 

@@ -7,7 +7,7 @@ from eyebright.cli.verbs import VERBS
 
 SURFACE = {
     "train": (
-        "data --out --val --test --seed --size --layers --views --lang "
+        "data --out --val --test --seed --size --layers --views --lang --target --cost "
         "--backbone --weights --tune --unfreeze --gradual --batch-norm --lora --epochs --budget --patience "
         "--batch --optimizer --lr --schedule --warmup --weight-decay --layer-decay --ema "
         "--dropout --drop-path --label-smoothing --loss --class-weights --sampler "
@@ -19,7 +19,7 @@ SURFACE = {
         "data --trials --epochs --budget --out --val --test --seed --backbone --weights --tune --size "
         "--batch --device --precision --lang --resume --config"
     ),
-    "evaluate": "model data --out --split --seed --lang --config",
+    "evaluate": "model data --out --split --seed --lang --target --cost --config",
     "compare": "runs --out --seed --lang --config",
     "export": (
         "model --to --plain --int8 --fp16 --data --out --images --min-agreement --max-loss --seed "

@@ -39,6 +39,8 @@ def print_run(run: RunLike, lang: str) -> None:
     print(f"\n{heading}\n")
     print(table(figure_rows(metrics, lang), right=(1,)))
     print()
+    if points := metrics.get("operating_points"):
+        print("\n".join(_operating(point, lang) for point in points), end="\n\n")
     if parent := metrics.get("parent"):
         print(table(_beside(parent, lang), right=(1, 2, 3)))
         print(_difference(parent, lang), end="\n\n")
@@ -89,6 +91,27 @@ def _difference(parent: Mapping[str, Any], lang: str) -> str:
     gain = parent["accuracy_difference"]
     figures = {name: f"{100 * gain[name]:+.1f}" for name in ("value", "low", "high")}
     return translate("Difference in accuracy: {value} points ({low} to {high}).", lang, **figures)
+
+
+def _operating(point: Mapping[str, Any], lang: str) -> str:
+    """A target with its threshold, and what it gives on the part that was measured."""
+    head = printable(point["target"])
+    if point["value"] is None:
+        return translate(
+            "{target}: threshold {threshold}; nothing to measure it by here.",
+            lang,
+            target=head,
+            threshold=f"{point['threshold']:.4f}",
+        )
+    value, between = _figures("", point, lang)
+    return translate(
+        "{target}: threshold {threshold}, measured {value} ({between})",
+        lang,
+        target=head,
+        threshold=f"{point['threshold']:.4f}",
+        value=value,
+        between=between,
+    )
 
 
 def _places(run: RunLike, lang: str) -> list[tuple[str, str]]:

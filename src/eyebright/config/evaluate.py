@@ -8,11 +8,12 @@ from typing import Literal
 from pydantic import Field
 
 from eyebright.config.base import Config
+from eyebright.config.decisions import DecisionConfig
 from eyebright.config.fields import ReportLang
 
 
-class EvaluateConfig(Config):
-    """What `eyebright evaluate` can be told; every field is also a command-line option and a TOML key."""
+class EvaluatedConfig(Config):
+    """Which model is measured on what."""
 
     model: Path = Field(description="Model to evaluate: a model.onnx, or the run directory that holds one.")
     data: Path = Field(description="Folder of class folders, or with test/, val/ or train/ in it.")
@@ -22,3 +23,8 @@ class EvaluateConfig(Config):
     )
     seed: int = Field(0, ge=0, description="Seed of the bootstrap that gives the intervals.")
     lang: ReportLang = "en"
+
+
+# Fields come in the order of the bases read from the right: what is measured first.
+class EvaluateConfig(DecisionConfig, EvaluatedConfig):
+    """What `eyebright evaluate` can be told; every field is also a command-line option and a TOML key."""

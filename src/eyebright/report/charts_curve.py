@@ -71,7 +71,12 @@ def rate_axis(values: Sequence[float], written: Callable[[float], str]) -> Axis:
 
 
 def curve_chart(
-    lines: Sequence[Line], x: Axis, y: Axis, description: str, mark: tuple[float, str] | None = None
+    lines: Sequence[Line],
+    x: Axis,
+    y: Axis,
+    description: str,
+    mark: tuple[float, str] | None = None,
+    point: tuple[float, float] | None = None,
 ) -> str:
     """``lines``, the first one firm and the second dashed, as an SVG.
 
@@ -81,6 +86,7 @@ def curve_chart(
         y: the axis on the left.
         description: plain text for those who cannot see the drawing.
         mark: a place on the x axis with a word, drawn as an upright line.
+        point: a place on a line that was chosen, drawn as a ring.
     """
     marked = "" if mark is None else mark_line(x, *mark)
     return (
@@ -88,6 +94,7 @@ def curve_chart(
         + grid(x, y)
         + marked
         + "".join(_line(line, x, y, " second" * (i > 0)) for i, line in enumerate(lines))
+        + ("" if point is None else _ring(x, y, *point))
         + "</svg>"
     )
 
@@ -137,6 +144,10 @@ def mark_line(x: Axis, value: float, word: str) -> str:
         f'<text class="chosen-text" x="{at:.1f}" y="{_TOP - 8}" text-anchor="{anchor}">'
         f"{text(word)}</text>"
     )
+
+
+def _ring(x: Axis, y: Axis, at: float, up: float) -> str:
+    return f'<circle class="chosen-ring" cx="{across(x, at):.1f}" cy="{upwards(y, up):.1f}" r="6"/>'
 
 
 def across(x: Axis, value: float) -> float:

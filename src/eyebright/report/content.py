@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from eyebright.data.manifest import Manifest
+from eyebright.evaluation.costs import CostFigures
+from eyebright.evaluation.curves import OperatingCurve
 from eyebright.evaluation.results import Metrics, PredictionRow
 from eyebright.sealed.parity import Parity
 from eyebright.training.finetune.history import EpochRow
@@ -101,6 +103,8 @@ class ReportContent:
         parent: the model beside the one that it learned from.
         random_weights: whether the backbone started without having learned anything.
         parity: the sealed model's proof.
+        decided: operating points with their curves.
+        cost: what mistakes cost, where costs were given.
         seconds: by stage, in order; a key ``total`` is the whole.
         facts: free names and values, shown as they are, in order.
     """
@@ -123,6 +127,8 @@ class ReportContent:
     random_weights: bool = False
     parent: BesideParent | None = None
     parity: Parity | None = None
+    decided: Sequence[OperatingCurve] = ()
+    cost: CostFigures | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
 

@@ -17,6 +17,7 @@ from eyebright.report.headline import headline, verdict
 from eyebright.report.learning import learning
 from eyebright.report.making import choices, proof, stages, tunings
 from eyebright.report.markup import Section, paragraph, text
+from eyebright.report.operating import operating
 from eyebright.report.parent import beside_parent
 from eyebright.report.trust import reliability
 from eyebright.report.usage import facts, usage
@@ -83,6 +84,7 @@ def _sections(content: ReportContent, lang: Lang) -> list[Section | None]:
         dataset(content, lang),
         confusion(content, lang),
         per_class(content, lang),
+        operating(content, lang),
         reliability(content, lang),
         mistakes(content, lang),
         examples(content, lang),

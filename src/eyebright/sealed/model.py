@@ -13,6 +13,7 @@ import onnx
 
 from eyebright.data.decode import decode
 from eyebright.errors import ModelError, NotFoundError
+from eyebright.evaluation.decisions import Decisions
 from eyebright.runtime.atomic import write_bytes
 from eyebright.sealed.graph import INPUT, OUTPUT
 from eyebright.sealed.halves import Halves, cut, start
@@ -83,8 +84,13 @@ class SealedModel:
         answer: FloatArray = self._session.run([OUTPUT], {INPUT: images})[0]
         return answer
 
+    @cached_property
+    def decisions(self) -> Decisions | None:
+        """How it answers where that is not simply the likeliest class: by operating points, or by costs."""
+        return Decisions.from_metadata(self.metadata, self.labels)
+
     def predict(self, image: ImageLike, top: int | None = None) -> Prediction:
-        """The classes of one image, the likeliest first; all of them unless ``top`` limits their number.
+        """The classes of one image, the answered first; all of them unless ``top`` limits their number.
 
         Raises:
             ImageError: the image cannot be read.
@@ -98,8 +104,12 @@ class SealedModel:
         return self.prediction(self.probabilities(pixels[None])[0], name, top)
 
     def prediction(self, probabilities: FloatArray, path: str | None, top: int | None = None) -> Prediction:
-        """Probabilities (K,) with their labels, sorted."""
-        order = np.argsort(-probabilities, kind="stable")[:top]
+        """Probabilities (K,) with their labels, sorted; what operating points or costs answer comes first."""
+        order = np.argsort(-probabilities, kind="stable")
+        if self.decisions is not None:
+            answer = self.decisions.answer(probabilities[None])[0]
+            order = np.concatenate([[answer], order[order != answer]])
+        order = order[:top]
         return Prediction(
             path, tuple(self.labels[i] for i in order), tuple(float(probabilities[i]) for i in order)
         )
@@ -110,6 +120,7 @@ class SealedModel:
         try:
             labels = tuple(json.loads(self.metadata["labels"]))
             fits = inputs == [(INPUT, "tensor(uint8)")] and classes[OUTPUT] == len(labels) and self.size > 0
+            Decisions.from_metadata(self.metadata, labels)
         except (KeyError, TypeError, ValueError):  # an entry is missing, or is not the JSON that we write
             fits = False
         if not fits:

@@ -14,6 +14,7 @@ from eyebright.runtime.timing import Stopwatch
 from eyebright.sealed.graph import sealed_graph
 from eyebright.sealed.model import SealedModel, write_sealed
 from eyebright.stages import tell
+from eyebright.stages.decide import decide_trained, say_unmet
 from eyebright.stages.judge import ask
 from eyebright.stages.outcome import Outcome
 from eyebright.stages.parent import beside_parent
@@ -72,6 +73,8 @@ def finish(
     split: Split = "test" if manifest.of("test") else "val"
     outcome = Outcome(manifest.without([*trained.skipped, *answers.skipped]), answers, split, config.seed)
     ece_before = outcome.ece_before(temperature)
+    decided = decide_trained(config, trained.held_out, answers, split, config.seed)
+    say_unmet(decided, progress, config.lang)
     with watch.stage("report"):
         outcome.write(
             directory,
@@ -90,13 +93,16 @@ def finish(
                 "learning": trained.learning,
                 "random_weights": trained.random_weights,
                 "parity": parity,
+                "decided": decided.curves,
+                "cost": decided.cost,
                 "parent": parent,
                 "seconds": watch.seconds,
                 "facts": tell.facts(config, provenance, path),
             },
             lang=config.lang,
         )
-    write_sealed(path, graph, manifest.labels, {**provenance, "metrics": outcome.headline()})
+    facts = {**provenance, **decided.metadata(), "metrics": outcome.headline()}
+    write_sealed(path, graph, manifest.labels, facts)
     outcome.manifest.write(directory / "manifest.parquet")
     if config.tune == "head":  # else they stand there since the beginning, with what was chosen on the way
         write_options(config, directory)
@@ -109,6 +115,7 @@ def finish(
         chosen=dict(trained.chosen),
         tried=dict(trained.tried),
         model_sha256=sha256(path),
+        **decided.figures(),
         **({} if parent is None else {"parent": asdict(parent)}),
         **provenance,
     )

@@ -15,6 +15,8 @@ from eyebright.runtime.progress import SILENT, Progress
 from eyebright.runtime.timing import Stopwatch
 from eyebright.sealed.model import SealedModel
 from eyebright.stages import tell
+from eyebright.stages.decide import say_unmet, wanted
+from eyebright.stages.decide_evaluated import choosing_part, decide_evaluated
 from eyebright.stages.judge import ask
 from eyebright.stages.outcome import Outcome, versions
 from eyebright.stages.run import Run, new_directory, write_metrics
@@ -44,11 +46,16 @@ def evaluate(config: EvaluateConfig, progress: Progress = SILENT) -> Run:
     check_labels(manifest, model)
     manifest = _noting_trained(manifest, model.path)
     tell.found(manifest, progress, config.lang)
+    asked = wanted(config, model.labels)
+    choosing = choosing_part(config, model, asked, split, progress)
     directory = new_directory(config.out, "evaluations", config.data.resolve().name)
     with watch.stage("evaluate"):
         samples = manifest.of(split)
         with progress.task(translate("Asking the sealed model", config.lang), total=len(samples)) as task:
             answers = ask(model, manifest.root, samples, task, default_folder())
+    with watch.stage("decide"):
+        decided = decide_evaluated(model, asked, choosing, answers.labelled(split), config, progress)
+    say_unmet(decided, progress, config.lang)
     outcome = Outcome(manifest.without(answers.skipped), answers, split, config.seed)
     card = model.card
     with watch.stage("report"):
@@ -59,10 +66,17 @@ def evaluate(config: EvaluateConfig, progress: Progress = SILENT) -> Run:
             "size": model.size,
             "layers": ", ".join(card["taps"]),
             "command": tell.command("evaluate", config, ("model", "data")),
+            "decided": decided.curves,
+            "cost": decided.cost,
             "facts": {translate("Model", config.lang): str(model.path), **versions()},
         }
         outcome.write(directory, content, config.lang)
-    facts = {"model": str(model.path), "data_sha": manifest.digest, "versions": versions()}
+    facts = {
+        "model": str(model.path),
+        "data_sha": manifest.digest,
+        "versions": versions(),
+        **decided.figures(),
+    }
     write_metrics(directory / "metrics.json", outcome.figures(watch.seconds, _ENGINE, **facts))
     return Run(directory, model.path)
 

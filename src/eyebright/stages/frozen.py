@@ -9,6 +9,7 @@ from eyebright.backbones.backbone import Backbone
 from eyebright.config.train import TrainConfig
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.evaluation.calibration import fit_temperature, softmax
+from eyebright.evaluation.operating import Labelled
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.runtime.timing import Stopwatch
 from eyebright.stages import tell
@@ -57,6 +58,7 @@ def as_trained(model: FrozenModel, lang: Lang) -> Trained:
             "discriminant_share": model.fit.discriminant_share,
         },
         tried=tell.tried(model),
+        held_out=Labelled(softmax(model.fit.held_out, temperature), model.truth, "train"),
         choices=tell.choices(model, lang),
     )
 

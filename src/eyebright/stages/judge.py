@@ -11,6 +11,7 @@ import numpy as np
 from eyebright.data.manifest import Sample
 from eyebright.errors import DataError
 from eyebright.evaluation.metrics import measure
+from eyebright.evaluation.operating import Labelled
 from eyebright.evaluation.results import Metrics, PredictionRow
 from eyebright.runtime.progress import Task
 from eyebright.sealed.answers import answers
@@ -44,6 +45,11 @@ class Answers:
     def of(self, split: Split) -> IntArray:
         """The places (n,) of the samples of one part."""
         return np.array([i for i, s in enumerate(self.samples) if s.split == split], np.int64)
+
+    def labelled(self, split: Split) -> Labelled:
+        """The answers of one part, with its classes."""
+        places = self.of(split)
+        return Labelled(self.probabilities[places], self.truth[places], split)
 
     def metrics(self, split: Split, seed: int) -> Metrics:
         """Figures of one part.

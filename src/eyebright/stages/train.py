@@ -18,6 +18,7 @@ from eyebright.runtime.progress import SILENT, Progress
 from eyebright.runtime.timing import Stopwatch
 from eyebright.sealed.model import SealedModel
 from eyebright.stages import tell
+from eyebright.stages.decide import check_wanted
 from eyebright.stages.ending import finish
 from eyebright.stages.finetune import exports, finetune, load_network
 from eyebright.stages.frozen import as_trained, frozen_model
@@ -58,6 +59,7 @@ def train(
     with watch.stage("scan"):
         manifest = _images(config, progress)
     tell.found(manifest, progress, config.lang)
+    check_wanted(config, manifest)
     if config.tune == "head":
         _say_idle(config, progress)
         model = frozen_model(config, manifest, frozen_backbone(config, progress), progress, watch)

@@ -11,6 +11,7 @@ from eyebright.backbones.backbone import Backbone
 from eyebright.backbones.card import Preprocessing
 from eyebright.backbones.taps import Tap
 from eyebright.data.manifest import Sample
+from eyebright.evaluation.operating import Labelled
 from eyebright.report.content import Choice, Learning
 from eyebright.training.linear import LinearHead
 from eyebright.types import FloatArray, Skipped
@@ -35,6 +36,7 @@ class Trained:
         reference: the training pipeline, with which the sealed model is compared.
         chosen: settings that were found, for `metrics.json`.
         tried: what was compared, for `metrics.json`.
+        held_out: answers for training images that it did not learn from, by which thresholds are chosen.
         choices: the same for the report.
         parent: the sealed model that it learned from or was made from, which it is then compared with.
         tunings, reasons, learning, random_weights: of fine-tuning, as the report shows them.
@@ -51,6 +53,7 @@ class Trained:
     reference: Reference
     chosen: Mapping[str, Any]
     tried: Mapping[str, Any]
+    held_out: Labelled | None = None
     choices: Sequence[Choice] = ()
     tunings: Sequence[Choice] = ()
     reasons: Sequence[str] = ()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from eyebright.evaluation.calibration import softmax
 from eyebright.evaluation.intervals import wilson
+from eyebright.evaluation.operating import Labelled
 from eyebright.stages.recipe import Name
 from eyebright.stages.trained import Trained
 from eyebright.types import FloatArray, IntArray, Interval
@@ -49,6 +50,8 @@ class Tuned:
 
 def judged(name: Name, trained: Trained, logits: FloatArray, truth: IntArray) -> Tuned:
     """What ``trained`` came to, from its logits (N', K) of the held-out images and their classes (N',)."""
-    shares = softmax(logits, trained.temperature)[np.arange(len(truth)), truth]
+    probabilities = softmax(logits, trained.temperature)
+    shares = probabilities[np.arange(len(truth)), truth]
     losses = -np.log(np.maximum(shares, np.finfo(np.float32).tiny))
+    trained = replace(trained, held_out=Labelled(probabilities, truth, "train"))
     return Tuned(name, trained, losses, int((logits.argmax(axis=1) == truth).sum()))

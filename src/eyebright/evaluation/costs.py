@@ -1,0 +1,122 @@
+"""What mistakes cost, and the answer whose expected cost is least."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from eyebright.errors import ConfigError, nearest
+from eyebright.evaluation.intervals import (
+    Float64Array,
+    bootstrap_sums,
+    hull,
+    pair,
+    percentiles,
+    student,
+)
+from eyebright.types import FloatArray, IntArray, Interval
+
+
+@dataclass(frozen=True)
+class CostFigures:
+    """Mean cost of an image: by the likeliest class, by the least expected cost, and what that saves."""
+
+    likeliest: Interval
+    cheapest: Interval
+    saved: Interval
+
+
+def read_costs(path: Path, labels: Sequence[str]) -> Float64Array:
+    """Costs (K, K) of a true class (row) that is answered as another (column), in the order of ``labels``.
+
+    Raises:
+        ConfigError: the file cannot be read, or lacks a class or a number.
+    """
+    rows = _rows(path)
+    header, body = rows[0][1:], rows[1:]
+    names = [row[0] for row in body]
+    for found in (header, names):
+        _check_names(path, found, labels)
+    try:
+        table = np.array([[float(cell) for cell in row[1:]] for row in body])
+    except ValueError:
+        table = np.full((1, 1), math.nan)
+    if table.shape != (len(labels), len(labels)) or not np.isfinite(table).all():
+        raise ConfigError(
+            "A cost must be a number, one for each true class and each answer. {path} holds other cells. "
+            "Fill in each of {count} times {count}.",
+            path=path,
+            count=len(labels),
+        )
+    order_rows = [names.index(label) for label in labels]
+    order_columns = [header.index(label) for label in labels]
+    return np.asarray(table[order_rows][:, order_columns])
+
+
+def cheapest(probabilities: FloatArray, costs: Float64Array) -> IntArray:
+    """The class (N,) whose expected cost is least; of equal ones the likeliest."""
+    expected = probabilities @ costs
+    return np.lexsort((-probabilities, expected), axis=1)[:, 0].astype(np.int64)
+
+
+def cost_figures(
+    truth: IntArray, probabilities: FloatArray, costs: Float64Array, seed: int, resamples: int = 1000
+) -> CostFigures:
+    """Mean costs of N images with 95 % intervals: the bootstrap's and Student's."""
+    likeliest = costs[truth, probabilities.argmax(axis=1)]
+    least = costs[truth, cheapest(probabilities, costs)]
+    columns = np.stack([likeliest, least, likeliest - least], axis=1)
+    drawn = bootstrap_sums(csr_array(columns), seed, resamples) / len(truth)
+    span = float(costs.max() - costs.min())
+    ends = ((costs.min(), costs.max()), (costs.min(), costs.max()), (-span, span))
+    return CostFigures(
+        *(
+            hull(
+                float(column.mean()),
+                pair(percentiles(draws)),
+                student(column) if len(column) > 1 else (float(bottom), float(top)),
+                bottom=float(bottom),
+                top=float(top),
+            )
+            for column, draws, (bottom, top) in zip(columns.T, drawn.T, ends, strict=True)
+        )
+    )
+
+
+def _rows(path: Path) -> list[list[str]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = [[cell.strip() for cell in row] for row in csv.reader(file) if any(row)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(
+            "The file of costs must be a readable CSV. {path}: {reason}. Check it.",
+            path=path,
+            reason=getattr(error, "strerror", None) or error,
+        ) from None
+    return rows or [[]]
+
+
+def _check_names(path: Path, found: Sequence[str], labels: Sequence[str]) -> None:
+    unknown = [name for name in found if name not in labels]
+    missing = [label for label in labels if label not in found]
+    if unknown:
+        raise ConfigError(
+            "Rows and columns of costs must be classes. {path} names {label}; the nearest are: {nearest}. "
+            "Use one of them.",
+            path=path,
+            label=repr(unknown[0]),
+            nearest=nearest(unknown[0], labels),
+        )
+    if missing or len(found) != len(labels):
+        raise ConfigError(
+            "Costs must have one row and one column for each class. {path} lacks or repeats some: {labels}. "
+            "Add or remove them.",
+            path=path,
+            labels=", ".join(missing or [name for name in labels if list(found).count(name) > 1]),
+        )
