@@ -55,4 +55,4 @@ class Decisions:
         reached = excess.max(axis=1) >= 1
         strongest = excess.argmax(axis=1)
         instead = strongest if bound.all() else others.argmax(axis=1)
-        return np.where(reached, strongest, instead).astype(np.int64)
+        return np.asarray(np.where(reached, strongest, instead), np.int64)

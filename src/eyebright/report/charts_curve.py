@@ -127,10 +127,11 @@ def grid(x: Axis, y: Axis) -> str:
             f'<text x="{_LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{text(y.written(tick))}</text>'
         )
     for tick in x.ticks:
-        label = text(x.written(tick))
-        parts.append(
-            f'<text x="{across(x, tick):.1f}" y="{_BOTTOM + 20}" text-anchor="middle">{label}</text>'
-        )
+        label = x.written(tick)
+        # A long figure at the right edge would be cut off.
+        edge = x.share(tick) > 0.97 and len(label) > 4
+        at, anchor = (WIDTH, "end") if edge else (across(x, tick), "middle")
+        parts.append(f'<text x="{at:.1f}" y="{_BOTTOM + 20}" text-anchor="{anchor}">{text(label)}</text>')
     return "".join(parts)
 
 

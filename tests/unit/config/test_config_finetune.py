@@ -79,14 +79,14 @@ def test_options_that_change_nothing_are_known() -> None:
 def test_the_datas_options_come_first() -> None:
     names = list(TrainConfig.model_fields)
     assert names[0] == "data"
-    assert names[names.index("lang") + 1 :] == list(FinetuneConfig.model_fields)
+    assert names[names.index("lang") + 1 :] == ["target", "cost", *FinetuneConfig.model_fields]
 
 
 def test_the_help_has_groups_and_shows_what_can_be_typed() -> None:
     told = verb_help(VERB, options_of(TrainConfig), "en")
     titles = [line for line in told.splitlines() if line.endswith(":") and not line.startswith(" ")]
-    assert titles[:3] == ["Arguments:", "Options:", "Backbone:"]
-    assert len(titles) == 10
+    assert titles[:4] == ["Arguments:", "Options:", "Decisions:", "Backbone:"]
+    assert len(titles) == 11
     for shown in (
         "--budget TIME",
         "--lr NUMBER|auto|find",
