@@ -304,7 +304,7 @@ def test_a_class_that_the_model_does_not_know(run: Path, textile: Path, tmp_path
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["tarin", "photos"], "There is no tarin; the nearest are: train."),
+        (["tarin", "photos"], "There is no tarin; the nearest are: train"),
         (["train", "photos", "--veiws", "2"], "There is no --veiws; the nearest are: --views"),
         (["train", "photos", "--layers", "textures"], "layers must be auto, texture, stages or all"),
         (["train", "photos", "--size", "97"], "size must be a multiple of 32 or auto; got '97'."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -26,7 +27,7 @@ def test_alone_it_prints_help():
     done = run()
     assert done.returncode == 0
     assert done.stdout == run("--help").stdout
-    assert "predict   Recognise images with a model." in done.stdout
+    assert re.search(r"predict +Recognise images with a model\.", done.stdout)
 
 
 def test_version():
@@ -48,7 +49,7 @@ def test_every_verb_has_help_in_both_languages(verb: str):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["trian", "photos"], "There is no trian; the nearest are: train."),
+        (["trian", "photos"], "There is no trian; the nearest are: train"),
         (["--versoin"], "There is no --versoin; the nearest are: --version."),
         (["train", "photos", "--sead", "3"], "There is no --sead; the nearest are: --seed"),
         (["train", "photos", "--sead=3"], "There is no --sead; the nearest are: --seed"),
