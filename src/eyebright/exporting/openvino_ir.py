@@ -26,7 +26,7 @@ class OpenVino:
 
     def check(self, source: Source) -> None:
         """Takes every network."""
-        require("openvino", "all", "OpenVINO")
+        require("openvino", "openvino", "OpenVINO")
 
     def export(self, source: Source, folder: Path) -> None:
         """Converts the graph behind the resize, and puts OpenVINO's own resize before it.

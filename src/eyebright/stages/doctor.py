@@ -28,6 +28,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
         "onnxscript",
     ),
     "tune": ("optuna",),
+    "openvino": ("openvino",),
     "prune": ("torch_pruning",),
     "executorch": ("executorch",),
     "coreml": ("coremltools",),
