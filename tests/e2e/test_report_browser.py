@@ -77,6 +77,48 @@ def test_the_filter_shows_what_was_chosen(browser: Any, small: Path) -> None:
     assert shown.text == "3 of 9 shown"
 
 
+def test_a_count_of_the_confusion_matrix_shows_its_mistakes(browser: Any, small: Path) -> None:
+    from selenium.webdriver.common.by import By
+
+    show(browser, small)
+    link = browser.find_element(By.CSS_SELECTOR, '.confusion a[data-true="cat"]')
+    browser.execute_script("arguments[0].click()", link)
+    cards = [c for c in browser.find_elements(By.CSS_SELECTOR, "#gallery > li") if c.is_displayed()]
+    assert len(cards) == int(link.get_attribute("textContent"))
+    named = link.get_attribute("data-named")
+    assert {(c.get_attribute("data-true"), c.get_attribute("data-named")) for c in cards} == {("cat", named)}
+
+
+def test_mistakes_are_walked_through_with_the_keyboard(browser: Any, small: Path) -> None:
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    show(browser, small, width=390)
+    buttons = browser.find_elements(By.CSS_SELECTOR, "#gallery button")
+    buttons[0].send_keys(Keys.ENTER)
+    viewer = browser.find_element(By.ID, "viewer")
+    paths = [e.text for e in browser.find_elements(By.CSS_SELECTOR, "#gallery .path")]
+    seen = []
+    for key in (Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_LEFT, Keys.ARROW_LEFT, Keys.ARROW_LEFT):
+        seen.append(viewer.find_element(By.CLASS_NAME, "path").text)
+        browser.switch_to.active_element.send_keys(key)
+    seen.append(viewer.find_element(By.CLASS_NAME, "path").text)
+    assert seen == [paths[i] for i in (0, 1, 2, 1, 0, -1)]
+    browser.switch_to.active_element.send_keys(Keys.ESCAPE)
+    assert not viewer.is_displayed()
+    assert browser.switch_to.active_element == buttons[-1]
+
+
+def test_every_sentence_of_the_verdict_leads_to_its_figures(browser: Any, small: Path) -> None:
+    show(browser, small)
+    missing = (
+        "return [...document.querySelectorAll('.judgement a')]"
+        ".filter(a => !document.querySelector(a.getAttribute('href'))).length"
+    )
+    assert browser.execute_script(missing) == 0
+    assert browser.execute_script("return document.querySelectorAll('.judgement li').length") > 4
+
+
 def test_without_script_all_mistakes_are_in_sight_and_the_filter_is_not(browser: Any, small: Path) -> None:
     from selenium.webdriver.common.by import By
 

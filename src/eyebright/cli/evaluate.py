@@ -21,7 +21,11 @@ def _run(config: EvaluateConfig) -> int:
     from eyebright.runtime.terminal import TerminalProgress
     from eyebright.stages.evaluate import evaluate
 
-    print_run(evaluate(config, TerminalProgress(config.lang)), config.lang)
+    run = evaluate(config, TerminalProgress(config.lang))
+    if config.format == "json":
+        print((run.directory / "metrics.json").read_text(encoding="utf-8"))
+    else:
+        print_run(run, config.lang)
     return 0
 
 

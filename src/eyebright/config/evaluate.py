@@ -22,6 +22,9 @@ class EvaluatedConfig(Config):
         "auto", description="Which part to evaluate; auto takes test, else val, else all images."
     )
     seed: int = Field(0, ge=0, description="Seed of the bootstrap that gives the intervals.")
+    format: Literal["table", "json"] = Field(
+        "table", description="How to print the figures: aligned text, or what metrics.json holds."
+    )
     lang: ReportLang = "en"
 
 

@@ -18,9 +18,11 @@ def confusion_table(confusion: IntArray, labels: tuple[str, ...], caption: str, 
     columns = "".join(f'<th scope="col"><span>{name(label)}</span></th>' for label in labels)
     rows = "".join(
         f'<tr><th scope="row">{name(label)}</th>'
-        + "".join(_cell(int(n), float(s), i == j) for j, (n, s) in enumerate(zip(counts, part, strict=True)))
+        + "".join(
+            _cell(int(n), float(s), label, other) for n, s, other in zip(counts, part, labels, strict=True)
+        )
         + "</tr>"
-        for i, (label, counts, part) in enumerate(zip(labels, confusion, shares, strict=True))
+        for label, counts, part in zip(labels, confusion, shares, strict=True)
     )
     many = " many" if len(labels) > _UPRIGHT else ""
     return (
@@ -61,11 +63,18 @@ def confused_pairs(confusion: IntArray, limit: int) -> list[tuple[int, int, int]
     return [pair for pair in pairs if pair[2] > 0]
 
 
-def _cell(count: int, share: float, right: bool) -> str:
+def mistakes_link(true: str, named: str, inner: str) -> str:
+    """A link to the mistakes of one kind, which the page's script shows alone; ``inner`` is HTML."""
+    return f'<a href="#mistakes" data-true="{text(true)}" data-named="{text(named)}">{inner}</a>'
+
+
+def _cell(count: int, share: float, true: str, named: str) -> str:
     if count == 0:
         return '<td class="none">0</td>'
-    shade = 0.55 * share if right else 0.15 + 0.55 * share**0.5
-    return f'<td class="{"hit" if right else "miss"}" style="--s:{shade:.2f}">{count}</td>'
+    if true == named:
+        return f'<td class="hit" style="--s:{0.55 * share:.2f}">{count}</td>'
+    shade = 0.15 + 0.55 * share**0.5
+    return f'<td class="miss" style="--s:{shade:.2f}">{mistakes_link(true, named, str(count))}</td>'
 
 
 def _squares(mask: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from eyebright.evaluation.results import ClassMetrics, Metrics
 from eyebright.language import translate
-from eyebright.report.charts_confusion import confused_pairs, confusion_table, heat_grid
+from eyebright.report.charts_confusion import confused_pairs, confusion_table, heat_grid, mistakes_link
 from eyebright.report.charts_interval import interval_bar
 from eyebright.report.content import ReportContent
 from eyebright.report.further import ranking
@@ -30,7 +30,12 @@ _WORST, _BEST = 25, 5
 def confusion(content: ReportContent, lang: Lang) -> Section:
     """The confusion matrix; for many classes the most frequent confusions and a grid of shades."""
     m = content.metrics
-    body = paragraph(translate("A row for each true class, a column for each predicted one.", lang))
+    body = paragraph(
+        translate(
+            "A row for each true class, a column for each predicted one. Choose a count to see its mistakes.",
+            lang,
+        )
+    )
     if len(m.labels) <= _TABLE_CLASSES:
         caption = translate("Confusion matrix: counts, shaded by share of the row", lang)
         corner = translate("true ↓ predicted →", lang).replace(" ↓", "\N{NO-BREAK SPACE}↓")
@@ -96,7 +101,14 @@ def _pairs(m: Metrics, lang: Lang) -> str:
     pairs = confused_pairs(m.confusion, _PAIRS)
     if not pairs:
         return ""
-    rows = [[name(m.labels[true]), name(m.labels[named]), number(n)] for true, named, n in pairs]
+    rows = [
+        [
+            name(m.labels[true]),
+            name(m.labels[named]),
+            mistakes_link(m.labels[true], m.labels[named], number(n)),
+        ]
+        for true, named, n in pairs
+    ]
     head = [
         text(translate("True class", lang)),
         text(translate("Named", lang)),

@@ -101,6 +101,8 @@ class ReportContent:
         reasons: sentences in the page's language that say why the one was tried, or chosen, and another not.
         learning: how the backbone was trained, where it was.
         parent: the model beside the one that it learned from.
+        tunable: whether the backbone is still as it came, so that fine-tuning may help.
+        licence: of the weights; empty where it is not known.
         random_weights: whether the backbone started without having learned anything.
         parity: the sealed model's proof.
         decided: operating points with their curves.
@@ -124,6 +126,8 @@ class ReportContent:
     tunings: Sequence[Choice] = ()
     reasons: Sequence[str] = ()
     learning: Learning | None = None
+    tunable: bool = False
+    licence: str = ""
     random_weights: bool = False
     parent: BesideParent | None = None
     parity: Parity | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 
 from eyebright.evaluation.results import PredictionRow
 from eyebright.language import translate
@@ -12,7 +12,7 @@ from eyebright.report.markup import Section, name, number, paragraph, percent, t
 from eyebright.report.thumbnails import Thumbnail, thumbnails
 from eyebright.types import Lang
 
-_MISTAKES = 48
+_MISTAKES = 96
 _MISTAKE_PX = 224
 _EXAMPLES = 120
 _EXAMPLES_PER_CLASS = 4
@@ -27,21 +27,21 @@ def mistakes(content: ReportContent, lang: Lang) -> Section:
     )
     if not wrong:
         return Section("mistakes", title, paragraph(translate("No image was named wrong.", lang), "note"))
-    shown = wrong[:_MISTAKES]
+    shown = _chosen(wrong)
     pictures = thumbnails(content.manifest.root, [r.path for r in shown], _MISTAKE_PX, lang)
     cards = "".join(_mistake(r, picture, lang) for r, picture in zip(shown, pictures, strict=True))
     intro = (
         translate("Mistakes: {count}, the surest first.", lang, count=number(len(wrong)))
         if len(wrong) <= _MISTAKES
         else translate(
-            "The {shown} surest of {count} mistakes; predictions.csv holds all.",
+            "{shown} of {count} mistakes, the surest of each kind among them; predictions.csv holds all.",
             lang,
             shown=len(shown),
             count=number(len(wrong)),
         )
     )
-    body = f'{paragraph(intro)}{_filter(shown, lang)}<ul class="gallery" id="gallery">{cards}</ul>'
-    return Section("mistakes", title, body)
+    gallery = f'{_filter(shown, lang)}<ul class="gallery" id="gallery">{cards}</ul>{_viewer(lang)}'
+    return Section("mistakes", title, paragraph(intro) + gallery)
 
 
 def examples(content: ReportContent, lang: Lang) -> Section | None:
@@ -93,13 +93,37 @@ def _mistake(row: PredictionRow, picture: Thumbnail, lang: Lang) -> str:
     sure = translate("{percent} sure", lang, percent=percent(row.confidence, lang, 0))
     return (
         f'<li data-true="{text(row.label)}" data-named="{text(row.predicted)}"><figure>'
-        f'<div class="picture">{picture.html(description)}</div><figcaption>'
+        f'<button type="button" class="picture">{picture.html(description)}</button><figcaption>'
         f'<span class="said">{name(row.predicted)}</span> '
         f'<span class="sure">{text(sure)}</span>'
         f'<span class="truth"><i>{text(translate("in truth", lang))}</i> {name(row.label)}</span>'
         f'<span class="path" title="{text(row.path)}">{name(row.path.rpartition("/")[2])}</span>'
         "</figcaption></figure></li>"
     )
+
+
+def _chosen(wrong: Sequence[PredictionRow]) -> Sequence[PredictionRow]:
+    """The surest mistakes, but first one of each kind, so that every confusion can be looked at."""
+    first = {(row.label, row.predicted): row for row in reversed(wrong)}
+    kinds = {row.path for row in sorted(first.values(), key=lambda r: -r.confidence)[:_MISTAKES]}
+    others = (row.path for row in wrong if row.path not in kinds)
+    kept = kinds.union(islice(others, _MISTAKES - len(kinds)))
+    return [row for row in wrong if row.path in kept]
+
+
+def _viewer(lang: Lang) -> str:
+    """A dialog that shows one mistake large and walks through those in sight; opened by the page's script."""
+    names = {
+        "previous": ("\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}", translate("Previous mistake", lang)),
+        "next": ("\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}", translate("Next mistake", lang)),
+        "close": ("\N{MULTIPLICATION SIGN}", translate("Close", lang)),
+    }
+    buttons = "".join(
+        f'<button type="button" data-do="{do}" aria-label="{text(title)}">{sign}</button>'
+        for do, (sign, title) in names.items()
+    )
+    label = text(translate("One mistake", lang))
+    return f'<dialog id="viewer" aria-label="{label}"><div id="viewed"></div><p>{buttons}</p></dialog>'
 
 
 def _example(row: PredictionRow, picture: Thumbnail, lang: Lang) -> str:

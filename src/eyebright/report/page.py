@@ -21,6 +21,7 @@ from eyebright.report.operating import operating
 from eyebright.report.parent import beside_parent
 from eyebright.report.trust import reliability
 from eyebright.report.usage import facts, usage
+from eyebright.report.verdict import verdict_lists
 from eyebright.runtime.atomic import write_text
 from eyebright.types import Lang
 
@@ -49,7 +50,8 @@ def render(content: ReportContent, lang: Lang) -> str:
     """The page as text."""
     sections = [section for section in _sections(content, lang) if section is not None]
     sentences = "".join(paragraph(sentence, "verdict") for sentence in verdict(content.metrics, lang))
-    return document(content.title, sentences + _alarm(content, lang), sections, lang)
+    lists = verdict_lists(content, {section.anchor for section in sections}, lang)
+    return document(content.title, sentences + _alarm(content, lang) + lists, sections, lang)
 
 
 def document(title: str, head: str, sections: Sequence[Section], lang: Lang) -> str:

@@ -91,6 +91,8 @@ def finish(
                 "tunings": trained.tunings,
                 "reasons": trained.reasons,
                 "learning": trained.learning,
+                "tunable": config.tune == "head",
+                "licence": provenance["licence"],
                 "random_weights": trained.random_weights,
                 "parity": parity,
                 "decided": decided.curves,

@@ -18,8 +18,10 @@ from eyebright.data.manifest import Manifest
 from eyebright.evaluation.calibration import expected_calibration_error, softmax
 from eyebright.evaluation.results import HEADLINE, Metrics
 from eyebright.language import translate
+from eyebright.report.card import model_card
 from eyebright.report.content import ReportContent
 from eyebright.report.page import write_report
+from eyebright.runtime.atomic import write_text
 from eyebright.stages.judge import Answers
 from eyebright.stages.predictions import write_predictions
 from eyebright.types import Lang, Skipped, Split
@@ -66,7 +68,7 @@ class Outcome:
         }
 
     def write(self, directory: Path, content: Mapping[str, Any], lang: Lang) -> None:
-        """Writes `predictions.csv` and `report.html`.
+        """Writes `predictions.csv`, `report.html` and `model_card.md`.
 
         Args:
             directory: where to.
@@ -76,6 +78,7 @@ class Outcome:
         rows = self.answers.rows()
         page = ReportContent(manifest=self.manifest, metrics=self.metrics, rows=rows, **content)
         write_report(directory / "report.html", page, lang)
+        write_text(directory / "model_card.md", model_card(page, lang))
         write_predictions(directory / "predictions.csv", rows)
 
     def headline(self) -> dict[str, Any]:

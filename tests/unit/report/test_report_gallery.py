@@ -12,12 +12,21 @@ from eyebright.evaluation.results import PredictionRow
 from eyebright.report.gallery import examples, mistakes
 
 
-def test_the_surest_mistakes_come_first_and_at_most_48(tmp_path: Path) -> None:
-    html = mistakes(evaluation(tmp_path, ("cat", "dog"), 70, 60), "en").body
-    assert "The 48 surest of 60 mistakes" in html
+def test_the_surest_mistakes_come_first_and_at_most_96(tmp_path: Path) -> None:
+    html = mistakes(evaluation(tmp_path, ("cat", "dog"), 130, 110), "en").body
+    assert "96 of 110 mistakes, the surest of each kind among them" in html
     shown = re.findall(r'class="path" title="(\d+)\.png"', html)
     # The material's confidence falls with the number.
-    assert shown == [f"{i:05d}" for i in range(48)]
+    assert shown == [f"{i:05d}" for i in range(96)]
+
+
+def test_the_surest_mistake_of_a_rare_kind_is_shown(tmp_path: Path) -> None:
+    content = evaluation(tmp_path, ("cat", "dog"), 130, 110)
+    rare = replace(content.rows[109], predicted="fox")  # the least sure of all mistakes
+    html = mistakes(replace(content, rows=[*content.rows[:109], rare, *content.rows[110:]]), "en").body
+    shown = re.findall(r'class="path" title="(\d+)\.png"', html)
+    assert len(shown) == 96
+    assert shown[-1] == "00109"
 
 
 def test_rows_of_other_parts_are_passed_over(tmp_path: Path) -> None:

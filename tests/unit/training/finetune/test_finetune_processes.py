@@ -60,7 +60,9 @@ def test_two_processes_learn_what_one_does(textile, tmp_path, options):
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on the address space")
 def test_a_real_limit_of_memory_is_lived_with(textile, tmp_path):
     recipe = {**RECIPE, "batch": 72, "epochs": 1}
-    assert started(textile, tmp_path, recipe, net={"enlarge": 4}, room_mb=300).wait() == 0
+    # Each arena of malloc reserves 64 MB of addresses, which this limit would take for memory.
+    one_arena = {"MALLOC_ARENA_MAX": "1"}
+    assert started(textile, tmp_path, recipe, one_arena, net={"enlarge": 8}, room_mb=1000).wait() == 0
     found = result(tmp_path)
     assert 1 <= found["micro_batch"] < 72
     assert any("Memory did not hold 72 images" in note for note in found["notes"])

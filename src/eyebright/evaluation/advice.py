@@ -1,0 +1,164 @@
+"""What a model can be trusted with, and which steps would help most; figures first, words elsewhere."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from eyebright.evaluation.intervals import wilson
+from eyebright.evaluation.results import ClassMetrics, Metrics, PredictionRow
+from eyebright.types import Interval
+
+#: A class is trusted where even the lower end of its recall and precision is above this, and doubted where
+#: the upper end of its recall is below.
+TRUSTED, DOUBTED = 0.8, 0.8
+#: Answers as sure as this that are wrong are often wrong labels.
+SURE = 0.9
+_RIGHT = 0.95
+_LEVELS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+_STEPS = 3
+_FEW_IMAGES = 30
+
+StepKind = Literal["labels", "images", "pair", "tune", "judge"]
+
+
+@dataclass(frozen=True)
+class SureAnswers:
+    """Answers at least as sure as ``level``: their share of all images, and how many of them are right."""
+
+    level: float
+    share: Interval
+    right: Interval
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something to do next.
+
+    Attributes:
+        kind: labels to check, images of a class to add, a pair of classes to tell apart, the backbone to
+            fine-tune, or more images to judge by.
+        mistakes: how many of the mistakes it is about.
+        of: how many mistakes there are; for a class its images, to train on or (``judge``) to judge by.
+        figure: what backs it: the share of the mistakes, of the class that is found, or of all that is right.
+        classes: that it is about.
+    """
+
+    kind: StepKind
+    mistakes: int
+    of: int
+    figure: Interval
+    classes: tuple[str, ...] = ()
+
+
+def sure_answers(rows: Sequence[PredictionRow]) -> SureAnswers | None:
+    """The lowest level of confidence from which on answers are right.
+
+    Args:
+        rows: of the judged part.
+
+    Returns:
+        The level at which the interval's lower end is at least 95 of 100; None where none is, or there are
+        too few images to say.
+    """
+    for level in _LEVELS:
+        sure = [row for row in rows if row.confidence >= level]
+        right = _share(sum(row.predicted == row.label for row in sure), len(sure))
+        if sure and right.low >= _RIGHT:
+            return SureAnswers(level, _share(len(sure), len(rows)), right)
+    return None
+
+
+def trusted(metrics: Metrics) -> list[ClassMetrics]:
+    """The classes that are found and named reliably."""
+    return [c for c in _present(metrics) if min(c.recall.low, c.precision.low) >= TRUSTED]
+
+
+def doubted(metrics: Metrics) -> list[ClassMetrics]:
+    """The classes of which too many are missed, beyond what chance explains; the worst first."""
+    return sorted((c for c in _present(metrics) if c.recall.high < DOUBTED), key=lambda c: c.recall.value)
+
+
+def next_steps(
+    metrics: Metrics,
+    rows: Sequence[PredictionRow],
+    trained: Mapping[str, int],
+    *,
+    tunable: bool,
+    more_helps: bool | None = None,
+) -> list[Step]:
+    """The three steps that touch the most mistakes, the most useful first.
+
+    Args:
+        metrics: of the judged part.
+        rows: its predictions.
+        trained: training images of each class; empty where they are not known.
+        tunable: whether the backbone was frozen, so that fine-tuning is still to be tried.
+        more_helps: whether the data-size curve still rises, where there is one.
+    """
+    wrong = [row for row in rows if row.predicted != row.label]
+    steps = [
+        *_check_labels(wrong),
+        *_add_images(metrics, wrong, trained, more_helps=more_helps),
+        *_tell_apart(wrong),
+        *_fine_tune(metrics, wrong, tunable=tunable, more_helps=more_helps),
+    ]
+    steps.sort(key=lambda step: -step.mistakes)
+    return [*_judge_more(metrics), *steps][:_STEPS]
+
+
+def _check_labels(wrong: Sequence[PredictionRow]) -> list[Step]:
+    sure = [row for row in wrong if row.confidence >= SURE]
+    return [Step("labels", len(sure), len(wrong), _share(len(sure), len(wrong)))] if sure else []
+
+
+def _add_images(
+    metrics: Metrics, wrong: Sequence[PredictionRow], trained: Mapping[str, int], *, more_helps: bool | None
+) -> list[Step]:
+    """Of the class that is missed most, unless more images are known not to help."""
+    if more_helps is False or not wrong:
+        return []
+    missed = Counter(row.label for row in wrong)
+    weakest = min((c for c in _present(metrics) if missed[c.label]), key=lambda c: (c.recall.value, c.label))
+    label = weakest.label
+    return [Step("images", missed[label], trained.get(label, 0), weakest.recall, (label,))]
+
+
+def _tell_apart(wrong: Sequence[PredictionRow]) -> list[Step]:
+    """The two classes that are taken for each other most, if that is more than a slip."""
+    pairs = Counter(tuple(sorted((row.label, row.predicted))) for row in wrong)
+    if not pairs:
+        return []
+    pair, count = pairs.most_common(1)[0]
+    telling = count > 1 and len(pairs) > 1
+    return [Step("pair", count, len(wrong), _share(count, len(wrong)), pair)] if telling else []
+
+
+def _fine_tune(
+    metrics: Metrics, wrong: Sequence[PredictionRow], *, tunable: bool, more_helps: bool | None
+) -> list[Step]:
+    """Where mistakes are left that more images will not mend, or nothing is known of that."""
+    if not tunable or not wrong:
+        return []
+    share = len(wrong) if more_helps is False else (len(wrong) + 1) // 2
+    return [Step("tune", share, len(wrong), metrics.accuracy)]
+
+
+def _judge_more(metrics: Metrics) -> list[Step]:
+    """Comes first: where the classes have few images, every other figure is a guess."""
+    few = [c for c in metrics.per_class if c.support < _FEW_IMAGES]
+    if not few:
+        return []
+    fewest = min(few, key=lambda c: (c.support, c.label))
+    return [Step("judge", len(few), fewest.support, fewest.recall, (fewest.label,))]
+
+
+def _present(metrics: Metrics) -> list[ClassMetrics]:
+    return [c for c in metrics.per_class if c.support]
+
+
+def _share(hits: int, count: int) -> Interval:
+    low, high = wilson(hits, count)
+    return Interval(hits / max(count, 1), float(low), float(high))
