@@ -7,6 +7,7 @@ C channels, D features, K classes, N samples.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import prod
 from os import PathLike
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -41,22 +42,28 @@ class Interval:
 class Prediction:
     """What the model says of one image: the class that it answers, then the others, the likeliest first.
 
-    The answer is the likeliest class unless the model has operating points or costs.
+    The answer is the likeliest class unless the model has operating points or costs. Where an image may have
+    several labels, ``named`` are those that are answered, in the order of the model's, and the others always
+    follow; else it is None.
     """
 
     path: str | None
     labels: tuple[str, ...]
     probabilities: tuple[float, ...]
+    named: tuple[str, ...] | None = None
 
     @property
     def label(self) -> str:
-        """The class that is answered."""
-        return self.labels[0]
+        """The class that is answered; of several labels all of them as one text, perhaps an empty one."""
+        return self.labels[0] if self.named is None else "; ".join(self.named)
 
     @property
     def confidence(self) -> float:
-        """The answered class's calibrated probability."""
-        return self.probabilities[0]
+        """The answered class's calibrated probability; of several labels, that just those named hold."""
+        if self.named is None:
+            return self.probabilities[0]
+        pairs = zip(self.labels, self.probabilities, strict=True)
+        return prod(p if label in self.named else 1 - p for label, p in pairs)
 
 
 @dataclass(frozen=True)

@@ -49,10 +49,15 @@ def print_run(run: RunLike, lang: str) -> None:
 
 def figure_rows(metrics: Mapping[str, Any], lang: str) -> list[tuple[str, str, str]]:
     """Headline figures as rows of name, value and interval, with a head."""
+    several = "hamming_loss" in metrics
     names = {
-        "accuracy": translate("Accuracy", lang),
-        "balanced_accuracy": translate("Balanced accuracy", lang),
+        "accuracy": translate("All labels right", lang) if several else translate("Accuracy", lang),
+        "hamming_loss": translate("Wrong answers (Hamming loss)", lang),
+        "balanced_accuracy": (
+            translate("Macro recall", lang) if several else translate("Balanced accuracy", lang)
+        ),
         "macro_f1": translate("Macro F1", lang),
+        "micro_f1": translate("Micro F1", lang),
         "log_loss": translate("Log loss", lang),
         "ece": translate("Calibration error", lang),
     }

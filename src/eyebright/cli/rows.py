@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING, Protocol
 
 from eyebright.cli.table import pad, printable, width
@@ -33,13 +34,22 @@ class TableRows:
         self._label_columns = 0
 
     def prediction(self, prediction: Prediction) -> None:
-        """One line for each class."""
+        """One line for each class; of several labels, one with those that are named."""
+        if prediction.named is not None:
+            self._several(prediction, prediction.named)
+            return
         labels = [printable(label) for label in prediction.labels]
         self._label_columns = max(self._label_columns, *map(width, labels))
         for i, (label, probability) in enumerate(zip(labels, prediction.probabilities, strict=True)):
             path = printable(prediction.path or "") if i == 0 else ""
             line = f"{100 * probability:5.1f} %  {pad(label, self._label_columns)}  {path}"
             self._out.write(line.rstrip() + "\n")
+
+    def _several(self, prediction: Prediction, named: tuple[str, ...]) -> None:
+        chances = dict(zip(prediction.labels, prediction.probabilities, strict=True))
+        answers = ", ".join(f"{printable(label)} {100 * chances[label]:.1f} %" for label in named) or "-"
+        self._label_columns = max(self._label_columns, width(answers))
+        self._out.write(f"{pad(answers, self._label_columns)}  {printable(prediction.path or '')}\n")
 
     def skipped(self, skipped: Skipped) -> None:
         """Only standard error tells it."""
@@ -49,7 +59,11 @@ class TableRows:
 
 
 class CsvRows:
-    """path, label, confidence; with more classes also label_2, confidence_2 and so on."""
+    """path, label, confidence; with more classes also label_2, confidence_2 and so on.
+
+    Where an image may have several labels, label holds all that are named, and a column for each label
+    follows with its probability.
+    """
 
     def __init__(self, out: IO[str]) -> None:
         self._writer = csv.writer(out, lineterminator="\n")
@@ -57,6 +71,12 @@ class CsvRows:
 
     def prediction(self, prediction: Prediction) -> None:
         """One row, and the header before the first."""
+        if prediction.named is not None:
+            chances = dict(zip(prediction.labels, prediction.probabilities, strict=True))
+            self._begin(1, [f"p({label})" for label in sorted(chances)])
+            answer = [prediction.path or "", prediction.label, f"{prediction.confidence:.6f}"]
+            self._writer.writerow([*answer, *(f"{chances[label]:.6f}" for label in sorted(chances))])
+            return
         self._begin(len(prediction.labels))
         pairs = zip(prediction.labels, (f"{p:.6f}" for p in prediction.probabilities), strict=True)
         self._writer.writerow([prediction.path or "", *(cell for pair in pairs for cell in pair)])
@@ -68,15 +88,18 @@ class CsvRows:
         """A file without rows still has its header."""
         self._begin(1)
 
-    def _begin(self, classes: int) -> None:
+    def _begin(self, classes: int, further: Sequence[str] = ()) -> None:
         if not self._header:
             more = (f"{name}_{i}" for i in range(2, classes + 1) for name in ("label", "confidence"))
-            self._writer.writerow(["path", "label", "confidence", *more])
+            self._writer.writerow(["path", "label", "confidence", *more, *further])
             self._header = True
 
 
 class JsonlRows:
-    """One JSON object a line: path, label, confidence and top; or path and error."""
+    """One JSON object a line: path, label, confidence and top; or path and error.
+
+    Where an image may have several labels, `labels` lists those that are named.
+    """
 
     def __init__(self, out: IO[str]) -> None:
         self._out = out
@@ -88,6 +111,7 @@ class JsonlRows:
             {
                 "path": prediction.path,
                 "label": prediction.label,
+                **({} if prediction.named is None else {"labels": list(prediction.named)}),
                 "confidence": round(prediction.confidence, 6),
                 "top": [{"label": label, "confidence": round(p, 6)} for label, p in pairs],
             }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 from unicodedata import normalize
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from eyebright.data.manifest import Sample
 
+_FEW = 10
 _RANK: Mapping[Split, int] = {"train": 0, "val": 1, "test": 2}
 
 
@@ -53,6 +54,41 @@ def require_classes(counts: Mapping[Split, Mapping[str, int]], folder: Path) -> 
             "Add images, or remove the folder.",
             classes=", ".join(few),
         )
+
+
+def require_labels(samples: Sequence[Sequence[str]], labels: Sequence[str], table: Path) -> Sequence[Skipped]:
+    """Refuses labels that nothing can be learned of; of those of which little can, it returns a warning.
+
+    Args:
+        samples: each training image's labels.
+        labels: all that there are.
+        table: for the sentences.
+
+    Raises:
+        DataError: labels are true of fewer than 2 training images or of all, all of them named; or there is
+            none.
+    """
+    _require_distinct(labels)
+    counts = Counter(label for some in samples for label in some)
+    few = [label for label in labels if not 2 <= counts[label] < len(samples)]
+    if few or not labels:
+        raise DataError(
+            "Every label must be true of at least 2 training images, and not of all. In {path}, of {count} "
+            "images, these are true of: {labels}. Add images, or remove the label.",
+            path=table,
+            count=len(samples),
+            labels=", ".join(f"{label} ({counts[label]})" for label in few) or "-",
+        )
+    return [
+        Skipped(
+            table.name,
+            "Little can be learned of a label that is true, or false, of a few images. {label} is true of "
+            "{yes} training images and false of {no}. Add images of the rarer kind.",
+            {"label": label, "yes": counts[label], "no": len(samples) - counts[label]},
+        )
+        for label in labels
+        if not _FEW <= counts[label] <= len(samples) - _FEW
+    ]
 
 
 def conflicts(samples: Iterable[Sample]) -> list[Skipped]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eyebright.data.checks import conflicts, copies, leaks, require_classes
-from eyebright.data.header import Header, read_header
+from eyebright.data.header import Header
+from eyebright.data.headers import read_headers
 from eyebright.data.layout import Layout, find_layout, require_folder
 from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.data.split import assign
@@ -23,8 +23,6 @@ from eyebright.types import Lang, Skipped, Split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-_CHUNK = 256
 
 
 def scan(
@@ -68,7 +66,7 @@ def scan(
         for split, listing in listings.items():
             prefix = _prefix(layout.folders[split], root)
             skipped += [replace(s, path=prefix + s.path) for s in listing.skipped]
-            for files, headers in _headers(layout.folders[split], listing.files):
+            for files, headers in read_headers(layout.folders[split], listing.files):
                 _collect(files, headers, split, prefix, samples, skipped)
                 task.advance(len(files))
     manifest = Manifest(root, tuple(samples), tuple(skipped)).without(leaks(samples))
@@ -91,7 +89,7 @@ def scan_part(
     skipped = list(listing.skipped)
     samples: list[Sample] = []
     with progress.task(translate("Reading images", lang), total=len(listing.files)) as task:
-        for files, headers in _headers(folder, listing.files):
+        for files, headers in read_headers(folder, listing.files):
             _collect(files, headers, split, "", samples, skipped)
             task.advance(len(files))
     warnings = _other_files([listing]) + conflicts(samples) + copies(samples)
@@ -141,30 +139,6 @@ def _list_part(folder: Path, seen: set[Identity]) -> Listing:
         if printable(name) not in named and identity(folder / name) not in elsewhere
     ]
     return listing
-
-
-def _headers(
-    folder: Path, files: Sequence[tuple[str, str]]
-) -> Iterator[tuple[Sequence[tuple[str, str]], list[Header | ImageError]]]:
-    """The files in chunks, in their order, each with what its header says."""
-    top = os.fspath(folder)
-    chunks = [files[start : start + _CHUNK] for start in range(0, len(files), _CHUNK)]
-
-    def read(chunk: Sequence[tuple[str, str]]) -> list[Header | ImageError]:
-        return [_header(f"{top}/{path}") for _, path in chunk]
-
-    pool = ThreadPoolExecutor(min(8, (os.cpu_count() or 1) + 2))
-    try:
-        yield from zip(chunks, pool.map(read, chunks), strict=True)
-    finally:  # at Ctrl-C, too: what is not begun is not begun
-        pool.shutdown(cancel_futures=True)
-
-
-def _header(path: str) -> Header | ImageError:
-    try:
-        return read_header(path)
-    except ImageError as error:
-        return error.with_traceback(None)  # which would keep the file's bytes alive
 
 
 def _collect(

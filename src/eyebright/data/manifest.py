@@ -12,9 +12,16 @@ from typing import TYPE_CHECKING, get_args
 from eyebright.types import Skipped, Split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 SPLITS: tuple[Split, ...] = get_args(Split)
+#: What stands between the labels of an image that may have several; no label holds a semicolon.
+JOINT = "; "
+
+
+def joined(labels: Iterable[str]) -> str:
+    """The labels of one image as one text, empty where it has none."""
+    return JOINT.join(sorted(labels))
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +30,12 @@ class Sample:
 
     Attributes:
         path: relative to the manifest's root, with forward slashes; absolute when it lies elsewhere.
-        label: the class's name.
+        label: the class's name; where images may have several labels, all of them as one text.
         split: the part that it belongs to.
         sha: BLAKE2b-128 of the file's bytes, in hex; equal images have equal hashes.
         width: pixels, after the EXIF rotation.
         height: pixels, after the EXIF rotation.
+        group: images that are not independent share it, and stay in one part; empty where none is known.
     """
 
     path: str
@@ -36,23 +44,33 @@ class Sample:
     sha: str
     width: int
     height: int
+    group: str = ""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of an image that may have several."""
+        return tuple(self.label.split(JOINT)) if self.label else ()
 
 
 @dataclass(frozen=True)
 class Manifest:
     """All samples, their classes, and what was left out and why.
 
-    ``root / sample.path`` is where a sample lies.
+    ``root / sample.path`` is where a sample lies. ``several`` are the labels where an image may have several
+    of them or none; None where each has one.
     """
 
     root: Path
     samples: tuple[Sample, ...]
     skipped: tuple[Skipped, ...] = ()
     warnings: tuple[Skipped, ...] = field(default=())
+    several: tuple[str, ...] | None = None
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
         """The classes in the order of the model's outputs."""
+        if self.several is not None:
+            return self.several
         return tuple(sorted({s.label for s in self.samples}))
 
     def of(self, split: Split) -> tuple[Sample, ...]:
@@ -60,8 +78,8 @@ class Manifest:
         return self._parts[split]
 
     def counts(self) -> dict[Split, dict[str, int]]:
-        """Images by part and class; every class of the manifest is named in every part."""
-        found = {split: Counter(s.label for s in self._parts[split]) for split in SPLITS}
+        """Images by part and class, of several labels under each; every class is named in every part."""
+        found = {split: Counter(self._named(self._parts[split])) for split in SPLITS}
         return {split: {label: found[split][label] for label in self.labels} for split in SPLITS}
 
     def without(self, skipped: Iterable[Skipped]) -> Manifest:
@@ -84,7 +102,7 @@ class Manifest:
     def write(self, path: Path) -> None:
         """Writes the manifest as Parquet, atomically.
 
-        Columns: path, label, split, sha, width, height. Root, skipped and warnings are JSON in the schema.
+        Columns: path, label, split, sha, width, height, group. All else is JSON in the schema.
 
         Raises:
             StorageError: the disk is full or must not be written.
@@ -104,6 +122,10 @@ class Manifest:
         from eyebright.data.parquet import read_manifest
 
         return read_manifest(path)
+
+    def _named(self, samples: Iterable[Sample]) -> Iterator[str]:
+        for sample in samples:
+            yield from (sample.label,) if self.several is None else sample.labels
 
     @cached_property
     def _parts(self) -> dict[Split, tuple[Sample, ...]]:

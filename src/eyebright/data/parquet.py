@@ -29,6 +29,7 @@ _SCHEMA = pa.schema(
         ("sha", pa.string()),
         ("width", pa.int32()),
         ("height", pa.int32()),
+        ("group", _WORD),
     ]
 )
 
@@ -39,6 +40,7 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
         "root": str(manifest.root),
         "skipped": [asdict(s) for s in manifest.skipped],
         "warnings": [asdict(s) for s in manifest.warnings],
+        "several": manifest.several,
     }
     schema = _SCHEMA.with_metadata({_KEY: json.dumps(about, default=str).encode()})
     with atomic_path(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
@@ -68,15 +70,22 @@ def read_manifest(path: Path) -> Manifest:
             path=path,
             error=error,
         ) from None
-    return Manifest(Path(about["root"]), samples, _notes(about["skipped"]), _notes(about["warnings"]))
+    several = about.get("several")
+    return Manifest(
+        Path(about["root"]),
+        samples,
+        _notes(about["skipped"]),
+        _notes(about["warnings"]),
+        None if several is None else tuple(several),
+    )
 
 
 def _samples(file: pq.ParquetFile) -> Iterator[Sample]:
     known: dict[Any, Any] = {}  # one object a class name, part and size, not one a row
-    names = [field.name for field in _SCHEMA]
+    names = [field.name for field in _SCHEMA if field.name in file.schema_arrow.names]  # older ones lack some
     for batch in file.iter_batches(_ROWS, columns=names):
         columns = {name: batch.column(name).to_pylist() for name in names}
-        for name in ("label", "split", "width", "height"):
+        for name in set(names) - {"path", "sha"}:
             columns[name] = [known.setdefault(value, value) for value in columns[name]]
         yield from map(Sample, *(columns[name] for name in names))
 

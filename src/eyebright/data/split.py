@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -61,6 +62,16 @@ def assign(
             order = _mix(keys[free], seed, code)
             part[free[_held_out(classes[free], sizes[free], order, targets, spare)]] = code
     return [_NAMES[code] for code in part[group].tolist()]
+
+
+def rarest(labels: Sequence[Sequence[str]]) -> list[str]:
+    """Each image's rarest label, empty where it has none.
+
+    Parts that hold their share of these hold about their share of every label, for the common ones come along
+    (the first step of iterative stratification: Sechidis, Tsoumakas and Vlahavas, 2011).
+    """
+    counts = Counter(label for some in labels for label in some)
+    return [min(some, key=lambda label: (counts[label], label), default="") for some in labels]
 
 
 def _held_out(

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eyebright.evaluation.results import ReliabilityBin
+from eyebright.training.several import sigmoid
 from eyebright.types import FloatArray, IntArray
 
 Float64Array: TypeAlias = npt.NDArray[np.float64]
@@ -26,6 +27,11 @@ def softmax(logits: FloatArray, temperature: float = 1.0) -> FloatArray:
     np.exp(scaled, out=scaled)
     scaled /= scaled.sum(axis=1, keepdims=True)
     return scaled
+
+
+def calibrated(logits: FloatArray, temperature: float, several: bool) -> FloatArray:
+    """Probabilities (N, K): of one label an image, or of each label by itself where there may be several."""
+    return sigmoid(logits / np.float32(temperature)) if several else softmax(logits, temperature)
 
 
 def bin_of(confidence: npt.NDArray[np.floating], bins: int = BINS) -> IntArray:
@@ -46,6 +52,24 @@ def expected_calibration_error(truth: IntArray, probabilities: FloatArray, bins:
     gaps = confidence - (probabilities.argmax(axis=1) == truth)
     sums = np.bincount(bin_of(confidence, bins), weights=gaps, minlength=bins)
     return float(np.abs(sums).sum() / len(truth))
+
+
+def uncalibrated_error(truth: IntArray, probabilities: FloatArray, temperature: float) -> float:
+    """The calibration error that the same answers would have without their temperature.
+
+    Args:
+        truth: (N,) class numbers, or (N, K) where images may have several labels.
+        probabilities: (N, K).
+        temperature: which made them.
+    """
+    tiny = np.finfo(np.float32).tiny
+    logits = np.log(np.maximum(probabilities, tiny))
+    if truth.ndim == 1:
+        return expected_calibration_error(truth, softmax(logits, 1 / temperature))
+    logits -= np.log(np.maximum(1 - probabilities, tiny))
+    raw = sigmoid(logits * np.float32(temperature)).ravel().astype(np.float64)
+    sums = np.bincount(bin_of(raw), weights=raw - truth.ravel(), minlength=BINS)
+    return float(np.abs(sums).sum()) / len(raw)
 
 
 def reliability(confidence: Float64Array, hit: Float64Array) -> tuple[ReliabilityBin, ...]:
@@ -79,11 +103,14 @@ def fit_temperature(logits: FloatArray, truth: IntArray) -> float:
 
     Args:
         logits: (N, K), N >= 1, not used to fit the model.
-        truth: (N,) class numbers.
+        truth: (N,) class numbers; or (N, K) where images may have several labels, each a question of its own.
 
     Returns:
         T within 0.05 to 100: discriminant heads of few images need well over 10.
     """
+    if truth.ndim == 2:
+        yes = logits.reshape(-1)
+        return fit_temperature(np.stack([np.zeros_like(yes), yes], axis=1), truth.reshape(-1))
     if logits.shape[1] == 1:
         return 1.0
     rows = np.arange(len(truth))

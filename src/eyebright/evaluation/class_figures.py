@@ -16,6 +16,7 @@ from eyebright.evaluation.intervals import (
     wilson,
     wilson_f1,
 )
+from eyebright.evaluation.label_tally import LabelSums
 from eyebright.evaluation.ranking import BoolArray, Ranking
 from eyebright.evaluation.results import ClassMetrics
 from eyebright.evaluation.tally import Sums, Tally
@@ -30,8 +31,24 @@ def per_class(tally: Tally, labels: Sequence[str], sums: Sums, ranking: Ranking)
 
     Of grouped images the bootstrap widens precision and recall too: Wilson knows only the groups' number.
     """
-    confusion, share = tally.confusion(), tally.independent
+    confusion = tally.confusion()
     hits, predicted, support = np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1)
+    return class_figures(hits, predicted, support, tally.independent, labels, sums, ranking)
+
+
+def class_figures(
+    hits: IntArray,
+    predicted: IntArray,
+    support: IntArray,
+    share: float,
+    labels: Sequence[str],
+    sums: Sums | LabelSums,
+    ranking: Ranking,
+) -> tuple[ClassMetrics, ...]:
+    """The same from counts (K,) of images that are and are named each class, that are named it, that are it.
+
+    ``share`` of the images counts in analytic intervals.
+    """
     precision = _ratios(hits, predicted, wilson(share * hits, share * predicted))
     recall = _ratios(hits, support, wilson(share * hits, share * support))
     f1 = _ratios(2 * hits, predicted + support, wilson_f1(share * hits, share * predicted, share * support))
@@ -48,7 +65,7 @@ def per_class(tally: Tally, labels: Sequence[str], sums: Sums, ranking: Ranking)
             roc_auc=ranking.roc_auc[k],
             average_precision=ranking.average_precision[k],
         )
-        for k in range(len(confusion))
+        for k in range(len(support))
     )
 
 
@@ -74,5 +91,7 @@ def _ratios(numerator: IntArray, denominator: IntArray, limits: Limits) -> list[
 
 def _widen(figures: list[Interval], drawn: Float64Array, known: BoolArray) -> None:
     places = np.flatnonzero(known & ~np.isnan(drawn).all(axis=0))
+    if not len(places):
+        return
     for k, low, high in zip(places.tolist(), *percentiles(drawn[:, places]), strict=True):
         figures[k] = hull(figures[k].value, (figures[k].low, figures[k].high), (low, high))

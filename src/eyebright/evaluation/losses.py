@@ -9,13 +9,13 @@ from eyebright.evaluation.intervals import Float64Array, hull, mover, pair, perc
 from eyebright.evaluation.tally import SMALLEST_PROBABILITY, Sums, Tally
 from eyebright.types import Interval
 
-_WORST_LOSS = -float(np.log(SMALLEST_PROBABILITY))
+WORST_LOSS = -float(np.log(SMALLEST_PROBABILITY))
 
 
 def log_loss(tally: Tally, sums: Sums) -> Interval:
     """In nats. A mistake costs what it would have cost with these images' probabilities."""
     mistake = -np.log(np.maximum(-np.expm1(-tally.loss), SMALLEST_PROBABILITY))
-    return _mean(tally.loss, sums.means()[:, 0], mistake, tally, _WORST_LOSS)
+    return _mean(tally.loss, sums.means()[:, 0], mistake, tally, WORST_LOSS)
 
 
 def brier(tally: Tally, sums: Sums) -> Interval:
@@ -25,23 +25,37 @@ def brier(tally: Tally, sums: Sums) -> Interval:
 
 
 def calibration_error(tally: Tally, sums: Sums) -> Interval:
-    """The bootstrap, MOVER over the bins, and the least that Wilson's limits of each bin's accuracy allow.
+    """Of the likeliest class; see :func:`gap_interval`."""
+    return gap_interval(tally.confidence, tally.hit, sums.gap(), tally.independent)
+
+
+def gap_interval(
+    confidence: Float64Array, hit: Float64Array, drawn: Float64Array, independent: float
+) -> Interval:
+    """Mean distance over bins between confidence (N,) and how often it is right.
+
+    Its interval: the bootstrap, MOVER over the bins, and the least that Wilson's limits of each bin allow.
 
     Chance alone gives every bin a gap, so a sample's ECE exceeds that of the whole, and resamples exceed it
     again: the lower limit is what stays when every bin's accuracy comes as near to its confidence as it may.
+
+    Args:
+        confidence: (N,).
+        hit: (N,) 1 where right, else 0.
+        drawn: (R,) the figure of each resample.
+        independent: share of the N that counts in analytic intervals.
     """
-    bins = reliability(tally.confidence, tally.hit)
+    bins = reliability(confidence, hit)
     counts = np.array([b.count for b in bins], np.float64)
-    confidence = np.array([b.confidence for b in bins])
+    claimed = np.array([b.confidence for b in bins])
     accuracy = np.array([b.accuracy for b in bins])
-    low, high = wilson(tally.independent * np.rint(accuracy * counts), tally.independent * counts)
-    nearest = np.maximum(np.maximum(low - confidence, confidence - high), 0)
-    farthest = np.maximum(np.abs(confidence - low), np.abs(high - confidence))
-    gaps, weights = np.abs(confidence - accuracy), counts / counts.sum()
+    low, high = wilson(independent * np.rint(accuracy * counts), independent * counts)
+    nearest = np.maximum(np.maximum(low - claimed, claimed - high), 0)
+    farthest = np.maximum(np.abs(claimed - low), np.abs(high - claimed))
+    gaps, weights = np.abs(claimed - accuracy), counts / counts.sum()
     value = float(weights @ gaps)
-    drawn = pair(percentiles(sums.gap()))
     least = (float(weights @ nearest), value)
-    return hull(value, drawn, mover(gaps, (nearest, farthest), weights), least)
+    return hull(value, pair(percentiles(drawn)), mover(gaps, (nearest, farthest), weights), least)
 
 
 def _mean(

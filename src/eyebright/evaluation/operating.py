@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from eyebright.evaluation.answering import positive
 from eyebright.evaluation.intervals import hull, pair, wilson
 from eyebright.evaluation.ranking import BoolArray
 from eyebright.evaluation.results import figure_json
@@ -18,11 +19,18 @@ _NOTHING = "It takes an image to count. The part holds none of the kind."
 
 @dataclass(frozen=True)
 class Labelled:
-    """Probabilities (N, K) with class numbers (N,), of images that ``part`` names."""
+    """Probabilities (N, K) with the truth, of images that ``part`` names.
+
+    Truth is class numbers (N,), or (N, K) of 0 and 1 where images may have several labels.
+    """
 
     probabilities: FloatArray
     truth: IntArray
     part: str
+
+    def of_class(self, number: int) -> tuple[FloatArray, BoolArray]:
+        """A class's probabilities (N,), and whether each image is of it."""
+        return self.probabilities[:, number], positive(self.truth, number)
 
 
 @dataclass(frozen=True)

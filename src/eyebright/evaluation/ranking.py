@@ -15,8 +15,8 @@ narrow.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
 
@@ -66,26 +66,42 @@ def rank(truth: IntArray, probabilities: FloatArray, groups: IntArray | None = N
         probabilities: (N, K).
         groups: (N,) numbers from 0 that images which are not independent share; None where all are.
     """
-    classes = probabilities.shape[1]
-    support = np.bincount(truth, minlength=classes)
-    ranked = np.flatnonzero((support > 0) & (support < len(truth)))
-    areas, precisions = _Summary(len(truth), groups), _Summary(len(truth), groups)
+    support = np.bincount(truth, minlength=probabilities.shape[1])
+    found = _rank(lambda k: truth == k, support, probabilities, groups)
+    if len(support) != 2:
+        return found
+    return replace(found, mean_roc_auc=found.roc_auc[1], mean_average_precision=found.average_precision[1])
+
+
+def rank_labels(truth: IntArray, probabilities: FloatArray, groups: IntArray | None = None) -> Ranking:
+    """The same where images may have several labels: ``truth`` is (N, K) of 0 and 1, and means are means."""
+    return _rank(lambda k: truth[:, k] == 1, truth.sum(axis=0), probabilities, groups)
+
+
+def _rank(
+    of_class: Callable[[int], BoolArray],
+    support: IntArray,
+    probabilities: FloatArray,
+    groups: IntArray | None,
+) -> Ranking:
+    count, classes = probabilities.shape
+    ranked = np.flatnonzero((support > 0) & (support < count))
+    areas, precisions = _Summary(count, groups), _Summary(count, groups)
     for k, scores in _columns(probabilities, ranked):
-        curve = _Curve.of(scores, truth == k)
+        curve = _Curve.of(scores, of_class(k))
         areas.add(curve.roc_auc, *curve.area_influence())
         precisions.add(curve.average_precision, *curve.precision_influence())
-    independent = 1.0 if groups is None else (int(groups.max()) + 1) / len(truth)
+    independent = 1.0 if groups is None else (int(groups.max()) + 1) / count
     positives = np.maximum(independent * support[ranked], 1)
-    negatives = np.maximum(independent * (len(truth) - support[ranked]), 1)
+    negatives = np.maximum(independent * (count - support[ranked]), 1)
     area_limits = score_limits(np.array(areas.values), positives, negatives)
     precision_limits = wilson(np.array(precisions.values) * positives, positives)
     roc_auc, average_precision = areas.intervals(area_limits), precisions.intervals(precision_limits)
-    second = classes == 2
     return Ranking(
         _spread(roc_auc, ranked, classes),
         _spread(average_precision, ranked, classes),
-        roc_auc[-1] if second and roc_auc else areas.mean(area_limits),
-        average_precision[-1] if second and roc_auc else precisions.mean(precision_limits),
+        areas.mean(area_limits),
+        precisions.mean(precision_limits),
     )
 
 

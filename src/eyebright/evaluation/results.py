@@ -23,8 +23,9 @@ class PredictionRow:
         path, split, label: as the manifest has them.
         predicted: the likeliest class.
         confidence: its probability.
-        label_probability: that of the true class.
+        label_probability: that of the true class; of several labels, that just these hold.
         sha: hash of the file's bytes, by which runs are compared.
+        probabilities: of each label, where an image may have several; else none.
     """
 
     path: str
@@ -34,6 +35,7 @@ class PredictionRow:
     confidence: float
     label_probability: float | None = None
     sha: str = ""
+    probabilities: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,11 @@ class Metrics:
     per_class: tuple[ClassMetrics, ...]
     confusion: IntArray
     reliability: tuple[ReliabilityBin, ...]
+
+    @property
+    def headline(self) -> tuple[str, ...]:
+        """The names of the figures that come first."""
+        return HEADLINE
 
     def to_json(self) -> dict[str, Any]:
         """The metrics as `metrics.json` holds them."""

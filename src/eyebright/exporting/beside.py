@@ -14,6 +14,13 @@ from eyebright.exporting.labels import LABELS, label_lines
 from eyebright.exporting.provenance import PROVENANCE, provenance
 from eyebright.runtime.atomic import write_text
 
+# How an example in Python answers the likeliest class, and all labels that reach their thresholds.
+_BEST = re.compile(r"( +)best = (\S+)\.argmax\(\)\n.*\n")
+_SEVERAL = r"""\1for label, probability, threshold in zip(labels, \2, {thresholds}):
+\1    if probability >= threshold:
+\1        print(f"{{label}}\\t{{probability:.4f}}")
+"""
+
 
 def write_beside(target: Format, source: Source, folder: Path, certificate: Certificate) -> dict[str, str]:
     """Writes `provenance.json`, `labels.txt` and the examples.
@@ -57,10 +64,16 @@ def examples(name: str, source: Source) -> dict[str, str]:
         "mean": str(list(preprocessing.mean)),
         "std": str(list(preprocessing.std)),
     }
-    return {
+    written = {
         template.name.removesuffix(".in"): _filled(template.read_text(encoding="utf-8"), values)
         for template in folder.iterdir()
     }
+    thresholds = source.model.thresholds
+    if thresholds is None:
+        return written
+    # Only Python's are told how to answer several labels.
+    rule = _SEVERAL.format(thresholds=thresholds.tolist())
+    return {file: _BEST.sub(rule, text) for file, text in written.items() if file.endswith(".py")}
 
 
 def _filled(template: str, values: dict[str, str]) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from eyebright.evaluation.answering import answered, same
+from eyebright.evaluation.intervals import Float64Array
 from eyebright.evaluation.paired import accuracy_difference
 from eyebright.types import FloatArray, IntArray, Interval, UInt8Array
 
@@ -17,15 +19,17 @@ class Originals:
 
     Attributes:
         probabilities: (N, K).
-        truth: (N,) class numbers.
+        truth: (N,) class numbers, or (N, K) where an image may have several labels.
         pixels: gives the N decoded images (H, W, 3), in order, each time anew.
         split: the part that they are from.
+        thresholds: (K,) from which on a label is named, where an image may have several; else None.
     """
 
     probabilities: FloatArray
     truth: IntArray
     pixels: Callable[[], Iterator[UInt8Array]]
     split: str
+    thresholds: Float64Array | None = None
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Comparison:
 
     Attributes:
         images, split: how many images were compared, and of which part.
-        agreement: share of them on which both name the same class.
+        agreement: share of them on which both name the same class, or the same labels.
         accuracy, accuracy_original: of the export and of the original.
         accuracy_difference: export less original, paired, with its 95 % interval.
         max_difference, mean_difference: of the probabilities.
@@ -52,13 +56,14 @@ class Comparison:
     @classmethod
     def of(cls, answers: FloatArray, originals: Originals) -> Comparison:
         """Compares probabilities (N, K)."""
-        named, named_before = answers.argmax(axis=1), originals.probabilities.argmax(axis=1)
-        right, right_before = named == originals.truth, named_before == originals.truth
+        thresholds = originals.thresholds
+        named, before = answered(answers, thresholds), answered(originals.probabilities, thresholds)
+        right, right_before = same(named, originals.truth), same(before, originals.truth)
         difference = np.abs(answers - originals.probabilities)
         return cls(
             images=len(answers),
             split=originals.split,
-            agreement=float((named == named_before).mean()),
+            agreement=float(same(named, before).mean()),
             accuracy=float(right.mean()),
             accuracy_original=float(right_before.mean()),
             accuracy_difference=accuracy_difference(right, right_before),

@@ -73,11 +73,12 @@ def runtime_version() -> str:
 
 def _facts(source: Source) -> dict[str, Any]:
     """What the page's script must know."""
-    version = runtime_version()
+    version, thresholds = runtime_version(), source.model.thresholds
     return {
         "labels": source.labels,
         "side": source.size,
         "lang": source.lang,
+        "thresholds": thresholds if thresholds is None else thresholds.tolist(),
         "unknown": json.loads(source.model.metadata.get("unknown", "null")),
         "texts": {lang: texts(lang) for lang in _LANGUAGES},
         "terms": {lang: terms(source, version, lang) for lang in _LANGUAGES},

@@ -25,10 +25,14 @@ def texts(lang: Lang) -> dict[str, str]:
         "images": translate("Images", lang),
         "language": translate("Language", lang),
         "lead": translate("Tells {count} classes apart, on this device, without a network.", lang),
+        "leadSeveral": translate(
+            "Finds {count} labels, any number in an image, on this device, without a network.", lang
+        ),
         "loading": translate("Loading the model …", lang),
         "noCamera": translate(
             "The camera cannot be used: {reason}. Allow it in the browser, or choose images.", lang
         ),
+        "none": translate("None of the labels", lang),
         "parts": translate("The page runs on ONNX Runtime Web, under this licence:", lang),
         "pasted": translate("Pasted image", lang),
         "photo": translate("Photo", lang),

@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from eyebright.evaluation.results import HEADLINE, Metrics
+from eyebright.evaluation.results import Metrics
 from eyebright.language import translate
 from eyebright.report.content import ReportContent
-from eyebright.report.headline import verdict
 from eyebright.report.judgement import Statement, judgement
+from eyebright.report.labels import sentences
 from eyebright.report.markup import decimal, number, part_name, percent, percent_range
-from eyebright.report.usage import SNIPPET
+from eyebright.report.usage import snippet
 from eyebright.types import Lang
 
 #: The hub's own names of licences that weights commonly have; others are given as text.
@@ -31,14 +31,14 @@ def model_card(content: ReportContent, lang: Lang) -> str:
     parts = [
         _front_matter(content),
         f"# {_plain(content.title)}",
-        "\n\n".join(_plain(sentence) for sentence in verdict(content.metrics, lang)),
+        "\n\n".join(_plain(sentence) for sentence in sentences(content.metrics, lang)),
         _facts(content, lang),
         _list(translate("You can trust it with", lang), said.trust),
         _list(translate("Do not trust it with", lang), said.doubt),
         _figures(content.metrics, lang),
         _classes(content.metrics, lang),
         _list(translate("What would help most", lang), said.steps),
-        f"## {translate('How to use the model', lang)}\n\n```python\n{SNIPPET}```",
+        f"## {translate('How to use the model', lang)}\n\n```python\n{snippet(content.metrics)}```",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -85,14 +85,20 @@ def _facts(content: ReportContent, lang: Lang) -> str:
 
 def _figures(metrics: Metrics, lang: Lang) -> str:
     names = {
-        "accuracy": translate("Accuracy", lang),
+        "accuracy": (
+            translate("All labels right", lang)
+            if "hamming_loss" in metrics.headline
+            else translate("Accuracy", lang)
+        ),
+        "hamming_loss": translate("Wrong answers (Hamming loss)", lang),
         "balanced_accuracy": translate("Balanced accuracy", lang),
         "macro_f1": translate("Macro F1", lang),
+        "micro_f1": translate("Micro F1", lang),
         "log_loss": translate("Log loss", lang),
         "ece": translate("Calibration error", lang),
     }
     rows = []
-    for key in HEADLINE:
+    for key in metrics.headline:
         figure = getattr(metrics, key)
         if key == "log_loss":
             between = translate("{low} to {high}", lang, low=decimal(figure.low), high=decimal(figure.high))

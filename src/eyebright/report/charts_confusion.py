@@ -12,14 +12,20 @@ _LEVELS = 6
 _UPRIGHT = 4
 
 
-def confusion_table(confusion: IntArray, labels: tuple[str, ...], caption: str, corner: str) -> str:
-    """The (K, K) counts as a table; the shade is the share of the row, so of the true class."""
+def confusion_table(
+    confusion: IntArray, labels: tuple[str, ...], caption: str, corner: str, *, linked: bool = True
+) -> str:
+    """The (K, K) counts as a table; the shade is the share of the row, so of the true class.
+
+    ``linked`` cells lead to the mistakes that they count.
+    """
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     columns = "".join(f'<th scope="col"><span>{name(label)}</span></th>' for label in labels)
     rows = "".join(
         f'<tr><th scope="row">{name(label)}</th>'
         + "".join(
-            _cell(int(n), float(s), label, other) for n, s, other in zip(counts, part, labels, strict=True)
+            _cell(int(n), float(s), label, other, linked)
+            for n, s, other in zip(counts, part, labels, strict=True)
         )
         + "</tr>"
         for label, counts, part in zip(labels, confusion, shares, strict=True)
@@ -68,13 +74,14 @@ def mistakes_link(true: str, named: str, inner: str) -> str:
     return f'<a href="#mistakes" data-true="{text(true)}" data-named="{text(named)}">{inner}</a>'
 
 
-def _cell(count: int, share: float, true: str, named: str) -> str:
+def _cell(count: int, share: float, true: str, named: str, linked: bool) -> str:
     if count == 0:
         return '<td class="none">0</td>'
     if true == named:
         return f'<td class="hit" style="--s:{0.55 * share:.2f}">{count}</td>'
     shade = 0.15 + 0.55 * share**0.5
-    return f'<td class="miss" style="--s:{shade:.2f}">{mistakes_link(true, named, str(count))}</td>'
+    inner = mistakes_link(true, named, str(count)) if linked else str(count)
+    return f'<td class="miss" style="--s:{shade:.2f}">{inner}</td>'
 
 
 def _squares(mask: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from statistics import median_low
 from typing import get_args
 
@@ -70,15 +69,15 @@ def _pixels(width: int, height: int) -> str:
 
 
 def _counts(manifest: Manifest, lang: Lang) -> str:
-    counts = Counter((sample.label, sample.split) for sample in manifest.samples)
-    splits = [split for split in get_args(Split) if any(part == split for _, part in counts)]
-    totals = {label: sum(counts[label, split] for split in splits) for label in manifest.labels}
+    counts = manifest.counts()
+    splits = [split for split in get_args(Split) if manifest.of(split)]
+    totals = {label: sum(counts[split][label] for split in splits) for label in manifest.labels}
     most = max(totals.values(), default=1)
     rows = [
-        [name(label), *(number(counts[label, split]) for split in splits), plain_bar(totals[label] / most)]
+        [name(label), *(number(counts[split][label]) for split in splits), plain_bar(totals[label] / most)]
         for label in manifest.labels
     ]
-    whole = [number(sum(counts[label, split] for label in manifest.labels)) for split in splits]
+    whole = [number(len(manifest.of(split))) for split in splits]
     rows.append([text(translate("Together", lang)), *whole, ""])
     head = [text(translate("Class", lang)), *(text(part_name(split, lang)) for split in splits), ""]
     caption = translate("Images by class and part", lang)

@@ -40,7 +40,7 @@ def mistakes(content: ReportContent, lang: Lang) -> Section:
             count=number(len(wrong)),
         )
     )
-    gallery = f'{_filter(shown, lang)}<ul class="gallery" id="gallery">{cards}</ul>{_viewer(lang)}'
+    gallery = f'{_filter(shown, lang)}<ul class="gallery" id="gallery">{cards}</ul>{viewer(lang)}'
     return Section("mistakes", title, paragraph(intro) + gallery)
 
 
@@ -111,7 +111,7 @@ def _chosen(wrong: Sequence[PredictionRow]) -> Sequence[PredictionRow]:
     return [row for row in wrong if row.path in kept]
 
 
-def _viewer(lang: Lang) -> str:
+def viewer(lang: Lang) -> str:
     """A dialog that shows one mistake large and walks through those in sight; opened by the page's script."""
     names = {
         "previous": ("\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}", translate("Previous mistake", lang)),

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eyebright.evaluation.advice import SURE, Step, doubted, next_steps, sure_answers, trusted
+from eyebright.evaluation.label_results import LabelMetrics
 from eyebright.evaluation.results import ClassMetrics
 from eyebright.language import translate
 from eyebright.report.content import ReportContent
+from eyebright.report.label_steps import label_steps
 from eyebright.report.markup import number, percent, percent_range
 from eyebright.types import Interval, Lang
 
@@ -36,6 +38,12 @@ class Judgement:
 
 def judgement(content: ReportContent, lang: Lang) -> Judgement:
     """What the figures of a run say to somebody who wants to use the model."""
+    return Judgement(_trust(content, lang), _doubt(content, lang), _steps(content, lang))
+
+
+def _steps(content: ReportContent, lang: Lang) -> list[Statement]:
+    if isinstance(content.metrics, LabelMetrics):
+        return [Statement(*step) for step in label_steps(content.metrics, content.judged, lang)]
     trained = Counter(sample.label for sample in content.manifest.of("train"))
     steps = next_steps(
         content.metrics,
@@ -43,7 +51,7 @@ def judgement(content: ReportContent, lang: Lang) -> Judgement:
         trained,
         tunable=content.tunable,
     )
-    return Judgement(_trust(content, lang), _doubt(content, lang), [_step(step, lang) for step in steps])
+    return [_step(step, lang) for step in steps]
 
 
 def _trust(content: ReportContent, lang: Lang) -> list[Statement]:

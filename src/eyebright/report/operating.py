@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from eyebright.evaluation.costs import CostFigures
 from eyebright.evaluation.curves import OperatingCurve
+from eyebright.evaluation.label_results import LabelMetrics
 from eyebright.evaluation.targets import Figure
 from eyebright.language import translate
 from eyebright.report.charts_curve import Axis, Line, curve_chart
@@ -28,9 +29,12 @@ def operating(content: ReportContent, lang: Lang) -> Section | None:
         return None
     body = "".join(_point(curve, lang) for curve in content.decided)
     if content.decided:
+        several = isinstance(content.metrics, LabelMetrics)
         rule = translate(
-            "Predictions answer a class from its threshold on, even where another is likelier. The figures "
-            "elsewhere on this page are of the likeliest class.",
+            "A label is named from its threshold on. All figures of this page are of these thresholds."
+            if several
+            else "Predictions answer a class from its threshold on, even where another is likelier. The "
+            "figures elsewhere on this page are of the likeliest class.",
             lang,
         )
         body = paragraph(rule) + body

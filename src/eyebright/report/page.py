@@ -8,12 +8,16 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
+from eyebright.evaluation.label_results import LabelMetrics
 from eyebright.language import translate
 from eyebright.report.classes import confusion, per_class
 from eyebright.report.content import ReportContent
 from eyebright.report.dataset import dataset
 from eyebright.report.gallery import examples, mistakes
-from eyebright.report.headline import headline, verdict
+from eyebright.report.headline import headline
+from eyebright.report.label_gallery import label_mistakes
+from eyebright.report.label_tables import honest, per_label, together
+from eyebright.report.labels import label_headline, sentences
 from eyebright.report.learning import learning
 from eyebright.report.making import choices, proof, stages, tunings
 from eyebright.report.markup import Section, paragraph, text
@@ -49,9 +53,9 @@ def write_report(path: Path, content: ReportContent, lang: Lang) -> None:
 def render(content: ReportContent, lang: Lang) -> str:
     """The page as text."""
     sections = [section for section in _sections(content, lang) if section is not None]
-    sentences = "".join(paragraph(sentence, "verdict") for sentence in verdict(content.metrics, lang))
+    words = "".join(paragraph(sentence, "verdict") for sentence in sentences(content.metrics, lang))
     lists = verdict_lists(content, {section.anchor for section in sections}, lang)
-    return document(content.title, sentences + _alarm(content, lang) + lists, sections, lang)
+    return document(content.title, words + _alarm(content, lang) + lists, sections, lang)
 
 
 def document(title: str, head: str, sections: Sequence[Section], lang: Lang) -> str:
@@ -80,6 +84,21 @@ def document(title: str, head: str, sections: Sequence[Section], lang: Lang) -> 
 
 
 def _sections(content: ReportContent, lang: Lang) -> list[Section | None]:
+    m = content.metrics
+    judged = _of_labels(content, m, lang) if isinstance(m, LabelMetrics) else _of_classes(content, lang)
+    return [
+        *judged,
+        choices(content, lang),
+        tunings(content, lang),
+        learning(content, lang),
+        proof(content, lang),
+        stages(content, lang),
+        usage(m, lang),
+        facts(content, lang),
+    ]
+
+
+def _of_classes(content: ReportContent, lang: Lang) -> list[Section | None]:
     return [
         headline(content, lang),
         beside_parent(content, lang),
@@ -90,13 +109,18 @@ def _sections(content: ReportContent, lang: Lang) -> list[Section | None]:
         reliability(content, lang),
         mistakes(content, lang),
         examples(content, lang),
-        choices(content, lang),
-        tunings(content, lang),
-        learning(content, lang),
-        proof(content, lang),
-        stages(content, lang),
-        usage(lang),
-        facts(content, lang),
+    ]
+
+
+def _of_labels(content: ReportContent, m: LabelMetrics, lang: Lang) -> list[Section | None]:
+    return [
+        label_headline(content, m, lang),
+        dataset(content, lang),
+        per_label(m, lang),
+        together(m, lang),
+        operating(content, lang),
+        honest(content, m, lang),
+        label_mistakes(content, lang),
     ]
 
 

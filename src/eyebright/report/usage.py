@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from eyebright.evaluation.label_results import LabelMetrics
+from eyebright.evaluation.results import Metrics
 from eyebright.language import translate
 from eyebright.report.content import ReportContent
 from eyebright.report.markup import Section, paragraph, terms, text
@@ -24,9 +26,24 @@ image = np.zeros((480, 640, 3), np.uint8)
 best = int(probabilities[0].argmax())
 print(labels[best], float(probabilities[0, best]))
 """
+#: The same where an image may have several labels.
+SEVERAL_SNIPPET = (
+    SNIPPET.partition("best = ")[0]
+    + """\
+thresholds = json.loads(session.get_modelmeta().custom_metadata_map["thresholds"])
+for label, probability, threshold in zip(labels, probabilities[0], thresholds):
+    if probability >= threshold:
+        print(label, float(probability))
+"""
+)
 
 
-def usage(lang: Lang) -> Section:
+def snippet(metrics: Metrics) -> str:
+    """The lines of Python that suit a model of such figures."""
+    return SEVERAL_SNIPPET if isinstance(metrics, LabelMetrics) else SNIPPET
+
+
+def usage(metrics: Metrics, lang: Lang) -> Section:
     """A few lines of Python that need nothing of ours, and the command line."""
     body = (
         paragraph(
@@ -36,7 +53,7 @@ def usage(lang: Lang) -> Section:
                 lang,
             )
         )
-        + _code(SNIPPET)
+        + _code(snippet(metrics))
         + paragraph(translate("Or for a whole folder, from the command line:", lang))
         + _code("eyebright predict model.onnx photos/")
     )

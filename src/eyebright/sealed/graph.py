@@ -25,6 +25,7 @@ def sealed_graph(
     taps: Sequence[Tap],
     head: LinearHead,
     temperature: float,
+    several: bool = False,
 ) -> onnx.ModelProto:
     """Builds the graph `images` uint8 (B, H, W, 3) → `probabilities` float32 (B, K), for any H and W.
 
@@ -34,6 +35,7 @@ def sealed_graph(
         taps: the features that the head was trained on.
         head: on these features.
         temperature: divides the logits.
+        several: whether an image may have several labels, so that probabilities do not add up to 1.
     """
     before, after = GraphBuilder(), GraphBuilder()
     channels_first = before.node("Transpose", [INPUT], "images_nchw", perm=[0, 3, 1, 2])
@@ -43,7 +45,10 @@ def sealed_graph(
     weights = after.constant(WEIGHTS, (head.weights / temperature).astype(np.float32))
     bias = after.constant("sealed_bias", (head.bias / temperature).astype(np.float32))
     logits = after.node("Gemm", [features, weights, bias], "sealed_logits")
-    after.node("Softmax", [logits], OUTPUT, axis=1)
+    if several:
+        after.node("Sigmoid", [logits], OUTPUT)
+    else:
+        after.node("Softmax", [logits], OUTPUT, axis=1)
     images = helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["B", "H", "W", 3])
     probabilities = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["B", len(head.bias)])
     return assemble(backbone, before, after, images, [probabilities])

@@ -13,7 +13,9 @@ import onnx
 
 from eyebright.data.decode import decode
 from eyebright.errors import ModelError, NotFoundError
+from eyebright.evaluation.answering import answered
 from eyebright.evaluation.decisions import Decisions
+from eyebright.evaluation.intervals import Float64Array
 from eyebright.runtime.atomic import write_bytes
 from eyebright.sealed.graph import INPUT, OUTPUT
 from eyebright.sealed.halves import Halves, cut, start
@@ -22,6 +24,8 @@ from eyebright.types import FloatArray, ImageLike, Prediction, UInt8Array
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+#: What the metadata's `task` says where an image may have several labels.
+SEVERAL = "multilabel"
 _NOT_OURS = (
     "A sealed model must be an ONNX file that Eyebright wrote. {path}: {reason}. "
     "Give the model.onnx of a run, or the run's folder."
@@ -85,12 +89,19 @@ class SealedModel:
         return answer
 
     @cached_property
+    def thresholds(self) -> Float64Array | None:
+        """(K,) from which probability on each label is named, where an image may have several; else None."""
+        if self.metadata.get("task") != SEVERAL:
+            return None
+        return np.array(json.loads(self.metadata["thresholds"]), np.float64)
+
+    @cached_property
     def decisions(self) -> Decisions | None:
         """How it answers where that is not simply the likeliest class: by operating points, or by costs."""
-        return Decisions.from_metadata(self.metadata, self.labels)
+        return None if self.thresholds is not None else Decisions.from_metadata(self.metadata, self.labels)
 
     def predict(self, image: ImageLike, top: int | None = None) -> Prediction:
-        """The classes of one image, the answered first; all of them unless ``top`` limits their number.
+        """The classes of one image, the answered first; ``top`` limits their number, unless several may hold.
 
         Raises:
             ImageError: the image cannot be read.
@@ -106,13 +117,17 @@ class SealedModel:
     def prediction(self, probabilities: FloatArray, path: str | None, top: int | None = None) -> Prediction:
         """Probabilities (K,) with their labels, sorted; what operating points or costs answer comes first."""
         order = np.argsort(-probabilities, kind="stable")
+        named = None
+        if self.thresholds is not None:
+            held = np.flatnonzero(answered(probabilities[None], self.thresholds)[0])
+            named = tuple(self.labels[i] for i in held)
+            top = None
         if self.decisions is not None:
             answer = self.decisions.answer(probabilities[None])[0]
             order = np.concatenate([[answer], order[order != answer]])
         order = order[:top]
-        return Prediction(
-            path, tuple(self.labels[i] for i in order), tuple(float(probabilities[i]) for i in order)
-        )
+        labels = tuple(self.labels[i] for i in order)
+        return Prediction(path, labels, tuple(float(probabilities[i]) for i in order), named)
 
     def _check(self) -> tuple[str, ...]:
         inputs = [(i.name, i.type) for i in self._session.get_inputs()]
@@ -120,6 +135,7 @@ class SealedModel:
         try:
             labels = tuple(json.loads(self.metadata["labels"]))
             fits = inputs == [(INPUT, "tensor(uint8)")] and classes[OUTPUT] == len(labels) and self.size > 0
+            fits = fits and (self.thresholds is None or self.thresholds.shape == (len(labels),))
             Decisions.from_metadata(self.metadata, labels)
         except (KeyError, TypeError, ValueError):  # an entry is missing, or is not the JSON that we write
             fits = False

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from eyebright.evaluation.answering import answered, same
+from eyebright.evaluation.intervals import Float64Array
 from eyebright.types import FloatArray
 
 LARGEST_DIFFERENCE = 0.02
@@ -17,7 +19,7 @@ class Parity:
 
     Attributes:
         images: how many were compared.
-        same_class: on how many both name the same class.
+        same_class: on how many both name the same class, or the same labels.
         largest_difference: of any probability of any image.
         mean_difference: over all probabilities of all images.
     """
@@ -33,8 +35,10 @@ class Parity:
         return self.largest_difference < LARGEST_DIFFERENCE
 
 
-def compare(probabilities: FloatArray, reference: FloatArray) -> Parity:
-    """Compares (N, K) with (N, K)."""
+def compare(
+    probabilities: FloatArray, reference: FloatArray, thresholds: Float64Array | None = None
+) -> Parity:
+    """Compares (N, K) with (N, K); ``thresholds`` (K,) where an image may have several labels."""
     difference = np.abs(probabilities - reference)
-    same = probabilities.argmax(axis=1) == reference.argmax(axis=1)
-    return Parity(len(same), int(same.sum()), float(difference.max(initial=0)), float(difference.mean()))
+    alike = same(answered(probabilities, thresholds), answered(reference, thresholds))
+    return Parity(len(alike), int(alike.sum()), float(difference.max(initial=0)), float(difference.mean()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from eyebright.config.decisions import DecisionConfig
@@ -57,12 +57,18 @@ class Decided:
         return {"operating_points": points, "costs": {"table": self.costs.tolist(), **asdict(self.cost)}}
 
 
-def wanted(config: DecisionConfig, labels: Sequence[str]) -> Wanted:
-    """The targets and costs of the options.
+def wanted(config: DecisionConfig, labels: Sequence[str], *, several: bool = False) -> Wanted:
+    """The targets and costs of the options; ``several`` says that an image may have several labels.
 
     Raises:
-        ConfigError: a target is none, names no class, or comes together with costs; or costs cannot be read.
+        ConfigError: a target is none, names no class, or comes together with costs; or costs cannot be read,
+            or stand where an image may have several labels.
     """
+    if several and config.cost is not None:
+        raise ConfigError(
+            "Costs are of taking one class for another. Here an image may have several labels. Leave --cost "
+            "out, and give a --target for each label that matters."
+        )
     targets = tuple(parse_target(text) for text in config.target)
     for target in targets:
         check_target(target, labels)
@@ -80,11 +86,11 @@ def check_wanted(config: DecisionConfig, manifest: Manifest) -> None:
         ConfigError: see :func:`wanted`.
         DataError: a target's class has no validation image although there is a test part.
     """
-    targets = wanted(config, manifest.labels).targets
+    targets = wanted(config, manifest.labels, several=manifest.several is not None).targets
     if manifest.of("test"):
-        present = {sample.label for sample in manifest.of("val")}
+        present = manifest.counts()["val"]
         for target in targets:
-            if target.label not in present:
+            if not present[target.label]:
                 raise no_image(target.label)
 
 
@@ -111,10 +117,10 @@ def thresholds(targets: Sequence[Target], labels: Sequence[str], chosen_on: Labe
     found = []
     for target in targets:
         number = list(labels).index(target.label)
-        positive = chosen_on.truth == number
+        scores, positive = chosen_on.of_class(number)
         if not positive.any():
             raise no_image(target.label)
-        found.append(choose(target, chosen_on.probabilities[:, number], positive, chosen_on.part))
+        found.append(choose(target, scores, positive, chosen_on.part))
     return found
 
 
@@ -138,10 +144,21 @@ def decide(
     curves = []
     for threshold in chosen:
         number = list(labels).index(threshold.target.label)
-        scores, positive = judged.probabilities[:, number], judged.truth == number
+        scores, positive = judged.of_class(number)
         curves.append(operating_curve(check(threshold, scores, positive, judged.part), scores, positive))
     cost = None if costs is None else cost_figures(judged.truth, judged.probabilities, costs, seed)
     return Decided(tuple(curves), costs, cost)
+
+
+def at_thresholds(answers: Answers, decided: Decided) -> Answers:
+    """Answers that name several labels as the operating points say; of several of one label the first."""
+    if answers.thresholds is None:
+        return answers
+    thresholds = answers.thresholds.copy()
+    for curve in reversed(decided.curves):
+        threshold = curve.point.threshold
+        thresholds[list(answers.labels).index(threshold.target.label)] = threshold.value
+    return replace(answers, thresholds=thresholds)
 
 
 def say_unmet(decided: Decided, progress: Progress, lang: Lang) -> None:

@@ -8,9 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from eyebright.config.evaluate import EvaluateConfig
-from eyebright.data.folder import scan_part
-from eyebright.data.layout import evaluation_part
 from eyebright.data.manifest import Manifest
+from eyebright.data.source import scan_part
 from eyebright.errors import DataError, EyebrightError
 from eyebright.evaluation.operating import Labelled, Threshold, stored
 from eyebright.evaluation.targets import Target, parse_target
@@ -46,10 +45,11 @@ def choosing_part(
     try:
         if split == "val":
             raise _no_part(config)
-        folder, _ = evaluation_part(config.data, "val")
+        manifest, _ = scan_part(config.data, "val", progress=progress, lang=config.lang)
     except EyebrightError:
         raise _no_part(config) from None
-    manifest = scan_part(folder, "val", progress=progress, lang=config.lang)
+    if manifest.several is not None:
+        return manifest
     return replace(
         manifest, samples=tuple(sample for sample in manifest.samples if sample.label in model.labels)
     )

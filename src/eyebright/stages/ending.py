@@ -14,7 +14,7 @@ from eyebright.runtime.timing import Stopwatch
 from eyebright.sealed.graph import sealed_graph
 from eyebright.sealed.model import SealedModel, write_sealed
 from eyebright.stages import tell
-from eyebright.stages.decide import decide_trained, say_unmet
+from eyebright.stages.decide import at_thresholds, decide_trained, say_unmet
 from eyebright.stages.judge import ask
 from eyebright.stages.outcome import Outcome
 from eyebright.stages.parent import beside_parent
@@ -52,7 +52,14 @@ def finish(
     size, temperature = trained.preprocessing.size, trained.temperature
     with watch.stage("seal"):
         network = trained.backbone.model(size)
-        graph = sealed_graph(network, trained.preprocessing, trained.taps, trained.head, temperature)
+        graph = sealed_graph(
+            network,
+            trained.preprocessing,
+            trained.taps,
+            trained.head,
+            temperature,
+            trained.several,
+        )
         provenance = tell.provenance(trained, manifest)
         if trained.parent is not None:
             provenance["parent_sha256"] = sha256(SealedModel(trained.parent).path)
@@ -71,10 +78,13 @@ def finish(
             parent = beside_parent(trained.parent, path, answers, manifest, progress, config.lang)
     # ---- what is left behind
     split: Split = "test" if manifest.of("test") else "val"
-    outcome = Outcome(manifest.without([*trained.skipped, *answers.skipped]), answers, split, config.seed)
-    ece_before = outcome.ece_before(temperature)
     decided = decide_trained(config, trained.held_out, answers, split, config.seed)
     say_unmet(decided, progress, config.lang)
+    answers = at_thresholds(answers, decided)
+    if answers.thresholds is not None:
+        provenance["thresholds"] = answers.thresholds.tolist()
+    outcome = Outcome(manifest.without([*trained.skipped, *answers.skipped]), answers, split, config.seed)
+    ece_before = outcome.ece_before(temperature)
     with watch.stage("report"):
         outcome.write(
             directory,

@@ -6,16 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from eyebright.config.evaluate import EvaluateConfig
-from eyebright.data.folder import scan_part
-from eyebright.data.layout import evaluation_part
 from eyebright.data.manifest import Manifest
+from eyebright.data.source import scan_part
 from eyebright.errors import DataError, nearest
 from eyebright.language import translate
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.runtime.timing import Stopwatch
-from eyebright.sealed.model import SealedModel
+from eyebright.sealed.model import SEVERAL, SealedModel
 from eyebright.stages import tell
-from eyebright.stages.decide import say_unmet, wanted
+from eyebright.stages.decide import at_thresholds, say_unmet, wanted
 from eyebright.stages.decide_evaluated import choosing_part, decide_evaluated
 from eyebright.stages.judge import ask
 from eyebright.stages.outcome import Outcome, versions
@@ -41,12 +40,11 @@ def evaluate(config: EvaluateConfig, progress: Progress = SILENT) -> Run:
     watch = Stopwatch()
     model = SealedModel(config.model, threads=1)
     with watch.stage("scan"):
-        folder, split = evaluation_part(config.data, config.split)
-        manifest = scan_part(folder, split, progress=progress, lang=config.lang)
+        manifest, split = scan_part(config.data, config.split, progress=progress, lang=config.lang)
     check_labels(manifest, model)
     manifest = _noting_trained(manifest, model.path)
     tell.found(manifest, progress, config.lang)
-    asked = wanted(config, model.labels)
+    asked = wanted(config, model.labels, several=model.thresholds is not None)
     choosing = choosing_part(config, model, asked, split, progress)
     directory = new_directory(config.out, "evaluations", config.data.resolve().name)
     with watch.stage("evaluate"):
@@ -56,6 +54,7 @@ def evaluate(config: EvaluateConfig, progress: Progress = SILENT) -> Run:
     with watch.stage("decide"):
         decided = decide_evaluated(model, asked, choosing, answers.labelled(split), config, progress)
     say_unmet(decided, progress, config.lang)
+    answers = at_thresholds(answers, decided)
     outcome = Outcome(manifest.without(answers.skipped), answers, split, config.seed)
     card = model.card
     with watch.stage("report"):
@@ -73,6 +72,7 @@ def evaluate(config: EvaluateConfig, progress: Progress = SILENT) -> Run:
         }
         outcome.write(directory, content, config.lang)
     facts = {
+        **({} if model.thresholds is None else {"task": SEVERAL}),
         "model": str(model.path),
         "data_sha": manifest.digest,
         "versions": versions(),
@@ -83,11 +83,19 @@ def evaluate(config: EvaluateConfig, progress: Progress = SILENT) -> Run:
 
 
 def check_labels(manifest: Manifest, model: SealedModel) -> None:
-    """Refuses classes that the model does not know.
+    """Refuses classes that the model does not know, and one label an image where it names several.
 
     Raises:
-        DataError: naming them and the nearest that it knows.
+        DataError: naming the classes and the nearest that it knows.
     """
+    if (manifest.several is None) != (model.thresholds is None):
+        raise DataError(
+            "Data and model must be of one kind. In {one} an image has one label, in {other} any number of "
+            "them. Give images with a labels.csv of just such labels as {path} was trained on.",
+            one=manifest.root if manifest.several is None else model.path,
+            other=model.path if manifest.several is None else manifest.root,
+            path=model.path,
+        )
     unknown = [label for label in manifest.labels if label not in model.labels]
     if unknown:
         raise DataError(

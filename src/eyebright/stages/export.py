@@ -120,7 +120,7 @@ class Exporter:
         def pixels() -> Iterator[UInt8Array]:
             return (decode(images.root / s.path, min_side=self.model.size) for s in answers.samples)
 
-        return Originals(answers.probabilities, answers.truth, pixels, "val")
+        return Originals(answers.probabilities, answers.truth, pixels, "val", self.model.thresholds)
 
     def export(self, target: Format) -> Exported:
         """Exports to one format, by the first rung that reaches the bar; by the best, if none does."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from eyebright.backbones.backbone import Backbone
 from eyebright.config.train import TrainConfig
 from eyebright.data.manifest import Manifest, Sample
-from eyebright.evaluation.calibration import fit_temperature, softmax
+from eyebright.evaluation.calibration import calibrated, fit_temperature
 from eyebright.evaluation.operating import Labelled
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.runtime.timing import Stopwatch
@@ -40,6 +40,7 @@ def frozen_model(
 def as_trained(model: FrozenModel, lang: Lang) -> Trained:
     """The model with its temperature, and what is told of it in ``lang``."""
     temperature = fit_temperature(model.fit.held_out, model.truth)
+    several = model.truth.ndim == 2
     extractor = model.extractor
     return Trained(
         backbone=extractor.backbone,
@@ -58,8 +59,9 @@ def as_trained(model: FrozenModel, lang: Lang) -> Trained:
             "discriminant_share": model.fit.discriminant_share,
         },
         tried=tell.tried(model),
-        held_out=Labelled(softmax(model.fit.held_out, temperature), model.truth, "train"),
+        held_out=Labelled(calibrated(model.fit.held_out, temperature, several), model.truth, "train"),
         choices=tell.choices(model, lang),
+        several=several,
     )
 
 
@@ -70,4 +72,4 @@ def probabilities(
     with SILENT.task("", total=len(samples)) as task:
         model.extractor.compute(root, samples, task)
     rows = model.extractor.read(samples, model.extractor.taps)
-    return softmax(model.fit.head.logits(rows), temperature)
+    return calibrated(model.fit.head.logits(rows), temperature, model.truth.ndim == 2)

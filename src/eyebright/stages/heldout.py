@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from eyebright.data.manifest import Manifest
-from eyebright.training.folds import assign_folds, class_numbers, groups_of
+from eyebright.training.folds import assign_folds, groups_of
+from eyebright.training.tasks import strata_of, truth_of
 
 _FOLDS = 7
 
@@ -19,6 +20,6 @@ def with_held_out(manifest: Manifest, seed: int) -> Manifest:
     samples = manifest.of("train")
     if manifest.of("test"):
         return replace(manifest, samples=(*samples, *manifest.of("val")))
-    folds = assign_folds(class_numbers(samples, manifest.labels), groups_of(samples), _FOLDS, seed)
+    folds = assign_folds(strata_of(truth_of(samples, manifest)), groups_of(samples), _FOLDS, seed)
     kept = tuple(s if fold else replace(s, split="val") for s, fold in zip(samples, folds, strict=True))
     return replace(manifest, samples=kept)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from eyebright.data.manifest import Sample
+from eyebright.data.manifest import Sample, joined
 from eyebright.errors import DataError
+from eyebright.evaluation.answering import answered, set_probabilities
+from eyebright.evaluation.intervals import Float64Array
+from eyebright.evaluation.label_metrics import measure_labels
 from eyebright.evaluation.metrics import measure
 from eyebright.evaluation.operating import Labelled
 from eyebright.evaluation.results import Metrics, PredictionRow
@@ -17,29 +21,49 @@ from eyebright.runtime.progress import Task
 from eyebright.sealed.answers import answers
 from eyebright.sealed.model import SealedModel
 from eyebright.training.folds import class_numbers, groups_of
+from eyebright.training.tasks import label_table
 from eyebright.types import FloatArray, IntArray, Skipped, Split
 
 
 @dataclass(frozen=True)
 class Answers:
-    """A sealed model's probabilities (N, K) for N samples, and the images that could not be read."""
+    """A sealed model's probabilities (N, K) for N samples, and the images that could not be read.
+
+    ``thresholds`` (K,) say from which probability on a label is named where an image may have several.
+    """
 
     samples: Sequence[Sample]
     labels: tuple[str, ...]
     probabilities: FloatArray
     skipped: Sequence[Skipped]
+    thresholds: Float64Array | None = None
 
-    @property
+    @cached_property
     def truth(self) -> IntArray:
-        """(N,) class numbers."""
+        """(N,) class numbers, or (N, K) of 0 and 1 where an image may have several labels."""
+        if self.thresholds is not None:
+            return label_table(self.samples, self.labels)
         return class_numbers(self.samples, self.labels)
 
     def rows(self) -> list[PredictionRow]:
         """One row an image."""
+        if self.thresholds is not None:
+            return self._label_rows(self.thresholds)
         best = self.probabilities.argmax(axis=1)
         return [
             PredictionRow(s.path, s.split, s.label, self.labels[b], float(p[b]), float(p[t]), s.sha)
             for s, b, t, p in zip(self.samples, best, self.truth, self.probabilities, strict=True)
+        ]
+
+    def _label_rows(self, thresholds: Float64Array) -> list[PredictionRow]:
+        """Confidence is the probability that just the named labels hold."""
+        named = answered(self.probabilities, thresholds)
+        sure = set_probabilities(self.probabilities, named)
+        own = set_probabilities(self.probabilities, self.truth)
+        texts = [joined(label for label, n in zip(self.labels, row, strict=True) if n) for row in named]
+        return [
+            PredictionRow(s.path, s.split, s.label, text, float(c), float(o), s.sha, tuple(map(float, p)))
+            for s, text, c, o, p in zip(self.samples, texts, sure, own, self.probabilities, strict=True)
         ]
 
     def of(self, split: Split) -> IntArray:
@@ -69,6 +93,16 @@ class Answers:
         # Copies of an image tell no more than the image does.
         groups = groups_of([self.samples[i] for i in places])
         copied = int(groups.max()) + 1 < len(groups)
+        if self.thresholds is not None:
+            return measure_labels(
+                self.truth[places],
+                probabilities,
+                self.thresholds,
+                self.labels,
+                split,
+                groups=groups if copied else None,
+                seed=seed,
+            )
         return measure(
             self.truth[places],
             probabilities,
@@ -107,4 +141,4 @@ def ask(
             "At least one image to evaluate must be readable. None of {count} is. Copy the images again.",
             count=len(samples),
         )
-    return Answers(kept, model.labels, np.concatenate(rows), skipped)
+    return Answers(kept, model.labels, np.concatenate(rows), skipped, model.thresholds)

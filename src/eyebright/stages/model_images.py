@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from eyebright.data.folder import scan
 from eyebright.data.manifest import SPLITS, Manifest, Sample
+from eyebright.data.source import scan
 from eyebright.errors import DataError
 from eyebright.runtime.progress import Progress
 from eyebright.sealed.model import SealedModel

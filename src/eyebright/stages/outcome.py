@@ -11,12 +11,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import eyebright
 from eyebright.data.manifest import Manifest
-from eyebright.evaluation.calibration import expected_calibration_error, softmax
-from eyebright.evaluation.results import HEADLINE, Metrics
+from eyebright.evaluation.calibration import uncalibrated_error
+from eyebright.evaluation.results import Metrics
 from eyebright.language import translate
 from eyebright.report.card import model_card
 from eyebright.report.content import ReportContent
@@ -51,8 +49,8 @@ class Outcome:
     def ece_before(self, temperature: float) -> float:
         """The calibration error that the same answers would have without the temperature."""
         places = self.answers.of(self.split)
-        logits = np.log(np.maximum(self.answers.probabilities[places], np.finfo(np.float32).tiny))
-        return expected_calibration_error(self.answers.truth[places], softmax(logits, 1 / temperature))
+        probabilities = self.answers.probabilities[places]
+        return uncalibrated_error(self.answers.truth[places], probabilities, temperature)
 
     def figures(self, seconds: dict[str, float], engine: str, **more: Any) -> dict[str, Any]:
         """The content of `metrics.json`; ``more`` is added at its end."""
@@ -79,11 +77,13 @@ class Outcome:
         page = ReportContent(manifest=self.manifest, metrics=self.metrics, rows=rows, **content)
         write_report(directory / "report.html", page, lang)
         write_text(directory / "model_card.md", model_card(page, lang))
-        write_predictions(directory / "predictions.csv", rows)
+        several = () if self.answers.thresholds is None else self.answers.labels
+        write_predictions(directory / "predictions.csv", rows, several)
 
     def headline(self) -> dict[str, Any]:
         """The figures that the sealed model carries in its metadata."""
-        return {"split": self.split, **{name: asdict(getattr(self.metrics, name)) for name in HEADLINE}}
+        figures = {name: asdict(getattr(self.metrics, name)) for name in self.metrics.headline}
+        return {"split": self.split, **figures}
 
 
 def skipped_json(skipped: Skipped) -> dict[str, str]:

@@ -17,14 +17,14 @@ NAME = "predictions.csv"
 _COLUMNS = ("path", "split", "label", "predicted", "confidence", "label_probability", "sha")
 
 
-def write_predictions(path: Path, rows: Sequence[PredictionRow]) -> None:
-    """Writes one row an image as CSV.
+def write_predictions(path: Path, rows: Sequence[PredictionRow], labels: Sequence[str] = ()) -> None:
+    """Writes one row an image as CSV; where it may have several ``labels``, with each one's probability.
 
     The true class's probability has nine significant figures, so that a loss is the same from the file.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
+    writer.writerow((*_COLUMNS, *(f"p({label})" for label in labels)))
     writer.writerows(
         (
             r.path,
@@ -34,6 +34,7 @@ def write_predictions(path: Path, rows: Sequence[PredictionRow]) -> None:
             f"{r.confidence:.6f}",
             "" if r.label_probability is None else f"{r.label_probability:.9g}",
             r.sha,
+            *(f"{p:.6f}" for p in r.probabilities),
         )
         for r in rows
     )

@@ -42,7 +42,7 @@ def prove(reference: Reference, model: SealedModel, answers: Answers, root: Path
     whole = _ask_whole(model, root, [answers.samples[i] for i in drawn[:_WHOLE_IMAGES]])
     halves = compare(answered[: len(whole)], whole)
     answered[: len(whole)] = whole
-    parity = compare(answered, expected)
+    parity = compare(answered, expected, model.thresholds)
     if not parity.passed or halves.largest_difference > _HALVES_DIFFERENCE:
         path = model.path
         path.replace(path.with_name(path.name + ".rejected"))

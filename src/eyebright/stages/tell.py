@@ -16,11 +16,12 @@ from eyebright.config.base import Config
 from eyebright.config.train import TrainConfig
 from eyebright.data.licence import data_licence
 from eyebright.data.manifest import Manifest
+from eyebright.evaluation.answering import THRESHOLD
 from eyebright.evaluation.intervals import wilson
 from eyebright.language import translate
 from eyebright.report.content import Choice
 from eyebright.runtime.progress import Progress
-from eyebright.sealed.model import SealedModel
+from eyebright.sealed.model import SEVERAL, SealedModel
 from eyebright.stages.outcome import versions
 from eyebright.stages.trained import Trained
 from eyebright.training.finetune.history import EpochRow
@@ -76,7 +77,9 @@ def provenance(trained: Trained, manifest: Manifest) -> dict[str, Any]:
     """What the sealed model carries in its metadata beside its labels and metrics."""
     card = trained.backbone.card
     licence = data_licence(manifest.root)
+    several = {"task": SEVERAL, "thresholds": [THRESHOLD] * len(manifest.labels)}
     return {
+        **(several if trained.several else {}),
         "card": {
             "backbone": card.name,
             "backbone_sha": card.sha,

@@ -11,8 +11,8 @@ from eyebright.backbones import embedded
 from eyebright.backbones.backbone import Backbone
 from eyebright.backbones.embedded import EmbeddedBackbone
 from eyebright.config.train import TrainConfig
-from eyebright.data.folder import scan
 from eyebright.data.manifest import Manifest
+from eyebright.data.source import scan
 from eyebright.language import translate
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.runtime.timing import Stopwatch
@@ -24,6 +24,7 @@ from eyebright.stages.finetune import exports, finetune, load_network
 from eyebright.stages.frozen import as_trained, frozen_model
 from eyebright.stages.launch import is_main, launch, team_size
 from eyebright.stages.model_images import manifest_of, with_run_parts
+from eyebright.stages.one_label import require_one_label
 from eyebright.stages.resume import begin, with_earlier
 from eyebright.stages.run import Run, new_directory
 from eyebright.tracking.several import trackers
@@ -59,6 +60,9 @@ def train(
     with watch.stage("scan"):
         manifest = _images(config, progress)
     tell.found(manifest, progress, config.lang)
+    several = manifest.several is not None
+    require_one_label(several and config.teacher is not None, "--teacher")
+    require_one_label(several and config.tune != "head", f"--tune {config.tune}")
     check_wanted(config, manifest)
     if config.tune == "head":
         _say_idle(config, progress)

@@ -39,6 +39,7 @@ class Trained:
         held_out: answers for training images that it did not learn from, by which thresholds are chosen.
         choices: the same for the report.
         parent: the sealed model that it learned from or was made from, which it is then compared with.
+        several: whether an image may have several labels.
         tunings, reasons, learning, random_weights: of fine-tuning, as the report shows them.
     """
 
@@ -60,3 +61,4 @@ class Trained:
     learning: Learning | None = None
     random_weights: bool = field(default=False)
     parent: Path | None = None
+    several: bool = False

@@ -17,9 +17,9 @@ def class_numbers(samples: Sequence[Sample], labels: Sequence[str]) -> IntArray:
 
 
 def groups_of(samples: Sequence[Sample]) -> IntArray:
-    """(N,) numbers that equal images share, so that no fold leaks a duplicate."""
+    """(N,) numbers that equal images share, and those of a group, so that no fold leaks what it judges."""
     numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(s.sha, len(numbers)) for s in samples], np.int64)
+    return np.array([numbers.setdefault(s.group or s.sha, len(numbers)) for s in samples], np.int64)
 
 
 def assign_folds(truth: IntArray, groups: IntArray | None, folds: int, seed: int) -> IntArray:

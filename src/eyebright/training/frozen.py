@@ -19,11 +19,14 @@ from eyebright.runtime.progress import Progress
 from eyebright.runtime.timing import Stopwatch
 from eyebright.training.engine_race import say_engine, some_squares
 from eyebright.training.features import FeatureExtractor, graph_bytes, training_preprocessing
-from eyebright.training.folds import class_numbers, groups_of
-from eyebright.training.head import STRENGTHS, HeadFit, fit_head
+from eyebright.training.folds import groups_of
+from eyebright.training.head import HeadFit
 from eyebright.training.large import fit_large
+from eyebright.training.path import STRENGTHS
 from eyebright.training.remembered import Choice, remembered
 from eyebright.training.selection import SUBSET, Candidate, candidates, climb, ladder, losses, subset
+from eyebright.training.tasks import fit as fit_task
+from eyebright.training.tasks import strata_of, truth_of
 from eyebright.types import IntArray, Lang, Skipped
 
 #: Feature tables of up to this many bytes, as float32, are solved in memory.
@@ -38,7 +41,7 @@ class FrozenModel:
         extractor: of the chosen input size and tap set.
         layers: the chosen tap set's name.
         fit: the head, with its held-out logits (N, K).
-        truth: (N,) classes of the held-out logits' images.
+        truth: (N,) classes of the held-out logits' images, or (N, K) where they may have several labels.
         trials: the engines that were raced, the one that is used first.
         sizes: the input sizes that were compared; none where the size was given.
         tap_sets: the tap sets that were compared; none where the set was given.
@@ -147,7 +150,15 @@ class FrozenTrainer:
             return Choice(extractor.preprocessing.size, layers, tried, compared)
 
         features = [space.folder.name for space in self._extractor(sizes[0], widest).spaces]
-        facts = (self.manifest.labels, sizes, list(self.sets), features, self.seed, SUBSET)
+        facts = (
+            self.manifest.labels,
+            self.manifest.several,
+            sizes,
+            list(self.sets),
+            features,
+            self.seed,
+            SUBSET,
+        )
         return remembered(self.cache, self.samples, facts, compare)
 
     def _usable_sets(self, layers: str) -> dict[str, tuple[Tap, ...]]:
@@ -166,7 +177,8 @@ class FrozenTrainer:
         if layers != "auto":
             names = [layers]
         elif not self._fits(sets["stages"]):
-            names = ["stages"]
+            # The closed form that needs no table in memory is one of classes.
+            names = ["stages" if self.manifest.several is None else "texture"]
         else:
             wide = sets["all"] != sets["stages"] and self._fits(sets["all"])
             names = ["texture", "all" if wide else "stages"]
@@ -203,7 +215,9 @@ class FrozenTrainer:
         return [s for s in samples if s.path not in gone]
 
     def _check_classes(self) -> None:
-        counts = np.bincount(self._truth(self.samples), minlength=len(self.manifest.labels))
+        truth = self._truth(self.samples)
+        several = truth.ndim == 2
+        counts = truth.sum(axis=0) if several else np.bincount(truth, minlength=len(self.manifest.labels))
         few = [label for label, n in zip(self.manifest.labels, counts, strict=True) if n < 2]
         if few:
             raise DataError(
@@ -214,7 +228,7 @@ class FrozenTrainer:
 
     def _subset(self, extractor: FeatureExtractor) -> list[Sample]:
         """The images on which sizes and layers are compared, all of which can be read."""
-        kept = subset(self._truth(self.samples), groups_of(self.samples), SUBSET, self.seed)
+        kept = subset(strata_of(self._truth(self.samples)), groups_of(self.samples), SUBSET, self.seed)
         return self._try(extractor, [self.samples[i] for i in kept])
 
     def _try(self, extractor: FeatureExtractor, samples: Sequence[Sample]) -> list[Sample]:
@@ -250,7 +264,7 @@ class FrozenTrainer:
     def _solve(self, extractor: FeatureExtractor) -> tuple[HeadFit, IntArray]:
         """Trains the head on all training images; returns it with the classes of its held-out logits."""
         truth = self._truth(self.samples)
-        if not self._fits(extractor.taps):
+        if not self._fits(extractor.taps) and truth.ndim == 1:
             extractor.release()
             give_back()
             text = translate("Adding up statistics", self.lang)
@@ -268,9 +282,9 @@ class FrozenTrainer:
     ) -> HeadFit:
         taps = taps or extractor.taps
         rows = np.concatenate([extractor.read(samples, taps, number) for number in range(self.views)])
-        return fit_head(
+        return fit_task(
             rows,
-            np.tile(self._truth(samples), self.views),
+            np.concatenate([self._truth(samples)] * self.views),
             len(self.manifest.labels),
             groups=np.tile(groups_of(samples), self.views),
             scored=np.arange(len(rows)) < len(samples),
@@ -279,4 +293,4 @@ class FrozenTrainer:
         )
 
     def _truth(self, samples: Sequence[Sample]) -> IntArray:
-        return class_numbers(samples, self.manifest.labels)
+        return truth_of(samples, self.manifest)

@@ -9,7 +9,7 @@ Shapes: N rows, R directions, F problems, K classes. Coefficients are (R + 1, F,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -31,7 +31,7 @@ _INTERCEPT_L2 = 1e-7  # a class without rows in a fold must not run to minus inf
 
 
 @dataclass(frozen=True)
-class _Point:
+class Point:
     """Coefficients (R + 1, F, K) with the objective (F,), its gradient and mean curvature p (1 - p) (F,)."""
 
     coefficients: FloatArray
@@ -65,7 +65,7 @@ class LogisticProblems:
         parts = []
         for first in range(0, start.shape[1], side_by_side):
             chosen = slice(first, first + side_by_side)
-            part = LogisticProblems(self.rows, self.truth, self.weights[:, chosen])
+            part = replace(self, weights=self.weights[:, chosen])
             parts.append(part._descend(l2, start[:, chosen], tolerance))
         return np.concatenate(parts, axis=1)
 
@@ -94,7 +94,7 @@ class LogisticProblems:
             point = moved
         return point.coefficients
 
-    def _search(self, point: _Point, direction: FloatArray, active: BoolArray, penalty: FloatArray) -> _Point:
+    def _search(self, point: Point, direction: FloatArray, active: BoolArray, penalty: FloatArray) -> Point:
         """Go along the direction, in each active problem as far as the objective falls enough."""
         slope = _dot(point.gradient, direction)
         coefficients, gradient = point.coefficients.copy(), point.gradient.copy()
@@ -112,16 +112,16 @@ class LogisticProblems:
             if not left.size:
                 break
             length *= np.float32(0.4)
-        return _Point(coefficients, value, gradient, point.curvature)
+        return Point(coefficients, value, gradient, point.curvature)
 
-    def _evaluate(self, coefficients: FloatArray, penalty: FloatArray, chosen: IntArray) -> _Point:
+    def _evaluate(self, coefficients: FloatArray, penalty: FloatArray, chosen: IntArray) -> Point:
         """Objective and gradient of the chosen problems; no array of N x F x K is ever held."""
         size, problems, classes = coefficients.shape
         flat = coefficients.reshape(size, -1)
         value = 0.5 * (penalty * coefficients * coefficients).sum(axis=(0, 2), dtype=np.float64)
         gradient = (penalty * coefficients).reshape(size, -1)
         curvature = np.zeros(problems, np.float64)
-        length = max(64, _CHUNK_BYTES // (4 * flat.shape[1]))
+        length = chunk_rows(flat.shape[1])
         for first in range(0, len(self.rows), length):
             rows, truth = self.rows[first : first + length], self.truth[first : first + length]
             weights, index = self.weights[first : first + length, chosen], np.arange(len(rows))
@@ -139,7 +139,12 @@ class LogisticProblems:
             residual = probabilities.reshape(len(rows), -1)
             gradient[:-1] += rows.T @ residual
             gradient[-1] += residual.sum(axis=0)
-        return _Point(coefficients, value, gradient.reshape(coefficients.shape), curvature.astype(np.float32))
+        return Point(coefficients, value, gradient.reshape(coefficients.shape), curvature.astype(np.float32))
+
+
+def chunk_rows(columns: int) -> int:
+    """How many rows of as many logits are worked on at once."""
+    return max(64, _CHUNK_BYTES // (4 * columns))
 
 
 def _dot(a: FloatArray, b: FloatArray) -> FloatArray:

@@ -21,7 +21,18 @@ from eyebright.training.selection import Candidate
 
 _FOLDER = "choices"  # in the cache
 # Modules whose code decides which candidate is best; a change of any of them makes another choice.
-_CODE = ("discriminant", "folds", "frozen", "head", "logistic", "selection")
+_CODE = (
+    "directions",
+    "discriminant",
+    "folds",
+    "frozen",
+    "head",
+    "logistic",
+    "path",
+    "selection",
+    "several",
+    "tasks",
+)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eyebright.training.head import HeadFit
+from eyebright.training.tasks import image_losses, named_right
 from eyebright.types import FloatArray, IntArray
 
 #: Input sizes in pixels that are tried in turn; a step up must earn its cost.
@@ -68,10 +69,7 @@ def subset(truth: IntArray, groups: IntArray, count: int, seed: int) -> IntArray
 
 def losses(fit: HeadFit, truth: IntArray) -> FloatArray:
     """The held-out log loss (N,) of each image, in nats."""
-    logits = fit.held_out - fit.held_out.max(axis=1, keepdims=True)
-    logsum = np.log(np.exp(logits).sum(axis=1))
-    loss: FloatArray = logsum - logits[np.arange(len(truth)), truth]
-    return loss
+    return image_losses(fit.held_out, truth)
 
 
 def better(candidate: FloatArray, best: FloatArray) -> bool:
@@ -89,7 +87,7 @@ def climb(
     Args:
         names: the candidates.
         fit: trains one of them, with held-out logits (N, K) of the same images for all.
-        truth: (N,) of these images.
+        truth: (N,) of these images, or (N, K).
 
     Returns:
         The best of those that were tried, and a row for each.
@@ -107,10 +105,10 @@ def climb(
 
 
 def candidates(fits: Mapping[str, HeadFit], chosen: str, truth: IntArray) -> list[Candidate]:
-    """A row for each fit that was compared on images of classes ``truth`` (N,)."""
+    """A row for each fit that was compared on images of classes ``truth`` (N,), or labels (N, K)."""
     rows = []
     for name, fit in fits.items():
-        correct = int((fit.held_out.argmax(axis=1) == truth).sum())
+        correct = int(named_right(fit.held_out, truth).sum())
         loss = float(losses(fit, truth).mean())
         rows.append(Candidate(name, correct, len(truth), loss, name == chosen))
     return rows

@@ -43,9 +43,9 @@ const classify = async (source) => {
   return { answer, full };
 };
 
-const best = ({ probabilities, unknown }) => {
-  const place = probabilities.indexOf(Math.max(...probabilities));
-  return unknown ? say("unknown") : `${facts.labels[place]}  ${percent(probabilities[place])}`;
+const best = (answer) => {
+  if (answer.unknown) return say("unknown");
+  return facts.thresholds ? named(answer) : `${named(answer)}  ${percent(Math.max(...answer.probabilities))}`;
 };
 
 // --- Images, one after the other -------------------------------------------------------------------------
@@ -206,7 +206,7 @@ const speak = (language) => {
   for (const button of document.querySelectorAll("[data-lang]")) {
     button.setAttribute("aria-pressed", String(button.dataset.lang === lang));
   }
-  part("lead").textContent = say("lead", { count: facts.labels.length });
+  part("lead").textContent = say(facts.thresholds ? "leadSeveral" : "lead", { count: facts.labels.length });
   part("terms").replaceChildren(...facts.terms[lang].map(([term, value]) =>
     make("div", {}, make("dt", { textContent: term }), make("dd", {}, name(value)))));
   if (!ready) tell(stopped === null ? say("loading") : say("stopped", { reason: stopped }));

@@ -51,13 +51,20 @@ const bars = (ranked, from, to) =>
     return make("li", {}, name(label), make("span", { className: "share", textContent: percent(share) }), bar);
   }));
 
+/** What is answered: the likeliest class, or all labels that reach their thresholds where several may hold. */
+const named = ({ probabilities }) => {
+  if (facts.thresholds === null) return facts.labels[probabilities.indexOf(Math.max(...probabilities))];
+  const held = facts.labels.filter((_, i) => probabilities[i] >= facts.thresholds[i]);
+  return held.join(", ") || say("none");
+};
+
 const answerOf = (item) => {
   const { answer } = item;
   const ranked = facts.labels.map((label, i) => [label, answer.probabilities[i]]).sort((a, b) => b[1] - a[1]);
   const parts = answer.unknown
     ? [make("h2", { className: "unknown", textContent: say("unknown") }),
        make("p", { className: "note", textContent: say("unlike") })]
-    : [make("h2", {}, name(ranked[0][0]))];
+    : [make("h2", {}, name(named(answer)))];
   const folded = ranked.length > BARS + 1;
   parts.push(bars(ranked, 0, folded ? BARS : BARS + 1));
   if (folded) {

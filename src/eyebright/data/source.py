@@ -1,0 +1,48 @@
+"""Labelled images from wherever they come: a folder of class folders, or one with `labels.csv`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from eyebright.data import folder as folders
+from eyebright.data.layout import evaluation_part
+from eyebright.data.manifest import Manifest
+from eyebright.data.table import has_table, scan_table, scan_table_part
+from eyebright.runtime.progress import SILENT, Progress
+from eyebright.types import Lang, Split
+
+
+def scan(
+    data: Path,
+    *,
+    val: Path | float | None = None,
+    test: Path | float | None = None,
+    seed: int = 0,
+    progress: Progress = SILENT,
+    lang: Lang = "en",
+) -> Manifest:
+    """The manifest to train on; see :func:`eyebright.data.folder.scan`.
+
+    Raises:
+        NotFoundError: a folder does not exist.
+        DataError: there is nothing, or nothing sensible, to train on.
+    """
+    read = scan_table if has_table(data) else folders.scan
+    return read(data, val=val, test=test, seed=seed, progress=progress, lang=lang)
+
+
+def scan_part(
+    data: Path, wanted: Split | Literal["auto"], *, progress: Progress = SILENT, lang: Lang = "en"
+) -> tuple[Manifest, Split]:
+    """The images to judge a model by, and which part they are: "auto" is test, else validation, else all.
+
+    Raises:
+        NotFoundError: the data does not exist, or has no such part.
+        DataError: it holds no images.
+    """
+    if has_table(data):
+        part = None if wanted == "auto" else wanted
+        return scan_table_part(data, part, progress=progress, lang=lang)
+    where, split = evaluation_part(data, wanted)
+    return folders.scan_part(where, split, progress=progress, lang=lang), split

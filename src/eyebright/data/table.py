@@ -1,0 +1,201 @@
+"""A folder with `labels.csv` as a manifest: the table says which image has which labels."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from hashlib import blake2b
+from pathlib import Path, PurePosixPath
+
+from eyebright.data.checks import conflicts, copies, leaks, require_classes, require_labels
+from eyebright.data.headers import read_headers
+from eyebright.data.layout import require_folder
+from eyebright.data.manifest import SPLITS, Manifest, Sample
+from eyebright.data.split import assign, rarest
+from eyebright.data.table_file import NAME, LabelTable, Row, read_table
+from eyebright.data.unlabelled import image_files
+from eyebright.errors import DataError, ImageError, NotFoundError
+from eyebright.language import translate
+from eyebright.runtime.progress import SILENT, Progress
+from eyebright.types import Lang, Skipped, Split
+
+_SHARE_VAL = 0.2
+
+
+def has_table(folder: Path) -> bool:
+    """Whether ``folder`` holds the table that says what its images are."""
+    return (folder / NAME).is_file()
+
+
+def scan_table(
+    folder: Path,
+    *,
+    val: Path | float | None = None,
+    test: Path | float | None = None,
+    seed: int = 0,
+    progress: Progress = SILENT,
+    lang: Lang = "en",
+) -> Manifest:
+    """The manifest to train on: every image that the table names and that can be read.
+
+    Args:
+        folder: holds the table, and the images where it says.
+        val: share of the images to hold out for validation, where the table has no parts (default: 0.2).
+        test: the same for the test part (default: none).
+        seed: of the split.
+        progress: where to report.
+        lang: of what is reported.
+
+    Raises:
+        DataError: the table cannot be used, or leaves nothing sensible to train on.
+    """
+    manifest, given = _read(folder, progress, lang)
+    if isinstance(val, Path) or isinstance(test, Path) or (given and (val or test)):
+        raise DataError(
+            "With {name} the parts come from its column split, or from shares where it has none. Got --val "
+            "or --test. Leave them out, or give shares such as 0.2 and remove the column.",
+            name=NAME,
+        )
+    manifest = manifest.without(leaks(manifest.samples)) if given else manifest
+    few = _require(manifest, folder)
+    warnings = (*manifest.warnings, *few, *conflicts(manifest.samples), *copies(manifest.samples))
+    if not manifest.of("val"):
+        held = [s for s in manifest.samples if s.split == "train"]
+        parts = _assigned(manifest, held, _SHARE_VAL if val is None else val, test or 0.0, seed)
+        moved = {s.path: part for s, part in zip(held, parts, strict=True)}
+        samples = tuple(replace(s, split=moved.get(s.path, s.split)) for s in manifest.samples)
+        manifest = replace(manifest, samples=samples)
+    return replace(manifest, warnings=warnings)
+
+
+def scan_table_part(
+    folder: Path, wanted: Split | None, *, progress: Progress = SILENT, lang: Lang = "en"
+) -> tuple[Manifest, Split]:
+    """The images of one part, and which that is: the one that is wanted, else test, validation or all.
+
+    Raises:
+        NotFoundError: the table has no images of that part.
+        DataError: the table cannot be used.
+    """
+    manifest, given = _read(folder, progress, lang)
+    there = [split for split in ("test", "val") if given and manifest.of(split)]
+    if wanted is not None and (not given or not manifest.of(wanted)):
+        raise NotFoundError(
+            "The data must have the part that is asked for. {path} names no image of {split} that can be "
+            "read. Leave --split out, or mend its column split.",
+            path=folder / NAME,
+            split=wanted,
+        )
+    part = wanted or next(iter(there), "test")
+    samples = manifest.of(part) if wanted or there else manifest.samples
+    samples = tuple(replace(s, split=part) for s in samples)
+    warnings = (*manifest.warnings, *conflicts(samples), *copies(samples))
+    return replace(manifest, samples=samples, warnings=warnings), part
+
+
+def _read(folder: Path, progress: Progress, lang: Lang) -> tuple[Manifest, bool]:
+    """All images of the table, those without a part as training images; and whether it names parts."""
+    table = read_table(require_folder(folder) / NAME)
+    skipped: list[Skipped] = []
+    rows = _usable(folder, table, skipped)
+    samples: list[Sample] = []
+    files = [(row.label, path) for path, row in rows.items()]
+    with progress.task(translate("Reading images", lang), total=len(files)) as task:
+        for some, headers in read_headers(folder, files):
+            for (label, path), header in zip(some, headers, strict=True):
+                if isinstance(header, ImageError):
+                    skipped.append(Skipped(path, header.template, header.values))
+                    continue
+                row = rows[path]
+                size = header.width, header.height
+                samples.append(Sample(path, label, row.split or "train", header.sha, *size, row.group))
+            task.advance(len(some))
+    if not samples:
+        raise DataError(
+            "The table must name images that can be read. None of the {count} in {path} can be. Places are "
+            "relative to its folder; the first is {first}.",
+            count=len(table.rows),
+            path=folder / NAME,
+            first=table.rows[0].path,
+        )
+    ordered = sorted(_grouped(samples), key=lambda s: s.path)
+    notes = (*table.notes, *_unnamed(folder, rows))
+    manifest = Manifest(folder.resolve(), tuple(ordered), tuple(skipped), notes, table.several)
+    return manifest, any(row.split for row in table.rows)
+
+
+def _usable(folder: Path, table: LabelTable, skipped: list[Skipped]) -> dict[str, Row]:
+    """The rows by the places of their images; those of no image, or of one that came before, are skipped."""
+    found: dict[str, Row] = {}
+    for row in table.rows:
+        path = PurePosixPath(row.path.replace("\\", "/")).as_posix()
+        if table.several is None and not row.label:
+            skipped.append(Skipped(path, "An image must have a label. This one has none in the table."))
+        elif not row.path or not os.path.isfile(folder / path):
+            skipped.append(Skipped(path, "An image must lie where the table says. There is none here."))
+        elif path not in found:
+            found[path] = row
+        elif found[path].label == row.label:
+            skipped.append(Skipped(path, "An image must have one line. This one has two alike; one counts."))
+        else:
+            skipped.append(
+                Skipped(
+                    path,
+                    "An image must have one line. This one has another with the labels {other}; the first "
+                    "counts.",
+                    {"other": row.label or "-"},
+                )
+            )
+    return found
+
+
+def _unnamed(folder: Path, rows: Iterable[str]) -> list[Skipped]:
+    """A note on images, class folders perhaps, that the table does not name."""
+    named = {os.path.normpath(folder / path) for path in rows}
+    count = sum(os.path.normpath(path) not in named for path in image_files(folder))
+    if not count:
+        return []
+    reason = (
+        "Images must be named in {name} where there is one. {count} below its folder are not, and were not "
+        "used."
+    )
+    return [Skipped(".", reason, {"name": NAME, "count": count})]
+
+
+def _grouped(samples: Sequence[Sample]) -> list[Sample]:
+    """The samples with groups that share an image joined to one."""
+    if not any(s.group for s in samples):
+        return list(samples)
+    parent: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        while parent.setdefault(name, name) != name:
+            name = parent[name]
+        return name
+
+    for s in samples:
+        first, second = root(f"sha {s.sha}"), root(f"group {s.group}" if s.group else f"sha {s.sha}")
+        parent[max(first, second)] = min(first, second)
+    names: dict[str, set[str]] = defaultdict(set)
+    for s in samples:
+        names[root(f"sha {s.sha}")].add(s.group)
+    joint = {place: min(some - {""}, default="") for place, some in names.items()}
+    return [replace(s, group=joint[root(f"sha {s.sha}")]) for s in samples]
+
+
+def _require(manifest: Manifest, folder: Path) -> Sequence[Skipped]:
+    if manifest.several is not None:
+        return require_labels([s.labels for s in manifest.of("train")], manifest.several, folder / NAME)
+    require_classes({split: Counter(s.label for s in manifest.of(split)) for split in SPLITS}, folder / NAME)
+    return []
+
+
+def _assigned(
+    manifest: Manifest, samples: Sequence[Sample], val: float, test: float, seed: int
+) -> list[Split]:
+    several = manifest.several is not None
+    labels = rarest([s.labels for s in samples]) if several else [s.label for s in samples]
+    keys = [blake2b(s.group.encode(), digest_size=16).hexdigest() if s.group else s.sha for s in samples]
+    return assign(labels, keys, val, test, seed)
