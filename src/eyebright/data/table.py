@@ -80,7 +80,8 @@ def scan_table_part(
         DataError: the table cannot be used.
     """
     manifest, given = _read(folder, progress, lang)
-    there = [split for split in ("test", "val") if given and manifest.of(split)]
+    there: list[Split] = ["test", "val"] if given else []
+    there = [split for split in there if manifest.of(split)]
     if wanted is not None and (not given or not manifest.of(wanted)):
         raise NotFoundError(
             "The data must have the part that is asked for. {path} names no image of {split} that can be "
@@ -88,7 +89,7 @@ def scan_table_part(
             path=folder / NAME,
             split=wanted,
         )
-    part = wanted or next(iter(there), "test")
+    part: Split = wanted or (there[0] if there else "test")
     samples = manifest.of(part) if wanted or there else manifest.samples
     samples = tuple(replace(s, split=part) for s in samples)
     warnings = (*manifest.warnings, *conflicts(samples), *copies(samples))

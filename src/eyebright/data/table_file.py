@@ -80,8 +80,8 @@ def read_table(path: Path) -> LabelTable:
         table = _lists(path, columns[named], always=named.casefold() in _LISTS)
         others = [name for name in columns if name != named]
     labels, several = table
-    parts = [_part(path, line, value) for line, value in enumerate(splits, 2)] or [None] * len(paths)
-    rows = map(Row, paths, labels, parts, groups or [""] * len(paths))
+    parts: list[Split | None] = [_part(path, line, value) for line, value in enumerate(splits, 2)]
+    rows = map(Row, paths, labels, parts or [None] * len(paths), groups or [""] * len(paths))
     notes = [
         Skipped(NAME, "Column {name} holds no labels as 0 and 1. It was not used.", {"name": name})
         for name in others
@@ -117,7 +117,7 @@ def _columns(path: Path) -> dict[str, list[str]]:
 
 
 def _first(columns: Mapping[str, Sequence[str]], wanted: Sequence[str]) -> str | None:
-    found = {name.casefold(): name for name in reversed(columns)}
+    found = {name.casefold(): name for name in reversed(list(columns))}
     return next((found[name] for name in wanted if name in found), None)
 
 

@@ -25,8 +25,8 @@ def answered(probabilities: FloatArray, thresholds: Float64Array | None) -> IntA
         thresholds: (K,) where an image may have several labels; None where the likeliest is answered.
     """
     if thresholds is None:
-        return probabilities.argmax(axis=1)
-    return (probabilities >= thresholds).astype(np.int64)
+        return np.asarray(probabilities.argmax(axis=1), np.int64)
+    return np.asarray(probabilities >= thresholds, np.int64)
 
 
 def same(first: IntArray, second: IntArray) -> BoolArray:

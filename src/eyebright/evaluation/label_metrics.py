@@ -148,7 +148,8 @@ def _flipped_loss(tally: LabelTally) -> Float64Array:
     """(N,) what the log loss would gain if the least sure label of an image were wrong."""
     least = tally.own.min(axis=1)
     other = np.clip(1 - least, SMALLEST_PROBABILITY, 1)
-    return (np.log(np.clip(least, SMALLEST_PROBABILITY, 1)) - np.log(other)) / tally.truth.shape[1]
+    gained = np.log(np.clip(least, SMALLEST_PROBABILITY, 1)) - np.log(other)
+    return np.asarray(gained / tally.truth.shape[1], np.float64)
 
 
 def _flipped_brier(tally: LabelTally) -> Float64Array:

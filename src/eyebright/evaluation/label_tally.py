@@ -41,7 +41,7 @@ class LabelTally:
     @property
     def right(self) -> Float64Array:
         """(N,) 1 where all labels of an image are right, else 0."""
-        return (self.truth == self.named).all(axis=1).astype(np.float64)
+        return np.asarray((self.truth == self.named).all(axis=1), np.float64)
 
     @property
     def own(self) -> Float64Array:

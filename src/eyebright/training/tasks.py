@@ -41,7 +41,7 @@ def strata_of(truth: IntArray) -> IntArray:
         return truth
     order = np.argsort(truth.sum(axis=0), kind="stable")
     rarest = order[truth[:, order].argmax(axis=1)]
-    return np.where(truth.any(axis=1), rarest, truth.shape[1]).astype(np.int64)
+    return np.asarray(np.where(truth.any(axis=1), rarest, truth.shape[1]), np.int64)
 
 
 def fit(
