@@ -43,7 +43,7 @@ def test_the_figures_are_those_of_training(evaluation: Run, textile_run: Run) ->
 
 def test_it_leaves_figures_rows_and_a_page(evaluation: Run) -> None:
     names = {file.name for file in evaluation.directory.iterdir()}
-    assert names == {"metrics.json", "predictions.csv", "report.html"}
+    assert names == {"metrics.json", "model_card.md", "predictions.csv", "report.html"}
     assert evaluation.metrics["images"]["test"] == 30
     assert evaluation.metrics["split"] == "test"
     assert evaluation.metrics["warnings"] == []
