@@ -206,7 +206,8 @@ const speak = (language) => {
   for (const button of document.querySelectorAll("[data-lang]")) {
     button.setAttribute("aria-pressed", String(button.dataset.lang === lang));
   }
-  part("lead").textContent = say(facts.thresholds ? "leadSeveral" : "lead", { count: facts.labels.length });
+  const count = facts.labels.length;
+  part("lead").textContent = facts.thresholds ? say("leadSeveral", { count }) : say("lead", { count });
   part("terms").replaceChildren(...facts.terms[lang].map(([term, value]) =>
     make("div", {}, make("dt", { textContent: term }), make("dd", {}, name(value)))));
   if (!ready) tell(stopped === null ? say("loading") : say("stopped", { reason: stopped }));
