@@ -19,7 +19,9 @@ SURFACE = {
         "data --trials --epochs --budget --out --val --test --seed --backbone --weights --tune --size "
         "--batch --device --precision --lang --resume --config"
     ),
-    "evaluate": "model data --out --split --seed --format --lang --target --cost --config",
+    "evaluate": (
+        "model data --out --split --seed --format --columns --robustness --lang --target --cost --config"
+    ),
     "compare": "runs --out --seed --lang --config",
     "export": (
         "model --to --plain --int8 --fp16 --data --out --images --min-agreement --max-loss --seed "

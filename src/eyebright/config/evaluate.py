@@ -25,6 +25,14 @@ class EvaluatedConfig(Config):
     format: Literal["table", "json"] = Field(
         "table", description="How to print the figures: aligned text, or what metrics.json holds."
     )
+    columns: Path | None = Field(
+        None,
+        description="CSV with a column path and others; each is a property by which the figures are split.",
+    )
+    robustness: bool = Field(
+        False,
+        description="Also ask about 200 images with noise, blur and the like, and about parts of them.",
+    )
     lang: ReportLang = "en"
 
 

@@ -77,6 +77,7 @@ def curve_chart(
     description: str,
     mark: tuple[float, str] | None = None,
     point: tuple[float, float] | None = None,
+    band: Sequence[tuple[float, float, float]] = (),
 ) -> str:
     """``lines``, the first one firm and the second dashed, as an SVG.
 
@@ -87,16 +88,26 @@ def curve_chart(
         description: plain text for those who cannot see the drawing.
         mark: a place on the x axis with a word, drawn as an upright line.
         point: a place on a line that was chosen, drawn as a ring.
+        band: x, lower and upper limit of each point, drawn as a surface behind the lines.
     """
     marked = "" if mark is None else mark_line(x, *mark)
     return (
         f'<svg class="curve" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{text(description)}">'
         + grid(x, y)
         + marked
+        + _band(band, x, y)
         + "".join(_line(line, x, y, " second" * (i > 0)) for i, line in enumerate(lines))
         + ("" if point is None else _ring(x, y, *point))
         + "</svg>"
     )
+
+
+def _band(band: Sequence[tuple[float, float, float]], x: Axis, y: Axis) -> str:
+    if not band:
+        return ""
+    edge = [(at, high) for at, _, high in band] + [(at, low) for at, low, _ in reversed(band)]
+    path = "L".join(f"{across(x, a):.1f} {upwards(y, b):.1f}" for a, b in edge)
+    return f'<path class="band" d="M{path}Z"/>'
 
 
 def _line(line: Line, x: Axis, y: Axis, style: str) -> str:
@@ -129,7 +140,7 @@ def grid(x: Axis, y: Axis) -> str:
     for tick in x.ticks:
         label = x.written(tick)
         # A long figure at the right edge would be cut off.
-        edge = x.share(tick) > 0.97 and len(label) > 4
+        edge = x.share(tick) > 0.97 and len(label) > 3
         at, anchor = (WIDTH, "end") if edge else (across(x, tick), "middle")
         parts.append(f'<text x="{at:.1f}" y="{_BOTTOM + 20}" text-anchor="{anchor}">{text(label)}</text>')
     return "".join(parts)

@@ -9,6 +9,8 @@ from eyebright.data.manifest import Manifest
 from eyebright.evaluation.costs import CostFigures
 from eyebright.evaluation.curves import OperatingCurve
 from eyebright.evaluation.results import Metrics, PredictionRow
+from eyebright.evaluation.robustness import Stressed
+from eyebright.evaluation.slices import Slice
 from eyebright.sealed.parity import Parity
 from eyebright.training.finetune.history import EpochRow
 from eyebright.types import Interval, Split
@@ -107,6 +109,8 @@ class ReportContent:
         parity: the sealed model's proof.
         decided: operating points with their curves.
         cost: what mistakes cost, where costs were given.
+        slices: how good the model is by how images look and where they come from.
+        stressed: how it bears worse images and parts of images, where it was asked about them.
         seconds: by stage, in order; a key ``total`` is the whole.
         facts: free names and values, shown as they are, in order.
     """
@@ -133,6 +137,8 @@ class ReportContent:
     parity: Parity | None = None
     decided: Sequence[OperatingCurve] = ()
     cost: CostFigures | None = None
+    slices: Sequence[Slice] = ()
+    stressed: Stressed | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
 

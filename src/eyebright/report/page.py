@@ -23,6 +23,8 @@ from eyebright.report.making import choices, proof, stages, tunings
 from eyebright.report.markup import Section, paragraph, text
 from eyebright.report.operating import operating
 from eyebright.report.parent import beside_parent
+from eyebright.report.robustness import robustness
+from eyebright.report.slices import slices
 from eyebright.report.trust import reliability
 from eyebright.report.usage import facts, usage
 from eyebright.report.verdict import verdict_lists
@@ -105,6 +107,8 @@ def _of_classes(content: ReportContent, lang: Lang) -> list[Section | None]:
         dataset(content, lang),
         confusion(content, lang),
         per_class(content, lang),
+        slices(content, lang),
+        robustness(content, lang),
         operating(content, lang),
         reliability(content, lang),
         mistakes(content, lang),

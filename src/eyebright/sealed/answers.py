@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -34,6 +35,9 @@ _FLUSH_SECONDS = 3.0
 _SPACE_BYTES = 400_000_000
 _ALL_SPACES_BYTES = 2_000_000_000
 
+#: Is shown an image's pixels (H, W, 3).
+Seen: TypeAlias = Callable[[Sample, UInt8Array], None]
+
 
 @dataclass(frozen=True)
 class Block:
@@ -53,7 +57,11 @@ class Block:
 
 
 def answers(
-    model: SealedModel, root: Path, samples: Sequence[Sample], cache: Path | None = None
+    model: SealedModel,
+    root: Path,
+    samples: Sequence[Sample],
+    cache: Path | None = None,
+    seen: Seen | None = None,
 ) -> Iterator[Block]:
     """The model's answers in blocks, in the order of ``samples`` and in constant memory, every core at work.
 
@@ -62,14 +70,15 @@ def answers(
         root: of the images.
         samples: N images.
         cache: the feature cache's folder, where features are looked up and kept; None for neither.
+        seen: is shown the pixels (H, W, 3) of each image that is decoded, from several threads.
     """
     halves = model.halves
     if halves is None:
-        for block, rows, skipped in _blocks(samples, _reader(model.probabilities, root, model.size)):
+        for block, rows, skipped in _blocks(samples, _reader(model.probabilities, root, model.size, seen)):
             yield Block(block, None, _table(rows, len(model.labels)), skipped)
         return
     kept = _Kept(cache, halves, model)
-    read = _reader(halves.features, root, model.size)
+    read = _reader(halves.features, root, model.size, seen)
     try:
         for block, found, skipped in _blocks(samples, lambda s: _ON_DISK if s.sha in kept else read(s)):
             features = kept.complete(block, found)
@@ -155,7 +164,7 @@ def _blocks(
 
 
 def _reader(
-    run: Callable[[UInt8Array], FloatArray], root: Path, size: int
+    run: Callable[[UInt8Array], FloatArray], root: Path, size: int, seen: Seen | None
 ) -> Callable[[Sample], FloatArray | Skipped]:
     """One row (D,) or (K,) of a sample's pixels, or why there is none."""
 
@@ -164,6 +173,8 @@ def _reader(
             pixels = decode(root / sample.path, min_side=size)
         except (ImageError, NotFoundError) as error:
             return Skipped(sample.path, error.template, error.values)
+        if seen is not None:
+            seen(sample, pixels)
         row: FloatArray = run(pixels[None])[0]
         return row
 

@@ -12,6 +12,7 @@ from eyebright.language import translate
 from eyebright.runtime.progress import Progress
 from eyebright.runtime.timing import Stopwatch
 from eyebright.sealed.graph import sealed_graph
+from eyebright.sealed.looks import Looks
 from eyebright.sealed.model import SealedModel, write_sealed
 from eyebright.stages import tell
 from eyebright.stages.decide import at_thresholds, decide_trained, say_unmet
@@ -20,6 +21,7 @@ from eyebright.stages.outcome import Outcome
 from eyebright.stages.parent import beside_parent
 from eyebright.stages.proof import prove
 from eyebright.stages.run import Run, write_metrics, write_options
+from eyebright.stages.slices import find_slices
 from eyebright.stages.trained import Trained
 from eyebright.training.cache import default_folder
 from eyebright.types import Split
@@ -69,7 +71,8 @@ def finish(
         samples = (*manifest.of("val"), *manifest.of("test"))
         with progress.task(translate("Asking the sealed model", config.lang), total=len(samples)) as task:
             model = SealedModel(path, threads=1)
-            answers = ask(model, manifest.root, samples, task, default_folder())
+            looks = Looks(default_folder(), size)
+            answers = ask(model, manifest.root, samples, task, default_folder(), looks.see)
     with watch.stage("proof"):
         parity = prove(trained.reference, model, answers, manifest.root, config.seed)
     parent = None
@@ -85,6 +88,8 @@ def finish(
         provenance["thresholds"] = answers.thresholds.tolist()
     outcome = Outcome(manifest.without([*trained.skipped, *answers.skipped]), answers, split, config.seed)
     ece_before = outcome.ece_before(temperature)
+    with watch.stage("slices"):
+        slices = find_slices(answers, split, manifest.root, looks)
     with watch.stage("report"):
         outcome.write(
             directory,
@@ -107,6 +112,7 @@ def finish(
                 "parity": parity,
                 "decided": decided.curves,
                 "cost": decided.cost,
+                "slices": slices,
                 "parent": parent,
                 "seconds": watch.seconds,
                 "facts": tell.facts(config, provenance, path),
@@ -128,6 +134,7 @@ def finish(
         tried=dict(trained.tried),
         model_sha256=sha256(path),
         **decided.figures(),
+        slices=[found.to_json() for found in slices],
         **({} if parent is None else {"parent": asdict(parent)}),
         **provenance,
     )

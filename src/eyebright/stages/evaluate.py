@@ -9,18 +9,23 @@ from eyebright.config.evaluate import EvaluateConfig
 from eyebright.data.manifest import Manifest
 from eyebright.data.source import scan_part
 from eyebright.errors import DataError, nearest
+from eyebright.evaluation.robustness import Stressed
+from eyebright.evaluation.slices import Column
 from eyebright.language import translate
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.runtime.timing import Stopwatch
+from eyebright.sealed.looks import Looks
 from eyebright.sealed.model import SEVERAL, SealedModel
 from eyebright.stages import tell
 from eyebright.stages.decide import at_thresholds, say_unmet, wanted
 from eyebright.stages.decide_evaluated import choosing_part, decide_evaluated
-from eyebright.stages.judge import ask
+from eyebright.stages.judge import Answers, ask
 from eyebright.stages.outcome import Outcome, versions
+from eyebright.stages.robustness import stress
 from eyebright.stages.run import Run, new_directory, write_metrics
+from eyebright.stages.slices import find_slices, read_columns
 from eyebright.training.cache import default_folder
-from eyebright.types import Skipped
+from eyebright.types import Skipped, Split
 
 _ENGINE = "onnxruntime float32"
 
@@ -47,14 +52,19 @@ def evaluate(config: EvaluateConfig, progress: Progress = SILENT) -> Run:
     asked = wanted(config, model.labels, several=model.thresholds is not None)
     choosing = choosing_part(config, model, asked, split, progress)
     directory = new_directory(config.out, "evaluations", config.data.resolve().name)
+    looks = Looks(default_folder(), model.size)
     with watch.stage("evaluate"):
         samples = manifest.of(split)
         with progress.task(translate("Asking the sealed model", config.lang), total=len(samples)) as task:
-            answers = ask(model, manifest.root, samples, task, default_folder())
+            answers = ask(model, manifest.root, samples, task, default_folder(), looks.see)
     with watch.stage("decide"):
         decided = decide_evaluated(model, asked, choosing, answers.labelled(split), config, progress)
     say_unmet(decided, progress, config.lang)
     answers = at_thresholds(answers, decided)
+    with watch.stage("slices"):
+        further = _columns(config, manifest.root, answers, split)
+        slices = find_slices(answers, split, manifest.root, looks, further)
+    stressed = _stressed(config, model, answers, split, manifest.root, progress, watch)
     outcome = Outcome(manifest.without(answers.skipped), answers, split, config.seed)
     card = model.card
     with watch.stage("report"):
@@ -68,6 +78,8 @@ def evaluate(config: EvaluateConfig, progress: Progress = SILENT) -> Run:
             "licence": model.metadata.get("licence", ""),
             "decided": decided.curves,
             "cost": decided.cost,
+            "slices": slices,
+            "stressed": stressed,
             "facts": {translate("Model", config.lang): str(model.path), **versions()},
         }
         outcome.write(directory, content, config.lang)
@@ -77,9 +89,35 @@ def evaluate(config: EvaluateConfig, progress: Progress = SILENT) -> Run:
         "data_sha": manifest.digest,
         "versions": versions(),
         **decided.figures(),
+        "slices": [found.to_json() for found in slices],
+        **({} if stressed is None else stressed.to_json()),
     }
     write_metrics(directory / "metrics.json", outcome.figures(watch.seconds, _ENGINE, **facts))
     return Run(directory, model.path)
+
+
+def _columns(config: EvaluateConfig, root: Path, answers: Answers, split: Split) -> list[Column]:
+    """Further properties of the evaluated images, where a file of them was given."""
+    if config.columns is None:
+        return []
+    samples = [answers.samples[i] for i in answers.of(split)]
+    return read_columns(config.columns, samples, (root, config.data))
+
+
+def _stressed(
+    config: EvaluateConfig,
+    model: SealedModel,
+    answers: Answers,
+    split: Split,
+    root: Path,
+    progress: Progress,
+    watch: Stopwatch,
+) -> Stressed | None:
+    """How the model bears worse images, where that is asked for."""
+    if not config.robustness:
+        return None
+    with watch.stage("robustness"):
+        return stress(model, answers, split, root, config.seed, progress, config.lang)
 
 
 def check_labels(manifest: Manifest, model: SealedModel) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from eyebright.data.manifest import Sample, joined
 from eyebright.errors import DataError
@@ -18,11 +20,13 @@ from eyebright.evaluation.metrics import measure
 from eyebright.evaluation.operating import Labelled
 from eyebright.evaluation.results import Metrics, PredictionRow
 from eyebright.runtime.progress import Task
-from eyebright.sealed.answers import answers
+from eyebright.sealed.answers import Seen, answers
 from eyebright.sealed.model import SealedModel
 from eyebright.training.folds import class_numbers, groups_of
 from eyebright.training.tasks import label_table
 from eyebright.types import FloatArray, IntArray, Skipped, Split
+
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,22 @@ class Answers:
         if self.thresholds is not None:
             return label_table(self.samples, self.labels)
         return class_numbers(self.samples, self.labels)
+
+    @cached_property
+    def kinds(self) -> IntArray:
+        """(N,) numbers of the classes, or of the sets of labels, that the samples have."""
+        return np.unique([s.label for s in self.samples], return_inverse=True)[1].astype(np.int64)
+
+    @cached_property
+    def right(self) -> BoolArray:
+        """(N,) whether the class, or just the labels that an image has, were named."""
+        return self.are_right(self.probabilities, self.truth)
+
+    def are_right(self, probabilities: FloatArray, truth: IntArray) -> BoolArray:
+        """The same of other answers (n, K), to images of ``truth``, which may be one for all."""
+        if self.thresholds is None:
+            return np.asarray(probabilities.argmax(axis=1) == truth)
+        return np.asarray((answered(probabilities, self.thresholds) == truth).all(axis=1))
 
     def rows(self) -> list[PredictionRow]:
         """One row an image."""
@@ -114,7 +134,12 @@ class Answers:
 
 
 def ask(
-    model: SealedModel, root: Path, samples: Sequence[Sample], task: Task, cache: Path | None = None
+    model: SealedModel,
+    root: Path,
+    samples: Sequence[Sample],
+    task: Task,
+    cache: Path | None = None,
+    seen: Seen | None = None,
 ) -> Answers:
     """Asks the sealed model about ``samples``, one image a call, every core at work.
 
@@ -124,6 +149,7 @@ def ask(
         samples: N images.
         task: advances by N.
         cache: the feature cache's folder; images whose features it holds are answered from there.
+        seen: is shown the pixels of each image that is decoded.
 
     Raises:
         DataError: no image can be read.
@@ -131,7 +157,7 @@ def ask(
     kept: list[Sample] = []
     rows: list[FloatArray] = []
     skipped: list[Skipped] = []
-    for block in answers(model, root, samples, cache):
+    for block in answers(model, root, samples, cache, seen):
         task.advance(len(block.samples) + len(block.skipped))
         kept += block.samples
         rows.append(block.probabilities)

@@ -1,0 +1,83 @@
+"""What more training images would give, forecast from how accuracy grew with their number so far.
+
+The error of a classifier mostly falls as a power of the number of its training images (Hestness et al., 2017,
+arXiv 1712.00409), a straight line on logarithmic axes, until it meets what no number of images can mend. So
+one line is drawn through all sizes and one through the last two. The forecast is the mean of both, on the
+logarithmic axis; its range holds 95 % of what either says in resamples of the images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_array
+
+from eyebright.evaluation.intervals import Float64Array, bootstrap_sums, hull, pair, percentiles
+from eyebright.types import Interval
+
+_TIMES = 2
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What so many training images may give.
+
+    Attributes:
+        images: how many.
+        accuracy: forecast, with the range of the method and of the images that were drawn.
+        now: the same line's accuracy for the images that there are.
+    """
+
+    images: int
+    accuracy: Interval
+    now: float
+
+
+def forecast(
+    sizes: Sequence[float],
+    right: npt.NDArray[np.bool_],
+    count: int,
+    *,
+    seed: int = 0,
+    resamples: int = 1000,
+) -> Forecast | None:
+    """The forecast for twice as many images as there are; None from fewer than three sizes.
+
+    Args:
+        sizes: P numbers of training images, rising.
+        right: (P, N) whether each of the same N images was named right at each size.
+        count: of the images that there are.
+        seed: of the bootstrap.
+        resamples: how many.
+    """
+    if len(sizes) < 3:
+        return None
+    drawn = bootstrap_sums(csr_array((~right).T.astype(np.float64)), seed, resamples)
+    observed = (~right).sum(axis=1)[None].astype(np.float64)
+    at = np.log(np.array([_TIMES * count, count]) / sizes[-1])
+    lines = [_lines(observed, right.shape[1], np.log(sizes), x) for x in at]
+    resampled = _lines(drawn, right.shape[1], np.log(sizes), at[0])
+    value, now = (1 - float(np.exp(line.mean())) for line in lines)
+    limits = pair(percentiles(1 - np.exp(resampled.ravel())))
+    return Forecast(_TIMES * count, hull(value, limits), now)
+
+
+def _lines(wrong: Float64Array, images: int, sizes: Float64Array, at: float) -> Float64Array:
+    """(2, R) logarithms of the error that both lines of R resamples say.
+
+    Args:
+        wrong: (R, P) images that were named wrong.
+        images: N.
+        sizes: (P,) logarithms.
+        at: how far beyond the last size, as a logarithm.
+    """
+    # Half an image more, so that no mistake at all is no endless line.
+    error = np.log((wrong + 0.5) / (images + 1))
+    centred = sizes - sizes.mean()
+    slopes = (error @ centred / (centred**2).sum(), (error[:, -1] - error[:, -2]) / (sizes[-1] - sizes[-2]))
+    last = error.mean(axis=1) + slopes[0] * centred[-1], error[:, -1]
+    # More images that seem to harm are chance.
+    return np.stack([start + np.minimum(slope, 0) * at for start, slope in zip(last, slopes, strict=True)])

@@ -1,0 +1,117 @@
+"""How often a model stays right as images get worse, and what it knows where it sees only part of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eyebright.data.corruptions import Corruption
+from eyebright.evaluation.intervals import wilson
+from eyebright.evaluation.paired import SIGNIFICANT, holm, mcnemar
+from eyebright.types import IntArray, Interval
+
+BoolArray = npt.NDArray[np.bool_]
+
+# The border suffices where it keeps so much of what the model knows beyond the most frequent class.
+_SUFFICES = 0.8
+
+
+@dataclass(frozen=True)
+class Level:
+    """Accuracy at one strength of a corruption; ``p`` of chance making it fall so far, adjusted by Holm."""
+
+    strength: float
+    accuracy: Interval
+    p: float
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """Accuracy under every corruption, on the same images.
+
+    Attributes:
+        images: how many.
+        clean: accuracy on them as they are.
+        curves: the levels of each corruption, weak to strong.
+    """
+
+    images: int
+    clean: Interval
+    curves: Mapping[Corruption, Sequence[Level]]
+
+    def falls(self, kind: Corruption) -> Level | None:
+        """The weakest level at which the model is worse by more than chance; None where there is none."""
+        lower = (level for level in self.curves[kind] if level.accuracy.value < self.clean.value)
+        return next((level for level in lower if level.p < SIGNIFICANT), None)
+
+
+@dataclass(frozen=True)
+class Shortcut:
+    """Accuracy where only a part of each image is seen.
+
+    Attributes:
+        images: how many.
+        clean: accuracy where all is seen.
+        border, centre: where only that is.
+        majority: what always naming the most frequent class would reach.
+    """
+
+    images: int
+    clean: Interval
+    border: Interval
+    centre: Interval
+    majority: float
+
+    @property
+    def suspicious(self) -> bool:
+        """Whether the border alone all but suffices: then the model may look at the background."""
+        known = self.clean.value - self.majority
+        beyond = self.border.value - self.majority
+        return self.border.low > self.majority and beyond >= _SUFFICES * known
+
+
+@dataclass(frozen=True)
+class Stressed:
+    """How a model bears worse images, and whether it looks at the background."""
+
+    robustness: Robustness
+    shortcut: Shortcut
+
+    def to_json(self) -> dict[str, Any]:
+        """Both as `metrics.json` holds them."""
+        shortcut = {**asdict(self.shortcut), "suspicious": self.shortcut.suspicious}
+        return {"robustness": asdict(self.robustness), "shortcut": shortcut}
+
+
+def robustness(
+    clean: BoolArray,
+    right: Mapping[Corruption, Sequence[BoolArray]],
+    strengths: Mapping[Corruption, Sequence[float]],
+) -> Robustness:
+    """Figures from whether the model was right about N images (N,), as they are and at each strength."""
+    tests = {kind: [mcnemar(levels, clean) for levels in rows] for kind, rows in right.items()}
+    adjusted = iter(holm([p for row in tests.values() for p in row]))
+    curves = {
+        kind: tuple(
+            Level(float(strength), proportion(row), next(adjusted))
+            for strength, row in zip(strengths[kind], rows, strict=True)
+        )
+        for kind, rows in right.items()
+    }
+    return Robustness(len(clean), proportion(clean), curves)
+
+
+def shortcut(clean: BoolArray, border: BoolArray, centre: BoolArray, truth: IntArray) -> Shortcut:
+    """Figures from whether the model was right about N images (N,) of classes ``truth`` (N,)."""
+    majority = float(np.bincount(truth).max() / len(truth))
+    return Shortcut(len(clean), *(proportion(right) for right in (clean, border, centre)), majority)
+
+
+def proportion(right: BoolArray) -> Interval:
+    """The share that is right of N answers (N,), with Wilson's interval."""
+    low, high = wilson(right.sum(), len(right))
+    return Interval(float(right.mean()), float(low), float(high))

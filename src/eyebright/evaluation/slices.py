@@ -1,0 +1,170 @@
+"""Where a model is worse: its images cut into slices by one property after another, each beside the rest.
+
+The worst of many slices is bad by chance alone. So the chance that a slice would have so few right answers,
+were its images drawn from all, is taken exactly (hypergeometric), and adjusted by Holm for their number.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import hypergeom
+
+from eyebright.evaluation.intervals import Float64Array, wilson
+from eyebright.evaluation.paired import SIGNIFICANT, holm
+from eyebright.types import IntArray, Interval
+
+BoolArray = npt.NDArray[np.bool_]
+
+#: A slice holds at least so many images.
+FEWEST = 5
+_MOST_NAMES = 20
+# A third of 30 images still shows a drop of half; quarters need more.
+_THIRDS_FROM, _QUARTERS_FROM = 30, 100
+
+
+@dataclass(frozen=True)
+class Column:
+    """One property of N images: numbers, NaN where unknown, or names, empty where unknown."""
+
+    name: str
+    values: Float64Array | Sequence[str]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Images that share a property, and how often the model is right about them.
+
+    Attributes:
+        column: the property.
+        value: what they share, of a property that is named.
+        low, high: between which values they lie, of a property that is a number.
+        images: how many they are.
+        accuracy: of them, with Wilson's interval.
+        rest: accuracy of all others of which the property is known.
+        expected: accuracy if each image were right as often as its class is elsewhere; where that is as low,
+            it is the mix of classes that tells the slice from the rest.
+        p: of being so much worse by chance, adjusted for the number of slices.
+    """
+
+    column: str
+    value: str | None
+    low: float | None
+    high: float | None
+    images: int
+    accuracy: Interval
+    rest: float
+    expected: float
+    p: float
+
+    @property
+    def worse(self) -> bool:
+        """Whether it is worse than the rest by more than chance."""
+        return self.p < SIGNIFICANT
+
+    @property
+    def explained(self) -> bool:
+        """Whether its mix of classes alone would make it about as bad."""
+        return self.expected <= self.accuracy.high
+
+    def to_json(self) -> dict[str, Any]:
+        """The slice as `metrics.json` holds it."""
+        return {**asdict(self), "worse": self.worse}
+
+
+def slices(columns: Sequence[Column], right: BoolArray, truth: IntArray) -> tuple[Slice, ...]:
+    """The slices of every property that cuts the images in two or more.
+
+    Numbers are cut into quarters of the images, of fewer than 100 into thirds, of fewer than 30 not at all.
+    Of names the 20 most frequent are looked at, each with at least 5 images.
+
+    Args:
+        columns: properties of N images.
+        right: (N,) whether the model was right.
+        truth: (N,) class numbers.
+    """
+    found = [
+        _slice(column.name, label, members, _known(column), right, truth)
+        for column in columns
+        for label, members in _cut(column)
+    ]
+    adjusted = holm([p for _, p in found])
+    return tuple(Slice(**facts, p=p) for (facts, _), p in zip(found, adjusted, strict=True))
+
+
+def _known(column: Column) -> BoolArray:
+    if isinstance(column.values, np.ndarray):
+        return np.isfinite(column.values)
+    return np.array([bool(name) for name in column.values])
+
+
+def _cut(column: Column) -> list[tuple[tuple[str | None, float | None, float | None], BoolArray]]:
+    """Name or limits of each slice, with its members (N,); none where there would be fewer than two."""
+    values = column.values
+    parts = _quantiles(values) if isinstance(values, np.ndarray) else _names(values)
+    kept = [part for part in parts if part[1].sum() >= FEWEST]
+    return kept if len(kept) > 1 else []
+
+
+def _quantiles(
+    values: Float64Array,
+) -> list[tuple[tuple[str | None, float | None, float | None], BoolArray]]:
+    known = np.isfinite(values)
+    count = int(known.sum())
+    if count < _THIRDS_FROM:
+        return []
+    bins = 4 if count >= _QUARTERS_FROM else 3
+    inner = np.unique(np.quantile(values[known], np.arange(1, bins) / bins))
+    number = np.where(known, np.searchsorted(inner, values, side="right"), -1)
+    members = [number == i for i in range(len(inner) + 1)]
+    return [((None, float(values[m].min()), float(values[m].max())), m) for m in members if m.any()]
+
+
+def _names(values: Sequence[str]) -> list[tuple[tuple[str | None, float | None, float | None], BoolArray]]:
+    frequent = Counter(value for value in values if value).most_common(_MOST_NAMES)
+    names = np.array(values, object)
+    return [((value, None, None), np.asarray(names == value)) for value, _ in frequent]
+
+
+def _slice(
+    column: str,
+    label: tuple[str | None, float | None, float | None],
+    members: BoolArray,
+    known: BoolArray,
+    right: BoolArray,
+    truth: IntArray,
+) -> tuple[dict[str, Any], float]:
+    """The slice's figures, and its p before it is adjusted."""
+    n, hits = int(members.sum()), int((members & right).sum())
+    total, total_hits = int(known.sum()), int((known & right).sum())
+    low, high = (float(limit) for limit in wilson(hits, n))
+    p = float(hypergeom.cdf(hits, total, total_hits, n))
+    value, least, most = label
+    facts = {
+        "column": column,
+        "value": value,
+        "low": least,
+        "high": most,
+        "images": n,
+        "accuracy": Interval(hits / n, low, high),
+        "rest": (total_hits - hits) / max(total - n, 1),
+        "expected": _expected(members, known, right, truth),
+    }
+    return facts, p
+
+
+def _expected(members: BoolArray, known: BoolArray, right: BoolArray, truth: IntArray) -> float:
+    """Mean over the members of how often their class is right elsewhere; of a class that is not, as here."""
+    classes = int(truth.max()) + 1
+    outside = known & ~members
+    everywhere = np.bincount(truth[known], right[known], classes) / np.maximum(
+        np.bincount(truth[known], minlength=classes), 1
+    )
+    seen = np.bincount(truth[outside], minlength=classes)
+    elsewhere = np.bincount(truth[outside], right[outside], classes) / np.maximum(seen, 1)
+    return float(np.where(seen > 0, elsewhere, everywhere)[truth[members]].mean())
