@@ -122,6 +122,8 @@ def _of_labels(content: ReportContent, m: LabelMetrics, lang: Lang) -> list[Sect
         dataset(content, lang),
         per_label(m, lang),
         together(m, lang),
+        slices(content, lang),
+        robustness(content, lang),
         operating(content, lang),
         honest(content, m, lang),
         label_mistakes(content, lang),
