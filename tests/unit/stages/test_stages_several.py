@@ -106,6 +106,15 @@ def test_evaluation_gives_the_figures_of_training(cloth_run: Run, cloth: Path, t
     assert run.metrics["task"] == "multilabel"
 
 
+def test_an_image_is_right_only_with_all_of_its_labels(cloth_run: Run, cloth: Path, tmp_path: Path):
+    run = eb.evaluate(cloth_run.model, cloth, out=tmp_path / "out", robustness=True)
+    assert run.metrics["robustness"]["clean"]["value"] == run.metrics["accuracy"]["value"]
+    assert {s["column"] for s in run.metrics["slices"]} == {"folder"}
+    page = run.report.read_text()
+    assert 'id="slices"' in page
+    assert 'id="robustness"' in page
+
+
 def test_rows_of_every_format_name_all_labels(cloth_run: Run, cloth: Path):
     model = SealedModel(cloth_run.model)
     both = next(row for row in predictions(cloth_run) if row["predicted"] == "defective; widespread")
