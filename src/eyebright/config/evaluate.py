@@ -16,7 +16,9 @@ class EvaluatedConfig(Config):
     """Which model is measured on what."""
 
     model: Path = Field(description="Model to evaluate: a model.onnx, or the run directory that holds one.")
-    data: Path = Field(description="Folder of class folders, or with test/, val/ or train/ in it.")
+    data: Path = Field(
+        description="Folder of class folders, with test/, val/ or train/ in it, or with labels.csv."
+    )
     out: Path | None = Field(None, description="Directory to write (default: evaluations/NAME-TIME).")
     split: Literal["auto", "train", "val", "test"] = Field(
         "auto", description="Which part to evaluate; auto takes test, else val, else all images."

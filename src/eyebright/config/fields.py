@@ -36,7 +36,7 @@ def time_seconds(text: object) -> float:
 Data: TypeAlias = Annotated[
     Path | None,
     Positional(),
-    Field(description="Folder of class folders, or with train/, val/ and optionally test/."),
+    Field(description="Folder of class folders, with train/, val/ and optionally test/, or with labels.csv."),
 ]
 Val: TypeAlias = Annotated[
     Path | float | None,

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from eyebright.evaluation.results import ReliabilityBin
 from eyebright.training.several import sigmoid
+from eyebright.training.tasks import image_losses
 from eyebright.types import FloatArray, IntArray
 
 Float64Array: TypeAlias = npt.NDArray[np.float64]
@@ -89,8 +90,8 @@ def reliability(confidence: Float64Array, hit: Float64Array) -> tuple[Reliabilit
 
 def calibrated_loss(logits: FloatArray, truth: IntArray) -> float:
     """Mean log loss of held-out logits (N, K) with the temperature that suits them, in nats."""
-    shares = softmax(logits, fit_temperature(logits, truth))[np.arange(len(truth)), truth]
-    return float(-np.log(np.maximum(shares, np.finfo(np.float32).tiny)).mean())
+    scaled = np.asarray(logits, np.float32) / np.float32(fit_temperature(logits, truth))
+    return float(image_losses(scaled, truth).mean())
 
 
 def fit_temperature(logits: FloatArray, truth: IntArray) -> float:

@@ -11,7 +11,7 @@ from eyebright.evaluation.label_results import LabelMetrics
 from eyebright.evaluation.results import ClassMetrics
 from eyebright.language import translate
 from eyebright.report.content import ReportContent
-from eyebright.report.label_steps import label_steps
+from eyebright.report.label_steps import denied_too_rarely, hardly_denied, label_steps
 from eyebright.report.markup import number, percent, percent_range
 from eyebright.types import Interval, Lang
 
@@ -73,7 +73,9 @@ def _trust(content: ReportContent, lang: Lang) -> list[Statement]:
             right=_share(sure.right, lang),
         )
         said.append(Statement(sentence, "reliability"))
-    if classes := trusted(content.metrics):
+    m = content.metrics
+    hollow = hardly_denied(m) if isinstance(m, LabelMetrics) else {}
+    if classes := [c for c in trusted(m) if c.label not in hollow]:
         sentence = translate(
             "Found, and named rightly, at least 80 times of 100 at the worst: {classes}.",
             lang,
@@ -84,7 +86,10 @@ def _trust(content: ReportContent, lang: Lang) -> list[Statement]:
 
 
 def _doubt(content: ReportContent, lang: Lang) -> list[Statement]:
-    said = [Statement(_missed(c, lang), "classes") for c in doubted(content.metrics)[:_LISTED]]
+    m = content.metrics
+    said = [Statement(_missed(c, lang), "classes") for c in doubted(m)[:_LISTED]]
+    if isinstance(m, LabelMetrics):
+        said += [Statement(sentence, "classes") for sentence in denied_too_rarely(m, lang)[:_LISTED]]
     sure = sum(row.confidence >= SURE and row.predicted != row.label for row in content.judged)
     if sure:
         sentence = translate(

@@ -28,6 +28,30 @@ def label_steps(m: LabelMetrics, rows: Sequence[PredictionRow], lang: Lang) -> l
     return list(islice(_all(m, rows, lang), _STEPS))
 
 
+def hardly_denied(m: LabelMetrics) -> dict[str, tuple[int, int]]:
+    """Labels that most images get that do not have them: how many do, and how many have them not.
+
+    A label that is nearly always true is found, and named rightly, by a model that always names it.
+    """
+    without = m.count - m.together.diagonal()
+    counts = zip(m.labels, m.invented.tolist(), without.tolist(), strict=True)
+    return {label: (invented, total) for label, invented, total in counts if 2 * invented >= total}
+
+
+def denied_too_rarely(m: LabelMetrics, lang: Lang) -> list[str]:
+    """A sentence for each such label."""
+    return [
+        translate(
+            "{label}, to say that it is not there: of {count} images without it, {invented} are named it.",
+            lang,
+            label=label,
+            count=number(total),
+            invented=number(invented),
+        )
+        for label, (invented, total) in hardly_denied(m).items()
+    ]
+
+
 def _all(m: LabelMetrics, rows: Sequence[PredictionRow], lang: Lang) -> Iterator[tuple[str, str]]:
     fewest = min(m.per_class, key=lambda c: (c.support, c.label))
     if fewest.support < _FEW_IMAGES:

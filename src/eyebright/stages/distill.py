@@ -9,6 +9,7 @@ from eyebright.config.distill import DistillConfig
 from eyebright.config.train import TrainConfig
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.sealed.model import SealedModel
+from eyebright.stages.one_label import require_one_label
 from eyebright.stages.run import Run
 from eyebright.stages.train import train
 from eyebright.stages.untouched import check_untouched
@@ -54,6 +55,7 @@ def distill(config: DistillConfig, progress: Progress = SILENT) -> Run:
         MissingExtraError: PyTorch is not installed.
     """
     teacher = SealedModel(config.model)
+    require_one_label(teacher.thresholds is not None, "distill")
     check_untouched(teacher.path)
     catalog.find(config.student)  # before anything is read
     return train(_training(config), progress)

@@ -47,7 +47,7 @@ def evaluate(config: EvaluateConfig, progress: Progress = SILENT) -> Run:
     with watch.stage("scan"):
         manifest, split = scan_part(config.data, config.split, progress=progress, lang=config.lang)
     check_labels(manifest, model)
-    manifest = _noting_trained(manifest, model.path)
+    manifest = _noting_trained(_noting_absent(manifest, model), model.path)
     tell.found(manifest, progress, config.lang)
     asked = wanted(config, model.labels, several=model.thresholds is not None)
     choosing = choosing_part(config, model, asked, split, progress)
@@ -142,6 +142,16 @@ def check_labels(manifest: Manifest, model: SealedModel) -> None:
             unknown=", ".join(unknown),
             nearest=nearest(unknown[0], model.labels),
         )
+
+
+def _noting_absent(manifest: Manifest, model: SealedModel) -> Manifest:
+    """The manifest with a warning where the model names labels that the data never does."""
+    absent = [label for label in model.labels if manifest.several and label not in manifest.several]
+    if not absent:
+        return manifest
+    reason = "Labels that the data never names count as absent from all of its images: {labels}."
+    warning = Skipped(".", reason, {"labels": ", ".join(absent)})
+    return replace(manifest, warnings=(*manifest.warnings, warning))
 
 
 def _noting_trained(manifest: Manifest, model: Path) -> Manifest:

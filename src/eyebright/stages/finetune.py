@@ -75,7 +75,7 @@ def finetune(
     from eyebright.training.finetune.answers import blank_image
     from eyebright.training.finetune.fold import fold_norms
 
-    check(config)
+    check(config, several=manifest.several is not None)
     began = time.monotonic()
     network = load_network(config, progress)
     if config.teacher is not None:

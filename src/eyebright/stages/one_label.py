@@ -17,7 +17,7 @@ def require_one_label(several: bool, what: str) -> None:
     """
     if several:
         raise ConfigError(
-            "{what} needs images with one label each. Here an image may have several. Use `eyebright train` "
-            "with a frozen backbone (--tune head), and `eyebright export` to make the model smaller.",
+            "{what} needs images with one label each. Here an image may have several. Leave it out; "
+            "`eyebright export --int8` makes such a model smaller.",
             what=what,
         )

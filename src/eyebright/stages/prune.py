@@ -22,6 +22,7 @@ from eyebright.runtime.progress import SILENT, Progress
 from eyebright.sealed.model import SealedModel
 from eyebright.stages.finetune import PRUNED
 from eyebright.stages.model_images import check_classes, manifest_of
+from eyebright.stages.one_label import require_one_label
 from eyebright.stages.run import Run, new_directory
 from eyebright.stages.train import train
 from eyebright.stages.untouched import check_untouched
@@ -51,6 +52,7 @@ def prune(config: PruneConfig, progress: Progress = SILENT) -> Run:
     catalog.require_torch()
     require("torch_pruning", "prune", "prune")
     model = SealedModel(config.model)
+    require_one_label(model.thresholds is not None, "prune")
     check_untouched(model.path)
     manifest = manifest_of(model, config.data, config.seed, progress, config.lang)
     check_classes(model, manifest.labels)

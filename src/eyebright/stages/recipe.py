@@ -7,9 +7,11 @@ from typing import Literal
 
 from eyebright.config.train import TrainConfig
 from eyebright.errors import ConfigError
-from eyebright.training.finetune.losses import SoftTargetLoss, TeacherLoss
+from eyebright.stages.one_label import require_one_label
+from eyebright.training.finetune.losses import LabelsLoss, SoftTargetLoss, TeacherLoss
 from eyebright.training.finetune.recipe import Precision, Recipe
 from eyebright.training.finetune.samples import class_weights
+from eyebright.training.finetune.step import Loss
 from eyebright.types import IntArray
 
 Name = Literal["head", "last", "full"]
@@ -21,12 +23,19 @@ _BATCH = 32
 _FOCAL_GAMMA = 2.0
 
 
-def check(config: TrainConfig) -> None:
-    """Refuses what cannot be had together.
+def check(config: TrainConfig, *, several: bool = False) -> None:
+    """Refuses what cannot be had together, or not where an image may have ``several`` labels.
 
     Raises:
         ConfigError: saying what.
     """
+    idle = {
+        "--loss focal": config.loss == "focal",
+        "--class-weights balanced": config.class_weights == "balanced",
+        "--sampler balanced": config.sampler == "balanced",
+    }
+    for what, asked in idle.items():
+        require_one_label(several and asked, what)
     if config.cutmix and config.tune != "full":
         raise ConfigError(
             "--cutmix needs images, so everything must learn. Got --tune {tune}. "
@@ -62,14 +71,16 @@ def epochs_of(config: TrainConfig, name: Name) -> int:
     return config.epochs or _EPOCHS[name]
 
 
-def loss_of(config: TrainConfig, truth: IntArray, classes: int) -> SoftTargetLoss | TeacherLoss:
+def loss_of(config: TrainConfig, truth: IntArray, classes: int) -> Loss:
     """The loss of each image.
 
     Args:
         config: the options.
-        truth: (N,) classes of the training images.
+        truth: (N,) classes of the training images, or (N, K) where they may have several labels.
         classes: K.
     """
+    if truth.ndim == 2:
+        return LabelsLoss(config.label_smoothing)
     weights = class_weights(config.class_weights, truth, classes)
     gamma = _FOCAL_GAMMA if config.loss == "focal" else 0.0
     labels = SoftTargetLoss(config.label_smoothing, weights, gamma)

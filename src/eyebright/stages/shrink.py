@@ -24,6 +24,7 @@ from eyebright.sealed.model import SealedModel
 from eyebright.stages.candidates import Candidate, Precision, choose, rows, write_csv
 from eyebright.stages.judge import ask
 from eyebright.stages.model_images import check_classes, drawn, manifest_of
+from eyebright.stages.one_label import require_one_label
 from eyebright.stages.parent import latencies
 from eyebright.stages.run import Run, new_directory
 from eyebright.stages.shrink_ending import HandedOut, hand_out
@@ -117,6 +118,7 @@ class Search:
         self.config, self.progress = config, progress
         self._began = time.monotonic()
         self.model = SealedModel(config.model, threads=1)
+        require_one_label(self.model.thresholds is not None, "shrink")
         check_untouched(self.model.path)
         self.manifest: Manifest = manifest_of(self.model, config.data, config.seed, progress, config.lang)
         check_classes(self.model, self.manifest.labels)

@@ -62,7 +62,6 @@ def train(
     tell.found(manifest, progress, config.lang)
     several = manifest.several is not None
     require_one_label(several and config.teacher is not None, "--teacher")
-    require_one_label(several and config.tune != "head", f"--tune {config.tune}")
     check_wanted(config, manifest)
     if config.tune == "head":
         _say_idle(config, progress)

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from eyebright.evaluation.calibration import softmax
+from eyebright.evaluation.calibration import calibrated
 from eyebright.evaluation.intervals import wilson
 from eyebright.evaluation.operating import Labelled
 from eyebright.stages.recipe import Name
 from eyebright.stages.trained import Trained
+from eyebright.training.tasks import image_losses, named_right
 from eyebright.types import FloatArray, IntArray, Interval
 
 
@@ -49,9 +50,8 @@ class Tuned:
 
 
 def judged(name: Name, trained: Trained, logits: FloatArray, truth: IntArray) -> Tuned:
-    """What ``trained`` came to, from its logits (N', K) of the held-out images and their classes (N',)."""
-    probabilities = softmax(logits, trained.temperature)
-    shares = probabilities[np.arange(len(truth)), truth]
-    losses = -np.log(np.maximum(shares, np.finfo(np.float32).tiny))
+    """What ``trained`` came to, from its logits (N', K) of the held-out images and their truth."""
+    probabilities = calibrated(logits, trained.temperature, trained.several)
+    losses = image_losses(logits / np.float32(trained.temperature), truth)
     trained = replace(trained, held_out=Labelled(probabilities, truth, "train"))
-    return Tuned(name, trained, losses, int((logits.argmax(axis=1) == truth).sum()))
+    return Tuned(name, trained, losses, int(named_right(logits, truth).sum()))

@@ -18,7 +18,7 @@ from eyebright.data.decode import load_square
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.engines.choose import make
 from eyebright.errors import ConfigError
-from eyebright.evaluation.calibration import calibrated_loss, fit_temperature, softmax
+from eyebright.evaluation.calibration import calibrated, calibrated_loss, fit_temperature
 from eyebright.report.content import Learning, RateSearch
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.stages import tell
@@ -57,8 +57,8 @@ from eyebright.training.finetune.samples import sample_weights
 from eyebright.training.finetune.step import Loss
 from eyebright.training.finetune.trials import choose_precision, rate_test
 from eyebright.training.finetune.unfreeze import deepest_learning, unfreeze
-from eyebright.training.folds import class_numbers
 from eyebright.training.frozen import FrozenModel
+from eyebright.training.tasks import truth_of
 from eyebright.types import FloatArray, IntArray
 
 _SEALING_SECONDS = 12.0  # export, session and report; the evaluation comes on top
@@ -96,7 +96,7 @@ class Tuner:
     ) -> None:
         self.config, self.network, self.start = config, network, start
         self.directory, self.progress, self.on_epoch, self._began = directory, progress, on_epoch, began
-        self.root, self.labels = manifest.root, manifest.labels
+        self.manifest, self.root, self.labels = manifest, manifest.root, manifest.labels
         gone = {s.path for s in start.skipped}
         self.samples = [s for s in manifest.of("train") if s.path not in gone]
         self.judges = list(manifest.of("val"))
@@ -212,7 +212,7 @@ class Tuner:
         """Chooses how strongly images are varied if that was left open."""
         if self.config.augment == "auto":
             chosen, trials = try_augmentations(
-                self.config, self.root, self.labels, self.judges, self._preprocessing, self._classifier
+                self.config, self.manifest, self.judges, self._preprocessing, self._classifier
             )
             self._resolved(augment=LADDER[int(team.agree(LADDER.index(chosen)))])
             self.progress.say(tell.augmentation(trials, self.config.augment, self.config.lang))
@@ -251,8 +251,7 @@ class Tuner:
         everything = reach >= len(self._units)
         images = open_images(
             self.config,
-            self.root,
-            self.labels,
+            self.manifest,
             self.samples,
             self.judges,
             self._preprocessing,
@@ -322,10 +321,11 @@ class Tuner:
             merge_adapters(network.body)
         network.refresh_card()
         interpolation = self._preprocessing.interpolation
+        several = self.manifest.several is not None
 
         def reference(root: Path, samples: Sequence[Sample]) -> FloatArray:
             squares = (load_square(root / s.path, self.size, interpolation) for s in samples)
-            return softmax(square_logits(net, squares, device_of(net)), temperature)
+            return calibrated(square_logits(net, squares, device_of(net)), temperature, several)
 
         return Trained(
             backbone=ExportedBackbone(network, None),
@@ -366,6 +366,7 @@ class Tuner:
                 samples=picture,
             ),
             random_weights=not network.pretrained,
+            several=several,
         )
 
     # ---- what it is made of
@@ -375,7 +376,7 @@ class Tuner:
         return self.start.extractor.preprocessing
 
     def _truth(self, samples: Sequence[Sample]) -> IntArray:
-        return class_numbers(samples, self.labels)
+        return truth_of(samples, self.manifest)
 
     def _begin(self) -> Classifier:
         extractor = self.start.extractor

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+
+import numpy as np
 
 from eyebright.backbones.card import Preprocessing
 from eyebright.config.train import TrainConfig
-from eyebright.data.manifest import Sample
+from eyebright.data.manifest import Manifest, Sample
 from eyebright.runtime.progress import Progress
 from eyebright.stages.teaching import teacher_rows
 from eyebright.training.cache import default_folder
@@ -20,7 +21,7 @@ from eyebright.training.finetune.mix import Mixing
 from eyebright.training.finetune.pixel_data import PixelData
 from eyebright.training.finetune.pixels import Pixels, open_pixels
 from eyebright.training.finetune.prefix import PrefixData
-from eyebright.training.folds import class_numbers
+from eyebright.training.tasks import truth_of
 from eyebright.types import IntArray
 
 _ASKED = 128  # held-out images on which augmentations are compared
@@ -84,8 +85,7 @@ class TuningImages:
 
 def open_images(
     config: TrainConfig,
-    root: Path,
-    labels: Sequence[str],
+    manifest: Manifest,
     samples: Sequence[Sample],
     judges: Sequence[Sample],
     preprocessing: Preprocessing,
@@ -96,14 +96,14 @@ def open_images(
 
     Args:
         config: the options.
-        root: of the samples' paths.
-        labels: the K classes.
+        manifest: of the samples.
         samples: to learn from.
         judges: held out.
         preprocessing: of the network that learns.
         progress: is told what is done.
         input_size: the side of the inputs to learn from; the network's own unless told.
     """
+    root, labels = manifest.root, manifest.labels
     augmentation = augmentation_of(config)
     cache = default_folder() if config.pixel_cache else None
     size, how = preprocessing.size, preprocessing.interpolation
@@ -117,9 +117,9 @@ def open_images(
     return TuningImages(
         config,
         pixels,
-        class_numbers(pixels.samples, labels),
+        truth_of(pixels.samples, manifest),
         judged,
-        class_numbers(judged.samples, labels),
+        truth_of(judged.samples, manifest),
         len(labels),
         augmentation,
         teacher,
@@ -135,8 +135,7 @@ def augmentation_of(config: TrainConfig) -> Augmentation:
 
 def try_augmentations(
     config: TrainConfig,
-    root: Path,
-    labels: Sequence[str],
+    manifest: Manifest,
     judges: Sequence[Sample],
     preprocessing: Preprocessing,
     net: Classifier,
@@ -145,8 +144,7 @@ def try_augmentations(
 
     Args:
         config: the options.
-        root: of the samples' paths.
-        labels: the K classes.
+        manifest: of the samples.
         judges: the held-out images, of which some are looked at.
         preprocessing: of the network.
         net: that training begins with; takes pixels.
@@ -155,7 +153,15 @@ def try_augmentations(
     size, how = preprocessing.size, preprocessing.interpolation
 
     def accuracy(name: AugmentName) -> float:
-        pixels, _ = open_pixels(root, some, PRESETS[name].stored_size(size), how, None)
-        return accuracy_under(name, net, pixels, class_numbers(pixels.samples, labels), size, config.seed)
+        pixels, _ = open_pixels(manifest.root, some, PRESETS[name].stored_size(size), how, None)
+        return accuracy_under(name, net, pixels, truth_of(pixels.samples, manifest), size, config.seed)
 
-    return choose_augmentation(accuracy, len(labels))
+    return choose_augmentation(accuracy, _chance(truth_of(some, manifest), len(manifest.labels)))
+
+
+def _chance(truth: IntArray, classes: int) -> float:
+    """How often one is right who knows nothing, or only how common each of several labels is."""
+    if truth.ndim == 1:
+        return 1 / classes
+    shares = truth.mean(axis=0)
+    return float(np.maximum(shares, 1 - shares).mean())

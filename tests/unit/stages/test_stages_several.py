@@ -153,7 +153,7 @@ def test_the_pages_snippet_runs(cloth_run: Run, monkeypatch: pytest.MonkeyPatch,
 def test_what_needs_one_label_is_refused(cloth_run: Run, cloth: Path, textile: Path, tmp_path: Path):
     costs = tmp_path / "costs.csv"
     costs.write_text("true,defective,widespread\ndefective,0,1\nwidespread,1,0\n")
-    for options in ({"tune": "last"}, {"cost": costs}, {"teacher": cloth_run.model}):
+    for options in ({"cost": costs}, {"teacher": cloth_run.model}):
         with pytest.raises(ConfigError, match="several"):
             eb.train(cloth, out=tmp_path / "out", size=SIZE, layers=LAYERS, **options)
     with pytest.raises(DataError, match="of one kind"):
@@ -181,3 +181,16 @@ def test_exports_are_certified_on_sets_of_labels(cloth_run: Run, tmp_path: Path,
                 [row["label"] == row["predicted"] for row in predictions(cloth_run) if row["split"] == "val"]
             )
         )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tune", ["last", "full"])
+def test_the_network_itself_learns_labels(cloth: Path, cloth_run: Run, tmp_path: Path, tune: str):
+    pytest.importorskip("timm", reason="needs the extra torch")
+    options = {"size": SIZE, "layers": LAYERS, "augment": "none", "tune": tune}
+    run = eb.train(cloth, out=tmp_path / "run", epochs=2, **options)
+    assert run.metrics["task"] == "multilabel"
+    assert run.metrics["parity"]["largest_difference"] < 0.02
+    assert run.metrics["hamming_loss"]["value"] < cloth_run.metrics["hamming_loss"]["high"]
+    with pytest.raises(ConfigError, match="several"):
+        eb.train(cloth, out=tmp_path / "other", loss="focal", **options)

@@ -18,7 +18,7 @@ _BATCH = 32
 
 @torch.no_grad()
 def held_out_logits(net: nn.Module, data: TrainData, device: torch.device) -> tuple[FloatArray, IntArray]:
-    """Logits (N', K) of the held-out images, and their class numbers (N',)."""
+    """Logits (N', K) of the held-out images, and their class numbers (N',), or labels (N', K)."""
     net.eval()
     logits: list[FloatArray] = []
     truth: list[IntArray] = []

@@ -34,18 +34,17 @@ class AugmentTrial:
 
 
 def choose_augmentation(
-    accuracy: Callable[[AugmentName], float], classes: int
+    accuracy: Callable[[AugmentName], float], chance: float
 ) -> tuple[AugmentName, list[AugmentTrial]]:
     """The strongest augmentation under which the network still knows most of what it knew.
 
     Args:
         accuracy: of the network under an augmentation.
-        classes: K.
+        chance: accuracy of somebody who knows nothing.
 
     Returns:
         Its name, and what was tried, images as they are first.
     """
-    chance = 1 / classes
     trials = [AugmentTrial("none", accuracy("none"))]
     known = trials[0].accuracy - chance
     if known < _KNOWS_NOTHING:
@@ -61,13 +60,13 @@ def choose_augmentation(
 def accuracy_under(
     name: AugmentName, net: nn.Module, pixels: Pixels, truth: IntArray, size: int, seed: int
 ) -> float:
-    """Share of images that a network names right when they are varied.
+    """Share of images that a network names right when they are varied, or of answers if there are several.
 
     Args:
         name: of the augmentation.
         net: inputs (b, 3, S, S) from 0 to 255 → logits (b, K).
         pixels: the images, of a size that the augmentation wants.
-        truth: (N,) their class numbers.
+        truth: (N,) their class numbers, or (N, K) their labels.
         size: S.
         seed: of the chance.
     """
@@ -75,9 +74,10 @@ def accuracy_under(
     device = next(net.parameters()).device
     generator = torch.Generator().manual_seed(seed)
     drawn = plan(PRESETS[name], size, torch.rand(len(truth), COLUMNS, generator=generator))
-    right = 0
+    right = 0.0
     for places in np.split(np.arange(len(truth)), range(_BATCH, len(truth), _BATCH)):
         squares = torch.from_numpy(pixels.rows(places)).to(device)
-        answers = net(drawn.apply(torch.from_numpy(places), squares)).argmax(1).cpu().numpy()
-        right += int((answers == truth[places]).sum())
+        logits = net(drawn.apply(torch.from_numpy(places), squares))
+        answers = ((logits > 0) if truth.ndim == 2 else logits.argmax(1)).cpu().numpy()
+        right += float((answers == truth[places]).mean()) * len(places)
     return right / len(truth)

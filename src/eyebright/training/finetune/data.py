@@ -38,4 +38,7 @@ class TrainData(Protocol):
         """
 
     def held_out(self, batch: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
-        """Inputs (b, ...) float32 and class numbers (b,) int64 on ``device``, at most ``batch`` at a time."""
+        """Inputs (b, ...) float32 and class numbers (b,) int64 on ``device``, at most ``batch`` at a time.
+
+        Where an image may have several labels, a table (b, K) of 0 and 1 instead of numbers.
+        """

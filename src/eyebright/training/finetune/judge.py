@@ -6,7 +6,8 @@ import math
 from functools import partial
 
 import torch
-from torch.nn.functional import cross_entropy
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from eyebright.training.finetune import checkpoint
 from eyebright.training.finetune.checkpoint import Checkpoint
@@ -65,13 +66,26 @@ def _evaluate(run: FitRun, batch: int) -> tuple[float, float]:
             continue
         with autocast(run.recipe.precision, device):
             logits = run.net(inputs)
-        losses = [cross_entropy(logits.float() / t, labels, reduction="sum") for t in _TEMPERATURES]
-        right = (logits.argmax(1) == labels).sum()
+        losses = [_loss(logits.float() / t, labels) for t in _TEMPERATURES]
+        right = _right(logits, labels).sum()
         sums += torch.stack([*losses, right.float(), torch.full_like(losses[0], len(labels))])
     *losses, right, count = team.add(sums).tolist()
     # A loss that is no number at one temperature is none at all.
     loss = min(losses) if all(math.isfinite(value) for value in losses) else math.nan
     return loss / max(count, 1), right / max(count, 1)
+
+
+def _loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy, added up over the images; of several labels the mean over them."""
+    if labels.ndim == 2:
+        each = binary_cross_entropy_with_logits(logits, labels.float(), reduction="none")
+        return each.mean(1).sum()
+    return cross_entropy(logits, labels, reduction="sum")
+
+
+def _right(logits: Tensor, labels: Tensor) -> Tensor:
+    """(b,) whether the likeliest class is right, or all labels are."""
+    return ((logits > 0) == (labels > 0)).all(1) if labels.ndim == 2 else logits.argmax(1) == labels
 
 
 def _row(run: FitRun, loss: float, accuracy: float) -> EpochRow:

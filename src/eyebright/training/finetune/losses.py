@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, kl_div, log_softmax
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, kl_div, log_softmax
 
 
 class SoftTargetLoss:
@@ -39,6 +39,24 @@ class SoftTargetLoss:
         smooth = targets * (1 - self._smoothing) + self._smoothing / targets.shape[1]
         terms = -smooth * (1 - log_share.exp()).clamp_min(0) ** self._gamma * log_share
         return (terms if self._weights is None else terms * self._weights).sum(1)
+
+
+class LabelsLoss:
+    """Logits and soft targets (b, K), each label a question of its own → the loss of each image (b,).
+
+    It is the mean cross-entropy of the labels.
+
+    Args:
+        smoothing: share of every target that is moved to one half.
+    """
+
+    def __init__(self, smoothing: float = 0.0) -> None:
+        self._smoothing = smoothing
+
+    def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The loss of each image."""
+        smooth = targets * (1 - self._smoothing) + self._smoothing / 2
+        return binary_cross_entropy_with_logits(logits, smooth, reduction="none").mean(1)
 
 
 class TeacherLoss:

@@ -123,12 +123,13 @@ def targets_of(
     """Targets float32 of some training images: (b, K) from their labels, and a teacher's row behind them.
 
     Args:
-        truth: (N,) class numbers of all.
+        truth: (N,) class numbers of all, or (N, K) where an image may have several labels.
         classes: K.
         teacher: rows of D numbers an image; None for labels alone.
         view: that the teacher was asked about.
         places: (b,) which images.
         device: where to.
     """
-    labels = functional.one_hot(truth[torch.from_numpy(places)], classes).float().to(device)
+    chosen = truth[torch.from_numpy(places)]
+    labels = (chosen if truth.ndim == 2 else functional.one_hot(chosen, classes)).float().to(device)
     return labels if teacher is None else torch.cat([labels, teacher.read(view, places, device)], dim=1)

@@ -61,7 +61,7 @@ def accuracy(textile: Path, feature_cache: Path):
 
 
 def test_what_must_not_be_mirrored_is_not(accuracy) -> None:
-    chosen, trials = choose_augmentation(accuracy, 2)
+    chosen, trials = choose_augmentation(accuracy, 0.5)
     assert [trial.name for trial in trials] == ["none", "standard", "upright"]
     plain, standard, upright = (trial.accuracy for trial in trials)
     assert plain == 1
@@ -71,10 +71,10 @@ def test_what_must_not_be_mirrored_is_not(accuracy) -> None:
 
 
 def test_without_any_that_it_bears_images_stay_as_they_are() -> None:
-    chosen, trials = choose_augmentation(lambda name: 0.9 if name == "none" else 0.5, 3)
+    chosen, trials = choose_augmentation(lambda name: 0.9 if name == "none" else 0.5, 1 / 3)
     assert chosen == "none"
     assert [trial.name for trial in trials] == ["none", *LADDER[:-1]]
 
 
 def test_who_knows_nothing_can_lose_nothing() -> None:
-    assert choose_augmentation(lambda name: 0.3, 3)[0] == "standard"
+    assert choose_augmentation(lambda name: 0.3, 1 / 3)[0] == "standard"

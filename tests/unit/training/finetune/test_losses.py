@@ -6,9 +6,14 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from torch.nn.functional import cross_entropy, one_hot  # noqa: E402
+from torch.nn.functional import binary_cross_entropy, cross_entropy, one_hot  # noqa: E402
 
-from eyebright.training.finetune.losses import SoftTargetLoss, TeacherLoss, balanced_weights  # noqa: E402
+from eyebright.training.finetune.losses import (  # noqa: E402
+    LabelsLoss,
+    SoftTargetLoss,
+    TeacherLoss,
+    balanced_weights,
+)
 
 WEIGHTS = torch.tensor([0.5, 1.0, 2.0, 4.0])
 
@@ -42,6 +47,12 @@ def test_smoothing_is_applied_once_to_mixed_targets(batch, gamma: float):
     by_hand = 0.9 * mixed + 0.1 / 4
     smoothed = SoftTargetLoss(smoothing=0.1, weights=WEIGHTS, gamma=gamma)(logits, mixed)
     torch.testing.assert_close(smoothed, SoftTargetLoss(weights=WEIGHTS, gamma=gamma)(logits, by_hand))
+
+
+def test_labels_are_questions_of_their_own(batch):
+    logits, _, mixed = batch
+    expected = binary_cross_entropy(torch.sigmoid(logits), 0.8 * mixed + 0.1, reduction="none").mean(1)
+    torch.testing.assert_close(LabelsLoss(smoothing=0.2)(logits, mixed), expected)
 
 
 def test_focal_loss_is_its_definition(batch):

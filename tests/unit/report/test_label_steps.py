@@ -1,0 +1,61 @@
+"""What the page advises where an image may have several labels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from eyebright.evaluation.label_metrics import measure_labels
+from eyebright.evaluation.label_results import LabelMetrics
+from eyebright.evaluation.results import PredictionRow
+from eyebright.report.label_steps import denied_too_rarely, hardly_denied, label_steps
+from eyebright.report.labels import label_verdict
+
+COUNT = 80
+
+
+@pytest.fixture
+def metrics() -> LabelMetrics:
+    """Cells that are always named, stains of which half are missed, and dust that is always right."""
+    truth = np.zeros((COUNT, 3), np.int64)
+    truth[:76, 0], truth[:40, 1], truth[20:60, 2] = 1, 1, 1
+    probabilities = truth.astype(np.float32)
+    probabilities[:, 0] = 0.9
+    probabilities[:20, 1] = 0.1
+    return measure_labels(truth, probabilities, np.full(3, 0.5), ("cell", "stain", "dust"), "test")
+
+
+def row(label: str, predicted: str, confidence: float) -> PredictionRow:
+    return PredictionRow("a.png", "test", label, predicted, confidence)
+
+
+def test_a_label_that_is_always_named_is_not_praised(metrics: LabelMetrics):
+    assert hardly_denied(metrics) == {"cell": (4, 4)}
+    assert denied_too_rarely(metrics, "en") == [
+        "cell, to say that it is not there: of 4 images without it, 4 are named it."
+    ]
+
+
+def test_steps_name_the_label_with_the_most_errors_and_sure_mistakes(metrics: LabelMetrics):
+    rows = [row("cell; stain", "cell", 0.95), row("cell", "cell", 0.99), row("", "cell", 0.6)]
+    sentences, evidence = zip(*label_steps(metrics, rows, "en"), strict=True)
+    assert sentences[0] == "Add images with stain: 20 of 24 wrong answers miss it."
+    assert sentences[1].startswith(
+        "Give stain a threshold of its own (--target): at 0.5 it is missed 20 times"
+    )
+    assert sentences[2] == "Check the labels of the 1 mistakes (of 2) that it was surest of."
+    assert evidence == ("classes", "classes", "mistakes")
+
+
+def test_a_label_with_few_images_comes_first(metrics: LabelMetrics):
+    truth = np.zeros((COUNT, 1), np.int64)
+    truth[:5] = 1
+    few = measure_labels(truth, truth.astype(np.float32), np.full(1, 0.5), ("rare",), "test")
+    ((sentence, _),) = label_steps(few, [], "en")
+    assert sentence.startswith("Judge by more images: rare has 5")
+
+
+def test_the_verdict_names_the_weakest_label(metrics: LabelMetrics):
+    whole, weakest = label_verdict(metrics, "en")
+    assert "about 70 will be named just the labels that they have" in whole
+    assert weakest.startswith("Weakest label: stain.")
