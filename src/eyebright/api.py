@@ -12,6 +12,7 @@ from eyebright.config.compare import CompareConfig
 from eyebright.config.demo import DemoConfig
 from eyebright.config.distill import DistillConfig
 from eyebright.config.evaluate import EvaluateConfig
+from eyebright.config.explain import ExplainConfig
 from eyebright.config.export import ExportConfig
 from eyebright.config.inspect import InspectConfig
 from eyebright.config.models import ModelsConfig
@@ -27,6 +28,7 @@ from eyebright.stages import compare as compare_stage
 from eyebright.stages import demo as demo_stage
 from eyebright.stages import distill as distill_stage
 from eyebright.stages import evaluate as evaluate_stage
+from eyebright.stages import explain as explain_stage
 from eyebright.stages import export as export_stage
 from eyebright.stages import inspect as inspect_stage
 from eyebright.stages import models as models_stage
@@ -38,6 +40,7 @@ from eyebright.stages import tune as tune_stage
 from eyebright.stages.benchmark import Benchmark
 from eyebright.stages.compare import Comparison
 from eyebright.stages.doctor import doctor
+from eyebright.stages.explain import Explanations
 from eyebright.stages.export import Exports
 from eyebright.stages.inspect import Inspection
 from eyebright.stages.models import ModelInfo
@@ -52,6 +55,7 @@ __all__ = [
     "distill",
     "doctor",
     "evaluate",
+    "explain",
     "export",
     "inspect",
     "load",
@@ -125,6 +129,13 @@ def predict(
 ) -> Iterator[Prediction | Skipped]:
     """A sealed model's answers for files, folders and patterns; options as in `PredictConfig`."""
     return predict_stage.predict(PredictConfig.build(model=Path(model), images=images, **options), progress)
+
+
+def explain(
+    model: str | PathLike[str], images: list[str], *, progress: Progress = SILENT, **options: Any
+) -> Explanations:
+    """Heat maps of files, folders and patterns: where answers come from; options as in `ExplainConfig`."""
+    return explain_stage.explain(ExplainConfig.build(model=Path(model), images=images, **options), progress)
 
 
 def distill(model: str | PathLike[str], *, student: str, progress: Progress = SILENT, **options: Any) -> Run:

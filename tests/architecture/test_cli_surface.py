@@ -42,6 +42,7 @@ SURFACE = {
         "model --target --data --out --backbone --size --also --int8 --budget --images --seed --lang --config"
     ),
     "predict": "model images --top --format --null --lang --config",
+    "explain": "model images --class --method --out --lang --config",
     "models": "--search --limit --speed --json --lang",
     "cache": "--trim --clear --lang",
     "doctor": "--json --lang",

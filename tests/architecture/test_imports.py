@@ -22,6 +22,7 @@ LAYERS = [
     {"sealed"},
     {"compression"},
     {"exporting"},
+    {"explaining"},
     {"report", "tracking"},
     {"serving"},
     {"stages"},
@@ -33,7 +34,7 @@ ENTRANCES = {"eyebright", "eyebright.__main__"}
 FOUNDATION = LAYERS[0]
 
 TORCH = {"torch", "torchvision", "timm", "transformers", "torchao", "lightning", "peft", "accelerate"}
-TORCH |= {"safetensors", "huggingface_hub", "torch_pruning"}
+TORCH |= {"safetensors", "huggingface_hub", "torch_pruning", "captum"}
 TORCH_MODULES = (
     "eyebright.training.finetune",
     "eyebright.engines.torch",
@@ -41,6 +42,7 @@ TORCH_MODULES = (
     "eyebright.compression.rounding",
     "eyebright.compression.torch_graph",
     "eyebright.compression.prune",
+    "eyebright.explaining.gradcam",
     *(
         f"eyebright.exporting.{name}"
         for name in (

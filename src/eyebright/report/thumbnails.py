@@ -44,6 +44,13 @@ def thumbnails(root: Path, paths: Sequence[str], side: int, lang: Lang) -> list[
         return list(pool.map(partial(_thumbnail, root, side, lang), paths))
 
 
+def data_uri(image: Image.Image, side: int) -> str:
+    """An RGB image as a data URI, made at most ``side`` pixels wide and high."""
+    picture = image.copy()
+    picture.thumbnail((side, side), Image.Resampling.BICUBIC)
+    return _uri(picture)
+
+
 def _thumbnail(root: Path, side: int, lang: Lang, path: str) -> Thumbnail:
     try:
         with Image.open(root / path) as image:

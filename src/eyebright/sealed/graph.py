@@ -15,8 +15,10 @@ from eyebright.training.linear import LinearHead
 
 INPUT = "images"
 OUTPUT = "probabilities"
-#: Constants: the head's weights (D, K) over its temperature, and S.
-WEIGHTS, SIDE = "sealed_weights", "side"
+#: Constants: the head's weights (D, K) and bias (K,) over its temperature, and S.
+WEIGHTS, BIAS, SIDE = "sealed_weights", "sealed_bias", "side"
+#: The value before the softmax, (B, K).
+LOGITS = "sealed_logits"
 
 
 def sealed_graph(
@@ -43,8 +45,8 @@ def sealed_graph(
     normalise(before, _resize(before, floats, preprocessing), preprocessing)
     features = pool(after, taps)
     weights = after.constant(WEIGHTS, (head.weights / temperature).astype(np.float32))
-    bias = after.constant("sealed_bias", (head.bias / temperature).astype(np.float32))
-    logits = after.node("Gemm", [features, weights, bias], "sealed_logits")
+    bias = after.constant(BIAS, (head.bias / temperature).astype(np.float32))
+    logits = after.node("Gemm", [features, weights, bias], LOGITS)
     if several:
         after.node("Sigmoid", [logits], OUTPUT)
     else:

@@ -1,4 +1,4 @@
-"""A heat map inside the sealed graph: which places of the image speak for the class that it names.
+"""A heat map inside the sealed graph: which places of the image speak for a class, such as the one it names.
 
 The head is linear and its features are means, maxima and standard deviations over places. So each feature is
 a sum over places, and so is the class's logit. Nothing is estimated: the map's sum is the logit without its
@@ -20,12 +20,14 @@ from eyebright.sealed.wiring import Wiring
 from eyebright.types import FloatArray
 
 HEAT = "heat"
+#: The input int64 (B,) of a graph that is told the classes.
+HEAT_CLASS = "heat_class"
 #: Pixels of the resized square along each side of one cell of the map.
 CELL_PX = 8
 _TINY = 1e-12  # a flat map's deviation is 0, and so is all that is divided by it
 
 
-def with_heat(sealed: onnx.ModelProto) -> onnx.ModelProto | None:
+def with_heat(sealed: onnx.ModelProto, asked: bool = False) -> onnx.ModelProto | None:
     """Adds the output `heat` float32 (B, g, g) to a sealed graph, with g = S // 8 cells a side.
 
     Each cell has its share of the logit of the class that the graph names: above 0 where it speaks for the
@@ -34,32 +36,38 @@ def with_heat(sealed: onnx.ModelProto) -> onnx.ModelProto | None:
 
     Args:
         sealed: a sealed graph whose head is float32, quantised or not; it is left as it is.
+        asked: whether the classes come from a further input, `heat_class` int64 (B,), instead.
 
     Returns:
-        A new graph, or None where no feature has places.
+        A new graph, or None where no feature has places or the head is not float32.
     """
     wiring = Wiring(sealed)
     parts = pooled_parts(wiring)
-    side = wiring.constant(SIDE)
+    side, weights = wiring.constant(SIDE), wiring.constant(WEIGHTS)
     if side is None or WEIGHTS not in wiring or not parts or all(part.side == 1 for part in parts):
+        return None
+    if weights is not None and weights.dtype != np.float32:
         return None
     builder = GraphBuilder()
     cells = max(1, int(side[0]) // CELL_PX)
-    _heat(builder, parts, cells)
+    named = HEAT_CLASS if asked else builder.node("ArgMax", [OUTPUT], "heat_named", axis=1, keepdims=0)
+    _heat(builder, parts, cells, named)
     whole = onnx.ModelProto()
     whole.CopyFrom(sealed)
     whole.graph.node.extend(builder.nodes)
     whole.graph.initializer.extend(builder.initializers)
+    if asked:
+        whole.graph.input.append(helper.make_tensor_value_info(HEAT_CLASS, TensorProto.INT64, ["B"]))
     whole.graph.output.append(helper.make_tensor_value_info(HEAT, TensorProto.FLOAT, ["B", cells, cells]))
     onnx.checker.check_model(whole)
     return whole
 
 
-def _heat(builder: GraphBuilder, parts: Sequence[Part], cells: int) -> None:
-    """Adds the parts' maps up on a grid of ``cells`` a side."""
+def _heat(builder: GraphBuilder, parts: Sequence[Part], cells: int, named: str) -> None:
+    """Adds the parts' maps for the classes ``named`` (B,) up on a grid of ``cells`` a side."""
     channel = builder.constant("heat_channel_axis", np.array([1], np.int64))
     maps = []
-    for number, (part, share) in enumerate(zip(parts, _shares(builder, parts), strict=True)):
+    for number, (part, share) in enumerate(zip(parts, _shares(builder, parts, named), strict=True)):
         name = f"heat_{number}"
         planes, weight = _planes(builder, part, share, name)
         weighted = builder.node("Mul", [planes, weight], f"{name}_weighted")
@@ -72,9 +80,8 @@ def _heat(builder: GraphBuilder, parts: Sequence[Part], cells: int) -> None:
     builder.node("Sum", maps, HEAT)
 
 
-def _shares(builder: GraphBuilder, parts: Sequence[Part]) -> list[str]:
+def _shares(builder: GraphBuilder, parts: Sequence[Part], named: str) -> list[str]:
     """For each part the weights (B, C, 1, 1) of the class that is named."""
-    named = builder.node("ArgMax", [OUTPUT], "heat_class", axis=1, keepdims=0)
     columns = builder.node("Gather", [WEIGHTS, named], "heat_columns", axis=1)
     rows = builder.node("Transpose", [columns], "heat_rows", perm=[1, 0])
     space = builder.constant("heat_spatial_axes", np.array([2, 3], np.int64))

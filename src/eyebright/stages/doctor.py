@@ -29,6 +29,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     ),
     "tune": ("optuna",),
     "openvino": ("openvino",),
+    "explain": ("captum",),
     "prune": ("torch_pruning",),
     "executorch": ("executorch",),
     "coreml": ("coremltools",),

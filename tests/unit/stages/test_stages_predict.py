@@ -119,13 +119,13 @@ def test_answers_stream(textile_run: Run, folder: Path, monkeypatch) -> None:
     """The first answer comes long before the last name is read."""
     read = 0
 
-    def endless(config: object):
+    def endless(names: object, null: bool):
         nonlocal read
         while True:
             read += 1
             yield str(folder / "a.jpg")
 
-    monkeypatch.setattr(module, "_paths", endless)
+    monkeypatch.setattr(module, "image_paths", endless)
     answers = eb.predict(textile_run.model, [str(folder)])
     for _ in range(3):
         assert isinstance(next(answers), Prediction)

@@ -1,0 +1,42 @@
+"""Which way of explaining suits a model."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import onnx
+
+from eyebright.errors import MissingExtraError
+from eyebright.explaining.base import Explainer, Method, NoHeatError
+from eyebright.explaining.exact import Exact
+from eyebright.explaining.rollout import Rollout
+from eyebright.sealed.model import SealedModel
+from eyebright.types import Interpolation
+
+
+def explainer(model: SealedModel, method: Method | Literal["auto"] = "auto") -> Explainer:
+    """The way of explaining that is asked for; `auto` takes the exact one where it can be had, else Grad-CAM.
+
+    Raises:
+        NoHeatError: the method has nothing to show of this network.
+        MissingExtraError: Grad-CAM needs PyTorch and captum, and they are not installed.
+    """
+    sealed = onnx.load(model.path)
+    interpolation: Interpolation = model.card["preprocessing"]["interpolation"]
+    if method == "rollout":
+        return Rollout(sealed, model.size, interpolation)
+    if method != "gradcam":
+        try:
+            return Exact(sealed)
+        except NoHeatError:
+            if method == "exact":
+                raise
+    try:
+        from eyebright.explaining.gradcam import GradCam
+    except ImportError as error:
+        raise MissingExtraError(
+            "Grad-CAM needs PyTorch and captum. {package} is not installed. "
+            'Run: pip install "eyebright[explain]"',
+            package=error.name,
+        ) from error
+    return GradCam(sealed, model.size, interpolation)

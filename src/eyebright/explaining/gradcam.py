@@ -1,0 +1,83 @@
+"""Grad-CAM by captum, on the sealed file read back into PyTorch: where no exact map can be had."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import torch
+from captum.attr import LayerGradCam
+from torch import fx, nn
+
+from eyebright.compression.torch_graph.module import to_module
+from eyebright.compression.torch_graph.reader import UnreadableError
+from eyebright.data.decode import to_square
+from eyebright.explaining.base import Method, NoHeatError
+from eyebright.explaining.places import Places, last_places, one_square
+from eyebright.types import FloatArray, Interpolation, UInt8Array
+
+
+class GradCam:
+    """The last map, each channel weighted by the mean gradient of the class's logit.
+
+    Values below 0 are kept: they speak against the class.
+
+    Args:
+        sealed: the sealed graph.
+        size: S.
+        interpolation: of the resize to S × S.
+
+    Raises:
+        NoHeatError: PyTorch has no counterpart of the network, or the network has no map.
+    """
+
+    method: Method = "gradcam"
+    signed = True
+    of_class = True
+    placeless = 0.0
+
+    def __init__(self, sealed: onnx.ModelProto, size: int, interpolation: Interpolation) -> None:
+        self._size, self._interpolation = size, interpolation
+        graph = one_square(sealed, size)
+        try:
+            module = to_module(graph, batch=1)
+        except UnreadableError as error:
+            raise NoHeatError(
+                "Grad-CAM needs a counterpart in PyTorch for every part of the network. It has none for "
+                "{part}. Explain the model that this one was made from.",
+                part=error.operator,
+            ) from error
+        self._places, layer = _watched(graph, module)
+        self._cam = LayerGradCam(module, layer)
+
+    def heat(self, image: UInt8Array, number: int) -> FloatArray:
+        """The map (h, h) of the network's last places, in nats but for a factor."""
+        square = to_square(image, self._size, interpolation=self._interpolation)
+        pixels = torch.from_numpy(np.ascontiguousarray(square.transpose(2, 0, 1)[None], np.float32))
+        with torch.enable_grad():
+            found = self._cam.attribute(pixels.requires_grad_(), target=number, relu_attributions=False)
+        places = self._places
+        row: FloatArray = found.detach().numpy().reshape(-1)[places.prefix :]
+        return row.reshape(places.side, places.side)
+
+
+def _watched(graph: onnx.ModelProto, module: fx.GraphModule) -> tuple[Places, nn.Module]:
+    """The last places, and a layer put into ``module`` that they pass through with their channels second."""
+    nodes = {name: node for node in module.graph.nodes for name in node.meta.get("values", ())}
+    places = next((p for p in last_places(graph) if p.value in nodes), None)
+    if places is None:
+        raise NoHeatError(
+            "A heat map needs a network with a map. This one has none. Choose another backbone."
+        )
+    node, graph_of = nodes[places.value], module.graph
+    module.add_module("watched", nn.Identity())
+    # captum takes the mean over all dimensions behind the second, which must be the channels'.
+    channels = 1 if places.order == "nchw" else -1
+    with graph_of.inserting_after(node):
+        moved = graph_of.call_function(torch.movedim, (node, channels, 1))
+    with graph_of.inserting_after(moved):
+        watched = graph_of.call_module("watched", (moved,))
+    with graph_of.inserting_after(watched):
+        last = graph_of.call_function(torch.movedim, (watched, 1, channels))
+    node.replace_all_uses_with(last, delete_user_cb=lambda user: user is not moved)
+    module.recompile()
+    return places, module.get_submodule("watched")

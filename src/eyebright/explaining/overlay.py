@@ -1,0 +1,51 @@
+"""A heat map drawn over its image."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from eyebright.types import FloatArray, UInt8Array
+
+# For and against, told apart by every kind of colour vision.
+_FOR = np.array([255, 96, 0], np.float32)
+_AGAINST = np.array([0, 112, 255], np.float32)
+_STRONGEST = 0.75  # of a colour over the image, so that the image can still be seen
+_COLOUR = 0.25  # of the image's own colour that is kept
+_TOP = 99  # per cent of the cells are below full colour: one cell alone must not pale all others
+
+
+def overlay(image: UInt8Array, heat: FloatArray, side: int, signed: bool = True) -> Image.Image:
+    """The image in pale colours, orange where the map speaks for the class, blue where against.
+
+    Args:
+        image: (H, W, 3).
+        heat: (h, h), laid over the whole image.
+        side: pixels that the picture has at most, each way; no image is enlarged.
+        signed: whether values below 0 speak against; else the smallest value is the map's zero.
+    """
+    picture = Image.fromarray(image)
+    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    strength = _smooth(scaled(heat, signed), picture.size)[..., None]
+    pixels = np.asarray(picture, np.float32)
+    grey = pixels.mean(axis=2, keepdims=True)
+    pale = grey + _COLOUR * (pixels - grey)
+    opacity = _STRONGEST * np.abs(strength)
+    mixed = pale * (1 - opacity) + np.where(strength > 0, _FOR, _AGAINST) * opacity
+    return Image.fromarray(np.clip(mixed, 0, 255).round().astype(np.uint8))
+
+
+def scaled(heat: FloatArray, signed: bool) -> FloatArray:
+    """The map between -1 and 1, its zero kept; all 0 where it says nothing."""
+    values = heat if signed else heat - heat.min()
+    top = float(np.percentile(np.abs(values), _TOP)) or float(np.abs(values).max())
+    if not top:
+        return np.zeros_like(heat)
+    clipped: FloatArray = np.clip(values / top, -1, 1).astype(np.float32)
+    return clipped
+
+
+def _smooth(values: FloatArray, size: tuple[int, int]) -> FloatArray:
+    """The map (h, h) as (H, W) for a picture of ``size``, width first."""
+    wide = Image.fromarray(values).resize(size, Image.Resampling.BICUBIC)
+    return np.clip(np.asarray(wide, np.float32), -1, 1)

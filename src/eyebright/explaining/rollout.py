@@ -1,0 +1,74 @@
+"""Attention roll-out (Abnar and Zuidema, 2020): how far each place can reach the answer through attention."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from eyebright.data.decode import to_square
+from eyebright.explaining.base import Method, NoHeatError
+from eyebright.explaining.places import attentions, on_square, one_square
+from eyebright.sealed.halves import start
+from eyebright.sealed.wiring import Wiring
+from eyebright.types import FloatArray, Interpolation, UInt8Array
+
+
+class Rollout:
+    """One map for all classes: which places are looked at, not what they speak for.
+
+    Args:
+        sealed: the sealed graph.
+        size: S.
+        interpolation: of the resize to S × S.
+
+    Raises:
+        NoHeatError: the network has no attention, or none over the whole image.
+    """
+
+    method: Method = "rollout"
+    signed = False
+    of_class = False
+    placeless = 0.0
+
+    def __init__(self, sealed: onnx.ModelProto, size: int, interpolation: Interpolation) -> None:
+        graph = one_square(sealed, size)
+        self._layers = attentions(graph, Wiring(graph))
+        if not self._layers:
+            raise NoHeatError(
+                "Attention roll-out needs a transformer that attends over the whole image. This model does "
+                "not. Use --method exact or gradcam."
+            )
+        graph.graph.output.extend(
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in self._layers
+        )
+        self._session = start(graph.SerializeToString(), threads=1)
+        self._size, self._interpolation = size, interpolation
+
+    def heat(self, image: UInt8Array, number: int) -> FloatArray:
+        """The map (h, h) of shares that sum to at most 1; ``number`` has no say."""
+        square = to_square(image, self._size, interpolation=self._interpolation)
+        given = np.ascontiguousarray(square.transpose(2, 0, 1)[None], np.float32)
+        return rolled_out(weights[0] for weights in self._session.run(self._layers, {"images": given}))
+
+
+def rolled_out(layers: Iterable[FloatArray]) -> FloatArray:
+    """Attention multiplied up through the layers, each with the residual connection beside it.
+
+    Args:
+        layers: (heads, N, N) weights, whose rows sum to 1, the first layer first.
+
+    Returns:
+        (h, h): how much of the class token, or of the mean of all tokens, comes from each place.
+    """
+    reach: FloatArray | None = None
+    for weights in layers:
+        mixed = (weights.mean(axis=0) + np.eye(weights.shape[1], dtype=np.float32)) / 2
+        reach = mixed if reach is None else mixed @ reach
+    if reach is None:
+        raise ValueError("there must be a layer")
+    side, prefix = on_square(len(reach))
+    answer: FloatArray = reach[0] if prefix else reach.mean(axis=0)
+    return answer[prefix:].reshape(side, side)
