@@ -48,4 +48,5 @@ class Exact:
         """The map (g, g), with g = S // 8, in nats."""
         given = {INPUT: image[None], HEAT_CLASS: np.array([number], np.int64)}
         cells: FloatArray = self._session.run([HEAT], given)[0][0]
-        return cells + self._bias[number] / np.float32(cells.size)
+        whole: FloatArray = cells + self._bias[number] / np.float32(cells.size)
+        return whole

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from eyebright.data.manifest import Manifest
 from eyebright.evaluation.costs import CostFigures
@@ -13,7 +14,7 @@ from eyebright.evaluation.robustness import Stressed
 from eyebright.evaluation.slices import Slice
 from eyebright.sealed.parity import Parity
 from eyebright.training.finetune.history import EpochRow
-from eyebright.types import Interval, Split
+from eyebright.types import FloatArray, Interval, Split
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,23 @@ class BesideParent:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FeatureMap:
+    """Images laid out by their features.
+
+    Attributes:
+        rows: n answers.
+        points: (n, 2) between 0 and 1, from the left and from the top.
+        method: how they were found.
+        count: images of the part, of which these were chosen.
+    """
+
+    rows: Sequence[PredictionRow]
+    points: FloatArray
+    method: Literal["t-SNE", "PCA"]
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReportContent:
     """Everything the page shows; a section whose content is empty or None does not appear.
 
@@ -111,6 +129,8 @@ class ReportContent:
         cost: what mistakes cost, where costs were given.
         slices: how good the model is by how images look and where they come from.
         stressed: how it bears worse images and parts of images, where it was asked about them.
+        map: the images by their features.
+        heat: of the surest mistakes, by path: data URIs of pictures with the named class's heat map.
         seconds: by stage, in order; a key ``total`` is the whole.
         facts: free names and values, shown as they are, in order.
     """
@@ -139,6 +159,8 @@ class ReportContent:
     cost: CostFigures | None = None
     slices: Sequence[Slice] = ()
     stressed: Stressed | None = None
+    map: FeatureMap | None = None
+    heat: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from eyebright.explaining.base import Explainer, Method
+from eyebright.explaining.base import Explainer
 from eyebright.language import translate
+from eyebright.report.heat import legend, method_in_words, pair
 from eyebright.report.markup import Section, name, number, paragraph, percent, text
 from eyebright.report.page import document
 from eyebright.runtime.atomic import write_text
@@ -69,41 +70,6 @@ def write_explanations(
     write_text(path, document(title, head, sections, lang))
 
 
-def legend(signed: bool, lang: Lang) -> str:
-    """What the colours mean."""
-    if not signed:
-        return f'<p class="heat-legend"><span class="for">{text(translate("is looked at", lang))}</span></p>'
-    speaks = text(translate("speaks for the class", lang))
-    against = text(translate("speaks against it", lang))
-    return (
-        f'<p class="heat-legend"><span class="for">{speaks}</span><span class="against">{against}</span></p>'
-    )
-
-
-def method_in_words(method: Method, lang: Lang) -> str:
-    """What a map of this method is."""
-    match method:
-        case "exact":
-            return translate(
-                "The classifier adds up features, and each feature adds up places of the image. Each place "
-                "shows what it adds to the class's score; together they are the score. Nothing is estimated. "
-                "A place without colour looks as training images do on average.",
-                lang,
-            )
-        case "gradcam":
-            return translate(
-                "Grad-CAM: channels of the last map, weighted by how much the class's score would change "
-                "with each. An estimate; features of earlier layers have no part in it.",
-                lang,
-            )
-        case "rollout":
-            return translate(
-                "Attention roll-out: from which places attention reaches the answer, through all layers. It "
-                "is the same for every class, and what is looked at may speak for a class or against it.",
-                lang,
-            )
-
-
 def _reading(how: Explainer, lang: Lang) -> str:
     words = method_in_words(how.method, lang)
     if how.placeless:
@@ -132,19 +98,11 @@ def _card(image: ExplainedImage, lang: Lang) -> str:
     if image.answer != image.label:
         answered = text(translate("the answer is", lang))
         other = f'<span class="truth"><i>{answered}</i> {name(image.answer)}</span>'
+    picture = f'<div class="picture"><img src="{image.before}" alt="{text(before)}"></div>'
     return (
-        f"<li>{pair(image.before, before, image.after, after)}<p>"
+        f"<li>{pair(picture, image.after, after)}<p>"
         f'<b>{name(image.label)}</b> <span class="sure">{text(sure)}</span>{other}'
         f'<a class="path" href="{text(image.picture)}" title="{text(image.path)}">'
         f"{name(Path(image.path).name)}</a>"
         "</p></li>"
     )
-
-
-def pair(before: str, before_text: str, after: str, after_text: str) -> str:
-    """An image beside its heat map, both data URIs with plain descriptions."""
-    pictures = "".join(
-        f'<div class="picture"><img src="{uri}" alt="{text(description)}"></div>'
-        for uri, description in ((before, before_text), (after, after_text))
-    )
-    return f'<div class="pair">{pictures}</div>'

@@ -8,6 +8,7 @@ from itertools import groupby, islice
 from eyebright.evaluation.results import PredictionRow
 from eyebright.language import translate
 from eyebright.report.content import ReportContent
+from eyebright.report.heat import legend, pair
 from eyebright.report.markup import Section, name, number, paragraph, percent, text
 from eyebright.report.thumbnails import Thumbnail, thumbnails
 from eyebright.types import Lang
@@ -22,14 +23,15 @@ _EXAMPLE_PX = 160
 def mistakes(content: ReportContent, lang: Lang) -> Section:
     """The mistakes that the model was surest of, each with its picture."""
     title = translate("The worst mistakes", lang)
-    wrong = sorted(
-        (r for r in content.judged if r.predicted != r.label), key=lambda r: (-r.confidence, r.path)
-    )
+    wrong = surest_mistakes(content.judged)
     if not wrong:
         return Section("mistakes", title, paragraph(translate("No image was named wrong.", lang), "note"))
     shown = _chosen(wrong)
     pictures = thumbnails(content.manifest.root, [r.path for r in shown], _MISTAKE_PX, lang)
-    cards = "".join(_mistake(r, picture, lang) for r, picture in zip(shown, pictures, strict=True))
+    cards = "".join(
+        _mistake(r, picture, content.heat.get(r.path), lang)
+        for r, picture in zip(shown, pictures, strict=True)
+    )
     intro = (
         translate("Mistakes: {count}, the surest first.", lang, count=number(len(wrong)))
         if len(wrong) <= _MISTAKES
@@ -40,8 +42,14 @@ def mistakes(content: ReportContent, lang: Lang) -> Section:
             count=number(len(wrong)),
         )
     )
+    explained = _heat_in_words(lang) if content.heat else ""
     gallery = f'{_filter(shown, lang)}<ul class="gallery" id="gallery">{cards}</ul>{viewer(lang)}'
-    return Section("mistakes", title, paragraph(intro) + gallery)
+    return Section("mistakes", title, paragraph(intro) + explained + gallery)
+
+
+def surest_mistakes(rows: Iterable[PredictionRow]) -> list[PredictionRow]:
+    """The rows that were named wrong, the surest first."""
+    return sorted((r for r in rows if r.predicted != r.label), key=lambda r: (-r.confidence, r.path))
 
 
 def examples(content: ReportContent, lang: Lang) -> Section | None:
@@ -82,7 +90,14 @@ def choice(key: str, title: str, labels: Iterable[str], lang: Lang) -> str:
     return f'<label>{text(title)} <select id="filter-{key}">{everything}{options}</select></label>'
 
 
-def _mistake(row: PredictionRow, picture: Thumbnail, lang: Lang) -> str:
+def _heat_in_words(lang: Lang) -> str:
+    words = translate(
+        "Beside the first ones: what spoke for the class that was named, and what spoke against it.", lang
+    )
+    return paragraph(words) + legend(True, lang)
+
+
+def _mistake(row: PredictionRow, picture: Thumbnail, heat: str | None, lang: Lang) -> str:
     description = translate(
         "{label} that was taken for {predicted}: {path}",
         lang,
@@ -91,9 +106,15 @@ def _mistake(row: PredictionRow, picture: Thumbnail, lang: Lang) -> str:
         path=row.path,
     )
     sure = translate("{percent} sure", lang, percent=percent(row.confidence, lang, 0))
+    shown, wide = f'<button type="button" class="picture">{picture.html(description)}</button>', ""
+    if heat is not None:
+        evidence = translate(
+            "Heat map of {path} for the class {label}", lang, path=row.path, label=row.predicted
+        )
+        shown, wide = pair(shown, heat, evidence), ' class="wide"'
     return (
-        f'<li data-true="{text(row.label)}" data-named="{text(row.predicted)}"><figure>'
-        f'<button type="button" class="picture">{picture.html(description)}</button><figcaption>'
+        f'<li{wide} data-true="{text(row.label)}" data-named="{text(row.predicted)}"><figure>'
+        f"{shown}<figcaption>"
         f'<span class="said">{name(row.predicted)}</span> '
         f'<span class="sure">{text(sure)}</span>'
         f'<span class="truth"><i>{text(translate("in truth", lang))}</i> {name(row.label)}</span>'

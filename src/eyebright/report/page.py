@@ -13,6 +13,7 @@ from eyebright.language import translate
 from eyebright.report.classes import confusion, per_class
 from eyebright.report.content import ReportContent
 from eyebright.report.dataset import dataset
+from eyebright.report.feature_map import feature_map
 from eyebright.report.gallery import examples, mistakes
 from eyebright.report.headline import headline
 from eyebright.report.label_gallery import label_mistakes
@@ -71,7 +72,7 @@ def document(title: str, head: str, sections: Sequence[Section], lang: Lang) -> 
     """
     links = "".join(f'<li><a href="#{s.anchor}">{text(s.title)}</a></li>' for s in sections)
     body = "".join(section.html() for section in sections)
-    script = _resource("page.js")
+    script = _resource("page.js") + _resource("map.js")
     return (
         f'<!DOCTYPE html><html lang="{"zh-Hans" if lang == "zh" else "en"}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -112,6 +113,7 @@ def _of_classes(content: ReportContent, lang: Lang) -> list[Section | None]:
         operating(content, lang),
         reliability(content, lang),
         mistakes(content, lang),
+        feature_map(content, lang),
         examples(content, lang),
     ]
 

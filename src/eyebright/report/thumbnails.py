@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,8 @@ from eyebright.report.markup import text
 from eyebright.types import Lang
 
 _QUALITY = 72
+_SHEET_QUALITY = 60
+_EMPTY = (128, 128, 128)
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,38 @@ def data_uri(image: Image.Image, side: int) -> str:
     picture = image.copy()
     picture.thumbnail((side, side), Image.Resampling.BICUBIC)
     return _uri(picture)
+
+
+def contact_sheet(root: Path, paths: Sequence[str], side: int) -> str:
+    """Images on one picture, as a data URI: squares of ``side`` pixels, row after row.
+
+    A row has :func:`across` of them. What cannot be read leaves its square empty.
+    """
+    columns = across(len(paths))
+    sheet = Image.new("RGB", (columns * side, -(-len(paths) // columns) * side), _EMPTY)
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        for place, picture in enumerate(pool.map(partial(_tile, root, side), paths)):
+            if picture is not None:
+                row, column = divmod(place, columns)
+                left, top = (side - picture.width) // 2, (side - picture.height) // 2
+                sheet.paste(picture, (column * side + left, row * side + top))
+    buffer = io.BytesIO()
+    sheet.save(buffer, "WEBP", quality=_SHEET_QUALITY, method=2)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def across(count: int) -> int:
+    """Squares in a row of a sheet of so many."""
+    return max(1, math.ceil(math.sqrt(count)))
+
+
+def _tile(root: Path, side: int, path: str) -> Image.Image | None:
+    try:
+        with Image.open(root / path) as image:
+            image.draft("RGB", (side, side))
+            return _small(image, side)
+    except Exception:  # as above
+        return None
 
 
 def _thumbnail(root: Path, side: int, lang: Lang, path: str) -> Thumbnail:

@@ -30,6 +30,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "tune": ("optuna",),
     "openvino": ("openvino",),
     "explain": ("captum",),
+    "map": ("openTSNE",),
     "prune": ("torch_pruning",),
     "executorch": ("executorch",),
     "coreml": ("coremltools",),

@@ -16,6 +16,7 @@ from eyebright.sealed.looks import Looks
 from eyebright.sealed.model import SealedModel, write_sealed
 from eyebright.stages import tell
 from eyebright.stages.decide import at_thresholds, decide_trained, say_unmet
+from eyebright.stages.inside import inside
 from eyebright.stages.judge import ask
 from eyebright.stages.outcome import Outcome
 from eyebright.stages.parent import beside_parent
@@ -90,6 +91,8 @@ def finish(
     ece_before = outcome.ece_before(temperature)
     with watch.stage("slices"):
         slices = find_slices(answers, split, manifest.root, looks)
+    with watch.stage("inside"):
+        seen = inside(model, manifest.root, answers, split, config.seed)
     with watch.stage("report"):
         outcome.write(
             directory,
@@ -114,6 +117,7 @@ def finish(
                 "cost": decided.cost,
                 "slices": slices,
                 "parent": parent,
+                **seen,
                 "seconds": watch.seconds,
                 "facts": tell.facts(config, provenance, path),
             },

@@ -19,6 +19,7 @@ from eyebright.sealed.model import SEVERAL, SealedModel
 from eyebright.stages import tell
 from eyebright.stages.decide import at_thresholds, say_unmet, wanted
 from eyebright.stages.decide_evaluated import choosing_part, decide_evaluated
+from eyebright.stages.inside import inside
 from eyebright.stages.judge import Answers, ask
 from eyebright.stages.outcome import Outcome, versions
 from eyebright.stages.robustness import stress
@@ -67,6 +68,8 @@ def evaluate(config: EvaluateConfig, progress: Progress = SILENT) -> Run:
     stressed = _stressed(config, model, answers, split, manifest.root, progress, watch)
     outcome = Outcome(manifest.without(answers.skipped), answers, split, config.seed)
     card = model.card
+    with watch.stage("inside"):
+        seen = inside(model, manifest.root, answers, split, config.seed)
     with watch.stage("report"):
         content = {
             "title": config.data.resolve().name,
@@ -80,6 +83,7 @@ def evaluate(config: EvaluateConfig, progress: Progress = SILENT) -> Run:
             "cost": decided.cost,
             "slices": slices,
             "stressed": stressed,
+            **seen,
             "facts": {translate("Model", config.lang): str(model.path), **versions()},
         }
         outcome.write(directory, content, config.lang)

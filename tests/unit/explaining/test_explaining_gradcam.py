@@ -18,7 +18,7 @@ from eyebright.explaining.places import last_places, one_square
 from eyebright.explaining.rollout import Rollout
 from eyebright.sealed.graph import sealed_graph
 from eyebright.sealed.heat import spread
-from eyebright.sealed.model import SealedModel
+from eyebright.sealed.model import SealedModel, write_sealed
 from eyebright.stages.run import Run
 from eyebright.training.features import training_preprocessing
 from eyebright.training.linear import LinearHead
@@ -81,9 +81,9 @@ def test_a_transformer_has_a_map_for_each_class(transformer: onnx.ModelProto, ca
 def test_a_class_token_has_no_exact_map_so_that_auto_takes_gradients(
     transformer: onnx.ModelProto, textile_run: Run, tmp_path: Path
 ):
-    known = onnx.load(textile_run.model)
-    transformer.metadata_props.extend(known.metadata_props)  # labels and a card, as any sealed file has
-    onnx.save(transformer, tmp_path / "model.onnx")
+    known = SealedModel(textile_run.model)
+    card = known.card | {"preprocessing": known.card["preprocessing"] | {"size": 160}}
+    write_sealed(tmp_path / "model.onnx", transformer, known.labels, {"card": card})
     assert explainer(SealedModel(tmp_path / "model.onnx")).method == "gradcam"
 
 

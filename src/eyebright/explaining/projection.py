@@ -1,0 +1,79 @@
+"""Features laid out on a plane, so that images that are alike to the model lie close together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Literal
+
+import numpy as np
+from scipy.linalg import eigh
+from scipy.sparse.linalg import eigsh
+
+from eyebright.runtime.machine import usable_cores
+from eyebright.types import FloatArray
+
+_COMPONENTS = 50
+_FEW = 200  # points for which all components are quicker than some
+_PERPLEXITY = 30
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Points (n, 2) between 0 and 1, and how they were found."""
+
+    points: FloatArray
+    method: Literal["t-SNE", "PCA"]
+
+
+def project(features: FloatArray, seed: int) -> Projection:
+    """Standardised features in 50 principal components, and from there by t-SNE (openTSNE) onto a plane.
+
+    Without openTSNE the first two components are taken.
+
+    Args:
+        features: (n, D), of at least 2 images.
+        seed: of t-SNE.
+    """
+    components = principal(features, _COMPONENTS)
+    if find_spec("openTSNE") is None:
+        return Projection(_unit(components[:, :2]), "PCA")
+    from openTSNE import TSNE
+
+    start = components[:, :2] / max(float(components[:, 0].std()), 1e-12) * 1e-4
+    layout = TSNE(
+        perplexity=min(_PERPLEXITY, (len(features) - 1) / 3),
+        initialization=start,
+        neighbors="exact",
+        negative_gradient_method="bh",
+        n_jobs=usable_cores(),
+        random_state=seed,
+    )
+    return Projection(_unit(np.asarray(layout.fit(components), np.float32)), "t-SNE")
+
+
+def principal(features: FloatArray, count: int) -> FloatArray:
+    """The scores (n, c) of standardised features (n, D) on their first ``count`` components, at least two."""
+    centred = features - features.mean(axis=0)
+    deviation = centred.std(axis=0)
+    # A channel that is all but dead here would count as much as the others.
+    centred /= np.maximum(deviation, 0.1 * np.median(deviation) + 1e-12)
+    products = (centred @ centred.T / centred.shape[1]).astype(np.float64)
+    wanted = min(count, len(products) - 1)
+    if len(products) <= _FEW:
+        values, vectors = eigh(products)
+    else:
+        values, vectors = eigsh(products, k=wanted, v0=np.ones(len(products)))
+    order = np.argsort(-values)[:wanted]
+    scores = vectors[:, order] * np.sqrt(np.maximum(values[order], 0))
+    scores *= np.sign(scores[np.abs(scores).argmax(axis=0), np.arange(scores.shape[1])])
+    padded: FloatArray = np.pad(scores, ((0, 0), (0, max(0, 2 - scores.shape[1])))).astype(np.float32)
+    return padded
+
+
+def _unit(points: FloatArray) -> FloatArray:
+    """Points moved and scaled into the unit square, both axes alike, in its middle."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    span = float((high - low).max()) or 1.0
+    scaled: FloatArray = ((points - (low + high) / 2) / span + 0.5).astype(np.float32)
+    return scaled
