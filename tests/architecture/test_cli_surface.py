@@ -7,7 +7,7 @@ from eyebright.cli.verbs import VERBS
 
 SURFACE = {
     "train": (
-        "data --out --val --test --seed --size --layers --views --lang --target --cost "
+        "data --out --val --test --seed --size --layers --curve --views --lang --target --cost "
         "--backbone --weights --tune --unfreeze --gradual --batch-norm --lora --epochs --budget --patience "
         "--batch --optimizer --lr --schedule --warmup --weight-decay --layer-decay --ema "
         "--dropout --drop-path --label-smoothing --loss --class-weights --sampler "

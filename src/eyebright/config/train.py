@@ -23,6 +23,10 @@ class DataConfig(Config):
     seed: Seed = 0
     size: ChosenSize = "auto"
     layers: Layers = "auto"
+    curve: bool = Field(
+        False,
+        description="Also solve the head on 10, 20 and 50 % of the images; forecast what more would give.",
+    )
     views: int = Field(1, ge=1, le=16, description="How many augmented views of each image enter the cache.")
     lang: ReportLang = "en"
 

@@ -9,13 +9,16 @@ logarithmic axis; its range holds 95 % of what either says in resamples of the i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from eyebright.evaluation.intervals import Float64Array, bootstrap_sums, hull, pair, percentiles
+from eyebright.evaluation.robustness import proportion
+from eyebright.training.data_curve import CurvePoint
 from eyebright.types import Interval
 
 _TIMES = 2
@@ -34,6 +37,37 @@ class Forecast:
     images: int
     accuracy: Interval
     now: float
+
+
+@dataclass(frozen=True)
+class SizePoint:
+    """Accuracy of heads that learned from ``images`` images: a ``share`` of all, less one fold."""
+
+    share: float
+    images: int
+    accuracy: Interval
+
+
+@dataclass(frozen=True)
+class DataCurve:
+    """How accuracy grows with the number of training images, by cross-validation, small to large."""
+
+    points: tuple[SizePoint, ...]
+    forecast: Forecast | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The curve as `metrics.json` holds it."""
+        return asdict(self)
+
+
+def grown(points: Sequence[CurvePoint], seed: int) -> DataCurve | None:
+    """The curve with its forecast; None without points."""
+    if not points:
+        return None
+    right = np.stack([point.right for point in points])
+    sizes = [point.images for point in points]
+    found = tuple(SizePoint(point.share, round(point.images), proportion(point.right)) for point in points)
+    return DataCurve(found, forecast(sizes, right, right.shape[1], seed=seed))
 
 
 def forecast(

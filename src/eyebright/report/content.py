@@ -9,6 +9,7 @@ from typing import Literal
 from eyebright.data.manifest import Manifest
 from eyebright.evaluation.costs import CostFigures
 from eyebright.evaluation.curves import OperatingCurve
+from eyebright.evaluation.forecast import DataCurve
 from eyebright.evaluation.results import Metrics, PredictionRow
 from eyebright.evaluation.robustness import Stressed
 from eyebright.evaluation.slices import Slice
@@ -128,6 +129,7 @@ class ReportContent:
         decided: operating points with their curves.
         cost: what mistakes cost, where costs were given.
         slices: how good the model is by how images look and where they come from.
+        curve: how accuracy grows with the number of training images, where that was asked for.
         stressed: how it bears worse images and parts of images, where it was asked about them.
         map: the images by their features.
         heat: of the surest mistakes, by path: data URIs of pictures with the named class's heat map.
@@ -158,6 +160,7 @@ class ReportContent:
     decided: Sequence[OperatingCurve] = ()
     cost: CostFigures | None = None
     slices: Sequence[Slice] = ()
+    curve: DataCurve | None = None
     stressed: Stressed | None = None
     map: FeatureMap | None = None
     heat: Mapping[str, str] = field(default_factory=dict)

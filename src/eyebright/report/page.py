@@ -12,6 +12,7 @@ from eyebright.evaluation.label_results import LabelMetrics
 from eyebright.language import translate
 from eyebright.report.classes import confusion, per_class
 from eyebright.report.content import ReportContent
+from eyebright.report.data_curve import data_curve
 from eyebright.report.dataset import dataset
 from eyebright.report.feature_map import feature_map
 from eyebright.report.gallery import examples, mistakes
@@ -91,6 +92,7 @@ def _sections(content: ReportContent, lang: Lang) -> list[Section | None]:
     judged = _of_labels(content, m, lang) if isinstance(m, LabelMetrics) else _of_classes(content, lang)
     return [
         *judged,
+        data_curve(content, lang),
         choices(content, lang),
         tunings(content, lang),
         learning(content, lang),

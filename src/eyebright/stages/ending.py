@@ -7,6 +7,7 @@ from pathlib import Path
 
 from eyebright.config.train import TrainConfig
 from eyebright.data.manifest import Manifest
+from eyebright.evaluation.forecast import grown
 from eyebright.exporting.files import sha256
 from eyebright.language import translate
 from eyebright.runtime.progress import Progress
@@ -93,6 +94,7 @@ def finish(
         slices = find_slices(answers, split, manifest.root, looks)
     with watch.stage("inside"):
         seen = inside(model, manifest.root, answers, split, config.seed)
+    curve = grown(trained.curve, config.seed)
     with watch.stage("report"):
         outcome.write(
             directory,
@@ -116,6 +118,7 @@ def finish(
                 "decided": decided.curves,
                 "cost": decided.cost,
                 "slices": slices,
+                "curve": curve,
                 "parent": parent,
                 **seen,
                 "seconds": watch.seconds,
@@ -139,6 +142,7 @@ def finish(
         model_sha256=sha256(path),
         **decided.figures(),
         slices=[found.to_json() for found in slices],
+        **({} if curve is None else {"data_curve": curve.to_json()}),
         **({} if parent is None else {"parent": asdict(parent)}),
         **provenance,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from eyebright.backbones.backbone import Backbone
@@ -34,7 +35,10 @@ def frozen_model(
         progress=progress,
         watch=watch,
     )
-    return trainer.train(None if config.size == "auto" else config.size)
+    model = trainer.train(None if config.size == "auto" else config.size)
+    # Before fine-tuning the head is a beginning, and tells nothing of what more images would give.
+    asked = config.curve and config.tune == "head"
+    return replace(model, curve=trainer.curve(model)) if asked else model
 
 
 def as_trained(model: FrozenModel, lang: Lang) -> Trained:
@@ -51,6 +55,7 @@ def as_trained(model: FrozenModel, lang: Lang) -> Trained:
         temperature=temperature,
         engine=model.trials[0].name,
         skipped=model.skipped,
+        curve=model.curve,
         reference=lambda root, samples: probabilities(model, temperature, root, samples),
         chosen={
             "size": extractor.preprocessing.size,

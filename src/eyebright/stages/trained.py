@@ -13,6 +13,7 @@ from eyebright.backbones.taps import Tap
 from eyebright.data.manifest import Sample
 from eyebright.evaluation.operating import Labelled
 from eyebright.report.content import Choice, Learning
+from eyebright.training.data_curve import CurvePoint
 from eyebright.training.linear import LinearHead
 from eyebright.types import FloatArray, Skipped
 
@@ -40,6 +41,7 @@ class Trained:
         choices: the same for the report.
         parent: the sealed model that it learned from or was made from, which it is then compared with.
         several: whether an image may have several labels.
+        curve: how good heads of fewer images are.
         tunings, reasons, learning, random_weights: of fine-tuning, as the report shows them.
     """
 
@@ -62,3 +64,4 @@ class Trained:
     random_weights: bool = field(default=False)
     parent: Path | None = None
     several: bool = False
+    curve: Sequence[CurvePoint] = ()

@@ -21,7 +21,7 @@ PARTS = (10, 5, 2, 1)
 #: The largest number of folds of a head's cross-validation, as `fit_head` has it.
 FOLDS = 5
 # With fewer images of the median class a part cannot be judged by cross-validation.
-_FEWEST_OF_A_CLASS = 4
+_FEWEST_OF_A_CLASS = 3
 
 
 @dataclass(frozen=True)

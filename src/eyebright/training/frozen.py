@@ -17,11 +17,13 @@ from eyebright.language import translate
 from eyebright.runtime.memory import give_back
 from eyebright.runtime.progress import Progress
 from eyebright.runtime.timing import Stopwatch
+from eyebright.training.data_curve import PARTS, CurvePoint, data_curve
 from eyebright.training.engine_race import say_engine, some_squares
 from eyebright.training.features import FeatureExtractor, graph_bytes, training_preprocessing
 from eyebright.training.folds import groups_of
 from eyebright.training.head import HeadFit
 from eyebright.training.large import fit_large
+from eyebright.training.logistic import BoolArray
 from eyebright.training.path import STRENGTHS
 from eyebright.training.remembered import Choice, remembered
 from eyebright.training.selection import SUBSET, Candidate, candidates, climb, ladder, losses, subset
@@ -46,6 +48,7 @@ class FrozenModel:
         sizes: the input sizes that were compared; none where the size was given.
         tap_sets: the tap sets that were compared; none where the set was given.
         skipped: images that could not be read.
+        curve: how good heads of fewer images are, where that was asked for.
     """
 
     extractor: FeatureExtractor
@@ -56,6 +59,7 @@ class FrozenModel:
     sizes: Sequence[Candidate]
     tap_sets: Sequence[Candidate]
     skipped: Sequence[Skipped]
+    curve: Sequence[CurvePoint] = ()
 
 
 class FrozenTrainer:
@@ -130,6 +134,21 @@ class FrozenTrainer:
             fit, truth = self._solve(extractor)
         found = (choice.sizes, choice.tap_sets)
         return FrozenModel(extractor, layers, fit, truth, self.trials, *found, self.skipped)
+
+    def curve(self, model: FrozenModel) -> tuple[CurvePoint, ...]:
+        """How good heads of fewer images are; none of images with several labels, or too many for memory."""
+        truth = model.truth
+        if truth.ndim == 2 or not self._fits(model.extractor.taps):
+            return ()
+
+        def right(places: IntArray) -> BoolArray:
+            fit = self._fit(model.extractor, [self.samples[i] for i in places])
+            return np.asarray(fit.held_out.argmax(axis=1) == truth[places])
+
+        whole = np.asarray(model.fit.held_out.argmax(axis=1) == truth)
+        text = translate("Solving heads of fewer images", self.lang)
+        with self.watch.stage("curve"), self.progress.task(text, total=sum(PARTS)) as task:
+            return data_curve(truth, groups_of(self.samples), whole, right, self.seed, task.advance)
 
     def _choose(self, sizes: Sequence[int]) -> Choice:
         """The size and the layers, compared now or on the same images before."""
