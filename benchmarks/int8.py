@@ -1,4 +1,4 @@
-"""Int8 beside float32: accuracy by certificate, size, and latency with one thread, in turn.
+"""Int8 beside float32: accuracy by certificate, size, and processor time with one thread, in turn.
 
 python benchmarks/int8.py RUN [RUN ...] [--rounds N]
 
@@ -92,14 +92,14 @@ def answer(graph: onnx.ModelProto, name: str, given: np.ndarray) -> Callable[[],
 
 
 def in_turn(calls: list[Callable[[], object]], rounds: int) -> list[float]:
-    """Median milliseconds of each call."""
+    """Median milliseconds of each call, on the processor: other work on the machine counts little."""
     times: list[list[float]] = [[] for _ in calls]
     for number in range(rounds + 3):
         for call, found in zip(calls, times, strict=True):
-            start = time.perf_counter()
+            start = time.thread_time()
             call()
             if number >= 3:
-                found.append(1000 * (time.perf_counter() - start))
+                found.append(1000 * (time.thread_time() - start))
     return [median(found) for found in times]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
+from eyebright.compression.pooling import MEANS
 from eyebright.runtime.engines import load_onnxruntime
 from eyebright.sealed.graph import INPUT, OUTPUT
 
@@ -72,6 +73,7 @@ def onnx_kernels(graph: onnx.ModelProto, size: int) -> Kernels:
             event.get("cat") == "Node"
             and event["name"].endswith("_kernel_time")
             and kind in _INTEGER | _FLOAT
+            and MEANS not in event["name"]
         ):
             _, before = times.get(event["name"], (False, 0.0))
             times[event["name"]] = (kind in _INTEGER, before + event["dur"] / 1e6)

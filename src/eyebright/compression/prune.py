@@ -68,11 +68,12 @@ def prune(
         on_step: is told the share that is left.
 
     Raises:
-        ModelError: channels of this architecture cannot be told apart, or so few would be left.
+        ModelError: it has attention, or channels that cannot be told apart, or so few would be left.
         UnreadableError: an operator has no counterpart in PyTorch.
     """
     import torch_pruning
 
+    _check(sealed)
     whole = _flattened(to_module(_opened(sealed, size, layers)))
     trunk, body = _with_outputs(whole, slice(0, len(layers))), _with_outputs(whole, len(layers))
     example = torch.zeros(1, 3, size, size)
@@ -104,6 +105,17 @@ def prune(
     body.zero_grad(set_to_none=True)
     graph = to_onnx(body.eval(), torch.zeros(2, 3, size, size), PIXELS, [FEATURES])
     return Pruned(graph, width, int(operations), int(before[0]), int(parameters), int(before[1]))
+
+
+def _check(graph: onnx.ModelProto) -> None:
+    """Refuses networks that multiply activations with each other: torch-pruning gets their shapes wrong."""
+    constants = {tensor.name for tensor in graph.graph.initializer}
+    products = [node for node in graph.graph.node if node.op_type == "MatMul"]
+    if any(constants.isdisjoint(node.input) for node in products):
+        raise ModelError(
+            "Pruning needs a network whose channels can be told apart, as convolutional ones do. This one "
+            "has attention. Distil a smaller network instead: eyebright distill."
+        )
 
 
 def _opened(sealed: onnx.ModelProto, size: int, layers: Sequence[str]) -> onnx.ModelProto:

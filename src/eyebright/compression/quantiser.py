@@ -11,9 +11,12 @@ import onnx
 
 from eyebright.compression import calibration, equalise, head, quantise
 from eyebright.compression.calibration import Activations, Method, Range, Squares, answers
+from eyebright.compression.channels import widened
 from eyebright.compression.network import Network, aligned
 from eyebright.compression.plan import Plan, plan
+from eyebright.compression.pooling import pooled_in_integers
 from eyebright.compression.sensitivity import moved, probabilities
+from eyebright.compression.slim import slim
 from eyebright.language import translate
 from eyebright.runtime.progress import Progress
 from eyebright.sealed.parts import SQUARES, between
@@ -86,7 +89,8 @@ class Quantiser:
         return graph
 
     def centred(self, graph: onnx.ModelProto) -> onnx.ModelProto:
-        """A quantised graph whose head takes back by how much the features' means moved."""
+        """A quantised graph, made quick, whose head takes back by how much the features' means moved."""
+        graph = slim(pooled_in_integers(widened(graph), self._networks[False].ends))
         return head.centred(graph, self._mean_features(graph) - self._float_features)
 
     def cost(self, graph: onnx.ModelProto) -> float:

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import onnx
+
+from eyebright.exporting.base import Format, Source
 from eyebright.exporting.certificate import Certificate, Reason
+from eyebright.exporting.offline_page import OfflinePage
 
 
-def gain(certificate: Certificate, original_bytes: int) -> Reason | None:
-    """Whether a compressed export is smaller and faster than its original; None of one in fp32.
+def original_bytes(target: Format, source: Source) -> int:
+    """The size of what a compressed export is compared with: the sealed model, or the page that it makes."""
+    if not isinstance(target, OfflinePage):
+        return source.model.path.stat().st_size
+    whole = replace(source, graph=onnx.load(source.model.path), precision="fp32")
+    return len(target.text(whole).encode())
+
+
+def gain(certificate: Certificate, original_bytes: int) -> Reason:
+    """Whether a compressed export is smaller and faster than its original.
 
     Args:
         certificate: of the export.
-        original_bytes: the size of the sealed model.
+        original_bytes: of :func:`original_bytes`.
     """
-    if certificate.precision == "fp32":
-        return None
     speed = certificate.speed
     values = {
         "megabytes": f"{certificate.size_bytes / 1e6:.2f}",

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from eyebright.compression.kernels import Kernels, onnx_kernels
+from eyebright.compression.pooling import MEANS
 from eyebright.exporting.base import Format, Source
 from eyebright.exporting.openvino_ir import FILE, OpenVino, compiled
 from eyebright.sealed.graph import INPUT
@@ -31,5 +32,7 @@ def _openvino_layers(path: Path, size: int) -> Iterator[tuple[bool, float]]:
     request = compiled(path, 1, PERF_COUNT="YES").create_infer_request()
     request.infer({INPUT: np.zeros((1, size, size, 3), np.uint8)})
     for layer in request.get_profiling_info():
+        if MEANS in layer.node_name:
+            continue
         if layer.node_type in _LAYERS and layer.real_time.total_seconds() > 0:
             yield layer.exec_type.lower().endswith(("i8", "u8")), layer.real_time.total_seconds()

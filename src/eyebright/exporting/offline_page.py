@@ -43,12 +43,16 @@ class OfflinePage:
 
     def export(self, source: Source, folder: Path) -> None:
         """Writes `index.html`."""
+        write_text(folder / _FILE, self.text(source))
+
+    def text(self, source: Source) -> str:
+        """The page."""
         graph = with_heat(source.graph)
         if graph is None:
             graph = onnx.ModelProto()
             graph.CopyFrom(source.graph)
         set_metadata(graph, source.model.metadata)
-        write_text(folder / _FILE, page(source, graph.SerializeToString()))
+        return page(source, graph.SerializeToString())
 
     def load(self, source: Source, folder: Path, threads: int) -> OnnxSession:
         """Takes the model out of the page and loads it with ONNX Runtime."""

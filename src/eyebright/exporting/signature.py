@@ -11,6 +11,8 @@ from typing import Any
 import onnx
 from google.protobuf.message import DecodeError
 
+from eyebright.errors import ModelError
+from eyebright.exporting.html_page import embedded_model
 from eyebright.runtime.engines import load_openvino
 
 
@@ -46,12 +48,14 @@ def signature(path: Path) -> Signature | None:
 
 
 def stored_facts(path: Path) -> tuple[dict[str, str], Signature]:
-    """The metadata that an ONNX file or an OpenVINO model of ours carries, and its inputs and outputs.
+    """The metadata that an ONNX file, OpenVINO model or page of ours carries, and its inputs and outputs.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: it is none of them.
     """
-    return _from_openvino(path) if path.suffix == ".xml" else _from_onnx(path)
+    if path.suffix == ".xml":
+        return _from_openvino(path)
+    return _from_page(path) if path.suffix == ".html" else _from_onnx(path)
 
 
 def onnx_signature(model: onnx.ModelProto) -> Signature:
@@ -66,7 +70,19 @@ def _from_onnx(path: Path) -> tuple[dict[str, str], Signature]:
         model = onnx.load(path, load_external_data=False)
     except (OSError, DecodeError) as error:
         raise ValueError(str(error)) from error
-    return {entry.key: entry.value for entry in model.metadata_props}, onnx_signature(model)
+    return _metadata(model), onnx_signature(model)
+
+
+def _metadata(model: onnx.ModelProto) -> dict[str, str]:
+    return {entry.key: entry.value for entry in model.metadata_props}
+
+
+def _from_page(path: Path) -> tuple[dict[str, str], Signature]:
+    try:
+        model = onnx.load_from_string(embedded_model(path.read_text(encoding="utf-8")))
+    except (OSError, DecodeError, ModelError) as error:
+        raise ValueError(str(error)) from error
+    return _metadata(model), onnx_signature(model)
 
 
 def _from_openvino(path: Path) -> tuple[dict[str, str], Signature]:

@@ -107,10 +107,15 @@ def _planes(builder: GraphBuilder, part: Part, share: str, name: str) -> tuple[s
         if part.channels_last:
             planes = builder.node("Transpose", [planes], f"{name}_channels_first", perm=[0, 3, 1, 2])
         return planes, builder.node("Div", [share, places], f"{name}_weight")
+    mean = builder.node("ReduceMean", [part.map, "heat_spatial_axes"], f"{name}_mean", keepdims=1)
+    centred = builder.node("Sub", [part.map, mean], f"{name}_centred")
+    squares = builder.node("Mul", [centred, centred], f"{name}_squares")
+    variance = builder.node("ReduceMean", [squares, "heat_spatial_axes"], f"{name}_variance", keepdims=1)
+    deviation = builder.node("Sqrt", [variance], f"{name}_deviation")
     tiny = builder.constant(f"{name}_tiny", np.array(_TINY, np.float32))
-    deviation = builder.node("Max", [part.pooled, tiny], f"{name}_positive")
-    scale = builder.node("Mul", [deviation, places], f"{name}_scale")
-    return part.map, builder.node("Div", [share, scale], f"{name}_weight")
+    positive = builder.node("Max", [deviation, tiny], f"{name}_positive")
+    scale = builder.node("Mul", [positive, places], f"{name}_scale")
+    return squares, builder.node("Div", [share, scale], f"{name}_weight")
 
 
 def spread(side: int, cells: int) -> FloatArray:

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+import onnx
+
 from eyebright.sealed.parts import FEATURES
 from eyebright.sealed.wiring import Wiring
 
 Pooling = Literal["mean", "max", "deviation"]
 # What only gives a pooled vector another shape.
 _RESHAPING = ("Unsqueeze", "Squeeze", "Reshape", "Flatten", "Identity", "Dropout")
+_REDUCTIONS = ("ReduceMean", "ReduceMax", "MaxPool", "Sqrt")
 _SPATIAL = {"nchw": (2, 3), "nhwc": (1, 2)}
 
 
@@ -21,8 +24,8 @@ class Part:
 
     Attributes:
         pooling: how the map became them.
-        map: the value that was pooled, (B, C, h, h); for "deviation" the squared distances from the mean.
-        pooled: the maximum or the deviation, (B, C, 1, 1); for "mean" it is not needed.
+        map: the value that was pooled, (B, C, h, h).
+        pooled: of "max" the maximum, (B, C, 1, 1); else it is not needed.
         channels: C.
         side: h; 1 for a vector that has no places.
         channels_last: whether the map is (B, h, h, C) instead.
@@ -47,16 +50,42 @@ def pooled_parts(wiring: Wiring) -> list[Part] | None:
 
 
 def _part(wiring: Wiring, row: str) -> Part | None:
+    product = wiring.maker(row, "MatMul")
+    if product is not None:
+        return _product(wiring, product)
     flat = wiring.maker(row, "Flatten")
-    pooling = flat and wiring.maker(flat.input[0], "ReduceMean", "ReduceMax", "Sqrt")
-    if not pooling:
+    pooling = wiring.maker(flat.input[0] if flat else row, "ReduceMean", "ReduceMax", "MaxPool", "Sqrt")
+    if pooling is None:
         return None
+    value = pooling.input[0]
     if pooling.op_type == "ReduceMean":
-        return _mean(wiring, pooling.input[0])
-    if pooling.op_type == "ReduceMax":
-        return _of(wiring, "max", pooling.input[0], pooling.output[0])
-    variance = wiring.maker(pooling.input[0], "ReduceMean")
-    return variance and _of(wiring, "deviation", variance.input[0], pooling.output[0])
+        return _mean(wiring, value)
+    if pooling.op_type == "Sqrt":
+        spread = _squared(wiring, value)
+        return spread and _of(wiring, "deviation", spread)
+    return _of(wiring, "max", value, pooling.output[0])
+
+
+def _product(wiring: Wiring, product: onnx.NodeProto) -> Part | None:
+    """A mean that is a product with equal shares (`compression/pooling.py`)."""
+    rows = wiring.maker(product.input[1], "Reshape")
+    return rows and _of(wiring, "mean", rows.input[0], channels_last=True)
+
+
+def _squared(wiring: Wiring, variance: str) -> str | None:
+    """The map whose variance this is: the mean of squared distances, or of squares less the squared mean."""
+    mean = wiring.maker(variance, "ReduceMean")
+    if mean is not None:
+        square = wiring.maker(mean.input[0], "Mul")
+        centred = square and wiring.maker(square.input[0], "Sub")
+        return centred and centred.input[0]
+    positive = wiring.maker(variance, "Relu")
+    spread = positive and wiring.maker(positive.input[0], "Sub")
+    row = spread and wiring.maker(spread.input[0], "Reshape")
+    second = row and wiring.maker(row.input[0], "ReduceMean")
+    square = second and wiring.maker(second.input[0], "Mul")
+    planes = square and wiring.maker(square.input[0], "Flatten")
+    return planes and planes.input[0]
 
 
 def _mean(wiring: Wiring, value: str) -> Part | None:

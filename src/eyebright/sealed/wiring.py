@@ -33,6 +33,11 @@ class Wiring:
             node = self._makers.get(node.input[0])
         return node if node is not None and (not kinds or node.op_type in kinds) else None
 
+    def quantised(self, value: str) -> bool:
+        """Whether a value is integers that were turned back."""
+        node = self._makers.get(value)
+        return node is not None and node.op_type == "DequantizeLinear"
+
     def shape(self, value: str) -> tuple[int, ...]:
         """The sides of a value, 0 where one is free; empty where nothing is known."""
         return self._shapes.get(value, ())

@@ -18,7 +18,7 @@ from eyebright.exporting.beside import write_beside
 from eyebright.exporting.certificate import Bar, Certificate, certify
 from eyebright.exporting.comparison import Originals
 from eyebright.exporting.formats import FORMATS
-from eyebright.exporting.gain import gain
+from eyebright.exporting.gain import gain, original_bytes
 from eyebright.exporting.kernels import kernels
 from eyebright.language import translate
 from eyebright.runtime.atomic import write_text
@@ -181,9 +181,9 @@ class Exporter:
             )
         for reason in certificate.reasons:
             self.progress.say(reason.text(lang))
-        found = gain(certificate, self.model.path.stat().st_size)
-        if found is None:
+        if source.precision == "fp32":
             return certificate
+        found = gain(certificate, original_bytes(target, source))
         self.progress.say(found.text(lang))
         return replace(certificate, notes=(*certificate.notes, found.text("en")))
 

@@ -22,6 +22,8 @@ from eyebright.exporting.provenance import PROVENANCE
 from eyebright.exporting.signature import Signature, signature, stored_facts
 from eyebright.stages.untouched import recorded_sha256
 
+_FORMATS = {".xml": "openvino", ".html": "html"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Inspection:
@@ -144,7 +146,7 @@ def _sealed(path: Path) -> Inspection:
     return Inspection(
         path=path,
         kind="sealed",
-        format="openvino" if path.suffix == ".xml" else "onnx",
+        format=_FORMATS.get(path.suffix, "onnx"),
         labels=tuple(facts["labels"]),
         licence={"weights": facts.get("licence"), "data": facts.get("data_licence")},
         card=facts["card"],

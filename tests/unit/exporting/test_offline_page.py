@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from PIL import Image
 from eyebright.errors import ModelError
 from eyebright.exporting import offline_page
 from eyebright.exporting.base import Source, UnsupportedError
+from eyebright.exporting.gain import original_bytes
 from eyebright.exporting.html_page import embedded_model
 from eyebright.exporting.html_texts import texts
 from eyebright.exporting.offline_page import OfflinePage
+from eyebright.exporting.onnx_file import SealedOnnx
 from eyebright.sealed.model import SealedModel, set_metadata
 from eyebright.stages.run import Run
 from eyebright.types import Lang
@@ -65,6 +68,12 @@ def test_its_model_has_a_heat_map_and_its_metadata(text: str, source: Source):
     model = onnx.load_from_string(embedded_model(text))
     assert [output.name for output in model.graph.output] == ["probabilities", "heat"]
     assert {entry.key: entry.value for entry in model.metadata_props} == source.model.metadata
+
+
+def test_a_compressed_page_is_compared_with_the_page_of_the_original(source: Source, text: str):
+    smaller = replace(source, precision="int8")
+    assert original_bytes(OfflinePage(), smaller) == len(text.encode())
+    assert original_bytes(SealedOnnx(), smaller) == source.model.path.stat().st_size
 
 
 def test_nothing_is_fetched(text: str):

@@ -16,6 +16,7 @@ from eyebright.backbones.taps import Tap
 from eyebright.compression.calibration import observe
 from eyebright.compression.network import aligned, prepared
 from eyebright.compression.plan import plan
+from eyebright.compression.pooling import pooled_in_integers
 from eyebright.compression.quantise import static
 from eyebright.data.decode import decode, to_square
 from eyebright.sealed.graph import sealed_graph
@@ -147,11 +148,13 @@ def test_a_graph_that_is_not_ours_has_no_map():
     assert with_heat(embedded.model()) is None
 
 
-def test_of_an_int8_graph(sealed: onnx.ModelProto, squares: list[UInt8Array]):
+@pytest.mark.parametrize("in_integers", [False, True])
+def test_of_an_int8_graph(sealed: onnx.ModelProto, squares: list[UInt8Array], in_integers: bool):
     taps = ("stage0", "stage1", "stage2", "stage3")
     network = aligned(prepared(sealed, taps, SIDE))
     ranges = observe(network, np.stack(squares[:6]), 1).ranges("minmax")
     graph = static(network, ranges, plan(network).static, plan(network).kinds)
+    graph = pooled_in_integers(graph, taps) if in_integers else graph
     session = opened(with_output(heated(graph), LOGITS))
     heat, logits = session.run([HEAT, LOGITS], {"images": squares[0][None]})
     expected = logits.max() - bias(sealed)[logits.argmax()]

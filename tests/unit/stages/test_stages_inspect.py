@@ -13,7 +13,10 @@ from eyebright.cli.main import main
 from eyebright.config.export import ExportConfig
 from eyebright.config.inspect import InspectConfig
 from eyebright.errors import ModelError, NotFoundError
+from eyebright.exporting.base import Source
+from eyebright.exporting.offline_page import OfflinePage
 from eyebright.exporting.signature import with_sizes
+from eyebright.sealed.model import SealedModel
 from eyebright.stages.export import export
 from eyebright.stages.inspect import Inspection, inspect
 from eyebright.stages.run import Run
@@ -87,6 +90,16 @@ def test_an_openvino_model_alone_says_what_it_is(
     assert looked_at(tmp_path / "model.xml").labels == textile_run.labels
 
 
+def test_a_page_that_was_moved_says_what_it_is(textile_run: Run, tmp_path: Path) -> None:
+    model = SealedModel(textile_run.model)
+    OfflinePage().export(Source(model, onnx.load(model.path), "fp32", "en"), tmp_path)
+    found = looked_at((tmp_path / "index.html").rename(tmp_path / "sorter.html"))
+    assert (found.kind, found.format) == ("sealed", "html")
+    assert found.labels == textile_run.labels
+    assert found.signature is not None
+    assert [t.name for t in found.signature.outputs] == ["probabilities", "heat"]
+
+
 @pytest.mark.parametrize("name", ["model.bin", "provenance.json", "labels.txt", "example.py"])
 def test_a_changed_file_is_named(copied: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     content = bytearray((copied / name).read_bytes())
@@ -128,7 +141,9 @@ def test_a_rejected_export_is_still_what_was_written(textile_run: Run, tmp_path:
     assert (found.passed, found.untouched) == (False, True)
 
 
-@pytest.mark.parametrize("name", ["photo.jpg", "other.onnx", "other.xml", "folder", "certificate.json"])
+@pytest.mark.parametrize(
+    "name", ["photo.jpg", "other.onnx", "other.xml", "other.html", "folder", "certificate.json"]
+)
 def test_what_is_not_ours_is_refused(tmp_path: Path, textile: Path, name: str) -> None:
     path = tmp_path / name
     if name == "folder":

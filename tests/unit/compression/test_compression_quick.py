@@ -1,0 +1,97 @@
+"""What makes int8 files quick and small changes no answer; on real images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import numpy_helper
+
+from eyebright.compression.calibration import observe
+from eyebright.compression.channels import widened
+from eyebright.compression.network import Network, aligned, prepared
+from eyebright.compression.plan import plan
+from eyebright.compression.pooling import pooled_in_integers
+from eyebright.compression.quantise import static
+from eyebright.compression.slim import slim
+from eyebright.data.decode import load_square
+from eyebright.sealed.graph import INPUT, OUTPUT
+from eyebright.sealed.model import SealedModel
+from eyebright.sealed.parts import FEATURES
+from eyebright.stages.run import Run
+from eyebright.types import FloatArray, UInt8Array
+
+
+@pytest.fixture(scope="module")
+def network(textile_run: Run) -> Network:
+    model = SealedModel(textile_run.model)
+    layers = [tap.rpartition(":")[0] for tap in model.card["taps"]]
+    return aligned(prepared(onnx.load(textile_run.model), layers, model.size))
+
+
+@pytest.fixture(scope="module")
+def images(textile: Path, network: Network) -> UInt8Array:
+    files = sorted((textile / "val").rglob("*.jpg"))[::3]
+    return np.stack([load_square(file, network.size, "bicubic") for file in files])
+
+
+@pytest.fixture(scope="module")
+def raw(network: Network, images: UInt8Array) -> onnx.ModelProto:
+    chosen = plan(network)
+    return static(network, observe(network, images[:8], 1).ranges("minmax"), chosen.static, chosen.kinds)
+
+
+def features(graph: onnx.ModelProto, images: UInt8Array) -> FloatArray:
+    whole = onnx.ModelProto()
+    whole.CopyFrom(graph)
+    whole.graph.output.append(onnx.helper.make_tensor_value_info(FEATURES, onnx.TensorProto.FLOAT, None))
+    session = onnxruntime.InferenceSession(whole.SerializeToString(), providers=["CPUExecutionProvider"])
+    found: FloatArray = session.run([FEATURES], {INPUT: images})[0]
+    return found
+
+
+def kinds(graph: onnx.ModelProto, ending: str) -> set[str]:
+    return {node.op_type for node in graph.graph.node for name in node.output if name.endswith(ending)}
+
+
+def test_moments_of_a_batch_are_what_they_were(raw: onnx.ModelProto, network: Network, images: UInt8Array):
+    quick = pooled_in_integers(raw, network.ends)
+    before, after = features(raw, images), features(quick, images)
+    assert len(images) > 3
+    spread = before.std(axis=0)
+    assert (np.abs(after - before) <= 2e-3 * spread.mean() + 1e-4 * np.abs(before)).all()
+    assert kinds(raw, "_max") == {"ReduceMax"}
+    assert kinds(quick, "_peak") == {"MaxPool"}
+    assert not kinds(quick, "_centred")
+
+
+def test_a_float_graph_is_pooled_as_it_was(network: Network):
+    assert pooled_in_integers(network.graph, network.ends) == network.graph
+
+
+def test_the_first_convolution_reads_four_channels(raw: onnx.ModelProto, images: UInt8Array):
+    wide = widened(raw)
+    first = next(node for node in wide.graph.node if node.op_type == "Conv")
+    back = next(node for node in wide.graph.node if first.input[1] in node.output)
+    weights = next(t for t in wide.graph.initializer if t.name == back.input[0])
+    assert weights.dims[1] == 4
+    assert not numpy_helper.to_array(weights)[:, 3].any()
+    np.testing.assert_allclose(features(wide, images), features(raw, images), atol=1e-6)
+    assert widened(wide) == wide
+
+
+def test_a_slim_file_answers_the_same(raw: onnx.ModelProto, images: UInt8Array):
+    small = slim(raw)
+    np.testing.assert_array_equal(features(small, images), features(raw, images))
+    assert len(small.SerializeToString()) < 0.9 * len(raw.SerializeToString())
+    names = {tensor.name for tensor in small.graph.initializer}
+    assert {"side", "sealed_weights"} <= names
+    assert [output.name for output in small.graph.output] == [OUTPUT]
+
+
+def test_a_slim_file_cannot_be_made_slimmer(raw: onnx.ModelProto):
+    small = slim(raw)
+    assert slim(small).ByteSize() == small.ByteSize()
