@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from eyebright.data.manifest import Manifest, Sample
+from eyebright.data.manifest import Manifest, Sample, joined
+from eyebright.evaluation.label_metrics import measure_labels
 from eyebright.evaluation.results import ClassMetrics, Metrics, PredictionRow, ReliabilityBin
 from eyebright.report.content import Choice, Learning, RateSearch, ReportContent
 from eyebright.sealed.parity import Parity
@@ -122,6 +123,30 @@ def training(
         seconds={"features": 6.0, "head": 2.0, "total": 8.5},
         facts={"Seed": "7"},
     )
+
+
+def several(
+    root: Path, labels: tuple[str, ...] = ("cell", "dust", "stain"), count: int = 24, wrong: int = 6
+) -> ReportContent:
+    """What a training has where an image may have several labels; of ``wrong`` images one label is wrong."""
+    numbers = np.arange(count)[:, None] + np.arange(len(labels))
+    truth = (numbers % 3 != 0).astype(np.int64)
+    named = truth.copy()
+    named[np.arange(wrong), np.arange(wrong) % len(labels)] ^= 1
+    probabilities = np.where(named > 0, 0.8 + 0.01 * (numbers % 20), 0.1).astype(np.float32)
+    base = training(root, labels, count, 0)
+    texts = [[joined(x for x, y in zip(labels, row, strict=True) if y) for row in t] for t in (truth, named)]
+    samples = tuple(
+        replace(sample, label=text)
+        for sample, text in zip(base.manifest.samples, [*texts[0], texts[0][0]], strict=True)
+    )
+    rows = [
+        replace(row, label=own, predicted=said, confidence=0.5 + 0.4 * i / count)
+        for i, (row, own, said) in enumerate(zip(base.rows, *texts, strict=True))
+    ]
+    metrics = measure_labels(truth, probabilities, np.full(len(labels), 0.5), labels, "val", resamples=50)
+    manifest = replace(base.manifest, samples=samples, several=labels)
+    return replace(base, manifest=manifest, metrics=metrics, rows=rows)
 
 
 def learned(epochs: int = 8, best: int = 6) -> Learning:

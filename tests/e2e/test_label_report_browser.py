@@ -1,0 +1,51 @@
+"""The page of several labels an image in a real browser."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chromium import NEEDS_BROWSER, opened
+from test_report_browser import show
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "report"))
+from report_material import several
+
+from eyebright.report.page import write_report
+
+pytestmark = NEEDS_BROWSER
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    yield from opened(tmp_path_factory.mktemp("profile"))
+
+
+@pytest.mark.parametrize("count", [2, 12, 40])
+def test_a_phone_never_scrolls_sideways(browser: Any, tmp_path: Path, count: int) -> None:
+    labels = (*(f"a rather long label {i:02}" for i in range(count - 1)), "x" * 90)
+    write_report(tmp_path / "report.html", several(tmp_path, labels), "en")
+    show(browser, tmp_path / "report.html", width=390)
+    assert browser.execute_script("return document.documentElement.scrollWidth") == 390
+
+
+def test_the_page_has_no_error_and_its_filter_filters(browser: Any, tmp_path: Path) -> None:
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import Select
+
+    write_report(tmp_path / "report.html", several(tmp_path), "en")
+    show(browser, tmp_path / "report.html")
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+    missed = Select(browser.find_element(By.ID, "filter-true"))
+    assert "nothing" in [option.text for option in missed.options]
+    missed.select_by_value("nothing")
+    cards = [c for c in browser.find_elements(By.CSS_SELECTOR, "#gallery > li") if c.is_displayed()]
+    assert 0 < len(cards) < 6
+    assert {card.get_attribute("data-true") for card in cards} == {"nothing"}
+    cards[0].find_element(By.TAG_NAME, "button").click()
+    viewer = browser.find_element(By.ID, "viewer")
+    assert viewer.is_displayed()
+    assert "invented" in viewer.text
