@@ -16,8 +16,11 @@ from eyebright.training.directions import principal_directions, standardise, uns
 from eyebright.training.folds import assign_folds
 from eyebright.training.head import HeadFit
 from eyebright.training.logistic import BoolArray, LogisticProblems, Point, chunk_rows
-from eyebright.training.path import STRENGTHS, follow_path, solve_all
+from eyebright.training.path import follow_path, solve_all
 from eyebright.types import FloatArray, IntArray
+
+#: L2 strengths, strong to weak: finer at the strong end than those of classes, where the best ones lie.
+LABEL_STRENGTHS = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 1e-5, 1e-6)
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def fit_labels(
     scored: BoolArray | None = None,
     seed: int = 0,
     folds: int = 5,
-    strengths: tuple[float, ...] = STRENGTHS,
+    strengths: tuple[float, ...] = LABEL_STRENGTHS,
     on_strength: Callable[[], None] | None = None,
 ) -> HeadFit:
     """Fit a head, with the L2 strength that has the lowest held-out log loss; two runs are equal bit for bit.
