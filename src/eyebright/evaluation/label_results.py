@@ -43,12 +43,19 @@ class LabelMetrics(Metrics):
         """The names of the figures that come first."""
         return _HEADLINE
 
+    @property
+    def constant_loss(self) -> float:
+        """The Hamming loss of whoever gives every image the same labels, those that most of them have."""
+        rarer = [min(c.support, self.count - c.support) for c in self.per_class]
+        return sum(rarer) / len(rarer) / self.count
+
     def to_json(self) -> dict[str, Any]:
         """The metrics as `metrics.json` holds them."""
         errors = zip(self.per_class, self.thresholds, self.missed, self.invented, strict=True)
         return {
             "split": self.split,
             **{name: asdict(getattr(self, name)) for name in (*_HEADLINE, *_BESIDE)},
+            "constant_hamming_loss": self.constant_loss,
             "roc_auc": figure_json(self.roc_auc, _NO_LABEL),
             "average_precision": figure_json(self.average_precision, _NO_LABEL),
             "per_class": {

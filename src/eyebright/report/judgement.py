@@ -11,7 +11,7 @@ from eyebright.evaluation.label_results import LabelMetrics
 from eyebright.evaluation.results import ClassMetrics
 from eyebright.language import translate
 from eyebright.report.content import ReportContent
-from eyebright.report.label_steps import denied_too_rarely, hardly_denied, label_steps
+from eyebright.report.label_steps import hardly_denied, label_doubts, label_steps
 from eyebright.report.markup import number, percent, percent_range
 from eyebright.types import Interval, Lang
 
@@ -89,7 +89,7 @@ def _doubt(content: ReportContent, lang: Lang) -> list[Statement]:
     m = content.metrics
     said = [Statement(_missed(c, lang), "classes") for c in doubted(m)[:_LISTED]]
     if isinstance(m, LabelMetrics):
-        said += [Statement(sentence, "classes") for sentence in denied_too_rarely(m, lang)[:_LISTED]]
+        said += [Statement(sentence, "classes") for sentence in label_doubts(m, lang)[:_LISTED]]
     sure = sum(row.confidence >= SURE and row.predicted != row.label for row in content.judged)
     if sure:
         sentence = translate(

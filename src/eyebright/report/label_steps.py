@@ -9,7 +9,7 @@ from eyebright.evaluation.advice import SURE
 from eyebright.evaluation.label_results import LabelMetrics
 from eyebright.evaluation.results import PredictionRow
 from eyebright.language import translate
-from eyebright.report.markup import number, percent
+from eyebright.report.markup import number, percent, percent_range
 from eyebright.types import Lang
 
 _STEPS = 3
@@ -38,9 +38,20 @@ def hardly_denied(m: LabelMetrics) -> dict[str, tuple[int, int]]:
     return {label: (invented, total) for label, invented, total in counts if 2 * invented >= total}
 
 
-def denied_too_rarely(m: LabelMetrics, lang: Lang) -> list[str]:
-    """A sentence for each such label."""
-    return [
+def label_doubts(m: LabelMetrics, lang: Lang) -> list[str]:
+    """Whether it is no better than the same answer for every image, and which labels it hardly denies."""
+    said = []
+    if m.hamming_loss.high >= m.constant_loss:
+        said.append(
+            translate(
+                "Telling images apart: that it errs less than the same labels for every image would is not "
+                "shown ({own} of the answers wrong against {constant}).",
+                lang,
+                own=f"{percent(m.hamming_loss.value, lang)} ({percent_range(m.hamming_loss, lang)})",
+                constant=percent(m.constant_loss, lang),
+            )
+        )
+    return said + [
         translate(
             "{label}, to say that it is not there: of {count} images without it, {invented} are named it.",
             lang,

@@ -8,7 +8,7 @@ import pytest
 from eyebright.evaluation.label_metrics import measure_labels
 from eyebright.evaluation.label_results import LabelMetrics
 from eyebright.evaluation.results import PredictionRow
-from eyebright.report.label_steps import denied_too_rarely, hardly_denied, label_steps
+from eyebright.report.label_steps import hardly_denied, label_doubts, label_steps
 from eyebright.report.labels import label_verdict
 
 COUNT = 80
@@ -31,7 +31,7 @@ def row(label: str, predicted: str, confidence: float) -> PredictionRow:
 
 def test_a_label_that_is_always_named_is_not_praised(metrics: LabelMetrics):
     assert hardly_denied(metrics) == {"cell": (4, 4)}
-    assert denied_too_rarely(metrics, "en") == [
+    assert label_doubts(metrics, "en") == [
         "cell, to say that it is not there: of 4 images without it, 4 are named it."
     ]
 
@@ -53,6 +53,15 @@ def test_a_label_with_few_images_comes_first(metrics: LabelMetrics):
     few = measure_labels(truth, truth.astype(np.float32), np.full(1, 0.5), ("rare",), "test")
     ((sentence, _),) = label_steps(few, [], "en")
     assert sentence.startswith("Judge by more images: rare has 5")
+
+
+def test_who_is_no_better_than_one_answer_for_all_is_told_so():
+    truth = np.zeros((COUNT, 2), np.int64)
+    truth[:8, 0], truth[:, 1] = 1, 1
+    same = np.tile(np.array([[0.1, 0.9]], np.float32), (COUNT, 1))
+    m = measure_labels(truth, same, np.full(2, 0.5), ("rare", "common"), "test")
+    assert m.constant_loss == m.hamming_loss.value == 0.05
+    assert label_doubts(m, "en")[0].startswith("Telling images apart")
 
 
 def test_the_verdict_names_the_weakest_label(metrics: LabelMetrics):
