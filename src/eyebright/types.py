@@ -42,15 +42,26 @@ class Interval:
 class Prediction:
     """What the model says of one image: the class that it answers, then the others, the likeliest first.
 
-    The answer is the likeliest class unless the model has operating points or costs. Where an image may have
-    several labels, ``named`` are those that are answered, in the order of the model's, and the others always
-    follow; else it is None.
+    The answer is the likeliest class unless the model has operating points or costs.
+
+    Attributes:
+        path: of the image; None where it had none.
+        labels: the classes, the answered one first.
+        probabilities: theirs.
+        named: where an image may have several labels, those that are answered, in the order of the model's,
+            and the others always follow; else None.
+        unknown_score: how strange the image is to the model; None of a model that does not tell.
+        unknown: whether it is stranger than the model's own images are, so that no class should be believed.
+        set: classes that together hold the true one as often as the model promises, the likeliest first.
     """
 
     path: str | None
     labels: tuple[str, ...]
     probabilities: tuple[float, ...]
     named: tuple[str, ...] | None = None
+    unknown_score: float | None = None
+    unknown: bool | None = None
+    set: tuple[str, ...] | None = None
 
     @property
     def label(self) -> str:

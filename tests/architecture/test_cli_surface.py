@@ -8,6 +8,7 @@ from eyebright.cli.verbs import VERBS
 SURFACE = {
     "train": (
         "data --out --val --test --seed --size --layers --curve --views --lang --target --cost "
+        "--coverage --coverage-per-class --false-rejection "
         "--backbone --weights --tune --unfreeze --gradual --batch-norm --lora --epochs --budget --patience "
         "--batch --optimizer --lr --schedule --warmup --weight-decay --layer-decay --ema "
         "--dropout --drop-path --label-smoothing --loss --class-weights --sampler "
@@ -20,7 +21,8 @@ SURFACE = {
         "--batch --device --precision --lang --resume --config"
     ),
     "evaluate": (
-        "model data --out --split --seed --format --columns --robustness --lang --target --cost --config"
+        "model data --out --split --seed --format --columns --robustness --lang --target --cost --foreign "
+        "--config"
     ),
     "compare": "runs --out --seed --lang --config",
     "export": (

@@ -219,7 +219,11 @@ def test_formats_tell_the_same(run: Path, val_images: list[Path]) -> None:
     assert [row["label"], row["label_2"]] == list(answer.labels)
     assert float(row["confidence_2"]) == pytest.approx(answer.probabilities[1], abs=1e-5)
     first, second = top["table"].stdout.splitlines()
-    assert first.split() == [f"{100 * answer.confidence:.1f}", "%", answer.label, str(path)]
+    told = [f"{100 * answer.confidence:.1f}", "%", answer.label]
+    assert first.split()[:4] == (
+        ["unknown", str(path), f"[{answer.label}", told[0]] if answer.unknown else [*told, str(path)]
+    )
+    assert (row["unknown"], json.loads(row["set"])) == (str(answer.unknown).lower(), list(answer.set or ()))
     assert second.split()[2] == answer.labels[1]
 
 
@@ -242,9 +246,10 @@ def test_rows_come_before_the_list_ends(run: Path, val_images: list[Path]) -> No
 
 def test_onnxruntime_and_numpy_are_enough(run: Path, textile: Path) -> None:
     session = onnxruntime.InferenceSession(str(run / "model.onnx"))
-    (given,), (output,) = session.get_inputs(), session.get_outputs()
+    (given,), (output, score) = session.get_inputs(), session.get_outputs()
     assert (given.name, given.type, given.shape[3]) == ("images", "tensor(uint8)", 3)
     assert (output.name, output.type) == ("probabilities", "tensor(float)")
+    assert (score.name, score.type) == ("unknown_score", "tensor(float)")
     labels = json.loads(session.get_modelmeta().custom_metadata_map["labels"])
     assert labels == CLASSES
     for row in predictions(run)[::5]:

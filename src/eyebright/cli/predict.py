@@ -28,7 +28,7 @@ def _run(config: PredictConfig) -> int:
     from eyebright.types import Skipped
 
     terminal = TerminalProgress(config.lang)
-    rows = writer(config.format, sys.stdout)
+    rows = writer(config.format, sys.stdout, config.lang)
     skipped = 0
     # No bar where the rows themselves run down the terminal.
     for answer in predict(config, SILENT if sys.stdout.isatty() else terminal):

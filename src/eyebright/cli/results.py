@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -41,6 +41,8 @@ def print_run(run: RunLike, lang: str) -> None:
     print()
     if points := metrics.get("operating_points"):
         print("\n".join(_operating(point, lang) for point in points), end="\n\n")
+    if lines := list(_knowing(metrics, lang)):
+        print("\n".join(lines), end="\n\n")
     if parent := metrics.get("parent"):
         print(table(_beside(parent, lang), right=(1, 2, 3)))
         print(_difference(parent, lang), end="\n\n")
@@ -117,6 +119,35 @@ def _operating(point: Mapping[str, Any], lang: str) -> str:
         value=value,
         between=between,
     )
+
+
+def _knowing(metrics: Mapping[str, Any], lang: str) -> Iterator[str]:
+    """How many own and foreign images count as unknown, and what sets of classes hold."""
+    if unknown := metrics.get("unknown"):
+        value, between = _figures("", unknown["rejected"], lang)
+        yield translate(
+            "Counted as unknown: {value} of these images ({between})", lang, value=value, between=between
+        )
+        if "auroc" in unknown:
+            accepted, between = _figures("", unknown["accepted"], lang)
+            yield translate(
+                "Foreign images that were NOT: {value} ({between}); AUROC {auroc}",
+                lang,
+                value=accepted,
+                between=between,
+                auroc=f"{unknown['auroc']['value']:.4f}",
+            )
+    if sets := metrics.get("conformal"):
+        value, between = _figures("", sets["measured"], lang)
+        yield translate(
+            "Sets that hold the true class: {value} ({between}), promised {promised} %; {size} classes in "
+            "the mean",
+            lang,
+            value=value,
+            between=between,
+            promised=f"{100 * sets['coverage']:g}",
+            size=f"{sets['mean_set_size']:.2f}",
+        )
 
 
 def _places(run: RunLike, lang: str) -> list[tuple[str, str]]:

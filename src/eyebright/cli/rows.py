@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING, Protocol
 
 from eyebright.cli.table import pad, printable, width
+from eyebright.language import translate
 
 if TYPE_CHECKING:
     from eyebright.types import Prediction, Skipped
@@ -27,10 +28,14 @@ class Rows(Protocol):
 
 
 class TableRows:
-    """Confidence, class and path; further classes stand under the likeliest."""
+    """Confidence, class and path; further classes stand under the likeliest.
 
-    def __init__(self, out: IO[str]) -> None:
+    An unknown image is called that; its likeliest class, or a set of several classes, follows the path.
+    """
+
+    def __init__(self, out: IO[str], lang: str = "en") -> None:
         self._out = out
+        self._unknown = translate("unknown", lang)
         self._label_columns = 0
 
     def prediction(self, prediction: Prediction) -> None:
@@ -39,17 +44,29 @@ class TableRows:
             self._several(prediction, prediction.named)
             return
         labels = [printable(label) for label in prediction.labels]
+        shares = [f"{100 * probability:5.1f} %" for probability in prediction.probabilities]
+        remark = self._remark(prediction, shares[0])
+        if prediction.unknown:
+            labels[0], shares[0] = self._unknown, " " * len(shares[0])
         self._label_columns = max(self._label_columns, *map(width, labels))
-        for i, (label, probability) in enumerate(zip(labels, prediction.probabilities, strict=True)):
-            path = printable(prediction.path or "") if i == 0 else ""
-            line = f"{100 * probability:5.1f} %  {pad(label, self._label_columns)}  {path}"
-            self._out.write(line.rstrip() + "\n")
+        for i, (label, share) in enumerate(zip(labels, shares, strict=True)):
+            path = printable(prediction.path or "") + remark if i == 0 else ""
+            self._out.write(f"{share}  {pad(label, self._label_columns)}  {path}".rstrip() + "\n")
+
+    def _remark(self, prediction: Prediction, share: str) -> str:
+        """What else the answered class might be, or what an unknown image would have been called."""
+        if prediction.unknown:
+            return f"  [{printable(prediction.label)} {share.strip()}]"
+        if prediction.set is not None and len(prediction.set) > 1:
+            return f"  {{{', '.join(printable(label) for label in prediction.set)}}}"
+        return ""
 
     def _several(self, prediction: Prediction, named: tuple[str, ...]) -> None:
         chances = dict(zip(prediction.labels, prediction.probabilities, strict=True))
         answers = ", ".join(f"{printable(label)} {100 * chances[label]:.1f} %" for label in named) or "-"
         self._label_columns = max(self._label_columns, width(answers))
-        self._out.write(f"{pad(answers, self._label_columns)}  {printable(prediction.path or '')}\n")
+        remark = f"  [{self._unknown}]" if prediction.unknown else ""
+        self._out.write(f"{pad(answers, self._label_columns)}  {printable(prediction.path or '')}{remark}\n")
 
     def skipped(self, skipped: Skipped) -> None:
         """Only standard error tells it."""
@@ -62,7 +79,8 @@ class CsvRows:
     """path, label, confidence; with more classes also label_2, confidence_2 and so on.
 
     Where an image may have several labels, label holds all that are named, and a column for each label
-    follows with its probability.
+    follows with its probability. Of a model that tells, then come unknown (true or false), and set, a JSON
+    list of classes.
     """
 
     def __init__(self, out: IO[str]) -> None:
@@ -71,15 +89,21 @@ class CsvRows:
 
     def prediction(self, prediction: Prediction) -> None:
         """One row, and the header before the first."""
+        known = {"unknown": prediction.unknown, "set": prediction.set}
+        told = {
+            name: json.dumps(value, ensure_ascii=False) for name, value in known.items() if value is not None
+        }
         if prediction.named is not None:
             chances = dict(zip(prediction.labels, prediction.probabilities, strict=True))
-            self._begin(1, [f"p({label})" for label in sorted(chances)])
+            self._begin(1, [*(f"p({label})" for label in sorted(chances)), *told])
             answer = [prediction.path or "", prediction.label, f"{prediction.confidence:.6f}"]
-            self._writer.writerow([*answer, *(f"{chances[label]:.6f}" for label in sorted(chances))])
+            shares = (f"{chances[label]:.6f}" for label in sorted(chances))
+            self._writer.writerow([*answer, *shares, *told.values()])
             return
-        self._begin(len(prediction.labels))
+        self._begin(len(prediction.labels), list(told))
         pairs = zip(prediction.labels, (f"{p:.6f}" for p in prediction.probabilities), strict=True)
-        self._writer.writerow([prediction.path or "", *(cell for pair in pairs for cell in pair)])
+        cells = [cell for pair in pairs for cell in pair]
+        self._writer.writerow([prediction.path or "", *cells, *told.values()])
 
     def skipped(self, skipped: Skipped) -> None:
         """Only standard error tells it."""
@@ -98,7 +122,8 @@ class CsvRows:
 class JsonlRows:
     """One JSON object a line: path, label, confidence and top; or path and error.
 
-    Where an image may have several labels, `labels` lists those that are named.
+    Where an image may have several labels, `labels` lists those that are named. Of a model that tells, also
+    unknown, unknown_score and set.
     """
 
     def __init__(self, out: IO[str]) -> None:
@@ -107,6 +132,12 @@ class JsonlRows:
     def prediction(self, prediction: Prediction) -> None:
         """One object."""
         pairs = zip(prediction.labels, prediction.probabilities, strict=True)
+        score = prediction.unknown_score
+        told = {
+            "unknown": prediction.unknown,
+            "unknown_score": None if score is None else round(score, 6),
+            "set": prediction.set,
+        }
         self._write(
             {
                 "path": prediction.path,
@@ -114,6 +145,7 @@ class JsonlRows:
                 **({} if prediction.named is None else {"labels": list(prediction.named)}),
                 "confidence": round(prediction.confidence, 6),
                 "top": [{"label": label, "confidence": round(p, 6)} for label, p in pairs],
+                **{name: value for name, value in told.items() if value is not None},
             }
         )
 
@@ -134,11 +166,8 @@ class JsonlRows:
         self._out.write(line + "\n")
 
 
-def writer(name: str, out: IO[str]) -> Rows:
-    """The format ``name`` (``table``, ``csv`` or ``jsonl``) on ``out``."""
-    kinds: dict[str, type[TableRows] | type[CsvRows] | type[JsonlRows]] = {
-        "table": TableRows,
-        "csv": CsvRows,
-        "jsonl": JsonlRows,
-    }
-    return kinds[name](out)
+def writer(name: str, out: IO[str], lang: str = "en") -> Rows:
+    """The format ``name`` (``table``, ``csv`` or ``jsonl``) on ``out``; words of the table in ``lang``."""
+    if name == "table":
+        return TableRows(out, lang)
+    return CsvRows(out) if name == "csv" else JsonlRows(out)

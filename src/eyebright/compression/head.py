@@ -14,6 +14,7 @@ from onnx import helper, numpy_helper
 from eyebright.compression.calibration import answers
 from eyebright.compression.network import looking
 from eyebright.sealed.parts import FEATURES
+from eyebright.sealed.unknown import MEAN
 from eyebright.types import FloatArray, UInt8Array
 
 _ROW = numpy_helper.from_array(np.array([-1], np.int64), "feature_row")
@@ -40,11 +41,15 @@ def centred(graph: onnx.ModelProto, by: FloatArray) -> onnx.ModelProto:
     weights, bias = (_constant(whole, name) for name in _head(whole).input[1:3])
     moved = numpy_helper.to_array(bias) - by @ numpy_helper.to_array(weights)
     bias.CopyFrom(numpy_helper.from_array(moved.astype(np.float32), bias.name))
+    if MEAN in {tensor.name for tensor in whole.graph.initializer}:  # strangeness is counted from there
+        mean = _constant(whole, MEAN)
+        away = numpy_helper.to_array(mean) + by
+        mean.CopyFrom(numpy_helper.from_array(away.astype(np.float32), MEAN))
     return whole
 
 
 def _head(graph: onnx.ModelProto) -> onnx.NodeProto:
-    found: onnx.NodeProto = next(node for node in graph.graph.node if FEATURES in node.input)
+    found: onnx.NodeProto = next(n for n in graph.graph.node if FEATURES in n.input and n.op_type == "Gemm")
     return found
 
 

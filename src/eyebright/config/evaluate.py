@@ -41,3 +41,7 @@ class EvaluatedConfig(Config):
 # Fields come in the order of the bases read from the right: what is measured first.
 class EvaluateConfig(DecisionConfig, EvaluatedConfig):
     """What `eyebright evaluate` can be told; every field is also a command-line option and a TOML key."""
+
+    foreign: Path | None = Field(
+        None, description="Folder of images of something else, which the model should call unknown."
+    )

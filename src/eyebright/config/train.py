@@ -10,6 +10,7 @@ from eyebright.config.base import Config
 from eyebright.config.decisions import DecisionConfig
 from eyebright.config.fields import ChosenSize, Data, Layers, Out, ReportLang, Seed, Test, Val
 from eyebright.config.finetune import FinetuneConfig
+from eyebright.config.knowing import KnowingConfig
 from eyebright.errors import ConfigError
 
 
@@ -47,7 +48,7 @@ def data_or_resume(resume: Path | None, info: ValidationInfo) -> Path | None:
 
 
 # Fields come in the order of the bases read from the right: the data's first.
-class TrainConfig(FinetuneConfig, DecisionConfig, DataConfig):
+class TrainConfig(FinetuneConfig, KnowingConfig, DecisionConfig, DataConfig):
     """What `eyebright train` can be told; every field is also a command-line option and a TOML key."""
 
     @field_validator("resume")

@@ -96,6 +96,30 @@ def scan_part(
     return Manifest(folder.resolve(), tuple(samples), tuple(skipped), tuple(warnings))
 
 
+def scan_foreign(folder: Path, *, progress: Progress = SILENT, lang: Lang = "en") -> Manifest:
+    """Every image under a folder, in class folders or not, as one test part; whose names do not matter.
+
+    Raises:
+        NotFoundError: the folder does not exist.
+        DataError: it is no folder, or holds no images.
+    """
+    listing = list_images(require_folder(folder), set())
+    files = [*listing.files, *(("", name) for name in listing.loose)]
+    if not files:
+        raise DataError(
+            "A folder of foreign images must hold some (JPEG, PNG, WebP, BMP, TIFF or GIF). {path} holds "
+            "none. Check the path.",
+            path=folder,
+        )
+    skipped = list(listing.skipped)
+    samples: list[Sample] = []
+    with progress.task(translate("Reading images", lang), total=len(files)) as task:
+        for some, headers in read_headers(folder, files):
+            _collect(some, headers, "test", "", samples, skipped)
+            task.advance(len(some))
+    return Manifest(folder.resolve(), tuple(samples), tuple(skipped))
+
+
 def _list_parts(layout: Layout) -> dict[Split, Listing]:
     # Training last: a validation folder inside the data's folder is then no class of it.
     seen: set[Identity] = set()

@@ -66,6 +66,8 @@ def configuration(source: Source) -> str:
 
 def _tensor(tensor: Tensor, more: str) -> str:
     sizes = ", ".join(str(size if isinstance(size, int) else -1) for size in tensor.shape[1:])
+    if not sizes:  # one number an image: Triton wants a dimension, and is told that there is none
+        sizes, more = "1", f"{more}\n    reshape: {{ shape: [ ] }}"
     return (
         f"  {{\n    name: {json.dumps(tensor.name)}\n    data_type: {_TYPES[tensor.type]}\n"
         f"    dims: [ {sizes} ]{more}\n  }}"

@@ -10,6 +10,7 @@ from eyebright.data.manifest import Manifest
 from eyebright.evaluation.costs import CostFigures
 from eyebright.evaluation.curves import OperatingCurve
 from eyebright.evaluation.forecast import DataCurve
+from eyebright.evaluation.knowing import Knowing
 from eyebright.evaluation.results import Metrics, PredictionRow
 from eyebright.evaluation.robustness import Stressed
 from eyebright.evaluation.slices import Slice
@@ -133,6 +134,7 @@ class ReportContent:
         stressed: how it bears worse images and parts of images, where it was asked about them.
         map: the images by their features.
         heat: of the surest mistakes, by path: data URIs of pictures with the named class's heat map.
+        knowing: strange images and sets of classes, where the model tells.
         seconds: by stage, in order; a key ``total`` is the whole.
         facts: free names and values, shown as they are, in order.
     """
@@ -164,6 +166,7 @@ class ReportContent:
     stressed: Stressed | None = None
     map: FeatureMap | None = None
     heat: Mapping[str, str] = field(default_factory=dict)
+    knowing: Knowing | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
 

@@ -28,6 +28,7 @@ from eyebright.report.parent import beside_parent
 from eyebright.report.robustness import robustness
 from eyebright.report.slices import slices
 from eyebright.report.trust import reliability
+from eyebright.report.unknown import unknown
 from eyebright.report.usage import facts, usage
 from eyebright.report.verdict import verdict_lists
 from eyebright.runtime.atomic import write_text
@@ -114,6 +115,7 @@ def _of_classes(content: ReportContent, lang: Lang) -> list[Section | None]:
         robustness(content, lang),
         operating(content, lang),
         reliability(content, lang),
+        unknown(content, lang),
         mistakes(content, lang),
         feature_map(content, lang),
         examples(content, lang),

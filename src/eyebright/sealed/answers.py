@@ -48,12 +48,14 @@ class Block:
         features: (n, D) behind the answers; None of a file that cannot be cut into halves.
         probabilities: (n, K).
         skipped: those of the block that could not be read, with the reasons.
+        scores: (n,) how strange the images are; None of a file that does not tell.
     """
 
     samples: Sequence[Sample]
     features: FloatArray | None
     probabilities: FloatArray
     skipped: Sequence[Skipped]
+    scores: FloatArray | None = None
 
 
 def answers(
@@ -74,16 +76,20 @@ def answers(
     """
     halves = model.halves
     if halves is None:
-        for block, rows, skipped in _blocks(samples, _reader(model.probabilities, root, model.size, seen)):
-            yield Block(block, None, _table(rows, len(model.labels)), skipped)
+        classes = len(model.labels)
+        for block, rows, skipped in _blocks(samples, _reader(_joined(model), root, model.size, seen)):
+            table = _table(rows, classes + model.scores_unknown)
+            scores = table[:, classes] if model.scores_unknown else None
+            yield Block(block, None, table[:, :classes], skipped, scores)
         return
     kept = _Kept(cache, halves, model)
     read = _reader(halves.features, root, model.size, seen)
     try:
         for block, found, skipped in _blocks(samples, lambda s: _ON_DISK if s.sha in kept else read(s)):
             features = kept.complete(block, found)
-            probabilities = halves.probabilities(features) if block else _table([], len(model.labels))
-            yield Block(block, features, probabilities, skipped)
+            nothing = _table([], len(model.labels)), None
+            probabilities, scores = halves.answer(features) if block else nothing
+            yield Block(block, features, probabilities, skipped, scores)
     finally:  # at Ctrl-C, too: what was computed is kept
         kept.flush()
 
@@ -179,6 +185,16 @@ def _reader(
         return row
 
     return read
+
+
+def _joined(model: SealedModel) -> Callable[[UInt8Array], FloatArray]:
+    """Rows of probabilities and, where the file has it, of the unknown score behind them."""
+
+    def run(images: UInt8Array) -> FloatArray:
+        probabilities, scores = model.answer(images)
+        return probabilities if scores is None else np.column_stack([probabilities, scores])
+
+    return run
 
 
 def _table(rows: Sequence[FloatArray], width: int) -> FloatArray:

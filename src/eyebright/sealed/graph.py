@@ -19,6 +19,8 @@ OUTPUT = "probabilities"
 WEIGHTS, BIAS, SIDE = "sealed_weights", "sealed_bias", "side"
 #: The value before the softmax, (B, K).
 LOGITS = "sealed_logits"
+#: The second output of files that know what is strange to them.
+UNKNOWN = "unknown_score"
 
 
 def sealed_graph(

@@ -7,6 +7,7 @@ they answer what it answers. Files with the same first half, such as two heads o
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -15,7 +16,7 @@ from onnx import TensorProto, helper
 from onnx.utils import Extractor
 
 from eyebright.runtime.engines import load_onnxruntime
-from eyebright.sealed.graph import INPUT, OUTPUT
+from eyebright.sealed.graph import INPUT, OUTPUT, UNKNOWN
 from eyebright.sealed.parts import FEATURES
 from eyebright.types import FloatArray, UInt8Array
 
@@ -25,14 +26,17 @@ class Halves:
 
     Args:
         front: serialized graph `images` uint8 (B, H, W, 3) → `features` float32 (B, D).
-        back: serialized graph `features` → `probabilities` float32 (B, K).
+        back: serialized graph `features` → `probabilities` float32 (B, K) and, where the file has it,
+            `unknown_score` (B,).
         width: D.
+        outputs: of the second.
     """
 
-    def __init__(self, front: bytes, back: bytes, width: int) -> None:
+    def __init__(self, front: bytes, back: bytes, width: int, outputs: Sequence[str] = (OUTPUT,)) -> None:
         self._front = front
         self._back = back
         self.width = width
+        self._outputs = outputs
 
     @cached_property
     def digest(self) -> str:
@@ -47,8 +51,12 @@ class Halves:
 
     def probabilities(self, features: FloatArray) -> FloatArray:
         """Calibrated probabilities (B, K) of features (B, D)."""
-        answer: FloatArray = self._back_session.run([OUTPUT], {FEATURES: features})[0]
-        return answer
+        return self.answer(features)[0]
+
+    def answer(self, features: FloatArray) -> tuple[FloatArray, FloatArray | None]:
+        """The same with the unknown score (B,), or None of a file without one."""
+        probabilities, *score = self._back_session.run(list(self._outputs), {FEATURES: features})
+        return probabilities, score[0] if score else None
 
     @cached_property
     def _front_session(self) -> Any:
@@ -68,14 +76,18 @@ def cut(model: onnx.ModelProto) -> Halves | None:
     width = found.type.tensor_type.shape.dim[1].dim_value
     found.CopyFrom(helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, ["B", width]))
     extractor = Extractor(whole)
+    outputs = [OUTPUT, *({UNKNOWN} & {output.name for output in model.graph.output})]
     front, back = (
-        extractor.extract_model([first], [last]) for first, last in ((INPUT, FEATURES), (FEATURES, OUTPUT))
+        extractor.extract_model([first], last) for first, last in ((INPUT, [FEATURES]), (FEATURES, outputs))
     )
     if not width or _needs_more(back):
         return None
     del front.graph.value_info[:], back.graph.value_info[:]
     return Halves(
-        front.SerializeToString(deterministic=True), back.SerializeToString(deterministic=True), width
+        front.SerializeToString(deterministic=True),
+        back.SerializeToString(deterministic=True),
+        width,
+        outputs,
     )
 
 

@@ -14,10 +14,12 @@ import onnx
 from eyebright.data.decode import decode
 from eyebright.errors import ModelError, NotFoundError
 from eyebright.evaluation.answering import answered
+from eyebright.evaluation.conformal import SetRule
 from eyebright.evaluation.decisions import Decisions
 from eyebright.evaluation.intervals import Float64Array
+from eyebright.evaluation.strangeness import UnknownRule
 from eyebright.runtime.atomic import write_bytes
-from eyebright.sealed.graph import INPUT, OUTPUT
+from eyebright.sealed.graph import INPUT, OUTPUT, UNKNOWN
 from eyebright.sealed.halves import Halves, cut, start
 from eyebright.types import FloatArray, ImageLike, Prediction, UInt8Array
 
@@ -88,6 +90,27 @@ class SealedModel:
         answer: FloatArray = self._session.run([OUTPUT], {INPUT: images})[0]
         return answer
 
+    def answer(self, images: UInt8Array) -> tuple[FloatArray, FloatArray | None]:
+        """The same with the unknown score (B,), or None of a file without one."""
+        outputs = [OUTPUT, UNKNOWN] if self.scores_unknown else [OUTPUT]
+        probabilities, *score = self._session.run(outputs, {INPUT: images})
+        return probabilities, score[0] if score else None
+
+    @cached_property
+    def scores_unknown(self) -> bool:
+        """Whether the file says how strange an image is to it."""
+        return any(output.name == UNKNOWN for output in self._session.get_outputs())
+
+    @cached_property
+    def unknown_rule(self) -> UnknownRule | None:
+        """When an image counts as unknown; None of a file that does not tell."""
+        return UnknownRule.from_metadata(self.metadata) if self.scores_unknown else None
+
+    @cached_property
+    def set_rule(self) -> SetRule | None:
+        """How sets of classes are made that hold the true one as often as was promised."""
+        return SetRule.from_metadata(self.metadata)
+
     @cached_property
     def thresholds(self) -> Float64Array | None:
         """(K,) from which probability on each label is named, where an image may have several; else None."""
@@ -112,10 +135,20 @@ class SealedModel:
             if isinstance(image, bytes) or hasattr(image, "shape") or hasattr(image, "mode")
             else str(image)
         )
-        return self.prediction(self.probabilities(pixels[None])[0], name, top)
+        probabilities, scores = self.answer(pixels[None])
+        return self.prediction(probabilities[0], name, top, None if scores is None else float(scores[0]))
 
-    def prediction(self, probabilities: FloatArray, path: str | None, top: int | None = None) -> Prediction:
-        """Probabilities (K,) with their labels, sorted; what operating points or costs answer comes first."""
+    def prediction(
+        self, probabilities: FloatArray, path: str | None, top: int | None = None, score: float | None = None
+    ) -> Prediction:
+        """Probabilities (K,) with their labels, sorted; what operating points or costs answer comes first.
+
+        Args:
+            probabilities: of one image.
+            path: of the image.
+            top: how many classes; None for all.
+            score: how strange the image is, where the file tells.
+        """
         order = np.argsort(-probabilities, kind="stable")
         named = None
         if self.thresholds is not None:
@@ -125,9 +158,22 @@ class SealedModel:
         if self.decisions is not None:
             answer = self.decisions.answer(probabilities[None])[0]
             order = np.concatenate([[answer], order[order != answer]])
-        order = order[:top]
-        labels = tuple(self.labels[i] for i in order)
-        return Prediction(path, labels, tuple(float(probabilities[i]) for i in order), named)
+        shown = order[:top]
+        rule = self.unknown_rule
+        return Prediction(
+            path,
+            tuple(self.labels[i] for i in shown),
+            tuple(float(probabilities[i]) for i in shown),
+            named,
+            unknown_score=score,
+            unknown=None if score is None or rule is None else score > rule.threshold,
+            set=None if self.set_rule is None else self._set(self.set_rule, probabilities),
+        )
+
+    def _set(self, rule: SetRule, probabilities: FloatArray) -> tuple[str, ...]:
+        """The classes of an image's set, the likeliest first."""
+        members = rule.sets(probabilities[None])[0]
+        return tuple(self.labels[i] for i in np.argsort(-probabilities, kind="stable") if members[i])
 
     def _check(self) -> tuple[str, ...]:
         inputs = [(i.name, i.type) for i in self._session.get_inputs()]
@@ -137,6 +183,7 @@ class SealedModel:
             fits = inputs == [(INPUT, "tensor(uint8)")] and classes[OUTPUT] == len(labels) and self.size > 0
             fits = fits and (self.thresholds is None or self.thresholds.shape == (len(labels),))
             Decisions.from_metadata(self.metadata, labels)
+            fits = fits and (self.unknown_rule, self.set_rule) is not None
         except (KeyError, TypeError, ValueError):  # an entry is missing, or is not the JSON that we write
             fits = False
         if not fits:

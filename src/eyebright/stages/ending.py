@@ -12,19 +12,20 @@ from eyebright.exporting.files import sha256
 from eyebright.language import translate
 from eyebright.runtime.progress import Progress
 from eyebright.runtime.timing import Stopwatch
-from eyebright.sealed.graph import sealed_graph
 from eyebright.sealed.looks import Looks
 from eyebright.sealed.model import SealedModel, write_sealed
 from eyebright.stages import tell
 from eyebright.stages.decide import at_thresholds, decide_trained, say_unmet
 from eyebright.stages.inside import inside
 from eyebright.stages.judge import ask
+from eyebright.stages.know import know_trained
 from eyebright.stages.outcome import Outcome
 from eyebright.stages.parent import beside_parent
 from eyebright.stages.proof import prove
 from eyebright.stages.run import Run, write_metrics, write_options
 from eyebright.stages.slices import find_slices
 from eyebright.stages.trained import Trained
+from eyebright.stages.unknown import seal
 from eyebright.training.cache import default_folder
 from eyebright.types import Split
 
@@ -55,19 +56,10 @@ def finish(
     (directory / "metrics.json").unlink(missing_ok=True)  # of an earlier run, whose files are replaced now
     size, temperature = trained.preprocessing.size, trained.temperature
     with watch.stage("seal"):
-        network = trained.backbone.model(size)
-        graph = sealed_graph(
-            network,
-            trained.preprocessing,
-            trained.taps,
-            trained.head,
-            temperature,
-            trained.several,
-        )
         provenance = tell.provenance(trained, manifest)
         if trained.parent is not None:
             provenance["parent_sha256"] = sha256(SealedModel(trained.parent).path)
-        write_sealed(path, graph, manifest.labels, provenance)
+        sealed = seal(trained, manifest, path, provenance, config.false_rejection, config.seed)
     # ---- evaluation and proof, by the sealed model itself
     with watch.stage("evaluate"):
         samples = (*manifest.of("val"), *manifest.of("test"))
@@ -88,6 +80,7 @@ def finish(
     answers = at_thresholds(answers, decided)
     if answers.thresholds is not None:
         provenance["thresholds"] = answers.thresholds.tolist()
+    knowing = know_trained(config, trained.held_out, sealed.scored, answers, split)
     outcome = Outcome(manifest.without([*trained.skipped, *answers.skipped]), answers, split, config.seed)
     ece_before = outcome.ece_before(temperature)
     with watch.stage("slices"):
@@ -119,6 +112,7 @@ def finish(
                 "cost": decided.cost,
                 "slices": slices,
                 "curve": curve,
+                "knowing": knowing,
                 "parent": parent,
                 **seen,
                 "seconds": watch.seconds,
@@ -126,8 +120,8 @@ def finish(
             },
             lang=config.lang,
         )
-    facts = {**provenance, **decided.metadata(), "metrics": outcome.headline()}
-    write_sealed(path, graph, manifest.labels, facts)
+    facts = {**provenance, **decided.metadata(), **knowing.metadata(), "metrics": outcome.headline()}
+    write_sealed(path, sealed.graph, manifest.labels, facts)
     outcome.manifest.write(directory / "manifest.parquet")
     if config.tune == "head":  # else they stand there since the beginning, with what was chosen on the way
         write_options(config, directory)
@@ -143,6 +137,7 @@ def finish(
         **decided.figures(),
         slices=[found.to_json() for found in slices],
         **({} if curve is None else {"data_curve": curve.to_json()}),
+        **knowing.figures(),
         **({} if parent is None else {"parent": asdict(parent)}),
         **provenance,
     )

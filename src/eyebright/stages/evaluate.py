@@ -21,6 +21,7 @@ from eyebright.stages.decide import at_thresholds, say_unmet, wanted
 from eyebright.stages.decide_evaluated import choosing_part, decide_evaluated
 from eyebright.stages.inside import inside
 from eyebright.stages.judge import Answers, ask
+from eyebright.stages.know import know_evaluated, require_score, with_foreign
 from eyebright.stages.outcome import Outcome, versions
 from eyebright.stages.robustness import stress
 from eyebright.stages.run import Run, new_directory, write_metrics
@@ -51,6 +52,8 @@ def evaluate(config: EvaluateConfig, progress: Progress = SILENT) -> Run:
     manifest = _noting_trained(_noting_absent(manifest, model), model.path)
     tell.found(manifest, progress, config.lang)
     asked = wanted(config, model.labels, several=model.thresholds is not None)
+    if config.foreign is not None:
+        require_score(model)
     choosing = choosing_part(config, model, asked, split, progress)
     directory = new_directory(config.out, "evaluations", config.data.resolve().name)
     looks = Looks(default_folder(), model.size)
@@ -62,6 +65,11 @@ def evaluate(config: EvaluateConfig, progress: Progress = SILENT) -> Run:
         decided = decide_evaluated(model, asked, choosing, answers.labelled(split), config, progress)
     say_unmet(decided, progress, config.lang)
     answers = at_thresholds(answers, decided)
+    knowing = know_evaluated(model, answers, split)
+    if config.foreign is not None:
+        with watch.stage("foreign"):
+            own = answers.labelled(split)
+            knowing = with_foreign(knowing, model, own, config.foreign, progress, config.lang)
     with watch.stage("slices"):
         further = _columns(config, manifest.root, answers, split)
         slices = find_slices(answers, split, manifest.root, looks, further)
@@ -84,6 +92,7 @@ def evaluate(config: EvaluateConfig, progress: Progress = SILENT) -> Run:
             "slices": slices,
             "stressed": stressed,
             **seen,
+            "knowing": knowing,
             "facts": {translate("Model", config.lang): str(model.path), **versions()},
         }
         outcome.write(directory, content, config.lang)
@@ -95,6 +104,7 @@ def evaluate(config: EvaluateConfig, progress: Progress = SILENT) -> Run:
         **decided.figures(),
         "slices": [found.to_json() for found in slices],
         **({} if stressed is None else stressed.to_json()),
+        **knowing.figures(),
     }
     write_metrics(directory / "metrics.json", outcome.figures(watch.seconds, _ENGINE, **facts))
     return Run(directory, model.path)

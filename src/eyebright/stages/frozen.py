@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from eyebright.backbones.backbone import Backbone
 from eyebright.config.train import TrainConfig
 from eyebright.data.manifest import Manifest, Sample
@@ -17,6 +19,7 @@ from eyebright.stages import tell
 from eyebright.stages.trained import Trained
 from eyebright.training.cache import default_folder
 from eyebright.training.frozen import FrozenModel, FrozenTrainer
+from eyebright.training.unknown import energy
 from eyebright.types import FloatArray, Lang
 
 
@@ -64,6 +67,8 @@ def as_trained(model: FrozenModel, lang: Lang) -> Trained:
             "discriminant_share": model.fit.discriminant_share,
         },
         tried=tell.tried(model),
+        held_out_energy=None if several else energy(model.fit.held_out / np.float32(temperature)),
+        rows=lambda samples: extractor.read(samples, extractor.taps),
         held_out=Labelled(calibrated(model.fit.held_out, temperature, several), model.truth, "train"),
         choices=tell.choices(model, lang),
         several=several,

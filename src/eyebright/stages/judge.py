@@ -34,6 +34,7 @@ class Answers:
     """A sealed model's probabilities (N, K) for N samples, and the images that could not be read.
 
     ``thresholds`` (K,) say from which probability on a label is named where an image may have several.
+    ``scores`` (N,) say how strange the images are; None of a model that does not tell.
     """
 
     samples: Sequence[Sample]
@@ -41,6 +42,7 @@ class Answers:
     probabilities: FloatArray
     skipped: Sequence[Skipped]
     thresholds: Float64Array | None = None
+    scores: FloatArray | None = None
 
     @cached_property
     def truth(self) -> IntArray:
@@ -89,6 +91,10 @@ class Answers:
     def of(self, split: Split) -> IntArray:
         """The places (n,) of the samples of one part."""
         return np.array([i for i, s in enumerate(self.samples) if s.split == split], np.int64)
+
+    def scores_of(self, split: Split) -> FloatArray:
+        """How strange the images of one part are, (n,); empty of a model that does not tell."""
+        return np.empty(0, np.float32) if self.scores is None else self.scores[self.of(split)]
 
     def labelled(self, split: Split) -> Labelled:
         """The answers of one part, with its classes."""
@@ -156,15 +162,19 @@ def ask(
     """
     kept: list[Sample] = []
     rows: list[FloatArray] = []
+    scores: list[FloatArray] = []
     skipped: list[Skipped] = []
     for block in answers(model, root, samples, cache, seen):
         task.advance(len(block.samples) + len(block.skipped))
         kept += block.samples
         rows.append(block.probabilities)
+        if block.scores is not None:
+            scores.append(block.scores)
         skipped += block.skipped
     if not kept:
         raise DataError(
             "At least one image to evaluate must be readable. None of {count} is. Copy the images again.",
             count=len(samples),
         )
-    return Answers(kept, model.labels, np.concatenate(rows), skipped, model.thresholds)
+    strangeness = np.concatenate(scores) if scores else None
+    return Answers(kept, model.labels, np.concatenate(rows), skipped, model.thresholds, strangeness)

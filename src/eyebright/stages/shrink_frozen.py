@@ -17,11 +17,10 @@ from eyebright.data.manifest import Manifest
 from eyebright.language import translate
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.runtime.timing import Stopwatch
-from eyebright.sealed.graph import sealed_graph
-from eyebright.sealed.model import write_sealed
 from eyebright.stages import tell
 from eyebright.stages.frozen import as_trained, frozen_model
 from eyebright.stages.trained import Trained
+from eyebright.stages.unknown import seal
 from eyebright.training.cache import default_folder
 from eyebright.training.features import FeatureExtractor
 from eyebright.training.frozen import IN_MEMORY_BYTES, FrozenModel
@@ -70,11 +69,8 @@ def frozen_ones(
             widest = widest or model
             trained = as_trained(model, config.lang)
             path = folder / f"{card.name.replace('/', '-')}-{size}-{layers}.onnx"
-            graph = sealed_graph(
-                backbone.model(size), trained.preprocessing, trained.taps, trained.head, trained.temperature
-            )
             facts = tell.provenance(trained, manifest) | {"parent_sha256": parent_sha256}
-            write_sealed(path, graph, manifest.labels, facts)
+            seal(trained, manifest, path, facts, config.false_rejection, config.seed)
             yield Sealed(name, path, trained)
 
 

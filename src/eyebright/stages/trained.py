@@ -13,10 +13,13 @@ from eyebright.backbones.taps import Tap
 from eyebright.data.manifest import Sample
 from eyebright.evaluation.operating import Labelled
 from eyebright.report.content import Choice, Learning
+from eyebright.training.cache import Rows
 from eyebright.training.data_curve import CurvePoint
 from eyebright.training.linear import LinearHead
 from eyebright.types import FloatArray, Skipped
 
+#: Features (N, D) of training images that the backbone did not learn from.
+FeatureRows: TypeAlias = Callable[[Sequence[Sample]], Rows]
 #: Probabilities (N, K) of samples under a root, by the way that training took.
 Reference: TypeAlias = Callable[[Path, Sequence[Sample]], FloatArray]
 
@@ -38,6 +41,8 @@ class Trained:
         chosen: settings that were found, for `metrics.json`.
         tried: what was compared, for `metrics.json`.
         held_out: answers for training images that it did not learn from, by which thresholds are chosen.
+        held_out_energy: (n,) of such images' logits over the temperature.
+        rows: features of training images, where the backbone stayed as it was.
         choices: the same for the report.
         parent: the sealed model that it learned from or was made from, which it is then compared with.
         several: whether an image may have several labels.
@@ -57,6 +62,8 @@ class Trained:
     chosen: Mapping[str, Any]
     tried: Mapping[str, Any]
     held_out: Labelled | None = None
+    held_out_energy: FloatArray | None = None
+    rows: FeatureRows | None = None
     choices: Sequence[Choice] = ()
     tunings: Sequence[Choice] = ()
     reasons: Sequence[str] = ()

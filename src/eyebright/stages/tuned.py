@@ -13,6 +13,7 @@ from eyebright.evaluation.operating import Labelled
 from eyebright.stages.recipe import Name
 from eyebright.stages.trained import Trained
 from eyebright.training.tasks import image_losses, named_right
+from eyebright.training.unknown import energy
 from eyebright.types import FloatArray, IntArray, Interval
 
 
@@ -52,6 +53,10 @@ class Tuned:
 def judged(name: Name, trained: Trained, logits: FloatArray, truth: IntArray) -> Tuned:
     """What ``trained`` came to, from its logits (N', K) of the held-out images and their truth."""
     probabilities = calibrated(logits, trained.temperature, trained.several)
-    losses = image_losses(logits / np.float32(trained.temperature), truth)
-    trained = replace(trained, held_out=Labelled(probabilities, truth, "train"))
-    return Tuned(name, trained, losses, int(named_right(logits, truth).sum()))
+    scaled = logits / np.float32(trained.temperature)
+    trained = replace(
+        trained,
+        held_out=Labelled(probabilities, truth, "train"),
+        held_out_energy=None if trained.several else energy(scaled),
+    )
+    return Tuned(name, trained, image_losses(scaled, truth), int(named_right(logits, truth).sum()))

@@ -52,6 +52,23 @@ def test_jsonl_is_one_object_a_line():
     assert second == {"path": "b.jpg", "error": "It holds 3 bytes."}
 
 
+STRANGE = Prediction("x.jpg", ("cat", "dog"), (0.9, 0.1), None, 7.25, True, ("cat", "dog"))
+DOUBTED = Prediction("y.jpg", ("cat",), (0.6,), None, 0.5, False, ("cat", "dog"))
+
+
+def test_what_is_unknown_and_sets_are_told():
+    assert written("table", STRANGE, DOUBTED).splitlines() == [
+        "         unknown  x.jpg  [cat 90.0 %]",
+        " 10.0 %  dog",
+        " 60.0 %  cat      y.jpg  {cat, dog}",
+    ]
+    rows = list(csv.DictReader(io.StringIO(written("csv", DOUBTED))))
+    assert rows[0]["unknown"] == "false"
+    assert json.loads(rows[0]["set"]) == ["cat", "dog"]
+    line = json.loads(written("jsonl", STRANGE))
+    assert (line["unknown"], line["unknown_score"], line["set"]) == (True, 7.25, ["cat", "dog"])
+
+
 def test_jsonl_keeps_names_that_are_not_text():
     line = written("jsonl", Prediction("\udcff.jpg", ("狗",), (1.0,)))
     assert line.isascii()

@@ -46,7 +46,7 @@ def test_every_convolution_runs_in_integers(rungs: list[Rung], network: Network)
     convolutions = sum(node.op_type == "Conv" for node in network.members)
     found = onnx_kernels(rungs[0].graph, network.size)
     assert found.integer_kernels == convolutions
-    assert found.float_kernels == 1  # the head
+    assert found.float_kernels == 2  # the head, and the score of what is unknown
     assert 0 < found.integer_share <= 1
 
 
@@ -72,7 +72,7 @@ def test_layers_kept_in_float_run_in_float(rungs: list[Rung], network: Network):
     found = onnx_kernels(rung.graph, network.size)
     kept = len(rung.details["kept_float"])
     # Between two integer layers ONNX Runtime makes integers of one by itself.
-    assert 1 < found.float_kernels <= 1 + kept
+    assert 2 < found.float_kernels <= 2 + kept
     assert found.integer_kernels >= rung.details["static_layers"]
 
 

@@ -56,6 +56,8 @@ def test_the_configuration_is_what_the_model_takes_and_gives(repository: Path) -
     probabilities = config.output[0]
     assert (probabilities.data_type, list(probabilities.dims)) == (schema.TYPE_FP32, [3])
     assert probabilities.label_filename == "labels.txt"
+    score = config.output[1]
+    assert (list(score.dims), score.HasField("reshape"), list(score.reshape.shape)) == ([1], True, [])
     # Triton adds the batch in front, so it must be free in the model.
     assert config.max_batch_size == 32
     assert isinstance(session.get_inputs()[0].shape[0], str)

@@ -66,7 +66,7 @@ def test_its_model_answers_as_the_original(folder: Path, source: Source, photogr
 
 def test_its_model_has_a_heat_map_and_its_metadata(text: str, source: Source):
     model = onnx.load_from_string(embedded_model(text))
-    assert [output.name for output in model.graph.output] == ["probabilities", "heat"]
+    assert [output.name for output in model.graph.output] == ["probabilities", "unknown_score", "heat"]
     assert {entry.key: entry.value for entry in model.metadata_props} == source.model.metadata
 
 
