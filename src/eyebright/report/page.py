@@ -24,6 +24,7 @@ from eyebright.report.learning import learning
 from eyebright.report.making import choices, proof, stages, tunings
 from eyebright.report.markup import Section, paragraph, text
 from eyebright.report.operating import operating
+from eyebright.report.pairs import pairs
 from eyebright.report.parent import beside_parent
 from eyebright.report.robustness import robustness
 from eyebright.report.slices import slices
@@ -110,6 +111,7 @@ def _of_classes(content: ReportContent, lang: Lang) -> list[Section | None]:
         beside_parent(content, lang),
         dataset(content, lang),
         confusion(content, lang),
+        pairs(content, lang),
         per_class(content, lang),
         slices(content, lang),
         robustness(content, lang),
