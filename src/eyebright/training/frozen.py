@@ -28,7 +28,7 @@ from eyebright.training.path import STRENGTHS
 from eyebright.training.remembered import Choice, remembered
 from eyebright.training.selection import SUBSET, Candidate, candidates, climb, ladder, losses, subset
 from eyebright.training.tasks import fit as fit_task
-from eyebright.training.tasks import strata_of, truth_of
+from eyebright.training.tasks import named_right, strata_of, truth_of
 from eyebright.types import IntArray, Lang, Skipped
 
 #: Feature tables of up to this many bytes, as float32, are solved in memory.
@@ -136,19 +136,19 @@ class FrozenTrainer:
         return FrozenModel(extractor, layers, fit, truth, self.trials, *found, self.skipped)
 
     def curve(self, model: FrozenModel) -> tuple[CurvePoint, ...]:
-        """How good heads of fewer images are; none of images with several labels, or too many for memory."""
+        """How good heads of fewer images are; none of images too many for memory."""
         truth = model.truth
-        if truth.ndim == 2 or not self._fits(model.extractor.taps):
+        if not self._fits(model.extractor.taps):
             return ()
 
         def right(places: IntArray) -> BoolArray:
             fit = self._fit(model.extractor, [self.samples[i] for i in places])
-            return np.asarray(fit.held_out.argmax(axis=1) == truth[places])
+            return named_right(fit.held_out, truth[places])
 
-        whole = np.asarray(model.fit.held_out.argmax(axis=1) == truth)
+        whole, strata = named_right(model.fit.held_out, truth), strata_of(truth)
         text = translate("Solving heads of fewer images", self.lang)
         with self.watch.stage("curve"), self.progress.task(text, total=sum(PARTS)) as task:
-            return data_curve(truth, groups_of(self.samples), whole, right, self.seed, task.advance)
+            return data_curve(strata, groups_of(self.samples), whole, right, self.seed, task.advance)
 
     def _choose(self, sizes: Sequence[int]) -> Choice:
         """The size and the layers, compared now or on the same images before."""

@@ -45,7 +45,7 @@ def cloth(textile: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def cloth_run(cloth: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     out = tmp_path_factory.mktemp("runs") / "cloth"
     target = "recall(defective) >= 0.95"
-    return eb.train(cloth, out=out, size=SIZE, layers=LAYERS, target=[target])
+    return eb.train(cloth, out=out, size=SIZE, layers=LAYERS, target=[target], curve=True)
 
 
 def test_the_model_is_better_than_chance_and_says_what_it_is(cloth_run: Run):
@@ -57,6 +57,14 @@ def test_the_model_is_better_than_chance_and_says_what_it_is(cloth_run: Run):
         assert m["per_class"][label]["roc_auc"]["value"] > 0.75
     assert m["hamming_loss"]["low"] <= m["hamming_loss"]["value"] < 0.35
     assert "confusion" not in m
+
+
+def test_more_images_name_more_of_them_right(cloth_run: Run):
+    points = cloth_run.metrics["data_curve"]["points"]
+    assert [p["share"] for p in points] == sorted(p["share"] for p in points)
+    assert points[-1]["share"] == 1.0
+    assert points[-1]["accuracy"]["high"] > points[0]["accuracy"]["value"]
+    assert 'id="curve"' in cloth_run.report.read_text(encoding="utf-8")
 
 
 def test_the_file_alone_answers(cloth_run: Run, cloth: Path):
