@@ -67,7 +67,8 @@ def parted(textile: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 def test_every_file_is_there_and_nothing_else(textile_run: Run) -> None:
     names = {file.name for file in textile_run.directory.iterdir()}
     assert names == {
-        "model.onnx", "metrics.json", "predictions.csv", "report.html", "manifest.parquet", "config.toml"
+        "model.onnx", "metrics.json", "predictions.csv", "report.html", "model_card.md", "manifest.parquet",
+        "config.toml",
     }  # fmt: skip
     assert textile_run.model == textile_run.directory / "model.onnx"
     assert textile_run.report.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
