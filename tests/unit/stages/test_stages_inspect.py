@@ -97,7 +97,7 @@ def test_a_page_that_was_moved_says_what_it_is(textile_run: Run, tmp_path: Path)
     assert (found.kind, found.format) == ("sealed", "html")
     assert found.labels == textile_run.labels
     assert found.signature is not None
-    assert [t.name for t in found.signature.outputs] == ["probabilities", "heat"]
+    assert [t.name for t in found.signature.outputs] == ["probabilities", "unknown_score", "heat"]
 
 
 @pytest.mark.parametrize("name", ["model.bin", "provenance.json", "labels.txt", "example.py"])
