@@ -134,6 +134,7 @@ def _of_labels(content: ReportContent, m: LabelMetrics, lang: Lang) -> list[Sect
         robustness(content, lang),
         operating(content, lang),
         honest(content, m, lang),
+        unknown(content, lang),
         label_mistakes(content, lang),
     ]
 
