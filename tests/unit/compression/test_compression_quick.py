@@ -65,7 +65,7 @@ def test_moments_of_a_batch_are_what_they_were(raw: onnx.ModelProto, network: Ne
     assert (np.abs(after - before) <= 2e-3 * spread.mean() + 1e-4 * np.abs(before)).all()
     assert kinds(raw, "_max") == {"ReduceMax"}
     assert kinds(quick, "_peak") == {"MaxPool"}
-    assert not kinds(quick, "_centred")
+    assert not kinds(quick, "_square")
 
 
 def test_a_float_graph_is_pooled_as_it_was(network: Network):
