@@ -22,6 +22,7 @@ from eyebright.evaluation.calibration import calibrated, calibrated_loss, fit_te
 from eyebright.report.content import Learning, RateSearch
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.stages import tell
+from eyebright.stages.beginning import beginning_head
 from eyebright.stages.finetune import keeps_norms
 from eyebright.stages.frozen import as_trained
 from eyebright.stages.launch import is_main, main_first
@@ -380,7 +381,9 @@ class Tuner:
 
     def _begin(self) -> Classifier:
         extractor = self.start.extractor
-        rows = extractor.read(self.samples[:: max(1, len(self.samples) // _START_ROWS)], extractor.taps)
+        samples = self.samples[:: max(1, len(self.samples) // _START_ROWS)]
+        rows = extractor.read(samples, extractor.taps).astype(np.float32)
+        head = beginning_head(self.config, self.start, rows, self._truth(samples), len(self.labels))
         if self.config.lora:
             side = self.size
             add_adapters(self.network.body, self.config.lora, blank_image(side), self.network.card.name)
@@ -393,9 +396,9 @@ class Tuner:
         return Classifier(
             self.network,
             extractor.taps,
-            rows.astype(np.float32),
+            rows,
             len(self.labels),
-            self.start.fit.head,
+            head,
             self.config.dropout,
             guesses_of(self.config, self.samples),
         )
