@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -27,7 +28,9 @@ def begun():
         rows,
         truth,
         fit,
-        beginning_head(TrainConfig(), SimpleNamespace(fit=fit, truth=truth), rows, truth, CLASSES),
+        beginning_head(
+            TrainConfig(data=Path("photos")), SimpleNamespace(fit=fit, truth=truth), rows, truth, CLASSES
+        ),
     )
 
 
@@ -56,6 +59,6 @@ def test_it_names_images_as_before(begun):
 def test_without_smoothing_it_stays_sure(begun):
     rows, truth, fit, _ = begun
     start = SimpleNamespace(fit=fit, truth=truth)
-    sure = beginning_head(TrainConfig(label_smoothing=0.0), start, rows, truth, CLASSES)
+    sure = beginning_head(TrainConfig(data=Path("photos"), label_smoothing=0.0), start, rows, truth, CLASSES)
     spread = np.ptp(sure.logits(rows), axis=1).mean()
     assert spread > 1.3 * np.ptp(begun[3].logits(rows), axis=1).mean()
