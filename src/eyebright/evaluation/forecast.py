@@ -22,6 +22,8 @@ from eyebright.training.data_curve import CurvePoint
 from eyebright.types import Interval
 
 _TIMES = 2
+# Less than this is not worth twice the labelling.
+_LITTLE = 0.005
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,11 @@ class Forecast:
     images: int
     accuracy: Interval
     now: float
+
+    @property
+    def worth_it(self) -> bool:
+        """Whether so many images would give more than hardly anything."""
+        return self.accuracy.value - self.now >= _LITTLE
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,6 @@ from eyebright.report.content import ReportContent
 from eyebright.report.markup import Section, number, paragraph, percent, percent_range, table, text
 from eyebright.types import Lang
 
-# Less than this is not worth twice the labelling.
-_LITTLE = 0.005
-
 
 def data_curve(content: ReportContent, lang: Lang) -> Section | None:
     """The forecast in words, the curve, and its figures; None where it was not asked for."""
@@ -54,11 +51,10 @@ def data_curve(content: ReportContent, lang: Lang) -> Section | None:
 
 
 def _words(found: Forecast, lang: Lang) -> str:
-    gain = found.accuracy.value - found.now
     verdict = (
-        translate("More images like these would hardly help.", lang)
-        if gain < _LITTLE
-        else translate("More images would help.", lang)
+        translate("More images would help.", lang)
+        if found.worth_it
+        else translate("More images like these would hardly help.", lang)
     )
     said = translate(
         "With twice as many training images ({count}) accuracy may be {value} (between {low} and {high}); "

@@ -45,11 +45,13 @@ def _steps(content: ReportContent, lang: Lang) -> list[Statement]:
     if isinstance(content.metrics, LabelMetrics):
         return [Statement(*step) for step in label_steps(content.metrics, content.judged, lang)]
     trained = Counter(sample.label for sample in content.manifest.of("train"))
+    forecast = None if content.curve is None else content.curve.forecast
     steps = next_steps(
         content.metrics,
         content.judged,
         trained,
         tunable=content.tunable,
+        more_helps=None if forecast is None else forecast.worth_it,
     )
     return [_step(step, lang) for step in steps]
 
@@ -112,7 +114,7 @@ def _doubt(content: ReportContent, lang: Lang) -> list[Statement]:
         "nothing of them.",
         lang,
     )
-    return [*said, Statement(other, "data")]
+    return [*said, Statement(other, "data" if content.knowing is None else "unknown")]
 
 
 def _step(step: Step, lang: Lang) -> Statement:
