@@ -22,7 +22,6 @@ from eyebright.evaluation.calibration import calibrated, calibrated_loss, fit_te
 from eyebright.report.content import Learning, RateSearch
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.stages import tell
-from eyebright.stages.beginning import beginning_head
 from eyebright.stages.finetune import keeps_norms
 from eyebright.stages.frozen import as_trained
 from eyebright.stages.launch import is_main, main_first
@@ -41,6 +40,7 @@ from eyebright.training.finetune.answers import (
     step_seconds,
 )
 from eyebright.training.finetune.augment_choice import LADDER
+from eyebright.training.finetune.beginning import beginning_head
 from eyebright.training.finetune.classifier import Classifier, used_units
 from eyebright.training.finetune.data import TrainData
 from eyebright.training.finetune.distributed import Team, gather_team
@@ -383,7 +383,10 @@ class Tuner:
         extractor = self.start.extractor
         samples = self.samples[:: max(1, len(self.samples) // _START_ROWS)]
         rows = extractor.read(samples, extractor.taps).astype(np.float32)
-        head = beginning_head(self.config, self.start, rows, self._truth(samples), len(self.labels))
+        truth = self._truth(samples)
+        # A teacher's probabilities are not known yet; the labels' loss wants logits no further apart.
+        loss = loss_of(self.config.model_copy(update={"teacher": None}), truth, len(self.labels))
+        head = beginning_head(self.start.fit.head, rows, truth, loss)
         if self.config.lora:
             side = self.size
             add_adapters(self.network.body, self.config.lora, blank_image(side), self.network.card.name)

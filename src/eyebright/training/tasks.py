@@ -7,7 +7,6 @@ truth tells them apart by that, here and in nothing else below the stages but ev
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +15,6 @@ from eyebright.data.manifest import Manifest, Sample
 from eyebright.training.folds import class_numbers
 from eyebright.training.head import HeadFit, fit_head
 from eyebright.training.logistic import BoolArray
-from eyebright.training.path import STRENGTHS
 from eyebright.training.several import binary_losses, fit_labels
 from eyebright.types import FloatArray, IntArray
 
@@ -54,16 +52,17 @@ def fit(
     groups: IntArray,
     scored: BoolArray,
     seed: int,
-    strengths: tuple[float, ...] = STRENGTHS,
     on_strength: Callable[[], None] | None = None,
 ) -> HeadFit:
     """The head for features (N, D); see :func:`fit_head` and :func:`fit_labels`."""
-    fit_one = (
-        partial(fit_head, features, truth, classes)
-        if truth.ndim == 1
-        else partial(fit_labels, features, truth, strata_of(truth))
+    if truth.ndim == 1:
+        return fit_head(
+            features, truth, classes, groups=groups, scored=scored, seed=seed, on_strength=on_strength
+        )
+    strata = strata_of(truth)
+    return fit_labels(
+        features, truth, strata, groups=groups, scored=scored, seed=seed, on_strength=on_strength
     )
-    return fit_one(groups=groups, scored=scored, seed=seed, strengths=strengths, on_strength=on_strength)
 
 
 def image_losses(logits: FloatArray, truth: IntArray) -> FloatArray:
