@@ -21,6 +21,7 @@ RUN_FILES = {
     "manifest.parquet",
     "metrics.json",
     "model.onnx",
+    "model_card.md",
     "predictions.csv",
     "report.html",
 }
