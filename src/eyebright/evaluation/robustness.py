@@ -108,7 +108,7 @@ def robustness(
 def shortcut(clean: BoolArray, border: BoolArray, centre: BoolArray, truth: IntArray) -> Shortcut:
     """Figures from whether the model was right about N images (N,) of classes ``truth`` (N,)."""
     majority = float(np.bincount(truth).max() / len(truth))
-    return Shortcut(len(clean), *(proportion(right) for right in (clean, border, centre)), majority)
+    return Shortcut(len(clean), proportion(clean), proportion(border), proportion(centre), majority)
 
 
 def proportion(right: BoolArray) -> Interval:

@@ -62,7 +62,7 @@ def _part(wiring: Wiring, row: str) -> Part | None:
         return _mean(wiring, value)
     if pooling.op_type == "Sqrt":
         spread = _squared(wiring, value)
-        return spread and _of(wiring, "deviation", spread)
+        return _of(wiring, "deviation", spread) if spread else None
     return _of(wiring, "max", value, pooling.output[0])
 
 
