@@ -127,7 +127,7 @@ def test_predict_names_what_it_skips_and_goes_on(run: Path, bad_files: Path, tmp
     for name, reason in REASONS.items():
         assert f"new/{name}: {reason}" in done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0] == "path,label,confidence"
+    assert lines[0] == "path,label,confidence,unknown,set"
     assert [line.split(",")[0] for line in lines[1:]] == ["new/one pixel.png"]
 
 

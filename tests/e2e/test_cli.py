@@ -152,6 +152,7 @@ def test_evaluation_agrees_with_training(
     assert f"Measured on {len(val_images)} images of the validation part:" in done.stdout
     assert {p.name for p in (tmp_path / "out").iterdir()} == {
         "metrics.json",
+        "model_card.md",
         "predictions.csv",
         "report.html",
     }

@@ -26,7 +26,7 @@ _SHARE_VAL = 0.2
 
 def has_table(folder: Path) -> bool:
     """Whether ``folder`` holds the table that says what its images are."""
-    return (folder / NAME).is_file()
+    return os.path.isfile(folder / NAME)  # False, and no error, of a folder that must not be read
 
 
 def scan_table(

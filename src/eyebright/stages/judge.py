@@ -101,19 +101,27 @@ class Answers:
         places = self.of(split)
         return Labelled(self.probabilities[places], self.truth[places], split)
 
+    def require(self, split: Split) -> None:
+        """Refuses a part of which no image could be read.
+
+        Raises:
+            DataError: saying so.
+        """
+        if not len(self.of(split)):
+            raise DataError(
+                "The {split} part must hold an image that can be read. All of its images are damaged. "
+                "Copy them again, or name another part.",
+                split=split,
+            )
+
     def metrics(self, split: Split, seed: int) -> Metrics:
         """Figures of one part.
 
         Raises:
             DataError: no image of the part could be read.
         """
+        self.require(split)
         places = self.of(split)
-        if not len(places):
-            raise DataError(
-                "The {split} part must hold an image that can be read. All of its images are damaged. "
-                "Copy them again, or name another part.",
-                split=split,
-            )
         whole = len(places) == len(self.samples)
         probabilities = self.probabilities if whole else self.probabilities[places]
         # Copies of an image tell no more than the image does.
