@@ -55,7 +55,7 @@ def test_the_file_takes_raw_pixels_of_any_size(exported: tuple[Path, str], texti
     session = onnxruntime.InferenceSession(str(exported[0] / "onnx-int8" / "model.onnx"))
     image = np.asarray(Image.open(next((textile / "val").rglob("*.jpg"))).convert("RGB"))
     for pixels in (image, image[:100, :171]):
-        (probabilities,) = session.run(None, {"images": pixels[None]})
+        (probabilities,) = session.run(["probabilities"], {"images": pixels[None]})
         assert probabilities.shape == (1, 3)
         assert abs(float(probabilities.sum()) - 1) < 1e-4
 

@@ -11,6 +11,7 @@ from eyebright.cli.options import options_of, parse
 from eyebright.cli.train import VERB
 from eyebright.config.fields import time_seconds
 from eyebright.config.finetune import FinetuneConfig
+from eyebright.config.knowing import KnowingConfig
 from eyebright.config.train import TrainConfig
 from eyebright.errors import ConfigError
 
@@ -79,14 +80,15 @@ def test_options_that_change_nothing_are_known() -> None:
 def test_the_datas_options_come_first() -> None:
     names = list(TrainConfig.model_fields)
     assert names[0] == "data"
-    assert names[names.index("lang") + 1 :] == ["target", "cost", *FinetuneConfig.model_fields]
+    further = ["target", "cost", *KnowingConfig.model_fields, *FinetuneConfig.model_fields]
+    assert names[names.index("lang") + 1 :] == further
 
 
 def test_the_help_has_groups_and_shows_what_can_be_typed() -> None:
     told = verb_help(VERB, options_of(TrainConfig), "en")
     titles = [line for line in told.splitlines() if line.endswith(":") and not line.startswith(" ")]
-    assert titles[:4] == ["Arguments:", "Options:", "Decisions:", "Backbone:"]
-    assert len(titles) == 11
+    assert titles[:5] == ["Arguments:", "Options:", "Decisions:", "What it does not know:", "Backbone:"]
+    assert len(titles) == 12
     for shown in (
         "--budget TIME",
         "--lr NUMBER|auto|find",

@@ -81,7 +81,7 @@ def test_no_samples_is_a_table_too(tmp_path: Path) -> None:
 def test_other_tools_read_the_columns(manifest: Manifest, tmp_path: Path) -> None:
     manifest.write(tmp_path / "m.parquet")
     table = pq.read_table(tmp_path / "m.parquet")
-    assert table.column_names == ["path", "label", "split", "sha", "width", "height"]
+    assert table.column_names == ["path", "label", "split", "sha", "width", "height", "group"]
     assert table.column("path").to_pylist()[2] == "a/a name\nwith 空格.png"
 
 

@@ -79,9 +79,7 @@ def test_the_student_sees_the_view_that_was_asked_about(textile_run: Run, textil
     samples = textile_manifest.of("train")[:COUNT]
     size = 64
     preprocessing = Preprocessing(size, "bilinear", None, (0, 0, 0), (1, 1, 1))
-    images = open_images(
-        config, textile_manifest.root, textile_manifest.labels, samples, samples, preprocessing, SILENT
-    )
+    images = open_images(config, textile_manifest, samples, samples, preprocessing, SILENT)
     assert images.teacher is not None
     data = images.whole()
     inputs, targets = data.draw(np.arange(COUNT), 3, torch.Generator()).part(slice(0, COUNT), CPU)
