@@ -20,13 +20,13 @@ from eyebright.training.frozen import FrozenModel, FrozenTrainer
 def fits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many rows each fit had, in their order."""
     counts: list[int] = []
-    true_fit = frozen.fit_head
+    true_fit = frozen.fit_task
 
     def counting(rows, *args, **options):
         counts.append(len(rows))
         return true_fit(rows, *args, **options)
 
-    monkeypatch.setattr(frozen, "fit_head", counting)
+    monkeypatch.setattr(frozen, "fit_task", counting)
     monkeypatch.setattr(frozen, "ladder", lambda sides: (32, 64))
     return counts
 
