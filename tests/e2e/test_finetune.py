@@ -140,12 +140,12 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(again: Path) -> None:
 @pytest.mark.slow
 def test_two_processes_learn_what_one_does(data: Path, tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
-    words = (data, "--tune", "full", "--epochs", "2", *SMALL)
+    words = (data, "--tune", "full", "--epochs", "1", *SMALL)
     finished(*words, "--out", one)
     done = finished(*words, "--out", two, "--processes", "2", cache=tmp_path / "empty")
     assert done.stderr.count("Found 3 classes") == 1
     assert done.stdout.count("model.onnx") == 1
-    _whole(two, epochs=2)
+    _whole(two, epochs=1)
     for alone, together in zip(history(one), history(two), strict=True):
         for name in ("train_loss", "val_loss"):
             expected = float(alone[name] or 0)
