@@ -73,7 +73,7 @@ def prune(
     """
     import torch_pruning
 
-    _check(sealed)
+    _check(between(sealed, PIXELS, size, [OUTPUT]))  # the unknown score's own product is no attention
     whole = _flattened(to_module(_opened(sealed, size, layers)))
     trunk, body = _with_outputs(whole, slice(0, len(layers))), _with_outputs(whole, len(layers))
     example = torch.zeros(1, 3, size, size)

@@ -14,7 +14,7 @@ from eyebright.errors import ModelError
 
 def test_a_network_with_attention_is_refused() -> None:
     pixels = helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["B", 3, 8, 8])
-    named = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, None)
+    named = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["B", 3, 8, 8])
     weights = numpy_helper.from_array(np.ones((8, 8), np.float32), "weights")
     nodes = [
         helper.make_node("MatMul", ["pixels", "weights"], ["queries"]),
