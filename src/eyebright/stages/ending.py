@@ -75,7 +75,7 @@ def finish(
             parent = beside_parent(trained.parent, path, answers, manifest, progress, config.lang)
     # ---- what is left behind
     split: Split = "test" if manifest.of("test") else "val"
-    answers.require(split)
+    answers.require_images(split)
     decided = decide_trained(config, trained.held_out, answers, split, config.seed)
     say_unmet(decided, progress, config.lang)
     answers = at_thresholds(answers, decided)

@@ -61,7 +61,7 @@ def evaluate(config: EvaluateConfig, progress: Progress = SILENT) -> Run:
         samples = manifest.of(split)
         with progress.task(translate("Asking the sealed model", config.lang), total=len(samples)) as task:
             answers = ask(model, manifest.root, samples, task, default_folder(), looks.see)
-    answers.require(split)
+    answers.require_images(split)
     with watch.stage("decide"):
         decided = decide_evaluated(model, asked, choosing, answers.labelled(split), config, progress)
     say_unmet(decided, progress, config.lang)

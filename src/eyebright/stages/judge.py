@@ -101,7 +101,7 @@ class Answers:
         places = self.of(split)
         return Labelled(self.probabilities[places], self.truth[places], split)
 
-    def require(self, split: Split) -> None:
+    def require_images(self, split: Split) -> None:
         """Refuses a part of which no image could be read.
 
         Raises:
@@ -120,7 +120,7 @@ class Answers:
         Raises:
             DataError: no image of the part could be read.
         """
-        self.require(split)
+        self.require_images(split)
         places = self.of(split)
         whole = len(places) == len(self.samples)
         probabilities = self.probabilities if whole else self.probabilities[places]
