@@ -146,7 +146,7 @@ def test_the_next_run_goes_on(kill: signal.Signals, digits: Path, tmp_path: Path
     process.send_signal(kill)
     _, said = process.communicate()
     if kill is signal.SIGINT:
-        assert process.returncode == 130
+        assert process.returncode == 130, said.decode()
         assert said.decode().splitlines()[-1] == (
             "Stopped. What was computed is in the cache; the same command goes on from there."
         )
