@@ -9,6 +9,7 @@ from typing import Any
 from eyebright.evaluation.results import Metrics
 from eyebright.language import translate
 from eyebright.report.content import ReportContent
+from eyebright.report.headline import basis
 from eyebright.report.judgement import Statement, judgement
 from eyebright.report.labels import sentences
 from eyebright.report.markup import decimal, number, part_name, percent, percent_range
@@ -105,14 +106,8 @@ def _figures(metrics: Metrics, lang: Lang) -> str:
             rows.append((names[key], decimal(figure.value), between))
         else:
             rows.append((names[key], percent(figure.value, lang), percent_range(figure, lang)))
-    basis = translate(
-        "Figures of the {part} part (images: {count}). The ranges hold the true figure 95 times of 100.",
-        lang,
-        part=part_name(metrics.split, lang),
-        count=number(metrics.count),
-    )
     head = ("", "", translate("95 % interval", lang))
-    return f"## {translate('Headline figures', lang)}\n\n{basis}\n\n{_table(head, rows)}"
+    return f"## {translate('Headline figures', lang)}\n\n{basis(metrics, lang)}\n\n{_table(head, rows)}"
 
 
 def _classes(metrics: Metrics, lang: Lang) -> str:

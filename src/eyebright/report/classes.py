@@ -120,10 +120,11 @@ def _pairs(m: Metrics, lang: Lang) -> str:
 def _row(c: ClassMetrics, lang: Lang) -> list[str]:
     support = translate("Images: {count}", lang, count=number(c.support))
     first = f"{name(c.label)}<small>{text(support)}</small>"
-    return [first, _figure(c.precision, lang), _figure(c.recall, lang), _figure(c.f1, lang)]
+    return [first, figure_cell(c.precision, lang), figure_cell(c.recall, lang), figure_cell(c.f1, lang)]
 
 
-def _figure(interval: Interval, lang: Lang) -> str:
+def figure_cell(interval: Interval, lang: Lang) -> str:
+    """A fraction with its interval as a bar and as text, for a cell of a table."""
     hint = text(percent_range(interval, lang))
     return (
         f'<b>{percent(interval.value, lang)}</b>{interval_bar(interval)}<small class="between">{hint}</small>'

@@ -53,35 +53,37 @@ def headline(content: ReportContent, lang: Lang) -> Section:
     """The five figures; probabilities' calibration before and after."""
     m = content.metrics
     cards = [
-        _share(translate("Accuracy", lang), m.accuracy, translate("images named right", lang), lang),
-        _share(
+        share_card(translate("Accuracy", lang), m.accuracy, translate("images named right", lang), lang),
+        share_card(
             translate("Balanced accuracy", lang),
             m.balanced_accuracy,
             translate("mean share found, each class counting the same", lang),
             lang,
         ),
-        _share(
+        share_card(
             translate("Macro F1", lang),
             m.macro_f1,
             translate("precision and recall in one figure, mean of the classes", lang),
             lang,
         ),
-        _log_loss(m.log_loss, lang),
+        log_loss_card(m.log_loss, lang),
         _calibration(content, lang),
     ]
-    basis = translate(
-        "Figures of the {part} part (images: {count}). The ranges hold the true figure 95 times of 100.",
-        lang,
-        part=part_name(m.split, lang),
-        count=number(m.count),
-    )
     note = ""
     if m.count < 100:
         few = translate("Fewer than 100 images were judged: take these figures as a first hint.", lang)
         note = paragraph(few, "note")
-    title = translate("Headline figures", lang)
-    return Section(
-        "figures", title, f'{paragraph(basis)}{note}<ul class="cards">{"".join(cards)}</ul>{further(m, lang)}'
+    shown = f'<ul class="cards">{"".join(cards)}</ul>{further(m, lang)}'
+    return Section("figures", translate("Headline figures", lang), paragraph(basis(m, lang)) + note + shown)
+
+
+def basis(metrics: Metrics, lang: Lang) -> str:
+    """What the figures were measured on, as a sentence."""
+    return translate(
+        "Figures of the {part} part (images: {count}). The ranges hold the true figure 95 times of 100.",
+        lang,
+        part=part_name(metrics.split, lang),
+        count=number(metrics.count),
     )
 
 
@@ -97,13 +99,15 @@ def _flawless(count: int, lang: Lang) -> str:
     )
 
 
-def _share(title: str, interval: Interval, meaning: str, lang: Lang) -> str:
+def share_card(title: str, interval: Interval, meaning: str, lang: Lang) -> str:
+    """A fraction with its interval, as text and as a bar."""
     value = percent(interval.value, lang)
-    return _card(title, value, percent_range(interval, lang), meaning, interval_bar(interval))
+    return card(title, value, percent_range(interval, lang), meaning, interval_bar(interval))
 
 
-def _log_loss(interval: Interval, lang: Lang) -> str:
-    return _card(
+def log_loss_card(interval: Interval, lang: Lang) -> str:
+    """The log loss, in nats."""
+    return card(
         translate("Log loss", lang),
         decimal(interval.value),
         translate("{low} to {high}", lang, low=decimal(interval.low), high=decimal(interval.high)),
@@ -116,7 +120,7 @@ def _calibration(content: ReportContent, lang: Lang) -> str:
     value = percent(ece.value, lang)
     if content.ece_before is not None:
         value = f"{percent(content.ece_before, lang)} → {value}"
-    return _card(
+    return card(
         translate("Calibration error", lang),
         value,
         percent_range(ece, lang),
@@ -126,7 +130,8 @@ def _calibration(content: ReportContent, lang: Lang) -> str:
     )
 
 
-def _card(title: str, value: str, between: str, meaning: str, chart: str = "") -> str:
+def card(title: str, value: str, between: str, meaning: str, chart: str = "") -> str:
+    """One figure; all but ``chart`` are plain text."""
     return (
         f'<li><h3>{text(title)}</h3><p class="value">{text(value)}</p>{chart}'
         f'<p class="range">{text(between)}</p><p class="meaning">{text(meaning)}</p></li>'

@@ -8,22 +8,20 @@ from eyebright.evaluation.label_results import LabelMetrics
 from eyebright.evaluation.results import ClassMetrics
 from eyebright.language import translate
 from eyebright.report.charts_confusion import confusion_table, heat_grid
-from eyebright.report.charts_interval import interval_bar
-from eyebright.report.charts_reliability import reliability_diagram
+from eyebright.report.classes import figure_cell
 from eyebright.report.content import ReportContent
 from eyebright.report.further import ranking
 from eyebright.report.markup import (
     Section,
-    details,
     name,
     number,
     paragraph,
     percent,
-    percent_range,
     table,
     text,
 )
-from eyebright.types import Interval, Lang
+from eyebright.report.trust import diagram_section
+from eyebright.types import Lang
 
 _TABLE_LABELS = 30
 
@@ -34,9 +32,9 @@ def per_label(m: LabelMetrics, lang: Lang) -> Section:
     rows = [
         [
             _name(c, int(missed), int(invented), lang),
-            _figure(c.precision, lang),
-            _figure(c.recall, lang),
-            _figure(c.f1, lang),
+            figure_cell(c.precision, lang),
+            figure_cell(c.recall, lang),
+            figure_cell(c.f1, lang),
         ]
         for c, missed, invented in sorted(errors, key=lambda row: (row[0].f1.value, row[0].label))
     ]
@@ -102,26 +100,13 @@ def honest(content: ReportContent, m: LabelMetrics, lang: Lang) -> Section | Non
             after=percent(m.ece.value, lang),
         )
         words += paragraph(scaling)
-    rows = [
-        [
-            f"{percent(b.low, lang, 0)} – {percent(b.high, lang, 0)}",
-            number(b.count),
-            percent(b.confidence, lang),
-            percent(b.accuracy, lang),
-        ]
-        for b in m.reliability
-    ]
-    head = [
-        text(translate("Probability", lang)),
-        text(translate("Answers", lang)),
-        text(translate("Mean probability", lang)),
-        text(translate("Came true", lang)),
-    ]
-    caption = translate("The diagram's numbers", lang)
-    numbers = details(caption, table(caption, head, rows))
-    diagram = reliability_diagram(m.reliability, lang)
-    body = f'<div class="side"><figure>{diagram}</figure><div>{words}{numbers}</div></div>'
-    return Section("reliability", translate("Are the probabilities honest", lang), body)
+    head = (
+        translate("Probability", lang),
+        translate("Answers", lang),
+        translate("Mean probability", lang),
+        translate("Came true", lang),
+    )
+    return diagram_section(m.reliability, words, head, translate("The diagram's numbers", lang), lang)
 
 
 def _pairs(m: LabelMetrics, lang: Lang) -> str:
@@ -147,10 +132,3 @@ def _name(c: ClassMetrics, missed: int, invented: int, lang: Lang) -> str:
         invented=number(invented),
     )
     return f"{name(c.label)}<small>{text(counts)}</small>"
-
-
-def _figure(interval: Interval, lang: Lang) -> str:
-    hint = text(percent_range(interval, lang))
-    return (
-        f'<b>{percent(interval.value, lang)}</b>{interval_bar(interval)}<small class="between">{hint}</small>'
-    )

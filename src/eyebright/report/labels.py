@@ -5,16 +5,14 @@ from __future__ import annotations
 from eyebright.evaluation.label_results import LabelMetrics
 from eyebright.evaluation.results import Metrics
 from eyebright.language import translate
-from eyebright.report.charts_interval import interval_bar
 from eyebright.report.content import ReportContent
-from eyebright.report.headline import verdict
+from eyebright.report.headline import basis, card, log_loss_card, share_card, verdict
 from eyebright.report.markup import (
     Section,
     decimal,
     details,
     number,
     paragraph,
-    part_name,
     percent,
     percent_range,
     table,
@@ -59,45 +57,34 @@ def label_headline(content: ReportContent, m: LabelMetrics, lang: Lang) -> Secti
     if content.ece_before is not None:
         ece = f"{percent(content.ece_before, lang)} → {ece}"
     cards = [
-        _share(
+        share_card(
             translate("All labels right", lang),
             m.accuracy,
             translate("images of which just their labels are named", lang),
             lang,
         ),
-        _share(
+        share_card(
             translate("Wrong answers (Hamming loss)", lang),
             m.hamming_loss,
             translate("of all answers, one for each image and label", lang),
             lang,
         ),
-        _share(
+        share_card(
             translate("Macro F1", lang),
             m.macro_f1,
             translate("precision and recall in one figure, mean of the labels", lang),
             lang,
         ),
-        _share(translate("Micro F1", lang), m.micro_f1, translate("of all answers together", lang), lang),
-        _card(
-            translate("Log loss", lang),
-            decimal(m.log_loss.value),
-            _decimals(m.log_loss, lang),
-            translate("how costly wrong probabilities are; 0 is perfect", lang),
-        ),
-        _card(
+        share_card(translate("Micro F1", lang), m.micro_f1, translate("of all answers together", lang), lang),
+        log_loss_card(m.log_loss, lang),
+        card(
             translate("Calibration error", lang),
             ece,
             percent_range(m.ece, lang),
             translate("how far probabilities lie from what comes true; 0 is perfect", lang),
         ),
     ]
-    basis = translate(
-        "Figures of the {part} part (images: {count}). The ranges hold the true figure 95 times of 100.",
-        lang,
-        part=part_name(m.split, lang),
-        count=number(m.count),
-    )
-    body = f'{paragraph(basis)}<ul class="cards">{"".join(cards)}</ul>{_further(m, lang)}'
+    body = f'{paragraph(basis(m, lang))}<ul class="cards">{"".join(cards)}</ul>{_further(m, lang)}'
     return Section("figures", translate("Headline figures", lang), body)
 
 
@@ -132,18 +119,6 @@ def _further(m: LabelMetrics, lang: Lang) -> str:
     head = [text(translate("Figure", lang)), text(translate("Value", lang)), text(translate("Meaning", lang))]
     caption = translate("Further figures", lang)
     return details(caption, table(caption, head, rows, "further"))
-
-
-def _share(title: str, interval: Interval, meaning: str, lang: Lang) -> str:
-    value = percent(interval.value, lang)
-    return _card(title, value, percent_range(interval, lang), meaning, interval_bar(interval))
-
-
-def _card(title: str, value: str, between: str, meaning: str, chart: str = "") -> str:
-    return (
-        f'<li><h3>{text(title)}</h3><p class="value">{text(value)}</p>{chart}'
-        f'<p class="range">{text(between)}</p><p class="meaning">{text(meaning)}</p></li>'
-    )
 
 
 def _row(title: str, value: str, between: str, hint: str) -> list[str]:

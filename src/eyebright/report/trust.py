@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from eyebright.evaluation.results import ReliabilityBin
 from eyebright.language import translate
 from eyebright.report.charts_reliability import reliability_diagram
 from eyebright.report.content import ReportContent
@@ -32,6 +35,19 @@ def reliability(content: ReportContent, lang: Lang) -> Section | None:
             after=percent(content.metrics.ece.value, lang),
         )
         words += paragraph(scaling)
+    head = (
+        translate("Confidence", lang),
+        translate("Images", lang),
+        translate("Mean confidence", lang),
+        translate("Right", lang),
+    )
+    return diagram_section(bins, words, head, translate("Confidence and truth", lang), lang)
+
+
+def diagram_section(
+    bins: Sequence[ReliabilityBin], words: str, head: Sequence[str], caption: str, lang: Lang
+) -> Section:
+    """The diagram beside ``words``, which are HTML, and its numbers under ``head`` and ``caption``."""
     rows = [
         [
             f"{percent(b.low, lang, 0)} – {percent(b.high, lang, 0)}",
@@ -41,14 +57,8 @@ def reliability(content: ReportContent, lang: Lang) -> Section | None:
         ]
         for b in bins
     ]
-    head = [
-        text(translate("Confidence", lang)),
-        text(translate("Images", lang)),
-        text(translate("Mean confidence", lang)),
-        text(translate("Right", lang)),
-    ]
     numbers = details(
-        translate("The diagram's numbers", lang), table(translate("Confidence and truth", lang), head, rows)
+        translate("The diagram's numbers", lang), table(caption, [text(title) for title in head], rows)
     )
     diagram = reliability_diagram(bins, lang)
     body = f'<div class="side"><figure>{diagram}</figure><div>{words}{numbers}</div></div>'
