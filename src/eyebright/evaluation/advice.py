@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from eyebright.evaluation.intervals import wilson
+from eyebright.evaluation.intervals import share_of
 from eyebright.evaluation.results import ClassMetrics, Metrics, PredictionRow
 from eyebright.types import Interval
 
@@ -65,9 +65,9 @@ def sure_answers(rows: Sequence[PredictionRow]) -> SureAnswers | None:
     """
     for level in _LEVELS:
         sure = [row for row in rows if row.confidence >= level]
-        right = _share(sum(row.predicted == row.label for row in sure), len(sure))
+        right = share_of(sum(row.predicted == row.label for row in sure), len(sure))
         if sure and right.low >= _RIGHT:
-            return SureAnswers(level, _share(len(sure), len(rows)), right)
+            return SureAnswers(level, share_of(len(sure), len(rows)), right)
     return None
 
 
@@ -111,7 +111,7 @@ def next_steps(
 
 def _check_labels(wrong: Sequence[PredictionRow]) -> list[Step]:
     sure = [row for row in wrong if row.confidence >= SURE]
-    return [Step("labels", len(sure), len(wrong), _share(len(sure), len(wrong)))] if sure else []
+    return [Step("labels", len(sure), len(wrong), share_of(len(sure), len(wrong)))] if sure else []
 
 
 def _add_images(
@@ -133,7 +133,7 @@ def _tell_apart(wrong: Sequence[PredictionRow]) -> list[Step]:
         return []
     pair, count = pairs.most_common(1)[0]
     telling = count > 1 and len(pairs) > 1
-    return [Step("pair", count, len(wrong), _share(count, len(wrong)), pair)] if telling else []
+    return [Step("pair", count, len(wrong), share_of(count, len(wrong)), pair)] if telling else []
 
 
 def _fine_tune(
@@ -157,8 +157,3 @@ def _judge_more(metrics: Metrics) -> list[Step]:
 
 def _present(metrics: Metrics) -> list[ClassMetrics]:
     return [c for c in metrics.per_class if c.support]
-
-
-def _share(hits: int, count: int) -> Interval:
-    low, high = wilson(hits, count)
-    return Interval(hits / max(count, 1), float(low), float(high))

@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from eyebright.evaluation.intervals import Float64Array, wilson
+from eyebright.evaluation.intervals import Float64Array, share_of
 from eyebright.types import FloatArray, IntArray, Interval
 
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
@@ -163,5 +163,4 @@ def set_figures(sets: BoolArray, truth: IntArray) -> SetFigures:
 
 
 def _share(hit: BoolArray) -> Interval:
-    low, high = wilson(int(hit.sum()), len(hit))
-    return Interval(float(hit.mean()), float(low), float(high))
+    return share_of(int(hit.sum()), len(hit))

@@ -53,6 +53,12 @@ def wilson(successes: npt.ArrayLike, trials: npt.ArrayLike) -> Limits:
     return low, high
 
 
+def share_of(hits: int, count: int) -> Interval:
+    """The share that ``hits`` are of ``count``, with Wilson's interval; 0 in [0, 1] of nothing."""
+    low, high = wilson(hits, count)
+    return Interval(hits / max(count, 1), float(low), float(high))
+
+
 def wilson_f1(hits: npt.ArrayLike, predicted: npt.ArrayLike, support: npt.ArrayLike) -> Limits:
     """95 % limits of F1, from Wilson's limits of hits among images that are or were called the class."""
     hits = np.asarray(hits, np.float64)

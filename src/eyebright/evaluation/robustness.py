@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eyebright.data.corruptions import Corruption
-from eyebright.evaluation.intervals import wilson
+from eyebright.evaluation.intervals import share_of
 from eyebright.evaluation.paired import SIGNIFICANT, holm, mcnemar
 from eyebright.types import IntArray, Interval
 
@@ -113,5 +113,4 @@ def shortcut(clean: BoolArray, border: BoolArray, centre: BoolArray, truth: IntA
 
 def proportion(right: BoolArray) -> Interval:
     """The share that is right of N answers (N,), with Wilson's interval."""
-    low, high = wilson(right.sum(), len(right))
-    return Interval(float(right.mean()), float(low), float(high))
+    return share_of(int(right.sum()), len(right))

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from eyebright.evaluation.conformal import quantile
-from eyebright.evaluation.intervals import wilson
+from eyebright.evaluation.intervals import share_of
 from eyebright.evaluation.ranking import rank
 from eyebright.types import FloatArray, Interval
 
@@ -86,9 +86,7 @@ def choose_unknown(scores: FloatArray, false_rejection: float, part: str) -> Unk
 
 def above(scores: FloatArray, threshold: float) -> Interval:
     """The share of scores (N,) above a threshold, with its 95 % interval; N is 1 or more."""
-    count = int((scores > threshold).sum())
-    low, high = wilson(count, len(scores))
-    return Interval(count / len(scores), float(low), float(high))
+    return share_of(int((scores > threshold).sum()), len(scores))
 
 
 def separation(own: FloatArray, foreign: FloatArray, threshold: float) -> Separation:

@@ -9,10 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from eyebright.config.target import Target
-from eyebright.evaluation.intervals import wilson
+from eyebright.evaluation.intervals import share_of
 from eyebright.runtime.atomic import write_text
 from eyebright.types import Interval
 
@@ -55,8 +53,7 @@ class Candidate:
     @property
     def accuracy(self) -> Interval:
         """On the validation images."""
-        low, high = wilson(self.correct, self.count)
-        return Interval(self.correct / self.count, float(np.squeeze(low)), float(np.squeeze(high)))
+        return share_of(self.correct, self.count)
 
     def excess(self, targets: Sequence[Target]) -> float:
         """How many times too much it is, by the target that it misses most; at most 1 where it meets all."""

@@ -9,15 +9,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from eyebright.backbones.card import BackboneCard
 from eyebright.config.base import Config
 from eyebright.config.train import TrainConfig
 from eyebright.data.licence import data_licence
 from eyebright.data.manifest import Manifest
 from eyebright.evaluation.answering import THRESHOLD
-from eyebright.evaluation.intervals import wilson
+from eyebright.evaluation.intervals import share_of
 from eyebright.language import translate
 from eyebright.report.content import Choice
 from eyebright.runtime.progress import Progress
@@ -203,5 +201,4 @@ def _as_words(option: str, value: object) -> list[str]:
 
 
 def _accuracy(candidate: Candidate) -> Interval:
-    low, high = wilson(candidate.correct, candidate.count)
-    return Interval(candidate.correct / candidate.count, float(np.squeeze(low)), float(np.squeeze(high)))
+    return share_of(candidate.correct, candidate.count)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from eyebright.evaluation.calibration import calibrated
-from eyebright.evaluation.intervals import wilson
+from eyebright.evaluation.intervals import share_of
 from eyebright.evaluation.operating import Labelled
 from eyebright.stages.recipe import Name
 from eyebright.stages.trained import Trained
@@ -36,9 +36,7 @@ class Tuned:
     @property
     def accuracy(self) -> Interval:
         """On the held-out images."""
-        count = len(self.losses)
-        low, high = wilson(self.correct, count)
-        return Interval(self.correct / count, float(np.squeeze(low)), float(np.squeeze(high)))
+        return share_of(self.correct, len(self.losses))
 
     def figures(self) -> dict[str, Any]:
         """For `metrics.json`."""
