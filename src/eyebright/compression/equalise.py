@@ -8,7 +8,7 @@ gets it scaled back.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,7 +22,9 @@ from eyebright.types import FloatArray, UInt8Array
 # What hands a channel's scale on: positive scales pass through them.
 _PASSING = {"Add", "Relu", "LeakyRelu", "MaxPool", "AveragePool", "GlobalAveragePool", "Identity"}
 _LARGEST = 64.0  # of a scale, and of its inverse
-_INNER = "_equalised"
+# What `pool` of `backbones/graph.py` makes of a map, at first and at last.
+_FIRST = ("mean", "max", "centred")
+_POOLED = ("mean", "max", "deviation")
 
 
 @dataclass
@@ -139,18 +141,27 @@ def _attribute(node: onnx.NodeProto, name: str, default: int) -> int:
 
 
 def _scale_back(graph: onnx.ModelProto, network: Network, scaled: Mapping[str, FloatArray]) -> None:
-    """Gives readers outside the network the maps as they were, under their names."""
+    """Gives readers outside the network what they would have read, under the same names."""
     inside = set(network.nodes)
-    outside = {name for node in graph.graph.node if node.name not in inside for name in node.input}
+    others = [node for node in graph.graph.node if node.name not in inside]
+    outside = {name for node in others for name in node.input}
     for name in sorted(outside & set(scaled)):
-        inner = f"{name}{_INNER}"
-        for node in graph.graph.node:
-            if node.name in inside:
-                node.input[:] = [inner if value == name else value for value in node.input]
-                node.output[:] = [inner if value == name else value for value in node.output]
-        factor = numpy_helper.from_array((1 / scaled[name]).reshape(1, -1, 1, 1), f"{name}_back")
-        graph.graph.initializer.append(factor)
-        place = next(i for i, node in enumerate(graph.graph.node) if inner in node.output)
-        graph.graph.node.insert(
-            place + 1, helper.make_node("Mul", [inner, factor.name], [name], f"{name}_back")
-        )
+        made = {output for node in others if name in node.input for output in node.output}
+        if made <= {f"{name}_{first}" for first in _FIRST}:
+            # Pooled moments grow with their channel: rows are scaled back for nothing, a map is not.
+            rows = [f"{name}_{kind}_flat" for kind in _POOLED]
+            for row in [row for row in rows if any(row in node.output for node in others)]:
+                _back(graph, row, others, scaled[name].reshape(1, -1))
+        else:
+            _back(graph, name, others, scaled[name].reshape(1, -1, 1, 1))
+
+
+def _back(graph: onnx.ModelProto, value: str, readers: Sequence[onnx.NodeProto], scales: FloatArray) -> None:
+    """Divides a value by its scales for some of its readers."""
+    back = f"{value}_back"
+    for node in readers:
+        node.input[:] = [back if read == value else read for read in node.input]
+    factor = numpy_helper.from_array(1 / scales, f"{back}_factor")
+    graph.graph.initializer.append(factor)
+    place = next(i for i, node in enumerate(graph.graph.node) if back in node.input)
+    graph.graph.node.insert(place, helper.make_node("Mul", [value, factor.name], [back], back))

@@ -37,11 +37,16 @@ def pooled_in_integers(graph: onnx.ModelProto, ends: Collection[str]) -> onnx.Mo
     if not rows:
         return whole
     whole.graph.initializer.extend(builder.initializers)
-    place = next(i for i, node in enumerate(whole.graph.node) if FEATURES in node.output)
-    for number, node in enumerate(builder.nodes):
-        whole.graph.node.insert(place + number, node)
-    joined = whole.graph.node[place + len(builder.nodes)]
-    joined.input[:] = [rows.get(name, name) for name in joined.input]
+    joined = next(node for node in whole.graph.node if FEATURES in node.output)
+    # Between the maps and the features, whatever order the graph came in.
+    readers = [node for node in whole.graph.node if rows.keys() & set(node.input) and node != joined]
+    others = [node for node in whole.graph.node if node not in readers]
+    place = others.index(joined)
+    ordered = [*others[:place], *builder.nodes, *readers, *others[place:]]
+    for node in (*readers, joined):
+        node.input[:] = [rows.get(name, name) for name in node.input]
+    del whole.graph.node[:]
+    whole.graph.node.extend(ordered)
     outputs = [output.name for output in graph.graph.output]
     pruned: onnx.ModelProto = Extractor(whole).extract_model([INPUT], outputs)
     del pruned.graph.value_info[:]

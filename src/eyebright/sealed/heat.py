@@ -89,7 +89,15 @@ def _shares(builder: GraphBuilder, parts: Sequence[Part], named: str) -> list[st
     widths = builder.constant("heat_widths", np.array([part.channels for part in parts], np.int64))
     names = [f"heat_{number}_share" for number in range(len(parts))]
     builder.nodes.append(helper.make_node("Split", [shares, widths], names, name="heat_split", axis=1))
-    return names
+    return [_scaled(builder, name, part.factors, space) for name, part in zip(names, parts, strict=True)]
+
+
+def _scaled(builder: GraphBuilder, share: str, factors: str, space: str) -> str:
+    """A part's weights for what was pooled, where the features are that times ``factors`` (1, C)."""
+    if not factors:
+        return share
+    wide = builder.node("Unsqueeze", [factors, space], f"{share}_factors")
+    return builder.node("Mul", [share, wide], f"{share}_scaled")
 
 
 def _planes(builder: GraphBuilder, part: Part, share: str, name: str) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import onnx
@@ -29,6 +29,7 @@ class Part:
         channels: C.
         side: h; 1 for a vector that has no places.
         channels_last: whether the map is (B, h, h, C) instead.
+        factors: the constant (1, C) that the features are multiplied by behind the pooling; empty for none.
     """
 
     pooling: Pooling
@@ -37,6 +38,7 @@ class Part:
     channels: int
     side: int
     channels_last: bool = False
+    factors: str = ""
 
 
 def pooled_parts(wiring: Wiring) -> list[Part] | None:
@@ -50,6 +52,10 @@ def pooled_parts(wiring: Wiring) -> list[Part] | None:
 
 
 def _part(wiring: Wiring, row: str) -> Part | None:
+    scaled = wiring.maker(row, "Mul")
+    if scaled is not None:  # channels that were equalised (`compression/equalise.py`)
+        part = _part(wiring, scaled.input[0])
+        return part and replace(part, factors=scaled.input[1])
     product = wiring.maker(row, "MatMul")
     if product is not None:
         return _product(wiring, product)

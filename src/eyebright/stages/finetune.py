@@ -137,22 +137,32 @@ def _attempts(config: TrainConfig, tuner: Tuner) -> tuple[Tuned, list[Tuned]]:
     """The frozen head, judged as the others are, and what was tried after it, each from the one before."""
     budget = config.budget or _AUTO_SECONDS
     frozen = tuner.frozen()
-    attempts = [tuner.train("last", _LAST_SHARE * tuner.seconds_left(budget))]
+    last = tuner.train("last", _LAST_SHARE * tuner.seconds_left(budget))
     left = tuner.seconds_left(budget)
+    if against := _against_everything(last, left, tuner, config.lang):
+        tuner.reasons.append(against)
+        return frozen, [last]
+    return frozen, [last, tuner.train("full", left)]
+
+
+def _against_everything(last: Tuned, left: float, tuner: Tuner, lang: str) -> str | None:
+    """Why it is not worth it to let everything learn after the ``last`` units; None if it is."""
+    if last.correct == len(last.losses):
+        return translate(
+            "Training everything was not tried: with the last units trained, all {count} held-out images are "
+            "named right.",
+            lang,
+            count=last.correct,
+        )
     needed = 2 * tuner.seconds_an_epoch()
     if left > needed:
-        attempts.append(tuner.train("full", left))
-    else:
-        tuner.reasons.append(
-            translate(
-                "Training everything was not tried: two epochs would take {needed} minutes, and {left} are "
-                "left.",
-                config.lang,
-                needed=f"{needed / 60:.0f}",
-                left=f"{max(left, 0) / 60:.0f}",
-            )
-        )
-    return frozen, attempts
+        return None
+    return translate(
+        "Training everything was not tried: two epochs would take {needed} minutes, and {left} are left.",
+        lang,
+        needed=f"{needed / 60:.0f}",
+        left=f"{max(left, 0) / 60:.0f}",
+    )
 
 
 def _best(

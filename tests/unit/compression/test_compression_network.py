@@ -11,6 +11,7 @@ from eyebright.compression.calibration import observe
 from eyebright.compression.equalise import equalised, peaks
 from eyebright.compression.network import ALIGNED, Network, aligned, input_range, prepared
 from eyebright.compression.plan import multiplications, plan
+from eyebright.sealed.heat import HEAT, with_heat
 from eyebright.sealed.model import SealedModel
 from eyebright.sealed.parts import PIXELS, SQUARES, between
 from eyebright.stages.run import Run
@@ -80,6 +81,24 @@ def test_equalised_channels_change_no_answer(network: Network, photograph: UInt8
     spread = [np.median(peak / peak.max()) for peak in found.values()]
     spread_after = [np.median(peak / peak.max()) for peak in after.values()]
     assert np.mean(spread_after) > np.mean(spread) + 0.1
+
+
+def test_equalised_channels_are_scaled_back_behind_the_pooling(network: Network, photograph: UInt8Array):
+    squares = np.random.default_rng(0).integers(0, 256, (3, network.size, network.size, 3), np.uint8)
+    even = equalised(network, peaks(network, squares, 1))
+    back = [node for node in even.graph.graph.node if node.name.endswith("_back")]
+    assert back
+    assert all(node.input[0].endswith("_flat") for node in back)  # a row of channels, never a map
+    maps = [heat(graph, photograph) for graph in (network.graph, even.graph)]
+    assert np.abs(maps[0]).max() > 0.01
+    np.testing.assert_allclose(maps[1], maps[0], atol=1e-3 * float(np.abs(maps[0]).max()))
+
+
+def heat(graph: onnx.ModelProto, image: UInt8Array) -> np.ndarray:
+    mapped = with_heat(graph)
+    assert mapped is not None
+    session = onnxruntime.InferenceSession(mapped.SerializeToString())
+    return session.run([HEAT], {"images": image[None]})[0][0]
 
 
 def test_observed_ranges_hold_what_the_images_bring(network: Network):

@@ -12,6 +12,7 @@ from onnx import numpy_helper
 
 from eyebright.compression.calibration import observe
 from eyebright.compression.channels import widened
+from eyebright.compression.equalise import equalised, peaks
 from eyebright.compression.network import Network, aligned, prepared
 from eyebright.compression.plan import plan
 from eyebright.compression.pooling import pooled_in_integers
@@ -66,6 +67,18 @@ def test_moments_of_a_batch_are_what_they_were(raw: onnx.ModelProto, network: Ne
     assert kinds(raw, "_max") == {"ReduceMax"}
     assert kinds(quick, "_peak") == {"MaxPool"}
     assert not kinds(quick, "_square")
+
+
+def test_equalised_maps_are_pooled_in_integers_too(network: Network, images: UInt8Array):
+    even = equalised(network, peaks(network, images[:8], 1))
+    chosen = plan(even)
+    raw = static(even, observe(even, images[:8], 1).ranges("minmax"), chosen.static, chosen.kinds)
+    quick = pooled_in_integers(raw, network.ends)
+    before, after = features(raw, images), features(quick, images)
+    spread = before.std(axis=0)
+    assert (np.abs(after - before) <= 2e-3 * spread.mean() + 1e-4 * np.abs(before)).all()
+    assert not kinds(quick, "_square")
+    assert {node.op_type for node in quick.graph.node if node.name.endswith("_back")} == {"Mul"}
 
 
 def test_a_float_graph_is_pooled_as_it_was(network: Network):

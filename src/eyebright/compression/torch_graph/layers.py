@@ -22,7 +22,8 @@ _CONVOLUTIONS: dict[int, Callable[..., nn.Conv1d | nn.Conv2d | nn.Conv3d]] = {
 
 
 def _weight(value: NDArray[Any]) -> nn.Parameter:
-    return nn.Parameter(torch.from_numpy(np.array(value)))
+    # Contiguous: litert-torch takes one weight for another where it has to copy them to make them so.
+    return nn.Parameter(torch.from_numpy(np.array(value, order="C")))
 
 
 def _padded(

@@ -148,7 +148,7 @@ class Reader:
             value = self.constant(name)
             if value is None:
                 raise UnreadableError(name)
-            self.values[name] = self.buffer(name, torch.from_numpy(np.array(value)))
+            self.values[name] = self.buffer(name, torch.from_numpy(np.array(value, order="C")))
         return self.values[name]
 
     def buffer(self, name: str, value: Tensor) -> fx.Node:
