@@ -55,14 +55,11 @@ class Int8Ladder:
             yield Rung("int8, static for convolutions, dynamic for products with weights", *self._made(()))
         else:
             yield Rung("int8, static, ranges from the smallest to the largest value", *self._made(()))
-        if plan.static and (better := self._better_settings()):
-            self.settings = better
-            if better.equalised:
-                yield Rung("int8, static, channels of equal range", *self._made(()))
-            elif better.ranges == "percentile":
-                yield Rung("int8, static, ranges without the outermost 0.01 % of values", *self._made(()))
-            else:
-                yield Rung("int8, static, ranges of the least squared error", *self._made(()))
+        if plan.static:
+            # They cost no speed, as layers in float do, so the best is tried even if it seems no better.
+            best, self.settings = self._best_settings()
+            yield self._rung_of_ranges()
+            self.settings = best
         kept: Sequence[str] = ()
         for kept in self._sensitive():
             yield Rung("int8, the most sensitive layers in float", *self._made(kept))
@@ -70,6 +67,14 @@ class Int8Ladder:
             yield Rung("int8, the most sensitive layers in float, biases corrected", *self._corrected(kept))
             if find_spec("torch") and (trained := self._trained(kept)):
                 yield Rung("int8, trained with its rounding", *trained)
+
+    def _rung_of_ranges(self) -> Rung:
+        made = self._made(())
+        if self.settings.equalised:
+            return Rung("int8, static, channels of equal range", *made)
+        if self.settings.ranges == "percentile":
+            return Rung("int8, static, ranges without the outermost 0.01 % of values", *made)
+        return Rung("int8, static, ranges of the least squared error", *made)
 
     def _made(self, kept: Collection[str]) -> tuple[onnx.ModelProto, dict[str, Any]]:
         """The graph in which all layers but those of ``kept`` are integers, and what is to be said of it."""
@@ -127,17 +132,15 @@ class Int8Ladder:
             "training_difference": round(self.quantiser.cost(graph), 6),
         }
 
-    def _better_settings(self) -> Settings | None:
-        """Those that move the answers to the held-out images least, if they are others than the present."""
-        layers = self.quantiser.plan.layers
+    def _best_settings(self) -> tuple[Settings, Settings]:
+        """Those that move the answers to the held-out images least, of all and of those not tried yet."""
+        layers, costs = self.quantiser.plan.layers, {}
         candidates = (self.settings, *_TRIED)
         with self.progress.task(translate("Comparing other ranges", self.lang), len(candidates)) as task:
-            costs: list[float] = []
             for settings in candidates:
-                costs.append(self.quantiser.cost(self.quantiser.quantised(layers, settings)))
+                costs[settings] = self.quantiser.cost(self.quantiser.quantised(layers, settings))
                 task.advance()
-        best = candidates[int(np.argmin(costs))]
-        return None if best == self.settings else best
+        return min(costs, key=costs.__getitem__), min(_TRIED, key=costs.__getitem__)
 
     def _sensitive(self) -> Iterator[Sequence[str]]:
         """Layers to keep in float, more each time: those that do the stated shares of all harm."""

@@ -78,7 +78,7 @@ def _limit(rule: UnknownRule, lang: Lang) -> str:
         else translate("the validation part", lang)
     )
     return translate(
-        "The limit {limit} was set by {images} images of {where}, so that {share} of the model's own images "
+        "The limit {limit} was set by {where} ({images}), so that {share} of the model's own images "
         "count as unknown.",
         lang,
         limit=decimal(rule.threshold),
