@@ -8,16 +8,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from eyebright.backbones.card import Preprocessing
+from eyebright.backbones.network import Network
 from eyebright.config.train import TrainConfig
 from eyebright.data.manifest import Manifest, Sample
+from eyebright.engines.choose import make
 from eyebright.runtime.progress import Progress
 from eyebright.stages.teaching import teacher_rows
 from eyebright.training.cache import default_folder
 from eyebright.training.finetune.augment import PRESETS, Augmentation, AugmentName
 from eyebright.training.finetune.augment_choice import AugmentTrial, accuracy_under, choose_augmentation
 from eyebright.training.finetune.classifier import Classifier
+from eyebright.training.finetune.frozen_part import frozen_graph, run_engine
 from eyebright.training.finetune.frozen_rows import Prefix, ViewRows
 from eyebright.training.finetune.mix import Mixing
+from eyebright.training.finetune.picture import contact_sheet
 from eyebright.training.finetune.pixel_data import PixelData
 from eyebright.training.finetune.pixels import Pixels, open_pixels
 from eyebright.training.finetune.prefix import PrefixData
@@ -25,6 +29,7 @@ from eyebright.training.tasks import truth_of
 from eyebright.types import IntArray
 
 _ASKED = 128  # held-out images on which augmentations are compared
+_SHOWN = 4  # images in the picture of augmentation
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,12 @@ class TuningImages:
             self.teacher,
             self.size,
         )
+
+    def picture(self) -> bytes:
+        """A PNG of some images as augmentation shows them."""
+        whole = self.whole()
+        shown = np.linspace(0, whole.count - 1, min(_SHOWN, whole.count)).astype(np.int64)
+        return contact_sheet(whole, shown, seed=self.config.seed)
 
     def behind(self, prefix: Prefix) -> PrefixData:
         """Rows of a frozen part, which are yet to be computed."""
@@ -125,6 +136,37 @@ def open_images(
         teacher,
         input_size,
     )
+
+
+def frozen_prefix(net: Classifier, network: Network, unit: str, size: int, engine_name: str) -> Prefix:
+    """Cuts ``net`` behind ``unit``, and gives the part before it, which stays as it is.
+
+    Args:
+        net: takes rows of that part from now on.
+        network: that it stands on.
+        unit: the last one that does not learn.
+        size: of the images in pixels.
+        engine_name: what runs the part.
+
+    Raises:
+        ModelError: the network cannot be cut there, or the part not be exported.
+    """
+    lower = net.cut(network, unit, size)
+    engine = make(engine_name, frozen_graph(lower))
+    card = {
+        "backbone": network.card.name,
+        "backbone_sha": network.card.sha,
+        "cut": unit,
+        "taps": [f"{tap.layer.name}:{tap.kind}" for tap in lower.taps],
+        "engine": engine.name,
+    }
+    return Prefix(lambda pixels: run_engine(engine, pixels), lower.width, card, threads=True)
+
+
+def learning_size(config: TrainConfig, net: Classifier, network: Network, size: int) -> int:
+    """The side of what is learned from where everything learns, for images of ``size`` pixels."""
+    smaller = augmentation_of(config).input_size(size)
+    return smaller if network.fixed_size is None and net.takes(smaller) else size
 
 
 def augmentation_of(config: TrainConfig) -> Augmentation:
