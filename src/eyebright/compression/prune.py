@@ -26,6 +26,7 @@ Importance = Literal["taylor", "norm"]
 _STEPS = 50  # from nothing to almost everything
 _MOST = 0.9  # of a layer's channels that may go
 _LEAST_LOG = 1e-9
+_BLOCK = 16  # channels that quick kernels compute together; what is left over makes a network slow
 
 
 @dataclass(frozen=True)
@@ -172,6 +173,7 @@ def _pruner(library: Any, trunk: nn.Module, example: Tensor, importance: Importa
             global_pruning=True,
             isomorphic=True,
             iterative_steps=_STEPS,
+            round_to=_BLOCK,
         )
     except (RuntimeError, IndexError, ValueError, KeyError) as error:
         raise _unprunable(str(error)) from error
