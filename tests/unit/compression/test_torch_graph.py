@@ -68,6 +68,14 @@ def test_families_answer_as_onnx_runtime_does(name: str, size: int):
     assert _difference(graph, x[:1], batch=1) < 1e-5
 
 
+@pytest.mark.parametrize(("name", "size"), NETWORKS)
+def test_weights_are_contiguous(name: str, size: int):
+    module = to_module(_squares(name, size))
+    tensors = [*module.parameters(), *module.buffers()]
+    assert tensors
+    assert all(tensor.is_contiguous() for tensor in tensors)  # litert-torch mixes up those that are not
+
+
 def test_the_embedded_network_of_a_run_on_real_pixels(textile_run: Run):
     sealed = onnx.load(textile_run.model)
     size = 96
