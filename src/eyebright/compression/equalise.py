@@ -145,13 +145,14 @@ def _scale_back(graph: onnx.ModelProto, network: Network, scaled: Mapping[str, F
     inside = set(network.nodes)
     others = [node for node in graph.graph.node if node.name not in inside]
     outside = {name for node in others for name in node.input}
+    written = {name for node in others for name in node.output}
     for name in sorted(outside & set(scaled)):
         made = {output for node in others if name in node.input for output in node.output}
         if made <= {f"{name}_{first}" for first in _FIRST}:
             # Pooled moments grow with their channel: rows are scaled back for nothing, a map is not.
-            rows = [f"{name}_{kind}_flat" for kind in _POOLED]
-            for row in [row for row in rows if any(row in node.output for node in others)]:
-                _back(graph, row, others, scaled[name].reshape(1, -1))
+            for kind in _POOLED:
+                if (row := f"{name}_{kind}_flat") in written:
+                    _back(graph, row, others, scaled[name].reshape(1, -1))
         else:
             _back(graph, name, others, scaled[name].reshape(1, -1, 1, 1))
 

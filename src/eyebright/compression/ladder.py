@@ -56,7 +56,7 @@ class Int8Ladder:
         else:
             yield Rung("int8, static, ranges from the smallest to the largest value", *self._made(()))
         if plan.static:
-            # They cost no speed, as layers in float do, so the best is tried even if it seems no better.
+            # Other ranges cost no speed, layers in float do: the best is tried even if it seems no better.
             best, self.settings = self._best_settings()
             yield self._rung_of_ranges()
             self.settings = best
@@ -69,6 +69,7 @@ class Int8Ladder:
                 yield Rung("int8, trained with its rounding", *trained)
 
     def _rung_of_ranges(self) -> Rung:
+        """All layers in integers, with ranges other than those of the first step."""
         made = self._made(())
         if self.settings.equalised:
             return Rung("int8, static, channels of equal range", *made)
