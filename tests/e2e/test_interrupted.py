@@ -126,6 +126,11 @@ def test_a_damaged_cache_is_computed_again(
     assert outcome(tmp_path / "b") == outcome(undisturbed[0])
 
 
+def hears_ctrl_c() -> None:
+    """A shell has its background jobs ignore SIGINT, and whatever they start inherits that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals as Unix has them")
 @pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL], ids=lambda s: s.name)
@@ -140,6 +145,7 @@ def test_the_next_run_goes_on(kill: signal.Signals, digits: Path, tmp_path: Path
         env=environment(EYEBRIGHT_CACHE=cache),
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
+        preexec_fn=hears_ctrl_c,
     )
     while not any(cache.glob("*/*.keys.npy")) and process.poll() is None:
         time.sleep(0.005)
