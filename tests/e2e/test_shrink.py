@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from command_line import RUN_FILES, eyebright, metrics, refused
 
+from eyebright.sealed.model import SealedModel
+
 WORDS = ("--size", "64", "96", "--no-int8")
 FILES = RUN_FILES - {"config.toml"} | {"candidates", "pareto.csv", "pareto.html", "pareto.json"}
 
@@ -35,6 +37,11 @@ def test_the_best_that_keeps_to_its_targets_is_handed_out(run: Path, tmp_path: P
     assert figures["met"] is True
     assert figures["parent"]["size_bytes"] == pytest.approx(size, abs=2000)  # less its figures
     assert figures["accuracy"]["value"] == pytest.approx(chosen["accuracy"]["value"])  # no test part
+    for figure, promise in (("unknown", "false_rejection"), ("conformal", "coverage")):  # kept from the run
+        assert figures[figure][promise] == metrics(run)[figure][promise]
+    model = SealedModel(out)
+    assert model.unknown_rule is not None
+    assert model.set_rule is not None
     assert chosen["name"] in done.stdout
     assert "Beside the model it was made from" in (out / "report.html").read_text(encoding="utf-8")
     assert eyebright("predict", out, run.parent, "--top", "1").returncode in (0, 1)  # it is a model
@@ -62,8 +69,10 @@ def test_int8_is_tried_for_those_that_nobody_beats(run: Path, tmp_path: Path) ->
     for candidate in integers:
         (floating,) = (c for c in _candidates(out) if f"{c['name']} int8" == candidate["name"])
         assert candidate["size_bytes"] < floating["size_bytes"]
+    assert SealedModel(out).unknown_rule is not None
 
 
+@pytest.mark.slow
 def test_bad_targets_and_models_of_other_classes_are_refused(run: Path, digits: Path, tmp_path: Path) -> None:
     sentence = refused(eyebright("shrink", run, "--target", "latency<=10"), status=2)
     assert "latency<=10ms" in sentence

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -58,6 +59,16 @@ def know_trained(
 def know_evaluated(model: SealedModel, answers: Answers, split: Split) -> Knowing:
     """How the rules that a model carries turn out on the images that are evaluated."""
     return _found(answers, split, model.unknown_rule, model.set_rule)
+
+
+def promises(model: SealedModel) -> dict[str, Any]:
+    """Options of a training that is to promise what the model promises."""
+    found: dict[str, Any] = {}
+    if model.unknown_rule is not None:
+        found["false_rejection"] = model.unknown_rule.false_rejection
+    if model.set_rule is not None:
+        found |= {"coverage": model.set_rule.coverage, "coverage_per_class": model.set_rule.per_class}
+    return found
 
 
 def _found(answers: Answers, split: Split, rule: UnknownRule | None, sets: SetRule | None) -> Knowing:

@@ -23,6 +23,7 @@ from eyebright.runtime.timing import Stopwatch
 from eyebright.sealed.model import SealedModel
 from eyebright.stages.candidates import Candidate, Precision, choose, rows, write_csv
 from eyebright.stages.judge import ask
+from eyebright.stages.know import promises
 from eyebright.stages.model_images import check_classes, drawn, manifest_of
 from eyebright.stages.one_label import require_one_label
 from eyebright.stages.parent import latencies
@@ -92,8 +93,7 @@ def shrink(config: ShrinkConfig, progress: Progress = SILENT) -> Shrunk:
                 )
             )
         _write(directory, config, found, targets, sentences)
-        sealed = search.sealed.get(chosen.name)
-        what = HandedOut(chosen, sealed.trained if sealed else None, targets, sentences)
+        what = HandedOut(chosen, search.made.get(chosen.name), search.options, targets, sentences)
         run = hand_out(config, what, search.model, search.manifest, directory, progress, watch)
     for sentence in sentences:
         progress.say(sentence)
@@ -111,7 +111,8 @@ class Search:
         model: that a smaller one is sought for.
         manifest: its images.
         directory: of the run.
-        sealed: the classifiers behind frozen candidates, by name.
+        options: of what is trained; it promises what the model promises.
+        made: the classifiers behind candidates that were trained here, by the candidates' names.
     """
 
     def __init__(self, config: ShrinkConfig, progress: Progress) -> None:
@@ -126,12 +127,14 @@ class Search:
         for _, other in self._also:
             check_classes(other, self.manifest.labels)
         self._images: list[Sample] = drawn(self.manifest, config.images, config.seed)
-        self._options = TrainConfig(data=self.manifest.root, seed=config.seed, lang=config.lang)
+        self.options = TrainConfig(
+            data=self.manifest.root, seed=config.seed, lang=config.lang, **promises(self.model)
+        )
         self._backbones = [
-            frozen_backbone(self._options.model_copy(update={"backbone": name}), progress)
+            frozen_backbone(self.options.model_copy(update={"backbone": name}), progress)
             for name in config.backbone
         ]
-        self.sealed: dict[str, Sealed] = {}
+        self.made: dict[str, Sealed] = {}
         self.directory = new_directory(config.out, "runs", self.model.path.resolve().parent.name)
         (self.directory / "metrics.json").unlink(missing_ok=True)
         shutil.rmtree(self.directory / _TRIED, ignore_errors=True)
@@ -151,9 +154,9 @@ class Search:
         folder, digest = self.directory / _TRIED, sha256(self.model.path)
         for backbone in self._backbones:
             for one in frozen_ones(
-                self._options, self.manifest, backbone, self.config.size, folder, digest, self.progress
+                self.options, self.manifest, backbone, self.config.size, folder, digest, self.progress
             ):
-                self.sealed[one.name] = one
+                self.made[one.name] = one
                 yield one.name, one.path
                 if self._late():
                     return
@@ -163,13 +166,15 @@ class Search:
         for candidate in kept:
             if self._late():
                 return
-            self.progress.say(translate("Trying {name}", self.config.lang, name=f"{candidate.name} int8"))
+            name = f"{candidate.name} int8"
+            self.progress.say(translate("Trying {name}", self.config.lang, name=name))
             path = self.directory / _TRIED / f"{candidate.path.resolve().parent.name}-int8.onnx"
-            if candidate.name in self.sealed:
+            if candidate.name in self.made:
                 path = candidate.path.with_name(f"{candidate.path.stem}-int8.onnx")
+                self.made[name] = self.made[candidate.name]
             config = self.config
             for _ in quantised(candidate.path, path, self.manifest, config.seed, config.lang):
-                found = self._measured(f"{candidate.name} int8", path, "int8")
+                found = self._measured(name, path, "int8")
                 if candidate.correct - found.correct <= _LOSS * found.count:
                     break
             yield found

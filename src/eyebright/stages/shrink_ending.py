@@ -10,7 +10,9 @@ import onnx
 
 from eyebright.config.shrink import ShrinkConfig
 from eyebright.config.target import Target
+from eyebright.config.train import TrainConfig
 from eyebright.data.manifest import Manifest
+from eyebright.evaluation.knowing import Knowing
 from eyebright.exporting.files import sha256
 from eyebright.language import translate
 from eyebright.runtime.atomic import write_bytes
@@ -21,11 +23,12 @@ from eyebright.sealed.parity import Parity
 from eyebright.stages import tell
 from eyebright.stages.candidates import Candidate
 from eyebright.stages.judge import Answers, ask
+from eyebright.stages.know import know_evaluated, know_trained
 from eyebright.stages.outcome import Outcome, versions
 from eyebright.stages.parent import beside_parent
 from eyebright.stages.proof import prove
 from eyebright.stages.run import Run, write_metrics
-from eyebright.stages.trained import Trained
+from eyebright.stages.shrink_frozen import Sealed
 from eyebright.types import Split
 
 _ENGINE = "onnxruntime float32"
@@ -37,13 +40,15 @@ class HandedOut:
 
     Attributes:
         candidate: the chosen one.
-        trained: the classifier behind it, where it was made here and in float32; then it is proved.
+        made: the classifier behind it, where that was trained here.
+        options: that it was, or would have been, trained with.
         targets: that were asked for.
         reasons: sentences for the report.
     """
 
     candidate: Candidate
-    trained: Trained | None
+    made: Sealed | None
+    options: TrainConfig
     targets: Sequence[Target]
     reasons: Sequence[str]
 
@@ -82,6 +87,8 @@ def hand_out(
         beside = beside_parent(parent.path, path, answers, manifest, progress, config.lang)
     parity = _proved(what, model, answers, manifest, config.seed)
     split: Split = "test" if manifest.of("test") else "val"
+    answers.require_images(split)
+    knowing = _knowing(what, model, answers, split)
     outcome = Outcome(manifest.without(answers.skipped), answers, split, config.seed)
     card = model.card
     outcome.write(
@@ -95,6 +102,7 @@ def hand_out(
             "command": tell.command("shrink", config, ("model",)),
             "parent": beside,
             "parity": parity,
+            "knowing": knowing,
             "seconds": watch.seconds,
             "facts": {
                 translate("How it was chosen", config.lang): " ".join(what.reasons),
@@ -103,7 +111,9 @@ def hand_out(
         },
         lang=config.lang,
     )
-    _with_metrics(path, model.metadata, outcome)
+    graph = onnx.load(path)
+    set_metadata(graph, {**model.metadata, **knowing.metadata(), "metrics": outcome.headline()})
+    write_bytes(path, graph.SerializeToString())
     outcome.manifest.write(directory / "manifest.parquet")
     figures = outcome.figures(
         watch.seconds,
@@ -116,6 +126,7 @@ def hand_out(
         data_sha=manifest.digest,
         versions=versions(),
         model_sha256=sha256(path),
+        **knowing.figures(),
         **({} if parity is None else {"parity": asdict(parity)}),
     )
     write_metrics(directory / "metrics.json", figures)
@@ -125,9 +136,18 @@ def hand_out(
 def _proved(
     what: HandedOut, model: SealedModel, answers: Answers, manifest: Manifest, seed: int
 ) -> Parity | None:
-    if what.trained is None:
+    """The file beside its classifier; None of one that was not trained here, and of int8, which is judged."""
+    if what.made is None or what.candidate.precision == "int8":
         return None
-    return prove(what.trained.reference, model, answers, manifest.root, seed)
+    return prove(what.made.trained.reference, model, answers, manifest.root, seed)
+
+
+def _knowing(what: HandedOut, model: SealedModel, answers: Answers, split: Split) -> Knowing:
+    """What the model does not know: by rules of its own, or by new ones where it was trained here."""
+    if what.made is None:
+        return know_evaluated(model, answers, split)
+    held_out = what.made.trained.held_out
+    return know_trained(what.options, held_out, what.made.scored, answers, split)
 
 
 def _facts(config: ShrinkConfig, metadata: Mapping[str, str], path: Path) -> dict[str, str]:
@@ -138,10 +158,3 @@ def _facts(config: ShrinkConfig, metadata: Mapping[str, str], path: Path) -> dic
         translate("Seed", lang): str(config.seed),
         **versions(),
     }
-
-
-def _with_metrics(path: Path, metadata: Mapping[str, str], outcome: Outcome) -> None:
-    """Puts the new figures into the file's metadata."""
-    graph = onnx.load(path)
-    set_metadata(graph, {**metadata, "metrics": outcome.headline()})
-    write_bytes(path, graph.SerializeToString())

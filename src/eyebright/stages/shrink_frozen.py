@@ -28,11 +28,19 @@ from eyebright.training.frozen import IN_MEMORY_BYTES, FrozenModel
 
 @dataclass(frozen=True)
 class Sealed:
-    """A classifier and its file."""
+    """A classifier and its file.
+
+    Attributes:
+        name: of the candidate.
+        path: of the file.
+        trained: the classifier.
+        scored: by how many images that were not learned from its unknown score was scaled; 0 without one.
+    """
 
     name: str
     path: Path
     trained: Trained
+    scored: int
 
 
 def frozen_ones(
@@ -47,7 +55,7 @@ def frozen_ones(
     """Makes one after the other, the smallest input first.
 
     Args:
-        config: seed and language.
+        config: seed, language and false rejection.
         manifest: whose training part the heads are solved on.
         backbone: the network.
         sizes: in pixels; where the network takes only one, that one instead.
@@ -70,8 +78,8 @@ def frozen_ones(
             trained = as_trained(model, config.lang)
             path = folder / f"{card.name.replace('/', '-')}-{size}-{layers}.onnx"
             facts = tell.provenance(trained, manifest) | {"parent_sha256": parent_sha256}
-            seal(trained, manifest, path, facts, config.false_rejection, config.seed)
-            yield Sealed(name, path, trained)
+            sealed = seal(trained, manifest, path, facts, config.false_rejection, config.seed)
+            yield Sealed(name, path, trained, sealed.scored)
 
 
 def _sets(card: BackboneCard, images: int) -> list[str]:
