@@ -138,8 +138,8 @@ def _search(search: RateSearch, lang: Lang) -> str:
         (search.proposed, _rate(search.proposed)),
     )
     words = translate(
-        "For a moment the network learned at rates from {low} to {high}. Where the loss falls steepest lies "
-        "the rate that was taken: {rate}.",
+        "For a moment the network learned at rates from {low} to {high}. Taken was {rate}: a tenth of the "
+        "highest rate at which the loss is still as good as at its lowest.",
         lang,
         low=_rate(min(search.rates)),
         high=_rate(max(search.rates)),

@@ -73,9 +73,11 @@ def finetune(
     from eyebright.stages.recipe import check
     from eyebright.stages.tuning import Tuner
     from eyebright.training.finetune.answers import blank_image
+    from eyebright.training.finetune.distributed import gather_team
     from eyebright.training.finetune.fold import fold_norms
 
     check(config, several=manifest.several is not None)
+    gather_team(config.device)  # a device that is not there is said before anything is computed
     began = time.monotonic()
     network = load_network(config, progress)
     if config.teacher is not None:

@@ -128,8 +128,13 @@ def ready_to_seal(
 
 
 def _copied(config: TrainConfig, network: Network, net: Classifier) -> tuple[Network, Classifier]:
-    """The next training goes on with this network: what is sealed must not move with it."""
+    """The next training goes on with this network: what is sealed must not move with it.
+
+    The copy is exported and compared on the CPU, in full float32 and without memory of the device.
+    """
     network, net = copy.deepcopy((network, net))
+    net.cpu()
+    network.body.cpu()
     if config.lora:
         merge_adapters(network.body)
     network.refresh_card()

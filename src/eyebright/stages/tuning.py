@@ -36,6 +36,7 @@ from eyebright.training.finetune.distributed import Team, gather_team
 from eyebright.training.finetune.history import EpochRow
 from eyebright.training.finetune.interpolate import settle, weights_of
 from eyebright.training.finetune.loop import Fitted, fit
+from eyebright.training.finetune.memory import computed_twice
 from eyebright.training.finetune.quick import quick_on_cpu
 from eyebright.training.finetune.recipe import Precision, Recipe
 from eyebright.training.finetune.samples import sample_weights
@@ -85,6 +86,7 @@ class Tuner:
         self.digest = manifest.digest
         self.size = start.extractor.preprocessing.size
         self.reasons: list[str] = []
+        self._rates: dict[Name, float] = {}
         self._units = used_units(network, start.extractor.taps)
         self._classifier = beginning_classifier(config, manifest, self.samples, network, start)
 
@@ -97,8 +99,10 @@ class Tuner:
             gone = {s.path for s in extractor.compute(self.root, self.judges, task)}
         judges = [s for s in self.judges if s.path not in gone]
         trained = as_trained(self.start, self.config.lang)
-        logits = trained.head.logits(extractor.read(judges, extractor.taps))
-        return judged("head", trained, logits, self._truth(judges))
+        logits, truth = trained.head.logits(extractor.read(judges, extractor.taps)), self._truth(judges)
+        # As what is trained: it would seem better than the same answers at any other temperature.
+        trained = replace(trained, temperature=fit_temperature(logits, truth))
+        return judged("head", trained, logits, truth)
 
     def train(self, name: Name, seconds: float | None) -> Tuned:
         """Lets the last units or everything learn, within ``seconds`` if those are given.
@@ -114,7 +118,8 @@ class Tuner:
             data, picture = self._data(unfrozen.reach)
         loss = loss_of(self.config, self._truth(self.samples), len(self.labels))
         net.to(team.device)
-        with quick_on_cpu(net, team.device):
+        recomputed = net.recomputable(self._units) if self.config.save_memory else ()
+        with quick_on_cpu(net, team.device), computed_twice(recomputed):
             self._resolve_precision(data, loss, team)
             search = self._resolve_rate(name, data, loss, unfrozen, team)
             left = None if seconds is None else team.agree(seconds - (time.monotonic() - began))
@@ -133,7 +138,9 @@ class Tuner:
             search=search,
         )
         several = self.manifest.several is not None
-        trained = ready_to_seal(learned, self.config, self.network, net, self.start, self.reasons, several)
+        trained = ready_to_seal(
+            learned, self._options(name), self.network, net, self.start, self.reasons, several
+        )
         return judged(name, trained, logits, answers)
 
     def seconds_an_epoch(self) -> float:
@@ -162,7 +169,7 @@ class Tuner:
             self._classifier,
             data,
             self._recipe(name, seconds),
-            unfrozen.optimizer(self.config, name),
+            unfrozen.optimizer(self._options(name), name),
             self.directory if self.config.tune == name else self.directory / name,
             loss=loss,
             fingerprint={"data": self.digest, "classes": len(self.labels), "size": self.size},
@@ -193,13 +200,15 @@ class Tuner:
     def _resolve_rate(
         self, name: Name, data: TrainData, loss: Loss, unfrozen: Unfrozen, team: Team
     ) -> RateSearch | None:
-        """Looks for the learning rate if that was asked for."""
+        """Looks for the learning rate if that was asked for; of ``auto``, each training has its own."""
         if self.config.lr != "find":
             return None
         recipe = self._recipe(name, None)
         optimizer = unfrozen.optimizer(self.config, name)
         seen = rate_test(self._classifier, data, loss, optimizer, team, recipe)
-        self._resolved(lr=team.agree(seen.suggestion))
+        self._rates[name] = team.agree(seen.suggestion)
+        if self.config.tune == name:
+            self._resolved(lr=self._rates[name])
         return RateSearch(seen.rates, seen.losses, seen.suggestion)
 
     def _resolved(self, **chosen: object) -> None:
@@ -208,8 +217,15 @@ class Tuner:
         if is_main():
             write_options(self.config, self.directory)
 
+    def _options(self, name: Name) -> TrainConfig:
+        """The options, with the learning rate that was found for this training."""
+        rates = {"lr": self._rates[name]} if name in self._rates else {}
+        return self.config.model_copy(update=rates)
+
     def _recipe(self, name: Name, seconds: float | None) -> Recipe:
-        return recipe_of(self.config, name, self._precision, seconds, keeps_norms(self.config, self.network))
+        return recipe_of(
+            self._options(name), name, self._precision, seconds, keeps_norms(self.config, self.network)
+        )
 
     @property
     def _precision(self) -> Precision:

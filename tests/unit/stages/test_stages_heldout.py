@@ -42,3 +42,13 @@ def test_the_seed_decides_which(textile_manifest: Manifest) -> None:
     first, again, other = (with_held_out(textile_manifest, seed).of("val") for seed in (0, 0, 1))
     assert first == again
     assert first != other
+
+
+def test_of_a_class_whose_images_belong_together_all_is_learned_from(textile_manifest: Manifest) -> None:
+    rare = textile_manifest.labels[-1]
+    train = [s for s in textile_manifest.of("train") if s.label != rare]
+    few = [s for s in textile_manifest.of("train") if s.label == rare][:5]
+    samples = (*train[:-1], *(replace(s, group="one lot") for s in few))
+    for seed in range(5):
+        inner = with_held_out(replace(textile_manifest, samples=samples), seed)
+        assert [s.label for s in inner.of("train")].count(rare) == len(few)

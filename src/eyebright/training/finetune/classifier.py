@@ -7,7 +7,7 @@ computed once, and the part above learns from these rows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -129,9 +129,14 @@ class Classifier(nn.Module):
     def linear_head(self) -> LinearHead:
         """The head on raw features, as the sealed model has it."""
         with torch.no_grad():
-            weights = (self.head.weight / self.deviation).double().cpu().T
-            bias = self.head.bias.double().cpu() - self.mean.double().cpu() @ weights
+            weights = (self.head.weight / self.deviation).cpu().double().T  # MPS has no float64
+            bias = self.head.bias.cpu().double() - self.mean.cpu().double() @ weights
         return LinearHead(weights.float().numpy().copy(), bias.float().numpy().copy())
+
+    def recomputable(self, units: Sequence[str]) -> list[nn.Module]:
+        """The units, or the largest parts of one, that no feature is taken inside of."""
+        taps = [tap.layer.name for tap in self.pooled.taps]
+        return [part for unit in units for part in _without_taps(self.body.get_submodule(unit), unit, taps)]
 
     def cut(self, network: Network, unit: str, size: int) -> Lower:
         """From now on takes rows of the part up to ``unit``; gives that part.
@@ -159,6 +164,14 @@ def used_units(network: Network, taps: Sequence[Tap]) -> tuple[str, ...]:
 
 def _inside(name: str, unit: str) -> bool:
     return name == unit or name.startswith(f"{unit}.")
+
+
+def _without_taps(module: nn.Module, name: str, taps: Sequence[str]) -> Iterator[nn.Module]:
+    if any(tap.startswith(f"{name}.") for tap in taps):
+        for child, part in module.named_children():
+            yield from _without_taps(part, f"{name}.{child}", taps)
+    elif next(module.children(), None) is not None:  # a single layer keeps hardly more than its input
+        yield module
 
 
 def _trunk(network: Network, taps: Sequence[Tap]) -> nn.Module:
@@ -227,7 +240,8 @@ class Lower:
 
     def __post_init__(self) -> None:
         with torch.no_grad():
-            found, output = self._run(torch.zeros(1, 3, self.size, self.size))
+            device = self.classifier.pixel_mean.device
+            found, output = self._run(torch.zeros(1, 3, self.size, self.size, device=device))
         self.shape = tuple(output.shape[1:])
         self.taps = [tap for tap in self.classifier.pooled.taps if tap in found]
         self.width = output[0].numel() + sum(found[tap].shape[1] for tap in self.taps)

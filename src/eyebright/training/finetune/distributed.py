@@ -23,6 +23,8 @@ from datetime import timedelta
 import torch
 from torch import Tensor, nn
 
+from eyebright.errors import ConfigError
+
 # While one process computes features the others wait; where one fails, the launcher ends them all.
 _PATIENCE = timedelta(days=2)
 
@@ -97,19 +99,37 @@ def gather_team(device: str = "auto") -> Team:
 
     Args:
         device: ``"cpu"``, ``"cuda"``, ``"mps"``, ``"xla"``, or ``"auto"`` for the best there is.
+
+    Raises:
+        ConfigError: this machine has no such device, or PyTorch cannot use it.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 and device != "xla":
         return Team(_device(device))
     from accelerate.state import PartialState
 
     state = PartialState(cpu=device == "cpu", timeout=_PATIENCE)
+    if device not in ("auto", torch.device(state.device).type):
+        raise _no_such(device)
     return Team(torch.device(state.device), state.process_index, state.num_processes)
 
 
 def _device(name: str) -> torch.device:
-    if name != "auto":
-        return torch.device(name)
-    return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+    if name == "cpu":
+        return torch.device("cpu")
+    found = torch.accelerator.current_accelerator(check_available=True)
+    if name == "auto":
+        return found or torch.device("cpu")
+    if found is None or found.type != name:
+        raise _no_such(name)
+    return torch.device(name)
+
+
+def _no_such(device: str) -> ConfigError:
+    return ConfigError(
+        "--device must name a device that PyTorch can use here. Got {device}, and it finds none. Use "
+        "--device auto, or install PyTorch for that device.",
+        device=device,
+    )
 
 
 def _spread(flat: Tensor, tensors: Iterable[Tensor]) -> None:

@@ -26,7 +26,7 @@ from eyebright.training.finetune.failure import LossNotFiniteError, LossWatch, T
 from eyebright.training.finetune.feed import Feed
 from eyebright.training.finetune.history import EpochRow
 from eyebright.training.finetune.judge import judge
-from eyebright.training.finetune.memory import compute_activations_twice, find_micro_batch
+from eyebright.training.finetune.memory import find_micro_batch
 from eyebright.training.finetune.randomness import epoch_order
 from eyebright.training.finetune.recipe import Recipe
 from eyebright.training.finetune.run import FitRun
@@ -105,8 +105,6 @@ def fit(
     # ---------------------------------------------------------------- what is needed
     team = gather_team(recipe.device)
     net.to(team.device)
-    if recipe.save_memory:
-        compute_activations_twice(net)
     stepper = Stepper(net, optimizer, loss, team, recipe.precision, recipe.seed, recipe.clip_norm)
     run = FitRun(stepper, data, recipe, directory, fingerprint, progress, lang, on_epoch)
     run.take_back() if resume else run.start_anew()

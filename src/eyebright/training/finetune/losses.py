@@ -97,7 +97,8 @@ def balanced_weights(counts: Sequence[int]) -> Tensor:
     """Weights (K,) with which every class weighs as much as any other, and an image 1 in the mean.
 
     Args:
-        counts: images of each class, all above 0.
+        counts: images of each class; a class without any weighs nothing.
     """
     images = torch.tensor(counts, dtype=torch.float32)
-    return images.sum() / (len(counts) * images)
+    shown = images > 0
+    return torch.where(shown, images.sum() / (shown.sum() * images.clamp(min=1)), 0.0)

@@ -6,12 +6,16 @@ import ctypes
 import gc
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import TypeVar
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.checkpoint import checkpoint
 
 _SIGNS = (
     "out of memory",  # CUDA, MPS, XPU
@@ -91,21 +95,42 @@ def peak_memory_mb(device: torch.device) -> float:
     return _peak_resident_bytes() / 2**20
 
 
-def compute_activations_twice(net: nn.Module) -> bool:
-    """Turns gradient checkpointing on, where the network offers it.
+@contextmanager
+def computed_twice(modules: Sequence[nn.Module]) -> Iterator[None]:
+    """Within, activations inside ``modules`` are not kept for the backward pass, but computed again there."""
+    before = [vars(module).get("forward") for module in modules]
+    for module in modules:
+        contexts = partial(_contexts, module)
+        vars(module)["forward"] = partial(
+            checkpoint, module.forward, use_reentrant=False, context_fn=contexts
+        )
+    try:
+        yield
+    finally:
+        for module, forward in zip(modules, before, strict=True):
+            if forward is None:
+                del vars(module)["forward"]
+            else:
+                vars(module)["forward"] = forward
 
-    Returns:
-        False where it does not, and nothing was changed.
-    """
-    for module in net.modules():
-        if callable(switch := getattr(module, "set_grad_checkpointing", None)):  # timm
-            switch(True)
-            return True
-        enable = getattr(module, "gradient_checkpointing_enable", None)  # transformers
-        if callable(enable) and getattr(module, "supports_gradient_checkpointing", False):
-            enable()
-            return True
-    return False
+
+def _contexts(module: nn.Module) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+    """Of the first pass and of the second, in which norms must not count the same batch again."""
+    return nullcontext(), _uncounted(module)
+
+
+@contextmanager
+def _uncounted(module: nn.Module) -> Iterator[None]:
+    norms = [m for m in module.modules() if isinstance(m, _BatchNorm) and m.num_batches_tracked is not None]
+    before = [(norm.momentum, norm.num_batches_tracked.clone()) for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, (momentum, count) in zip(norms, before, strict=True):
+            norm.momentum = momentum
+            norm.num_batches_tracked.copy_(count)
 
 
 def find_micro_batch(

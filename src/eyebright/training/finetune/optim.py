@@ -39,7 +39,6 @@ def make_optimizer(
     lr: float,
     weight_decay: float = 0.0,
     layer_decay: float = 1.0,
-    fused: bool = True,
 ) -> Optimizer:
     """An optimiser of all parameters in ``depth_of``, those that are frozen now included.
 
@@ -52,7 +51,6 @@ def make_optimizer(
         lr: highest learning rate of the head.
         weight_decay: pull to zero; norms, biases, position embeddings and class tokens are spared.
         layer_decay: factor on the learning rate for each unit further from the head.
-        fused: one kernel for all; XLA has none.
 
     Returns:
         Groups with ``lr`` = lr · ``lr_scale``; a schedule sets ``lr`` = lr · factor · ``lr_scale``.
@@ -67,6 +65,8 @@ def make_optimizer(
         }
         for (depth, decay), parameters in groups.items()
     ]
+    # One kernel for all parameters: XLA has none, and some versions of MPS ignore what overflowed in fp16.
+    fused = next(net.parameters()).device.type in ("cpu", "cuda")
     match name:
         case "adamw":
             return torch.optim.AdamW(options, lr=lr, fused=fused)

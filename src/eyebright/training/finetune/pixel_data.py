@@ -109,7 +109,8 @@ def to_device(array: UInt8Array, device: torch.device) -> Tensor:
     tensor = torch.from_numpy(array)
     if device.type == "cuda":
         tensor = tensor.pin_memory()
-    return tensor.to(device, non_blocking=True)
+    # MPS reads memory that is not pinned after it was let go: it must have been copied by then.
+    return tensor.to(device, non_blocking=device.type == "cuda")
 
 
 def as_inputs(pixels: Tensor) -> Tensor:

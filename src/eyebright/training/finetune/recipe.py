@@ -30,7 +30,7 @@ class Recipe:
         clip_norm: largest norm of all gradients together; None lets them be.
         ema_decay: of the weights' moving average, which then is what is evaluated and kept; 0 keeps none.
         frozen_norm: whether batch normalisation keeps its running statistics.
-        save_memory: activations are computed twice instead of kept, where the network offers it.
+        save_memory: activations are computed twice instead of kept.
         gradual: whether units begin to learn one after another.
         patience: epochs without gain after which training stops; 0 never stops. Where the rate will fall,
             those of the first half do not count.

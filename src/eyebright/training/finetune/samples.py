@@ -19,7 +19,7 @@ def class_weights(kind: ClassWeights, truth: IntArray, classes: int) -> Tensor |
 
     Args:
         kind: ``"balanced"`` lets every class weigh as much as any other.
-        truth: (N,) class numbers; every class occurs.
+        truth: (N,) class numbers.
         classes: K.
     """
     if kind == "none":

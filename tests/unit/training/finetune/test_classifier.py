@@ -14,6 +14,7 @@ from eyebright.backbones import catalog  # noqa: E402
 from eyebright.backbones.network import Network  # noqa: E402
 from eyebright.backbones.taps import Tap, tap_sets, width  # noqa: E402
 from eyebright.training.finetune.classifier import Classifier  # noqa: E402
+from eyebright.training.finetune.memory import computed_twice  # noqa: E402
 from eyebright.training.linear import LinearHead  # noqa: E402
 
 CLASSES = 3
@@ -51,6 +52,36 @@ def test_it_begins_with_the_answers_of_the_solved_head(case) -> None:
         logits = model(pixels).numpy()
     expected = head_of(features.shape[1]).logits(features)
     np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-3 * np.abs(expected).max())
+
+
+def test_activations_computed_twice_change_no_gradient(case) -> None:
+    network, model, pixels, _, _ = case
+
+    def gradients() -> list[torch.Tensor]:
+        model.zero_grad()
+        model(pixels).square().sum().backward()
+        return [p.grad.clone() for p in model.parameters() if p.grad is not None]
+
+    plain = gradients()
+    parts = model.recomputable(network.units)
+    kept: list[torch.Size] = []
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept.append(tensor.shape)
+        return tensor
+
+    counts = []
+    for modules in ((), parts):
+        with computed_twice(modules), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            kept.clear()
+            model(pixels)
+            counts.append(sum(map(torch.Size.numel, kept)))
+    assert counts[1] < 0.6 * counts[0]
+    with computed_twice(parts):
+        twice = gradients()
+    for one, other in zip(plain, twice, strict=True):
+        torch.testing.assert_close(one, other)
+    model.zero_grad()
 
 
 def test_the_head_comes_back_on_raw_features(case) -> None:

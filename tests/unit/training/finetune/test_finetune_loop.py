@@ -183,15 +183,6 @@ def test_what_is_frozen_stays_and_what_thaws_learns(photographs, textile, tmp_pa
     assert {name.split(".")[0] for name in moved} == {"fc", "layer4"}  # and no statistics of what is frozen
 
 
-def test_gradient_checkpointing_changes_nothing_but_memory(photographs, textile, tmp_path):
-    plain, spared = (
-        train(textile, tmp_path / str(save), Recipe(**RECIPE, save_memory=save), data=photographs)[1]
-        for save in (False, True)
-    )
-    losses = [[row.train_loss for row in fitted.history[1:]] for fitted in (plain, spared)]
-    assert losses[0] == pytest.approx(losses[1], abs=1e-4)
-
-
 def test_balanced_sampling_takes_what_is_wanted(photographs, textile, tmp_path):
     import numpy as np
 

@@ -10,12 +10,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from eyebright.errors import ConfigError  # noqa: E402
 from eyebright.training.finetune import budget  # noqa: E402
 from eyebright.training.finetune.distributed import Team, gather_team  # noqa: E402
 from eyebright.training.finetune.feed import Feed  # noqa: E402
 from eyebright.training.finetune.history import EpochRow, read_history, write_history  # noqa: E402
 from eyebright.training.finetune.memory import (  # noqa: E402
-    compute_activations_twice,
+    computed_twice,
     find_micro_batch,
     is_out_of_memory,
     peak_memory_mb,
@@ -241,8 +242,28 @@ def test_peak_memory_is_that_of_this_process():
     assert block.sum() > 0
 
 
-def test_a_net_without_checkpointing_says_so():
-    assert not compute_activations_twice(torch.nn.Linear(2, 2))
+@pytest.mark.parametrize("module", [torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.BatchNorm1d(4))])
+def test_what_is_computed_twice_has_the_same_gradients_and_counts_once(module):
+    inputs = torch.rand(8, 4, generator=torch.Generator().manual_seed(0))
+
+    def gradients():
+        module.zero_grad()
+        module[1].reset_running_stats()
+        module(inputs).square().sum().backward()
+        return [*(p.grad.clone() for p in module.parameters()), *(b.clone() for b in module.buffers())]
+
+    plain = gradients()
+    with computed_twice([module]):
+        twice = gradients()
+    assert all(map(torch.equal, plain, twice))  # running mean, variance and count among them
+    assert "forward" not in vars(module)
+    assert module[1].momentum == 0.1
+
+
+def test_a_device_that_is_not_there_is_said():
+    missing = "mps" if torch.cuda.is_available() else "cuda"
+    with pytest.raises(ConfigError, match=f"Got {missing}, and it finds none"):
+        gather_team(missing)
 
 
 # ---- history and recipe

@@ -76,6 +76,7 @@ def test_balanced_weights_make_classes_equal_and_images_one_in_the_mean():
     shares = weights * torch.tensor(counts)
     torch.testing.assert_close(shares, shares[0].expand(3))
     assert float(shares.sum()) == pytest.approx(sum(counts))
+    torch.testing.assert_close(balanced_weights([10, 0, 30, 60])[[0, 2, 3]], weights)  # none of one class
 
 
 def test_a_teachers_share_is_the_divergence_of_softened_probabilities(batch):
