@@ -14,22 +14,18 @@ from eyebright.backbones.network import Network
 from eyebright.config.train import TrainConfig
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.evaluation.calibration import calibrated_loss, fit_temperature
-from eyebright.report.content import RateSearch
 from eyebright.runtime.progress import SILENT, Progress
-from eyebright.stages import tell
-from eyebright.stages.finetune import keeps_norms
 from eyebright.stages.frozen import as_trained
-from eyebright.stages.launch import is_main, main_first
+from eyebright.stages.launch import main_first
 from eyebright.stages.learned import Learned, ready_to_seal
-from eyebright.stages.recipe import Name, loss_of, recipe_of
-from eyebright.stages.run import write_options
+from eyebright.stages.open_options import OpenOptions
+from eyebright.stages.recipe import Name, loss_of
 from eyebright.stages.tuned import Tuned, judged
-from eyebright.stages.tuning_images import frozen_prefix, learning_size, open_images, try_augmentations
+from eyebright.stages.tuning_images import frozen_prefix, learning_size, open_images
 from eyebright.stages.tuning_start import beginning_classifier
 from eyebright.stages.unfrozen import Unfrozen, let_learn
 from eyebright.training.engine_race import some_squares
 from eyebright.training.finetune.answers import device_of, held_out_logits, step_seconds
-from eyebright.training.finetune.augment_choice import LADDER
 from eyebright.training.finetune.classifier import used_units
 from eyebright.training.finetune.data import TrainData
 from eyebright.training.finetune.distributed import Team, gather_team
@@ -38,13 +34,11 @@ from eyebright.training.finetune.interpolate import settle, weights_of
 from eyebright.training.finetune.loop import Fitted, fit
 from eyebright.training.finetune.memory import computed_twice
 from eyebright.training.finetune.quick import quick_on_cpu
-from eyebright.training.finetune.recipe import Precision, Recipe
 from eyebright.training.finetune.samples import sample_weights
 from eyebright.training.finetune.step import Loss
-from eyebright.training.finetune.trials import choose_precision, rate_test
 from eyebright.training.frozen import FrozenModel
 from eyebright.training.tasks import truth_of
-from eyebright.types import IntArray
+from eyebright.types import FloatArray, IntArray
 
 _SEALING_SECONDS = 12.0  # export, session and report; the evaluation comes on top
 
@@ -64,6 +58,7 @@ class Tuner:
 
     Attributes:
         reasons: sentences for the report.
+        options: with what was chosen so far.
     """
 
     def __init__(
@@ -77,7 +72,8 @@ class Tuner:
         on_epoch: Callable[[EpochRow], None],
         began: float,
     ) -> None:
-        self.config, self.network, self.start = config, network, start
+        self.network, self.start = network, start
+        self.options = OpenOptions(config, directory, progress)
         self.directory, self.progress, self.on_epoch, self._began = directory, progress, on_epoch, began
         self.manifest, self.root, self.labels = manifest, manifest.root, manifest.labels
         gone = {s.path for s in start.skipped}
@@ -86,7 +82,6 @@ class Tuner:
         self.digest = manifest.digest
         self.size = start.extractor.preprocessing.size
         self.reasons: list[str] = []
-        self._rates: dict[Name, float] = {}
         self._units = used_units(network, start.extractor.taps)
         self._classifier = beginning_classifier(config, manifest, self.samples, network, start)
 
@@ -113,34 +108,32 @@ class Tuner:
         began = time.monotonic()
         net, team = self._classifier, gather_team(self.config.device)
         unfrozen = let_learn(self.config, name, net, self.network, self._units)
-        self._resolve_augment(team)
+        self.options.choose_augment(self.manifest, self.judges, self._preprocessing, net, team)
         with main_first(self.config.device):
             data, picture = self._data(unfrozen.reach)
         loss = loss_of(self.config, self._truth(self.samples), len(self.labels))
         net.to(team.device)
         recomputed = net.recomputable(self._units) if self.config.save_memory else ()
         with quick_on_cpu(net, team.device), computed_twice(recomputed):
-            self._resolve_precision(data, loss, team)
-            search = self._resolve_rate(name, data, loss, unfrozen, team)
+            self.options.choose_precision(net, data, loss, team)
+            search = self.options.find_rate(name, unfrozen, data, loss, team, self.network)
             left = None if seconds is None else team.agree(seconds - (time.monotonic() - began))
             before = weights_of(net)
             fitted = self._fit(name, data, loss, unfrozen, left)
-        share = settle(net, before, lambda: calibrated_loss(*held_out_logits(net, data, team.device)))
-        logits, answers = held_out_logits(net, data, team.device)
+        share = settle(net, before, lambda: calibrated_loss(*self._held_out(data, team)))
+        logits, answers = self._held_out(data, team)
         net.join()
         learned = Learned(
             name=name,
             fitted=fitted,
             share=share,
             temperature=fit_temperature(logits, answers),
-            precision=self._precision,
+            precision=self.options.precision,
             picture=picture,
             search=search,
         )
-        several = self.manifest.several is not None
-        trained = ready_to_seal(
-            learned, self._options(name), self.network, net, self.start, self.reasons, several
-        )
+        options, several = self.options.of(name), self.manifest.several is not None
+        trained = ready_to_seal(learned, options, self.network, net, self.start, self.reasons, several)
         return judged(name, trained, logits, answers)
 
     def seconds_an_epoch(self) -> float:
@@ -159,7 +152,7 @@ class Tuner:
         left = budget - (time.monotonic() - self._began) - _SEALING_SECONDS - asked / rate
         return gather_team(self.config.device).agree(left)
 
-    # ---- how it learns, and what options leave open
+    # ---- how it learns
 
     def _fit(
         self, name: Name, data: TrainData, loss: Loss, unfrozen: Unfrozen, seconds: float | None
@@ -168,8 +161,8 @@ class Tuner:
         return fit(
             self._classifier,
             data,
-            self._recipe(name, seconds),
-            unfrozen.optimizer(self._options(name), name),
+            self.options.recipe(name, seconds, self.network),
+            unfrozen.optimizer(self.options.of(name), name),
             self.directory if self.config.tune == name else self.directory / name,
             loss=loss,
             fingerprint={"data": self.digest, "classes": len(self.labels), "size": self.size},
@@ -181,55 +174,15 @@ class Tuner:
             on_epoch=self.on_epoch,
         )
 
-    def _resolve_precision(self, data: TrainData, loss: Loss, team: Team) -> None:
-        """Chooses the number format if that was left open; a resumed run finds it in the options."""
-        if self.config.precision == "auto":
-            chosen, trials = choose_precision(self._classifier, data, loss, team, self.config.seed)
-            self._resolved(precision=chosen)
-            self.progress.say(tell.precision(trials, chosen, self.config.lang))
-
-    def _resolve_augment(self, team: Team) -> None:
-        """Chooses how strongly images are varied if that was left open."""
-        if self.config.augment == "auto":
-            chosen, trials = try_augmentations(
-                self.config, self.manifest, self.judges, self._preprocessing, self._classifier
-            )
-            self._resolved(augment=LADDER[int(team.agree(LADDER.index(chosen)))])
-            self.progress.say(tell.augmentation(trials, self.config.augment, self.config.lang))
-
-    def _resolve_rate(
-        self, name: Name, data: TrainData, loss: Loss, unfrozen: Unfrozen, team: Team
-    ) -> RateSearch | None:
-        """Looks for the learning rate if that was asked for; of ``auto``, each training has its own."""
-        if self.config.lr != "find":
-            return None
-        recipe = self._recipe(name, None)
-        optimizer = unfrozen.optimizer(self.config, name)
-        seen = rate_test(self._classifier, data, loss, optimizer, team, recipe)
-        self._rates[name] = team.agree(seen.suggestion)
-        if self.config.tune == name:
-            self._resolved(lr=self._rates[name])
-        return RateSearch(seen.rates, seen.losses, seen.suggestion)
-
-    def _resolved(self, **chosen: object) -> None:
-        """Notes what was left open and is now chosen, so that a resumed run does the same."""
-        self.config = self.config.model_copy(update=chosen)
-        if is_main():
-            write_options(self.config, self.directory)
-
-    def _options(self, name: Name) -> TrainConfig:
-        """The options, with the learning rate that was found for this training."""
-        rates = {"lr": self._rates[name]} if name in self._rates else {}
-        return self.config.model_copy(update=rates)
-
-    def _recipe(self, name: Name, seconds: float | None) -> Recipe:
-        return recipe_of(
-            self._options(name), name, self._precision, seconds, keeps_norms(self.config, self.network)
-        )
+    def _held_out(self, data: TrainData, team: Team) -> tuple[FloatArray, IntArray]:
+        """Logits and truth of the held-out images, the same in all processes, so that these decide alike."""
+        logits, truth = held_out_logits(self._classifier, data, team.device)
+        return team.first(logits), truth
 
     @property
-    def _precision(self) -> Precision:
-        return "fp32" if self.config.precision == "auto" else self.config.precision
+    def config(self) -> TrainConfig:
+        """The options, with what was chosen so far."""
+        return self.options.config
 
     def _data(self, reach: int) -> tuple[TrainData, bytes]:
         """The images to learn from, or rows of the frozen part; and a picture of augmented ones."""

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from eyebright.errors import ConfigError
+from eyebright.types import FloatArray
 
 # While one process computes features the others wait; where one fails, the launcher ends them all.
 _PATIENCE = timedelta(days=2)
@@ -63,10 +64,23 @@ class Team:
 
     def agree(self, number: float) -> float:
         """The first process's number, for all; for what each would measure differently."""
-        if self.size == 1:
-            return number
-        mine = torch.tensor([number if self.main else 0.0], device=self.device)
-        return float(self.add(mine))
+        return float(self._first(torch.tensor([number]))) if self.size > 1 else number
+
+    def first(self, table: FloatArray) -> FloatArray:
+        """The first process's table, for all; it has the same shape in each."""
+        return self._first(torch.from_numpy(table)).cpu().numpy() if self.size > 1 else table
+
+    def share(self, net: nn.Module) -> None:
+        """Gives all processes the first one's weights, whose files another machine may not see."""
+        if self.size > 1:
+            for tensor in net.state_dict().values():
+                tensor.copy_(self._first(tensor))
+
+    def _first(self, tensor: Tensor) -> Tensor:
+        from accelerate.utils import broadcast
+
+        found: Tensor = broadcast(tensor.to(self.device))
+        return found
 
     def add_gradients(self, net: nn.Module, *figures: Tensor) -> list[Tensor]:
         """Replaces each gradient by its sum over the processes, and adds up ``figures`` (scalars) on the way.

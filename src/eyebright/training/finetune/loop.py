@@ -230,6 +230,7 @@ def _end(run: FitRun, why: str) -> Fitted:
     run.team.wait()
     best = _best(run, why)
     run.net.load_state_dict(best.tensors)
+    run.team.share(run.net)
     run.net.eval()
     return Fitted(
         best_state=best.tensors,
