@@ -224,7 +224,7 @@ class FitRun:
         own, state = self.state.stopping, State.from_json(values["state"])
         old = state.stopping
         if own.on == old.on:
-            own.best, own.best_epoch = old.best, old.best_epoch
+            own.best, own.best_epoch, own.trained = old.best, old.best_epoch, old.trained
             own.waited = 0 if recipe.epochs > before["epochs"] else old.waited
         state.stopping = own
         state.micro_batch = recipe.micro_batch or (state.micro_batch if place == self._place() else 0)

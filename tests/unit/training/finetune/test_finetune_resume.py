@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,15 @@ KILLS = 4
 @pytest.fixture(scope="module")
 def photographs(textile: Path) -> Photographs:
     return Photographs(textile)
+
+
+@pytest.fixture(scope="module")
+def few(textile: Path) -> Photographs:
+    """So few that an epoch is one step."""
+    data = Photographs(textile)
+    data.pixels, data.labels, data.count = data.pixels[::6], data.labels[::6], len(data.labels[::6])
+    data.val_pixels, data.val_labels = data.val_pixels[::6], data.val_labels[::6]
+    return data
 
 
 class StoppedError(Exception):
@@ -140,6 +150,16 @@ def test_a_finished_run_goes_on_only_when_told_more(photographs, textile, tmp_pa
     assert torch.equal(again.best_state["fc.weight"], first.best_state["fc.weight"])
     _, more = train(textile, tmp_path, Recipe(**{**RECIPE, "epochs": 2}), data=photographs, resume=True)
     assert more.steps == 2 * first.steps
+
+
+def test_a_resumed_run_has_waited_as_long_as_one_that_was_let_alone(few, textile, tmp_path):
+    still = {"lr": 0.0, "frozen_norm": True, "schedule": "constant", "epochs": 9}
+    recipe = Recipe(**{**RECIPE, **still, "patience": 3})
+    _, whole = train(textile, tmp_path / "whole", recipe, data=few)
+    train(textile, tmp_path / "parts", replace(recipe, patience=2), data=few)
+    _, resumed = train(textile, tmp_path / "parts", recipe, data=few, resume=True)
+    ends = [(fitted.stopped_because, fitted.history[-1].epoch) for fitted in (whole, resumed)]
+    assert ends == [("patience", 4)] * 2
 
 
 def test_other_data_are_refused_with_the_difference(photographs, textile, tmp_path):
