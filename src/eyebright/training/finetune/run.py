@@ -183,7 +183,7 @@ class FitRun:
             self.note(translate("There is no checkpoint yet; training starts from the beginning.", self.lang))
             return self.start_anew()
         refuse_other_data(found.values["fingerprint"], self._fingerprint)
-        self._load_tensors(found.tensors)
+        self._load_tensors(found.tensors, found.values["recipe"]["optimizer"])
         return self._load_values(found.values)
 
     def _tensors(self) -> dict[str, Tensor]:
@@ -193,13 +193,15 @@ class FitRun:
             groups["average"] = self.average.state_dict()
         return {f"{group}/{name}": t for group, tensors in groups.items() for name, t in tensors.items()}
 
-    def _load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+    def _load_tensors(self, tensors: Mapping[str, Tensor], optimizer: str) -> None:
         groups: dict[str, dict[str, Tensor]] = {"net": {}, "optimizer": {}, "average": {}}
         for name, tensor in tensors.items():
             group, _, rest = name.partition("/")
             groups[group][rest] = tensor
         load_net(self.net, groups["net"])
-        load_optimizer(self.stepper.optimizer, self.net, groups["optimizer"])
+        # Moments of another optimiser would be missed or carried on for nothing.
+        moments = groups["optimizer"] if optimizer == self.recipe.optimizer else {}
+        load_optimizer(self.stepper.optimizer, self.net, moments)
         if self.average is not None:
             self.average.load_state_dict(groups["average"] or groups["net"])
 

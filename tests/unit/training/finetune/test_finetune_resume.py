@@ -142,6 +142,20 @@ def test_resuming_with_other_settings_works_and_says_so(photographs, textile, tm
     }
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "kept"),
+    [("sgd", "adamw", {"step", "exp_avg", "exp_avg_sq"}), ("adamw", "sgd", {"momentum_buffer"})],
+)
+def test_another_optimizer_begins_anew(few, textile, tmp_path, before, after, kept):
+    recipe = Recipe(**{**RECIPE, "epochs": 1, "optimizer": before})
+    train(textile, tmp_path, recipe, data=few)
+    recipe = replace(recipe, epochs=2, optimizer=after)
+    _, fitted = train(textile, tmp_path, recipe, data=few, resume=True)
+    assert f"optimizer was {before} and is {after} from here on." in fitted.notes
+    names = [name.split("/") for name in last_state(tmp_path)]
+    assert {key for group, key, *_ in names if group == "optimizer"} == kept
+
+
 def test_a_finished_run_goes_on_only_when_told_more(photographs, textile, tmp_path):
     recipe = Recipe(**{**RECIPE, "epochs": 1})
     _, first = train(textile, tmp_path, recipe, data=photographs)
