@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -149,8 +150,14 @@ class FitRun:
 
     # ---- checkpoints
 
+    def sound(self) -> bool:
+        """Whether the last look at the held-out images gave a number; else the weights may be spoilt."""
+        return math.isfinite(self.state.history[-1].val_loss)
+
     def save_due(self, epoch_ends: bool = False) -> bool:
-        """Whether to write a checkpoint now."""
+        """Whether to write a checkpoint now; a run is to go on from weights that are sound."""
+        if epoch_ends and not self.sound():
+            return False
         return self._save_now or self._spacing.due(self.budget.elapsed(), epoch_ends)
 
     def save(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import signal
 import time
@@ -174,6 +175,30 @@ def test_a_resumed_run_has_waited_as_long_as_one_that_was_let_alone(few, textile
     _, resumed = train(textile, tmp_path / "parts", recipe, data=few, resume=True)
     ends = [(fitted.stopped_because, fitted.history[-1].epoch) for fitted in (whole, resumed)]
     assert ends == [("patience", 4)] * 2
+
+
+class Unanswered(Photographs):
+    """Held-out images that are no numbers from the nth look on."""
+
+    def __init__(self, folder: Path, nth: int) -> None:
+        super().__init__(folder)
+        self.left = nth
+
+    def held_out(self, batch: int, device: Any) -> Any:
+        self.left -= 1
+        wrong = 0 if self.left > 0 else math.nan
+        return ((pixels + wrong, labels) for pixels, labels in super().held_out(batch, device))
+
+
+def test_what_answers_with_no_number_is_not_gone_on_from(textile, tmp_path):
+    recipe = Recipe(**{**RECIPE, "batch": 72, "epochs": 2, "save_seconds": 1e9})
+    _, fitted = train(textile, tmp_path, recipe, data=Unanswered(textile, 3))
+    assert math.isnan(fitted.history[-1].val_loss)
+    assert fitted.best_epoch < 2
+    assert newest(tmp_path) < f"step-{fitted.steps:09}"
+    _, again = train(textile, tmp_path, recipe, data=Unanswered(textile, 99), resume=True)
+    assert again.steps == fitted.steps
+    assert math.isfinite(again.history[-1].val_loss)
 
 
 def test_other_data_are_refused_with_the_difference(photographs, textile, tmp_path):
