@@ -88,7 +88,7 @@ def finetune(
     backbone = ExportedBackbone(network, exports())
     with main_first(config.device):
         start = frozen_model(sized(config, network), inner, backbone, progress, watch)
-    tuner = Tuner(config, inner, network, start, directory, progress, on_epoch, began)
+    tuner = Tuner(config, inner, network, start, directory, progress, on_epoch, began, manifest)
     with watch.stage("finetune"):
         if config.tune != "auto":
             seconds = None if config.budget is None else tuner.seconds_left(config.budget)

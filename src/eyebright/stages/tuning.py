@@ -55,6 +55,7 @@ class Tuner:
         progress: is told what is done.
         on_epoch: is told each row of the history.
         began: when the run began, on the monotonic clock.
+        whole: all samples, those that are reported included.
 
     Attributes:
         reasons: sentences for the report.
@@ -71,6 +72,7 @@ class Tuner:
         progress: Progress,
         on_epoch: Callable[[EpochRow], None],
         began: float,
+        whole: Manifest,
     ) -> None:
         self.network, self.start = network, start
         self.options = OpenOptions(config, directory, progress)
@@ -79,6 +81,7 @@ class Tuner:
         gone = {s.path for s in start.skipped}
         self.samples = [s for s in manifest.of("train") if s.path not in gone]
         self.judges = list(manifest.of("val"))
+        self._asked = len(whole.of("val")) + len(whole.of("test"))  # at the end, of the sealed model
         self.digest = manifest.digest
         self.size = start.extractor.preprocessing.size
         self.reasons: list[str] = []
@@ -148,8 +151,7 @@ class Tuner:
     def seconds_left(self, budget: float) -> float:
         """Time for training within a budget: less what is gone, and what sealing and evaluation will take."""
         rate = self.start.trials[0].images_per_second
-        asked = len(self.judges)
-        left = budget - (time.monotonic() - self._began) - _SEALING_SECONDS - asked / rate
+        left = budget - (time.monotonic() - self._began) - _SEALING_SECONDS - self._asked / rate
         return gather_team(self.config.device).agree(left)
 
     # ---- how it learns

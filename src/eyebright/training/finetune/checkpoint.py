@@ -23,6 +23,7 @@ from eyebright.runtime.atomic import atomic_path
 
 BEST = "best.safetensors"
 _PATTERN = "step-*.safetensors"
+_LEFT = ".*.safetensors.*.tmp"  # of a process that was killed while it wrote steps or the best weights
 _KEPT = 2
 _MOST_OF_THE_TIME = 0.05
 
@@ -78,7 +79,7 @@ def save_step(folder: Path, step: int, checkpoint: Checkpoint) -> None:
     write(folder / f"step-{step:09}.safetensors", checkpoint)
     for old in sorted(folder.glob(_PATTERN))[:-_KEPT]:
         old.unlink(missing_ok=True)
-    for left in folder.glob(f".{_PATTERN}.*.tmp"):  # of a process that was killed while it wrote
+    for left in folder.glob(_LEFT):
         left.unlink(missing_ok=True)
 
 
@@ -99,7 +100,7 @@ def latest(folder: Path, lang: str) -> tuple[Checkpoint | None, list[str]]:
 
 def remove_steps(folder: Path) -> None:
     """Removes the checkpoints of an earlier training; called where one begins anew."""
-    for path in [*folder.glob(_PATTERN), *folder.glob(f".{_PATTERN}.*.tmp"), folder / BEST]:
+    for path in [*folder.glob(_PATTERN), *folder.glob(_LEFT), folder / BEST]:
         path.unlink(missing_ok=True)
 
 

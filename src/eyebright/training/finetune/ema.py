@@ -61,7 +61,8 @@ class Ema:
     def load_state_dict(self, tensors: Mapping[str, Tensor]) -> None:
         """Brings back what :meth:`state_dict` gave; from a network's own state it begins anew."""
         for name, average in self._average.items():
-            average.copy_(tensors[name])
+            if name in tensors:  # a network's own state lacks what it does not keep, such as pixel means
+                average.copy_(tensors[name])
         self.updates = int(tensors[_UPDATES]) if _UPDATES in tensors else 0
 
     def _swap(self, net: nn.Module) -> None:

@@ -224,7 +224,7 @@ def _end(run: FitRun, why: str) -> Fitted:
                 share=100 * state.position // run.data.count,
             )
         )
-    if why != "nan":  # then the weights in memory are spoilt
+    if why != "nan" and run.sound():  # else the weights in memory are spoilt
         run.save()
     run.stepper.drop()
     run.team.wait()

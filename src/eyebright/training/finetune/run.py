@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -149,8 +150,14 @@ class FitRun:
 
     # ---- checkpoints
 
+    def sound(self) -> bool:
+        """Whether the last look at the held-out images gave a number; else the weights may be spoilt."""
+        return math.isfinite(self.state.history[-1].val_loss)
+
     def save_due(self, epoch_ends: bool = False) -> bool:
-        """Whether to write a checkpoint now."""
+        """Whether to write a checkpoint now; a run is to go on from weights that are sound."""
+        if epoch_ends and not self.sound():
+            return False
         return self._save_now or self._spacing.due(self.budget.elapsed(), epoch_ends)
 
     def save(self) -> None:
@@ -183,7 +190,7 @@ class FitRun:
             self.note(translate("There is no checkpoint yet; training starts from the beginning.", self.lang))
             return self.start_anew()
         refuse_other_data(found.values["fingerprint"], self._fingerprint)
-        self._load_tensors(found.tensors)
+        self._load_tensors(found.tensors, found.values["recipe"]["optimizer"])
         return self._load_values(found.values)
 
     def _tensors(self) -> dict[str, Tensor]:
@@ -193,13 +200,15 @@ class FitRun:
             groups["average"] = self.average.state_dict()
         return {f"{group}/{name}": t for group, tensors in groups.items() for name, t in tensors.items()}
 
-    def _load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+    def _load_tensors(self, tensors: Mapping[str, Tensor], optimizer: str) -> None:
         groups: dict[str, dict[str, Tensor]] = {"net": {}, "optimizer": {}, "average": {}}
         for name, tensor in tensors.items():
             group, _, rest = name.partition("/")
             groups[group][rest] = tensor
         load_net(self.net, groups["net"])
-        load_optimizer(self.stepper.optimizer, self.net, groups["optimizer"])
+        # Moments of another optimiser would be missed or carried on for nothing.
+        moments = groups["optimizer"] if optimizer == self.recipe.optimizer else {}
+        load_optimizer(self.stepper.optimizer, self.net, moments)
         if self.average is not None:
             self.average.load_state_dict(groups["average"] or groups["net"])
 
@@ -224,7 +233,7 @@ class FitRun:
         own, state = self.state.stopping, State.from_json(values["state"])
         old = state.stopping
         if own.on == old.on:
-            own.best, own.best_epoch = old.best, old.best_epoch
+            own.best, own.best_epoch, own.trained = old.best, old.best_epoch, old.trained
             own.waited = 0 if recipe.epochs > before["epochs"] else old.waited
         state.stopping = own
         state.micro_batch = recipe.micro_batch or (state.micro_batch if place == self._place() else 0)

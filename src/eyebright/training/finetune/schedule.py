@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from math import cos, pi
+from math import cos, isfinite, pi
 from typing import Any
 
 _FIRST = 0.04  # of the highest rate, where a rise begins; that of one-cycle in fastai and torch
@@ -68,7 +68,7 @@ class Plateau:
 
     def update(self, loss: float) -> float:
         """Takes the held-out loss of an epoch; gives the factor from here on."""
-        if self.best is None or loss < self.best * (1 - self.threshold):
+        if isfinite(loss) and (self.best is None or loss < self.best * (1 - self.threshold)):
             self.best, self.waited = loss, 0
         else:
             self.waited += 1

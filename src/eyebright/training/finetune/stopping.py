@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -49,7 +50,9 @@ class Stopping:
         return True
 
     def _is_less(self, figure: float, best: float | None) -> bool:
-        return best is None or figure < best - self.min_delta
+        if best is None or math.isnan(best):  # nothing is less than NaN
+            return best is None or not math.isnan(figure)
+        return figure < best - self.min_delta
 
     def exhausted(self) -> bool:
         """Whether training has waited long enough for a gain."""

@@ -97,10 +97,15 @@ def small_net(classes: int, name: str = "test_resnet", enlarge: int = 1, **optio
 def train(
     folder: Path, out: Path, recipe: Recipe, net: nn.Module | None = None, data: Any = None, **more: Any
 ) -> tuple[nn.Module, Fitted]:
-    """One whole training with AdamW; ``more`` goes to the loop."""
+    """One whole training; ``more`` goes to the loop."""
     data = data or Photographs(folder)
     net = net or small_net(data.classes)
-    optimizer = torch.optim.AdamW(net.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
+    options: dict[str, Any] = {"lr": recipe.lr, "weight_decay": recipe.weight_decay}
+    optimizer = (
+        torch.optim.SGD(net.parameters(), momentum=0.9, **options)
+        if recipe.optimizer == "sgd"
+        else torch.optim.AdamW(net.parameters(), **options)
+    )
     more = {"loss": cross_entropy, "fingerprint": {"images": data.count}, **more}
     return net, fit(net, data, recipe, optimizer, out, **more)
 

@@ -83,8 +83,10 @@ def test_a_resumed_average_goes_on_as_if_nothing_had_happened():
 
 
 def test_from_a_networks_own_state_it_begins_anew():
-    net = net_of(0)
-    ema = Ema(net_of(1), 0.99)
+    net, other = net_of(0), net_of(1)
+    for one in (net, other):
+        one.register_buffer("pixel_mean", torch.ones(3), persistent=False)
+    ema = Ema(other, 0.99)
     ema.load_state_dict(net.state_dict())
     assert ema.updates == 0
     assert torch.equal(ema.state_dict()["0.weight"], net[0].weight)

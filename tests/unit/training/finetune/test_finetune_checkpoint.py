@@ -9,10 +9,12 @@ torch = pytest.importorskip("torch")
 
 from eyebright.errors import ModelError  # noqa: E402
 from eyebright.training.finetune.checkpoint import (  # noqa: E402
+    BEST,
     Checkpoint,
     Spacing,
     latest,
     read,
+    remove_steps,
     save_step,
     write,
 )
@@ -66,14 +68,21 @@ def test_a_damaged_file_is_an_error_with_its_path(tmp_path, damage):
 
 
 def test_the_last_two_are_kept_and_what_a_killed_process_left_goes(tmp_path):
-    left = tmp_path / ".step-000000001.safetensors.1a2b3c4d.tmp"
-    left.write_bytes(b"half of it")
+    for name in ("step-000000001", "best"):
+        (tmp_path / f".{name}.safetensors.1a2b3c4d.tmp").write_bytes(b"half of it")
     for step in (9, 10, 100):
         save_step(tmp_path, step, Checkpoint(TENSORS, {"step": step}))
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "step-000000010.safetensors",
         "step-000000100.safetensors",
     ]
+
+
+def test_a_training_that_begins_anew_leaves_nothing_of_an_earlier_one(tmp_path):
+    for name in ("step-000000001.safetensors", BEST, f".{BEST}.1a2b3c4d.tmp"):
+        (tmp_path / name).write_bytes(b"of an earlier one")
+    remove_steps(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_newest_whole_one_is_used_and_a_damaged_one_told(tmp_path):

@@ -24,7 +24,6 @@ from eyebright.training.finetune.memory import (  # noqa: E402
 from eyebright.training.finetune.randomness import draw_generator, epoch_order, seed_dropout  # noqa: E402
 from eyebright.training.finetune.recipe import Recipe, recipe_changes  # noqa: E402
 from eyebright.training.finetune.step import cuts  # noqa: E402
-from eyebright.training.finetune.stopping import Stopping  # noqa: E402
 
 CPU = torch.device("cpu")
 
@@ -115,46 +114,6 @@ def test_the_feed_works_ahead_in_a_thread_and_its_errors_come_through():
             feed.take()
         assert feed.take() == 3
     assert threading.current_thread() not in threads
-
-
-# ---- stopping
-
-
-def test_stopping_waits_for_a_gain_that_counts():
-    stopping = Stopping("loss", min_delta=0.1, patience=2)
-    gains = [stopping.update(n, loss, 0.5) for n, loss in enumerate((1.0, 0.95, 0.5, 0.45))]
-    assert gains == [True, False, True, False]
-    assert (stopping.best_epoch, stopping.exhausted()) == (2, False)
-    assert not stopping.update(4, math.nan, 0.5)
-    assert stopping.exhausted()
-
-
-def test_epochs_that_do_not_count_use_up_no_patience():
-    stopping = Stopping("loss", min_delta=0.0, patience=2)
-    for epoch, loss in enumerate([0.1, 0.5, 0.6, 0.7, 0.8]):
-        stopping.update(epoch, loss, 0.5, counts=False)
-    assert not stopping.exhausted()
-    stopping.update(5, 0.6, 0.5)
-    stopping.update(6, 0.6, 0.5)
-    assert stopping.exhausted()
-
-
-def test_what_training_began_with_does_not_use_up_the_patience() -> None:
-    stopping = Stopping("loss", min_delta=0.0, patience=2)
-    kept = [stopping.update(epoch, loss, 0.5) for epoch, loss in enumerate([0.1, 0.9, 0.7, 0.5, 0.3, 0.2])]
-    assert kept == [True, False, False, False, False, False]  # the start is still the best
-    assert not stopping.exhausted()  # but every epoch gained on the one before
-    assert stopping.update(6, 0.05, 0.5)
-    assert stopping.best_epoch == 6
-    stopping.update(7, 0.06, 0.5)
-    stopping.update(8, 0.06, 0.5)
-    assert stopping.exhausted()
-
-
-def test_stopping_may_look_at_accuracy_and_may_never_stop():
-    stopping = Stopping("accuracy", min_delta=0.0, patience=0)
-    assert [stopping.update(n, 1.0, a) for n, a in enumerate((0.5, 0.7, 0.6))] == [True, True, False]
-    assert not stopping.exhausted()
 
 
 # ---- budget

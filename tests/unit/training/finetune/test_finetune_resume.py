@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import random
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,15 @@ KILLS = 4
 @pytest.fixture(scope="module")
 def photographs(textile: Path) -> Photographs:
     return Photographs(textile)
+
+
+@pytest.fixture(scope="module")
+def few(textile: Path) -> Photographs:
+    """So few that an epoch is one step."""
+    data = Photographs(textile)
+    data.pixels, data.labels, data.count = data.pixels[::6], data.labels[::6], len(data.labels[::6])
+    data.val_pixels, data.val_labels = data.val_pixels[::6], data.val_labels[::6]
+    return data
 
 
 class StoppedError(Exception):
@@ -132,6 +143,20 @@ def test_resuming_with_other_settings_works_and_says_so(photographs, textile, tm
     }
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "kept"),
+    [("sgd", "adamw", {"step", "exp_avg", "exp_avg_sq"}), ("adamw", "sgd", {"momentum_buffer"})],
+)
+def test_another_optimizer_begins_anew(few, textile, tmp_path, before, after, kept):
+    recipe = Recipe(**{**RECIPE, "epochs": 1, "optimizer": before})
+    train(textile, tmp_path, recipe, data=few)
+    recipe = replace(recipe, epochs=2, optimizer=after)
+    _, fitted = train(textile, tmp_path, recipe, data=few, resume=True)
+    assert f"optimizer was {before} and is {after} from here on." in fitted.notes
+    names = [name.split("/") for name in last_state(tmp_path)]
+    assert {key for group, key, *_ in names if group == "optimizer"} == kept
+
+
 def test_a_finished_run_goes_on_only_when_told_more(photographs, textile, tmp_path):
     recipe = Recipe(**{**RECIPE, "epochs": 1})
     _, first = train(textile, tmp_path, recipe, data=photographs)
@@ -140,6 +165,40 @@ def test_a_finished_run_goes_on_only_when_told_more(photographs, textile, tmp_pa
     assert torch.equal(again.best_state["fc.weight"], first.best_state["fc.weight"])
     _, more = train(textile, tmp_path, Recipe(**{**RECIPE, "epochs": 2}), data=photographs, resume=True)
     assert more.steps == 2 * first.steps
+
+
+def test_a_resumed_run_has_waited_as_long_as_one_that_was_let_alone(few, textile, tmp_path):
+    still = {"lr": 0.0, "frozen_norm": True, "schedule": "constant", "epochs": 9}
+    recipe = Recipe(**{**RECIPE, **still, "patience": 3})
+    _, whole = train(textile, tmp_path / "whole", recipe, data=few)
+    train(textile, tmp_path / "parts", replace(recipe, patience=2), data=few)
+    _, resumed = train(textile, tmp_path / "parts", recipe, data=few, resume=True)
+    ends = [(fitted.stopped_because, fitted.history[-1].epoch) for fitted in (whole, resumed)]
+    assert ends == [("patience", 4)] * 2
+
+
+class Unanswered(Photographs):
+    """Held-out images that are no numbers from the nth look on."""
+
+    def __init__(self, folder: Path, nth: int) -> None:
+        super().__init__(folder)
+        self.left = nth
+
+    def held_out(self, batch: int, device: Any) -> Any:
+        self.left -= 1
+        wrong = 0 if self.left > 0 else math.nan
+        return ((pixels + wrong, labels) for pixels, labels in super().held_out(batch, device))
+
+
+def test_what_answers_with_no_number_is_not_gone_on_from(textile, tmp_path):
+    recipe = Recipe(**{**RECIPE, "batch": 72, "epochs": 2, "save_seconds": 1e9})
+    _, fitted = train(textile, tmp_path, recipe, data=Unanswered(textile, 3))
+    assert math.isnan(fitted.history[-1].val_loss)
+    assert fitted.best_epoch < 2
+    assert newest(tmp_path) < f"step-{fitted.steps:09}"
+    _, again = train(textile, tmp_path, recipe, data=Unanswered(textile, 99), resume=True)
+    assert again.steps == fitted.steps
+    assert math.isfinite(again.history[-1].val_loss)
 
 
 def test_other_data_are_refused_with_the_difference(photographs, textile, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 
@@ -79,6 +80,13 @@ def test_plateau_is_torchs_over_a_stop():
         resumed.load_state(json.loads(json.dumps(plateau.state())))
         plateau = resumed
     assert plateau.factor < 0.04
+
+
+def test_a_loss_that_is_no_number_is_no_gain_of_a_plateau():
+    plateau = Plateau()
+    for loss in (math.nan, 1.0, 0.9):
+        plateau.update(loss)
+    assert (plateau.best, plateau.waited) == (0.9, 0)
 
 
 @pytest.mark.parametrize("name", ["cosine", "onecycle", "constant", "plateau"])

@@ -1,0 +1,53 @@
+"""The time that fine-tuning has within a budget."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("timm")
+
+from eyebright.backbones.exported import ExportedBackbone  # noqa: E402
+from eyebright.config.train import TrainConfig  # noqa: E402
+from eyebright.data.manifest import Manifest  # noqa: E402
+from eyebright.runtime.progress import SILENT  # noqa: E402
+from eyebright.runtime.timing import Stopwatch  # noqa: E402
+from eyebright.stages import tuning  # noqa: E402
+from eyebright.stages.finetune import exports, load_network  # noqa: E402
+from eyebright.stages.frozen import frozen_model  # noqa: E402
+from eyebright.stages.heldout import with_held_out  # noqa: E402
+from eyebright.stages.tuning import Tuner  # noqa: E402
+
+
+def tuner_of(manifest: Manifest, out: Path, resume: Path | None = None) -> Tuner:
+    """As `--tune last` makes one, for a single step of training."""
+    config = TrainConfig(
+        data=manifest.root,
+        resume=resume,
+        tune="last",
+        unfreeze=1,
+        epochs=1,
+        batch=256,
+        size=64,
+        layers="texture",
+        augment="none",
+        precision="fp32",
+    )
+    inner, network = with_held_out(manifest, config.seed), load_network(config, SILENT)
+    start = frozen_model(config, inner, ExportedBackbone(network, exports()), SILENT, Stopwatch())
+    return Tuner(config, inner, network, start, out, SILENT, lambda row: None, 0.0, manifest)
+
+
+def test_time_is_kept_for_every_image_that_the_sealed_model_is_asked_about(
+    textile_manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    val = textile_manifest.of("val")
+    test = [replace(sample, split="test") for sample in val[::2]]
+    samples = (*textile_manifest.of("train"), *val[1::2], *test)
+    tuner = tuner_of(replace(textile_manifest, samples=samples), tmp_path)
+    monkeypatch.setattr(tuning.time, "monotonic", lambda: 0.0)
+    evaluation = len(val) / tuner.start.trials[0].images_per_second
+    assert tuner.seconds_left(1000) == pytest.approx(1000 - tuning._SEALING_SECONDS - evaluation, abs=1e-6)
