@@ -49,30 +49,33 @@ def evaluate(run: FitRun) -> tuple[float, float]:
     and without it label smoothing, which makes answers modest, would look like a loss of knowledge.
     """
     batch = max(run.state.micro_batch, 1)
-    while (result := run.stepper.attempts.do(partial(_evaluate, run, batch))) is None:
+    while (sums := run.stepper.attempts.do(partial(_sums, run, batch))) is None:
         if batch == 1:
             raise no_room_for_one()
         batch //= 2
-    return result
+    # Outside of the attempt: an addition that one process repeated would leave the others behind.
+    *losses, right, count = run.team.add(sums).tolist()
+    # A loss that is no number at one temperature is none at all.
+    loss = min(losses) if all(math.isfinite(value) for value in losses) else math.nan
+    return loss / max(count, 1), right / max(count, 1)
 
 
 @torch.no_grad()
-def _evaluate(run: FitRun, batch: int) -> tuple[float, float]:
-    device, team = run.team.device, run.team
-    sums = torch.zeros(len(_TEMPERATURES) + 2, device=device)  # losses at each, right answers, images
+def _sums(run: FitRun, batch: int) -> Tensor:
+    """Losses at each temperature, right answers and images, of this process's rows.
+
+    Rows are shared and not batches, whose size differs where one process has less memory.
+    """
+    device, data = run.team.device, run.data
+    sums = torch.zeros(len(_TEMPERATURES) + 2, device=device)
     run.net.eval()
-    for number, (inputs, labels) in enumerate(run.data.held_out(batch, device)):
-        if number % team.size != team.rank:
-            continue
+    for inputs, labels in data.held_out(batch, device, run.team.rows(data.held_out_count)):
         with autocast(run.recipe.precision, device):
             logits = run.net(inputs)
         losses = [_loss(logits.float() / t, labels) for t in _TEMPERATURES]
         right = _right(logits, labels).sum()
         sums += torch.stack([*losses, right.float(), torch.full_like(losses[0], len(labels))])
-    *losses, right, count = team.add(sums).tolist()
-    # A loss that is no number at one temperature is none at all.
-    loss = min(losses) if all(math.isfinite(value) for value in losses) else math.nan
-    return loss / max(count, 1), right / max(count, 1)
+    return sums
 
 
 def _loss(logits: Tensor, labels: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from eyebright.training.finetune.data import blocks
 from eyebright.training.finetune.loop import Fitted, fit
 from eyebright.training.finetune.recipe import Recipe
 
@@ -67,6 +68,7 @@ class Photographs:
         self.pixels, self.labels = images(folder / "train")
         self.val_pixels, self.val_labels = images(folder / "val")
         self.count, self.classes = len(self.labels), int(self.labels.max()) + 1
+        self.held_out_count = len(self.val_labels)
 
     def draw(self, places: Any, epoch: int, generator: torch.Generator) -> Flipped:
         index = torch.from_numpy(places)
@@ -74,10 +76,11 @@ class Photographs:
         brighter = torch.randn(len(index), generator=generator) / 4
         return Flipped(self.pixels[index], self.labels[index], mirrored, brighter, self.classes)
 
-    def held_out(self, batch: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
-        for begin in range(0, len(self.val_labels), batch):
-            rows = slice(begin, begin + batch)
-            yield self.val_pixels[rows].to(device), self.val_labels[rows].to(device)
+    def held_out(
+        self, batch: int, device: torch.device, rows: slice | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        for block in blocks(self.held_out_count, batch, rows):
+            yield self.val_pixels[block].to(device), self.val_labels[block].to(device)
 
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
@@ -110,7 +113,7 @@ def started(
 ) -> subprocess.Popen[bytes]:
     """One whole training in a process of its own, with one thread."""
     out.mkdir(exist_ok=True)
-    file = out / "options.json"
+    file = out / f"options-{(environment or {}).get('RANK', '0')}.json"
     file.write_text(json.dumps({"folder": str(folder), "out": str(out), "recipe": recipe, **options}))
     own = {**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})}
     return subprocess.Popen([sys.executable, __file__, str(file)], env=own)
