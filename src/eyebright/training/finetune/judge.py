@@ -11,9 +11,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from eyebright.training.finetune import checkpoint
 from eyebright.training.finetune.checkpoint import Checkpoint
-from eyebright.training.finetune.failure import no_room_for_one
 from eyebright.training.finetune.history import EpochRow, write_history
-from eyebright.training.finetune.memory import peak_memory_mb
+from eyebright.training.finetune.memory import peak_memory_mb, with_fewer
 from eyebright.training.finetune.run import FitRun
 from eyebright.training.finetune.schedule import stalls_count
 from eyebright.training.finetune.step import autocast
@@ -48,11 +47,8 @@ def evaluate(run: FitRun) -> tuple[float, float]:
     The loss is the mean cross-entropy at the temperature that suits it best: the model gets one in the end,
     and without it label smoothing, which makes answers modest, would look like a loss of knowledge.
     """
-    batch = max(run.state.micro_batch, 1)
-    while (sums := run.stepper.attempts.do(partial(_sums, run, batch))) is None:
-        if batch == 1:
-            raise no_room_for_one()
-        batch //= 2
+    attempts = run.stepper.attempts
+    sums, _ = with_fewer(lambda batch: attempts.do(partial(_sums, run, batch)), max(run.state.micro_batch, 1))
     # Outside of the attempt: an addition that one process repeated would leave the others behind.
     *losses, right, count = run.team.add(sums).tolist()
     # A loss that is no number at one temperature is none at all.

@@ -97,6 +97,22 @@ def small_net(classes: int, name: str = "test_resnet", enlarge: int = 1, **optio
     return net if enlarge == 1 else nn.Sequential(nn.Upsample(scale_factor=enlarge), net)
 
 
+class Gluttonous(nn.Module):
+    """A net that runs out of memory at more images than ``most``, or at its ``nth`` call in training."""
+
+    def __init__(self, classes: int, most: int = 99, nth: int = -1) -> None:
+        super().__init__()
+        self.net = small_net(classes)
+        self.most, self.nth, self.calls, self.refused = most, nth, 0, 0
+
+    def forward(self, inputs: Tensor) -> Any:
+        self.calls += self.training
+        if len(inputs) > self.most or self.calls == self.nth:
+            self.refused += 1
+            raise torch.OutOfMemoryError("CUDA out of memory (in a test)")
+        return self.net(inputs)
+
+
 def train(
     folder: Path, out: Path, recipe: Recipe, net: nn.Module | None = None, data: Any = None, **more: Any
 ) -> tuple[nn.Module, Fitted]:
