@@ -11,34 +11,59 @@ import torch
 from torch import Tensor, nn
 
 from eyebright.training.finetune.data import TrainData
+from eyebright.training.finetune.memory import Attempts, with_fewer
 from eyebright.types import FloatArray, IntArray, UInt8Array
 
 _BATCH = 32
 
 
-@torch.no_grad()
 def held_out_logits(net: nn.Module, data: TrainData, device: torch.device) -> tuple[FloatArray, IntArray]:
-    """Logits (N', K) of the held-out images, and their class numbers (N',), or labels (N', K)."""
+    """Logits (N', K) of the held-out images, and their class numbers (N',), or labels (N', K).
+
+    Raises:
+        TrainingError: not even one image fits into memory.
+    """
+    attempts = Attempts(device)
+
+    def ask(fits: int) -> tuple[FloatArray, IntArray] | None:
+        return attempts.do(lambda: _answers(net, data.held_out(fits, device)))
+
+    return with_fewer(ask, _BATCH)[0]
+
+
+def square_logits(net: nn.Module, squares: Iterable[UInt8Array], device: torch.device) -> FloatArray:
+    """Logits (N, K) of images that are already (S, S, 3).
+
+    Raises:
+        TrainingError: not even one image fits into memory.
+    """
+    attempts, fits = Attempts(device), _BATCH
+    rows: list[FloatArray] = []
+    waiting = iter(squares)
+    while some := list(islice(waiting, _BATCH)):  # they come but once, so what is asked again is kept
+        images = torch.from_numpy(np.stack(some))
+
+        def ask(fits: int, images: Tensor = images) -> FloatArray | None:
+            return attempts.do(lambda: _square_answers(net, images.split(fits), device))
+
+        answers, fits = with_fewer(ask, fits)
+        rows.append(answers)
+    return np.concatenate(rows)
+
+
+@torch.no_grad()  # here, since an attempt may be made in another thread
+def _answers(net: nn.Module, parts: Iterable[tuple[Tensor, Tensor]]) -> tuple[FloatArray, IntArray]:
     net.eval()
-    logits: list[FloatArray] = []
-    truth: list[IntArray] = []
-    for inputs, labels in data.held_out(_BATCH, device):
-        logits.append(net(inputs).float().cpu().numpy())
-        truth.append(labels.cpu().numpy())
+    answered = [(net(inputs).float().cpu().numpy(), labels.cpu().numpy()) for inputs, labels in parts]
+    logits, truth = zip(*answered, strict=True)
     return np.concatenate(logits), np.concatenate(truth)
 
 
 @torch.no_grad()
-def square_logits(net: nn.Module, squares: Iterable[UInt8Array], device: torch.device) -> FloatArray:
-    """Logits (N, K) of images that are already (S, S, 3)."""
+def _square_answers(net: nn.Module, parts: Iterable[Tensor], device: torch.device) -> FloatArray:
     net.eval()
-    rows: list[Tensor] = []
-    waiting = iter(squares)
-    while some := list(islice(waiting, _BATCH)):
-        images = torch.from_numpy(np.stack(some)).to(device)
-        rows.append(net(images.permute(0, 3, 1, 2).float()))
-    answers: FloatArray = torch.cat(rows).float().cpu().numpy()
-    return answers
+    inputs = (images.to(device).permute(0, 3, 1, 2).float() for images in parts)
+    return np.concatenate([net(images).float().cpu().numpy() for images in inputs])
 
 
 def device_of(net: nn.Module) -> torch.device:

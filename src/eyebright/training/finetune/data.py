@@ -30,6 +30,7 @@ class TrainData(Protocol):
 
     count: int
     classes: int
+    held_out_count: int
 
     def draw(self, places: IntArray, epoch: int, generator: torch.Generator) -> Drawn:
         """The images at ``places`` (of 0 … count - 1) with augmentation drawn from ``generator`` alone.
@@ -37,8 +38,18 @@ class TrainData(Protocol):
         ``epoch`` counts from 0. The generator is a CPU one, seeded anew for every batch.
         """
 
-    def held_out(self, batch: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+    def held_out(
+        self, batch: int, device: torch.device, rows: slice | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         """Inputs (b, ...) float32 and class numbers (b,) int64 on ``device``, at most ``batch`` at a time.
 
-        Where an image may have several labels, a table (b, K) of 0 and 1 instead of numbers.
+        Where an image may have several labels, a table (b, K) of 0 and 1 instead of numbers. ``rows`` are
+        those of one process; None gives all ``held_out_count``.
         """
+
+
+def blocks(count: int, batch: int, rows: slice | None = None) -> Iterator[slice]:
+    """``rows`` of ``count``, or all of them, at most ``batch`` at a time."""
+    wanted = range(count)[rows or slice(None)]
+    for begin in range(wanted.start, wanted.stop, batch):
+        yield slice(begin, min(begin + batch, wanted.stop))

@@ -11,9 +11,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from eyebright.training.finetune import checkpoint
 from eyebright.training.finetune.checkpoint import Checkpoint
-from eyebright.training.finetune.failure import no_room_for_one
 from eyebright.training.finetune.history import EpochRow, write_history
-from eyebright.training.finetune.memory import peak_memory_mb
+from eyebright.training.finetune.memory import peak_memory_mb, with_fewer
 from eyebright.training.finetune.run import FitRun
 from eyebright.training.finetune.schedule import stalls_count
 from eyebright.training.finetune.step import autocast
@@ -48,31 +47,31 @@ def evaluate(run: FitRun) -> tuple[float, float]:
     The loss is the mean cross-entropy at the temperature that suits it best: the model gets one in the end,
     and without it label smoothing, which makes answers modest, would look like a loss of knowledge.
     """
-    batch = max(run.state.micro_batch, 1)
-    while (result := run.stepper.attempts.do(partial(_evaluate, run, batch))) is None:
-        if batch == 1:
-            raise no_room_for_one()
-        batch //= 2
-    return result
+    attempts = run.stepper.attempts
+    sums, _ = with_fewer(lambda batch: attempts.do(partial(_sums, run, batch)), max(run.state.micro_batch, 1))
+    # Outside of the attempt: an addition that one process repeated would leave the others behind.
+    *losses, right, count = run.team.add(sums).tolist()
+    # A loss that is no number at one temperature is none at all.
+    loss = min(losses) if all(math.isfinite(value) for value in losses) else math.nan
+    return loss / max(count, 1), right / max(count, 1)
 
 
 @torch.no_grad()
-def _evaluate(run: FitRun, batch: int) -> tuple[float, float]:
-    device, team = run.team.device, run.team
-    sums = torch.zeros(len(_TEMPERATURES) + 2, device=device)  # losses at each, right answers, images
+def _sums(run: FitRun, batch: int) -> Tensor:
+    """Losses at each temperature, right answers and images, of this process's rows.
+
+    Rows are shared and not batches, whose size differs where one process has less memory.
+    """
+    device, data = run.team.device, run.data
+    sums = torch.zeros(len(_TEMPERATURES) + 2, device=device)
     run.net.eval()
-    for number, (inputs, labels) in enumerate(run.data.held_out(batch, device)):
-        if number % team.size != team.rank:
-            continue
+    for inputs, labels in data.held_out(batch, device, run.team.rows(data.held_out_count)):
         with autocast(run.recipe.precision, device):
             logits = run.net(inputs)
         losses = [_loss(logits.float() / t, labels) for t in _TEMPERATURES]
         right = _right(logits, labels).sum()
         sums += torch.stack([*losses, right.float(), torch.full_like(losses[0], len(labels))])
-    *losses, right, count = team.add(sums).tolist()
-    # A loss that is no number at one temperature is none at all.
-    loss = min(losses) if all(math.isfinite(value) for value in losses) else math.nan
-    return loss / max(count, 1), right / max(count, 1)
+    return sums
 
 
 def _loss(logits: Tensor, labels: Tensor) -> Tensor:

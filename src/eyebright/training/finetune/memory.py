@@ -17,6 +17,8 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
+from eyebright.training.finetune.failure import no_room_for_one
+
 _SIGNS = (
     "out of memory",  # CUDA, MPS, XPU
     "can't allocate memory",  # the CPU allocator
@@ -84,6 +86,26 @@ class Attempts:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="eyebright-attempt")
         free(self._device)
         return None
+
+
+def with_fewer(attempt: Callable[[int], Result | None], images: int) -> tuple[Result, int]:
+    """What an attempt with so many images at once gives, or with half as many, as often as it is None.
+
+    Args:
+        attempt: gives None where memory ran out.
+        images: to begin with.
+
+    Returns:
+        What it gave, and with how many images.
+
+    Raises:
+        TrainingError: not even one fits.
+    """
+    while (result := attempt(images)) is None:
+        if images == 1:
+            raise no_room_for_one()
+        images //= 2
+    return result, images
 
 
 def peak_memory_mb(device: torch.device) -> float:

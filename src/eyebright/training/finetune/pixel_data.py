@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from eyebright.training.finetune.augment import COLUMNS, Augmentation, Plan, plan
+from eyebright.training.finetune.data import blocks
 from eyebright.training.finetune.frozen_rows import ViewRows
 from eyebright.training.finetune.mix import Mixing, MixPlan, before, plan_mix
 from eyebright.training.finetune.pixels import Pixels
@@ -46,6 +47,7 @@ class PixelData:
         size: int | None = None,
     ) -> None:
         self.count, self.classes = len(truth), classes
+        self.held_out_count = len(held_out_truth)
         self.size = size or held_out.size
         self.pixels, self.truth = pixels, torch.from_numpy(truth)
         self._held_out, self._held_out_truth = held_out, torch.from_numpy(held_out_truth)
@@ -60,12 +62,13 @@ class PixelData:
         mixed = plan_mix(self._mixing, len(places), self.size, generator) if self._mixing else None
         return PixelBatch(self, places, plan(self._augmentation, self.size, chances), mixed)
 
-    def held_out(self, batch: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+    def held_out(
+        self, batch: int, device: torch.device, rows: slice | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         """See :class:`~eyebright.training.finetune.data.TrainData`."""
-        for begin in range(0, len(self._held_out_truth), batch):
-            truth = self._held_out_truth[begin : begin + batch]
-            pixels = to_device(self._held_out.rows(np.arange(begin, begin + len(truth))), device)
-            yield as_inputs(pixels), truth.to(device)
+        for block in blocks(self.held_out_count, batch, rows):
+            pixels = to_device(self._held_out.rows(np.arange(block.start, block.stop)), device)
+            yield as_inputs(pixels), self._held_out_truth[block].to(device)
 
     def targets(self, view: int, places: IntArray, device: torch.device) -> Tensor:
         """Soft targets of the training images at ``places``; ``view`` is for a teacher's."""

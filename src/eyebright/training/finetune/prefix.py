@@ -17,6 +17,7 @@ from eyebright.language import translate
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.training.cache import FeatureSpace
 from eyebright.training.finetune.augment import Augmentation
+from eyebright.training.finetune.data import blocks
 from eyebright.training.finetune.frozen_rows import Job, Prefix, ViewRows, compute_rows, keys_of, to_floats
 from eyebright.training.finetune.mix import Mixing, MixPlan, before, plan_mix
 from eyebright.training.finetune.pixel_data import as_inputs, targets_of
@@ -58,6 +59,7 @@ class PrefixData:
         teacher: ViewRows | None = None,
     ) -> None:
         self.count, self.classes = len(truth), classes
+        self.held_out_count = len(held_out_truth)
         self._prefix, self._held_out, self._teacher = prefix, held_out, teacher
         self.truth, self._held_out_truth = torch.from_numpy(truth), torch.from_numpy(held_out_truth)
         self._mixing = Mixing(mixup)
@@ -86,12 +88,14 @@ class PrefixData:
         mixed = plan_mix(self._mixing, len(places), self._held_out.size, generator) if self._mixing else None
         return PrefixBatch(self, places, epoch % self._views.count, mixed)
 
-    def held_out(self, batch: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
+    def held_out(
+        self, batch: int, device: torch.device, rows: slice | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         """See :class:`~eyebright.training.finetune.data.TrainData`."""
         keys = keys_of(self._held_out.samples)
-        for begin in range(0, len(keys), batch):
-            rows = self._plain.read(keys[begin : begin + batch])
-            yield to_floats(rows, device), self._held_out_truth[begin : begin + batch].to(device)
+        for block in blocks(self.held_out_count, batch, rows):
+            read = to_floats(self._plain.read(keys[block]), device)
+            yield read, self._held_out_truth[block].to(device)
 
     def rows(self, view: int, places: IntArray, device: torch.device) -> Tensor:
         """(b, D) of one view of the training images at ``places``."""

@@ -21,6 +21,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from eyebright.training.finetune.data import blocks
 from eyebright.training.finetune.loop import Fitted, fit
 from eyebright.training.finetune.recipe import Recipe
 
@@ -67,6 +68,7 @@ class Photographs:
         self.pixels, self.labels = images(folder / "train")
         self.val_pixels, self.val_labels = images(folder / "val")
         self.count, self.classes = len(self.labels), int(self.labels.max()) + 1
+        self.held_out_count = len(self.val_labels)
 
     def draw(self, places: Any, epoch: int, generator: torch.Generator) -> Flipped:
         index = torch.from_numpy(places)
@@ -74,10 +76,11 @@ class Photographs:
         brighter = torch.randn(len(index), generator=generator) / 4
         return Flipped(self.pixels[index], self.labels[index], mirrored, brighter, self.classes)
 
-    def held_out(self, batch: int, device: torch.device) -> Iterator[tuple[Tensor, Tensor]]:
-        for begin in range(0, len(self.val_labels), batch):
-            rows = slice(begin, begin + batch)
-            yield self.val_pixels[rows].to(device), self.val_labels[rows].to(device)
+    def held_out(
+        self, batch: int, device: torch.device, rows: slice | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        for block in blocks(self.held_out_count, batch, rows):
+            yield self.val_pixels[block].to(device), self.val_labels[block].to(device)
 
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
@@ -92,6 +95,22 @@ def small_net(classes: int, name: str = "test_resnet", enlarge: int = 1, **optio
     torch.manual_seed(7)
     net: nn.Module = timm.create_model(name, num_classes=classes, **options)
     return net if enlarge == 1 else nn.Sequential(nn.Upsample(scale_factor=enlarge), net)
+
+
+class Gluttonous(nn.Module):
+    """A net that runs out of memory at more images than ``most``, or at its ``nth`` call in training."""
+
+    def __init__(self, classes: int, most: int = 99, nth: int = -1) -> None:
+        super().__init__()
+        self.net = small_net(classes)
+        self.most, self.nth, self.calls, self.refused = most, nth, 0, 0
+
+    def forward(self, inputs: Tensor) -> Any:
+        self.calls += self.training
+        if len(inputs) > self.most or self.calls == self.nth:
+            self.refused += 1
+            raise torch.OutOfMemoryError("CUDA out of memory (in a test)")
+        return self.net(inputs)
 
 
 def train(
@@ -115,7 +134,7 @@ def started(
 ) -> subprocess.Popen[bytes]:
     """One whole training in a process of its own, with one thread."""
     out.mkdir(exist_ok=True)
-    file = out / "options.json"
+    file = out / f"options-{(environment or {}).get('RANK', '0')}.json"
     file.write_text(json.dumps({"folder": str(folder), "out": str(out), "recipe": recipe, **options}))
     own = {**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})}
     return subprocess.Popen([sys.executable, __file__, str(file)], env=own)

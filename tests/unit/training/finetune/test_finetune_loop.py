@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("timm")
 
-from finetune_material import Photographs, cross_entropy, small_net, train  # noqa: E402
+from finetune_material import Gluttonous, Photographs, cross_entropy, small_net, train  # noqa: E402
 
 from eyebright.training.finetune import budget  # noqa: E402
 from eyebright.training.finetune.checkpoint import BEST, read  # noqa: E402
@@ -28,21 +28,6 @@ def photographs(textile: Path) -> Photographs:
 
 def weights_equal(one: Any, other: Any) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
-
-
-class Gluttonous(torch.nn.Module):
-    """A net that runs out of memory at more images than ``most``, or at its ``nth`` call in training."""
-
-    def __init__(self, classes: int, most: int = 99, nth: int = -1) -> None:
-        super().__init__()
-        self.net = small_net(classes)
-        self.most, self.nth, self.calls = most, nth, 0
-
-    def forward(self, inputs: Any) -> Any:
-        self.calls += self.training
-        if len(inputs) > self.most or self.calls == self.nth:
-            raise torch.OutOfMemoryError("CUDA out of memory (in a test)")
-        return self.net(inputs)
 
 
 def test_one_batch_is_learned_by_heart(photographs, textile, tmp_path):

@@ -33,9 +33,11 @@ def free_port() -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "options", [{}, {"ema_decay": 0.9, "micro_batch": 3}], ids=["plain", "parts, average"]
+    ("options", "micro_batches"),
+    [({}, [None, None]), ({"ema_decay": 0.9, "micro_batch": 3}, [3, 5])],
+    ids=["plain", "parts of two sizes, average"],
 )
-def test_two_processes_learn_what_one_does(textile, tmp_path, options):
+def test_two_processes_learn_what_one_does(textile, tmp_path, options, micro_batches):
     recipe = {**RECIPE, **options}
     assert started(textile, tmp_path / "one", recipe, net=VIT).wait() == 0
     group = {
@@ -45,8 +47,14 @@ def test_two_processes_learn_what_one_does(textile, tmp_path, options):
         "MASTER_PORT": free_port(),
     }
     both = [
-        started(textile, tmp_path / "two", recipe, {**group, "RANK": str(n), "LOCAL_RANK": str(n)}, net=VIT)
-        for n in range(2)
+        started(
+            textile,
+            tmp_path / "two",
+            {**recipe, "micro_batch": size},
+            {**group, "RANK": str(n), "LOCAL_RANK": str(n)},
+            net=VIT,
+        )
+        for n, size in enumerate(micro_batches)
     ]
     assert [process.wait() for process in both] == [0, 0]
     one, first, second = result(tmp_path / "one"), result(tmp_path / "two"), result(tmp_path / "two", 1)

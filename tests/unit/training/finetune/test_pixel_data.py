@@ -13,6 +13,7 @@ from data_material import CPU, SIZE, generator, pixel_data, samples_of, truth_of
 
 from eyebright.data.decode import load_square  # noqa: E402
 from eyebright.training.finetune.augment import PRESETS  # noqa: E402
+from eyebright.training.finetune.distributed import Team  # noqa: E402
 from eyebright.training.finetune.mix import Mixing  # noqa: E402
 
 PLACES = np.array([7, 3, 11, 0, 5, 3, 8])
@@ -56,6 +57,20 @@ def test_held_out_images_come_in_order_and_unchanged(textile: Path, feature_cach
     pixels = torch.cat([p[0] for p in parts]).permute(0, 2, 3, 1).numpy()
     np.testing.assert_array_equal(pixels, expected)
     np.testing.assert_array_equal(torch.cat([p[1] for p in parts]), truth_of(val)[0])
+
+
+def test_processes_share_held_out_images_whatever_their_batches(textile: Path, feature_cache: Path) -> None:
+    data = pixel_data(textile, feature_cache, PRESETS["none"])
+    teams = [Team(CPU, rank, 3) for rank in range(3)]
+    parts = [
+        part
+        for team, batch in zip(teams, (4, 1, 2), strict=True)
+        for part in data.held_out(batch, CPU, team.rows(data.held_out_count))
+    ]
+    whole = list(data.held_out(7, CPU))
+    assert len(parts) > len(teams)
+    for one, other in zip(zip(*parts, strict=True), zip(*whole, strict=True), strict=True):
+        assert torch.equal(torch.cat(one), torch.cat(other))
 
 
 def test_mixed_targets_belong_to_the_neighbours(textile: Path, feature_cache: Path) -> None:

@@ -95,6 +95,9 @@ def test_held_out_rows_are_those_of_the_plain_images(textile: Path, tmp_path: Pa
     assert expected.std() > 0.05
     torch.testing.assert_close(torch.cat([p[0] for p in parts]), expected, rtol=1e-3, atol=1e-3)
     np.testing.assert_array_equal(torch.cat([p[1] for p in parts]), truth_of(val)[0])
+    own, labels = zip(*data.held_out(2, CPU, slice(1, 6)), strict=True)  # those of one process
+    assert torch.equal(torch.cat(own), torch.cat([p[0] for p in parts])[1:6])
+    assert torch.equal(torch.cat(labels), torch.cat([p[1] for p in parts])[1:6])
 
 
 def test_without_augmentation_there_is_one_plain_view(textile: Path, tmp_path: Path) -> None:

@@ -1,0 +1,49 @@
+"""What a trained network answers, also where memory does not hold many images at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("timm")
+
+import numpy as np  # noqa: E402
+from finetune_material import Gluttonous, Photographs  # noqa: E402
+
+from eyebright.training.finetune.answers import held_out_logits, square_logits  # noqa: E402
+from eyebright.training.finetune.failure import TrainingError  # noqa: E402
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def photographs(textile: Path) -> Photographs:
+    return Photographs(textile)
+
+
+@pytest.mark.parametrize("most", [5, 1])
+def test_held_out_images_are_asked_about_as_memory_allows(photographs: Photographs, most: int) -> None:
+    expected, truth = held_out_logits(Gluttonous(photographs.classes), photographs, CPU)
+    found, same = held_out_logits(Gluttonous(photographs.classes, most), photographs, CPU)
+    assert len(truth) == photographs.held_out_count > 5
+    np.testing.assert_array_equal(truth, same)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_squares_that_come_but_once_are_asked_about_as_memory_allows(photographs: Photographs) -> None:
+    squares = np.random.default_rng(0).integers(0, 256, (40, 64, 64, 3), np.uint8)
+    expected = square_logits(Gluttonous(3), iter(squares), CPU)
+    greedy = Gluttonous(3, most=5)
+    found = square_logits(greedy, iter(squares), CPU)
+    assert expected.shape == (40, 3)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    assert greedy.refused == 3  # at 32, 16 and 8: what was found out holds for the images that follow
+
+
+def test_an_image_that_does_not_fit_alone_is_told(photographs: Photographs) -> None:
+    net: Any = Gluttonous(photographs.classes, most=0)
+    with pytest.raises(TrainingError, match="single image must fit"):
+        held_out_logits(net, photographs, CPU)
