@@ -62,10 +62,15 @@ def test_options_that_cannot_be(
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    own = [tmp_path / "run" / place for place in ("full/photo.jpg", "checkpoints/my.pt", "metrics.json")]
+    for path in own:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"mine")
     done = eyebright("train", data, "--tune", "last", *words, *SMALL, "--out", tmp_path / "run")
     sentence = refused(done, status)
     for part in said:
         assert part in sentence
+    assert sorted(p for p in (tmp_path / "run").rglob("*") if p.is_file()) == sorted(own)
 
 
 @pytest.mark.slow
@@ -117,6 +122,10 @@ def test_other_images_are_refused_with_the_difference(textile: Path, data: Path,
     sentence = refused(eyebright("train", more, "--resume", run, "--epochs", "2"))
     assert "Since then 9 were added, 0 are gone, and 0 have other content" in sentence
     assert content == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    sentence = refused(eyebright("train", "--resume", run, "--size", "96"))
+    assert "size" in sentence
+    assert content == {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    assert "--out" in refused(eyebright("train", "--resume", run, "--out", tmp_path / "other"), status=2)
     moved = Path(shutil.copytree(data, tmp_path / "moved"))  # the same images elsewhere
     finished(moved, "--resume", run)
     (run / "manifest.parquet").unlink()  # then the checkpoint knows

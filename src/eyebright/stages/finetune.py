@@ -6,7 +6,6 @@ the layers that were chosen for it. What is stopped and compared is judged on im
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -47,41 +46,59 @@ def exports() -> Path:
     return default_folder() / EXPORTS
 
 
+def network_to_tune(config: TrainConfig, several: bool, progress: Progress) -> Network:
+    """The network that is to learn, once options, device and weights are found to be right.
+
+    Args:
+        config: the options.
+        several: whether an image may have several labels.
+        progress: is told of random weights.
+
+    Raises:
+        EyebrightError: they are not, or PyTorch is not installed; nothing was written.
+    """
+    catalog.require_torch()
+    from eyebright.stages.recipe import check
+    from eyebright.training.finetune.distributed import gather_team
+
+    check(config, several=several)
+    gather_team(config.device)
+    network = load_network(config, progress)
+    if config.teacher is not None:
+        tell.student(network.card, config.teacher, progress, config.lang)
+    return network
+
+
 def finetune(
     config: TrainConfig,
     manifest: Manifest,
+    network: Network,
     directory: Path,
     progress: Progress,
     watch: Stopwatch,
     on_epoch: Callable[[EpochRow], None],
+    began: float,
 ) -> Trained:
     """Fine-tunes a network on the training part of ``manifest``.
 
     Args:
         config: with ``tune`` last, full or auto.
         manifest: all samples; the part that is reported is not looked at.
+        network: see :func:`network_to_tune`; is changed.
         directory: of the run; gets `checkpoints/` and `history.csv`.
         progress: is told what is done.
         watch: times the stages.
         on_epoch: is told each row of the history; what it raises ends the training.
+        began: when the time of a budget began, on the monotonic clock.
 
     Raises:
-        EyebrightError: the options, the weights or the images do not allow it.
+        EyebrightError: the memory, the images or the disk do not allow it.
     """
-    catalog.require_torch()
     from eyebright.backbones.exported import ExportedBackbone
-    from eyebright.stages.recipe import check
     from eyebright.stages.tuning import Tuner
     from eyebright.training.finetune.answers import blank_image
-    from eyebright.training.finetune.distributed import gather_team
     from eyebright.training.finetune.fold import fold_norms
 
-    check(config, several=manifest.several is not None)
-    gather_team(config.device)  # a device that is not there is said before anything is computed
-    began = time.monotonic()
-    network = load_network(config, progress)
-    if config.teacher is not None:
-        tell.student(network.card, config.teacher, progress, config.lang)
     if keeps_norms(config, network):
         fold_norms(network.body, blank_image(network.card.preprocessing.size))
     inner = with_held_out(manifest, config.seed)

@@ -25,7 +25,7 @@ from eyebright.training.finetune.loop import Fitted
 from eyebright.training.finetune.lora import merge_adapters
 from eyebright.training.finetune.recipe import Precision
 from eyebright.training.frozen import FrozenModel
-from eyebright.types import FloatArray, Lang
+from eyebright.types import FloatArray, Lang, Skipped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +40,7 @@ class Learned:
         precision: the number format that was computed in.
         picture: a PNG of augmented images.
         search: of the learning rate, where there was one.
+        unreadable: held-out images of the training part that were left out.
     """
 
     name: Name
@@ -49,6 +50,7 @@ class Learned:
     precision: Precision
     picture: bytes
     search: RateSearch | None
+    unreadable: Sequence[Skipped]
 
     def chosen(self, config: TrainConfig, start: FrozenModel) -> dict[str, Any]:
         """The settings that were found, for `metrics.json`."""
@@ -115,7 +117,7 @@ def ready_to_seal(
         head=net.linear_head(),
         temperature=learned.temperature,
         engine=f"pytorch {learned.fitted.device}",
-        skipped=start.skipped,
+        skipped=(*start.skipped, *learned.unreadable),
         reference=_reference(net, start.extractor.preprocessing, learned.temperature, several),
         chosen=learned.chosen(config, start),
         tried=learned.tried(start),

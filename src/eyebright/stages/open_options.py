@@ -27,7 +27,7 @@ from eyebright.training.finetune.trials import choose_precision, rate_test
 
 
 class OpenOptions:
-    """Options, whose choices are written to the run as they are made, so that a resumed run does the same.
+    """Options, which a run keeps with what was chosen, so that a resumed run does the same.
 
     Args:
         config: the options.
@@ -89,7 +89,10 @@ class OpenOptions:
             self._choose(lr=self._rates[name])
         return RateSearch(seen.rates, seen.losses, seen.suggestion)
 
-    def _choose(self, **chosen: object) -> None:
-        self.config = self.config.model_copy(update=chosen)
+    def keep(self) -> None:
+        """Writes the options to the run; not before a checkpoint has been found to suit them."""
         if is_main():
             write_options(self.config, self._directory)
+
+    def _choose(self, **chosen: object) -> None:
+        self.config = self.config.model_copy(update=chosen)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from eyebright.config.train import TrainConfig
 from eyebright.data.manifest import Manifest, Sample
-from eyebright.errors import DataError, NotFoundError
+from eyebright.errors import ConfigError, DataError, NotFoundError
 from eyebright.stages.run import OPTIONS, write_options
 
 _IMAGES = "manifest.parquet"
@@ -21,9 +21,17 @@ def with_earlier(config: TrainConfig) -> TrainConfig:
 
     Raises:
         NotFoundError: there is no such run.
+        ConfigError: it is to be written to another place.
     """
     if config.resume is None:
         return config
+    if config.out is not None and config.out.resolve() != config.resume.resolve():
+        raise ConfigError(
+            "A run that is resumed must stay in its directory. Got --resume {path} and --out {other}. Leave "
+            "--out out, or copy the directory and resume the copy.",
+            path=config.resume,
+            other=config.out,
+        )
     file = config.resume / OPTIONS
     if not file.is_file():
         raise NotFoundError(
@@ -35,18 +43,29 @@ def with_earlier(config: TrainConfig) -> TrainConfig:
     return TrainConfig.build(file, **{**given, "out": config.resume})
 
 
-def begin(config: TrainConfig, manifest: Manifest, directory: Path) -> None:
-    """Writes down what a resumed run must know; a new training leaves nothing of an older one behind.
+def refuse_other_images(config: TrainConfig, manifest: Manifest, directory: Path) -> None:
+    """Refuses to resume a run with other images.
 
     Raises:
-        DataError: the run to resume began with other images; nothing was changed.
+        DataError: it began with others; nothing was changed.
     """
-    if config.resume is None:
-        (directory / "metrics.json").unlink(missing_ok=True)
-        for left in (directory / "checkpoints", directory / "last", directory / "full"):
-            shutil.rmtree(left, ignore_errors=True)
-    elif (directory / _IMAGES).is_file():
-        _refuse_other_images(Manifest.read(directory / _IMAGES), manifest)
+    if config.resume is not None and (directory / _IMAGES).is_file():
+        _compare(Manifest.read(directory / _IMAGES), manifest)
+
+
+def begin(config: TrainConfig, manifest: Manifest, directory: Path) -> None:
+    """Writes down what a resumed run must know; a new fine-tuning leaves nothing of an older one behind.
+
+    A resumed one changes nothing yet: its options are kept when its checkpoint was taken up.
+    """
+    if config.resume is not None:
+        return
+    from eyebright.training.finetune.checkpoint import remove_steps
+
+    (directory / "metrics.json").unlink(missing_ok=True)
+    for part in (directory, directory / "last", directory / "full"):
+        remove_steps(part / "checkpoints")
+        (part / "history.csv").unlink(missing_ok=True)
     manifest.write(directory / _IMAGES)
     write_options(config, directory)
 
@@ -57,7 +76,7 @@ def adopt(part: Path, directory: Path) -> None:
     shutil.copyfile(part / "history.csv", directory / "history.csv")
 
 
-def _refuse_other_images(before: Manifest, now: Manifest) -> None:
+def _compare(before: Manifest, now: Manifest) -> None:
     """Images that could not be read at the end of an earlier training do not count."""
     unreadable = {entry.path for entry in before.skipped}
     now_readable = [s for s in now.samples if s.path not in unreadable]

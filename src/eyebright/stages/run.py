@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from eyebright.config.base import Config
 from eyebright.config.train import TrainConfig
 from eyebright.errors import NotFoundError, StorageError
 from eyebright.runtime.atomic import write_text
@@ -83,9 +84,13 @@ def new_directory(given: Path | None, parent: str, name: str) -> Path:
 
 def write_options(config: TrainConfig, directory: Path) -> None:
     """Writes down the options, as a run that is resumed from anywhere takes them up."""
-    given = config.model_copy(update={"resume": None, "out": directory})
-    paths = {name: value.absolute() for name, value in given if isinstance(value, Path)}
-    write_text(directory / OPTIONS, given.model_copy(update=paths).toml())
+    write_from_anywhere(config.model_copy(update={"resume": None, "out": directory}), directory / OPTIONS)
+
+
+def write_from_anywhere(config: Config, path: Path) -> None:
+    """Writes options whose paths hold in any working directory."""
+    paths = {name: value.absolute() for name, value in config if isinstance(value, Path)}
+    write_text(path, config.model_copy(update=paths).toml())
 
 
 def write_metrics(path: Path, metrics: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,12 +21,12 @@ from eyebright.sealed.model import SealedModel
 from eyebright.stages import tell
 from eyebright.stages.decide import check_wanted
 from eyebright.stages.ending import finish
-from eyebright.stages.finetune import exports, finetune, load_network
+from eyebright.stages.finetune import exports, finetune, load_network, network_to_tune
 from eyebright.stages.frozen import as_trained, frozen_model
 from eyebright.stages.launch import is_main, launch, team_size
 from eyebright.stages.model_images import manifest_of, with_run_parts
 from eyebright.stages.one_label import require_one_label
-from eyebright.stages.resume import begin, with_earlier
+from eyebright.stages.resume import begin, refuse_other_images, with_earlier
 from eyebright.stages.run import Run, new_directory
 from eyebright.tracking.several import trackers
 
@@ -50,7 +51,7 @@ def train(
     Raises:
         EyebrightError: the data, an option or the disk does not allow it.
     """
-    watch = Stopwatch()
+    watch, began = Stopwatch(), time.monotonic()
     config = with_earlier(config)
     source = config.data or config.teacher or Path()  # the options see to it that there is one
     directory = new_directory(config.out, "runs", source.resolve().name)
@@ -63,10 +64,12 @@ def train(
     several = manifest.several is not None
     require_one_label(several and config.teacher is not None, "--teacher")
     check_wanted(config, manifest)
+    refuse_other_images(config, manifest, directory)
     if config.tune == "head":
         _say_idle(config, progress)
         model = frozen_model(config, manifest, frozen_backbone(config, progress), progress, watch)
         return finish(config, manifest, as_trained(model, config.lang), directory, progress, watch)
+    network = network_to_tune(config, several, progress)
     if is_main():
         begin(config, manifest, directory)
     tracked = trackers(config.track if is_main() else [], directory, progress, config.lang)
@@ -77,7 +80,8 @@ def train(
         if on_epoch:
             on_epoch(row)
 
-    trained = replace(finetune(config, manifest, directory, progress, watch, told), parent=config.teacher)
+    trained = finetune(config, manifest, network, directory, progress, watch, told, began)
+    trained = replace(trained, parent=config.teacher)
     if not is_main():
         return Run(directory, directory / "model.onnx")
     run = finish(config, manifest, trained, directory, progress, watch)

@@ -36,7 +36,7 @@ class Trained:
         head: on the raw features.
         temperature: what the logits are divided by, from held-out images.
         engine: that training computed with.
-        skipped: training images that could not be read.
+        skipped: images of the training part that could not be read.
         reference: the training pipeline, with which the sealed model is compared.
         chosen: settings that were found, for `metrics.json`.
         tried: what was compared, for `metrics.json`.

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from eyebright.config.train import TrainConfig
 from eyebright.config.tune import TuneConfig
-from eyebright.errors import EyebrightError, NotFoundError
+from eyebright.data.source import scan
+from eyebright.errors import ConfigError, DataError, EyebrightError, NotFoundError
 from eyebright.language import translate
 from eyebright.report.search import TrialFigures, best_trial, write_search
 from eyebright.runtime.atomic import write_text
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.stages import train as train_stage
-from eyebright.stages.run import Run, new_directory
+from eyebright.stages.run import Run, new_directory, write_from_anywhere
 from eyebright.stages.trials import figures_of, importances, open_study, run_trial
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from eyebright.training.finetune.history import EpochRow
 
 _OPTIONS, _STUDY, _PAGE, _TABLE = "search.toml", "search.sqlite", "search.html", "trials.csv"
+_IMAGES = "images"  # the study's attribute that tells which they are
 _HANDED_ON = (
     "data",
     "val",
@@ -72,6 +74,7 @@ def tune(config: TuneConfig, progress: Progress = SILENT, train: TrainFunction =
     """
     config, directory = _opened(config)
     study = open_study(directory / _STUDY, config.seed, config.trials)
+    _refuse_other_images(study, config)
     _search(study, config, directory, progress, train)
     trials = [figures_of(trial) for trial in study.trials if trial.state.is_finished()]
     if not any(trial.state == "complete" for trial in trials):
@@ -91,7 +94,14 @@ def _opened(config: TuneConfig) -> tuple[TuneConfig, Path]:
     """The options and the directory, of a new search or of one to go on with."""
     if config.resume is None:
         directory = new_directory(config.out, "runs", (config.data or Path()).resolve().name)
-        write_text(directory / _OPTIONS, config.model_copy(update={"out": directory}).toml())
+        if (directory / _STUDY).exists():
+            raise ConfigError(
+                "A new search needs a directory without one. {path} holds {file}. Go on with that search: "
+                "--resume {path}, or name another directory with --out.",
+                path=directory,
+                file=_STUDY,
+            )
+        write_from_anywhere(config.model_copy(update={"out": directory}), directory / _OPTIONS)
         return config, directory
     if not (config.resume / _STUDY).is_file():
         raise NotFoundError(
@@ -102,6 +112,18 @@ def _opened(config: TuneConfig) -> tuple[TuneConfig, Path]:
         )
     given = {name: getattr(config, name) for name in config.model_fields_set}
     return TuneConfig.build(config.resume / _OPTIONS, **given), config.resume
+
+
+def _refuse_other_images(study: optuna.Study, config: TuneConfig) -> None:
+    """Trials on other images, or other parts of them, cannot be compared."""
+    found = scan(config.data or Path(), val=config.val, test=config.test, seed=config.seed, lang=config.lang)
+    if study.user_attrs.get(_IMAGES, found.digest) != found.digest:
+        raise DataError(
+            "A search must be resumed with the images that it began with, in the same parts. {path} has "
+            "others now. Bring them back, or start a new search.",
+            path=config.data,
+        )
+    study.set_user_attr(_IMAGES, found.digest)
 
 
 def _search(

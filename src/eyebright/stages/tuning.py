@@ -38,7 +38,7 @@ from eyebright.training.finetune.samples import sample_weights
 from eyebright.training.finetune.step import Loss
 from eyebright.training.frozen import FrozenModel
 from eyebright.training.tasks import truth_of
-from eyebright.types import FloatArray, IntArray
+from eyebright.types import FloatArray, IntArray, Skipped
 
 _SEALING_SECONDS = 12.0  # export, session and report; the evaluation comes on top
 
@@ -81,6 +81,8 @@ class Tuner:
         gone = {s.path for s in start.skipped}
         self.samples = [s for s in manifest.of("train") if s.path not in gone]
         self.judges = list(manifest.of("val"))
+        self._own = {s.path for s in whole.of("train")}
+        self._unreadable: list[Skipped] = []
         self._asked = len(whole.of("val")) + len(whole.of("test"))  # at the end, of the sealed model
         self.digest = manifest.digest
         self.size = start.extractor.preprocessing.size
@@ -123,6 +125,7 @@ class Tuner:
             left = None if seconds is None else team.agree(seconds - (time.monotonic() - began))
             before = weights_of(net)
             fitted = self._fit(name, data, loss, unfrozen, left)
+        self.options.keep()
         share = settle(net, before, lambda: calibrated_loss(*self._held_out(data, team)))
         logits, answers = self._held_out(data, team)
         net.join()
@@ -134,6 +137,7 @@ class Tuner:
             precision=self.options.precision,
             picture=picture,
             search=search,
+            unreadable=self._unreadable,
         )
         options, several = self.options.of(name), self.manifest.several is not None
         trained = ready_to_seal(learned, options, self.network, net, self.start, self.reasons, several)
@@ -160,6 +164,11 @@ class Tuner:
         self, name: Name, data: TrainData, loss: Loss, unfrozen: Unfrozen, seconds: float | None
     ) -> Fitted:
         """Trains; the classifier has the best weights then."""
+
+        def begin_epoch(epoch: int) -> None:
+            self.options.keep()
+            unfrozen.begin_epoch(self.config, name, epoch)
+
         return fit(
             self._classifier,
             data,
@@ -169,7 +178,7 @@ class Tuner:
             loss=loss,
             fingerprint={"data": self.digest, "classes": len(self.labels), "size": self.size},
             sample_weights=sample_weights(self.config.sampler, self._truth(self.samples)),
-            begin_epoch=lambda epoch: unfrozen.begin_epoch(self.config, name, epoch),
+            begin_epoch=begin_epoch,
             progress=self.progress,
             lang=self.config.lang,
             resume=self.config.resume is not None,
@@ -199,6 +208,7 @@ class Tuner:
             self._learning_size() if everything else None,
         )
         self.samples = list(images.pixels.samples)
+        self._unreadable = [s for s in images.unreadable if s.path in self._own]  # others are told in the end
         picture = images.picture()
         if everything:
             return images.whole(), picture

@@ -26,7 +26,7 @@ from eyebright.training.finetune.pixel_data import PixelData
 from eyebright.training.finetune.pixels import Pixels, open_pixels
 from eyebright.training.finetune.prefix import PrefixData
 from eyebright.training.tasks import truth_of
-from eyebright.types import IntArray
+from eyebright.types import IntArray, Skipped
 
 _ASKED = 128  # held-out images on which augmentations are compared
 _SHOWN = 4  # images in the picture of augmentation
@@ -44,6 +44,7 @@ class TuningImages:
         augmentation: of the training images.
         teacher: its answers, where one is learned from.
         size: the side of the inputs to learn from.
+        unreadable: held-out images that were left out.
     """
 
     config: TrainConfig
@@ -55,6 +56,7 @@ class TuningImages:
     augmentation: Augmentation
     teacher: ViewRows | None
     size: int
+    unreadable: Sequence[Skipped]
 
     def whole(self) -> PixelData:
         """The images themselves."""
@@ -121,7 +123,7 @@ def open_images(
     input_size = input_size or size
     side = augmentation.stored_size(input_size, size)
     pixels, _ = open_pixels(root, samples, side, how, cache, progress, config.lang)
-    judged, _ = open_pixels(root, judges, size, how, cache, progress, config.lang)
+    judged, unreadable = open_pixels(root, judges, size, how, cache, progress, config.lang)
     teacher = None
     if config.teacher is not None:
         teacher = teacher_rows(config, root, labels, pixels.samples, augmentation, progress)
@@ -135,6 +137,7 @@ def open_images(
         augmentation,
         teacher,
         input_size,
+        unreadable,
     )
 
 

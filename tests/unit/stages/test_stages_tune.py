@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 
 from eyebright.config.train import TrainConfig
 from eyebright.config.tune import TuneConfig
-from eyebright.errors import DataError, EyebrightError, MissingExtraError, NotFoundError
+from eyebright.errors import ConfigError, DataError, EyebrightError, MissingExtraError, NotFoundError
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.stages.run import Run
 from eyebright.stages.trials import open_study
@@ -24,6 +25,19 @@ from eyebright.stages.tune import tune
 from eyebright.training.finetune.history import EpochRow
 
 pytest.importorskip("optuna")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def photos(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The images, `photos` in the working directory: ten each of two classes."""
+    place = tmp_path_factory.mktemp("work")
+    for label in ("3", "8"):
+        (place / "photos" / label).mkdir(parents=True)
+        for file in sorted((digits / label).iterdir())[:10]:
+            shutil.copyfile(file, place / "photos" / label / file.name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        yield place / "photos"
 
 
 def loss_of(config: TrainConfig) -> float:
@@ -126,7 +140,7 @@ def test_a_killed_search_goes_on_and_repeats_only_the_broken_trial(tmp_path: Pat
     tune(TuneConfig.build(resume=tmp_path), train=second)
     assert second.configs[0].lr == first.configs[3].lr
     assert len(second.configs) == 3 + 1
-    assert {config.data for config in second.configs} == {Path("photos")}
+    assert {config.data for config in second.configs} == {Path("photos").absolute()}
     assert [row["state"] for row in rows(tmp_path)].count("failed") == 1
 
 
@@ -136,6 +150,15 @@ def test_more_trials_can_be_asked_for_later(tmp_path: Path) -> None:
     tune(TuneConfig.build(resume=tmp_path, trials=5), train=more)
     assert len(more.configs) == 3 + 1
     assert len({config.lr for config in more.configs}) >= 3
+
+
+def test_a_search_is_not_mixed_with_another(photos: Path, tmp_path: Path) -> None:
+    searched(tmp_path, Trainings(), trials=2)
+    with pytest.raises(ConfigError, match=f"--resume {tmp_path}"):
+        searched(tmp_path, Trainings(), trials=2)
+    next((photos / "3").iterdir()).unlink()
+    with pytest.raises(DataError, match="with the images that it began with"):
+        tune(TuneConfig.build(resume=tmp_path, trials=5), train=Trainings())
 
 
 def test_one_failure_is_told_and_passed_over_but_failing_at_once_is_raised(tmp_path: Path) -> None:
