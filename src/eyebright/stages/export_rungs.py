@@ -45,16 +45,22 @@ class Rungs:
         self.precision: Precision = "int8" if config.int8 else "fp16" if config.fp16 else "fp32"
         self._waiting = self._make()
         self._made: list[Rung] = []
+        self._failed: Exception | None = None
 
     def __iter__(self) -> Iterator[Rung]:
         """The graphs, the most wanted first."""
         place = 0
         while True:
             if place == len(self._made):
+                if self._failed is not None:
+                    raise self._failed
                 try:
                     self._made.append(next(self._waiting))
                 except StopIteration:
                     return
+                except Exception as error:  # a generator that raised is over: the next format must hear why
+                    self._failed = error
+                    raise
             yield self._made[place]
             place += 1
 
