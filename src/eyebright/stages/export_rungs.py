@@ -14,6 +14,7 @@ from eyebright.compression.rung import Rung
 from eyebright.config.export import ExportConfig
 from eyebright.exporting.base import Format, Precision, UnsupportedError
 from eyebright.exporting.formats import FORMATS
+from eyebright.exporting.precision import check_compressible
 from eyebright.runtime.machine import usable_cores
 from eyebright.runtime.progress import Progress
 from eyebright.sealed.model import SealedModel
@@ -69,6 +70,7 @@ class Rungs:
         if self.precision == "fp32":
             yield Rung("as it is", graph)
             return
+        check_compressible(self.model, graph)
         network = self._network(graph)
         if self.precision == "fp16":
             yield halved(network)
