@@ -17,6 +17,7 @@ from eyebright.exporting.base import Source, UnsupportedError
 from eyebright.exporting.onnx_file import SealedOnnx
 from eyebright.runtime.progress import SILENT
 from eyebright.sealed.model import SealedModel
+from eyebright.stages.export_folder import finished
 from eyebright.stages.export_images import ExportImages
 from eyebright.stages.export_rungs import Rungs
 from eyebright.stages.run import Run
@@ -85,3 +86,13 @@ def test_a_compressed_model_is_called_so_as_it_is(compressed: tuple[str, Path], 
         assert content(folder / "provenance.json")["precision"] == precision
     page = (tmp_path / "html" / "index.html").read_text(encoding="utf-8")
     assert precision in page.split("Arithmetic", 1)[1][:200]
+
+
+def test_an_earlier_export_stays_where_the_new_one_cannot_take_its_place(tmp_path: Path) -> None:
+    earlier = tmp_path / "onnx"
+    earlier.mkdir()
+    (earlier / "model.onnx").write_text("earlier")
+    with pytest.raises(OSError, match="No such file"):
+        finished(tmp_path / "gone", earlier)
+    assert [path.name for path in tmp_path.iterdir()] == ["onnx"]
+    assert (earlier / "model.onnx").read_text() == "earlier"
