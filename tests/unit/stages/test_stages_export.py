@@ -12,11 +12,11 @@ import pytest
 from eyebright.config.export import ExportConfig
 from eyebright.data.manifest import Manifest
 from eyebright.errors import DataError
-from eyebright.stages.export import export
 from eyebright.exporting.base import Source, UnsupportedError
 from eyebright.exporting.onnx_file import SealedOnnx
 from eyebright.runtime.progress import SILENT
 from eyebright.sealed.model import SealedModel
+from eyebright.stages.export import export
 from eyebright.stages.export_folder import finished
 from eyebright.stages.export_images import ExportImages
 from eyebright.stages.export_rungs import Rungs
