@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import resource
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from eyebright.exporting.formats import FORMATS
 from eyebright.exporting.onnx_file import PlainOnnx
 from eyebright.exporting.session import OnnxSession
 from eyebright.stages.run import Run
+
+PACKAGES = {"torchscript": "torch", "pt2": "torch", "coreml": "coremltools"}
 
 
 @pytest.fixture
@@ -131,11 +134,21 @@ def test_a_format_that_does_not_exist(run: Path) -> None:
     assert "openvino" in sentence
 
 
-def test_a_full_disk_leaves_nothing_half_written(run: Path) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        "onnx",
+        "openvino",
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("torchscript", "pt2", "coreml")),
+    ],
+)
+def test_a_full_disk_leaves_nothing_half_written(name: str, run: Path) -> None:
     def little_room() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
-    done = eyebright("export", run, "--to", "onnx", before=little_room)
+    if name in PACKAGES and find_spec(PACKAGES[name]) is None:
+        pytest.skip(f"needs {PACKAGES[name]}")
+    done = eyebright("export", run, "--to", name, before=little_room)
     assert "The disk must have room and allow writing." in refused(done)
     assert list((run / "exports").iterdir()) == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from eyebright.exporting.torch_source import (
     quietly,
     unsupported,
 )
+from eyebright.runtime.atomic import not_written
 from eyebright.sealed.graph import INPUT, OUTPUT
 
 _NAME, _FOLDER = "Core ML", "model.mlpackage"
@@ -43,6 +45,7 @@ class CoreMl:
 
         Raises:
             UnsupportedError: Core ML has no counterpart of an operator.
+            StorageError: the disk is full.
         """
         module = module_of(source, _NAME, batch=1)
         import torch
@@ -61,6 +64,8 @@ class CoreMl:
                     compute_precision=coremltools.precision.FLOAT32,
                 )
             except (NotImplementedError, ValueError, RuntimeError) as error:
+                if "FileWriter" in str(error):  # weights go to the disk already while it converts
+                    raise not_written(Path(tempfile.gettempdir()), error) from error
                 raise unsupported(_NAME, _part(error), "onnx, openvino, executorch") from error
             package.user_defined_metadata.update(source.model.metadata)
             package.save(str(folder / _FOLDER))

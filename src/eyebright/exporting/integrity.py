@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from eyebright.errors import ModelError
 from eyebright.exporting.files import sha256
 
 CERTIFICATE = "certificate.json"
-# A file of a repository lies at most so deep in the export's folder.
-_DEEPEST = 3
+# A file of a Core ML package lies so deep in the export's folder, deeper than those of other formats.
+_DEEPEST = 5
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,20 @@ class FileCheck:
 
 
 def export_folder(path: Path) -> Path | None:
-    """The export that a folder is, or that a file belongs to; None where it is neither."""
-    if path.is_dir():
-        return path if (path / CERTIFICATE).is_file() else None
+    """The export that a folder is, or that a file or folder belongs to; None where it is neither."""
+    if path.is_dir() and (path / CERTIFICATE).is_file():
+        return path
     for parent in list(path.absolute().parents)[:_DEEPEST]:
         if (parent / CERTIFICATE).is_file():
             named = path.absolute().relative_to(parent).as_posix().removesuffix(".rejected")
-            certificate = read_certificate(parent)
-            return parent if named in {CERTIFICATE, *certificate["files"], *_beside(certificate)} else None
+            return parent if named in _names(read_certificate(parent)) else None
     return None
+
+
+def _names(certificate: Mapping[str, Any]) -> set[str]:
+    """The files of an export and the folders that they lie in."""
+    files = {CERTIFICATE, *certificate["files"], *_beside(certificate)}
+    return files | {folder.as_posix() for name in files for folder in PurePosixPath(name).parents}
 
 
 def read_certificate(folder: Path) -> dict[str, Any]:

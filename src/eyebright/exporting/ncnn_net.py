@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import tempfile
 from pathlib import Path
@@ -47,8 +48,11 @@ class Ncnn:
         shape = (1, 3, source.size, source.size)
         with tempfile.TemporaryDirectory() as name:
             place = Path(name)
+            # Through memory: where the disk is full, torch's own writer ends the process.
+            buffer = io.BytesIO()
             with quietly(), torch.no_grad():
-                torch.jit.save(trace(module, shape), str(place / "model.pt"))
+                torch.jit.save(trace(module, shape), buffer)
+            write_bytes(place / "model.pt", buffer.getvalue())
             _convert(place, shape, half=source.precision == "fp16")
             param = (place / _PARAM).read_bytes()
             if missing := _unknown_layers(param.decode()):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from eyebright.exporting.base import Precision, Source, require
+from eyebright.runtime.atomic import not_written
 from eyebright.runtime.engines import load_openvino
 from eyebright.sealed.graph import INPUT
 from eyebright.types import FloatArray, UInt8Array
@@ -32,6 +33,9 @@ class OpenVino:
         """Converts the graph behind the resize, and puts OpenVINO's own resize before it.
 
         OpenVINO's reading of ONNX's antialiased Resize differs by up to 80 grey levels.
+
+        Raises:
+            StorageError: the disk is full.
         """
         openvino = load_openvino()
         model = openvino.Core().read_model(source.squares.SerializeToString())
@@ -39,7 +43,12 @@ class OpenVino:
         model = _with_resize(openvino, model, source.preprocessing.interpolation)
         for key, value in source.model.metadata.items():
             model.set_rt_info(value, ["eyebright", key])
-        openvino.save_model(model, folder / FILE, compress_to_fp16=source.precision == "fp16")
+        try:
+            openvino.save_model(model, folder / FILE, compress_to_fp16=source.precision == "fp16")
+        except RuntimeError as error:
+            if "stream" not in str(error):
+                raise
+            raise not_written(folder / FILE, error) from error  # it tells no more of a full disk
 
     def load(self, source: Source, folder: Path, threads: int) -> _Compiled:
         """Loads it on the processor, in float32: left alone, OpenVINO takes bfloat16 where it can."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 from eyebright.exporting.base import Precision, Source
 from eyebright.exporting.torch_source import ANY_BATCH, TorchRunner, module_of, need_torch, quietly
+from eyebright.runtime.atomic import write_bytes
 
 _NAME, _FILE = "pt2", "model.pt2"
 
@@ -38,7 +40,10 @@ class TorchProgram:
             program = torch.export.export(module, (zeros,), dynamic_shapes=(free,))
             # Else the example is saved, with all of its storage: useless here, a leak if it were an image.
             program.example_inputs = None
-            torch.export.save(program, folder / _FILE, extra_files=source.model.metadata)
+            # Through memory: where the disk is full, torch's own writer ends the process.
+            buffer = io.BytesIO()
+            torch.export.save(program, buffer, extra_files=source.model.metadata)
+        write_bytes(folder / _FILE, buffer.getvalue())
 
     def load(self, source: Source, folder: Path, threads: int) -> TorchRunner:
         """Loads it with `torch.export.load`."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 from eyebright.exporting.base import Precision, Source
 from eyebright.exporting.torch_source import ANY_BATCH, TorchRunner, module_of, need_torch, quietly, trace
+from eyebright.runtime.atomic import write_bytes
 
 _NAME, _FILE = "TorchScript", "model.ts"
 
@@ -37,7 +39,10 @@ class TorchScript:
 
         with quietly(), torch.no_grad():
             frozen = torch.jit.freeze(trace(module, (2, 3, source.size, source.size)))
-            torch.jit.save(frozen, str(folder / _FILE), _extra_files=source.model.metadata)
+            # Through memory: where the disk is full, torch's own writer ends the process.
+            buffer = io.BytesIO()
+            torch.jit.save(frozen, buffer, _extra_files=source.model.metadata)
+        write_bytes(folder / _FILE, buffer.getvalue())
 
     def load(self, source: Source, folder: Path, threads: int) -> TorchRunner:
         """Loads it with `torch.jit.load`."""

@@ -49,13 +49,18 @@ def storage_errors(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         if error.errno in _DISK:
-            raise StorageError(
-                "The disk must have room and allow writing. Writing {path} failed: {reason}. "
-                "Free some space or choose another place; finished work is kept and is used again.",
-                path=path,
-                reason=error.strerror,
-            ) from error
+            raise not_written(path, error.strerror) from error
         raise
+
+
+def not_written(path: Path, reason: object) -> StorageError:
+    """The error for what could not be written, also for libraries that tell of it in words of their own."""
+    return StorageError(
+        "The disk must have room and allow writing. Writing {path} failed: {reason}. "
+        "Free some space or choose another place; finished work is kept and is used again.",
+        path=path,
+        reason=reason,
+    )
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -20,6 +20,7 @@ from eyebright.exporting.comparison import Originals
 from eyebright.exporting.formats import FORMATS
 from eyebright.exporting.gain import gain, original_bytes
 from eyebright.exporting.kernels import kernels
+from eyebright.exporting.precision import precision_of
 from eyebright.language import translate
 from eyebright.runtime.atomic import write_text
 from eyebright.runtime.progress import SILENT, Progress
@@ -129,7 +130,9 @@ class Exporter:
         name = target.name if precision == "fp32" else f"{target.name}-{precision}"
         tried: list[tuple[Rung, Exported]] = []
         for rung in self.rungs:
-            source = Source(self.model, rung.graph, precision, self.config.lang)
+            # As it is, a model may be a compressed one already.
+            computes = precision_of(rung.graph) if precision == "fp32" else precision
+            source = Source(self.model, rung.graph, computes, self.config.lang)
             target.check(source)
             exported = self._one(_Attempt(target, name, source, rung, tuple(tried)))
             tried.append((rung, exported))
@@ -164,7 +167,7 @@ class Exporter:
     def _certified(self, attempt: _Attempt, folder: Path, originals: Originals) -> Certificate:
         lang, target, source = self.config.lang, attempt.target, attempt.source
         details = {"compression": attempt.rung.summary, **attempt.rung.details}
-        if source.precision == "int8":
+        if self.rungs.precision == "int8":
             before = [_summary(rung, exported) for rung, exported in attempt.before]
             details |= {"tried_before": before, **asdict(kernels(target, source, folder))}
         text = translate("Comparing {format}", lang, format=attempt.name)
@@ -181,7 +184,7 @@ class Exporter:
             )
         for reason in certificate.reasons:
             self.progress.say(reason.text(lang))
-        if source.precision == "fp32":
+        if self.rungs.precision == "fp32":
             return certificate
         found = gain(certificate, original_bytes(target, source))
         self.progress.say(found.text(lang))

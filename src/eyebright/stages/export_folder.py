@@ -45,5 +45,10 @@ def _replace(temporary: Path, folder: Path) -> None:
     old = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.old")
     if folder.exists():
         folder.rename(old)
-    temporary.rename(folder)
+    try:
+        temporary.rename(folder)
+    except BaseException:
+        if old.exists() and not folder.exists():  # else neither could be seen
+            old.rename(folder)
+        raise
     shutil.rmtree(old, ignore_errors=True)

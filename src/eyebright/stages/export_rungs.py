@@ -14,6 +14,7 @@ from eyebright.compression.rung import Rung
 from eyebright.config.export import ExportConfig
 from eyebright.exporting.base import Format, Precision, UnsupportedError
 from eyebright.exporting.formats import FORMATS
+from eyebright.exporting.precision import check_compressible
 from eyebright.runtime.machine import usable_cores
 from eyebright.runtime.progress import Progress
 from eyebright.sealed.model import SealedModel
@@ -45,16 +46,22 @@ class Rungs:
         self.precision: Precision = "int8" if config.int8 else "fp16" if config.fp16 else "fp32"
         self._waiting = self._make()
         self._made: list[Rung] = []
+        self._failed: Exception | None = None
 
     def __iter__(self) -> Iterator[Rung]:
         """The graphs, the most wanted first."""
         place = 0
         while True:
             if place == len(self._made):
+                if self._failed is not None:
+                    raise self._failed
                 try:
                     self._made.append(next(self._waiting))
                 except StopIteration:
                     return
+                except Exception as error:  # a generator that raised is over: the next format must hear why
+                    self._failed = error
+                    raise
             yield self._made[place]
             place += 1
 
@@ -63,6 +70,7 @@ class Rungs:
         if self.precision == "fp32":
             yield Rung("as it is", graph)
             return
+        check_compressible(self.model, graph)
         network = self._network(graph)
         if self.precision == "fp16":
             yield halved(network)

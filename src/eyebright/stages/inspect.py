@@ -153,6 +153,7 @@ def _sealed(path: Path) -> Inspection:
         metrics=facts.get("metrics"),
         hashes={
             "sha256": found,
+            "parent_sha256": facts.get("parent_sha256"),
             "config_sha256": sha256(config) if config.is_file() else None,
             "data_sha": facts.get("data_sha"),
         },

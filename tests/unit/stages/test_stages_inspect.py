@@ -75,6 +75,33 @@ def test_an_export_is_told_by_its_folder_and_by_each_of_its_files(
         assert len(found.files) == len(list(folders[name].iterdir())) - 1  # all but the certificate
 
 
+def test_a_package_is_told_by_its_deepest_file_and_by_each_of_its_folders(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    """A certificate that names the files of a Core ML package, as coremltools lays them."""
+    folder = Path(shutil.copytree(folders["onnx"], tmp_path / "coreml"))
+    content = json.loads((folder / "certificate.json").read_text(encoding="utf-8"))
+    deepest = "model.mlpackage/Data/com.apple.CoreML/weights/weight.bin"
+    (folder / deepest).parent.mkdir(parents=True)
+    (folder / "model.onnx").rename(folder / deepest)
+    content["files"] = {deepest: content["files"]["model.onnx"]}
+    (folder / "certificate.json").write_text(json.dumps(content), encoding="utf-8")
+    for path in (folder / "model.mlpackage").rglob("*"):
+        assert (looked_at(path).path, looked_at(path).untouched) == (folder, True)
+    assert looked_at(folder / "model.mlpackage").path == folder
+    (folder / "model.mlpackage" / "other").mkdir()
+    with pytest.raises((ModelError, NotFoundError)):
+        looked_at(folder / "model.mlpackage" / "other")
+
+
+def test_a_smaller_model_names_the_one_that_it_was_made_from(textile_run: Run, tmp_path: Path) -> None:
+    graph = onnx.load(textile_run.model)
+    graph.metadata_props.add(key="parent_sha256", value="0" * 64)  # as prune, distill and shrink write it
+    onnx.save(graph, tmp_path / "model.onnx")
+    assert looked_at(tmp_path).hashes["parent_sha256"] == "0" * 64
+    assert looked_at(textile_run.directory).hashes["parent_sha256"] is None
+
+
 def test_openvino_tells_its_inputs(folders: dict[str, Path]) -> None:
     graph = looked_at(folders["openvino"]).signature
     assert graph is not None

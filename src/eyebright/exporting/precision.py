@@ -1,0 +1,42 @@
+"""In which arithmetic a graph computes already, told from the graph itself."""
+
+from __future__ import annotations
+
+import onnx
+
+from eyebright.exporting.base import Precision, UnsupportedError
+from eyebright.sealed.model import SealedModel
+
+_INTEGERS = {
+    "QuantizeLinear",
+    "DequantizeLinear",
+    "DynamicQuantizeLinear",
+    "ConvInteger",
+    "MatMulInteger",
+    "QLinearConv",
+    "QLinearMatMul",
+}
+
+
+def precision_of(graph: onnx.ModelProto) -> Precision:
+    """What the network's arithmetic is, whatever its ends are."""
+    if any(node.op_type in _INTEGERS for node in graph.graph.node):
+        return "int8"
+    if any(tensor.data_type == onnx.TensorProto.FLOAT16 for tensor in graph.graph.initializer):
+        return "fp16"
+    return "fp32"
+
+
+def check_compressible(model: SealedModel, graph: onnx.ModelProto) -> None:
+    """Makes sure that a model was not compressed before: what is left to round is not what it learned.
+
+    Raises:
+        UnsupportedError: it was.
+    """
+    if (precision := precision_of(graph)) != "fp32":
+        raise UnsupportedError(
+            "Only a float32 model can be compressed. {path} is {precision} already. "
+            "Give the model that it was made from.",
+            path=model.path,
+            precision=precision,
+        )

@@ -1,0 +1,98 @@
+"""What `export` does where something is wrong with the model, its images or one of the formats."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eyebright.config.export import ExportConfig
+from eyebright.data.manifest import Manifest
+from eyebright.errors import DataError
+from eyebright.exporting.base import Source, UnsupportedError
+from eyebright.exporting.onnx_file import SealedOnnx
+from eyebright.runtime.progress import SILENT
+from eyebright.sealed.model import SealedModel
+from eyebright.stages.export import export
+from eyebright.stages.export_folder import finished
+from eyebright.stages.export_images import ExportImages
+from eyebright.stages.export_rungs import Rungs
+from eyebright.stages.run import Run
+
+
+@pytest.fixture
+def few(textile: Path, tmp_path: Path) -> Path:
+    """The run's images, too few of them to calibrate on."""
+    place = Path(shutil.copytree(textile, tmp_path / "few"))
+    for number, path in enumerate(sorted((place / "train").rglob("*.jpg"))):
+        if number % 8:
+            path.unlink()
+    return place
+
+
+def test_every_format_hears_why_there_is_no_compressed_graph(
+    textile_run: Run, few: Path, tmp_path: Path
+) -> None:
+    formats = ["onnx", "openvino", "triton"]
+    found = export(
+        ExportConfig(model=textile_run.directory, to=formats, int8=True, data=few, out=tmp_path / "out")
+    )
+    assert list(found.failed) == formats
+    for error in found.failed.values():
+        assert isinstance(error, DataError)
+        assert "needs at least 20 training images" in error.text("en")
+
+
+@pytest.fixture(scope="module", params=["int8", "fp16"])
+def compressed(
+    request: pytest.FixtureRequest, textile_run: Run, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Path]:
+    """The run with a compressed model, as somebody has it who copied an export over the model."""
+    run = Path(shutil.copytree(textile_run.directory, tmp_path_factory.mktemp("compressed") / "run"))
+    (run / "metrics.json").unlink()
+    model = SealedModel(textile_run.model)
+    manifest = Manifest.read(run / "manifest.parquet")
+    images = ExportImages(manifest.root, manifest.of("val"), manifest.of("train"))
+    config = ExportConfig(model=run, to=["onnx"], **{request.param: True})
+    graph = next(iter(Rungs(model, lambda: images, config, SILENT))).graph
+    SealedOnnx().export(Source(model, graph), run)
+    return request.param, run
+
+
+def content(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("again", ["int8", "fp16"])
+def test_a_compressed_model_is_not_compressed_again(again: str, compressed: tuple[str, Path]) -> None:
+    precision, run = compressed
+    config = ExportConfig(model=run, to=["onnx"], **{again: True})
+    with pytest.raises(UnsupportedError, match=f"is {precision} already") as caught:
+        export(config)
+    assert "压缩" in caught.value.text("zh")
+
+
+def test_a_compressed_model_is_called_so_as_it_is(compressed: tuple[str, Path], tmp_path: Path) -> None:
+    precision, run = compressed
+    formats = ["onnx", "openvino", "html"]
+    found = export(ExportConfig(model=run, to=formats, out=tmp_path, images=6))
+    assert found.passed
+    assert [exported.name for exported in found.done] == formats
+    for folder in (exported.folder for exported in found.done):
+        assert content(folder / "certificate.json")["precision"] == precision
+        assert content(folder / "provenance.json")["precision"] == precision
+    page = (tmp_path / "html" / "index.html").read_text(encoding="utf-8")
+    assert precision in page.split("Arithmetic", 1)[1][:200]
+
+
+def test_an_earlier_export_stays_where_the_new_one_cannot_take_its_place(tmp_path: Path) -> None:
+    earlier = tmp_path / "onnx"
+    earlier.mkdir()
+    (earlier / "model.onnx").write_text("earlier")
+    with pytest.raises(OSError, match="No such file"):
+        finished(tmp_path / "gone", earlier)
+    assert [path.name for path in tmp_path.iterdir()] == ["onnx"]
+    assert (earlier / "model.onnx").read_text() == "earlier"
