@@ -23,7 +23,7 @@ from eyebright.stages.ending import finish
 from eyebright.stages.finetune import exports, finetune, load_network
 from eyebright.stages.frozen import as_trained, frozen_model
 from eyebright.stages.launch import is_main, launch, team_size
-from eyebright.stages.model_images import manifest_of, with_run_parts
+from eyebright.stages.model_images import manifest_of, require_held_out, with_run_parts
 from eyebright.stages.one_label import require_one_label
 from eyebright.stages.resume import begin, with_earlier
 from eyebright.stages.run import Run, new_directory
@@ -98,7 +98,11 @@ def _images(config: TrainConfig, progress: Progress) -> Manifest:
         progress=progress,
         lang=config.lang,
     )
-    return found if teacher is None else with_run_parts(found, teacher)
+    if teacher is None:
+        return found
+    found = with_run_parts(found, teacher)
+    require_held_out(found)
+    return found
 
 
 def frozen_backbone(config: TrainConfig, progress: Progress) -> Backbone:
