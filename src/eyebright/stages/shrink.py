@@ -32,7 +32,7 @@ from eyebright.stages.shrink_ending import HandedOut, hand_out
 from eyebright.stages.shrink_frozen import Sealed, frozen_ones
 from eyebright.stages.shrink_int8 import quantised
 from eyebright.stages.train import frozen_backbone
-from eyebright.stages.untouched import check_untouched
+from eyebright.stages.untouched import check_elsewhere, check_untouched
 
 _TRIED = "candidates"
 _LOSS = 0.005  # of accuracy, by int8, beyond which the next rung of its ladder is tried
@@ -121,6 +121,7 @@ class Search:
         self.model = SealedModel(config.model, threads=1)
         require_one_label(self.model.thresholds is not None, "shrink")
         check_untouched(self.model.path)
+        self._check_out()
         self.manifest: Manifest = manifest_of(self.model, config.data, config.seed, progress, config.lang)
         check_classes(self.model, self.manifest.labels)
         self._also = [(path, SealedModel(path, threads=1)) for path in config.also]
@@ -138,6 +139,12 @@ class Search:
         self.directory = new_directory(config.out, "runs", self.model.path.resolve().parent.name)
         (self.directory / "metrics.json").unlink(missing_ok=True)
         shutil.rmtree(self.directory / _TRIED, ignore_errors=True)
+
+    def _check_out(self) -> None:
+        out = self.config.out
+        for path in (self.model.path, *self.config.also):
+            for written in (out, out and out / _TRIED):
+                check_elsewhere(written, path)
 
     def candidates(self) -> list[Candidate]:
         """Everything that was tried, with its figures; latencies are taken in turn, at the end of a round."""

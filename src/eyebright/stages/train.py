@@ -27,6 +27,7 @@ from eyebright.stages.model_images import manifest_of, require_held_out, with_ru
 from eyebright.stages.one_label import require_one_label
 from eyebright.stages.resume import begin, with_earlier
 from eyebright.stages.run import Run, new_directory
+from eyebright.stages.untouched import check_elsewhere
 from eyebright.tracking.several import trackers
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ def train(
     """
     watch = Stopwatch()
     config = with_earlier(config)
+    if config.teacher is not None:
+        check_elsewhere(config.out, config.teacher)
     source = config.data or config.teacher or Path()  # the options see to it that there is one
     directory = new_directory(config.out, "runs", source.resolve().name)
     if config.processes > 1 and config.tune != "head" and team_size() == 1:
