@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from eyebright.config.shrink import ShrinkConfig
 from eyebright.config.target import Target, parse_target
@@ -16,12 +14,10 @@ from eyebright.config.train import TrainConfig
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.exporting.files import sha256
 from eyebright.language import translate
-from eyebright.report.pareto import CandidateFigures, write_pareto
-from eyebright.runtime.atomic import write_text
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.runtime.timing import Stopwatch
 from eyebright.sealed.model import SealedModel
-from eyebright.stages.candidates import Candidate, Precision, choose, rows, write_csv
+from eyebright.stages.candidates import Candidate, Precision, choose, rows
 from eyebright.stages.judge import ask
 from eyebright.stages.know import promises
 from eyebright.stages.model_images import check_classes, drawn, manifest_of
@@ -31,6 +27,7 @@ from eyebright.stages.run import Run, new_directory
 from eyebright.stages.shrink_ending import HandedOut, hand_out
 from eyebright.stages.shrink_frozen import Sealed, frozen_ones
 from eyebright.stages.shrink_int8 import quantised
+from eyebright.stages.shrink_told import verdict, write_tried
 from eyebright.stages.train import frozen_backbone
 from eyebright.stages.untouched import check_elsewhere, check_untouched
 
@@ -83,7 +80,7 @@ def shrink(config: ShrinkConfig, progress: Progress = SILENT) -> Shrunk:
     directory = search.directory
     found = rows(candidates, targets, chosen)
     with watch.stage("report"):
-        sentences = [_verdict(chosen, targets, config.lang)]
+        sentences = [verdict(chosen, targets, config.lang)]
         if not search.manifest.of("test"):
             sentences.append(
                 translate(
@@ -92,7 +89,7 @@ def shrink(config: ShrinkConfig, progress: Progress = SILENT) -> Shrunk:
                     config.lang,
                 )
             )
-        _write(directory, config, found, targets, sentences)
+        write_tried(directory, config, found, targets, sentences)
         what = HandedOut(chosen, search.made.get(chosen.name), search.options, targets, sentences)
         run = hand_out(config, what, search.model, search.manifest, directory, progress, watch)
     for sentence in sentences:
@@ -210,44 +207,3 @@ class Search:
     def _late(self) -> bool:
         budget = self.config.budget
         return budget is not None and time.monotonic() - self._began > budget
-
-
-def _verdict(chosen: Candidate, targets: Sequence[Target], lang: str) -> str:
-    values = {
-        "name": chosen.name,
-        "accuracy": f"{100 * chosen.accuracy.value:.1f}",
-        "latency": f"{chosen.latency_ms:.1f}",
-        "size": f"{chosen.size_bytes / 1e6:.2f}",
-        "targets": ", ".join(map(str, targets)),
-    }
-    if chosen.meets(targets):
-        return translate(
-            "Chosen on the validation images: {name}, {accuracy} % right, {latency} ms, {size} MB. "
-            "Of all that keep to {targets} it is the most accurate.",
-            lang,
-            **values,
-        )
-    return translate(
-        "Nothing that was tried keeps to {targets}. The nearest is {name}: {accuracy} % right, {latency} "
-        "ms, {size} MB. Try smaller sizes, distil or prune a smaller network and name it with --also, or "
-        "ask for less.",
-        lang,
-        **values,
-    )
-
-
-def _write(
-    directory: Path,
-    config: ShrinkConfig,
-    found: Sequence[dict[str, Any]],
-    targets: Sequence[Target],
-    sentences: Sequence[str],
-) -> None:
-    """The picture of what was tried, and the same as figures."""
-    write_csv(directory / "pareto.csv", found)
-    content = {"targets": [asdict(target) for target in targets], "candidates": found}
-    write_text(directory / "pareto.json", json.dumps(content, indent=1, ensure_ascii=False))
-    figures = [CandidateFigures.of(row) for row in found]
-    limits: dict[str, float] = {target.quantity: target.most for target in targets}
-    title = (config.out or config.model).resolve().name
-    write_pareto(directory / "pareto.html", title, figures, limits, sentences, config.lang)
