@@ -167,12 +167,13 @@ class Search:
 
     def _integers(self, kept: Sequence[Candidate]) -> Iterator[Candidate]:
         """What int8 makes of those that nobody beats."""
-        for candidate in kept:
+        for number, candidate in enumerate(kept):
             if self._late():
                 return
             name = f"{candidate.name} int8"
             self.progress.say(translate("Trying {name}", self.config.lang, name=name))
-            path = self.directory / _TRIED / f"{candidate.path.resolve().parent.name}-int8.onnx"
+            # Directories of different runs may have the same name.
+            path = self.directory / _TRIED / f"{candidate.path.resolve().parent.name}-{number}-int8.onnx"
             if candidate.name in self.made:
                 path = candidate.path.with_name(f"{candidate.path.stem}-int8.onnx")
                 self.made[name] = self.made[candidate.name]
