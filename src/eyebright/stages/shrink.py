@@ -12,6 +12,7 @@ from eyebright.config.shrink import ShrinkConfig
 from eyebright.config.target import Target, parse_target
 from eyebright.config.train import TrainConfig
 from eyebright.data.manifest import Manifest, Sample
+from eyebright.errors import DataError
 from eyebright.exporting.files import sha256
 from eyebright.language import translate
 from eyebright.runtime.progress import SILENT, Progress
@@ -177,12 +178,20 @@ class Search:
             if candidate.name in self.made:
                 path = candidate.path.with_name(f"{candidate.path.stem}-int8.onnx")
                 self.made[name] = self.made[candidate.name]
-            config = self.config
-            for _ in quantised(candidate.path, path, self.manifest, config.seed, config.lang):
-                found = self._measured(name, path, "int8")
-                if candidate.correct - found.correct <= _LOSS * found.count:
-                    break
+            try:
+                found = self._quantised(candidate, name, path)
+            except DataError as error:  # there are too few images to calibrate on; what was found stands
+                self.progress.say(error.text(self.config.lang))
+                continue
             yield found
+
+    def _quantised(self, candidate: Candidate, name: str, path: Path) -> Candidate:
+        config = self.config
+        for _ in quantised(candidate.path, path, self.manifest, config.seed, config.lang):
+            found = self._measured(name, path, "int8")
+            if candidate.correct - found.correct <= _LOSS * found.count:
+                break
+        return found
 
     def _measured(self, name: str, path: Path, precision: Precision) -> Candidate:
         with SILENT.task("", total=len(self._images)) as task:

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from eyebright.config.shrink import ShrinkConfig
 from eyebright.config.train import TrainConfig
-from eyebright.runtime.progress import SILENT
+from eyebright.runtime.progress import SILENT, Progress, Silent
 from eyebright.sealed.model import SealedModel
 from eyebright.stages.run import Run
 from eyebright.stages.shrink import Search
 from eyebright.stages.train import train
+
+
+class Told(Silent):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.texts.append(text)
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +33,9 @@ def smaller_run(textile: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return train(TrainConfig(data=textile, out=out, size=64, layers="texture"))
 
 
-def search(model: Path, out: Path, *also: Path, data: Path | None = None) -> Search:
-    target = ["size<=1MB"]
-    return Search(ShrinkConfig(model=model, also=list(also), data=data, target=target, out=out), SILENT)
+def search(model: Path, out: Path, *also: Path, progress: Progress = SILENT, **options: Any) -> Search:
+    options |= {"model": model, "also": list(also), "out": out, "target": ["size<=1MB"]}
+    return Search(ShrinkConfig.build(**options), progress)
 
 
 def test_runs_whose_directories_have_the_same_name_have_their_own_int8_files(
@@ -39,3 +50,17 @@ def test_runs_whose_directories_have_the_same_name_have_their_own_int8_files(
     found = list(tried._integers(both))
     assert [c.precision for c in found] == ["int8", "int8"]
     assert [SealedModel(c.path).size for c in found] == [96, 64]
+
+
+def test_too_few_images_to_calibrate_on_do_not_end_the_search(textile: Path, tmp_path: Path) -> None:
+    few = tmp_path / "few"
+    for path in sorted(textile.rglob("*.jpg")):
+        target = few / path.relative_to(textile)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if len(list(target.parent.iterdir())) < 6:  # 18 to train on, where 20 are needed
+            shutil.copyfile(path, target)
+    run = train(TrainConfig(data=few, out=tmp_path / "run", size=64, layers="texture"))
+    told = Told()
+    tried = search(run.directory, tmp_path / "out", progress=told)
+    assert list(tried._integers([tried._measured("few", run.model, "fp32")])) == []
+    assert "An int8 export needs at least 20 training images" in told.texts[-1]
