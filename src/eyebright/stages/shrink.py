@@ -8,6 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import onnx
+
+from eyebright.compression.quantise import is_quantised
 from eyebright.config.shrink import ShrinkConfig
 from eyebright.config.target import Target, parse_target
 from eyebright.config.train import TrainConfig
@@ -18,7 +21,7 @@ from eyebright.language import translate
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.runtime.timing import Stopwatch
 from eyebright.sealed.model import SealedModel
-from eyebright.stages.candidates import Candidate, Precision, choose, rows
+from eyebright.stages.candidates import Candidate, choose, rows
 from eyebright.stages.judge import ask
 from eyebright.stages.know import promises
 from eyebright.stages.model_images import check_classes, drawn, manifest_of
@@ -146,10 +149,11 @@ class Search:
 
     def candidates(self) -> list[Candidate]:
         """Everything that was tried, with its figures; latencies are taken in turn, at the end of a round."""
-        floats = self._timed([self._measured(name, path, "fp32") for name, path in self._floats()])
+        floats = self._timed([self._measured(name, path) for name, path in self._floats()])
         if not self.config.int8:
             return floats
-        kept = [c for c in floats if not c.beaten(floats)]
+        # What is int8 already cannot be quantised once more.
+        kept = [c for c in floats if c.precision == "fp32" and not c.beaten(floats)]
         return self._timed([*floats, *self._integers(kept)])
 
     def _floats(self) -> Iterator[tuple[str, Path]]:
@@ -188,19 +192,19 @@ class Search:
     def _quantised(self, candidate: Candidate, name: str, path: Path) -> Candidate:
         config = self.config
         for _ in quantised(candidate.path, path, self.manifest, config.seed, config.lang):
-            found = self._measured(name, path, "int8")
+            found = self._measured(name, path)
             if candidate.correct - found.correct <= _LOSS * found.count:
                 break
         return found
 
-    def _measured(self, name: str, path: Path, precision: Precision) -> Candidate:
+    def _measured(self, name: str, path: Path) -> Candidate:
         with SILENT.task("", total=len(self._images)) as task:
             answers = ask(SealedModel(path, threads=1), self.manifest.root, self._images, task)
         right = answers.probabilities.argmax(axis=1) == answers.truth
         return Candidate(
             name=name,
             path=path,
-            precision=precision,
+            precision="int8" if is_quantised(onnx.load(path)) else "fp32",
             correct=int(right.sum()),
             count=len(right),
             size_bytes=path.stat().st_size,

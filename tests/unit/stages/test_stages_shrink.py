@@ -44,9 +44,7 @@ def test_runs_whose_directories_have_the_same_name_have_their_own_int8_files(
     model = tmp_path / "run"
     shutil.copytree(textile_run.directory, model)
     tried = search(model, tmp_path / "out", smaller_run.directory)
-    both = [
-        tried._measured(str(path), path / "model.onnx", "fp32") for path in (model, smaller_run.directory)
-    ]
+    both = [tried._measured(str(path), path / "model.onnx") for path in (model, smaller_run.directory)]
     found = list(tried._integers(both))
     assert [c.precision for c in found] == ["int8", "int8"]
     assert [SealedModel(c.path).size for c in found] == [96, 64]
@@ -62,5 +60,19 @@ def test_too_few_images_to_calibrate_on_do_not_end_the_search(textile: Path, tmp
     run = train(TrainConfig(data=few, out=tmp_path / "run", size=64, layers="texture"))
     told = Told()
     tried = search(run.directory, tmp_path / "out", progress=told)
-    assert list(tried._integers([tried._measured("few", run.model, "fp32")])) == []
+    assert list(tried._integers([tried._measured("few", run.model)])) == []
     assert "An int8 export needs at least 20 training images" in told.texts[-1]
+
+
+@pytest.mark.slow
+def test_a_model_that_is_int8_already_is_not_quantised_again(smaller_run: Run, tmp_path: Path) -> None:
+    tried = search(smaller_run.directory, tmp_path / "first")
+    (integers,) = tried._integers([tried._measured("run", smaller_run.model)])
+    shutil.copyfile(smaller_run.directory / "manifest.parquet", integers.path.with_name("manifest.parquet"))
+    found = search(integers.path, tmp_path / "out", size=[64]).candidates()
+    assert (found[0].name, found[0].precision) == ("the model itself", "int8")
+    assert [c.name for c in found if c.precision == "int8" and not c.name.endswith(" int8")] == [
+        found[0].name
+    ]
+    assert "the model itself int8" not in [c.name for c in found]
+    assert [c.precision for c in found[1:3]] == ["fp32", "fp32"]
