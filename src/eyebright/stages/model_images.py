@@ -59,16 +59,18 @@ def manifest_of(
 
 
 def with_run_parts(found: Manifest, model: SealedModel) -> Manifest:
-    """``found`` with the parts of the model's own run, if it holds any of that run's validation images."""
+    """``found`` with the parts of the model's own run for all images that this run knows.
+
+    Images that it does not know are left out, unless none of its validation images is there: then they keep
+    the part that they have.
+    """
     known = _beside(model)
     if known is None:
         return found
     parts: dict[str, Split] = {s.sha: s.split for s in known.samples}
-    if not any(parts.get(s.sha) == "val" for s in found.samples):
-        return found
-    return replace(
-        found, samples=tuple(replace(s, split=parts[s.sha]) for s in found.samples if s.sha in parts)
-    )
+    others = not any(parts.get(s.sha) == "val" for s in found.samples)
+    kept = (s for s in found.samples if others or s.sha in parts)
+    return replace(found, samples=tuple(replace(s, split=parts.get(s.sha, s.split)) for s in kept))
 
 
 def drawn(manifest: Manifest, count: int, seed: int) -> list[Sample]:
@@ -77,15 +79,24 @@ def drawn(manifest: Manifest, count: int, seed: int) -> list[Sample]:
     Raises:
         DataError: there are none.
     """
+    require_held_out(manifest)
     samples = manifest.of("val")
-    if not samples:
+    order = np.sort(np.random.default_rng(seed).permutation(len(samples))[:count])
+    return [samples[i] for i in order]
+
+
+def require_held_out(manifest: Manifest) -> None:
+    """Refuses images without a validation part, of which a model or its pupil would be judged.
+
+    Raises:
+        DataError: there is none.
+    """
+    if not manifest.of("val"):
         raise DataError(
             "Models must be compared on validation images. {path} has none that the run held out. "
             "Give the images that it was trained on, or others in class folders, with --data.",
             path=manifest.root,
         )
-    order = np.sort(np.random.default_rng(seed).permutation(len(samples))[:count])
-    return [samples[i] for i in order]
 
 
 def check_classes(model: SealedModel, labels: Sequence[str]) -> None:

@@ -25,7 +25,7 @@ from eyebright.stages.model_images import check_classes, manifest_of
 from eyebright.stages.one_label import require_one_label
 from eyebright.stages.run import Run, new_directory
 from eyebright.stages.train import train
-from eyebright.stages.untouched import check_untouched
+from eyebright.stages.untouched import check_elsewhere, check_untouched
 from eyebright.training.folds import class_numbers
 from eyebright.types import FloatArray, IntArray
 
@@ -54,6 +54,7 @@ def prune(config: PruneConfig, progress: Progress = SILENT) -> Run:
     model = SealedModel(config.model)
     require_one_label(model.thresholds is not None, "prune")
     check_untouched(model.path)
+    check_elsewhere(config.out, model.path)
     manifest = manifest_of(model, config.data, config.seed, progress, config.lang)
     check_classes(model, manifest.labels)
     directory = new_directory(config.out, "runs", model.path.resolve().parent.name)

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+import onnx
+
+from eyebright.compression.quantise import is_quantised
 from eyebright.config.shrink import ShrinkConfig
 from eyebright.config.target import Target, parse_target
 from eyebright.config.train import TrainConfig
 from eyebright.data.manifest import Manifest, Sample
+from eyebright.errors import DataError
 from eyebright.exporting.files import sha256
 from eyebright.language import translate
-from eyebright.report.pareto import CandidateFigures, write_pareto
-from eyebright.runtime.atomic import write_text
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.runtime.timing import Stopwatch
 from eyebright.sealed.model import SealedModel
-from eyebright.stages.candidates import Candidate, Precision, choose, rows, write_csv
+from eyebright.stages.candidates import Candidate, choose, rows
 from eyebright.stages.judge import ask
 from eyebright.stages.know import promises
 from eyebright.stages.model_images import check_classes, drawn, manifest_of
@@ -31,8 +31,9 @@ from eyebright.stages.run import Run, new_directory
 from eyebright.stages.shrink_ending import HandedOut, hand_out
 from eyebright.stages.shrink_frozen import Sealed, frozen_ones
 from eyebright.stages.shrink_int8 import quantised
+from eyebright.stages.shrink_told import verdict, write_tried
 from eyebright.stages.train import frozen_backbone
-from eyebright.stages.untouched import check_untouched
+from eyebright.stages.untouched import check_elsewhere, check_untouched
 
 _TRIED = "candidates"
 _LOSS = 0.005  # of accuracy, by int8, beyond which the next rung of its ladder is tried
@@ -83,7 +84,7 @@ def shrink(config: ShrinkConfig, progress: Progress = SILENT) -> Shrunk:
     directory = search.directory
     found = rows(candidates, targets, chosen)
     with watch.stage("report"):
-        sentences = [_verdict(chosen, targets, config.lang)]
+        sentences = [verdict(chosen, targets, config.lang)]
         if not search.manifest.of("test"):
             sentences.append(
                 translate(
@@ -92,7 +93,7 @@ def shrink(config: ShrinkConfig, progress: Progress = SILENT) -> Shrunk:
                     config.lang,
                 )
             )
-        _write(directory, config, found, targets, sentences)
+        write_tried(directory, config, found, targets, sentences)
         what = HandedOut(chosen, search.made.get(chosen.name), search.options, targets, sentences)
         run = hand_out(config, what, search.model, search.manifest, directory, progress, watch)
     for sentence in sentences:
@@ -121,6 +122,7 @@ class Search:
         self.model = SealedModel(config.model, threads=1)
         require_one_label(self.model.thresholds is not None, "shrink")
         check_untouched(self.model.path)
+        self._check_out()
         self.manifest: Manifest = manifest_of(self.model, config.data, config.seed, progress, config.lang)
         check_classes(self.model, self.manifest.labels)
         self._also = [(path, SealedModel(path, threads=1)) for path in config.also]
@@ -139,12 +141,19 @@ class Search:
         (self.directory / "metrics.json").unlink(missing_ok=True)
         shutil.rmtree(self.directory / _TRIED, ignore_errors=True)
 
+    def _check_out(self) -> None:
+        out = self.config.out
+        for path in (self.model.path, *self.config.also):
+            for written in (out, out and out / _TRIED):
+                check_elsewhere(written, path)
+
     def candidates(self) -> list[Candidate]:
         """Everything that was tried, with its figures; latencies are taken in turn, at the end of a round."""
-        floats = self._timed([self._measured(name, path, "fp32") for name, path in self._floats()])
+        floats = self._timed([self._measured(name, path) for name, path in self._floats()])
         if not self.config.int8:
             return floats
-        kept = [c for c in floats if not c.beaten(floats)]
+        # What is int8 already cannot be quantised once more.
+        kept = [c for c in floats if c.precision == "fp32" and not c.beaten(floats)]
         return self._timed([*floats, *self._integers(kept)])
 
     def _floats(self) -> Iterator[tuple[str, Path]]:
@@ -163,30 +172,39 @@ class Search:
 
     def _integers(self, kept: Sequence[Candidate]) -> Iterator[Candidate]:
         """What int8 makes of those that nobody beats."""
-        for candidate in kept:
+        for number, candidate in enumerate(kept):
             if self._late():
                 return
             name = f"{candidate.name} int8"
             self.progress.say(translate("Trying {name}", self.config.lang, name=name))
-            path = self.directory / _TRIED / f"{candidate.path.resolve().parent.name}-int8.onnx"
+            # Directories of different runs may have the same name.
+            path = self.directory / _TRIED / f"{candidate.path.resolve().parent.name}-{number}-int8.onnx"
             if candidate.name in self.made:
                 path = candidate.path.with_name(f"{candidate.path.stem}-int8.onnx")
                 self.made[name] = self.made[candidate.name]
-            config = self.config
-            for _ in quantised(candidate.path, path, self.manifest, config.seed, config.lang):
-                found = self._measured(name, path, "int8")
-                if candidate.correct - found.correct <= _LOSS * found.count:
-                    break
+            try:
+                found = self._quantised(candidate, name, path)
+            except DataError as error:  # there are too few images to calibrate on; what was found stands
+                self.progress.say(error.text(self.config.lang))
+                continue
             yield found
 
-    def _measured(self, name: str, path: Path, precision: Precision) -> Candidate:
+    def _quantised(self, candidate: Candidate, name: str, path: Path) -> Candidate:
+        config = self.config
+        for _ in quantised(candidate.path, path, self.manifest, config.seed, config.lang):
+            found = self._measured(name, path)
+            if candidate.correct - found.correct <= _LOSS * found.count:
+                break
+        return found
+
+    def _measured(self, name: str, path: Path) -> Candidate:
         with SILENT.task("", total=len(self._images)) as task:
             answers = ask(SealedModel(path, threads=1), self.manifest.root, self._images, task)
         right = answers.probabilities.argmax(axis=1) == answers.truth
         return Candidate(
             name=name,
             path=path,
-            precision=precision,
+            precision="int8" if is_quantised(onnx.load(path)) else "fp32",
             correct=int(right.sum()),
             count=len(right),
             size_bytes=path.stat().st_size,
@@ -203,44 +221,3 @@ class Search:
     def _late(self) -> bool:
         budget = self.config.budget
         return budget is not None and time.monotonic() - self._began > budget
-
-
-def _verdict(chosen: Candidate, targets: Sequence[Target], lang: str) -> str:
-    values = {
-        "name": chosen.name,
-        "accuracy": f"{100 * chosen.accuracy.value:.1f}",
-        "latency": f"{chosen.latency_ms:.1f}",
-        "size": f"{chosen.size_bytes / 1e6:.2f}",
-        "targets": ", ".join(map(str, targets)),
-    }
-    if chosen.meets(targets):
-        return translate(
-            "Chosen on the validation images: {name}, {accuracy} % right, {latency} ms, {size} MB. "
-            "Of all that keep to {targets} it is the most accurate.",
-            lang,
-            **values,
-        )
-    return translate(
-        "Nothing that was tried keeps to {targets}. The nearest is {name}: {accuracy} % right, {latency} "
-        "ms, {size} MB. Try smaller sizes, distil or prune a smaller network and name it with --also, or "
-        "ask for less.",
-        lang,
-        **values,
-    )
-
-
-def _write(
-    directory: Path,
-    config: ShrinkConfig,
-    found: Sequence[dict[str, Any]],
-    targets: Sequence[Target],
-    sentences: Sequence[str],
-) -> None:
-    """The picture of what was tried, and the same as figures."""
-    write_csv(directory / "pareto.csv", found)
-    content = {"targets": [asdict(target) for target in targets], "candidates": found}
-    write_text(directory / "pareto.json", json.dumps(content, indent=1, ensure_ascii=False))
-    figures = [CandidateFigures.of(row) for row in found]
-    limits: dict[str, float] = {target.quantity: target.most for target in targets}
-    title = (config.out or config.model).resolve().name
-    write_pareto(directory / "pareto.html", title, figures, limits, sentences, config.lang)

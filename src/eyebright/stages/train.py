@@ -24,10 +24,11 @@ from eyebright.stages.ending import finish
 from eyebright.stages.finetune import exports, finetune, load_network, network_to_tune
 from eyebright.stages.frozen import as_trained, frozen_model
 from eyebright.stages.launch import is_main, launch, team_size
-from eyebright.stages.model_images import manifest_of, with_run_parts
+from eyebright.stages.model_images import manifest_of, require_held_out, with_run_parts
 from eyebright.stages.one_label import require_one_label
 from eyebright.stages.resume import begin, refuse_other_images, with_earlier
 from eyebright.stages.run import Run, new_directory
+from eyebright.stages.untouched import check_elsewhere
 from eyebright.tracking.several import trackers
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def train(
     """
     watch, began = Stopwatch(), time.monotonic()
     config = with_earlier(config)
+    if config.teacher is not None:
+        check_elsewhere(config.out, config.teacher)
     source = config.data or config.teacher or Path()  # the options see to it that there is one
     directory = new_directory(config.out, "runs", source.resolve().name)
     if config.processes > 1 and config.tune != "head" and team_size() == 1:
@@ -102,7 +105,11 @@ def _images(config: TrainConfig, progress: Progress) -> Manifest:
         progress=progress,
         lang=config.lang,
     )
-    return found if teacher is None else with_run_parts(found, teacher)
+    if teacher is None:
+        return found
+    found = with_run_parts(found, teacher)
+    require_held_out(found)
+    return found
 
 
 def frozen_backbone(config: TrainConfig, progress: Progress) -> Backbone:

@@ -1,11 +1,11 @@
-"""Whether a run's model is still the file that the run wrote."""
+"""Whether a run's model is still the file that the run wrote, and stays it."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from eyebright.errors import ModelError
+from eyebright.errors import ConfigError, ModelError
 from eyebright.exporting.files import sha256
 
 
@@ -25,6 +25,25 @@ def check_untouched(model: Path) -> None:
             expected=expected,
             path=model,
             found=found,
+        )
+
+
+def check_elsewhere(out: Path | None, model: Path) -> None:
+    """Refuses to write a run over the model that it is made from or compared with.
+
+    Args:
+        out: the directory to write; None where it will be a new one.
+        model: a sealed model, or its run.
+
+    Raises:
+        ConfigError: the model lies in that directory.
+    """
+    file = model / "model.onnx" if model.is_dir() else model
+    if out is not None and out.resolve() in (file.parent.resolve(), file.resolve().parent):
+        raise ConfigError(
+            "A model that another is made from must stay as it is. {path} would be written over, as --out "
+            "names its own directory. Choose another with --out.",
+            path=file,
         )
 
 
