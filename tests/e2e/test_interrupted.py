@@ -154,7 +154,7 @@ def test_the_next_run_goes_on(kill: signal.Signals, digits: Path, tmp_path: Path
     if kill is signal.SIGINT:
         assert process.returncode == 130, said.decode()
         assert said.decode().splitlines()[-1] == (
-            "Stopped. What was computed is in the cache; the same command goes on from there."
+            "Stopped. Nothing that was finished is lost: the same command finds it in the cache."
         )
     else:
         assert process.returncode == -signal.SIGKILL

@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(
             translate(
-                "Stopped. What was computed is in the cache; the same command goes on from there.",
+                "Stopped. Nothing that was finished is lost: the same command finds it in the cache.",
                 session.lang,
             ),
             file=sys.stderr,

@@ -50,7 +50,10 @@ def read_certificate(folder: Path) -> dict[str, Any]:
     path = folder / CERTIFICATE
     try:
         content: dict[str, Any] = dict(json.loads(path.read_text(encoding="utf-8")))
-        dict(content["files"]), str(content["format"]), dict(_beside(content))
+        names = [*dict(content["files"]), *dict(_beside(content))]
+        if any(Path(name).is_absolute() or ".." in Path(name).parts for name in names):
+            raise ValueError("a name leads out of the folder")
+        str(content["format"]), dict(content.get("versions") or {}), [*content.get("notes", ())]
     except (ValueError, TypeError, KeyError) as error:
         raise ModelError(
             "A certificate.json must be one that `eyebright export` wrote. {path} is not: {reason}. "

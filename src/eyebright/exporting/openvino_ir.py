@@ -22,7 +22,10 @@ class OpenVino:
     name = "openvino"
     input = "uint8 RGB images (1, H, W, 3) of any size; probabilities (1, K)"
     packages = ()
-    notes = ()
+    notes = (
+        "OpenVINO prepares its resize anew for each size of photo, which takes seconds where photos are large: "
+        "give it photos of few sizes, or make large ones smaller first.",
+    )
     precisions: frozenset[Precision] = frozenset({"fp32", "fp16", "int8"})
 
     def check(self, source: Source) -> None:

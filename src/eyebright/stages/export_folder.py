@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from eyebright.errors import StorageError
 from eyebright.exporting.integrity import CERTIFICATE as CERTIFICATE
 from eyebright.runtime.atomic import storage_errors
 
@@ -17,8 +18,14 @@ def in_progress(folder: Path) -> Iterator[Path]:
     """An empty folder beside ``folder`` to write into; what is still there at the end is removed.
 
     Raises:
-        StorageError: the disk is full or must not be written.
+        StorageError: the disk is full or must not be written, or ``folder`` holds what is no export.
     """
+    if folder.is_symlink() or (folder.exists() and not _is_export(folder)):
+        raise StorageError(
+            "An export's folder must be new, or one that `eyebright export` wrote. {path} holds something "
+            "else. Move that, or name another place with --out.",
+            path=folder,
+        )
     temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         with storage_errors(folder):
@@ -26,6 +33,10 @@ def in_progress(folder: Path) -> Iterator[Path]:
             yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _is_export(folder: Path) -> bool:
+    return folder.is_dir() and ((folder / CERTIFICATE).is_file() or next(folder.iterdir(), None) is None)
 
 
 def finished(temporary: Path, folder: Path) -> None:

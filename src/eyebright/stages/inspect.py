@@ -92,12 +92,12 @@ def inspect(config: InspectConfig) -> Inspection:
 
 def _export(folder: Path) -> Inspection:
     certificate = read_certificate(folder)
-    origin = _provenance(folder)
-    files = [folder / name for name in certificate["files"]]
-    graph = next((path for path in files if path.suffix in (".onnx", ".xml") and path.is_file()), None)
     checks = check_files(folder, certificate)
     # What was changed is not read: it may be anything.
-    readable = graph is not None and all(c.state == "unchanged" for c in checks)
+    changed = {check.name for check in checks if check.state != "unchanged"}
+    origin = {} if PROVENANCE in changed else _provenance(folder)
+    files = [folder / name for name in certificate["files"]]
+    graph = next((path for path in files if path.suffix in (".onnx", ".xml") and path.is_file()), None)
     return Inspection(
         path=folder,
         kind="export",
@@ -116,9 +116,9 @@ def _export(folder: Path) -> Inspection:
             "data_sha": origin.get("data_sha"),
         },
         versions=origin.get("versions", {"export": certificate.get("versions")}),
-        signature=signature(graph) if readable and graph is not None else None,
+        signature=signature(graph) if graph is not None and not changed else None,
         files=checks,
-        notes=tuple(certificate.get("notes", ())),
+        notes=tuple(map(str, certificate.get("notes", ()))),
     )
 
 
