@@ -160,7 +160,8 @@ class Tuner:
         self, name: Name, data: TrainData, loss: Loss, unfrozen: Unfrozen, seconds: float | None
     ) -> Fitted:
         """Trains; the classifier has the best weights then."""
-        return fit(
+        began = time.monotonic()
+        fitted = fit(
             self._classifier,
             data,
             self._recipe(name, seconds),
@@ -175,6 +176,9 @@ class Tuner:
             resume=self.config.resume is not None,
             on_epoch=self.on_epoch,
         )
+        # What earlier parts of a resumed run took of it is gone from the time for all.
+        self._began -= max(0.0, fitted.seconds - (time.monotonic() - began))
+        return fitted
 
     def _resolve_precision(self, data: TrainData, loss: Loss, team: Team) -> None:
         """Chooses the number format if that was left open; a resumed run finds it in the options."""
