@@ -23,8 +23,8 @@ class OpenVino:
     input = "uint8 RGB images (1, H, W, 3) of any size; probabilities (1, K)"
     packages = ()
     notes = (
-        "OpenVINO prepares its resize anew for each size of photo, which takes seconds where photos are large: "
-        "give it photos of few sizes, or make large ones smaller first.",
+        "OpenVINO prepares its resize anew for each size of photo, which takes seconds where photos are "
+        "large: give it photos of few sizes, or make large ones smaller first.",
     )
     precisions: frozenset[Precision] = frozenset({"fp32", "fp16", "int8"})
 

@@ -96,7 +96,7 @@ def check_precision(target: Format, precision: Precision) -> None:
             "A format must hold {precision}. {format} does not. Use {others}, or leave --{precision} out.",
             precision=precision,
             format=target.name,
-            others=", ".join(name for name, other in FORMATS.items() if precision in other.precisions).replace(
-                "onnx-plain", "onnx --plain"
-            ),
+            others=", ".join(
+                name for name, other in FORMATS.items() if precision in other.precisions
+            ).replace("onnx-plain", "onnx --plain"),
         )

@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from eyebright.training.finetune.history import EpochRow
     from eyebright.training.frozen import FrozenModel
 
-# `--tune auto` without a budget stops here: it is meant to be asked for without a thought.
-_AUTO_SECONDS = 45 * 60
 #: Before a file that `eyebright prune` wrote, where the name of a backbone stands.
 PRUNED = "pruned:"
 _LAST_SHARE = 0.4  # of the time for training, for the last units, where everything may follow
@@ -154,7 +152,9 @@ def sized(config: TrainConfig, network: Network) -> TrainConfig:
 
 def _attempts(config: TrainConfig, tuner: Tuner) -> tuple[Tuned, list[Tuned]]:
     """The frozen head, judged as the others are, and what was tried after it, each from the one before."""
-    budget = config.budget or _AUTO_SECONDS
+    from eyebright.stages.recipe import AUTO_SECONDS
+
+    budget = config.budget or AUTO_SECONDS
     frozen = tuner.frozen()
     last = tuner.train("last", _LAST_SHARE * tuner.seconds_left(budget))
     left = tuner.seconds_left(budget)

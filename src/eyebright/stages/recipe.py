@@ -20,6 +20,8 @@ _EPOCHS: Mapping[str, int] = {"last": 20, "full": 10}
 _RATES: Mapping[str, float] = {"adamw": 3e-4, "adam": 3e-4, "sgd": 1e-2}
 _WHOLE = 1 / 3  # of the rate, where everything learns: lower units know more that must not be lost
 _BATCH = 32
+#: `--tune auto` without a budget stops here: it is meant to be asked for without a thought.
+AUTO_SECONDS = 45 * 60.0
 _FOCAL_GAMMA = 2.0
 
 
@@ -71,6 +73,11 @@ def epochs_of(config: TrainConfig, name: Name) -> int:
     return config.epochs or _EPOCHS[name]
 
 
+def budget_of(config: TrainConfig) -> float | None:
+    """Seconds within which the model is finished; None for as long as it takes."""
+    return config.budget or (AUTO_SECONDS if config.tune == "auto" else None)
+
+
 def loss_of(config: TrainConfig, truth: IntArray, classes: int) -> Loss:
     """The loss of each image.
 
@@ -115,6 +122,7 @@ def recipe_of(
         save_memory=config.save_memory,
         gradual=config.gradual,
         patience=config.patience,
+        budget=budget_of(config),
         budget_seconds=seconds,
         optimizer=config.optimizer,
         lr=rate_of(config, name),

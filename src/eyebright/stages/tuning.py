@@ -164,12 +164,13 @@ class Tuner:
         self, name: Name, data: TrainData, loss: Loss, unfrozen: Unfrozen, seconds: float | None
     ) -> Fitted:
         """Trains; the classifier has the best weights then."""
+        began = time.monotonic()
 
         def begin_epoch(epoch: int) -> None:
             self.options.keep()
             unfrozen.begin_epoch(self.config, name, epoch)
 
-        return fit(
+        fitted = fit(
             self._classifier,
             data,
             self.options.recipe(name, seconds, self.network),
@@ -184,6 +185,9 @@ class Tuner:
             resume=self.config.resume is not None,
             on_epoch=self.on_epoch,
         )
+        # What earlier parts of a resumed run took of it is gone from the time for all.
+        self._began -= max(0.0, fitted.seconds - (time.monotonic() - began))
+        return fitted
 
     def _held_out(self, data: TrainData, team: Team) -> tuple[FloatArray, IntArray]:
         """Logits and truth of the held-out images, the same in all processes, so that these decide alike."""

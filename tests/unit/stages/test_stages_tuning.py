@@ -20,6 +20,9 @@ from eyebright.stages.finetune import exports, load_network  # noqa: E402
 from eyebright.stages.frozen import frozen_model  # noqa: E402
 from eyebright.stages.heldout import with_held_out  # noqa: E402
 from eyebright.stages.tuning import Tuner  # noqa: E402
+from eyebright.training.finetune.checkpoint import read, write  # noqa: E402
+
+EARLIER = 1e6  # seconds
 
 
 def tuner_of(manifest: Manifest, out: Path, resume: Path | None = None) -> Tuner:
@@ -39,6 +42,20 @@ def tuner_of(manifest: Manifest, out: Path, resume: Path | None = None) -> Tuner
     inner, network = with_held_out(manifest, config.seed), load_network(config, SILENT)
     start = frozen_model(config, inner, ExportedBackbone(network, exports()), SILENT, Stopwatch())
     return Tuner(config, inner, network, start, out, SILENT, lambda row: None, 0.0, manifest)
+
+
+def test_what_earlier_parts_of_a_run_took_is_gone_from_its_budget(
+    textile_manifest: Manifest, tmp_path: Path
+) -> None:
+    tuner_of(textile_manifest, tmp_path).train("last", None)
+    newest = max((tmp_path / "checkpoints").glob("step-*"))
+    kept = read(newest)
+    kept.values["state"]["elapsed"] = EARLIER
+    write(newest, kept)
+    resumed = tuner_of(textile_manifest, tmp_path, resume=tmp_path)
+    left = resumed.seconds_left(1e9)
+    resumed.train("last", None)
+    assert resumed.seconds_left(1e9) < left - EARLIER
 
 
 def test_time_is_kept_for_every_image_that_the_sealed_model_is_asked_about(

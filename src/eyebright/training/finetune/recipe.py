@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from eyebright.errors import DataError
 from eyebright.language import translate
 
 Precision = Literal["fp32", "bf16", "fp16"]
 ScheduleName = Literal["cosine", "onecycle", "plateau", "constant"]
 
 #: What may differ between a run and its continuation without anything to tell.
-_SILENT = frozenset({"save_seconds", "micro_batch"})
+_SILENT = frozenset({"save_seconds", "micro_batch", "budget_seconds"})
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,9 @@ class Recipe:
         patience: epochs without gain after which training stops; 0 never stops. Where the rate will fall,
             those of the first half do not count.
         stop_on: the held-out figure that must gain at least ``min_delta``.
-        budget_seconds: wall-clock time within which the model is finished, evaluations included.
+        budget: wall-clock time that was asked for, for all that the caller does, in seconds.
+        budget_seconds: what the loop has of it, evaluations included. While ``budget`` is the same, a resumed
+            training keeps its own: what was reckoned anew would move the learning rate.
         save_seconds: time between two checkpoints within an epoch.
         optimizer, lr, weight_decay, layer_decay, loss, label_smoothing, class_weights, sampler: what the
             caller made the optimiser, the loss and the order of images from; kept here so that a resumed
@@ -60,6 +63,7 @@ class Recipe:
     patience: int = 5
     stop_on: Literal["loss", "accuracy"] = "loss"
     min_delta: float = 1e-4
+    budget: float | None = None
     budget_seconds: float | None = None
     save_seconds: float = 30.0
     optimizer: str = "adamw"
@@ -87,3 +91,22 @@ def recipe_changes(before: Mapping[str, Any], now: Mapping[str, Any], lang: str)
         for name, new in now.items()
         if name not in _SILENT and name in before and before[name] != new
     ]
+
+
+def refuse_other_data(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Compares what the data were with what they are.
+
+    Raises:
+        DataError: they differ.
+    """
+    differences = [
+        f"{name}: {before.get(name, '–')} → {now.get(name, '–')}"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name)
+    ]
+    if differences:
+        raise DataError(
+            "A run must be resumed with the data that it began with. They have changed ({differences}). "
+            "Bring them back, or start a new run.",
+            differences="; ".join(differences),
+        )

@@ -6,12 +6,12 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from eyebright.errors import DataError
 from eyebright.language import translate
 from eyebright.runtime.progress import Progress
 from eyebright.training.finetune import checkpoint
@@ -21,7 +21,7 @@ from eyebright.training.finetune.data import TrainData
 from eyebright.training.finetune.ema import Ema
 from eyebright.training.finetune.failure import no_room_for_one
 from eyebright.training.finetune.history import EpochRow
-from eyebright.training.finetune.recipe import Recipe, recipe_changes
+from eyebright.training.finetune.recipe import Recipe, recipe_changes, refuse_other_data
 from eyebright.training.finetune.schedule import Plateau, rate_factor
 from eyebright.training.finetune.state import State, load_net, load_optimizer, optimizer_tensors
 from eyebright.training.finetune.step import Stepper
@@ -227,7 +227,10 @@ class FitRun:
         return {"device": self.team.device.type, "processes": self.team.size}
 
     def _load_values(self, values: Mapping[str, Any]) -> None:
-        recipe, before, place = self.recipe, values["recipe"], values["place"]
+        before, place = values["recipe"], values["place"]
+        if self.recipe.budget == before.get("budget"):
+            self.recipe = replace(self.recipe, budget_seconds=before["budget_seconds"])
+        recipe = self.recipe
         for text in recipe_changes({**before, **place}, {**recipe.to_json(), **self._place()}, self.lang):
             self.note(text)
         own, state = self.state.stopping, State.from_json(values["state"])
@@ -242,22 +245,3 @@ class FitRun:
         self.stepper.load_state(values["scaler"])
         if self.plateau is not None and values["plateau"] is not None:
             self.plateau.load_state(values["plateau"])
-
-
-def refuse_other_data(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Compares what the data were with what they are.
-
-    Raises:
-        DataError: they differ.
-    """
-    differences = [
-        f"{name}: {before.get(name, '–')} → {now.get(name, '–')}"
-        for name in sorted(before.keys() | now.keys())
-        if before.get(name) != now.get(name)
-    ]
-    if differences:
-        raise DataError(
-            "A run must be resumed with the data that it began with. They have changed ({differences}). "
-            "Bring them back, or start a new run.",
-            differences="; ".join(differences),
-        )

@@ -177,6 +177,18 @@ def test_a_resumed_run_has_waited_as_long_as_one_that_was_let_alone(few, textile
     assert ends == [("patience", 4)] * 2
 
 
+def test_a_budget_stays_until_another_is_asked_for(few, textile, tmp_path):
+    recipe = Recipe(**{**RECIPE, "epochs": 1, "budget": 600.0, "budget_seconds": 570.0})
+    train(textile, tmp_path, recipe, data=few)
+    kept = []
+    for asked, reckoned in ((600.0, 590.0), (900.0, 880.0)):
+        again = replace(recipe, budget=asked, budget_seconds=reckoned)
+        _, fitted = train(textile, tmp_path, again, data=few, resume=True)
+        values = read(tmp_path / "checkpoints" / newest(tmp_path)).values
+        kept.append((fitted.notes, values["recipe"]["budget_seconds"]))
+    assert kept == [([], 570.0), (["budget was 600.0 and is 900.0 from here on."], 880.0)]
+
+
 class Unanswered(Photographs):
     """Held-out images that are no numbers from the nth look on."""
 
