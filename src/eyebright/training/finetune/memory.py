@@ -104,6 +104,12 @@ def with_fewer(attempt: Callable[[int], Result | None], images: int) -> tuple[Re
     return result, images
 
 
+def finish(device: torch.device) -> None:
+    """Waits until the device has done what it was told; a clock read before shows when it was told."""
+    if device.type in ("cuda", "mps", "xpu"):
+        torch.accelerator.synchronize(device)
+
+
 def peak_memory_mb(device: torch.device) -> float:
     """The most memory in use so far: of the device, or of this process where the device is no other."""
     if device.type == "cuda":
@@ -180,16 +186,11 @@ def _rate(
 
     def measure() -> float:
         step(size)  # the first of a size also chooses algorithms and reserves memory
-        _finish(device)
+        finish(device)
         began = clock()
         for _ in range(_TIMED_STEPS):
             step(size)
-        _finish(device)
+        finish(device)
         return _TIMED_STEPS * size / max(clock() - began, 1e-9)
 
     return Attempts(device).do(measure)
-
-
-def _finish(device: torch.device) -> None:
-    if device.type in ("cuda", "mps", "xpu"):
-        torch.accelerator.synchronize(device)
