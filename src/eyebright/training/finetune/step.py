@@ -142,14 +142,15 @@ class Stepper:
         Raises:
             TrainingError: there is no room for the optimiser's state.
         """
-        (loss,) = self.team.add_gradients(self.net, loss)
-        self.scaler.unscale_(self.optimizer)
-        if self._clip_norm is not None:
-            learning = [p for p in self.net.parameters() if p.grad is not None]
-            torch.nn.utils.clip_grad_norm_(learning, self._clip_norm)
         try:
+            (loss,) = self.team.add_gradients(self.net, loss)
+            self.scaler.unscale_(self.optimizer)
+            if self._clip_norm is not None:
+                learning = [p for p in self.net.parameters() if p.grad is not None]
+                torch.nn.utils.clip_grad_norm_(learning, self._clip_norm)
             self.scaler.step(self.optimizer)
-        except (RuntimeError, MemoryError) as error:  # half moved: this cannot be tried again
+        except (RuntimeError, MemoryError) as error:
+            # Not tried again: weights may be half moved, and a sum is made by all processes or by none.
             if not is_out_of_memory(error):
                 raise
             raise TrainingError(

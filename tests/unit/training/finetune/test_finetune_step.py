@@ -1,8 +1,9 @@
-"""One step: how it is cut into parts."""
+"""One step: how it is cut into parts, and what is said where the weights cannot move."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,10 +11,11 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("timm")
 
 import numpy as np  # noqa: E402
-from finetune_material import Photographs  # noqa: E402
+from finetune_material import Photographs, cross_entropy  # noqa: E402
 
 from eyebright.training.finetune.distributed import Team  # noqa: E402
-from eyebright.training.finetune.step import Cut, make_parts  # noqa: E402
+from eyebright.training.finetune.failure import TrainingError  # noqa: E402
+from eyebright.training.finetune.step import Cut, Stepper, make_parts  # noqa: E402
 
 CPU = torch.device("cpu")
 
@@ -41,3 +43,15 @@ def test_a_process_may_have_no_row_of_a_small_step(photographs):
     cut = Cut(0, 0, np.arange(2))
     parts = [make_parts(photographs, cut, Team(CPU, rank, 3), 4, seed=0) for rank in range(3)]
     assert [[part.row for part in own] for own in parts] == [[], [0], [1]]
+
+
+def test_no_room_for_the_sum_of_the_gradients_is_told():
+    class Crowded(Team):
+        def add_gradients(self, net: Any, *figures: Any) -> list[Any]:
+            raise torch.OutOfMemoryError("CUDA out of memory (in a test)")
+
+    net = torch.nn.Linear(2, 2)
+    optimizer = torch.optim.SGD(net.parameters(), lr=1.0)
+    stepper = Stepper(net, optimizer, cross_entropy, Crowded(CPU), "fp32", seed=0, clip_norm=None)
+    with pytest.raises(TrainingError, match="optimiser's state must fit"):
+        stepper.update(torch.zeros(()))
