@@ -13,7 +13,7 @@ from eyebright.runtime.progress import Progress
 from eyebright.stages import tell
 from eyebright.stages.finetune import keeps_norms
 from eyebright.stages.launch import is_main
-from eyebright.stages.recipe import Name, recipe_of
+from eyebright.stages.recipe import Name, batch_of, recipe_of
 from eyebright.stages.run import write_options
 from eyebright.stages.tuning_images import try_augmentations
 from eyebright.stages.unfrozen import Unfrozen
@@ -72,7 +72,7 @@ class OpenOptions:
         """Chooses the number format if that was left open."""
         if self.config.precision != "auto":
             return
-        chosen, trials = choose_precision(net, data, loss, team, self.config.seed)
+        chosen, trials = choose_precision(net, data, loss, team, self.config.seed, batch_of(self.config))
         self._choose(precision=chosen)
         self._progress.say(tell.precision(trials, chosen, self.config.lang))
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from functools import partial
 from itertools import islice
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from eyebright.training.finetune.data import TrainData
-from eyebright.training.finetune.memory import Attempts, with_fewer
+from eyebright.training.finetune.data import TrainData, blocks
+from eyebright.training.finetune.memory import Attempts, finish, with_fewer
 from eyebright.types import FloatArray, IntArray, UInt8Array
 
 _BATCH = 32
@@ -41,10 +42,10 @@ def square_logits(net: nn.Module, squares: Iterable[UInt8Array], device: torch.d
     rows: list[FloatArray] = []
     waiting = iter(squares)
     while some := list(islice(waiting, _BATCH)):  # they come but once, so what is asked again is kept
-        images = torch.from_numpy(np.stack(some))
+        images = np.stack(some)
 
-        def ask(fits: int, images: Tensor = images) -> FloatArray | None:
-            return attempts.do(lambda: _square_answers(net, images.split(fits), device))
+        def ask(fits: int, images: UInt8Array = images) -> FloatArray | None:
+            return attempts.do(lambda: _square_answers(net, images, fits, device))
 
         answers, fits = with_fewer(ask, fits)
         rows.append(answers)
@@ -60,10 +61,10 @@ def _answers(net: nn.Module, parts: Iterable[tuple[Tensor, Tensor]]) -> tuple[Fl
 
 
 @torch.no_grad()
-def _square_answers(net: nn.Module, parts: Iterable[Tensor], device: torch.device) -> FloatArray:
+def _square_answers(net: nn.Module, images: UInt8Array, fits: int, device: torch.device) -> FloatArray:
     net.eval()
-    inputs = (images.to(device).permute(0, 3, 1, 2).float() for images in parts)
-    return np.concatenate([net(images).float().cpu().numpy() for images in inputs])
+    parts = (torch.from_numpy(images[block]).to(device) for block in blocks(len(images), fits))
+    return np.concatenate([net(part.permute(0, 3, 1, 2).float()).float().cpu().numpy() for part in parts])
 
 
 def device_of(net: nn.Module) -> torch.device:
@@ -72,20 +73,36 @@ def device_of(net: nn.Module) -> torch.device:
 
 
 def step_seconds(net: nn.Module, squares: UInt8Array) -> float:
-    """Seconds that an image takes in training where everything learns, from one step on (B, S, S, 3)."""
+    """Seconds that an image takes in training where everything learns, from one step on (B, S, S, 3).
+
+    Raises:
+        TrainingError: not even one image fits into memory.
+    """
     learning = {parameter: parameter.requires_grad for parameter in net.parameters()}
-    pixels = torch.from_numpy(squares).to(device_of(net)).permute(0, 3, 1, 2).float()
+    attempts = Attempts(device_of(net))
     net.eval()
     net.requires_grad_(True)
-    seconds = float("inf")
-    for _ in range(2):  # the first one also chooses kernels
-        began = time.perf_counter()
-        net(pixels).square().mean().backward()
-        seconds = min(seconds, time.perf_counter() - began)
-        net.zero_grad(set_to_none=True)
+    seconds, images = with_fewer(
+        lambda fits: attempts.do(partial(_step_seconds, net, squares[:fits])), len(squares)
+    )
     for parameter, learns in learning.items():
         parameter.requires_grad_(learns)
-    return seconds / len(squares)
+    return seconds / images
+
+
+def _step_seconds(net: nn.Module, squares: UInt8Array) -> float:
+    device = device_of(net)
+    pixels = torch.from_numpy(squares).to(device).permute(0, 3, 1, 2).float()
+    seconds = float("inf")
+    for _ in range(2):  # the first one also chooses kernels
+        net.zero_grad(set_to_none=True)  # also of what an attempt left that failed
+        finish(device)
+        began = time.perf_counter()
+        net(pixels).square().mean().backward()
+        finish(device)
+        seconds = min(seconds, time.perf_counter() - began)
+    net.zero_grad(set_to_none=True)
+    return seconds
 
 
 def blank_image(size: int) -> Tensor:

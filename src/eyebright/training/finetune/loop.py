@@ -21,12 +21,12 @@ from eyebright.runtime.progress import SILENT, Progress, Task
 from eyebright.training.finetune import checkpoint
 from eyebright.training.finetune.checkpoint import Checkpoint
 from eyebright.training.finetune.data import TrainData
-from eyebright.training.finetune.distributed import Team, gather_team
+from eyebright.training.finetune.distributed import gather_team
 from eyebright.training.finetune.failure import LossNotFiniteError, LossWatch, TrainingError
 from eyebright.training.finetune.feed import Feed
 from eyebright.training.finetune.history import EpochRow
 from eyebright.training.finetune.judge import judge
-from eyebright.training.finetune.memory import find_micro_batch
+from eyebright.training.finetune.micro_batch import choose_micro_batch
 from eyebright.training.finetune.randomness import epoch_order
 from eyebright.training.finetune.recipe import Recipe
 from eyebright.training.finetune.run import FitRun
@@ -108,7 +108,7 @@ def fit(
     stepper = Stepper(net, optimizer, loss, team, recipe.precision, recipe.seed, recipe.clip_norm)
     run = FitRun(stepper, data, recipe, directory, fingerprint, progress, lang, on_epoch)
     run.take_back() if resume else run.start_anew()
-    run.state.micro_batch = run.state.micro_batch or _micro_batch(run, sample_weights)
+    run.state.micro_batch = run.state.micro_batch or choose_micro_batch(run, sample_weights)
     watch = LossWatch(1 if team.device.type == "cpu" else _ACCELERATOR_LOOKS_EVERY)
 
     # ---------------------------------------------------------------- where it begins
@@ -160,31 +160,6 @@ def _train_epoch(run: FitRun, watch: LossWatch, sample_weights: FloatArray | Non
                 run.save()
     watch.look()
     state.epoch_loss = watch.total
-
-
-def _micro_batch(run: FitRun, sample_weights: FloatArray | None) -> int:
-    """How many images pass through the network at once.
-
-    On a CPU all of a step, until memory says otherwise: little is gained by fewer, and a choice by the clock
-    would cost what makes two runs bit-identical.
-    """
-    if run.team.device.type == "cpu":
-        return run.rows()
-    recipe, order = run.recipe, epoch_order(run.data.count, run.recipe.seed, 0, sample_weights)
-    statistics = {name: tensor.clone() for name, tensor in run.net.named_buffers()}
-
-    def step(size: int) -> None:
-        cut = Cut(0, 0, order[:size])
-        alone = Team(run.team.device)
-        run.stepper.gradients(cut, make_parts(run.data, cut, alone, size, recipe.seed))
-        run.stepper.optimizer.zero_grad(set_to_none=True)
-
-    set_modes(run.net, recipe.frozen_norm)
-    found = find_micro_batch(step, run.rows(), run.team.device)
-    for name, tensor in run.net.named_buffers():
-        tensor.copy_(statistics[name])
-    run.stepper.drop()
-    return found
 
 
 def _after_nan(run: FitRun, error: LossNotFiniteError) -> str:

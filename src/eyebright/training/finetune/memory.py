@@ -108,6 +108,12 @@ def with_fewer(attempt: Callable[[int], Result | None], images: int) -> tuple[Re
     return result, images
 
 
+def finish(device: torch.device) -> None:
+    """Waits until the device has done what it was told; a clock read before shows when it was told."""
+    if device.type in ("cuda", "mps", "xpu"):
+        torch.accelerator.synchronize(device)
+
+
 def peak_memory_mb(device: torch.device) -> float:
     """The most memory in use so far: of the device, or of this process where the device is no other."""
     if device.type == "cuda":
@@ -158,8 +164,14 @@ def _uncounted(module: nn.Module) -> Iterator[None]:
             count.copy_(was)
 
 
+def forget_peak(device: torch.device) -> None:
+    """What :func:`peak_memory_mb` tells begins anew, where the device can do that."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
 def find_micro_batch(
-    step: Callable[[int], object],
+    make_step: Callable[[int], Callable[[], object]],
     most: int,
     device: torch.device,
     clock: Callable[[], float] = time.perf_counter,
@@ -167,7 +179,8 @@ def find_micro_batch(
     """How many images at once are fastest: a few real steps of growing size, until nothing is gained.
 
     Args:
-        step: makes the gradients of so many images, and drops them.
+        make_step: loads so many images, and gives what makes their gradients and drops them. In training
+            images are loaded ahead, so that is not timed.
         most: images that one process has in a step.
         device: where.
         clock: seconds.
@@ -178,7 +191,7 @@ def find_micro_batch(
     best, best_rate = 1, 0.0
     size = min(_FIRST_TRIAL, most)
     while True:
-        rate = _rate(step, size, device, clock)
+        rate = _rate(make_step, size, device, clock)
         if rate is None and not best_rate and size > 1:  # not even the first one fits
             size = most = size // 2
         elif rate is None or rate < best_rate * _WORTH_IT:
@@ -202,22 +215,21 @@ def _peak_resident_bytes() -> int:
 
 
 def _rate(
-    step: Callable[[int], object], size: int, device: torch.device, clock: Callable[[], float]
+    make_step: Callable[[int], Callable[[], object]],
+    size: int,
+    device: torch.device,
+    clock: Callable[[], float],
 ) -> float | None:
     """Images a second, and None where memory ran out."""
 
     def measure() -> float:
-        step(size)  # the first of a size also chooses algorithms and reserves memory
-        _finish(device)
+        step = make_step(size)
+        step()  # the first of a size also chooses algorithms and reserves memory
+        finish(device)
         began = clock()
         for _ in range(_TIMED_STEPS):
-            step(size)
-        _finish(device)
+            step()
+        finish(device)
         return _TIMED_STEPS * size / max(clock() - began, 1e-9)
 
     return Attempts(device).do(measure)
-
-
-def _finish(device: torch.device) -> None:
-    if device.type in ("cuda", "mps", "xpu"):
-        torch.accelerator.synchronize(device)

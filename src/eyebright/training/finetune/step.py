@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from eyebright.training.finetune.data import TrainData
+from eyebright.training.finetune.data import TrainData, blocks
 from eyebright.training.finetune.distributed import Team
 from eyebright.training.finetune.failure import TrainingError
 from eyebright.training.finetune.memory import Attempts, free, is_out_of_memory
@@ -50,12 +50,17 @@ def cuts(order: IntArray, epoch: int, position: int, batch: int) -> Iterator[Cut
 
 
 def make_parts(data: TrainData, cut: Cut, team: Team, micro_batch: int, seed: int) -> list[Part]:
-    """This process's rows of a step, in parts of at most ``micro_batch``."""
+    """This process's rows of a step, in parts of at most ``micro_batch`` and about equally many.
+
+    A small rest would cost almost the time of a full part.
+    """
     drawn = data.draw(cut.places, cut.epoch, draw_generator(seed, cut.epoch, cut.position))
     rows = team.rows(drawn.size)
+    count = rows.stop - rows.start
+    parts = max(-(-count // micro_batch), 1)
     return [
-        Part(row, *drawn.part(slice(row, min(row + micro_batch, rows.stop)), team.device))
-        for row in range(rows.start, rows.stop, micro_batch)
+        Part(block.start, *drawn.part(block, team.device))
+        for block in blocks(drawn.size, max(-(-count // parts), 1), rows)
     ]
 
 
@@ -137,14 +142,15 @@ class Stepper:
         Raises:
             TrainingError: there is no room for the optimiser's state.
         """
-        (loss,) = self.team.add_gradients(self.net, loss)
-        self.scaler.unscale_(self.optimizer)
-        if self._clip_norm is not None:
-            learning = [p for p in self.net.parameters() if p.grad is not None]
-            torch.nn.utils.clip_grad_norm_(learning, self._clip_norm)
         try:
+            (loss,) = self.team.add_gradients(self.net, loss)
+            self.scaler.unscale_(self.optimizer)
+            if self._clip_norm is not None:
+                learning = [p for p in self.net.parameters() if p.grad is not None]
+                torch.nn.utils.clip_grad_norm_(learning, self._clip_norm)
             self.scaler.step(self.optimizer)
-        except (RuntimeError, MemoryError) as error:  # half moved: this cannot be tried again
+        except (RuntimeError, MemoryError) as error:
+            # Not tried again: weights may be half moved, and a sum is made by all processes or by none.
             if not is_out_of_memory(error):
                 raise
             raise TrainingError(

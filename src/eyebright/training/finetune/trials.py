@@ -2,48 +2,47 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from eyebright.training.finetune.data import TrainData
 from eyebright.training.finetune.distributed import Team
 from eyebright.training.finetune.finder import RateTest, find_rate
+from eyebright.training.finetune.memory import with_fewer
 from eyebright.training.finetune.precision import PrecisionTrial, candidates, choose
-from eyebright.training.finetune.randomness import draw_generator, epoch_order
+from eyebright.training.finetune.randomness import epoch_order
 from eyebright.training.finetune.recipe import Precision, Recipe
-from eyebright.training.finetune.step import Loss, autocast, set_modes
+from eyebright.training.finetune.step import Cut, Loss, Stepper, autocast, make_parts, set_modes
 
 _TRIAL_IMAGES = 8
+_ACCELERATOR_IMAGES = 64  # launching takes as long as computing a step of 8 there
 
 
 def choose_precision(
-    net: nn.Module, data: TrainData, loss: Loss, team: Team, seed: int
+    net: nn.Module, data: TrainData, loss: Loss, team: Team, seed: int, batch: int
 ) -> tuple[Precision, list[PrecisionTrial]]:
     """The number format whose steps are fastest on the team's device and agree with float32's.
 
     Args:
         net: on the device; nothing of it changes.
-        data: gives the trial's batch.
+        data: gives the trial's images.
         loss: of each image.
         team: all take what its first process found.
-        seed: of the batch.
+        seed: of the images.
+        batch: images of a step in training; the trial has no more.
 
     Returns:
         The format, and this process's trials.
     """
     formats = candidates(team.device)
-    inputs, targets = _batch(data, 0, _TRIAL_IMAGES, team, seed)
-
-    def step(precision: Precision) -> float:
-        with autocast(precision, team.device):
-            logits = net(inputs)
-        value = loss(logits.float(), targets).mean()
-        torch.autograd.backward(value)
-        net.zero_grad(set_to_none=True)
-        return float(value.detach())
-
+    images = _TRIAL_IMAGES if team.device.type == "cpu" else min(batch, _ACCELERATOR_IMAGES)
     net.eval()
-    chosen, trials = choose(step, formats)
+    chosen, trials = _compare(net, data, loss, formats, images, team.device, seed)
+    while images > _TRIAL_IMAGES and any(math.isinf(trial.seconds) for trial in trials):
+        images //= 2  # what failed may have lacked no more than memory
+        chosen, trials = _compare(net, data, loss, formats, images, team.device, seed)
     return formats[int(team.agree(formats.index(chosen)))], trials
 
 
@@ -55,28 +54,58 @@ def rate_test(
     team: Team,
     recipe: Recipe,
 ) -> RateTest:
-    """Trains with rising learning rates and puts everything back (see :func:`~.finder.find_rate`)."""
-    count = 0
+    """Trains with rising learning rates and puts everything back (see :func:`~.finder.find_rate`).
+
+    Raises:
+        TrainingError: not even one image fits into memory.
+    """
+    alone = Team(team.device)
+    stepper = Stepper(net, optimizer, loss, alone, "fp32", recipe.seed, clip_norm=None)
+    count, fits = 0, recipe.micro_batch or recipe.batch
 
     def step(rate: float) -> float:
-        nonlocal count
-        inputs, targets = _batch(data, count * recipe.batch, recipe.batch, team, recipe.seed)
+        nonlocal count, fits
+        cut = _cut(data, count * recipe.batch, recipe.batch, recipe.seed)
         count += 1
         for group in optimizer.param_groups:
             group["lr"] = rate * group["lr_scale"]
-        value = loss(net(inputs).float(), targets).mean()
-        torch.autograd.backward(value)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        return float(value.detach())
+        value, fits = with_fewer(
+            lambda size: stepper.try_gradients(cut, lambda: make_parts(data, cut, alone, size, recipe.seed)),
+            fits,
+        )
+        return float(stepper.update(value))
 
     set_modes(net, recipe.frozen_norm)
     return find_rate(step, net, optimizer)
 
 
-def _batch(data: TrainData, position: int, count: int, team: Team, seed: int) -> tuple[Tensor, Tensor]:
+def _compare(
+    net: nn.Module,
+    data: TrainData,
+    loss: Loss,
+    formats: tuple[Precision, ...],
+    images: int,
+    device: torch.device,
+    seed: int,
+) -> tuple[Precision, list[PrecisionTrial]]:
+    (part,) = make_parts(data, _cut(data, 0, images, seed), Team(device), images, seed)
+
+    def step(precision: Precision) -> float:
+        net.zero_grad(set_to_none=True)  # also of what a step left that failed
+        with autocast(precision, device):
+            logits = net(part.inputs)
+        value = loss(logits.float(), part.targets).mean()
+        torch.autograd.backward(value)
+        return float(value.detach())
+
+    try:
+        return choose(step, formats)
+    finally:
+        net.zero_grad(set_to_none=True)
+
+
+def _cut(data: TrainData, position: int, count: int, seed: int) -> Cut:
     """``count`` images from ``position`` on of a first epoch, which begins again when it is over."""
     order = epoch_order(data.count, seed, 0)
     begin = position % max(len(order) - count, 1)
-    drawn = data.draw(order[begin : begin + count], 0, draw_generator(seed, 0, position))
-    return drawn.part(slice(0, drawn.size), team.device)
+    return Cut(0, position, order[begin : begin + count])

@@ -13,7 +13,7 @@ pytest.importorskip("timm")
 import numpy as np  # noqa: E402
 from finetune_material import Gluttonous, Photographs  # noqa: E402
 
-from eyebright.training.finetune.answers import held_out_logits, square_logits  # noqa: E402
+from eyebright.training.finetune.answers import held_out_logits, square_logits, step_seconds  # noqa: E402
 from eyebright.training.finetune.failure import TrainingError  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -41,6 +41,16 @@ def test_squares_that_come_but_once_are_asked_about_as_memory_allows(photographs
     assert expected.shape == (40, 3)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
     assert greedy.refused == 3  # at 32, 16 and 8: what was found out holds for the images that follow
+
+
+def test_a_step_is_timed_with_as_many_images_as_fit_and_leaves_nothing() -> None:
+    greedy = Gluttonous(3, most=5)
+    greedy.net.fc.weight.requires_grad_(False)
+    learning = [p.requires_grad for p in greedy.parameters()]
+    assert step_seconds(greedy, np.zeros((8, 64, 64, 3), np.uint8)) > 0
+    assert greedy.refused == 1
+    assert [p.requires_grad for p in greedy.parameters()] == learning
+    assert all(p.grad is None for p in greedy.parameters())
 
 
 def test_an_image_that_does_not_fit_alone_is_told(photographs: Photographs) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -185,13 +186,19 @@ def test_the_real_error_of_the_cpu_allocator_is_known():
 def test_the_micro_batch_grows_while_it_gains_and_fits(fits, fastest, most, expected):
     now = 0.0
 
-    def step(size: int) -> None:
+    def make_step(size: int) -> Callable[[], None]:
         nonlocal now
-        if size > fits:
-            raise torch.OutOfMemoryError("out of memory")
-        now += 1.0 + max(0, size - fastest)  # up to the fastest, a step takes as long whatever its size
+        now += size**3  # loading takes its time, which does not count
 
-    assert find_micro_batch(step, most, CPU, clock=lambda: now) == expected
+        def step() -> None:
+            nonlocal now
+            if size > fits:
+                raise torch.OutOfMemoryError("out of memory")
+            now += 1.0 + max(0, size - fastest)  # up to the fastest, a step takes as long whatever its size
+
+        return step
+
+    assert find_micro_batch(make_step, most, CPU, clock=lambda: now) == expected
 
 
 def test_peak_memory_is_that_of_this_process():

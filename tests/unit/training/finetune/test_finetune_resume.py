@@ -196,10 +196,10 @@ class Unanswered(Photographs):
         super().__init__(folder)
         self.left = nth
 
-    def held_out(self, batch: int, device: Any) -> Any:
+    def held_out(self, batch: int, device: Any, rows: slice | None = None) -> Any:
         self.left -= 1
         wrong = 0 if self.left > 0 else math.nan
-        return ((pixels + wrong, labels) for pixels, labels in super().held_out(batch, device))
+        return ((pixels + wrong, labels) for pixels, labels in super().held_out(batch, device, rows))
 
 
 def test_what_answers_with_no_number_is_not_gone_on_from(textile, tmp_path):
