@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,8 @@ class Signature:
 
 def signature(path: Path) -> Signature | None:
     """Of an ONNX file or an OpenVINO model; None for what cannot be read without a runtime of its own."""
-    return stored_facts(path)[1] if path.suffix in (".onnx", ".xml") else None
+    readable = path.suffix == ".onnx" or (path.suffix == ".xml" and find_spec("openvino") is not None)
+    return stored_facts(path)[1] if readable else None
 
 
 def stored_facts(path: Path) -> tuple[dict[str, str], Signature]:

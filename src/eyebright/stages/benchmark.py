@@ -69,9 +69,9 @@ def benchmark(config: BenchmarkConfig, progress: Progress = SILENT) -> Benchmark
         threads = [count or cores for count in config.threads]
         asked = candidates(config.models, threads, config.batch, stack)
         running, left_out = _started(asked, image, stack, progress, config.lang)
+        directory = new_directory(config.out, "benchmarks", config.models[0].resolve().name)
         times = _turns(running, config, progress)
         measured = [_measurement(process, found) for process, found in zip(running, times, strict=True)]
-    directory = new_directory(config.out, "benchmarks", config.models[0].resolve().name)
     result = Benchmark(directory, measured, left_out)
     _write(result, config, image)
     return result

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -78,10 +79,12 @@ _Way = tuple[str, str, Kind, Path, Path]
 
 
 def _sealed(path: Path, stack: ExitStack) -> Iterator[_Way]:
-    """A sealed model as it is, and as OpenVINO takes it."""
+    """A sealed model as it is, and as OpenVINO takes it where that is; not every platform has it."""
     model = SealedModel(path, threads=1)
     name = model.path.absolute().parent.name if path.is_dir() else path.stem
     yield name, "onnxruntime", "onnx", model.path, model.path
+    if find_spec("openvino") is None:
+        return
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     OpenVino().export(Source(model, onnx.load(model.path)), folder)
     yield name, "openvino", "openvino", folder / "model.xml", model.path

@@ -96,3 +96,15 @@ def test_an_earlier_export_stays_where_the_new_one_cannot_take_its_place(tmp_pat
         finished(tmp_path / "gone", earlier)
     assert [path.name for path in tmp_path.iterdir()] == ["onnx"]
     assert (earlier / "model.onnx").read_text() == "earlier"
+
+
+def test_a_folder_that_is_no_export_is_left_alone(textile_run: Run, tmp_path: Path) -> None:
+    own = tmp_path / "onnx" / "notes.txt"
+    own.parent.mkdir()
+    own.write_text("mine")
+    (tmp_path / "openvino").mkdir()  # empty, so nothing can be lost
+    config = ExportConfig(model=textile_run.directory, to=["onnx", "openvino"], out=tmp_path, images=3)
+    exports = export(config)
+    assert own.read_text() == "mine"
+    assert "holds something else" in str(exports.failed["onnx"])
+    assert [done.name for done in exports.done] == ["openvino"]

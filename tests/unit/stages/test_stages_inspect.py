@@ -132,13 +132,22 @@ def test_a_changed_file_is_named(copied: Path, name: str, capsys: pytest.Capture
     content = bytearray((copied / name).read_bytes())
     content[len(content) // 2] ^= 1
     (copied / name).write_bytes(content)
-    if name == "provenance.json":  # still JSON
-        text = json.loads((copied.parent / "openvino" / "certificate.json").read_text())
-        (copied / name).write_text(json.dumps({"labels": ["other"], "versions": {}, "x": len(text)}))
+    if name == "provenance.json":  # still JSON, of other types
+        (copied / name).write_text(json.dumps({"labels": 5, "licence": None, "card": 1}))
     found = looked_at(copied)
     assert [c.name for c in found.files if c.state == "changed"] == [name]
     assert main(["inspect", str(copied)]) == 1
     assert f"CHANGED: {name}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "changes", [{"notes": 5}, {"versions": [1]}, {"files": {"../run/model.onnx": "0"}}, {"files": 1}]
+)
+def test_a_certificate_of_another_form_is_refused(copied: Path, changes: dict[str, object]) -> None:
+    file = copied / "certificate.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+    with pytest.raises(ModelError, match="must be one that `eyebright export` wrote"):
+        looked_at(copied)
 
 
 def test_a_file_that_is_gone_is_named(copied: Path, capsys: pytest.CaptureFixture[str]) -> None:
