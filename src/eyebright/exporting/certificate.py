@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +22,8 @@ from eyebright.sealed.model import SealedModel
 from eyebright.types import FloatArray
 
 _TIMED_RUNS = 30
+# A loss of exactly what may be lost passes, however its fraction was rounded.
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -100,12 +103,20 @@ class Certificate:
         return not self.reasons
 
     def to_json(self) -> dict[str, Any]:
-        """The content of `certificate.json`."""
+        """The content of `certificate.json`; what is not finite is null there, as JSON has no other word."""
         fields = asdict(self)
         comparison, speed = fields.pop("comparison"), fields.pop("speed")
         verdict = {"passed": self.passed, "reasons": [reason.text("en") for reason in self.reasons]}
-        content: dict[str, Any] = fields | verdict | comparison | speed | {"sha256": sha256_of(self.files)}
-        return content
+        content = fields | verdict | comparison | speed | {"sha256": sha256_of(self.files)}
+        return {key: _valid(value) for key, value in content.items()}
+
+
+def _valid(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _valid(inner) for key, inner in value.items()}
+    return [_valid(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def certify(
@@ -160,7 +171,7 @@ def _shortfalls(
         return (Reason("Some of its probabilities are not numbers.", {}),)
     loss = -comparison.accuracy_difference.value
     if precision == "int8":
-        if loss > bar.max_loss:
+        if loss > bar.max_loss + _ROUNDING:
             values = {"loss": f"{100 * loss:.2f}", "most": f"{100 * bar.max_loss:.2f}"}
             return (Reason("It loses {loss} points of accuracy; at most {most} may be lost.", values),)
     elif comparison.agreement < bar.min_agreement:

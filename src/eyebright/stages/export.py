@@ -157,7 +157,7 @@ class Exporter:
                 else {}
             )
             content = certificate.to_json() | {"beside": beside}
-            write_text(temporary / CERTIFICATE, json.dumps(content, indent=1, ensure_ascii=False))
+            write_text(temporary / CERTIFICATE, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False))
             if certificate.passed:
                 finished(temporary, folder)
             elif all(_worth(exported) > _worth(other) for _, other in attempt.before):
