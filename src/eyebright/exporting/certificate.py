@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from eyebright.exporting.base import Format, Precision, Source
+from eyebright.exporting.base import Format, Precision, Source, in_our_words
 from eyebright.exporting.comparison import Comparison, Originals
 from eyebright.exporting.files import sha256, sha256_of
 from eyebright.language import translate
@@ -141,6 +141,9 @@ def certify(
         versions: of packages, to be written down.
         details: of the compression, to be written down.
         on_image: is called after each image.
+
+    Raises:
+        UnsupportedError: its runtime cannot load it.
     """
     answers, rate = _ask(target, source, folder, originals, on_image)
     comparison = Comparison.of(answers, originals)
@@ -188,7 +191,8 @@ def _ask(
     target: Format, source: Source, folder: Path, originals: Originals, on_image: Callable[[], None]
 ) -> tuple[FloatArray, float]:
     """The export's probabilities (N, K), and images a second without the time of decoding."""
-    runner = target.load(source, folder, usable_cores())
+    with in_our_words(target.name):
+        runner = target.load(source, folder, usable_cores())
     rows: list[FloatArray] = []
     seconds = 0.0
     for image in originals.pixels():
@@ -201,7 +205,8 @@ def _ask(
 
 def _latencies(target: Format, source: Source, folder: Path, originals: Originals) -> tuple[float, float]:
     """Median milliseconds of one answer with one thread: the export's and the original's, asked in turn."""
-    export = target.load(source, folder, 1)
+    with in_our_words(target.name):
+        export = target.load(source, folder, 1)
     original = SealedModel(source.model.path, threads=1)
     image = next(originals.pixels())
     calls: Sequence[Callable[[], object]] = (
