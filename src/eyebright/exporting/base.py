@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -163,6 +165,29 @@ def require(package: str, extra: str, purpose: str) -> None:
             package=package,
             extra=extra,
         )
+
+
+@contextmanager
+def in_our_words(name: str) -> Iterator[None]:
+    """Tells of whatever a converter or runtime raises about a network: any error at all, and one of ours.
+
+    Args:
+        name: of the format.
+
+    Raises:
+        UnsupportedError: in place of theirs; errors of ours, of the system and of memory stay what they are.
+    """
+    try:
+        yield
+    except (EyebrightError, OSError, MemoryError):
+        raise
+    except Exception as error:  # their errors share no base
+        raise UnsupportedError(
+            "{format} must be able to take this network. It ended with an error: {reason}. "
+            "Use another format, such as onnx or openvino.",
+            format=name,
+            reason=(str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip("."),
+        ) from error
 
 
 def plain_name(label: str) -> str:

@@ -71,9 +71,10 @@ def examples(name: str, source: Source) -> dict[str, str]:
     thresholds = source.model.thresholds
     if thresholds is None:
         return written
-    # Only Python's are told how to answer several labels.
+    # Only Python's are told how to answer several labels, and of these not Triton's: its server answers one.
     rule = _SEVERAL.format(thresholds=thresholds.tolist())
-    return {file: _BEST.sub(rule, text) for file, text in written.items() if file.endswith(".py")}
+    told = {file: _BEST.subn(rule, text) for file, text in written.items() if file.endswith(".py")}
+    return {file: text for file, (text, replaced) in told.items() if replaced}
 
 
 def _filled(template: str, values: dict[str, str]) -> str:

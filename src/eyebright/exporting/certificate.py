@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from eyebright.exporting.base import Format, Precision, Source
+from eyebright.exporting.base import Format, Precision, Source, in_our_words
 from eyebright.exporting.comparison import Comparison, Originals
 from eyebright.exporting.files import sha256, sha256_of
 from eyebright.language import translate
@@ -21,6 +22,8 @@ from eyebright.sealed.model import SealedModel
 from eyebright.types import FloatArray
 
 _TIMED_RUNS = 30
+# A loss of exactly what may be lost passes, however its fraction was rounded.
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -100,12 +103,20 @@ class Certificate:
         return not self.reasons
 
     def to_json(self) -> dict[str, Any]:
-        """The content of `certificate.json`."""
+        """The content of `certificate.json`; what is not finite is null there, as JSON has no other word."""
         fields = asdict(self)
         comparison, speed = fields.pop("comparison"), fields.pop("speed")
         verdict = {"passed": self.passed, "reasons": [reason.text("en") for reason in self.reasons]}
-        content: dict[str, Any] = fields | verdict | comparison | speed | {"sha256": sha256_of(self.files)}
-        return content
+        content = fields | verdict | comparison | speed | {"sha256": sha256_of(self.files)}
+        return {key: _valid(value) for key, value in content.items()}
+
+
+def _valid(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _valid(inner) for key, inner in value.items()}
+    return [_valid(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def certify(
@@ -130,6 +141,9 @@ def certify(
         versions: of packages, to be written down.
         details: of the compression, to be written down.
         on_image: is called after each image.
+
+    Raises:
+        UnsupportedError: its runtime cannot load it.
     """
     answers, rate = _ask(target, source, folder, originals, on_image)
     comparison = Comparison.of(answers, originals)
@@ -160,7 +174,7 @@ def _shortfalls(
         return (Reason("Some of its probabilities are not numbers.", {}),)
     loss = -comparison.accuracy_difference.value
     if precision == "int8":
-        if loss > bar.max_loss:
+        if loss > bar.max_loss + _ROUNDING:
             values = {"loss": f"{100 * loss:.2f}", "most": f"{100 * bar.max_loss:.2f}"}
             return (Reason("It loses {loss} points of accuracy; at most {most} may be lost.", values),)
     elif comparison.agreement < bar.min_agreement:
@@ -177,7 +191,8 @@ def _ask(
     target: Format, source: Source, folder: Path, originals: Originals, on_image: Callable[[], None]
 ) -> tuple[FloatArray, float]:
     """The export's probabilities (N, K), and images a second without the time of decoding."""
-    runner = target.load(source, folder, usable_cores())
+    with in_our_words(target.name):
+        runner = target.load(source, folder, usable_cores())
     rows: list[FloatArray] = []
     seconds = 0.0
     for image in originals.pixels():
@@ -190,7 +205,8 @@ def _ask(
 
 def _latencies(target: Format, source: Source, folder: Path, originals: Originals) -> tuple[float, float]:
     """Median milliseconds of one answer with one thread: the export's and the original's, asked in turn."""
-    export = target.load(source, folder, 1)
+    with in_our_words(target.name):
+        export = target.load(source, folder, 1)
     original = SealedModel(source.model.path, threads=1)
     image = next(originals.pixels())
     calls: Sequence[Callable[[], object]] = (

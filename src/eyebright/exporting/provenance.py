@@ -10,13 +10,16 @@ from eyebright.exporting.certificate import Certificate
 from eyebright.exporting.files import sha256
 
 PROVENANCE = "provenance.json"
+# How a model answers beyond its probabilities; some formats have no place for it in their own files.
+_ANSWERING = ("task", "thresholds", "unknown", "conformal", "operating_points", "costs")
 
 
 def provenance(target: Format, source: Source, certificate: Certificate) -> dict[str, Any]:
     """The content of `provenance.json`.
 
     Licences are given as they were when the model was trained: the weights' by their card, the data's by the
-    LICENSE file in the data's folder. What is not known is null.
+    LICENSE file in the data's folder. What is not known is null. How the model answers beyond its
+    probabilities (thresholds, the unknown rule and the like) is there as far as the model has it.
 
     Args:
         target: the format.
@@ -39,7 +42,16 @@ def provenance(target: Format, source: Source, certificate: Certificate) -> dict
         "compression": certificate.details.get("compression"),
         "versions": {"training": _json(facts.get("versions")), "export": dict(certificate.versions)},
         "notes": list(target.notes),
+        **{key: _value(facts[key]) for key in _ANSWERING if key in facts},
     }
+
+
+def _value(text: str) -> Any:
+    """A metadata entry: JSON, or plain text such as the task's name."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _json(text: str | None) -> Any:

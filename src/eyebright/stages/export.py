@@ -13,7 +13,7 @@ from eyebright.compression.rung import Rung
 from eyebright.config.export import ExportConfig
 from eyebright.data.decode import decode
 from eyebright.errors import EyebrightError
-from eyebright.exporting.base import Format, Source
+from eyebright.exporting.base import Format, Source, UnsupportedError, in_our_words
 from eyebright.exporting.beside import write_beside
 from eyebright.exporting.certificate import Bar, Certificate, certify
 from eyebright.exporting.comparison import Originals
@@ -129,15 +129,26 @@ class Exporter:
         check_precision(target, precision)
         name = target.name if precision == "fp32" else f"{target.name}-{precision}"
         tried: list[tuple[Rung, Exported]] = []
+        refused: UnsupportedError | None = None
         for rung in self.rungs:
             # As it is, a model may be a compressed one already.
             computes = precision_of(rung.graph) if precision == "fp32" else precision
             source = Source(self.model, rung.graph, computes, self.config.lang)
             target.check(source)
-            exported = self._one(_Attempt(target, name, source, rung, tuple(tried)))
+            try:
+                exported = self._one(_Attempt(target, name, source, rung, tuple(tried)))
+            except UnsupportedError as error:
+                if precision != "int8":
+                    raise
+                # What a runtime cannot load of one step, it may of the next, which keeps more in float.
+                self.progress.say(error.text(self.config.lang))
+                refused = error
+                continue
             tried.append((rung, exported))
             if exported.certificate.passed:
                 return exported
+        if refused is not None and not tried:
+            raise refused
         return max((exported for _, exported in tried), key=_worth)
 
     def _one(self, attempt: _Attempt) -> Exported:
@@ -148,7 +159,8 @@ class Exporter:
         with in_progress(folder) as temporary:
             how = translate(attempt.rung.summary, lang)
             self.progress.say(translate("Exporting to {format}: {how}", lang, format=name, how=how))
-            attempt.target.export(attempt.source, temporary)
+            with in_our_words(name):
+                attempt.target.export(attempt.source, temporary)
             certificate = self._certified(attempt, temporary, originals)
             exported = Exported(name, folder, certificate)
             beside = (
@@ -157,7 +169,9 @@ class Exporter:
                 else {}
             )
             content = certificate.to_json() | {"beside": beside}
-            write_text(temporary / CERTIFICATE, json.dumps(content, indent=1, ensure_ascii=False))
+            write_text(
+                temporary / CERTIFICATE, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+            )
             if certificate.passed:
                 finished(temporary, folder)
             elif all(_worth(exported) > _worth(other) for _, other in attempt.before):
@@ -169,7 +183,8 @@ class Exporter:
         details = {"compression": attempt.rung.summary, **attempt.rung.details}
         if self.rungs.precision == "int8":
             before = [_summary(rung, exported) for rung, exported in attempt.before]
-            details |= {"tried_before": before, **asdict(kernels(target, source, folder))}
+            with in_our_words(attempt.name):
+                details |= {"tried_before": before, **asdict(kernels(target, source, folder))}
         text = translate("Comparing {format}", lang, format=attempt.name)
         with self.progress.task(text, total=len(originals.truth)) as task:
             certificate = certify(

@@ -15,8 +15,8 @@ from onnx import numpy_helper
 from eyebright.data.decode import decode
 from eyebright.data.manifest import Manifest
 from eyebright.exporting.base import Precision, Source
-from eyebright.exporting.certificate import Bar, Certificate, certify
-from eyebright.exporting.comparison import Originals
+from eyebright.exporting.certificate import Bar, Certificate, _shortfalls, certify
+from eyebright.exporting.comparison import Comparison, Originals
 from eyebright.exporting.files import sha256, sha256_of
 from eyebright.exporting.onnx_file import PlainOnnx, SealedOnnx
 from eyebright.sealed.model import SealedModel
@@ -135,12 +135,25 @@ def test_probabilities_that_are_no_numbers_are_rejected(source: Source, original
     bias.CopyFrom(numpy_helper.from_array(np.full(bias.dims, np.nan, np.float32), bias.name))
     found = certified(Source(source.model, broken), originals, tmp_path, SealedOnnx())
     assert [reason.text("en") for reason in found.reasons] == ["Some of its probabilities are not numbers."]
+    content = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert content["max_difference"] is None
+    assert content["images"] == 30
 
 
 def test_the_bar_can_be_set(source: Source, originals: Originals, tmp_path: Path):
     wrong = replace(originals, probabilities=np.roll(originals.probabilities, 1, axis=1))
     assert not certified(source, wrong, tmp_path, SealedOnnx()).passed
     assert certified(source, wrong, tmp_path, SealedOnnx(), Bar(min_agreement=0)).passed
+
+
+def test_a_loss_of_exactly_what_may_be_lost_passes():
+    right = np.eye(2, dtype=np.float32)[np.zeros(1000, int)]
+    before = Originals(right, np.zeros(1000, int), lambda: iter(()), "val")
+    for wrong, passes in ((7, True), (8, False)):
+        answers = right.copy()
+        answers[:wrong] = answers[:wrong, ::-1]
+        found = _shortfalls("int8", answers, Comparison.of(answers, before), Bar(max_loss=0.7 / 100))
+        assert (found == ()) == passes
 
 
 def test_the_hash_of_several_files_is_that_of_their_list():

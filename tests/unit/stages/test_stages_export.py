@@ -13,7 +13,9 @@ from eyebright.config.export import ExportConfig
 from eyebright.data.manifest import Manifest
 from eyebright.errors import DataError
 from eyebright.exporting.base import Source, UnsupportedError
+from eyebright.exporting.formats import FORMATS
 from eyebright.exporting.onnx_file import SealedOnnx
+from eyebright.exporting.session import OnnxSession
 from eyebright.runtime.progress import SILENT
 from eyebright.sealed.model import SealedModel
 from eyebright.stages.export import export
@@ -108,3 +110,63 @@ def test_a_folder_that_is_no_export_is_left_alone(textile_run: Run, tmp_path: Pa
     assert own.read_text() == "mine"
     assert "holds something else" in str(exports.failed["onnx"])
     assert [done.name for done in exports.done] == ["openvino"]
+
+
+class Failing(SealedOnnx):
+    """A format whose converter, or whose runtime, raises an error of its own kind."""
+
+    name = "triton"
+
+    def __init__(self, fails_to: str) -> None:
+        self.fails_to = fails_to
+
+    def export(self, source: Source, folder: Path) -> None:
+        if self.fails_to == "convert":
+            raise KeyError("aten::strange")
+        super().export(source, folder)
+
+    def load(self, source: Source, folder: Path, threads: int) -> OnnxSession:
+        if self.fails_to == "load":
+            (folder / "model.onnx").write_bytes(b"nothing that ONNX Runtime reads")
+        return super().load(source, folder, threads)
+
+
+@pytest.mark.parametrize("fails_to", ["convert", "load"])
+def test_an_error_of_one_format_leaves_the_others(
+    fails_to: str, textile_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(FORMATS, "triton", Failing(fails_to))
+    formats = ["triton", "openvino"]
+    found = export(ExportConfig(model=textile_run.directory, to=formats, out=tmp_path, images=4))
+    assert [exported.name for exported in found.done] == ["openvino"]
+    error = found.failed["triton"]
+    assert isinstance(error, UnsupportedError)
+    assert "Use another format, such as onnx or openvino." in error.text("en")
+    assert "请使用其他格式" in error.text("zh")
+    assert error.__cause__ is not None
+    assert [path.name for path in tmp_path.iterdir()] == ["openvino"]
+
+
+def test_a_step_that_a_runtime_cannot_load_is_followed_by_the_next(
+    textile_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Later(SealedOnnx):
+        """Takes no graph but the second."""
+
+        exported = 0
+
+        def export(self, source: Source, folder: Path) -> None:
+            self.exported += 1
+            super().export(source, folder)
+
+        def load(self, source: Source, folder: Path, threads: int) -> OnnxSession:
+            if self.exported == 1:
+                raise RuntimeError("no kernel")
+            return super().load(source, folder, threads)
+
+    monkeypatch.setitem(FORMATS, "onnx", Later())
+    options: dict[str, Any] = {"int8": True, "max_loss": 100.0, "images": 4}
+    (exported,) = export(ExportConfig(model=textile_run.directory, to=["onnx"], out=tmp_path, **options)).done
+    assert exported.certificate.passed
+    first = "int8, static, ranges from the smallest to the largest value"
+    assert exported.certificate.details["compression"] != first

@@ -178,6 +178,20 @@ def test_runs_are_compared_by_all_labels_together(cloth_run: Run, cloth: Path, t
     assert accuracy == pytest.approx([cloth_run.metrics["accuracy"]["value"]] * 2)
 
 
+def test_what_stands_beside_an_export_says_how_labels_are_answered(cloth_run: Run, tmp_path: Path):
+    eb.export(cloth_run.directory, to=["onnx", "triton"], out=tmp_path, images=4)
+    facts = SealedModel(cloth_run.model).metadata
+    for name in ("onnx", "triton"):
+        found = json.loads((tmp_path / name / "provenance.json").read_text(encoding="utf-8"))
+        assert found["task"] == "multilabel"
+        assert found["thresholds"] == json.loads(facts["thresholds"])
+        assert found["unknown"] == json.loads(facts["unknown"])
+        assert "costs" not in found
+    # One in another language, or one that names a single label, would ignore the thresholds.
+    assert [path.name for path in (tmp_path / "onnx").glob("example.*")] == ["example.py"]
+    assert list((tmp_path / "triton").glob("example.*")) == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [{"to": ["onnx", "openvino", "html"]}, {"to": ["onnx"], "int8": True}])
 def test_exports_are_certified_on_sets_of_labels(cloth_run: Run, tmp_path: Path, options):
