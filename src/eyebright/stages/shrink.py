@@ -21,7 +21,7 @@ from eyebright.language import translate
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.runtime.timing import Stopwatch
 from eyebright.sealed.model import SealedModel
-from eyebright.stages.candidates import Candidate, choose, rows
+from eyebright.stages.candidates import Candidate, choose, first_good, rows
 from eyebright.stages.judge import ask
 from eyebright.stages.know import promises
 from eyebright.stages.model_images import check_classes, drawn, manifest_of
@@ -191,11 +191,9 @@ class Search:
 
     def _quantised(self, candidate: Candidate, name: str, path: Path) -> Candidate:
         config = self.config
-        for _ in quantised(candidate.path, path, self.manifest, config.seed, config.lang):
-            found = self._measured(name, path)
-            if candidate.correct - found.correct <= _LOSS * found.count:
-                break
-        return found
+        made = quantised(candidate.path, path, self.manifest, config.seed, config.lang)
+        enough = candidate.correct - _LOSS * candidate.count
+        return first_good((self._measured(name, one) for one in made), enough)
 
     def _measured(self, name: str, path: Path) -> Candidate:
         with SILENT.task("", total=len(self._images)) as task:
