@@ -24,7 +24,7 @@ from eyebright.sealed.model import SealedModel
 from eyebright.stages.candidates import Candidate, choose, first_good, rows
 from eyebright.stages.judge import ask
 from eyebright.stages.know import promises
-from eyebright.stages.model_images import check_classes, drawn, manifest_of
+from eyebright.stages.model_images import check_classes, check_not_learned, drawn, manifest_of
 from eyebright.stages.one_label import require_one_label
 from eyebright.stages.parent import latencies
 from eyebright.stages.run import Run, new_directory
@@ -127,7 +127,9 @@ class Search:
         check_classes(self.model, self.manifest.labels)
         self._also = [(path, SealedModel(path, threads=1)) for path in config.also]
         for _, other in self._also:
+            check_untouched(other.path)
             check_classes(other, self.manifest.labels)
+            check_not_learned(other, self.manifest)
         self._images: list[Sample] = drawn(self.manifest, config.images, config.seed)
         self.options = TrainConfig(
             data=self.manifest.root, seed=config.seed, lang=config.lang, **promises(self.model)

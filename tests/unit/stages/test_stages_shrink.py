@@ -10,6 +10,7 @@ import pytest
 
 from eyebright.config.shrink import ShrinkConfig
 from eyebright.config.train import TrainConfig
+from eyebright.errors import DataError, ModelError
 from eyebright.runtime.progress import SILENT, Progress, Silent
 from eyebright.sealed.model import SealedModel
 from eyebright.stages.run import Run
@@ -76,3 +77,25 @@ def test_a_model_that_is_int8_already_is_not_quantised_again(smaller_run: Run, t
     ]
     assert "the model itself int8" not in [c.name for c in found]
     assert [c.precision for c in found[1:3]] == ["fp32", "fp32"]
+
+
+def test_a_further_model_must_not_have_learned_from_what_it_is_compared_on(
+    textile: Path, smaller_run: Run, textile_run: Run, tmp_path: Path
+) -> None:
+    search(textile_run.directory, tmp_path / "out", smaller_run.directory)  # the same parts
+    turned, other = tmp_path / "turned", tmp_path / "other"
+    shutil.copytree(textile / "train", turned / "val")
+    shutil.copytree(textile / "val", turned / "train")
+    run = train(TrainConfig(data=turned, out=other, size=64, layers="texture"))
+    with pytest.raises(DataError, match="learned from 30 of the 30 here"):
+        search(textile_run.directory, tmp_path / "out", run.directory)
+
+
+def test_a_further_model_must_be_the_one_that_its_run_wrote(
+    smaller_run: Run, textile_run: Run, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(smaller_run.directory, other)
+    shutil.copyfile(textile_run.model, other / "model.onnx")
+    with pytest.raises(ModelError, match="it was changed afterwards"):
+        search(textile_run.directory, tmp_path / "out", other)
