@@ -130,8 +130,8 @@ def check_not_learned(model: SealedModel, manifest: Manifest) -> None:
     if count := sum(s.sha in learned for s in judged):
         raise DataError(
             "Models must be compared on images that none of them learned from. {path} learned from {count} "
-            "of the {total} here, as its run has other parts. Train it on the same folder with the same --seed, "
-            "make it with `eyebright distill` or `prune`, or leave it out.",
+            "of the {total} here, as its run has other parts. Train it on the same folder with the same "
+            "--seed, make it with `eyebright distill` or `prune`, or leave it out.",
             path=model.path,
             count=count,
             total=len(judged),

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from eyebright.config.train import TrainConfig
+from eyebright.config.base import Config
 from eyebright.errors import NotFoundError, StorageError
 from eyebright.runtime.atomic import write_text
 
@@ -81,11 +81,19 @@ def new_directory(given: Path | None, parent: str, name: str) -> Path:
     return directory
 
 
-def write_options(config: TrainConfig, directory: Path) -> None:
-    """Writes down the options, as a run that is resumed from anywhere takes them up."""
-    given = config.model_copy(update={"resume": None, "out": directory})
-    paths = {name: value.absolute() for name, value in given if isinstance(value, Path)}
-    write_text(directory / OPTIONS, given.model_copy(update=paths).toml())
+def write_options(config: Config, directory: Path) -> None:
+    """Writes down the options, as a run that is resumed or made again from anywhere takes them up."""
+    changed = {name: _absolute(value) for name, value in config} | {"out": directory.absolute()}
+    if "resume" in changed:
+        changed["resume"] = None
+    write_text(directory / OPTIONS, config.model_copy(update=changed).toml())
+
+
+def _absolute(value: Any) -> Any:
+    """The value of an option with all paths from the root on."""
+    if isinstance(value, list):
+        return [_absolute(one) for one in value]
+    return value.absolute() if isinstance(value, Path) else value
 
 
 def write_metrics(path: Path, metrics: dict[str, Any]) -> None:

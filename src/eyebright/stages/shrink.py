@@ -27,7 +27,7 @@ from eyebright.stages.know import promises
 from eyebright.stages.model_images import check_classes, check_not_learned, drawn, manifest_of
 from eyebright.stages.one_label import require_one_label
 from eyebright.stages.parent import latencies
-from eyebright.stages.run import Run, new_directory
+from eyebright.stages.run import Run, new_directory, write_options
 from eyebright.stages.shrink_ending import HandedOut, hand_out
 from eyebright.stages.shrink_frozen import Sealed, frozen_ones
 from eyebright.stages.shrink_int8 import quantised
@@ -141,6 +141,7 @@ class Search:
         self.made: dict[str, Sealed] = {}
         self.directory = new_directory(config.out, "runs", self.model.path.resolve().parent.name)
         (self.directory / "metrics.json").unlink(missing_ok=True)
+        write_options(config, self.directory)
         shutil.rmtree(self.directory / _TRIED, ignore_errors=True)
 
     def _check_out(self) -> None:

@@ -99,3 +99,15 @@ def test_a_further_model_must_be_the_one_that_its_run_wrote(
     shutil.copyfile(textile_run.model, other / "model.onnx")
     with pytest.raises(ModelError, match="it was changed afterwards"):
         search(textile_run.directory, tmp_path / "out", other)
+
+
+def test_the_options_are_written_down_as_they_can_be_given_again(
+    textile_run: Run, smaller_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "config.toml").write_text('data = "of an earlier training"')
+    monkeypatch.chdir(smaller_run.directory.parent)
+    config = search(textile_run.directory, out, Path(smaller_run.directory.name), budget=600).config
+    found = ShrinkConfig.build(out / "config.toml")
+    assert found == config.model_copy(update={"also": [smaller_run.directory]})
