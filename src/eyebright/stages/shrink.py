@@ -21,6 +21,7 @@ from eyebright.language import translate
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.runtime.timing import Stopwatch
 from eyebright.sealed.model import SealedModel
+from eyebright.stages import tell
 from eyebright.stages.candidates import Candidate, choose, first_good, rows
 from eyebright.stages.judge import ask
 from eyebright.stages.know import promises
@@ -98,6 +99,7 @@ def shrink(config: ShrinkConfig, progress: Progress = SILENT) -> Shrunk:
         run = hand_out(config, what, search.model, search.manifest, directory, progress, watch)
     for sentence in sentences:
         progress.say(sentence)
+    tell.decisions_left(search.model, run.model, progress, config.lang)
     return Shrunk(run, candidates, chosen, targets, directory / "pareto.html")
 
 

@@ -14,7 +14,7 @@ from eyebright.errors import DataError, ModelError
 from eyebright.runtime.progress import SILENT, Progress, Silent
 from eyebright.sealed.model import SealedModel
 from eyebright.stages.run import Run
-from eyebright.stages.shrink import Search
+from eyebright.stages.shrink import Search, shrink
 from eyebright.stages.train import train
 
 
@@ -111,3 +111,17 @@ def test_the_options_are_written_down_as_they_can_be_given_again(
     config = search(textile_run.directory, out, Path(smaller_run.directory.name), budget=600).config
     found = ShrinkConfig.build(out / "config.toml")
     assert found == config.model_copy(update={"also": [smaller_run.directory]})
+
+
+@pytest.mark.slow
+def test_operating_points_that_are_not_taken_over_are_told(textile: Path, tmp_path: Path) -> None:
+    options = {"data": textile, "size": 96, "layers": "texture", "target": ["recall(local) >= 0.5"]}
+    run = train(TrainConfig.build(**options, out=tmp_path / "run"))
+    size = run.model.stat().st_size / 1e6
+    for most, left in ((size + 0.01, False), (size - 0.01, True)):
+        told = Told()
+        target = [f"size<={most:.3f}MB"]
+        out = tmp_path / f"out-{left}"
+        found = shrink(ShrinkConfig(model=run.directory, target=target, size=[64], int8=False, out=out), told)
+        assert any("are not taken over" in text for text in told.texts) == left
+        assert (SealedModel(found.run.model).decisions is None) == left
