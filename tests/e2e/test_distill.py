@@ -21,7 +21,8 @@ WORDS = (*SMALL, "--views", "2", "--epochs", "1")
 def teacher(textile: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = few(textile, tmp_path_factory.mktemp("data") / "textile")
     run = tmp_path_factory.mktemp("runs") / "teacher"
-    done = eyebright("train", data, "--size", "96", "--layers", "texture", "--out", run)
+    words = ("--size", "96", "--layers", "texture", "--target", "recall(local) >= 0.5")
+    done = eyebright("train", data, *words, "--out", run)
     assert done.returncode == 0, done.stderr
     return run
 
@@ -40,6 +41,7 @@ def test_a_student_is_a_run_beside_its_teacher(teacher: Path, tmp_path: Path) ->
     assert both["size_bytes"] == pytest.approx(size, abs=2000)  # its figures came later
     assert both["latency_ms"] > 0
     assert "made from" in done.stdout
+    assert "The operating points and costs of" in done.stderr
     assert "Beside the model it was made from" in (run / "report.html").read_text(encoding="utf-8")
     assert figures["parity"]["images"] == figures["parity"]["same_class"]
     before = history(run)

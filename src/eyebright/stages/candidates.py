@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -81,6 +81,23 @@ def choose(candidates: Sequence[Candidate], targets: Sequence[Target]) -> Candid
     if fitting:
         return max(fitting, key=lambda c: (c.correct / c.count, -c.latency_ms))
     return min(candidates, key=lambda c: c.excess(targets))
+
+
+def first_good(found: Iterable[Candidate], enough: float) -> Candidate:
+    """The first that names enough images right; where none does, the most accurate, and the first of equals.
+
+    Further ones are not asked for, and the files of those that lost are removed.
+
+    Args:
+        found: one or more, each with a file of its own.
+        enough: images named right.
+    """
+    rest = iter(found)
+    best = next(rest)
+    while best.correct < enough and (other := next(rest, None)) is not None:
+        best, loser = (other, best) if other.correct > best.correct else (best, other)
+        loser.path.unlink()
+    return best
 
 
 def rows(

@@ -9,6 +9,7 @@ from eyebright.config.distill import DistillConfig
 from eyebright.config.train import TrainConfig
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.sealed.model import SealedModel
+from eyebright.stages import tell
 from eyebright.stages.one_label import require_one_label
 from eyebright.stages.run import Run
 from eyebright.stages.train import train
@@ -58,7 +59,9 @@ def distill(config: DistillConfig, progress: Progress = SILENT) -> Run:
     require_one_label(teacher.thresholds is not None, "distill")
     check_untouched(teacher.path)
     catalog.find(config.student)  # before anything is read
-    return train(_training(config), progress)
+    run = train(_training(config), progress)
+    tell.decisions_left(teacher, run.model, progress, config.lang)
+    return run
 
 
 def _training(config: DistillConfig) -> TrainConfig:

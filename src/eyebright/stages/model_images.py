@@ -114,6 +114,30 @@ def check_classes(model: SealedModel, labels: Sequence[str]) -> None:
         )
 
 
+def check_not_learned(model: SealedModel, manifest: Manifest) -> None:
+    """Refuses a model that learned from images by which it would be compared, as far as its run is known.
+
+    Images that stand in the manifest's training part as well are in both models' and do not count.
+
+    Raises:
+        DataError: it did.
+    """
+    known = _beside(model)
+    if known is None:
+        return
+    learned = {s.sha for s in known.of("train")} - {s.sha for s in manifest.of("train")}
+    judged = [s for part in ("val", "test") for s in manifest.of(part)]
+    if count := sum(s.sha in learned for s in judged):
+        raise DataError(
+            "Models must be compared on images that none of them learned from. {path} learned from {count} "
+            "of the {total} here, as its run has other parts. Train it on the same folder with the same "
+            "--seed, make it with `eyebright distill` or `prune`, or leave it out.",
+            path=model.path,
+            count=count,
+            total=len(judged),
+        )
+
+
 def _beside(model: SealedModel) -> Manifest | None:
     path = model.path.with_name("manifest.parquet")
     return Manifest.read(path) if path.is_file() else None

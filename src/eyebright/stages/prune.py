@@ -20,6 +20,7 @@ from eyebright.language import translate
 from eyebright.runtime.atomic import write_bytes
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.sealed.model import SealedModel
+from eyebright.stages import tell
 from eyebright.stages.finetune import PRUNED
 from eyebright.stages.model_images import check_classes, manifest_of
 from eyebright.stages.one_label import require_one_label
@@ -70,7 +71,9 @@ def prune(config: PruneConfig, progress: Progress = SILENT) -> Run:
         "size": model.size,
         "layers": "stages",
     }
-    return train(TrainConfig.build(**options), progress)
+    run = train(TrainConfig.build(**options), progress)
+    tell.decisions_left(model, run.model, progress, config.lang)
+    return run
 
 
 def _write_pruned(

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from eyebright.config.base import Config
-from eyebright.config.train import TrainConfig
 from eyebright.errors import NotFoundError, StorageError
 from eyebright.runtime.atomic import write_text
 
@@ -82,15 +81,19 @@ def new_directory(given: Path | None, parent: str, name: str) -> Path:
     return directory
 
 
-def write_options(config: TrainConfig, directory: Path) -> None:
-    """Writes down the options, as a run that is resumed from anywhere takes them up."""
-    write_from_anywhere(config.model_copy(update={"resume": None, "out": directory}), directory / OPTIONS)
+def write_options(config: Config, directory: Path, name: str = OPTIONS) -> None:
+    """Writes down the options, as a run that is resumed or made again from anywhere takes them up."""
+    changed = {option: _absolute(value) for option, value in config} | {"out": directory.absolute()}
+    if "resume" in changed:
+        changed["resume"] = None
+    write_text(directory / name, config.model_copy(update=changed).toml())
 
 
-def write_from_anywhere(config: Config, path: Path) -> None:
-    """Writes options whose paths hold in any working directory."""
-    paths = {name: value.absolute() for name, value in config if isinstance(value, Path)}
-    write_text(path, config.model_copy(update=paths).toml())
+def _absolute(value: Any) -> Any:
+    """The value of an option with all paths from the root on."""
+    if isinstance(value, list):
+        return [_absolute(one) for one in value]
+    return value.absolute() if isinstance(value, Path) else value
 
 
 def write_metrics(path: Path, metrics: dict[str, Any]) -> None:

@@ -21,17 +21,18 @@ from eyebright.language import translate
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.runtime.timing import Stopwatch
 from eyebright.sealed.model import SealedModel
-from eyebright.stages.candidates import Candidate, choose, rows
+from eyebright.stages import tell
+from eyebright.stages.candidates import Candidate, choose, first_good, rows
 from eyebright.stages.judge import ask
 from eyebright.stages.know import promises
-from eyebright.stages.model_images import check_classes, drawn, manifest_of
+from eyebright.stages.model_images import check_classes, check_not_learned, drawn, manifest_of
 from eyebright.stages.one_label import require_one_label
 from eyebright.stages.parent import latencies
-from eyebright.stages.run import Run, new_directory
+from eyebright.stages.run import Run, new_directory, write_options
 from eyebright.stages.shrink_ending import HandedOut, hand_out
 from eyebright.stages.shrink_frozen import Sealed, frozen_ones
 from eyebright.stages.shrink_int8 import quantised
-from eyebright.stages.shrink_told import verdict, write_tried
+from eyebright.stages.shrink_told import FIGURES, verdict, write_tried
 from eyebright.stages.train import frozen_backbone
 from eyebright.stages.untouched import check_elsewhere, check_untouched
 
@@ -98,6 +99,7 @@ def shrink(config: ShrinkConfig, progress: Progress = SILENT) -> Shrunk:
         run = hand_out(config, what, search.model, search.manifest, directory, progress, watch)
     for sentence in sentences:
         progress.say(sentence)
+    tell.decisions_left(search.model, run.model, progress, config.lang)
     return Shrunk(run, candidates, chosen, targets, directory / "pareto.html")
 
 
@@ -127,7 +129,9 @@ class Search:
         check_classes(self.model, self.manifest.labels)
         self._also = [(path, SealedModel(path, threads=1)) for path in config.also]
         for _, other in self._also:
+            check_untouched(other.path)
             check_classes(other, self.manifest.labels)
+            check_not_learned(other, self.manifest)
         self._images: list[Sample] = drawn(self.manifest, config.images, config.seed)
         self.options = TrainConfig(
             data=self.manifest.root, seed=config.seed, lang=config.lang, **promises(self.model)
@@ -139,7 +143,9 @@ class Search:
         self.made: dict[str, Sealed] = {}
         self.directory = new_directory(config.out, "runs", self.model.path.resolve().parent.name)
         (self.directory / "metrics.json").unlink(missing_ok=True)
-        shutil.rmtree(self.directory / _TRIED, ignore_errors=True)
+        write_options(config, self.directory)
+        if (self.directory / FIGURES).is_file():  # of an earlier search; other files are somebody's own
+            shutil.rmtree(self.directory / _TRIED, ignore_errors=True)
 
     def _check_out(self) -> None:
         out = self.config.out
@@ -191,11 +197,9 @@ class Search:
 
     def _quantised(self, candidate: Candidate, name: str, path: Path) -> Candidate:
         config = self.config
-        for _ in quantised(candidate.path, path, self.manifest, config.seed, config.lang):
-            found = self._measured(name, path)
-            if candidate.correct - found.correct <= _LOSS * found.count:
-                break
-        return found
+        made = quantised(candidate.path, path, self.manifest, config.seed, config.lang)
+        enough = candidate.correct - _LOSS * candidate.count
+        return first_good((self._measured(name, one) for one in made), enough)
 
     def _measured(self, name: str, path: Path) -> Candidate:
         with SILENT.task("", total=len(self._images)) as task:

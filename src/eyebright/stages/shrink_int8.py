@@ -19,23 +19,28 @@ _RUNGS = (
 )
 
 
-def quantised(model: Path, path: Path, manifest: Manifest, seed: int, lang: Lang) -> Iterator[str]:
-    """Writes one int8 model after the other to ``path``, each more careful than the one before.
+def quantised(model: Path, path: Path, manifest: Manifest, seed: int, lang: Lang) -> Iterator[Path]:
+    """Writes one int8 model after the other, each more careful than the one before.
 
     Args:
         model: the sealed model in float32.
-        path: where to.
+        path: where the first goes; a number is added to the names of the others.
         manifest: whose training images calibrate.
         seed: of their draw.
         lang: of errors.
 
     Yields:
-        How the model that now lies there was made, in English.
+        Where a model lies now.
+
+    Raises:
+        DataError: the training images are gone, or too few.
     """
     sealed = SealedModel(model, threads=1)
     images = ExportImages(manifest.root, manifest.of("val"), manifest.of("train"))
     config = ExportConfig(model=model, to=["onnx"], int8=True, seed=seed, lang=lang)
-    for rung in islice(Rungs(sealed, lambda: images, config, SILENT), _RUNGS):
+    rungs = islice(Rungs(sealed, lambda: images, config, SILENT), _RUNGS)
+    for number, rung in enumerate(rungs, start=1):
+        one = path if number == 1 else path.with_stem(f"{path.stem}-{number}")
         facts = {k: v for k, v in sealed.metadata.items() if k not in ("labels", "metrics")}
-        write_sealed(path, rung.graph, sealed.labels, {**facts, "compression": rung.summary})
-        yield rung.summary
+        write_sealed(one, rung.graph, sealed.labels, {**facts, "compression": rung.summary})
+        yield one

@@ -15,6 +15,8 @@ from eyebright.report.pareto import CandidateFigures, write_pareto
 from eyebright.runtime.atomic import write_text
 from eyebright.stages.candidates import Candidate, write_csv
 
+FIGURES = "pareto.json"
+
 
 def verdict(chosen: Candidate, targets: Sequence[Target], lang: str) -> str:
     """One sentence: what was chosen, and whether it keeps to the targets."""
@@ -51,7 +53,7 @@ def write_tried(
     """The picture of what was tried, and the same as figures."""
     write_csv(directory / "pareto.csv", found)
     content = {"targets": [asdict(target) for target in targets], "candidates": found}
-    write_text(directory / "pareto.json", json.dumps(content, indent=1, ensure_ascii=False))
+    write_text(directory / FIGURES, json.dumps(content, indent=1, ensure_ascii=False))
     figures = [CandidateFigures.of(row) for row in found]
     limits: dict[str, float] = {target.quantity: target.most for target in targets}
     title = (config.out or config.model).resolve().name

@@ -177,7 +177,7 @@ def _basis(source: Source, engine: str, root: Path, samples: Sequence[Sample], c
     graph = _from_squares(source, [FEATURES], GraphBuilder(), FEATURES, width)
     running: Engine = make(engine, graph.SerializeToString())
     size, how = source.size, source.preprocessing.interpolation
-    some = samples[:: max(1, len(samples) // _BASIS_IMAGES)][: _basis_count(samples)]
+    some = spread(samples, _basis_count(samples))
     found = parallel(lambda s: running.run(load_square(root / s.path, size, how)), some)
     rows = np.stack(list(found)).astype(np.float64)
     mean, deviation = rows.mean(axis=0), rows.std(axis=0)
@@ -189,6 +189,11 @@ def _basis(source: Source, engine: str, root: Path, samples: Sequence[Sample], c
     directions /= np.linalg.norm(directions, axis=0)
     directions /= np.sqrt(np.square(scaled @ directions).mean())
     return Basis(mean.astype(np.float32), (directions / deviation[:, None]).astype(np.float32))
+
+
+def spread(samples: Sequence[Sample], count: int) -> list[Sample]:
+    """``count`` of the samples, evenly spread: they lie in the order of their classes, and all count."""
+    return [samples[i * len(samples) // count] for i in range(count)]
 
 
 def _basis_count(samples: Sequence[Sample]) -> int:

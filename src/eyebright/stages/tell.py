@@ -137,6 +137,19 @@ def student(card: BackboneCard, teacher: Path, progress: Progress, lang: Lang) -
         )
 
 
+def decisions_left(parent: SealedModel, model: Path, progress: Progress, lang: Lang) -> None:
+    """Says where a new model lacks the operating points or costs of the one that it was made from."""
+    if parent.decisions is not None and SealedModel(model).decisions is None:
+        progress.say(
+            translate(
+                "The operating points and costs of {path} are not taken over: the new model answers with the "
+                "likeliest class. See what they come to with `eyebright evaluate`, --target and --cost.",
+                lang,
+                path=parent.path,
+            )
+        )
+
+
 def precision(trials: Sequence[PrecisionTrial], chosen: str, lang: Lang) -> str:
     """Which number format is trained in, and how fast each is."""
     times = ", ".join(f"{trial.precision} {trial.seconds:.2f} s" for trial in trials)

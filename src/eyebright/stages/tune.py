@@ -19,7 +19,7 @@ from eyebright.report.search import TrialFigures, best_trial, write_search
 from eyebright.runtime.atomic import write_text
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.stages import train as train_stage
-from eyebright.stages.run import Run, new_directory, write_from_anywhere
+from eyebright.stages.run import Run, new_directory, write_options
 from eyebright.stages.trials import figures_of, importances, open_study, run_trial
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _opened(config: TuneConfig) -> tuple[TuneConfig, Path]:
                 path=directory,
                 file=_STUDY,
             )
-        write_from_anywhere(config.model_copy(update={"out": directory}), directory / _OPTIONS)
+        write_options(config, directory, _OPTIONS)
         return config, directory
     if not (config.resume / _STUDY).is_file():
         raise NotFoundError(

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from eyebright.config.target import parse_target
 from eyebright.report.pareto import CandidateFigures, write_pareto
-from eyebright.stages.candidates import Candidate, choose, rows, write_csv
+from eyebright.stages.candidates import Candidate, choose, first_good, rows, write_csv
 
 TARGETS = [parse_target("latency<=10ms"), parse_target("size<=5MB")]
 
@@ -48,6 +52,26 @@ def test_who_is_beaten() -> None:
     assert [c.name for c in ALL if not c.beaten(ALL)] == ["big", "quick int8", "tiny"]
     twin = made("twin", 95, 20, 8)
     assert not BIG.beaten([BIG, twin])  # equals do not beat each other
+
+
+@pytest.mark.parametrize(
+    ("right", "kept", "tried"),
+    [([90], 0, 1), ([90, 95, 96], 1, 2), ([90, 80], 0, 2), ([90, 90], 0, 2), ([80, 90], 1, 2)],
+)
+def test_the_first_good_one_is_kept_else_the_most_accurate(
+    tmp_path: Path, right: list[int], kept: int, tried: int
+) -> None:
+    def files() -> Iterator[Candidate]:
+        for number, correct in enumerate(right):
+            path = tmp_path / f"{number}.onnx"
+            path.write_bytes(b"")
+            yield replace(made("one", correct, 1, 1), path=path)
+
+    found = files()
+    best = first_good(found, 95)
+    assert (best.path.name, best.correct) == (f"{kept}.onnx", right[kept])
+    assert list(tmp_path.iterdir()) == [best.path]
+    assert len(list(found)) == len(right) - tried  # were not asked for
 
 
 def test_the_table_and_the_page_hold_every_candidate(tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ import pytest
 
 from eyebright.config.shrink import ShrinkConfig
 from eyebright.config.train import TrainConfig
+from eyebright.errors import DataError, ModelError
 from eyebright.runtime.progress import SILENT, Progress, Silent
 from eyebright.sealed.model import SealedModel
 from eyebright.stages.run import Run
-from eyebright.stages.shrink import Search
+from eyebright.stages.shrink import Search, shrink
 from eyebright.stages.train import train
 
 
@@ -76,3 +77,51 @@ def test_a_model_that_is_int8_already_is_not_quantised_again(smaller_run: Run, t
     ]
     assert "the model itself int8" not in [c.name for c in found]
     assert [c.precision for c in found[1:3]] == ["fp32", "fp32"]
+
+
+def test_a_further_model_must_not_have_learned_from_what_it_is_compared_on(
+    textile: Path, smaller_run: Run, textile_run: Run, tmp_path: Path
+) -> None:
+    search(textile_run.directory, tmp_path / "out", smaller_run.directory)  # the same parts
+    turned, other = tmp_path / "turned", tmp_path / "other"
+    shutil.copytree(textile / "train", turned / "val")
+    shutil.copytree(textile / "val", turned / "train")
+    run = train(TrainConfig(data=turned, out=other, size=64, layers="texture"))
+    with pytest.raises(DataError, match="learned from 30 of the 30 here"):
+        search(textile_run.directory, tmp_path / "out", run.directory)
+
+
+def test_a_further_model_must_be_the_one_that_its_run_wrote(
+    smaller_run: Run, textile_run: Run, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(smaller_run.directory, other)
+    shutil.copyfile(textile_run.model, other / "model.onnx")
+    with pytest.raises(ModelError, match="it was changed afterwards"):
+        search(textile_run.directory, tmp_path / "out", other)
+
+
+def test_the_options_are_written_down_as_they_can_be_given_again(
+    textile_run: Run, smaller_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "config.toml").write_text('data = "of an earlier training"')
+    monkeypatch.chdir(smaller_run.directory.parent)
+    config = search(textile_run.directory, out, Path(smaller_run.directory.name), budget=600).config
+    found = ShrinkConfig.build(out / "config.toml")
+    assert found == config.model_copy(update={"also": [smaller_run.directory]})
+
+
+@pytest.mark.slow
+def test_operating_points_that_are_not_taken_over_are_told(textile: Path, tmp_path: Path) -> None:
+    options = {"data": textile, "size": 96, "layers": "texture", "target": ["recall(local) >= 0.5"]}
+    run = train(TrainConfig.build(**options, out=tmp_path / "run"))
+    size = run.model.stat().st_size / 1e6
+    for most, left in ((size + 0.01, False), (size - 0.01, True)):
+        told = Told()
+        target = [f"size<={most:.3f}MB"]
+        out = tmp_path / f"out-{left}"
+        found = shrink(ShrinkConfig(model=run.directory, target=target, size=[64], int8=False, out=out), told)
+        assert any("are not taken over" in text for text in told.texts) == left
+        assert (SealedModel(found.run.model).decisions is None) == left

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,14 @@ torch = pytest.importorskip("torch")
 from eyebright.backbones.card import Preprocessing  # noqa: E402
 from eyebright.config.train import TrainConfig  # noqa: E402
 from eyebright.data.decode import load_square  # noqa: E402
-from eyebright.data.manifest import Manifest  # noqa: E402
+from eyebright.data.manifest import Manifest, Sample  # noqa: E402
 from eyebright.errors import DataError  # noqa: E402
 from eyebright.runtime.progress import SILENT  # noqa: E402
 from eyebright.sealed.model import SealedModel  # noqa: E402
 from eyebright.stages import teaching  # noqa: E402
 from eyebright.stages.model_images import check_classes  # noqa: E402
 from eyebright.stages.run import Run  # noqa: E402
-from eyebright.stages.teaching import teacher_rows  # noqa: E402
+from eyebright.stages.teaching import spread, teacher_rows  # noqa: E402
 from eyebright.stages.tuning_images import open_images  # noqa: E402
 from eyebright.training.finetune.augment import PRESETS, Augmentation  # noqa: E402
 
@@ -72,6 +73,15 @@ def test_features_are_told_in_their_main_directions(textile_run: Run, textile_ma
     assert float(features.square().mean()) == pytest.approx(1, abs=0.02)
     spread = features.square().mean(0)
     assert (spread.diff() <= 1e-3).all()  # the first direction tells images apart best
+
+
+@pytest.mark.parametrize("total", [1000, 1001, 1999, 2999])
+def test_images_that_tell_the_directions_are_of_all_classes_alike(total: int):
+    samples = [Sample(f"{i}.jpg", f"{10 * i // total}", "train", str(i), 8, 8) for i in range(total)]
+    chosen = spread(samples, 1000)
+    assert len({s.path for s in chosen}) == 1000
+    assert all(abs(count - 100) <= 1 for count in Counter(s.label for s in chosen).values())
+    assert spread(samples[:7], 7) == samples[:7]
 
 
 def test_the_student_sees_the_view_that_was_asked_about(textile_run: Run, textile_manifest: Manifest):
