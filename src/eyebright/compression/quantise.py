@@ -84,11 +84,6 @@ def dynamic(network: Network, layers: Collection[str]) -> onnx.ModelProto:
     return with_inner(network.graph, network.ends, products)
 
 
-def is_quantised(graph: onnx.ModelProto) -> bool:
-    """Whether a graph computes in integers already, so that it cannot be quantised once more."""
-    return any(node.op_type in ("QuantizeLinear", "DynamicQuantizeLinear") for node in graph.graph.node)
-
-
 def _followers(network: Network, layers: Collection[str]) -> list[str]:
     """Names of the nodes all of whose activations come from integer layers, or from other such nodes."""
     integers = set(layers)

@@ -22,7 +22,7 @@ class CandidateFigures:
 
     Attributes:
         name: how it was made.
-        precision: "fp32" or "int8".
+        precision: "fp32", "fp16" or "int8".
         accuracy: on validation images.
         latency_ms: of one image with one thread.
         size_bytes: of the sealed file.

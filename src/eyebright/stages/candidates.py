@@ -7,14 +7,14 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from eyebright.config.target import Target
 from eyebright.evaluation.intervals import share_of
+from eyebright.exporting.base import Precision
 from eyebright.runtime.atomic import write_text
 from eyebright.types import Interval
 
-Precision = Literal["fp32", "int8"]
 _COLUMNS = (
     "name",
     "precision",

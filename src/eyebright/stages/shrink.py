@@ -10,13 +10,13 @@ from pathlib import Path
 
 import onnx
 
-from eyebright.compression.quantise import is_quantised
 from eyebright.config.shrink import ShrinkConfig
 from eyebright.config.target import Target, parse_target
 from eyebright.config.train import TrainConfig
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.errors import DataError
 from eyebright.exporting.files import sha256
+from eyebright.exporting.precision import precision_of
 from eyebright.language import translate
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.runtime.timing import Stopwatch
@@ -158,7 +158,7 @@ class Search:
         floats = self._timed([self._measured(name, path) for name, path in self._floats()])
         if not self.config.int8:
             return floats
-        # What is int8 already cannot be quantised once more.
+        # What was compressed already cannot be quantised once more.
         kept = [c for c in floats if c.precision == "fp32" and not c.beaten(floats)]
         return self._timed([*floats, *self._integers(kept)])
 
@@ -208,7 +208,7 @@ class Search:
         return Candidate(
             name=name,
             path=path,
-            precision="int8" if is_quantised(onnx.load(path)) else "fp32",
+            precision=precision_of(onnx.load(path)),
             correct=int(right.sum()),
             count=len(right),
             size_bytes=path.stat().st_size,
