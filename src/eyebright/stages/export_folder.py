@@ -19,17 +19,28 @@ def in_progress(folder: Path) -> Iterator[Path]:
     Raises:
         StorageError: the disk is full or must not be written.
     """
-    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
+    with waiting(folder) as temporary:
+        temporary.mkdir(parents=True)
+        yield temporary
+
+
+@contextmanager
+def waiting(folder: Path) -> Iterator[Path]:
+    """A name beside ``folder`` for what may take its place later; what is there at the end is removed.
+
+    Raises:
+        StorageError: the disk is full or must not be written.
+    """
+    place = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         with storage_errors(folder):
-            temporary.mkdir(parents=True)
-            yield temporary
+            yield place
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def finished(temporary: Path, folder: Path) -> None:
-    """Puts a certified export in its place; an earlier one is replaced."""
+    """Puts what was written whole in its place; an earlier one is replaced."""
     _replace(temporary, folder)
 
 
