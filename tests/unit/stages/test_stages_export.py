@@ -15,7 +15,7 @@ from eyebright.cli.main import main
 from eyebright.config.export import ExportConfig
 from eyebright.config.train import TrainConfig
 from eyebright.data.manifest import Manifest
-from eyebright.errors import DataError, StorageError
+from eyebright.errors import ConfigError, DataError, StorageError
 from eyebright.exporting.base import Source, UnsupportedError
 from eyebright.exporting.formats import FORMATS
 from eyebright.exporting.onnx_file import SealedOnnx
@@ -212,3 +212,9 @@ def test_the_terminal_tells_on_how_many_images_it_was_compared(
     assert head.split()[0] == "images"
     assert row.split()[:2] == ["onnx", "29"]
     assert "1 of 30 images could not be read" in shown.err
+
+
+def test_plain_is_refused_where_nothing_is_plain(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--plain must stand with onnx among --to"):
+        ExportConfig.build(model=tmp_path, to=["openvino", "html"], plain=True)
+    assert ExportConfig(model=tmp_path, to=["openvino", "onnx"], plain=True).plain
