@@ -31,6 +31,7 @@ def _run(config: ExportConfig) -> int:
 def _print(exports: Exports, lang: str) -> None:
     head = (
         "",
+        translate("images", lang),
         translate("agreement", lang),
         translate("accuracy", lang),
         translate("difference in points", lang),
@@ -41,7 +42,7 @@ def _print(exports: Exports, lang: str) -> None:
         "",
     )
     rows = [head, *(_row(exported, lang) for exported in exports.done)]
-    print(f"\n{table(rows, right=range(1, 8))}\n")
+    print(f"\n{table(rows, right=range(1, 9))}\n")
     for exported in exports.done:
         for reason in exported.certificate.reasons:
             print(f"{exported.name}: {reason.text(lang)}")
@@ -56,6 +57,7 @@ def _row(exported: Exported, lang: str) -> tuple[str, ...]:
     verdict = translate("passed", lang) if found.passed else translate("REJECTED", lang)
     return (
         exported.name,
+        str(found.comparison.images),
         f"{100 * found.comparison.agreement:.1f} %",
         f"{100 * found.comparison.accuracy:.1f} %",
         f"{100 * gain.value:+.1f} ({100 * gain.low:+.1f}, {100 * gain.high:+.1f})",

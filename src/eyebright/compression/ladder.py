@@ -100,13 +100,19 @@ class Int8Ladder:
         return graph, self._details(graph, kept) | {"biases_corrected": len(static)}
 
     def _trained(self, kept: Collection[str]) -> tuple[onnx.ModelProto, dict[str, Any]] | None:
-        """The same, trained; None if no epoch moves the answers to the held-out images less."""
+        """The same, trained; None if PyTorch lacks one of its operators, or no epoch moves answers less."""
         from eyebright.compression.rounding import RoundedNetwork
+        from eyebright.compression.torch_graph.reader import UnreadableError
 
         layers, network = self._integers(kept), self.quantiser.network(self.settings)
         rounded = self.quantiser.raw(layers, self.settings)
         best, least = None, self.quantiser.cost(self.quantiser.centred(rounded))
-        learner = RoundedNetwork(network, rounded, layers)
+        try:
+            learner = RoundedNetwork(network, rounded, layers)
+        except (
+            UnreadableError
+        ):  # the formats that hold int8 do without PyTorch, so this is no error of theirs
+            return None
         images = self.squares.calibration
         text = translate("Training with rounding", self.lang)
         with self.progress.task(text, total=_EPOCHS * len(images)) as task:

@@ -51,6 +51,16 @@ class ExportConfig(Config):
     lang: Literal["en", "zh"] = Field("en", description="Language of messages.")
 
     @model_validator(mode="after")
+    def _plain_is_for_onnx(self) -> Self:
+        if self.plain and "onnx" not in self.to:
+            raise ConfigError(
+                "--plain must stand with onnx among --to. There is {formats} only. "
+                "Add onnx, or leave --plain out.",
+                formats=", ".join(self.to),
+            )
+        return self
+
+    @model_validator(mode="after")
     def _one_precision(self) -> Self:
         if self.int8 and self.fp16:
             raise ConfigError(

@@ -109,5 +109,10 @@ class _Net:
         pixels = self._source.square(image)[0]  # must live until the answer is there: Mat takes no copy
         with self._net.create_extractor() as extractor:
             extractor.input(_INPUT, self._library.Mat(pixels))
-            _, answer = extractor.extract(_OUTPUT)
+            status, answer = extractor.extract(_OUTPUT)
+            if status:
+                raise ModelError(
+                    "ncnn must be able to run the network. It ended with {code}. Use onnx or openvino.",
+                    code=status,
+                )
             return np.array(answer, np.float32).reshape(-1)

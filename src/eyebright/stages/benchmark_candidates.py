@@ -15,7 +15,7 @@ import onnx
 from eyebright.errors import ModelError
 from eyebright.exporting.base import Source
 from eyebright.exporting.files import sha256
-from eyebright.exporting.integrity import export_folder, read_certificate
+from eyebright.exporting.integrity import check_files, export_folder, read_certificate
 from eyebright.exporting.openvino_ir import OpenVino
 from eyebright.sealed.model import SealedModel
 
@@ -97,6 +97,13 @@ def _exported(folder: Path, parents: dict[str, Path]) -> Iterator[_Way]:
             "An export must have passed its certificate to be measured. {path} has not. "
             "Export it again, or leave it out.",
             path=folder,
+        )
+    if changed := [check.name for check in check_files(folder, certificate) if check.state != "unchanged"]:
+        raise ModelError(
+            "An export must be as it was written to be measured. In {path} these were changed or are gone: "
+            "{files}. Export it again.",
+            path=folder,
+            files=", ".join(changed),
         )
     beside = folder.absolute().parent.parent / "model.onnx"
     if beside.is_file():

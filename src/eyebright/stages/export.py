@@ -25,7 +25,7 @@ from eyebright.language import translate
 from eyebright.runtime.atomic import write_text
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.sealed.model import SealedModel
-from eyebright.stages.export_folder import CERTIFICATE, finished, in_progress, rejected
+from eyebright.stages.export_folder import CERTIFICATE, finished, in_progress, rejected, waiting
 from eyebright.stages.export_images import ExportImages, export_images
 from eyebright.stages.export_rungs import Rungs, check_precision
 from eyebright.stages.judge import ask
@@ -118,6 +118,11 @@ class Exporter:
         with self.progress.task(text, total=len(images.compared)) as task:
             answers = ask(self.model, images.root, images.compared, task)
 
+        if answers.skipped:
+            text = "{count} of {total} images could not be read; the rest is compared."
+            counts = {"count": len(answers.skipped), "total": len(images.compared)}
+            self.progress.say(translate(text, lang, **counts))
+
         def pixels() -> Iterator[UInt8Array]:
             return (decode(images.root / s.path, min_side=self.model.size) for s in answers.samples)
 
@@ -130,29 +135,32 @@ class Exporter:
         name = target.name if precision == "fp32" else f"{target.name}-{precision}"
         tried: list[tuple[Rung, Exported]] = []
         refused: UnsupportedError | None = None
-        for rung in self.rungs:
-            # As it is, a model may be a compressed one already.
-            computes = precision_of(rung.graph) if precision == "fp32" else precision
-            source = Source(self.model, rung.graph, computes, self.config.lang)
-            target.check(source)
-            try:
-                exported = self._one(_Attempt(target, name, source, rung, tuple(tried)))
-            except UnsupportedError as error:
-                if precision != "int8":
-                    raise
-                # What a runtime cannot load of one step, it may of the next, which keeps more in float.
-                self.progress.say(error.text(self.config.lang))
-                refused = error
-                continue
-            tried.append((rung, exported))
-            if exported.certificate.passed:
-                return exported
-        if refused is not None and not tried:
-            raise refused
+        # An earlier export stays until the last rung: the ladder may be stopped, or end with an error.
+        with waiting(self.directory / name) as best:
+            for rung in self.rungs:
+                # As it is, a model may be a compressed one already.
+                computes = precision_of(rung.graph) if precision == "fp32" else precision
+                source = Source(self.model, rung.graph, computes, self.config.lang)
+                target.check(source)
+                try:
+                    exported = self._one(_Attempt(target, name, source, rung, tuple(tried)), best)
+                except UnsupportedError as error:
+                    if precision != "int8":
+                        raise
+                    # What a runtime cannot load of one step, it may of the next, which keeps more in float.
+                    self.progress.say(error.text(self.config.lang))
+                    refused = error
+                    continue
+                tried.append((rung, exported))
+                if exported.certificate.passed:
+                    return exported
+            if refused is not None and not tried:
+                raise refused
+            rejected(best, self.directory / name)
         return max((exported for _, exported in tried), key=_worth)
 
-    def _one(self, attempt: _Attempt) -> Exported:
-        """Where it fails, it is kept as rejected only if none before was better."""
+    def _one(self, attempt: _Attempt, best: Path) -> Exported:
+        """Where it fails, it is kept in ``best`` only if none before was better."""
         lang, name = self.config.lang, attempt.name
         folder = self.directory / name
         originals = self.originals  # before anything is written: its images may be gone
@@ -175,7 +183,7 @@ class Exporter:
             if certificate.passed:
                 finished(temporary, folder)
             elif all(_worth(exported) > _worth(other) for _, other in attempt.before):
-                rejected(temporary, folder)
+                finished(temporary, best)
         return exported
 
     def _certified(self, attempt: _Attempt, folder: Path, originals: Originals) -> Certificate:

@@ -20,19 +20,30 @@ def in_progress(folder: Path) -> Iterator[Path]:
     Raises:
         StorageError: the disk is full or must not be written, or ``folder`` holds what is no export.
     """
+    with waiting(folder) as temporary:
+        temporary.mkdir(parents=True)
+        yield temporary
+
+
+@contextmanager
+def waiting(folder: Path) -> Iterator[Path]:
+    """A name beside ``folder`` for what may take its place later; what is there at the end is removed.
+
+    Raises:
+        StorageError: the disk is full or must not be written, or ``folder`` holds what is no export.
+    """
     if folder.is_symlink() or (folder.exists() and not _is_export(folder)):
         raise StorageError(
             "An export's folder must be new, or one that `eyebright export` wrote. {path} holds something "
             "else. Move that, or name another place with --out.",
             path=folder,
         )
-    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
+    place = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         with storage_errors(folder):
-            temporary.mkdir(parents=True)
-            yield temporary
+            yield place
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def _is_export(folder: Path) -> bool:
@@ -40,7 +51,7 @@ def _is_export(folder: Path) -> bool:
 
 
 def finished(temporary: Path, folder: Path) -> None:
-    """Puts a certified export in its place; an earlier one is replaced."""
+    """Puts what was written whole in its place; an earlier one is replaced."""
     _replace(temporary, folder)
 
 

@@ -63,13 +63,16 @@ def pictures(
     photographs: dict[str, Image.Image],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> list[Path]:
-    """Textile, a photograph, one that the camera held upright, and one in grey."""
+    """Textile, a photograph, one that the camera held upright, one in grey, and one half transparent."""
     folder = tmp_path_factory.mktemp("pictures")
     upright = Image.Exif()
     upright[0x0112] = 6
     photographs["coffee"].save(folder / "upright.jpg", exif=upright, quality=95)
     photographs["cat"].save(folder / "cat.png")
     photographs["rocket"].convert("L").save(folder / "grey.png")
+    clear = photographs["astronaut"].copy()
+    clear.putalpha(Image.linear_gradient("L").resize(clear.size))
+    clear.save(folder / "clear.png")
     return [*sorted((textile / "val").rglob("*.jpg"))[::5], *sorted(folder.iterdir())]
 
 

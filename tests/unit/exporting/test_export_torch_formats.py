@@ -16,7 +16,7 @@ from onnx import TensorProto, helper
 torch = pytest.importorskip("torch")
 
 from eyebright.data.decode import decode  # noqa: E402
-from eyebright.errors import MissingExtraError  # noqa: E402
+from eyebright.errors import MissingExtraError, ModelError  # noqa: E402
 from eyebright.exporting import litert_convert, litert_file  # noqa: E402
 from eyebright.exporting.base import Source, UnsupportedError  # noqa: E402
 from eyebright.exporting.coreml_package import CoreMl  # noqa: E402
@@ -146,6 +146,16 @@ def test_ncnn_in_half_precision_is_half_as_large(source: Source, picture: UInt8A
         answer = Ncnn().load(asked, folder, 1).answer(picture)
         np.testing.assert_allclose(answer, source.model.probabilities(picture[None])[0], atol=0.02)
     assert sizes[1] < 0.55 * sizes[0]
+
+
+@pytest.mark.slow
+def test_ncnn_that_has_no_answer_says_so(source: Source, picture: UInt8Array, tmp_path: Path):
+    pytest.importorskip("pnnx", reason="needs eyebright[ncnn]")
+    Ncnn().export(source, tmp_path)
+    param = tmp_path / "model.ncnn.param"
+    param.write_text(param.read_text().replace("out0", "out1"))
+    with pytest.raises(ModelError, match="must be able to run the network"):
+        Ncnn().load(source, tmp_path, 1).answer(picture)
 
 
 def test_layers_that_ncnn_lacks_are_found_by_their_names():

@@ -14,6 +14,7 @@ from eyebright.cli.main import main
 from eyebright.config.benchmark import BenchmarkConfig
 from eyebright.config.export import ExportConfig
 from eyebright.errors import EyebrightError, ModelError, NotFoundError
+from eyebright.exporting.files import sha256
 from eyebright.stages.benchmark import Benchmark, benchmark
 from eyebright.stages.benchmark_candidates import Candidate
 from eyebright.stages.benchmark_process import CandidateProcess
@@ -85,11 +86,27 @@ def test_the_terminal_shows_a_table(
     assert 'lang="zh-Hans"' in (tmp_path / "out" / "benchmark.html").read_text(encoding="utf-8")
 
 
+def spoilt(folder: Path) -> None:
+    """A file that no runtime loads, though it is the one that the certificate names."""
+    (folder / "model.xml").write_text("<net/>")
+    certificate = json.loads((folder / "certificate.json").read_text(encoding="utf-8"))
+    certificate["files"]["model.xml"] = sha256(folder / "model.xml")
+    (folder / "certificate.json").write_text(json.dumps(certificate), encoding="utf-8")
+
+
+def test_an_export_that_was_changed_is_not_measured(textile_run: Run, exports: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(exports / "openvino", tmp_path / "openvino"))
+    content = (folder / "model.xml").read_text(encoding="utf-8")
+    (folder / "model.xml").write_text(content + "\n", encoding="utf-8")
+    with pytest.raises(ModelError, match=r"were changed or are gone: model\.xml\."):
+        benchmark(BenchmarkConfig(models=[textile_run.directory, folder], seconds=0.1))
+
+
 def test_a_candidate_that_cannot_be_loaded_is_told_of(
     textile_run: Run, exports: Path, tmp_path: Path
 ) -> None:
     broken = Path(shutil.copytree(exports / "openvino", tmp_path / "broken"))
-    (broken / "model.xml").write_text("<net/>")
+    spoilt(broken)
     models = [textile_run.directory, broken]
     result = benchmark(
         BenchmarkConfig(models=models, threads=[1], batch=[1], seconds=0.2, out=tmp_path / "out")
@@ -103,7 +120,7 @@ def test_a_candidate_that_cannot_be_loaded_is_told_of(
 def test_nothing_that_can_be_measured_is_an_error(textile_run: Run, exports: Path, tmp_path: Path) -> None:
     run = Path(shutil.copytree(textile_run.directory, tmp_path / "run"))
     broken = Path(shutil.copytree(exports / "openvino", run / "exports" / "openvino"))
-    (broken / "model.xml").write_text("<net/>")
+    spoilt(broken)
     config = BenchmarkConfig(models=[broken], threads=[1], batch=[1], seconds=0.2, out=tmp_path / "out")
     with pytest.raises(EyebrightError, match="must run to be measured"):
         benchmark(config)

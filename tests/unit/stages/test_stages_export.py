@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from eyebright.cli.main import main
 from eyebright.config.export import ExportConfig
+from eyebright.config.train import TrainConfig
 from eyebright.data.manifest import Manifest
-from eyebright.errors import DataError
+from eyebright.errors import ConfigError, DataError, StorageError
 from eyebright.exporting.base import Source, UnsupportedError
 from eyebright.exporting.formats import FORMATS
 from eyebright.exporting.onnx_file import SealedOnnx
@@ -23,6 +27,8 @@ from eyebright.stages.export_folder import finished
 from eyebright.stages.export_images import ExportImages
 from eyebright.stages.export_rungs import Rungs
 from eyebright.stages.run import Run
+from eyebright.stages.train import train
+from eyebright.types import FloatArray, UInt8Array
 
 
 @pytest.fixture
@@ -170,3 +176,57 @@ def test_a_step_that_a_runtime_cannot_load_is_followed_by_the_next(
     assert exported.certificate.passed
     first = "int8, static, ranges from the smallest to the largest value"
     assert exported.certificate.details["compression"] != first
+
+
+def test_an_earlier_export_stays_until_the_ladder_is_at_its_end(
+    textile_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first step is rejected, the second meets a full disk."""
+
+    class NoNumbers:
+        def answer(self, image: UInt8Array) -> FloatArray:
+            return np.full(3, np.nan, np.float32)
+
+    options: dict[str, Any] = {"int8": True, "images": 4, "out": tmp_path}
+    config = ExportConfig(model=textile_run.directory, to=["onnx"], max_loss=100.0, **options)
+    assert export(config).passed
+    before = {path: path.read_bytes() for path in (tmp_path / "onnx-int8").iterdir()}
+
+    class Full(SealedOnnx):
+        exported = 0
+
+        def export(self, source: Source, folder: Path) -> None:
+            self.exported += 1
+            if self.exported == 2:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            super().export(source, folder)
+
+        def load(self, source: Source, folder: Path, threads: int) -> Any:
+            return NoNumbers()
+
+    monkeypatch.setitem(FORMATS, "onnx", Full())
+    with pytest.raises(StorageError):
+        export(config)
+    assert {path: path.read_bytes() for path in (tmp_path / "onnx-int8").iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["onnx-int8"]
+
+
+def test_the_terminal_tells_on_how_many_images_it_was_compared(
+    textile: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = Path(shutil.copytree(textile, tmp_path / "data"))
+    run = train(TrainConfig(data=data, out=tmp_path / "run", size=96, layers="texture"))
+    damaged = next((data / "val").rglob("*.jpg"))
+    damaged.write_bytes(damaged.read_bytes()[:-200])  # its header is whole
+    assert main(["export", str(run.directory), "--to", "onnx"]) == 0
+    shown = capsys.readouterr()
+    head, row = (line for line in shown.out.splitlines() if "agreement" in line or "passed" in line)
+    assert head.split()[0] == "images"
+    assert row.split()[:2] == ["onnx", "29"]
+    assert "1 of 30 images could not be read" in shown.err
+
+
+def test_plain_is_refused_where_nothing_is_plain(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--plain must stand with onnx among --to"):
+        ExportConfig.build(model=tmp_path, to=["openvino", "html"], plain=True)
+    assert ExportConfig(model=tmp_path, to=["openvino", "onnx"], plain=True).plain
