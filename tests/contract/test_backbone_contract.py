@@ -257,6 +257,7 @@ def _same(answer: np.ndarray, expected: np.ndarray) -> None:
     assert np.abs(answer - expected).max() <= 1e-4 * max(1e-3, np.abs(expected).max())
 
 
+@pytest.mark.slow
 def test_graphs_are_kept_and_damaged_ones_made_again(
     folders: Path, built: dict[str, Network], tmp_path: Path
 ):

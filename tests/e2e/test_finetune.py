@@ -38,6 +38,7 @@ def again(last: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(last, tmp_path / "again"))
 
 
+@pytest.mark.slow
 def test_the_run_directory_is_whole(last: Path) -> None:
     _whole(last, epochs=2)
     figures = metrics(last)
@@ -47,6 +48,7 @@ def test_the_run_directory_is_whole(last: Path) -> None:
     assert "Random weights" not in report
 
 
+@pytest.mark.slow
 def test_predictions_are_the_sealed_models(last: Path, data: Path) -> None:
     _told_by_the_sealed_model(last, data)
 

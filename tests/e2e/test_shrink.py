@@ -21,6 +21,7 @@ def _candidates(out: Path) -> list[dict[str, object]]:
     return found
 
 
+@pytest.mark.slow
 def test_the_best_that_keeps_to_its_targets_is_handed_out(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "small"
     done = eyebright("shrink", run, "--target", "size<=2MB", "latency<=5s", *WORDS, "--out", out)

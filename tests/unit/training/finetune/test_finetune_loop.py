@@ -81,6 +81,7 @@ def test_out_of_memory_repeats_the_step_in_smaller_parts(photographs, textile, t
     assert any("Memory did not hold" in note for note in found.notes)
 
 
+@pytest.mark.slow
 def test_an_image_that_does_not_fit_alone_is_an_error(photographs, textile, tmp_path):
     class NoRoom(Gluttonous):
         def forward(self, inputs: Any) -> Any:

@@ -30,6 +30,7 @@ def sought(net: Gluttonous, data: Photographs, micro_batch: int | None = None) -
     return rate_test(net, data, cross_entropy, optimizer, TEAM, recipe)
 
 
+@pytest.mark.slow
 def test_rates_are_tried_with_as_many_images_as_fit(photographs):
     greedy, told = Gluttonous(photographs.classes, most=5), Gluttonous(photographs.classes, most=5)
     whole = sought(Gluttonous(photographs.classes), photographs)
