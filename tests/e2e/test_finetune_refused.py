@@ -88,8 +88,12 @@ def test_weights_of_another_network(data: Path, tmp_path: Path) -> None:
     assert "layer1.0.conv1.weight 64×64×1×1 → 64×64×3×3" in sentence
 
 
-def test_a_directory_that_holds_no_run(data: Path) -> None:
+def test_a_directory_that_holds_no_training(data: Path, tmp_path: Path) -> None:
     assert "must hold config.toml" in refused(eyebright("train", "--resume", data))
+    (tmp_path / "config.toml").write_text('model = "run"\nsize = [96]\n')  # as `eyebright shrink` has it
+    sentence = refused(eyebright("train", "--resume", tmp_path), status=2)
+    assert sentence.startswith("A run to resume must be a training.")
+    assert "There is no option model" in sentence
 
 
 @pytest.mark.slow

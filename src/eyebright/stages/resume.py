@@ -21,7 +21,7 @@ def with_earlier(config: TrainConfig) -> TrainConfig:
 
     Raises:
         NotFoundError: there is no such run.
-        ConfigError: it is to be written to another place.
+        ConfigError: it is to be written to another place, or is no training.
     """
     if config.resume is None:
         return config
@@ -40,7 +40,14 @@ def with_earlier(config: TrainConfig) -> TrainConfig:
             path=config.resume,
         )
     given = {name: getattr(config, name) for name in config.model_fields_set}
-    return TrainConfig.build(file, **{**given, "out": config.resume})
+    try:
+        return TrainConfig.build(file, **{**given, "out": config.resume})
+    except ConfigError as error:
+        raise ConfigError(
+            "A run to resume must be a training. {path} does not hold the options of one: {problem}",
+            path=file,
+            problem=error.text(config.lang),
+        ) from error
 
 
 def refuse_other_images(config: TrainConfig, manifest: Manifest, directory: Path) -> None:
