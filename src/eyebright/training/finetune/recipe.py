@@ -18,7 +18,7 @@ _SILENT = frozenset({"save_seconds", "micro_batch", "budget_seconds"})
 
 @dataclass(frozen=True)
 class Recipe:
-    """The settings of the loop; what the optimiser and the augmentation are told is not among them.
+    """The settings of the loop, and what else a resumed run must be able to compare.
 
     Attributes:
         epochs: passes through the training images, at most.
@@ -40,9 +40,10 @@ class Recipe:
         budget_seconds: what the loop has of it, evaluations included. While ``budget`` is the same, a resumed
             training keeps its own: what was reckoned anew would move the learning rate.
         save_seconds: time between two checkpoints within an epoch.
-        optimizer, lr, weight_decay, layer_decay, loss, label_smoothing, class_weights, sampler: what the
-            caller made the optimiser, the loss and the order of images from; kept here so that a resumed
-            run can tell what changed.
+        optimizer, lr, weight_decay, layer_decay, unfreeze, loss, label_smoothing, class_weights, sampler:
+            what the caller made the optimiser, the loss and the order of images from; kept here so that a
+            resumed run can tell what changed.
+        augment, erasing, mixup, cutmix, dropout, drop_path: the same of what varies images and network.
         teacher_share, teacher_temperature, teacher_features, teacher_views: the same of a teacher; a share of
             0 is none.
     """
@@ -74,6 +75,13 @@ class Recipe:
     label_smoothing: float = 0.1
     class_weights: str = "none"
     sampler: str = "shuffle"
+    unfreeze: int | None = None
+    augment: str = "none"
+    erasing: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    dropout: float = 0.0
+    drop_path: float = 0.0
     teacher_share: float = 0.0
     teacher_temperature: float = 2.0
     teacher_features: float = 0.0

@@ -1,0 +1,46 @@
+"""What a resumed fine-tuning can tell of options that have changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+
+from eyebright.config.train import TrainConfig
+from eyebright.stages.recipe import recipe_of
+from eyebright.training.finetune.recipe import recipe_changes
+
+PLAIN: dict[str, Any] = {"data": Path("photos"), "tune": "full", "augment": "light"}
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("epochs", 3),
+        ("batch", 7),
+        ("seed", 4),
+        ("optimizer", "sgd"),
+        ("schedule", "plateau"),
+        ("weight_decay", 0.3),
+        ("unfreeze", 2),
+        ("label_smoothing", 0.0),
+        ("sampler", "balanced"),
+        ("patience", 0),
+        ("gradual", True),
+        ("augment", "trivial"),
+        ("erasing", 0.5),
+        ("mixup", 0.2),
+        ("cutmix", 1.0),
+        ("dropout", 0.5),
+        ("drop_path", 0.1),
+        ("save_memory", True),
+    ],
+)
+def test_each_option_that_changes_the_course_is_told(option: str, value: Any) -> None:
+    configs = (TrainConfig.build(**PLAIN), TrainConfig.build(**PLAIN | {option: value}))
+    before, now = (recipe_of(config, "full", "fp32", None, True).to_json() for config in configs)
+    told = [text for text in recipe_changes(before, now, "en") if text.startswith(f"{option} was")]
+    assert told == [f"{option} was {before[option]} and is {value} from here on."]
