@@ -109,9 +109,8 @@ class Int8Ladder:
         best, least = None, self.quantiser.cost(self.quantiser.centred(rounded))
         try:
             learner = RoundedNetwork(network, rounded, layers)
-        except (
-            UnreadableError
-        ):  # the formats that hold int8 do without PyTorch, so this is no error of theirs
+        except UnreadableError:
+            # The formats that hold int8 do without PyTorch, so this is no error of theirs.
             return None
         images = self.squares.calibration
         text = translate("Training with rounding", self.lang)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import subprocess
 import tempfile
 from pathlib import Path
@@ -12,7 +11,15 @@ import numpy as np
 
 from eyebright.errors import ModelError
 from eyebright.exporting.base import Precision, Source, require
-from eyebright.exporting.torch_source import ONE_IMAGE, module_of, need_torch, quietly, trace, unsupported
+from eyebright.exporting.torch_source import (
+    ONE_IMAGE,
+    module_of,
+    need_torch,
+    quietly,
+    trace,
+    unsupported,
+    write_through_memory,
+)
 from eyebright.runtime.atomic import write_bytes
 from eyebright.types import FloatArray, UInt8Array
 
@@ -48,11 +55,9 @@ class Ncnn:
         shape = (1, 3, source.size, source.size)
         with tempfile.TemporaryDirectory() as name:
             place = Path(name)
-            # Through memory: where the disk is full, torch's own writer ends the process.
-            buffer = io.BytesIO()
             with quietly(), torch.no_grad():
-                torch.jit.save(trace(module, shape), buffer)
-            write_bytes(place / "model.pt", buffer.getvalue())
+                traced = trace(module, shape)
+                write_through_memory(place / "model.pt", lambda file: torch.jit.save(traced, file))
             _convert(place, shape, half=source.precision == "fp16")
             param = (place / _PARAM).read_bytes()
             if missing := _unknown_layers(param.decode()):

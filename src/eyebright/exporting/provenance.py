@@ -42,12 +42,12 @@ def provenance(target: Format, source: Source, certificate: Certificate) -> dict
         "compression": certificate.details.get("compression"),
         "versions": {"training": _json(facts.get("versions")), "export": dict(certificate.versions)},
         "notes": list(target.notes),
-        **{key: _value(facts[key]) for key in _ANSWERING if key in facts},
+        **{key: metadata_value(facts[key]) for key in _ANSWERING if key in facts},
     }
 
 
-def _value(text: str) -> Any:
-    """A metadata entry: JSON, or plain text such as the task's name."""
+def metadata_value(text: str) -> Any:
+    """A metadata entry: JSON, or plain text such as the name of a task or licence."""
     try:
         return json.loads(text)
     except ValueError:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 from eyebright.exporting.base import Precision, Source
-from eyebright.exporting.torch_source import ANY_BATCH, TorchRunner, module_of, need_torch, quietly
-from eyebright.runtime.atomic import write_bytes
+from eyebright.exporting.torch_source import (
+    ANY_BATCH,
+    TorchRunner,
+    module_of,
+    need_torch,
+    quietly,
+    write_through_memory,
+)
 
 _NAME, _FILE = "pt2", "model.pt2"
 
@@ -40,10 +45,10 @@ class TorchProgram:
             program = torch.export.export(module, (zeros,), dynamic_shapes=(free,))
             # Else the example is saved, with all of its storage: useless here, a leak if it were an image.
             program.example_inputs = None
-            # Through memory: where the disk is full, torch's own writer ends the process.
-            buffer = io.BytesIO()
-            torch.export.save(program, buffer, extra_files=source.model.metadata)
-        write_bytes(folder / _FILE, buffer.getvalue())
+            facts = source.model.metadata
+            write_through_memory(
+                folder / _FILE, lambda file: torch.export.save(program, file, extra_files=facts)
+            )
 
     def load(self, source: Source, folder: Path, threads: int) -> TorchRunner:
         """Loads it with `torch.export.load`."""

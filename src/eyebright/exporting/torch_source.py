@@ -7,9 +7,11 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eyebright.exporting.base import Source, UnsupportedError, require
+from eyebright.runtime.atomic import write_bytes
 from eyebright.types import FloatArray, UInt8Array
 
 if TYPE_CHECKING:
@@ -66,6 +68,17 @@ def trace(module: GraphModule, shape: tuple[int, ...]) -> Any:
     import torch
 
     return torch.jit.trace(module, torch.zeros(shape), check_trace=False)  # type: ignore[no-untyped-call]
+
+
+def write_through_memory(path: Path, save: Callable[[io.BytesIO], object]) -> None:
+    """Writes what ``save`` puts into a file: where the disk is full, torch's own writer ends the process.
+
+    Raises:
+        StorageError: the disk is full.
+    """
+    buffer = io.BytesIO()
+    save(buffer)
+    write_bytes(path, buffer.getvalue())
 
 
 @contextmanager

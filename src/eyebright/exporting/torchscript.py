@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 from eyebright.exporting.base import Precision, Source
-from eyebright.exporting.torch_source import ANY_BATCH, TorchRunner, module_of, need_torch, quietly, trace
-from eyebright.runtime.atomic import write_bytes
+from eyebright.exporting.torch_source import (
+    ANY_BATCH,
+    TorchRunner,
+    module_of,
+    need_torch,
+    quietly,
+    trace,
+    write_through_memory,
+)
 
 _NAME, _FILE = "TorchScript", "model.ts"
 
@@ -39,10 +45,10 @@ class TorchScript:
 
         with quietly(), torch.no_grad():
             frozen = torch.jit.freeze(trace(module, (2, 3, source.size, source.size)))
-            # Through memory: where the disk is full, torch's own writer ends the process.
-            buffer = io.BytesIO()
-            torch.jit.save(frozen, buffer, _extra_files=source.model.metadata)
-        write_bytes(folder / _FILE, buffer.getvalue())
+            facts = source.model.metadata
+            write_through_memory(
+                folder / _FILE, lambda file: torch.jit.save(frozen, file, _extra_files=facts)
+            )
 
     def load(self, source: Source, folder: Path, threads: int) -> TorchRunner:
         """Loads it with `torch.jit.load`."""

@@ -52,18 +52,6 @@ def _is_export(folder: Path) -> bool:
 
 def finished(temporary: Path, folder: Path) -> None:
     """Puts what was written whole in its place; an earlier one is replaced."""
-    _replace(temporary, folder)
-
-
-def rejected(temporary: Path, folder: Path) -> None:
-    """The same for one that failed: its files get the suffix `.rejected`, all but the certificate."""
-    for path in sorted(temporary.rglob("*")):
-        if path.is_file() and path.name != CERTIFICATE:
-            path.rename(path.with_name(f"{path.name}.rejected"))
-    _replace(temporary, folder)
-
-
-def _replace(temporary: Path, folder: Path) -> None:
     old = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.old")
     if folder.exists():
         folder.rename(old)
@@ -74,3 +62,11 @@ def _replace(temporary: Path, folder: Path) -> None:
             old.rename(folder)
         raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+def rejected(temporary: Path, folder: Path) -> None:
+    """The same for one that failed: its files get the suffix `.rejected`, all but the certificate."""
+    for path in sorted(temporary.rglob("*")):
+        if path.is_file() and path.name != CERTIFICATE:
+            path.rename(path.with_name(f"{path.name}.rejected"))
+    finished(temporary, folder)

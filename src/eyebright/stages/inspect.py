@@ -18,7 +18,7 @@ from eyebright.exporting.integrity import (
     export_folder,
     read_certificate,
 )
-from eyebright.exporting.provenance import PROVENANCE
+from eyebright.exporting.provenance import PROVENANCE, metadata_value
 from eyebright.exporting.signature import Signature, signature, stored_facts
 from eyebright.stages.untouched import recorded_sha256
 
@@ -169,7 +169,7 @@ def _read(path: Path) -> tuple[dict[str, Any], Signature]:
         stored, graph = stored_facts(path)
     except ValueError as error:
         raise _not_ours(path) from error
-    facts = {key: _value(text) for key, text in stored.items()}
+    facts = {key: metadata_value(text) for key, text in stored.items()}
     if not (isinstance(facts.get("labels"), list) and isinstance(facts.get("card"), dict)):
         raise _not_ours(path)
     return facts, graph
@@ -182,11 +182,3 @@ def _not_ours(path: Path) -> ModelError:
         path=path,
         certificate=CERTIFICATE,
     )
-
-
-def _value(text: str) -> Any:
-    """A metadata entry: JSON, or plain text such as a licence's name."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text

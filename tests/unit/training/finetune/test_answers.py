@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,21 +18,16 @@ from eyebright.training.finetune.failure import TrainingError  # noqa: E402
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(scope="module")
-def photographs(textile: Path) -> Photographs:
-    return Photographs(textile)
-
-
 @pytest.mark.parametrize("most", [5, 1])
-def test_held_out_images_are_asked_about_as_memory_allows(photographs: Photographs, most: int) -> None:
-    expected, truth = held_out_logits(Gluttonous(photographs.classes), photographs, CPU)
-    found, same = held_out_logits(Gluttonous(photographs.classes, most), photographs, CPU)
-    assert len(truth) == photographs.held_out_count > 5
+def test_held_out_images_are_asked_about_as_memory_allows(textile_data: Photographs, most: int) -> None:
+    expected, truth = held_out_logits(Gluttonous(textile_data.classes), textile_data, CPU)
+    found, same = held_out_logits(Gluttonous(textile_data.classes, most), textile_data, CPU)
+    assert len(truth) == textile_data.held_out_count > 5
     np.testing.assert_array_equal(truth, same)
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_squares_that_come_but_once_are_asked_about_as_memory_allows(photographs: Photographs) -> None:
+def test_squares_that_come_but_once_are_asked_about_as_memory_allows(textile_data: Photographs) -> None:
     squares = np.random.default_rng(0).integers(0, 256, (40, 64, 64, 3), np.uint8)
     expected = square_logits(Gluttonous(3), iter(squares), CPU)
     greedy = Gluttonous(3, most=5)
@@ -53,7 +47,7 @@ def test_a_step_is_timed_with_as_many_images_as_fit_and_leaves_nothing() -> None
     assert all(p.grad is None for p in greedy.parameters())
 
 
-def test_an_image_that_does_not_fit_alone_is_told(photographs: Photographs) -> None:
-    net: Any = Gluttonous(photographs.classes, most=0)
+def test_an_image_that_does_not_fit_alone_is_told(textile_data: Photographs) -> None:
+    net: Any = Gluttonous(textile_data.classes, most=0)
     with pytest.raises(TrainingError, match="single image must fit"):
-        held_out_logits(net, photographs, CPU)
+        held_out_logits(net, textile_data, CPU)

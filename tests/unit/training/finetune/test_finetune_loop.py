@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,16 +20,11 @@ from eyebright.training.finetune.recipe import Recipe  # noqa: E402
 RECIPE: dict[str, Any] = {"epochs": 2, "batch": 16, "device": "cpu", "frozen_norm": False, "lr": 3e-3}
 
 
-@pytest.fixture(scope="module")
-def photographs(textile: Path) -> Photographs:
-    return Photographs(textile)
-
-
 def weights_equal(one: Any, other: Any) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_one_batch_is_learned_by_heart(photographs, textile, tmp_path):
+def test_one_batch_is_learned_by_heart(textile_data, textile, tmp_path):
     few = Photographs(textile)
     few.pixels, few.labels, few.count = few.pixels[::6], few.labels[::6], len(few.labels[::6])
     recipe = Recipe(**{**RECIPE, "epochs": 40, "schedule": "constant", "patience": 0})
@@ -38,10 +32,10 @@ def test_one_batch_is_learned_by_heart(photographs, textile, tmp_path):
     assert fitted.history[-1].train_loss < 0.1 < fitted.history[1].train_loss
 
 
-def test_the_run_leaves_history_and_best_weights(photographs, textile, tmp_path):
+def test_the_run_leaves_history_and_best_weights(textile_data, textile, tmp_path):
     seen = []
     net, fitted = train(
-        textile, tmp_path, Recipe(**RECIPE), data=photographs, on_epoch=lambda row: seen.append(row.epoch)
+        textile, tmp_path, Recipe(**RECIPE), data=textile_data, on_epoch=lambda row: seen.append(row.epoch)
     )
     rows = read_history(tmp_path / "history.csv")
     assert seen == [row.epoch for row in rows] == [0, 1, 2]
@@ -56,25 +50,25 @@ def test_the_run_leaves_history_and_best_weights(photographs, textile, tmp_path)
     assert len(list((tmp_path / "checkpoints").glob("step-*"))) <= 2
 
 
-def test_parts_add_up_to_the_whole_batch(photographs, textile, tmp_path):
+def test_parts_add_up_to_the_whole_batch(textile_data, textile, tmp_path):
     results = []
     for number, micro_batch in enumerate((None, 5)):
-        net = small_net(photographs.classes, "test_vit", img_size=64)
+        net = small_net(textile_data.classes, "test_vit", img_size=64)
         recipe = Recipe(**RECIPE, micro_batch=micro_batch)
-        results.append(train(textile, tmp_path / str(number), recipe, net, photographs)[1])
+        results.append(train(textile, tmp_path / str(number), recipe, net, textile_data)[1])
     whole, parts = ([row.train_loss for row in fitted.history[1:]] for fitted in results)
     assert parts == pytest.approx(whole, abs=1e-5)
     assert results[0].micro_batch == 16
 
 
 @pytest.mark.parametrize("glutton", [{"most": 4}, {"most": 8, "nth": 3}], ids=["at once", "half way"])
-def test_out_of_memory_repeats_the_step_in_smaller_parts(photographs, textile, tmp_path, glutton):
+def test_out_of_memory_repeats_the_step_in_smaller_parts(textile_data, textile, tmp_path, glutton):
     """Too much at once, or so at first and then too much at the second part of the first step."""
-    greedy = Gluttonous(photographs.classes, **glutton)
-    small = Gluttonous(photographs.classes)
-    _, found = train(textile, tmp_path / "greedy", Recipe(**RECIPE), greedy, photographs)
+    greedy = Gluttonous(textile_data.classes, **glutton)
+    small = Gluttonous(textile_data.classes)
+    _, found = train(textile, tmp_path / "greedy", Recipe(**RECIPE), greedy, textile_data)
     recipe = Recipe(**RECIPE, micro_batch=found.micro_batch)
-    _, told = train(textile, tmp_path / "told", recipe, small, photographs)
+    _, told = train(textile, tmp_path / "told", recipe, small, textile_data)
     assert found.micro_batch < 8
     assert [row.train_loss for row in found.history[1:]] == [row.train_loss for row in told.history[1:]]
     assert weights_equal(found.best_state, told.best_state)
@@ -82,7 +76,7 @@ def test_out_of_memory_repeats_the_step_in_smaller_parts(photographs, textile, t
 
 
 @pytest.mark.slow
-def test_an_image_that_does_not_fit_alone_is_an_error(photographs, textile, tmp_path):
+def test_an_image_that_does_not_fit_alone_is_an_error(textile_data, textile, tmp_path):
     class NoRoom(Gluttonous):
         def forward(self, inputs: Any) -> Any:
             if self.training:
@@ -90,15 +84,15 @@ def test_an_image_that_does_not_fit_alone_is_an_error(photographs, textile, tmp_
             return self.net(inputs)
 
     with pytest.raises(TrainingError, match="single image must fit"):
-        train(textile, tmp_path, Recipe(**RECIPE), NoRoom(photographs.classes), photographs)
+        train(textile, tmp_path, Recipe(**RECIPE), NoRoom(textile_data.classes), textile_data)
 
 
-def test_errors_other_than_memory_come_through(photographs, textile, tmp_path):
+def test_errors_other_than_memory_come_through(textile_data, textile, tmp_path):
     def wrong(logits: Any, targets: Any) -> Any:
         raise RuntimeError("shapes do not match")
 
     with pytest.raises(RuntimeError, match="shapes"):
-        train(textile, tmp_path, Recipe(**RECIPE), data=photographs, loss=wrong)
+        train(textile, tmp_path, Recipe(**RECIPE), data=textile_data, loss=wrong)
 
 
 class NaNFrom:
@@ -112,32 +106,32 @@ class NaNFrom:
         return cross_entropy(logits, targets) * (1 if self.left > 0 else float("nan"))
 
 
-def test_nan_before_the_first_epoch_is_an_error(photographs, textile, tmp_path):
+def test_nan_before_the_first_epoch_is_an_error(textile_data, textile, tmp_path):
     with pytest.raises(TrainingError, match=r"At step 3, with learning rate .* tenth"):
-        train(textile, tmp_path, Recipe(**RECIPE), data=photographs, loss=NaNFrom(3))
+        train(textile, tmp_path, Recipe(**RECIPE), data=textile_data, loss=NaNFrom(3))
 
 
-def test_nan_later_keeps_the_best_epoch(photographs, textile, tmp_path):
-    _, fitted = train(textile, tmp_path, Recipe(**RECIPE), data=photographs, loss=NaNFrom(8))
+def test_nan_later_keeps_the_best_epoch(textile_data, textile, tmp_path):
+    _, fitted = train(textile, tmp_path, Recipe(**RECIPE), data=textile_data, loss=NaNFrom(8))
     assert fitted.stopped_because == "nan"
     assert fitted.steps <= 8
     assert "step 8" in fitted.notes[-1]
     assert all(tensor.isfinite().all() for tensor in fitted.best_state.values())
 
 
-def test_training_stops_when_nothing_is_gained(photographs, textile, tmp_path):
+def test_training_stops_when_nothing_is_gained(textile_data, textile, tmp_path):
     recipe = Recipe(**{**RECIPE, "lr": 0.0, "epochs": 9, "patience": 2, "frozen_norm": True})
-    _, fitted = train(textile, tmp_path, recipe, data=photographs)
+    _, fitted = train(textile, tmp_path, recipe, data=textile_data)
     assert (fitted.stopped_because, fitted.best_epoch) == ("patience", 0)
     assert fitted.history[-1].epoch == 6  # of nine: the fifth and the sixth count, the rate falls by then
 
 
-def test_the_budget_is_met_with_a_model_and_a_low_rate(photographs, textile, tmp_path, monkeypatch):
+def test_the_budget_is_met_with_a_model_and_a_low_rate(textile_data, textile, tmp_path, monkeypatch):
     """On a clock that goes on by a tenth of a second whenever it is looked at."""
     times = iter(range(10**6))
     monkeypatch.setattr(budget.time, "monotonic", lambda: next(times) / 10)
     recipe = Recipe(**{**RECIPE, "epochs": 1000, "budget_seconds": 9.0, "patience": 0})
-    _, fitted = train(textile, tmp_path, recipe, data=photographs)
+    _, fitted = train(textile, tmp_path, recipe, data=textile_data)
     assert fitted.stopped_because == "budget"
     assert 8.0 <= fitted.seconds <= 9.9
     assert fitted.history[-1].learning_rate < 0.05 * recipe.lr
@@ -145,31 +139,31 @@ def test_the_budget_is_met_with_a_model_and_a_low_rate(photographs, textile, tmp
     assert fitted.history[-1].step == fitted.steps
 
 
-def test_a_budget_for_less_than_an_epoch_still_gives_a_model(photographs, textile, tmp_path, monkeypatch):
+def test_a_budget_for_less_than_an_epoch_still_gives_a_model(textile_data, textile, tmp_path, monkeypatch):
     times = iter(range(10**6))
     monkeypatch.setattr(budget.time, "monotonic", lambda: next(times) / 10)
     recipe = Recipe(**{**RECIPE, "batch": 4, "budget_seconds": 2.0})
-    _, fitted = train(textile, tmp_path, recipe, data=photographs)
-    assert 0 < fitted.steps < photographs.count // 4
+    _, fitted = train(textile, tmp_path, recipe, data=textile_data)
+    assert 0 < fitted.steps < textile_data.count // 4
     assert [row.epoch for row in fitted.history] == [0, 1]  # the part of the first epoch is evaluated
     assert "at least one epoch" in fitted.notes[-1]
 
 
-def test_what_is_frozen_stays_and_what_thaws_learns(photographs, textile, tmp_path):
-    net = small_net(photographs.classes)
+def test_what_is_frozen_stays_and_what_thaws_learns(textile_data, textile, tmp_path):
+    net = small_net(textile_data.classes)
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
 
     def thaw(epoch: int) -> None:
         for name, parameter in net.named_parameters():
             parameter.requires_grad_(name.startswith("fc") or (epoch > 0 and name.startswith("layer4")))
 
-    train(textile, tmp_path, Recipe(**{**RECIPE, "patience": 0}), net, photographs, begin_epoch=thaw)
+    train(textile, tmp_path, Recipe(**{**RECIPE, "patience": 0}), net, textile_data, begin_epoch=thaw)
     last = read(max((tmp_path / "checkpoints").glob("step-*"))).tensors
     moved = {name for name in before if not torch.equal(before[name], last[f"net/{name}"])}
     assert {name.split(".")[0] for name in moved} == {"fc", "layer4"}  # and no statistics of what is frozen
 
 
-def test_balanced_sampling_takes_what_is_wanted(photographs, textile, tmp_path):
+def test_balanced_sampling_takes_what_is_wanted(textile_data, textile, tmp_path):
     import numpy as np
 
     class Counting(Photographs):

@@ -35,11 +35,6 @@ KILLS = 4
 
 
 @pytest.fixture(scope="module")
-def photographs(textile: Path) -> Photographs:
-    return Photographs(textile)
-
-
-@pytest.fixture(scope="module")
 def few(textile: Path) -> Photographs:
     """So few that an epoch is one step."""
     data = Photographs(textile)
@@ -96,12 +91,12 @@ def assert_same_end(one: Path, other: Path) -> None:
     ],
     ids=["batch norm, plateau, parts", "dropout, average", "scaler"],
 )
-def test_a_resumed_run_ends_bit_identical(photographs, textile, tmp_path, net, options):
+def test_a_resumed_run_ends_bit_identical(textile_data, textile, tmp_path, net, options):
     name, more = net
     recipe = Recipe(**RECIPE, **options)
 
     def go(out: Path, **rest: Any) -> None:
-        train(textile, out, recipe, small_net(photographs.classes, name, **more), photographs, **rest)
+        train(textile, out, recipe, small_net(textile_data.classes, name, **more), textile_data, **rest)
 
     go(tmp_path / "whole")
     with pytest.raises(StoppedError):
@@ -117,24 +112,24 @@ def interrupted(textile: Path, out: Path, data: Photographs, nth: int = 8) -> No
         train(textile, out, Recipe(**RECIPE), data=data, loss=StopsAt(nth))
 
 
-def test_a_damaged_checkpoint_is_passed_over(photographs, textile, tmp_path):
-    train(textile, tmp_path / "whole", Recipe(**RECIPE), data=photographs)
+def test_a_damaged_checkpoint_is_passed_over(textile_data, textile, tmp_path):
+    train(textile, tmp_path / "whole", Recipe(**RECIPE), data=textile_data)
     out = tmp_path / "parts"
-    interrupted(textile, out, photographs)
+    interrupted(textile, out, textile_data)
     newest = max((out / "checkpoints").glob("step-*"))
     content = bytearray(newest.read_bytes())
     content[-5] ^= 1  # one bit of one weight
     newest.write_bytes(bytes(content))
-    _, fitted = train(textile, out, Recipe(**RECIPE), data=photographs, resume=True)
+    _, fitted = train(textile, out, Recipe(**RECIPE), data=textile_data, resume=True)
     assert str(newest) in fitted.notes[0]
     assert "the one before is used" in fitted.notes[0]
     assert_same_end(tmp_path / "whole", out)
 
 
-def test_resuming_with_other_settings_works_and_says_so(photographs, textile, tmp_path):
-    interrupted(textile, tmp_path, photographs)
+def test_resuming_with_other_settings_works_and_says_so(textile_data, textile, tmp_path):
+    interrupted(textile, tmp_path, textile_data)
     recipe = Recipe(**{**RECIPE, "batch": 8, "epochs": 4, "ema_decay": 0.9})
-    _, fitted = train(textile, tmp_path, recipe, data=photographs, resume=True)
+    _, fitted = train(textile, tmp_path, recipe, data=textile_data, resume=True)
     assert fitted.history[-1].epoch == 4
     assert set(fitted.notes) >= {
         "batch was 16 and is 8 from here on.",
@@ -157,13 +152,13 @@ def test_another_optimizer_begins_anew(few, textile, tmp_path, before, after, ke
     assert {key for group, key, *_ in names if group == "optimizer"} == kept
 
 
-def test_a_finished_run_goes_on_only_when_told_more(photographs, textile, tmp_path):
+def test_a_finished_run_goes_on_only_when_told_more(textile_data, textile, tmp_path):
     recipe = Recipe(**{**RECIPE, "epochs": 1})
-    _, first = train(textile, tmp_path, recipe, data=photographs)
-    _, again = train(textile, tmp_path, recipe, data=photographs, resume=True)
+    _, first = train(textile, tmp_path, recipe, data=textile_data)
+    _, again = train(textile, tmp_path, recipe, data=textile_data, resume=True)
     assert (again.steps, again.stopped_because) == (first.steps, "epochs")
     assert torch.equal(again.best_state["fc.weight"], first.best_state["fc.weight"])
-    _, more = train(textile, tmp_path, Recipe(**{**RECIPE, "epochs": 2}), data=photographs, resume=True)
+    _, more = train(textile, tmp_path, Recipe(**{**RECIPE, "epochs": 2}), data=textile_data, resume=True)
     assert more.steps == 2 * first.steps
 
 
@@ -213,22 +208,22 @@ def test_what_answers_with_no_number_is_not_gone_on_from(textile, tmp_path):
     assert math.isfinite(again.history[-1].val_loss)
 
 
-def test_other_data_are_refused_with_the_difference(photographs, textile, tmp_path):
-    interrupted(textile, tmp_path, photographs)
-    other = {"images": photographs.count + 1, "classes": "a, b"}
-    with pytest.raises(DataError, match=rf"classes: – → a, b; images: {photographs.count} → "):
-        train(textile, tmp_path, Recipe(**RECIPE), data=photographs, resume=True, fingerprint=other)
+def test_other_data_are_refused_with_the_difference(textile_data, textile, tmp_path):
+    interrupted(textile, tmp_path, textile_data)
+    other = {"images": textile_data.count + 1, "classes": "a, b"}
+    with pytest.raises(DataError, match=rf"classes: – → a, b; images: {textile_data.count} → "):
+        train(textile, tmp_path, Recipe(**RECIPE), data=textile_data, resume=True, fingerprint=other)
 
 
-def test_another_network_is_refused(photographs, textile, tmp_path):
-    interrupted(textile, tmp_path, photographs)
-    net = small_net(photographs.classes + 1)
+def test_another_network_is_refused(textile_data, textile, tmp_path):
+    interrupted(textile, tmp_path, textile_data)
+    net = small_net(textile_data.classes + 1)
     with pytest.raises(ModelError, match=r"2 tensors .* fc\.bias, fc\.weight"):
-        train(textile, tmp_path, Recipe(**RECIPE), net, photographs, resume=True)
+        train(textile, tmp_path, Recipe(**RECIPE), net, textile_data, resume=True)
 
 
-def test_resuming_before_the_first_checkpoint_starts_anew(photographs, textile, tmp_path):
-    _, fitted = train(textile, tmp_path, Recipe(**{**RECIPE, "epochs": 1}), data=photographs, resume=True)
+def test_resuming_before_the_first_checkpoint_starts_anew(textile_data, textile, tmp_path):
+    _, fitted = train(textile, tmp_path, Recipe(**{**RECIPE, "epochs": 1}), data=textile_data, resume=True)
     assert "no checkpoint yet" in fitted.notes[0]
     assert fitted.steps == 5
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("timm")
 
 import numpy as np  # noqa: E402
-from finetune_material import Photographs, cross_entropy  # noqa: E402
+from finetune_material import cross_entropy  # noqa: E402
 
 from eyebright.training.finetune.distributed import Team  # noqa: E402
 from eyebright.training.finetune.failure import TrainingError  # noqa: E402
@@ -20,28 +19,23 @@ from eyebright.training.finetune.step import Cut, Stepper, make_parts  # noqa: E
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(scope="module")
-def photographs(textile: Path) -> Photographs:
-    return Photographs(textile)
-
-
 @pytest.mark.parametrize(
     ("images", "most", "sizes"),
     [(40, 32, [20, 20]), (40, 40, [40]), (40, 99, [40]), (41, 20, [14, 14, 13]), (3, 1, [1, 1, 1])],
 )
-def test_parts_are_about_equal_and_together_the_batch(photographs, images, most, sizes):
+def test_parts_are_about_equal_and_together_the_batch(textile_data, images, most, sizes):
     cut = Cut(0, 0, np.arange(images))
-    parts = make_parts(photographs, cut, Team(CPU), most, seed=0)
-    (whole,) = make_parts(photographs, cut, Team(CPU), images, seed=0)
+    parts = make_parts(textile_data, cut, Team(CPU), most, seed=0)
+    (whole,) = make_parts(textile_data, cut, Team(CPU), images, seed=0)
     assert [len(part.inputs) for part in parts] == sizes
     assert [part.row for part in parts] == np.cumsum([0, *sizes[:-1]]).tolist()
     assert torch.equal(torch.cat([part.inputs for part in parts]), whole.inputs)
     assert torch.equal(torch.cat([part.targets for part in parts]), whole.targets)
 
 
-def test_a_process_may_have_no_row_of_a_small_step(photographs):
+def test_a_process_may_have_no_row_of_a_small_step(textile_data):
     cut = Cut(0, 0, np.arange(2))
-    parts = [make_parts(photographs, cut, Team(CPU, rank, 3), 4, seed=0) for rank in range(3)]
+    parts = [make_parts(textile_data, cut, Team(CPU, rank, 3), 4, seed=0) for rank in range(3)]
     assert [[part.row for part in own] for own in parts] == [[], [0], [1]]
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -19,11 +17,6 @@ from eyebright.training.finetune.trials import choose_precision, rate_test  # no
 TEAM = Team(torch.device("cpu"))
 
 
-@pytest.fixture(scope="module")
-def photographs(textile: Path) -> Photographs:
-    return Photographs(textile)
-
-
 def sought(net: Gluttonous, data: Photographs, micro_batch: int | None = None) -> RateTest:
     optimizer = torch.optim.SGD([{"params": list(net.parameters()), "lr": 1.0, "lr_scale": 1.0}])
     recipe = Recipe(batch=16, micro_batch=micro_batch, device="cpu")
@@ -31,25 +24,25 @@ def sought(net: Gluttonous, data: Photographs, micro_batch: int | None = None) -
 
 
 @pytest.mark.slow
-def test_rates_are_tried_with_as_many_images_as_fit(photographs):
-    greedy, told = Gluttonous(photographs.classes, most=5), Gluttonous(photographs.classes, most=5)
-    whole = sought(Gluttonous(photographs.classes), photographs)
-    found, same = sought(greedy, photographs), sought(told, photographs, micro_batch=5)
+def test_rates_are_tried_with_as_many_images_as_fit(textile_data):
+    greedy, told = Gluttonous(textile_data.classes, most=5), Gluttonous(textile_data.classes, most=5)
+    whole = sought(Gluttonous(textile_data.classes), textile_data)
+    found, same = sought(greedy, textile_data), sought(told, textile_data, micro_batch=5)
     assert (greedy.refused, told.refused) == (2, 0)  # at 16 and 8, once
     for seen in (found, same):
         assert seen.losses[:20] == pytest.approx(whole.losses[:20], rel=1e-3)
     assert all(parameter.grad is None for parameter in greedy.parameters())
 
 
-def test_formats_are_compared_and_leave_nothing(photographs):
+def test_formats_are_compared_and_leave_nothing(textile_data):
     class Plain(Gluttonous):
         def forward(self, inputs):
             if torch.is_autocast_enabled("cpu"):
                 raise RuntimeError("not implemented for 'BFloat16'")
             return super().forward(inputs)
 
-    net = Plain(photographs.classes, most=8)
-    chosen, trials = choose_precision(net, photographs, cross_entropy, TEAM, seed=0, batch=8)
+    net = Plain(textile_data.classes, most=8)
+    chosen, trials = choose_precision(net, textile_data, cross_entropy, TEAM, seed=0, batch=8)
     assert chosen == "fp32"
     assert [trial.agrees for trial in trials] == [True, False]
     assert net.refused == 0
