@@ -18,11 +18,36 @@ from eyebright.stages.run import Run
 from eyebright.stages.train import train
 
 # Before torch is imported, here or in a process of a test's own: beside other work, threads that spin while
-# they wait take ten times as long.
+# they wait take ten times as long. Each of several workers has one thread, so that they do not wait for each other.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 TRAIN_IMAGES, VAL_IMAGES = 24, 10  # of each class of the textile folder
 SIZE, LAYERS = 96, "texture"
+
+
+# Groups of tests that one worker runs in turn: "alone" are those that start several processes, limit memory,
+# measure time or open a browser; "exports" are those that share the fixture `exports`.
+GROUPS = ("exports", "alone")
+FOLDERS = ("contract", "e2e", "unit", "architecture")  # those whose modules take longest begin
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each test its group: its module's, which share fixtures, unless a mark names another."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    group = next(iter(item.iter_markers("xdist_group"))).args[0]
+    if group in GROUPS:
+        return GROUPS.index(group)
+    folder = item.path.relative_to(Path(__file__).parent).parts[0]
+    return len(GROUPS) + FOLDERS.index(folder)
 
 
 @pytest.fixture(scope="session", autouse=True)

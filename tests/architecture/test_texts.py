@@ -9,8 +9,6 @@ from functools import cache
 from pathlib import Path
 from string import Formatter
 
-import pytest
-
 from eyebright.language import translate
 
 from .syntax import PACKAGE, called, files, nodes, where
@@ -119,9 +117,9 @@ def test_no_translation_is_unused():
     assert sorted(set(CATALOGUE) - TEMPLATES) == []
 
 
-@pytest.mark.parametrize("template", sorted(CATALOGUE))
-def test_translations_keep_the_placeholders(template: str):
-    assert _placeholders(CATALOGUE[template]) == _placeholders(template)
+def test_translations_keep_the_placeholders():
+    other = [text for text, chinese in CATALOGUE.items() if _placeholders(chinese) != _placeholders(text)]
+    assert other == []
 
 
 def test_placeholders_are_plain_names():

@@ -39,7 +39,8 @@ def test_a_missing_extra(
     place.mkdir()
     (place / "sitecustomize.py").write_text(_WITHOUT_TORCH)
     monkeypatch.setenv("PYTHONPATH", str(place))
-    sentence = refused(eyebright("train", data, *words, *SMALL, "--out", tmp_path / "run"))
+    done = eyebright("train", data, *words, *SMALL, "--out", tmp_path / "run", process=True)
+    sentence = refused(done)
     assert "torch is missing" in sentence
     assert sentence.endswith('pip install "eyebright[torch]"')
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from chromium import NEEDS_BROWSER, opened
-from test_report_browser import show
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "report"))
+from chromium import NEEDS_BROWSER, opened, show
 from report_material import several
 
 from eyebright.report.page import write_report

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from chromium import NEEDS_BROWSER, opened
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "report"))
+from chromium import NEEDS_BROWSER, opened, show
 from report_material import training
 
 from eyebright.report.page import write_report
@@ -21,15 +18,6 @@ pytestmark = NEEDS_BROWSER
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     yield from opened(tmp_path_factory.mktemp("profile"))
-
-
-def show(browser: Any, page: Path, width: int = 1280, script: bool = True) -> None:
-    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not script})
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 500},
-    )
-    browser.get(page.as_uri())
 
 
 @pytest.fixture(scope="module")

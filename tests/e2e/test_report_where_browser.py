@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 from chromium import NEEDS_BROWSER, opened
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "report"))
 from report_material import training
 
 from eyebright.data.corruptions import STRENGTHS

@@ -39,3 +39,13 @@ def opened(profile: Path, flags: str = "") -> Iterator[Any]:
     driver = webdriver.Chrome(options=options, service=Service(str(DRIVER), env=os.environ.copy()))
     yield driver
     driver.quit()
+
+
+def show(browser: Any, page: Path, width: int = 1280, script: bool = True) -> None:
+    """Open ``page`` in a window of ``width`` pixels; below 500 it is a phone."""
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not script})
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 500},
+    )
+    browser.get(page.as_uri())

@@ -20,9 +20,11 @@ def few(textile: Path, target: Path, each: int = 8, first: int = 0) -> Path:
     return target
 
 
-def finished(*words: str | Path, cache: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """`eyebright train WORDS`, which must come to its end."""
-    done = eyebright("train", *words, cache=cache)
+def finished(
+    *words: str | Path, cache: Path | None = None, process: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Run `eyebright train WORDS`, which must succeed."""
+    done = eyebright("train", *words, cache=cache, process=process)
     assert done.returncode == 0, done.stderr
     return done
 
