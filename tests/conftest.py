@@ -18,7 +18,7 @@ from eyebright.stages.run import Run
 from eyebright.stages.train import train
 
 # Before torch is imported, here or in a process of a test's own: beside other work, threads that spin while
-# they wait take ten times as long. Each of several workers has one thread, so that they do not wait for each other.
+# they wait take ten times as long. Of several workers, each has one thread.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")

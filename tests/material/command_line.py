@@ -52,7 +52,7 @@ def eyebright(
         cwd: the folder to run in.
         cache: the value of EYEBRIGHT_CACHE.
         stdin: what the command reads.
-        process: start an interpreter, as a user does: where imports, signals or limits are the point. Otherwise
+        process: start an interpreter, as a user does, where imports, signals or limits are the point. Else
             the command runs in this one, which saves the seconds that its imports take.
         before: called in the new process, which it asks for.
     """
