@@ -11,7 +11,7 @@ from string import Formatter
 
 import pytest
 
-from eyebright.language import translate
+from eyebright.text.language import translate
 
 from .syntax import PACKAGE, called, files, nodes, where
 

@@ -14,12 +14,12 @@ pytest.importorskip("timm")
 
 from eyebright import api  # noqa: E402
 from eyebright.backbones import catalog  # noqa: E402
-from eyebright.backbones.taps import tap_sets, width  # noqa: E402
-from eyebright.training.finetune.classifier import Classifier  # noqa: E402
-from eyebright.training.finetune.distributed import Team  # noqa: E402
-from eyebright.training.finetune.losses import SoftTargetLoss  # noqa: E402
-from eyebright.training.finetune.optim import depths, make_optimizer  # noqa: E402
+from eyebright.backbones.feature_layers import tap_sets, width  # noqa: E402
+from eyebright.training.finetune.model.classifier import Classifier  # noqa: E402
+from eyebright.training.finetune.model.losses import SoftTargetLoss  # noqa: E402
+from eyebright.training.finetune.model.optimizer import depths, make_optimizer  # noqa: E402
 from eyebright.training.finetune.step import Cut, Part, Stepper, set_modes  # noqa: E402
+from eyebright.training.finetune.system.distributed import Team  # noqa: E402
 
 SIZE = 64
 FAMILIES = (
