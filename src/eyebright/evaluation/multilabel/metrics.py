@@ -43,8 +43,8 @@ def measure_labels(
     """All figures of one part of the data, with 95 % intervals over images, or over groups of them.
 
     As in :func:`eyebright.evaluation.multiclass.metrics.measure`, bootstrap intervals are widened where an
-    analytic one is wider, so that none is a point. The answers of one image are not independent: wherever an analytic
-    interval counts answers, it counts at most as many as there are images.
+    analytic one is wider, so that none is a point. The answers of one image are not independent: wherever an
+    analytic interval counts answers, it counts at most as many as there are images.
 
     Args:
         truth: (N, K) of 0 and 1, N >= 1.
