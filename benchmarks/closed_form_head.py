@@ -20,8 +20,8 @@ from operator import add
 import numpy as np
 import numpy.typing as npt
 
-from eyebright.training.closed_form import SHRINKAGES, choose_shrinkage, solve
-from eyebright.training.statistics import FeatureStatistics
+from eyebright.training.linear_probe.class_statistics import FeatureStatistics
+from eyebright.training.linear_probe.closed_form import SHRINKAGES, choose_shrinkage, solve
 from eyebright.types import FloatArray, IntArray
 
 CHUNK = 16_384

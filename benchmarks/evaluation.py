@@ -23,9 +23,9 @@ import numpy as np
 
 import eyebright as eb
 from eyebright.data.manifest import Manifest, Sample
-from eyebright.stages.judge import Answers
-from eyebright.stages.outcome import Outcome
-from eyebright.stages.run import write_metrics
+from eyebright.runs.run import write_metrics
+from eyebright.runs.scoring import Answers
+from eyebright.runs.write import Outcome
 
 CONTENT = {
     "title": "made up",

@@ -17,12 +17,12 @@ from pathlib import Path
 
 from eyebright.backbones import embedded
 from eyebright.backbones.embedded import EmbeddedBackbone
-from eyebright.backbones.taps import tap_sets
+from eyebright.backbones.feature_layers import tap_sets
 from eyebright.data.decode import load_square
-from eyebright.data.unlabelled import image_files
+from eyebright.data.walk_unlabelled import image_files
 from eyebright.engines.choose import make, race
 from eyebright.runtime.machine import usable_cores
-from eyebright.training.features import graph_bytes, training_preprocessing
+from eyebright.training.linear_probe.features import graph_bytes, training_preprocessing
 
 
 def rate(work: Callable[[int], object], count: int, threads: int) -> float:

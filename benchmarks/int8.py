@@ -21,12 +21,12 @@ import onnx
 import onnxruntime
 
 from eyebright.compression.network import prepared
-from eyebright.config.export import ExportConfig
 from eyebright.data.decode import decode
 from eyebright.sealed.model import SealedModel
-from eyebright.sealed.parts import PIXELS, between
-from eyebright.stages.export import export
-from eyebright.stages.export_images import export_images
+from eyebright.sealed.subgraphs import PIXELS, between
+from eyebright.verbs.export.export import export
+from eyebright.verbs.export.images import export_images
+from eyebright.verbs.export.options import ExportConfig
 
 HEAD = "| run | accuracy | int8 | step | MB | network, ms | whole file, ms | integer kernels |"
 

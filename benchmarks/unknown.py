@@ -17,16 +17,16 @@ from pathlib import Path
 import numpy as np
 
 from eyebright.backbones.embedded import EmbeddedBackbone
-from eyebright.backbones.taps import tap_sets
+from eyebright.backbones.feature_layers import tap_sets
 from eyebright.data.folder import scan
-from eyebright.evaluation.strangeness import choose_unknown, separation
+from eyebright.evaluation.uncertainty.ood import choose_unknown, separation
 from eyebright.runtime.progress import SILENT
-from eyebright.training.cache import default_folder
-from eyebright.training.directions import standardise
-from eyebright.training.features import FeatureExtractor, training_preprocessing
-from eyebright.training.folds import class_numbers
-from eyebright.training.head import fit_head
-from eyebright.training.unknown import Scale, energy, fit_residual
+from eyebright.training.cache.store import default_folder
+from eyebright.training.linear_probe.features import FeatureExtractor, training_preprocessing
+from eyebright.training.linear_probe.folds import class_numbers
+from eyebright.training.linear_probe.head import fit_head
+from eyebright.training.linear_probe.pca import standardise
+from eyebright.training.ood import Scale, energy, fit_residual
 from eyebright.types import FloatArray, IntArray
 
 Score = Callable[[FloatArray], FloatArray]

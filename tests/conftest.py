@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eyebright.config.train import TrainConfig
 from eyebright.data.folder import scan
 from eyebright.data.manifest import Manifest
-from eyebright.stages.run import Run
-from eyebright.stages.train import train
+from eyebright.runs.run import Run
+from eyebright.verbs.train.options import TrainConfig
+from eyebright.verbs.train.train import train
 
 # Before torch is imported, here or in a process of a test's own: beside other work, threads that spin while
 # they wait take ten times as long. Of several workers, each has one thread.
@@ -79,7 +79,7 @@ def scenes() -> list[Image.Image]:
 def textile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Real photographs of woven textile in train/ and val/, with defects and without (three classes)."""
     pytest.importorskip("conformal_clip_data", reason="needs the textile images of eyebright[demo]")
-    from eyebright.stages.demo import demo_images
+    from eyebright.verbs.demo.demo import demo_images
 
     root = tmp_path_factory.mktemp("textile")
     for folder in sorted(p for p in demo_images().iterdir() if p.is_dir()):

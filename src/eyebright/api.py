@@ -7,46 +7,46 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from eyebright.config.benchmark import BenchmarkConfig
-from eyebright.config.compare import CompareConfig
-from eyebright.config.demo import DemoConfig
-from eyebright.config.distill import DistillConfig
-from eyebright.config.evaluate import EvaluateConfig
-from eyebright.config.explain import ExplainConfig
-from eyebright.config.export import ExportConfig
-from eyebright.config.inspect import InspectConfig
-from eyebright.config.models import ModelsConfig
-from eyebright.config.predict import PredictConfig
-from eyebright.config.prune import PruneConfig
-from eyebright.config.shrink import ShrinkConfig
-from eyebright.config.train import TrainConfig
-from eyebright.config.tune import TuneConfig
+from eyebright.runs.run import Run
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.sealed.model import SealedModel
-from eyebright.stages import benchmark as benchmark_stage
-from eyebright.stages import compare as compare_stage
-from eyebright.stages import demo as demo_stage
-from eyebright.stages import distill as distill_stage
-from eyebright.stages import evaluate as evaluate_stage
-from eyebright.stages import explain as explain_stage
-from eyebright.stages import export as export_stage
-from eyebright.stages import inspect as inspect_stage
-from eyebright.stages import models as models_stage
-from eyebright.stages import predict as predict_stage
-from eyebright.stages import prune as prune_stage
-from eyebright.stages import shrink as shrink_stage
-from eyebright.stages import train as train_stage
-from eyebright.stages import tune as tune_stage
-from eyebright.stages.benchmark import Benchmark
-from eyebright.stages.compare import Comparison
-from eyebright.stages.doctor import doctor
-from eyebright.stages.explain import Explanations
-from eyebright.stages.export import Exports
-from eyebright.stages.inspect import Inspection
-from eyebright.stages.models import ModelInfo
-from eyebright.stages.run import Run
-from eyebright.stages.shrink import Shrunk
 from eyebright.types import Prediction, Skipped
+from eyebright.verbs.benchmark import benchmark as benchmark_stage
+from eyebright.verbs.benchmark.benchmark import Benchmark
+from eyebright.verbs.benchmark.options import BenchmarkConfig
+from eyebright.verbs.compare import compare as compare_stage
+from eyebright.verbs.compare.compare import Comparison
+from eyebright.verbs.compare.options import CompareConfig
+from eyebright.verbs.demo import demo as demo_stage
+from eyebright.verbs.demo.options import DemoConfig
+from eyebright.verbs.distill import distill as distill_stage
+from eyebright.verbs.distill.options import DistillConfig
+from eyebright.verbs.doctor.doctor import doctor
+from eyebright.verbs.evaluate import evaluate as evaluate_stage
+from eyebright.verbs.evaluate.options import EvaluateConfig
+from eyebright.verbs.explain import explain as explain_stage
+from eyebright.verbs.explain.explain import Explanations
+from eyebright.verbs.explain.options import ExplainConfig
+from eyebright.verbs.export import export as export_stage
+from eyebright.verbs.export.export import Exports
+from eyebright.verbs.export.options import ExportConfig
+from eyebright.verbs.inspect import inspect as inspect_stage
+from eyebright.verbs.inspect.inspect import Inspection
+from eyebright.verbs.inspect.options import InspectConfig
+from eyebright.verbs.models import models as models_stage
+from eyebright.verbs.models.models import ModelInfo
+from eyebright.verbs.models.options import ModelsConfig
+from eyebright.verbs.predict import predict as predict_stage
+from eyebright.verbs.predict.options import PredictConfig
+from eyebright.verbs.prune import prune as prune_stage
+from eyebright.verbs.prune.options import PruneConfig
+from eyebright.verbs.shrink import shrink as shrink_stage
+from eyebright.verbs.shrink.options import ShrinkConfig
+from eyebright.verbs.shrink.shrink import Shrunk
+from eyebright.verbs.train import train as train_stage
+from eyebright.verbs.train.options import TrainConfig
+from eyebright.verbs.tune import tune as tune_stage
+from eyebright.verbs.tune.options import TuneConfig
 
 __all__ = [
     "benchmark",
@@ -74,7 +74,7 @@ def train(data: str | PathLike[str] | None = None, *, progress: Progress = SILEN
     Args:
         data: folder of class folders, or with train/, val/ and optionally test/; None where a run is resumed.
         progress: is told what is done.
-        **options: the fields of :class:`~eyebright.config.train.TrainConfig`.
+        **options: the fields of :class:`~eyebright.verbs.train.options.TrainConfig`.
 
     Returns:
         The run, with its `metrics`, `model` and `report`.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from eyebright.language import translate
+from eyebright.text.language import translate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

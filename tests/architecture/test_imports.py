@@ -35,10 +35,10 @@ TORCH |= {"safetensors", "huggingface_hub", "torch_pruning", "captum"}
 TORCH_MODULES = (
     "eyebright.training.finetune",
     "eyebright.engines.torch",
-    "eyebright.stages.torchrun",
-    "eyebright.compression.rounding",
+    "eyebright.verbs.train.torchrun",
+    "eyebright.compression.int8.qat",
     "eyebright.compression.torch_graph",
-    "eyebright.compression.prune",
+    "eyebright.compression.pruning",
     "eyebright.explaining.gradcam",
     *(
         f"eyebright.exporting.{name}"

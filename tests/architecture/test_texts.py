@@ -9,11 +9,11 @@ from functools import cache
 from pathlib import Path
 from string import Formatter
 
-from eyebright.language import translate
+from eyebright.text.language import translate
 
 from .syntax import PACKAGE, called, files, nodes, where
 
-CATALOGUE: dict[str, str] = json.loads((PACKAGE / "locale" / "zh.json").read_text(encoding="utf-8"))
+CATALOGUE: dict[str, str] = json.loads((PACKAGE / "text" / "locale" / "zh.json").read_text(encoding="utf-8"))
 
 # What takes a text, and where in the call it stands: by place, or by name.
 TAKES_TEXT: dict[str, tuple[int | None, str | None]] = {

@@ -14,12 +14,12 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
 from eyebright.backbones import catalog  # noqa: E402
-from eyebright.backbones.exported import ExportedBackbone  # noqa: E402
+from eyebright.backbones.feature_layers import tap_sets, width  # noqa: E402
 from eyebright.backbones.graph import features_graph  # noqa: E402
-from eyebright.backbones.network import Network, set_drop_path  # noqa: E402
-from eyebright.backbones.split import split  # noqa: E402
-from eyebright.backbones.taps import tap_sets, width  # noqa: E402
-from eyebright.backbones.units import as_map, map_shape, outputs_of  # noqa: E402
+from eyebright.backbones.torch.blocks import as_map, map_shape, outputs_of  # noqa: E402
+from eyebright.backbones.torch.exported import ExportedBackbone  # noqa: E402
+from eyebright.backbones.torch.network import Network, set_drop_path  # noqa: E402
+from eyebright.backbones.torch.split import split  # noqa: E402
 
 # Name and size. One real network of each library, and for each mechanism the smallest network that has it:
 # timm's own test networks, and small configurations of Hugging Face.
@@ -31,7 +31,6 @@ QUICK = [
     ("test_convnext", 64),
     ("test_nfnet", 64),
     ("test_vit", 64),
-    ("test_maxvit", 64),
     ("hf:vit", 64),
     ("hf:swin", 64),
     ("hf:resnet", 64),

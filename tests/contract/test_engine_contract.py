@@ -10,11 +10,11 @@ import pytest
 
 from eyebright.backbones import embedded
 from eyebright.backbones.embedded import EmbeddedBackbone
-from eyebright.backbones.taps import tap_sets, width
+from eyebright.backbones.feature_layers import tap_sets, width
 from eyebright.data.decode import to_square
 from eyebright.engines.base import Engine
 from eyebright.engines.choose import disagreement, make, makers
-from eyebright.training.features import graph_bytes, training_preprocessing
+from eyebright.training.linear_probe.features import graph_bytes, training_preprocessing
 from eyebright.types import FloatArray, UInt8Array
 
 SIDE = 96

@@ -8,14 +8,14 @@ import numpy as np
 import onnx
 import pytest
 
-from eyebright.config.export import ExportConfig
 from eyebright.data.decode import decode
 from eyebright.errors import EyebrightError, MissingExtraError
 from eyebright.exporting.base import Format, Source, UnsupportedError
-from eyebright.exporting.formats import FORMATS
+from eyebright.exporting.catalog import FORMATS
+from eyebright.runs.run import Run
 from eyebright.sealed.model import SealedModel
-from eyebright.stages.run import Run
 from eyebright.types import UInt8Array
+from eyebright.verbs.export.options import ExportConfig
 
 # Of any probability, on real images: the formats' own arithmetic, and OpenVINO's own resize.
 LARGEST_DIFFERENCE = 0.005

@@ -345,7 +345,7 @@ def test_nothing_is_left_in_the_home_folder(digits: Path, tmp_path: Path) -> Non
 
 @pytest.mark.slow
 def test_training_and_demo_on_all_textile_images(textile: Path, tmp_path: Path) -> None:
-    from eyebright.stages.demo import demo_images
+    from eyebright.verbs.demo.demo import demo_images
 
     done = eyebright("train", demo_images(), "--val", "0.25", "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr

@@ -17,10 +17,10 @@ from PIL import Image
 
 from eyebright import api
 from eyebright.exporting.base import Source
-from eyebright.exporting.formats import FORMATS
-from eyebright.exporting.onnx_file import PlainOnnx
+from eyebright.exporting.catalog import FORMATS
+from eyebright.exporting.formats.onnx_file import PlainOnnx
 from eyebright.exporting.session import OnnxSession
-from eyebright.stages.run import Run
+from eyebright.runs.run import Run
 
 PACKAGES = {"torchscript": "torch", "pt2": "torch", "coreml": "coremltools"}
 

@@ -16,9 +16,9 @@ from onnx import ModelProto, numpy_helper
 from PIL import Image
 
 from eyebright.cli.main import main
-from eyebright.compression import quantise
+from eyebright.compression.int8 import quantise
 from eyebright.data.manifest import Manifest
-from eyebright.stages.run import Run
+from eyebright.runs.run import Run
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 MUST_HOLD = {
     "eyebright/py.typed",
-    "eyebright/locale/zh.json",
+    "eyebright/text/locale/zh.json",
     "eyebright/report/page.css",
     "eyebright/report/page.js",
     "eyebright/backbones/files/efficientnet_lite0.onnx",

@@ -15,7 +15,7 @@ from chromium import NEEDS_BROWSER, opened
 from PIL import Image
 
 from eyebright.exporting.base import Source
-from eyebright.exporting.offline_page import OfflinePage
+from eyebright.exporting.formats.offline_page import OfflinePage
 from eyebright.sealed.model import SealedModel, set_metadata
 
 pytestmark = NEEDS_BROWSER

@@ -17,7 +17,7 @@ from eyebright.evaluation.forecast import grown
 from eyebright.evaluation.robustness import Stressed, robustness, shortcut
 from eyebright.evaluation.slices import Column, slices
 from eyebright.report.page import write_report
-from eyebright.training.data_curve import CurvePoint
+from eyebright.training.linear_probe.learning_curve import CurvePoint
 
 pytestmark = NEEDS_BROWSER
 N = 200

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from eyebright.training.cache import FeatureSpace, Rows
+from eyebright.training.cache.store import FeatureSpace, Rows
 
 CARD: dict[str, Any] = {"backbone": "efficientnet_lite0", "size": 96, "precision": "float32", "view": 0}
 WIDTH = 2000

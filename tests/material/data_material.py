@@ -9,10 +9,10 @@ import torch
 
 from eyebright.data.folder import scan
 from eyebright.data.manifest import Sample
-from eyebright.training.finetune.augment import Augmentation
-from eyebright.training.finetune.mix import Mixing
-from eyebright.training.finetune.pixel_data import PixelData
-from eyebright.training.finetune.pixels import Pixels, open_pixels
+from eyebright.training.finetune.data.augment import Augmentation
+from eyebright.training.finetune.data.mixup import Mixing
+from eyebright.training.finetune.data.pixel_data import PixelData
+from eyebright.training.finetune.data.pixels import Pixels, open_pixels
 from eyebright.types import IntArray, Split
 
 SIZE = 56

@@ -21,7 +21,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from eyebright.training.finetune.data import blocks
+from eyebright.training.finetune.data.protocol import blocks
 from eyebright.training.finetune.loop import Fitted, fit
 from eyebright.training.finetune.recipe import Recipe
 

@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from eyebright.data.manifest import Manifest, Sample, joined
-from eyebright.evaluation.label_metrics import measure_labels
-from eyebright.evaluation.results import ClassMetrics, Metrics, PredictionRow, ReliabilityBin
+from eyebright.evaluation.multiclass.results import ClassMetrics, Metrics, PredictionRow, ReliabilityBin
+from eyebright.evaluation.multilabel.metrics import measure_labels
 from eyebright.report.content import Choice, Learning, RateSearch, ReportContent
 from eyebright.sealed.parity import Parity
 from eyebright.training.finetune.history import EpochRow

@@ -7,34 +7,34 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from eyebright.backbones import embedded
-from eyebright.backbones.source import Entry, embedded_entry
+from eyebright.backbones.zoo.source import Entry, embedded_entry
 from eyebright.errors import ConfigError, MissingExtraError, nearest
 
 if TYPE_CHECKING:
-    from eyebright.backbones.network import Network
-    from eyebright.backbones.source import Source, Weights
+    from eyebright.backbones.torch.network import Network
+    from eyebright.backbones.zoo.source import Source, Weights
 
 
 def _embedded() -> Source:
-    from eyebright.backbones.lite0 import Embedded
+    from eyebright.backbones.zoo.lite0 import Embedded
 
     return Embedded()
 
 
 def _timm() -> Source:
-    from eyebright.backbones.timm import Timm
+    from eyebright.backbones.zoo.timm import Timm
 
     return Timm()
 
 
 def _torchvision() -> Source:
-    from eyebright.backbones.torchvision import Torchvision
+    from eyebright.backbones.zoo.torchvision import Torchvision
 
     return Torchvision()
 
 
 def _hugging_face() -> Source:
-    from eyebright.backbones.huggingface import HuggingFace
+    from eyebright.backbones.zoo.huggingface import HuggingFace
 
     return HuggingFace()
 

@@ -11,7 +11,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnx.utils import Extractor
 
-from eyebright.backbones.taps import Tap, width
+from eyebright.backbones.feature_layers import Tap, width
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,12 +6,12 @@ import shutil
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from eyebright.cli.table import pad, width, wrap
-from eyebright.language import translate
+from eyebright.text.language import translate
+from eyebright.text.table import pad, width, wrap
 
 if TYPE_CHECKING:
     from eyebright.cli.options import Option
-    from eyebright.cli.verb import Verb
+    from eyebright.verbs.verb import Verb
 
 _INDENT = "  "
 _LONGEST_LEFT = 24

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 
-from eyebright.cli.verb import Verb
 from eyebright.errors import ConfigError, EyebrightError, nearest
-from eyebright.language import LANGUAGES, translate
-from eyebright.runtime.failures import tell
+from eyebright.runtime.errors_once import tell
+from eyebright.text.language import LANGUAGES, translate
+from eyebright.verbs.verb import Verb
 
 FAILED, MISUSED, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
 

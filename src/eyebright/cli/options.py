@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
-from eyebright.config.marks import Heading, Metavar, Positional, Several
-from eyebright.config.problems import option_name
 from eyebright.errors import ConfigError, nearest
+from eyebright.options.marks import Heading, Metavar, Positional, Several
+from eyebright.options.problems import option_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pydantic.fields import FieldInfo
 
-    from eyebright.config.base import Config
+    from eyebright.options.base import Config
 
 HELP = ("-h", "--help")
 

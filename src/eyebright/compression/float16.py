@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from eyebright.compression.int8.candidate import Rung
+from eyebright.compression.int8.quantise import sorted_graph
 from eyebright.compression.network import Network, inner, with_inner
-from eyebright.compression.quantise import sorted_graph
-from eyebright.compression.rung import Rung
-from eyebright.runtime.engines import load_onnxruntime
+from eyebright.runtime.telemetry import load_onnxruntime
 
 
 def halved(network: Network) -> Rung:

@@ -12,8 +12,8 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from eyebright.runtime.engines import load_onnxruntime
-from eyebright.sealed.parts import PIXELS, SQUARES, between
+from eyebright.runtime.telemetry import load_onnxruntime
+from eyebright.sealed.subgraphs import PIXELS, SQUARES, between
 from eyebright.types import FloatArray
 
 #: The input of the network's first convolutions, where :func:`aligned` has moved it.

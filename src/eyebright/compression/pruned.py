@@ -10,9 +10,9 @@ import onnx
 from torch import nn
 
 from eyebright.backbones.card import BackboneCard, Layer, Preprocessing
-from eyebright.backbones.network import Network
-from eyebright.compression.torch_graph.module import to_module
+from eyebright.backbones.torch.network import Network
 from eyebright.errors import ModelError, NotFoundError
+from eyebright.onnx_torch.module import to_module
 
 _CARD = "card"
 _UNIT = "body"

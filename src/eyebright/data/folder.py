@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from eyebright.data.checks import conflicts, copies, leaks, require_classes
 from eyebright.data.header import Header
-from eyebright.data.headers import read_headers
 from eyebright.data.layout import Layout, find_layout, require_folder
 from eyebright.data.manifest import SPLITS, Manifest, Sample
+from eyebright.data.read_headers import read_headers
 from eyebright.data.split import assign
 from eyebright.data.walk import Identity, Listing, identity, list_images, printable, subfolders
 from eyebright.errors import DataError, ImageError
-from eyebright.language import translate
 from eyebright.runtime.progress import SILENT, Progress
+from eyebright.text.language import translate
 from eyebright.types import Lang, Skipped, Split
 
 if TYPE_CHECKING:

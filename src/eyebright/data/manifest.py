@@ -107,7 +107,7 @@ class Manifest:
         Raises:
             StorageError: the disk is full or must not be written.
         """
-        from eyebright.data.parquet import write_manifest
+        from eyebright.data.manifest_file import write_manifest
 
         write_manifest(self, path)
 
@@ -119,7 +119,7 @@ class Manifest:
             NotFoundError: ``path`` does not exist.
             DataError: ``path`` is not a manifest.
         """
-        from eyebright.data.parquet import read_manifest
+        from eyebright.data.manifest_file import read_manifest
 
         return read_manifest(path)
 

@@ -10,15 +10,15 @@ from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 
 from eyebright.data.checks import conflicts, copies, leaks, require_classes, require_labels
-from eyebright.data.headers import read_headers
 from eyebright.data.layout import require_folder
 from eyebright.data.manifest import SPLITS, Manifest, Sample
+from eyebright.data.read_headers import read_headers
 from eyebright.data.split import assign, rarest
 from eyebright.data.table_file import NAME, LabelTable, Row, read_table
-from eyebright.data.unlabelled import image_files
+from eyebright.data.walk_unlabelled import image_files
 from eyebright.errors import DataError, ImageError, NotFoundError
-from eyebright.language import translate
 from eyebright.runtime.progress import SILENT, Progress
+from eyebright.text.language import translate
 from eyebright.types import Lang, Skipped, Split
 
 _SHARE_VAL = 0.2

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from eyebright.engines.base import Precision
-from eyebright.runtime.engines import load_onnxruntime
 from eyebright.runtime.machine import usable_cores
+from eyebright.runtime.telemetry import load_onnxruntime
 from eyebright.types import FloatArray, UInt8Array
 
 

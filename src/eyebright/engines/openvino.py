@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from eyebright.engines.base import Precision
-from eyebright.runtime.engines import load_openvino
 from eyebright.runtime.machine import usable_cores
+from eyebright.runtime.telemetry import load_openvino
 from eyebright.types import FloatArray, UInt8Array
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from eyebright.evaluation.intervals import share_of
-from eyebright.evaluation.results import ClassMetrics, Metrics, PredictionRow
+from eyebright.evaluation.multiclass.results import ClassMetrics, Metrics, PredictionRow
 from eyebright.types import Interval
 
 #: A class is trusted where even the lower end of its recall and precision is above this, and doubted where

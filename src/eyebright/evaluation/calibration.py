@@ -8,9 +8,9 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from eyebright.evaluation.results import ReliabilityBin
-from eyebright.training.several import sigmoid
-from eyebright.training.tasks import image_losses
+from eyebright.evaluation.multiclass.results import ReliabilityBin
+from eyebright.training.linear_probe.multilabel import sigmoid
+from eyebright.training.linear_probe.targets import image_losses
 from eyebright.types import FloatArray, IntArray
 
 Float64Array: TypeAlias = npt.NDArray[np.float64]

@@ -18,7 +18,7 @@ from scipy.sparse import csr_array
 
 from eyebright.evaluation.intervals import Float64Array, bootstrap_sums, hull, pair, percentiles
 from eyebright.evaluation.robustness import proportion
-from eyebright.training.data_curve import CurvePoint
+from eyebright.training.linear_probe.learning_curve import CurvePoint
 from eyebright.types import Interval
 
 _TIMES = 2

@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 from scipy.special import bdtr, stdtr
 
 from eyebright.evaluation.intervals import Float64Array, bootstrap_sums, hull, pair, percentiles, student
-from eyebright.evaluation.tally import SMALLEST_PROBABILITY
+from eyebright.evaluation.multiclass.per_image_stats import SMALLEST_PROBABILITY
 from eyebright.types import Interval
 
 _Z = 1.959963984540054  # of the normal distribution, for 95 %

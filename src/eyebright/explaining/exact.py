@@ -7,10 +7,10 @@ import onnx
 
 from eyebright.explaining.base import Method, NoHeatError
 from eyebright.sealed.graph import BIAS, INPUT
-from eyebright.sealed.halves import start
-from eyebright.sealed.heat import HEAT, HEAT_CLASS, with_heat
-from eyebright.sealed.pooled import pooled_parts
-from eyebright.sealed.wiring import Wiring
+from eyebright.sealed.graph_index import Wiring
+from eyebright.sealed.heatmap import HEAT, HEAT_CLASS, with_heat
+from eyebright.sealed.pooled_features import pooled_parts
+from eyebright.sealed.split_model import start
 from eyebright.types import FloatArray, UInt8Array
 
 

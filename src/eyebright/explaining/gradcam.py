@@ -8,11 +8,11 @@ import torch
 from captum.attr import LayerGradCam
 from torch import fx, nn
 
-from eyebright.compression.torch_graph.module import to_module
-from eyebright.compression.torch_graph.reader import UnreadableError
 from eyebright.data.decode import to_square
 from eyebright.explaining.base import Method, NoHeatError
 from eyebright.explaining.places import Places, last_places, one_square
+from eyebright.onnx_torch.module import to_module
+from eyebright.onnx_torch.reader import UnreadableError
 from eyebright.types import FloatArray, Interpolation, UInt8Array
 
 

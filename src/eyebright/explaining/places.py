@@ -10,8 +10,8 @@ from typing import Literal
 import onnx
 
 from eyebright.sealed.graph import LOGITS
-from eyebright.sealed.parts import SQUARES, between
-from eyebright.sealed.wiring import Wiring
+from eyebright.sealed.graph_index import Wiring
+from eyebright.sealed.subgraphs import SQUARES, between
 
 # What mixes tokens or only moves them; attention's own values are as square as maps.
 _NO_MAPS = ("Softmax", "MatMul", "Transpose", "Reshape", "Sub", "Constant")

@@ -11,8 +11,8 @@ from onnx import TensorProto, helper
 from eyebright.data.decode import to_square
 from eyebright.explaining.base import Method, NoHeatError
 from eyebright.explaining.places import attentions, on_square, one_square
-from eyebright.sealed.halves import start
-from eyebright.sealed.wiring import Wiring
+from eyebright.sealed.graph_index import Wiring
+from eyebright.sealed.split_model import start
 from eyebright.types import FloatArray, Interpolation, UInt8Array
 
 

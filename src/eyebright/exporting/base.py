@@ -17,7 +17,7 @@ from eyebright.backbones.card import Preprocessing
 from eyebright.data.decode import to_square
 from eyebright.errors import EyebrightError, MissingExtraError
 from eyebright.sealed.model import SealedModel
-from eyebright.sealed.parts import PIXELS, SQUARES, between
+from eyebright.sealed.subgraphs import PIXELS, SQUARES, between
 from eyebright.types import FloatArray, Lang, UInt8Array
 
 Precision = Literal["fp32", "fp16", "int8"]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from eyebright.runtime.engines import load_onnxruntime
+from eyebright.runtime.telemetry import load_onnxruntime
 from eyebright.sealed.graph import OUTPUT
 from eyebright.types import FloatArray, UInt8Array
 

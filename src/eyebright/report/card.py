@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from eyebright.evaluation.results import Metrics
-from eyebright.language import translate
+from eyebright.evaluation.multiclass.results import Metrics
 from eyebright.report.content import ReportContent
-from eyebright.report.headline import basis
-from eyebright.report.judgement import Statement, judgement
-from eyebright.report.labels import sentences
 from eyebright.report.markup import decimal, number, part_name, percent, percent_range
-from eyebright.report.usage import snippet
+from eyebright.report.multilabel.headline import sentences
+from eyebright.report.sections.usage import snippet
+from eyebright.report.summary.assessment import Statement, judgement
+from eyebright.report.summary.headline import basis
+from eyebright.text.language import translate
 from eyebright.types import Lang
 
 #: The hub's own names of licences that weights commonly have; others are given as text.

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from eyebright.data.manifest import Manifest
-from eyebright.evaluation.costs import CostFigures
-from eyebright.evaluation.curves import OperatingCurve
+from eyebright.evaluation.decisions.costs import CostFigures
+from eyebright.evaluation.decisions.curves import OperatingCurve
 from eyebright.evaluation.forecast import DataCurve
-from eyebright.evaluation.knowing import Knowing
-from eyebright.evaluation.results import Metrics, PredictionRow
+from eyebright.evaluation.multiclass.results import Metrics, PredictionRow
 from eyebright.evaluation.robustness import Stressed
 from eyebright.evaluation.slices import Slice
+from eyebright.evaluation.uncertainty.results import Knowing
 from eyebright.sealed.parity import Parity
 from eyebright.training.finetune.history import EpochRow
 from eyebright.types import FloatArray, Interval, Split

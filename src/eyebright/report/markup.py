@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from eyebright.language import translate
+from eyebright.text.language import translate
 from eyebright.types import Interval, Lang, Split
 
 # Not allowed in HTML, or able to turn the direction of the text around them.

@@ -8,31 +8,31 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from eyebright.evaluation.label_results import LabelMetrics
-from eyebright.language import translate
-from eyebright.report.classes import confusion, per_class
+from eyebright.evaluation.multilabel.results import LabelMetrics
 from eyebright.report.content import ReportContent
-from eyebright.report.data_curve import data_curve
-from eyebright.report.dataset import dataset
-from eyebright.report.feature_map import feature_map
-from eyebright.report.gallery import examples, mistakes
-from eyebright.report.headline import headline
-from eyebright.report.label_gallery import label_mistakes
-from eyebright.report.label_tables import honest, per_label, together
-from eyebright.report.labels import label_headline, sentences
-from eyebright.report.learning import learning
-from eyebright.report.making import choices, proof, stages, tunings
 from eyebright.report.markup import Section, paragraph, text
-from eyebright.report.operating import operating
-from eyebright.report.pairs import pairs
-from eyebright.report.parent import beside_parent
-from eyebright.report.robustness import robustness
-from eyebright.report.slices import slices
-from eyebright.report.trust import reliability
-from eyebright.report.unknown import unknown
-from eyebright.report.usage import facts, usage
-from eyebright.report.verdict import verdict_lists
+from eyebright.report.multilabel.gallery import label_mistakes
+from eyebright.report.multilabel.headline import label_headline, sentences
+from eyebright.report.multilabel.tables import honest, per_label, together
+from eyebright.report.sections.baseline import beside_parent
+from eyebright.report.sections.classes import confusion, per_class
+from eyebright.report.sections.dataset import dataset
+from eyebright.report.sections.feature_map import feature_map
+from eyebright.report.sections.gallery import examples, mistakes
+from eyebright.report.sections.learning_curve import data_curve
+from eyebright.report.sections.ood import unknown
+from eyebright.report.sections.operating import operating
+from eyebright.report.sections.pairs import pairs
+from eyebright.report.sections.reliability import reliability
+from eyebright.report.sections.robustness import robustness
+from eyebright.report.sections.selection import choices, proof, stages, tunings
+from eyebright.report.sections.slices import slices
+from eyebright.report.sections.training_curves import learning
+from eyebright.report.sections.usage import facts, usage
+from eyebright.report.summary.headline import headline
+from eyebright.report.summary.verdict import verdict_lists
 from eyebright.runtime.atomic import write_text
+from eyebright.text.language import translate
 from eyebright.types import Lang
 
 # Five petals and the yellow spot of the flower.

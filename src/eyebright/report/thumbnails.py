@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from eyebright.language import translate
 from eyebright.report.markup import text
+from eyebright.text.language import translate
 from eyebright.types import Lang
 
 _QUALITY = 72

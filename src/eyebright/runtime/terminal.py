@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
-from eyebright.language import translate
+from eyebright.text.language import translate
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -9,9 +9,9 @@ import onnx
 from onnx import TensorProto, helper
 
 from eyebright.backbones.card import Preprocessing
+from eyebright.backbones.feature_layers import Tap
 from eyebright.backbones.graph import GraphBuilder, assemble, normalise, pool
-from eyebright.backbones.taps import Tap
-from eyebright.training.linear import LinearHead
+from eyebright.training.linear_probe.linear import LinearHead
 
 INPUT = "images"
 OUTPUT = "probabilities"

@@ -13,14 +13,14 @@ import onnx
 
 from eyebright.data.decode import decode
 from eyebright.errors import ModelError, NotFoundError
-from eyebright.evaluation.answering import answered
-from eyebright.evaluation.conformal import SetRule
-from eyebright.evaluation.decisions import Decisions
 from eyebright.evaluation.intervals import Float64Array
-from eyebright.evaluation.strangeness import UnknownRule
+from eyebright.evaluation.rules.answering import answered
+from eyebright.evaluation.rules.decisions import Decisions
+from eyebright.evaluation.uncertainty.conformal import SetRule
+from eyebright.evaluation.uncertainty.ood import UnknownRule
 from eyebright.runtime.atomic import write_bytes
 from eyebright.sealed.graph import INPUT, OUTPUT, UNKNOWN
-from eyebright.sealed.halves import Halves, cut, start
+from eyebright.sealed.split_model import Halves, cut, start
 from eyebright.types import FloatArray, ImageLike, Prediction, UInt8Array
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eyebright.evaluation.answering import answered, same
 from eyebright.evaluation.intervals import Float64Array
+from eyebright.evaluation.rules.answering import answered, same
 from eyebright.types import FloatArray
 
 LARGEST_DIFFERENCE = 0.02

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from eyebright.language import translate
 from eyebright.runtime.progress import Progress
+from eyebright.text.language import translate
 from eyebright.tracking.base import Figures, Tracker
 from eyebright.tracking.mlflow import MLflowTracker
 from eyebright.tracking.tensorboard import TensorBoardTracker

@@ -14,8 +14,9 @@ torch = pytest.importorskip("torch")
 
 from onnx import numpy_helper  # noqa: E402
 
-from eyebright.backbones import catalog, embedded, hub  # noqa: E402
-from eyebright.backbones.network import Network  # noqa: E402
+from eyebright.backbones import catalog, embedded  # noqa: E402
+from eyebright.backbones.torch.network import Network  # noqa: E402
+from eyebright.backbones.zoo import hub  # noqa: E402
 from eyebright.errors import ConfigError, MissingExtraError, ModelError  # noqa: E402
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from eyebright.backbones import embedded
 from eyebright.backbones.card import Preprocessing
+from eyebright.backbones.feature_layers import Tap, columns, tap_sets, width
 from eyebright.backbones.graph import features_graph
-from eyebright.backbones.taps import Tap, columns, tap_sets, width
 from eyebright.data.decode import to_square
 from eyebright.types import FloatArray, UInt8Array
 

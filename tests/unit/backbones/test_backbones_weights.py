@@ -14,7 +14,7 @@ from safetensors.torch import save_file  # noqa: E402
 from torch import nn  # noqa: E402
 
 from eyebright.backbones import catalog  # noqa: E402
-from eyebright.backbones.weights import load_file, read  # noqa: E402
+from eyebright.backbones.zoo.weights import load_file, read  # noqa: E402
 from eyebright.errors import ModelError, NotFoundError  # noqa: E402
 
 

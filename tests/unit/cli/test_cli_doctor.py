@@ -11,7 +11,7 @@ from pathlib import Path
 import onnxruntime
 import pytest
 
-from eyebright.stages.doctor import EXTRAS, doctor
+from eyebright.verbs.doctor.doctor import EXTRAS, doctor
 
 PROJECT = Path(__file__).parents[3] / "pyproject.toml"
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from eyebright.cli.options import options_of, parse
-from eyebright.config.evaluate import EvaluateConfig
-from eyebright.config.predict import PredictConfig
-from eyebright.config.train import TrainConfig
 from eyebright.errors import ConfigError
+from eyebright.verbs.evaluate.options import EvaluateConfig
+from eyebright.verbs.predict.options import PredictConfig
+from eyebright.verbs.train.options import TrainConfig
 
 
 def given(config: Any, *words: str) -> dict[str, Any]:

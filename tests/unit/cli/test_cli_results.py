@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from eyebright.cli.results import print_run
+from eyebright.runs.summary import print_run
 
 FIGURE = {"value": 0.934, "low": 0.912, "high": 0.954}
 METRICS = {

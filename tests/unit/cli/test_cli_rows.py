@@ -8,8 +8,8 @@ import json
 
 import pytest
 
-from eyebright.cli.rows import writer
 from eyebright.types import Prediction, Skipped
+from eyebright.verbs.predict.rows import writer
 
 ODD = 'a "b", c\nd 图.jpg'
 CAT = Prediction("x/cat.jpg", ("cat", "dog"), (0.9, 0.1))

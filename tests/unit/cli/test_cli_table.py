@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from eyebright.cli.table import printable, table, width, wrap
+from eyebright.text.table import printable, table, width, wrap
 
 
 def test_columns_align_with_wide_characters():

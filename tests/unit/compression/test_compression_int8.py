@@ -8,18 +8,18 @@ import numpy as np
 import onnx
 import pytest
 
-from eyebright.compression.calibration import Squares, _least_error, _percentile
 from eyebright.compression.float16 import halved
-from eyebright.compression.kernels import onnx_kernels
-from eyebright.compression.ladder import Int8Ladder
+from eyebright.compression.int8.calibration import Squares, _least_error, _percentile
+from eyebright.compression.int8.candidate import Rung
+from eyebright.compression.int8.kernels import onnx_kernels
+from eyebright.compression.int8.quantiser import Quantiser, Settings
+from eyebright.compression.int8.search import Int8Ladder
+from eyebright.compression.int8.sensitivity import groups, scattered
 from eyebright.compression.network import Network, prepared
-from eyebright.compression.quantiser import Quantiser, Settings
-from eyebright.compression.rung import Rung
-from eyebright.compression.sensitivity import groups, scattered
 from eyebright.data.decode import load_square
+from eyebright.runs.run import Run
 from eyebright.runtime.progress import SILENT
 from eyebright.sealed.model import SealedModel
-from eyebright.stages.run import Run
 
 
 @pytest.fixture(scope="module")

@@ -7,14 +7,14 @@ import onnx
 import onnxruntime
 import pytest
 
-from eyebright.compression.calibration import observe
-from eyebright.compression.equalise import equalised, peaks
+from eyebright.compression.int8.calibration import observe
+from eyebright.compression.int8.channel_equalisation import equalised, peaks
+from eyebright.compression.int8.layer_selection import multiplications, plan
 from eyebright.compression.network import ALIGNED, Network, aligned, input_range, prepared
-from eyebright.compression.plan import multiplications, plan
-from eyebright.sealed.heat import HEAT, with_heat
+from eyebright.runs.run import Run
+from eyebright.sealed.heatmap import HEAT, with_heat
 from eyebright.sealed.model import SealedModel
-from eyebright.sealed.parts import PIXELS, SQUARES, between
-from eyebright.stages.run import Run
+from eyebright.sealed.subgraphs import PIXELS, SQUARES, between
 from eyebright.types import UInt8Array
 
 

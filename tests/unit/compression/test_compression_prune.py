@@ -8,7 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 pytest.importorskip("torch_pruning")
 
-from eyebright.compression.prune import prune
+from eyebright.compression.pruning import prune
 from eyebright.errors import ModelError
 
 

@@ -10,19 +10,19 @@ import onnxruntime
 import pytest
 from onnx import numpy_helper
 
-from eyebright.compression.calibration import observe
-from eyebright.compression.channels import widened
-from eyebright.compression.equalise import equalised, peaks
+from eyebright.compression.graph.integer_pooling import pooled_in_integers
+from eyebright.compression.graph.pad_channels import widened
+from eyebright.compression.graph.shrink_file import slim
+from eyebright.compression.int8.calibration import observe
+from eyebright.compression.int8.channel_equalisation import equalised, peaks
+from eyebright.compression.int8.layer_selection import plan
+from eyebright.compression.int8.quantise import static
 from eyebright.compression.network import Network, aligned, prepared
-from eyebright.compression.plan import plan
-from eyebright.compression.pooling import pooled_in_integers
-from eyebright.compression.quantise import static
-from eyebright.compression.slim import slim
 from eyebright.data.decode import load_square
+from eyebright.runs.run import Run
 from eyebright.sealed.graph import INPUT
 from eyebright.sealed.model import SealedModel
-from eyebright.sealed.parts import FEATURES
-from eyebright.stages.run import Run
+from eyebright.sealed.subgraphs import FEATURES
 from eyebright.types import FloatArray, UInt8Array
 
 

@@ -11,14 +11,14 @@ from onnx import TensorProto, helper, numpy_helper
 torch = pytest.importorskip("torch")
 
 from eyebright.backbones import catalog  # noqa: E402
-from eyebright.backbones.exported import ExportedBackbone  # noqa: E402
-from eyebright.backbones.taps import tap_sets, width  # noqa: E402
-from eyebright.compression.torch_graph.module import to_module  # noqa: E402
-from eyebright.compression.torch_graph.reader import UnreadableError  # noqa: E402
+from eyebright.backbones.feature_layers import tap_sets, width  # noqa: E402
+from eyebright.backbones.torch.exported import ExportedBackbone  # noqa: E402
+from eyebright.onnx_torch.module import to_module  # noqa: E402
+from eyebright.onnx_torch.reader import UnreadableError  # noqa: E402
+from eyebright.runs.run import Run  # noqa: E402
 from eyebright.sealed.graph import sealed_graph  # noqa: E402
-from eyebright.sealed.parts import SQUARES, between  # noqa: E402
-from eyebright.stages.run import Run  # noqa: E402
-from eyebright.training.linear import LinearHead  # noqa: E402
+from eyebright.sealed.subgraphs import SQUARES, between  # noqa: E402
+from eyebright.training.linear_probe.linear import LinearHead  # noqa: E402
 
 SLOW = [
     ("efficientnet_b0", 64),

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from pydantic import Field, field_validator
 
-from eyebright.config.base import Config
-from eyebright.config.cache import CacheConfig, size_bytes
-from eyebright.config.predict import PredictConfig
-from eyebright.config.train import TrainConfig
 from eyebright.errors import ConfigError, NotFoundError
+from eyebright.options.base import Config
+from eyebright.verbs.cache.options import CacheConfig, size_bytes
+from eyebright.verbs.predict.options import PredictConfig
+from eyebright.verbs.train.options import TrainConfig
 
 
 def test_given_values_win_over_the_file(tmp_path: Path):

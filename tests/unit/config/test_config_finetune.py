@@ -8,12 +8,12 @@ import pytest
 
 from eyebright.cli.help import verb_help
 from eyebright.cli.options import options_of, parse
-from eyebright.cli.train import VERB
-from eyebright.config.fields import time_seconds
-from eyebright.config.finetune import FinetuneConfig
-from eyebright.config.knowing import KnowingConfig
-from eyebright.config.train import TrainConfig
 from eyebright.errors import ConfigError
+from eyebright.options.fields import time_seconds
+from eyebright.options.uncertainty import KnowingConfig
+from eyebright.verbs.train.cli import VERB
+from eyebright.verbs.train.finetune.options import FinetuneConfig
+from eyebright.verbs.train.options import TrainConfig
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from eyebright.config.shrink import ShrinkConfig
-from eyebright.config.target import Target, parse_target
 from eyebright.errors import ConfigError
+from eyebright.verbs.shrink.options import ShrinkConfig
+from eyebright.verbs.shrink.targets import Target, parse_target
 
 
 @pytest.mark.parametrize(

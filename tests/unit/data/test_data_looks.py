@@ -9,7 +9,7 @@ import pytest
 from PIL import ExifTags, Image, ImageEnhance, ImageFilter
 
 from eyebright.data.camera import camera
-from eyebright.data.looks import LOOKS, looks
+from eyebright.data.image_properties import LOOKS, looks
 
 
 def of(image: Image.Image) -> dict[str, float]:

@@ -9,12 +9,12 @@ import pytest
 
 from eyebright.backbones import embedded
 from eyebright.backbones.embedded import EmbeddedBackbone
-from eyebright.backbones.taps import tap_sets, width
+from eyebright.backbones.feature_layers import tap_sets, width
 from eyebright.data.decode import to_square
 from eyebright.engines import choose
 from eyebright.engines.choose import AGREEMENT, Trial, disagreement, make, makers, race, remembered_race
 from eyebright.errors import ConfigError, MissingExtraError
-from eyebright.training.features import graph_bytes, training_preprocessing
+from eyebright.training.linear_probe.features import graph_bytes, training_preprocessing
 from eyebright.types import FloatArray, UInt8Array
 
 SIDE = 64

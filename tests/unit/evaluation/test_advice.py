@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from eyebright.evaluation.advice import doubted, next_steps, sure_answers, trusted
-from eyebright.evaluation.metrics import measure
-from eyebright.evaluation.results import Metrics, PredictionRow
+from eyebright.evaluation.multiclass.metrics import measure
+from eyebright.evaluation.multiclass.results import Metrics, PredictionRow
 
 LABELS = ("cat", "dog", "fox")
 

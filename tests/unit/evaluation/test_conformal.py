@@ -9,10 +9,10 @@ import pytest
 from scipy.stats import beta
 
 from eyebright.evaluation.calibration import softmax
-from eyebright.evaluation.conformal import SetRule, calibrate, mass_before, quantile, set_figures
-from eyebright.evaluation.knowing import know
-from eyebright.evaluation.operating import Labelled
-from eyebright.training.head import fit_head
+from eyebright.evaluation.decisions.operating import Labelled
+from eyebright.evaluation.uncertainty.conformal import SetRule, calibrate, mass_before, quantile, set_figures
+from eyebright.evaluation.uncertainty.results import know
+from eyebright.training.linear_probe.head import fit_head
 from eyebright.types import FloatArray, IntArray
 
 COVERAGE = 0.97  # more than the model's accuracy, so that the likeliest class alone does not do

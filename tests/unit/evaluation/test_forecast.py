@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from eyebright.evaluation.forecast import forecast, grown
-from eyebright.training.data_curve import CurvePoint
+from eyebright.training.linear_probe.learning_curve import CurvePoint
 
 N = 2000
 SIZES = (160, 320, 800, 1600)

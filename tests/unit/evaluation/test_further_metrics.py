@@ -19,10 +19,10 @@ from sklearn.metrics import (
 )
 
 import eyebright as eb
-from eyebright.evaluation.metrics import measure
-from eyebright.evaluation.ranking import rank
-from eyebright.evaluation.results import Metrics
-from eyebright.stages.run import Run
+from eyebright.evaluation.multiclass.metrics import measure
+from eyebright.evaluation.multiclass.ranking import rank
+from eyebright.evaluation.multiclass.results import Metrics
+from eyebright.runs.run import Run
 from eyebright.types import FloatArray, IntArray, Interval
 
 LABELS = [str(k) for k in range(10)]

@@ -10,11 +10,11 @@ from sklearn import metrics as reference
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
-from eyebright.evaluation.answering import answered, same, set_probabilities
 from eyebright.evaluation.calibration import fit_temperature, uncalibrated_error
-from eyebright.evaluation.label_metrics import measure_labels
-from eyebright.evaluation.label_results import LabelMetrics
-from eyebright.training.several import sigmoid
+from eyebright.evaluation.multilabel.metrics import measure_labels
+from eyebright.evaluation.multilabel.results import LabelMetrics
+from eyebright.evaluation.rules.answering import answered, same, set_probabilities
+from eyebright.training.linear_probe.multilabel import sigmoid
 from eyebright.types import FloatArray, IntArray, Interval
 
 LABELS = ("even", "above six", "prime")

@@ -19,8 +19,8 @@ from sklearn.metrics import (
 
 from eyebright.errors import ModelError
 from eyebright.evaluation.calibration import expected_calibration_error, fit_temperature, softmax
-from eyebright.evaluation.metrics import measure
-from eyebright.evaluation.results import Metrics
+from eyebright.evaluation.multiclass.metrics import measure
+from eyebright.evaluation.multiclass.results import Metrics
 from eyebright.types import FloatArray, IntArray, Interval
 
 LABELS = [str(k) for k in range(10)]

@@ -12,11 +12,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
 
 from eyebright.errors import ConfigError
-from eyebright.evaluation.costs import cheapest, cost_figures, read_costs
-from eyebright.evaluation.curves import operating_curve
-from eyebright.evaluation.decisions import Decisions
-from eyebright.evaluation.operating import check, choose, figures_at
-from eyebright.evaluation.targets import Target, check_target, choose_threshold, parse_target
+from eyebright.evaluation.decisions.costs import cheapest, cost_figures, read_costs
+from eyebright.evaluation.decisions.curves import operating_curve
+from eyebright.evaluation.decisions.operating import check, choose, figures_at
+from eyebright.evaluation.decisions.targets import Target, check_target, choose_threshold, parse_target
+from eyebright.evaluation.rules.decisions import Decisions
 from eyebright.types import FloatArray, IntArray
 
 

@@ -11,17 +11,17 @@ from PIL import Image
 
 from eyebright.backbones import embedded
 from eyebright.backbones.backbone import Backbone
-from eyebright.backbones.taps import Tap
+from eyebright.backbones.feature_layers import Tap
 from eyebright.explaining.choose import explainer
 from eyebright.explaining.exact import Exact
 from eyebright.explaining.places import last_places, one_square
 from eyebright.explaining.rollout import Rollout
+from eyebright.runs.run import Run
 from eyebright.sealed.graph import sealed_graph
-from eyebright.sealed.heat import spread
+from eyebright.sealed.heatmap import spread
 from eyebright.sealed.model import SealedModel, write_sealed
-from eyebright.stages.run import Run
-from eyebright.training.features import training_preprocessing
-from eyebright.training.linear import LinearHead
+from eyebright.training.linear_probe.features import training_preprocessing
+from eyebright.training.linear_probe.linear import LinearHead
 from eyebright.types import UInt8Array
 
 pytest.importorskip("captum", reason="needs eyebright[explain]")
@@ -49,8 +49,8 @@ def cat(photographs: dict[str, Image.Image]) -> UInt8Array:
 @pytest.fixture(scope="module")
 def transformer() -> onnx.ModelProto:
     """A vision transformer of timm with random weights, whose answer hangs on its class token alone."""
-    from eyebright.backbones.exported import ExportedBackbone
-    from eyebright.backbones.timm import Timm
+    from eyebright.backbones.torch.exported import ExportedBackbone
+    from eyebright.backbones.zoo.timm import Timm
 
     return sealed(ExportedBackbone(Timm().build("test_vit", "none", None), None), 160)
 

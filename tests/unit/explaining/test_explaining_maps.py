@@ -15,8 +15,8 @@ from eyebright.explaining.choose import explainer
 from eyebright.explaining.exact import Exact
 from eyebright.explaining.overlay import overlay, scaled
 from eyebright.explaining.rollout import Rollout, rolled_out
+from eyebright.runs.run import Run
 from eyebright.sealed.model import SealedModel
-from eyebright.stages.run import Run
 from eyebright.types import FloatArray, UInt8Array
 
 

@@ -15,13 +15,13 @@ from onnx import numpy_helper
 from eyebright.data.decode import decode
 from eyebright.data.manifest import Manifest
 from eyebright.exporting.base import Precision, Source
-from eyebright.exporting.certificate import Bar, Certificate, _shortfalls, certify
-from eyebright.exporting.comparison import Comparison, Originals
-from eyebright.exporting.files import sha256, sha256_of
-from eyebright.exporting.onnx_file import PlainOnnx, SealedOnnx
+from eyebright.exporting.certificate.certificate import Bar, Certificate, _shortfalls, certify
+from eyebright.exporting.certificate.comparison import Comparison, Originals
+from eyebright.exporting.certificate.hashes import sha256, sha256_of
+from eyebright.exporting.formats.onnx_file import PlainOnnx, SealedOnnx
+from eyebright.runs.run import Run
 from eyebright.sealed.model import SealedModel
-from eyebright.stages.run import Run
-from eyebright.training.folds import class_numbers
+from eyebright.training.linear_probe.folds import class_numbers
 from eyebright.types import UInt8Array
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from eyebright.evaluation.paired import accuracy_difference
-from eyebright.exporting.comparison import Comparison, Originals
+from eyebright.exporting.certificate.comparison import Comparison, Originals
 
 
 def originals(probabilities: np.ndarray, truth: list[int]) -> Originals:

@@ -14,15 +14,15 @@ import onnx
 import pytest
 from PIL import Image, ImageOps
 
-from eyebright.config.export import ExportConfig
 from eyebright.errors import MissingExtraError
 from eyebright.exporting.base import Source
-from eyebright.exporting.beside import examples
-from eyebright.exporting.formats import FORMATS
-from eyebright.exporting.labels import label_lines
+from eyebright.exporting.catalog import FORMATS
+from eyebright.exporting.certificate.labels import label_lines
+from eyebright.exporting.certificate.sidecar_files import examples
+from eyebright.runs.run import Run
 from eyebright.sealed.model import SealedModel
-from eyebright.stages.export import export
-from eyebright.stages.run import Run
+from eyebright.verbs.export.export import export
+from eyebright.verbs.export.options import ExportConfig
 
 TEMPLATES = Path(__file__).parents[3] / "src" / "eyebright" / "exporting" / "examples"
 # What a format's example imports, where the base install does not have it.

@@ -11,11 +11,11 @@ from typing import Any
 import onnx
 import pytest
 
-from eyebright.config.export import ExportConfig
 from eyebright.data.licence import data_licence
 from eyebright.errors import ModelError
-from eyebright.stages.export import export
-from eyebright.stages.run import Run
+from eyebright.runs.run import Run
+from eyebright.verbs.export.export import export
+from eyebright.verbs.export.options import ExportConfig
 
 
 def sha(path: Path) -> str:

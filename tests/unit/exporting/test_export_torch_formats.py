@@ -17,17 +17,17 @@ torch = pytest.importorskip("torch")
 
 from eyebright.data.decode import decode  # noqa: E402
 from eyebright.errors import MissingExtraError, ModelError  # noqa: E402
-from eyebright.exporting import litert_convert, litert_file  # noqa: E402
 from eyebright.exporting.base import Source, UnsupportedError  # noqa: E402
-from eyebright.exporting.coreml_package import CoreMl  # noqa: E402
-from eyebright.exporting.executorch_program import ExecuTorch  # noqa: E402
-from eyebright.exporting.litert_file import LiteRt  # noqa: E402
-from eyebright.exporting.ncnn_net import Ncnn, _unknown_layers  # noqa: E402
-from eyebright.exporting.torch_program import TorchProgram  # noqa: E402
-from eyebright.exporting.torch_source import module_of  # noqa: E402
-from eyebright.exporting.torchscript import TorchScript  # noqa: E402
+from eyebright.exporting.formats import litert_convert, litert_file  # noqa: E402
+from eyebright.exporting.formats.coreml_package import CoreMl  # noqa: E402
+from eyebright.exporting.formats.executorch_program import ExecuTorch  # noqa: E402
+from eyebright.exporting.formats.litert_file import LiteRt  # noqa: E402
+from eyebright.exporting.formats.ncnn_net import Ncnn, _unknown_layers  # noqa: E402
+from eyebright.exporting.formats.torch_program import TorchProgram  # noqa: E402
+from eyebright.exporting.formats.torch_source import module_of  # noqa: E402
+from eyebright.exporting.formats.torchscript import TorchScript  # noqa: E402
+from eyebright.runs.run import Run  # noqa: E402
 from eyebright.sealed.model import SealedModel  # noqa: E402
-from eyebright.stages.run import Run  # noqa: E402
 from eyebright.types import UInt8Array  # noqa: E402
 
 FORMATS = [TorchScript(), TorchProgram(), ExecuTorch(), CoreMl(), Ncnn(), LiteRt()]
@@ -222,7 +222,7 @@ def test_litert_s_converter_names_an_unknown_operator():
 def test_the_script_for_litert_loads_nothing_of_ours_but_the_reader():
     """Its environment has neither Pillow's friends nor pydantic."""
     code = (
-        "import sys; import eyebright.exporting.litert_convert, eyebright.compression.torch_graph.module; "
+        "import sys; import eyebright.exporting.formats.litert_convert, eyebright.onnx_torch.module; "
         "print([m for m in ('pydantic', 'pyarrow', 'PIL', 'scipy', 'rich', 'openvino') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -10,9 +10,9 @@ import onnxruntime
 import pytest
 
 from eyebright.exporting.base import Source
-from eyebright.exporting.triton import Triton, configuration, read_configuration
+from eyebright.exporting.formats.triton import Triton, configuration, read_configuration
+from eyebright.runs.run import Run
 from eyebright.sealed.model import SealedModel
-from eyebright.stages.run import Run
 
 pytest.importorskip("tritonclient.grpc", reason="needs eyebright[triton]")
 

@@ -14,15 +14,15 @@ import pytest
 from PIL import Image
 
 from eyebright.errors import ModelError
-from eyebright.exporting import offline_page
 from eyebright.exporting.base import Source, UnsupportedError
-from eyebright.exporting.gain import original_bytes
-from eyebright.exporting.html_page import embedded_model
-from eyebright.exporting.html_texts import texts
-from eyebright.exporting.offline_page import OfflinePage
-from eyebright.exporting.onnx_file import SealedOnnx
+from eyebright.exporting.catalog import offline_page
+from eyebright.exporting.certificate.speedup import original_bytes
+from eyebright.exporting.formats.html_page import embedded_model
+from eyebright.exporting.formats.html_texts import texts
+from eyebright.exporting.formats.offline_page import OfflinePage
+from eyebright.exporting.formats.onnx_file import SealedOnnx
+from eyebright.runs.run import Run
 from eyebright.sealed.model import SealedModel, set_metadata
-from eyebright.stages.run import Run
 from eyebright.types import Lang
 
 WEB = files("eyebright.exporting").joinpath("web")

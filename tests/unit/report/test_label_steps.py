@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eyebright.evaluation.label_metrics import measure_labels
-from eyebright.evaluation.label_results import LabelMetrics
-from eyebright.evaluation.results import PredictionRow
-from eyebright.report.label_steps import hardly_denied, label_doubts, label_steps
-from eyebright.report.labels import label_verdict
+from eyebright.evaluation.multiclass.results import PredictionRow
+from eyebright.evaluation.multilabel.metrics import measure_labels
+from eyebright.evaluation.multilabel.results import LabelMetrics
+from eyebright.report.multilabel.headline import label_verdict
+from eyebright.report.multilabel.next_steps import hardly_denied, label_doubts, label_steps
 
 COUNT = 80
 

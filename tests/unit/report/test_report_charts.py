@@ -8,10 +8,10 @@ import re
 import numpy as np
 import pytest
 
-from eyebright.evaluation.results import ReliabilityBin
-from eyebright.report.charts_confusion import confused_pairs, confusion_table, heat_grid
-from eyebright.report.charts_interval import interval_bar, interval_dot, plain_bar
-from eyebright.report.charts_reliability import reliability_diagram
+from eyebright.evaluation.multiclass.results import ReliabilityBin
+from eyebright.report.charts.confusion import confused_pairs, confusion_table, heat_grid
+from eyebright.report.charts.interval import interval_bar, interval_dot, plain_bar
+from eyebright.report.charts.reliability import reliability_diagram
 from eyebright.report.markup import duration, percent, text
 from eyebright.types import Interval
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from report_material import evaluation
 
-from eyebright.evaluation.results import PredictionRow
-from eyebright.report.gallery import examples, mistakes
+from eyebright.evaluation.multiclass.results import PredictionRow
+from eyebright.report.sections.gallery import examples, mistakes
 
 
 def test_the_surest_mistakes_come_first_and_at_most_96(tmp_path: Path) -> None:

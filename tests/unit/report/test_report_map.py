@@ -16,7 +16,7 @@ from PIL import Image
 from report_material import evaluation
 
 from eyebright.report.content import FeatureMap, ReportContent
-from eyebright.report.feature_map import feature_map
+from eyebright.report.sections.feature_map import feature_map
 from eyebright.report.thumbnails import across, contact_sheet
 
 

@@ -13,10 +13,10 @@ import pytest
 from report_material import evaluation, measured, training
 
 from eyebright.data.manifest import Manifest, Sample
-from eyebright.evaluation.results import PredictionRow
+from eyebright.evaluation.multiclass.results import PredictionRow
 from eyebright.report.content import ReportContent
 from eyebright.report.page import render, write_report
-from eyebright.report.usage import SNIPPET
+from eyebright.report.sections.usage import SNIPPET
 from eyebright.types import Interval, Lang
 
 VOID = {"meta", "link", "img"}

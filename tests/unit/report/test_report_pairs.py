@@ -9,7 +9,7 @@ from pathlib import Path
 from report_material import evaluation
 
 from eyebright.report.content import ReportContent
-from eyebright.report.pairs import pairs
+from eyebright.report.sections.pairs import pairs
 
 LABELS = ("cat", "dog", "a < b")
 

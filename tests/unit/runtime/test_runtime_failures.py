@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from eyebright.runtime.failures import tell, told_once
+from eyebright.runtime.errors_once import tell, told_once
 
 
 def _fail(text: str) -> None:
-    code = "import sys; from eyebright.runtime.failures import tell; tell(sys.argv[1])"
+    code = "import sys; from eyebright.runtime.errors_once import tell; tell(sys.argv[1])"
     subprocess.run([sys.executable, "-c", code, text], check=True)
 
 

@@ -20,18 +20,18 @@ from eyebright.data.decode import decode
 from eyebright.data.folder import scan
 from eyebright.errors import ModelError
 from eyebright.evaluation.calibration import fit_temperature
+from eyebright.runs.run import Run
+from eyebright.runs.scoring import Answers, ask
 from eyebright.runtime.progress import SILENT
 from eyebright.runtime.timing import Stopwatch
 from eyebright.sealed.graph import sealed_graph
 from eyebright.sealed.model import SealedModel, write_sealed
 from eyebright.sealed.parity import compare
-from eyebright.stages.frozen import probabilities as pipeline_probabilities
-from eyebright.stages.judge import Answers, ask
-from eyebright.stages.proof import prove
-from eyebright.stages.run import Run
-from eyebright.stages.trained import Reference
-from eyebright.training.frozen import FrozenModel, FrozenTrainer
-from eyebright.training.linear import LinearHead
+from eyebright.training.linear_probe.linear import LinearHead
+from eyebright.training.linear_probe.probe import FrozenModel, FrozenTrainer
+from eyebright.verbs.train.linear_probe import probabilities as pipeline_probabilities
+from eyebright.verbs.train.parity_check import prove
+from eyebright.verbs.train.trained_model import Reference
 
 # Runs where nothing but numpy and onnxruntime can be imported from outside the standard library.
 ALONE = """

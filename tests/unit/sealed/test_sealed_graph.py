@@ -12,12 +12,12 @@ from PIL import Image
 
 from eyebright.backbones import embedded
 from eyebright.backbones.embedded import EmbeddedBackbone
-from eyebright.backbones.taps import tap_sets, width
+from eyebright.backbones.feature_layers import tap_sets, width
 from eyebright.data.decode import to_square
 from eyebright.evaluation.calibration import softmax
 from eyebright.sealed.graph import sealed_graph
-from eyebright.training.features import graph_bytes, training_preprocessing
-from eyebright.training.linear import LinearHead
+from eyebright.training.linear_probe.features import graph_bytes, training_preprocessing
+from eyebright.training.linear_probe.linear import LinearHead
 from eyebright.types import FloatArray, UInt8Array
 
 TAPS = tap_sets(embedded.card())["texture"]

@@ -11,19 +11,19 @@ import pytest
 from PIL import Image
 
 from eyebright.backbones import embedded
-from eyebright.backbones.taps import tap_sets, width
+from eyebright.backbones.feature_layers import tap_sets, width
 from eyebright.data.decode import decode
 from eyebright.data.folder import scan_part
 from eyebright.data.manifest import Manifest
-from eyebright.sealed import answers as module
-from eyebright.sealed.answers import Block, answers
+from eyebright.runs.run import Run
+from eyebright.sealed import inference as module
 from eyebright.sealed.graph import sealed_graph
-from eyebright.sealed.halves import cut
+from eyebright.sealed.inference import Block, answers
 from eyebright.sealed.model import SealedModel, write_sealed
-from eyebright.stages.run import Run
-from eyebright.training.cache_usage import usage
-from eyebright.training.features import training_preprocessing
-from eyebright.training.linear import LinearHead
+from eyebright.sealed.split_model import cut
+from eyebright.training.cache.usage import usage
+from eyebright.training.linear_probe.features import training_preprocessing
+from eyebright.training.linear_probe.linear import LinearHead
 
 LABELS = ("global", "local", "nominal")
 

@@ -12,18 +12,18 @@ from onnx import TensorProto, helper, numpy_helper
 
 from eyebright.backbones import embedded
 from eyebright.backbones.card import Layer
-from eyebright.backbones.taps import Tap
-from eyebright.compression.calibration import observe
+from eyebright.backbones.feature_layers import Tap
+from eyebright.compression.graph.integer_pooling import pooled_in_integers
+from eyebright.compression.int8.calibration import observe
+from eyebright.compression.int8.layer_selection import plan
+from eyebright.compression.int8.quantise import static
 from eyebright.compression.network import aligned, prepared
-from eyebright.compression.plan import plan
-from eyebright.compression.pooling import pooled_in_integers
-from eyebright.compression.quantise import static
 from eyebright.data.decode import decode, to_square
+from eyebright.runs.run import Run
 from eyebright.sealed.graph import sealed_graph
-from eyebright.sealed.heat import CELL_PX, HEAT, spread, with_heat
-from eyebright.stages.run import Run
-from eyebright.training.features import training_preprocessing
-from eyebright.training.linear import LinearHead
+from eyebright.sealed.heatmap import CELL_PX, HEAT, spread, with_heat
+from eyebright.training.linear_probe.features import training_preprocessing
+from eyebright.training.linear_probe.linear import LinearHead
 from eyebright.types import FloatArray, UInt8Array
 
 SIDE = 96

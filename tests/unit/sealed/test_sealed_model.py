@@ -14,8 +14,8 @@ from PIL import Image
 from eyebright.backbones import embedded
 from eyebright.data.manifest import Manifest
 from eyebright.errors import EyebrightError, ImageError, ModelError, NotFoundError
+from eyebright.runs.run import Run
 from eyebright.sealed.model import SealedModel, write_sealed
-from eyebright.stages.run import Run
 
 
 @pytest.fixture(scope="module")

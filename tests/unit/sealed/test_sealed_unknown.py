@@ -13,14 +13,14 @@ from PIL import Image
 import eyebright as eb
 from eyebright.data.decode import decode
 from eyebright.errors import ModelError
-from eyebright.sealed.answers import answers
+from eyebright.runs.run import Run
 from eyebright.sealed.graph import LOGITS, UNKNOWN
-from eyebright.sealed.halves import start
+from eyebright.sealed.inference import answers
 from eyebright.sealed.model import SealedModel, set_metadata
-from eyebright.sealed.parts import FEATURES
-from eyebright.sealed.unknown import with_unknown
-from eyebright.stages.run import Run
-from eyebright.training.unknown import Scale, energy, fit_residual, fit_unknown, held_out_lengths
+from eyebright.sealed.ood_output import with_unknown
+from eyebright.sealed.split_model import start
+from eyebright.sealed.subgraphs import FEATURES
+from eyebright.training.ood import Scale, energy, fit_residual, fit_unknown, held_out_lengths
 
 
 def without_score(run: Run, folder: Path, *, keep_rule: bool = True) -> Path:

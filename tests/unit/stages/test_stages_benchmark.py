@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 
 from eyebright.cli.main import main
-from eyebright.config.benchmark import BenchmarkConfig
-from eyebright.config.export import ExportConfig
 from eyebright.errors import EyebrightError, ModelError, NotFoundError
-from eyebright.exporting.files import sha256
-from eyebright.stages.benchmark import Benchmark, benchmark
-from eyebright.stages.benchmark_candidates import Candidate
-from eyebright.stages.benchmark_process import CandidateProcess
-from eyebright.stages.export import export
-from eyebright.stages.run import Run
+from eyebright.exporting.certificate.hashes import sha256
+from eyebright.runs.run import Run
+from eyebright.verbs.benchmark.benchmark import Benchmark, benchmark
+from eyebright.verbs.benchmark.models import Candidate
+from eyebright.verbs.benchmark.options import BenchmarkConfig
+from eyebright.verbs.benchmark.process import CandidateProcess
+from eyebright.verbs.export.export import export
+from eyebright.verbs.export.options import ExportConfig
 
 
 @pytest.fixture(scope="module")

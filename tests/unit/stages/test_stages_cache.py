@@ -10,8 +10,8 @@ import pytest
 import eyebright as eb
 from eyebright.backbones import embedded
 from eyebright.cli.main import main
-from eyebright.stages import cache
-from eyebright.training.cache import FeatureSpace
+from eyebright.training.cache.store import FeatureSpace
+from eyebright.verbs.cache import cache
 
 
 @pytest.fixture

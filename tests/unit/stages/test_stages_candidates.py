@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from eyebright.config.target import parse_target
-from eyebright.report.pareto import CandidateFigures, write_pareto
-from eyebright.stages.candidates import Candidate, choose, first_good, rows, write_csv
+from eyebright.verbs.shrink.candidate import Candidate, choose, first_good, rows, write_csv
+from eyebright.verbs.shrink.page import CandidateFigures, write_pareto
+from eyebright.verbs.shrink.targets import parse_target
 
 TARGETS = [parse_target("latency<=10ms"), parse_target("size<=5MB")]
 

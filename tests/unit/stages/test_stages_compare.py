@@ -11,8 +11,8 @@ import pytest
 
 import eyebright as eb
 from eyebright.errors import DataError, NotFoundError
+from eyebright.runs.run import Run
 from eyebright.runtime.progress import Silent
-from eyebright.stages.run import Run
 
 
 @pytest.fixture(scope="module")

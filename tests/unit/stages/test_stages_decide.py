@@ -11,7 +11,7 @@ import pytest
 
 import eyebright as eb
 from eyebright.errors import ConfigError, DataError
-from eyebright.stages.run import Run
+from eyebright.runs.run import Run
 
 RECALL = "recall(local) >= 0.95"
 

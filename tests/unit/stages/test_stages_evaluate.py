@@ -11,7 +11,7 @@ import pytest
 
 import eyebright as eb
 from eyebright.errors import DataError, ModelError, NotFoundError
-from eyebright.stages.run import Run
+from eyebright.runs.run import Run
 
 
 @pytest.fixture(scope="module")

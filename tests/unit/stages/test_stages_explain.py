@@ -13,7 +13,7 @@ import eyebright as eb
 from eyebright.cli.main import main
 from eyebright.errors import ConfigError, NotFoundError
 from eyebright.explaining.base import NoHeatError
-from eyebright.stages.run import Run
+from eyebright.runs.run import Run
 
 
 @pytest.fixture(scope="module")

@@ -12,23 +12,23 @@ import numpy as np
 import pytest
 
 from eyebright.cli.main import main
-from eyebright.config.export import ExportConfig
-from eyebright.config.train import TrainConfig
 from eyebright.data.manifest import Manifest
 from eyebright.errors import ConfigError, DataError, StorageError
 from eyebright.exporting.base import Source, UnsupportedError
-from eyebright.exporting.formats import FORMATS
-from eyebright.exporting.onnx_file import SealedOnnx
+from eyebright.exporting.catalog import FORMATS
+from eyebright.exporting.formats.onnx_file import SealedOnnx
 from eyebright.exporting.session import OnnxSession
+from eyebright.runs.run import Run
 from eyebright.runtime.progress import SILENT
 from eyebright.sealed.model import SealedModel
-from eyebright.stages.export import export
-from eyebright.stages.export_folder import finished
-from eyebright.stages.export_images import ExportImages
-from eyebright.stages.export_rungs import Rungs
-from eyebright.stages.run import Run
-from eyebright.stages.train import train
 from eyebright.types import FloatArray, UInt8Array
+from eyebright.verbs.export.candidates import Rungs
+from eyebright.verbs.export.export import export
+from eyebright.verbs.export.folder import finished
+from eyebright.verbs.export.images import ExportImages
+from eyebright.verbs.export.options import ExportConfig
+from eyebright.verbs.train.options import TrainConfig
+from eyebright.verbs.train.train import train
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 
 from eyebright.data.manifest import Manifest
-from eyebright.stages.heldout import with_held_out
+from eyebright.verbs.train.holdout import with_held_out
 
 
 def test_a_seventh_of_the_training_part_is_held_out(textile_manifest: Manifest) -> None:

@@ -10,12 +10,12 @@ import pytest
 
 import eyebright as eb
 from eyebright.data.manifest import Manifest
-from eyebright.evaluation.results import PredictionRow
+from eyebright.evaluation.multiclass.results import PredictionRow
+from eyebright.runs.run import Run
+from eyebright.runs.scoring import Answers, ask
 from eyebright.runtime.progress import SILENT
 from eyebright.sealed.model import SealedModel
-from eyebright.stages.inside import _chosen, feature_map, heat_of_mistakes
-from eyebright.stages.judge import Answers, ask
-from eyebright.stages.run import Run
+from eyebright.verbs.evaluate.heatmaps import _chosen, feature_map, heat_of_mistakes
 
 
 @pytest.fixture(scope="module")

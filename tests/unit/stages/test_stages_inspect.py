@@ -10,16 +10,16 @@ import onnx
 import pytest
 
 from eyebright.cli.main import main
-from eyebright.config.export import ExportConfig
-from eyebright.config.inspect import InspectConfig
 from eyebright.errors import ModelError, NotFoundError
 from eyebright.exporting.base import Source
-from eyebright.exporting.offline_page import OfflinePage
-from eyebright.exporting.signature import with_sizes
+from eyebright.exporting.certificate.signature import with_sizes
+from eyebright.exporting.formats.offline_page import OfflinePage
+from eyebright.runs.run import Run
 from eyebright.sealed.model import SealedModel
-from eyebright.stages.export import export
-from eyebright.stages.inspect import Inspection, inspect
-from eyebright.stages.run import Run
+from eyebright.verbs.export.export import export
+from eyebright.verbs.export.options import ExportConfig
+from eyebright.verbs.inspect.inspect import Inspection, inspect
+from eyebright.verbs.inspect.options import InspectConfig
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +165,7 @@ def test_a_changed_model_of_a_run_is_named(textile_run: Run, tmp_path: Path) -> 
 
 
 def test_a_rejected_export_is_still_what_was_written(textile_run: Run, tmp_path: Path) -> None:
-    from eyebright.stages.export_folder import CERTIFICATE, rejected
+    from eyebright.verbs.export.folder import CERTIFICATE, rejected
 
     export(ExportConfig(model=textile_run.directory, to=["onnx"], out=tmp_path, images=6))
     certificate = json.loads((tmp_path / "onnx" / CERTIFICATE).read_text()) | {"passed": False, "beside": {}}

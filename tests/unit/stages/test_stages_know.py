@@ -13,9 +13,9 @@ from PIL import Image
 import eyebright as eb
 from eyebright.data.folder import scan_foreign
 from eyebright.errors import DataError, ModelError, NotFoundError
-from eyebright.evaluation.strangeness import separation, softmax_separation
+from eyebright.evaluation.uncertainty.ood import separation, softmax_separation
+from eyebright.runs.run import Run
 from eyebright.sealed.model import SealedModel
-from eyebright.stages.run import Run
 
 
 @pytest.fixture(scope="module")

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from eyebright.config.train import TrainConfig
 from eyebright.data.manifest import Manifest
 from eyebright.data.source import scan
 from eyebright.errors import DataError
+from eyebright.runs.images import drawn, manifest_of
+from eyebright.runs.run import Run
 from eyebright.runtime.progress import SILENT
 from eyebright.sealed.model import SealedModel
-from eyebright.stages.model_images import drawn, manifest_of
-from eyebright.stages.run import Run
-from eyebright.stages.train import train
+from eyebright.verbs.train.options import TrainConfig
+from eyebright.verbs.train.train import train
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ import pytest
 
 import eyebright as eb
 from eyebright.errors import ConfigError, NotFoundError
-from eyebright.stages import predict as module
-from eyebright.stages.run import Run
+from eyebright.runs.run import Run
 from eyebright.types import Prediction, Skipped
+from eyebright.verbs.predict import predict as module
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pytest
 
 pytest.importorskip("torch")
 
-from eyebright.config.train import TrainConfig
-from eyebright.stages.recipe import recipe_of
 from eyebright.training.finetune.recipe import recipe_changes
+from eyebright.verbs.train.finetune.recipe import recipe_of
+from eyebright.verbs.train.options import TrainConfig
 
 PLAIN: dict[str, Any] = {"data": Path("photos"), "tune": "full", "augment": "light"}
 

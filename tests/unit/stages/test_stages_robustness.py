@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 import eyebright as eb
-from eyebright.config.evaluate import EvaluateConfig
 from eyebright.data.corruptions import STRENGTHS
+from eyebright.runs.run import Run
 from eyebright.runtime.progress import Silent
-from eyebright.stages.evaluate import evaluate
-from eyebright.stages.run import Run
+from eyebright.verbs.evaluate.evaluate import evaluate
+from eyebright.verbs.evaluate.options import EvaluateConfig
 
 
 class Heard(Silent):

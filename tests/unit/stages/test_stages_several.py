@@ -12,13 +12,13 @@ import onnxruntime
 import pytest
 
 import eyebright as eb
-from eyebright.cli.rows import writer
 from eyebright.data.decode import decode
 from eyebright.data.manifest import Manifest
 from eyebright.errors import ConfigError, DataError
-from eyebright.report.usage import SEVERAL_SNIPPET
+from eyebright.report.sections.usage import SEVERAL_SNIPPET
+from eyebright.runs.run import Run
 from eyebright.sealed.model import SealedModel
-from eyebright.stages.run import Run
+from eyebright.verbs.predict.rows import writer
 
 LABELS = ("defective", "widespread")
 SIZE, LAYERS = 96, "texture"

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from eyebright.config.shrink import ShrinkConfig
-from eyebright.config.train import TrainConfig
 from eyebright.errors import DataError, ModelError
+from eyebright.runs.run import Run
 from eyebright.runtime.progress import SILENT, Progress, Silent
 from eyebright.sealed.model import SealedModel
-from eyebright.stages.run import Run
-from eyebright.stages.shrink import Search, shrink
-from eyebright.stages.train import train
+from eyebright.verbs.shrink.options import ShrinkConfig
+from eyebright.verbs.shrink.shrink import Search, shrink
+from eyebright.verbs.train.options import TrainConfig
+from eyebright.verbs.train.train import train
 
 
 class Told(Silent):

@@ -13,12 +13,12 @@ from PIL import Image, ImageEnhance
 
 import eyebright as eb
 from eyebright.data.folder import scan_part
-from eyebright.data.looks import looks
+from eyebright.data.image_properties import looks
 from eyebright.errors import DataError, NotFoundError
-from eyebright.sealed import looks as module
-from eyebright.sealed.looks import Looks
-from eyebright.stages.run import Run
-from eyebright.stages.slices import read_columns
+from eyebright.runs.run import Run
+from eyebright.sealed import image_statistics as module
+from eyebright.sealed.image_statistics import Looks
+from eyebright.verbs.evaluate.slices import read_columns
 
 
 @pytest.fixture(scope="module")

@@ -13,18 +13,18 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from eyebright.backbones.card import Preprocessing  # noqa: E402
-from eyebright.config.train import TrainConfig  # noqa: E402
 from eyebright.data.decode import load_square  # noqa: E402
 from eyebright.data.manifest import Manifest, Sample  # noqa: E402
 from eyebright.errors import DataError  # noqa: E402
+from eyebright.runs.images import check_classes  # noqa: E402
+from eyebright.runs.run import Run  # noqa: E402
 from eyebright.runtime.progress import SILENT  # noqa: E402
 from eyebright.sealed.model import SealedModel  # noqa: E402
-from eyebright.stages import teaching  # noqa: E402
-from eyebright.stages.model_images import check_classes  # noqa: E402
-from eyebright.stages.run import Run  # noqa: E402
-from eyebright.stages.teaching import spread, teacher_rows  # noqa: E402
-from eyebright.stages.tuning_images import open_images  # noqa: E402
-from eyebright.training.finetune.augment import PRESETS, Augmentation  # noqa: E402
+from eyebright.training.finetune.data.augment import PRESETS, Augmentation  # noqa: E402
+from eyebright.verbs.train.finetune import teacher as teaching  # noqa: E402
+from eyebright.verbs.train.finetune.dataset import open_images  # noqa: E402
+from eyebright.verbs.train.finetune.teacher import spread, teacher_rows  # noqa: E402
+from eyebright.verbs.train.options import TrainConfig  # noqa: E402
 
 CPU = torch.device("cpu")
 COUNT = 6
@@ -110,7 +110,7 @@ def test_other_classes_are_refused(textile_run: Run, textile_manifest: Manifest)
 
 
 def test_a_run_keeps_its_parts(textile_run: Run, textile_manifest: Manifest, textile: Path):
-    from eyebright.stages.model_images import with_run_parts
+    from eyebright.runs.images import with_run_parts
 
     turned = tuple(replace(s, split="train") for s in textile_manifest.samples)
     found = with_run_parts(replace(textile_manifest, samples=turned), SealedModel(textile_run.model))

@@ -7,8 +7,8 @@ import shlex
 import pytest
 
 from eyebright.cli.options import options_of, parse
-from eyebright.config.train import TrainConfig
-from eyebright.stages.tell import command
+from eyebright.runs.messages import command
+from eyebright.verbs.train.options import TrainConfig
 
 
 @pytest.mark.parametrize(

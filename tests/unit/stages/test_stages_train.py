@@ -14,13 +14,13 @@ import pytest
 from PIL import Image
 
 import eyebright as eb
-from eyebright.config.train import TrainConfig
 from eyebright.data.manifest import Manifest
 from eyebright.errors import ConfigError, ModelError, NotFoundError, StorageError
+from eyebright.runs.run import Run
 from eyebright.sealed.model import SealedModel
-from eyebright.stages import proof
-from eyebright.stages.run import Run
-from eyebright.stages.train import train
+from eyebright.verbs.train import parity_check as proof
+from eyebright.verbs.train.options import TrainConfig
+from eyebright.verbs.train.train import train
 
 HEADLINE = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece")
 

@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 
-from eyebright.config.train import TrainConfig
-from eyebright.config.tune import TuneConfig
 from eyebright.errors import ConfigError, DataError, EyebrightError, MissingExtraError, NotFoundError
+from eyebright.runs.run import Run
 from eyebright.runtime.progress import SILENT, Progress
-from eyebright.stages.run import Run
-from eyebright.stages.trials import open_study
-from eyebright.stages.tune import tune
 from eyebright.training.finetune.history import EpochRow
+from eyebright.verbs.train.options import TrainConfig
+from eyebright.verbs.tune.options import TuneConfig
+from eyebright.verbs.tune.study import open_study
+from eyebright.verbs.tune.tune import tune
 
 pytest.importorskip("optuna")
 

@@ -10,17 +10,17 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("timm")
 
-from eyebright.backbones.exported import ExportedBackbone  # noqa: E402
-from eyebright.config.train import TrainConfig  # noqa: E402
+from eyebright.backbones.torch.exported import ExportedBackbone  # noqa: E402
 from eyebright.data.manifest import Manifest  # noqa: E402
 from eyebright.runtime.progress import SILENT  # noqa: E402
 from eyebright.runtime.timing import Stopwatch  # noqa: E402
-from eyebright.stages import tuning  # noqa: E402
-from eyebright.stages.finetune import exports, load_network  # noqa: E402
-from eyebright.stages.frozen import frozen_model  # noqa: E402
-from eyebright.stages.heldout import with_held_out  # noqa: E402
-from eyebright.stages.tuning import Tuner  # noqa: E402
 from eyebright.training.finetune.checkpoint import read, write  # noqa: E402
+from eyebright.verbs.train.finetune import finetuner as tuning  # noqa: E402
+from eyebright.verbs.train.finetune.finetune import exports, load_network  # noqa: E402
+from eyebright.verbs.train.finetune.finetuner import Tuner  # noqa: E402
+from eyebright.verbs.train.holdout import with_held_out  # noqa: E402
+from eyebright.verbs.train.linear_probe import frozen_model  # noqa: E402
+from eyebright.verbs.train.options import TrainConfig  # noqa: E402
 
 EARLIER = 1e6  # seconds
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from eyebright.config.prune import PruneConfig
-from eyebright.config.shrink import ShrinkConfig
-from eyebright.config.train import TrainConfig
 from eyebright.errors import ConfigError
-from eyebright.stages.prune import prune
-from eyebright.stages.run import Run, write_options
-from eyebright.stages.shrink import shrink
-from eyebright.stages.train import train
-from eyebright.stages.untouched import check_elsewhere
+from eyebright.runs.integrity import check_elsewhere
+from eyebright.runs.run import Run, write_options
+from eyebright.verbs.prune.options import PruneConfig
+from eyebright.verbs.prune.prune import prune
+from eyebright.verbs.shrink.options import ShrinkConfig
+from eyebright.verbs.shrink.shrink import shrink
+from eyebright.verbs.train.options import TrainConfig
+from eyebright.verbs.train.train import train
 
 OWN = "must stay as it is"
 

@@ -10,8 +10,8 @@ import pytest
 from cache_material import CARD, WIDTH, filled, key, numbers_of, opened, row
 
 from eyebright.errors import StorageError
-from eyebright.training import cache
-from eyebright.training.cache import FeatureSpace, Space, default_folder
+from eyebright.training.cache import store as cache
+from eyebright.training.cache.store import FeatureSpace, Space, default_folder
 
 
 def test_rows_come_in_the_order_asked_for(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ import pytest
 from cache_material import CARD, filled, numbers_of, opened
 
 from eyebright.errors import StorageError
-from eyebright.training.cache import FeatureSpace
-from eyebright.training.cache_usage import trim, usage
+from eyebright.training.cache.store import FeatureSpace
+from eyebright.training.cache.usage import trim, usage
 
 # What the writing processes share with the tests that read after them, as in `cache_material`.
 WRITER = """
@@ -21,7 +21,7 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 from eyebright.errors import StorageError
-from eyebright.training.cache import FeatureSpace
+from eyebright.training.cache.store import FeatureSpace
 
 CARD = {"backbone": "efficientnet_lite0", "size": 96, "precision": "float32", "view": 0}
 WIDTH = 2000

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from cache_material import CARD, WIDTH, filled, key, numbers_of, opened, row
 
-from eyebright.training.cache import FeatureSpace
-from eyebright.training.cache_usage import ExportsUsage, clear, exports_usage, trim, usage
+from eyebright.training.cache.store import FeatureSpace
+from eyebright.training.cache.usage import ExportsUsage, clear, exports_usage, trim, usage
 
 
 def aged(root: Path) -> tuple[FeatureSpace, FeatureSpace]:

@@ -9,8 +9,8 @@ import pytest
 from sklearn.datasets import load_digits
 
 from eyebright.evaluation.forecast import forecast
-from eyebright.training.data_curve import data_curve
-from eyebright.training.head import fit_head
+from eyebright.training.linear_probe.head import fit_head
+from eyebright.training.linear_probe.learning_curve import data_curve
 
 N = 400
 

@@ -8,8 +8,8 @@ from scipy.special import logsumexp
 from sklearn.datasets import load_digits
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from eyebright.training.discriminant import SHARES, Mixture, discriminant, log_loss, mix
-from eyebright.training.head import fit_head
+from eyebright.training.linear_probe.head import fit_head
+from eyebright.training.linear_probe.lda import SHARES, Mixture, discriminant, log_loss, mix
 from eyebright.types import FloatArray, IntArray
 
 CLASSES = 10

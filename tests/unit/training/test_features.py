@@ -15,17 +15,17 @@ from PIL import Image
 
 from eyebright.backbones import embedded
 from eyebright.backbones.embedded import EmbeddedBackbone
-from eyebright.backbones.taps import tap_sets, width
+from eyebright.backbones.feature_layers import tap_sets, width
 from eyebright.data.decode import open_rgb
 from eyebright.data.manifest import Sample
 from eyebright.data.views import view
 from eyebright.engines.base import Engine
 from eyebright.engines.choose import make
 from eyebright.errors import ConfigError
-from eyebright.language import translate
 from eyebright.runtime.progress import SILENT
-from eyebright.training import features as module
-from eyebright.training.features import FeatureExtractor, graph_bytes, training_preprocessing
+from eyebright.text.language import translate
+from eyebright.training.linear_probe import features as module
+from eyebright.training.linear_probe.features import FeatureExtractor, graph_bytes, training_preprocessing
 from eyebright.types import FloatArray, Skipped, UInt8Array
 
 SETS = tap_sets(embedded.card())

@@ -11,14 +11,14 @@ import pytest
 
 from eyebright.backbones import embedded
 from eyebright.backbones.embedded import EmbeddedBackbone
-from eyebright.backbones.taps import tap_sets, width
+from eyebright.backbones.feature_layers import tap_sets, width
 from eyebright.data.folder import scan
 from eyebright.data.manifest import Manifest
 from eyebright.errors import ConfigError, DataError
 from eyebright.runtime.progress import SILENT
 from eyebright.runtime.timing import Stopwatch
-from eyebright.training import frozen
-from eyebright.training.frozen import FrozenModel, FrozenTrainer
+from eyebright.training.linear_probe import probe as frozen
+from eyebright.training.linear_probe.probe import FrozenModel, FrozenTrainer
 
 SIZE = 96
 

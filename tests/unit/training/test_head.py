@@ -6,8 +6,8 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 from eyebright.errors import DataError
-from eyebright.training.folds import assign_folds, class_weights, fold_weights, learnable
-from eyebright.training.head import HeadFit, fit_head
+from eyebright.training.linear_probe.folds import assign_folds, class_weights, fold_weights, learnable
+from eyebright.training.linear_probe.head import HeadFit, fit_head
 from eyebright.types import FloatArray, IntArray
 
 
@@ -194,8 +194,8 @@ def test_class_weights_raise_the_rare_classs_recall(digits) -> None:
 
 def test_problems_solved_in_sequence_give_what_they_give_together(digits, monkeypatch) -> None:
     together = fit_head(digits[0][:400], digits[1][:400], 10, strengths=(1e-3, 1e-4))
-    monkeypatch.setattr("eyebright.training.logistic._PROBLEM_BYTES", 1)
-    monkeypatch.setattr("eyebright.training.logistic._CHUNK_BYTES", 1)
+    monkeypatch.setattr("eyebright.training.linear_probe.logistic._PROBLEM_BYTES", 1)
+    monkeypatch.setattr("eyebright.training.linear_probe.logistic._CHUNK_BYTES", 1)
     apart = fit_head(digits[0][:400], digits[1][:400], 10, strengths=(1e-3, 1e-4))
     np.testing.assert_allclose(probabilities(apart.held_out), probabilities(together.held_out), atol=1e-2)
 

@@ -9,16 +9,16 @@ import pytest
 
 from eyebright.backbones import embedded
 from eyebright.backbones.embedded import EmbeddedBackbone
-from eyebright.backbones.taps import tap_sets, width
+from eyebright.backbones.feature_layers import tap_sets, width
 from eyebright.data.folder import scan
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.runtime.progress import SILENT
-from eyebright.training import large
-from eyebright.training.closed_form import solve
-from eyebright.training.features import FeatureExtractor, training_preprocessing
-from eyebright.training.head import HeadFit, fit_head
-from eyebright.training.large import fit_large
-from eyebright.training.statistics import FeatureStatistics
+from eyebright.training.linear_probe import streaming_lda as large
+from eyebright.training.linear_probe.class_statistics import FeatureStatistics
+from eyebright.training.linear_probe.closed_form import solve
+from eyebright.training.linear_probe.features import FeatureExtractor, training_preprocessing
+from eyebright.training.linear_probe.head import HeadFit, fit_head
+from eyebright.training.linear_probe.streaming_lda import fit_large
 from eyebright.types import IntArray
 
 TAPS = tap_sets(embedded.card())["texture"][2:3]  # few features, so that the many fits below are quick

@@ -12,8 +12,9 @@ from eyebright.backbones.embedded import EmbeddedBackbone
 from eyebright.data.manifest import Manifest
 from eyebright.runtime.progress import SILENT
 from eyebright.runtime.timing import Stopwatch
-from eyebright.training import frozen, remembered
-from eyebright.training.frozen import FrozenModel, FrozenTrainer
+from eyebright.training.cache.store import selection_cache as remembered
+from eyebright.training.linear_probe import probe as frozen
+from eyebright.training.linear_probe.probe import FrozenModel, FrozenTrainer
 
 
 @pytest.fixture

@@ -7,9 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eyebright.training.head import HeadFit
-from eyebright.training.linear import LinearHead
-from eyebright.training.selection import SIZE_LADDER, better, candidates, climb, ladder, losses, subset
+from eyebright.training.linear_probe.head import HeadFit
+from eyebright.training.linear_probe.linear import LinearHead
+from eyebright.training.linear_probe.selection import (
+    SIZE_LADDER,
+    better,
+    candidates,
+    climb,
+    ladder,
+    losses,
+    subset,
+)
 from eyebright.types import FloatArray, IntArray
 
 

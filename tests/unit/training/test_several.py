@@ -7,8 +7,8 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
-from eyebright.training.several import LabelProblems, binary_losses, fit_labels, sigmoid
-from eyebright.training.tasks import image_losses, named_right, strata_of
+from eyebright.training.linear_probe.multilabel import LabelProblems, binary_losses, fit_labels, sigmoid
+from eyebright.training.linear_probe.targets import image_losses, named_right, strata_of
 from eyebright.types import FloatArray, IntArray
 
 COUNT = 300

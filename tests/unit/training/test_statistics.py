@@ -13,9 +13,9 @@ from sklearn.datasets import load_digits
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from eyebright.errors import DataError, NotFoundError
-from eyebright.training import statistics as module
-from eyebright.training.closed_form import SHRINKAGES, choose_shrinkage, solve
-from eyebright.training.statistics import FeatureStatistics
+from eyebright.training.linear_probe import class_statistics as module
+from eyebright.training.linear_probe.class_statistics import FeatureStatistics
+from eyebright.training.linear_probe.closed_form import SHRINKAGES, choose_shrinkage, solve
 from eyebright.types import FloatArray, IntArray
 
 CLASSES = 10

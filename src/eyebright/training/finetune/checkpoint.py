@@ -18,8 +18,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from eyebright.errors import ModelError
-from eyebright.language import translate
 from eyebright.runtime.atomic import atomic_path
+from eyebright.text.language import translate
 
 BEST = "best.safetensors"
 _PATTERN = "step-*.safetensors"

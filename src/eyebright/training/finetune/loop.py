@@ -16,21 +16,21 @@ import torch
 from torch import Tensor, nn
 
 from eyebright.errors import ModelError
-from eyebright.language import translate
 from eyebright.runtime.progress import SILENT, Progress, Task
+from eyebright.text.language import translate
 from eyebright.training.finetune import checkpoint
 from eyebright.training.finetune.checkpoint import Checkpoint
-from eyebright.training.finetune.data import TrainData
-from eyebright.training.finetune.distributed import gather_team
-from eyebright.training.finetune.failure import LossNotFiniteError, LossWatch, TrainingError
-from eyebright.training.finetune.feed import Feed
+from eyebright.training.finetune.data.prefetch import Feed
+from eyebright.training.finetune.data.protocol import TrainData
 from eyebright.training.finetune.history import EpochRow
-from eyebright.training.finetune.judge import judge
-from eyebright.training.finetune.micro_batch import choose_micro_batch
-from eyebright.training.finetune.randomness import epoch_order
 from eyebright.training.finetune.recipe import Recipe
-from eyebright.training.finetune.run import FitRun
 from eyebright.training.finetune.step import Cut, Loss, Part, Stepper, cuts, make_parts, set_modes
+from eyebright.training.finetune.system.distributed import gather_team
+from eyebright.training.finetune.system.errors import LossNotFiniteError, LossWatch, TrainingError
+from eyebright.training.finetune.system.micro_batch import choose_micro_batch
+from eyebright.training.finetune.system.seeding import epoch_order
+from eyebright.training.finetune.trainer_state import FitRun
+from eyebright.training.finetune.validate import judge
 from eyebright.types import FloatArray
 
 _ACCELERATOR_LOOKS_EVERY = 20  # steps between two readings of the losses

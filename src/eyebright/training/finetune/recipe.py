@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from eyebright.errors import DataError
-from eyebright.language import translate
+from eyebright.text.language import translate
 
 Precision = Literal["fp32", "bf16", "fp16"]
 ScheduleName = Literal["cosine", "onecycle", "plateau", "constant"]

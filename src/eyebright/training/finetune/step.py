@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from eyebright.training.finetune.data import TrainData, blocks
-from eyebright.training.finetune.distributed import Team
-from eyebright.training.finetune.failure import TrainingError
-from eyebright.training.finetune.memory import Attempts, free, is_out_of_memory
-from eyebright.training.finetune.randomness import draw_generator, seed_dropout
+from eyebright.training.finetune.data.protocol import TrainData, blocks
+from eyebright.training.finetune.system.distributed import Team
+from eyebright.training.finetune.system.errors import TrainingError
+from eyebright.training.finetune.system.memory import Attempts, free, is_out_of_memory
+from eyebright.training.finetune.system.seeding import draw_generator, seed_dropout
 from eyebright.types import IntArray
 
 #: Logits (b, K) float32 and soft targets (b, K) → the loss of each image (b,), with its class's weight.

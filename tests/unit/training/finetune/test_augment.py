@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 from PIL import Image  # noqa: E402
 from torchvision.transforms.v2 import functional  # noqa: E402
 
-from eyebright.training.finetune.augment import (  # noqa: E402
+from eyebright.training.finetune.data.augment import (  # noqa: E402
     COLUMNS,
     PRESETS,
     Augmentation,
@@ -20,7 +20,7 @@ from eyebright.training.finetune.augment import (  # noqa: E402
     Plan,
     plan,
 )
-from eyebright.training.finetune.policy import FILL  # noqa: E402
+from eyebright.training.finetune.data.randaugment import FILL  # noqa: E402
 
 SIZE, STORED, COUNT = 56, 64, 11
 ALL = {

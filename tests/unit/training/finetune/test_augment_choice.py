@@ -12,13 +12,13 @@ torch = pytest.importorskip("torch")
 from data_material import SIZE, pixels_of, samples_of  # noqa: E402
 from torch import nn  # noqa: E402
 
-from eyebright.training.finetune.augment import PRESETS, AugmentName  # noqa: E402
-from eyebright.training.finetune.augment_choice import (  # noqa: E402
+from eyebright.training.finetune.data.augment import PRESETS, AugmentName  # noqa: E402
+from eyebright.training.finetune.data.augment_search import (  # noqa: E402
     LADDER,
     accuracy_under,
     choose_augmentation,
 )
-from eyebright.training.finetune.pixels import Pixels  # noqa: E402
+from eyebright.training.finetune.data.pixels import Pixels  # noqa: E402
 from eyebright.types import IntArray  # noqa: E402
 
 

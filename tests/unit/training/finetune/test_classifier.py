@@ -11,11 +11,11 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from eyebright.backbones import catalog  # noqa: E402
-from eyebright.backbones.network import Network  # noqa: E402
-from eyebright.backbones.taps import Tap, tap_sets, width  # noqa: E402
-from eyebright.training.finetune.classifier import Classifier  # noqa: E402
-from eyebright.training.finetune.memory import computed_twice  # noqa: E402
-from eyebright.training.linear import LinearHead  # noqa: E402
+from eyebright.backbones.feature_layers import Tap, tap_sets, width  # noqa: E402
+from eyebright.backbones.torch.network import Network  # noqa: E402
+from eyebright.training.finetune.model.classifier import Classifier  # noqa: E402
+from eyebright.training.finetune.system.memory import computed_twice  # noqa: E402
+from eyebright.training.linear_probe.linear import LinearHead  # noqa: E402
 
 CLASSES = 3
 NETWORKS = [("efficientnet_lite0", None, 64), ("timm:resnet10t", "none", 64), ("vit_tiny", "none", 64)]
@@ -128,8 +128,8 @@ def test_without_a_head_it_begins_undecided(case) -> None:
 def test_features_are_those_of_the_exported_graph(case, tmp_path) -> None:
     import onnxruntime
 
-    from eyebright.backbones.exported import ExportedBackbone
-    from eyebright.training.features import graph_bytes, training_preprocessing
+    from eyebright.backbones.torch.exported import ExportedBackbone
+    from eyebright.training.linear_probe.features import graph_bytes, training_preprocessing
 
     network, model, pixels, _, side = case
     images = pixels.round().to(torch.uint8)

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
-from eyebright.training.finetune.ema import Ema  # noqa: E402
+from eyebright.training.finetune.model.ema import Ema  # noqa: E402
 
 
 def net_of(seed: int) -> nn.Module:

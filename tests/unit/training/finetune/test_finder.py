@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
-from eyebright.training.finetune.finder import find_rate, suggest  # noqa: E402
+from eyebright.training.finetune.system.lr_range_test import find_rate, suggest  # noqa: E402
 
 
 class Training:

@@ -13,18 +13,18 @@ torch = pytest.importorskip("torch")
 
 from eyebright.errors import ConfigError  # noqa: E402
 from eyebright.training.finetune import budget  # noqa: E402
-from eyebright.training.finetune.distributed import Team, gather_team  # noqa: E402
-from eyebright.training.finetune.feed import Feed  # noqa: E402
+from eyebright.training.finetune.data.prefetch import Feed  # noqa: E402
 from eyebright.training.finetune.history import EpochRow, read_history, write_history  # noqa: E402
-from eyebright.training.finetune.memory import (  # noqa: E402
+from eyebright.training.finetune.recipe import Recipe, recipe_changes  # noqa: E402
+from eyebright.training.finetune.step import cuts  # noqa: E402
+from eyebright.training.finetune.system.distributed import Team, gather_team  # noqa: E402
+from eyebright.training.finetune.system.memory import (  # noqa: E402
     computed_twice,
     find_micro_batch,
     is_out_of_memory,
     peak_memory_mb,
 )
-from eyebright.training.finetune.randomness import draw_generator, epoch_order, seed_dropout  # noqa: E402
-from eyebright.training.finetune.recipe import Recipe, recipe_changes  # noqa: E402
-from eyebright.training.finetune.step import cuts  # noqa: E402
+from eyebright.training.finetune.system.seeding import draw_generator, epoch_order, seed_dropout  # noqa: E402
 
 CPU = torch.device("cpu")
 

@@ -12,9 +12,9 @@ pytest.importorskip("timm")
 import numpy as np  # noqa: E402
 from finetune_material import cross_entropy  # noqa: E402
 
-from eyebright.training.finetune.distributed import Team  # noqa: E402
-from eyebright.training.finetune.failure import TrainingError  # noqa: E402
 from eyebright.training.finetune.step import Cut, Stepper, make_parts  # noqa: E402
+from eyebright.training.finetune.system.distributed import Team  # noqa: E402
+from eyebright.training.finetune.system.errors import TrainingError  # noqa: E402
 
 CPU = torch.device("cpu")
 

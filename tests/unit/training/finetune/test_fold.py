@@ -12,7 +12,7 @@ from torch import nn  # noqa: E402
 from torch.nn.functional import relu  # noqa: E402
 
 from eyebright.backbones import catalog  # noqa: E402
-from eyebright.training.finetune.fold import fold_norms  # noqa: E402
+from eyebright.training.finetune.model.fold_batchnorm import fold_norms  # noqa: E402
 
 
 def settle(body: nn.Module, pixels) -> None:

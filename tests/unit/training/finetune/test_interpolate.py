@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
-from eyebright.training.finetune.interpolate import settle, weights_of  # noqa: E402
+from eyebright.training.finetune.model.weight_interpolation import settle, weights_of  # noqa: E402
 
 
 def moved(start: float, end: float) -> tuple[nn.Module, dict[str, torch.Tensor]]:

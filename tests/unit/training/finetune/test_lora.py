@@ -11,7 +11,7 @@ from torch import nn  # noqa: E402
 
 from eyebright.backbones import catalog  # noqa: E402
 from eyebright.errors import ConfigError  # noqa: E402
-from eyebright.training.finetune.lora import add_adapters, merge_adapters  # noqa: E402
+from eyebright.training.finetune.model.lora import add_adapters, merge_adapters  # noqa: E402
 
 
 def learn(body: nn.Module, pixels) -> None:

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 
 from torch.nn.functional import binary_cross_entropy, cross_entropy, one_hot  # noqa: E402
 
-from eyebright.training.finetune.losses import (  # noqa: E402
+from eyebright.training.finetune.model.losses import (  # noqa: E402
     LabelsLoss,
     SoftTargetLoss,
     TeacherLoss,

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 
 from data_material import generator  # noqa: E402
 
-from eyebright.training.finetune.mix import Mixing, before, plan_mix  # noqa: E402
+from eyebright.training.finetune.data.mixup import Mixing, before, plan_mix  # noqa: E402
 
 SIZE, COUNT = 40, 500
 ALL = torch.arange(COUNT)

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from eyebright.backbones import catalog  # noqa: E402
-from eyebright.training.finetune.optim import depths, make_optimizer  # noqa: E402
+from eyebright.training.finetune.model.optimizer import depths, make_optimizer  # noqa: E402
 
 
 class Small(nn.Module):

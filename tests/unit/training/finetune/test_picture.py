@@ -13,9 +13,9 @@ pytest.importorskip("torch")
 from data_material import pixel_data
 from PIL import Image
 
-from eyebright.training.finetune.augment import PRESETS, AugmentName
-from eyebright.training.finetune.mix import Mixing
-from eyebright.training.finetune.picture import contact_sheet
+from eyebright.training.finetune.data.augment import PRESETS, AugmentName
+from eyebright.training.finetune.data.mixup import Mixing
+from eyebright.training.finetune.data.preview import contact_sheet
 
 PLACES = np.array([0, 4, 8, 11])
 

@@ -12,9 +12,9 @@ torch = pytest.importorskip("torch")
 from data_material import CPU, SIZE, generator, pixel_data, samples_of, truth_of  # noqa: E402
 
 from eyebright.data.decode import load_square  # noqa: E402
-from eyebright.training.finetune.augment import PRESETS  # noqa: E402
-from eyebright.training.finetune.distributed import Team  # noqa: E402
-from eyebright.training.finetune.mix import Mixing  # noqa: E402
+from eyebright.training.finetune.data.augment import PRESETS  # noqa: E402
+from eyebright.training.finetune.data.mixup import Mixing  # noqa: E402
+from eyebright.training.finetune.system.distributed import Team  # noqa: E402
 
 PLACES = np.array([7, 3, 11, 0, 5, 3, 8])
 

@@ -16,9 +16,9 @@ from data_material import pixels_of, samples_of
 from eyebright.data.decode import load_square
 from eyebright.data.folder import scan
 from eyebright.errors import NotFoundError, StorageError
-from eyebright.training import cache as cache_module
-from eyebright.training.cache_usage import usage
-from eyebright.training.finetune.pixels import open_pixels
+from eyebright.training.cache import store as cache_module
+from eyebright.training.cache.usage import usage
+from eyebright.training.finetune.data.pixels import open_pixels
 
 
 @pytest.fixture

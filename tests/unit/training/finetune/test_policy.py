@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 from PIL import Image  # noqa: E402
 from torchvision.transforms import v2  # noqa: E402
 
-from eyebright.training.finetune.policy import COLUMNS, FILL, Operation, Policy, apply, operations  # noqa: E402
+from eyebright.training.finetune.data.randaugment import COLUMNS, FILL, Operation, Policy, apply, operations  # noqa: E402
 
 SIDE = 224  # at which torchvision's translation of 32 pixels is ours
 

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
-from eyebright.training.finetune.precision import candidates, choose  # noqa: E402
+from eyebright.training.finetune.system.precision import candidates, choose  # noqa: E402
 
 
 class Steps:

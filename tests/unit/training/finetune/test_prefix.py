@@ -17,17 +17,17 @@ torch = pytest.importorskip("torch")
 from data_material import CPU, SIZE, generator, pixels_of, samples_of, truth_of  # noqa: E402
 
 from eyebright.errors import StorageError  # noqa: E402
-from eyebright.training import cache as cache_module  # noqa: E402
-from eyebright.training.cache_usage import usage  # noqa: E402
-from eyebright.training.finetune.augment import PRESETS, Augmentation  # noqa: E402
-from eyebright.training.finetune.prefix import Prefix, PrefixData  # noqa: E402
+from eyebright.training.cache import store as cache_module  # noqa: E402
+from eyebright.training.cache.usage import usage  # noqa: E402
+from eyebright.training.finetune.data.augment import PRESETS, Augmentation  # noqa: E402
+from eyebright.training.finetune.data.cached_activations import Prefix, PrefixData  # noqa: E402
 
 VIEWS, PLACES = 3, np.array([7, 3, 11, 0, 5, 3, 8])
 KILLED = """
 import os, signal, sys
 from pathlib import Path
 import torch
-from eyebright.training import cache
+from eyebright.training.cache import store as cache
 from test_prefix import data_of, frozen
 
 cache._FLUSH_SECONDS = 0

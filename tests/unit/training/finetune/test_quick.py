@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from eyebright.backbones import catalog  # noqa: E402
-from eyebright.training.finetune.quick import quick_on_cpu  # noqa: E402
+from eyebright.training.finetune.system.cpu_speedups import quick_on_cpu  # noqa: E402
 
 CPU = torch.device("cpu")
 

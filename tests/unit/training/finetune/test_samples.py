@@ -7,8 +7,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from eyebright.training.finetune.randomness import epoch_order  # noqa: E402
-from eyebright.training.finetune.samples import class_weights, sample_weights  # noqa: E402
+from eyebright.training.finetune.data.class_balance import class_weights, sample_weights  # noqa: E402
+from eyebright.training.finetune.system.seeding import epoch_order  # noqa: E402
 
 TRUTH = np.repeat([0, 1, 2], [600, 60, 6])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from eyebright.training.finetune.stopping import Stopping
+from eyebright.training.finetune.early_stopping import Stopping
 
 
 def test_stopping_waits_for_a_gain_that_counts():

@@ -1,0 +1,219 @@
+"""Hugging Face's `AutoModelForImageClassification`: a repository of the hub, or a folder in its layout."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from eyebright.backbones.card import Preprocessing
+from eyebright.backbones.torch.network import Network, Origin, make_network
+from eyebright.backbones.zoo import hub
+from eyebright.backbones.zoo.source import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    Entry,
+    Weights,
+    interpolation,
+    licence,
+    wrong_size,
+)
+from eyebright.backbones.zoo.weights import load_file
+from eyebright.errors import MissingExtraError, ModelError
+
+_RESAMPLING = {2: "bilinear", 3: "bicubic"}  # Pillow's numbers
+
+
+class _Body(nn.Module):
+    """Pixels in, what the classifier would see out, without dictionaries or keywords."""
+
+    def __init__(self, model: nn.Module, options: dict[str, bool]) -> None:
+        super().__init__()
+        self.model = model
+        self.options = options
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        logits: Tensor = self.model(pixel_values=pixels, **self.options).logits
+        return logits
+
+
+class HuggingFace:
+    """Hugging Face as a source."""
+
+    name = "hf"
+
+    def names(self) -> Sequence[str]:
+        """None: the hub has too many, and they are not known without a network."""
+        return []
+
+    def supports(self, name: str) -> bool:
+        """Whether it may be a repository or is a folder."""
+        return "/" in name or Path(name).is_dir()
+
+    def entry(self, name: str) -> Entry:
+        """From the configuration; its weights are not read."""
+        transformers = _library()
+        config = _config(transformers, name)
+        with _readable(name), torch.device("meta"):
+            model = transformers.AutoModelForImageClassification.from_config(config)
+        parameters = sum(p.numel() for p in model.parameters())
+        return Entry(f"hf:{name}", self.name, parameters, _image_size(config), "unknown", accuracy=None)
+
+    def build(self, name: str, weights: Weights, size: int | None) -> Network:
+        """See :class:`~eyebright.backbones.zoo.source.Source`."""
+        transformers = _library()
+        config = _config(transformers, name)
+        if hasattr(config, "drop_path_rate"):
+            config.drop_path_rate = (
+                0.1  # so that the places are made; they skip nothing until they are told to
+            )
+        auto = transformers.AutoModelForImageClassification
+        with _readable(name):
+            model = _pretrained(auto, name, config) if weights is None else auto.from_config(config)
+        classifier = _drop_classifier(model)
+        if isinstance(weights, Path):
+            load_file(model, weights, name, (f"{classifier}.",))
+        size = size or _image_size(config)
+        body = _Body(model, _options(model, size, _image_size(config))).eval()
+        if not _takes(body, size):
+            raise wrong_size(name, size)
+        return make_network(body, _origin(transformers, name, weights, body, size))
+
+
+def _library() -> Any:
+    try:
+        import transformers
+    except ImportError as error:
+        raise MissingExtraError(
+            "Backbones of Hugging Face need the package transformers. It is not installed. Install it: "
+            'pip install "eyebright[torch]"'
+        ) from error
+    return transformers
+
+
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
+    """Errors of the hub, and of folders and repositories that hold something else."""
+    place = nullcontext() if Path(name).is_dir() else hub.hugging_face(name)
+    try:
+        with place:
+            yield
+    except (hub.HubError, ModelError):
+        raise
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            "A folder or repository of Hugging Face must hold a classifier of images. {name} does not: "
+            "{reason}. Choose another one.",
+            name=name,
+            reason=str(error).splitlines()[0],
+        ) from error
+
+
+def _config(transformers: Any, name: str) -> Any:
+    with _readable(name):
+        return transformers.AutoConfig.from_pretrained(name, trust_remote_code=False)
+
+
+def _pretrained(auto: Any, name: str, config: Any) -> nn.Module:
+    """The repository's weights; only its classifier may be missing."""
+    model, found = auto.from_pretrained(
+        name, config=config, trust_remote_code=False, use_safetensors=True, output_loading_info=True
+    )
+    last = _classifier(model)
+    missing = [key for key in found["missing_keys"] if not key.startswith(last)]
+    if missing:
+        raise ModelError(
+            "A repository must hold all weights below the classifier. {name} lacks {count} tensors, for "
+            "example {tensor}. Choose another one.",
+            name=name,
+            count=len(missing),
+            tensor=missing[0],
+        )
+    trained: nn.Module = model
+    return trained
+
+
+def _image_size(config: Any) -> int:
+    size = getattr(config, "image_size", None)
+    if isinstance(size, (list, tuple)):
+        size = size[0]
+    return size if isinstance(size, int) else 224
+
+
+def _classifier(model: nn.Module) -> str:
+    names: list[str] = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    return names[-1]
+
+
+def _drop_classifier(model: nn.Module) -> str:
+    """Replaces the last linear layer and the dropout before it; returns the layer's name."""
+    name = _classifier(model)
+    parent, _, own = name.rpartition(".")
+    container = model.get_submodule(parent)
+    setattr(container, own, nn.Identity())
+    for child, module in container.named_children():
+        if isinstance(module, nn.Dropout):
+            setattr(container, child, nn.Identity())
+    return name
+
+
+def _options(model: nn.Module, size: int, native: int) -> dict[str, bool]:
+    """Position embeddings are interpolated where they are for another size and the model can do so."""
+    name = "interpolate_pos_encoding"
+    return {name: True} if size != native and name in inspect.signature(model.forward).parameters else {}
+
+
+def _takes(body: nn.Module, size: int) -> bool:
+    try:
+        with torch.no_grad():
+            body(torch.zeros(1, 3, size, size))
+    except (ValueError, RuntimeError):
+        return False
+    return True
+
+
+def _origin(transformers: Any, name: str, weights: Weights, body: _Body, size: int) -> Origin:
+    sources = {None: f"Hugging Face {name}", "none": "random weights"}
+    return Origin(
+        name=f"hf:{name}",
+        preprocessing=_preprocessing(transformers, name, size),
+        fixed=bool(body.options) or not _takes(body, size + 64),
+        licence=_licence(name) if weights is None else "unknown",
+        source=weights.name if isinstance(weights, Path) else sources[weights],
+        accuracy=None,
+        pretrained=weights != "none",
+    )
+
+
+def _licence(name: str) -> str:
+    """From the repository's README, whose head names it; never asked for over the network."""
+    readme = Path(name) / "README.md"
+    lines = readme.read_text(encoding="utf-8", errors="replace").splitlines() if readme.is_file() else []
+    named = [line.partition(":")[2].strip() for line in lines[:50] if line.startswith("license:")]
+    return licence(named[0] if named else None)
+
+
+def _preprocessing(transformers: Any, name: str, size: int) -> Preprocessing:
+    """From the repository's preprocessor; ImageNet's usual one where there is none."""
+    try:
+        with _readable(name):
+            found = transformers.AutoImageProcessor.from_pretrained(name, trust_remote_code=False)
+    except (hub.HubError, ModelError):
+        return Preprocessing(size, "bicubic", None, IMAGENET_MEAN, IMAGENET_STD)
+    settings = getattr(found, "data_config", None)
+    if settings is not None:  # a network of timm's
+        mean, std, way = settings["mean"], settings["std"], settings["interpolation"]
+        return Preprocessing(size, interpolation(way), settings["crop_pct"], tuple(mean), tuple(std))
+    normalises = getattr(found, "do_normalize", True)
+    mean = getattr(found, "image_mean", None) if normalises else (0.0, 0.0, 0.0)
+    std = getattr(found, "image_std", None) if normalises else (1.0, 1.0, 1.0)
+    way = _RESAMPLING.get(int(getattr(found, "resample", None) or 3), "bicubic")
+    crop = getattr(found, "crop_pct", None)
+    return Preprocessing(
+        size, interpolation(way), crop, tuple(mean or IMAGENET_MEAN), tuple(std or IMAGENET_STD)
+    )

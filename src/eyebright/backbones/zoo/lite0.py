@@ -1,0 +1,101 @@
+"""The embedded EfficientNet-Lite0 as a PyTorch module, with the weights of the embedded ONNX file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import timm
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from eyebright.backbones import embedded
+from eyebright.backbones.card import Layer
+from eyebright.backbones.torch.network import Network, Origin, make_network
+from eyebright.backbones.zoo.source import Entry, Weights, embedded_entry
+from eyebright.backbones.zoo.timm import Timm
+
+ARCHITECTURE = "tf_efficientnet_lite0"
+
+
+class Embedded:
+    """The one backbone that is always there."""
+
+    name = "embedded"
+
+    def names(self) -> Sequence[str]:
+        """Its name."""
+        return [embedded.NAME]
+
+    def supports(self, name: str) -> bool:
+        """Whether it is meant."""
+        return name == embedded.NAME
+
+    def entry(self, name: str) -> Entry:
+        """From its card."""
+        return embedded_entry()
+
+    def build(self, name: str, weights: Weights, size: int | None) -> Network:
+        """With its weights: batch norms folded into the convolutions. With others: timm's architecture."""
+        if weights is not None:
+            network = Timm().build(ARCHITECTURE, weights, size)
+            network.card = replace(network.card, name=name, stride=embedded.card().stride)
+            network.refresh_card()
+            return network
+        card = embedded.card()
+        preprocessing = replace(card.preprocessing, size=size or card.preprocessing.size)
+        origin = Origin(name, preprocessing, False, card.licence, card.source, card.accuracy, True)
+        network = make_network(_folded(), origin)
+        *stages, final = network.card.layers
+        layers = (*stages, *_depthwise(network.body), final)
+        network.card = replace(network.card, stride=card.stride, layers=layers)
+        return network
+
+
+def _depthwise(body: nn.Module) -> Iterator[Layer]:
+    """The widest map of each block, behind its activation, as in the embedded card."""
+    widths = iter([layer.channels for layer in embedded.card().layers if layer.kind == "depthwise"])
+    for stage, blocks in enumerate(body.get_submodule("blocks").children()):
+        for number, block in enumerate(blocks.children()):
+            activation = "bn2" if hasattr(block, "conv_pwl") else "bn1"
+            yield Layer(f"blocks.{stage}.{number}.{activation}", next(widths), stage, "depthwise")
+
+
+def _folded() -> nn.Module:
+    """The architecture whose convolutions have biases instead of batch norms behind them."""
+    body: nn.Module = timm.create_model(ARCHITECTURE, num_classes=0, drop_path_rate=0.1)
+    tensors = _stored()
+    for name, conv, norm in _pairs(body):
+        module = body.get_submodule(conv)
+        module.weight = nn.Parameter(tensors[f"{name}_weight"])
+        module.bias = nn.Parameter(tensors[f"{name}_bias"])
+        parent, _, own = norm.rpartition(".")
+        # What is left of a batch norm with activation is the activation.
+        setattr(body.get_submodule(parent), own, body.get_submodule(norm).act)
+    return body
+
+
+def _pairs(body: nn.Module) -> Iterator[tuple[str, str, str]]:
+    """Each convolution: its name in the ONNX file, its module's and its batch norm's."""
+    yield "stem", "conv_stem", "bn1"
+    for stage, blocks in enumerate(body.get_submodule("blocks").children()):
+        for number, block in enumerate(blocks.children()):
+            here, there = f"stage{stage}_block{number}", f"blocks.{stage}.{number}"
+            if hasattr(block, "conv_pwl"):
+                parts = [("expand", "conv_pw"), ("depthwise", "conv_dw"), ("project", "conv_pwl")]
+            else:
+                parts = [("depthwise", "conv_dw"), ("project", "conv_pw")]
+            for place, (part, conv) in enumerate(parts, start=1):
+                yield f"{here}_{part}", f"{there}.{conv}", f"{there}.bn{place}"
+    yield "head", "conv_head", "bn2"
+
+
+def _stored() -> dict[str, Tensor]:
+    """Weights and biases by their names in the ONNX file, unpacked from 16 bits."""
+    arrays = {i.name: numpy_helper.to_array(i) for i in embedded.model().graph.initializer}
+    packed = [name.removesuffix("_int16") for name in arrays if name.endswith("_int16")]
+    unpacked = {name: arrays[f"{name}_int16"].astype(np.float32) * arrays[f"{name}_scale"] for name in packed}
+    biases = {name: array.copy() for name, array in arrays.items() if name.endswith("_bias")}
+    return {name: torch.from_numpy(array) for name, array in (unpacked | biases).items()}

@@ -1,0 +1,104 @@
+"""What a source of backbones is: a library that can list and build networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+
+from eyebright.backbones import embedded
+from eyebright.errors import ConfigError
+from eyebright.types import Interpolation
+
+if TYPE_CHECKING:
+    from eyebright.backbones.torch.network import Network
+
+#: Where a network's weights come from: a file, "none" for random ones, or None for the published ones.
+Weights: TypeAlias = "Path | Literal['none'] | None"
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a list of backbones says of one.
+
+    Attributes:
+        name: that `--backbone` takes.
+        source: "embedded", "timm", "torchvision" or "hf".
+        parameters: how many weights, the classifier's included; None where they could not be counted.
+        input_size: S in pixels that it was trained at.
+        licence: SPDX identifier of the published weights' licence, "unknown" where nobody said.
+        accuracy: ImageNet top-1 as a fraction, None where unknown.
+    """
+
+    name: str
+    source: str
+    parameters: int | None
+    input_size: int
+    licence: str
+    accuracy: float | None
+
+
+class Source(Protocol):
+    """A library of networks."""
+
+    name: str
+
+    def names(self) -> Sequence[str]:
+        """All that it can build, without building any."""
+
+    def supports(self, name: str) -> bool:
+        """Whether it can build ``name``."""
+
+    def entry(self, name: str) -> Entry:
+        """A line about one network, in less than a second and without its weights."""
+
+    def build(self, name: str, weights: Weights, size: int | None) -> Network:
+        """Builds a network.
+
+        Args:
+            name: one that :meth:`supports` knows.
+            weights: see :data:`Weights`.
+            size: S that it will be used at, for architectures built for one; None for the usual one.
+
+        Raises:
+            HubError: the published weights cannot be fetched.
+            ModelError: the file does not fit.
+            ConfigError: the architecture cannot take images of this size.
+        """
+
+
+def interpolation(name: str) -> Interpolation:
+    """The nearest of the two resizes that we have."""
+    return "bilinear" if "bilinear" in name.lower() else "bicubic"
+
+
+def licence(name: str | None) -> str:
+    """A licence as a library writes it, as an SPDX identifier where it is a well-known one."""
+    known = {
+        "apache-2.0": "Apache-2.0",
+        "mit": "MIT",
+        "bsd-3-clause": "BSD-3-Clause",
+        "cc-by-4.0": "CC-BY-4.0",
+        "cc-by-nc-4.0": "CC-BY-NC-4.0",
+    }
+    return known.get(name, name) if name else "unknown"
+
+
+def wrong_size(name: str, size: int) -> ConfigError:
+    """The error for an architecture that cannot be built for a size."""
+    return ConfigError(
+        "The size must be one that the backbone can take. {name} cannot be built for {size} px. Leave the "
+        "size out, or choose another backbone.",
+        name=name,
+        size=size,
+    )
+
+
+def embedded_entry() -> Entry:
+    """A line about the embedded backbone, which needs no PyTorch."""
+    card = embedded.card()
+    return Entry(card.name, "embedded", card.parameters, card.preprocessing.size, card.licence, card.accuracy)

@@ -1,0 +1,60 @@
+"""The race of the engines before training: on a few of the training images, and told to whoever watches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from eyebright.backbones.card import Preprocessing
+from eyebright.data.decode import open_rgb, to_square
+from eyebright.engines.choose import Trial
+from eyebright.errors import DataError, ImageError, NotFoundError
+from eyebright.runtime.progress import Progress
+from eyebright.text.language import translate
+from eyebright.types import Lang, UInt8Array
+
+_IMAGES = 12
+
+
+def some_squares(paths: Sequence[Path], preprocessing: Preprocessing) -> list[UInt8Array]:
+    """Up to twelve images from all over, each (S, S, 3), as the engines see them.
+
+    Raises:
+        DataError: none can be read.
+    """
+    squares: list[UInt8Array] = []
+    size, interpolation = preprocessing.size, preprocessing.interpolation
+    stride = max(1, len(paths) // _IMAGES)
+    for path in (*paths[::stride], *paths):
+        try:
+            image = open_rgb(path, min_side=size)
+        except (ImageError, NotFoundError):  # it is named when its features are computed
+            continue
+        squares.append(to_square(image, size, interpolation=interpolation))
+        if len(squares) == _IMAGES:
+            return squares
+    if not squares:
+        raise DataError(
+            "Training images must be readable. None of {count} is: all are damaged. "
+            "Open one with another program and copy the images again.",
+            count=len(paths),
+        )
+    return squares
+
+
+def say_engine(trials: Sequence[Trial], progress: Progress, lang: Lang) -> None:
+    """Says which engine was taken, and which faster one was not."""
+    trial, *others = trials
+    rate = f"{trial.images_per_second:.0f}"
+    progress.say(translate("Engine: {name}, {rate} images/s here.", lang, name=trial.name, rate=rate))
+    for other in others:
+        if other.images_per_second > trial.images_per_second:
+            text = translate(
+                "{name} would be faster ({rate} images/s) but does not agree: its error is {error} of "
+                "what tells images apart.",
+                lang,
+                name=other.name,
+                rate=f"{other.images_per_second:.0f}",
+                error=f"{100 * other.error:.0f} %",
+            )
+            progress.say(text)

@@ -1,0 +1,127 @@
+"""Operating points: thresholds with what they keep to, and on which images that was found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+
+from eyebright.evaluation.decisions.targets import Figure, Target, choose_threshold, counts_of
+from eyebright.evaluation.intervals import hull, pair, wilson
+from eyebright.evaluation.multiclass.ranking import BoolArray
+from eyebright.evaluation.multiclass.results import figure_json
+from eyebright.evaluation.rules.answering import positive
+from eyebright.types import FloatArray, IntArray, Interval
+
+_NOTHING = "It takes an image to count. The part holds none of the kind."
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Probabilities (N, K) with the truth, of images that ``part`` names.
+
+    Truth is class numbers (N,), or (N, K) of 0 and 1 where images may have several labels.
+    """
+
+    probabilities: FloatArray
+    truth: IntArray
+    part: str
+
+    def of_class(self, number: int) -> tuple[FloatArray, BoolArray]:
+        """A class's probabilities (N,), and whether each image is of it."""
+        return self.probabilities[:, number], positive(self.truth, number)
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A target with the threshold that was chosen for it.
+
+    Attributes:
+        target: what was asked.
+        value: the class is answered where its probability is at least this.
+        met: whether the images that it was chosen on keep to the target.
+        chosen: what the figure was on them.
+        chosen_on: which they are: "val", or "train" for the training part's held-out folds.
+    """
+
+    target: Target
+    value: float
+    met: bool
+    chosen: float
+    chosen_on: str
+
+    def to_json(self) -> dict[str, Any]:
+        """What the sealed model carries."""
+        return {
+            "target": str(self.target),
+            "class": self.target.label,
+            "threshold": self.value,
+            "met": self.met,
+            "chosen_on": self.chosen_on,
+            "chosen_value": self.chosen,
+        }
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """A threshold, checked on the images that are reported; None where the part has no image to count.
+
+    Attributes:
+        threshold: with its target.
+        split: the part that it was checked on.
+        figures: recall, precision, specificity and false positive rate there.
+    """
+
+    threshold: Threshold
+    split: str
+    figures: dict[Figure, Interval | None]
+
+    @property
+    def value(self) -> Interval | None:
+        """The figure that the target is of."""
+        return self.figures[self.threshold.target.figure]
+
+    def to_json(self) -> dict[str, Any]:
+        """The point as `metrics.json` holds it."""
+        return {
+            **self.threshold.to_json(),
+            "split": self.split,
+            **figure_json(self.value, _NOTHING),
+            "figures": {name: figure_json(i, _NOTHING) for name, i in self.figures.items()},
+        }
+
+
+def choose(target: Target, scores: FloatArray, positive: BoolArray, chosen_on: str) -> Threshold:
+    """The threshold for a target on images with probabilities ``scores`` (N,) of its class."""
+    value, met = choose_threshold(target, scores, positive)
+    found = figures_at(value, scores, positive)[target.figure]
+    return Threshold(target, value, met, found.value if found else 0.0, chosen_on)
+
+
+def check(threshold: Threshold, scores: FloatArray, positive: BoolArray, split: str) -> OperatingPoint:
+    """What the threshold gives on other images, with Wilson's intervals."""
+    return OperatingPoint(threshold, split, figures_at(threshold.value, scores, positive))
+
+
+def figures_at(threshold: float, scores: FloatArray, positive: BoolArray) -> dict[Figure, Interval | None]:
+    """All four figures of answering the class from ``threshold`` on; None where no image is counted."""
+    named = scores >= threshold
+    hits, alarms = np.array([(named & positive).sum()]), np.array([(named & ~positive).sum()])
+    found: dict[Figure, Interval | None] = {}
+    for figure in get_args(Figure):
+        counted, of = counts_of(figure, hits, alarms, int(positive.sum()), int((~positive).sum()))
+        value, total = float(counted[0]), float(of[0])
+        found[figure] = hull(value / total, pair(wilson(value, total))) if total else None
+    return found
+
+
+def stored(entry: dict[str, Any], target: Target) -> Threshold:
+    """What :meth:`Threshold.to_json` gave, read back."""
+    return Threshold(
+        target,
+        float(entry["threshold"]),
+        bool(entry["met"]),
+        float(entry["chosen_value"]),
+        str(entry["chosen_on"]),
+    )

@@ -1,0 +1,159 @@
+"""Targets such as `recall(defective) >= 0.95`, and the threshold of a class's probability that meets one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from eyebright.errors import ConfigError, nearest
+from eyebright.evaluation.intervals import Float64Array
+from eyebright.evaluation.multiclass.ranking import BoolArray
+from eyebright.types import FloatArray
+
+Figure = Literal["recall", "precision", "specificity", "false_positive_rate"]
+
+_FORM = re.compile(r"\s*(\w+)\s*\((.*)\)\s*(>=|<=|≥|≤|>|<)\s*([0-9.]+)\s*(%?)\s*")
+_AT_MOST = {"false_positive_rate"}
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a class must keep to: at least ``bound``, or, of a false positive rate, at most.
+
+    Attributes:
+        figure: what is measured where the class is answered from a threshold on.
+        label: the class.
+        bound: a fraction.
+    """
+
+    figure: Figure
+    label: str
+    bound: float
+
+    def __str__(self) -> str:
+        sign = "<=" if self.figure in _AT_MOST else ">="
+        return f"{self.figure}({self.label}) {sign} {self.bound:g}"
+
+    def met_by(self, values: Float64Array) -> BoolArray:
+        """Whether each value keeps to the bound; a figure of no image, NaN, does not."""
+        # A share such as 19 of 20 must meet 0.95 whatever its last bit is.
+        margin = 1e-9
+        kept = values <= self.bound + margin if self.figure in _AT_MOST else values >= self.bound - margin
+        return np.asarray(kept & ~np.isnan(values))
+
+
+def parse_target(text: str) -> Target:
+    """A target from what a person writes.
+
+    Raises:
+        ConfigError: it is none, or asks for what is no fraction.
+    """
+    found = _FORM.fullmatch(text)
+    if found is None:
+        raise ConfigError(
+            "A target must look like recall(CLASS) >= 0.95 or false_positive_rate(CLASS) <= 0.01. Got "
+            "{target}. Write it so, between quotes.",
+            target=repr(text),
+        )
+    figure, label, sign, number, percent = found.groups()
+    if figure not in get_args(Figure):
+        raise ConfigError(
+            "A target must be of recall, precision, specificity or false_positive_rate. Got {figure}; the "
+            "nearest are: {nearest}. Use one of them.",
+            figure=figure,
+            nearest=nearest(figure, get_args(Figure)),
+        )
+    if (sign[0] in "<≤") != (figure in _AT_MOST):
+        raise ConfigError(
+            "A false_positive_rate must be at most (<=) a bound, the other figures at least (>=) one. Got "
+            "{target}. Turn the sign round.",
+            target=repr(text),
+        )
+    try:
+        bound = float(number) / (100 if percent else 1)
+    except ValueError:
+        bound = -1.0
+    if not 0 <= bound <= 1:
+        raise ConfigError(
+            "A target's bound must be a fraction from 0 to 1, or per cent. Got {number}. Write 0.95 or 95%.",
+            number=number + percent,
+        )
+    return Target(figure, label.strip(), bound)  # type: ignore[arg-type]  # it is one of them
+
+
+def check_target(target: Target, labels: Sequence[str]) -> None:
+    """Refuses a target of a class that there is not.
+
+    Raises:
+        ConfigError: naming the nearest classes.
+    """
+    if target.label not in labels:
+        raise ConfigError(
+            "A target must name a class. There is no {label}; the nearest are: {nearest}. Use one of them, "
+            "as in {figure}({first}).",
+            label=repr(target.label),
+            nearest=nearest(target.label, labels),
+            figure=target.figure,
+            first=nearest(target.label, labels, 1).split(", ")[0],
+        )
+
+
+def choose_threshold(target: Target, scores: FloatArray, positive: BoolArray) -> tuple[float, bool]:
+    """The threshold from which on the class is answered, and whether it meets the target on these images.
+
+    Of the thresholds that meet a recall, the highest, which gives fewest false alarms; of those that meet
+    another figure, the lowest, which finds most. Where none does, the one that comes nearest. It lies midway
+    between the probabilities of two images, so that a pixel's rounding does not change an answer. The class
+    must be found at least once: a threshold that answers nothing meets nothing.
+
+    Args:
+        target: what to meet.
+        scores: (N,) probabilities of the class.
+        positive: (N,) whether the images are of the class; at least one is.
+    """
+    levels = np.unique(scores.astype(np.float64))[::-1]
+    hits = _at_least(np.sort(scores[positive]), levels)
+    alarms = _at_least(np.sort(scores[~positive]), levels)
+    values = figure_of(target.figure, hits, alarms, int(positive.sum()), int((~positive).sum()))
+    useful = np.flatnonzero(hits > 0)
+    met = useful[target.met_by(values[useful])]
+    if len(met):
+        place = int(met[0] if target.figure == "recall" else met[-1])
+    else:
+        best = np.nan_to_num(-values if target.figure in _AT_MOST else values, nan=-np.inf)[useful]
+        place = int(useful[best.argmax()])
+    below = levels[place + 1] if place + 1 < len(levels) else 0.0
+    return float((levels[place] + below) / 2), bool(len(met))
+
+
+def figure_of(
+    figure: Figure, hits: Float64Array, alarms: Float64Array, positives: int, negatives: int
+) -> Float64Array:
+    """The figure from counts (n,) of images of the class, and of others, that were answered so; or NaN."""
+    numerator, denominator = counts_of(figure, hits, alarms, positives, negatives)
+    return np.where(denominator > 0, numerator / np.maximum(denominator, 1), np.nan)
+
+
+def counts_of(
+    figure: Figure, hits: Float64Array, alarms: Float64Array, positives: int, negatives: int
+) -> tuple[Float64Array, Float64Array]:
+    """The images that the figure counts, and those that it counts them of."""
+    match figure:
+        case "recall":
+            return hits, np.full_like(hits, positives)
+        case "precision":
+            return hits, hits + alarms
+        case "specificity":
+            return negatives - alarms, np.full_like(hits, negatives)
+        case "false_positive_rate":
+            return alarms, np.full_like(hits, negatives)
+
+
+def _at_least(ascending: FloatArray, levels: Float64Array) -> Float64Array:
+    """How many of the scores are at least each level."""
+    found = len(ascending) - np.searchsorted(ascending.astype(np.float64), levels, side="left")
+    return np.asarray(found, np.float64)

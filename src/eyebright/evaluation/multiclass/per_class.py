@@ -1,0 +1,97 @@
+"""Figures of each class, and their means over the classes, with their intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from eyebright.evaluation.intervals import (
+    Float64Array,
+    Limits,
+    hull,
+    mover,
+    pair,
+    percentiles,
+    wilson,
+    wilson_f1,
+)
+from eyebright.evaluation.multiclass.per_image_stats import Sums, Tally
+from eyebright.evaluation.multiclass.ranking import BoolArray, Ranking
+from eyebright.evaluation.multiclass.results import ClassMetrics
+from eyebright.evaluation.multilabel.per_image_stats import LabelSums
+from eyebright.types import IntArray, Interval
+
+#: Of what was not measured.
+_UNKNOWN = Interval(0.0, 0.0, 1.0)
+
+
+def per_class(tally: Tally, labels: Sequence[str], sums: Sums, ranking: Ranking) -> tuple[ClassMetrics, ...]:
+    """Precision, recall, F1 and ranking of each class.
+
+    Of grouped images the bootstrap widens precision and recall too: Wilson knows only the groups' number.
+    """
+    confusion = tally.confusion()
+    hits, predicted, support = np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1)
+    return class_figures(hits, predicted, support, tally.independent, labels, sums, ranking)
+
+
+def class_figures(
+    hits: IntArray,
+    predicted: IntArray,
+    support: IntArray,
+    share: float,
+    labels: Sequence[str],
+    sums: Sums | LabelSums,
+    ranking: Ranking,
+) -> tuple[ClassMetrics, ...]:
+    """The same from counts (K,) of images that are and are named each class, that are named it, that are it.
+
+    ``share`` of the images counts in analytic intervals.
+    """
+    precision = _ratios(hits, predicted, wilson(share * hits, share * predicted))
+    recall = _ratios(hits, support, wilson(share * hits, share * support))
+    f1 = _ratios(2 * hits, predicted + support, wilson_f1(share * hits, share * predicted, share * support))
+    known = support > 0
+    _widen(f1, sums.f1(), known)
+    if share < 1:
+        _widen(precision, sums.precision(), known)
+        _widen(recall, sums.recall(), known)
+    return tuple(
+        ClassMetrics(
+            labels[k],
+            int(support[k]),
+            *((precision[k], recall[k], f1[k]) if known[k] else (_UNKNOWN,) * 3),
+            roc_auc=ranking.roc_auc[k],
+            average_precision=ranking.average_precision[k],
+        )
+        for k in range(len(support))
+    )
+
+
+def class_mean(per_class: Sequence[Interval], weights: Float64Array, draws: Float64Array) -> Interval:
+    """Mean of the classes that weigh something.
+
+    Args:
+        per_class: a figure of each of K classes.
+        weights: (K,), of sum 1.
+        draws: (R,) the mean of each resample.
+    """
+    known = np.flatnonzero(weights)
+    values = np.array([[per_class[k].value, per_class[k].low, per_class[k].high] for k in known.tolist()])
+    analytic = mover(values[:, 0], (values[:, 1], values[:, 2]), weights[known])
+    return hull(float(values[:, 0] @ weights[known]), pair(percentiles(draws)), analytic)
+
+
+def _ratios(numerator: IntArray, denominator: IntArray, limits: Limits) -> list[Interval]:
+    """A ratio of each class with its limits; 0 where there is nothing to divide by."""
+    values = numerator / np.maximum(denominator, 1)
+    return [hull(value, (low, high)) for value, low, high in zip(values, *limits, strict=True)]
+
+
+def _widen(figures: list[Interval], drawn: Float64Array, known: BoolArray) -> None:
+    places = np.flatnonzero(known & ~np.isnan(drawn).all(axis=0))
+    if not len(places):
+        return
+    for k, low, high in zip(places.tolist(), *percentiles(drawn[:, places]), strict=True):
+        figures[k] = hull(figures[k].value, (figures[k].low, figures[k].high), (low, high))

@@ -1,0 +1,164 @@
+"""Figures where an image may have several labels, each with an interval that says how sure it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_array, hstack
+
+from eyebright.errors import ModelError
+from eyebright.evaluation.calibration import reliability
+from eyebright.evaluation.intervals import (
+    Float64Array,
+    bootstrap_sums,
+    hull,
+    pair,
+    percentiles,
+    student,
+    wilson,
+    wilson_f1,
+)
+from eyebright.evaluation.multiclass.per_class import class_figures, class_mean
+from eyebright.evaluation.multiclass.per_image_stats import SMALLEST_PROBABILITY
+from eyebright.evaluation.multiclass.ranking import rank_labels
+from eyebright.evaluation.multilabel.per_image_stats import LabelSums, LabelTally
+from eyebright.evaluation.multilabel.results import LabelMetrics
+from eyebright.evaluation.proper_scores import WORST_LOSS, gap_interval
+from eyebright.types import FloatArray, IntArray, Interval, Split
+
+
+def measure_labels(
+    truth: IntArray,
+    probabilities: FloatArray,
+    thresholds: Float64Array,
+    labels: Sequence[str],
+    split: Split,
+    *,
+    groups: IntArray | None = None,
+    seed: int = 0,
+    resamples: int = 1000,
+) -> LabelMetrics:
+    """All figures of one part of the data, with 95 % intervals over images, or over groups of them.
+
+    As in :func:`eyebright.evaluation.multiclass.metrics.measure`, bootstrap intervals are widened where an
+    analytic one is wider, so that none is a point. The answers of one image are not independent: wherever an
+    analytic interval counts answers, it counts at most as many as there are images.
+
+    Args:
+        truth: (N, K) of 0 and 1, N >= 1.
+        probabilities: (N, K), each label's own.
+        thresholds: (K,) from which on a label is named.
+        labels: K names.
+        split: which part of the data this is.
+        groups: (N,) numbers from 0 that images which are not independent share; None where all are.
+        seed: of the bootstrap.
+        resamples: number of bootstrap resamples.
+
+    Raises:
+        ModelError: a probability is not a number.
+    """
+    if not np.isfinite(probabilities).all():
+        raise ModelError(
+            "Probabilities must be numbers. The model gave NaN or infinity. Train the model again."
+        )
+    tally = LabelTally.of(truth, probabilities, thresholds, groups)
+    ones = csr_array(np.ones((len(truth), 1)))
+    drawn = bootstrap_sums(hstack([tally.table(), ones], format="csr"), seed, resamples, groups)
+    sums = LabelSums(drawn[:, :-1], len(labels), drawn[:, -1])
+    ranking = rank_labels(truth, probabilities, groups)
+    hits, named = (truth * tally.named).sum(axis=0), tally.named.sum(axis=0)
+    support = truth.sum(axis=0)
+    classes = class_figures(hits, named, support, tally.independent, labels, sums, ranking)
+    f1, drawn_f1 = [c.f1 for c in classes], sums.f1()
+    return LabelMetrics(
+        split=split,
+        count=len(truth),
+        labels=tuple(labels),
+        thresholds=tuple(map(float, thresholds)),
+        accuracy=_share(tally, float(tally.right.mean()), sums.means()[:, 0]),
+        balanced_accuracy=_mean([c.recall for c in classes], support > 0, sums.recall()),
+        hamming_loss=_share(tally, float((truth != tally.named).mean()), sums.means()[:, 1]),
+        macro_f1=_mean(f1, support > 0, drawn_f1),
+        weighted_f1=_mean(f1, support, drawn_f1),
+        micro_f1=_micro_f1(tally, int(hits.sum()), int(named.sum()), int(support.sum()), sums),
+        top5=None,
+        kappa=None,
+        matthews=None,
+        confusion=np.zeros((0, 0), np.int64),
+        roc_auc=ranking.mean_roc_auc,
+        average_precision=ranking.mean_average_precision,
+        log_loss=_loss(tally, tally.loss, sums.means()[:, 2], _flipped_loss(tally), WORST_LOSS),
+        brier=_loss(tally, tally.brier, sums.means()[:, 3], _flipped_brier(tally), 1.0),
+        ece=gap_interval(*_answers(tally), sums.gap(), tally.independent / len(labels)),
+        per_class=classes,
+        together=truth.T @ truth,
+        missed=support - hits,
+        invented=named - hits,
+        reliability=reliability(*_answers(tally)),
+    )
+
+
+def _share(tally: LabelTally, value: float, drawn: Float64Array) -> Interval:
+    """A share of the images, or of all answers, which tell no more than as many as there are images."""
+    trials = tally.independent * len(tally.truth)
+    return hull(value, pair(percentiles(drawn)), pair(wilson(value * trials, trials)))
+
+
+def _mean(figures: Sequence[Interval], weights: npt.ArrayLike, drawn: Float64Array) -> Interval:
+    """Mean of the labels that some image has; where none has any, nothing was measured."""
+    shares = np.asarray(weights, np.float64)
+    known = shares > 0
+    if not known.any():
+        return Interval(0.0, 0.0, 1.0)
+    shares = shares / shares.sum()
+    there = np.where(np.isnan(drawn), 0, drawn)[:, known]
+    present = ~np.isnan(drawn[:, known]) * shares[known]
+    means = (there * shares[known]).sum(axis=1) / np.maximum(present.sum(axis=1), 1e-12)
+    return class_mean(figures, shares, means)
+
+
+def _micro_f1(tally: LabelTally, hits: int, named: int, support: int, sums: LabelSums) -> Interval:
+    if not named + support:
+        return Interval(0.0, 0.0, 1.0)
+    scale = tally.independent * min(1.0, len(tally.truth) / (named + support - hits))
+    limits = wilson_f1(scale * hits, scale * named, scale * support)
+    return hull(2 * hits / (named + support), pair(percentiles(sums.micro_f1())), pair(limits))
+
+
+def _loss(
+    tally: LabelTally, loss: Float64Array, drawn: Float64Array, flipped: Float64Array, top: float
+) -> Interval:
+    """Of losses (N,) of at most ``top``; ``flipped`` (N,) says what one error more would add.
+
+    As with one label an image, Wilson's limits of accuracy say what may have gone unseen where all images are
+    right, or all wrong.
+    """
+    mean = float(loss.mean())
+    analytic = student(loss) if len(loss) > 1 else (0.0, top)
+    trials = tally.independent * len(loss)
+    low, high = pair(wilson(trials * tally.right.mean(), trials))
+    least = mean if tally.right.any() else mean * (1 - high)
+    most = mean + (1 - low) * float(flipped.mean()) if tally.right.all() else mean
+    return hull(mean, pair(percentiles(drawn)), analytic, (least, most), top=top)
+
+
+def _flipped_loss(tally: LabelTally) -> Float64Array:
+    """(N,) what the log loss would gain if the least sure label of an image were wrong."""
+    least = tally.own.min(axis=1)
+    other = np.clip(1 - least, SMALLEST_PROBABILITY, 1)
+    gained = np.log(np.clip(least, SMALLEST_PROBABILITY, 1)) - np.log(other)
+    return np.asarray(gained / tally.truth.shape[1], np.float64)
+
+
+def _flipped_brier(tally: LabelTally) -> Float64Array:
+    """(N,) the same of the Brier score."""
+    least = tally.own.min(axis=1)
+    found: Float64Array = (least**2 - (1 - least) ** 2) / tally.truth.shape[1]
+    return found
+
+
+def _answers(tally: LabelTally) -> tuple[Float64Array, Float64Array]:
+    """(N * K,) probabilities, and 1 where they came true."""
+    return tally.probabilities.ravel(), tally.truth.ravel().astype(np.float64)

@@ -1,0 +1,68 @@
+"""What an evaluation yields where an image may have several labels, each a question of its own."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from eyebright.evaluation.multiclass.results import Metrics, figure_json
+from eyebright.types import IntArray, Interval
+
+_HEADLINE = ("accuracy", "hamming_loss", "macro_f1", "micro_f1", "log_loss", "ece")
+_BESIDE = ("balanced_accuracy", "weighted_f1", "brier")
+_NO_LABEL = "Images with a label and without it are needed. The part has none of such a label."
+
+
+@dataclass(frozen=True)
+class LabelMetrics(Metrics):
+    """Figures of one part of the data.
+
+    Those of :class:`Metrics` mean the same, with these words: ``accuracy`` is the share of images of which
+    just the labels that they have are named; ``balanced_accuracy`` the mean recall of the labels; log loss,
+    Brier score and calibration error are of all answers, one for each image and label; ROC-AUC and average
+    precision are means of the labels that have them. There is no confusion, kappa or top 5.
+
+    Attributes:
+        thresholds: (K,) from which probability on each label is named.
+        hamming_loss: share of all answers that are wrong.
+        micro_f1: F1 of all answers together.
+        together: (K, K) images that have both labels; the diagonal has those with one.
+        missed: (K,) images that have the label and are not named it.
+        invented: (K,) images that are named the label and do not have it.
+    """
+
+    thresholds: tuple[float, ...]
+    hamming_loss: Interval
+    micro_f1: Interval
+    together: IntArray
+    missed: IntArray
+    invented: IntArray
+
+    @property
+    def headline(self) -> tuple[str, ...]:
+        """The names of the figures that come first."""
+        return _HEADLINE
+
+    @property
+    def constant_loss(self) -> float:
+        """The Hamming loss of whoever gives every image the same labels, those that most of them have."""
+        rarer = [min(c.support, self.count - c.support) for c in self.per_class]
+        return sum(rarer) / len(rarer) / self.count
+
+    def to_json(self) -> dict[str, Any]:
+        """The metrics as `metrics.json` holds them."""
+        errors = zip(self.per_class, self.thresholds, self.missed, self.invented, strict=True)
+        return {
+            "split": self.split,
+            **{name: asdict(getattr(self, name)) for name in (*_HEADLINE, *_BESIDE)},
+            "constant_hamming_loss": self.constant_loss,
+            "roc_auc": figure_json(self.roc_auc, _NO_LABEL),
+            "average_precision": figure_json(self.average_precision, _NO_LABEL),
+            "per_class": {
+                c.label: {**c.to_json(), "threshold": t, "missed": int(missed), "invented": int(invented)}
+                for c, t, missed, invented in errors
+            },
+            "together": self.together.tolist(),
+            "labels": list(self.labels),
+            "reliability": [asdict(b) for b in self.reliability],
+        }

@@ -1,0 +1,77 @@
+"""Figures of the probabilities: log loss, Brier score and calibration error, with their intervals."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eyebright.evaluation.calibration import reliability
+from eyebright.evaluation.intervals import Float64Array, hull, mover, pair, percentiles, student, wilson
+from eyebright.evaluation.multiclass.per_image_stats import SMALLEST_PROBABILITY, Sums, Tally
+from eyebright.types import Interval
+
+WORST_LOSS = -float(np.log(SMALLEST_PROBABILITY))
+
+
+def log_loss(tally: Tally, sums: Sums) -> Interval:
+    """In nats. A mistake costs what it would have cost with these images' probabilities."""
+    mistake = -np.log(np.maximum(-np.expm1(-tally.loss), SMALLEST_PROBABILITY))
+    return _mean(tally.loss, sums.means()[:, 0], mistake, tally, WORST_LOSS)
+
+
+def brier(tally: Tally, sums: Sums) -> Interval:
+    """Mean squared distance from the truth: at most 1 of two classes, else at most 2, as in scikit-learn."""
+    top = 1.0 if tally.classes == 2 else 2.0
+    return _mean(tally.brier, sums.means()[:, 1], top * tally.confidence**2, tally, top)
+
+
+def calibration_error(tally: Tally, sums: Sums) -> Interval:
+    """Of the likeliest class; see :func:`gap_interval`."""
+    return gap_interval(tally.confidence, tally.hit, sums.gap(), tally.independent)
+
+
+def gap_interval(
+    confidence: Float64Array, hit: Float64Array, drawn: Float64Array, independent: float
+) -> Interval:
+    """Mean distance over bins between confidence (N,) and how often it is right.
+
+    Its interval: the bootstrap, MOVER over the bins, and the least that Wilson's limits of each bin allow.
+
+    Chance alone gives every bin a gap, so a sample's ECE exceeds that of the whole, and resamples exceed it
+    again: the lower limit is what stays when every bin's accuracy comes as near to its confidence as it may.
+
+    Args:
+        confidence: (N,).
+        hit: (N,) 1 where right, else 0.
+        drawn: (R,) the figure of each resample.
+        independent: share of the N that counts in analytic intervals.
+    """
+    bins = reliability(confidence, hit)
+    counts = np.array([b.count for b in bins], np.float64)
+    claimed = np.array([b.confidence for b in bins])
+    accuracy = np.array([b.accuracy for b in bins])
+    low, high = wilson(independent * np.rint(accuracy * counts), independent * counts)
+    nearest = np.maximum(np.maximum(low - claimed, claimed - high), 0)
+    farthest = np.maximum(np.abs(claimed - low), np.abs(high - claimed))
+    gaps, weights = np.abs(claimed - accuracy), counts / counts.sum()
+    value = float(weights @ gaps)
+    least = (float(weights @ nearest), value)
+    return hull(value, pair(percentiles(drawn)), mover(gaps, (nearest, farthest), weights), least)
+
+
+def _mean(
+    loss: Float64Array, drawn: Float64Array, mistake: Float64Array, tally: Tally, top: float
+) -> Interval:
+    """Of losses (N,), at most ``top`` each; of one image the interval is all that a loss can be."""
+    analytic = student(loss) if len(loss) > 1 else (0.0, top)
+    unseen = _unseen(float(loss.mean()), float(mistake.mean()), tally)
+    return hull(float(loss.mean()), pair(percentiles(drawn)), analytic, unseen, top=top)
+
+
+def _unseen(loss: float, mistake: float, tally: Tally) -> tuple[float, float]:
+    """What a mean loss may be where all answers were right, or all wrong: no loss shows the other case.
+
+    Wilson's limit of accuracy says how many mistakes may have gone unseen, and ``mistake`` what one costs.
+    """
+    count, hits = tally.independent * len(tally.hit), tally.independent * tally.hit.sum()
+    low, high = pair(wilson(hits, count))
+    return loss * (1 - high) if hits == 0 else loss, loss + (1 - low) * mistake if hits == count else loss

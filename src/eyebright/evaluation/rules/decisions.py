@@ -1,0 +1,58 @@
+"""Which class is answered: the likeliest, or what operating points or costs say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from eyebright.evaluation.decisions.costs import cheapest
+from eyebright.evaluation.intervals import Float64Array
+from eyebright.types import FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """How a model with K classes answers.
+
+    A class with a threshold is answered where its probability reaches it. Where several do, the one whose
+    probability exceeds its threshold the most times over. Where none does, the likeliest class without a
+    threshold; where every class has one, the class that comes nearest to its own. With costs, the class whose
+    expected cost is least.
+
+    Attributes:
+        thresholds: (K,), NaN of a class without one.
+        costs: (K, K) of a true class (row) that is answered as another (column), or None.
+    """
+
+    thresholds: Float64Array
+    costs: Float64Array | None = None
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, str], labels: Sequence[str]) -> Decisions | None:
+        """What a sealed model carries; None where its answer is the likeliest class.
+
+        Of several targets of one class the first decides.
+        """
+        thresholds = np.full(len(labels), np.nan)
+        for point in reversed(json.loads(metadata.get("operating_points", "[]"))):
+            thresholds[labels.index(point["class"])] = float(point["threshold"])
+        costs = json.loads(metadata.get("costs", "null"))
+        if costs is None and np.isnan(thresholds).all():
+            return None
+        return cls(thresholds, None if costs is None else np.array(costs, np.float64))
+
+    def answer(self, probabilities: FloatArray) -> IntArray:
+        """Class numbers (N,) for probabilities (N, K)."""
+        if self.costs is not None:
+            return cheapest(probabilities, self.costs)
+        bound = ~np.isnan(self.thresholds)
+        safe = np.maximum(np.where(bound, self.thresholds, 1), np.finfo(np.float32).tiny)
+        excess = np.where(bound, probabilities / safe, -np.inf)
+        others = np.where(bound, -np.inf, probabilities)
+        reached = excess.max(axis=1) >= 1
+        strongest = excess.argmax(axis=1)
+        instead = strongest if bound.all() else others.argmax(axis=1)
+        return np.asarray(np.where(reached, strongest, instead), np.int64)

@@ -1,0 +1,113 @@
+"""When an image counts as unknown, how many of the own ones do, and how well foreign ones are told apart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from eyebright.evaluation.intervals import share_of
+from eyebright.evaluation.multiclass.ranking import rank
+from eyebright.evaluation.uncertainty.conformal import quantile
+from eyebright.types import FloatArray, Interval
+
+
+@dataclass(frozen=True)
+class UnknownRule:
+    """When an image counts as unknown: where its score is above the threshold.
+
+    Attributes:
+        threshold: of the score.
+        false_rejection: the share of the model's own images that may be above it.
+        chosen_on: the part, "val", or "train" for images of it that the score was not fitted to.
+        images: how many they were.
+    """
+
+    threshold: float
+    false_rejection: float
+    chosen_on: str
+    images: int
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, str]) -> UnknownRule | None:
+        """What a sealed model carries; None of one without."""
+        facts = json.loads(metadata.get("unknown", "null"))
+        if facts is None:
+            return None
+        return cls(
+            float(facts["threshold"]),
+            float(facts["false_rejection"]),
+            str(facts["chosen_on"]),
+            int(facts["images"]),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """What the sealed model carries."""
+        return {
+            "method": "residual of principal components, or energy",
+            "threshold": self.threshold,
+            "false_rejection": self.false_rejection,
+            "chosen_on": self.chosen_on,
+            "images": self.images,
+        }
+
+
+@dataclass(frozen=True)
+class Separation:
+    """How well a score tells foreign images from the model's own.
+
+    Attributes:
+        auroc: the chance that a foreign image is stranger than one of the model's own.
+        accepted: the share of foreign images that do not count as unknown.
+        rejected: the share of own images that do.
+    """
+
+    auroc: Interval
+    accepted: Interval
+    rejected: Interval
+
+    def to_json(self) -> dict[str, Any]:
+        """For `metrics.json`."""
+        return {
+            "auroc": asdict(self.auroc),
+            "accepted": asdict(self.accepted),
+            "rejected": asdict(self.rejected),
+        }
+
+
+def choose_unknown(scores: FloatArray, false_rejection: float, part: str) -> UnknownRule:
+    """The rule by scores (n,) of own images; the largest score where they are too few for the quantile."""
+    most = float(scores.max())
+    return UnknownRule(quantile(scores, 1 - false_rejection, beyond=most), false_rejection, part, len(scores))
+
+
+def above(scores: FloatArray, threshold: float) -> Interval:
+    """The share of scores (N,) above a threshold, with its 95 % interval; N is 1 or more."""
+    return share_of(int((scores > threshold).sum()), len(scores))
+
+
+def separation(own: FloatArray, foreign: FloatArray, threshold: float) -> Separation:
+    """How well scores of own (N,) and foreign (M,) images differ, both 1 or more."""
+    scores = np.concatenate([own, foreign]).astype(np.float32)
+    truth = np.repeat(np.array([0, 1]), [len(own), len(foreign)])
+    ranked = rank(truth, np.stack([-scores, scores], axis=1))
+    auroc = cast("Interval", ranked.mean_roc_auc)  # there are images of both kinds
+    beyond = above(foreign, threshold)
+    accepted = Interval(1 - beyond.value, 1 - beyond.high, 1 - beyond.low)
+    return Separation(auroc, accepted, above(own, threshold))
+
+
+def softmax_separation(own: FloatArray, foreign: FloatArray, rejected: float) -> Separation:
+    """The same by the highest probability alone, which most would take, at the same share of own rejected.
+
+    Args:
+        own: (N, K) probabilities.
+        foreign: (M, K).
+        rejected: the share of own images above the threshold.
+    """
+    doubt, doubt_foreign = -own.max(axis=1), -foreign.max(axis=1)
+    place = min(round(rejected * len(doubt)), len(doubt) - 1)
+    return separation(doubt, doubt_foreign, float(np.sort(doubt)[::-1][place]))

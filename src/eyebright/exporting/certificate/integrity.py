@@ -1,0 +1,84 @@
+"""Whether an export's files are still those that its certificate names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from eyebright.errors import ModelError
+from eyebright.exporting.certificate.hashes import sha256
+
+CERTIFICATE = "certificate.json"
+# A file of a Core ML package lies so deep in the export's folder, deeper than those of other formats.
+_DEEPEST = 5
+
+
+@dataclass(frozen=True)
+class FileCheck:
+    """One file and whether its hash is the one that was written down."""
+
+    name: str
+    state: Literal["unchanged", "changed", "missing"]
+
+
+def export_folder(path: Path) -> Path | None:
+    """The export that a folder is, or that a file or folder belongs to; None where it is neither."""
+    if path.is_dir() and (path / CERTIFICATE).is_file():
+        return path
+    for parent in list(path.absolute().parents)[:_DEEPEST]:
+        if (parent / CERTIFICATE).is_file():
+            named = path.absolute().relative_to(parent).as_posix().removesuffix(".rejected")
+            return parent if named in _names(read_certificate(parent)) else None
+    return None
+
+
+def _names(certificate: Mapping[str, Any]) -> set[str]:
+    """The files of an export and the folders that they lie in."""
+    files = {CERTIFICATE, *certificate["files"], *_beside(certificate)}
+    return files | {folder.as_posix() for name in files for folder in PurePosixPath(name).parents}
+
+
+def read_certificate(folder: Path) -> dict[str, Any]:
+    """The content of `certificate.json`.
+
+    Raises:
+        ModelError: it is not what `eyebright export` writes.
+    """
+    path = folder / CERTIFICATE
+    try:
+        content: dict[str, Any] = dict(json.loads(path.read_text(encoding="utf-8")))
+        names = [*dict(content["files"]), *dict(_beside(content))]
+        if any(Path(name).is_absolute() or ".." in Path(name).parts for name in names):
+            raise ValueError("a name leads out of the folder")
+        str(content["format"]), dict(content.get("versions") or {}), [*content.get("notes", ())]
+    except (ValueError, TypeError, KeyError) as error:
+        raise ModelError(
+            "A certificate.json must be one that `eyebright export` wrote. {path} is not: {reason}. "
+            "Export the model again.",
+            path=path,
+            reason=error,
+        ) from error
+    return content
+
+
+def check_files(folder: Path, certificate: Mapping[str, Any]) -> tuple[FileCheck, ...]:
+    """Each file that a certificate names, the export's own first, with what has become of it."""
+    suffix = "" if certificate.get("passed", True) else ".rejected"
+    own = (_check(folder, name, digest, suffix) for name, digest in certificate["files"].items())
+    beside = (_check(folder, name, digest, "") for name, digest in _beside(certificate).items())
+    return (*own, *beside)
+
+
+def _check(folder: Path, name: str, digest: str, suffix: str) -> FileCheck:
+    path = folder / f"{name}{suffix}"
+    if not path.is_file():
+        return FileCheck(name, "missing")
+    return FileCheck(name, "unchanged" if sha256(path) == digest else "changed")
+
+
+def _beside(certificate: Mapping[str, Any]) -> Mapping[str, str]:
+    found: Mapping[str, str] = certificate.get("beside", {})
+    return found

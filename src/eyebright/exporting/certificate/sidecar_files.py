@@ -1,0 +1,81 @@
+"""What stands beside the files of a certified export: where it comes from, its classes, and how to use it."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.resources import files
+from pathlib import Path
+
+from eyebright.exporting.base import Format, Source
+from eyebright.exporting.certificate.certificate import Certificate
+from eyebright.exporting.certificate.hashes import sha256
+from eyebright.exporting.certificate.labels import LABELS, label_lines
+from eyebright.exporting.certificate.provenance import PROVENANCE, provenance
+from eyebright.runtime.atomic import write_text
+
+# How an example in Python answers the likeliest class, and all labels that reach their thresholds.
+_BEST = re.compile(r"( +)best = (\S+)\.argmax\(\)\n.*\n")
+_SEVERAL = r"""\1for label, probability, threshold in zip(labels, \2, {thresholds}):
+\1    if probability >= threshold:
+\1        print(f"{{label}}\\t{{probability:.4f}}")
+"""
+
+
+def write_beside(target: Format, source: Source, folder: Path, certificate: Certificate) -> dict[str, str]:
+    """Writes `provenance.json`, `labels.txt` and the examples.
+
+    This comes after the certificate, whose hash and size are those of the export's own files alone; so the
+    hash of a single file stays what `sha256sum` says of it.
+
+    Args:
+        target: the format.
+        source: what was exported.
+        folder: holds the export's files.
+        certificate: that of the export.
+
+    Returns:
+        SHA-256 by file name of all that was written.
+    """
+    origin = json.dumps(provenance(target, source, certificate), indent=1, ensure_ascii=False)
+    texts = {PROVENANCE: origin, LABELS: label_lines(source.labels), **examples(target.name, source)}
+    for name, text in texts.items():
+        write_text(folder / name, text)
+    return {name: sha256(folder / name) for name in texts}
+
+
+def examples(name: str, source: Source) -> dict[str, str]:
+    """Short programs that use an export, by file name.
+
+    Their templates are the files in the folder of the format's name; ``{{size}}`` and the like are filled in.
+
+    Args:
+        name: of the format.
+        source: what was exported.
+    """
+    folder = files("eyebright.exporting").joinpath("examples", name)
+    if not folder.is_dir():
+        return {}
+    preprocessing = source.preprocessing
+    values = {
+        "name": source.name,
+        "size": str(source.size),
+        "resample": preprocessing.interpolation.upper(),
+        "mean": str(list(preprocessing.mean)),
+        "std": str(list(preprocessing.std)),
+    }
+    written = {
+        template.name.removesuffix(".in"): _filled(template.read_text(encoding="utf-8"), values)
+        for template in folder.iterdir()
+    }
+    thresholds = source.model.thresholds
+    if thresholds is None:
+        return written
+    # Only Python's are told how to answer several labels, and of these not Triton's: its server answers one.
+    rule = _SEVERAL.format(thresholds=thresholds.tolist())
+    told = {file: _BEST.subn(rule, text) for file, text in written.items() if file.endswith(".py")}
+    return {file: text for file, (text, replaced) in told.items() if replaced}
+
+
+def _filled(template: str, values: dict[str, str]) -> str:
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: values[found[1]], template)

@@ -1,0 +1,129 @@
+"""What a file takes and gives: the inputs and outputs of its graph, read from the file itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import onnx
+from google.protobuf.message import DecodeError
+
+from eyebright.errors import ModelError
+from eyebright.exporting.formats.html_page import embedded_model
+from eyebright.runtime.telemetry import load_openvino
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or an output.
+
+    Attributes:
+        name: in the graph.
+        type: of an element, as numpy calls it.
+        shape: sizes; a letter, or ``?``, where any will do.
+    """
+
+    name: str
+    type: str
+    shape: tuple[int | str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name}  {self.type} ({', '.join(map(str, self.shape))})"
+
+
+@dataclass(frozen=True)
+class Signature:
+    """All inputs and outputs of a graph, in order."""
+
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+
+def signature(path: Path) -> Signature | None:
+    """Of an ONNX file or an OpenVINO model; None for what cannot be read without a runtime of its own."""
+    readable = path.suffix == ".onnx" or (path.suffix == ".xml" and find_spec("openvino") is not None)
+    return stored_facts(path)[1] if readable else None
+
+
+def stored_facts(path: Path) -> tuple[dict[str, str], Signature]:
+    """The metadata that an ONNX file, OpenVINO model or page of ours carries, and its inputs and outputs.
+
+    Raises:
+        ValueError: it is none of them.
+    """
+    if path.suffix == ".xml":
+        return _from_openvino(path)
+    return _from_page(path) if path.suffix == ".html" else _from_onnx(path)
+
+
+def onnx_signature(model: onnx.ModelProto) -> Signature:
+    """Of an ONNX graph; weights that are listed as inputs are none."""
+    weights = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in weights]
+    return Signature(_onnx(inputs), _onnx(model.graph.output))
+
+
+def _from_onnx(path: Path) -> tuple[dict[str, str], Signature]:
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except (OSError, DecodeError) as error:
+        raise ValueError(str(error)) from error
+    return _metadata(model), onnx_signature(model)
+
+
+def _metadata(model: onnx.ModelProto) -> dict[str, str]:
+    return {entry.key: entry.value for entry in model.metadata_props}
+
+
+def _from_page(path: Path) -> tuple[dict[str, str], Signature]:
+    try:
+        model = onnx.load_from_string(embedded_model(path.read_text(encoding="utf-8")))
+    except (OSError, DecodeError, ModelError) as error:
+        raise ValueError(str(error)) from error
+    return _metadata(model), onnx_signature(model)
+
+
+def _from_openvino(path: Path) -> tuple[dict[str, str], Signature]:
+    try:
+        model = load_openvino().Core().read_model(path)
+    except RuntimeError as error:
+        raise ValueError(str(error)) from error
+    facts: dict[str, str] = {}
+    if model.has_rt_info("eyebright"):
+        facts = {key: str(value) for key, value in model.get_rt_info("eyebright").value.items()}
+    return facts, Signature(_openvino(model.inputs), _openvino(model.outputs))
+
+
+def with_sizes(sentence: str, size: int | None, classes: int) -> str:
+    """A format's sentence on what it takes and gives, with numbers for S and K as far as they are known."""
+    numbers = {"S": str(size or "S"), "K": str(classes or "K")}
+    return re.sub(r"\b[SK]\b", lambda found: numbers[found[0]], sentence)
+
+
+def _onnx(values: Sequence[onnx.ValueInfoProto]) -> tuple[Tensor, ...]:
+    return tuple(
+        Tensor(
+            value.name,
+            onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type).name,
+            tuple(
+                d.dim_value if d.HasField("dim_value") else d.dim_param or "?"
+                for d in value.type.tensor_type.shape.dim
+            ),
+        )
+        for value in values
+    )
+
+
+def _openvino(ports: Sequence[Any]) -> tuple[Tensor, ...]:
+    return tuple(
+        Tensor(
+            port.any_name,
+            port.element_type.to_dtype().name,
+            tuple(d.get_length() if d.is_static else "?" for d in port.partial_shape),
+        )
+        for port in ports
+    )

@@ -1,0 +1,123 @@
+"""ncnn: convolutional networks for phones, converted by pnnx."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eyebright.errors import ModelError
+from eyebright.exporting.base import Precision, Source, require
+from eyebright.exporting.formats.torch_source import (
+    ONE_IMAGE,
+    module_of,
+    need_torch,
+    quietly,
+    trace,
+    unsupported,
+    write_through_memory,
+)
+from eyebright.runtime.atomic import write_bytes
+from eyebright.types import FloatArray, UInt8Array
+
+_NAME, _PARAM, _BIN = "ncnn", "model.ncnn.param", "model.ncnn.bin"
+_INPUT, _OUTPUT = "in0", "out0"
+
+
+class Ncnn:
+    """`model.ncnn.param` and `model.ncnn.bin`; fp16 halves the weights."""
+
+    name = "ncnn"
+    input = ONE_IMAGE + f"; blobs {_INPUT} and {_OUTPUT}"
+    packages = ("ncnn", "pnnx", "torch")
+    notes = ("Only convolutional networks can be converted.",)
+    precisions: frozenset[Precision] = frozenset({"fp32", "fp16"})
+
+    def check(self, source: Source) -> None:
+        """Takes convolutional networks; only the conversion tells."""
+        need_torch(_NAME)
+        require("pnnx", "ncnn", _NAME)
+        require("ncnn", "ncnn", _NAME)
+
+    def export(self, source: Source, folder: Path) -> None:
+        """Traces the network for one image and has pnnx convert the trace.
+
+        Raises:
+            UnsupportedError: ncnn lacks a layer.
+            ModelError: pnnx ended with an error.
+        """
+        module = module_of(source, _NAME, batch=1)
+        import torch
+
+        shape = (1, 3, source.size, source.size)
+        with tempfile.TemporaryDirectory() as name:
+            place = Path(name)
+            with quietly(), torch.no_grad():
+                traced = trace(module, shape)
+                write_through_memory(place / "model.pt", lambda file: torch.jit.save(traced, file))
+            _convert(place, shape, half=source.precision == "fp16")
+            param = (place / _PARAM).read_bytes()
+            if missing := _unknown_layers(param.decode()):
+                raise unsupported(_NAME, ", ".join(missing), "onnx, openvino, executorch")
+            write_bytes(folder / _PARAM, param)
+            write_bytes(folder / _BIN, (place / _BIN).read_bytes())
+
+    def load(self, source: Source, folder: Path, threads: int) -> _Net:
+        """Loads it with ncnn, on the processor and in float32."""
+        return _Net(source, folder, threads)
+
+
+def _convert(place: Path, shape: tuple[int, ...], *, half: bool) -> None:
+    import pnnx
+
+    sizes = ",".join(map(str, shape))
+    command = [pnnx.EXEC_PATH, "model.pt", f"inputshape=[{sizes}]", f"fp16={int(half)}"]
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode or not (place / _PARAM).is_file():
+        raise ModelError(
+            "pnnx must convert the network. It ended with {code}: {reason}. Use onnx, openvino or "
+            "executorch.",
+            code=done.returncode,
+            reason=(done.stderr.strip().splitlines() or ["no message"])[-1],
+        )
+
+
+def _unknown_layers(param: str) -> list[str]:
+    """Kinds of layers that ncnn does not have; pnnx leaves them under PyTorch's name, with a dot or colon."""
+    kinds = {line.split()[0] for line in param.splitlines()[2:] if line.strip()}
+    return sorted(kind for kind in kinds if "." in kind or ":" in kind)
+
+
+class _Net:
+    def __init__(self, source: Source, folder: Path, threads: int) -> None:
+        import ncnn
+
+        self._source = source
+        self._library: Any = ncnn
+        self._net = ncnn.Net()
+        options = self._net.opt
+        options.num_threads = threads
+        options.use_vulkan_compute = options.use_bf16_storage = False
+        options.use_fp16_packed = options.use_fp16_storage = options.use_fp16_arithmetic = False
+        for load, name in ((self._net.load_param, _PARAM), (self._net.load_model, _BIN)):
+            if load(str(folder / name)):
+                raise ModelError(
+                    "ncnn must be able to load the network. It refused {path}. Use onnx or openvino.",
+                    path=folder / name,
+                )
+
+    def answer(self, image: UInt8Array) -> FloatArray:
+        """Probabilities (K,) of one RGB image (H, W, 3)."""
+        pixels = self._source.square(image)[0]  # must live until the answer is there: Mat takes no copy
+        with self._net.create_extractor() as extractor:
+            extractor.input(_INPUT, self._library.Mat(pixels))
+            status, answer = extractor.extract(_OUTPUT)
+            if status:
+                raise ModelError(
+                    "ncnn must be able to run the network. It ended with {code}. Use onnx or openvino.",
+                    code=status,
+                )
+            return np.array(answer, np.float32).reshape(-1)

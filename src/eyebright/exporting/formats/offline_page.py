@@ -1,0 +1,60 @@
+"""The offline page: one HTML file that recognises images in any browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+
+from eyebright.exporting.base import Precision, Source, UnsupportedError
+from eyebright.exporting.formats.html_page import embedded_model, page
+from eyebright.exporting.session import OnnxSession
+from eyebright.runtime.atomic import write_text
+from eyebright.sealed.graph import INPUT
+from eyebright.sealed.heatmap import with_heat
+from eyebright.sealed.model import set_metadata
+
+_FILE = "index.html"
+_MOST_BYTES = 300_000_000  # browsers hold no longer text than about 500 MB, and the model is one in base64
+
+
+class OfflinePage:
+    """`index.html`: the sealed graph, ONNX Runtime Web and a small interface."""
+
+    name = "html"
+    input = "images that a person gives in a browser; classes with probabilities, and a heat map"
+    packages = ()
+    notes = (
+        "Opens from the disk with the network off, in Chrome, Edge, Firefox and Safari of 2023 or newer.",
+        "Compared and timed here: the page's own model, run by ONNX Runtime in Python.",
+    )
+    precisions: frozenset[Precision] = frozenset({"fp32", "int8"})
+
+    def check(self, source: Source) -> None:
+        """Takes every network of at most 300 MB."""
+        size = source.graph.ByteSize()
+        if size > _MOST_BYTES:
+            raise UnsupportedError(
+                "A page holds a model of at most {most} MB. This one has {size} MB. Train on a smaller "
+                "backbone, or export to onnx.",
+                most=_MOST_BYTES // 1_000_000,
+                size=size // 1_000_000,
+            )
+
+    def export(self, source: Source, folder: Path) -> None:
+        """Writes `index.html`."""
+        write_text(folder / _FILE, self.text(source))
+
+    def text(self, source: Source) -> str:
+        """The page."""
+        graph = with_heat(source.graph)
+        if graph is None:
+            graph = onnx.ModelProto()
+            graph.CopyFrom(source.graph)
+        set_metadata(graph, source.model.metadata)
+        return page(source, graph.SerializeToString())
+
+    def load(self, source: Source, folder: Path, threads: int) -> OnnxSession:
+        """Takes the model out of the page and loads it with ONNX Runtime."""
+        model = embedded_model((folder / _FILE).read_text(encoding="utf-8"))
+        return OnnxSession(model, threads, INPUT, lambda image: image[None])

@@ -1,0 +1,102 @@
+"""OpenVINO's own format, with the resize done by OpenVINO as Pillow does it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eyebright.exporting.base import Precision, Source, require
+from eyebright.runtime.atomic import not_written
+from eyebright.runtime.telemetry import load_openvino
+from eyebright.sealed.graph import INPUT
+from eyebright.types import FloatArray, UInt8Array
+
+FILE = "model.xml"
+
+
+class OpenVino:
+    """`model.xml` and `model.bin`: raw pixels in, as the sealed model takes them."""
+
+    name = "openvino"
+    input = "uint8 RGB images (1, H, W, 3) of any size; probabilities (1, K)"
+    packages = ()
+    notes = (
+        "OpenVINO prepares its resize anew for each size of photo, which takes seconds where photos are "
+        "large: give it photos of few sizes, or make large ones smaller first.",
+    )
+    precisions: frozenset[Precision] = frozenset({"fp32", "fp16", "int8"})
+
+    def check(self, source: Source) -> None:
+        """Takes every network."""
+        require("openvino", "openvino", "OpenVINO")
+
+    def export(self, source: Source, folder: Path) -> None:
+        """Converts the graph behind the resize, and puts OpenVINO's own resize before it.
+
+        OpenVINO's reading of ONNX's antialiased Resize differs by up to 80 grey levels.
+
+        Raises:
+            StorageError: the disk is full.
+        """
+        openvino = load_openvino()
+        model = openvino.Core().read_model(source.squares.SerializeToString())
+        model.reshape([1, 3, source.size, source.size])
+        model = _with_resize(openvino, model, source.preprocessing.interpolation)
+        for key, value in source.model.metadata.items():
+            model.set_rt_info(value, ["eyebright", key])
+        try:
+            openvino.save_model(model, folder / FILE, compress_to_fp16=source.precision == "fp16")
+        except RuntimeError as error:
+            if "stream" not in str(error):
+                raise
+            raise not_written(folder / FILE, error) from error  # it tells no more of a full disk
+
+    def load(self, source: Source, folder: Path, threads: int) -> _Compiled:
+        """Loads it on the processor, in float32: left alone, OpenVINO takes bfloat16 where it can."""
+        return _Compiled(folder / FILE, threads)
+
+
+def _with_resize(openvino: Any, model: Any, interpolation: str) -> Any:
+    from openvino.preprocess import ColorFormat, PrePostProcessor, ResizeAlgorithm
+
+    algorithms = {
+        "bilinear": ResizeAlgorithm.RESIZE_BILINEAR_PILLOW,
+        "bicubic": ResizeAlgorithm.RESIZE_BICUBIC_PILLOW,
+    }
+    steps = PrePostProcessor(model)
+    tensor = steps.input().tensor()
+    tensor.set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
+    tensor.set_color_format(ColorFormat.RGB).set_spatial_dynamic_shape()
+    # On bytes it rounds between its two passes, as Pillow does; on floats probabilities move by up to 0.04.
+    steps.input().preprocess().resize(algorithms[interpolation]).convert_element_type(openvino.Type.f32)
+    steps.input().model().set_layout(openvino.Layout("NCHW"))
+    return steps.build()
+
+
+class _Compiled:
+    def __init__(self, path: Path, threads: int) -> None:
+        self._request = compiled(path, threads).create_infer_request()
+
+    def answer(self, image: UInt8Array) -> FloatArray:
+        """Probabilities (K,) of one RGB image (H, W, 3)."""
+        self._request.infer({INPUT: np.ascontiguousarray(image[None])})
+        probabilities: FloatArray = self._request.get_output_tensor(0).data[0].copy()
+        return probabilities
+
+
+def compiled(path: Path, threads: int, **more: str) -> Any:
+    """A model as it runs on this processor, in float32 where it does not say otherwise itself.
+
+    Args:
+        path: of `model.xml`.
+        threads: of one answer.
+        **more: settings of OpenVINO.
+    """
+    settings = {
+        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_NUM_THREADS": str(threads),
+        "NUM_STREAMS": "1",
+    }
+    return load_openvino().Core().compile_model(path, "CPU", settings | more)

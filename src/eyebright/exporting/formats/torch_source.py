@@ -1,0 +1,123 @@
+"""What the formats that begin at PyTorch share: the module, and how torch answers."""
+
+from __future__ import annotations
+
+import io
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eyebright.exporting.base import Source, UnsupportedError, require
+from eyebright.runtime.atomic import write_bytes
+from eyebright.types import FloatArray, UInt8Array
+
+if TYPE_CHECKING:
+    from torch.fx import GraphModule
+
+#: What such an export takes, with a batch of any size or of one.
+ANY_BATCH = "float32 RGB images (B, 3, S, S), resized, grey levels from 0 to 255; probabilities (B, K)"
+ONE_IMAGE = "float32 RGB image (1, 3, S, S), resized, grey levels from 0 to 255; probabilities (1, K)"
+
+
+def need_torch(purpose: str) -> None:
+    """Makes sure that PyTorch is installed.
+
+    Raises:
+        MissingExtraError: it is not.
+    """
+    require("torch", "torch", purpose)
+
+
+def module_of(source: Source, purpose: str, batch: int | None = None) -> GraphModule:
+    """The network behind the resize as a module, for batches of any size or of ``batch``.
+
+    Raises:
+        UnsupportedError: an operator has no counterpart in PyTorch.
+    """
+    from eyebright.onnx_torch.module import to_module
+    from eyebright.onnx_torch.reader import UnreadableError
+
+    try:
+        return to_module(source.squares, batch)
+    except UnreadableError as error:
+        raise unsupported(purpose, error.operator) from error
+
+
+def unsupported(purpose: str, part: str, instead: str = "onnx, openvino") -> UnsupportedError:
+    """The error for a network with a part that a format does not have.
+
+    Args:
+        purpose: the format's name in its own spelling.
+        part: what it lacks.
+        instead: formats that take the network.
+    """
+    return UnsupportedError(
+        "{format} must have a counterpart for every part of the network. It has none for {part}. "
+        "Use {others}.",
+        format=purpose,
+        part=part,
+        others=instead,
+    )
+
+
+def trace(module: GraphModule, shape: tuple[int, ...]) -> Any:
+    """The module as TorchScript, traced on zeros of ``shape``."""
+    import torch
+
+    return torch.jit.trace(module, torch.zeros(shape), check_trace=False)  # type: ignore[no-untyped-call]
+
+
+def write_through_memory(path: Path, save: Callable[[io.BytesIO], object]) -> None:
+    """Writes what ``save`` puts into a file: where the disk is full, torch's own writer ends the process.
+
+    Raises:
+        StorageError: the disk is full.
+    """
+    buffer = io.BytesIO()
+    save(buffer)
+    write_bytes(path, buffer.getvalue())
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Converters print, log and warn of what their own authors must change."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(disabled)
+
+
+class TorchRunner:
+    """A function of tensors that answers one image a call.
+
+    Args:
+        source: what was exported.
+        function: tensor (1, 3, S, S) to tensor (1, K).
+        threads: that one answer may use.
+    """
+
+    def __init__(self, source: Source, function: Callable[[Any], Any], threads: int) -> None:
+        self._source = source
+        self._function = function
+        self._threads = threads
+
+    def answer(self, image: UInt8Array) -> FloatArray:
+        """Probabilities (K,) of one RGB image (H, W, 3); the process keeps its number of threads."""
+        import torch
+
+        before = torch.get_num_threads()
+        torch.set_num_threads(self._threads)
+        try:
+            with torch.no_grad():
+                answer = self._function(torch.from_numpy(self._source.square(image)))
+        finally:
+            torch.set_num_threads(before)
+        probabilities: FloatArray = answer[0].numpy().copy()
+        return probabilities

@@ -1,0 +1,114 @@
+"""What is wrong with given options, told in sentences: all of it at once, in either language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from eyebright.errors import ConfigError, EyebrightError, nearest
+from eyebright.text.language import translate
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """A value that is none of the things that its option may be (``size``: a whole number, or auto)."""
+
+    name: str
+    value: object
+    errors: tuple[ErrorDetails, ...]
+
+    def text(self, lang: str) -> str:
+        """The sentence in ``lang``."""
+        wanted = dict.fromkeys(_wanted(error, lang) for error in self.errors)
+        return translate(
+            "{name} must be {wanted}; got {value}.",
+            lang,
+            name=self.name,
+            wanted=translate(" or ", lang).join(wanted),
+            value=repr(self.value),
+        )
+
+
+class OptionsError(ConfigError):
+    """Every unknown name and every value that cannot be, of one set of options."""
+
+    def __init__(self, problems: Iterable[Mismatch | EyebrightError]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(
+            "Options must have known names and valid values. {problems} Mend this and run again.",
+            problems=self._told("en"),
+        )
+
+    def text(self, lang: str) -> str:
+        """All problems in ``lang``."""
+        return translate(self.template, lang, problems=self._told(lang))
+
+    def _told(self, lang: str) -> str:
+        return " ".join(problem.text(lang) for problem in self.problems)
+
+
+def problems(error: ValidationError, known: Iterable[str]) -> Iterator[Mismatch | EyebrightError]:
+    """One problem for each option that ``error`` names; ``known`` are the options that there are."""
+    names = tuple(known)
+    for name, group in groupby(error.errors(), key=lambda e: str(e["loc"][0]) if e["loc"] else ""):
+        yield _problem(option_name(name), tuple(group), [option_name(n) for n in names])
+
+
+def option_name(field: str) -> str:
+    """How a person writes a field's name (``json_`` is there because pydantic keeps ``json`` for itself)."""
+    return field.rstrip("_")
+
+
+def _problem(name: str, errors: tuple[ErrorDetails, ...], known: list[str]) -> Mismatch | EyebrightError:
+    first = errors[0]
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, EyebrightError):
+        return cause
+    if first["type"] == "extra_forbidden":
+        return ConfigError(
+            "There is no option {name}; the nearest are: {nearest}.", name=name, nearest=nearest(name, known)
+        )
+    if first["type"] == "missing":
+        return ConfigError("{name} must be given.", name=name)
+    return Mismatch(name, first["input"], errors)
+
+
+def _wanted(error: ErrorDetails, lang: str) -> str:
+    """What the value should have been, as the end of "must be"."""
+    limits: dict[str, Any] = error.get("ctx", {})
+    match error["type"].split("_"):
+        case ["greater", "than", "equal"]:
+            return translate("at least {limit}", lang, limit=limits["ge"])
+        case ["less", "than", "equal"]:
+            return translate("at most {limit}", lang, limit=limits["le"])
+        case ["greater", "than"]:
+            return translate("more than {limit}", lang, limit=limits["gt"])
+        case ["less", "than"]:
+            return translate("less than {limit}", lang, limit=limits["lt"])
+        case ["multiple", "of"]:
+            return translate("a multiple of {limit}", lang, limit=limits["multiple_of"])
+        case ["literal", "error"]:
+            return _choices(str(limits["expected"]), lang)
+        case ["int", *_]:
+            return translate("a whole number", lang)
+        case ["float", *_]:
+            return translate("a number", lang)
+        case ["bool", *_]:
+            return translate("true or false", lang)
+        case ["path", *_]:
+            return translate("a path", lang)
+        case ["too", "short"]:
+            return translate("a list of {limit} or more", lang, limit=limits["min_length"])
+        case _:
+            return translate("valid ({message})", lang, message=error["msg"])
+
+
+def _choices(expected: str, lang: str) -> str:
+    """Pydantic's ``'a', 'b' or 'c'`` without the quotes, in ``lang``."""
+    return expected.replace("'", "").replace(" or ", translate(" or ", lang))

@@ -1,0 +1,90 @@
+"""Pictures where an image may have several labels: the surest mistakes, with what was missed and invented."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from eyebright.data.manifest import JOINT
+from eyebright.evaluation.multiclass.results import PredictionRow
+from eyebright.report.content import ReportContent
+from eyebright.report.markup import Section, name, number, paragraph, percent, text
+from eyebright.report.sections.gallery import choice, viewer
+from eyebright.report.thumbnails import Thumbnail, thumbnails
+from eyebright.text.language import translate
+from eyebright.types import Lang
+
+_SHOWN = 48
+_PX = 224
+
+
+def label_mistakes(content: ReportContent, lang: Lang) -> Section:
+    """Images that were not named just their labels, those first of which the model was surest."""
+    title = translate("The worst mistakes", lang)
+    wrong = sorted(
+        (row for row in content.judged if row.predicted != row.label), key=lambda r: (-r.confidence, r.path)
+    )
+    if not wrong:
+        none = translate("Every image was named just its labels.", lang)
+        return Section("mistakes", title, paragraph(none, "note"))
+    shown = wrong[:_SHOWN]
+    pictures = thumbnails(content.manifest.root, [row.path for row in shown], _PX, lang)
+    cards = "".join(_card(row, picture, lang) for row, picture in zip(shown, pictures, strict=True))
+    intro = translate(
+        "Images with a wrong answer: {count}, shown: {shown}. Those come first of whose answers together the "
+        "model was surest.",
+        lang,
+        count=number(len(wrong)),
+        shown=number(len(shown)),
+    )
+    body = (
+        f'{paragraph(intro)}{_filter(shown, lang)}<ul class="gallery" id="gallery">{cards}</ul>{viewer(lang)}'
+    )
+    return Section("mistakes", title, body)
+
+
+def _card(row: PredictionRow, picture: Thumbnail, lang: Lang) -> str:
+    truth, named = _parts(row.label), _parts(row.predicted)
+    missed, invented = _text(truth - named, lang), _text(named - truth, lang)
+    description = translate(
+        "missed: {missed}; invented: {invented}: {path}",
+        lang,
+        missed=missed,
+        invented=invented,
+        path=row.path,
+    )
+    lines = [
+        (translate("missed", lang), missed, "said" if truth - named else ""),
+        (translate("invented", lang), invented, "said" if named - truth else ""),
+        (translate("in truth", lang), _text(truth, lang), ""),
+    ]
+    items = "".join(
+        f'<span class="truth"><i>{text(title)}</i> <span class="{style}">{name(labels)}</span></span>'
+        for title, labels, style in lines
+    )
+    sure = translate("{percent} sure", lang, percent=percent(row.confidence, lang, 0))
+    return (
+        f'<li data-true="{text(missed)}" data-named="{text(invented)}"><figure>'
+        f'<button type="button" class="picture">{picture.html(description)}</button><figcaption>{items}'
+        f'<span class="path" title="{text(row.path)}">{name(row.path.rpartition("/")[2])}</span>'
+        f'<span class="path">{text(sure)}</span>'
+        "</figcaption></figure></li>"
+    )
+
+
+def _filter(rows: Sequence[PredictionRow], lang: Lang) -> str:
+    """Two choices and a count, shown by the page's script; without it all pictures stay in sight."""
+    pairs = [(_parts(row.label), _parts(row.predicted)) for row in rows]
+    missed = choice("true", translate("Missed", lang), (_text(t - n, lang) for t, n in pairs), lang)
+    invented = choice("named", translate("Invented", lang), (_text(n - t, lang) for t, n in pairs), lang)
+    return (
+        f'<form class="filter" id="filter" hidden>{missed}{invented}'
+        f'<output id="shown" data-text="{text(translate("{shown} of {count} shown", lang))}"></output></form>'
+    )
+
+
+def _parts(labels: str) -> set[str]:
+    return set(labels.split(JOINT)) - {""}
+
+
+def _text(labels: set[str], lang: Lang) -> str:
+    return ", ".join(sorted(labels)) or translate("nothing", lang)

@@ -1,0 +1,130 @@
+"""Where an image may have several labels: the verdict in plain words, and the headline figures."""
+
+from __future__ import annotations
+
+from eyebright.evaluation.multiclass.results import Metrics
+from eyebright.evaluation.multilabel.results import LabelMetrics
+from eyebright.report.content import ReportContent
+from eyebright.report.markup import (
+    Section,
+    decimal,
+    details,
+    number,
+    paragraph,
+    percent,
+    percent_range,
+    table,
+    text,
+)
+from eyebright.report.summary.headline import basis, card, log_loss_card, share_card, verdict
+from eyebright.text.language import translate
+from eyebright.types import Interval, Lang
+
+
+def sentences(m: Metrics, lang: Lang) -> tuple[str, ...]:
+    """What the figures mean for new images, of one label an image or of several."""
+    return label_verdict(m, lang) if isinstance(m, LabelMetrics) else verdict(m, lang)
+
+
+def label_verdict(m: LabelMetrics, lang: Lang) -> tuple[str, ...]:
+    """What the figures mean for new images, and the weakest label; plain sentences."""
+    whole = translate(
+        "Of 100 new images like these, about {value} will be named just the labels that they have (between "
+        "{low} and {high}). Of 100 single answers, about {wrong} will be wrong.",
+        lang,
+        value=number(round(100 * m.accuracy.value)),
+        low=number(round(100 * m.accuracy.low)),
+        high=number(round(100 * m.accuracy.high)),
+        wrong=f"{100 * m.hamming_loss.value:.1f}",
+    )
+    present = [c for c in m.per_class if c.support]
+    if not present:
+        return (whole,)
+    weakest = min(present, key=lambda c: c.f1.value)
+    return whole, translate(
+        "Weakest label: {label}. {recall} of the images that have it are named it; of those that are named "
+        "it, {precision} have it.",
+        lang,
+        label=weakest.label,
+        recall=percent(weakest.recall.value, lang, 0),
+        precision=percent(weakest.precision.value, lang, 0),
+    )
+
+
+def label_headline(content: ReportContent, m: LabelMetrics, lang: Lang) -> Section:
+    """The six figures, and further ones folded away."""
+    ece = percent(m.ece.value, lang)
+    if content.ece_before is not None:
+        ece = f"{percent(content.ece_before, lang)} → {ece}"
+    cards = [
+        share_card(
+            translate("All labels right", lang),
+            m.accuracy,
+            translate("images of which just their labels are named", lang),
+            lang,
+        ),
+        share_card(
+            translate("Wrong answers (Hamming loss)", lang),
+            m.hamming_loss,
+            translate("of all answers, one for each image and label", lang),
+            lang,
+        ),
+        share_card(
+            translate("Macro F1", lang),
+            m.macro_f1,
+            translate("precision and recall in one figure, mean of the labels", lang),
+            lang,
+        ),
+        share_card(translate("Micro F1", lang), m.micro_f1, translate("of all answers together", lang), lang),
+        log_loss_card(m.log_loss, lang),
+        card(
+            translate("Calibration error", lang),
+            ece,
+            percent_range(m.ece, lang),
+            translate("how far probabilities lie from what comes true; 0 is perfect", lang),
+        ),
+    ]
+    body = f'{paragraph(basis(m, lang))}<ul class="cards">{"".join(cards)}</ul>{_further(m, lang)}'
+    return Section("figures", translate("Headline figures", lang), body)
+
+
+def _further(m: LabelMetrics, lang: Lang) -> str:
+    shares = [
+        (
+            translate("Macro recall", lang),
+            m.balanced_accuracy,
+            translate("mean share found, each label counting the same", lang),
+        ),
+        (
+            translate("Weighted F1", lang),
+            m.weighted_f1,
+            translate("mean of the labels' F1 by their numbers of images", lang),
+        ),
+        (
+            translate("ROC-AUC", lang),
+            m.roc_auc,
+            translate("how well images with a label are ranked before others, mean of the labels", lang),
+        ),
+        (
+            translate("Average precision (mAP)", lang),
+            m.average_precision,
+            translate("area under precision against recall, mean of the labels", lang),
+        ),
+    ]
+    rows = [
+        _row(title, percent(i.value, lang), percent_range(i, lang), hint) for title, i, hint in shares if i
+    ]
+    hint = translate("squared distance of the probabilities from the truth; 0 is perfect", lang)
+    rows.append(_row(translate("Brier score", lang), decimal(m.brier.value), _decimals(m.brier, lang), hint))
+    head = [text(translate("Figure", lang)), text(translate("Value", lang)), text(translate("Meaning", lang))]
+    caption = translate("Further figures", lang)
+    return details(caption, table(caption, head, rows, "further"))
+
+
+def _row(title: str, value: str, between: str, hint: str) -> list[str]:
+    figure = f'<b>{text(value)}</b><small class="between">{text(between)}</small>'
+    return [text(title), figure, f"<small>{text(hint)}</small>"]
+
+
+def _decimals(interval: Interval, lang: Lang) -> str:
+    return translate("{low} to {high}", lang, low=decimal(interval.low), high=decimal(interval.high))

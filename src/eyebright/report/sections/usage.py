@@ -1,0 +1,71 @@
+"""How to use the model, and the facts that make the run repeatable."""
+
+from __future__ import annotations
+
+from eyebright.evaluation.multiclass.results import Metrics
+from eyebright.evaluation.multilabel.results import LabelMetrics
+from eyebright.report.content import ReportContent
+from eyebright.report.markup import Section, paragraph, terms, text
+from eyebright.text.language import translate
+from eyebright.types import Lang
+
+#: Runs as it stands beside a model.onnx; a test runs it.
+SNIPPET = """\
+import json
+import numpy as np
+import onnxruntime
+
+session = onnxruntime.InferenceSession("model.onnx")
+labels = json.loads(session.get_modelmeta().custom_metadata_map["labels"])
+
+# Your image as RGB, height x width x 3, any size:
+# np.asarray(PIL.Image.open("photo.jpg").convert("RGB"))
+image = np.zeros((480, 640, 3), np.uint8)
+
+(probabilities,) = session.run(["probabilities"], {"images": image[None]})
+best = int(probabilities[0].argmax())
+print(labels[best], float(probabilities[0, best]))
+"""
+#: The same where an image may have several labels.
+SEVERAL_SNIPPET = (
+    SNIPPET.partition("best = ")[0]
+    + """\
+thresholds = json.loads(session.get_modelmeta().custom_metadata_map["thresholds"])
+for label, probability, threshold in zip(labels, probabilities[0], thresholds):
+    if probability >= threshold:
+        print(label, float(probability))
+"""
+)
+
+
+def snippet(metrics: Metrics) -> str:
+    """The lines of Python that suit a model of such figures."""
+    return SEVERAL_SNIPPET if isinstance(metrics, LabelMetrics) else SNIPPET
+
+
+def usage(metrics: Metrics, lang: Lang) -> Section:
+    """A few lines of Python that need nothing of ours, and the command line."""
+    body = (
+        paragraph(
+            translate(
+                "model.onnx takes raw images of any size; resizing, normalisation and calibration are "
+                "inside. With onnxruntime and numpy alone:",
+                lang,
+            )
+        )
+        + _code(snippet(metrics))
+        + paragraph(translate("Or for a whole folder, from the command line:", lang))
+        + _code("eyebright predict model.onnx photos/")
+    )
+    return Section("use", translate("How to use the model", lang), body)
+
+
+def facts(content: ReportContent, lang: Lang) -> Section:
+    """The command and the free facts."""
+    pairs = terms(content.facts.items()) if content.facts else ""
+    made = paragraph(translate("This page was made by:", lang)) + _code(content.command)
+    return Section("facts", translate("Facts", lang), pairs + made)
+
+
+def _code(code: str) -> str:
+    return f'<pre tabindex="0" translate="no"><code>{text(code)}</code></pre>'

@@ -1,0 +1,68 @@
+"""Whether a run's model is still the file that the run wrote, and stays it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from eyebright.errors import ConfigError, ModelError
+from eyebright.exporting.certificate.hashes import sha256
+
+
+def check_untouched(model: Path) -> None:
+    """Refuses a run's `model.onnx` whose hash is not the one that the `metrics.json` beside it names.
+
+    A model without such a file beside it cannot be checked, and passes.
+
+    Raises:
+        ModelError: the model was changed, or `metrics.json` was.
+    """
+    expected = recorded_sha256(model)
+    if expected is not None and (found := sha256(model)) != expected:
+        raise ModelError(
+            "A run's model must be the file that the run wrote, with SHA-256 {expected}. {path} has {found}, "
+            "so it was changed afterwards. Take it from a copy of the run, or train again.",
+            expected=expected,
+            path=model,
+            found=found,
+        )
+
+
+def check_elsewhere(out: Path | None, model: Path) -> None:
+    """Refuses to write a run over the model that it is made from or compared with.
+
+    Args:
+        out: the directory to write; None where it will be a new one.
+        model: a sealed model, or its run.
+
+    Raises:
+        ConfigError: the model lies in that directory.
+    """
+    file = model / "model.onnx" if model.is_dir() else model
+    if out is not None and out.resolve() in (file.parent.resolve(), file.resolve().parent):
+        raise ConfigError(
+            "A model that another is made from must stay as it is. {path} would be written over, as --out "
+            "names its own directory. Choose another with --out.",
+            path=file,
+        )
+
+
+def recorded_sha256(model: Path) -> str | None:
+    """The hash that the run of a `model.onnx` wrote down; None where there is none.
+
+    Raises:
+        ModelError: the `metrics.json` beside the model is not what a run writes.
+    """
+    beside = model.with_name("metrics.json")
+    if model.name != "model.onnx" or not beside.is_file():
+        return None
+    try:
+        found = dict(json.loads(beside.read_text(encoding="utf-8"))).get("model_sha256")
+    except (ValueError, TypeError) as error:
+        raise ModelError(
+            "The metrics.json beside a model must be the one that its run wrote. {path} is not: {reason}. "
+            "Take it from a copy of the run, or train again.",
+            path=beside,
+            reason=error,
+        ) from error
+    return None if found is None else str(found)

@@ -1,0 +1,217 @@
+"""What a training says on the way, and what it writes down of itself."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from eyebright.backbones.card import BackboneCard
+from eyebright.data.licence import data_licence
+from eyebright.data.manifest import Manifest
+from eyebright.evaluation.intervals import share_of
+from eyebright.evaluation.rules.answering import THRESHOLD
+from eyebright.options.base import Config
+from eyebright.report.content import Choice
+from eyebright.runs.write import versions
+from eyebright.runtime.progress import Progress
+from eyebright.sealed.model import SEVERAL, SealedModel
+from eyebright.text.language import translate
+from eyebright.training.finetune.history import EpochRow
+from eyebright.training.linear_probe.probe import FrozenModel
+from eyebright.training.linear_probe.selection import Candidate
+from eyebright.types import Interval, Lang, Skipped
+from eyebright.verbs.train.options import TrainConfig
+from eyebright.verbs.train.trained_model import Trained
+
+if TYPE_CHECKING:
+    from eyebright.training.finetune.data.augment_search import AugmentTrial
+    from eyebright.training.finetune.system.precision import PrecisionTrial
+
+_LISTED = 10
+
+
+def found(manifest: Manifest, progress: Progress, lang: Lang) -> None:
+    """Says what the data holds, what was skipped and what to look at."""
+    counts = {split: len(manifest.of(split)) for split in ("train", "val", "test")}
+    progress.say(
+        translate(
+            "Found {classes} classes: {train} images to train on, {val} to validate, {test} to test.",
+            lang,
+            classes=len(manifest.labels),
+            **counts,
+        )
+    )
+    left_out(manifest.skipped, progress, lang)
+    for entry in manifest.warnings[:_LISTED]:
+        reason = translate(entry.reason, lang, **entry.reason_values)
+        progress.say(translate("Look at {path}: {reason}", lang, path=entry.path, reason=reason))
+    _say_rest(len(manifest.warnings), progress, lang)
+
+
+def left_out(entries: Sequence[Skipped], progress: Progress, lang: Lang) -> None:
+    """Says which files were skipped and why, the first ten by name."""
+    for entry in entries[:_LISTED]:
+        reason = translate(entry.reason, lang, **entry.reason_values)
+        progress.say(translate("Skipped {path}: {reason}", lang, path=entry.path, reason=reason))
+    _say_rest(len(entries), progress, lang)
+
+
+def _say_rest(count: int, progress: Progress, lang: Lang) -> None:
+    if count > _LISTED:
+        text = translate("and {count} more; metrics.json lists them all.", lang, count=count - _LISTED)
+        progress.say(text)
+
+
+def title(config: TrainConfig) -> str:
+    """What the report is called: the run's name, or the data's."""
+    return (config.out or config.data or Path()).resolve().name
+
+
+def provenance(trained: Trained, manifest: Manifest) -> dict[str, Any]:
+    """What the sealed model carries in its metadata beside its labels and metrics."""
+    card = trained.backbone.card
+    licence = data_licence(manifest.root)
+    several = {"task": SEVERAL, "thresholds": [THRESHOLD] * len(manifest.labels)}
+    return {
+        **(several if trained.several else {}),
+        "card": {
+            "backbone": card.name,
+            "backbone_sha": card.sha,
+            "source": card.source,
+            "preprocessing": asdict(trained.preprocessing),
+            "taps": [f"{tap.layer.name}:{tap.kind}" for tap in trained.taps],
+            "temperature": trained.temperature,
+            **trained.chosen,
+        },
+        "licence": card.licence,
+        **({} if licence is None else {"data_licence": licence}),
+        "data_sha": manifest.digest,
+        "versions": versions(),
+    }
+
+
+def tried(model: FrozenModel) -> dict[str, Any]:
+    """The engines, input sizes and layers that were compared, as `metrics.json` lists them."""
+
+    def rows(candidates: Sequence[Candidate]) -> list[dict[str, Any]]:
+        return [asdict(c) | {"accuracy": asdict(_accuracy(c))} for c in candidates]
+
+    engines = [asdict(trial) for trial in model.trials]
+    return {"engines": engines, "sizes": rows(model.sizes), "layers": rows(model.tap_sets)}
+
+
+def choices(model: FrozenModel, lang: Lang) -> list[Choice]:
+    """What was compared, as the report shows it."""
+    sizes = [(translate("Input size {size} px", lang, size=c.name), c) for c in model.sizes]
+    layers = [(translate("Layers: {layers}", lang, layers=c.name), c) for c in model.tap_sets]
+    return [Choice(name, _accuracy(c), c.chosen) for name, c in (*sizes, *layers)]
+
+
+def tuned_name(name: str, lang: Lang) -> str:
+    """How much of the network learned, in words."""
+    names = {
+        "head": translate("Frozen backbone", lang),
+        "last": translate("Last units fine-tuned", lang),
+        "full": translate("Everything fine-tuned", lang),
+    }
+    return names[name]
+
+
+def student(card: BackboneCard, teacher: Path, progress: Progress, lang: Lang) -> None:
+    """Says where a network that is to learn from a model is no smaller than that."""
+    size = SealedModel(teacher).path.stat().st_size
+    if card.size_bytes >= size:
+        progress.say(
+            translate(
+                "The student is no smaller than its teacher: {name} has {own} MB of weights at the most, the "
+                "teacher's file {other} MB. What is gained, if anything, is accuracy.",
+                lang,
+                name=card.name,
+                own=f"{card.size_bytes / 1e6:.1f}",
+                other=f"{size / 1e6:.1f}",
+            )
+        )
+
+
+def decisions_left(parent: SealedModel, model: Path, progress: Progress, lang: Lang) -> None:
+    """Says where a new model lacks the operating points or costs of the one that it was made from."""
+    if parent.decisions is not None and SealedModel(model).decisions is None:
+        progress.say(
+            translate(
+                "The operating points and costs of {path} are not taken over: the new model answers with the "
+                "likeliest class. See what they come to with `eyebright evaluate`, --target and --cost.",
+                lang,
+                path=parent.path,
+            )
+        )
+
+
+def precision(trials: Sequence[PrecisionTrial], chosen: str, lang: Lang) -> str:
+    """Which number format is trained in, and how fast each is."""
+    times = ", ".join(f"{trial.precision} {trial.seconds:.2f} s" for trial in trials)
+    return translate("Training in {chosen}; a trial step took: {times}.", lang, chosen=chosen, times=times)
+
+
+def augmentation(trials: Sequence[AugmentTrial], chosen: str, lang: Lang) -> str:
+    """How training images are varied, and what the network makes of images varied so."""
+    seen = ", ".join(f"{trial.name} {100 * trial.accuracy:.0f} %" for trial in trials)
+    return translate(
+        "Training images are varied as {chosen}. Held-out images named right under each: {seen}.",
+        lang,
+        chosen=chosen,
+        seen=seen,
+    )
+
+
+def stopped(why: str, lang: Lang) -> str:
+    """Why a training ended, as a sentence."""
+    sentences = {
+        "epochs": translate("All epochs were trained.", lang),
+        "patience": translate("The held-out loss stopped falling, so training ended early.", lang),
+        "budget": translate("The time was used up.", lang),
+        "nan": translate("The loss was no longer a number.", lang),
+    }
+    return sentences[why]
+
+
+def epoch_figures(row: EpochRow) -> dict[str, float]:
+    """What trackers log of an epoch; what was not measured is left out."""
+    return {
+        name: float(value) for name, value in asdict(row).items() if math.isfinite(value) and name != "epoch"
+    }
+
+
+def facts(config: TrainConfig, provenance: Mapping[str, Any], model: Path) -> dict[str, str]:
+    """Names and values at the end of the report."""
+    lang = config.lang
+    named = {
+        translate("Model file", lang): f"{model.stat().st_size / 1e6:.1f} MB",
+        translate("Licence of the weights", lang): provenance["licence"],
+        translate("Hash of the data", lang): provenance["data_sha"],
+        translate("Seed", lang): str(config.seed),
+    }
+    return named | dict(provenance["versions"])
+
+
+def command(verb: str, config: Config, positional: Sequence[str]) -> str:
+    """The command line that does the same again, from the beginning."""
+    words = ["eyebright", verb, *(str(getattr(config, name)) for name in positional)]
+    for name in sorted(config.model_fields_set.difference(positional, ("resume",))):
+        words += _as_words(name.replace("_", "-"), getattr(config, name))
+    return shlex.join(words)
+
+
+def _as_words(option: str, value: object) -> list[str]:
+    """One option with its value: flags have none, and lists are given one by one."""
+    if isinstance(value, bool):
+        return [f"--{option}" if value else f"--no-{option}"]
+    values = value if isinstance(value, list) else [value]
+    return [word for one in values for word in (f"--{option}", str(one))]
+
+
+def _accuracy(candidate: Candidate) -> Interval:
+    return share_of(candidate.correct, candidate.count)

@@ -1,0 +1,75 @@
+"""`predictions.csv`: one row an image, as a run leaves it and as runs are compared by it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+from eyebright.errors import DataError
+from eyebright.evaluation.multiclass.results import PredictionRow
+from eyebright.runtime.atomic import write_text
+from eyebright.types import Split
+
+NAME = "predictions.csv"
+_COLUMNS = ("path", "split", "label", "predicted", "confidence", "label_probability", "sha")
+
+
+def write_predictions(path: Path, rows: Sequence[PredictionRow], labels: Sequence[str] = ()) -> None:
+    """Writes one row an image as CSV; where it may have several ``labels``, with each one's probability.
+
+    The true class's probability has nine significant figures, so that a loss is the same from the file.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow((*_COLUMNS, *(f"p({label})" for label in labels)))
+    writer.writerows(
+        (
+            r.path,
+            r.split,
+            r.label,
+            r.predicted,
+            f"{r.confidence:.6f}",
+            "" if r.label_probability is None else f"{r.label_probability:.9g}",
+            r.sha,
+            *(f"{p:.6f}" for p in r.probabilities),
+        )
+        for r in rows
+    )
+    write_text(path, text.getvalue())
+
+
+def read_predictions(path: Path) -> list[PredictionRow]:
+    """The rows that :func:`write_predictions` wrote.
+
+    Raises:
+        DataError: the file is missing, or is not such a file.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+            reader = csv.DictReader(file)
+            if tuple(reader.fieldnames or ())[: len(_COLUMNS)] != _COLUMNS:
+                raise ValueError("its columns are " + ", ".join(reader.fieldnames or ()))
+            return [_row(values) for values in reader]
+    except (OSError, ValueError, TypeError, csv.Error) as error:
+        raise DataError(
+            "A run to compare must hold a predictions.csv with the columns {columns}. {path}: {reason}. "
+            "Train or evaluate again with this version.",
+            columns=", ".join(_COLUMNS),
+            path=path,
+            reason=getattr(error, "strerror", None) or error,
+        ) from None
+
+
+def _row(values: dict[str, str]) -> PredictionRow:
+    return PredictionRow(
+        values["path"],
+        cast("Split", values["split"]),
+        values["label"],
+        values["predicted"],
+        float(values["confidence"]),
+        float(values["label_probability"]),
+        values["sha"],
+    )

@@ -1,0 +1,101 @@
+"""A run: the directory that training or evaluation leaves, and its figures."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from eyebright.errors import NotFoundError, StorageError
+from eyebright.options.base import Config
+from eyebright.runtime.atomic import write_text
+
+OPTIONS = "config.toml"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run on disk.
+
+    Attributes:
+        directory: holds `metrics.json`, `predictions.csv`, `report.html` and, after training, `model.onnx`,
+            `manifest.parquet` and `config.toml`.
+        model: the sealed model that was trained or evaluated.
+    """
+
+    directory: Path
+    model: Path
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """The content of `metrics.json`."""
+        content: dict[str, Any] = json.loads((self.directory / "metrics.json").read_text(encoding="utf-8"))
+        return content
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes in the order of the model's outputs."""
+        return tuple(self.metrics["labels"])
+
+    @property
+    def report(self) -> Path:
+        """The page to read."""
+        return self.directory / "report.html"
+
+    @classmethod
+    def open(cls, directory: Path) -> Run:
+        """A run of an earlier time.
+
+        Raises:
+            NotFoundError: the directory holds no finished run.
+        """
+        if not (directory / "metrics.json").is_file():
+            raise NotFoundError(
+                "A run's directory must hold metrics.json. {path} does not. "
+                "Give the directory that `eyebright train` printed, or train again.",
+                path=directory,
+            )
+        return cls(directory, directory / "model.onnx")
+
+
+def new_directory(given: Path | None, parent: str, name: str) -> Path:
+    """The directory to write: the one that was given, or ``parent``/NAME-TIME.
+
+    Raises:
+        StorageError: it cannot be made.
+    """
+    plain = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run"
+    directory = given or Path(parent) / f"{plain}-{time.strftime('%Y%m%d-%H%M%S')}"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            "The output directory must be one that can be made. {path}: {reason}. Choose another with --out.",
+            path=directory,
+            reason=error.strerror,
+        ) from error
+    return directory
+
+
+def write_options(config: Config, directory: Path, name: str = OPTIONS) -> None:
+    """Writes down the options, as a run that is resumed or made again from anywhere takes them up."""
+    changed = {option: _absolute(value) for option, value in config} | {"out": directory.absolute()}
+    if "resume" in changed:
+        changed["resume"] = None
+    write_text(directory / name, config.model_copy(update=changed).toml())
+
+
+def _absolute(value: Any) -> Any:
+    """The value of an option with all paths from the root on."""
+    if isinstance(value, list):
+        return [_absolute(one) for one in value]
+    return value.absolute() if isinstance(value, Path) else value
+
+
+def write_metrics(path: Path, metrics: dict[str, Any]) -> None:
+    """Writes `metrics.json`."""
+    write_text(path, json.dumps(metrics, indent=1, ensure_ascii=False))

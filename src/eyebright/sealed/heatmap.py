@@ -1,0 +1,144 @@
+"""A heat map inside the sealed graph: which places of the image speak for a class, such as the one it names.
+
+The head is linear and its features are means, maxima and standard deviations over places. So each feature is
+a sum over places, and so is the class's logit. Nothing is estimated: the map's sum is the logit without its
+bias.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from eyebright.backbones.graph import GraphBuilder
+from eyebright.sealed.graph import OUTPUT, SIDE, WEIGHTS
+from eyebright.sealed.graph_index import Wiring
+from eyebright.sealed.pooled_features import Part, pooled_parts
+from eyebright.types import FloatArray
+
+HEAT = "heat"
+#: The input int64 (B,) of a graph that is told the classes.
+HEAT_CLASS = "heat_class"
+#: Pixels of the resized square along each side of one cell of the map.
+CELL_PX = 8
+_TINY = 1e-12  # a flat map's deviation is 0, and so is all that is divided by it
+
+
+def with_heat(sealed: onnx.ModelProto, asked: bool = False) -> onnx.ModelProto | None:
+    """Adds the output `heat` float32 (B, g, g) to a sealed graph, with g = S // 8 cells a side.
+
+    Each cell has its share of the logit of the class that the graph names: above 0 where it speaks for the
+    class, below where against. What has no places, such as a class token, is spread evenly. The cells' sum is
+    the logit less its bias.
+
+    Args:
+        sealed: a sealed graph whose head is float32, quantised or not; it is left as it is.
+        asked: whether the classes come from a further input, `heat_class` int64 (B,), instead.
+
+    Returns:
+        A new graph, or None where no feature has places or the head is not float32.
+    """
+    wiring = Wiring(sealed)
+    parts = pooled_parts(wiring)
+    side, weights = wiring.constant(SIDE), wiring.constant(WEIGHTS)
+    if side is None or WEIGHTS not in wiring or not parts or all(part.side == 1 for part in parts):
+        return None
+    if weights is not None and weights.dtype != np.float32:
+        return None
+    builder = GraphBuilder()
+    cells = max(1, int(side[0]) // CELL_PX)
+    named = HEAT_CLASS if asked else builder.node("ArgMax", [OUTPUT], "heat_named", axis=1, keepdims=0)
+    _heat(builder, parts, cells, named)
+    whole = onnx.ModelProto()
+    whole.CopyFrom(sealed)
+    whole.graph.node.extend(builder.nodes)
+    whole.graph.initializer.extend(builder.initializers)
+    if asked:
+        whole.graph.input.append(helper.make_tensor_value_info(HEAT_CLASS, TensorProto.INT64, ["B"]))
+    whole.graph.output.append(helper.make_tensor_value_info(HEAT, TensorProto.FLOAT, ["B", cells, cells]))
+    onnx.checker.check_model(whole)
+    return whole
+
+
+def _heat(builder: GraphBuilder, parts: Sequence[Part], cells: int, named: str) -> None:
+    """Adds the parts' maps for the classes ``named`` (B,) up on a grid of ``cells`` a side."""
+    channel = builder.constant("heat_channel_axis", np.array([1], np.int64))
+    maps = []
+    for number, (part, share) in enumerate(zip(parts, _shares(builder, parts, named), strict=True)):
+        name = f"heat_{number}"
+        planes, weight = _planes(builder, part, share, name)
+        weighted = builder.node("Mul", [planes, weight], f"{name}_weighted")
+        plane = builder.node("ReduceSum", [weighted, channel], f"{name}_plane", keepdims=0)
+        spreading = spread(part.side, cells)
+        down = builder.constant(f"{name}_down", np.ascontiguousarray(spreading.T))
+        across = builder.constant(f"{name}_across", spreading)
+        rows = builder.node("MatMul", [down, plane], f"{name}_rows")
+        maps.append(builder.node("MatMul", [rows, across], f"{name}_cells"))
+    builder.node("Sum", maps, HEAT)
+
+
+def _shares(builder: GraphBuilder, parts: Sequence[Part], named: str) -> list[str]:
+    """For each part the weights (B, C, 1, 1) of the class that is named."""
+    columns = builder.node("Gather", [WEIGHTS, named], "heat_columns", axis=1)
+    rows = builder.node("Transpose", [columns], "heat_rows", perm=[1, 0])
+    space = builder.constant("heat_spatial_axes", np.array([2, 3], np.int64))
+    shares = builder.node("Unsqueeze", [rows, space], "heat_shares")
+    widths = builder.constant("heat_widths", np.array([part.channels for part in parts], np.int64))
+    names = [f"heat_{number}_share" for number in range(len(parts))]
+    builder.nodes.append(helper.make_node("Split", [shares, widths], names, name="heat_split", axis=1))
+    return [_scaled(builder, name, part.factors, space) for name, part in zip(names, parts, strict=True)]
+
+
+def _scaled(builder: GraphBuilder, share: str, factors: str, space: str) -> str:
+    """A part's weights for what was pooled, where the features are that times ``factors`` (1, C)."""
+    if not factors:
+        return share
+    wide = builder.node("Unsqueeze", [factors, space], f"{share}_factors")
+    return builder.node("Mul", [share, wide], f"{share}_scaled")
+
+
+def _planes(builder: GraphBuilder, part: Part, share: str, name: str) -> tuple[str, str]:
+    """What a part is a sum of over places, (B, C, h, h), and the weight of each channel, (B, C, 1, 1)."""
+    if part.pooling == "max":
+        # Where the maximum stands several times, the places share it.
+        hit = builder.node("Equal", [part.map, part.pooled], f"{name}_hit")
+        planes = builder.node("Cast", [hit], f"{name}_hits", to=TensorProto.FLOAT)
+        count = builder.node("ReduceSum", [planes, "heat_spatial_axes"], f"{name}_count", keepdims=1)
+        each = builder.node("Div", [part.pooled, count], f"{name}_each")
+        return planes, builder.node("Mul", [share, each], f"{name}_weight")
+    places = builder.constant(f"{name}_places", np.array(part.side**2, np.float32))
+    if part.pooling == "mean":
+        planes = part.map
+        if part.channels_last:
+            planes = builder.node("Transpose", [planes], f"{name}_channels_first", perm=[0, 3, 1, 2])
+        return planes, builder.node("Div", [share, places], f"{name}_weight")
+    mean = builder.node("ReduceMean", [part.map, "heat_spatial_axes"], f"{name}_mean", keepdims=1)
+    centred = builder.node("Sub", [part.map, mean], f"{name}_centred")
+    squares = builder.node("Mul", [centred, centred], f"{name}_squares")
+    variance = builder.node("ReduceMean", [squares, "heat_spatial_axes"], f"{name}_variance", keepdims=1)
+    deviation = builder.node("Sqrt", [variance], f"{name}_deviation")
+    tiny = builder.constant(f"{name}_tiny", np.array(_TINY, np.float32))
+    positive = builder.node("Max", [deviation, tiny], f"{name}_positive")
+    scale = builder.node("Mul", [positive, places], f"{name}_scale")
+    return squares, builder.node("Div", [share, scale], f"{name}_weight")
+
+
+def spread(side: int, cells: int) -> FloatArray:
+    """How the places of one axis are laid on the cells of another: linear, antialiased, and nothing is lost.
+
+    Args:
+        side: number of places.
+        cells: number of cells.
+
+    Returns:
+        (side, cells); each row's sum is 1.
+    """
+    places = (np.arange(side) + 0.5) / side
+    centres = np.clip((np.arange(cells) + 0.5) / cells, places[0], places[-1])
+    reach = max(1 / side, 1 / cells)
+    near = np.maximum(0, 1 - np.abs(places[:, None] - centres) / reach)
+    shares: FloatArray = (near / near.sum(axis=1, keepdims=True)).astype(np.float32)
+    return shares

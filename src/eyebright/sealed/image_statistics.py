@@ -1,0 +1,80 @@
+"""How a sealed model's images look, measured while they are decoded for it, and kept beside its features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from eyebright.data.decode import DECODING, decode
+from eyebright.data.image_properties import LOOKING, LOOKS, looks
+from eyebright.data.manifest import Sample
+from eyebright.errors import ImageError, NotFoundError, StorageError
+from eyebright.runtime.parallel import parallel
+from eyebright.training.cache.store import Space
+from eyebright.types import FloatArray, UInt8Array
+
+
+class Looks:
+    """The looks of images by their hash.
+
+    Args:
+        cache: the feature cache's folder; None where nothing is kept.
+        size: side S in pixels of the model that decodes them, on which reduced decoding depends.
+    """
+
+    def __init__(self, cache: Path | None, size: int) -> None:
+        self._size = size
+        self._seen: dict[str, FloatArray] = {}
+        self._space: Space[np.float32] | None = None
+        card = {
+            "kind": "looks",
+            "backbone": "brightness, contrast, sharpness",
+            "size": size,
+            "precision": "float32",
+            "view": "sealed",
+            "decoding": DECODING,
+            "looking": LOOKING,
+        }
+        if cache is not None:
+            with suppress(StorageError):  # a folder that cannot be written costs time, not the answer
+                self._space = Space(cache, card, len(LOOKS), np.float32)
+
+    def see(self, sample: Sample, pixels: UInt8Array) -> None:
+        """Measures an image that was decoded anyway; safe to call from several threads."""
+        if not self._knows(sample):
+            self._seen[sample.sha] = looks(pixels)
+
+    def table(self, root: Path, samples: Sequence[Sample]) -> FloatArray:
+        """(N, 3) of N samples, NaN where one cannot be read; what was not seen yet is decoded now."""
+        unseen = [sample for sample in samples if not self._knows(sample)]
+        for _ in parallel(lambda sample: self._look(root, sample), unseen):
+            pass
+        table = np.full((len(samples), len(LOOKS)), np.nan, np.float32)
+        on_disk = []
+        for i, sample in enumerate(samples):
+            if sample.sha in self._seen:
+                table[i] = self._seen[sample.sha]
+            elif self._knows(sample):
+                on_disk.append(i)
+        if self._space is not None and on_disk:
+            table[on_disk] = self._space.read([bytes.fromhex(samples[i].sha) for i in on_disk])
+        self._keep()
+        return table
+
+    def _knows(self, sample: Sample) -> bool:
+        kept = self._space is not None and bytes.fromhex(sample.sha) in self._space
+        return kept or sample.sha in self._seen
+
+    def _look(self, root: Path, sample: Sample) -> None:
+        with suppress(ImageError, NotFoundError):
+            self.see(sample, decode(root / sample.path, min_side=self._size))
+
+    def _keep(self) -> None:
+        if self._space is None:
+            return
+        with suppress(StorageError):
+            self._space.keep((bytes.fromhex(sha), row) for sha, row in self._seen.items())
+            self._seen.clear()

@@ -1,0 +1,168 @@
+"""Rows of something that does not learn (a frozen part, a teacher), computed once for each view of an image.
+
+A view's augmentation depends on the image, the view's number and the seed alone, so that its row stays good
+when images are added, when a run is killed half-way, and in the next run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eyebright.data.manifest import Sample
+from eyebright.runtime.parallel import parallel
+from eyebright.runtime.progress import Progress, Task
+from eyebright.training.cache.store import FeatureSpace, Rows
+from eyebright.training.finetune.data.augment import COLUMNS, Augmentation, Plan, plan
+from eyebright.training.finetune.data.pixels import Pixels
+from eyebright.types import IntArray
+
+#: Pixels (b, 3, S, S) float32 from 0 to 255, on the CPU → rows (b, D) float32.
+FrozenPart = Callable[[Tensor], Tensor]
+
+_LARGEST = float(np.finfo(np.float16).max)
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """A frozen part of a network, or a whole one.
+
+    Attributes:
+        run: computes its rows.
+        width: D.
+        card: what defines the rows beside the pixels, as plain JSON: `backbone` and `backbone_sha`, where the
+            network is cut, what else a row holds.
+        threads: whether ``run`` may be called by several threads at once; then each passes one image at a
+            time, which engines like best. Otherwise a batch at a time is passed.
+    """
+
+    run: FrozenPart
+    width: int
+    card: dict[str, Any]
+    threads: bool = False
+
+
+class ViewRows:
+    """Rows of augmented views of the training images.
+
+    Args:
+        part: what computes them.
+        pixels: the training images, of ``augmentation.stored_size(size)``.
+        size: S of the views.
+        augmentation: of the images; where it changes nothing there is one view.
+        cache: folder that rows are kept in.
+        views: of each image.
+        seed: of the augmentation.
+    """
+
+    def __init__(
+        self,
+        part: Prefix,
+        pixels: Pixels,
+        size: int,
+        augmentation: Augmentation,
+        cache: Path,
+        views: int,
+        seed: int,
+    ) -> None:
+        self.part, self.pixels, self.size = part, pixels, size
+        self.count = 1 if augmentation == Augmentation() else views
+        self._augmentation, self._seed = augmentation, seed
+        chance = {"augmentation": asdict(augmentation), "seed": seed, "stored": pixels.size}
+        card = {"size": size, "precision": "float16", **part.card, **chance}
+        self._spaces = [FeatureSpace(cache, card | {"view": view}, part.width) for view in range(self.count)]
+
+    def jobs(self) -> Iterator[Job]:
+        """What the cache may lack, view by view."""
+        for view, space in enumerate(self._spaces):
+            yield Job(space, self.pixels.samples, partial(self._inputs, view))
+
+    def plan(self, view: int, places: IntArray, size: int) -> Plan:
+        """What happens to the images at ``places`` in a view, for inputs of any ``size``."""
+        return view_plan(self._augmentation, size, self._seed, view, [self.pixels.samples[p] for p in places])
+
+    def read(self, view: int, places: IntArray, device: torch.device) -> Tensor:
+        """(b, D) float32 of one view of the images at ``places``; they must have been computed."""
+        rows = self._spaces[view].read(keys_of([self.pixels.samples[place] for place in places]))
+        return to_floats(rows, device)
+
+    def _inputs(self, view: int, places: IntArray) -> Tensor:
+        drawn = self.plan(view, places, self.size)
+        return drawn.apply(torch.arange(len(places)), torch.from_numpy(self.pixels.rows(places)))
+
+
+class Job:
+    """The rows of one space that are to be computed."""
+
+    def __init__(
+        self, space: FeatureSpace, samples: Sequence[Sample], inputs: Callable[[IntArray], Tensor]
+    ) -> None:
+        self.space, self.samples, self.inputs = space, samples, inputs
+        first = {s.sha: place for place, s in reversed(list(enumerate(samples)))}  # equal images share a row
+        lacking = sorted(place for sha, place in first.items() if bytes.fromhex(sha) not in space)
+        self.missing = np.array(lacking, np.int64)
+
+
+def compute_rows(
+    part: Prefix, jobs: Callable[[], Iterator[Job]], batch: int, progress: Progress, text: str
+) -> None:
+    """Computes the rows that the cache lacks.
+
+    Args:
+        part: what computes them.
+        jobs: gives the work anew at each call, so that one job's places are in memory at a time.
+        batch: images at a time, where the part does not take one a thread.
+        progress: where to report.
+        text: what is being done, already translated.
+
+    Raises:
+        StorageError: the disk lacks room; nothing was computed.
+    """
+    count = 0
+    for job in jobs():
+        count += len(job.missing)
+        space = job.space
+    if not count:
+        return
+    space.check_room(count)
+    with progress.task(text, total=count) as task:
+        for job in jobs():
+            if len(job.missing):
+                job.space.keep(_made(part, job, batch, task))
+
+
+def view_plan(augmentation: Augmentation, size: int, seed: int, view: int, samples: Sequence[Sample]) -> Plan:
+    """What happens to some images in a view of that number: the same for inputs of any ``size``."""
+    drawn = (np.random.default_rng([seed, view, int(s.sha, 16)]) for s in samples)
+    chances = np.stack([chance.random(COLUMNS, np.float32) for chance in drawn])
+    return plan(augmentation, size, torch.from_numpy(chances))
+
+
+def keys_of(samples: Sequence[Sample]) -> list[bytes]:
+    """The cache's keys of images."""
+    return [bytes.fromhex(s.sha) for s in samples]
+
+
+def to_floats(rows: Rows, device: torch.device) -> Tensor:
+    """Half the bytes travel; float32 is made where they arrive."""
+    return torch.from_numpy(rows).to(device).float()
+
+
+def _made(part: Prefix, job: Job, batch: int, task: Task) -> Iterator[tuple[bytes, Rows]]:
+    def rows(places: IntArray) -> tuple[IntArray, Rows]:
+        with torch.no_grad():
+            found = part.run(job.inputs(places)).float().clamp(-_LARGEST, _LARGEST)
+        return places, found.cpu().numpy().astype(np.float16)
+
+    step = 1 if part.threads else batch
+    parts = np.split(job.missing, range(step, len(job.missing), step))
+    for places, found in parallel(rows, parts) if part.threads else map(rows, parts):
+        task.advance(len(places))
+        yield from zip(keys_of([job.samples[place] for place in places]), found, strict=True)

@@ -1,0 +1,36 @@
+"""What to do about classes of different size: weights in the loss, or another choice of images."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from torch import Tensor
+
+from eyebright.training.finetune.model.losses import balanced_weights
+from eyebright.types import FloatArray, IntArray
+
+ClassWeights = Literal["none", "balanced"]
+Sampler = Literal["shuffle", "balanced"]
+
+
+def class_weights(kind: ClassWeights, truth: IntArray, classes: int) -> Tensor | None:
+    """Weights (K,) of the classes in the loss, 1 in the mean over the images; None where all count alike.
+
+    Args:
+        kind: ``"balanced"`` lets every class weigh as much as any other.
+        truth: (N,) class numbers.
+        classes: K.
+    """
+    if kind == "none":
+        return None
+    return balanced_weights(np.bincount(truth, minlength=classes).tolist())
+
+
+def sample_weights(sampler: Sampler, truth: IntArray) -> FloatArray | None:
+    """How often (N,) each image is wanted in an epoch; None where each is wanted once."""
+    if sampler == "shuffle":
+        return None
+    counts = np.bincount(truth)
+    weights: FloatArray = (1 / counts[truth]).astype(np.float32)
+    return weights

@@ -1,0 +1,139 @@
+"""Training data as pixels: augmented batches of the training part, and the held-out part as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from eyebright.training.finetune.data.activation_cache import ViewRows
+from eyebright.training.finetune.data.augment import COLUMNS, Augmentation, Plan, plan
+from eyebright.training.finetune.data.mixup import Mixing, MixPlan, before, plan_mix
+from eyebright.training.finetune.data.pixels import Pixels
+from eyebright.training.finetune.data.protocol import blocks
+from eyebright.types import IntArray, UInt8Array
+
+
+class PixelData:
+    """Inputs (b, 3, S', S') float32 from 0 to 255; S' is S unless told otherwise.
+
+    Args:
+        pixels: the training images, of ``augmentation.stored_size(S', S)``.
+        truth: (N,) their class numbers.
+        held_out: the held-out images, of size S.
+        held_out_truth: their class numbers.
+        classes: K.
+        augmentation: of the training images.
+        mixing: of their pairs; none with a teacher, whose answers are for whole images.
+        teacher: what another model answers for fixed views of the images. Epoch e then shows view
+            e % ``teacher.count`` at this data's own size, and targets hold the answers behind the labels.
+        size: S', the side of training inputs.
+    """
+
+    def __init__(
+        self,
+        pixels: Pixels,
+        truth: IntArray,
+        held_out: Pixels,
+        held_out_truth: IntArray,
+        classes: int,
+        augmentation: Augmentation,
+        mixing: Mixing,
+        teacher: ViewRows | None = None,
+        size: int | None = None,
+    ) -> None:
+        self.count, self.classes = len(truth), classes
+        self.held_out_count = len(held_out_truth)
+        self.size = size or held_out.size
+        self.pixels, self.truth = pixels, torch.from_numpy(truth)
+        self._held_out, self._held_out_truth = held_out, torch.from_numpy(held_out_truth)
+        self._augmentation, self._mixing, self._teacher = augmentation, mixing, teacher
+
+    def draw(self, places: IntArray, epoch: int, generator: torch.Generator) -> PixelBatch:
+        """See :class:`~eyebright.training.finetune.data.protocol.TrainData`."""
+        if self._teacher is not None:
+            view = epoch % self._teacher.count
+            return PixelBatch(self, places, self._teacher.plan(view, places, self.size), None, view)
+        chances = torch.rand(len(places), COLUMNS, generator=generator)
+        mixed = plan_mix(self._mixing, len(places), self.size, generator) if self._mixing else None
+        return PixelBatch(self, places, plan(self._augmentation, self.size, chances), mixed)
+
+    def held_out(
+        self, batch: int, device: torch.device, rows: slice | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """See :class:`~eyebright.training.finetune.data.protocol.TrainData`."""
+        for block in blocks(self.held_out_count, batch, rows):
+            pixels = to_device(self._held_out.rows(np.arange(block.start, block.stop)), device)
+            yield as_inputs(pixels), self._held_out_truth[block].to(device)
+
+    def targets(self, view: int, places: IntArray, device: torch.device) -> Tensor:
+        """Soft targets of the training images at ``places``; ``view`` is for a teacher's."""
+        return targets_of(self.truth, self.classes, self._teacher, view, places, device)
+
+
+@dataclass(frozen=True)
+class PixelBatch:
+    """An effective batch of which everything is decided."""
+
+    data: PixelData
+    places: IntArray
+    plan: Plan
+    mixed: MixPlan | None
+    view: int = 0
+
+    @property
+    def size(self) -> int:
+        """Images in the batch."""
+        return len(self.places)
+
+    def part(self, rows: slice, device: torch.device) -> tuple[Tensor, Tensor]:
+        """See :class:`~eyebright.training.finetune.data.protocol.Drawn`."""
+        if self.mixed is None:
+            return self._plain(torch.arange(rows.start, rows.stop), device)
+        images, targets = self._plain(before(rows, self.size), device)
+        places = torch.arange(rows.start, rows.stop)
+        return (
+            self.mixed.pixels(places, images[1:], images[:-1]),
+            self.mixed.rows(places, targets[1:], targets[:-1]),
+        )
+
+    def _plain(self, places: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
+        wanted = self.places[places.numpy()]
+        images = self.plan.apply(places, to_device(self.data.pixels.rows(wanted), device))
+        return images, self.data.targets(self.view, wanted, device)
+
+
+def to_device(array: UInt8Array, device: torch.device) -> Tensor:
+    """The array's numbers on the device; on the way to a GPU the caller's thread does not wait."""
+    tensor = torch.from_numpy(array)
+    if device.type == "cuda":
+        tensor = tensor.pin_memory()
+    # MPS reads memory that is not pinned after it was let go: it must have been copied by then.
+    return tensor.to(device, non_blocking=device.type == "cuda")
+
+
+def as_inputs(pixels: Tensor) -> Tensor:
+    """(b, S, S, 3) uint8 → (b, 3, S, S) float32 from 0 to 255."""
+    return pixels.permute(0, 3, 1, 2).float()
+
+
+def targets_of(
+    truth: Tensor, classes: int, teacher: ViewRows | None, view: int, places: IntArray, device: torch.device
+) -> Tensor:
+    """Targets float32 of some training images: (b, K) from their labels, and a teacher's row behind them.
+
+    Args:
+        truth: (N,) class numbers of all, or (N, K) where an image may have several labels.
+        classes: K.
+        teacher: rows of D numbers an image; None for labels alone.
+        view: that the teacher was asked about.
+        places: (b,) which images.
+        device: where to.
+    """
+    chosen = truth[torch.from_numpy(places)]
+    labels = (chosen if truth.ndim == 2 else functional.one_hot(chosen, classes)).float().to(device)
+    return labels if teacher is None else torch.cat([labels, teacher.read(view, places, device)], dim=1)

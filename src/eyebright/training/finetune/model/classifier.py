@@ -1,0 +1,267 @@
+"""A network with taps and a head: the torch twin of what is sealed.
+
+Its features are those of the frozen path (pooled maps of several units), so that training can start from the
+head that was solved on them. Cut at a unit, the frozen part below gives one row of numbers an image, which is
+computed once, and the part above learns from these rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from eyebright.backbones.feature_layers import Tap
+from eyebright.backbones.torch.blocks import as_map, map_shape
+from eyebright.backbones.torch.network import Network
+from eyebright.backbones.torch.split import split
+from eyebright.training.linear_probe.linear import LinearHead
+from eyebright.types import FloatArray
+
+_FINAL = "final"
+_SMALLEST_DEVIATION = 0.3  # of the median feature, as for the solved head
+
+
+class Classifier(nn.Module):
+    """Pixels (b, 3, S, S) between 0 and 255, or rows of a frozen lower part → logits (b, K).
+
+    While training, (b, K + F) where F numbers of a teacher are guessed.
+
+    Args:
+        network: whose body learns.
+        taps: the features.
+        start: (N, D) some features as they are now, whose mean and deviation keep the head's input in scale.
+        classes: K.
+        head: what to start from; None for zeros.
+        dropout: of the features.
+        guesses: F, how many numbers are guessed from the features while training, behind the logits; the
+            linear map that does it is no part of what is sealed.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+    pixel_mean: Tensor
+    pixel_scale: Tensor
+
+    def __init__(
+        self,
+        network: Network,
+        taps: Sequence[Tap],
+        start: FloatArray,
+        classes: int,
+        head: LinearHead | None,
+        dropout: float,
+        guesses: int = 0,
+    ) -> None:
+        super().__init__()
+        self.body = network.body
+        self.pooled = Pooled(network.body, taps)
+        self.trunk = _trunk(network, taps)
+        self.lower: Lower | None = None
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(start.shape[1], classes)
+        self.guess = nn.Linear(start.shape[1], guesses) if guesses else None
+        mean = start.mean(axis=0, dtype=np.float64)
+        deviation = start.std(axis=0, dtype=np.float64)
+        moving = deviation[deviation > 0]
+        least = _SMALLEST_DEVIATION * float(np.median(moving)) if len(moving) else 1.0
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32))
+        # Rows of mean square norm 1: an optimiser's step then moves the logits alike, however many features.
+        scale = np.maximum(deviation, least) * np.sqrt(len(deviation))
+        self.register_buffer("deviation", torch.tensor(scale, dtype=torch.float32))
+        pixels = network.card.preprocessing
+        mean_pixel = 255 * torch.tensor(pixels.mean).view(1, 3, 1, 1)
+        per_level = 1 / (255 * torch.tensor(pixels.std).view(1, 3, 1, 1))
+        self.register_buffer("pixel_mean", mean_pixel, persistent=False)
+        self.register_buffer("pixel_scale", per_level, persistent=False)
+        self._begin(head)
+
+    def _begin(self, head: LinearHead | None) -> None:
+        with torch.no_grad():
+            self.head.weight.zero_()
+            self.head.bias.zero_()
+            if self.guess is not None:
+                self.guess.weight.zero_()
+                self.guess.bias.zero_()
+            if head is not None:
+                weights = torch.from_numpy(head.weights)
+                self.head.weight.copy_((weights * self.deviation[:, None]).T)
+                self.head.bias.copy_(torch.from_numpy(head.bias) + self.mean @ weights)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """See the class."""
+        features = self.lower.rest(inputs) if self.lower else self.features(inputs)
+        scaled = self.dropout((features - self.mean) / self.deviation)
+        logits: Tensor = self.head(scaled)
+        if self.guess is None or not self.training:
+            return logits
+        return torch.cat([logits, self.guess(scaled)], dim=1)
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """(b, D) of pixels (b, 3, S, S)."""
+        found, output = self.pooled.during(self.trunk, self.normalised(pixels))
+        return torch.cat(self.pooled.ordered(found, output), dim=1)
+
+    @torch.no_grad()
+    def takes(self, size: int) -> bool:
+        """Whether inputs of ``size`` pixels a side pass through rightly; a cut trunk may know but one."""
+        if self.trunk is self.body:
+            return True
+        self.eval()
+        image = 255 * torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
+        image = image.to(self.pixel_mean.device)
+        found, output = self.pooled.during(self.body, self.normalised(image))
+        expected = torch.cat(self.pooled.ordered(found, output), dim=1)
+        try:
+            features = self.features(image)
+        except (RuntimeError, ValueError):
+            return False
+        return torch.allclose(features, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max()))
+
+    def normalised(self, pixels: Tensor) -> Tensor:
+        """What the body takes."""
+        scaled: Tensor = (pixels - self.pixel_mean) * self.pixel_scale
+        return scaled.contiguous(memory_format=torch.channels_last)
+
+    def linear_head(self) -> LinearHead:
+        """The head on raw features, as the sealed model has it."""
+        with torch.no_grad():
+            weights = (self.head.weight / self.deviation).cpu().double().T  # MPS has no float64
+            bias = self.head.bias.cpu().double() - self.mean.cpu().double() @ weights
+        return LinearHead(weights.float().numpy().copy(), bias.float().numpy().copy())
+
+    def recomputable(self, units: Sequence[str]) -> list[nn.Module]:
+        """The units, or the largest parts of one, that no feature is taken inside of."""
+        taps = [tap.layer.name for tap in self.pooled.taps]
+        return [part for unit in units for part in _without_taps(self.body.get_submodule(unit), unit, taps)]
+
+    def cut(self, network: Network, unit: str, size: int) -> Lower:
+        """From now on takes rows of the part up to ``unit``; gives that part.
+
+        Raises:
+            ModelError: the network cannot be cut there.
+        """
+        below, above = split(self.trunk, network.units, unit, size)
+        self.lower = Lower(self, below, above, size)
+        return self.lower
+
+    def join(self) -> None:
+        """Takes pixels again."""
+        self.lower = None
+
+
+def used_units(network: Network, taps: Sequence[Tap]) -> tuple[str, ...]:
+    """The units that the taps need: all of them where the last features are among these."""
+    names = [tap.layer.name for tap in taps]
+    if _FINAL in names:
+        return network.units
+    used = [any(_inside(name, unit) for name in names) for unit in network.units]
+    return network.units[: len(used) - used[::-1].index(True)]
+
+
+def _inside(name: str, unit: str) -> bool:
+    return name == unit or name.startswith(f"{unit}.")
+
+
+def _without_taps(module: nn.Module, name: str, taps: Sequence[str]) -> Iterator[nn.Module]:
+    if any(tap.startswith(f"{name}.") for tap in taps):
+        for child, part in module.named_children():
+            yield from _without_taps(part, f"{name}.{child}", taps)
+    elif next(module.children(), None) is not None:  # a single layer keeps hardly more than its input
+        yield module
+
+
+def _trunk(network: Network, taps: Sequence[Tap]) -> nn.Module:
+    """The body as far as it is used, so that nothing is computed in vain."""
+    used = used_units(network, taps)
+    if len(used) == len(network.units):
+        return network.body
+    below, _ = split(network.body, network.units, used[-1], network.card.preprocessing.size)
+    return below
+
+
+class Pooled:
+    """Pooled maps of the units that run while a module is called, in the order of ``taps``."""
+
+    def __init__(self, body: nn.Module, taps: Sequence[Tap]) -> None:
+        self.body = body
+        self.taps = taps
+
+    def ordered(self, found: dict[Tap, Tensor], output: Tensor) -> list[Tensor]:
+        """All taps' features, each (b, d), from what was found on the way and what came out at the end."""
+        return [output if tap.layer.name == _FINAL else found[tap] for tap in self.taps]
+
+    def during(self, part: nn.Module, inputs: Tensor) -> tuple[dict[Tap, Tensor], Tensor]:
+        """Of the taps that ``part``, a piece of the body, comes by; and its output."""
+        found: dict[Tap, Tensor] = {}
+
+        def hook(tap: Tap) -> torch.utils.hooks.RemovableHandle:
+            def pool(_module: nn.Module, _inputs: object, output: Tensor) -> None:
+                found[tap] = _pool(self.body, output, tap)
+
+            return self.body.get_submodule(tap.layer.name).register_forward_hook(pool)
+
+        handles = [hook(tap) for tap in self.taps if tap.layer.name != _FINAL]
+        try:
+            output = part(inputs)
+        finally:
+            for handle in handles:
+                handle.remove()
+        return found, output
+
+
+def _pool(body: nn.Module, output: Tensor, tap: Tap) -> Tensor:
+    shape = map_shape(body, output)
+    if shape is None:
+        raise TypeError(f"{tap.layer.name} gives no map")
+    maps = as_map(output, shape)
+    mean = maps.mean((2, 3), keepdim=True)
+    if tap.kind == "mean":
+        return mean.flatten(1)
+    # The smallest number keeps the root's slope finite where a map is constant.
+    deviation = ((maps - mean).square().mean((2, 3)) + 1e-12).sqrt()
+    return torch.cat([mean.flatten(1), maps.amax((2, 3)), deviation], dim=1)
+
+
+@dataclass
+class Lower:
+    """The frozen part: pixels → one row of numbers an image, and the way from rows to features.
+
+    A row holds the activations at the cut, and the pooled features that lie below it.
+    """
+
+    classifier: Classifier
+    below: nn.Module
+    above: nn.Module
+    size: int
+
+    def __post_init__(self) -> None:
+        with torch.no_grad():
+            device = self.classifier.pixel_mean.device
+            found, output = self._run(torch.zeros(1, 3, self.size, self.size, device=device))
+        self.shape = tuple(output.shape[1:])
+        self.taps = [tap for tap in self.classifier.pooled.taps if tap in found]
+        self.width = output[0].numel() + sum(found[tap].shape[1] for tap in self.taps)
+
+    def rows(self, pixels: Tensor) -> Tensor:
+        """Rows (b, width) of pixels (b, 3, S, S) between 0 and 255."""
+        found, output = self._run(pixels)
+        return torch.cat([output.flatten(1), *(found[tap] for tap in self.taps)], dim=1)
+
+    def rest(self, rows: Tensor) -> Tensor:
+        """Features (b, D) of rows."""
+        length = int(np.prod(self.shape))
+        activations = torch.unflatten(rows[:, :length], 1, self.shape)
+        if activations.ndim == 4:
+            activations = activations.contiguous(memory_format=torch.channels_last)
+        pooled = self.classifier.pooled
+        found, output = pooled.during(self.above, activations)
+        widths = [tap.width for tap in self.taps]
+        found |= dict(zip(self.taps, torch.split(rows[:, length:], widths, dim=1), strict=True))
+        return torch.cat(pooled.ordered(found, output), dim=1)
+
+    def _run(self, pixels: Tensor) -> tuple[dict[Tap, Tensor], Tensor]:
+        return self.classifier.pooled.during(self.below, self.classifier.normalised(pixels))

@@ -1,0 +1,126 @@
+"""Where a training is, and how that goes into a checkpoint and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from eyebright.errors import ModelError
+from eyebright.training.finetune.early_stopping import Stopping
+from eyebright.training.finetune.history import EpochRow, from_fields
+
+_NAMED = 3
+
+
+@dataclass
+class State:
+    """All that moves, apart from tensors.
+
+    Attributes:
+        step: steps done.
+        epoch: epochs done.
+        position: images of the epoch under way that are done.
+        micro_batch: images at once in one process.
+        rate: the learning rate of the last step, of the group that learns fastest.
+        elapsed: seconds that the run has taken.
+        evaluation_seconds: of the last evaluation.
+        epoch_loss: sum of the losses of the epoch's images so far.
+        epoch_seconds, epoch_waited: training time in this epoch, and how much of it went by waiting for data.
+        trained_seconds, waited_seconds: the same of all epochs before.
+        stopping: the best so far.
+        history: rows of the epochs done.
+    """
+
+    stopping: Stopping
+    step: int = 0
+    epoch: int = 0
+    position: int = 0
+    micro_batch: int = 0
+    rate: float = 0.0
+    elapsed: float = 0.0
+    evaluation_seconds: float = 0.0
+    epoch_loss: float = 0.0
+    epoch_seconds: float = 0.0
+    epoch_waited: float = 0.0
+    trained_seconds: float = 0.0
+    waited_seconds: float = 0.0
+    history: list[EpochRow] = field(default_factory=list)
+
+    def end_epoch(self) -> None:
+        """The next epoch begins."""
+        self.epoch, self.position = self.epoch + 1, 0
+        self.trained_seconds += self.epoch_seconds
+        self.waited_seconds += self.epoch_waited
+        self.epoch_loss = self.epoch_seconds = self.epoch_waited = 0.0
+
+    def waited_share(self) -> float:
+        """Share of the whole training time that the loop waited for data."""
+        seconds = self.trained_seconds + self.epoch_seconds
+        return (self.waited_seconds + self.epoch_waited) / seconds if seconds else 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; NaN, which JSON has not, becomes None."""
+        rows = [{k: None if math.isnan(v) else v for k, v in asdict(r).items()} for r in self.history]
+        return {**asdict(self), "history": rows}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> State:
+        """The state that :meth:`to_json` told of; rows of an epoch that was not finished are dropped."""
+        rows = [from_fields(row) for row in values["history"]]
+        return cls(
+            **{
+                **values,
+                "stopping": Stopping(**values["stopping"]),
+                "history": [row for row in rows if row.epoch <= values["epoch"]],
+            }
+        )
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer, net: nn.Module) -> dict[str, Tensor]:
+    """The optimiser's state, as ``KEY/PARAMETER`` → tensor; learning rates and the like are the recipe's."""
+    return {
+        f"{key}/{name}": value if isinstance(value, Tensor) else torch.tensor(value)
+        for name, parameter in net.named_parameters()
+        for key, value in optimizer.state.get(parameter, {}).items()
+        if value is not None
+    }
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, net: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Brings back what :func:`optimizer_tensors` gave; parameters are found by name."""
+    parameters = dict(net.named_parameters())
+    places = {id(p): n for n, p in enumerate(p for group in optimizer.param_groups for p in group["params"])}
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        key, _, parameter = name.partition("/")
+        if id(parameters.get(parameter)) in places:
+            state.setdefault(places[id(parameters[parameter])], {})[key] = tensor
+    # The optimiser's own loading puts each tensor where it must be (a step count stays on the CPU).
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def load_net(net: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Copies tensors by name into the network.
+
+    Raises:
+        ModelError: names or shapes are not the network's.
+    """
+    own = net.state_dict()
+    wrong = sorted(
+        name
+        for name in own.keys() | tensors.keys()
+        if name not in own or name not in tensors or own[name].shape != tensors[name].shape
+    )
+    if wrong:
+        raise ModelError(
+            "A checkpoint must be of the same network. {count} tensors are not in both with one shape, "
+            "such as {names}. Resume with the backbone and the classes that the run began with.",
+            count=len(wrong),
+            names=", ".join(wrong[:_NAMED]),
+        )
+    net.load_state_dict(dict(tensors))

@@ -1,0 +1,79 @@
+"""Training that cannot go on: a loss that is no number, or memory that is too small for a single image."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor
+
+from eyebright.errors import EyebrightError
+from eyebright.text.language import translate
+
+
+class TrainingError(EyebrightError, RuntimeError):
+    """Training broke off and left no better model than the one it began with."""
+
+
+def no_room_for_one() -> TrainingError:
+    """The error for the case that memory runs out with one image at a time."""
+    return TrainingError(
+        "A single image must fit into memory. It does not. "
+        "Choose a smaller --size or backbone, --tune last, or --save-memory."
+    )
+
+
+class LossWatch:
+    """Looks at the losses of the steps, for whether they are numbers.
+
+    Reading a loss makes an accelerator wait, so there several steps' losses are read together; the weights in
+    memory may then have been spoilt a few steps ago, which is why checkpoints are written after a look only.
+
+    Args:
+        every: steps between two looks.
+    """
+
+    def __init__(self, every: int) -> None:
+        self.total = 0.0
+        self._every = every
+        self._pending: list[tuple[int, float, int, Tensor]] = []
+
+    def add(self, step: int, rate: float, images: int, loss: Tensor) -> None:
+        """The mean loss (a scalar) of a step's ``images``, still on the device."""
+        self._pending.append((step, rate, images, loss))
+        if len(self._pending) >= self._every:
+            self.look()
+
+    def look(self) -> None:
+        """Reads what was not read yet into ``total``, the sum over images.
+
+        Raises:
+            LossNotFiniteError: a loss is NaN or infinite.
+        """
+        pending, self._pending = self._pending, []
+        for step, rate, images, loss in pending:
+            value = float(loss)
+            if not math.isfinite(value):
+                raise LossNotFiniteError(step, rate, value)
+            self.total += value * images
+
+
+class LossNotFiniteError(ArithmeticError):
+    """The loss of a step was NaN or infinite; told to the user by :func:`why`."""
+
+    def __init__(self, step: int, rate: float, value: float) -> None:
+        super().__init__(step, rate, value)
+        self.step, self.rate, self.value = step, rate, value
+
+    def why(self, precision: str, early: bool, lang: str) -> str:
+        """What most likely made it so.
+
+        Args:
+            precision: number format of the forward pass.
+            early: whether the learning rate was still near its highest.
+            lang: ``"en"`` or ``"zh"``.
+        """
+        if precision == "fp16":
+            return translate("Numbers above 65,504 do not fit into fp16; try --precision bf16 or fp32.", lang)
+        if early:
+            return translate("The learning rate is probably too high; try a tenth of it.", lang)
+        return translate("An image or a weight probably holds numbers that are none.", lang)

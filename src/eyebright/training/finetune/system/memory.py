@@ -1,0 +1,235 @@
+"""Memory: knowing when it ran out, getting it back, and finding how many images fit at once."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from typing import TypeVar
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.checkpoint import checkpoint
+
+from eyebright.training.finetune.system.errors import no_room_for_one
+
+_SIGNS = (
+    "out of memory",  # CUDA, MPS, XPU
+    "can't allocate memory",  # the CPU allocator
+    "ALLOC_FAILED",  # cuBLAS and cuDNN
+    "RESOURCE_EXHAUSTED",  # XLA
+    "bad_alloc",
+    "could not create a primitive",  # oneDNN tells no reason, and hardly knows another
+    "could not create a memory object",
+)
+Result = TypeVar("Result")
+
+_WORTH_IT = 1.05
+_FIRST_TRIAL = 8
+_TIMED_STEPS = 2
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error means that memory ran out, on whatever device."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SIGNS)
+
+
+def free(device: torch.device) -> None:
+    """Gives back what nothing refers to any more."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
+    elif device.type == "cpu" and sys.platform == "linux":
+        # glibc keeps what was freed in pieces that are too small for the next try; musl has no such call.
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
+
+
+class Attempts:
+    """Does work that may run out of memory, and clears up where it did.
+
+    Work is done in the thread that asks for it, until memory runs out on a CPU. From then on it is done in
+    another, and after each failure in a new one: a backward pass that fails leaves its graph with all
+    activations in its thread's queue, and oneDNN cannot use the thread's scratch memory again.
+
+    Args:
+        device: where the work is done.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._thread: ThreadPoolExecutor | None = None
+
+    def do(self, work: Callable[[], Result]) -> Result | None:
+        """What ``work()`` gives; None where memory ran out, with nothing left of the attempt."""
+        try:
+            return work() if self._thread is None else self._thread.submit(work).result()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        # Out here the error no longer holds the tensors of its frames.
+        if self._thread is not None:
+            self._thread.shutdown()
+        if self._device.type == "cpu":
+            torch.autograd.backward(torch.ones((), requires_grad=True).mul(2))  # clears this thread's queue
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="eyebright-attempt")
+        free(self._device)
+        return None
+
+
+def with_fewer(attempt: Callable[[int], Result | None], images: int) -> tuple[Result, int]:
+    """What an attempt with so many images at once gives, or with half as many, as often as it is None.
+
+    Args:
+        attempt: gives None where memory ran out.
+        images: to begin with.
+
+    Returns:
+        What it gave, and with how many images.
+
+    Raises:
+        TrainingError: not even one fits.
+    """
+    while (result := attempt(images)) is None:
+        if images == 1:
+            raise no_room_for_one()
+        images //= 2
+    return result, images
+
+
+def finish(device: torch.device) -> None:
+    """Waits until the device has done what it was told; a clock read before shows when it was told."""
+    if device.type in ("cuda", "mps", "xpu"):
+        torch.accelerator.synchronize(device)
+
+
+def peak_memory_mb(device: torch.device) -> float:
+    """The most memory in use so far: of the device, or of this process where the device is no other."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    if device.type == "mps":
+        return torch.mps.driver_allocated_memory() / 2**20
+    return _peak_resident_bytes() / 2**20
+
+
+@contextmanager
+def computed_twice(modules: Sequence[nn.Module]) -> Iterator[None]:
+    """Within, activations inside ``modules`` are not kept for the backward pass, but computed again there."""
+    before = [vars(module).get("forward") for module in modules]
+    for module in modules:
+        contexts = partial(_contexts, module)
+        vars(module)["forward"] = partial(
+            checkpoint, module.forward, use_reentrant=False, context_fn=contexts
+        )
+    try:
+        yield
+    finally:
+        for module, forward in zip(modules, before, strict=True):
+            if forward is None:
+                del vars(module)["forward"]
+            else:
+                vars(module)["forward"] = forward
+
+
+def _contexts(module: nn.Module) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+    """Of the first pass and of the second, in which norms must not count the same batch again."""
+    return nullcontext(), _uncounted(module)
+
+
+@contextmanager
+def _uncounted(module: nn.Module) -> Iterator[None]:
+    norms = [m for m in module.modules() if isinstance(m, _BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    counts = [count for name, count in module.named_buffers() if name.endswith("num_batches_tracked")]
+    before = [count.clone() for count in counts]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+        for count, was in zip(counts, before, strict=True):
+            count.copy_(was)
+
+
+def forget_peak(device: torch.device) -> None:
+    """What :func:`peak_memory_mb` tells begins anew, where the device can do that."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def find_micro_batch(
+    make_step: Callable[[int], Callable[[], object]],
+    most: int,
+    device: torch.device,
+    clock: Callable[[], float] = time.perf_counter,
+) -> int:
+    """How many images at once are fastest: a few real steps of growing size, until nothing is gained.
+
+    Args:
+        make_step: loads so many images, and gives what makes their gradients and drops them. In training
+            images are loaded ahead, so that is not timed.
+        most: images that one process has in a step.
+        device: where.
+        clock: seconds.
+
+    Returns:
+        The best size that fits; 1 where not even two images did.
+    """
+    best, best_rate = 1, 0.0
+    size = min(_FIRST_TRIAL, most)
+    while True:
+        rate = _rate(make_step, size, device, clock)
+        if rate is None and not best_rate and size > 1:  # not even the first one fits
+            size = most = size // 2
+        elif rate is None or rate < best_rate * _WORTH_IT:
+            return best
+        else:
+            best, best_rate = size, rate
+            if size == most:
+                return best
+            size = min(2 * size, most)
+
+
+def _peak_resident_bytes() -> int:
+    if sys.platform == "win32":
+        import psutil  # comes with accelerate
+
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _rate(
+    make_step: Callable[[int], Callable[[], object]],
+    size: int,
+    device: torch.device,
+    clock: Callable[[], float],
+) -> float | None:
+    """Images a second, and None where memory ran out."""
+
+    def measure() -> float:
+        step = make_step(size)
+        step()  # the first of a size also chooses algorithms and reserves memory
+        finish(device)
+        began = clock()
+        for _ in range(_TIMED_STEPS):
+            step()
+        finish(device)
+        return _TIMED_STEPS * size / max(clock() - began, 1e-9)
+
+    return Attempts(device).do(measure)

@@ -1,0 +1,111 @@
+"""Short trials before a training: which number format is fastest here, and which learning rates it bears."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from eyebright.training.finetune.data.protocol import TrainData
+from eyebright.training.finetune.recipe import Precision, Recipe
+from eyebright.training.finetune.step import Cut, Loss, Stepper, autocast, make_parts, set_modes
+from eyebright.training.finetune.system.distributed import Team
+from eyebright.training.finetune.system.lr_range_test import RateTest, find_rate
+from eyebright.training.finetune.system.memory import with_fewer
+from eyebright.training.finetune.system.precision import PrecisionTrial, candidates, choose
+from eyebright.training.finetune.system.seeding import epoch_order
+
+_TRIAL_IMAGES = 8
+_ACCELERATOR_IMAGES = 64  # launching takes as long as computing a step of 8 there
+
+
+def choose_precision(
+    net: nn.Module, data: TrainData, loss: Loss, team: Team, seed: int, batch: int
+) -> tuple[Precision, list[PrecisionTrial]]:
+    """The number format whose steps are fastest on the team's device and agree with float32's.
+
+    Args:
+        net: on the device; nothing of it changes.
+        data: gives the trial's images.
+        loss: of each image.
+        team: all take what its first process found.
+        seed: of the images.
+        batch: images of a step in training; the trial has no more.
+
+    Returns:
+        The format, and this process's trials.
+    """
+    formats = candidates(team.device)
+    images = _TRIAL_IMAGES if team.device.type == "cpu" else min(batch, _ACCELERATOR_IMAGES)
+    net.eval()
+    chosen, trials = _compare(net, data, loss, formats, images, team.device, seed)
+    while images > _TRIAL_IMAGES and any(math.isinf(trial.seconds) for trial in trials):
+        images //= 2  # what failed may have lacked no more than memory
+        chosen, trials = _compare(net, data, loss, formats, images, team.device, seed)
+    return formats[int(team.agree(formats.index(chosen)))], trials
+
+
+def rate_test(
+    net: nn.Module,
+    data: TrainData,
+    loss: Loss,
+    optimizer: torch.optim.Optimizer,
+    team: Team,
+    recipe: Recipe,
+) -> RateTest:
+    """Trains with rising learning rates and puts everything back (see :func:`~.finder.find_rate`).
+
+    Raises:
+        TrainingError: not even one image fits into memory.
+    """
+    alone = Team(team.device)
+    stepper = Stepper(net, optimizer, loss, alone, "fp32", recipe.seed, clip_norm=None)
+    count, fits = 0, recipe.micro_batch or recipe.batch
+
+    def step(rate: float) -> float:
+        nonlocal count, fits
+        cut = _cut(data, count * recipe.batch, recipe.batch, recipe.seed)
+        count += 1
+        for group in optimizer.param_groups:
+            group["lr"] = rate * group["lr_scale"]
+        value, fits = with_fewer(
+            lambda size: stepper.try_gradients(cut, lambda: make_parts(data, cut, alone, size, recipe.seed)),
+            fits,
+        )
+        return float(stepper.update(value))
+
+    set_modes(net, recipe.frozen_norm)
+    return find_rate(step, net, optimizer)
+
+
+def _compare(
+    net: nn.Module,
+    data: TrainData,
+    loss: Loss,
+    formats: tuple[Precision, ...],
+    images: int,
+    device: torch.device,
+    seed: int,
+) -> tuple[Precision, list[PrecisionTrial]]:
+    (part,) = make_parts(data, _cut(data, 0, images, seed), Team(device), images, seed)
+
+    def step(precision: Precision) -> float:
+        net.zero_grad(set_to_none=True)  # also of what a step left that failed
+        with autocast(precision, device):
+            logits = net(part.inputs)
+        value = loss(logits.float(), part.targets).mean()
+        torch.autograd.backward(value)
+        return float(value.detach())
+
+    try:
+        return choose(step, formats)
+    finally:
+        net.zero_grad(set_to_none=True)
+
+
+def _cut(data: TrainData, position: int, count: int, seed: int) -> Cut:
+    """``count`` images from ``position`` on of a first epoch, which begins again when it is over."""
+    order = epoch_order(data.count, seed, 0)
+    begin = position % max(len(order) - count, 1)
+    return Cut(0, position, order[begin : begin + count])

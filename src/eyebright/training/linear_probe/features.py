@@ -1,0 +1,168 @@
+"""Images to cached features: decode, resize and inference of one image run in one thread, many at once.
+
+Every thread carries an image all the way, so decoding hides behind the inference of other images, nothing
+waits in queues, and memory holds a few images whatever their number.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+
+from eyebright.backbones.backbone import Backbone
+from eyebright.backbones.card import BackboneCard, Preprocessing
+from eyebright.backbones.feature_layers import Tap, columns, width
+from eyebright.backbones.graph import features_graph
+from eyebright.data.decode import open_rgb
+from eyebright.data.manifest import Sample
+from eyebright.data.views import view
+from eyebright.engines.base import Engine
+from eyebright.engines.choose import make
+from eyebright.errors import EyebrightError, ImageError, NotFoundError
+from eyebright.runtime.parallel import parallel
+from eyebright.runtime.progress import Task
+from eyebright.training.cache.store import FeatureSpace, Rows
+from eyebright.types import Skipped
+
+_FLUSH_ROWS = 2048
+_FLUSH_SECONDS = 3.0
+
+
+def training_preprocessing(card: BackboneCard, size: int) -> Preprocessing:
+    """How images are shown to the backbone: the whole image, squashed to S × S; nothing is cropped away."""
+    return replace(card.preprocessing, size=size, crop=None)
+
+
+def graph_bytes(backbone: Backbone, preprocessing: Preprocessing, taps: Sequence[Tap]) -> bytes:
+    """The backbone's feature graph, for the engines."""
+    network = backbone.model(preprocessing.size)
+    data: bytes = features_graph(network, preprocessing, taps).SerializeToString()
+    return data
+
+
+class FeatureExtractor:
+    """Computes what the cache lacks and reads the rest, for one input size and one engine.
+
+    Args:
+        cache: the feature cache's folder.
+        backbone: whose features are computed.
+        preprocessing: of the training images.
+        taps: the features to compute.
+        engine: the name of the engine; it is started when a feature is missing.
+        views: how many views of each image; the first is the image itself.
+    """
+
+    def __init__(
+        self,
+        cache: Path,
+        backbone: Backbone,
+        preprocessing: Preprocessing,
+        taps: Sequence[Tap],
+        engine: str,
+        views: int,
+    ) -> None:
+        self.backbone = backbone
+        self.preprocessing = preprocessing
+        self.taps = taps
+        self.engine = engine
+        self._running: Engine | None = None
+        card = backbone.card
+        definition = {
+            "backbone": card.name,
+            "backbone_sha": card.sha,
+            "graph": 1,
+            "precision": engine.split()[-1],
+            "taps": [f"{tap.layer.name}:{tap.kind}" for tap in taps],
+            **asdict(preprocessing),
+        }
+        self.spaces = [FeatureSpace(cache, definition | {"view": v}, width(taps)) for v in range(views)]
+
+    def compute(self, root: Path, samples: Sequence[Sample], task: Task) -> list[Skipped]:
+        """Makes sure that the cache holds all views of ``samples``; advances ``task`` by one an image.
+
+        Returns:
+            The images that could not be read, with the reasons.
+        """
+        missing = {s.sha: s for s in self.missing(samples)}
+        task.advance(len(samples) - len(missing))
+        if not missing:
+            return []
+        engine = self._running = self._running or make(
+            self.engine, graph_bytes(self.backbone, self.preprocessing, self.taps)
+        )
+        unreadable: dict[str, EyebrightError] = {}
+        saved_at, pending = time.monotonic(), 0
+        try:
+            work = parallel(lambda s: (s, self._features(engine, root, s)), missing.values(), engine.callers)
+            for sample, rows in work:
+                task.advance()
+                if isinstance(rows, EyebrightError):
+                    unreadable[sample.sha] = rows
+                    continue
+                for number, row in rows:
+                    self.spaces[number].add(bytes.fromhex(sample.sha), row)
+                pending += len(rows)
+                if pending >= _FLUSH_ROWS or time.monotonic() - saved_at > _FLUSH_SECONDS:
+                    self._flush()
+                    saved_at, pending = time.monotonic(), 0
+        finally:  # at Ctrl-C, too: what was computed is kept
+            self._flush()
+        found = ((s, unreadable[s.sha]) for s in samples if s.sha in unreadable)
+        return [Skipped(s.path, error.template, error.values) for s, error in found]
+
+    def release(self) -> None:
+        """Lets go of the engine and its memory; the next image that is missing starts another."""
+        self._running = None
+
+    def missing(self, samples: Sequence[Sample]) -> list[Sample]:
+        """Those of ``samples`` of which the cache lacks a view."""
+        return [s for s in samples if self._missing(s.sha)]
+
+    def adopt(self, wider: FeatureExtractor, samples: Sequence[Sample]) -> None:
+        """Takes the features of ``samples`` from an extractor that has computed these and others.
+
+        Nothing is taken where the two compute with different precision or views.
+        """
+        if self.engine.split()[-1] != wider.engine.split()[-1] or len(self.spaces) != len(wider.spaces):
+            return
+        places = columns(self.taps, wider.taps)
+        for number, (space, other) in enumerate(zip(self.spaces, wider.spaces, strict=True)):
+            keys = [bytes.fromhex(s.sha) for s in samples if number in self._missing(s.sha)]
+            keys = [key for key in dict.fromkeys(keys) if key in other]
+            space.keep((key, other.read([key], places)[0]) for key in keys)
+
+    def read(self, samples: Sequence[Sample], taps: Sequence[Tap], number: int = 0) -> Rows:
+        """The features (N, D) of ``taps`` for one view of ``samples``, which must have been computed."""
+        places = columns(taps, self.taps)
+        return self.spaces[number].read([bytes.fromhex(s.sha) for s in samples], places)
+
+    def _features(
+        self, engine: Engine, root: Path, sample: Sample
+    ) -> list[tuple[int, Rows]] | EyebrightError:
+        """The rows (D,) of the views that the cache lacks, or why there are none."""
+        try:
+            image = open_rgb(root / sample.path, min_side=self.preprocessing.size)
+        except (ImageError, NotFoundError) as error:
+            return error.with_traceback(None)
+        size, interpolation = self.preprocessing.size, self.preprocessing.interpolation
+        return [
+            (
+                number,
+                engine.run(view(image, size, number, sample.sha, interpolation=interpolation)).astype(
+                    np.float16
+                ),
+            )
+            for number in self._missing(sample.sha)
+        ]
+
+    def _missing(self, sha: str) -> list[int]:
+        key = bytes.fromhex(sha)
+        return [number for number, space in enumerate(self.spaces) if key not in space]
+
+    def _flush(self) -> None:
+        for space in self.spaces:
+            space.flush()

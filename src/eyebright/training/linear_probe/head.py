@@ -1,0 +1,107 @@
+"""The linear head: multinomial logistic regression on frozen features, its L2 strength cross-validated.
+
+Features are standardised and turned into their principal directions, in which the convex problem of every
+fold is solved along one warm-started path of strengths, from strong to weak. A discriminant on the same
+directions is mixed in as far as held-out rows like it. The standardisation is then folded into the weights,
+so that a head applies to raw features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from eyebright.training.linear_probe.folds import assign_folds, class_weights, fold_weights, learnable
+from eyebright.training.linear_probe.lda import SHARES, discriminant, log_loss, mix
+from eyebright.training.linear_probe.linear import LinearHead
+from eyebright.training.linear_probe.logistic import BoolArray, LogisticProblems
+from eyebright.training.linear_probe.pca import principal_directions, standardise, unstandardised
+from eyebright.training.linear_probe.regularisation_path import STRENGTHS, PathPoint, follow_path, solve_all
+from eyebright.types import FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class HeadFit:
+    """A head, the strength that was chosen, the path, and held-out logits (N', K) of the scored rows.
+
+    ``discriminant_share`` says how much of the head is a discriminant, from 0 to 1.
+    """
+
+    head: LinearHead
+    l2: float
+    path: tuple[PathPoint, ...]
+    held_out: FloatArray
+    discriminant_share: float
+
+
+def fit_head(
+    features: npt.NDArray[np.floating],
+    truth: IntArray,
+    classes: int,
+    *,
+    groups: IntArray | None = None,
+    scored: BoolArray | None = None,
+    class_weight_power: float = 0.5,
+    seed: int = 0,
+    folds: int = 5,
+    rank: int | None = None,
+    strengths: tuple[float, ...] = STRENGTHS,
+    shares: tuple[float, ...] = SHARES,
+    on_strength: Callable[[], None] | None = None,
+) -> HeadFit:
+    """Fit a head, with the L2 strength that has the lowest held-out log loss; two runs are equal bit for bit.
+
+    Args:
+        features: (N, D), float16 or float32; a number that is not finite raises a DataError.
+        truth: class numbers (N,); every class should have rows of two groups or more.
+        classes: K.
+        groups: group numbers (N,): rows of one group, such as views of one image, share a fold.
+        scored: rows (N,) on which the held-out loss is measured, such as the plain views; None for all.
+        class_weight_power: a row of a class with n rows weighs n to the power of minus this.
+        seed: of the folds and of the rank reduction.
+        folds: the largest number of folds.
+        rank: principal directions to keep; None for all where N or D is at most 1,500, else 1,200.
+        strengths: the path, strong to weak.
+        shares: of the discriminant in the head, to choose from.
+        on_strength: called after each strength, of which there are at most as many as ``strengths``.
+    """
+    rows, mean, scale = standardise(features)
+    rows, basis = principal_directions(rows, rank, seed)
+    weights = class_weights(truth, class_weight_power)
+    fold = assign_folds(truth, groups, folds, seed)
+    problems = LogisticProblems(rows, truth, fold_weights(truth, weights, fold))
+    kept = np.ones(len(truth), bool) if scored is None else scored
+    judged = np.where(_measurable(kept, truth, fold), weights, 0)
+
+    def judge(logits: FloatArray) -> tuple[float, float]:
+        right = (logits.argmax(axis=1) == truth)[judged > 0]
+        return log_loss(logits, truth, judged), float(right.mean())
+
+    path, best, held_out = follow_path(problems, classes, fold, judge, strengths, on_strength)
+    l2 = min(path, key=lambda point: point.log_loss).l2
+    second = _held_out_discriminant(problems, classes, fold)
+    mixture = mix(held_out, second, truth, judged, shares)
+    final = solve_all(problems, weights, l2, best)
+    if mixture.share:
+        whole = discriminant(rows, truth, weights / weights.sum(), classes)
+        final, held_out = mixture.of(final, whole), mixture.of(held_out, second)
+    return HeadFit(unstandardised(final, basis, mean, scale), l2, path, held_out[kept], mixture.share)
+
+
+def _held_out_discriminant(problems: LogisticProblems, classes: int, fold: IntArray) -> FloatArray:
+    """Logits (N, K) of discriminants of the folds, each on the rows that it did not see."""
+    logits = np.empty((len(fold), classes), np.float32)
+    for f in range(problems.weights.shape[1]):
+        coefficients = discriminant(problems.rows, problems.truth, problems.weights[:, f], classes)
+        inside = fold == f
+        logits[inside] = problems.rows[inside] @ coefficients[:-1] + coefficients[-1]
+    return logits
+
+
+def _measurable(scored: BoolArray, truth: IntArray, fold: IntArray) -> BoolArray:
+    """The scored rows whose class the other folds know, or all scored rows where there are none."""
+    measurable = scored & learnable(truth, fold)
+    return measurable if measurable.any() else scored

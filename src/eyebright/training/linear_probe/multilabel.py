@@ -1,0 +1,101 @@
+"""The head where an image may have several labels: a logistic regression for each, on the same rows.
+
+The labels' problems are independent and convex, and one matrix product serves all of them, in every fold.
+They share one L2 strength. No row weighs more than another: the probabilities are to be those of the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from eyebright.training.linear_probe.folds import assign_folds
+from eyebright.training.linear_probe.head import HeadFit
+from eyebright.training.linear_probe.logistic import BoolArray, LogisticProblems, Point, chunk_rows
+from eyebright.training.linear_probe.pca import principal_directions, standardise, unstandardised
+from eyebright.training.linear_probe.regularisation_path import follow_path, solve_all
+from eyebright.types import FloatArray, IntArray
+
+#: L2 strengths, strong to weak: finer at the strong end than those of classes, where the best ones lie.
+LABEL_STRENGTHS = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 1e-5, 1e-6)
+
+
+@dataclass(frozen=True)
+class LabelProblems(LogisticProblems):
+    """The same rows and weights with K yes-or-no answers (N, K) each; the objective is the sum over them."""
+
+    def _evaluate(self, coefficients: FloatArray, penalty: FloatArray, chosen: IntArray) -> Point:
+        size, problems, labels = coefficients.shape
+        flat = coefficients.reshape(size, -1)
+        value = 0.5 * (penalty * coefficients * coefficients).sum(axis=(0, 2), dtype=np.float64)
+        gradient = (penalty * coefficients).reshape(size, -1)
+        curvature = np.zeros((problems, labels), np.float64)
+        length = chunk_rows(flat.shape[1])
+        for first in range(0, len(self.rows), length):
+            rows, truth = self.rows[first : first + length], self.truth[first : first + length, None]
+            weights = self.weights[first : first + length, chosen, None]
+            logits = (rows @ flat[:-1] + flat[-1]).reshape(len(rows), problems, labels)
+            value += (binary_losses(logits, truth) * weights).sum(axis=(0, 2), dtype=np.float64)
+            probabilities = sigmoid(logits)
+            curvature += (probabilities * (1 - probabilities) * weights).sum(axis=0, dtype=np.float64)
+            residual = ((probabilities - truth) * weights).reshape(len(rows), -1).astype(np.float32)
+            gradient[:-1] += rows.T @ residual
+            gradient[-1] += residual.sum(axis=0)
+        # The largest: a step that suits a label which is nearly always true would be too long for others.
+        bound = curvature.max(axis=1).astype(np.float32)
+        return Point(coefficients, value, gradient.reshape(coefficients.shape), bound)
+
+
+def fit_labels(
+    features: npt.NDArray[np.floating],
+    truth: IntArray,
+    strata: IntArray,
+    *,
+    groups: IntArray | None = None,
+    scored: BoolArray | None = None,
+    seed: int = 0,
+    folds: int = 5,
+    strengths: tuple[float, ...] = LABEL_STRENGTHS,
+    on_strength: Callable[[], None] | None = None,
+) -> HeadFit:
+    """Fit a head, with the L2 strength that has the lowest held-out log loss; two runs are equal bit for bit.
+
+    Args:
+        features: (N, D), float16 or float32; a number that is not finite raises a DataError.
+        truth: (N, K), 1 where a row has a label, else 0.
+        strata: (N,) numbers; folds hold their share of each.
+        groups: group numbers (N,): rows of one group, such as views of one image, share a fold.
+        scored: rows (N,) on which the held-out loss is measured, such as the plain views; None for all.
+        seed: of the folds and of the rank reduction.
+        folds: the largest number of folds.
+        strengths: the path, strong to weak.
+        on_strength: called after each strength, of which there are at most as many as ``strengths``.
+    """
+    rows, mean, scale = standardise(features)
+    rows, basis = principal_directions(rows, None, seed)
+    fold = assign_folds(strata, groups, folds, seed)
+    kept = np.ones(len(truth), bool) if scored is None else scored
+    learned = (fold[:, None] != np.arange(fold.max() + 1)).astype(np.float32)
+    problems = LabelProblems(rows, truth, learned / learned.sum(axis=0))
+
+    def judge(logits: FloatArray) -> tuple[float, float]:
+        right = ((logits > 0) == (truth > 0)).all(axis=1)
+        return float(binary_losses(logits, truth)[kept].mean()), float(right[kept].mean())
+
+    path, best, held_out = follow_path(problems, truth.shape[1], fold, judge, strengths, on_strength)
+    l2 = min(path, key=lambda point: point.log_loss).l2
+    final = solve_all(problems, np.ones(len(truth), np.float32), l2, best)
+    return HeadFit(unstandardised(final, basis, mean, scale), l2, path, held_out[kept], 0.0)
+
+
+def binary_losses(logits: FloatArray, truth: IntArray) -> FloatArray:
+    """Cross-entropy in nats of each logit with its answer, 0 or 1, of shapes that broadcast."""
+    return np.asarray(np.logaddexp(0, logits) - truth * logits, np.float32)
+
+
+def sigmoid(logits: FloatArray) -> FloatArray:
+    """Probabilities of logits of any shape."""
+    return np.asarray(0.5 * (1 + np.tanh(0.5 * logits)), np.float32)

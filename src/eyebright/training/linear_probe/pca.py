@@ -1,0 +1,93 @@
+"""Features as rows that a linear head is easily solved on: standardised, in their principal directions."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from eyebright.errors import DataError
+from eyebright.training.linear_probe.linear import LinearHead
+from eyebright.types import FloatArray
+
+_EXACT_RANK = 1500
+_RANK = 1200
+_CHUNK_ROWS = 512
+_SMALLEST_DEVIATION = 0.3  # of the median column: a channel that was all but dead in training can jump later
+
+
+def standardise(features: npt.NDArray[np.floating]) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Rows (N, D) of mean square norm 1, with the mean and the scale (D,) that make them from the features.
+
+    One float32 copy, worked on in place; columns that do not vary get the scale 0.
+    """
+    rows: FloatArray = np.empty(features.shape, np.float32)
+    chunks = [slice(first, first + _CHUNK_ROWS) for first in range(0, len(rows), _CHUNK_ROWS)]
+    total, squares = np.zeros(rows.shape[1]), np.zeros(rows.shape[1])
+    for chunk in chunks:
+        rows[chunk] = features[chunk]
+        total += rows[chunk].sum(axis=0, dtype=np.float64)
+    mean = (total / len(rows)).astype(np.float32)
+    if not np.isfinite(mean).all():
+        raise DataError(
+            "Features must be finite numbers. {count} of {total} columns hold others. "
+            "Use another engine or another backbone.",
+            count=int((~np.isfinite(mean)).sum()),
+            total=len(mean),
+        )
+    for chunk in chunks:
+        rows[chunk] -= mean
+        squares += np.square(rows[chunk], dtype=np.float64).sum(axis=0)
+    deviation = np.sqrt(squares / len(rows))
+    varies = deviation > 1e-6 * np.abs(mean)
+    if varies.any():
+        deviation = np.maximum(deviation, _SMALLEST_DEVIATION * np.median(deviation[varies]))
+    scale = np.where(varies, 1 / np.where(varies, deviation, 1), 0) / np.sqrt(max(1, varies.sum()))
+    rows *= scale.astype(np.float32)
+    return rows, mean, scale.astype(np.float32)
+
+
+def principal_directions(rows: FloatArray, rank: int | None, seed: int) -> tuple[FloatArray, FloatArray]:
+    """The rows in their leading principal directions (N, R), and these as an orthonormal basis (D, R).
+
+    Exact through the smaller Gram matrix where that is small, else by a randomised range finder: the row
+    space of a random mix, sharpened by one power step.
+    """
+    count, width = rows.shape
+    exact = min(count, width) <= _EXACT_RANK and rank is None
+    if exact and count <= width:
+        moments, directions = np.linalg.eigh((rows @ rows.T).astype(np.float64))
+        keep = moments > 1e-6 * moments[-1]
+        keep[-1] = True
+        spread = np.sqrt(np.maximum(moments[keep], 1e-12))
+        basis = rows.T @ (directions[:, keep] / spread).astype(np.float32)
+        # What rows @ basis would give, without that product.
+        return (directions[:, keep] * spread).astype(np.float32), basis
+    if exact:
+        span = np.eye(width, dtype=np.float32)
+        reduced = rows
+    else:
+        size = min(rank or _RANK, count, width)
+        sample = np.random.default_rng(seed).choice(count, size, replace=False)
+        span = _orthonormal(rows[np.sort(sample)].T)
+        span = _orthonormal(_orthonormal(rows.T @ (rows @ span)))
+        reduced = rows @ span
+    _, rotation = np.linalg.eigh((reduced.T @ reduced).astype(np.float64))
+    turn = np.ascontiguousarray(rotation[:, ::-1], dtype=np.float32)
+    return reduced @ turn, span @ turn
+
+
+def _orthonormal(columns: FloatArray) -> FloatArray:
+    """Nearly orthonormal columns of the same span, by Cholesky: matrix products only, far faster than QR."""
+    gram = (columns.T @ columns).astype(np.float64)
+    gram[np.diag_indices(len(gram))] += 1e-6 * np.trace(gram) / len(gram) + 1e-30
+    factor = np.linalg.cholesky(gram).astype(np.float32)
+    return columns @ np.linalg.inv(factor).T
+
+
+def unstandardised(
+    coefficients: FloatArray, basis: FloatArray, mean: FloatArray, scale: FloatArray
+) -> LinearHead:
+    """The head on raw features from coefficients (R + 1, K) in the principal directions."""
+    weights = (basis @ coefficients[:-1]).astype(np.float64) * scale[:, None]
+    bias = coefficients[-1] - mean.astype(np.float64) @ weights
+    return LinearHead(weights.astype(np.float32), bias.astype(np.float32))

@@ -1,0 +1,323 @@
+"""Training on frozen features, everything chosen inside the training part: engine, input size, layers, L2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from eyebright.backbones.backbone import Backbone
+from eyebright.backbones.feature_layers import Tap, tap_sets, width
+from eyebright.data.manifest import Manifest, Sample
+from eyebright.engines.choose import Trial, remembered_race
+from eyebright.engines.selection import say_engine, some_squares
+from eyebright.errors import ConfigError, DataError
+from eyebright.runtime.memory import give_back
+from eyebright.runtime.progress import Progress
+from eyebright.runtime.timing import Stopwatch
+from eyebright.text.language import translate
+from eyebright.training.cache.selection_cache import Choice, remembered
+from eyebright.training.linear_probe.features import FeatureExtractor, graph_bytes, training_preprocessing
+from eyebright.training.linear_probe.folds import groups_of
+from eyebright.training.linear_probe.head import HeadFit
+from eyebright.training.linear_probe.learning_curve import PARTS, CurvePoint, data_curve
+from eyebright.training.linear_probe.logistic import BoolArray
+from eyebright.training.linear_probe.regularisation_path import STRENGTHS
+from eyebright.training.linear_probe.selection import (
+    SUBSET,
+    Candidate,
+    candidates,
+    climb,
+    ladder,
+    losses,
+    subset,
+)
+from eyebright.training.linear_probe.streaming_lda import fit_large
+from eyebright.training.linear_probe.targets import fit as fit_task
+from eyebright.training.linear_probe.targets import named_right, strata_of, truth_of
+from eyebright.types import IntArray, Lang, Skipped
+
+#: Feature tables of up to this many bytes, as float32, are solved in memory.
+IN_MEMORY_BYTES = 400_000_000
+
+
+@dataclass(frozen=True)
+class FrozenModel:
+    """A trained head with all that was chosen on the way.
+
+    Attributes:
+        extractor: of the chosen input size and tap set.
+        layers: the chosen tap set's name.
+        fit: the head, with its held-out logits (N, K).
+        truth: (N,) classes of the held-out logits' images, or (N, K) where they may have several labels.
+        trials: the engines that were raced, the one that is used first.
+        sizes: the input sizes that were compared; none where the size was given.
+        tap_sets: the tap sets that were compared; none where the set was given.
+        skipped: images that could not be read.
+        curve: how good heads of fewer images are, where that was asked for.
+    """
+
+    extractor: FeatureExtractor
+    layers: str
+    fit: HeadFit
+    truth: IntArray
+    trials: Sequence[Trial]
+    sizes: Sequence[Candidate]
+    tap_sets: Sequence[Candidate]
+    skipped: Sequence[Skipped]
+    curve: Sequence[CurvePoint] = ()
+
+
+class FrozenTrainer:
+    """Trains on the training part of a manifest.
+
+    Args:
+        manifest: its other parts are never looked at.
+        backbone: whose features the head is trained on.
+        cache: the feature cache's folder.
+        views: of each image that the head is trained on.
+        seed: of the folds and the subset.
+        layers: the tap set's name, or "auto".
+        progress: is told, in ``lang``.
+        watch: times the stages.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        backbone: Backbone,
+        cache: Path,
+        *,
+        views: int,
+        layers: str,
+        seed: int,
+        lang: Lang,
+        progress: Progress,
+        watch: Stopwatch,
+    ) -> None:
+        self.manifest = manifest
+        self.backbone = backbone
+        self.cache = cache
+        self.views = views
+        self.seed = seed
+        self.lang = lang
+        self.progress = progress
+        self.watch = watch
+        self.samples = list(manifest.of("train"))
+        self.skipped: list[Skipped] = []
+        self.trials: list[Trial] = []
+        self.sets = self._usable_sets(layers)
+
+    def train(self, size: int | None) -> FrozenModel:
+        """Trains a head.
+
+        Args:
+            size: S in pixels, or None to choose it.
+
+        Raises:
+            DataError: too few images can be read.
+        """
+        size = size or self.backbone.card.fixed_size
+        sizes = (size,) if size else ladder([min(s.width, s.height) for s in self.samples])
+        *_, widest = self.sets
+        with self.watch.stage("engine"):
+            self.trials = self._race(sizes[0], self.sets[widest])
+        with self.watch.stage("selection"):
+            choice = self._choose(sizes)
+            extractor, layers = self._extractor(choice.size, choice.layers), choice.layers
+        self.progress.say(
+            translate(
+                "Chosen on the training part: {size} px, layers: {layers}.",
+                self.lang,
+                size=extractor.preprocessing.size,
+                layers=layers,
+            )
+        )
+        with self.watch.stage("features"):
+            text = translate("Computing features at {size} px", self.lang, size=extractor.preprocessing.size)
+            self.samples = self._compute(extractor, self.samples, text)
+        with self.watch.stage("head"):
+            fit, truth = self._solve(extractor)
+        found = (choice.sizes, choice.tap_sets)
+        return FrozenModel(extractor, layers, fit, truth, self.trials, *found, self.skipped)
+
+    def curve(self, model: FrozenModel) -> tuple[CurvePoint, ...]:
+        """How good heads of fewer images are; none of images too many for memory."""
+        truth = model.truth
+        if not self._fits(model.extractor.taps):
+            return ()
+
+        def right(places: IntArray) -> BoolArray:
+            fit = self._fit(model.extractor, [self.samples[i] for i in places])
+            return named_right(fit.held_out, truth[places])
+
+        whole, strata = named_right(model.fit.held_out, truth), strata_of(truth)
+        text = translate("Solving heads of fewer images", self.lang)
+        with self.watch.stage("curve"), self.progress.task(text, total=sum(PARTS)) as task:
+            return data_curve(strata, groups_of(self.samples), whole, right, self.seed, task.advance)
+
+    def _choose(self, sizes: Sequence[int]) -> Choice:
+        """The size and the layers, compared now or on the same images before."""
+        *_, widest = self.sets
+        if len(sizes) == 1 and len(self.sets) == 1:
+            return Choice(sizes[0], widest)
+
+        def compare() -> Choice:
+            extractor = self._extractor(sizes[0], widest)
+            samples = self._subset(extractor)
+            tried: list[Candidate] = []
+            compared: list[Candidate] = []
+            layers, known = widest, None
+            if len(sizes) > 1:
+                extractor, tried, known = self._choose_size(sizes, samples)
+            if len(self.sets) > 1:
+                layers, compared = self._choose_layers(extractor, samples, known)
+            return Choice(extractor.preprocessing.size, layers, tried, compared)
+
+        features = [space.folder.name for space in self._extractor(sizes[0], widest).spaces]
+        facts = (
+            self.manifest.labels,
+            self.manifest.several,
+            sizes,
+            list(self.sets),
+            features,
+            self.seed,
+            SUBSET,
+        )
+        return remembered(self.cache, self.samples, facts, compare)
+
+    def _usable_sets(self, layers: str) -> dict[str, tuple[Tap, ...]]:
+        """The tap sets to compare, each holding those before it: what was asked for, or what memory allows.
+
+        Measured, "all" beats "stages" wherever there are images enough, but may look worse on a subset.
+        """
+        sets = tap_sets(self.backbone.card)
+        if layers == "all" and not self._fits(sets["all"]):
+            raise ConfigError(
+                "With layers all, images times views must be at most {most}. Got {count}. "
+                "Leave --layers out, or give stages.",
+                most=IN_MEMORY_BYTES // (4 * width(sets["all"])),
+                count=len(self.samples) * self.views,
+            )
+        if layers != "auto":
+            names = [layers]
+        elif not self._fits(sets["stages"]):
+            # The closed form that needs no table in memory is one of classes.
+            names = ["stages" if self.manifest.several is None else "texture"]
+        else:
+            wide = sets["all"] != sets["stages"] and self._fits(sets["all"])
+            names = ["texture", "all" if wide else "stages"]
+        return {name: sets[name] for name in names}
+
+    def _fits(self, taps: Sequence[Tap]) -> bool:
+        return len(self.samples) * self.views * width(taps) * 4 <= IN_MEMORY_BYTES
+
+    def _extractor(self, size: int, layers: str) -> FeatureExtractor:
+        preprocessing = training_preprocessing(self.backbone.card, size)
+        engine = self.trials[0].name
+        return FeatureExtractor(
+            self.cache, self.backbone, preprocessing, self.sets[layers], engine, self.views
+        )
+
+    def _race(self, size: int, taps: Sequence[Tap]) -> list[Trial]:
+        preprocessing = training_preprocessing(self.backbone.card, size)
+        paths = [self.manifest.root / sample.path for sample in self.samples]
+        graph = graph_bytes(self.backbone, preprocessing, taps)
+        trials = remembered_race(self.cache, graph, some_squares(paths, preprocessing))
+        say_engine(trials, self.progress, self.lang)
+        return trials
+
+    def _compute(self, extractor: FeatureExtractor, samples: Sequence[Sample], text: str) -> list[Sample]:
+        """Fills the cache; returns the samples that could be read and remembers the others."""
+        if not extractor.missing(samples):
+            return list(samples)
+        with self.progress.task(text, total=len(samples)) as task:
+            skipped = extractor.compute(self.manifest.root, samples, task)
+        self.skipped += skipped
+        gone = {s.path for s in skipped}
+        self.samples = [s for s in self.samples if s.path not in gone]
+        self._check_classes()
+        return [s for s in samples if s.path not in gone]
+
+    def _check_classes(self) -> None:
+        truth = self._truth(self.samples)
+        several = truth.ndim == 2
+        counts = truth.sum(axis=0) if several else np.bincount(truth, minlength=len(self.manifest.labels))
+        few = [label for label, n in zip(self.manifest.labels, counts, strict=True) if n < 2]
+        if few:
+            raise DataError(
+                "Every class must hold at least 2 training images that can be read. Too few are left of: "
+                "{labels}. Mend or add images, or remove the class.",
+                labels=", ".join(few),
+            )
+
+    def _subset(self, extractor: FeatureExtractor) -> list[Sample]:
+        """The images on which sizes and layers are compared, all of which can be read."""
+        kept = subset(strata_of(self._truth(self.samples)), groups_of(self.samples), SUBSET, self.seed)
+        return self._try(extractor, [self.samples[i] for i in kept])
+
+    def _try(self, extractor: FeatureExtractor, samples: Sequence[Sample]) -> list[Sample]:
+        text = translate("Trying {size} px", self.lang, size=extractor.preprocessing.size)
+        return self._compute(extractor, samples, text)
+
+    def _choose_size(
+        self, sizes: Sequence[int], samples: Sequence[Sample]
+    ) -> tuple[FeatureExtractor, list[Candidate], HeadFit]:
+        *_, widest = self.sets
+        extractors = {str(size): self._extractor(size, widest) for size in sizes}
+        fits: dict[str, HeadFit] = {}
+
+        def fit(size: str) -> HeadFit:
+            self._try(extractors[size], samples)
+            fits[size] = self._fit(extractors[size], samples)
+            return fits[size]
+
+        chosen, tried = climb(list(extractors), fit, self._truth(samples))
+        return extractors[chosen], tried, fits[chosen]
+
+    def _choose_layers(
+        self, extractor: FeatureExtractor, samples: Sequence[Sample], known: HeadFit | None
+    ) -> tuple[str, list[Candidate]]:
+        """The best tap set at the extractor's size; ``known`` is the widest one's fit, if there is one."""
+        *narrower, widest = self.sets
+        fits = {name: self._fit(extractor, samples, self.sets[name]) for name in narrower}
+        fits[widest] = self._fit(extractor, samples) if known is None else known
+        truth = self._truth(samples)
+        best = min(fits, key=lambda name: losses(fits[name], truth).mean())
+        return best, candidates(fits, best, truth)
+
+    def _solve(self, extractor: FeatureExtractor) -> tuple[HeadFit, IntArray]:
+        """Trains the head on all training images; returns it with the classes of its held-out logits."""
+        truth = self._truth(self.samples)
+        if not self._fits(extractor.taps) and truth.ndim == 1:
+            extractor.release()
+            give_back()
+            text = translate("Adding up statistics", self.lang)
+            with self.progress.task(text, total=len(self.samples)) as task:
+                return fit_large(extractor, self.samples, truth, groups_of(self.samples), task)
+        with self.progress.task(translate("Solving the head", self.lang), total=len(STRENGTHS)) as task:
+            return self._fit(extractor, self.samples, on_strength=task.advance), truth
+
+    def _fit(
+        self,
+        extractor: FeatureExtractor,
+        samples: Sequence[Sample],
+        taps: Sequence[Tap] | None = None,
+        on_strength: Callable[[], None] | None = None,
+    ) -> HeadFit:
+        taps = taps or extractor.taps
+        rows = np.concatenate([extractor.read(samples, taps, number) for number in range(self.views)])
+        return fit_task(
+            rows,
+            np.concatenate([self._truth(samples)] * self.views),
+            len(self.manifest.labels),
+            groups=np.tile(groups_of(samples), self.views),
+            scored=np.arange(len(rows)) < len(samples),
+            seed=self.seed,
+            on_strength=on_strength,
+        )
+
+    def _truth(self, samples: Sequence[Sample]) -> IntArray:
+        return truth_of(samples, self.manifest)

@@ -1,0 +1,164 @@
+"""`benchmark`: how fast models answer here, each in a process of its own, all taking turns."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import platform
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eyebright.data.decode import decode
+from eyebright.errors import EyebrightError
+from eyebright.runs.run import new_directory
+from eyebright.runs.write import versions
+from eyebright.runtime.atomic import write_text
+from eyebright.runtime.machine import processor_name, usable_cores
+from eyebright.runtime.progress import SILENT, Progress
+from eyebright.text.language import translate
+from eyebright.types import UInt8Array
+from eyebright.verbs.benchmark.models import Candidate, candidates
+from eyebright.verbs.benchmark.options import BenchmarkConfig
+from eyebright.verbs.benchmark.page import Measurement, write_benchmark
+from eyebright.verbs.benchmark.process import CandidateProcess
+
+ROUNDS = 5
+_NOISE_SIZE = (375, 500)
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What was measured, and what could not be.
+
+    Attributes:
+        directory: holds `benchmark.json`, `benchmark.csv` and `benchmark.html`.
+        measured: in the order of the candidates.
+        left_out: why a candidate was not measured, by its description.
+    """
+
+    directory: Path
+    measured: Sequence[Measurement]
+    left_out: dict[str, str]
+
+    @property
+    def page(self) -> Path:
+        """The page to read."""
+        return self.directory / "benchmark.html"
+
+
+def benchmark(config: BenchmarkConfig, progress: Progress = SILENT) -> Benchmark:
+    """Measures every candidate in rounds of random order, and writes the figures down.
+
+    Args:
+        config: what is measured, and how long.
+        progress: is told what is done.
+
+    Raises:
+        NotFoundError, ModelError, ImageError: a model or the photo cannot be used.
+        EyebrightError: nothing could be measured.
+    """
+    image = _image(config)
+    cores = usable_cores()
+    with ExitStack() as stack:
+        threads = [count or cores for count in config.threads]
+        asked = candidates(config.models, threads, config.batch, stack)
+        running, left_out = _started(asked, image, stack, progress, config.lang)
+        directory = new_directory(config.out, "benchmarks", config.models[0].resolve().name)
+        times = _turns(running, config, progress)
+        measured = [_measurement(process, found) for process, found in zip(running, times, strict=True)]
+    result = Benchmark(directory, measured, left_out)
+    _write(result, config, image)
+    return result
+
+
+def _image(config: BenchmarkConfig) -> UInt8Array:
+    if config.image is not None:
+        return decode(config.image)
+    return np.random.default_rng(config.seed).integers(0, 256, (*_NOISE_SIZE, 3), np.uint8)
+
+
+def _started(
+    asked: Sequence[Candidate], image: UInt8Array, stack: ExitStack, progress: Progress, lang: str
+) -> tuple[list[CandidateProcess], dict[str, str]]:
+    """The processes of those that could be loaded, and why the others could not."""
+    running: list[CandidateProcess] = []
+    left_out: dict[str, str] = {}
+    reasons: list[EyebrightError] = []
+    with progress.task(translate("Loading what is measured", lang), total=len(asked)) as task:
+        for candidate in asked:
+            try:
+                running.append(stack.enter_context(CandidateProcess(candidate, image)))
+            except EyebrightError as error:
+                left_out[_described(candidate)] = error.text(lang)
+                reasons.append(error)
+            task.advance()
+    if not running:
+        raise reasons[0]
+    return running, left_out
+
+
+def _described(candidate: Candidate) -> str:
+    return f"{candidate.name}, {candidate.runtime}, {candidate.threads} × {candidate.batch}"
+
+
+def _turns(
+    running: Sequence[CandidateProcess], config: BenchmarkConfig, progress: Progress
+) -> list[list[list[float]]]:
+    """Milliseconds of every call, by candidate and round."""
+    times: list[list[list[float]]] = [[] for _ in running]
+    turn = config.seconds / (ROUNDS * len(running))
+    order = np.random.default_rng(config.seed)
+    with progress.task(translate("Measuring in turn", config.lang), total=ROUNDS * len(running)) as task:
+        for _ in range(ROUNDS):
+            for place in order.permutation(len(running)):
+                times[place].append(running[place].run(turn))
+                task.advance()
+    return times
+
+
+def _measurement(process: CandidateProcess, rounds: Sequence[Sequence[float]]) -> Measurement:
+    calls = np.concatenate([np.asarray(found) for found in rounds])
+    medians = [float(np.median(found)) for found in rounds]
+    p50, p95, p99 = (float(value) for value in np.percentile(calls, (50, 95, 99)))
+    candidate = process.candidate
+    return Measurement(
+        name=candidate.name,
+        runtime=candidate.runtime,
+        threads=candidate.threads,
+        batch=candidate.batch,
+        p50_ms=p50,
+        p95_ms=p95,
+        p99_ms=p99,
+        images_per_second=1000 * candidate.batch * len(calls) / float(calls.sum()),
+        memory_bytes=process.memory_bytes,
+        calls=len(calls),
+        unrest=(max(medians) - min(medians)) / p50,
+    )
+
+
+def _write(result: Benchmark, config: BenchmarkConfig, image: UInt8Array) -> None:
+    facts = {
+        "processor": f"{processor_name()}, {usable_cores()} cores, {platform.system()}",
+        "image": f"{image.shape[1]} × {image.shape[0]}",
+        "seconds": config.seconds,
+        "rounds": ROUNDS,
+        "seed": config.seed,
+        "versions": versions(),
+    }
+    rows = [asdict(found) for found in result.measured]
+    content: dict[str, Any] = {"measured": rows, "left_out": result.left_out, **facts}
+    write_text(result.directory / "benchmark.json", json.dumps(content, indent=1, ensure_ascii=False))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(result.directory / "benchmark.csv", text.getvalue())
+    shown = {name: str(value) for name, value in facts.items() if name != "versions"} | versions()
+    title = config.models[0].resolve().name
+    write_benchmark(result.page, title, result.measured, result.left_out, shown, config.lang)

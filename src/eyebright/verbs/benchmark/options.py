@@ -1,0 +1,30 @@
+"""The options of `eyebright benchmark`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from eyebright.options.base import Config
+from eyebright.options.marks import Metavar, Several
+
+
+class BenchmarkConfig(Config):
+    """What `eyebright benchmark` can be told; every field is also a command-line option and a TOML key."""
+
+    models: list[Path] = Field(
+        min_length=1, description="Runs, sealed models and folders of exports, one or more."
+    )
+    threads: Annotated[list[Annotated[int, Field(ge=0)]], Several(), Metavar("N …")] = Field(
+        [1, 0], min_length=1, description="How many threads a call may use; 0 stands for all cores."
+    )
+    batch: Annotated[list[Annotated[int, Field(ge=1)]], Several(), Metavar("N …")] = Field(
+        [1, 8, 32], min_length=1, description="How many images a call takes, where the format can."
+    )
+    seconds: float = Field(60, gt=0, description="How long to measure, the loading not counted.")
+    image: Path | None = Field(None, description="Photo to ask about (default: 500 × 375 px of noise).")
+    out: Path | None = Field(None, description="Directory to write (default: benchmarks/NAME-TIME).")
+    seed: int = Field(0, ge=0, description="Of the order in which they take turns.")
+    lang: Literal["en", "zh"] = Field("en", description="Language of the page and of messages.")

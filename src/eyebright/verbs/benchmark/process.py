@@ -1,0 +1,95 @@
+"""A candidate's own process, seen from `eyebright benchmark`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from eyebright.errors import EyebrightError
+from eyebright.types import UInt8Array
+from eyebright.verbs.benchmark.models import Candidate
+
+
+class CandidateProcess:
+    """Starts a process that loads a candidate and answers once to be warm; it waits until its turn comes.
+
+    Args:
+        candidate: what it loads.
+        image: (H, W, 3), the photo that it is asked about.
+
+    Raises:
+        EyebrightError: it cannot be loaded, or cannot take so many images; the text has its last words.
+    """
+
+    def __init__(self, candidate: Candidate, image: UInt8Array) -> None:
+        self.candidate = candidate
+        self.memory_bytes: int | None = None
+        self._folder = tempfile.TemporaryDirectory()
+        photo = Path(self._folder.name, "image.npy")
+        np.save(photo, image, allow_pickle=False)
+        fields = {key: str(v) if isinstance(v, Path) else v for key, v in asdict(candidate).items()}
+        spec = json.dumps({**fields, "image": str(photo)})
+        self._words = Path(self._folder.name, "words.txt")
+        with self._words.open("wb") as words:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "eyebright.verbs.benchmark.worker", spec],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=words,
+                text=True,
+            )
+        try:
+            self._answer()
+        except EyebrightError:
+            self._close()
+            raise
+
+    def run(self, seconds: float) -> list[float]:
+        """Milliseconds of the calls that it made in its turn, one at least.
+
+        Raises:
+            EyebrightError: the process has ended.
+        """
+        with suppress(BrokenPipeError):  # where it has ended, so has its answer
+            if self._process.stdin is not None:
+                self._process.stdin.write(f"{seconds}\n")
+                self._process.stdin.flush()
+        answer = self._answer()
+        self.memory_bytes = answer["memory_bytes"]
+        found: list[float] = answer["milliseconds"]
+        return found
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._close()
+
+    def _answer(self) -> dict[str, Any]:
+        line = self._process.stdout.readline() if self._process.stdout is not None else ""
+        if not line:
+            self._process.wait()
+            words = self._words.read_text(encoding="utf-8", errors="replace")
+            last = (words.strip().splitlines() or [""])[-1]
+            raise EyebrightError(
+                "{name} must run to be measured. Its process ended with status {status}: {reason}. "
+                "Leave it out, or ask for fewer images at once with --batch.",
+                name=f"{self.candidate.name} ({self.candidate.runtime})",
+                status=self._process.returncode,
+                reason=last[:300],
+            )
+        content: dict[str, Any] = json.loads(line)
+        return content
+
+    def _close(self) -> None:
+        """Ends the process: it stops at the end of its input."""
+        self._process.communicate()
+        self._folder.cleanup()

@@ -1,0 +1,100 @@
+"""The process in which one candidate of `eyebright benchmark` lives: it answers lines with lines of JSON.
+
+It is given a JSON object of the candidate's fields and the photo's file. Each line on standard input is a
+number of seconds; the answer holds the milliseconds of every call made in that time, and the peak memory so
+far.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from eyebright.exporting.base import Source
+from eyebright.exporting.catalog import FORMATS
+from eyebright.exporting.certificate.integrity import read_certificate
+from eyebright.exporting.certificate.signature import stored_facts
+from eyebright.runtime.machine import peak_memory_bytes
+from eyebright.runtime.telemetry import load_openvino
+from eyebright.sealed.model import SealedModel
+from eyebright.types import UInt8Array
+
+_WARM_UP_CALLS = 2
+
+
+def main() -> None:
+    """Loads, warms up, says that it is ready, and serves until standard input ends."""
+    # What a runtime prints must not come between the answers.
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
+        os.dup2(2, 1)
+        spec = json.loads(sys.argv[1])
+        images = np.stack([np.load(spec["image"])] * spec["batch"])
+        call = _loaded(spec, images)
+        for _ in range(_WARM_UP_CALLS):
+            call()
+        _say(out, {"ready": True})
+        for line in sys.stdin:
+            _say(out, {"milliseconds": _measured(call, float(line)), "memory_bytes": peak_memory_bytes()})
+
+
+def _say(out: Any, content: dict[str, Any]) -> None:
+    out.write(json.dumps(content) + "\n")
+    out.flush()
+
+
+def _measured(call: Callable[[], object], seconds: float) -> list[float]:
+    call()  # others had the processor and its caches meanwhile
+    found: list[float] = []
+    end = time.perf_counter() + seconds
+    while not found or time.perf_counter() < end:
+        start = time.perf_counter()
+        call()
+        found.append(1000 * (time.perf_counter() - start))
+    return found
+
+
+def _loaded(spec: dict[str, Any], images: UInt8Array) -> Callable[[], object]:
+    """A call that answers the images (B, H, W, 3)."""
+    path = Path(spec["path"])
+    match spec["kind"]:
+        case "onnx":
+            model = SealedModel(path, threads=spec["threads"])
+            return lambda: model.probabilities(images)
+        case "openvino":
+            return _openvino(path, spec["threads"], images)
+        case _:
+            parent = Path(spec["parent"])
+            source = Source(_Described(parent), onnx.load(parent))
+            target = FORMATS[read_certificate(path)["format"]]
+            runner = target.load(source, path, spec["threads"])
+            return lambda: runner.answer(images[0])
+
+
+def _openvino(path: Path, threads: int, images: UInt8Array) -> Callable[[], object]:
+    core = load_openvino().Core()
+    model = core.read_model(path)
+    model.reshape([len(images), -1, -1, 3])
+    settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": "1"}
+    request = core.compile_model(model, "CPU", settings).create_infer_request()
+    return lambda: request.infer([images])
+
+
+class _Described(SealedModel):
+    """A sealed model of which only the description is read: loading it would count as the export's memory."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.metadata = stored_facts(path)[0]
+        self.labels = tuple(json.loads(self.metadata["labels"]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""The images that several runs judged: found by their content, wherever they lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from eyebright.errors import DataError
+from eyebright.evaluation.multiclass.results import PredictionRow
+from eyebright.runs.predictions_csv import NAME, read_predictions
+from eyebright.runs.run import Run
+from eyebright.runtime.progress import Progress
+from eyebright.text.language import translate
+
+
+@dataclass(frozen=True)
+class CommonImages:
+    """N images with the answers of R runs.
+
+    Attributes:
+        names: of the runs, each another.
+        shas: (N,) of the images.
+        rows: (R, N) the answers.
+        roots: (R,) folders under which the runs saw the images.
+        left_out: (R,) judged images of each run that another did not judge.
+    """
+
+    names: Sequence[str]
+    shas: Sequence[str]
+    rows: Sequence[Sequence[PredictionRow]]
+    roots: Sequence[Path]
+    left_out: Sequence[int]
+
+
+def common_images(runs: Sequence[Run], progress: Progress, lang: str) -> CommonImages:
+    """The images that all runs judged: those of the part that each one's figures are of.
+
+    Of images with equal bytes one counts. An image that lies under different labels is left out.
+
+    Raises:
+        DataError: there is none, or a run has no predictions to compare.
+    """
+    names = _names([run.directory for run in runs])
+    judged = [_judged(run) for run in runs]
+    shared = [sha for sha in judged[0] if all(sha in rows for rows in judged[1:])]
+    kept = [sha for sha in shared if len({rows[sha].label for rows in judged}) == 1]
+    if not kept:
+        raise DataError(
+            "Runs must have judged the same images, under the same labels. {runs} have none in common. "
+            "Evaluate their models on one folder: eyebright evaluate MODEL DATA --out DIR.",
+            runs=", ".join(names),
+        )
+    left_out = [len(rows) - len(kept) for rows in judged]
+    if any(left_out):
+        counts = ", ".join(f"{name}: {count}" for name, count in zip(names, left_out, strict=True))
+        progress.say(
+            translate(
+                "Compared on the {images} images that all runs judged. Left out: {counts}.",
+                lang,
+                images=len(kept),
+                counts=counts,
+            )
+        )
+    if len(shared) > len(kept):
+        text = "{count} images lie under different labels in these runs, and were left out."
+        progress.say(translate(text, lang, count=len(shared) - len(kept)))
+    roots = [Path(run.metrics["root"]) for run in runs]
+    return CommonImages(names, kept, [[rows[sha] for sha in kept] for rows in judged], roots, left_out)
+
+
+def _judged(run: Run) -> dict[str, PredictionRow]:
+    """The rows that the run's figures are of, by the images' hashes."""
+    found: dict[str, PredictionRow] = {}
+    for row in read_predictions(run.directory / NAME):
+        if row.split == run.metrics["split"]:
+            found.setdefault(row.sha, row)
+    return found
+
+
+def _names(directories: Sequence[Path]) -> list[str]:
+    """The directories' own names, with as many parents as it takes to tell them apart."""
+    parts = [directory.resolve().parts for directory in directories]
+    for depth in range(1, max(map(len, parts))):
+        names = ["/".join(path[-depth:]) for path in parts]
+        if len(set(names)) == len(names):
+            return names
+    raise DataError(
+        "Runs to compare must be different ones. {path} was given twice. Leave one out.",
+        path=next(str(d) for d in directories if parts.count(d.resolve().parts) > 1),
+    )

@@ -1,0 +1,41 @@
+"""`demo`: training on real photographs of woven textile, with and without defects."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from eyebright.errors import MissingExtraError
+from eyebright.runs.run import Run
+from eyebright.runtime.progress import SILENT, Progress
+from eyebright.verbs.demo.options import DemoConfig
+from eyebright.verbs.train.options import TrainConfig
+from eyebright.verbs.train.train import train
+
+
+def demo(config: DemoConfig, progress: Progress = SILENT) -> Run:
+    """Trains on the textile images of the package conformal-clip-data (Megahed and Chen, MIT licence).
+
+    Raises:
+        MissingExtraError: the package is not installed.
+    """
+    data = demo_images()
+    return train(
+        TrainConfig(data=data, val=0.25, seed=config.seed, out=config.out, lang=config.lang), progress
+    )
+
+
+def demo_images() -> Path:
+    """The folder of class folders with the demo's 2,000 images.
+
+    Raises:
+        MissingExtraError: the package is not installed.
+    """
+    try:
+        package = Path(str(files("conformal_clip_data")))
+    except ModuleNotFoundError:
+        raise MissingExtraError(
+            "The demo needs the package conformal-clip-data with its images. It is not installed. "
+            'Run: pip install "eyebright[demo]"'
+        ) from None
+    return package / "data" / "textile_images" / "simulated"

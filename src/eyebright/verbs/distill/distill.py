@@ -1,0 +1,82 @@
+"""`distill`: a sealed model teaches a smaller network, which becomes a run like any other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eyebright.backbones import catalog
+from eyebright.runs import messages as tell
+from eyebright.runs.integrity import check_untouched
+from eyebright.runs.run import Run
+from eyebright.runtime.progress import SILENT, Progress
+from eyebright.sealed.model import SealedModel
+from eyebright.verbs.distill.options import DistillConfig
+from eyebright.verbs.train.options import TrainConfig
+from eyebright.verbs.train.single_label import require_one_label
+from eyebright.verbs.train.train import train
+
+_AS_THEY_ARE = (
+    "weights",
+    "data",
+    "out",
+    "tune",
+    "size",
+    "layers",
+    "epochs",
+    "budget",
+    "patience",
+    "batch",
+    "augment",
+    "precision",
+    "device",
+    "seed",
+    "lang",
+)
+# Where nothing has been learned yet, nothing can be forgotten.
+_RATE_FROM_RANDOM, _LAYER_DECAY_FROM_RANDOM = 1e-3, 1.0
+
+
+def distill(config: DistillConfig, progress: Progress = SILENT) -> Run:
+    """Trains a network on the images of a sealed model, from the labels and from the model's answers.
+
+    It is a training with a teacher, so `eyebright train --resume` goes on with one that was interrupted.
+
+    Args:
+        config: which teacher, which student.
+        progress: is told what is found and done.
+
+    Returns:
+        The run; `parent` in its `metrics.json` and its report compare the two models.
+
+    Raises:
+        NotFoundError: the teacher does not exist.
+        ModelError: it is not a sealed model, or was changed after its run.
+        ConfigError: there is no such student.
+        DataError: the teacher's images are gone, or others than it knows were given.
+        MissingExtraError: PyTorch is not installed.
+    """
+    teacher = SealedModel(config.model)
+    require_one_label(teacher.thresholds is not None, "distill")
+    check_untouched(teacher.path)
+    catalog.find(config.student)  # before anything is read
+    run = train(_training(config), progress)
+    tell.decisions_left(teacher, run.model, progress, config.lang)
+    return run
+
+
+def _training(config: DistillConfig) -> TrainConfig:
+    options: dict[str, Any] = {name: getattr(config, name) for name in _AS_THEY_ARE}
+    options |= {
+        "backbone": config.student,
+        "lr": config.lr,
+        "teacher": config.model,
+        "teacher_share": config.share,
+        "teacher_temperature": config.temperature,
+        "teacher_features": config.features,
+        "teacher_views": config.views,
+    }
+    if config.weights == "none":
+        options["layer_decay"] = _LAYER_DECAY_FROM_RANDOM
+        if config.lr == "auto":
+            options["lr"] = _RATE_FROM_RANDOM
+    return TrainConfig.build(**options)

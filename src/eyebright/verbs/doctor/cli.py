@@ -1,0 +1,52 @@
+"""`eyebright doctor`: what this machine has, and what is missing."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from eyebright.text.language import translate
+from eyebright.text.table import table
+from eyebright.verbs.verb import Verb
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from eyebright.verbs.doctor.doctor import Fact
+    from eyebright.verbs.doctor.options import DoctorConfig
+
+
+def _config() -> type[DoctorConfig]:
+    from eyebright.verbs.doctor.options import DoctorConfig
+
+    return DoctorConfig
+
+
+def _run(config: DoctorConfig) -> int:
+    from eyebright.verbs.doctor.doctor import doctor
+
+    facts = doctor(config.lang)
+    print(_json(facts) if config.json_ else _table(facts, config.lang))
+    return 0
+
+
+def _json(facts: Sequence[Fact]) -> str:
+    content = {f.key: {"value": f.value, "state": f.state, "command": f.command} for f in facts}
+    return json.dumps(content, indent=2, ensure_ascii=False)
+
+
+def _table(facts: Sequence[Fact], lang: str) -> str:
+    marks = {"ok": translate("ok", lang), "missing": translate("missing", lang), "note": "-"}
+    lines = table([(marks[f.state], f.title, f.text) for f in facts]).split("\n")
+    commands = [f.command for f in facts if f.command]
+    if commands:
+        lines += ["", translate("To get what is missing:", lang), *(f"  {command}" for command in commands)]
+    return "\n".join(lines)
+
+
+VERB = Verb(
+    name="doctor",
+    summary="Tell what this machine has: processor, memory, GPU, engines, and extras that are missing.",
+    config=_config,
+    run=_run,
+)

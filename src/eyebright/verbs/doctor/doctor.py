@@ -1,0 +1,174 @@
+"""What this machine has and lacks, as facts that a person or a program can read."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from typing import Literal
+
+from eyebright.runtime import machine
+from eyebright.runtime.telemetry import load_onnxruntime, load_openvino
+from eyebright.text.language import translate
+from eyebright.training.cache.store import default_folder
+
+#: The modules that an extra brings, for each extra that a user can want.
+EXTRAS: dict[str, tuple[str, ...]] = {
+    "torch": (
+        "torch",
+        "torchvision",
+        "timm",
+        "transformers",
+        "safetensors",
+        "accelerate",
+        "peft",
+        "onnxscript",
+    ),
+    "tune": ("optuna",),
+    "openvino": ("openvino",),
+    "explain": ("captum",),
+    "map": ("openTSNE",),
+    "prune": ("torch_pruning",),
+    "executorch": ("executorch",),
+    "coreml": ("coremltools",),
+    "ncnn": ("ncnn", "pnnx"),
+    "litert": ("ai_edge_litert",),
+    "triton": ("tritonclient",),
+    "tensorboard": ("tensorboard",),
+    "mlflow": ("mlflow",),
+    "demo": ("conformal_clip_data",),
+}
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing about the machine.
+
+    Attributes:
+        key: the same in every language.
+        title: what it is about, for a person.
+        text: how it is, for a person.
+        value: how it is, for a program: text, numbers (bytes where they count memory), lists, or None.
+        state: ``ok``, ``missing``, or ``note`` for what is neither good nor bad.
+        command: what gets the missing thing.
+    """
+
+    key: str
+    title: str
+    text: str
+    value: object
+    state: Literal["ok", "missing", "note"] = "ok"
+    command: str | None = None
+
+
+def doctor(lang: str = "en") -> list[Fact]:
+    """Facts on processor, memory, disk, accelerators, engines and extras; texts in ``lang``."""
+    return [*_system(lang), *_memory(lang), *_accelerators(lang), *_engines(lang), *_extras(lang)]
+
+
+def _system(lang: str) -> list[Fact]:
+    name, cores = machine.processor_name(), machine.usable_cores()
+    sets = machine.instruction_sets()
+    python, system = (
+        platform.python_version(),
+        f"{platform.system()} {platform.release()} {platform.machine()}",
+    )
+    unknown = translate("unknown", lang)
+    none = translate("none", lang)
+    return [
+        Fact("python", "Python", f"{python}, {sys.executable}", python),
+        Fact("system", translate("System", lang), system, system),
+        Fact("processor", translate("Processor", lang), name, name),
+        Fact("cores", translate("Usable cores", lang), str(cores), cores),
+        Fact(
+            "instruction_sets",
+            translate("Instruction sets", lang),
+            unknown if sets is None else ", ".join(sets) or none,
+            sets,
+            "ok" if sets else "note",
+        ),
+    ]
+
+
+def _memory(lang: str) -> list[Fact]:
+    memory = machine.memory_bytes()
+    text = translate("unknown", lang)
+    value = None
+    if memory is not None:
+        total, available = memory
+        text = translate("{free} free of {total}", lang, free=_gigabytes(available), total=_gigabytes(total))
+        value = {"total_bytes": total, "available_bytes": available}
+    place = default_folder()
+    free = machine.disk_free_bytes(place)
+    disk = translate("{free} free at {path}", lang, free=_gigabytes(free), path=place)
+    return [
+        Fact("memory", translate("Memory", lang), text, value, "ok" if value else "note"),
+        Fact("disk", translate("Disk for the cache", lang), disk, {"path": str(place), "free_bytes": free}),
+    ]
+
+
+def _accelerators(lang: str) -> list[Fact]:
+    gpus, tpu = machine.gpus(), machine.has_tpu()
+    none = translate("none", lang)
+    return [
+        Fact("gpu", "GPU", "; ".join(gpus) or none, gpus, "ok" if gpus else "note"),
+        Fact("tpu", "TPU", translate("present", lang) if tpu else none, tpu, "ok" if tpu else "note"),
+    ]
+
+
+def _engines(lang: str) -> list[Fact]:
+    return [
+        _engine("onnxruntime", "ONNX Runtime", _onnxruntime, lang),
+        _engine("openvino", "OpenVINO", _openvino, lang),
+    ]
+
+
+def _engine(package: str, title: str, load: Callable[[], tuple[str, list[str]]], lang: str) -> Fact:
+    if find_spec(package) is None:
+        absent = translate("not installed", lang)
+        return Fact(package, title, absent, None, "missing", f"pip install {package}")
+    try:
+        number, devices = load()
+    except (ImportError, OSError, RuntimeError) as error:  # installed, but a library of the system is missing
+        return Fact(package, title, translate("does not load: {reason}", lang, reason=error), None, "missing")
+    return Fact(package, title, f"{number} ({', '.join(devices)})", {"version": number, "devices": devices})
+
+
+def _onnxruntime() -> tuple[str, list[str]]:
+    onnxruntime = load_onnxruntime()
+    providers = [str(name) for name in onnxruntime.get_available_providers()]
+    return str(onnxruntime.__version__), [name.removesuffix("ExecutionProvider") for name in providers]
+
+
+def _openvino() -> tuple[str, list[str]]:
+    openvino = load_openvino()
+    return str(openvino.__version__).split("-")[0], [str(name) for name in openvino.Core().available_devices]
+
+
+def _extras(lang: str) -> list[Fact]:
+    facts = []
+    for extra, modules in EXTRAS.items():
+        absent = [module for module in modules if find_spec(module) is None]
+        title = translate("Extra {name}", lang, name=extra)
+        if absent:
+            text = translate("not installed: {modules}", lang, modules=", ".join(absent))
+            command = f'pip install "eyebright[{extra}]"'
+            facts.append(Fact(f"extra_{extra}", title, text, False, "missing", command))
+        else:
+            text = ", ".join(f"{module} {_version(module) or ''}".strip() for module in modules)
+            facts.append(Fact(f"extra_{extra}", title, text, True))
+    return facts
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _gigabytes(count: int) -> str:
+    return f"{count / 1e9:.1f} GB"

@@ -1,0 +1,110 @@
+"""What the report shows of a model's inside: heat maps of mistakes, and the map of its features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eyebright.data.decode import decode
+from eyebright.data.manifest import Sample
+from eyebright.errors import ImageError, NotFoundError
+from eyebright.evaluation.multiclass.results import PredictionRow
+from eyebright.explaining.base import NoHeatError
+from eyebright.explaining.choose import explainer
+from eyebright.explaining.overlay import overlay
+from eyebright.explaining.projection import project
+from eyebright.report.content import FeatureMap
+from eyebright.report.sections.gallery import surest_mistakes
+from eyebright.report.thumbnails import data_uri
+from eyebright.runs.scoring import Answers
+from eyebright.runtime.parallel import parallel
+from eyebright.sealed.inference import answers
+from eyebright.sealed.model import SealedModel
+from eyebright.training.cache.store import default_folder
+from eyebright.types import Split
+
+_HEATED, _HEATED_PX = 12, 224
+_POINTS, _FEWEST_POINTS = 1200, 40
+
+
+def inside(model: SealedModel, root: Path, answered: Answers, split: Split, seed: int) -> dict[str, Any]:
+    """The fields `heat` and `map` of :class:`ReportContent`; none where an image may have several labels.
+
+    Args:
+        model: that answered, opened with one thread a call.
+        root: of the images.
+        answered: its answers.
+        split: the part that is reported.
+        seed: of what is drawn.
+    """
+    if answered.thresholds is not None:
+        return {}
+    pairs = [
+        (sample, row)
+        for sample, row in zip(answered.samples, answered.rows(), strict=True)
+        if row.split == split
+    ]
+    rows = [row for _, row in pairs]
+    return {"heat": heat_of_mistakes(model, root, rows), "map": feature_map(model, root, pairs, seed)}
+
+
+def heat_of_mistakes(model: SealedModel, root: Path, rows: Sequence[PredictionRow]) -> dict[str, str]:
+    """Pictures of the surest mistakes with the evidence for the class that was named, as data URIs by path.
+
+    At most 12; none where the model has no exact map, which alone is quick enough to be had unasked.
+    """
+    wrong = [row for row in surest_mistakes(rows)[:_HEATED] if row.predicted in model.labels]
+    if not wrong:
+        return {}
+    try:
+        how = explainer(model, "exact")
+    except NoHeatError:
+        return {}
+
+    def drawn(row: PredictionRow) -> str | None:
+        try:
+            pixels = decode(root / row.path, min_side=model.size)
+        except (ImageError, NotFoundError):  # answered from the cache, and gone since
+            return None
+        heat = how.heat(pixels, model.labels.index(row.predicted))
+        return data_uri(overlay(pixels, heat, _HEATED_PX, how.signed), _HEATED_PX)
+
+    pictures = zip(wrong, parallel(drawn, wrong), strict=True)
+    return {row.path: picture for row, picture in pictures if picture is not None}
+
+
+def feature_map(
+    model: SealedModel, root: Path, pairs: Sequence[tuple[Sample, PredictionRow]], seed: int
+) -> FeatureMap | None:
+    """The images' features on a plane; None of few images, or where the file does not give its features.
+
+    Of many images all mistakes are shown, as far as there is room, and others at random. Features are those
+    that were kept when the model answered.
+    """
+    chosen = [pairs[i] for i in _chosen([row for _, row in pairs], seed)]
+    if len(chosen) < _FEWEST_POINTS:
+        return None
+    by_sample = {id(sample): row for sample, row in chosen}
+    features, rows = [], []
+    for block in answers(model, root, [sample for sample, _ in chosen], default_folder()):
+        if block.features is None:
+            return None
+        features.append(block.features)
+        rows += [by_sample[id(sample)] for sample in block.samples]
+    if len(rows) < _FEWEST_POINTS:
+        return None
+    found = project(np.concatenate(features), seed)
+    return FeatureMap(rows=rows, points=found.points, method=found.method, count=len(pairs))
+
+
+def _chosen(rows: Sequence[PredictionRow], seed: int) -> list[int]:
+    """Places of the rows that are shown, in their order."""
+    wrong = {row.path for row in surest_mistakes(rows)[:_POINTS]}
+    mistakes = [i for i, row in enumerate(rows) if row.path in wrong]
+    others = [i for i, row in enumerate(rows) if row.predicted == row.label]
+    room = min(len(others), _POINTS - len(mistakes))
+    drawn = np.random.default_rng(seed).permutation(len(others))[:room]
+    return sorted([*mistakes, *(others[int(i)] for i in drawn)])

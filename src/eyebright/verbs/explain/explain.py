@@ -1,0 +1,165 @@
+"""`explain`: where in an image an answer comes from, as pictures, a page and arrays."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from eyebright.data.decode import decode
+from eyebright.errors import ConfigError, ImageError, NotFoundError, nearest
+from eyebright.explaining.base import Explainer, Method
+from eyebright.explaining.choose import explainer
+from eyebright.explaining.overlay import overlay
+from eyebright.report.thumbnails import data_uri
+from eyebright.runs.run import new_directory
+from eyebright.runtime.atomic import write_bytes
+from eyebright.runtime.parallel import parallel
+from eyebright.runtime.progress import SILENT, Progress
+from eyebright.sealed.model import SealedModel
+from eyebright.text.language import translate
+from eyebright.types import FloatArray, Skipped
+from eyebright.verbs.explain.options import ExplainConfig
+from eyebright.verbs.explain.page import ExplainedImage, write_explanations
+from eyebright.verbs.predict.image_paths import image_paths
+
+_PICTURE_PX, _PAGE_PX = 1024, 288
+_ON_PAGE = 100
+
+
+@dataclass(frozen=True)
+class Explained:
+    """One image's heat map.
+
+    Attributes:
+        path: of the image.
+        label: the class whose evidence is shown.
+        probability: of that class, calibrated.
+        answer: the class that the model answers.
+        heat: (h, h), laid over the whole image; above 0 speaks for the class, below 0 against.
+        picture: the PNG file.
+    """
+
+    path: str
+    label: str
+    probability: float
+    answer: str
+    heat: FloatArray
+    picture: Path
+
+
+@dataclass(frozen=True)
+class Explanations:
+    """What `explain` leaves.
+
+    Attributes:
+        directory: holds the pictures and `index.html`.
+        method: how the maps were made.
+        images: in the order in which they were named.
+        skipped: what could not be read.
+    """
+
+    directory: Path
+    method: Method
+    images: Sequence[Explained]
+    skipped: Sequence[Skipped]
+
+    @property
+    def page(self) -> Path:
+        """All pictures beside their images."""
+        return self.directory / "index.html"
+
+
+def explain(config: ExplainConfig, progress: Progress = SILENT) -> Explanations:
+    """Draws a heat map over each image and writes a page of them.
+
+    Args:
+        config: which model, which images, which class.
+        progress: is told how many are done.
+
+    Raises:
+        NotFoundError: the model does not exist, or a path or pattern matches nothing.
+        ModelError: the file is not a sealed model.
+        ConfigError: the model does not know the class.
+        NoHeatError: the method has nothing to show of this network.
+        MissingExtraError: the method needs packages that are not installed.
+        StorageError: the disk is full or must not be written.
+    """
+    model = SealedModel(config.model, threads=1)
+    paths = image_paths(config.images)
+    drawer = _Drawer(config, model, explainer(model, config.method))
+    done: list[Explained] = []
+    skipped: list[Skipped] = []
+    shown: list[ExplainedImage] = []
+    threads = 1 if drawer.how.method == "gradcam" else None  # its hooks are the module's, not the call's
+    with progress.task(translate("Explaining", config.lang)) as task:
+        for result in parallel(drawer.draw, _with_names(paths), threads):
+            task.advance()
+            if isinstance(result, Skipped):
+                skipped.append(result)
+                continue
+            explained, image = result
+            done.append(explained)
+            if len(shown) < _ON_PAGE:
+                shown.append(image)
+    title = model.path.resolve().parent.name
+    found = Explanations(drawer.directory, drawer.how.method, done, skipped)
+    write_explanations(found.page, title, drawer.how, shown, len(done), config.lang)
+    return found
+
+
+class _Drawer:
+    """Draws one image after another, from several threads."""
+
+    def __init__(self, config: ExplainConfig, model: SealedModel, how: Explainer) -> None:
+        if config.class_ is not None and config.class_ not in model.labels:
+            raise ConfigError(
+                "The class must be one that the model knows. Got {name}. The nearest are: {nearest}.",
+                name=config.class_,
+                nearest=nearest(config.class_, model.labels),
+            )
+        self._model = model
+        self._asked = config.class_
+        self.how = how
+        self.directory = new_directory(config.out, "explanations", model.path.resolve().parent.name)
+
+    def draw(self, named: tuple[str, str]) -> tuple[Explained, ExplainedImage] | Skipped:
+        """The map of an image, written to a file of the given name."""
+        path, name = named
+        try:
+            pixels = decode(path, min_side=self._model.size)  # what the model answers about
+            image = decode(path, min_side=_PICTURE_PX // 2)
+        except (ImageError, NotFoundError) as error:
+            return Skipped(path, error.template, error.values)
+        prediction = self._model.predict(pixels)
+        label = self._asked or next(x for x in prediction.labels if x in self._model.labels)
+        probability = prediction.probabilities[prediction.labels.index(label)]
+        heat = self.how.heat(pixels, self._model.labels.index(label))
+        drawn = overlay(image, heat, _PICTURE_PX, self.how.signed)
+        buffer = io.BytesIO()
+        drawn.save(buffer, "PNG")
+        write_bytes(self.directory / name, buffer.getvalue())
+        shown = ExplainedImage(
+            path=path,
+            label=label,
+            probability=probability,
+            answer=prediction.label,
+            before=data_uri(Image.fromarray(image), _PAGE_PX),
+            after=data_uri(drawn, _PAGE_PX),
+            picture=name,
+        )
+        picture = self.directory / name
+        return Explained(path, label, probability, prediction.label, heat, picture), shown
+
+
+def _with_names(paths: Iterator[str]) -> Iterator[tuple[str, str]]:
+    """Each path with a file name of its own: images in several folders are often called alike."""
+    taken: dict[str, int] = {}
+    for path in paths:
+        stem = re.sub(r"[^\w.-]+", "-", Path(path).stem).strip("-.") or "image"
+        taken[stem] = taken.get(stem, 0) + 1
+        yield path, f"{stem}.png" if taken[stem] == 1 else f"{stem}-{taken[stem]}.png"

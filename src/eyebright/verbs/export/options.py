@@ -1,0 +1,70 @@
+"""The options of `eyebright export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from eyebright.errors import ConfigError
+from eyebright.options.base import Config
+from eyebright.options.marks import Several
+
+FormatName = Literal[
+    "onnx",
+    "openvino",
+    "triton",
+    "html",
+    "torchscript",
+    "pt2",
+    "executorch",
+    "coreml",
+    "ncnn",
+    "litert",
+]
+
+
+class ExportConfig(Config):
+    """What `eyebright export` can be told; every field is also a command-line option and a TOML key."""
+
+    model: Path = Field(description="Model to export: a run directory, or its model.onnx.")
+    to: Annotated[list[FormatName], Several(), Field(min_length=1)] = Field(
+        description="Formats to write, one or more."
+    )
+    plain: bool = Field(False, description="For onnx: take normalised floats instead of raw pixels.")
+    int8: bool = Field(False, description="Compute in eight-bit integers, calibrated on training images.")
+    fp16: bool = Field(False, description="Compute in sixteen-bit floats, for GPUs and phones.")
+    data: Path | None = Field(
+        None,
+        description="Where the images are now (default: where the run saw them).",
+    )
+    out: Path | None = Field(None, description="Folder to write (default: exports/ beside the model).")
+    images: int = Field(500, ge=1, description="How many validation images to compare on, at most.")
+    min_agreement: float = Field(
+        0.999, ge=0, le=1, description="Share of images on which a float export must name the same class."
+    )
+    max_loss: float = Field(
+        0.5, ge=0, le=100, description="Points of accuracy that an int8 export may lose, at most."
+    )
+    seed: int = Field(0, ge=0, description="Of the draw of images.")
+    lang: Literal["en", "zh"] = Field("en", description="Language of messages.")
+
+    @model_validator(mode="after")
+    def _plain_is_for_onnx(self) -> Self:
+        if self.plain and "onnx" not in self.to:
+            raise ConfigError(
+                "--plain must stand with onnx among --to. There is {formats} only. "
+                "Add onnx, or leave --plain out.",
+                formats=", ".join(self.to),
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_precision(self) -> Self:
+        if self.int8 and self.fp16:
+            raise ConfigError(
+                "An export has one precision. --int8 and --fp16 were both given. "
+                "Export twice, once with each."
+            )
+        return self

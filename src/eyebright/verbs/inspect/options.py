@@ -1,0 +1,18 @@
+"""The options of `eyebright inspect`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from eyebright.options.base import Config
+
+
+class InspectConfig(Config):
+    """What `eyebright inspect` can be told."""
+
+    path: Path = Field(description="A run, a model.onnx, an export's folder, or a file in one.")
+    json_: bool = Field(False, description="Print JSON instead of a table.")
+    lang: Literal["en", "zh"] = Field("en", description="Language of messages.")

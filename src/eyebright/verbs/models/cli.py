@@ -1,0 +1,93 @@
+"""`eyebright models`: the backbones that can be used."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from eyebright.text.language import translate
+from eyebright.text.table import table
+from eyebright.verbs.verb import Verb
+
+if TYPE_CHECKING:
+    from eyebright.verbs.models.models import Listing, ModelInfo
+    from eyebright.verbs.models.options import ModelsConfig
+
+
+def _config() -> type[ModelsConfig]:
+    from eyebright.verbs.models.options import ModelsConfig
+
+    return ModelsConfig
+
+
+def _run(config: ModelsConfig) -> int:
+    from eyebright.runtime.terminal import TerminalProgress
+    from eyebright.verbs.models.models import models
+
+    listing = models(config, TerminalProgress(config.lang))
+    if config.json_:
+        rows = [asdict(model) for model in listing.models]
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        return 0
+    print(_shown(listing, config))
+    return 0
+
+
+def _shown(listing: Listing, config: ModelsConfig) -> str:
+    lang = config.lang
+    lines = [
+        _table(listing.models, config)
+        if listing.models
+        else translate("No backbone's name holds {text}.", lang, text=config.search)
+    ]
+    if listing.more:
+        lines.append(translate("and {count} more; --limit shows them.", lang, count=listing.more))
+    if config.search is not None and find_spec("torch") is None:
+        command = 'pip install "eyebright[torch]"'
+        lines.append(
+            translate("Those of timm, torchvision and Hugging Face need: {command}", lang, command=command)
+        )
+    return "\n".join(lines)
+
+
+def _table(models: Sequence[ModelInfo], config: ModelsConfig) -> str:
+    lang = config.lang
+    head = [
+        translate("Name", lang),
+        translate("Parameters", lang),
+        translate("Size", lang),
+        translate("Input", lang),
+        translate("ImageNet", lang),
+        *([translate("Images/s here", lang)] if config.speed else []),
+        translate("Licence", lang),
+        translate("Source", lang),
+    ]
+    return table([head, *(_row(m, config.speed) for m in models)], right=(1, 2, 3, 4, *([5] * config.speed)))
+
+
+def _row(model: ModelInfo, speed: bool) -> list[str]:
+    return [
+        model.name,
+        _or_dash(model.parameters, lambda count: f"{count / 1e6:.1f} M"),
+        _or_dash(model.size_bytes, lambda count: f"{count / 1e6:.1f} MB"),
+        f"{model.input_size} px",
+        _or_dash(model.accuracy, lambda share: f"{100 * share:.1f} %"),
+        *([_or_dash(model.images_per_second, lambda rate: f"{rate:,.0f}")] if speed else []),
+        model.licence,
+        model.source,
+    ]
+
+
+def _or_dash(value: float | None, written: Callable[[float], str]) -> str:
+    return "-" if value is None else written(value)
+
+
+VERB = Verb(
+    name="models",
+    summary="List the backbones that can be used, with size, accuracy and licence.",
+    config=_config,
+    run=_run,
+)

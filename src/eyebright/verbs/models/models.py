@@ -1,0 +1,142 @@
+"""`models`: the backbones that can be used, and how fast they are here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eyebright.backbones import catalog, embedded
+from eyebright.backbones.backbone import Backbone
+from eyebright.backbones.feature_layers import Tap
+from eyebright.backbones.graph import features_graph
+from eyebright.engines.choose import race
+from eyebright.runtime.progress import SILENT, Progress
+from eyebright.text.language import translate
+from eyebright.verbs.models.options import ModelsConfig
+
+if TYPE_CHECKING:
+    from eyebright.backbones.zoo.source import Entry
+
+_RACED_IMAGES = 8
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """One backbone, as `eyebright models` lists it.
+
+    Attributes:
+        name: of the backbone.
+        parameters: how many weights; None where they could not be counted.
+        input_size: S in pixels that it was trained at; training may choose another.
+        licence: SPDX identifier of the weights' licence.
+        accuracy: ImageNet top-1 as a fraction, None where unknown.
+        size_bytes: of the stored file, None where it is not on this machine.
+        source: where the weights come from.
+        images_per_second: taken in on this machine by the fastest engine, frozen; None where not measured, or
+            where the network cannot be built here.
+    """
+
+    name: str
+    parameters: int | None
+    input_size: int
+    licence: str
+    accuracy: float | None
+    size_bytes: int | None
+    source: str
+    images_per_second: float | None = None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The backbones that were asked for, and how many more there are."""
+
+    models: tuple[ModelInfo, ...]
+    more: int = 0
+
+
+def models(config: ModelsConfig, progress: Progress = SILENT) -> Listing:
+    """The backbone of this installation, or those that a search finds.
+
+    Args:
+        config: what to look for, and whether to measure.
+        progress: is told what is measured.
+
+    Raises:
+        MissingExtraError: something is searched for and a part of PyTorch's libraries is missing.
+    """
+    listing = Listing((_embedded(),)) if config.search is None else _found(config.search, config.limit)
+    if not config.speed:
+        return listing
+    text = translate("Measuring speed", config.lang)
+    with progress.task(text, total=len(listing.models)) as task:
+        timed = []
+        for model in listing.models:
+            timed.append(replace(model, images_per_second=images_per_second(model.name)))
+            task.advance()
+    return replace(listing, models=tuple(timed))
+
+
+def images_per_second(name: str) -> float | None:
+    """How fast ``name`` turns squares of its own size into features; None if it cannot be built here."""
+    with TemporaryDirectory() as folder:
+        try:
+            return _race(_backbone(name, Path(folder)))
+        except Exception:  # libraries fail in their own ways on some of their hundreds of networks
+            return None
+
+
+def _race(backbone: Backbone) -> float:
+    preprocessing = backbone.card.preprocessing
+    final = [Tap(layer, "mean") for layer in backbone.card.layers if layer.kind == "final"]
+    graph = features_graph(backbone.model(preprocessing.size), preprocessing, final).SerializeToString()
+    side = preprocessing.size
+    noise = np.random.default_rng(0).integers(0, 256, (_RACED_IMAGES, side, side, 3), np.uint8)
+    return race(graph, list(noise))[0].images_per_second
+
+
+def _backbone(name: str, folder: Path) -> Backbone:
+    if name == embedded.NAME:
+        return embedded.EmbeddedBackbone()
+    from eyebright.backbones.torch.exported import ExportedBackbone
+
+    return ExportedBackbone(catalog.load(name, "none"), folder)
+
+
+def _embedded() -> ModelInfo:
+    card = embedded.card()
+    return ModelInfo(
+        name=card.name,
+        parameters=card.parameters,
+        input_size=card.preprocessing.size,
+        licence=card.licence,
+        accuracy=card.accuracy,
+        size_bytes=card.size_bytes,
+        source=card.source,
+    )
+
+
+def _found(text: str, limit: int) -> Listing:
+    found = catalog.search(text, limit)
+    return Listing(tuple(_listed(found.entries)), found.more)
+
+
+def _listed(entries: Sequence[Entry]) -> list[ModelInfo]:
+    return [
+        _embedded()
+        if entry.name == embedded.NAME and entry.source == "embedded"
+        else ModelInfo(
+            name=entry.name,
+            parameters=entry.parameters,
+            input_size=entry.input_size,
+            licence=entry.licence,
+            accuracy=entry.accuracy,
+            size_bytes=None,
+            source=entry.source,
+        )
+        for entry in entries
+    ]

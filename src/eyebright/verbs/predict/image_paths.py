@@ -1,0 +1,64 @@
+"""Which images a person means: files, folders, patterns, or a list that comes in."""
+
+from __future__ import annotations
+
+import glob
+import io
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from eyebright.data.walk_unlabelled import image_files
+from eyebright.errors import NotFoundError
+
+
+def image_paths(names: Sequence[str], null: bool = False) -> Iterator[str]:
+    """The paths of the images, as they are found.
+
+    Args:
+        names: files, folders or glob patterns; "-" stands for paths on standard input.
+        null: whether paths on standard input end with a NUL instead of a line's end.
+
+    Raises:
+        NotFoundError: a name stands for nothing; raised before any path is given.
+    """
+    for name in names:
+        _require(name)
+    return _paths(names, b"\0" if null else b"\n")
+
+
+def _paths(names: Sequence[str], end: bytes) -> Iterator[str]:
+    for name in names:
+        if name == "-":
+            yield from _from_input(end)
+        elif os.path.isdir(name):
+            yield from image_files(Path(name))
+        elif os.path.lexists(name):
+            yield name
+        else:
+            yield from _matching(name)
+
+
+def _require(name: str) -> None:
+    if name != "-" and not os.path.lexists(name) and next(_matching(name), None) is None:
+        raise NotFoundError(
+            "Images must be files, folders or patterns that match some. {pattern} matches none. "
+            "Check the path.",
+            pattern=name,
+        )
+
+
+def _matching(pattern: str) -> Iterator[str]:
+    return (path for path in glob.iglob(pattern, recursive=True) if os.path.isfile(path))
+
+
+def _from_input(end: bytes) -> Iterator[str]:
+    """Paths from standard input as they arrive."""
+    rest = b""
+    stream = io.BufferedReader(io.FileIO(sys.stdin.fileno(), closefd=False))
+    while block := stream.read1(1 << 16):
+        *lines, rest = (rest + block).split(end)
+        yield from (os.fsdecode(line.rstrip(b"\r")) for line in lines if line.strip())
+    if rest.strip():
+        yield os.fsdecode(rest)

@@ -1,0 +1,34 @@
+"""`eyebright prune`: a model with fewer channels, taught by the model that it was."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from eyebright.runs.summary import print_run
+from eyebright.verbs.verb import Verb
+
+if TYPE_CHECKING:
+    from eyebright.verbs.prune.options import PruneConfig
+
+
+def _config() -> type[PruneConfig]:
+    from eyebright.verbs.prune.options import PruneConfig
+
+    return PruneConfig
+
+
+def _run(config: PruneConfig) -> int:
+    from eyebright.runtime.terminal import TerminalProgress
+    from eyebright.verbs.prune.prune import prune
+
+    print_run(prune(config, TerminalProgress(config.lang)), config.lang)
+    return 0
+
+
+VERB = Verb(
+    name="prune",
+    summary="Remove the least important channels of a model, and let the whole model teach what is left.",
+    config=_config,
+    run=_run,
+    file=True,
+)

@@ -1,0 +1,47 @@
+"""The options of `eyebright prune`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from eyebright.options.base import Config
+from eyebright.options.fields import (
+    Augment,
+    Batch,
+    Device,
+    Epochs,
+    ModelTime,
+    Out,
+    Precision,
+    Rate,
+    ReportLang,
+)
+from eyebright.options.marks import Heading
+
+
+class PruneConfig(Config):
+    """What `eyebright prune` can be told; every field is also a command-line option and a TOML key."""
+
+    model: Path = Field(description="Model to prune: a run directory, or its model.onnx.")
+    keep: float = Field(0.5, gt=0, lt=1, description="Share of the network's multiplications that may stay.")
+    importance: Literal["taylor", "norm"] = Field(
+        "taylor", description="What tells which channels go: the loss's slope on training images, or weights."
+    )
+    data: Path | None = Field(None, description="Where the images are now (default: where the run saw them).")
+    out: Out = None
+    # ---- the training afterwards
+    epochs: Annotated[Epochs, Heading("Training")] = None
+    budget: ModelTime = None
+    batch: Batch = "auto"
+    lr: Rate = "auto"
+    views: int = Field(
+        8, ge=1, le=100, description="Augmented views of each image that the teacher is asked about, once."
+    )
+    augment: Augment = "auto"
+    precision: Precision = "auto"
+    device: Device = "auto"
+    seed: int = Field(0, ge=0, description="Seed of everything that is drawn.")
+    lang: ReportLang = "en"

@@ -1,0 +1,138 @@
+"""`prune`: channels leave a model's network, which is then taught by the model that it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from eyebright.backbones import catalog
+from eyebright.data.decode import load_square
+from eyebright.data.manifest import Manifest
+from eyebright.errors import ImageError
+from eyebright.exporting.base import Source, require
+from eyebright.runs import messages as tell
+from eyebright.runs.images import check_classes, manifest_of
+from eyebright.runs.integrity import check_elsewhere, check_untouched
+from eyebright.runs.run import Run, new_directory
+from eyebright.runtime.atomic import write_bytes
+from eyebright.runtime.progress import SILENT, Progress
+from eyebright.sealed.model import SealedModel
+from eyebright.text.language import translate
+from eyebright.training.linear_probe.folds import class_numbers
+from eyebright.types import FloatArray, IntArray
+from eyebright.verbs.prune.options import PruneConfig
+from eyebright.verbs.train.finetune.finetune import PRUNED
+from eyebright.verbs.train.options import TrainConfig
+from eyebright.verbs.train.single_label import require_one_label
+from eyebright.verbs.train.train import train
+
+_FILE = "pruned.onnx"
+_IMAGES, _BATCH = 256, 16  # that tell the channels' importance
+_AS_THEY_ARE = ("epochs", "budget", "batch", "lr", "augment", "precision", "device", "seed", "lang", "data")
+
+
+def prune(config: PruneConfig, progress: Progress = SILENT) -> Run:
+    """Prunes a sealed model, solves its head again, lets the whole model teach it, and seals it.
+
+    Args:
+        config: which model, how much of it may stay.
+        progress: is told what is done.
+
+    Returns:
+        The run; `parent` in its `metrics.json` and its report compare the two models.
+
+    Raises:
+        NotFoundError, ModelError: the model is not there, is not a sealed one, or cannot be pruned.
+        DataError: its images are gone.
+        MissingExtraError: PyTorch or torch-pruning is not installed.
+    """
+    catalog.require_torch()
+    require("torch_pruning", "prune", "prune")
+    model = SealedModel(config.model)
+    require_one_label(model.thresholds is not None, "prune")
+    check_untouched(model.path)
+    check_elsewhere(config.out, model.path)
+    manifest = manifest_of(model, config.data, config.seed, progress, config.lang)
+    check_classes(model, manifest.labels)
+    directory = new_directory(config.out, "runs", model.path.resolve().parent.name)
+    path = (directory / _FILE).absolute()
+    _write_pruned(config, model, manifest, path, progress)
+    options: dict[str, Any] = {name: getattr(config, name) for name in _AS_THEY_ARE}
+    options |= {
+        "backbone": f"{PRUNED}{path}",
+        "teacher": config.model,
+        "teacher_views": config.views,
+        "out": directory,
+        "tune": "full",
+        "size": model.size,
+        "layers": "stages",
+    }
+    run = train(TrainConfig.build(**options), progress)
+    tell.decisions_left(model, run.model, progress, config.lang)
+    return run
+
+
+def _write_pruned(
+    config: PruneConfig, model: SealedModel, manifest: Manifest, path: Path, progress: Progress
+) -> None:
+    from eyebright.compression.pruned import write_card
+    from eyebright.compression.pruning import prune as prune_graph
+
+    source = Source(model, onnx.load(model.path))
+    taps: list[str] = model.card["taps"]
+    layers = list(dict.fromkeys(tap.rpartition(":")[0] for tap in taps))
+    with progress.task(translate("Removing channels", config.lang)) as task:
+        done = prune_graph(
+            source.graph,
+            model.size,
+            layers,
+            config.keep,
+            config.importance,
+            _batches(config, source, manifest),
+            lambda share: task.advance(),
+        )
+    write_card(
+        done.graph,
+        {
+            "name": f"{model.card['backbone']} pruned",
+            "licence": model.metadata.get("licence", "unknown"),
+            "source": model.card["source"],
+            "preprocessing": model.card["preprocessing"],
+            "width": done.width,
+        },
+    )
+    write_bytes(path, done.graph.SerializeToString())
+    progress.say(
+        translate(
+            "Pruned: {operations} % of the multiplications and {parameters} % of the network's weights are "
+            "left.",
+            config.lang,
+            operations=f"{100 * done.operations / done.operations_before:.0f}",
+            parameters=f"{100 * done.parameters / done.parameters_before:.0f}",
+        )
+    )
+
+
+def _batches(
+    config: PruneConfig, source: Source, manifest: Manifest
+) -> Iterator[tuple[FloatArray, IntArray]]:
+    """Normalised training images with their classes."""
+    samples = manifest.of("train")
+    order = np.random.default_rng(config.seed).permutation(len(samples))[:_IMAGES]
+    chosen = [samples[i] for i in order]
+    how = source.preprocessing.interpolation
+    for begin in range(0, len(chosen), _BATCH):
+        some, squares = [], []
+        for sample in chosen[begin : begin + _BATCH]:
+            try:
+                squares.append(load_square(manifest.root / sample.path, source.size, how))
+            except ImageError:  # training names it
+                continue
+            some.append(sample)
+        if some:
+            pixels = np.concatenate([source.normalised(square) for square in squares])
+            yield pixels, class_numbers(some, manifest.labels)

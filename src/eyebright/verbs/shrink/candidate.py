@@ -1,0 +1,136 @@
+"""Models that a search for a smaller one has tried: their figures, and which of them is chosen."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from eyebright.evaluation.intervals import share_of
+from eyebright.exporting.base import Precision
+from eyebright.runtime.atomic import write_text
+from eyebright.types import Interval
+from eyebright.verbs.shrink.targets import Target
+
+_COLUMNS = (
+    "name",
+    "precision",
+    "accuracy",
+    "low",
+    "high",
+    "latency_ms",
+    "size_bytes",
+    "meets",
+    "best",
+    "chosen",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A sealed model that was made and measured.
+
+    Attributes:
+        name: how it was made.
+        path: of the file.
+        precision: of its arithmetic.
+        correct, count: validation images named right, of how many.
+        size_bytes: of the file.
+        latency_ms: of one image with one thread.
+    """
+
+    name: str
+    path: Path
+    precision: Precision
+    correct: int
+    count: int
+    size_bytes: int
+    latency_ms: float = float("nan")
+
+    @property
+    def accuracy(self) -> Interval:
+        """On the validation images."""
+        return share_of(self.correct, self.count)
+
+    def excess(self, targets: Sequence[Target]) -> float:
+        """How many times too much it is, by the target that it misses most; at most 1 where it meets all."""
+        return max(target.excess(self.latency_ms, self.size_bytes) for target in targets)
+
+    def meets(self, targets: Sequence[Target]) -> bool:
+        """Whether it keeps to every target."""
+        return self.excess(targets) <= 1
+
+    def beaten(self, others: Sequence[Candidate]) -> bool:
+        """Whether another is at least as good in everything, and better in something."""
+        mine = self._costs()
+        return any(
+            all(a <= b for a, b in zip(other._costs(), mine, strict=True)) and other._costs() != mine
+            for other in others
+        )
+
+    def _costs(self) -> tuple[float, float, float]:
+        return (-self.correct / self.count, self.latency_ms, float(self.size_bytes))
+
+
+def choose(candidates: Sequence[Candidate], targets: Sequence[Target]) -> Candidate:
+    """The most accurate of those that meet all targets, the quickest of equals; else the nearest to them."""
+    fitting = [c for c in candidates if c.meets(targets)]
+    if fitting:
+        return max(fitting, key=lambda c: (c.correct / c.count, -c.latency_ms))
+    return min(candidates, key=lambda c: c.excess(targets))
+
+
+def first_good(found: Iterable[Candidate], enough: float) -> Candidate:
+    """The first that names enough images right; where none does, the most accurate, and the first of equals.
+
+    Further ones are not asked for, and the files of those that lost are removed.
+
+    Args:
+        found: one or more, each with a file of its own.
+        enough: images named right.
+    """
+    rest = iter(found)
+    best = next(rest)
+    while best.correct < enough and (other := next(rest, None)) is not None:
+        best, loser = (other, best) if other.correct > best.correct else (best, other)
+        loser.path.unlink()
+    return best
+
+
+def rows(
+    candidates: Sequence[Candidate], targets: Sequence[Target], chosen: Candidate
+) -> list[dict[str, Any]]:
+    """Everything that is known of each, for `pareto.json`."""
+    return [
+        {
+            "name": c.name,
+            "file": c.path.name,
+            "precision": c.precision,
+            "images": c.count,
+            "accuracy": asdict(c.accuracy),
+            "latency_ms": c.latency_ms,
+            "size_bytes": c.size_bytes,
+            "meets": c.meets(targets),
+            "best": not c.beaten(candidates),
+            "chosen": c is chosen,
+        }
+        for c in candidates
+    ]
+
+
+def write_csv(path: Path, found: Sequence[dict[str, Any]]) -> None:
+    """Writes one row a candidate."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for row in found:
+        flat = {
+            **row,
+            "accuracy": row["accuracy"]["value"],
+            **{k: row["accuracy"][k] for k in ("low", "high")},
+        }
+        writer.writerow([flat[column] for column in _COLUMNS])
+    write_text(path, text.getvalue())

@@ -1,0 +1,67 @@
+"""`eyebright shrink`: the best model that keeps to a latency, a size, or both."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from eyebright.runs.summary import print_run
+from eyebright.text.language import translate
+from eyebright.text.table import printable, table
+from eyebright.verbs.verb import Verb
+
+if TYPE_CHECKING:
+    from eyebright.verbs.shrink.options import ShrinkConfig
+    from eyebright.verbs.shrink.shrink import Shrunk
+
+
+def _config() -> type[ShrinkConfig]:
+    from eyebright.verbs.shrink.options import ShrinkConfig
+
+    return ShrinkConfig
+
+
+def _run(config: ShrinkConfig) -> int:
+    from eyebright.runtime.terminal import TerminalProgress
+    from eyebright.verbs.shrink.shrink import shrink
+
+    found = shrink(config, TerminalProgress(config.lang))
+    _print(found, config.lang)
+    print_run(found.run, config.lang)
+    print(printable(str(found.page)))
+    return 0 if found.met else 1
+
+
+def _print(found: Shrunk, lang: str) -> None:
+    head = (
+        "",
+        translate("validation accuracy", lang),
+        translate("ms, one thread", lang),
+        "MB",
+        translate("meets the targets", lang),
+        "",
+    )
+    rows = [
+        (
+            printable(c.name),
+            f"{100 * c.accuracy.value:.1f} %",
+            f"{c.latency_ms:.1f}",
+            f"{c.size_bytes / 1e6:.2f}",
+            translate("yes", lang) if c.meets(found.targets) else translate("no", lang),
+            translate("chosen", lang) if c is found.chosen else "",
+        )
+        for c in found.candidates
+    ]
+    print(f"\n{table([head, *rows], right=(1, 2, 3))}")
+
+
+VERB = Verb(
+    name="shrink",
+    summary="Search the most accurate model that keeps to a latency, a size, or both.",
+    config=_config,
+    run=_run,
+    notes=(
+        "Tries the frozen backbone at several input sizes and layers, the models of --also, and int8; shows "
+        "what each costs, and ends with status 1 where no candidate meets all targets."
+    ),
+    file=True,
+)

@@ -1,0 +1,100 @@
+"""Frozen networks with heads for a search: every input size and every set of layers, each sealed.
+
+The network passes over the images once a size; the heads of narrower sets stand on columns of the same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from eyebright.backbones.backbone import Backbone
+from eyebright.backbones.card import BackboneCard
+from eyebright.backbones.feature_layers import tap_sets, width
+from eyebright.data.manifest import Manifest
+from eyebright.runs import messages as tell
+from eyebright.runtime.progress import SILENT, Progress
+from eyebright.runtime.timing import Stopwatch
+from eyebright.text.language import translate
+from eyebright.training.cache.store import default_folder
+from eyebright.training.linear_probe.features import FeatureExtractor
+from eyebright.training.linear_probe.probe import IN_MEMORY_BYTES, FrozenModel
+from eyebright.verbs.train.linear_probe import as_trained, frozen_model
+from eyebright.verbs.train.options import TrainConfig
+from eyebright.verbs.train.seal import seal
+from eyebright.verbs.train.trained_model import Trained
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A classifier and its file.
+
+    Attributes:
+        name: of the candidate.
+        path: of the file.
+        trained: the classifier.
+        scored: by how many images that were not learned from its unknown score was scaled; 0 without one.
+    """
+
+    name: str
+    path: Path
+    trained: Trained
+    scored: int
+
+
+def frozen_ones(
+    config: TrainConfig,
+    manifest: Manifest,
+    backbone: Backbone,
+    sizes: Sequence[int],
+    folder: Path,
+    parent_sha256: str,
+    progress: Progress,
+) -> Iterator[Sealed]:
+    """Makes one after the other, the smallest input first.
+
+    Args:
+        config: seed, language and false rejection.
+        manifest: whose training part the heads are solved on.
+        backbone: the network.
+        sizes: in pixels; where the network takes only one, that one instead.
+        folder: where the files go.
+        parent_sha256: of the model that a smaller one is sought for.
+        progress: is told what is done.
+    """
+    card = backbone.card
+    wanted = [card.fixed_size] if card.fixed_size else sorted({s for s in sizes if s % card.stride == 0})
+    for size in wanted:
+        widest: FrozenModel | None = None
+        for layers in _sets(card, len(manifest.of("train"))):
+            options = config.model_copy(update={"size": size, "layers": layers, "views": 1})
+            name = f"{card.name} {size} px {layers}"
+            progress.say(translate("Trying {name}", config.lang, name=name))
+            if widest is not None:
+                _hand_down(widest, layers, manifest)
+            model = frozen_model(options, manifest, backbone, SILENT, Stopwatch())
+            widest = widest or model
+            trained = as_trained(model, config.lang)
+            path = folder / f"{card.name.replace('/', '-')}-{size}-{layers}.onnx"
+            facts = tell.provenance(trained, manifest) | {"parent_sha256": parent_sha256}
+            sealed = seal(trained, manifest, path, facts, config.false_rejection, config.seed)
+            yield Sealed(name, path, trained, sealed.scored)
+
+
+def _sets(card: BackboneCard, images: int) -> list[str]:
+    """Names of the tap sets, the widest first, without what memory does not hold."""
+    sets = tap_sets(card)
+    fitting = [name for name in ("all", "stages") if images * width(sets[name]) * 4 <= IN_MEMORY_BYTES]
+    if sets["all"] == sets["stages"]:
+        fitting = fitting[1:]
+    return [*(fitting or ["stages"]), "texture"]
+
+
+def _hand_down(widest: FrozenModel, layers: str, manifest: Manifest) -> None:
+    """Lets a narrower set of taps find its features among those that are there."""
+    wide = widest.extractor
+    taps = tap_sets(wide.backbone.card)[layers]
+    narrow = FeatureExtractor(default_folder(), wide.backbone, wide.preprocessing, taps, wide.engine, 1)
+    gone = {s.path for s in widest.skipped}
+    narrow.adopt(wide, [s for s in manifest.of("train") if s.path not in gone])

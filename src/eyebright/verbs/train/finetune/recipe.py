@@ -1,0 +1,146 @@
+"""What the options of fine-tuning stand for, as plain values and objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from eyebright.errors import ConfigError
+from eyebright.training.finetune.data.class_balance import class_weights
+from eyebright.training.finetune.model.losses import LabelsLoss, SoftTargetLoss, TeacherLoss
+from eyebright.training.finetune.recipe import Precision, Recipe
+from eyebright.training.finetune.step import Loss
+from eyebright.types import IntArray
+from eyebright.verbs.train.options import TrainConfig
+from eyebright.verbs.train.single_label import require_one_label
+
+Name = Literal["head", "last", "full"]
+
+_EPOCHS: Mapping[str, int] = {"last": 20, "full": 10}
+_RATES: Mapping[str, float] = {"adamw": 3e-4, "adam": 3e-4, "sgd": 1e-2}
+_WHOLE = 1 / 3  # of the rate, where everything learns: lower units know more that must not be lost
+_BATCH = 32
+#: `--tune auto` without a budget stops here: it is meant to be asked for without a thought.
+AUTO_SECONDS = 45 * 60.0
+_FOCAL_GAMMA = 2.0
+
+
+def check(config: TrainConfig, *, several: bool = False) -> None:
+    """Refuses what cannot be had together, or not where an image may have ``several`` labels.
+
+    Raises:
+        ConfigError: saying what.
+    """
+    idle = {
+        "--loss focal": config.loss == "focal",
+        "--class-weights balanced": config.class_weights == "balanced",
+        "--sampler balanced": config.sampler == "balanced",
+    }
+    for what, asked in idle.items():
+        require_one_label(several and asked, what)
+    if config.cutmix and config.tune != "full":
+        raise ConfigError(
+            "--cutmix needs images, so everything must learn. Got --tune {tune}. "
+            "Use --tune full, or --mixup.",
+            tune=config.tune,
+        )
+    if config.teacher is not None and (config.mixup or config.cutmix):
+        raise ConfigError(
+            "A teacher is asked about whole images. Got --teacher together with --mixup or --cutmix. "
+            "Leave one of them out."
+        )
+    if config.lora and config.tune != "full":
+        raise ConfigError(
+            "--lora puts adapters into the whole network. Got --tune {tune}. Use --tune full.",
+            tune=config.tune,
+        )
+
+
+def rate_of(config: TrainConfig, name: Name) -> float:
+    """The highest learning rate."""
+    if not isinstance(config.lr, str):
+        return config.lr
+    return _RATES[config.optimizer] * (_WHOLE if name == "full" else 1)
+
+
+def batch_of(config: TrainConfig) -> int:
+    """Images a step."""
+    return _BATCH if config.batch == "auto" else config.batch
+
+
+def epochs_of(config: TrainConfig, name: Name) -> int:
+    """Passes through the images."""
+    return config.epochs or _EPOCHS[name]
+
+
+def budget_of(config: TrainConfig) -> float | None:
+    """Seconds within which the model is finished; None for as long as it takes."""
+    return config.budget or (AUTO_SECONDS if config.tune == "auto" else None)
+
+
+def loss_of(config: TrainConfig, truth: IntArray, classes: int) -> Loss:
+    """The loss of each image.
+
+    Args:
+        config: the options.
+        truth: (N,) classes of the training images, or (N, K) where they may have several labels.
+        classes: K.
+    """
+    if truth.ndim == 2:
+        return LabelsLoss(config.label_smoothing)
+    weights = class_weights(config.class_weights, truth, classes)
+    gamma = _FOCAL_GAMMA if config.loss == "focal" else 0.0
+    labels = SoftTargetLoss(config.label_smoothing, weights, gamma)
+    if config.teacher is None:
+        return labels
+    share, temperature = config.teacher_share, config.teacher_temperature
+    return TeacherLoss(labels, classes, share, temperature, config.teacher_features)
+
+
+def recipe_of(
+    config: TrainConfig, name: Name, precision: Precision, seconds: float | None, frozen_norm: bool
+) -> Recipe:
+    """The settings of the loop.
+
+    Args:
+        config: the options.
+        name: how much of the network learns.
+        precision: that was given or chosen.
+        seconds: that the training may take.
+        frozen_norm: whether batch normalisation keeps its statistics.
+    """
+    return Recipe(
+        epochs=epochs_of(config, name),
+        batch=batch_of(config),
+        device=config.device,
+        precision=precision,
+        seed=config.seed,
+        schedule=config.schedule,
+        warmup=config.warmup,
+        ema_decay=config.ema,
+        frozen_norm=frozen_norm,
+        save_memory=config.save_memory,
+        gradual=config.gradual,
+        patience=config.patience,
+        budget=budget_of(config),
+        budget_seconds=seconds,
+        optimizer=config.optimizer,
+        lr=rate_of(config, name),
+        weight_decay=config.weight_decay,
+        layer_decay=config.layer_decay,
+        loss=config.loss,
+        label_smoothing=config.label_smoothing,
+        class_weights=config.class_weights,
+        sampler=config.sampler,
+        unfreeze=config.unfreeze,
+        augment=config.augment,
+        erasing=config.erasing,
+        mixup=config.mixup,
+        cutmix=config.cutmix,
+        dropout=config.dropout,
+        drop_path=config.drop_path,
+        teacher_share=config.teacher_share if config.teacher else 0.0,
+        teacher_temperature=config.teacher_temperature,
+        teacher_features=config.teacher_features,
+        teacher_views=config.teacher_views,
+    )

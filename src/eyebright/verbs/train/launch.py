@@ -1,0 +1,87 @@
+"""Several processes for one training: starts them with PyTorch's launcher, and knows which one this is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from eyebright.backbones import catalog
+from eyebright.errors import EyebrightError
+from eyebright.runs.run import Run
+from eyebright.verbs.train.options import TrainConfig
+
+
+def team_size() -> int:
+    """How many processes a launcher started together, this one among them."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def is_main() -> bool:
+    """Whether this process is the one that talks and writes."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+@contextmanager
+def main_first(device: str) -> Iterator[None]:
+    """The first process does what is in the block while the others wait; then they find it in the cache.
+
+    Args:
+        device: that is trained on, as in the options.
+    """
+    if team_size() == 1:
+        yield
+        return
+    from eyebright.training.finetune.system.distributed import gather_team
+
+    team = gather_team(device)
+    if not team.main:
+        team.wait()
+    yield
+    if team.main:
+        team.wait()
+
+
+def launch(config: TrainConfig, directory: Path) -> Run:
+    """Runs `eyebright train` in ``config.processes`` processes of this machine.
+
+    Args:
+        config: the options of the run.
+        directory: of the run.
+
+    Raises:
+        MissingExtraError: PyTorch is not installed.
+        EyebrightError: a process failed; its own message has been printed.
+    """
+    catalog.require_torch()
+    options = config.model_copy(update={"out": directory})
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "train.toml")
+        file.write_text(options.toml(), encoding="utf-8")
+        command = [sys.executable, "-m", "eyebright.verbs.train.torchrun", "--standalone"]
+        command += ["--nproc-per-node", str(config.processes)]
+        command += ["-m", "eyebright", "train", "--config", str(file)]
+        # The results are printed by whoever asked for them; what is said on the way comes through.
+        done = subprocess.run(
+            command,
+            check=False,
+            stdout=subprocess.DEVNULL,
+            env={"OMP_NUM_THREADS": _threads(config), **os.environ},
+        )
+    if done.returncode:
+        raise EyebrightError(
+            "All {count} processes must come to their end. One failed with status {status}; what it said "
+            "stands above. Mend that, or train with --processes 1.",
+            count=config.processes,
+            status=done.returncode,
+        )
+    return Run.open(directory)
+
+
+def _threads(config: TrainConfig) -> str:
+    """The launcher would give each process a single thread."""
+    return str(max(1, (os.cpu_count() or 1) // config.processes))

@@ -1,0 +1,57 @@
+"""The options of `eyebright train`, for the command line, TOML files and the Python API alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from eyebright.errors import ConfigError
+from eyebright.options.base import Config
+from eyebright.options.decisions import DecisionConfig
+from eyebright.options.fields import ChosenSize, Data, Layers, Out, ReportLang, Seed, Test, Val
+from eyebright.options.uncertainty import KnowingConfig
+from eyebright.verbs.train.finetune.options import FinetuneConfig
+
+
+class DataConfig(Config):
+    """What is trained on and how images become features: the options that every training has."""
+
+    data: Data = None
+    out: Out = None
+    val: Val = None
+    test: Test = None
+    seed: Seed = 0
+    size: ChosenSize = "auto"
+    layers: Layers = "auto"
+    curve: bool = Field(
+        False,
+        description="Also solve the head on 10, 20 and 50 % of the images; forecast what more would give.",
+    )
+    views: int = Field(1, ge=1, le=16, description="How many augmented views of each image enter the cache.")
+    lang: ReportLang = "en"
+
+
+def data_or_resume(resume: Path | None, info: ValidationInfo) -> Path | None:
+    """``resume``, unless neither it nor the field `data` before it, nor a teacher with images, was given.
+
+    Raises:
+        ConfigError: neither was.
+    """
+    # Data that was given but cannot be is not among info.data, and is told of by itself.
+    if resume is None and info.data.get("data", "") is None and info.data.get("teacher") is None:
+        raise ConfigError(
+            "data must be given. Neither it nor a run to resume was. "
+            "Name a folder of images, or --resume RUN."
+        )
+    return resume
+
+
+# Fields come in the order of the bases read from the right: the data's first.
+class TrainConfig(FinetuneConfig, KnowingConfig, DecisionConfig, DataConfig):
+    """What `eyebright train` can be told; every field is also a command-line option and a TOML key."""
+
+    @field_validator("resume")
+    @classmethod
+    def _something_to_train_on(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        return data_or_resume(value, info)

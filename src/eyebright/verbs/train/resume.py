@@ -1,0 +1,108 @@
+"""What a training leaves in its directory so that it can be gone on with, and what is asked of it then."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from eyebright.data.manifest import Manifest, Sample
+from eyebright.errors import ConfigError, DataError, NotFoundError
+from eyebright.runs.run import OPTIONS, write_options
+from eyebright.verbs.train.options import TrainConfig
+
+_IMAGES = "manifest.parquet"
+_NAMED = 3
+
+
+def with_earlier(config: TrainConfig) -> TrainConfig:
+    """The options of the run to resume, changed by those that are given now.
+
+    Raises:
+        NotFoundError: there is no such run.
+        ConfigError: it is to be written to another place, or is no training.
+    """
+    if config.resume is None:
+        return config
+    if config.out is not None and config.out.resolve() != config.resume.resolve():
+        raise ConfigError(
+            "A run that is resumed must stay in its directory. Got --resume {path} and --out {other}. Leave "
+            "--out out, or copy the directory and resume the copy.",
+            path=config.resume,
+            other=config.out,
+        )
+    file = config.resume / OPTIONS
+    if not file.is_file():
+        raise NotFoundError(
+            "A run to resume must hold config.toml. {path} does not. Give the directory of a training that "
+            "was interrupted.",
+            path=config.resume,
+        )
+    given = {name: getattr(config, name) for name in config.model_fields_set}
+    try:
+        return TrainConfig.build(file, **{**given, "out": config.resume})
+    except ConfigError as error:
+        raise ConfigError(
+            "A run to resume must be a training. {path} does not hold the options of one: {problem}",
+            path=file,
+            problem=error.text(config.lang),
+        ) from error
+
+
+def refuse_other_images(config: TrainConfig, manifest: Manifest, directory: Path) -> None:
+    """Refuses to resume a run with other images.
+
+    Raises:
+        DataError: it began with others; nothing was changed.
+    """
+    if config.resume is not None and (directory / _IMAGES).is_file():
+        _compare(Manifest.read(directory / _IMAGES), manifest)
+
+
+def begin(config: TrainConfig, manifest: Manifest, directory: Path) -> None:
+    """Writes down what a resumed run must know; a new fine-tuning leaves nothing of an older one behind.
+
+    A resumed one changes nothing yet: its options are kept when its checkpoint was taken up.
+    """
+    if config.resume is not None:
+        return
+    from eyebright.training.finetune.checkpoint import remove_steps
+
+    (directory / "metrics.json").unlink(missing_ok=True)
+    for part in (directory, directory / "last", directory / "full"):
+        remove_steps(part / "checkpoints")
+        (part / "history.csv").unlink(missing_ok=True)
+    manifest.write(directory / _IMAGES)
+    write_options(config, directory)
+
+
+def adopt(part: Path, directory: Path) -> None:
+    """Copies a training's history and checkpoints out of its folder into the run's."""
+    shutil.copytree(part / "checkpoints", directory / "checkpoints", dirs_exist_ok=True)
+    shutil.copyfile(part / "history.csv", directory / "history.csv")
+
+
+def _compare(before: Manifest, now: Manifest) -> None:
+    """Images that could not be read at the end of an earlier training do not count."""
+    unreadable = {entry.path for entry in before.skipped}
+    now_readable = [s for s in now.samples if s.path not in unreadable]
+    if _content(before.samples) == _content(now_readable):
+        return
+    old, new = ({s.path: (s.sha, s.split, s.label) for s in part} for part in (before.samples, now_readable))
+    changed = {path for path in old.keys() & new.keys() if old[path] != new[path]}
+    added, gone = new.keys() - old.keys(), old.keys() - new.keys()
+    raise DataError(
+        "A run must be resumed with the images that it began with. Since then {added} were added, {gone} are "
+        "gone, and {changed} have other content or another part, such as {names}. Bring them back, or start "
+        "a new run.",
+        added=len(added),
+        gone=len(gone),
+        changed=len(changed),
+        names=", ".join(sorted(added | gone | changed)[:_NAMED]),
+    )
+
+
+def _content(samples: Iterable[Sample]) -> Counter[tuple[str, str, str]]:
+    """Images, parts and labels, wherever the files lie."""
+    return Counter((s.sha, s.split, s.label) for s in samples)

@@ -1,0 +1,36 @@
+"""`eyebright tune`: searches the settings of fine-tuning, then trains with the best."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from eyebright.runs.summary import print_run
+from eyebright.verbs.verb import Verb
+
+if TYPE_CHECKING:
+    from eyebright.verbs.tune.options import TuneConfig
+
+
+def _config() -> type[TuneConfig]:
+    from eyebright.verbs.tune.options import TuneConfig
+
+    return TuneConfig
+
+
+def _run(config: TuneConfig) -> int:
+    from eyebright.runtime.terminal import TerminalProgress
+    from eyebright.verbs.tune.tune import tune
+
+    run = tune(config, TerminalProgress(config.lang))
+    print_run(run, config.lang)
+    print(run.directory / "search.html")
+    return 0
+
+
+VERB = Verb(
+    name="tune",
+    summary="Search the settings of fine-tuning with Optuna, then train with the best.",
+    config=_config,
+    run=_run,
+    file=True,
+)

@@ -1,0 +1,61 @@
+"""The options of `eyebright tune`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from eyebright.options.base import Config
+from eyebright.options.fields import (
+    BackboneName,
+    Batch,
+    Data,
+    Device,
+    Out,
+    Precision,
+    ReportLang,
+    Seed,
+    Size,
+    Test,
+    Time,
+    Val,
+    Weights,
+)
+from eyebright.verbs.train.options import data_or_resume
+
+
+class TuneConfig(Config):
+    """What `eyebright tune` can be told; every field is also a command-line option and a TOML key."""
+
+    data: Data = None
+    trials: int = Field(20, ge=1, description="How many settings to try.")
+    epochs: int = Field(6, ge=1, description="Passes of each trial, and of the training at the end, at most.")
+    budget: Time = Field(None, description="Time after which no new trial begins, such as 30m or 2h.")
+    out: Out = None
+    val: Val = None
+    test: Test = None
+    seed: Seed = 0
+    backbone: BackboneName = "efficientnet_lite0"
+    weights: Weights = None
+    tune: Literal["last", "full", "auto"] = Field(
+        "auto", description="What learns: the last units, everything, or both in turn."
+    )
+    size: Size = Field(
+        "auto", description="Input size in pixels, a multiple of 32; auto tries several where it can."
+    )
+    batch: Batch = "auto"
+    device: Device = "auto"
+    precision: Precision = "auto"
+    lang: ReportLang = "en"
+    resume: Path | None = Field(
+        None,
+        validate_default=True,
+        description="Run directory of a search to go on with; DATA may be left out.",
+    )
+
+    @field_validator("resume")
+    @classmethod
+    def _something_to_train_on(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        return data_or_resume(value, info)

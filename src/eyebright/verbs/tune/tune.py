@@ -1,0 +1,205 @@
+"""`tune`: searches the settings of fine-tuning, then trains with the best."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from eyebright.data.source import scan
+from eyebright.errors import ConfigError, DataError, EyebrightError, NotFoundError
+from eyebright.runs.run import Run, new_directory, write_options
+from eyebright.runtime.atomic import write_text
+from eyebright.runtime.progress import SILENT, Progress
+from eyebright.text.language import translate
+from eyebright.verbs.train import train as train_stage
+from eyebright.verbs.train.options import TrainConfig
+from eyebright.verbs.tune.options import TuneConfig
+from eyebright.verbs.tune.page import TrialFigures, best_trial, write_search
+from eyebright.verbs.tune.study import figures_of, importances, open_study, run_trial
+
+if TYPE_CHECKING:
+    import optuna
+
+    from eyebright.training.finetune.history import EpochRow
+
+_OPTIONS, _STUDY, _PAGE, _TABLE = "search.toml", "search.sqlite", "search.html", "trials.csv"
+_IMAGES = "images"  # the study's attribute that tells which they are
+_HANDED_ON = (
+    "data",
+    "val",
+    "test",
+    "seed",
+    "backbone",
+    "weights",
+    "epochs",
+    "batch",
+    "device",
+    "precision",
+    "lang",
+)
+
+
+class TrainFunction(Protocol):
+    """The stage function `train`, with somebody to tell each epoch."""
+
+    def __call__(
+        self,
+        config: TrainConfig,
+        progress: Progress = ...,
+        *,
+        on_epoch: Callable[[EpochRow], None] | None = ...,
+    ) -> Run:
+        """Trains; what ``on_epoch`` raises ends it and comes through."""
+
+
+def tune(config: TuneConfig, progress: Progress = SILENT, train: TrainFunction = train_stage.train) -> Run:
+    """Searches settings on held-out images of the training part, then trains a model with the best.
+
+    Args:
+        config: what to search on and how long.
+        progress: is told about each trial.
+        train: the stage function.
+
+    Returns:
+        The run directory of the last training; `search.html`, `trials.csv` and `search.sqlite` lie in it.
+
+    Raises:
+        MissingExtraError: Optuna or PyTorch is not installed.
+        EyebrightError: the data, an option or the disk does not allow it.
+    """
+    config, directory = _opened(config)
+    study = open_study(directory / _STUDY, config.seed, config.trials)
+    _refuse_other_images(study, config)
+    _search(study, config, directory, progress, train)
+    trials = [figures_of(trial) for trial in study.trials if trial.state.is_finished()]
+    if not any(trial.state == "complete" for trial in trials):
+        raise EyebrightError(
+            "At least one trial must come to its end. None of {count} did. Run again with --resume {path}.",
+            count=len(trials),
+            path=directory,
+        )
+    _write_table(directory / _TABLE, trials)
+    write_search(directory / _PAGE, directory.name, trials, importances(study), config.lang)
+    best = best_trial(trials)
+    progress.say(translate("Training with the settings of trial {number}.", config.lang, number=best.number))
+    return train(_last_training(study, config, directory), progress)
+
+
+def _opened(config: TuneConfig) -> tuple[TuneConfig, Path]:
+    """The options and the directory, of a new search or of one to go on with."""
+    if config.resume is None:
+        directory = new_directory(config.out, "runs", (config.data or Path()).resolve().name)
+        if (directory / _STUDY).exists():
+            raise ConfigError(
+                "A new search needs a directory without one. {path} holds {file}. Go on with that search: "
+                "--resume {path}, or name another directory with --out.",
+                path=directory,
+                file=_STUDY,
+            )
+        write_options(config, directory, _OPTIONS)
+        return config, directory
+    if not (config.resume / _STUDY).is_file():
+        raise NotFoundError(
+            "A search to resume must have begun. {path} holds no {file}. "
+            "Give the directory that `eyebright tune` wrote.",
+            path=config.resume,
+            file=_STUDY,
+        )
+    given = {name: getattr(config, name) for name in config.model_fields_set}
+    return TuneConfig.build(config.resume / _OPTIONS, **given), config.resume
+
+
+def _refuse_other_images(study: optuna.Study, config: TuneConfig) -> None:
+    """Trials on other images, or other parts of them, cannot be compared."""
+    found = scan(config.data or Path(), val=config.val, test=config.test, seed=config.seed, lang=config.lang)
+    if study.user_attrs.get(_IMAGES, found.digest) != found.digest:
+        raise DataError(
+            "A search must be resumed with the images that it began with, in the same parts. {path} has "
+            "others now. Bring them back, or start a new search.",
+            path=config.data,
+        )
+    study.set_user_attr(_IMAGES, found.digest)
+
+
+def _search(
+    study: optuna.Study, config: TuneConfig, directory: Path, progress: Progress, train: TrainFunction
+) -> None:
+    """Runs the trials that are missing, until the budget is spent."""
+    start = time.monotonic()
+    done = sum(trial.state.name in ("COMPLETE", "PRUNED") for trial in study.trials)
+    with progress.task(translate("Trials", config.lang), total=config.trials) as task:
+        task.advance(done)
+        failed = 0
+        while done < config.trials:
+            if config.budget is not None and done and time.monotonic() - start > config.budget:
+                progress.say(translate("The budget is spent after {count} trials.", config.lang, count=done))
+                return
+            try:
+                figures = run_trial(study, config, _attempt(config, directory, train))
+            except EyebrightError as error:
+                failed += 1
+                # One setting may be too much for this machine; if nothing works, it is not the settings.
+                if failed > done:
+                    raise
+                progress.say(error.text(config.lang))
+                continue
+            done += 1
+            task.advance()
+            _say(figures, progress, config)
+
+
+def _attempt(
+    config: TuneConfig, directory: Path, train: TrainFunction
+) -> Callable[[Mapping[str, Any], int, Callable[[EpochRow], None]], None]:
+    def attempt(settings: Mapping[str, Any], number: int, on_epoch: Callable[[EpochRow], None]) -> None:
+        out = directory / "trials" / f"{number:03}"
+        try:
+            train(_train_config(config, settings, out), on_epoch=on_epoch)
+        finally:
+            shutil.rmtree(out, ignore_errors=True)
+
+    return attempt
+
+
+def _last_training(study: optuna.Study, config: TuneConfig, directory: Path) -> TrainConfig:
+    """The training with the best settings, or what is left of it where it was interrupted."""
+    best = study.best_trial.number
+    interrupted = (directory / "checkpoints").is_dir() and not (directory / "metrics.json").is_file()
+    if interrupted and study.user_attrs.get("last_training") == best:
+        return TrainConfig.build(resume=directory, lang=config.lang)
+    study.set_user_attr("last_training", best)
+    return _train_config(config, study.best_params, directory)
+
+
+def _train_config(config: TuneConfig, settings: Mapping[str, Any], out: Path) -> TrainConfig:
+    options = {name: getattr(config, name) for name in _HANDED_ON}
+    fixed = {"size": config.size, "tune": config.tune}
+    return TrainConfig.build(**{**options, **fixed, **settings, "out": out})
+
+
+def _say(figures: TrialFigures, progress: Progress, config: TuneConfig) -> None:
+    settings = ", ".join(f"{name} {value}" for name, value in figures.settings.items())
+    values = {"number": figures.number, "loss": f"{figures.loss:.4f}", "settings": settings}
+    text = (
+        translate("Trial {number}: loss {loss} with {settings}", config.lang, **values)
+        if figures.state == "complete"
+        else translate("Trial {number}: stopped early at loss {loss} with {settings}", config.lang, **values)
+    )
+    progress.say(text)
+
+
+def _write_table(path: Path, trials: Sequence[TrialFigures]) -> None:
+    """Writes one row a trial as CSV."""
+    settings = list(dict.fromkeys(key for trial in trials for key in trial.settings))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["trial", "state", "loss", "accuracy", "epochs", "seconds", *settings])
+    for t in trials:
+        figures = (f"{t.loss:.6f}", f"{t.accuracy:.6f}", t.epochs, f"{t.seconds:.1f}")
+        writer.writerow([t.number, t.state, *figures, *(t.settings.get(key, "") for key in settings)])
+    write_text(path, text.getvalue())
