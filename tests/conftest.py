@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from exports import Exports
 from PIL import Image
 
 from eyebright.data.folder import scan
@@ -101,6 +102,12 @@ def textile_run(textile: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A finished training; tests only read it."""
     out = tmp_path_factory.mktemp("runs") / "textile"
     return train(TrainConfig(data=textile, out=out, size=SIZE, layers=LAYERS))
+
+
+@pytest.fixture(scope="session")
+def exports(textile_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Exports:
+    """The folder of each format of that run, in one conversion; tests only read them."""
+    return Exports(textile_run.directory, tmp_path_factory.mktemp("exports"))
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import onnx
 import pytest
+from exports import Exports
 from PIL import Image, ImageOps
 
 from eyebright.errors import MissingExtraError
@@ -21,8 +22,8 @@ from eyebright.exporting.certificate.labels import label_lines
 from eyebright.exporting.certificate.sidecar_files import examples
 from eyebright.runs.run import Run
 from eyebright.sealed.model import SealedModel
-from eyebright.verbs.export.export import export
-from eyebright.verbs.export.options import ExportConfig
+
+pytestmark = pytest.mark.xdist_group("exports")
 
 TEMPLATES = Path(__file__).parents[3] / "src" / "eyebright" / "exporting" / "examples"
 # What a format's example imports, where the base install does not have it.
@@ -39,22 +40,6 @@ QUICK = ("onnx", "onnx-plain", "openvino")
 # They need a server, or macOS.
 NOT_HERE = {"triton", "coreml"}
 PYTHON = sorted({p.parent.name for p in TEMPLATES.glob("*/example.py.in")} & set(FORMATS) - NOT_HERE)
-
-
-@pytest.fixture(scope="module")
-def exported(textile_run: Run, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Folders by format, made when they are first asked for."""
-    out = tmp_path_factory.mktemp("exports")
-
-    class Folders(dict[str, Path]):
-        def __missing__(self, name: str) -> Path:
-            plain = name == "onnx-plain"
-            options = {"to": ["onnx" if plain else name], "plain": plain, "out": out, "images": 6}
-            done = export(ExportConfig(model=textile_run.directory, **options))
-            self[name] = done.done[0].folder
-            return self[name]
-
-    return Folders()
 
 
 @pytest.fixture(scope="module")
@@ -98,15 +83,13 @@ def agree(found: list[tuple[str, float]], run: Run, pictures: list[Path], within
     assert [p for _, p in found] == pytest.approx([p for _, p in wanted], abs=within)
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[] if n in QUICK else pytest.mark.slow) for n in PYTHON]
-)
-def test_python(name: str, exported: dict[str, Path], textile_run: Run, pictures: list[Path]) -> None:
+@pytest.mark.parametrize("name", PYTHON)
+def test_python(name: str, exports: Exports, textile_run: Run, pictures: list[Path]) -> None:
     needed = NEEDS.get(name)
     if needed and find_spec(needed) is None:
         pytest.skip(f"needs {needed}")
     try:
-        folder = exported[name]
+        folder = exports[name]
     except MissingExtraError as error:  # LiteRT's converter has an environment of its own
         pytest.skip(str(error))
     found = answers(folder, [sys.executable, "example.py"], pictures)
@@ -115,7 +98,7 @@ def test_python(name: str, exported: dict[str, Path], textile_run: Run, pictures
 
 @pytest.mark.slow
 def test_node(
-    exported: dict[str, Path],
+    exports: Exports,
     textile_run: Run,
     pictures: list[Path],
     tmp_path_factory: pytest.TempPathFactory,
@@ -124,7 +107,7 @@ def test_node(
     if npm is None or node is None:
         pytest.skip("needs Node.js")
     folder = tmp_path_factory.mktemp("node") / "onnx"
-    shutil.copytree(exported["onnx"], folder)
+    shutil.copytree(exports["onnx"], folder)
     # Its installation script would fetch the GPU's libraries from elsewhere.
     command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "onnxruntime-node", "sharp"]
     installed = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=400)
@@ -140,8 +123,7 @@ def onnxruntime_headers() -> Path | None:
     return next((f for f in folders if (f / "onnxruntime_cxx_api.h").is_file()), None)
 
 
-@pytest.mark.slow
-def test_cpp(exported: dict[str, Path], textile_run: Run, pictures: list[Path], tmp_path: Path) -> None:
+def test_cpp(exports: Exports, textile_run: Run, pictures: list[Path], tmp_path: Path) -> None:
     import onnxruntime
 
     compiler, headers = shutil.which("g++"), onnxruntime_headers()
@@ -153,7 +135,7 @@ def test_cpp(exported: dict[str, Path], textile_run: Run, pictures: list[Path], 
     found_at = f"-Wl,-rpath,{tmp_path}"
     subprocess.run(
         [compiler, "-std=c++17", "example.cpp", f"-I{headers}", str(library), found_at, "-o", str(binary)],
-        cwd=exported["onnx"],
+        cwd=exports["onnx"],
         check=True,
     )
     for number, picture in enumerate(pictures):
@@ -162,18 +144,18 @@ def test_cpp(exported: dict[str, Path], textile_run: Run, pictures: list[Path], 
             upright = ImageOps.exif_transpose(image).convert("RGB")
         for file in same:
             upright.save(file)
-        found = answers(exported["onnx"], [str(binary)], same[:1])
+        found = answers(exports["onnx"], [str(binary)], same[:1])
         agree(found, textile_run, same[1:], within=1e-3)
 
 
-def test_every_template_is_filled_in(exported: dict[str, Path]) -> None:
+def test_every_template_is_filled_in(exports: Exports) -> None:
     for name in QUICK:
-        written = sorted(path.name for path in exported[name].glob("example.*"))
+        written = sorted(path.name for path in exports[name].glob("example.*"))
         assert written == sorted(path.name.removesuffix(".in") for path in (TEMPLATES / name).iterdir())
-        assert not any("{{" in path.read_text(encoding="utf-8") for path in exported[name].glob("example.*"))
+        assert not any("{{" in path.read_text(encoding="utf-8") for path in exports[name].glob("example.*"))
 
 
-def test_python_is_python(exported: dict[str, Path], textile_run: Run) -> None:
+def test_python_is_python(exports: Exports, textile_run: Run) -> None:
     """Also where it cannot be run here: it is valid, and imports no more than it says it needs."""
     source = Source(SealedModel(textile_run.model), onnx.load(textile_run.model))
     for folder in TEMPLATES.iterdir():
@@ -199,7 +181,7 @@ def test_what_was_never_run_says_so_first() -> None:
         assert text.startswith('"""Not run here: ')
 
 
-def test_each_class_has_one_line(exported: dict[str, Path], textile_run: Run) -> None:
-    lines = (exported["onnx"] / "labels.txt").read_text(encoding="utf-8").splitlines()
+def test_each_class_has_one_line(exports: Exports, textile_run: Run) -> None:
+    lines = (exports["onnx"] / "labels.txt").read_text(encoding="utf-8").splitlines()
     assert lines == list(textile_run.labels)
     assert label_lines(("two\nlines", "猫")) == "two lines\n猫\n"

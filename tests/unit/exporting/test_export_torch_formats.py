@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from exports import Exports
 from onnx import TensorProto, helper
 
 torch = pytest.importorskip("torch")
@@ -29,6 +31,8 @@ from eyebright.exporting.formats.torchscript import TorchScript  # noqa: E402
 from eyebright.runs.run import Run  # noqa: E402
 from eyebright.sealed.model import SealedModel  # noqa: E402
 from eyebright.types import UInt8Array  # noqa: E402
+
+pytestmark = pytest.mark.xdist_group("exports")
 
 FORMATS = [TorchScript(), TorchProgram(), ExecuTorch(), CoreMl(), Ncnn(), LiteRt()]
 
@@ -61,10 +65,8 @@ def test_an_unknown_operator_is_named_with_formats_that_take_it(target, strange:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.slow
-def test_pt2_holds_no_example_and_takes_any_batch(source: Source, picture: UInt8Array, tmp_path: Path):
-    TorchProgram().export(source, tmp_path)
-    file = tmp_path / "model.pt2"
+def test_pt2_holds_no_example_and_takes_any_batch(source: Source, picture: UInt8Array, exports: Exports):
+    file = exports["pt2"] / "model.pt2"
     with zipfile.ZipFile(file) as archive:
         entries = {info.filename: info.file_size for info in archive.infolist()}
     example = 4 * 2 * 3 * source.size**2  # bytes
@@ -80,82 +82,74 @@ def test_pt2_holds_no_example_and_takes_any_batch(source: Source, picture: UInt8
     np.testing.assert_allclose(rows[2], source.model.probabilities(picture[None])[0], atol=1e-4)
 
 
-@pytest.mark.slow
 def test_torchscript_takes_any_batch_and_is_called_legacy(
-    source: Source, picture: UInt8Array, tmp_path: Path
+    source: Source, picture: UInt8Array, exports: Exports
 ):
-    target = TorchScript()
-    target.export(source, tmp_path)
-    assert "legacy" in target.notes[0]
+    assert "legacy" in TorchScript().notes[0]
     labels = {"labels": ""}
-    program = torch.jit.load(str(tmp_path / "model.ts"), _extra_files=labels)
+    program = torch.jit.load(str(exports["torchscript"] / "model.ts"), _extra_files=labels)
     assert json.loads(labels["labels"]) == list(source.labels)
     for batch in (1, 5):
         squares = torch.from_numpy(np.repeat(source.square(picture), batch, axis=0))
         assert program(squares).shape == (batch, len(source.labels))
 
 
-@pytest.mark.slow
-def test_threads_of_torch_stay_what_they_were(source: Source, picture: UInt8Array, tmp_path: Path):
-    TorchScript().export(source, tmp_path)
+def test_threads_of_torch_stay_what_they_were(source: Source, picture: UInt8Array, exports: Exports):
     before = torch.get_num_threads()
-    TorchScript().load(source, tmp_path, threads=before + 1).answer(picture)
+    TorchScript().load(source, exports["torchscript"], threads=before + 1).answer(picture)
     assert torch.get_num_threads() == before
 
 
-@pytest.mark.slow
-def test_executorch_answers_whichever_was_asked_last(source: Source, picture: UInt8Array, tmp_path: Path):
+def test_executorch_answers_whichever_was_asked_last(source: Source, picture: UInt8Array, exports: Exports):
     pytest.importorskip("executorch", reason="needs eyebright[executorch]")
-    target = ExecuTorch()
-    target.export(source, tmp_path)
-    one, two = (target.load(source, tmp_path, threads) for threads in (1, 2))
+    folder = exports["executorch"]
+    one, two = (ExecuTorch().load(source, folder, threads) for threads in (1, 2))
     expected = source.model.probabilities(picture[None])[0]
     for runner in (one, two, one):
         np.testing.assert_allclose(runner.answer(picture), expected, atol=1e-4)
 
 
-@pytest.mark.slow
-def test_core_ml_is_computed_from_what_lies_in_the_file(source: Source, picture: UInt8Array, tmp_path: Path):
+def test_core_ml_is_computed_from_what_lies_in_the_file(
+    source: Source, picture: UInt8Array, exports: Exports, tmp_path: Path
+):
     pytest.importorskip("coremltools", reason="needs eyebright[coreml]")
     target = CoreMl()
-    target.export(source, tmp_path)
+    folder = Path(shutil.copytree(exports["coreml"], tmp_path / "coreml"))
     assert "macOS only" in target.notes[0]
     expected = source.model.probabilities(picture[None])[0]
-    answer = target.load(source, tmp_path, 1).answer(picture)
+    answer = target.load(source, folder, 1).answer(picture)
     np.testing.assert_allclose(answer, expected, atol=1e-4)
-    (weights,) = tmp_path.rglob("weight.bin")
+    (weights,) = folder.rglob("weight.bin")
     content = weights.read_bytes()
     starts = [i for i in range(0, len(content), 64) if content[i : i + 4] == b"\xef\xbe\xad\xde"]
     ends = [*starts[1:], len(content)]
     start, end = max(zip(starts, ends, strict=True), key=lambda pair: pair[1] - pair[0])
     weights.write_bytes(content[: start + 64] + bytes(end - start - 64) + content[end:])
-    wrong = target.load(source, tmp_path, 1).answer(picture)
+    wrong = target.load(source, folder, 1).answer(picture)
     assert np.abs(wrong - expected).max() > 1e-3
 
 
-@pytest.mark.slow
-def test_ncnn_in_half_precision_is_half_as_large(source: Source, picture: UInt8Array, tmp_path: Path):
+def test_ncnn_in_half_precision_is_half_as_large(
+    source: Source, picture: UInt8Array, exports: Exports, tmp_path: Path
+):
     pytest.importorskip("pnnx", reason="needs eyebright[ncnn]")
-    sizes = []
-    for precision in ("fp32", "fp16"):
-        folder = tmp_path / precision
-        folder.mkdir()
-        asked = Source(source.model, source.graph, precision)
-        Ncnn().export(asked, folder)
-        sizes.append((folder / "model.ncnn.bin").stat().st_size)
-        answer = Ncnn().load(asked, folder, 1).answer(picture)
-        np.testing.assert_allclose(answer, source.model.probabilities(picture[None])[0], atol=0.02)
-    assert sizes[1] < 0.55 * sizes[0]
+    half = Source(source.model, source.graph, "fp16")
+    Ncnn().export(half, tmp_path)
+    answer = Ncnn().load(half, tmp_path, 1).answer(picture)
+    np.testing.assert_allclose(answer, source.model.probabilities(picture[None])[0], atol=0.02)
+    size, whole = ((folder / "model.ncnn.bin").stat().st_size for folder in (tmp_path, exports["ncnn"]))
+    assert size < 0.55 * whole
 
 
-@pytest.mark.slow
-def test_ncnn_that_has_no_answer_says_so(source: Source, picture: UInt8Array, tmp_path: Path):
+def test_ncnn_that_has_no_answer_says_so(
+    source: Source, picture: UInt8Array, exports: Exports, tmp_path: Path
+):
     pytest.importorskip("pnnx", reason="needs eyebright[ncnn]")
-    Ncnn().export(source, tmp_path)
-    param = tmp_path / "model.ncnn.param"
+    folder = Path(shutil.copytree(exports["ncnn"], tmp_path / "ncnn"))
+    param = folder / "model.ncnn.param"
     param.write_text(param.read_text().replace("out0", "out1"))
     with pytest.raises(ModelError, match="must be able to run the network"):
-        Ncnn().load(source, tmp_path, 1).answer(picture)
+        Ncnn().load(source, folder, 1).answer(picture)
 
 
 def test_layers_that_ncnn_lacks_are_found_by_their_names():
@@ -163,7 +157,6 @@ def test_layers_that_ncnn_lacks_are_found_by_their_names():
     assert _unknown_layers(param) == ["Tensor.reshape", "aten::roll"]
 
 
-@pytest.mark.slow
 def test_a_transformer_is_refused_by_ncnn(tmp_path: Path, source: Source, monkeypatch):
     pytest.importorskip("pnnx", reason="needs eyebright[ncnn]")
     monkeypatch.setitem(source.__dict__, "squares", _attention(source.size))
