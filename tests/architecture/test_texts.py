@@ -131,4 +131,4 @@ def test_placeholders_are_plain_names():
 
 
 def test_braces_in_a_value_are_not_read():
-    assert translate("Got {text}.", "en", text="{0.__class__}") == "Got {0.__class__}."
+    assert translate("Got {text}.", text="{0.__class__}") == "Got {0.__class__}."

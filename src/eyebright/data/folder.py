@@ -17,22 +17,15 @@ from eyebright.data.read_headers import read_headers
 from eyebright.data.split import assign
 from eyebright.data.walk import Identity, Listing, identity, list_images, printable, subfolders
 from eyebright.errors import DataError, ImageError
-from eyebright.runtime.progress import SILENT, Progress
-from eyebright.text.language import translate
-from eyebright.types import Lang, Skipped, Split
+from eyebright.runtime.context import progress_task
+from eyebright.types import Skipped, Split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
 def scan(
-    folder: Path,
-    *,
-    val: Path | float | None = None,
-    test: Path | float | None = None,
-    seed: int = 0,
-    progress: Progress = SILENT,
-    lang: Lang = "en",
+    folder: Path, *, val: Path | float | None = None, test: Path | float | None = None, seed: int = 0
 ) -> Manifest:
     """The manifest to train on: every image under ``folder`` with its class and its part.
 
@@ -46,8 +39,6 @@ def scan(
             there is one, else 0.2).
         test: the same for the test part (default: test/ if there is one, else none).
         seed: seed of the split.
-        progress: where to report.
-        lang: of what is reported.
 
     Raises:
         NotFoundError: a folder does not exist.
@@ -62,7 +53,7 @@ def scan(
     skipped: list[Skipped] = []
     samples: list[Sample] = []
     total = sum(len(listing.files) for listing in listings.values())
-    with progress.task(translate("Reading images", lang), total=total) as task:
+    with progress_task("Reading images", total=total) as task:
         for split, listing in listings.items():
             prefix = _prefix(layout.folders[split], root)
             skipped += [replace(s, path=prefix + s.path) for s in listing.skipped]
@@ -77,7 +68,8 @@ def scan(
 
 
 def scan_part(
-    folder: Path, split: Split = "test", *, progress: Progress = SILENT, lang: Lang = "en"
+    folder: Path,
+    split: Split = "test",
 ) -> Manifest:
     """Every image under a folder of class folders, as one part; one class or one image is enough.
 
@@ -88,7 +80,7 @@ def scan_part(
     listing = _list_part(require_folder(folder), set())
     skipped = list(listing.skipped)
     samples: list[Sample] = []
-    with progress.task(translate("Reading images", lang), total=len(listing.files)) as task:
+    with progress_task("Reading images", total=len(listing.files)) as task:
         for files, headers in read_headers(folder, listing.files):
             _collect(files, headers, split, "", samples, skipped)
             task.advance(len(files))
@@ -96,7 +88,9 @@ def scan_part(
     return Manifest(folder.resolve(), tuple(samples), tuple(skipped), tuple(warnings))
 
 
-def scan_foreign(folder: Path, *, progress: Progress = SILENT, lang: Lang = "en") -> Manifest:
+def scan_foreign(
+    folder: Path,
+) -> Manifest:
     """Every image under a folder, in class folders or not, as one test part; whose names do not matter.
 
     Raises:
@@ -113,7 +107,7 @@ def scan_foreign(folder: Path, *, progress: Progress = SILENT, lang: Lang = "en"
         )
     skipped = list(listing.skipped)
     samples: list[Sample] = []
-    with progress.task(translate("Reading images", lang), total=len(files)) as task:
+    with progress_task("Reading images", total=len(files)) as task:
         for some, headers in read_headers(folder, files):
             _collect(some, headers, "test", "", samples, skipped)
             task.advance(len(some))

@@ -17,9 +17,8 @@ from eyebright.data.split import assign, rarest
 from eyebright.data.table_file import NAME, LabelTable, Row, read_table
 from eyebright.data.walk_unlabelled import image_files
 from eyebright.errors import DataError, ImageError, NotFoundError
-from eyebright.runtime.progress import SILENT, Progress
-from eyebright.text.language import translate
-from eyebright.types import Lang, Skipped, Split
+from eyebright.runtime.context import progress_task
+from eyebright.types import Skipped, Split
 
 _SHARE_VAL = 0.2
 
@@ -30,13 +29,7 @@ def has_table(folder: Path) -> bool:
 
 
 def scan_table(
-    folder: Path,
-    *,
-    val: Path | float | None = None,
-    test: Path | float | None = None,
-    seed: int = 0,
-    progress: Progress = SILENT,
-    lang: Lang = "en",
+    folder: Path, *, val: Path | float | None = None, test: Path | float | None = None, seed: int = 0
 ) -> Manifest:
     """The manifest to train on: every image that the table names and that can be read.
 
@@ -45,13 +38,11 @@ def scan_table(
         val: share of the images to hold out for validation, where the table has no parts (default: 0.2).
         test: the same for the test part (default: none).
         seed: of the split.
-        progress: where to report.
-        lang: of what is reported.
 
     Raises:
         DataError: the table cannot be used, or leaves nothing sensible to train on.
     """
-    manifest, given = _read(folder, progress, lang)
+    manifest, given = _read(folder)
     if isinstance(val, Path) or isinstance(test, Path) or (given and (val or test)):
         raise DataError(
             "With {name} the parts come from its column split, or from shares where it has none. Got --val "
@@ -71,7 +62,8 @@ def scan_table(
 
 
 def scan_table_part(
-    folder: Path, wanted: Split | None, *, progress: Progress = SILENT, lang: Lang = "en"
+    folder: Path,
+    wanted: Split | None,
 ) -> tuple[Manifest, Split]:
     """The images of one part, and which that is: the one that is wanted, else test, validation or all.
 
@@ -79,7 +71,7 @@ def scan_table_part(
         NotFoundError: the table has no images of that part.
         DataError: the table cannot be used.
     """
-    manifest, given = _read(folder, progress, lang)
+    manifest, given = _read(folder)
     there: list[Split] = ["test", "val"] if given else []
     there = [split for split in there if manifest.of(split)]
     if wanted is not None and (not given or not manifest.of(wanted)):
@@ -96,14 +88,14 @@ def scan_table_part(
     return replace(manifest, samples=samples, warnings=warnings), part
 
 
-def _read(folder: Path, progress: Progress, lang: Lang) -> tuple[Manifest, bool]:
+def _read(folder: Path) -> tuple[Manifest, bool]:
     """All images of the table, those without a part as training images; and whether it names parts."""
     table = read_table(require_folder(folder) / NAME)
     skipped: list[Skipped] = []
     rows = _usable(folder, table, skipped)
     samples: list[Sample] = []
     files = [(row.label, path) for path, row in rows.items()]
-    with progress.task(translate("Reading images", lang), total=len(files)) as task:
+    with progress_task("Reading images", total=len(files)) as task:
         for some, headers in read_headers(folder, files):
             for (label, path), header in zip(some, headers, strict=True):
                 if isinstance(header, ImageError):

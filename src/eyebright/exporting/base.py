@@ -18,7 +18,7 @@ from eyebright.data.decode import to_square
 from eyebright.errors import EyebrightError, MissingExtraError
 from eyebright.sealed.model import SealedModel
 from eyebright.sealed.subgraphs import PIXELS, SQUARES, between
-from eyebright.types import FloatArray, Lang, UInt8Array
+from eyebright.types import FloatArray, UInt8Array
 
 Precision = Literal["fp32", "fp16", "int8"]
 
@@ -35,13 +35,11 @@ class Source:
         model: the original, with which every export is compared.
         graph: what is exported: the original's sealed graph, or a compressed one of the same contract.
         precision: of ``graph``'s arithmetic, or the one that the format is to bring about.
-        lang: of whoever exports, for a format that speaks to people.
     """
 
     model: SealedModel
     graph: onnx.ModelProto
     precision: Precision = "fp32"
-    lang: Lang = "en"
 
     @property
     def name(self) -> str:

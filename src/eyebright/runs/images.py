@@ -11,18 +11,12 @@ import numpy as np
 from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.data.source import scan
 from eyebright.errors import DataError
-from eyebright.runtime.progress import Progress
 from eyebright.sealed.model import SealedModel
-from eyebright.types import Lang, Split
+from eyebright.types import Split
 
 
 def manifest_of(
-    model: SealedModel,
-    data: Path | None,
-    seed: int,
-    progress: Progress,
-    lang: Lang,
-    parts: Sequence[Split] = SPLITS,
+    model: SealedModel, data: Path | None, seed: int, parts: Sequence[Split] = SPLITS
 ) -> Manifest:
     """The manifest of a model's run, or of a folder with the run's own parts.
 
@@ -30,8 +24,6 @@ def manifest_of(
         model: its run's manifest lies beside it, or ``data`` is given.
         data: a folder to look in instead; images that the run knows keep their part there, by their content.
         seed: of the split where ``data`` has neither parts nor a run that knows it.
-        progress: is told what is read.
-        lang: in which.
         parts: those that are needed, and so must be there.
 
     Raises:
@@ -39,7 +31,7 @@ def manifest_of(
     """
     known = _beside(model)
     if data is not None:
-        return with_run_parts(scan(data, seed=seed, progress=progress, lang=lang), model)
+        return with_run_parts(scan(data, seed=seed), model)
     if known is None:
         raise DataError(
             "A model's images must be known. {path} has no manifest.parquet beside it. "

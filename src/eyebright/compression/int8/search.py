@@ -15,9 +15,9 @@ from eyebright.compression.int8.calibration import Squares
 from eyebright.compression.int8.candidate import Rung
 from eyebright.compression.int8.quantiser import Quantiser, Settings
 from eyebright.compression.network import Network
-from eyebright.runtime.progress import Progress
+from eyebright.runtime.context import progress, progress_task
 from eyebright.text.language import translate
-from eyebright.types import FloatArray, Lang
+from eyebright.types import FloatArray
 
 _CORRECTED = 40  # images for bias correction
 _EPOCHS = 4  # of training with rounding
@@ -33,18 +33,12 @@ class Int8Ladder:
         network: in float32.
         squares: the user's training images.
         threads: of a session.
-        progress: is told what takes time.
-        lang: in which.
     """
 
-    def __init__(
-        self, network: Network, squares: Squares, threads: int, progress: Progress, lang: Lang
-    ) -> None:
-        self.quantiser = Quantiser(network, squares, threads, progress, lang)
+    def __init__(self, network: Network, squares: Squares, threads: int) -> None:
+        self.quantiser = Quantiser(network, squares, threads)
         self.squares = squares
         self.threads = threads
-        self.progress = progress
-        self.lang: Lang = lang
         self.settings = Settings("minmax")
 
     def rungs(self) -> Iterator[Rung]:
@@ -88,7 +82,7 @@ class Int8Ladder:
         layers = self._integers(kept)
         static = [name for name in layers if name in self.quantiser.plan.static]
         images = self.squares.calibration[:_CORRECTED]
-        with self.progress.task(translate("Correcting biases", self.lang), total=len(static)) as task:
+        with progress_task("Correcting biases", total=len(static)) as task:
             graph = bias.corrected(
                 self.quantiser.network(self.settings),
                 self.quantiser.raw(layers, self.settings),
@@ -114,8 +108,8 @@ class Int8Ladder:
             # The formats that hold int8 do without PyTorch, so this is no error of theirs.
             return None
         images = self.squares.calibration
-        text = translate("Training with rounding", self.lang)
-        with self.progress.task(text, total=_EPOCHS * len(images)) as task:
+        text = translate("Training with rounding")
+        with progress().task(text, total=_EPOCHS * len(images)) as task:
             for epoch in range(_EPOCHS):
                 learner.epoch(images, epoch, task.advance)
                 changed = network.with_constants(learner.constants())
@@ -143,7 +137,7 @@ class Int8Ladder:
         """Those that move the answers to the held-out images least, of all and of those not tried yet."""
         layers, costs = self.quantiser.plan.layers, {}
         candidates = (self.settings, *_TRIED)
-        with self.progress.task(translate("Comparing other ranges", self.lang), len(candidates)) as task:
+        with progress_task("Comparing other ranges", total=len(candidates)) as task:
             for settings in candidates:
                 costs[settings] = self.quantiser.cost(self.quantiser.quantised(layers, settings))
                 task.advance()
@@ -161,8 +155,8 @@ class Int8Ladder:
 
     def _harms(self, candidates: Sequence[Sequence[str]]) -> list[float]:
         images = self.squares.held_out[:_BLAMED]
-        text = translate("Finding sensitive layers", self.lang)
-        with self.progress.task(text, total=len(candidates)) as task:
+        text = translate("Finding sensitive layers")
+        with progress().task(text, total=len(candidates)) as task:
             before: FloatArray = self.quantiser.logits(self.quantiser.network(self.settings).graph, images)
             harms = []
             for layers in candidates:

@@ -18,7 +18,7 @@ from eyebright.exporting.certificate.hashes import sha256, sha256_of
 from eyebright.runtime.machine import processor_name, usable_cores
 from eyebright.runtime.timing import interleaved_ms
 from eyebright.sealed.model import SealedModel
-from eyebright.text.language import translate
+from eyebright.text.language import english, translate
 from eyebright.types import FloatArray
 
 _TIMED_RUNS = 30
@@ -46,9 +46,12 @@ class Reason:
     template: str
     values: Mapping[str, object]
 
-    def text(self, lang: str) -> str:
-        """The sentence in ``lang``."""
-        return translate(self.template, lang, **self.values)
+    def __str__(self) -> str:
+        return english(self.template, **self.values)
+
+    def text(self) -> str:
+        """Return the sentence in the current language; ``str(reason)`` is always English."""
+        return translate(self.template, **self.values)
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ class Certificate:
         """The content of `certificate.json`; what is not finite is null there, as JSON has no other word."""
         fields = asdict(self)
         comparison, speed = fields.pop("comparison"), fields.pop("speed")
-        verdict = {"passed": self.passed, "reasons": [reason.text("en") for reason in self.reasons]}
+        verdict = {"passed": self.passed, "reasons": [str(reason) for reason in self.reasons]}
         content = fields | verdict | comparison | speed | {"sha256": sha256_of(self.files)}
         return {key: _valid(value) for key, value in content.items()}
 

@@ -83,7 +83,7 @@ def save_step(folder: Path, step: int, checkpoint: Checkpoint) -> None:
         left.unlink(missing_ok=True)
 
 
-def latest(folder: Path, lang: str) -> tuple[Checkpoint | None, list[str]]:
+def latest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
     """The newest checkpoint that can be read, or None, and a sentence for each that cannot."""
     notes: list[str] = []
     for path in sorted(folder.glob(_PATTERN), reverse=True):
@@ -91,10 +91,8 @@ def latest(folder: Path, lang: str) -> tuple[Checkpoint | None, list[str]]:
             return read(path), notes
         except ModelError as error:
             path.unlink(missing_ok=True)  # or it would count among the last two, and push a good one out
-            problem = error.text(lang)
-            notes.append(
-                translate("{problem} It was removed; the one before is used.", lang, problem=problem)
-            )
+            problem = error.text()
+            notes.append(translate("{problem} It was removed; the one before is used.", problem=problem))
     return None, notes
 
 

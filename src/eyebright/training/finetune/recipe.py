@@ -92,10 +92,10 @@ class Recipe:
         return asdict(self)
 
 
-def recipe_changes(before: Mapping[str, Any], now: Mapping[str, Any], lang: str) -> list[str]:
+def recipe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Sentences that tell which settings of a saved recipe, as JSON, are others now."""
     return [
-        translate("{name} was {old} and is {new} from here on.", lang, name=name, old=before[name], new=new)
+        translate("{name} was {old} and is {new} from here on.", name=name, old=before[name], new=new)
         for name, new in now.items()
         if name not in _SILENT and name in before and before[name] != new
     ]

@@ -10,8 +10,7 @@ from eyebright.errors import DataError
 from eyebright.evaluation.multiclass.results import PredictionRow
 from eyebright.runs.predictions_csv import NAME, read_predictions
 from eyebright.runs.run import Run
-from eyebright.runtime.progress import Progress
-from eyebright.text.language import translate
+from eyebright.runtime.context import say
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class CommonImages:
     left_out: Sequence[int]
 
 
-def common_images(runs: Sequence[Run], progress: Progress, lang: str) -> CommonImages:
+def common_images(runs: Sequence[Run]) -> CommonImages:
     """The images that all runs judged: those of the part that each one's figures are of.
 
     Of images with equal bytes one counts. An image that lies under different labels is left out.
@@ -54,17 +53,14 @@ def common_images(runs: Sequence[Run], progress: Progress, lang: str) -> CommonI
     left_out = [len(rows) - len(kept) for rows in judged]
     if any(left_out):
         counts = ", ".join(f"{name}: {count}" for name, count in zip(names, left_out, strict=True))
-        progress.say(
-            translate(
-                "Compared on the {images} images that all runs judged. Left out: {counts}.",
-                lang,
-                images=len(kept),
-                counts=counts,
-            )
+        say(
+            "Compared on the {images} images that all runs judged. Left out: {counts}.",
+            images=len(kept),
+            counts=counts,
         )
     if len(shared) > len(kept):
         text = "{count} images lie under different labels in these runs, and were left out."
-        progress.say(translate(text, lang, count=len(shared) - len(kept)))
+        say(text, count=len(shared) - len(kept))
     roots = [Path(run.metrics["root"]) for run in runs]
     return CommonImages(names, kept, [[rows[sha] for sha in kept] for rows in judged], roots, left_out)
 

@@ -18,10 +18,9 @@ def _config() -> type[DemoConfig]:
 
 
 def _run(config: DemoConfig) -> int:
-    from eyebright.runtime.terminal import TerminalProgress
     from eyebright.verbs.demo.demo import demo
 
-    print_run(demo(config, TerminalProgress(config.lang)), config.lang)
+    print_run(demo(config))
     return 0
 
 

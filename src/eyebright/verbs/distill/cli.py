@@ -18,10 +18,9 @@ def _config() -> type[DistillConfig]:
 
 
 def _run(config: DistillConfig) -> int:
-    from eyebright.runtime.terminal import TerminalProgress
     from eyebright.verbs.distill.distill import distill
 
-    print_run(distill(config, TerminalProgress(config.lang)), config.lang)
+    print_run(distill(config))
     return 0
 
 

@@ -15,9 +15,9 @@ from eyebright.evaluation.decisions.targets import Target, check_target, parse_t
 from eyebright.evaluation.intervals import Float64Array
 from eyebright.options.decisions import DecisionConfig
 from eyebright.runs.scoring import Answers
-from eyebright.runtime.progress import Progress
+from eyebright.runtime.context import progress
 from eyebright.text.language import translate
-from eyebright.types import Lang, Split
+from eyebright.types import Split
 
 
 @dataclass(frozen=True)
@@ -161,15 +161,14 @@ def at_thresholds(answers: Answers, decided: Decided) -> Answers:
     return replace(answers, thresholds=thresholds)
 
 
-def say_unmet(decided: Decided, progress: Progress, lang: Lang) -> None:
+def say_unmet(decided: Decided) -> None:
     """Says which targets no threshold meets, and the best that one can do."""
     for curve in decided.curves:
         threshold = curve.point.threshold
         if not threshold.met:
             text = translate(
                 "{target} cannot be met: the best that a threshold can do is {best} %. That one was taken.",
-                lang,
                 target=str(threshold.target),
                 best=f"{100 * threshold.chosen:.2f}",
             )
-            progress.say(text)
+            progress().say(text)

@@ -20,26 +20,25 @@ def _config() -> type[ExplainConfig]:
 
 
 def _run(config: ExplainConfig) -> int:
-    from eyebright.runtime.terminal import TerminalProgress
+    from eyebright.runtime.context import progress
     from eyebright.verbs.explain.explain import explain
 
-    terminal = TerminalProgress(config.lang)
-    found = explain(config, terminal)
+    found = explain(config)
     for skipped in found.skipped:
-        reason = translate(skipped.reason, config.lang, **skipped.reason_values)
-        terminal.say(f"{printable(skipped.path)}: {reason}")
-    _print(found, config.lang)
+        reason = translate(skipped.reason, **skipped.reason_values)
+        progress().say(f"{printable(skipped.path)}: {reason}")
+    _print(found)
     return 1 if found.skipped else 0
 
 
-def _print(found: Explanations, lang: str) -> None:
+def _print(found: Explanations) -> None:
     rows = [
         (f"{100 * image.probability:.1f} %", printable(image.label), printable(str(image.picture)))
         for image in found.images
     ]
     if rows:
         print(table(rows, right=(0,)))
-    print(translate("Page  {path}", lang, path=printable(str(found.page))))
+    print(translate("Page  {path}", path=printable(str(found.page))))
 
 
 VERB = Verb(

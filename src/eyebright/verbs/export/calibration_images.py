@@ -10,10 +10,10 @@ from eyebright.compression.int8.calibration import Squares
 from eyebright.data.decode import load_square
 from eyebright.data.manifest import Sample
 from eyebright.errors import DataError, ImageError
+from eyebright.runtime.context import progress
 from eyebright.runtime.parallel import parallel
-from eyebright.runtime.progress import Progress
 from eyebright.text.language import translate
-from eyebright.types import Interpolation, Lang, UInt8Array
+from eyebright.types import Interpolation, UInt8Array
 from eyebright.verbs.export.images import ExportImages
 
 _MOST, _LEAST = 200, 20  # images of the calibration; with fewer, ranges hang on single images
@@ -21,14 +21,7 @@ _HELD_OUT = 64
 _SHARE_HELD_OUT = 4  # one of so many, where there are few
 
 
-def squares(
-    images: ExportImages,
-    size: int,
-    interpolation: Interpolation,
-    seed: int,
-    progress: Progress,
-    lang: Lang,
-) -> Squares:
+def squares(images: ExportImages, size: int, interpolation: Interpolation, seed: int) -> Squares:
     """Draws training images and resizes them to (S, S, 3) as the sealed model does.
 
     Raises:
@@ -45,8 +38,8 @@ def squares(
         )
     held_out = min(_HELD_OUT, len(training) // _SHARE_HELD_OUT)
     order = np.random.default_rng(seed).permutation(len(training))[: _MOST + held_out]
-    text = translate("Reading images for calibration", lang)
-    with progress.task(text, total=len(order)) as task:
+    text = translate("Reading images for calibration")
+    with progress().task(text, total=len(order)) as task:
 
         def read(sample: Sample) -> UInt8Array | None:
             found = _read(images.root / sample.path, size, interpolation)

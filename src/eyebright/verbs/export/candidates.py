@@ -15,7 +15,6 @@ from eyebright.exporting.base import Format, Precision, UnsupportedError
 from eyebright.exporting.catalog import FORMATS
 from eyebright.exporting.precision import check_compressible
 from eyebright.runtime.machine import usable_cores
-from eyebright.runtime.progress import Progress
 from eyebright.sealed.model import SealedModel
 from eyebright.verbs.export.calibration_images import squares
 from eyebright.verbs.export.images import ExportImages
@@ -29,20 +28,12 @@ class Rungs:
         model: the original.
         images: finds the user's images, where they are needed.
         config: precision, seed and language.
-        progress: is told what takes time.
     """
 
-    def __init__(
-        self,
-        model: SealedModel,
-        images: Callable[[], ExportImages],
-        config: ExportConfig,
-        progress: Progress,
-    ) -> None:
+    def __init__(self, model: SealedModel, images: Callable[[], ExportImages], config: ExportConfig) -> None:
         self.model = model
         self.images = images
         self.config = config
-        self.progress = progress
         self.precision: Precision = "int8" if config.int8 else "fp16" if config.fp16 else "fp32"
         self._waiting = self._make()
         self._made: list[Rung] = []
@@ -77,8 +68,8 @@ class Rungs:
             return
         config, size = self.config, self.model.size
         interpolation = Preprocessing(**self.model.card["preprocessing"]).interpolation
-        images = squares(self.images(), size, interpolation, config.seed, self.progress, config.lang)
-        yield from Int8Ladder(network, images, usable_cores(), self.progress, config.lang).rungs()
+        images = squares(self.images(), size, interpolation, config.seed)
+        yield from Int8Ladder(network, images, usable_cores()).rungs()
 
     def _network(self, graph: onnx.ModelProto) -> Network:
         taps: list[str] = self.model.card["taps"]

@@ -20,6 +20,7 @@ from eyebright.exporting.certificate.integrity import (
 from eyebright.exporting.certificate.provenance import PROVENANCE, metadata_value
 from eyebright.exporting.certificate.signature import Signature, signature, stored_facts
 from eyebright.runs.integrity import recorded_sha256
+from eyebright.runtime.context import stage
 from eyebright.verbs.inspect.options import InspectConfig
 
 _FORMATS = {".xml": "openvino", ".html": "html"}
@@ -71,6 +72,7 @@ class Inspection:
         return asdict(self) | {"path": str(self.path), "untouched": self.untouched}
 
 
+@stage
 def inspect(config: InspectConfig) -> Inspection:
     """Looks at a file or folder that Eyebright wrote; nothing in it is run.
 

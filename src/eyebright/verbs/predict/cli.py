@@ -21,21 +21,21 @@ def _config() -> type[PredictConfig]:
 
 
 def _run(config: PredictConfig) -> int:
+    from eyebright.runtime.context import progress, showing
     from eyebright.runtime.progress import SILENT
-    from eyebright.runtime.terminal import TerminalProgress
     from eyebright.types import Skipped
     from eyebright.verbs.predict.predict import predict
     from eyebright.verbs.predict.rows import writer
 
-    terminal = TerminalProgress(config.lang)
-    rows = writer(config.format, sys.stdout, config.lang)
+    rows = writer(config.format, sys.stdout)
     skipped = 0
-    # No bar where the rows themselves run down the terminal.
-    for answer in predict(config, SILENT if sys.stdout.isatty() else terminal):
+    with showing(SILENT if sys.stdout.isatty() else progress()):
+        answers = predict(config)  # no bar where the rows themselves run down the terminal
+    for answer in answers:
         if isinstance(answer, Skipped):
             skipped += 1
             rows.skipped(answer)
-            terminal.say(_reason(answer, config.lang))
+            progress().say(_reason(answer))
         else:
             rows.prediction(answer)
         sys.stdout.flush()
@@ -43,8 +43,8 @@ def _run(config: PredictConfig) -> int:
     return 1 if skipped else 0
 
 
-def _reason(skipped: Skipped, lang: str) -> str:
-    return f"{printable(skipped.path)}: {translate(skipped.reason, lang, **skipped.reason_values)}"
+def _reason(skipped: Skipped) -> str:
+    return f"{printable(skipped.path)}: {translate(skipped.reason, **skipped.reason_values)}"
 
 
 VERB = Verb(

@@ -18,10 +18,9 @@ def _config() -> type[PruneConfig]:
 
 
 def _run(config: PruneConfig) -> int:
-    from eyebright.runtime.terminal import TerminalProgress
     from eyebright.verbs.prune.prune import prune
 
-    print_run(prune(config, TerminalProgress(config.lang)), config.lang)
+    print_run(prune(config))
     return 0
 
 

@@ -18,13 +18,12 @@ def _config() -> type[TrainConfig]:
 
 
 def _run(config: TrainConfig) -> int:
-    from eyebright.runtime.terminal import TerminalProgress
     from eyebright.verbs.train.launch import is_main
     from eyebright.verbs.train.train import train
 
-    run = train(config, TerminalProgress(config.lang))
+    run = train(config)
     if is_main():
-        print_run(run, config.lang)
+        print_run(run)
     return 0
 
 

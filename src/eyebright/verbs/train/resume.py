@@ -46,7 +46,7 @@ def with_earlier(config: TrainConfig) -> TrainConfig:
         raise ConfigError(
             "A run to resume must be a training. {path} does not hold the options of one: {problem}",
             path=file,
-            problem=error.text(config.lang),
+            problem=error.text(),
         ) from error
 
 

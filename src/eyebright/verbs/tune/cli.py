@@ -18,11 +18,10 @@ def _config() -> type[TuneConfig]:
 
 
 def _run(config: TuneConfig) -> int:
-    from eyebright.runtime.terminal import TerminalProgress
     from eyebright.verbs.tune.tune import tune
 
-    run = tune(config, TerminalProgress(config.lang))
-    print_run(run, config.lang)
+    run = tune(config)
+    print_run(run)
     print(run.directory / "search.html")
     return 0
 

@@ -64,16 +64,15 @@ class LossNotFiniteError(ArithmeticError):
         super().__init__(step, rate, value)
         self.step, self.rate, self.value = step, rate, value
 
-    def why(self, precision: str, early: bool, lang: str) -> str:
+    def why(self, precision: str, early: bool) -> str:
         """What most likely made it so.
 
         Args:
             precision: number format of the forward pass.
             early: whether the learning rate was still near its highest.
-            lang: ``"en"`` or ``"zh"``.
         """
         if precision == "fp16":
-            return translate("Numbers above 65,504 do not fit into fp16; try --precision bf16 or fp32.", lang)
+            return translate("Numbers above 65,504 do not fit into fp16; try --precision bf16 or fp32.")
         if early:
-            return translate("The learning rate is probably too high; try a tenth of it.", lang)
-        return translate("An image or a weight probably holds numbers that are none.", lang)
+            return translate("The learning rate is probably too high; try a tenth of it.")
+        return translate("An image or a weight probably holds numbers that are none.")
