@@ -21,26 +21,26 @@ def main_help(verbs: Iterable[Verb]) -> str:
     """What `eyebright` alone prints."""
     return "\n".join(
         [
-            translate("Usage: {usage}", usage="eyebright VERB …"),
+            translate("Usage: {usage}", usage="eyebright COMMAND …"),
             "",
             translate(
-                "A folder of labelled images becomes a recognition model, in seconds, on this machine."
+                "Turn a folder of labelled images into a recognition model, in seconds, on this machine."
             ),
             "",
-            translate("Verbs:"),
+            translate("Commands:"),
             *_columns([(verb.name, translate(verb.summary)) for verb in verbs]),
             "",
             translate("Options:"),
             *_columns(_global_rows()),
             "",
-            translate("Exit status: 0 done, 1 something failed, 2 wrong options, 130 stopped."),
-            translate("More on a verb: {command}", command="eyebright VERB --help"),
+            translate("Exit status: 0 success, 1 failure, 2 invalid options, 130 interrupted."),
+            translate("Help on a command: {command}", command="eyebright COMMAND --help"),
         ]
     )
 
 
 def verb_help(verb: Verb, options: list[Option]) -> str:
-    """What `eyebright VERB --help` prints."""
+    """What `eyebright COMMAND --help` prints."""
     positional = [o for o in options if o.positional]
     usage = " ".join(["eyebright", verb.name, *(o.shown for o in positional), "[OPTION …]"])
     first, *groups = _grouped(o for o in options if not o.positional)
@@ -52,7 +52,7 @@ def verb_help(verb: Verb, options: list[Option]) -> str:
         rows.append(
             (
                 "--config PATH",
-                translate("TOML file with any of these options; what is given here wins."),
+                translate("TOML file with any of these options; the command line takes precedence."),
             )
         )
     rows.append(("-h, --help", translate("Show this help.")))

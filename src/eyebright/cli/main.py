@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             print(
                 translate(
-                    "Stopped. Nothing that was finished is lost: the same command finds it in the cache."
+                    "Stopped. Finished work is kept: run the same command again to reuse it from the cache."
                 ),
                 file=sys.stderr,
             )
@@ -103,7 +103,8 @@ def _find(word: str) -> Verb:
 
         raise unknown_option(word, [*HELP, "--version", "--lang"])
     raise ConfigError(
-        "The first word must be a verb. There is no {word}; the nearest are: {nearest}. Use one of them.",
+        "The first word must be a command. There is no command {word}; the closest are: {nearest}. "
+        "Use one of them.",
         word=word,
         nearest=nearest(word, verbs),
     )

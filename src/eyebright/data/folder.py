@@ -101,8 +101,8 @@ def scan_foreign(
     files = [*listing.files, *(("", name) for name in listing.loose)]
     if not files:
         raise DataError(
-            "A folder of foreign images must hold some (JPEG, PNG, WebP, BMP, TIFF or GIF). {path} holds "
-            "none. Check the path.",
+            "The folder of OOD images must contain images (JPEG, PNG, WebP, BMP, TIFF or GIF). "
+            "{path} contains none. Check the path.",
             path=folder,
         )
     skipped = list(listing.skipped)
@@ -122,8 +122,8 @@ def _list_parts(layout: Layout) -> dict[Split, Listing]:
         if split in layout.folders:
             if identity(layout.folders[split]) in seen:
                 raise DataError(
-                    "Each part must have a folder of its own. {path} was given for two. "
-                    "Give another folder, or a share such as 0.2.",
+                    "Each split must have its own folder. {path} was given for two splits. Give "
+                    "another folder, or a share such as 0.2.",
                     path=layout.folders[split],
                 )
             found[split] = _list_part(layout.folders[split], seen)
@@ -135,24 +135,24 @@ def _list_part(folder: Path, seen: set[Identity]) -> Listing:
     listing = list_images(folder, seen)
     if not listing.files and listing.loose:
         raise DataError(
-            "Images must lie in one folder for each class. {path} holds {count} images and no class folder. "
-            "Make a folder for each class and move the images into them.",
+            "Images must be in one folder per class. {path} contains {count:image|images} and no "
+            "class folder. Create a folder for each class, and move the images into them.",
             path=folder,
             count=len(listing.loose),
         )
     if not listing.files:
         raise DataError(
-            "There must be images (JPEG, PNG, WebP, BMP, TIFF or GIF) in folders named after their class. "
-            "{path} holds none that can be read. Check the path, its permissions, and that names are UTF-8.",
+            "Images (JPEG, PNG, WebP, BMP, TIFF or GIF) must be in folders named after their class. "
+            "{path} contains no readable image. Check the path, its permissions, and that names are "
+            "UTF-8.",
             path=folder,
         )
     listing.skipped += [
-        Skipped(name, "An image must lie in a class folder. This one lies beside them. Move it into one.")
-        for name in listing.loose
+        Skipped(name, "The image is not in a class folder. Move it into one.") for name in listing.loose
     ]
     named = {label for label, _ in listing.files} | {s.path for s in listing.skipped}
     listing.skipped += [
-        Skipped(name, "A class folder must hold images. This one holds none. It is not a class of the model.")
+        Skipped(name, "This folder contains no images, so it is not a class of the model.")
         for name in subfolders(folder)
         if printable(name) not in named and identity(folder / name) not in elsewhere
     ]
@@ -199,7 +199,7 @@ def _other_files(listings: Iterable[Listing]) -> list[Skipped]:
     return [
         Skipped(
             ".",
-            "Files should be images. {count} are not by their extension ({kinds}). They were not opened.",
+            "Not images by their extension, so not opened: {count:file|files} ({kinds}).",
             {"count": others.total(), "kinds": kinds},
         )
     ]

@@ -45,8 +45,8 @@ def scan_table(
     manifest, given = _read(folder)
     if isinstance(val, Path) or isinstance(test, Path) or (given and (val or test)):
         raise DataError(
-            "With {name} the parts come from its column split, or from shares where it has none. Got --val "
-            "or --test. Leave them out, or give shares such as 0.2 and remove the column.",
+            "With {name}, the splits come from its split column, or from shares if it has none. Got "
+            "--val or --test. Remove them, or delete the column and give shares such as 0.2.",
             name=NAME,
         )
     manifest = manifest.without(leaks(manifest.samples)) if given else manifest
@@ -76,8 +76,8 @@ def scan_table_part(
     there = [split for split in there if manifest.of(split)]
     if wanted is not None and (not given or not manifest.of(wanted)):
         raise NotFoundError(
-            "The data must have the part that is asked for. {path} names no image of {split} that can be "
-            "read. Leave --split out, or mend its column split.",
+            "The data must contain the requested split. {path} lists no readable {split} image. Omit "
+            "--split, or correct the column split.",
             path=folder / NAME,
             split=wanted,
         )
@@ -107,8 +107,8 @@ def _read(folder: Path) -> tuple[Manifest, bool]:
             task.advance(len(some))
     if not samples:
         raise DataError(
-            "The table must name images that can be read. None of the {count} in {path} can be. Places are "
-            "relative to its folder; the first is {first}.",
+            "The table must list readable images. None of the images in {path} ({count}) can be "
+            "read. Paths are relative to its folder; the first is {first}. Correct the paths.",
             count=len(table.rows),
             path=folder / NAME,
             first=table.rows[0].path,
@@ -125,19 +125,21 @@ def _usable(folder: Path, table: LabelTable, skipped: list[Skipped]) -> dict[str
     for row in table.rows:
         path = PurePosixPath(row.path.replace("\\", "/")).as_posix()
         if table.several is None and not row.label:
-            skipped.append(Skipped(path, "An image must have a label. This one has none in the table."))
+            skipped.append(Skipped(path, "The table gives no label for this image."))
         elif not row.path or not os.path.isfile(folder / path):
-            skipped.append(Skipped(path, "An image must lie where the table says. There is none here."))
+            skipped.append(Skipped(path, "The table lists this image, but there is no such file."))
         elif path not in found:
             found[path] = row
         elif found[path].label == row.label:
-            skipped.append(Skipped(path, "An image must have one line. This one has two alike; one counts."))
+            skipped.append(
+                Skipped(path, "The image is listed more than once with the same labels. One row was used.")
+            )
         else:
             skipped.append(
                 Skipped(
                     path,
-                    "An image must have one line. This one has another with the labels {other}; the first "
-                    "counts.",
+                    "The image is listed more than once, also with the labels {other}. The first row "
+                    "was used.",
                     {"other": row.label or "-"},
                 )
             )
@@ -150,10 +152,7 @@ def _unnamed(folder: Path, rows: Iterable[str]) -> list[Skipped]:
     count = sum(os.path.normpath(path) not in named for path in image_files(folder))
     if not count:
         return []
-    reason = (
-        "Images must be named in {name} where there is one. {count} below its folder are not, and were not "
-        "used."
-    )
+    reason = "Not listed in {name}, so not used: {count:image|images} in its folder."
     return [Skipped(".", reason, {"name": NAME, "count": count})]
 
 

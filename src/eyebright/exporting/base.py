@@ -158,7 +158,7 @@ def require(package: str, extra: str, purpose: str) -> None:
 
     if find_spec(package) is None:
         raise MissingExtraError(
-            '{format} needs {package}. It is not installed. Run: pip install "eyebright[{extra}]"',
+            '{format} requires {package}. It is not installed. Run: pip install "eyebright[{extra}]"',
             format=purpose,
             package=package,
             extra=extra,
@@ -181,8 +181,8 @@ def in_our_words(name: str) -> Iterator[None]:
         raise
     except Exception as error:  # their errors share no base
         raise UnsupportedError(
-            "{format} must be able to take this network. It ended with an error: {reason}. "
-            "Use another format, such as onnx or openvino.",
+            "{format} must be able to convert this model. It failed: {reason}. Use another format, "
+            "such as onnx or openvino.",
             format=name,
             reason=(str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip("."),
         ) from error

@@ -42,7 +42,7 @@ class OptionsError(ConfigError):
         with speaking("en"):  # as every error's `str`
             told = self._told()
         super().__init__(
-            "Options must have known names and valid values. {problems} Mend this and run again.",
+            "Options must exist and have valid values. {problems} Correct them and run again.",
             problems=told,
         )
 
@@ -73,7 +73,7 @@ def _problem(name: str, errors: tuple[ErrorDetails, ...], known: list[str]) -> M
         return cause
     if first["type"] == "extra_forbidden":
         return ConfigError(
-            "There is no option {name}; the nearest are: {nearest}.", name=name, nearest=nearest(name, known)
+            "Unknown option {name}. Closest matches: {nearest}.", name=name, nearest=nearest(name, known)
         )
     if first["type"] == "missing":
         return ConfigError("{name} must be given.", name=name)
@@ -105,7 +105,7 @@ def _wanted(error: ErrorDetails) -> str:
         case ["path", *_]:
             return translate("a path")
         case ["too", "short"]:
-            return translate("a list of {limit} or more", limit=limits["min_length"])
+            return translate("a list of at least {limit:value|values}", limit=limits["min_length"])
         case _:
             return translate("valid ({message})", message=error["msg"])
 

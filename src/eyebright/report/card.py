@@ -33,11 +33,11 @@ def model_card(content: ReportContent) -> str:
         f"# {_plain(content.title)}",
         "\n\n".join(_plain(sentence) for sentence in sentences(content.metrics)),
         _facts(content),
-        _list(translate("You can trust it with"), said.trust),
-        _list(translate("Do not trust it with"), said.doubt),
+        _list(translate("What you can rely on"), said.trust),
+        _list(translate("What you cannot rely on"), said.doubt),
         _figures(content.metrics),
         _classes(content.metrics),
-        _list(translate("What would help most"), said.steps),
+        _list(translate("Best next steps"), said.steps),
         f"## {translate('How to use the model')}\n\n```python\n{snippet(content.metrics)}```",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -86,9 +86,9 @@ def _facts(content: ReportContent) -> str:
 def _figures(metrics: Metrics) -> str:
     names = {
         "accuracy": (
-            translate("All labels right") if "hamming_loss" in metrics.headline else translate("Accuracy")
+            translate("Exact-match accuracy") if "hamming_loss" in metrics.headline else translate("Accuracy")
         ),
-        "hamming_loss": translate("Wrong answers (Hamming loss)"),
+        "hamming_loss": translate("Hamming loss"),
         "balanced_accuracy": translate("Balanced accuracy"),
         "macro_f1": translate("Macro F1"),
         "micro_f1": translate("Micro F1"),
@@ -104,7 +104,7 @@ def _figures(metrics: Metrics) -> str:
         else:
             rows.append((names[key], percent(figure.value), percent_range(figure)))
     head = ("", "", translate("95 % interval"))
-    return f"## {translate('Headline figures')}\n\n{basis(metrics)}\n\n{_table(head, rows)}"
+    return f"## {translate('Key metrics')}\n\n{basis(metrics)}\n\n{_table(head, rows)}"
 
 
 def _classes(metrics: Metrics) -> str:
@@ -123,7 +123,7 @@ def _classes(metrics: Metrics) -> str:
         )
         for c in metrics.per_class
     ]
-    return f"## {translate('Class by class')}\n\n{_table(head, rows)}"
+    return f"## {translate('Results by class')}\n\n{_table(head, rows)}"
 
 
 def _list(title: str, statements: Sequence[Statement]) -> str:

@@ -81,7 +81,7 @@ def document(title: str, head: str, sections: Sequence[Section]) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{_policy(script)}">'
         '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">'
         f"<title>{text(title)}</title><style>{_resource('page.css')}</style></head><body>"
-        f'<a class="skip" href="#main">{text(translate("To the content"))}</a>'
+        f'<a class="skip" href="#main">{text(translate("Skip to content"))}</a>'
         f'<header><p class="brand">{_MARK}Eyebright</p><h1>{text(title)}</h1>{head}</header>'
         f'<div class="columns"><nav aria-label="{text(translate("Contents"))}"><ol>{links}</ol></nav>'
         f'<main id="main" tabindex="-1">{body}</main></div><script>{script}</script></body></html>\n'
@@ -142,8 +142,8 @@ def _alarm(content: ReportContent) -> str:
     if not content.random_weights:
         return ""
     warning = translate(
-        "Random weights: the network began without having learned anything (--weights none). "
-        "With pretrained weights it would need far fewer images."
+        "Random weights: the backbone was not pretrained (--weights none). With pretrained weights "
+        "it would need far fewer images."
     )
     return paragraph(warning, "alarm")
 

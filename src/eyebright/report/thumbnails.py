@@ -92,7 +92,7 @@ def _thumbnail(root: Path, side: int, path: str) -> Thumbnail:
             image.draft("RGB", (side, side))
             return Thumbnail(_uri(_small(image, side)))
     except FileNotFoundError:
-        return Thumbnail("", translate("The file is no longer there."))
+        return Thumbnail("", translate("The file no longer exists."))
     # A picture must never cost the report, and Pillow's plugins raise whatever their formats make them.
     except Exception as error:
         return Thumbnail("", translate("The file cannot be read: {reason}", reason=type(error).__name__))

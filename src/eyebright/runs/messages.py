@@ -38,14 +38,15 @@ def found(manifest: Manifest) -> None:
     """Says what the data holds, what was skipped and what to look at."""
     counts = {split: len(manifest.of(split)) for split in ("train", "val", "test")}
     say(
-        "Found {classes} classes: {train} images to train on, {val} to validate, {test} to test.",
+        "Found {classes:class|classes}. Images: {train} for training, {val} for validation, {test} "
+        "for testing.",
         classes=len(manifest.labels),
         **counts,
     )
     left_out(manifest.skipped)
     for entry in manifest.warnings[:_LISTED]:
         reason = translate(entry.reason, **entry.reason_values)
-        say("Look at {path}: {reason}", path=entry.path, reason=reason)
+        say("Warning: {path}: {reason}", path=entry.path, reason=reason)
     _say_rest(len(manifest.warnings))
 
 
@@ -104,7 +105,7 @@ def tried(model: FrozenModel) -> dict[str, Any]:
 def choices(model: FrozenModel) -> list[Choice]:
     """What was compared, as the report shows it."""
     sizes = [(translate("Input size {size} px", size=c.name), c) for c in model.sizes]
-    layers = [(translate("Layers: {layers}", layers=c.name), c) for c in model.tap_sets]
+    layers = [(translate("Feature layers: {layers}", layers=c.name), c) for c in model.tap_sets]
     return [Choice(name, _accuracy(c), c.chosen) for name, c in (*sizes, *layers)]
 
 
@@ -112,8 +113,8 @@ def tuned_name(name: str) -> str:
     """How much of the network learned, in words."""
     names = {
         "head": translate("Frozen backbone"),
-        "last": translate("Last units fine-tuned"),
-        "full": translate("Everything fine-tuned"),
+        "last": translate("Last blocks fine-tuned"),
+        "full": translate("Full fine-tuning"),
     }
     return names[name]
 
@@ -123,8 +124,9 @@ def student(card: BackboneCard, teacher: Path) -> None:
     size = SealedModel(teacher).path.stat().st_size
     if card.size_bytes >= size:
         say(
-            "The student is no smaller than its teacher: {name} has {own} MB of weights at the most, the "
-            "teacher's file {other} MB. What is gained, if anything, is accuracy.",
+            "The student is not smaller than its teacher: {name} has up to {own} MB of weights, the "
+            "teacher's file {other} MB. Distillation may improve accuracy but does not shrink the "
+            "model.",
             name=card.name,
             own=f"{card.size_bytes / 1e6:.1f}",
             other=f"{size / 1e6:.1f}",
@@ -135,8 +137,9 @@ def decisions_left(parent: SealedModel, model: Path) -> None:
     """Says where a new model lacks the operating points or costs of the one that it was made from."""
     if parent.decisions is not None and SealedModel(model).decisions is None:
         say(
-            "The operating points and costs of {path} are not taken over: the new model answers with the "
-            "likeliest class. See what they come to with `eyebright evaluate`, --target and --cost.",
+            "The operating points and costs of {path} were not carried over: the new model predicts "
+            "the class with the highest probability. To check them on the new model, run `eyebright "
+            "evaluate` with --target and --cost.",
             path=parent.path,
         )
 
@@ -144,14 +147,14 @@ def decisions_left(parent: SealedModel, model: Path) -> None:
 def precision(trials: Sequence[PrecisionTrial], chosen: str) -> str:
     """Which number format is trained in, and how fast each is."""
     times = ", ".join(f"{trial.precision} {trial.seconds:.2f} s" for trial in trials)
-    return translate("Training in {chosen}; a trial step took: {times}.", chosen=chosen, times=times)
+    return translate("Numeric precision: {chosen}. Time per trial step: {times}.", chosen=chosen, times=times)
 
 
 def augmentation(trials: Sequence[AugmentTrial], chosen: str) -> str:
     """How training images are varied, and what the network makes of images varied so."""
     seen = ", ".join(f"{trial.name} {100 * trial.accuracy:.0f} %" for trial in trials)
     return translate(
-        "Training images are varied as {chosen}. Held-out images named right under each: {seen}.",
+        "Augmentation: {chosen}. Holdout accuracy under each: {seen}.",
         chosen=chosen,
         seen=seen,
     )
@@ -160,10 +163,10 @@ def augmentation(trials: Sequence[AugmentTrial], chosen: str) -> str:
 def stopped(why: str) -> str:
     """Why a training ended, as a sentence."""
     sentences = {
-        "epochs": translate("All epochs were trained."),
-        "patience": translate("The held-out loss stopped falling, so training ended early."),
-        "budget": translate("The time was used up."),
-        "nan": translate("The loss was no longer a number."),
+        "epochs": translate("All epochs were completed."),
+        "patience": translate("Training stopped early: the holdout loss no longer improved."),
+        "budget": translate("The time budget was used up."),
+        "nan": translate("Training diverged: the loss became NaN or infinite."),
     }
     return sentences[why]
 
@@ -181,7 +184,7 @@ def facts(config: TrainConfig, provenance: Mapping[str, Any], model: Path) -> di
         translate("Model file"): f"{model.stat().st_size / 1e6:.1f} MB",
         translate("Licence of the weights"): provenance["licence"],
         translate("Hash of the data"): provenance["data_sha"],
-        translate("Seed"): str(config.seed),
+        translate("Random seed"): str(config.seed),
     }
     return named | dict(provenance["versions"])
 

@@ -31,7 +31,7 @@ def print_run(run: RunLike) -> None:
     metrics = run.metrics
     split = metrics["split"]
     heading = translate(
-        "Measured on {count} images of the {split} part:",
+        "Measured on {count:image|images} of the {split} split:",
         count=metrics["images"][split],
         split=split_name(split),
     )
@@ -52,8 +52,8 @@ def figure_rows(metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Headline figures as rows of name, value and interval, with a head."""
     several = "hamming_loss" in metrics
     names = {
-        "accuracy": translate("All labels right") if several else translate("Accuracy"),
-        "hamming_loss": translate("Wrong answers (Hamming loss)"),
+        "accuracy": translate("Exact-match accuracy") if several else translate("Accuracy"),
+        "hamming_loss": translate("Hamming loss"),
         "balanced_accuracy": (translate("Macro recall") if several else translate("Balanced accuracy")),
         "macro_f1": translate("Macro F1"),
         "micro_f1": translate("Micro F1"),
@@ -78,7 +78,7 @@ def _figures(name: str, interval: Mapping[str, float]) -> tuple[str, str]:
 def _beside(parent: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """The model and the one that it learned from or was made from."""
     head = ("", translate("accuracy"), "MB", translate("ms, one thread"))
-    names = {"": translate("this model"), "_parent": translate("made from")}
+    names = {"": translate("this model"), "_parent": translate("baseline")}
     rows = [
         (
             text,
@@ -94,7 +94,7 @@ def _beside(parent: Mapping[str, Any]) -> list[tuple[str, ...]]:
 def _difference(parent: Mapping[str, Any]) -> str:
     gain = parent["accuracy_difference"]
     figures = {name: f"{100 * gain[name]:+.1f}" for name in ("value", "low", "high")}
-    return translate("Difference in accuracy: {value} points ({low} to {high}).", **figures)
+    return translate("Accuracy difference: {value} percentage points ({low} to {high}).", **figures)
 
 
 def _operating(point: Mapping[str, Any]) -> str:
@@ -102,7 +102,7 @@ def _operating(point: Mapping[str, Any]) -> str:
     head = printable(point["target"])
     if point["value"] is None:
         return translate(
-            "{target}: threshold {threshold}; nothing to measure it by here.",
+            "{target}: threshold {threshold}; no images here to measure it on.",
             target=head,
             threshold=f"{point['threshold']:.4f}",
         )
@@ -121,12 +121,12 @@ def _knowing(metrics: Mapping[str, Any]) -> Iterator[str]:
     if unknown := metrics.get("unknown"):
         value, between = _figures("", unknown["rejected"])
         yield translate(
-            "Counted as unknown: {value} of these images ({between})", value=value, between=between
+            "Predicted as unknown: {value} of these images ({between})", value=value, between=between
         )
         if "auroc" in unknown:
             accepted, between = _figures("", unknown["accepted"])
             yield translate(
-                "Foreign images that were NOT: {value} ({between}); AUROC {auroc}",
+                "OOD images accepted as known: {value} ({between}); AUROC {auroc}",
                 value=accepted,
                 between=between,
                 auroc=f"{unknown['auroc']['value']:.4f}",
@@ -134,8 +134,7 @@ def _knowing(metrics: Mapping[str, Any]) -> Iterator[str]:
     if sets := metrics.get("conformal"):
         value, between = _figures("", sets["measured"])
         yield translate(
-            "Sets that hold the true class: {value} ({between}), promised {promised} %; {size} classes in "
-            "the mean",
+            "Prediction-set coverage: {value} ({between}; target {promised} %), mean size {size}",
             value=value,
             between=between,
             promised=f"{100 * sets['coverage']:g}",
@@ -149,14 +148,14 @@ def _places(run: RunLike) -> list[tuple[str, str]]:
         (translate("Report"), printable(str(run.report))),
         (
             translate("Time"),
-            translate("{seconds} s in all", seconds=f"{run.metrics['seconds']['total']:.1f}"),
+            translate("{seconds} s in total", seconds=f"{run.metrics['seconds']['total']:.1f}"),
         ),
     ]
     if skipped := len(run.metrics["skipped"]):
         rows.append(
             (
                 translate("Skipped"),
-                translate("{count}; metrics.json names each with its reason", count=skipped),
+                translate("{count:file|files}; metrics.json gives the reason for each", count=skipped),
             )
         )
     return rows

@@ -101,7 +101,7 @@ class _Lines:
         )
         self._done = 0
         self._start = self._last = clock()
-        say(translate("{task} …", task=self._title()))
+        self._say(translate("{task} …", task=self._title()))
 
     def advance(self, count: int = 1) -> None:
         self._done += count
@@ -167,7 +167,7 @@ def _speed(done: int, total: float | None, seconds: float) -> str:
 
 def _rate(done: int, seconds: float) -> str:
     rate = done / max(seconds, 1e-3)
-    return translate("{rate} a second", rate=f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}")
+    return translate("{rate}/s", rate=f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}")
 
 
 def _duration(seconds: float) -> str:

@@ -43,7 +43,8 @@ class Trackers:
             except Exception as error:  # a server that is gone must not cost hours of training
                 self._trackers.remove(tracker)
                 say(
-                    "{name} failed ({reason}). What follows is not logged there; history.csv has it all.",
+                    "Logging to {name} failed ({reason}). Later epochs are not logged there; "
+                    "history.csv has all of them.",
                     name=tracker.name,
                     reason=type(error).__name__,
                 )

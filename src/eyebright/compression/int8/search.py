@@ -45,11 +45,11 @@ class Int8Ladder:
         """The steps, one after the other; each is computed when it is asked for."""
         plan = self.quantiser.plan
         if not plan.static:
-            yield Rung("int8, dynamic, for products with weights", *self._made(()))
+            yield Rung("int8, dynamic for matrix products", *self._made(()))
         elif plan.dynamic:
-            yield Rung("int8, static for convolutions, dynamic for products with weights", *self._made(()))
+            yield Rung("int8, static for convolutions, dynamic for matrix products", *self._made(()))
         else:
-            yield Rung("int8, static, ranges from the smallest to the largest value", *self._made(()))
+            yield Rung("int8, static, min-max ranges", *self._made(()))
         if plan.static:
             # Other ranges cost no speed, layers in float do: the best is tried even if it seems no better.
             best, self.settings = self._best_settings()
@@ -57,20 +57,20 @@ class Int8Ladder:
             self.settings = best
         kept: Sequence[str] = ()
         for kept in self._sensitive():
-            yield Rung("int8, the most sensitive layers in float", *self._made(kept))
+            yield Rung("int8, most sensitive layers in float", *self._made(kept))
         if plan.static:
-            yield Rung("int8, the most sensitive layers in float, biases corrected", *self._corrected(kept))
+            yield Rung("int8, most sensitive layers in float, biases corrected", *self._corrected(kept))
             if find_spec("torch") and (trained := self._trained(kept)):
-                yield Rung("int8, trained with its rounding", *trained)
+                yield Rung("int8, quantisation-aware training", *trained)
 
     def _rung_of_ranges(self) -> Rung:
         """All layers in integers, with ranges other than those of the first step."""
         made = self._made(())
         if self.settings.equalised:
-            return Rung("int8, static, channels of equal range", *made)
+            return Rung("int8, static, channels equalised", *made)
         if self.settings.ranges == "percentile":
-            return Rung("int8, static, ranges without the outermost 0.01 % of values", *made)
-        return Rung("int8, static, ranges of the least squared error", *made)
+            return Rung("int8, static, percentile ranges (0.01 % clipped)", *made)
+        return Rung("int8, static, least-squares ranges", *made)
 
     def _made(self, kept: Collection[str]) -> tuple[onnx.ModelProto, dict[str, Any]]:
         """The graph in which all layers but those of ``kept`` are integers, and what is to be said of it."""
@@ -108,7 +108,7 @@ class Int8Ladder:
             # The formats that hold int8 do without PyTorch, so this is no error of theirs.
             return None
         images = self.squares.calibration
-        text = translate("Training with rounding")
+        text = translate("Quantisation-aware training")
         with progress().task(text, total=_EPOCHS * len(images)) as task:
             for epoch in range(_EPOCHS):
                 learner.epoch(images, epoch, task.advance)
@@ -137,7 +137,7 @@ class Int8Ladder:
         """Those that move the answers to the held-out images least, of all and of those not tried yet."""
         layers, costs = self.quantiser.plan.layers, {}
         candidates = (self.settings, *_TRIED)
-        with progress_task("Comparing other ranges", total=len(candidates)) as task:
+        with progress_task("Comparing quantisation ranges", total=len(candidates)) as task:
             for settings in candidates:
                 costs[settings] = self.quantiser.cost(self.quantiser.quantised(layers, settings))
                 task.advance()
@@ -155,7 +155,7 @@ class Int8Ladder:
 
     def _harms(self, candidates: Sequence[Sequence[str]]) -> list[float]:
         images = self.squares.held_out[:_BLAMED]
-        text = translate("Finding sensitive layers")
+        text = translate("Measuring the sensitivity of layers")
         with progress().task(text, total=len(candidates)) as task:
             before: FloatArray = self.quantiser.logits(self.quantiser.network(self.settings).graph, images)
             harms = []

@@ -26,7 +26,7 @@ class Labelled:
 
     probabilities: FloatArray
     truth: IntArray
-    part: str
+    part: Split
 
     def of_class(self, number: int) -> tuple[FloatArray, BoolArray]:
         """A class's probabilities (N,), and whether each image is of it."""

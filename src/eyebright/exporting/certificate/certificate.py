@@ -174,18 +174,22 @@ def _shortfalls(
     precision: Precision, answers: FloatArray, comparison: Comparison, bar: Bar
 ) -> tuple[Reason, ...]:
     if not np.isfinite(answers).all():
-        return (Reason("Some of its probabilities are not numbers.", {}),)
+        return (Reason("Some of its probabilities are NaN or infinite.", {}),)
     loss = -comparison.accuracy_difference.value
     if precision == "int8":
         if loss > bar.max_loss + _ROUNDING:
             values = {"loss": f"{100 * loss:.2f}", "most": f"{100 * bar.max_loss:.2f}"}
-            return (Reason("It loses {loss} points of accuracy; at most {most} may be lost.", values),)
+            return (
+                Reason("Accuracy drops by {loss} percentage points; at most {most} are allowed.", values),
+            )
     elif comparison.agreement < bar.min_agreement:
         values = {
             "agreement": f"{100 * comparison.agreement:.2f}",
             "least": f"{100 * bar.min_agreement:.2f}",
         }
-        template = "It names the same class on {agreement} % of the images; {least} % are asked for."
+        template = (
+            "It predicts the same class on {agreement} % of the images; at least {least} % is required."
+        )
         return (Reason(template, values),)
     return ()
 

@@ -64,7 +64,7 @@ def embedded_model(text: str) -> bytes:
     _, found, rest = text.partition(f"{head}\n")
     packed, ended, _ = rest.partition(f"\n{tail}")
     if not found or not ended:
-        raise ModelError("The page must hold a model. This one holds none. Export it again.")
+        raise ModelError("The page must contain a model. This page contains none. Export it again.")
     return gzip.decompress(base64.b64decode(packed))
 
 

@@ -13,41 +13,42 @@ def texts() -> dict[str, str]:
         "about": translate("About this model"),
         "against": translate("against"),
         "all": translate("All {count} classes"),
-        "answers": translate("Answers"),
+        "answers": translate("Predictions"),
         "camera": translate("Camera"),
         "choose": translate("Choose images"),
         "clear": translate("Remove all"),
         "close": translate("Close"),
         "drop": translate("Drop images here, or paste them"),
-        "failed": translate("The model could not answer: {reason}. Try a smaller image."),
+        "failed": translate("Prediction failed: {reason}. Try a smaller image."),
         "heat": translate("Heat map"),
         "images": translate("Images"),
         "language": translate("Language"),
-        "lead": translate("Tells {count} classes apart, on this device, without a network."),
+        "lead": translate("Classifies images into {count} classes, on this device and offline."),
         "leadSeveral": translate(
-            "Finds {count} labels, any number in an image, on this device, without a network."
+            "Recognises {count} labels, any number per image, on this device and offline."
         ),
         "loading": translate("Loading the model …"),
         "noCamera": translate(
-            "The camera cannot be used: {reason}. Allow it in the browser, or choose images."
+            "Cannot use the camera: {reason}. Allow access in the browser, or choose images."
         ),
         "none": translate("None of the labels"),
-        "parts": translate("The page runs on ONNX Runtime Web, under this licence:"),
+        "parts": translate("This page uses ONNX Runtime Web under the following licence:"),
         "pasted": translate("Pasted image"),
         "photo": translate("Photo"),
         "private": translate("Your images stay on this device."),
         "remove": translate("Remove {name}"),
         "speaksFor": translate("for the class"),
         "stopped": translate(
-            "The model could not start: {reason}. Use Chrome, Edge, Firefox or Safari of 2023 or newer."
+            "The model failed to start: {reason}. Use Chrome, Edge, Firefox or Safari from 2023 or later."
         ),
-        "take": translate("Take picture"),
+        "take": translate("Take photo"),
         "unknown": translate("Unknown"),
         "unlike": translate(
-            "This image is unlike those that the model learned from. What follows is only its best guess."
+            "This image is unlike the training images (out of distribution). The probabilities below "
+            "are only a best guess."
         ),
         "unreadable": translate(
-            "The browser cannot read this file as an image. Give JPEG, PNG, WebP, GIF or BMP."
+            "The browser cannot read this file as an image. Use JPEG, PNG, WebP, GIF or BMP."
         ),
         "waiting": translate("Waiting …"),
     }
@@ -57,9 +58,9 @@ def terms(source: Source, runtime_version: str) -> list[tuple[str, str]]:
     """Names and values of what is known about the model."""
     metadata, size = source.model.metadata, source.size
     rows = [
-        (translate("Network"), str(source.model.card["backbone"])),
+        (translate("Backbone"), str(source.model.card["backbone"])),
         (translate("Input"), f"{size} × {size} px"),
-        (translate("Arithmetic"), source.precision),
+        (translate("Numeric precision"), source.precision),
         (translate("Licence of the weights"), metadata.get("licence", "")),
         (translate("Licence of the images"), metadata.get("data_licence", "")),
         (translate("Made with"), f"Eyebright {__version__}, ONNX Runtime Web {runtime_version}"),

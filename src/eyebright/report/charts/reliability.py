@@ -16,7 +16,7 @@ _FEW = 10
 
 def reliability_diagram(bins: Sequence[ReliabilityBin]) -> str:
     """Bars of accuracy by confidence with the diagonal of perfect calibration; counts below."""
-    description = translate("How often the model was right, by how sure it was")
+    description = translate("Reliability diagram: accuracy by confidence")
     return (
         f'<svg class="reliability" viewBox="0 0 360 420" role="img" aria-label="{text(description)}">'
         + _grid()
@@ -52,7 +52,7 @@ def _grid() -> str:
 
 def _accuracy_bar(b: ReliabilityBin) -> str:
     hint = translate(
-        "Images: {count}, {confidence} sure on average, {accuracy} right",
+        "{count:prediction|predictions}: mean confidence {confidence}, accuracy {accuracy}",
         count=number(b.count),
         confidence=percent(b.confidence),
         accuracy=percent(b.accuracy),
@@ -84,13 +84,13 @@ def _counts(bins: Sequence[ReliabilityBin]) -> str:
     return (
         f'{bars}<line class="grid" x1="{_LEFT}" x2="{_RIGHT}" y1="{_COUNTS_BOTTOM}" y2="{_COUNTS_BOTTOM}"/>'
         f'<text x="{_LEFT - 6}" y="{_COUNTS_TOP + 8}" text-anchor="end">{number(most)}</text>'
-        f'<text x="{_LEFT}" y="{_COUNTS_TOP - 8}">{text(translate("Number of images"))}</text>'
+        f'<text x="{_LEFT}" y="{_COUNTS_TOP - 8}">{text(translate("Number of predictions"))}</text>'
     )
 
 
 def _axis_titles() -> str:
     return (
-        f'<text x="{_LEFT + 8}" y="{_TOP + 14}">{text(translate("Share that was right"))}</text>'
+        f'<text x="{_LEFT + 8}" y="{_TOP + 14}">{text(translate("Fraction correct"))}</text>'
         f'<text x="{_RIGHT}" y="{_COUNTS_BOTTOM + 38}" text-anchor="end">'
-        f"{text(translate('How sure the model was'))}</text>"
+        f"{text(translate('Predicted probability'))}</text>"
     )

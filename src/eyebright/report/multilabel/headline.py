@@ -29,8 +29,8 @@ def sentences(m: Metrics) -> tuple[str, ...]:
 def label_verdict(m: LabelMetrics) -> tuple[str, ...]:
     """What the figures mean for new images, and the weakest label; plain sentences."""
     whole = translate(
-        "Of 100 new images like these, about {value} will be named just the labels that they have (between "
-        "{low} and {high}). Of 100 single answers, about {wrong} will be wrong.",
+        "Of 100 new images like these, about {value} will get exactly the right labels (between "
+        "{low} and {high}). Of 100 single label predictions, about {wrong} will be wrong.",
         value=number(round(100 * m.accuracy.value)),
         low=number(round(100 * m.accuracy.low)),
         high=number(round(100 * m.accuracy.high)),
@@ -41,8 +41,7 @@ def label_verdict(m: LabelMetrics) -> tuple[str, ...]:
         return (whole,)
     weakest = min(present, key=lambda c: c.f1.value)
     return whole, translate(
-        "Weakest label: {label}. {recall} of the images that have it are named it; of those that are named "
-        "it, {precision} have it.",
+        "Weakest label: {label}, recall {recall}, precision {precision}.",
         label=weakest.label,
         recall=percent(weakest.recall.value, 0),
         precision=percent(weakest.precision.value, 0),
@@ -56,31 +55,31 @@ def label_headline(content: ReportContent, m: LabelMetrics) -> Section:
         ece = f"{percent(content.ece_before)} → {ece}"
     cards = [
         share_card(
-            translate("All labels right"),
+            translate("Exact-match accuracy"),
             m.accuracy,
-            translate("images of which just their labels are named"),
+            translate("share of images with exactly the right labels"),
         ),
         share_card(
-            translate("Wrong answers (Hamming loss)"),
+            translate("Hamming loss"),
             m.hamming_loss,
-            translate("of all answers, one for each image and label"),
+            translate("share of wrong predictions over all images and labels"),
         ),
         share_card(
             translate("Macro F1"),
             m.macro_f1,
-            translate("precision and recall in one figure, mean of the labels"),
+            translate("harmonic mean of precision and recall, averaged over labels"),
         ),
-        share_card(translate("Micro F1"), m.micro_f1, translate("of all answers together")),
+        share_card(translate("Micro F1"), m.micro_f1, translate("F1 over all predictions pooled")),
         log_loss_card(m.log_loss),
         card(
             translate("Calibration error"),
             ece,
             percent_range(m.ece),
-            translate("how far probabilities lie from what comes true; 0 is perfect"),
+            translate("gap between predicted probability and observed frequency; 0 is perfect"),
         ),
     ]
     body = f'{paragraph(basis(m))}<ul class="cards">{"".join(cards)}</ul>{_further(m)}'
-    return Section("figures", translate("Headline figures"), body)
+    return Section("figures", translate("Key metrics"), body)
 
 
 def _further(m: LabelMetrics) -> str:
@@ -88,29 +87,29 @@ def _further(m: LabelMetrics) -> str:
         (
             translate("Macro recall"),
             m.balanced_accuracy,
-            translate("mean share found, each label counting the same"),
+            translate("recall averaged over labels, all weighted equally"),
         ),
         (
             translate("Weighted F1"),
             m.weighted_f1,
-            translate("mean of the labels' F1 by their numbers of images"),
+            translate("F1 averaged over labels, weighted by their number of images"),
         ),
         (
             translate("ROC-AUC"),
             m.roc_auc,
-            translate("how well images with a label are ranked before others, mean of the labels"),
+            translate("how well images with a label are ranked above those without, averaged over labels"),
         ),
         (
             translate("Average precision (mAP)"),
             m.average_precision,
-            translate("area under precision against recall, mean of the labels"),
+            translate("area under the precision-recall curve, averaged over labels"),
         ),
     ]
     rows = [_row(title, percent(i.value), percent_range(i), hint) for title, i, hint in shares if i]
-    hint = translate("squared distance of the probabilities from the truth; 0 is perfect")
+    hint = translate("squared error of the probabilities; 0 is perfect")
     rows.append(_row(translate("Brier score"), decimal(m.brier.value), _decimals(m.brier), hint))
-    head = [text(translate("Figure")), text(translate("Value")), text(translate("Meaning"))]
-    caption = translate("Further figures")
+    head = [text(translate("Metric")), text(translate("Value")), text(translate("Meaning"))]
+    caption = translate("More metrics")
     return details(caption, table(caption, head, rows, "further"))
 
 

@@ -42,15 +42,15 @@ def label_doubts(m: LabelMetrics) -> list[str]:
     if m.hamming_loss.high >= m.constant_loss:
         said.append(
             translate(
-                "Telling images apart: that it errs less than the same labels for every image would is not "
-                "shown ({own} of the answers wrong against {constant}).",
+                "Not significantly better than predicting the same labels for every image: {own} of "
+                "the label predictions are wrong, against {constant}.",
                 own=f"{percent(m.hamming_loss.value)} ({percent_range(m.hamming_loss)})",
                 constant=percent(m.constant_loss),
             )
         )
     return said + [
         translate(
-            "{label}, to say that it is not there: of {count} images without it, {invented} are named it.",
+            "Ruling out {label}: of {count:image|images} without it, {invented} are false positives.",
             label=label,
             count=number(total),
             invented=number(invented),
@@ -64,7 +64,8 @@ def _all(m: LabelMetrics, rows: Sequence[PredictionRow]) -> Iterator[tuple[str, 
     if fewest.support < _FEW_IMAGES:
         low, high = percent(fewest.recall.low, 0), percent(fewest.recall.high, 0)
         sentence = translate(
-            "Judge by more images: {label} has {count}, so its share found may be anything {between}.",
+            "Evaluate on more images: {label} has only {count:image|images}, so its recall may be "
+            "anywhere {between}.",
             label=fewest.label,
             count=number(fewest.support),
             between=translate("from {low} to {high}", low=low, high=high),
@@ -78,18 +79,21 @@ def _all(m: LabelMetrics, rows: Sequence[PredictionRow]) -> Iterator[tuple[str, 
     values = {"label": m.labels[worst], "count": number(max(missed, invented)), "all": number(wrong)}
     if missed >= invented:
         yield (
-            translate("Add images with {label}: {count} of {all} wrong answers miss it.", **values),
+            translate(
+                "Add images with {label}: its false negatives make up {count} of {all:error|errors}.",
+                **values,
+            ),
             "classes",
         )
     else:
         sentence = translate(
-            "Add images without {label}: {count} of {all} wrong answers invent it.", **values
+            "Add images without {label}: its false positives make up {count} of {all:error|errors}.", **values
         )
         yield sentence, "classes"
     if max(missed, invented) >= _LOPSIDED * max(1, min(missed, invented)):
         sentence = translate(
-            "Give {label} a threshold of its own (--target): at {threshold} it is missed {missed} times and "
-            "invented {invented} times.",
+            "Set a separate threshold for {label} (--target): at {threshold} it has {missed:false "
+            "negative|false negatives} and {invented:false positive|false positives}.",
             label=m.labels[worst],
             threshold=f"{m.thresholds[worst]:.3g}",
             missed=number(missed),
@@ -100,7 +104,7 @@ def _all(m: LabelMetrics, rows: Sequence[PredictionRow]) -> Iterator[tuple[str, 
     sure = sum(row.confidence >= SURE for row in mistakes)
     if sure:
         sentence = translate(
-            "Check the labels of the {count} mistakes (of {all}) that it was surest of.",
+            "Check the labels of the {count:most confident mistake|most confident mistakes} (of {all}).",
             count=number(sure),
             all=number(len(mistakes)),
         )

@@ -46,14 +46,15 @@ def per_label(m: LabelMetrics) -> Section:
     thresholds = ", ".join(f"{label} {t:.3g}" for label, t in zip(m.labels, m.thresholds, strict=True))
     words = paragraph(
         translate(
-            "Precision: of the images named this label, how many have it. Recall: of the images that have "
-            "it, how many are named it. F1 joins the two. Missed: images that have it and are not named it. "
-            "Invented: images that are named it and do not have it. The weakest label comes first."
+            "Precision: share of the images predicted with this label that have it. Recall: share of "
+            "the images with this label for which it is predicted. F1 is their harmonic mean. False "
+            "negatives: images with the label for which it is not predicted. False positives: images "
+            "without the label for which it is predicted. The weakest label comes first."
         )
     )
-    rule = translate("A label is named from this probability on: {thresholds}.", thresholds=thresholds)
-    body = words + table(translate("Figures of each label"), head, rows, "classes")
-    return Section("classes", translate("Label by label"), body + paragraph(rule) + ranking(m))
+    rule = translate("Minimum probability for predicting each label: {thresholds}.", thresholds=thresholds)
+    body = words + table(translate("Metrics by label"), head, rows, "classes")
+    return Section("classes", translate("Results by label"), body + paragraph(rule) + ranking(m))
 
 
 def together(m: LabelMetrics) -> Section | None:
@@ -62,17 +63,18 @@ def together(m: LabelMetrics) -> Section | None:
         return None
     words = paragraph(
         translate(
-            "Images of the judged part that have both labels; the diagonal counts those that have the label. "
-            "What always comes together was never seen apart: the model may have learned only the pair."
+            "Images of the evaluated split that have both labels; the diagonal counts the images "
+            "that have the label. Labels that always occur together were never seen apart, so the "
+            "model may have learned only the pair."
         )
     )
     if len(m.labels) <= _TABLE_LABELS:
         caption = translate("Images with both labels, shaded by share of the row's diagonal")
         grid = confusion_table(m.together, m.labels, caption, "", linked=False)
     else:
-        description = translate("Images with both of {count} labels as shades", count=len(m.labels))
+        description = translate("Co-occurrence of {count:label|labels}, as shades", count=len(m.labels))
         grid = heat_grid(m.together, description)
-    return Section("together", translate("Which labels come together"), words + grid + _pairs(m))
+    return Section("together", translate("Label co-occurrence"), words + grid + _pairs(m))
 
 
 def honest(content: ReportContent, m: LabelMetrics) -> Section | None:
@@ -81,15 +83,14 @@ def honest(content: ReportContent, m: LabelMetrics) -> Section | None:
         return None
     words = paragraph(
         translate(
-            "Of the answers given a probability of 80 %, 80 of 100 should come true. Bars on the dashed line "
-            "keep that promise; below it labels are named too surely, above it too timidly. All labels' "
-            "answers are taken together."
+            "Of the predictions with a probability of 80 %, 80 of 100 should be true. Bars on the "
+            "dashed line are well calibrated; below it the model is overconfident, above it "
+            "underconfident. The predictions of all labels are pooled."
         )
     )
     if content.ece_before is not None and content.temperature is not None:
         scaling = translate(
-            "Probabilities missed the truth by {before} on average; with temperature {temperature} they miss "
-            "by {after}.",
+            "Calibration error: {before} before temperature scaling, {after} with temperature {temperature}.",
             before=percent(content.ece_before),
             temperature=f"{content.temperature:.2f}",
             after=percent(m.ece.value),
@@ -97,11 +98,11 @@ def honest(content: ReportContent, m: LabelMetrics) -> Section | None:
         words += paragraph(scaling)
     head = (
         translate("Probability"),
-        translate("Answers"),
+        translate("Predictions"),
         translate("Mean probability"),
-        translate("Came true"),
+        translate("Observed frequency"),
     )
-    return diagram_section(m.reliability, words, head, translate("The diagram's numbers"))
+    return diagram_section(m.reliability, words, head, translate("Values of the diagram"))
 
 
 def _pairs(m: LabelMetrics) -> str:
@@ -115,12 +116,13 @@ def _pairs(m: LabelMetrics) -> str:
     if not inseparable:
         return ""
     pairs = ", ".join(f"{m.labels[i]} + {m.labels[j]}" for i, j in inseparable[:_TABLE_LABELS])
-    return paragraph(translate("Never apart in this part: {pairs}.", pairs=pairs), "note")
+    return paragraph(translate("Always together in this split: {pairs}.", pairs=pairs), "note")
 
 
 def _name(c: ClassMetrics, missed: int, invented: int) -> str:
     counts = translate(
-        "Images: {count}, missed: {missed}, invented: {invented}",
+        "{count:image|images}, {missed:false negative|false negatives}, {invented:false "
+        "positive|false positives}",
         count=number(c.support),
         missed=number(missed),
         invented=number(invented),

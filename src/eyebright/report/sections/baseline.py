@@ -13,20 +13,20 @@ def beside_parent(content: ReportContent) -> Section | None:
     both = content.parent
     if both is None:
         return None
-    title = translate("Beside the model it was made from")
+    title = translate("Comparison with the baseline")
     head = [
         "",
         text(translate("Accuracy")),
         text(translate("Size")),
-        text(translate("Time an image")),
+        text(translate("Latency per image")),
     ]
     rows = [
         _row(translate("this model"), both.accuracy, both.size_bytes, both.latency_ms),
-        _row(translate("made from"), both.accuracy_parent, both.size_bytes_parent, both.latency_ms_parent),
+        _row(translate("baseline"), both.accuracy_parent, both.size_bytes_parent, both.latency_ms_parent),
     ]
     basis = translate(
-        "Both were asked about the same images of the {part} part ({count}), and timed in turn, one image at "
-        "a time with one thread.",
+        "Both models were run on the same {count:image|images} of the {part} split and timed "
+        "alternately, one image at a time on one thread.",
         part=part_name(both.split),
         count=number(both.images),
     )
@@ -43,13 +43,13 @@ def difference(interval: Interval) -> str:
     value, low, high = (f"{100 * part:+.1f}" for part in (interval.value, interval.low, interval.high))
     if interval.low <= 0 <= interval.high:
         return translate(
-            "Difference in accuracy: {value} points ({low} to {high}), no more than chance would bring.",
+            "Accuracy difference: {value} percentage points ({low} to {high}), not significant.",
             value=value,
             low=low,
             high=high,
         )
     return translate(
-        "Difference in accuracy: {value} points ({low} to {high}).", value=value, low=low, high=high
+        "Accuracy difference: {value} percentage points ({low} to {high}).", value=value, low=low, high=high
     )
 
 

@@ -32,7 +32,7 @@ def confusion(content: ReportContent) -> Section:
     m = content.metrics
     body = paragraph(
         translate(
-            "A row for each true class, a column for each predicted one. Choose a count to see its mistakes."
+            "Each row is a true class, each column a predicted class. Select a count to see its mistakes."
         )
     )
     if len(m.labels) <= _TABLE_CLASSES:
@@ -40,9 +40,11 @@ def confusion(content: ReportContent) -> Section:
         corner = translate("true ↓ predicted →").replace(" ↓", "\N{NO-BREAK SPACE}↓")
         body += confusion_table(m.confusion, m.labels, caption, corner) + _most_frequent(m)
     else:
-        description = translate("Confusion matrix of {count} classes as shades", count=len(m.labels))
+        description = translate(
+            "Confusion matrix of {count:class|classes}, shown as shades", count=len(m.labels)
+        )
         body += f'<div class="side">{heat_grid(m.confusion, description)}{_pairs(m)}</div>'
-    return Section("confusion", translate("What is confused with what"), body)
+    return Section("confusion", translate("Confusion matrix"), body)
 
 
 def per_class(content: ReportContent) -> Section:
@@ -59,21 +61,22 @@ def per_class(content: ReportContent) -> Section:
     ]
     body = paragraph(
         translate(
-            "Precision: of the images given this name, how many bear it. Recall: of the images of this "
-            "class, how many are found. F1 joins the two. The weakest class comes first; whiskers are 95 % "
-            "intervals."
+            "Precision: share of the images predicted as this class that belong to it. Recall: share "
+            "of the images of this class that are predicted as it. F1 is their harmonic mean. The "
+            "weakest class comes first; whiskers are 95 % intervals."
         )
     )
     if left_out:
         some = translate(
-            "The {worst} weakest and the {best} strongest of {count} classes; metrics.json holds all.",
+            "The {worst} weakest and {best} strongest of {count:class|classes}; metrics.json has all "
+            "of them.",
             worst=_WORST,
             best=_BEST,
             count=len(classes),
         )
         body += paragraph(some, "note")
-    body += table(translate("Figures of each class"), head, rows, "classes") + ranking(content.metrics)
-    return Section("classes", translate("Class by class"), body)
+    body += table(translate("Metrics by class"), head, rows, "classes") + ranking(content.metrics)
+    return Section("classes", translate("Results by class"), body)
 
 
 def _most_frequent(m: Metrics) -> str:
@@ -82,7 +85,7 @@ def _most_frequent(m: Metrics) -> str:
         return ""
     ((true, named, count),) = pairs
     sentence = translate(
-        "Most frequent: {label} named {predicted}, {count} of {support}.",
+        "Most frequent confusion: {label} predicted as {predicted}, {count} of {support:image|images}.",
         label=m.labels[true],
         predicted=m.labels[named],
         count=number(count),
@@ -105,14 +108,14 @@ def _pairs(m: Metrics) -> str:
     ]
     head = [
         text(translate("True class")),
-        text(translate("Named")),
+        text(translate("Predicted")),
         text(translate("Images")),
     ]
-    return table(translate("The most frequent confusions"), head, rows, "pairs")
+    return table(translate("Most frequent confusions"), head, rows, "pairs")
 
 
 def _row(c: ClassMetrics) -> list[str]:
-    support = translate("Images: {count}", count=number(c.support))
+    support = translate("{count:image|images}", count=number(c.support))
     first = f"{name(c.label)}<small>{text(support)}</small>"
     return [first, figure_cell(c.precision), figure_cell(c.recall), figure_cell(c.f1)]
 

@@ -20,12 +20,14 @@ def dataset(content: ReportContent) -> Section:
     """Counts, model, sizes, warnings and skipped files."""
     manifest = content.manifest
     trained = any(sample.split == "train" for sample in manifest.samples)
-    title = translate("What was trained on what") if trained else translate("What the model was judged on")
+    title = translate("Data and model") if trained else translate("Evaluation data")
     body = (
         terms(_summary(content))
         + _counts(manifest)
         + _left_out(manifest.warnings, translate("Warnings: {count}", count=len(manifest.warnings)))
-        + _left_out(manifest.skipped, translate("Skipped files: {count}", count=len(manifest.skipped)))
+        + _left_out(
+            manifest.skipped, translate("{count:skipped file|skipped files}", count=len(manifest.skipped))
+        )
     )
     return Section("data", title, body)
 
@@ -37,7 +39,7 @@ def _summary(content: ReportContent) -> list[tuple[str, str]]:
         (translate("Classes"), number(len(content.metrics.labels))),
         (translate("Image size"), _sizes(manifest)),
         (translate("Backbone"), content.backbone),
-        (translate("Layers"), content.layers),
+        (translate("Feature layers"), content.layers),
         (translate("Input size"), _pixels(content.size, content.size)),
         (translate("Engine"), content.engine),
     ]
@@ -53,7 +55,7 @@ def _sizes(manifest: Manifest) -> str:
         return _pixels(*sizes[0][1:])
     middle = median_low((s.width * s.height, s.width, s.height) for s in manifest.samples)
     low, half, high = (_pixels(w, h) for _, w, h in (sizes[0], middle, sizes[-1]))
-    return translate("{low} to {high}, half of them up to {middle}", low=low, high=high, middle=half)
+    return translate("{low} to {high}, median {middle}", low=low, high=high, middle=half)
 
 
 def _pixels(width: int, height: int) -> str:
@@ -70,13 +72,13 @@ def _counts(manifest: Manifest) -> str:
         for label in manifest.labels
     ]
     whole = [number(len(manifest.of(split))) for split in splits]
-    rows.append([text(translate("Together")), *whole, ""])
+    rows.append([text(translate("Total")), *whole, ""])
     head = [text(translate("Class")), *(text(part_name(split)) for split in splits), ""]
-    caption = translate("Images by class and part")
+    caption = translate("Images by class and split")
     counted = table(caption, head, rows, "counts")
     if len(manifest.labels) <= _SHOWN_CLASSES:
         return counted
-    return details(translate("Images by class and part: {count} classes", count=len(totals)), counted)
+    return details(translate("Images by class and split: {count:class|classes}", count=len(totals)), counted)
 
 
 def _left_out(files: tuple[Skipped, ...], title: str) -> str:

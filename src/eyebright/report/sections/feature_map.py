@@ -41,7 +41,7 @@ def feature_map(content: ReportContent) -> Section | None:
         f'<figure class="map" id="map-figure">{drawing}{card}</figure>{_legend(labels)}'
         f"{_list(found.rows, order)}{_data(found.rows, order, labels, pictured)}"
     )
-    return Section("map", translate("The map"), body)
+    return Section("map", translate("Embedding map"), body)
 
 
 def _mistakes_first(rows: Sequence[PredictionRow]) -> list[int]:
@@ -57,23 +57,24 @@ def _affordable(content: ReportContent, rows: Sequence[PredictionRow]) -> int:
 
 def _words(found: FeatureMap, shown: int, pictured: int, classes: int) -> str:
     how = translate(
-        "Each point is an image. The nearer two points, the more alike the images are to the model "
-        "({method} of its features); how far apart groups lie says little. A ringed point is a mistake: amid "
-        "points of another class it may carry the wrong label, between two groups it is hard to tell.",
+        "Each point is an image. Points close together are images that look similar to the model "
+        "({method} of its features); the distance between clusters means little. Ringed points are "
+        "mistakes: among points of another class, the label may be wrong; between two clusters, the "
+        "image is hard to classify.",
         method=found.method,
     )
     more = []
     if found.method == "PCA":
         more.append(
             translate(
-                "These are the two main components only, which keep groups apart less well than t-SNE: "
-                'pip install "eyebright[map]"'
+                "This is a PCA projection (two components), which separates groups less well than "
+                't-SNE. For t-SNE: pip install "eyebright[map]"'
             )
         )
     if shown < found.count:
         more.append(
             translate(
-                "{shown} of {count} images are shown, mistakes before others.",
+                "Showing {shown} of {count:image|images}, mistakes first.",
                 shown=number(shown),
                 count=number(found.count),
             )
@@ -81,13 +82,12 @@ def _words(found: FeatureMap, shown: int, pictured: int, classes: int) -> str:
     if pictured < shown:
         more.append(
             translate(
-                "The originals are large, so that only {count} points have a picture, mistakes before "
-                "others.",
+                "The originals are large, so only {count:point has|points have} a thumbnail, mistakes first.",
                 count=number(pictured),
             )
         )
     if classes > COLOURS:
-        more.append(translate("There are more classes than colours: choose one class to see it alone."))
+        more.append(translate("There are more classes than colours: select one class to highlight it."))
     return paragraph(how) + (paragraph(" ".join(more)) if more else "")
 
 
@@ -108,7 +108,7 @@ def _drawing(found: FeatureMap, order: Sequence[int], labels: Sequence[str]) -> 
             f'<circle class="c{place[row.label] % COLOURS}{wrong}" cx="{x:.1f}" cy="{y:.1f}" r="{radius}" '
             f'data-i="{number_}"/>'
         )
-    title = translate("Map of {count} images by their features", count=number(len(order)))
+    title = translate("Embedding map of {count:image|images}", count=number(len(order)))
     box = f"0 0 {_WIDTH} {max(high, 2 * _EDGE):.0f}"
     return f'<svg viewBox="{box}" role="img" aria-label="{text(title)}">{"".join(points)}</svg>'
 
@@ -117,12 +117,12 @@ def _choices(labels: Sequence[str]) -> str:
     """What the colours mean and which class is seen alone; shown by the page's script."""
     by = {
         "true": translate("True class"),
-        "named": translate("Named"),
-        "error": translate("Right or wrong"),
+        "named": translate("Predicted"),
+        "error": translate("Correct or wrong"),
     }
     kinds = "".join(f'<option value="{key}">{text(title)}</option>' for key, title in by.items())
     classes = "".join(f"<option>{text(label)}</option>" for label in labels)
-    colour, alone = text(translate("Colour")), text(translate("Class"))
+    colour, alone = text(translate("Colour by")), text(translate("Class"))
     everything = text(translate("all"))
     return (
         '<form class="filter" id="map-form" hidden>'
@@ -146,12 +146,12 @@ def _list(rows: Sequence[PredictionRow], order: Sequence[int]) -> str:
     if not wrong:
         return ""
     buttons = "".join(f'<li><button type="button" data-i="{n}">{_button(r)}</button></li>' for n, r in wrong)
-    summary = translate("Mistakes on the map: {count}", count=number(len(wrong)))
+    summary = translate("Mistakes on the embedding map: {count}", count=number(len(wrong)))
     return details(summary, f'<ul class="map-list" id="map-list">{buttons}</ul>')
 
 
 def _button(row: PredictionRow) -> str:
-    said = translate("{label}, named {predicted}", label=row.label, predicted=row.predicted)
+    said = translate("{label}, predicted as {predicted}", label=row.label, predicted=row.predicted)
     return f"{name(said)} <small>{name(row.path.rpartition('/')[2])}</small>"
 
 
@@ -164,8 +164,8 @@ def _data(rows: Sequence[PredictionRow], order: Sequence[int], labels: Sequence[
         "across": across(pictured),
         "pictured": pictured,
         "texts": {
-            "right": translate("{label}, {sure} sure"),
-            "wrong": translate("{predicted} ({sure} sure), in truth {label}"),
+            "right": translate("{label}, confidence {sure}"),
+            "wrong": translate("{predicted} (confidence {sure}), true class {label}"),
         },
         "points": [
             [place[row.label], place[row.predicted], percent(row.confidence, 0), row.path]

@@ -21,20 +21,21 @@ _EXAMPLE_PX = 160
 
 def mistakes(content: ReportContent) -> Section:
     """The mistakes that the model was surest of, each with its picture."""
-    title = translate("The worst mistakes")
+    title = translate("Most confident mistakes")
     wrong = surest_mistakes(content.judged)
     if not wrong:
-        return Section("mistakes", title, paragraph(translate("No image was named wrong."), "note"))
+        return Section("mistakes", title, paragraph(translate("No image was misclassified."), "note"))
     shown = _chosen(wrong)
     pictures = thumbnails(content.manifest.root, [r.path for r in shown], _MISTAKE_PX)
     cards = "".join(
         _mistake(r, picture, content.heat.get(r.path)) for r, picture in zip(shown, pictures, strict=True)
     )
     intro = (
-        translate("Mistakes: {count}, the surest first.", count=number(len(wrong)))
+        translate("{count:mistake|mistakes}, most confident first.", count=number(len(wrong)))
         if len(wrong) <= _MISTAKES
         else translate(
-            "{shown} of {count} mistakes, the surest of each kind among them; predictions.csv holds all.",
+            "Showing {shown} of {count:mistake|mistakes}, including the most confident of each kind; "
+            "predictions.csv lists all predictions.",
             shown=len(shown),
             count=number(len(wrong)),
         )
@@ -66,10 +67,10 @@ def examples(content: ReportContent) -> Section | None:
         f'<ul class="strip">{"".join(_example(row, next(pictures)) for row in rows)}</ul></li>'
         for label, rows in listed
     )
-    intro = translate("Images that were named right, from the surest to the least sure of each class.")
+    intro = translate("Correct predictions, from most to least confident for each class.")
     if len(listed) < len(content.metrics.labels):
         few = translate(
-            "{shown} of {count} classes are shown.", shown=len(listed), count=len(content.metrics.labels)
+            "Showing {shown} of {count:class|classes}.", shown=len(listed), count=len(content.metrics.labels)
         )
         intro = f"{intro} {few}"
     title = translate("Examples of each class")
@@ -86,29 +87,30 @@ def choice(key: str, title: str, labels: Iterable[str]) -> str:
 
 def _heat_in_words() -> str:
     words = translate(
-        "Beside the first ones: what spoke for the class that was named, and what spoke against it."
+        "The first ones are shown with a heat map: what spoke for the predicted class, and what "
+        "spoke against it."
     )
     return paragraph(words) + legend(True)
 
 
 def _mistake(row: PredictionRow, picture: Thumbnail, heat: str | None) -> str:
     description = translate(
-        "{label} that was taken for {predicted}: {path}",
+        "{label} predicted as {predicted}: {path}",
         label=row.label,
         predicted=row.predicted,
         path=row.path,
     )
-    sure = translate("{percent} sure", percent=percent(row.confidence, 0))
+    sure = translate("confidence {percent}", percent=percent(row.confidence, 0))
     shown, wide = f'<button type="button" class="picture">{picture.html(description)}</button>', ""
     if heat is not None:
-        evidence = translate("Heat map of {path} for the class {label}", path=row.path, label=row.predicted)
+        evidence = translate("Heat map of {path} for class {label}", path=row.path, label=row.predicted)
         shown, wide = pair(shown, heat, evidence), ' class="wide"'
     return (
         f'<li{wide} data-true="{text(row.label)}" data-named="{text(row.predicted)}"><figure>'
         f"{shown}<figcaption>"
         f'<span class="said">{name(row.predicted)}</span> '
         f'<span class="sure">{text(sure)}</span>'
-        f'<span class="truth"><i>{text(translate("in truth"))}</i> {name(row.label)}</span>'
+        f'<span class="truth"><i>{text(translate("true"))}</i> {name(row.label)}</span>'
         f'<span class="path" title="{text(row.path)}">{name(row.path.rpartition("/")[2])}</span>'
         "</figcaption></figure></li>"
     )
@@ -134,7 +136,7 @@ def viewer() -> str:
         f'<button type="button" data-do="{do}" aria-label="{text(title)}">{sign}</button>'
         for do, (sign, title) in names.items()
     )
-    label = text(translate("One mistake"))
+    label = text(translate("Mistake details"))
     return f'<dialog id="viewer" aria-label="{label}"><div id="viewed"></div><p>{buttons}</p></dialog>'
 
 
@@ -147,7 +149,7 @@ def _example(row: PredictionRow, picture: Thumbnail) -> str:
 def _filter(rows: Sequence[PredictionRow]) -> str:
     """Two choices and a count, shown by the page's script; without it all pictures stay in sight."""
     truth = choice("true", translate("True class"), (r.label for r in rows))
-    named = choice("named", translate("Named"), (r.predicted for r in rows))
+    named = choice("named", translate("Predicted"), (r.predicted for r in rows))
     return (
         f'<form class="filter" id="filter" hidden>{truth}{named}'
         f'<output id="shown" data-text="{text(translate("{shown} of {count} shown"))}"></output></form>'

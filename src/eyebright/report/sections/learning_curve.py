@@ -17,12 +17,12 @@ def data_curve(content: ReportContent) -> Section | None:
     known = [(point.images, point.accuracy) for point in curve.points]
     told = "" if curve.forecast is None else _words(curve.forecast)
     how = translate(
-        "By cross-validation inside the training part: the images were cut into 10, 5 and 2 parts, and the "
-        "head was solved on each part alone. Nothing was chosen by this."
+        "Cross-validated within the training split: the images were divided into 10, 5 and 2 parts, "
+        "and the head was fitted on each part alone. Nothing was selected by this."
     )
     ahead = [] if curve.forecast is None else [(curve.forecast.images, curve.forecast.accuracy)]
     every = [*known, *ahead]
-    title = translate("Accuracy by training images")
+    title = translate("Accuracy by number of training images")
     if len(every) > 1:
         x = Axis(
             every[0][0], every[-1][0], [n for n, _ in every], lambda n: number(round(n)), logarithmic=True
@@ -45,7 +45,7 @@ def data_curve(content: ReportContent) -> Section | None:
     ]
     head = [text(translate("Images")), text(translate("Accuracy")), ""]
     body = told + paragraph(how) + table(title, head, rows, "further")
-    return Section("curve", translate("Would more images help"), body)
+    return Section("curve", translate("Learning curve"), body)
 
 
 def _words(found: Forecast) -> str:
@@ -55,8 +55,8 @@ def _words(found: Forecast) -> str:
         else translate("More images like these would hardly help.")
     )
     said = translate(
-        "With twice as many training images ({count}) accuracy may be {value} (between {low} and {high}); "
-        "the same line says {now} for those that there are.",
+        "With twice as many training images ({count}), accuracy is forecast at {value} ({low} to "
+        "{high}); for the current images the same curve gives {now}.",
         count=number(found.images),
         value=percent(found.accuracy.value),
         low=percent(found.accuracy.low),
@@ -64,7 +64,7 @@ def _words(found: Forecast) -> str:
         now=percent(found.now),
     )
     honest = translate(
-        "This is a forecast, not a measurement: it holds if new images are like these and accuracy goes on "
-        "growing as it did."
+        "This is a forecast, not a measurement. It assumes that new images resemble these and that "
+        "accuracy keeps growing at the same rate."
     )
     return paragraph(f"{verdict} {said}") + paragraph(honest, "note")

@@ -21,34 +21,34 @@ from eyebright.types import Interval
 def further(m: Metrics) -> str:
     """Top 5, weighted F1, agreement beyond chance, ranking and Brier score."""
     shares = [
-        (translate("Top 5"), m.top5, translate("true class among the five likeliest")),
+        (translate("Top-5 accuracy"), m.top5, translate("true class among the five most probable")),
         (
             translate("Weighted F1"),
             m.weighted_f1,
-            translate("mean of the classes' F1 by their numbers of images"),
+            translate("F1 averaged over classes, weighted by their number of images"),
         ),
         (translate("ROC-AUC"), m.roc_auc, _ranked(m)),
         (
             translate("Average precision"),
             m.average_precision,
-            translate("area under precision against recall"),
+            translate("area under the precision-recall curve"),
         ),
     ]
     plain = [
         (
             translate("Cohen's kappa"),
             m.kappa,
-            translate("accuracy beyond chance; 0 is chance, 1 perfect"),
+            translate("accuracy corrected for chance; 0 is chance, 1 is perfect"),
         ),
         (
-            translate("Matthews correlation"),
+            translate("Matthews correlation coefficient"),
             m.matthews,
-            translate("of names and truth; 0 is chance"),
+            translate("correlation of predicted and true classes; 0 is chance"),
         ),
         (
             translate("Brier score"),
             m.brier,
-            translate("squared distance of the probabilities from the truth; 0 is perfect"),
+            translate("squared error of the probabilities; 0 is perfect"),
         ),
     ]
     rows = [_row(title, percent(i.value), percent_range(i), hint) for title, i, hint in shares if i]
@@ -56,8 +56,8 @@ def further(m: Metrics) -> str:
         if interval:
             between = translate("{low} to {high}", low=decimal(interval.low), high=decimal(interval.high))
             rows.append(_row(title, decimal(interval.value), between, hint))
-    head = [text(translate("Figure")), text(translate("Value")), text(translate("Meaning"))]
-    caption = translate("Further figures")
+    head = [text(translate("Metric")), text(translate("Value")), text(translate("Meaning"))]
+    caption = translate("More metrics")
     return details(caption, table(caption, head, rows, "further"))
 
 
@@ -70,8 +70,9 @@ def ranking(m: Metrics) -> str:
     if not classes:
         return ""
     intro = translate(
-        "ROC-AUC: how often an image of the class gets a higher probability of it than another image. "
-        "Average precision: the mean precision as the class's images are found one by one, the surest first."
+        "ROC-AUC: how often an image of the class gets a higher probability for it than an image of "
+        "another class. Average precision: area under the precision-recall curve, that is the mean "
+        "precision over the images of the class, ranked by probability."
     )
     head = [
         text(translate("Class")),
@@ -79,14 +80,14 @@ def ranking(m: Metrics) -> str:
         text(translate("Average precision")),
     ]
     rows = [_class_row(c) for c in classes]
-    title = translate("How well each class is told from the others at any threshold")
+    title = translate("Metrics by class, independent of a threshold")
     return details(title, paragraph(intro) + table(title, head, rows, "classes"))
 
 
 def _ranked(m: Metrics) -> str:
     if len(m.labels) == 2:
-        return translate("how well {label} is ranked before the other class", label=m.labels[1])
-    return translate("how well each class is ranked before the others, on average")
+        return translate("how well {label} is ranked above the other class", label=m.labels[1])
+    return translate("how well each class is ranked above the others, averaged over classes")
 
 
 def _row(title: str, value: str, between: str, hint: str) -> list[str]:

@@ -37,7 +37,7 @@ def unknown(content: ReportContent) -> Section | None:
     if knowing is None or (knowing.rule is None and knowing.sets is None):
         return None
     body = _strange(knowing) + _sets(knowing)
-    return Section("unknown", translate("What it does not know"), body)
+    return Section("unknown", translate("Uncertainty"), body)
 
 
 def _strange(knowing: Knowing) -> str:
@@ -45,14 +45,14 @@ def _strange(knowing: Knowing) -> str:
         return ""
     words = paragraph(
         translate(
-            "Each answer comes with a score of how strange the image is to the model. Above the limit it "
-            "counts as unknown, and no class should be believed, however sure it is."
+            "Each prediction comes with an out-of-distribution (OOD) score. Above the threshold, the "
+            "image counts as unknown, and no class should be trusted, however high its confidence."
         )
     )
     words += paragraph(_limit(knowing.rule))
     words += paragraph(
         translate(
-            "Of the images of the {part} part {share} count as unknown ({between}).",
+            "{share} of the images in the {part} split count as unknown ({between}).",
             part=part_name(knowing.part),  # type: ignore[arg-type]
             share=percent(knowing.rejected.value),
             between=percent_range(knowing.rejected),
@@ -60,8 +60,8 @@ def _strange(knowing: Knowing) -> str:
     )
     if knowing.foreign is None:
         hint = translate(
-            "How well it tells images of something else shows eyebright evaluate --foreign FOLDER. Classes "
-            "of the same kind that it was never shown are harder to tell."
+            "To measure how well it detects OOD images, run eyebright evaluate --ood FOLDER. Unseen "
+            "classes that resemble the known ones are harder to detect."
         )
         words += paragraph(hint, "note")
     foreign = "" if knowing.foreign is None else _foreign(knowing.foreign)
@@ -70,13 +70,13 @@ def _strange(knowing: Knowing) -> str:
 
 def _limit(rule: UnknownRule) -> str:
     where = (
-        translate("held-out images of the training part")
+        translate("holdout images of the training split")
         if rule.chosen_on == "train"
-        else translate("the validation part")
+        else translate("the validation split")
     )
     return translate(
-        "The limit {limit} was set by {where} ({images}), so that {share} of the model's own images "
-        "count as unknown.",
+        "The OOD threshold {limit} was set on {where} ({images:image|images}), so that {share} of "
+        "in-distribution images count as unknown.",
         limit=decimal(rule.threshold),
         images=number(rule.images),
         where=where,
@@ -88,18 +88,18 @@ def _foreign(foreign: Foreign) -> str:
     rows = [
         [text(title), *_measures(found)]
         for title, found in (
-            (translate("This score"), foreign.by_score),
-            (translate("Highest probability alone"), foreign.by_softmax),
+            (translate("OOD score"), foreign.by_score),
+            (translate("Maximum softmax probability"), foreign.by_softmax),
         )
     ]
     head = [
-        text(translate("Told by")),
+        text(translate("Score")),
         text(translate("AUROC")),
-        text(translate("Foreign images accepted")),
-        text(translate("Own images rejected")),
+        text(translate("OOD images accepted")),
+        text(translate("In-distribution images rejected")),
     ]
     caption = translate(
-        "{count} foreign images of {folder}", count=number(len(foreign.scores)), folder=foreign.folder
+        "{count:OOD image|OOD images} from {folder}", count=number(len(foreign.scores)), folder=foreign.folder
     )
     return table(caption, head, rows, "further") + _pictures(foreign)
 
@@ -118,10 +118,10 @@ def _share(interval: Interval) -> str:
 
 def _pictures(foreign: Foreign) -> str:
     if not foreign.accepted:
-        return paragraph(translate("No foreign image was accepted."), "note")
+        return paragraph(translate("No OOD image was accepted."), "note")
     shown = foreign.accepted[:_SHOWN]
     title = translate(
-        "Foreign images that were accepted, the least strange first ({shown} of {count})",
+        "OOD images accepted as known, lowest OOD score first ({shown} of {count})",
         shown=len(shown),
         count=number(len(foreign.accepted)),
     )
@@ -145,19 +145,21 @@ def _sets(knowing: Knowing) -> str:
     if rule is None or alike is None or by_class is None:
         return ""
     promise = translate(
-        "Instead of one class the model can give a set of classes that holds the true one for {coverage} of "
-        "images. Its limit was set by {images} images that are not reported here.",
+        "Instead of a single class, the model can output a prediction set that contains the true "
+        "class for {coverage} of images. Its threshold was calibrated on {images:image|images} that "
+        "are not part of this report.",
         coverage=percent(rule.coverage, 0),
         images=number(rule.images),
     )
     chosen = by_class if rule.per_class else alike
     found = translate(
-        "On this part sets held the true class for {share} ({between}), with {size} classes in the mean.",
+        "On this split, prediction sets contained the true class for {share} of images ({between}), "
+        "with a mean size of {size}.",
         share=percent(chosen.measured.value),
         between=percent_range(chosen.measured),
         size=f"{chosen.mean_size:.2f}",
     )
-    title = translate("Sets of classes")
+    title = translate("Prediction sets")
     words = paragraph(promise) + paragraph(found)
     classes = _classes(knowing, alike, by_class)
     return f'<div class="single"><h3>{text(title)}</h3>{words}{classes}</div>'
@@ -182,9 +184,9 @@ def _classes(knowing: Knowing, alike: SetFigures, by_class: SetFigures) -> str:
     sizes = text(translate("Size"))
     head = [
         text(translate("Class")),
-        text(translate("One limit for all")),
+        text(translate("One threshold for all classes")),
         sizes,
-        text(translate("A limit for each class")),
+        text(translate("Per-class threshold")),
         sizes,
     ]
-    return table(translate("How often sets hold the true class"), head, rows, "further")
+    return table(translate("Coverage of the prediction sets"), head, rows, "further")

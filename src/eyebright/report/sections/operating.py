@@ -31,27 +31,31 @@ def operating(content: ReportContent) -> Section | None:
     if content.decided:
         several = isinstance(content.metrics, LabelMetrics)
         rule = translate(
-            "A label is named from its threshold on. All figures of this page are of these thresholds."
+            "A label is predicted when its probability reaches its threshold. All metrics on this "
+            "page use these thresholds."
             if several
-            else "Predictions answer a class from its threshold on, even where another is likelier. The "
-            "figures elsewhere on this page are of the likeliest class."
+            else (
+                "A class is predicted once its probability reaches its threshold, even where another "
+                "class is more likely. All other metrics on this page use the most likely class."
+            )
         )
         body = paragraph(rule) + body
     if content.cost is not None:
         body += _cost(content.cost)
-    return Section("operating", translate("When a class is answered"), body)
+    return Section("operating", translate("Operating points"), body)
 
 
 def _point(curve: OperatingCurve) -> str:
     point = curve.point
     threshold = point.threshold
     part = (
-        translate("the held-out folds of the training part")
+        translate("training images the model was not fitted to")
         if threshold.chosen_on == "train"
-        else translate("the validation part")
+        else translate("the validation split")
     )
     sentence = translate(
-        "Answered from a probability of {threshold} on, chosen on {part}, where the figure was {chosen}.",
+        "The class is predicted when its probability is at least {threshold}. This threshold was "
+        "selected on {part}, where the metric was {chosen}.",
         threshold=f"{threshold.value:.4f}",
         part=part,
         chosen=percent(threshold.chosen, 2),
@@ -64,7 +68,7 @@ def _point(curve: OperatingCurve) -> str:
 
 
 def _unmet() -> str:
-    return translate("No threshold met the target there; this one came nearest.")
+    return translate("No threshold met the target on those images; this one came closest.")
 
 
 def figure_name(figure: Figure) -> str:
@@ -86,8 +90,8 @@ def _figures(curve: OperatingCurve) -> str:
     for figure, interval in curve.point.figures.items():
         mark = f' <span class="mark">{text(translate("target"))}</span>' if figure == wanted else ""
         rows.append([f"{text(figure_name(figure))}{mark}", *_cells(interval)])
-    head = [text(translate("Figure")), text(translate("Value")), ""]
-    caption = translate("Measured on the {part} part", part=part_name(curve.point.split))
+    head = [text(translate("Metric")), text(translate("Value")), ""]
+    caption = translate("Measured on the {part} split", part=part_name(curve.point.split))
     return table(caption, head, rows, "further")
 
 
@@ -106,13 +110,13 @@ def _curves(curve: OperatingCurve) -> str:
     axis = Axis(0, 1, (0, 0.25, 0.5, 0.75, 1), lambda v: percent(v, 0))
     drawings = (
         (
-            translate("ROC: recall against false positive rate"),
+            translate("ROC curve: recall against false positive rate"),
             curve.roc,
             (alarms.value, recall.value) if alarms and recall else None,
             ((0.0, 0.0), (1.0, 1.0)),
         ),
         (
-            translate("Precision against recall"),
+            translate("Precision-recall curve"),
             curve.precision_recall,
             (recall.value, precision.value) if recall and precision else None,
             (),
@@ -132,14 +136,14 @@ def _cost(cost: CostFigures) -> str:
     rows = [
         [text(title), decimal(i.value), text(_range(i))]
         for title, i in (
-            (translate("The likeliest class is answered"), cost.likeliest),
-            (translate("The class of least expected cost is answered"), cost.cheapest),
+            (translate("Predicting the most likely class"), cost.likeliest),
+            (translate("Predicting the class with the lowest expected cost"), cost.cheapest),
             (translate("Saved"), cost.saved),
         )
     ]
-    intro = translate("Predictions answer the class whose expected cost is least.")
-    head = [text(translate("Mean cost of an image")), text(translate("Value")), ""]
-    return paragraph(intro) + table(translate("What mistakes cost"), head, rows)
+    intro = translate("The model predicts the class with the lowest expected cost.")
+    head = [text(translate("Mean cost per image")), text(translate("Value")), ""]
+    return paragraph(intro) + table(translate("Cost of mistakes"), head, rows)
 
 
 def _range(interval: Interval) -> str:

@@ -34,13 +34,13 @@ def pairs(content: ReportContent) -> Section | None:
         f"{_side(content, second, first)}</ul>"
         for first, second in worst
     )
-    intro = translate("The pairs of classes that are confused most, the surest mistakes first.")
+    intro = translate("The most frequently confused pairs of classes, most confident mistakes first.")
     return Section("pairs", translate("Side by side"), paragraph(intro) + body)
 
 
 def _title(first: str, second: str, count: int) -> str:
     return translate(
-        "{first} and {second}: {count} confused", first=first, second=second, count=number(count)
+        "{first} and {second}: {count:confusion|confusions}", first=first, second=second, count=number(count)
     )
 
 
@@ -50,7 +50,7 @@ def _side(content: ReportContent, label: str, other: str) -> str:
     taken = [r for r in rows if r.predicted == other]
     if taken:
         title = translate(
-            "{label}, taken for {predicted} ({count} of {support})",
+            "{label}, predicted as {predicted} ({count} of {support})",
             label=label,
             predicted=other,
             count=number(len(taken)),
@@ -58,7 +58,7 @@ def _side(content: ReportContent, label: str, other: str) -> str:
         )
         return _strip(content, title, taken)
     right = [r for r in rows if r.predicted == label]
-    title = translate("{label}, never taken for {predicted}: named right", label=label, predicted=other)
+    title = translate("{label}, predicted correctly (never as {predicted})", label=label, predicted=other)
     return _strip(content, title, right)
 
 

@@ -18,15 +18,15 @@ def reliability(content: ReportContent) -> Section | None:
         return None
     words = paragraph(
         translate(
-            "Of the answers given with 80 % confidence, 80 of 100 should be right. Bars on the dashed line "
-            "keep that promise; below it the model is too sure of itself, above it too modest. Few images "
-            "make a bar uncertain."
+            "Of the predictions made with 80 % confidence, 80 of 100 should be correct. Bars on the "
+            "dashed line are well calibrated; below it the model is overconfident, above it "
+            "underconfident. Bars with few images are uncertain."
         )
     )
     if content.ece_before is not None and content.temperature is not None:
         scaling = translate(
-            "Confidence missed the truth by {before} on average; with temperature {temperature} it misses "
-            "by {after}.",
+            "The calibration error was {before} before temperature scaling and is {after} with "
+            "temperature {temperature}.",
             before=percent(content.ece_before),
             temperature=f"{content.temperature:.2f}",
             after=percent(content.metrics.ece.value),
@@ -36,9 +36,9 @@ def reliability(content: ReportContent) -> Section | None:
         translate("Confidence"),
         translate("Images"),
         translate("Mean confidence"),
-        translate("Right"),
+        translate("Correct"),
     )
-    return diagram_section(bins, words, head, translate("Confidence and truth"))
+    return diagram_section(bins, words, head, translate("Confidence and accuracy"))
 
 
 def diagram_section(bins: Sequence[ReliabilityBin], words: str, head: Sequence[str], caption: str) -> Section:
@@ -53,8 +53,8 @@ def diagram_section(bins: Sequence[ReliabilityBin], words: str, head: Sequence[s
         for b in bins
     ]
     numbers = details(
-        translate("The diagram's numbers"), table(caption, [text(title) for title in head], rows)
+        translate("Values of the diagram"), table(caption, [text(title) for title in head], rows)
     )
     diagram = reliability_diagram(bins)
     body = f'<div class="side"><figure>{diagram}</figure><div>{words}{numbers}</div></div>'
-    return Section("reliability", translate("Are the probabilities honest"), body)
+    return Section("reliability", translate("Calibration of the probabilities"), body)

@@ -20,34 +20,34 @@ def robustness(content: ReportContent) -> Section | None:
         return None
     found = content.stressed.robustness
     intro = translate(
-        "Asked about {count} images as they are and with five strengths of each change, scaled to the "
-        "model's input size first. Bands are 95 % intervals; from the upright line on the model is worse by "
-        "more than chance.",
+        "Evaluated on {count:image|images}, unmodified and with five strengths of each corruption, "
+        "scaled to the input size of the model first. Bands are 95 % intervals. From the vertical "
+        "line on, the model is significantly worse.",
         count=number(found.images),
     )
     charts = "".join(_chart(found, kind, levels) for kind, levels in found.curves.items())
     body = paragraph(_verdict(found)) + paragraph(intro) + f'<div class="curves">{charts}</div>'
     body += _shortcut(content.stressed.shortcut)
-    return Section("robustness", translate("How it bears worse images"), body)
+    return Section("robustness", translate("Robustness to image corruption"), body)
 
 
 def corruption_name(kind: Corruption) -> str:
     """What a corruption is called, with the unit of its strength."""
     match kind:
         case "noise":
-            return translate("Noise: deviation, share of white")
+            return translate("Noise: standard deviation, share of white")
         case "blur":
-            return translate("Blur: deviation, share of the short side")
+            return translate("Blur: standard deviation, share of the short side")
         case "jpeg":
             return translate("JPEG: quality")
         case "darker":
-            return translate("Darker: factor on the light")
+            return translate("Darker: brightness factor")
         case "brighter":
-            return translate("Brighter: factor on the light")
+            return translate("Brighter: brightness factor")
         case "rotation":
             return translate("Rotation: degrees")
         case "occlusion":
-            return translate("Covered: share of the area")
+            return translate("Occlusion: share of the area")
 
 
 def _written(kind: Corruption, strength: float) -> str:
@@ -61,28 +61,28 @@ def _level(kind: Corruption, strength: float) -> str:
     value = _written(kind, strength)
     match kind:
         case "noise":
-            return translate("noise of {value} of white", value=value)
+            return translate("noise with σ of {value} of white", value=value)
         case "blur":
-            return translate("a blur of {value} of the short side", value=value)
+            return translate("blur with σ of {value} of the short side", value=value)
         case "jpeg":
-            return translate("JPEG of quality {value}", value=value)
+            return translate("JPEG compression at quality {value}", value=value)
         case "darker" | "brighter":
-            return translate("{value} times the light", value=value)
+            return translate("brightness × {value}", value=value)
         case "rotation":
-            return translate("a turn by {value} degrees", value=value)
+            return translate("rotation by {value:degree|degrees}", value=value)
         case "occlusion":
-            return translate("{value} of the area covered", value=value)
+            return translate("{value} of the area occluded", value=value)
 
 
 def _verdict(found: Robustness) -> str:
     """Which change costs most over its strengths, and from where on."""
     fallen = {kind: level for kind in found.curves if (level := found.falls(kind))}
     if not fallen:
-        return translate("No change that was tried makes the model worse by more than chance.")
+        return translate("None of the corruptions makes the model significantly worse.")
     worst = min(fallen, key=lambda kind: sum(level.accuracy.value for level in found.curves[kind]))
     return translate(
-        "As they are, {clean} of these images are named right; with {change}, {accuracy}. No other kind of "
-        "change costs more.",
+        "Accuracy is {clean} on the original images and {accuracy} with {change}. No other "
+        "corruption costs more.",
         clean=percent(found.clean.value),
         change=_level(worst, fallen[worst].strength),
         accuracy=percent(fallen[worst].accuracy.value),
@@ -110,26 +110,26 @@ def _shortcut(found: Shortcut) -> str:
         _row(title, interval)
         for title, interval in (
             (translate("Whole image"), found.clean),
-            (translate("Centre alone"), found.centre),
-            (translate("Border alone"), found.border),
+            (translate("Centre only"), found.centre),
+            (translate("Border only"), found.border),
         )
     ]
     rule = translate(
-        "The border is {share} of each side, on every side. Always naming the most frequent class would "
-        "reach {majority}.",
+        "The border takes {share} of the width or height on each side. Always predicting the most "
+        "frequent class would reach {majority}.",
         share=percent(BORDER, 0),
         majority=percent(found.majority),
     )
     if found.suspicious:
         said = translate(
-            "The border alone all but suffices. The model may look at the background, unless the things fill "
-            "the image: test it on other backgrounds."
+            "The border alone is almost enough. The model may rely on the background, unless the "
+            "objects fill the image: test it on other backgrounds."
         )
         verdict = paragraph(said, "note")
     else:
-        verdict = paragraph(translate("The border alone does not suffice."))
-    head = [text(translate("What is seen")), text(translate("Accuracy"))]
-    caption = translate("Does it look at the background")
+        verdict = paragraph(translate("The border alone is not enough."))
+    head = [text(translate("Visible region")), text(translate("Accuracy"))]
+    caption = translate("Check for reliance on the background")
     return f"<h3>{text(caption)}</h3>{verdict}{paragraph(rule)}{table(caption, head, rows, 'further')}"
 
 

@@ -27,12 +27,12 @@ def choices(content: ReportContent) -> Section | None:
         return None
     intro = paragraph(
         translate(
-            "Compared by cross-validation inside the training part alone. The images that the figures above "
-            "come from had no say."
+            "Compared by cross-validation within the training split. The images behind the metrics "
+            "above played no part."
         )
     )
-    grid = _compared(content.choices, translate("What was tried"))
-    return Section("choices", translate("How size and layers were chosen"), intro + grid)
+    grid = _compared(content.choices, translate("Candidates compared"))
+    return Section("choices", translate("Selection of input size and feature layers"), intro + grid)
 
 
 def tunings(content: ReportContent) -> Section | None:
@@ -40,12 +40,13 @@ def tunings(content: ReportContent) -> Section | None:
     if not content.tunings:
         return None
     intro = translate(
-        "The more of the network learns, the better it can fit images unlike those that it knows. Compared "
-        "on images held out of the training part. The images that the figures above come from had no say."
+        "Fine-tuning more of the backbone helps it fit images unlike its pretraining data. The "
+        "candidates are compared on holdout images of the training split; the images behind the "
+        "metrics above were not used."
     )
-    grid = _compared(content.tunings, translate("How much of the network learned"))
+    grid = _compared(content.tunings, translate("Depth of fine-tuning"))
     body = paragraph(intro) + grid + "".join(paragraph(reason) for reason in content.reasons)
-    return Section("tuning", translate("Was it worth training the network itself"), body)
+    return Section("tuning", translate("Fine-tuning vs. linear probe"), body)
 
 
 def proof(content: ReportContent) -> Section | None:
@@ -54,15 +55,13 @@ def proof(content: ReportContent) -> Section | None:
     if parity is None:
         return None
     same = translate("{same} of {count}", same=number(parity.same_class), count=number(parity.images))
-    intro = translate(
-        "The sealed file was run on raw images and compared with the pipeline that it was trained in."
-    )
+    intro = translate("The sealed model was run on raw images and compared with the training pipeline.")
     figures = [
-        (translate("Same class"), same),
-        (translate("Largest difference of a probability"), f"{parity.largest_difference:.4f}"),
-        (translate("Mean difference"), f"{parity.mean_difference:.5f}"),
+        (translate("Same class predicted"), same),
+        (translate("Largest probability difference"), f"{parity.largest_difference:.4f}"),
+        (translate("Mean probability difference"), f"{parity.mean_difference:.5f}"),
     ]
-    title = translate("Proof of the model file")
+    title = translate("Parity check")
     return Section("proof", title, paragraph(intro) + terms(figures))
 
 
@@ -76,11 +75,11 @@ def stages(content: ReportContent) -> Section | None:
         [name(key), text(duration(seconds)), plain_bar(seconds / total if total else 0.0)]
         for key, seconds in parts.items()
     ]
-    rows.append([text(translate("Together")), text(duration(total)), ""])
+    rows.append([text(translate("Total")), text(duration(total)), ""])
     head = [text(translate("Stage")), text(translate("Time")), ""]
     return Section(
         "time",
-        translate("Where the time went"),
+        translate("Time spent"),
         table(translate("Time by stage"), head, rows, "stages"),
     )
 
@@ -91,11 +90,11 @@ def _compared(candidates: Sequence[Choice], caption: str) -> str:
     high = max(c.accuracy.high for c in candidates)
     rows = []
     for c in candidates:
-        mark = f' <span class="mark">✓ {text(translate("chosen"))}</span>' if c.chosen else ""
+        mark = f' <span class="mark">✓ {text(translate("selected"))}</span>' if c.chosen else ""
         between = f'<small class="between">{percent_range(c.accuracy)}</small>'
         figure = f"<b>{percent(c.accuracy.value)}</b> {between}"
         rows.append([f"{name(c.name)}{mark}", figure, interval_dot(c.accuracy, low, high, c.chosen)])
     ends = "".join(f"<span>{percent(end, 0)}</span>" for end in (low, high))
     scale = f'<span class="scale">{ends}</span>'
-    head = [text(translate("Tried")), text(translate("Accuracy")), scale]
+    head = [text(translate("Candidate")), text(translate("Accuracy")), scale]
     return table(caption, head, rows, "choices")

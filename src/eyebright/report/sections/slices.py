@@ -32,20 +32,20 @@ def slices(content: ReportContent) -> Section | None:
         body = "".join(paragraph(_sentence(s), "note") for s in worse)
     else:
         calm = translate(
-            "In none of {count} slices is the model worse than in the rest by more than chance.",
+            "No slice is significantly worse than the rest ({count:slice|slices} compared).",
             count=number(len(found)),
         )
         body = paragraph(calm)
     rule = translate(
-        "The images are cut by one property after another. A slice is called worse only if chance would "
-        "hardly do that to any of so many (Holm, 5 %)."
+        "The images are divided by one property at a time. A slice is called worse only if the "
+        "difference is significant after correction for the number of slices (Holm, 5 %)."
     )
     weakest = [min(group, key=lambda s: s.accuracy.value) for _, group in groupby(found, lambda s: s.column)]
-    body += paragraph(rule) + _table(translate("The weakest slice of each property"), weakest)
+    body += paragraph(rule) + _table(translate("Weakest slice of each property"), weakest)
     if len(found) > len(weakest):
         every = translate("All slices")
         body += details(every, _table(every, found))
-    return Section("slices", translate("Where it is worse"), body)
+    return Section("slices", translate("Accuracy by slice"), body)
 
 
 def column_name(column: str) -> str:
@@ -58,9 +58,9 @@ def column_name(column: str) -> str:
         case "sharpness":
             return translate("Sharpness")
         case "pixels":
-            return translate("Size in pixels")
+            return translate("Number of pixels")
         case "aspect":
-            return translate("Width by height")
+            return translate("Aspect ratio")
         case "folder":
             return translate("Folder")
         case "format":
@@ -89,7 +89,7 @@ def _written(column: str, value: float) -> str:
 
 def _sentence(found: Slice) -> str:
     worse = translate(
-        "{column} {slice}: {accuracy} of {count} images are named right, of the others {rest}.",
+        "{column} {slice}: accuracy {accuracy} on {count:image|images}, {rest} on the rest.",
         column=column_name(found.column),
         slice=slice_name(found),
         accuracy=percent(found.accuracy.value),
@@ -99,7 +99,7 @@ def _sentence(found: Slice) -> str:
     if not found.explained:
         return worse
     mixed = translate(
-        "Its classes are harder ones: elsewhere they reach {expected} in this mix.",
+        "Its classes are harder ones: the same class mix reaches {expected} elsewhere.",
         expected=percent(found.expected),
     )
     return f"{worse} {mixed}"
@@ -110,13 +110,13 @@ def _table(caption: str, rows: Sequence[Slice]) -> str:
         text(translate("Property")),
         text(translate("Images")),
         text(translate("Accuracy")),
-        text(translate("Elsewhere")),
+        text(translate("Other images")),
     ]
     return table(caption, head, (_row(s) for s in rows), "classes slices")
 
 
 def _row(found: Slice) -> list[str]:
-    mark = f' <span class="mark">{text(translate("worse"))}</span>' if found.worse else ""
+    mark = f' <span class="mark">{text(translate("significantly worse"))}</span>' if found.worse else ""
     between = f'<small class="between">{text(percent_range(found.accuracy))}</small>'
     return [
         f"{text(column_name(found.column))}{mark}<small>{name(slice_name(found))}</small>",

@@ -25,7 +25,7 @@ def learning(content: ReportContent) -> Section | None:
         + (_search(told.search) if told.search else "")
         + (_samples(told.samples) if told.samples else "")
     )
-    return Section("learning", translate("How the network learned"), body)
+    return Section("learning", translate("Training curves"), body)
 
 
 def _words(told: Learning) -> str:
@@ -41,7 +41,7 @@ def _words(told: Learning) -> str:
 
 def _curves(told: Learning) -> str:
     rows, best = told.history, told.best
-    train, held = translate("training"), translate("held out")
+    train, held = translate("training"), translate("holdout")
     losses = [
         Line(train, [(r.epoch, r.train_loss) for r in rows]),
         Line(held, [(r.epoch, r.val_loss) for r in rows]),
@@ -53,7 +53,7 @@ def _curves(told: Learning) -> str:
     kept = None if best is None else (float(best), translate("kept"))
     charts = [
         _chart(translate("Loss"), losses, lambda v: f"{v:.3g}", kept),
-        _chart(translate("Held-out accuracy"), accuracies, lambda v: f"{100 * v:.4g}\u00a0%", kept),
+        _chart(translate("Holdout accuracy"), accuracies, lambda v: f"{100 * v:.4g}\u00a0%", kept),
         _chart(translate("Learning rate"), rates, _rate, zero=True),
         _chart(translate("Images per second"), speeds, lambda v: f"{v:,.4g}", zero=True),
         _chart(translate("Memory"), memory, lambda v: f"{v:.3g} GB", zero=True),
@@ -99,8 +99,8 @@ def _numbers(rows: Sequence[EpochRow]) -> str:
     head = [
         text(translate("Epoch")),
         text(translate("Loss")),
-        text(translate("Held-out loss")),
-        text(translate("Held-out accuracy")),
+        text(translate("Holdout loss")),
+        text(translate("Holdout accuracy")),
         text(translate("Learning rate")),
         text(translate("Images per second")),
         text(translate("Memory")),
@@ -117,7 +117,7 @@ def _numbers(rows: Sequence[EpochRow]) -> str:
         ]
         for row in rows
     ]
-    return details(translate("The curves' numbers"), table(translate("Figures by epoch"), head, lines))
+    return details(translate("Values of the curves"), table(translate("Metrics by epoch"), head, lines))
 
 
 def _search(search: RateSearch) -> str:
@@ -131,22 +131,23 @@ def _search(search: RateSearch) -> str:
         [Line("", list(zip(search.rates, search.losses, strict=True)))],
         rate_axis(search.rates, _rate),
         losses,
-        translate("Loss by learning rate; proposed: {rate}", rate=_rate(search.proposed)),
+        translate("Loss by learning rate; suggested rate: {rate}", rate=_rate(search.proposed)),
         (search.proposed, _rate(search.proposed)),
     )
     words = translate(
-        "For a moment the network learned at rates from {low} to {high}. Taken was {rate}: a tenth of the "
-        "highest rate at which the loss is still as good as at its lowest.",
+        "The learning rate was raised from {low} to {high} over a short test run. The selected rate "
+        "is {rate}, a tenth of the highest rate at which the loss is still about as low as its "
+        "minimum.",
         low=_rate(min(search.rates)),
         high=_rate(max(search.rates)),
         rate=_rate(search.proposed),
     )
-    title = translate("Search of the learning rate")
+    title = translate("Learning-rate range test")
     return f'<figure class="single"><h3>{text(title)}</h3>{paragraph(words)}{drawing}</figure>'
 
 
 def _samples(png: bytes) -> str:
-    title = translate("Training images as the network saw them")
+    title = translate("Augmentation preview: training images as the model sees them")
     source = "data:image/png;base64," + base64.b64encode(png).decode("ascii")
     picture = f'<img class="samples" src="{source}" alt="{text(title)}">'
     return f'<figure class="single"><h3>{text(title)}</h3>{picture}</figure>'

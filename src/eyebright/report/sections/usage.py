@@ -47,12 +47,12 @@ def usage(metrics: Metrics) -> Section:
     body = (
         paragraph(
             translate(
-                "model.onnx takes raw images of any size; resizing, normalisation and calibration are "
-                "inside. With onnxruntime and numpy alone:"
+                "model.onnx takes raw images of any size; resizing, normalisation and calibration "
+                "are built in. With only onnxruntime and numpy:"
             )
         )
         + _code(snippet(metrics))
-        + paragraph(translate("Or for a whole folder, from the command line:"))
+        + paragraph(translate("Or, for a whole folder, on the command line:"))
         + _code("eyebright predict model.onnx photos/")
     )
     return Section("use", translate("How to use the model"), body)
@@ -61,8 +61,8 @@ def usage(metrics: Metrics) -> Section:
 def facts(content: ReportContent) -> Section:
     """The command and the free facts."""
     pairs = terms(content.facts.items()) if content.facts else ""
-    made = paragraph(translate("This page was made by:")) + _code(content.command)
-    return Section("facts", translate("Facts"), pairs + made)
+    made = paragraph(translate("This page was created with:")) + _code(content.command)
+    return Section("facts", translate("Details"), pairs + made)
 
 
 def _code(code: str) -> str:

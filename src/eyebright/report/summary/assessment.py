@@ -59,16 +59,14 @@ def _steps(content: ReportContent) -> list[Statement]:
 def _trust(content: ReportContent) -> list[Statement]:
     said = []
     if (sure := sure_answers(content.judged)) is None:
-        none = translate(
-            "No answer without a second look: at no level of confidence are 95 of 100 answers right."
-        )
+        none = translate("No confidence level is shown to give 95 % accuracy: review every prediction.")
         said.append(Statement(none, "reliability"))
     elif not sure.level:
-        sentence = translate("Its answers: {right} are right.", right=_share(sure.right))
+        sentence = translate("Of all its predictions, {right} are correct.", right=_share(sure.right))
         said.append(Statement(sentence, "figures"))
     else:
         sentence = translate(
-            "Answers that it is at least {level} sure of, {share} of the images: {right} are right.",
+            "Predictions with a confidence of at least {level} ({share} of the images): accuracy {right}.",
             level=percent(sure.level, 0),
             share=percent(sure.share.value, 0),
             right=_share(sure.right),
@@ -78,7 +76,8 @@ def _trust(content: ReportContent) -> list[Statement]:
     hollow = hardly_denied(m) if isinstance(m, LabelMetrics) else {}
     if classes := [c for c in trusted(m) if c.label not in hollow]:
         sentence = translate(
-            "Found, and named rightly, at least 80 times of 100 at the worst: {classes}.",
+            "Classes whose recall and precision are at least 80 % even at the lower end of the "
+            "interval: {classes}.",
             classes=_names([c.label for c in classes]),
         )
         said.append(Statement(sentence, "classes"))
@@ -93,7 +92,7 @@ def _doubt(content: ReportContent) -> list[Statement]:
     sure = sum(row.confidence >= SURE and row.predicted != row.label for row in content.judged)
     if sure:
         sentence = translate(
-            "It was at least {level} sure of {count} wrong answers.",
+            "{count:wrong prediction has|wrong predictions have} a confidence of at least {level}.",
             level=percent(SURE, 0),
             count=number(sure),
         )
@@ -101,12 +100,12 @@ def _doubt(content: ReportContent) -> list[Statement]:
     absent = [c.label for c in content.metrics.per_class if not c.support]
     if absent:
         sentence = translate(
-            "Nothing is known of classes without an image here: {classes}.", classes=_names(absent)
+            "Unknown for classes without evaluated images: {classes}.", classes=_names(absent)
         )
         said.append(Statement(sentence, "classes"))
     other = translate(
-        "Images of another kind than it was trained on, from another camera or place: these figures say "
-        "nothing of them."
+        "Images unlike the training images, from another camera or place: these metrics say nothing "
+        "about them."
     )
     return [*said, Statement(other, "data" if content.knowing is None else "unknown")]
 
@@ -115,7 +114,8 @@ def _step(step: Step) -> Statement:
     match step.kind:
         case "judge":
             sentence = translate(
-                "Judge by more images: {label} has {count}, so its share found may be anything {between}.",
+                "Evaluate on more images: {label} has only {count:image|images}, so its recall may "
+                "be anywhere {between}.",
                 label=step.classes[0],
                 count=number(step.of),
                 between=_between(step.figure),
@@ -123,14 +123,14 @@ def _step(step: Step) -> Statement:
             return Statement(sentence, "classes")
         case "labels":
             sentence = translate(
-                "Check the labels of the {count} mistakes (of {all}) that it was surest of.",
+                "Check the labels of the {count:most confident mistake|most confident mistakes} (of {all}).",
                 count=number(step.mistakes),
                 all=number(step.of),
             )
             return Statement(sentence, "mistakes")
         case "images":
             sentence = translate(
-                "Add images of {label}, of which it finds {found}; it was trained on {count}.",
+                "Add images of {label}: its recall is {found}, with {count:training image|training images}.",
                 label=step.classes[0],
                 found=_share(step.figure),
                 count=number(step.of),
@@ -138,7 +138,7 @@ def _step(step: Step) -> Statement:
             return Statement(sentence, "classes")
         case "pair":
             sentence = translate(
-                "Look at {first} beside {second}: {count} of {all} mistakes take one for the other.",
+                "Compare {first} with {second}: they are confused in {count} of {all:mistake|mistakes}.",
                 first=step.classes[0],
                 second=step.classes[1],
                 count=number(step.mistakes),
@@ -147,15 +147,15 @@ def _step(step: Step) -> Statement:
             return Statement(sentence, "confusion")
         case "tune":
             sentence = translate(
-                "Try `--tune auto`: the backbone was left as it is, {right} are named right, and it keeps "
-                "whichever way is better.",
+                "Try `--finetune auto`: the backbone is frozen so far (accuracy {right}); auto also "
+                "fine-tunes it and keeps the better model.",
                 right=_share(step.figure),
             )
             return Statement(sentence, "figures")
 
 
 def _missed(figures: ClassMetrics) -> str:
-    return translate("{label}: it finds {found}.", label=figures.label, found=_share(figures.recall))
+    return translate("{label}: recall {found}.", label=figures.label, found=_share(figures.recall))
 
 
 def _names(labels: Sequence[str]) -> str:

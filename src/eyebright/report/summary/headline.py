@@ -29,7 +29,8 @@ def verdict(metrics: Metrics) -> tuple[str, ...]:
     # Near perfection a hundred images are too few to show a difference.
     base = 1000 if metrics.accuracy.value > 0.985 else 100
     expected = translate(
-        "Of {base} new images like these, about {value} will be named right (between {low} and {high}).",
+        "Of {base} new images like these, about {value} will be classified correctly (between {low} "
+        "and {high}).",
         base=number(base),
         value=number(round(base * metrics.accuracy.value)),
         low=number(round(base * metrics.accuracy.low)),
@@ -40,7 +41,7 @@ def verdict(metrics: Metrics) -> tuple[str, ...]:
         return (expected,)
     weakest = min(present, key=lambda c: c.recall.value)
     found = translate(
-        "Weakest class: {label}, {recall} found.",
+        "Weakest class: {label}, recall {recall}.",
         label=weakest.label,
         recall=percent(weakest.recall.value, 0),
     )
@@ -51,32 +52,32 @@ def headline(content: ReportContent) -> Section:
     """The five figures; probabilities' calibration before and after."""
     m = content.metrics
     cards = [
-        share_card(translate("Accuracy"), m.accuracy, translate("images named right")),
+        share_card(translate("Accuracy"), m.accuracy, translate("share of images predicted correctly")),
         share_card(
             translate("Balanced accuracy"),
             m.balanced_accuracy,
-            translate("mean share found, each class counting the same"),
+            translate("recall averaged over classes, all weighted equally"),
         ),
         share_card(
             translate("Macro F1"),
             m.macro_f1,
-            translate("precision and recall in one figure, mean of the classes"),
+            translate("harmonic mean of precision and recall, averaged over classes"),
         ),
         log_loss_card(m.log_loss),
         _calibration(content),
     ]
     note = ""
     if m.count < 100:
-        few = translate("Fewer than 100 images were judged: take these figures as a first hint.")
+        few = translate("Fewer than 100 images were evaluated: treat these metrics as a first indication.")
         note = paragraph(few, "note")
     shown = f'<ul class="cards">{"".join(cards)}</ul>{further(m)}'
-    return Section("figures", translate("Headline figures"), paragraph(basis(m)) + note + shown)
+    return Section("figures", translate("Key metrics"), paragraph(basis(m)) + note + shown)
 
 
 def basis(metrics: Metrics) -> str:
     """What the figures were measured on, as a sentence."""
     return translate(
-        "Figures of the {part} part (images: {count}). The ranges hold the true figure 95 times of 100.",
+        "Metrics on the {part} split ({count:image|images}). Ranges are 95 % intervals.",
         part=part_name(metrics.split),
         count=number(metrics.count),
     )
@@ -86,8 +87,8 @@ def _flawless(count: int) -> str:
     # Seeing no error in N images still allows, at 95 %, an error rate of 1 - 0.05^(1/N).
     allowed = ceil(1000 * (1 - 0.05 ** (1 / max(count, 1))))
     return translate(
-        "No mistake among the images judged ({count}). So many cannot prove perfection: of 1,000 new images "
-        "like these, up to {allowed} may still be named wrong.",
+        "No mistakes on {count:evaluated image|evaluated images}. That is not enough to prove "
+        "perfection: of 1,000 new images like these, up to {allowed} may still be misclassified.",
         count=number(count),
         allowed=number(allowed),
     )
@@ -105,7 +106,7 @@ def log_loss_card(interval: Interval) -> str:
         translate("Log loss"),
         decimal(interval.value),
         translate("{low} to {high}", low=decimal(interval.low), high=decimal(interval.high)),
-        translate("how costly wrong probabilities are; 0 is perfect"),
+        translate("penalty for wrong or overconfident probabilities; 0 is perfect"),
     )
 
 
@@ -118,9 +119,9 @@ def _calibration(content: ReportContent) -> str:
         translate("Calibration error"),
         value,
         percent_range(ece),
-        translate("how far confidence lies from truth, before and after temperature scaling")
+        translate("gap between confidence and accuracy, before and after temperature scaling")
         if content.ece_before is not None
-        else translate("how far confidence lies from truth; 0 is perfect"),
+        else translate("gap between confidence and accuracy; 0 is perfect"),
     )
 
 

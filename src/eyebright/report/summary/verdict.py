@@ -19,9 +19,9 @@ def verdict_lists(content: ReportContent, anchors: Collection[str]) -> str:
     """
     said = judgement(content)
     lists = (
-        ("trust", translate("You can trust it with"), said.trust),
-        ("doubt", translate("Do not trust it with"), said.doubt),
-        ("steps", translate("What would help most"), said.steps),
+        ("trust", translate("What you can rely on"), said.trust),
+        ("doubt", translate("What you cannot rely on"), said.doubt),
+        ("steps", translate("Best next steps"), said.steps),
     )
     return f'<div class="judgement">{"".join(_list(*each, anchors) for each in lists if each[2])}</div>'
 
@@ -35,5 +35,5 @@ def _list(style: str, title: str, statements: Sequence[Statement], anchors: Coll
 def _item(statement: Statement, anchors: Collection[str]) -> str:
     link = ""
     if statement.evidence in anchors:
-        link = f' <a href="#{statement.evidence}">{text(translate("figures"))}</a>'
+        link = f' <a href="#{statement.evidence}">{text(translate("evidence"))}</a>'
     return f"<li>{text(statement.sentence)}{link}</li>"

@@ -69,7 +69,7 @@ def read(path: Path) -> Checkpoint:
         tensors.update({name: tensors[first] for name, first in json.loads(header["tied"]).items()})
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise ModelError(
-            "A checkpoint must be whole. {path} is not: {reason}.", path=path, reason=error
+            "The checkpoint {path} is incomplete or damaged: {reason}.", path=path, reason=error
         ) from error
     return Checkpoint(tensors, values)
 
@@ -92,7 +92,9 @@ def latest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
         except ModelError as error:
             path.unlink(missing_ok=True)  # or it would count among the last two, and push a good one out
             problem = error.text()
-            notes.append(translate("{problem} It was removed; the one before is used.", problem=problem))
+            notes.append(
+                translate("{problem} The file was removed; the previous checkpoint is used.", problem=problem)
+            )
     return None, notes
 
 

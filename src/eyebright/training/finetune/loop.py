@@ -169,13 +169,13 @@ def _after_nan(run: FitRun, error: LossNotFiniteError) -> str:
     values = {"step": error.step, "rate": f"{error.rate:.3g}", "value": error.value, "why": why}
     if run.state.epoch == 0:
         raise TrainingError(
-            "The loss must be a number. At step {step}, with learning rate {rate}, it was {value}. {why}",
+            "Training diverged: the loss became {value} at step {step} (learning rate {rate}). {why}",
             **values,
         ) from error
     run.note(
         translate(
-            "The loss was {value} at step {step}, with a learning rate of {rate}. {why} "
-            "Training ended there; the best weights so far, of epoch {epoch}, are kept.",
+            "Training diverged and ended: the loss became {value} at step {step} (learning rate "
+            "{rate}). {why} The best weights so far, of epoch {epoch}, are kept.",
             epoch=run.state.stopping.best_epoch,
             **values,
         )
@@ -189,8 +189,8 @@ def _end(run: FitRun, why: str) -> Fitted:
     if why == "budget" and state.epoch == 0:
         run.note(
             translate(
-                "The budget must allow at least one epoch. It ended after {share} % of the first. The best "
-                "weights until there are kept; give more time, --tune last, or a smaller --size.",
+                "The time budget ended after {share} % of the first epoch. The best weights so far "
+                "are kept. Allow more time, or use --finetune last or a smaller --size.",
                 share=100 * state.position // run.data.count,
             )
         )
@@ -225,6 +225,6 @@ def _best(run: FitRun, why: str) -> Checkpoint:
         if why == "nan":
             raise
         problem = error.text()
-        run.note(translate("{problem} The weights of the last step are used.", problem=problem))
+        run.note(translate("{problem} The weights of the last step are used instead.", problem=problem))
         state = {name: tensor.detach().cpu().clone() for name, tensor in run.net.state_dict().items()}
         return Checkpoint(state, {"epoch": run.state.epoch})

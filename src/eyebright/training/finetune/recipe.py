@@ -114,7 +114,7 @@ def refuse_other_data(before: Mapping[str, Any], now: Mapping[str, Any]) -> None
     ]
     if differences:
         raise DataError(
-            "A run must be resumed with the data that it began with. They have changed ({differences}). "
-            "Bring them back, or start a new run.",
+            "A run must be resumed with the data it started with. The data has changed "
+            "({differences}). Restore it, or start a new run.",
             differences="; ".join(differences),
         )

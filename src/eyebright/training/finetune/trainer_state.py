@@ -133,8 +133,8 @@ class FitRun:
         self._save_now = True  # what was found out survives a kill
         self.note(
             translate(
-                "Memory did not hold {before} images at once. From step {step} on there are {now}; "
-                "gradients are added up, so a step still has {batch}.",
+                "Out of memory at micro-batch {before}. From step {step} on, continuing with {now} "
+                "and gradient accumulation (the batch size stays {batch}).",
                 before=before,
                 step=self.state.step + 1,
                 now=self.state.micro_batch,
@@ -181,7 +181,7 @@ class FitRun:
         for text in notes:
             self.note(text)
         if found is None:
-            self.note(translate("There is no checkpoint yet; training starts from the beginning."))
+            self.note(translate("No checkpoint found; training starts from the beginning."))
             return self.start_anew()
         refuse_other_data(found.values["fingerprint"], self._fingerprint)
         self._load_tensors(found.tensors, found.values["recipe"]["optimizer"])

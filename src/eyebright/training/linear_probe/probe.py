@@ -112,7 +112,7 @@ class FrozenTrainer:
             choice = self._choose(sizes)
             extractor, layers = self._extractor(choice.size, choice.layers), choice.layers
         say(
-            "Chosen on the training part: {size} px, layers: {layers}.",
+            "Selected on the training split: {size} px, feature layers: {layers}.",
             size=extractor.preprocessing.size,
             layers=layers,
         )
@@ -135,7 +135,7 @@ class FrozenTrainer:
             return named_right(fit.held_out, truth[places])
 
         whole, strata = named_right(model.fit.held_out, truth), strata_of(truth)
-        text = translate("Solving heads of fewer images")
+        text = translate("Solving heads on fewer images")
         with timed("curve"), progress().task(text, total=sum(PARTS)) as task:
             return data_curve(strata, groups_of(self.samples), whole, right, self.seed, task.advance)
 
@@ -177,8 +177,8 @@ class FrozenTrainer:
         sets = tap_sets(self.backbone.card)
         if layers == "all" and not self._fits(sets["all"]):
             raise ConfigError(
-                "With layers all, images times views must be at most {most}. Got {count}. "
-                "Leave --layers out, or give stages.",
+                "With --layers all, images × views must be at most {most}. Got {count}. Remove "
+                "--layers, or use --layers stages.",
                 most=IN_MEMORY_BYTES // (4 * width(sets["all"])),
                 count=len(self.samples) * self.views,
             )
@@ -229,8 +229,8 @@ class FrozenTrainer:
         few = [label for label, n in zip(self.manifest.labels, counts, strict=True) if n < 2]
         if few:
             raise DataError(
-                "Every class must hold at least 2 training images that can be read. Too few are left of: "
-                "{labels}. Mend or add images, or remove the class.",
+                "Every class must have at least 2 readable training images. Too few could be read "
+                "of: {labels}. Repair or add images, or remove the class.",
                 labels=", ".join(few),
             )
 
@@ -240,7 +240,7 @@ class FrozenTrainer:
         return self._try(extractor, [self.samples[i] for i in kept])
 
     def _try(self, extractor: FeatureExtractor, samples: Sequence[Sample]) -> list[Sample]:
-        text = translate("Trying {size} px", size=extractor.preprocessing.size)
+        text = translate("Trying input size {size} px", size=extractor.preprocessing.size)
         return self._compute(extractor, samples, text)
 
     def _choose_size(
@@ -275,7 +275,7 @@ class FrozenTrainer:
         if not self._fits(extractor.taps) and truth.ndim == 1:
             extractor.release()
             give_back()
-            text = translate("Adding up statistics")
+            text = translate("Accumulating statistics")
             with progress().task(text, total=len(self.samples)) as task:
                 return fit_large(extractor, self.samples, truth, groups_of(self.samples), task)
         with progress_task("Solving the head", total=len(STRENGTHS)) as task:

@@ -89,7 +89,7 @@ def _started(
     running: list[CandidateProcess] = []
     left_out: dict[str, str] = {}
     reasons: list[EyebrightError] = []
-    with progress_task("Loading what is measured", total=len(asked)) as task:
+    with progress_task("Loading the models", total=len(asked)) as task:
         for candidate in asked:
             try:
                 running.append(stack.enter_context(CandidateProcess(candidate, image)))
@@ -111,7 +111,7 @@ def _turns(running: Sequence[CandidateProcess], config: BenchmarkConfig) -> list
     times: list[list[list[float]]] = [[] for _ in running]
     turn = config.seconds / (ROUNDS * len(running))
     order = np.random.default_rng(config.seed)
-    with progress_task("Measuring in turn", total=ROUNDS * len(running)) as task:
+    with progress_task("Measuring the models in turn", total=ROUNDS * len(running)) as task:
         for _ in range(ROUNDS):
             for place in order.permutation(len(running)):
                 times[place].append(running[place].run(turn))

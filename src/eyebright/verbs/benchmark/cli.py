@@ -34,7 +34,7 @@ def _print(result: Benchmark) -> None:
         translate("Model"),
         translate("Runtime"),
         translate("Threads"),
-        translate("Images at once"),
+        translate("Batch size"),
         "p50 ms",
         "p95 ms",
         "p99 ms",
@@ -48,13 +48,13 @@ def _print(result: Benchmark) -> None:
     if worst.unrest > _MUCH_UNREST:
         print(
             translate(
-                "This machine was busy with other things: the rounds of {name} differ by {percent} %. "
-                "Measure for longer with --seconds, or on a quieter machine.",
+                "The machine was busy during the benchmark: the rounds of {name} differ by {percent} "
+                "%. Measure longer with --seconds, or on an idle machine.",
                 name=f"{printable(worst.name)} ({worst.runtime})",
                 percent=f"{100 * worst.unrest:.0f}",
             )
         )
-    print(translate("Figures  {path}", path=printable(str(result.page))))
+    print(translate("Page  {path}", path=printable(str(result.page))))
 
 
 def _row(found: Measurement) -> tuple[str, ...]:
@@ -73,7 +73,7 @@ def _row(found: Measurement) -> tuple[str, ...]:
 
 VERB = Verb(
     name="benchmark",
-    summary="Measure how fast models and exports answer on this machine.",
+    summary="Measure the speed of models and exports on this machine.",
     config=_config,
     run=_run,
     file=True,

@@ -63,7 +63,7 @@ def write_benchmark(
     sections = [_latency(measured), _throughput(measured)]
     if left_out:
         sections.append(Section("left-out", translate("Not measured"), terms(left_out.items())))
-    sections.append(Section("facts", translate("Facts"), terms(facts.items())))
+    sections.append(Section("facts", translate("Details"), terms(facts.items())))
     head = paragraph(_verdict(measured), "verdict")
     write_text(path, document(title, head, sections))
 
@@ -72,7 +72,7 @@ def _verdict(measured: Sequence[Measurement]) -> str:
     quickest = min(measured, key=lambda m: m.p50_ms)
     busiest = max(measured, key=lambda m: m.images_per_second)
     return translate(
-        "Quickest answer: {latency} ms by {first}. Most images: {rate} a second by {second}.",
+        "Lowest latency: {latency} ms ({first}). Highest throughput: {rate} images/s ({second}).",
         latency=_figure(quickest.p50_ms),
         first=_words(quickest),
         rate=_figure(busiest.images_per_second),
@@ -82,7 +82,7 @@ def _verdict(measured: Sequence[Measurement]) -> str:
 
 def _words(found: Measurement) -> str:
     return translate(
-        "{name} in {runtime} ({threads} threads, {batch} at once)",
+        "{name} in {runtime} ({threads:thread|threads}, batch size {batch})",
         name=found.name,
         runtime=found.runtime,
         threads=found.threads,
@@ -104,11 +104,11 @@ def _latency(measured: Sequence[Measurement]) -> Section:
         ]
         for m in sorted(measured, key=lambda m: (m.batch, m.threads, m.p50_ms))
     ]
-    title = translate("Time of a call in milliseconds")
+    title = translate("Latency per call (ms)")
     head = [*_head(), "p50", "p95", "p99", ""]
     note = translate(
-        "The dot is the median, the line ends at the 99th percentile; the scale is logarithmic. Every "
-        "candidate was measured in a process of its own, all in turn, in random order."
+        "The dot is the median, the line ends at the 99th percentile; the scale is logarithmic. Each "
+        "candidate ran in its own process, taking turns in random order."
     )
     return Section("latency", title, paragraph(note) + table(title, head, rows, "trials"))
 
@@ -132,7 +132,7 @@ def _throughput(measured: Sequence[Measurement]) -> Section:
         for m in sorted(measured, key=lambda m: -m.images_per_second)
     ]
     title = translate("Images per second")
-    words = (translate("Peak memory, MB"), translate("Calls"))
+    words = (translate("Peak memory (MB)"), translate("Calls"))
     head = [*_head(), text(translate("images/s")), *map(text, words), ""]
     return Section("throughput", title, table(title, head, rows, "trials"))
 
@@ -142,7 +142,7 @@ def _head() -> list[str]:
         translate("Model"),
         translate("Runtime"),
         translate("Threads"),
-        translate("Images at once"),
+        translate("Batch size"),
     )
     return [text(word) for word in words]
 

@@ -36,7 +36,7 @@ def megabytes(count: int) -> str:
 
 
 def _shown(usage: CacheUsage) -> str:
-    line = translate("{path} holds {size}.", path=printable(str(usage.path)), size=megabytes(usage.bytes))
+    line = translate("{path} uses {size}.", path=printable(str(usage.path)), size=megabytes(usage.bytes))
     if not usage.entries and usage.exports is None:
         return line
     head = (
@@ -47,7 +47,7 @@ def _shown(usage: CacheUsage) -> str:
     )
     rows = [(e.name, f"{e.images:,}", megabytes(e.bytes), _day(e.last_used)) for e in usage.entries]
     if (exports := usage.exports) is not None:
-        name = translate("Exported networks: {count}", count=exports.networks)
+        name = translate("Exported backbones: {count}", count=exports.networks)
         rows.append((name, "", megabytes(exports.bytes), _day(exports.last_used)))
     return f"{line}\n\n{table([head, *rows], right=(1, 2))}"
 
@@ -59,8 +59,8 @@ def _day(moment: datetime | float) -> str:
 
 VERB = Verb(
     name="cache",
-    summary="Show what the feature cache holds; --trim or --clear makes it smaller.",
+    summary="Show what the feature cache contains; --trim or --clear makes it smaller.",
     config=_config,
     run=_run,
-    notes="Nothing is lost for good by trimming: features that are missing are computed again.",
+    notes="Trimming is safe: features that are missing are computed again when needed.",
 )

@@ -44,16 +44,16 @@ class Changed:
 
 def changes(changed: Sequence[Changed], names: Sequence[str]) -> Section:
     """Pictures with each run's answer, those that some run names right first."""
-    title = translate("Which images changed")
+    title = translate("Changed predictions")
     if not changed:
-        same = translate("All runs name every image the same.")
+        same = translate("All runs make the same prediction for every image.")
         return Section("changed", title, paragraph(same, "note"))
     shown = changed[:_SHOWN]
     pictures = thumbnails(shown[0].root, [image.path for image in shown], _PX)
     cards = "".join(_card(c, p, names) for c, p in zip(shown, pictures, strict=True))
     intro = translate(
-        "{count} images are named differently; those that one run names right come first. Shown: {shown}. "
-        "compare.json lists all.",
+        "Predictions differ on {count:image|images}; images that at least one run predicts correctly "
+        "come first. Shown: {shown}. compare.json lists all.",
         count=number(len(changed)),
         shown=len(shown),
     )
@@ -72,7 +72,7 @@ def _card(image: Changed, picture: Thumbnail, names: Sequence[str]) -> str:
     return (
         f'<li data-true="{text(image.label)}" data-named="{text(_who(image, names))}"><figure>'
         f'<div class="picture">{picture.html(description)}</div><figcaption>'
-        f'<span class="truth"><i>{text(translate("in truth"))}</i> {name(image.label)}</span>{answers}'
+        f'<span class="truth"><i>{text(translate("true"))}</i> {name(image.label)}</span>{answers}'
         f'<span class="path" title="{text(image.path)}">{name(image.path.rpartition("/")[2])}</span>'
         "</figcaption></figure></li>"
     )
@@ -86,7 +86,7 @@ def _who(image: Changed, names: Sequence[str]) -> str:
 
 def _filter(shown: Sequence[Changed], names: Sequence[str]) -> str:
     truth = choice("true", translate("True class"), (c.label for c in shown))
-    who = choice("named", translate("Right"), (_who(c, names) for c in shown))
+    who = choice("named", translate("Correct"), (_who(c, names) for c in shown))
     return (
         f'<form class="filter" id="filter" hidden>{truth}{who}'
         f'<output id="shown" data-text="{text(translate("{shown} of {count} shown"))}"></output></form>'

@@ -28,7 +28,7 @@ def _run(config: CompareConfig) -> int:
 
 def _print(comparison: Comparison) -> None:
     content = comparison.content
-    heading = translate("Compared on {count} images that all runs judged:", count=content.images)
+    heading = translate("Comparison on {count:image|images} that all runs evaluated:", count=content.images)
     between = translate("95 % interval")
     runs = [("", translate("Accuracy"), between, translate("Log loss"), between)]
     for run in content.runs:
@@ -55,9 +55,9 @@ def _differences(comparison: Comparison) -> list[tuple[str, ...]]:
     between = translate("95 % interval")
     head = (
         "",
-        translate("difference in points"),
+        translate("difference (points)"),
         between,
-        translate("only one right"),
+        translate("only one correct"),
         translate("p (McNemar)"),
         translate("log loss"),
         between,
@@ -91,10 +91,12 @@ def _between(low: str, high: str) -> str:
 
 VERB = Verb(
     name="compare",
-    summary="Compare runs on the images that all of them judged.",
+    summary="Compare runs on the images that all of them evaluated.",
     config=_config,
     run=_run,
-    notes="Differences are of the later run less the earlier one. No run is called better unless the "
-    "difference is more than chance explains: p, adjusted for the number of pairs, below 0.05.",
+    notes=(
+        "Differences are the later run minus the earlier one. A run is called better only if the "
+        "difference is significant: p, adjusted for the number of pairs, below 0.05."
+    ),
     file=True,
 )

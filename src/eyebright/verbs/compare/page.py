@@ -47,14 +47,15 @@ def write_comparison(path: Path, content: ComparisonContent) -> None:
 
 def _runs(content: ComparisonContent) -> Section:
     intro = translate(
-        "Each run on the {count} images that all of them judged. The ranges hold the true figure 95 times "
-        "of 100.",
+        "Each run on the {count:image|images} that all of them evaluated. Ranges are 95 % intervals.",
         count=number(content.images),
     )
     rows = []
     for run, left_out in zip(content.runs, content.left_out, strict=True):
         more = translate(
-            "{part} part; images not compared: {count}", part=part_name(run.split), count=number(left_out)
+            "{part} split; {count:image|images} not compared",
+            part=part_name(run.split),
+            count=number(left_out),
         )
         loss = translate("{low} to {high}", low=decimal(run.log_loss.low), high=decimal(run.log_loss.high))
         rows.append(
@@ -70,17 +71,18 @@ def _runs(content: ComparisonContent) -> Section:
         text(translate("Accuracy")),
         text(translate("Log loss")),
     ]
-    title = translate("The runs")
+    title = translate("Runs")
     return Section("runs", title, paragraph(intro) + table(title, head, rows, "classes"))
 
 
 def _differences(content: ComparisonContent) -> Section:
     """Each pair, the second less the first, and the counts that McNemar's test goes by."""
     intro = translate(
-        "The same images are asked of both, so only those that one of the two names right can tell them "
-        "apart (McNemar's exact test). p says how often chance alone would differ as much; below 0.05 a "
-        "difference counts as shown. It holds for these two models: other training images or another seed "
-        "give others."
+        "Both models predict the same images, so only images that exactly one of them gets right "
+        "tell the two apart (McNemar's exact test). p is the probability that chance alone would "
+        "produce a difference at least this large; below 0.05 the difference is called significant. "
+        "The result holds for these two models; other training images or another seed may give a "
+        "different one."
     )
     ds, names = content.differences, [run.name for run in content.runs]
     reach, reach_loss = widest(*(d.accuracy for d in ds)), widest(*(d.log_loss for d in ds))
@@ -102,21 +104,21 @@ def _differences(content: ComparisonContent) -> Section:
         for d in ds
     ]
     head = [
-        text(translate("Compared")),
-        text(translate("Accuracy: to the right is better")),
-        text(translate("Log loss: to the left is better")),
-        text(translate("Named right by")),
+        text(translate("Comparison")),
+        text(translate("Accuracy (right is better)")),
+        text(translate("Log loss (left is better)")),
+        text(translate("Correctly predicted by")),
     ]
-    title = translate("How they differ")
+    title = translate("Differences")
     notes = paragraph(intro)
     if len(ds) > 1:
-        holm = translate("Each p is adjusted for the number of pairs (Holm).")
+        holm = translate("Each p value is adjusted for the number of pairs (Holm).")
         notes += paragraph(holm)
     return Section("differences", title, notes + table(title, head, rows, "classes differences"))
 
 
 def _against(second: str, first: str) -> str:
-    return f"{name(second)}<small>{text(translate('against {run}', run=first))}</small>"
+    return f"{name(second)}<small>{text(translate('vs. {run}', run=first))}</small>"
 
 
 def _cell(figure: str, p: float, drawing: str) -> str:
@@ -146,22 +148,21 @@ def _by_class(content: ComparisonContent, d: Difference) -> Section:
     reach = widest(*(gain for _, _, gain in found[:_SHOWN_CLASSES]))
     rows = [
         [
-            f"{name(label)}<small>{text(translate('Images: {count}', count=number(count)))}</small>",
+            f"{name(label)}<small>{text(translate('{count:image|images}', count=number(count)))}</small>",
             f"<b>{text(points(gain))}</b>",
             difference_dot(gain, reach, gain.low > 0 or gain.high < 0),
         ]
         for label, count, gain in found[:_SHOWN_CLASSES]
     ]
     intro = translate(
-        "Share of each class's images that is found: {second} against {first}. Of many classes some differ "
-        "by chance.",
+        "Recall of each class: {second} vs. {first}. With many classes, some differ by chance.",
         first=content.runs[d.first].name,
         second=content.runs[d.second].name,
     )
     head = [
         text(translate("Class")),
         text(translate("Recall")),
-        text(translate("to the right is better")),
+        text(translate("better →")),
     ]
-    title = translate("Class by class")
+    title = translate("Results by class")
     return Section("classes", title, paragraph(intro) + table(title, head, rows, "classes"))

@@ -63,11 +63,9 @@ def verdict(content: ComparisonContent) -> list[str]:
         (difference,) = content.differences
         return [_of_accuracy(difference, names), _of_loss(difference, names)]
     if content.winner is not None:
-        sentence = translate(
-            "{run} names more images right than every other run, by more than chance.", run=content.winner
-        )
+        sentence = translate("{run} is significantly more accurate than every other run.", run=content.winner)
         return [sentence]
-    return [translate("No run is shown to be more accurate than all others.")]
+    return [translate("No run is significantly more accurate than all others.")]
 
 
 def points(interval: Interval) -> str:
@@ -80,13 +78,12 @@ def _of_accuracy(d: Difference, names: Sequence[str]) -> str:
     facts = {"first": names[d.first], "second": names[d.second], "difference": points(d.accuracy)}
     if d.better is None:
         return translate(
-            "No difference in accuracy is shown: {second} against {first} {difference}, which chance may "
-            "have made.",
+            "No significant difference in accuracy: {second} vs. {first} {difference}.",
             **facts,
         )
     better, worse = names[d.better], names[d.first + d.second - d.better]
     return translate(
-        "{better} names more images right than {worse}: {second} against {first} {difference}.",
+        "{better} is significantly more accurate than {worse}: {second} against {first} {difference}.",
         better=better,
         worse=worse,
         **facts,
@@ -96,9 +93,9 @@ def _of_accuracy(d: Difference, names: Sequence[str]) -> str:
 def _of_loss(d: Difference, names: Sequence[str]) -> str:
     between = losses(d.log_loss)
     if d.better_loss is None:
-        return translate("No difference in log loss is shown: {difference}.", difference=between)
+        return translate("No significant difference in log loss: {difference}.", difference=between)
     return translate(
-        "The probabilities of {better} are better: log loss {difference}.",
+        "The probabilities of {better} are significantly better: log loss {difference}.",
         better=names[d.better_loss],
         difference=between,
     )

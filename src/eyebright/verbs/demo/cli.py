@@ -26,7 +26,7 @@ def _run(config: DemoConfig) -> int:
 
 VERB = Verb(
     name="demo",
-    summary="Train on real photographs of textile defects (needs the demo extra).",
+    summary="Train on real photos of textile defects (requires the demo extra).",
     config=_config,
     run=_run,
     file=True,

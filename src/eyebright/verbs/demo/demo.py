@@ -34,7 +34,7 @@ def demo_images() -> Path:
         package = Path(str(files("conformal_clip_data")))
     except ModuleNotFoundError:
         raise MissingExtraError(
-            "The demo needs the package conformal-clip-data with its images. It is not installed. "
-            'Run: pip install "eyebright[demo]"'
+            "The demo needs the package conformal-clip-data, which contains its images. It is not "
+            'installed. Run: pip install "eyebright[demo]"'
         ) from None
     return package / "data" / "textile_images" / "simulated"

@@ -40,13 +40,13 @@ def _table(facts: Sequence[Fact]) -> str:
     lines = table([(marks[f.state], f.title, f.text) for f in facts]).split("\n")
     commands = [f.command for f in facts if f.command]
     if commands:
-        lines += ["", translate("To get what is missing:"), *(f"  {command}" for command in commands)]
+        lines += ["", translate("To install what is missing:"), *(f"  {command}" for command in commands)]
     return "\n".join(lines)
 
 
 VERB = Verb(
     name="doctor",
-    summary="Tell what this machine has: processor, memory, GPU, engines, and extras that are missing.",
+    summary="Show what this machine has: processor, memory, GPU, inference engines, and missing extras.",
     config=_config,
     run=_run,
 )

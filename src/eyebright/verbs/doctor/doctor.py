@@ -82,7 +82,7 @@ def _system() -> list[Fact]:
         Fact("python", "Python", f"{python}, {sys.executable}", python),
         Fact("system", translate("System"), system, system),
         Fact("processor", translate("Processor"), name, name),
-        Fact("cores", translate("Usable cores"), str(cores), cores),
+        Fact("cores", translate("Usable CPU cores"), str(cores), cores),
         Fact(
             "instruction_sets",
             translate("Instruction sets"),
@@ -106,7 +106,7 @@ def _memory() -> list[Fact]:
     disk = translate("{free} free at {path}", free=_gigabytes(free), path=place)
     return [
         Fact("memory", translate("Memory"), text, value, "ok" if value else "note"),
-        Fact("disk", translate("Disk for the cache"), disk, {"path": str(place), "free_bytes": free}),
+        Fact("disk", translate("Disk of the cache"), disk, {"path": str(place), "free_bytes": free}),
     ]
 
 
@@ -133,7 +133,7 @@ def _engine(package: str, title: str, load: Callable[[], tuple[str, list[str]]])
     try:
         number, devices = load()
     except (ImportError, OSError, RuntimeError) as error:  # installed, but a library of the system is missing
-        return Fact(package, title, translate("does not load: {reason}", reason=error), None, "missing")
+        return Fact(package, title, translate("fails to load: {reason}", reason=error), None, "missing")
     return Fact(package, title, f"{number} ({', '.join(devices)})", {"version": number, "devices": devices})
 
 

@@ -31,7 +31,7 @@ def beside_parent(parent: Path, model: Path, answers: Answers, manifest: Manifes
     split: Split = "test" if manifest.of("test") else "val"
     places = answers.of(split)
     samples = [answers.samples[place] for place in places]
-    with progress_task("Asking the parent model", total=len(samples)) as task:
+    with progress_task("Running the baseline model", total=len(samples)) as task:
         before = ask(old, manifest.root, samples, task)
     right = answers.probabilities[places].argmax(axis=1) == answers.truth[places]
     named = [old.labels[best] for best in before.probabilities.argmax(axis=1)]

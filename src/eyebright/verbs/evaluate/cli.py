@@ -30,7 +30,7 @@ def _run(config: EvaluateConfig) -> int:
 
 VERB = Verb(
     name="evaluate",
-    summary="Measure a model on labelled images, and write the report.",
+    summary="Evaluate a model on labelled images and write the report.",
     config=_config,
     run=_run,
     file=True,

@@ -57,7 +57,7 @@ def evaluate(config: EvaluateConfig) -> Run:
     looks = Looks(default_folder(), model.size)
     with timed("evaluate"):
         samples = manifest.of(split)
-        with progress_task("Asking the sealed model", total=len(samples)) as task:
+        with progress_task("Running the sealed model", total=len(samples)) as task:
             answers = ask(model, manifest.root, samples, task, default_folder(), looks.see)
     answers.require_images(split)
     with timed("decide"):
@@ -135,8 +135,8 @@ def check_labels(manifest: Manifest, model: SealedModel) -> None:
     """
     if (manifest.several is None) != (model.thresholds is None):
         raise DataError(
-            "Data and model must be of one kind. In {one} an image has one label, in {other} any number of "
-            "them. Give images with a labels.csv of just such labels as {path} was trained on.",
+            "The data and the model must be of the same kind. In {one}, an image has one label; in "
+            "{other}, it may have several. Use images labelled like those that {path} was trained on.",
             one=manifest.root if manifest.several is None else model.path,
             other=model.path if manifest.several is None else manifest.root,
             path=model.path,
@@ -144,8 +144,8 @@ def check_labels(manifest: Manifest, model: SealedModel) -> None:
     unknown = [label for label in manifest.labels if label not in model.labels]
     if unknown:
         raise DataError(
-            "The model must know every class of the data. It does not know: {unknown}. Nearest are: "
-            "{nearest}. Rename the folders, leave them out, or train on them.",
+            "The model must know every class in the data. It does not know: {unknown}. Closest "
+            "matches: {nearest}. Rename the folders, remove them, or train on these classes.",
             unknown=", ".join(unknown),
             nearest=nearest(unknown[0], model.labels),
         )
@@ -156,7 +156,7 @@ def _noting_absent(manifest: Manifest, model: SealedModel) -> Manifest:
     absent = [label for label in model.labels if manifest.several and label not in manifest.several]
     if not absent:
         return manifest
-    reason = "Labels that the data never names count as absent from all of its images: {labels}."
+    reason = "Labels that never occur in the data count as absent from every image: {labels}."
     warning = Skipped(".", reason, {"labels": ", ".join(absent)})
     return replace(manifest, warnings=(*manifest.warnings, warning))
 
@@ -171,8 +171,8 @@ def _noting_trained(manifest: Manifest, model: Path) -> Manifest:
     if not known:
         return manifest
     reason = (
-        "Images to evaluate must be new to the model. {count} were in its training, so that the figures are "
-        "too good. Leave them out, or take its own test part."
+        "Evaluation images must be new to the model. {count:image was|images were} used to train it, "
+        "so the metrics are too optimistic. Remove them, or use the test split of the training run."
     )
     warning = Skipped(known[0].path, reason, {"count": len(known)})
     return replace(manifest, warnings=(*manifest.warnings, warning))

@@ -71,14 +71,14 @@ def decide_evaluated(
 
 def _answers(model: SealedModel, manifest: Manifest, config: EvaluateConfig) -> Labelled:
     samples = manifest.samples
-    with progress_task("Asking the sealed model", total=len(samples)) as task:
+    with progress_task("Running the sealed model", total=len(samples)) as task:
         return ask(model, manifest.root, samples, task, default_folder()).labelled("val")
 
 
 def _no_part(config: EvaluateConfig) -> DataError:
     return DataError(
-        "A threshold must be chosen on images that are not reported. The model carries none for this "
-        "target, and {path} has no val/ beside the part that is evaluated. Add one, or give --target to "
-        "`eyebright train`.",
+        "A threshold must be selected on images outside the evaluated split. The model contains no "
+        "threshold for this target, and {path} has no val/ besides the evaluated split. Add val/, or "
+        "pass --target to `eyebright train`.",
         path=config.data,
     )

@@ -50,7 +50,7 @@ def stress(model: SealedModel, answers: Answers, split: Split, root: Path, seed:
 
     right: list[BoolArray] = []
     began = perf_counter()
-    text = translate("Asking about worse images")
+    text = translate("Running the model on corrupted images")
     with progress().task(text, total=variants * len(kept)) as task:
         for row in parallel(ask, kept.tolist()):
             right.append(row)
@@ -103,7 +103,7 @@ def _figures(right: BoolArray, kinds: IntArray) -> Stressed:
 
 def _say_how_long(answers: int, seconds: float) -> None:
     say(
-        "Robustness: {count} answers about worse images, about {time}.",
+        "Robustness test: {count:prediction|predictions} on corrupted images, about {time}.",
         count=number(answers),
         time=duration(seconds),
     )

@@ -83,8 +83,8 @@ def require_score(model: SealedModel) -> None:
     """
     if model.unknown_rule is None:
         raise ModelError(
-            "To judge foreign images a model must have the output unknown_score. {path} has none, as it was "
-            "made by an earlier version, or for another runtime. Train again, or leave --foreign out.",
+            "To score OOD images, the model must have the output unknown_score. {path} does not: it "
+            "was made by an earlier version, or for another runtime. Train again, or remove --ood.",
             path=model.path,
         )
 
@@ -103,7 +103,7 @@ def with_foreign(knowing: Knowing, model: SealedModel, own: Labelled, folder: Pa
         DataError: no image in it can be read.
     """
     manifest = scan_foreign(folder)
-    with progress_task("Asking about foreign images", total=len(manifest.samples)) as task:
+    with progress_task("Running the model on OOD images", total=len(manifest.samples)) as task:
         found = ask(model, manifest.root, manifest.samples, task, default_folder())
     rule, scores = knowing.rule, found.scores
     if rule is None or knowing.own is None or scores is None or knowing.rejected is None:

@@ -43,10 +43,12 @@ def _print(found: Explanations) -> None:
 
 VERB = Verb(
     name="explain",
-    summary="Show where in an image an answer comes from.",
+    summary="Show which parts of an image a prediction is based on.",
     config=_config,
     run=_run,
-    notes="Writes a picture for each image and index.html with all of them: orange speaks for the class, "
-    "blue against it. Exit status: 0 when every image was read, 1 when any was skipped.",
+    notes=(
+        "Writes one picture per image, and index.html with all of them: orange counts for the class, "
+        "blue against it. Exit status: 0 if every image was read, 1 if any was skipped."
+    ),
     file=True,
 )

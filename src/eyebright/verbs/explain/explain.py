@@ -95,7 +95,7 @@ def explain(config: ExplainConfig) -> Explanations:
     skipped: list[Skipped] = []
     shown: list[ExplainedImage] = []
     threads = 1 if drawer.how.method == "gradcam" else None  # its hooks are the module's, not the call's
-    with progress_task("Explaining") as task:
+    with progress_task("Computing heat maps") as task:
         for result in parallel(drawer.draw, _with_names(paths), threads):
             task.advance()
             if isinstance(result, Skipped):
@@ -117,7 +117,7 @@ class _Drawer:
     def __init__(self, config: ExplainConfig, model: SealedModel, how: Explainer) -> None:
         if config.class_ is not None and config.class_ not in model.labels:
             raise ConfigError(
-                "The class must be one that the model knows. Got {name}. The nearest are: {nearest}.",
+                "The class must be one of the model's classes. Got {name}. The closest are: {nearest}.",
                 name=config.class_,
                 nearest=nearest(config.class_, model.labels),
             )

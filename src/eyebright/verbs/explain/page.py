@@ -51,18 +51,18 @@ def write_explanations(
     Raises:
         StorageError: the disk is full or must not be written.
     """
-    head = paragraph(translate("Where the answers come from"), "verdict")
+    head = paragraph(translate("Image regions behind each prediction"), "verdict")
     body = f'<ul class="gallery heated">{"".join(_card(image) for image in images)}</ul>'
     if len(images) < count:
         few = translate(
-            "The first {shown} of {count}; the others are pictures beside this page.",
+            "Showing the first {shown} of {count}; the others are image files beside this page.",
             shown=number(len(images)),
             count=number(count),
         )
         body = paragraph(few) + body
     sections = [
         Section("pictures", translate("Heat maps"), legend(how.signed) + body),
-        Section("reading", translate("How to read them"), _reading(how)),
+        Section("reading", translate("How to read the heat maps"), _reading(how)),
     ]
     write_text(path, document(title, head, sections))
 
@@ -71,7 +71,8 @@ def _reading(how: Explainer) -> str:
     words = method_in_words(how.method)
     if how.placeless:
         spread = translate(
-            "{share} of the features have no places, such as a class token; what they add is spread evenly.",
+            "{share} of the features have no location, such as a class token; their contribution is "
+            "spread evenly.",
             share=percent(how.placeless, 0),
         )
         words = f"{words} {spread}"
@@ -80,18 +81,18 @@ def _reading(how: Explainer) -> str:
 
 def _caution() -> str:
     return translate(
-        "Each picture has its own scale. A map shows what the model uses, not what is right: colour on the "
-        "background, on a ruler or on a watermark is a sign that it has learned a shortcut."
+        "Each heat map has its own scale. It shows what the model uses, not what is right: colour on "
+        "the background, on a ruler or on a watermark suggests that the model has learned a shortcut."
     )
 
 
 def _card(image: ExplainedImage) -> str:
     sure = translate("probability {percent}", percent=percent(image.probability, 1))
-    before = translate("The image {path}", path=image.path)
-    after = translate("Heat map of {path} for the class {label}", path=image.path, label=image.label)
+    before = translate("Image {path}", path=image.path)
+    after = translate("Heat map of {path} for class {label}", path=image.path, label=image.label)
     other = ""
     if image.answer != image.label:
-        answered = text(translate("the answer is"))
+        answered = text(translate("predicted"))
         other = f'<span class="truth"><i>{answered}</i> {name(image.answer)}</span>'
     picture = f'<div class="picture"><img src="{image.before}" alt="{text(before)}"></div>'
     return (

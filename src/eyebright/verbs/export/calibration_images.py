@@ -30,15 +30,15 @@ def squares(images: ExportImages, size: int, interpolation: Interpolation, seed:
     training = images.training
     if gone := [sample for sample in training if not (images.root / sample.path).is_file()]:
         raise DataError(
-            "An int8 export is calibrated on the run's training images. {count} of {total} are not there, "
-            "{path} for one. Say where they are now with --data.",
+            "An int8 export is calibrated on the training images of the run. Missing: {count} of "
+            "{total}, for example {path}. Name their current folder with --data.",
             count=len(gone),
             total=len(training),
             path=images.root / gone[0].path,
         )
     held_out = min(_HELD_OUT, len(training) // _SHARE_HELD_OUT)
     order = np.random.default_rng(seed).permutation(len(training))[: _MOST + held_out]
-    text = translate("Reading images for calibration")
+    text = translate("Reading calibration images")
     with progress().task(text, total=len(order)) as task:
 
         def read(sample: Sample) -> UInt8Array | None:
@@ -49,9 +49,9 @@ def squares(images: ExportImages, size: int, interpolation: Interpolation, seed:
         read_ones = [square for square in parallel(read, [training[i] for i in order]) if square is not None]
     if len(read_ones) - held_out < _LEAST:
         raise DataError(
-            "An int8 export needs at least {least} training images to calibrate on, and {held_out} more to "
-            "compare on; {most} are best. There are {count} that can be read. Add images, or name more with "
-            "--data.",
+            "An int8 export needs at least {least} training images for calibration and {held_out} "
+            "more for comparison; {most} for calibration are best. Found {count:readable "
+            "image|readable images}. Add images, or name more with --data.",
             least=_LEAST,
             held_out=max(held_out, 1),
             most=_MOST,

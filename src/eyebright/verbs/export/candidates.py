@@ -59,7 +59,7 @@ class Rungs:
     def _make(self) -> Iterator[Rung]:
         graph = onnx.load(self.model.path)
         if self.precision == "fp32":
-            yield Rung("as it is", graph)
+            yield Rung("unchanged", graph)
             return
         check_compressible(self.model, graph)
         network = self._network(graph)
@@ -84,7 +84,7 @@ def check_precision(target: Format, precision: Precision) -> None:
     """
     if precision not in target.precisions:
         raise UnsupportedError(
-            "A format must hold {precision}. {format} does not. Use {others}, or leave --{precision} out.",
+            "The format must support {precision}. {format} does not. Use {others}, or remove --{precision}.",
             precision=precision,
             format=target.name,
             others=", ".join(

@@ -33,7 +33,7 @@ def _print(exports: Exports) -> None:
         translate("images"),
         translate("agreement"),
         translate("accuracy"),
-        translate("difference in points"),
+        translate("difference (points)"),
         translate("largest difference"),
         translate("ms, one thread"),
         translate("images/s"),
@@ -70,7 +70,7 @@ def _row(exported: Exported) -> tuple[str, ...]:
 
 VERB = Verb(
     name="export",
-    summary="Write a model in other formats, each compared with the original.",
+    summary="Export a model to other formats and compare each with the original.",
     config=_config,
     run=_run,
     file=True,

@@ -113,12 +113,12 @@ class Exporter:
     def originals(self) -> Originals:
         """The original's answers."""
         images = self.images
-        text = translate("Asking the sealed model")
+        text = translate("Running the sealed model")
         with progress().task(text, total=len(images.compared)) as task:
             answers = ask(self.model, images.root, images.compared, task)
 
         if answers.skipped:
-            text = "{count} of {total} images could not be read; the rest is compared."
+            text = "{count} of {total:image|images} could not be read; only the rest is compared."
             counts = {"count": len(answers.skipped), "total": len(images.compared)}
             say(text, **counts)
 
@@ -192,7 +192,7 @@ class Exporter:
             before = [_summary(rung, exported) for rung, exported in attempt.before]
             with in_our_words(attempt.name):
                 details |= {"tried_before": before, **asdict(kernels(target, source, folder))}
-        text = translate("Comparing {format}", format=attempt.name)
+        text = translate("Comparing {format} with the original", format=attempt.name)
         with progress().task(text, total=len(originals.truth)) as task:
             certificate = certify(
                 target,

@@ -40,7 +40,7 @@ def _parts(found: Inspection) -> Iterator[str]:
     yield table([*_graph(found), *_origin(found)])
     if found.metrics:
         split = split_name(str(found.metrics.get("split")))
-        title = translate("Measured when it was trained, on the {split} part:", split=split)
+        title = translate("Measured at training time, on the {split} split:", split=split)
         yield f"{title}\n\n{table(figure_rows(found.metrics), right=(1,))}"
     yield table([*_hashes(found), *_versions(found)])
     yield "\n".join(_verdict(found))
@@ -49,9 +49,9 @@ def _parts(found: Inspection) -> Iterator[str]:
 def _heading(found: Inspection) -> str:
     path = printable(str(found.path))
     if found.kind == "sealed":
-        return translate("A sealed model: {path}", path=path)
+        return translate("Sealed model: {path}", path=path)
     text = translate(
-        "An export to {format}, {precision}: {path}",
+        "Export to {format}, {precision}: {path}",
         format=found.format,
         precision=found.precision,
         path=path,
@@ -69,7 +69,7 @@ def _graph(found: Inspection) -> Iterator[tuple[str, str]]:
         from eyebright.exporting.certificate.signature import with_sizes
 
         size = int(found.card["preprocessing"]["size"]) if found.card else None
-        yield translate("Contract"), with_sizes(found.input, size, len(found.labels))
+        yield translate("Interface"), with_sizes(found.input, size, len(found.labels))
 
 
 def _origin(found: Inspection) -> Iterator[tuple[str, str]]:
@@ -92,7 +92,7 @@ def _origin(found: Inspection) -> Iterator[tuple[str, str]]:
 def _hashes(found: Inspection) -> Iterator[tuple[str, str]]:
     names = {
         "sha256": translate("SHA-256"),
-        "parent_sha256": translate("SHA-256 of its parent"),
+        "parent_sha256": translate("SHA-256 of the baseline"),
         "config_sha256": translate("SHA-256 of config.toml"),
         "data_sha": translate("Hash of the data"),
     }
@@ -115,23 +115,27 @@ def _listed(versions: Mapping[str, str]) -> str:
 def _verdict(found: Inspection) -> Iterator[str]:
     yield from found.notes
     if not found.files:
-        yield translate("Whether it was changed cannot be told: nothing beside it holds its hash.")
+        yield translate("Integrity unknown: no hash of this file is stored beside it.")
     elif found.untouched:
         count = len(found.files)
-        yield translate("OK: {count} of {count} files are what was written.", count=count)
+        yield translate(
+            "OK: {count:file matches its recorded hash|files match their recorded hashes}.", count=count
+        )
     for check in found.files:
         name = printable(check.name)
         if check.state == "changed":
-            yield translate("CHANGED: {path} is not what was written.", path=name)
+            yield translate("CHANGED: {path} differs from what was written.", path=name)
         elif check.state == "missing":
-            yield translate("MISSING: {path} is gone.", path=name)
+            yield translate("MISSING: {path} no longer exists.", path=name)
 
 
 VERB = Verb(
     name="inspect",
-    summary="Tell what a model file or an export is, where it comes from, and whether it was changed.",
+    summary="Show what a model file or export is, where it comes from, and whether it was changed.",
     config=_config,
     run=_run,
-    notes="Exit status: 0 when the files are what was written, as far as their hashes are known; 1 when one "
-    "was changed or is gone.",
+    notes=(
+        "Exit status: 0 if the files are as they were written, as far as their hashes are known; 1 "
+        "if a file was changed or is missing."
+    ),
 )

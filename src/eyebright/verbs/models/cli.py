@@ -39,14 +39,14 @@ def _shown(listing: Listing, config: ModelsConfig) -> str:
     lines = [
         _table(listing.models, config)
         if listing.models
-        else translate("No backbone's name holds {text}.", text=config.search)
+        else translate("No backbone name contains {text}.", text=config.search)
     ]
     if listing.more:
         lines.append(translate("and {count} more; --limit shows them.", count=listing.more))
     if config.search is not None and find_spec("torch") is None:
         command = 'pip install "eyebright[torch]"'
         lines.append(
-            translate("Those of timm, torchvision and Hugging Face need: {command}", command=command)
+            translate("Backbones from timm, torchvision and Hugging Face require: {command}", command=command)
         )
     return "\n".join(lines)
 
@@ -84,7 +84,7 @@ def _or_dash(value: float | None, written: Callable[[float], str]) -> str:
 
 VERB = Verb(
     name="models",
-    summary="List the backbones that can be used, with size, accuracy and licence.",
+    summary="List the available backbones with size, accuracy and licence.",
     config=_config,
     run=_run,
 )

@@ -49,11 +49,13 @@ def _reason(skipped: Skipped) -> str:
 
 VERB = Verb(
     name="predict",
-    summary="Recognise images with a model.",
+    summary="Run a model on images.",
     config=_config,
     run=_run,
-    notes="Rows come as they are computed, so a million files need no more memory than one. "
-    "Files that cannot be read are named on standard error. "
-    "Exit status: 0 when every image was read, 1 when any was skipped.",
+    notes=(
+        "Rows are printed as they are computed, so memory use does not grow with the number of "
+        "files. Files that cannot be read are reported on standard error. Exit status: 0 if every "
+        "image was read, 1 if any was skipped."
+    ),
     file=True,
 )

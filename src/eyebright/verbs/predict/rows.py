@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING, Protocol
 
-from eyebright.text.language import translate
+from eyebright.text.language import english, translate
 from eyebright.text.table import pad, printable, width
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ class JsonlRows:
 
     def skipped(self, skipped: Skipped) -> None:
         """The reason is English, for programs to compare."""
-        reason = skipped.reason.format(**skipped.reason_values) if skipped.reason_values else skipped.reason
+        reason = english(skipped.reason, **skipped.reason_values)
         self._write({"path": skipped.path, "error": reason})
 
     def end(self) -> None:

@@ -26,7 +26,7 @@ def _run(config: PruneConfig) -> int:
 
 VERB = Verb(
     name="prune",
-    summary="Remove the least important channels of a model, and let the whole model teach what is left.",
+    summary="Remove the least important channels of a model and retrain it with the original as teacher.",
     config=_config,
     run=_run,
     file=True,

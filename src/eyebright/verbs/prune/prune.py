@@ -82,7 +82,7 @@ def _write_pruned(config: PruneConfig, model: SealedModel, manifest: Manifest, p
     source = Source(model, onnx.load(model.path))
     taps: list[str] = model.card["taps"]
     layers = list(dict.fromkeys(tap.rpartition(":")[0] for tap in taps))
-    with progress_task("Removing channels") as task:
+    with progress_task("Pruning channels") as task:
         done = prune_graph(
             source.graph,
             model.size,
@@ -104,7 +104,7 @@ def _write_pruned(config: PruneConfig, model: SealedModel, manifest: Manifest, p
     )
     write_bytes(path, done.graph.SerializeToString())
     say(
-        "Pruned: {operations} % of the multiplications and {parameters} % of the network's weights are left.",
+        "Pruned: {operations} % of the multiply-adds and {parameters} % of the weights remain.",
         operations=f"{100 * done.operations / done.operations_before:.0f}",
         parameters=f"{100 * done.parameters / done.parameters_before:.0f}",
     )

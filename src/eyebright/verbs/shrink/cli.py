@@ -46,7 +46,7 @@ def _print(found: Shrunk) -> None:
             f"{c.latency_ms:.1f}",
             f"{c.size_bytes / 1e6:.2f}",
             translate("yes") if c.meets(found.targets) else translate("no"),
-            translate("chosen") if c is found.chosen else "",
+            translate("selected") if c is found.chosen else "",
         )
         for c in found.candidates
     ]
@@ -55,12 +55,13 @@ def _print(found: Shrunk) -> None:
 
 VERB = Verb(
     name="shrink",
-    summary="Search the most accurate model that keeps to a latency, a size, or both.",
+    summary="Find the most accurate model that meets a latency target, a size target, or both.",
     config=_config,
     run=_run,
     notes=(
-        "Tries the frozen backbone at several input sizes and layers, the models of --also, and int8; shows "
-        "what each costs, and ends with status 1 where no candidate meets all targets."
+        "Compares linear probes at several input sizes and feature layers, the models given with "
+        "--candidates, and int8 versions, with the accuracy, latency and size of each. Exit status 1 "
+        "if no candidate meets all targets."
     ),
     file=True,
 )

@@ -73,7 +73,7 @@ def hand_out(
     model = SealedModel(path, threads=1)
     with timed("evaluate"):
         samples = (*manifest.of("val"), *manifest.of("test"))
-        with progress_task("Asking the sealed model", total=len(samples)) as task:
+        with progress_task("Running the sealed model", total=len(samples)) as task:
             answers = ask(model, manifest.root, samples, task)
         beside = beside_parent(parent.path, path, answers, manifest)
     parity = _proved(what, model, answers, manifest, config.seed)
@@ -96,7 +96,7 @@ def hand_out(
             "knowing": knowing,
             "seconds": watch().seconds,
             "facts": {
-                translate("How it was chosen"): " ".join(what.reasons),
+                translate("Selection"): " ".join(what.reasons),
                 **_facts(config, model.metadata, path),
             },
         },
@@ -144,6 +144,6 @@ def _facts(config: ShrinkConfig, metadata: Mapping[str, str], path: Path) -> dic
     return {
         translate("Model file"): f"{path.stat().st_size / 1e6:.1f} MB",
         translate("Licence of the weights"): metadata.get("licence", "unknown"),
-        translate("Seed"): str(config.seed),
+        translate("Random seed"): str(config.seed),
         **versions(),
     }

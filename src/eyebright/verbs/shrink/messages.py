@@ -29,14 +29,14 @@ def verdict(chosen: Candidate, targets: Sequence[Target]) -> str:
     }
     if chosen.meets(targets):
         return translate(
-            "Chosen on the validation images: {name}, {accuracy} % right, {latency} ms, {size} MB. "
-            "Of all that keep to {targets} it is the most accurate.",
+            "Selected on the validation images: {name}, with an accuracy of {accuracy} %, {latency} "
+            "ms and {size} MB. It is the most accurate candidate that meets {targets}.",
             **values,
         )
     return translate(
-        "Nothing that was tried keeps to {targets}. The nearest is {name}: {accuracy} % right, {latency} "
-        "ms, {size} MB. Try smaller sizes, distil or prune a smaller network and name it with --also, or "
-        "ask for less.",
+        "No candidate meets {targets}. The closest is {name}: accuracy {accuracy} %, {latency} ms, "
+        "{size} MB. Try smaller input sizes, distil or prune a smaller model and add it with "
+        "--candidates, or relax the targets.",
         **values,
     )
 

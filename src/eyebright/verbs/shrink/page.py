@@ -45,7 +45,7 @@ class CandidateFigures:
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> CandidateFigures:
         """From a candidate of `pareto.json`."""
-        names = ("name", "precision", "latency_ms", "size_bytes", "meets", "best", "chosen", "images")
+        names = ("name", "precision", "latency_ms", "size_bytes", "meets", "best", "selected", "images")
         return cls(accuracy=Interval(**row["accuracy"]), **{name: row[name] for name in names})
 
 
@@ -74,10 +74,10 @@ def write_pareto(
 
 
 def _pictures(candidates: Sequence[CandidateFigures], limits: Mapping[str, float]) -> Section:
-    title = translate("What accuracy costs")
+    title = translate("Accuracy against latency and size")
     intro = translate(
-        "Each dot is a sealed model that was made and measured here. The dashed line joins those that no "
-        "other beats; the ring is the one that was chosen."
+        "Each dot is a sealed model that was made and measured on this machine. The dashed line is "
+        "the Pareto front; the ring marks the selected model."
     )
     legend = (
         '<p class="legend"><span class="first">fp32</span><span class="second">int8</span></p>'
@@ -89,10 +89,10 @@ def _pictures(candidates: Sequence[CandidateFigures], limits: Mapping[str, float
         _picture(
             candidates,
             lambda c: c.latency_ms,
-            translate("Milliseconds an image, one thread"),
+            translate("Latency (ms per image, one thread)"),
             most["latency"],
         ),
-        _picture(candidates, lambda c: c.size_bytes / 1e6, translate("Megabytes"), most["size"]),
+        _picture(candidates, lambda c: c.size_bytes / 1e6, translate("Size (MB)"), most["size"]),
     ]
     body = f'{paragraph(intro)}{legend}<div class="curves">{"".join(figures)}</div>'
     return Section("pareto", title, body)
@@ -136,15 +136,16 @@ def _front(dots: Sequence[Dot]) -> list[Dot]:
 
 
 def _table(candidates: Sequence[CandidateFigures]) -> Section:
-    title = translate("Every model that was tried")
+    title = translate("All candidates")
     intro = translate(
-        "Accuracy on {count} validation images, by the sealed file itself. The best of many is a little "
-        "lucky: the figures of the chosen one on images that had no say are in report.html, if there is a "
-        "test part.",
+        "Accuracy of the sealed file on {count:validation image|validation images}. Selecting the "
+        "best of many candidates makes its accuracy slightly optimistic. If there is a test split, "
+        "report.html shows the metrics of the selected model on test images, which played no part in "
+        "the selection.",
         count=number(candidates[0].images),
     )
     head = [
-        text(translate("Tried")),
+        text(translate("Candidate")),
         text(translate("Accuracy")),
         "ms",
         "MB",
@@ -165,5 +166,5 @@ def _table(candidates: Sequence[CandidateFigures]) -> Section:
 
 def _mark(candidate: CandidateFigures) -> str:
     if candidate.chosen:
-        return f' <span class="mark">✓ {text(translate("chosen"))}</span>'
-    return f" <small>{text(translate('not beaten'))}</small>" if candidate.best else ""
+        return f' <span class="mark">✓ {text(translate("selected"))}</span>'
+    return f" <small>{text(translate('Pareto-optimal'))}</small>" if candidate.best else ""

@@ -88,8 +88,8 @@ def shrink(config: ShrinkConfig) -> Shrunk:
         if not search.manifest.of("test"):
             sentences.append(
                 translate(
-                    "There is no test part, so all figures are of the images that it was chosen by: take "
-                    "them as a little too good."
+                    "There is no test split, so the metrics come from the validation images used to "
+                    "select the model and are slightly optimistic."
                 )
             )
         write_tried(directory, config, found, targets, sentences)
@@ -159,7 +159,7 @@ class Search:
         return self._timed([*floats, *self._integers(kept)])
 
     def _floats(self) -> Iterator[tuple[str, Path]]:
-        yield translate("the model itself"), self.model.path
+        yield translate("original model"), self.model.path
         for path, model in self._also:
             yield str(path), model.path
         folder, digest = self.directory / _TRIED, sha256(self.model.path)
@@ -211,7 +211,7 @@ class Search:
     def _timed(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         models = [SealedModel(c.path, threads=1) for c in candidates]
         image = self.manifest.root / self._images[0].path
-        with progress_task("Timing in turn", total=len(models)) as task:
+        with progress_task("Measuring latency", total=len(models)) as task:
             found = latencies(models, image)
             task.advance(len(models))
         return [replace(c, latency_ms=ms) for c, ms in zip(candidates, found, strict=True)]

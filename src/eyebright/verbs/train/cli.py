@@ -29,7 +29,7 @@ def _run(config: TrainConfig) -> int:
 
 VERB = Verb(
     name="train",
-    summary="Train a model on a folder of labelled images, and report how good it is.",
+    summary="Train a model on a folder of labelled images and evaluate it.",
     config=_config,
     run=_run,
     file=True,

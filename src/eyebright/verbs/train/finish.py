@@ -141,7 +141,7 @@ def _evaluated(config: TrainConfig, manifest: Manifest, trained: Trained, path: 
 def _asked(model: SealedModel, manifest: Manifest, looks: Looks) -> Answers:
     """The sealed model's answers for the validation and test parts; ``looks`` sees the images."""
     samples = (*manifest.of("val"), *manifest.of("test"))
-    with progress_task("Asking the sealed model", total=len(samples)) as task:
+    with progress_task("Running the sealed model", total=len(samples)) as task:
         return ask(model, manifest.root, samples, task, default_folder(), looks.see)
 
 

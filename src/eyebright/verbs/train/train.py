@@ -122,4 +122,4 @@ def frozen_backbone(config: TrainConfig) -> Backbone:
 def _say_idle(config: TrainConfig) -> None:
     if idle := config.idle():
         names = ", ".join(f"--{name.replace('_', '-')}" for name in idle)
-        say("Without effect, as only the head learns (--tune head): {names}.", names=names)
+        say("Ignored because the backbone is frozen (--finetune off): {names}.", names=names)

@@ -28,7 +28,7 @@ def _run(config: TuneConfig) -> int:
 
 VERB = Verb(
     name="tune",
-    summary="Search the settings of fine-tuning with Optuna, then train with the best.",
+    summary="Search fine-tuning settings with Optuna, then train with the best.",
     config=_config,
     run=_run,
     file=True,

@@ -80,7 +80,7 @@ def best_trial(trials: Sequence[TrialFigures]) -> TrialFigures:
 
 def _verdict(trials: Sequence[TrialFigures], best: TrialFigures) -> str:
     return translate(
-        "Of {count} settings tried, number {best} was best: {accuracy} of the held-out images right.",
+        "Best of {count:trial|trials}: trial {best}, with {accuracy} accuracy on the holdout images.",
         count=number(len(trials)),
         best=best.number,
         accuracy=percent(best.accuracy),
@@ -89,9 +89,9 @@ def _verdict(trials: Sequence[TrialFigures], best: TrialFigures) -> str:
 
 def _best(best: TrialFigures) -> Section:
     note = translate(
-        "Judged on images held out of the training part. The validation and test parts had no say."
+        "Evaluated on holdout images of the training split. The validation and test splits were not used."
     )
-    return Section("best", translate("The best settings"), paragraph(note) + terms(best.settings.items()))
+    return Section("best", translate("Best settings"), paragraph(note) + terms(best.settings.items()))
 
 
 def _importance(importances: Mapping[str, float]) -> Section:
@@ -99,12 +99,12 @@ def _importance(importances: Mapping[str, float]) -> Section:
         [name(setting), percent(share, 0), plain_bar(share)]
         for setting, share in sorted(importances.items(), key=lambda item: -item[1])
     ]
-    head = [text(translate("Setting")), text(translate("Share")), ""]
+    head = [text(translate("Setting")), text(translate("Importance")), ""]
     intro = translate(
-        "How much of the difference between good and bad trials each setting explains (PED-ANOVA). After few "
-        "trials this is a first hint."
+        "Share of the difference between good and bad trials that each setting explains (PED-ANOVA). "
+        "After few trials, this is only a first indication."
     )
-    title = translate("Which settings mattered")
+    title = translate("Importance of each setting")
     return Section("importance", title, paragraph(intro) + table(title, head, rows, "shares"))
 
 
@@ -116,7 +116,7 @@ def _course(trials: Sequence[TrialFigures]) -> Section:
         Line(translate("best so far"), [(t.number, low) for t, low in zip(done, so_far, strict=True)]),
         Line(translate("each trial"), [(t.number, t.loss) for t in done]),
     ]
-    title = translate("How the search went")
+    title = translate("Course of the search")
     # One hopeless trial must not press all others to the bottom.
     middle = sorted(t.loss for t in done)[len(done) // 2]
     axis = linear_axis([min(t.loss, 2 * middle) for t in done], lambda v: f"{v:.3g}")
@@ -126,7 +126,7 @@ def _course(trials: Sequence[TrialFigures]) -> Section:
     legend = "".join(
         f'<span class="{"second" if i else "first"}">{text(line.name)}</span>' for i, line in enumerate(lines)
     )
-    heading = f"<h3>{text(translate('Held-out loss'))}</h3>"
+    heading = f"<h3>{text(translate('Holdout loss'))}</h3>"
     body = f'<figure class="single">{heading}<p class="legend">{legend}</p>{drawing}</figure>'
     return Section("course", title, body)
 
@@ -135,8 +135,8 @@ def _trials(trials: Sequence[TrialFigures], best: TrialFigures) -> Section:
     settings = list(dict.fromkeys(key for t in trials for key in t.settings))
     head = [
         text(translate("Trial")),
-        text(translate("Held-out loss")),
-        text(translate("Held-out accuracy")),
+        text(translate("Holdout loss")),
+        text(translate("Holdout accuracy")),
         *map(name, settings),
         text(translate("Epochs")),
         text(translate("Time")),
@@ -152,7 +152,7 @@ def _trials(trials: Sequence[TrialFigures], best: TrialFigures) -> Section:
         ]
         for t in trials
     ]
-    title = translate("Every trial")
+    title = translate("All trials")
     return Section("trials", title, table(title, head, rows, "trials"))
 
 

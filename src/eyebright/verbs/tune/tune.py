@@ -79,14 +79,15 @@ def tune(config: TuneConfig, train: TrainFunction = train_stage.train) -> Run:
     trials = [figures_of(trial) for trial in study.trials if trial.state.is_finished()]
     if not any(trial.state == "complete" for trial in trials):
         raise EyebrightError(
-            "At least one trial must come to its end. None of {count} did. Run again with --resume {path}.",
+            "At least one trial must complete. Got {count:trial|trials}, none of them complete. Run "
+            "again with --resume {path}.",
             count=len(trials),
             path=directory,
         )
     _write_table(directory / _TABLE, trials)
     write_search(directory / _PAGE, directory.name, trials, importances(study))
     best = best_trial(trials)
-    say("Training with the settings of trial {number}.", number=best.number)
+    say("Training the final model with the settings of trial {number}.", number=best.number)
     return train(_last_training(study, config, directory))
 
 
@@ -96,8 +97,9 @@ def _opened(config: TuneConfig) -> tuple[TuneConfig, Path]:
         directory = new_directory(config.out, "runs", (config.data or Path()).resolve().name)
         if (directory / _STUDY).exists():
             raise ConfigError(
-                "A new search needs a directory without one. {path} holds {file}. Go on with that search: "
-                "--resume {path}, or name another directory with --out.",
+                "A new search needs a directory without an earlier search. {path} already contains "
+                "{file}. Continue that search with --resume {path}, or choose another directory with "
+                "--out.",
                 path=directory,
                 file=_STUDY,
             )
@@ -105,8 +107,8 @@ def _opened(config: TuneConfig) -> tuple[TuneConfig, Path]:
         return config, directory
     if not (config.resume / _STUDY).is_file():
         raise NotFoundError(
-            "A search to resume must have begun. {path} holds no {file}. "
-            "Give the directory that `eyebright tune` wrote.",
+            "The search to resume must exist. {path} contains no {file}. Use the directory that "
+            "`eyebright tune` wrote.",
             path=config.resume,
             file=_STUDY,
         )
@@ -119,8 +121,8 @@ def _refuse_other_images(study: optuna.Study, config: TuneConfig) -> None:
     found = scan(config.data or Path(), val=config.val, test=config.test, seed=config.seed)
     if study.user_attrs.get(_IMAGES, found.digest) != found.digest:
         raise DataError(
-            "A search must be resumed with the images that it began with, in the same parts. {path} has "
-            "others now. Bring them back, or start a new search.",
+            "A search must be resumed with the images it started with, in the same splits. The "
+            "images of {path} have changed. Restore them, or start a new search.",
             path=config.data,
         )
     study.set_user_attr(_IMAGES, found.digest)
@@ -135,7 +137,7 @@ def _search(study: optuna.Study, config: TuneConfig, directory: Path, train: Tra
         failed = 0
         while done < config.trials:
             if config.budget is not None and done and time.monotonic() - start > config.budget:
-                say("The budget is spent after {count} trials.", count=done)
+                say("The time budget was used up after {count:trial|trials}.", count=done)
                 return
             try:
                 figures = run_trial(study, config, _attempt(config, directory, train))

@@ -86,7 +86,7 @@ class PrefixData:
         Raises:
             StorageError: the disk lacks room; nothing was computed.
         """
-        text = translate("Computing what stays frozen")
+        text = translate("Computing the activations of the frozen stem")
         compute_rows(self._prefix, self._jobs, batch, text)
 
     def draw(self, places: IntArray, epoch: int, generator: torch.Generator) -> PrefixBatch:

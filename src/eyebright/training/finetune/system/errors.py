@@ -17,8 +17,8 @@ class TrainingError(EyebrightError, RuntimeError):
 def no_room_for_one() -> TrainingError:
     """The error for the case that memory runs out with one image at a time."""
     return TrainingError(
-        "A single image must fit into memory. It does not. "
-        "Choose a smaller --size or backbone, --tune last, or --save-memory."
+        "Out of memory even with a single image. Use a smaller --size or backbone, --finetune last, "
+        "or --save-memory."
     )
 
 
@@ -72,7 +72,7 @@ class LossNotFiniteError(ArithmeticError):
             early: whether the learning rate was still near its highest.
         """
         if precision == "fp16":
-            return translate("Numbers above 65,504 do not fit into fp16; try --precision bf16 or fp32.")
+            return translate("fp16 cannot represent numbers above 65,504; try --precision bf16 or fp32.")
         if early:
             return translate("The learning rate is probably too high; try a tenth of it.")
-        return translate("An image or a weight probably holds numbers that are none.")
+        return translate("An image or a weight probably contains NaN or infinity.")

@@ -122,8 +122,8 @@ def load_network(config: TrainConfig) -> Network:
     network = catalog.load(config.backbone, config.weights, None if config.size == "auto" else config.size)
     if not network.pretrained:
         say(
-            "WARNING: {name} starts from random weights and has learned nothing yet. Expect far less "
-            "than from pretrained weights (--weights FILE).",
+            "Warning: {name} starts from random weights and is not pretrained. Expect much lower "
+            "accuracy than with pretrained weights (--weights FILE).",
             name=network.card.name,
         )
     return network
@@ -159,15 +159,16 @@ def _against_everything(last: Tuned, left: float, tuner: Tuner) -> str | None:
     """Why it is not worth it to let everything learn after the ``last`` units; None if it is."""
     if last.correct == len(last.losses):
         return translate(
-            "Training everything was not tried: with the last units trained, all {count} held-out images are "
-            "named right.",
+            "Full fine-tuning skipped: with the last blocks fine-tuned, every holdout image "
+            "({count}) is already predicted correctly.",
             count=last.correct,
         )
     needed = 2 * tuner.seconds_an_epoch()
     if left > needed:
         return None
     return translate(
-        "Training everything was not tried: two epochs would take {needed} minutes, and {left} are left.",
+        "Full fine-tuning skipped: two epochs would take {needed:minute|minutes}, and only "
+        "{left:minute is|minutes are} left.",
         needed=f"{needed / 60:.0f}",
         left=f"{max(left, 0) / 60:.0f}",
     )
@@ -186,14 +187,14 @@ def _best(
     gain = float((frozen.losses - best.losses).mean())
     reason = (
         translate(
-            "{name} was kept: its held-out loss is lower by {gain}, more than a standard error.",
+            "Selected: {name}. Its holdout loss is lower by {gain}, more than one standard error.",
             name=tell.tuned_name(best.name),
             gain=f"{gain:.3f}",
         )
         if wins
         else translate(
-            "The frozen backbone was kept: fine-tuning changed the held-out loss by {gain}, no more than "
-            "chance.",
+            "The frozen backbone was kept: fine-tuning changed the holdout loss by {gain}, which is "
+            "not a significant improvement.",
             gain=f"{-gain:+.3f}",
         )
     )

@@ -114,7 +114,7 @@ def teacher_rows(
     pixels, _ = open_pixels(root, samples, side, interpolation, cache)
     views = config.teacher_views
     rows = ViewRows(part, pixels, model.size, augmentation, default_folder(), views, config.seed)
-    compute_rows(part, rows.jobs, 1, translate("Asking the teacher"))
+    compute_rows(part, rows.jobs, 1, translate("Running the teacher"))
     return rows
 
 
@@ -166,8 +166,8 @@ def _basis(source: Source, engine: str, root: Path, samples: Sequence[Sample], c
     """The first ``count`` directions of the teacher's features over some of the training images."""
     if not any(FEATURES in node.output for node in source.graph.graph.node):
         raise ConfigError(
-            "--teacher-features needs a teacher whose pooled features can be told. {path} has lost them in "
-            "compression. Leave the option out, or give the model that it was made from.",
+            "--teacher-features needs a teacher whose pooled features can be read. Compression "
+            "removed them from {path}. Remove the option, or use the model from before compression.",
             path=source.model.path,
         )
     width = _feature_width(source)
