@@ -103,7 +103,7 @@ class GraphWriter:
         return out
 
     def block(self, x: str, name: str, block: Any, out: str) -> str:
-        """A depthwise-separable or an inverted-residual block, with a linear bottleneck; `block` is one of timm's, untyped."""
+        """A depthwise-separable or an inverted-residual block of timm, with a linear bottleneck."""
         start = x
         if hasattr(block, "conv_pwl"):
             x = self.relu6(self.conv(x, f"{name}_expand", block.conv_pw, block.bn1))

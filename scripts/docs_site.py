@@ -1,9 +1,10 @@
 """Arranges the pages of the documentation site for MkDocs (`make docs`; named as a hook in mkdocs.yml).
 
-The repository keeps pages where readers of the source look for them: docs/, docs/zh/, README.md, CHANGELOG.md. The
-site wants one folder for each language with pages of the same names, so the pages are copied to build/docs/en and
-build/docs/zh (in English where there is no Chinese page), and the links in them are rewritten. Links to the same page in the other language go, since every
-page of the site has a language menu; links to files that the site lacks become plain text.
+The repository keeps pages where readers of the source look for them: docs/, docs/zh/, README.md, CHANGELOG.md.
+The site wants one folder for each language with pages of the same names. So the pages are copied to
+build/docs/en and build/docs/zh (in English where there is no Chinese page), and their links are rewritten.
+Links to the same page in the other language go, since every page of the site has a language menu; links to
+files that the site lacks become plain text.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ OUTSIDE = {
     "CHANGELOG.md": ("en", "changelog.md"),
     "CONTRIBUTING.md": ("en", "contributing.md"),
 }
-LINK = re.compile(r"(?<!\\)\[(?P<text>(?:[^\[\]`]|`[^`]*`)*)\]\((?P<target>[^)\s]+)\)(?P<after>(?:\.| ·|。)?\s?)")
+#: An inline link, with the full stop or dot that separates it from the next.
+LINK = re.compile(
+    r"(?<!\\)\[(?P<text>(?:[^\[\]`]|`[^`]*`)*)\]\((?P<target>[^)\s]+)\)(?P<after>(?:\.| ·|。)?\s?)"
+)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
