@@ -57,7 +57,7 @@ check: $(DEV)
 	$(BIN)/pre-commit validate-config .pre-commit-config.yaml
 
 docs: $(DOCS)
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # TAG, where it is set, must be the version's: v0.1.0 for 0.1.0.
 dist: $(DEV)

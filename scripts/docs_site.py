@@ -1,6 +1,6 @@
 """Arranges the pages of the documentation site for MkDocs (`make docs`; named as a hook in mkdocs.yml).
 
-The repository keeps pages where readers of the source look for them: docs/, docs/zh/, README.md, CHANGELOG.md.
+The repository keeps pages where readers of the source look for them: docs/, docs/zh/ and its top level.
 The site wants one folder for each language with pages of the same names. So the pages are copied to
 build/docs/en and build/docs/zh (in English where there is no Chinese page), and their links are rewritten.
 Links to the same page in the other language go, since every page of the site has a language menu; links to
