@@ -1,35 +1,75 @@
-# make demo    train on real photographs of textile and say where the report is
-# make test    run every test, the slow ones too   (ARGS='-m "not slow"' for the quick ones)
-# make check   lint, format and types
-# make clean   remove what these made
+# make demo      train on real photographs of textile and say where the report is
+# make test      run the tests                       (ARGS='-x tests/unit' goes to pytest)
+# make test-all  run the slow ones too
+# make check     lint, format, types, spelling, shell scripts, schemas of configuration files
+# make docs      build the documentation site into site/
+# make dist      build wheel and source distribution into dist/
+# make dev       only make the environment that test and check use
+# make clean     remove what these made
 #
 # VENV names the virtual environment, PYTHON the interpreter that makes it (3.11 or newer).
 
-PYTHON ?= $(or $(shell command -v python3.11),$(shell command -v python3),python3)
+ifeq ($(OS),Windows_NT)
+  PYTHON ?= python
+  SCRIPTS := Scripts
+else
+  PYTHON ?= $(or $(shell command -v python3.11),$(shell command -v python3),python3)
+  SCRIPTS := bin
+endif
 VENV ?= .venv
 ARGS ?=
 
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(SCRIPTS)
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 # Stamps: touched when what they name is installed, so that nothing is installed twice.
 READY := $(VENV)/.eyebright-venv
 DEMO := $(VENV)/.eyebright-demo
-TEST := $(VENV)/.eyebright-test
+DEV := $(VENV)/.eyebright-dev
+DOCS := $(VENV)/.eyebright-docs
+SCHEMA := $(BIN)/check-jsonschema --builtin-schema
 
-.PHONY: demo test check clean
+.PHONY: demo test test-all check docs dist dev clean
 
 demo: $(DEMO)
 	$(BIN)/eyebright demo
 
-test: $(TEST)
+test: $(DEV)
 	$(BIN)/python -m pytest $(ARGS)
 
-check: $(TEST)
+test-all: $(DEV)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/codespell
+	$(BIN)/shellcheck .ci/run
+	$(MAKE) --no-print-directory --always-make --dry-run demo test test-all docs dist clean | \
+	  $(BIN)/shellcheck --shell=sh -
+	$(SCHEMA) vendor.github-workflows .github/workflows/*.yml
+	$(SCHEMA) custom.github-workflows-require-timeout .github/workflows/*.yml
+	$(SCHEMA) vendor.dependabot .github/dependabot.yml
+	$(SCHEMA) vendor.github-issue-forms .github/ISSUE_TEMPLATE/*_*.yml
+	$(SCHEMA) vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(SCHEMA) vendor.citation-file-format --default-filetype yaml CITATION.cff
+	$(SCHEMA) vendor.readthedocs .readthedocs.yaml
+	$(BIN)/pre-commit validate-config .pre-commit-config.yaml
+
+docs: $(DOCS)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# TAG, where it is set, must be the version's: v0.1.0 for 0.1.0.
+dist: $(DEV)
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+	@test -z "$(TAG)" || test -f "dist/eyebright-$(TAG:v%=%).tar.gz" || { \
+	  echo "The tag $(TAG) must name the version that was built: $$(ls dist)." >&2; exit 1; }
+
+dev: $(DEV)
 
 clean:
-	rm -rf "$(VENV)" runs/demo dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf "$(VENV)" runs/demo dist build site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests scripts benchmarks -type d -name __pycache__ -prune -exec rm -rf {} +
 
 $(READY):
@@ -42,11 +82,15 @@ $(READY):
 	"$(PYTHON)" -m venv "$(VENV)"
 	@touch "$@"
 
-$(DEMO): pyproject.toml $(READY)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
+$(DEMO): pyproject.toml constraints.txt $(READY)
+	$(INSTALL) '.[demo]'
 	@touch "$@"
 
-# The test extra holds the demo's.
-$(TEST): pyproject.toml $(READY)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+# The dev extra holds the demo's.
+$(DEV): pyproject.toml constraints.txt $(READY)
+	$(INSTALL) '.[dev]'
 	@touch "$(DEMO)" "$@"
+
+$(DOCS): pyproject.toml constraints.txt $(READY)
+	$(INSTALL) '.[docs]'
+	@touch "$@"

@@ -23,6 +23,7 @@ from eyebright.data.walk_unlabelled import image_files
 from eyebright.engines.choose import make, race
 from eyebright.runtime.machine import usable_cores
 from eyebright.training.linear_probe.features import graph_bytes, training_preprocessing
+from eyebright.types import UInt8Array
 
 
 def rate(work: Callable[[int], object], count: int, threads: int) -> float:
@@ -46,7 +47,7 @@ def main() -> None:
     preprocessing = training_preprocessing(embedded.card(), args.size)
     graph = graph_bytes(EmbeddedBackbone(), preprocessing, tap_sets(embedded.card())[args.layers])
 
-    def load(i: int) -> object:
+    def load(i: int) -> UInt8Array:
         return load_square(files[i], args.size, preprocessing.interpolation)
 
     ready = [load_square(f, args.size, preprocessing.interpolation) for f in files]

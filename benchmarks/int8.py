@@ -78,9 +78,8 @@ def row(run: Path, rounds: int) -> str:
 
 
 def first_image(model: SealedModel) -> np.ndarray:
-    from eyebright.runtime.progress import SILENT
 
-    images = export_images(model, None, 1, 0, SILENT, "en")
+    images = export_images(model, None, 1, 0, "en")
     return decode(images.root / images.compared[0].path, min_side=model.size)
 
 

@@ -21,6 +21,7 @@ from PIL import Image
 
 from eyebright.exporting.base import Source
 from eyebright.sealed.model import SealedModel
+from eyebright.types import FloatArray
 
 RESAMPLE = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
@@ -39,16 +40,19 @@ def plain_session(source: Source) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(source.plain.SerializeToString(), options)
 
 
-def by_hand(source: Source) -> Callable[[Image.Image], np.ndarray]:
+def by_hand(source: Source) -> Callable[[Image.Image], FloatArray]:
     """As a careful person writes it: one resize, float32 all the way, laid out as the network wants."""
     session, preprocessing = plain_session(source), source.preprocessing
     resample, side = RESAMPLE[preprocessing.interpolation], (source.size, source.size)
-    scale = np.float32(1) / (np.float32(255) * np.float32(preprocessing.std))
-    shift = np.float32(preprocessing.mean) / np.float32(preprocessing.std)
+    scale = np.float32(1) / (np.float32(255) * np.asarray(preprocessing.std, np.float32))
+    shift = np.asarray(preprocessing.mean, np.float32) / np.asarray(preprocessing.std, np.float32)
 
-    def answer(image: Image.Image) -> np.ndarray:
+    def answer(image: Image.Image) -> FloatArray:
         pixels = np.asarray(image.resize(side, resample), np.float32) * scale - shift
-        return session.run(["probabilities"], {"pixels": pixels.transpose(2, 0, 1)[None]})[0]
+        probabilities: FloatArray = session.run(
+            ["probabilities"], {"pixels": pixels.transpose(2, 0, 1)[None]}
+        )[0]
+        return probabilities
 
     return answer
 
@@ -80,13 +84,13 @@ def main() -> None:
     data = arguments.photo.read_bytes() if arguments.photo else coffee()
     image = Image.open(BytesIO(data)).convert("RGB")
 
-    def sealed(picture: Image.Image) -> np.ndarray:
+    def sealed(picture: Image.Image) -> FloatArray:
         return model.probabilities(np.asarray(picture)[None])
 
     def opened() -> Image.Image:
         return Image.open(BytesIO(data)).convert("RGB")
 
-    calls = {
+    calls: dict[str, Callable[[], object]] = {
         "sealed": lambda: sealed(image),
         "by hand": lambda: hand(image),
         "sealed, from JPEG": lambda: sealed(opened()),

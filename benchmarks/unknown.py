@@ -74,18 +74,23 @@ class Gaussian:
 
     @staticmethod
     def _unit(rows: FloatArray) -> FloatArray:
-        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        unit: FloatArray = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        return unit
+
+    def _along(self, rows: FloatArray, basis: FloatArray) -> FloatArray:
+        return np.asarray(((rows - self.mean) * self.scale) @ basis, np.float32)
 
     def distance(self, rows: FloatArray) -> FloatArray:
-        along = ((rows - self.mean) * self.scale) @ self.within
-        return ((along[:, None] - self.centres) ** 2 / self.variances).sum(axis=2).min(axis=1)
+        spread = (self._along(rows, self.within)[:, None] - self.centres) ** 2
+        nearest: FloatArray = (spread / self.variances).sum(axis=2).min(axis=1)
+        return nearest
 
     def relative(self, rows: FloatArray) -> FloatArray:
-        along = ((rows - self.mean) * self.scale) @ self.whole
-        return self.distance(rows) - (along**2 / self.whole_variances).sum(axis=1)
+        whole: FloatArray = (self._along(rows, self.whole) ** 2 / self.whole_variances).sum(axis=1)
+        return self.distance(rows) - whole
 
     def neighbours(self, rows: FloatArray) -> FloatArray:
-        near = self._unit(((rows - self.mean) * self.scale) @ self.whole) @ self.bank.T
+        near: FloatArray = self._unit(self._along(rows, self.whole)) @ self.bank.T
         return -np.sort(near, axis=1)[:, -NEIGHBOURS]
 
 
@@ -96,7 +101,8 @@ def scores(rows: FloatArray, truth: IntArray, classes: int, limits: FloatArray) 
 
     def doubt(x: FloatArray) -> FloatArray:
         logits = head.logits(x)
-        return -1 / np.exp(logits - logits.max(axis=1, keepdims=True)).sum(axis=1)
+        highest: FloatArray = 1 / np.exp(logits - logits.max(axis=1, keepdims=True)).sum(axis=1)
+        return -highest
 
     length = Scale.fit(residual.lengths(limits), 0.025)
     low = Scale.fit(energy(head.logits(limits)), 0.025)

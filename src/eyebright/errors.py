@@ -8,7 +8,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from eyebright.text.language import translate
+from eyebright.text.language import english, translate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,11 +25,11 @@ class EyebrightError(Exception):
     def __init__(self, template: str, **values: object) -> None:
         self.template = template
         self.values = values
-        super().__init__(translate(template, "en", **values))
+        super().__init__(english(template, **values))
 
-    def text(self, lang: str) -> str:
-        """The error's sentences in ``lang`` (``"en"`` or ``"zh"``)."""
-        return translate(self.template, lang, **self.values)
+    def text(self) -> str:
+        """Return the error's sentences in the current language; ``str(error)`` is always English."""
+        return translate(self.template, **self.values)
 
 
 class DataError(EyebrightError, ValueError):

@@ -23,7 +23,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 @pytest.mark.parametrize("count", [2, 12, 40])
 def test_a_phone_never_scrolls_sideways(browser: Any, tmp_path: Path, count: int) -> None:
     labels = (*(f"a rather long label {i:02}" for i in range(count - 1)), "x" * 90)
-    write_report(tmp_path / "report.html", several(tmp_path, labels), "en")
+    write_report(tmp_path / "report.html", several(tmp_path, labels))
     show(browser, tmp_path / "report.html", width=390)
     assert browser.execute_script("return document.documentElement.scrollWidth") == 390
 
@@ -33,7 +33,7 @@ def test_the_page_has_no_error_and_its_filter_filters(browser: Any, tmp_path: Pa
     from selenium.webdriver.common.keys import Keys
     from selenium.webdriver.support.ui import Select
 
-    write_report(tmp_path / "report.html", several(tmp_path), "en")
+    write_report(tmp_path / "report.html", several(tmp_path))
     show(browser, tmp_path / "report.html")
     assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
     missed = Select(browser.find_element(By.ID, "filter-true"))

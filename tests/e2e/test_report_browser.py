@@ -23,7 +23,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("small")
-    write_report(folder / "report.html", training(folder, ("cat", "dog", "a < b"), 30, 9), "en")
+    write_report(folder / "report.html", training(folder, ("cat", "dog", "a < b"), 30, 9))
     return folder / "report.html"
 
 

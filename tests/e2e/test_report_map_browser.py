@@ -26,7 +26,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = content.judged
     points = np.array([divmod(i, 12) for i in range(120)], np.float32) / 12
     found = FeatureMap(rows=rows, points=points, method="t-SNE", count=120)
-    write_report(folder / "report.html", replace(content, map=found), "en")
+    write_report(folder / "report.html", replace(content, map=found))
     return folder / "report.html"
 
 

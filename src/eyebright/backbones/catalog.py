@@ -127,16 +127,17 @@ def _all_sources() -> dict[str, Source]:
         if isinstance(error, MissingExtraError):
             raise
         raise MissingExtraError(
-            "Backbones other than efficientnet_lite0, and all fine-tuning, need PyTorch, torchvision and "
-            'timm. {package} is missing. Install them: pip install "eyebright[torch]"',
+            "Fine-tuning, and every backbone except efficientnet_lite0, needs PyTorch, torchvision "
+            'and timm. {package} is not installed. Run: pip install "eyebright[torch]"',
             package=error.name,
         ) from error
 
 
 def _unknown(name: str, known: Mapping[str, None]) -> ConfigError:
     return ConfigError(
-        "The backbone must be one of timm, torchvision or Hugging Face (hf:OWNER/NAME or hf:FOLDER). None is "
-        "named {name}. Near: {near}. `eyebright models --search TEXT` lists more.",
+        "The backbone must come from timm, torchvision or Hugging Face (hf:OWNER/NAME or hf:FOLDER). "
+        "There is none named {name}. The closest are: {near}. `eyebright models --search TEXT` lists "
+        "more.",
         name=name,
         near=nearest(name, known),
     )

@@ -17,62 +17,62 @@ _INDENT = "  "
 _LONGEST_LEFT = 24
 
 
-def main_help(verbs: Iterable[Verb], lang: str) -> str:
+def main_help(verbs: Iterable[Verb]) -> str:
     """What `eyebright` alone prints."""
     return "\n".join(
         [
-            translate("Usage: {usage}", lang, usage="eyebright VERB …"),
+            translate("Usage: {usage}", usage="eyebright COMMAND …"),
             "",
             translate(
-                "A folder of labelled images becomes a recognition model, in seconds, on this machine.", lang
+                "Turn a folder of labelled images into a recognition model, in seconds, on this machine."
             ),
             "",
-            translate("Verbs:", lang),
-            *_columns([(verb.name, translate(verb.summary, lang)) for verb in verbs]),
+            translate("Commands:"),
+            *_columns([(verb.name, translate(verb.summary)) for verb in verbs]),
             "",
-            translate("Options:", lang),
-            *_columns(_global_rows(lang)),
+            translate("Options:"),
+            *_columns(_global_rows()),
             "",
-            translate("Exit status: 0 done, 1 something failed, 2 wrong options, 130 stopped.", lang),
-            translate("More on a verb: {command}", lang, command="eyebright VERB --help"),
+            translate("Exit status: 0 success, 1 failure, 2 invalid options, 130 interrupted."),
+            translate("Help on a command: {command}", command="eyebright COMMAND --help"),
         ]
     )
 
 
-def verb_help(verb: Verb, options: list[Option], lang: str) -> str:
-    """What `eyebright VERB --help` prints."""
+def verb_help(verb: Verb, options: list[Option]) -> str:
+    """What `eyebright COMMAND --help` prints."""
     positional = [o for o in options if o.positional]
     usage = " ".join(["eyebright", verb.name, *(o.shown for o in positional), "[OPTION …]"])
     first, *groups = _grouped(o for o in options if not o.positional)
-    lines = [translate("Usage: {usage}", lang, usage=usage), "", *_paragraph(translate(verb.summary, lang))]
+    lines = [translate("Usage: {usage}", usage=usage), "", *_paragraph(translate(verb.summary))]
     if positional:
-        lines += ["", translate("Arguments:", lang), *_columns((o.shown, _told(o, lang)) for o in positional)]
-    rows = _rows(first, lang)
+        lines += ["", translate("Arguments:"), *_columns((o.shown, _told(o)) for o in positional)]
+    rows = _rows(first)
     if verb.file:
         rows.append(
             (
                 "--config PATH",
-                translate("TOML file with any of these options; what is given here wins.", lang),
+                translate("TOML file with any of these options; the command line takes precedence."),
             )
         )
-    rows.append(("-h, --help", translate("Show this help.", lang)))
-    lines += ["", translate("Options:", lang), *_columns(rows)]
+    rows.append(("-h, --help", translate("Show this help.")))
+    lines += ["", translate("Options:"), *_columns(rows)]
     for group in groups:
         lines += [
             "",
-            translate("{title}:", lang, title=_title(group[0], lang)),
-            *_columns(_rows(group, lang)),
+            translate("{title}:", title=_title(group[0])),
+            *_columns(_rows(group)),
         ]
     if verb.notes:
-        lines += ["", *_paragraph(translate(verb.notes, lang))]
+        lines += ["", *_paragraph(translate(verb.notes))]
     return "\n".join(lines)
 
 
-def _global_rows(lang: str) -> list[tuple[str, str]]:
+def _global_rows() -> list[tuple[str, str]]:
     return [
-        ("--lang {en,zh}", translate("Language of messages.", lang)),
-        ("--version", translate("Show the version.", lang)),
-        ("-h, --help", translate("Show this help.", lang)),
+        ("--lang {en,zh}", translate("Language of messages.")),
+        ("--version", translate("Show the version.")),
+        ("-h, --help", translate("Show this help.")),
     ]
 
 
@@ -86,20 +86,20 @@ def _grouped(options: Iterable[Option]) -> list[list[Option]]:
     return groups
 
 
-def _title(option: Option, lang: str) -> str:
-    return translate(option.heading, lang)
+def _title(option: Option) -> str:
+    return translate(option.heading)
 
 
-def _rows(options: Iterable[Option], lang: str) -> list[tuple[str, str]]:
-    return [(option.shown, _told(option, lang)) for option in options]
+def _rows(options: Iterable[Option]) -> list[tuple[str, str]]:
+    return [(option.shown, _told(option)) for option in options]
 
 
-def _told(option: Option, lang: str) -> str:
-    text = translate(option.description, lang)
+def _told(option: Option) -> str:
+    text = translate(option.description)
     if option.default is None or option.flag:
         return text
     default = f"{option.default:g}" if isinstance(option.default, float) else option.default
-    return translate("{text} (default: {default}).", lang, text=text.rstrip(".。"), default=default)
+    return translate("{text} (default: {default}).", text=text.rstrip(".。"), default=default)
 
 
 def _columns(rows: Iterable[tuple[str, str]]) -> Iterator[str]:

@@ -5,80 +5,83 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from io import TextIOWrapper
+from typing import TYPE_CHECKING
 
 from eyebright.errors import ConfigError, EyebrightError, nearest
 from eyebright.runtime.errors_once import tell
-from eyebright.text.language import LANGUAGES, translate
+from eyebright.text.language import LANGUAGES, language, speaking, translate
 from eyebright.verbs.verb import Verb
+
+if TYPE_CHECKING:
+    from eyebright.types import Lang
 
 FAILED, MISUSED, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command line ``argv`` (the process's own where None) and gives the exit status."""
+    """Run the command line ``argv`` (the process's own where None) and return the exit status."""
     _prepare_streams()
-    session = _Session()
-    try:
-        status = session.run(list(sys.argv[1:] if argv is None else argv))
-        sys.stdout.flush()
-        return status
-    except ConfigError as error:
-        return _told(error, session.lang, MISUSED)
-    except EyebrightError as error:
-        return _told(error, session.lang, FAILED)
-    except KeyboardInterrupt:
-        print(
-            translate(
-                "Stopped. Nothing that was finished is lost: the same command finds it in the cache.",
-                session.lang,
-            ),
-            file=sys.stderr,
-        )
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read us has enough; the interpreter's last flush must not complain either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PIPE_CLOSED
+    with ExitStack() as session:  # holds the language, as soon as it is known, for errors too
+        try:
+            status = _run(list(sys.argv[1:] if argv is None else argv), session)
+            sys.stdout.flush()
+            return status
+        except ConfigError as error:
+            return _told(error, MISUSED)
+        except EyebrightError as error:
+            return _told(error, FAILED)
+        except KeyboardInterrupt:
+            print(
+                translate(
+                    "Stopped. Finished work is kept: run the same command again to reuse it from the cache."
+                ),
+                file=sys.stderr,
+            )
+            return INTERRUPTED
+        except BrokenPipeError:
+            # Whoever read us has enough; the interpreter's last flush must not complain either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return PIPE_CLOSED
 
 
-class _Session:
-    """One command; ``lang`` is what errors are told in, as soon as it is known."""
+def _run(argv: list[str], session: ExitStack) -> int:
+    chosen, words = _take_language(argv)
+    session.enter_context(speaking(chosen or "en"))
+    if not words or words[0] in ("-h", "--help"):
+        return _main_help()
+    if words[0] == "--version":
+        return _version()
+    return _run_verb(_find(words[0]), words[1:], chosen, session)
 
-    def __init__(self) -> None:
-        self.lang = "en"
 
-    def run(self, argv: list[str]) -> int:
-        chosen, words = _take_language(argv)
-        self.lang = chosen or "en"
-        if not words or words[0] in ("-h", "--help"):
-            return self._main_help()
-        if words[0] == "--version":
-            return _version()
-        return self._run_verb(_find(words[0]), words[1:], chosen)
+def _main_help() -> int:
+    from eyebright.cli.help import main_help
+    from eyebright.cli.verbs import VERBS
 
-    def _main_help(self) -> int:
-        from eyebright.cli.help import main_help
-        from eyebright.cli.verbs import VERBS
+    print(main_help(VERBS))
+    return 0
 
-        print(main_help(VERBS, self.lang))
+
+def _run_verb(verb: Verb, words: list[str], chosen: Lang | None, session: ExitStack) -> int:
+    from pathlib import Path
+
+    from eyebright.cli.help import verb_help
+    from eyebright.cli.options import options_of, parse
+    from eyebright.runtime.context import showing
+    from eyebright.runtime.terminal import TerminalProgress
+
+    config_class = verb.config()
+    options = options_of(config_class)
+    values = parse(options, words, file=verb.file) | {"lang": chosen}
+    if values.pop("help"):
+        print(verb_help(verb, options))
         return 0
-
-    def _run_verb(self, verb: Verb, words: list[str], chosen: str | None) -> int:
-        from pathlib import Path
-
-        from eyebright.cli.help import verb_help
-        from eyebright.cli.options import options_of, parse
-
-        config_class = verb.config()
-        options = options_of(config_class)
-        values = parse(options, words, file=verb.file) | {"lang": chosen}
-        if values.pop("help"):
-            print(verb_help(verb, options, self.lang))
-            return 0
-        file = values.pop("config", None)
-        config = config_class.build(file=Path(file) if file else None, **values)
-        self.lang = getattr(config, "lang", self.lang)
+    file = values.pop("config", None)
+    config = config_class.build(file=Path(file) if file else None, **values)
+    session.enter_context(speaking(getattr(config, "lang", language())))
+    with showing(TerminalProgress()):
         return verb.run(config)
 
 
@@ -100,17 +103,18 @@ def _find(word: str) -> Verb:
 
         raise unknown_option(word, [*HELP, "--version", "--lang"])
     raise ConfigError(
-        "The first word must be a verb. There is no {word}; the nearest are: {nearest}. Use one of them.",
+        "The first word must be a command. There is no command {word}; the closest are: {nearest}. "
+        "Use one of them.",
         word=word,
         nearest=nearest(word, verbs),
     )
 
 
-def _take_language(argv: list[str]) -> tuple[str | None, list[str]]:
+def _take_language(argv: list[str]) -> tuple[Lang | None, list[str]]:
     """The value of ``--lang``, wherever it stands, and the other words."""
     end = argv.index("--") if "--" in argv else len(argv)
     words: list[str] = []
-    chosen: str | None = None
+    chosen: Lang | None = None
     before = iter(argv[:end])
     for word in before:
         if word == "--lang":
@@ -122,19 +126,20 @@ def _take_language(argv: list[str]) -> tuple[str | None, list[str]]:
     return chosen, words + argv[end:]
 
 
-def _language(value: str) -> str:
-    if value not in LANGUAGES:
-        raise ConfigError(
-            "The language must be one of {known}. Got {value}. Choose one of them.",
-            known=", ".join(LANGUAGES),
-            value=repr(value),
-        )
-    return value
+def _language(value: str) -> Lang:
+    for known in LANGUAGES:
+        if known == value:
+            return known
+    raise ConfigError(
+        "The language must be one of {known}. Got {value}. Choose one of them.",
+        known=", ".join(LANGUAGES),
+        value=repr(value),
+    )
 
 
-def _told(error: EyebrightError, lang: str, status: int) -> int:
+def _told(error: EyebrightError, status: int) -> int:
     sys.stdout.flush()
-    tell(error.text(lang))
+    tell(error.text())
     return status
 
 

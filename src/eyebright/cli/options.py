@@ -124,8 +124,7 @@ def parse(options: list[Option], argv: Sequence[str], *, file: bool) -> dict[str
 def unknown_option(name: str, known: Iterable[str]) -> ConfigError:
     """The error for an option that does not exist; ``known`` are those that do."""
     return ConfigError(
-        "Options must exist. There is no {option}; the nearest are: {nearest}. "
-        "Use one of them; --help lists all.",
+        "Unknown option {option}. The closest are: {nearest}. Use one of them; --help lists all.",
         option=name,
         nearest=nearest(name, known),
     )
@@ -199,17 +198,17 @@ def _misuse(error: argparse.ArgumentError) -> ConfigError:
     name = str(error.argument_name).split("/")[0]
     if error.message.startswith("ignored explicit argument"):
         return ConfigError(
-            "{option} is a flag and takes no value. It was given one. Leave the value out.",
+            "{option} is a flag and takes no value. It was given one. Remove the value.",
             option=name,
         )
-    return ConfigError("{option} must be followed by a value. None was given. Add it.", option=name)
+    return ConfigError("{option} needs a value. None was given. Add one.", option=name)
 
 
 def _unexpected(rest: list[str], known: list[str]) -> ConfigError:
     unknown = next((word for word in rest if word.startswith("-") and word not in ("-", "--")), None)
     if unknown is None:
         return ConfigError(
-            "Each value must belong to an option. {words} does not. Put names with spaces between quotes.",
+            "Each value must belong to an option. {words} does not. Put names with spaces in quotes.",
             words=" ".join(rest),
         )
     return unknown_option(unknown.split("=")[0], [k for k in known if k.startswith("-")])

@@ -20,4 +20,4 @@ def halved(network: Network) -> Rung:
     part = inner(network.graph, network.ends, network.size)
     halves = sorted_graph(convert_float_to_float16(part, keep_io_types=True))
     graph = with_inner(network.graph, network.ends, halves)
-    return Rung("float16 network between float32 ends", graph)
+    return Rung("float16 backbone, float32 preprocessing and head", graph)

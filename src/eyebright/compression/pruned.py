@@ -32,13 +32,14 @@ def load_pruned(path: Path) -> Network:
     """
     if not path.is_file():
         raise NotFoundError(
-            "The pruned network must exist. {path} does not. Prune again: eyebright prune.", path=path
+            "The pruned backbone must exist. {path} does not. Run `eyebright prune` again.", path=path
         )
     graph = onnx.load(path)
     facts = {entry.key: entry.value for entry in graph.metadata_props}
     if _CARD not in facts:
         raise ModelError(
-            "A pruned network must be a file that `eyebright prune` wrote. {path} is not. Prune again.",
+            "A pruned network must be a file written by `eyebright prune`. {path} is not. Prune the "
+            "model again.",
             path=path,
         )
     card: dict[str, Any] = json.loads(facts[_CARD])

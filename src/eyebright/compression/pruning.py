@@ -94,8 +94,9 @@ def prune(
             break
     else:
         raise ModelError(
-            "Pruning must reach {keep} % of the multiplications. {reached} % are left when each layer has "
-            "lost all that it can. Keep more, or distil a smaller network: eyebright distill.",
+            "Pruning must reach {keep} % of the multiply-adds. {reached} % remain when every layer "
+            "is pruned as far as possible. Increase --keep, or distil a smaller model: eyebright "
+            "distill.",
             keep=f"{100 * keep:.0f}",
             reached=f"{100 * operations / before[0]:.0f}",
         )
@@ -114,8 +115,8 @@ def _check(graph: onnx.ModelProto) -> None:
     products = [node for node in graph.graph.node if node.op_type == "MatMul"]
     if any(constants.isdisjoint(node.input) for node in products):
         raise ModelError(
-            "Pruning needs a network whose channels can be told apart, as convolutional ones do. This one "
-            "has attention. Distil a smaller network instead: eyebright distill."
+            "Pruning needs a backbone with separable channels, such as a convolutional one. This one "
+            "uses attention. Distil a smaller model instead: eyebright distill."
         )
 
 
@@ -197,7 +198,7 @@ def _width(body: nn.Module, size: int) -> int:
 
 def _unprunable(reason: str) -> ModelError:
     return ModelError(
-        "Pruning needs a network whose channels can be told apart, as convolutional ones do. This one cannot "
-        "be pruned: {reason}. Distil a smaller network instead: eyebright distill.",
+        "Pruning needs a backbone with separable channels, such as a convolutional one. This one "
+        "cannot be pruned: {reason}. Distil a smaller model instead: eyebright distill.",
         reason=reason.strip().splitlines()[0][:200] if reason.strip() else "shapes do not fit",
     )

@@ -36,22 +36,22 @@ def require_classes(counts: Mapping[Split, Mapping[str, int]], folder: Path) -> 
     unknown = sorted({label for part in counts.values() for label in part if label not in train})
     if unknown:
         raise DataError(
-            "Every class must have training images. Only validation or test has {classes}. "
-            "Add training images of each, correct the folder's name, or remove the folder.",
+            "Every class must have training images. Found only in validation or test: {classes}. Add "
+            "training images, correct the folder names, or remove the folders.",
             classes=", ".join(unknown),
         )
     if len(train) < 2:
         raise DataError(
-            "There must be at least 2 classes. {folder} holds one: {classes}. "
-            "Add a folder of images that are something else.",
+            "At least 2 classes are required. {folder} contains only one: {classes}. Add a folder "
+            "with images of another class.",
             folder=folder,
             classes=", ".join(train),
         )
     few = [f"{label} ({count})" for label, count in sorted(train.items()) if count < 2]
     if few:
         raise DataError(
-            "Every class must hold at least 2 training images that can be read. Too few hold: {classes}. "
-            "Add images, or remove the folder.",
+            "Every class must have at least 2 readable training images. Too few in: {classes}. Add "
+            "images, or remove the folder.",
             classes=", ".join(few),
         )
 
@@ -73,8 +73,9 @@ def require_labels(samples: Sequence[Sequence[str]], labels: Sequence[str], tabl
     few = [label for label in labels if not 2 <= counts[label] < len(samples)]
     if few or not labels:
         raise DataError(
-            "Every label must be true of at least 2 training images, and not of all. In {path}, of {count} "
-            "images, these are true of: {labels}. Add images, or remove the label.",
+            "Every label must apply to at least 2 training images, but not to all of them. In "
+            "{path}, of {count:training image|training images}, these labels apply to: {labels}. Add "
+            "images, or remove the labels.",
             path=table,
             count=len(samples),
             labels=", ".join(f"{label} ({counts[label]})" for label in few) or "-",
@@ -82,8 +83,8 @@ def require_labels(samples: Sequence[Sequence[str]], labels: Sequence[str], tabl
     return [
         Skipped(
             table.name,
-            "Little can be learned of a label that is true, or false, of a few images. {label} is true of "
-            "{yes} training images and false of {no}. Add images of the rarer kind.",
+            "Label {label} is hard to learn: it is true for {yes:training image|training images} and "
+            "false for {no}. Add images of the rarer case.",
             {"label": label, "yes": counts[label], "no": len(samples) - counts[label]},
         )
         for label in labels
@@ -110,7 +111,8 @@ def copies(samples: Sequence[Sample]) -> list[Skipped]:
     return [
         Skipped(
             ".",
-            "Images should differ. {count} are exact copies of others. Copies were kept together.",
+            "{count:image is an exact copy of another|images are exact copies of others}. Copies "
+            "were kept in the same split.",
             {"count": count},
         )
     ]
@@ -127,7 +129,7 @@ def leaks(samples: Iterable[Sample]) -> list[Skipped]:
     return [
         Skipped(
             s.path,
-            "An image must lie in one part only. This one also lies at {other}. It was left out here.",
+            "The same image is also in another split, at {other}. It was not used here.",
             {"other": owner[s.sha].path},
         )
         for s in samples
@@ -138,7 +140,7 @@ def leaks(samples: Iterable[Sample]) -> list[Skipped]:
 def _conflict(sample: Sample, others: Sequence[Sample]) -> Skipped:
     return Skipped(
         sample.path,
-        "An image must have one label. This one is {label} here, and also: {others}. Remove the wrong one.",
+        "The same image has different labels: {label} here, and also {others}. Remove the wrong copy.",
         {"label": sample.label, "others": ", ".join(f"{other.label} ({other.path})" for other in others)},
     )
 
@@ -149,8 +151,8 @@ def _require_distinct(labels: Iterable[str]) -> None:
         twin = seen.setdefault(normalize("NFC", normalize("NFC", label).casefold()), label)
         if twin != label:
             raise DataError(
-                "Class names must differ by more than case or the encoding of accents. "
-                "{first} and {second} do not. Merge the two folders, or rename one.",
+                "Class names must differ by more than case or accent encoding. {first} and {second} "
+                "do not. Merge the two folders, or rename one.",
                 first=ascii(twin) if normalize("NFC", twin) == normalize("NFC", label) else twin,
                 second=ascii(label) if normalize("NFC", twin) == normalize("NFC", label) else label,
             )

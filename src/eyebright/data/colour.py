@@ -28,7 +28,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
         return image.convert("RGB")
     except ValueError:
         raise ImageError(
-            "An image must be grey, RGB, CMYK or palette. This one is {mode}. Convert it to RGB.",
+            "The image must be greyscale, RGB, CMYK or palette. Its mode is {mode}. Convert it to RGB.",
             mode=image.mode,
         ) from None
 
@@ -50,7 +50,7 @@ def _grey(image: Image.Image) -> UInt8Array:
     values = np.asarray(image).astype(np.float64)
     low, high = values.min(), values.max()
     if not np.isfinite(low + high):
-        raise ImageError("Pixels must be finite numbers. This image holds NaN or infinity. Replace them.")
+        raise ImageError("Pixel values must be finite. This image contains NaN or infinity. Replace them.")
     ranges = (1, 255, 65535) if image.mode == "F" else (65535,)
     top = next((limit for limit in ranges if low >= 0 and high <= limit), None)
     if top is None:

@@ -151,8 +151,8 @@ def _from_array(array: UInt8Array) -> Image.Image:
     if array.dtype != np.uint8 or array.size == 0 or not known:
         raise ImageError(
             "An image array must be uint8 and have shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4). "
-            "This one is {dtype} with shape {shape}. Scale its values to 0 to 255, put the channels last, "
-            "and convert it with astype('uint8').",
+            "Got {dtype} with shape {shape}. Scale the values to 0 to 255, put the channels last, "
+            "and convert with astype('uint8').",
             dtype=array.dtype,
             shape=array.shape,
         )

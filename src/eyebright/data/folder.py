@@ -17,22 +17,15 @@ from eyebright.data.read_headers import read_headers
 from eyebright.data.split import assign
 from eyebright.data.walk import Identity, Listing, identity, list_images, printable, subfolders
 from eyebright.errors import DataError, ImageError
-from eyebright.runtime.progress import SILENT, Progress
-from eyebright.text.language import translate
-from eyebright.types import Lang, Skipped, Split
+from eyebright.runtime.context import progress_task
+from eyebright.types import Skipped, Split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
 def scan(
-    folder: Path,
-    *,
-    val: Path | float | None = None,
-    test: Path | float | None = None,
-    seed: int = 0,
-    progress: Progress = SILENT,
-    lang: Lang = "en",
+    folder: Path, *, val: Path | float | None = None, test: Path | float | None = None, seed: int = 0
 ) -> Manifest:
     """The manifest to train on: every image under ``folder`` with its class and its part.
 
@@ -46,8 +39,6 @@ def scan(
             there is one, else 0.2).
         test: the same for the test part (default: test/ if there is one, else none).
         seed: seed of the split.
-        progress: where to report.
-        lang: of what is reported.
 
     Raises:
         NotFoundError: a folder does not exist.
@@ -62,7 +53,7 @@ def scan(
     skipped: list[Skipped] = []
     samples: list[Sample] = []
     total = sum(len(listing.files) for listing in listings.values())
-    with progress.task(translate("Reading images", lang), total=total) as task:
+    with progress_task("Reading images", total=total) as task:
         for split, listing in listings.items():
             prefix = _prefix(layout.folders[split], root)
             skipped += [replace(s, path=prefix + s.path) for s in listing.skipped]
@@ -77,7 +68,8 @@ def scan(
 
 
 def scan_part(
-    folder: Path, split: Split = "test", *, progress: Progress = SILENT, lang: Lang = "en"
+    folder: Path,
+    split: Split = "test",
 ) -> Manifest:
     """Every image under a folder of class folders, as one part; one class or one image is enough.
 
@@ -88,7 +80,7 @@ def scan_part(
     listing = _list_part(require_folder(folder), set())
     skipped = list(listing.skipped)
     samples: list[Sample] = []
-    with progress.task(translate("Reading images", lang), total=len(listing.files)) as task:
+    with progress_task("Reading images", total=len(listing.files)) as task:
         for files, headers in read_headers(folder, listing.files):
             _collect(files, headers, split, "", samples, skipped)
             task.advance(len(files))
@@ -96,7 +88,9 @@ def scan_part(
     return Manifest(folder.resolve(), tuple(samples), tuple(skipped), tuple(warnings))
 
 
-def scan_foreign(folder: Path, *, progress: Progress = SILENT, lang: Lang = "en") -> Manifest:
+def scan_foreign(
+    folder: Path,
+) -> Manifest:
     """Every image under a folder, in class folders or not, as one test part; whose names do not matter.
 
     Raises:
@@ -107,13 +101,13 @@ def scan_foreign(folder: Path, *, progress: Progress = SILENT, lang: Lang = "en"
     files = [*listing.files, *(("", name) for name in listing.loose)]
     if not files:
         raise DataError(
-            "A folder of foreign images must hold some (JPEG, PNG, WebP, BMP, TIFF or GIF). {path} holds "
-            "none. Check the path.",
+            "The folder of OOD images must contain images (JPEG, PNG, WebP, BMP, TIFF or GIF). "
+            "{path} contains none. Check the path.",
             path=folder,
         )
     skipped = list(listing.skipped)
     samples: list[Sample] = []
-    with progress.task(translate("Reading images", lang), total=len(files)) as task:
+    with progress_task("Reading images", total=len(files)) as task:
         for some, headers in read_headers(folder, files):
             _collect(some, headers, "test", "", samples, skipped)
             task.advance(len(some))
@@ -128,8 +122,8 @@ def _list_parts(layout: Layout) -> dict[Split, Listing]:
         if split in layout.folders:
             if identity(layout.folders[split]) in seen:
                 raise DataError(
-                    "Each part must have a folder of its own. {path} was given for two. "
-                    "Give another folder, or a share such as 0.2.",
+                    "Each split must have its own folder. {path} was given for two splits. Give "
+                    "another folder, or a share such as 0.2.",
                     path=layout.folders[split],
                 )
             found[split] = _list_part(layout.folders[split], seen)
@@ -141,24 +135,24 @@ def _list_part(folder: Path, seen: set[Identity]) -> Listing:
     listing = list_images(folder, seen)
     if not listing.files and listing.loose:
         raise DataError(
-            "Images must lie in one folder for each class. {path} holds {count} images and no class folder. "
-            "Make a folder for each class and move the images into them.",
+            "Images must be in one folder per class. {path} contains {count:image|images} and no "
+            "class folder. Create a folder for each class, and move the images into them.",
             path=folder,
             count=len(listing.loose),
         )
     if not listing.files:
         raise DataError(
-            "There must be images (JPEG, PNG, WebP, BMP, TIFF or GIF) in folders named after their class. "
-            "{path} holds none that can be read. Check the path, its permissions, and that names are UTF-8.",
+            "Images (JPEG, PNG, WebP, BMP, TIFF or GIF) must be in folders named after their class. "
+            "{path} contains no readable image. Check the path, its permissions, and that names are "
+            "UTF-8.",
             path=folder,
         )
     listing.skipped += [
-        Skipped(name, "An image must lie in a class folder. This one lies beside them. Move it into one.")
-        for name in listing.loose
+        Skipped(name, "The image is not in a class folder. Move it into one.") for name in listing.loose
     ]
     named = {label for label, _ in listing.files} | {s.path for s in listing.skipped}
     listing.skipped += [
-        Skipped(name, "A class folder must hold images. This one holds none. It is not a class of the model.")
+        Skipped(name, "This folder contains no images, so it is not a class of the model.")
         for name in subfolders(folder)
         if printable(name) not in named and identity(folder / name) not in elsewhere
     ]
@@ -205,7 +199,7 @@ def _other_files(listings: Iterable[Listing]) -> list[Skipped]:
     return [
         Skipped(
             ".",
-            "Files should be images. {count} are not by their extension ({kinds}). They were not opened.",
+            "Not images by their extension, so not opened: {count:file|files} ({kinds}).",
             {"count": others.total(), "kinds": kinds},
         )
     ]

@@ -46,7 +46,7 @@ def read_header(path: str | os.PathLike[str]) -> Header:
     try:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
-            raise ImageError("An image must be a file. This is none. Remove it.")
+            raise ImageError("Not a regular file. Remove it.")
         with open(path, "rb", buffering=0) as file:
             if status.st_size > _WHOLE_BYTES:
                 sha = file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
@@ -89,8 +89,7 @@ def check_size(image: Image.Image) -> Image.Image:
 def damaged(error: Exception) -> ImageError:
     """The error for a file whose content Pillow could not make sense of."""
     return ImageError(
-        "An image must be whole. This one is cut off or damaged ({reason}). "
-        "Copy it again from its source, or remove it.",
+        "The image is truncated or damaged ({reason}). Copy it again from its source, or remove it.",
         reason=str(error) or type(error).__name__,
     )
 
@@ -98,15 +97,14 @@ def damaged(error: Exception) -> ImageError:
 def unreadable(error: OSError) -> ImageError:
     """The error for a file that the system does not let us read."""
     return ImageError(
-        "A file must be readable. The system says: {reason}. Check the file and its permissions.",
+        "The file cannot be opened: {reason}. Check the file and its permissions.",
         reason=error.strerror or str(error),
     )
 
 
 def _too_large() -> ImageError:
     return ImageError(
-        "An image must have at most {limit} million pixels. This one has more and was not decoded. "
-        "Scale it down, or remove it.",
+        "The image has more than {limit} million pixels, so it was not decoded. Downscale it, or remove it.",
         limit=MAX_PIXELS // 1_000_000,
     )
 
@@ -114,10 +112,9 @@ def _too_large() -> ImageError:
 def _not_an_image(file: BinaryIO) -> ImageError:
     file.seek(0)
     if not file.read(1):
-        return ImageError("An image must hold data. This file is empty. Copy it again, or remove it.")
+        return ImageError("The file is empty. Copy it again, or remove it.")
     return ImageError(
-        "An image must be JPEG, PNG, WebP, BMP, TIFF or GIF. This file's content is none of them, "
-        "whatever its name. Convert it, or remove it."
+        "Not a JPEG, PNG, WebP, BMP, TIFF or GIF image, whatever its name says. Convert it, or remove it."
     )
 
 

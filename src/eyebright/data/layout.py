@@ -54,7 +54,7 @@ def find_layout(folder: Path, val: Path | float | None, test: Path | float | Non
             notes.append(
                 Skipped(
                     folders.pop(split).name,
-                    "A part must come from one place. Another one was asked for. This folder was not used.",
+                    "An option names another source for this split, so this folder was ignored.",
                 )
             )
         if isinstance(wish, Path):
@@ -82,8 +82,8 @@ def evaluation_part(folder: Path, wanted: Split | Literal["auto"]) -> tuple[Path
             parts.setdefault(split, folder / name)
     if wanted != "auto" and wanted not in parts:
         raise NotFoundError(
-            "The data must have the part that is asked for. {path} has no {split}/ with class folders in it. "
-            "Leave --split out, or give that part's folder.",
+            "The data must contain the requested split. {path} has no {split}/ with class folders. "
+            "Omit --split, or give the folder of that split.",
             path=folder,
             split=wanted,
         )
@@ -100,17 +100,17 @@ def require_folder(folder: Path) -> Path:
     """
     if not is_text(str(folder.absolute())):
         raise DataError(
-            "The path of the data must be text in UTF-8. {path} is in another encoding. Rename its folders.",
+            "The data path must be valid UTF-8. {path} uses another encoding. Rename its folders.",
             path=printable(str(folder)),
         )
     if folder.is_dir():
         return folder
     if folder.exists():
         raise DataError(
-            "The data must be a folder. {path} is a file. Give a folder that holds one for each class.",
+            "The data must be a folder. {path} is a file. Give a folder with one subfolder for each class.",
             path=folder,
         )
-    raise NotFoundError("The data's folder must exist. {path} does not. Check the path.", path=folder)
+    raise NotFoundError("The data folder must exist. {path} does not. Check the path.", path=folder)
 
 
 def _own_parts(folder: Path, names: list[str]) -> tuple[dict[Split, Path], list[Skipped]]:
@@ -129,7 +129,7 @@ def _own_parts(folder: Path, names: list[str]) -> tuple[dict[Split, Path], list[
     if others and (len(parts) == 1 or not subfolders(parts["train"])):
         return {"train": folder}, []
     return parts, [
-        Skipped(name, "A folder beside train/ must be val/ or test/. This one is neither. It was not used.")
+        Skipped(name, "Only val/ and test/ are read beside train/. This folder was ignored.")
         for name in others
     ]
 
@@ -138,8 +138,9 @@ def _refuse_lonely(parts: dict[Split, Path]) -> None:
     lonely = [path for path in parts.values() if subfolders(path)]
     if lonely:
         raise DataError(
-            "A folder with val/ or test/ must also have train/. {path} stands without it. "
-            "Move the other class folders into train/, or move it away and name it with --val or --test.",
+            "A folder with val/ or test/ must also have train/. There is no train/ beside {path}. "
+            "Move the other class folders into train/, or move this folder elsewhere and pass it "
+            "with --val or --test.",
             path=lonely[0],
         )
 
@@ -147,7 +148,8 @@ def _refuse_lonely(parts: dict[Split, Path]) -> None:
 def _share(split: Split, share: float) -> float:
     if not 0 < share < 1:
         raise DataError(
-            "A share to hold out must lie between 0 and 1. --{split} was {share}. Give 0.2, or a folder.",
+            "The share to hold out must be between 0 and 1. Got --{split} {share}. Use a value such "
+            "as 0.2, or a folder.",
             split=split,
             share=share,
         )

@@ -65,8 +65,8 @@ def read_manifest(path: Path) -> Manifest:
         raise NotFoundError("The manifest must exist. {path} does not. Check the path.", path=path) from None
     except (pa.ArrowException, KeyError, ValueError) as error:
         raise DataError(
-            "A manifest must be a Parquet file written by Eyebright. {path} is not ({error}). "
-            "Give the manifest.parquet of a run.",
+            "A manifest must be a Parquet file written by Eyebright. {path} is not ({error}). Use "
+            "the manifest.parquet of a run.",
             path=path,
             error=error,
         ) from None

@@ -9,18 +9,11 @@ from eyebright.data import folder as folders
 from eyebright.data.layout import evaluation_part
 from eyebright.data.manifest import Manifest
 from eyebright.data.table import has_table, scan_table, scan_table_part
-from eyebright.runtime.progress import SILENT, Progress
-from eyebright.types import Lang, Split
+from eyebright.types import Split
 
 
 def scan(
-    data: Path,
-    *,
-    val: Path | float | None = None,
-    test: Path | float | None = None,
-    seed: int = 0,
-    progress: Progress = SILENT,
-    lang: Lang = "en",
+    data: Path, *, val: Path | float | None = None, test: Path | float | None = None, seed: int = 0
 ) -> Manifest:
     """The manifest to train on; see :func:`eyebright.data.folder.scan`.
 
@@ -29,11 +22,12 @@ def scan(
         DataError: there is nothing, or nothing sensible, to train on.
     """
     read = scan_table if has_table(data) else folders.scan
-    return read(data, val=val, test=test, seed=seed, progress=progress, lang=lang)
+    return read(data, val=val, test=test, seed=seed)
 
 
 def scan_part(
-    data: Path, wanted: Split | Literal["auto"], *, progress: Progress = SILENT, lang: Lang = "en"
+    data: Path,
+    wanted: Split | Literal["auto"],
 ) -> tuple[Manifest, Split]:
     """The images to judge a model by, and which part they are: "auto" is test, else validation, else all.
 
@@ -43,6 +37,6 @@ def scan_part(
     """
     if has_table(data):
         part = None if wanted == "auto" else wanted
-        return scan_table_part(data, part, progress=progress, lang=lang)
+        return scan_table_part(data, part)
     where, split = evaluation_part(data, wanted)
-    return folders.scan_part(where, split, progress=progress, lang=lang), split
+    return folders.scan_part(where, split), split

@@ -45,8 +45,8 @@ def assign(
     """
     if min(share_val, share_test) < 0 or share_val + share_test >= 1:
         raise DataError(
-            "The shares held out must lie between 0 and 1 and leave images to train on. "
-            "Validation was {val} and test {test}. Choose smaller shares.",
+            "The validation and test shares must lie between 0 and 1 and leave images to train on. "
+            "Got {val} for validation and {test} for test. Choose smaller shares.",
             val=share_val,
             test=share_test,
         )

@@ -17,9 +17,8 @@ from eyebright.data.split import assign, rarest
 from eyebright.data.table_file import NAME, LabelTable, Row, read_table
 from eyebright.data.walk_unlabelled import image_files
 from eyebright.errors import DataError, ImageError, NotFoundError
-from eyebright.runtime.progress import SILENT, Progress
-from eyebright.text.language import translate
-from eyebright.types import Lang, Skipped, Split
+from eyebright.runtime.context import progress_task
+from eyebright.types import Skipped, Split
 
 _SHARE_VAL = 0.2
 
@@ -30,13 +29,7 @@ def has_table(folder: Path) -> bool:
 
 
 def scan_table(
-    folder: Path,
-    *,
-    val: Path | float | None = None,
-    test: Path | float | None = None,
-    seed: int = 0,
-    progress: Progress = SILENT,
-    lang: Lang = "en",
+    folder: Path, *, val: Path | float | None = None, test: Path | float | None = None, seed: int = 0
 ) -> Manifest:
     """The manifest to train on: every image that the table names and that can be read.
 
@@ -45,17 +38,15 @@ def scan_table(
         val: share of the images to hold out for validation, where the table has no parts (default: 0.2).
         test: the same for the test part (default: none).
         seed: of the split.
-        progress: where to report.
-        lang: of what is reported.
 
     Raises:
         DataError: the table cannot be used, or leaves nothing sensible to train on.
     """
-    manifest, given = _read(folder, progress, lang)
+    manifest, given = _read(folder)
     if isinstance(val, Path) or isinstance(test, Path) or (given and (val or test)):
         raise DataError(
-            "With {name} the parts come from its column split, or from shares where it has none. Got --val "
-            "or --test. Leave them out, or give shares such as 0.2 and remove the column.",
+            "With {name}, the splits come from its split column, or from shares if it has none. Got "
+            "--val or --test. Remove them, or delete the column and give shares such as 0.2.",
             name=NAME,
         )
     manifest = manifest.without(leaks(manifest.samples)) if given else manifest
@@ -71,7 +62,8 @@ def scan_table(
 
 
 def scan_table_part(
-    folder: Path, wanted: Split | None, *, progress: Progress = SILENT, lang: Lang = "en"
+    folder: Path,
+    wanted: Split | None,
 ) -> tuple[Manifest, Split]:
     """The images of one part, and which that is: the one that is wanted, else test, validation or all.
 
@@ -79,13 +71,13 @@ def scan_table_part(
         NotFoundError: the table has no images of that part.
         DataError: the table cannot be used.
     """
-    manifest, given = _read(folder, progress, lang)
+    manifest, given = _read(folder)
     there: list[Split] = ["test", "val"] if given else []
     there = [split for split in there if manifest.of(split)]
     if wanted is not None and (not given or not manifest.of(wanted)):
         raise NotFoundError(
-            "The data must have the part that is asked for. {path} names no image of {split} that can be "
-            "read. Leave --split out, or mend its column split.",
+            "The data must contain the requested split. {path} lists no readable {split} image. Omit "
+            "--split, or correct the column split.",
             path=folder / NAME,
             split=wanted,
         )
@@ -96,14 +88,14 @@ def scan_table_part(
     return replace(manifest, samples=samples, warnings=warnings), part
 
 
-def _read(folder: Path, progress: Progress, lang: Lang) -> tuple[Manifest, bool]:
+def _read(folder: Path) -> tuple[Manifest, bool]:
     """All images of the table, those without a part as training images; and whether it names parts."""
     table = read_table(require_folder(folder) / NAME)
     skipped: list[Skipped] = []
     rows = _usable(folder, table, skipped)
     samples: list[Sample] = []
     files = [(row.label, path) for path, row in rows.items()]
-    with progress.task(translate("Reading images", lang), total=len(files)) as task:
+    with progress_task("Reading images", total=len(files)) as task:
         for some, headers in read_headers(folder, files):
             for (label, path), header in zip(some, headers, strict=True):
                 if isinstance(header, ImageError):
@@ -115,8 +107,8 @@ def _read(folder: Path, progress: Progress, lang: Lang) -> tuple[Manifest, bool]
             task.advance(len(some))
     if not samples:
         raise DataError(
-            "The table must name images that can be read. None of the {count} in {path} can be. Places are "
-            "relative to its folder; the first is {first}.",
+            "The table must list readable images. None of the images in {path} ({count}) can be "
+            "read. Paths are relative to its folder; the first is {first}. Correct the paths.",
             count=len(table.rows),
             path=folder / NAME,
             first=table.rows[0].path,
@@ -133,19 +125,21 @@ def _usable(folder: Path, table: LabelTable, skipped: list[Skipped]) -> dict[str
     for row in table.rows:
         path = PurePosixPath(row.path.replace("\\", "/")).as_posix()
         if table.several is None and not row.label:
-            skipped.append(Skipped(path, "An image must have a label. This one has none in the table."))
+            skipped.append(Skipped(path, "The table gives no label for this image."))
         elif not row.path or not os.path.isfile(folder / path):
-            skipped.append(Skipped(path, "An image must lie where the table says. There is none here."))
+            skipped.append(Skipped(path, "The table lists this image, but there is no such file."))
         elif path not in found:
             found[path] = row
         elif found[path].label == row.label:
-            skipped.append(Skipped(path, "An image must have one line. This one has two alike; one counts."))
+            skipped.append(
+                Skipped(path, "The image is listed more than once with the same labels. One row was used.")
+            )
         else:
             skipped.append(
                 Skipped(
                     path,
-                    "An image must have one line. This one has another with the labels {other}; the first "
-                    "counts.",
+                    "The image is listed more than once, also with the labels {other}. The first row "
+                    "was used.",
                     {"other": row.label or "-"},
                 )
             )
@@ -158,10 +152,7 @@ def _unnamed(folder: Path, rows: Iterable[str]) -> list[Skipped]:
     count = sum(os.path.normpath(path) not in named for path in image_files(folder))
     if not count:
         return []
-    reason = (
-        "Images must be named in {name} where there is one. {count} below its folder are not, and were not "
-        "used."
-    )
+    reason = "Not listed in {name}, so not used: {count:image|images} in its folder."
     return [Skipped(".", reason, {"name": NAME, "count": count})]
 
 

@@ -67,8 +67,8 @@ def read_table(path: Path) -> LabelTable:
     path_column = _first(columns, _PATH)
     if path_column is None:
         raise DataError(
-            "{path} must have a column named path with the images' places. Its columns are: {columns}. Name "
-            "it so in the first line.",
+            "{path} must have a column named path with the image paths. Its columns are: {columns}. "
+            "Rename that column in the first line.",
             path=path,
             columns=", ".join(columns),
         )
@@ -83,7 +83,7 @@ def read_table(path: Path) -> LabelTable:
     parts: list[Split | None] = [_part(path, line, value) for line, value in enumerate(splits, 2)]
     rows = map(Row, paths, labels, parts or [None] * len(paths), groups or [""] * len(paths))
     notes = [
-        Skipped(NAME, "Column {name} holds no labels as 0 and 1. It was not used.", {"name": name})
+        Skipped(NAME, "Column {name} contains no 0/1 labels. It was ignored.", {"name": name})
         for name in others
     ]
     return LabelTable(tuple(rows), several, notes)
@@ -95,7 +95,7 @@ def _columns(path: Path) -> dict[str, list[str]]:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(
-            "The table of labels must be text in UTF-8. {path}: {reason}. Save it so.",
+            "The label table must be UTF-8 text. {path}: {reason}. Save it as UTF-8.",
             path=path,
             reason=getattr(error, "strerror", None) or error,
         ) from None
@@ -106,8 +106,9 @@ def _columns(path: Path) -> dict[str, list[str]]:
     uneven = [number for number, line in enumerate(body, 2) if len(line) != len(names)]
     if len(names) < 2 or len(set(names)) < len(names) or "" in names or uneven or not body:
         raise DataError(
-            "A table of labels must have a first line with a name for each column, all different, and lines "
-            "with as many cells. {path} has the columns {columns} and {count} further lines{where}. Mend it.",
+            "A label table must have a header row with a distinct name for each column, and data "
+            "rows with as many cells. {path} has the columns {columns} and {count:data row|data "
+            "rows}{where}. Correct the table.",
             path=path,
             columns=", ".join(names) or "-",
             count=len(body),
@@ -129,7 +130,7 @@ def _take(columns: dict[str, list[str]], wanted: str) -> list[str]:
 def _part(path: Path, line: int, value: str) -> Split:
     if value.casefold() not in _SPLITS:
         raise DataError(
-            "A part must be train, val or test. Line {line} of {path} has {value}. Correct it.",
+            "The split must be train, val or test. Line {line} of {path} has {value}. Correct it.",
             line=line,
             path=path,
             value=repr(value),
@@ -144,8 +145,8 @@ def _flags(path: Path, columns: Mapping[str, list[str]]) -> tuple[_Labels, list[
         for line, cell in enumerate(cells, 2):
             if cell.casefold() not in _TRUE:
                 raise DataError(
-                    "A label's column must hold 0 or 1 in every line. Line {line} of {path} has {value} "
-                    "under {name}. Correct it, or remove the column.",
+                    "A label column must contain 0 or 1 in every row. Line {line} of {path} has "
+                    "{value} in column {name}. Correct it, or remove the column.",
                     line=line,
                     path=path,
                     value=repr(cell),
@@ -153,8 +154,8 @@ def _flags(path: Path, columns: Mapping[str, list[str]]) -> tuple[_Labels, list[
                 )
     if not used:
         raise DataError(
-            "{path} must have a column named label, or a column of 0 and 1 for each label. It has: "
-            "{columns}. Name the column with the labels so.",
+            "{path} must have a column named label, or a 0/1 column for each label. Its columns are: "
+            "{columns}. Rename the column that holds the labels.",
             path=path,
             columns=", ".join(columns) or "-",
         )
@@ -179,7 +180,8 @@ def _lists(path: Path, cells: Sequence[str], *, always: bool) -> _Labels:
 def _check_names(path: Path, names: Sequence[str] | Mapping[str, object]) -> None:
     if wrong := [name for name in names if ";" in name]:
         raise DataError(
-            "A label must not hold a semicolon, which stands between labels. {path} has {name}. Rename it.",
+            "A label must not contain a semicolon, because semicolons separate labels. {path} "
+            "contains {name}. Rename the label.",
             path=path,
             name=repr(wrong[0]),
         )

@@ -58,7 +58,7 @@ def subfolders(folder: Path) -> list[str]:
             return sorted(e.name for e in entries if not _ignored(e.name) and _is_folder(e))
     except OSError as error:
         raise DataError(
-            "The data's folders must be readable. {path}: {reason}. Check its permissions.",
+            "The data folders must be readable. {path}: {reason}. Check the permissions.",
             path=folder,
             reason=error.strerror,
         ) from None
@@ -90,7 +90,7 @@ def list_images(folder: Path, seen: set[Identity]) -> Listing:
             listing.skipped.append(
                 Skipped(
                     link,
-                    "A folder must be read once only. This link leads to one already read. It was left out.",
+                    "This link leads to a folder that was already read. It was ignored.",
                 )
             )
         else:
@@ -114,8 +114,7 @@ def _walk(top: Path, start: str, listing: Listing, links: list[str], seen: set[I
             listing.skipped.append(
                 Skipped(
                     where or ".",
-                    "A folder must be readable. The system says: {reason}. Check its permissions; "
-                    "the images in it were not used.",
+                    "The folder cannot be read: {reason}. Its images were not used. Check its permissions.",
                     {"reason": error.strerror},
                 )
             )
@@ -138,8 +137,8 @@ def _sort_in(
         listing.skipped.append(
             Skipped(
                 printable(path),
-                "A name must be text in UTF-8. This one is in another encoding. "
-                "Rename it (convmv renames many at once); what it holds was not used.",
+                "The name must be valid UTF-8. This one is in another encoding. Rename it (convmv "
+                "renames many at once). Its contents were not used.",
             )
         )
     elif folder:

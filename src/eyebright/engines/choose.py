@@ -62,7 +62,7 @@ def make(name: str, graph: bytes) -> Engine:
             name=name,
         )
     raise ConfigError(
-        "The engine must be one that runs here. Got {name}. Choose one of: {nearest}.",
+        "The engine must be available on this machine. Got {name}. Choose one of: {nearest}.",
         name=name,
         nearest=nearest(name, known),
     )

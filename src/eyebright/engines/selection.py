@@ -9,9 +9,9 @@ from eyebright.backbones.card import Preprocessing
 from eyebright.data.decode import open_rgb, to_square
 from eyebright.engines.choose import Trial
 from eyebright.errors import DataError, ImageError, NotFoundError
-from eyebright.runtime.progress import Progress
+from eyebright.runtime.context import progress, say
 from eyebright.text.language import translate
-from eyebright.types import Lang, UInt8Array
+from eyebright.types import UInt8Array
 
 _IMAGES = 12
 
@@ -35,26 +35,25 @@ def some_squares(paths: Sequence[Path], preprocessing: Preprocessing) -> list[UI
             return squares
     if not squares:
         raise DataError(
-            "Training images must be readable. None of {count} is: all are damaged. "
-            "Open one with another program and copy the images again.",
+            "Training images must be readable. All of them ({count}) are damaged. Open one in "
+            "another program, and copy the images again.",
             count=len(paths),
         )
     return squares
 
 
-def say_engine(trials: Sequence[Trial], progress: Progress, lang: Lang) -> None:
+def say_engine(trials: Sequence[Trial]) -> None:
     """Says which engine was taken, and which faster one was not."""
     trial, *others = trials
     rate = f"{trial.images_per_second:.0f}"
-    progress.say(translate("Engine: {name}, {rate} images/s here.", lang, name=trial.name, rate=rate))
+    say("Engine: {name}, {rate} images/s on this machine.", name=trial.name, rate=rate)
     for other in others:
         if other.images_per_second > trial.images_per_second:
             text = translate(
-                "{name} would be faster ({rate} images/s) but does not agree: its error is {error} of "
-                "what tells images apart.",
-                lang,
+                "{name} was faster ({rate} images/s) but rejected: its feature error is {error} of "
+                "the spread between images.",
                 name=other.name,
                 rate=f"{other.images_per_second:.0f}",
                 error=f"{100 * other.error:.0f} %",
             )
-            progress.say(text)
+            progress().say(text)

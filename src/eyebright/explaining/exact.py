@@ -36,8 +36,8 @@ class Exact:
         bias, parts = wiring.constant(BIAS), pooled_parts(wiring)
         if heated is None or bias is None or parts is None:
             raise NoHeatError(
-                "An exact map needs features that are pooled from places. This model's are not. "
-                "Use --method gradcam."
+                "An exact heat map needs features that are pooled over image positions. The features "
+                "of this model are not. Use --method gradcam."
             )
         self._session = start(heated.SerializeToString(), threads=1)
         self._bias = bias.astype(np.float32)

@@ -42,8 +42,8 @@ class GradCam:
             module = to_module(graph, batch=1)
         except UnreadableError as error:
             raise NoHeatError(
-                "Grad-CAM needs a counterpart in PyTorch for every part of the network. It has none for "
-                "{part}. Explain the model that this one was made from.",
+                "Grad-CAM needs a counterpart in PyTorch for every operator of the network. {part} "
+                "has none. Explain the model that this one was made from.",
                 part=error.operator,
             ) from error
         self._places, layer = _watched(graph, module)
@@ -66,7 +66,8 @@ def _watched(graph: onnx.ModelProto, module: fx.GraphModule) -> tuple[Places, nn
     places = next((p for p in last_places(graph) if p.value in nodes), None)
     if places is None:
         raise NoHeatError(
-            "A heat map needs a network with a map. This one has none. Choose another backbone."
+            "A heat map needs a network with a spatial feature map. This one has none. Choose "
+            "another backbone."
         )
     node, graph_of = nodes[places.value], module.graph
     module.add_module("watched", nn.Identity())

@@ -38,8 +38,8 @@ class Rollout:
         self._layers = attentions(graph, Wiring(graph))
         if not self._layers:
             raise NoHeatError(
-                "Attention roll-out needs a transformer that attends over the whole image. This model does "
-                "not. Use --method exact or gradcam."
+                "Attention rollout needs a transformer with self-attention over the whole image. "
+                "This model has none. Use --method exact or gradcam."
             )
         graph.graph.output.extend(
             helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in self._layers

@@ -18,7 +18,7 @@ from eyebright.data.decode import to_square
 from eyebright.errors import EyebrightError, MissingExtraError
 from eyebright.sealed.model import SealedModel
 from eyebright.sealed.subgraphs import PIXELS, SQUARES, between
-from eyebright.types import FloatArray, Lang, UInt8Array
+from eyebright.types import FloatArray, UInt8Array
 
 Precision = Literal["fp32", "fp16", "int8"]
 
@@ -35,13 +35,11 @@ class Source:
         model: the original, with which every export is compared.
         graph: what is exported: the original's sealed graph, or a compressed one of the same contract.
         precision: of ``graph``'s arithmetic, or the one that the format is to bring about.
-        lang: of whoever exports, for a format that speaks to people.
     """
 
     model: SealedModel
     graph: onnx.ModelProto
     precision: Precision = "fp32"
-    lang: Lang = "en"
 
     @property
     def name(self) -> str:
@@ -160,7 +158,7 @@ def require(package: str, extra: str, purpose: str) -> None:
 
     if find_spec(package) is None:
         raise MissingExtraError(
-            '{format} needs {package}. It is not installed. Run: pip install "eyebright[{extra}]"',
+            '{format} requires {package}. It is not installed. Run: pip install "eyebright[{extra}]"',
             format=purpose,
             package=package,
             extra=extra,
@@ -183,8 +181,8 @@ def in_our_words(name: str) -> Iterator[None]:
         raise
     except Exception as error:  # their errors share no base
         raise UnsupportedError(
-            "{format} must be able to take this network. It ended with an error: {reason}. "
-            "Use another format, such as onnx or openvino.",
+            "{format} must be able to convert this model. It failed: {reason}. Use another format, "
+            "such as onnx or openvino.",
             format=name,
             reason=(str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip("."),
         ) from error

@@ -35,8 +35,8 @@ def check_compressible(model: SealedModel, graph: onnx.ModelProto) -> None:
     """
     if (precision := precision_of(graph)) != "fp32":
         raise UnsupportedError(
-            "Only a float32 model can be compressed. {path} is {precision} already. "
-            "Give the model that it was made from.",
+            "Only a float32 model can be compressed. {path} is already {precision}. Use the model "
+            "that it was made from.",
             path=model.path,
             precision=precision,
         )

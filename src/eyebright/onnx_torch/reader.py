@@ -32,8 +32,8 @@ class UnreadableError(EyebrightError, ValueError):
     def __init__(self, operator: str) -> None:
         self.operator = operator
         super().__init__(
-            "Every operator of the graph must have a counterpart in PyTorch. {operator} has none here. "
-            "Choose another backbone, or a format that takes ONNX as it is: onnx or openvino.",
+            "Every operator of the graph must have a counterpart in PyTorch. {operator} has none. "
+            "Choose another backbone, or a format that takes ONNX directly: onnx or openvino.",
             operator=operator,
         )
 

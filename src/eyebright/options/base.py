@@ -57,7 +57,7 @@ def _read(file: Path) -> dict[str, Any]:
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(
-            "The configuration file must be TOML. {path}: {error}. Mend the line that is named.",
+            "The configuration file must be valid TOML. {path}: {error}. Correct that line.",
             path=file,
             error=error,
         ) from None

@@ -14,12 +14,14 @@ from eyebright.options.marks import Heading, Metavar
 class DecisionConfig(Config):
     """Targets and costs, which training and evaluation share."""
 
-    target: Annotated[list[str], Heading("Decisions"), Metavar("TARGET")] = Field(
+    target: Annotated[list[str], Heading("Operating points and costs"), Metavar("TARGET")] = Field(
         [],
-        description='What a class must keep to, such as "recall(defective) >= 0.95"; recall, precision, '
-        "specificity or false_positive_rate. May be given several times.",
+        description=(
+            'Target for one class, such as "recall(defective) >= 0.95": recall, precision, '
+            "specificity or false_positive_rate. May be repeated."
+        ),
     )
     cost: Path | None = Field(
         None,
-        description="CSV of what mistakes cost: a row for each true class, a column for each answer.",
+        description="CSV of the costs of errors: one row per true class, one column per predicted class.",
     )

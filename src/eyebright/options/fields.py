@@ -26,7 +26,8 @@ def time_seconds(text: object) -> float:
     total = 3600 * hours + 60 * minutes + seconds
     if total <= 0:
         raise ConfigError(
-            "A time must be above zero and written like 10m, 90s, 1h30m or a number of seconds; got {text}.",
+            "A duration must be positive and written like 10m, 90s, 1h30m or a number of seconds. "
+            "Got {text}.",
             text=repr(text),
         )
     return total
@@ -40,27 +41,27 @@ Data: TypeAlias = Annotated[
 ]
 Val: TypeAlias = Annotated[
     Path | float | None,
-    Field(description="Validation part: a folder, or the share of images to hold out (default: 0.2)."),
+    Field(description="Validation split: a folder, or the share of images to set aside (default: 0.2)."),
 ]
 Test: TypeAlias = Annotated[
     Path | float | None,
-    Field(description="Test part: a folder, or the share of images to hold out (default: none)."),
+    Field(description="Test split: a folder, or the share of images to set aside (default: none)."),
 ]
 Size: TypeAlias = Annotated[int, Field(ge=64, le=1024, multiple_of=32)] | Literal["auto"]
 ChosenSize: TypeAlias = Annotated[
     Size,
-    Field(description="Input size in pixels, a multiple of 32; auto chooses it on the training part."),
+    Field(description="Input size in pixels, a multiple of 32; auto selects it on the training split."),
 ]
 Layers: TypeAlias = Annotated[
     Literal["auto", "texture", "stages", "all"],
-    Field(description="Layers to take features from; auto compares them on the training part."),
+    Field(description="Feature layers to use; auto compares them on the training split."),
 ]
 # ---- the run
 Out: TypeAlias = Annotated[
     Path | None, Field(description="Run directory to write (default: runs/NAME-TIME).")
 ]
 Seed: TypeAlias = Annotated[
-    int, Field(ge=0, description="Seed of the split and of everything else that is drawn.")
+    int, Field(ge=0, description="Random seed of the split and of everything else that is random.")
 ]
 ReportLang: TypeAlias = Annotated[
     Literal["en", "zh"], Field(description="Language of the report and of messages.")
@@ -71,44 +72,53 @@ Time: TypeAlias = Annotated[Annotated[float, BeforeValidator(time_seconds)] | No
 BackboneName: TypeAlias = Annotated[
     str,
     Metavar("NAME"),
-    Field(description="Network to start from; `eyebright models --search TEXT` lists them."),
+    Field(description="Backbone to use; `eyebright models --search TEXT` lists those available."),
 ]
 Weights: TypeAlias = Annotated[
     Path | Literal["none"] | None,
-    Field(description="File with its weights (.safetensors, .pth); none starts from random ones."),
+    Field(description="Weights file (.safetensors, .pth); none starts from random weights."),
 ]
 Batch: TypeAlias = Annotated[
     Annotated[int, Field(ge=1)] | Literal["auto"],
-    Field(description="Images a step; what memory cannot hold at once is added up in parts."),
+    Field(
+        description=(
+            "Images per optimisation step; a batch that does not fit in memory uses gradient accumulation."
+        )
+    ),
 ]
 Precision: TypeAlias = Annotated[
     Literal["auto", "fp32", "bf16", "fp16"],
-    Field(description="Number format while training; auto times those that the device has."),
+    Field(description="Numeric precision for training; auto times those that the device supports."),
 ]
 Device: TypeAlias = Annotated[
-    Literal["auto", "cpu", "cuda", "mps", "xla"], Field(description="Where to train.")
+    Literal["auto", "cpu", "cuda", "mps", "xla"], Field(description="Device to train on.")
 ]
 # ---- the training
 Epochs: TypeAlias = Annotated[
     Annotated[int, Field(ge=1)] | None,
-    Field(description="Passes through the training images (default: chosen)."),
+    Field(description="Training epochs (default: chosen automatically)."),
 ]
 ModelTime: TypeAlias = Annotated[
-    Time, Field(description="Time until the model is finished, such as 10m, 90s or 1h30m.")
+    Time, Field(description="Time budget until the model is finished, such as 10m, 90s or 1h30m.")
 ]
 Patience: TypeAlias = Annotated[
     int,
     Field(
         ge=0,
-        description="Stop after so many epochs without gain as the rate falls, and keep the best; 0: never.",
+        description=(
+            "Stop early after this many epochs without improvement as the rate falls, and keep the "
+            "best; 0: off."
+        ),
     ),
 ]
 Rate: TypeAlias = Annotated[
     Annotated[float, Field(gt=0)] | Literal["auto", "find"],
     Metavar("NUMBER|auto|find"),
-    Field(description="Highest learning rate; find measures it first and plots what it saw."),
+    Field(description="Peak learning rate; find runs a learning-rate range test first and plots it."),
 ]
 Augment: TypeAlias = Annotated[
     Literal["auto", "none", "colour", "gentle", "light", "upright", "standard", "randaugment", "trivial"],
-    Field(description="How training images are varied; auto sees how much of it the network can bear."),
+    Field(
+        description="Augmentation of training images; auto selects the strongest that the network tolerates."
+    ),
 ]

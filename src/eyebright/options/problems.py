@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from eyebright.errors import ConfigError, EyebrightError, nearest
-from eyebright.text.language import translate
+from eyebright.text.language import speaking, translate
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -23,14 +23,13 @@ class Mismatch:
     value: object
     errors: tuple[ErrorDetails, ...]
 
-    def text(self, lang: str) -> str:
+    def text(self) -> str:
         """The sentence in ``lang``."""
-        wanted = dict.fromkeys(_wanted(error, lang) for error in self.errors)
+        wanted = dict.fromkeys(_wanted(error) for error in self.errors)
         return translate(
             "{name} must be {wanted}; got {value}.",
-            lang,
             name=self.name,
-            wanted=translate(" or ", lang).join(wanted),
+            wanted=translate(" or ").join(wanted),
             value=repr(self.value),
         )
 
@@ -40,17 +39,19 @@ class OptionsError(ConfigError):
 
     def __init__(self, problems: Iterable[Mismatch | EyebrightError]) -> None:
         self.problems = tuple(problems)
+        with speaking("en"):  # as every error's `str`
+            told = self._told()
         super().__init__(
-            "Options must have known names and valid values. {problems} Mend this and run again.",
-            problems=self._told("en"),
+            "Options must exist and have valid values. {problems} Correct them and run again.",
+            problems=told,
         )
 
-    def text(self, lang: str) -> str:
-        """All problems in ``lang``."""
-        return translate(self.template, lang, problems=self._told(lang))
+    def text(self) -> str:
+        """Return all problems in the current language."""
+        return translate(self.template, problems=self._told())
 
-    def _told(self, lang: str) -> str:
-        return " ".join(problem.text(lang) for problem in self.problems)
+    def _told(self) -> str:
+        return " ".join(problem.text() for problem in self.problems)
 
 
 def problems(error: ValidationError, known: Iterable[str]) -> Iterator[Mismatch | EyebrightError]:
@@ -72,43 +73,43 @@ def _problem(name: str, errors: tuple[ErrorDetails, ...], known: list[str]) -> M
         return cause
     if first["type"] == "extra_forbidden":
         return ConfigError(
-            "There is no option {name}; the nearest are: {nearest}.", name=name, nearest=nearest(name, known)
+            "Unknown option {name}. Closest matches: {nearest}.", name=name, nearest=nearest(name, known)
         )
     if first["type"] == "missing":
         return ConfigError("{name} must be given.", name=name)
     return Mismatch(name, first["input"], errors)
 
 
-def _wanted(error: ErrorDetails, lang: str) -> str:
+def _wanted(error: ErrorDetails) -> str:
     """What the value should have been, as the end of "must be"."""
     limits: dict[str, Any] = error.get("ctx", {})
     match error["type"].split("_"):
         case ["greater", "than", "equal"]:
-            return translate("at least {limit}", lang, limit=limits["ge"])
+            return translate("at least {limit}", limit=limits["ge"])
         case ["less", "than", "equal"]:
-            return translate("at most {limit}", lang, limit=limits["le"])
+            return translate("at most {limit}", limit=limits["le"])
         case ["greater", "than"]:
-            return translate("more than {limit}", lang, limit=limits["gt"])
+            return translate("more than {limit}", limit=limits["gt"])
         case ["less", "than"]:
-            return translate("less than {limit}", lang, limit=limits["lt"])
+            return translate("less than {limit}", limit=limits["lt"])
         case ["multiple", "of"]:
-            return translate("a multiple of {limit}", lang, limit=limits["multiple_of"])
+            return translate("a multiple of {limit}", limit=limits["multiple_of"])
         case ["literal", "error"]:
-            return _choices(str(limits["expected"]), lang)
+            return _choices(str(limits["expected"]))
         case ["int", *_]:
-            return translate("a whole number", lang)
+            return translate("a whole number")
         case ["float", *_]:
-            return translate("a number", lang)
+            return translate("a number")
         case ["bool", *_]:
-            return translate("true or false", lang)
+            return translate("true or false")
         case ["path", *_]:
-            return translate("a path", lang)
+            return translate("a path")
         case ["too", "short"]:
-            return translate("a list of {limit} or more", lang, limit=limits["min_length"])
+            return translate("a list of at least {limit:value|values}", limit=limits["min_length"])
         case _:
-            return translate("valid ({message})", lang, message=error["msg"])
+            return translate("valid ({message})", message=error["msg"])
 
 
-def _choices(expected: str, lang: str) -> str:
+def _choices(expected: str) -> str:
     """Pydantic's ``'a', 'b' or 'c'`` without the quotes, in ``lang``."""
-    return expected.replace("'", "").replace(" or ", translate(" or ", lang))
+    return expected.replace("'", "").replace(" or ", translate(" or "))

@@ -13,15 +13,16 @@ from eyebright.options.marks import Heading
 class KnowingConfig(Config):
     """Sets of classes, and images that are unlike all that was trained on."""
 
-    coverage: Annotated[float, Heading("What it does not know")] = Field(
+    coverage: Annotated[float, Heading("Uncertainty")] = Field(
         0.9,
         gt=0,
         lt=1,
-        description="Share of images whose set of classes is to hold the true one.",
+        description="Target coverage: share of images whose prediction set is to contain the true class.",
     )
     coverage_per_class: bool = Field(
-        False, description="Keep to the coverage for each class by itself, which makes sets larger."
+        False,
+        description="Guarantee the coverage for each class separately, which makes prediction sets larger.",
     )
     false_rejection: float = Field(
-        0.05, gt=0, lt=1, description="Share of the model's own images that may be called unknown."
+        0.05, gt=0, lt=1, description="Share of in-distribution images that may be rejected as unknown."
     )

@@ -14,7 +14,6 @@ from eyebright.report.sections.usage import snippet
 from eyebright.report.summary.assessment import Statement, judgement
 from eyebright.report.summary.headline import basis
 from eyebright.text.language import translate
-from eyebright.types import Lang
 
 #: The hub's own names of licences that weights commonly have; others are given as text.
 _LICENCES = {
@@ -26,20 +25,20 @@ _LICENCES = {
 _HUB_NAMES = {"accuracy": "accuracy", "macro_f1": "f1", "balanced_accuracy": "balanced_accuracy"}
 
 
-def model_card(content: ReportContent, lang: Lang) -> str:
+def model_card(content: ReportContent) -> str:
     """The card as text; its figures are those of the page, with their intervals."""
-    said = judgement(content, lang)
+    said = judgement(content)
     parts = [
         _front_matter(content),
         f"# {_plain(content.title)}",
-        "\n\n".join(_plain(sentence) for sentence in sentences(content.metrics, lang)),
-        _facts(content, lang),
-        _list(translate("You can trust it with", lang), said.trust),
-        _list(translate("Do not trust it with", lang), said.doubt),
-        _figures(content.metrics, lang),
-        _classes(content.metrics, lang),
-        _list(translate("What would help most", lang), said.steps),
-        f"## {translate('How to use the model', lang)}\n\n```python\n{snippet(content.metrics)}```",
+        "\n\n".join(_plain(sentence) for sentence in sentences(content.metrics)),
+        _facts(content),
+        _list(translate("What you can rely on"), said.trust),
+        _list(translate("What you cannot rely on"), said.doubt),
+        _figures(content.metrics),
+        _classes(content.metrics),
+        _list(translate("Best next steps"), said.steps),
+        f"## {translate('How to use the model')}\n\n```python\n{snippet(content.metrics)}```",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -71,62 +70,60 @@ def _result(content: ReportContent) -> dict[str, Any]:
     }
 
 
-def _facts(content: ReportContent, lang: Lang) -> str:
+def _facts(content: ReportContent) -> str:
     pairs = {
-        translate("Backbone", lang): f"{content.backbone}, {content.size} px",
-        translate("Licence of the weights", lang): content.licence,
-        translate("Classes", lang): ", ".join(content.metrics.labels),
-        translate("Images", lang): ", ".join(
-            f"{part_name(split, lang)} {number(len(content.manifest.of(split)))}"
+        translate("Backbone"): f"{content.backbone}, {content.size} px",
+        translate("Licence of the weights"): content.licence,
+        translate("Classes"): ", ".join(content.metrics.labels),
+        translate("Images"): ", ".join(
+            f"{part_name(split)} {number(len(content.manifest.of(split)))}"
             for split in ("train", "val", "test")
         ),
     }
     return "\n".join(f"- **{key}:** {_plain(value)}" for key, value in pairs.items() if value)
 
 
-def _figures(metrics: Metrics, lang: Lang) -> str:
+def _figures(metrics: Metrics) -> str:
     names = {
         "accuracy": (
-            translate("All labels right", lang)
-            if "hamming_loss" in metrics.headline
-            else translate("Accuracy", lang)
+            translate("Exact-match accuracy") if "hamming_loss" in metrics.headline else translate("Accuracy")
         ),
-        "hamming_loss": translate("Wrong answers (Hamming loss)", lang),
-        "balanced_accuracy": translate("Balanced accuracy", lang),
-        "macro_f1": translate("Macro F1", lang),
-        "micro_f1": translate("Micro F1", lang),
-        "log_loss": translate("Log loss", lang),
-        "ece": translate("Calibration error", lang),
+        "hamming_loss": translate("Hamming loss"),
+        "balanced_accuracy": translate("Balanced accuracy"),
+        "macro_f1": translate("Macro F1"),
+        "micro_f1": translate("Micro F1"),
+        "log_loss": translate("Log loss"),
+        "ece": translate("Calibration error"),
     }
     rows = []
     for key in metrics.headline:
         figure = getattr(metrics, key)
         if key == "log_loss":
-            between = translate("{low} to {high}", lang, low=decimal(figure.low), high=decimal(figure.high))
+            between = translate("{low} to {high}", low=decimal(figure.low), high=decimal(figure.high))
             rows.append((names[key], decimal(figure.value), between))
         else:
-            rows.append((names[key], percent(figure.value, lang), percent_range(figure, lang)))
-    head = ("", "", translate("95 % interval", lang))
-    return f"## {translate('Headline figures', lang)}\n\n{basis(metrics, lang)}\n\n{_table(head, rows)}"
+            rows.append((names[key], percent(figure.value), percent_range(figure)))
+    head = ("", "", translate("95 % interval"))
+    return f"## {translate('Key metrics')}\n\n{basis(metrics)}\n\n{_table(head, rows)}"
 
 
-def _classes(metrics: Metrics, lang: Lang) -> str:
+def _classes(metrics: Metrics) -> str:
     head = (
-        translate("Class", lang),
-        translate("Images", lang),
-        translate("Precision", lang),
-        translate("Recall", lang),
+        translate("Class"),
+        translate("Images"),
+        translate("Precision"),
+        translate("Recall"),
     )
     rows = [
         (
             c.label,
             number(c.support),
-            f"{percent(c.precision.value, lang)} ({percent_range(c.precision, lang)})",
-            f"{percent(c.recall.value, lang)} ({percent_range(c.recall, lang)})",
+            f"{percent(c.precision.value)} ({percent_range(c.precision)})",
+            f"{percent(c.recall.value)} ({percent_range(c.recall)})",
         )
         for c in metrics.per_class
     ]
-    return f"## {translate('Class by class', lang)}\n\n{_table(head, rows)}"
+    return f"## {translate('Results by class')}\n\n{_table(head, rows)}"
 
 
 def _list(title: str, statements: Sequence[Statement]) -> str:

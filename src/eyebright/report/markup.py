@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from eyebright.text.language import translate
-from eyebright.types import Interval, Lang, Split
+from eyebright.text.language import language, translate
+from eyebright.types import Interval, Split
 
 # Not allowed in HTML, or able to turn the direction of the text around them.
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
@@ -81,21 +81,21 @@ def fraction(value: float) -> float:
     return min(max(value, 0.0), 1.0) if math.isfinite(value) else 0.0
 
 
-def percent(value: float, lang: Lang, digits: int = 1) -> str:
+def percent(value: float, digits: int = 1) -> str:
     """A fraction as per cent; what is not quite 1 never reads as 100."""
     if not math.isfinite(value):
         return "–"
     rounded = round(100 * value, digits)
     if rounded >= 100 > 100 * value:
         rounded = 100 - 10.0**-digits
-    unit = "%" if lang == "zh" else _NBSP + "%"
+    unit = "%" if language() == "zh" else _NBSP + "%"
     return f"{rounded:.{digits}f}{unit}"
 
 
-def percent_range(interval: Interval, lang: Lang) -> str:
+def percent_range(interval: Interval) -> str:
     """An interval of fractions, as text."""
-    low, high = percent(interval.low, lang), percent(interval.high, lang)
-    return translate("{low} to {high}", lang, low=low, high=high)
+    low, high = percent(interval.low), percent(interval.high)
+    return translate("{low} to {high}", low=low, high=high)
 
 
 def decimal(value: float, digits: int = 3) -> str:
@@ -108,20 +108,20 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
-def duration(seconds: float, lang: Lang) -> str:
+def duration(seconds: float) -> str:
     """Seconds as a person would say them."""
     if round(seconds, 1) < 60:
-        return translate("{seconds} s", lang, seconds=f"{seconds:.1f}")
+        return translate("{seconds} s", seconds=f"{seconds:.1f}")
     minutes, rest = divmod(round(seconds), 60)
-    return translate("{minutes} min {seconds} s", lang, minutes=minutes, seconds=rest)
+    return translate("{minutes} min {seconds} s", minutes=minutes, seconds=rest)
 
 
-def part_name(split: Split, lang: Lang) -> str:
+def part_name(split: Split) -> str:
     """The name of a part of the data."""
     match split:
         case "train":
-            return translate("training", lang)
+            return translate("training")
         case "val":
-            return translate("validation", lang)
+            return translate("validation")
         case "test":
-            return translate("test", lang)
+            return translate("test")

@@ -32,8 +32,7 @@ from eyebright.report.sections.usage import facts, usage
 from eyebright.report.summary.headline import headline
 from eyebright.report.summary.verdict import verdict_lists
 from eyebright.runtime.atomic import write_text
-from eyebright.text.language import translate
-from eyebright.types import Lang
+from eyebright.text.language import language, translate
 
 # Five petals and the yellow spot of the flower.
 _MARK = (
@@ -45,7 +44,7 @@ _MARK = (
 )
 
 
-def write_report(path: Path, content: ReportContent, lang: Lang) -> None:
+def write_report(path: Path, content: ReportContent) -> None:
     """Writes the page to ``path``, whole or not at all.
 
     Images that cannot be read become placeholders.
@@ -53,99 +52,98 @@ def write_report(path: Path, content: ReportContent, lang: Lang) -> None:
     Raises:
         StorageError: the disk is full or must not be written.
     """
-    write_text(path, render(content, lang))
+    write_text(path, render(content))
 
 
-def render(content: ReportContent, lang: Lang) -> str:
+def render(content: ReportContent) -> str:
     """The page as text."""
-    sections = [section for section in _sections(content, lang) if section is not None]
-    words = "".join(paragraph(sentence, "verdict") for sentence in sentences(content.metrics, lang))
-    lists = verdict_lists(content, {section.anchor for section in sections}, lang)
-    return document(content.title, words + _alarm(content, lang) + lists, sections, lang)
+    sections = [section for section in _sections(content) if section is not None]
+    words = "".join(paragraph(sentence, "verdict") for sentence in sentences(content.metrics))
+    lists = verdict_lists(content, {section.anchor for section in sections})
+    return document(content.title, words + _alarm(content) + lists, sections)
 
 
-def document(title: str, head: str, sections: Sequence[Section], lang: Lang) -> str:
+def document(title: str, head: str, sections: Sequence[Section]) -> str:
     """A whole page.
 
     Args:
         title: plain text.
         head: HTML that stands under the title.
         sections: in their order; the contents list them.
-        lang: of the page.
     """
     links = "".join(f'<li><a href="#{s.anchor}">{text(s.title)}</a></li>' for s in sections)
     body = "".join(section.html() for section in sections)
     script = _resource("page.js") + _resource("map.js")
     return (
-        f'<!DOCTYPE html><html lang="{"zh-Hans" if lang == "zh" else "en"}"><head><meta charset="utf-8">'
+        f'<!DOCTYPE html><html lang="{"zh-Hans" if language() == "zh" else "en"}">'
+        '<head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{_policy(script)}">'
         '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">'
         f"<title>{text(title)}</title><style>{_resource('page.css')}</style></head><body>"
-        f'<a class="skip" href="#main">{text(translate("To the content", lang))}</a>'
+        f'<a class="skip" href="#main">{text(translate("Skip to content"))}</a>'
         f'<header><p class="brand">{_MARK}Eyebright</p><h1>{text(title)}</h1>{head}</header>'
-        f'<div class="columns"><nav aria-label="{text(translate("Contents", lang))}"><ol>{links}</ol></nav>'
+        f'<div class="columns"><nav aria-label="{text(translate("Contents"))}"><ol>{links}</ol></nav>'
         f'<main id="main" tabindex="-1">{body}</main></div><script>{script}</script></body></html>\n'
     )
 
 
-def _sections(content: ReportContent, lang: Lang) -> list[Section | None]:
+def _sections(content: ReportContent) -> list[Section | None]:
     m = content.metrics
-    judged = _of_labels(content, m, lang) if isinstance(m, LabelMetrics) else _of_classes(content, lang)
+    judged = _of_labels(content, m) if isinstance(m, LabelMetrics) else _of_classes(content)
     return [
         *judged,
-        data_curve(content, lang),
-        choices(content, lang),
-        tunings(content, lang),
-        learning(content, lang),
-        proof(content, lang),
-        stages(content, lang),
-        usage(m, lang),
-        facts(content, lang),
+        data_curve(content),
+        choices(content),
+        tunings(content),
+        learning(content),
+        proof(content),
+        stages(content),
+        usage(m),
+        facts(content),
     ]
 
 
-def _of_classes(content: ReportContent, lang: Lang) -> list[Section | None]:
+def _of_classes(content: ReportContent) -> list[Section | None]:
     return [
-        headline(content, lang),
-        beside_parent(content, lang),
-        dataset(content, lang),
-        confusion(content, lang),
-        pairs(content, lang),
-        per_class(content, lang),
-        slices(content, lang),
-        robustness(content, lang),
-        operating(content, lang),
-        reliability(content, lang),
-        unknown(content, lang),
-        mistakes(content, lang),
-        feature_map(content, lang),
-        examples(content, lang),
+        headline(content),
+        beside_parent(content),
+        dataset(content),
+        confusion(content),
+        pairs(content),
+        per_class(content),
+        slices(content),
+        robustness(content),
+        operating(content),
+        reliability(content),
+        unknown(content),
+        mistakes(content),
+        feature_map(content),
+        examples(content),
     ]
 
 
-def _of_labels(content: ReportContent, m: LabelMetrics, lang: Lang) -> list[Section | None]:
+def _of_labels(content: ReportContent, m: LabelMetrics) -> list[Section | None]:
     return [
-        label_headline(content, m, lang),
-        dataset(content, lang),
-        per_label(m, lang),
-        together(m, lang),
-        slices(content, lang),
-        robustness(content, lang),
-        operating(content, lang),
-        honest(content, m, lang),
-        unknown(content, lang),
-        label_mistakes(content, lang),
+        label_headline(content, m),
+        dataset(content),
+        per_label(m),
+        together(m),
+        slices(content),
+        robustness(content),
+        operating(content),
+        honest(content, m),
+        unknown(content),
+        label_mistakes(content),
     ]
 
 
-def _alarm(content: ReportContent, lang: Lang) -> str:
+def _alarm(content: ReportContent) -> str:
     if not content.random_weights:
         return ""
     warning = translate(
-        "Random weights: the network began without having learned anything (--weights none). "
-        "With pretrained weights it would need far fewer images.",
-        lang,
+        "Random weights: the backbone was not pretrained (--weights none). With pretrained weights "
+        "it would need far fewer images."
     )
     return paragraph(warning, "alarm")
 

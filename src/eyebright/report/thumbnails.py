@@ -16,8 +16,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from eyebright.report.markup import text
+from eyebright.runtime.parallel import in_context
 from eyebright.text.language import translate
-from eyebright.types import Lang
 
 _QUALITY = 72
 _SHEET_QUALITY = 60
@@ -38,13 +38,13 @@ class Thumbnail:
         return f'<div class="lost" role="img" aria-label="{text(description)}">{text(self.reason)}</div>'
 
 
-def thumbnails(root: Path, paths: Sequence[str], side: int, lang: Lang) -> list[Thumbnail]:
+def thumbnails(root: Path, paths: Sequence[str], side: int) -> list[Thumbnail]:
     """One thumbnail for each path, at most ``side`` pixels wide and high.
 
     An image that cannot be read yields a placeholder with the reason.
     """
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        return list(pool.map(partial(_thumbnail, root, side, lang), paths))
+        return list(pool.map(in_context(partial(_thumbnail, root, side)), paths))
 
 
 def data_uri(image: Image.Image, side: int) -> str:
@@ -86,18 +86,16 @@ def _tile(root: Path, side: int, path: str) -> Image.Image | None:
         return None
 
 
-def _thumbnail(root: Path, side: int, lang: Lang, path: str) -> Thumbnail:
+def _thumbnail(root: Path, side: int, path: str) -> Thumbnail:
     try:
         with Image.open(root / path) as image:
             image.draft("RGB", (side, side))
             return Thumbnail(_uri(_small(image, side)))
     except FileNotFoundError:
-        return Thumbnail("", translate("The file is no longer there.", lang))
+        return Thumbnail("", translate("The file no longer exists."))
     # A picture must never cost the report, and Pillow's plugins raise whatever their formats make them.
     except Exception as error:
-        return Thumbnail(
-            "", translate("The file cannot be read: {reason}", lang, reason=type(error).__name__)
-        )
+        return Thumbnail("", translate("The file cannot be read: {reason}", reason=type(error).__name__))
 
 
 def _small(image: Image.Image, side: int) -> Image.Image:

@@ -11,18 +11,12 @@ import numpy as np
 from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.data.source import scan
 from eyebright.errors import DataError
-from eyebright.runtime.progress import Progress
 from eyebright.sealed.model import SealedModel
-from eyebright.types import Lang, Split
+from eyebright.types import Split
 
 
 def manifest_of(
-    model: SealedModel,
-    data: Path | None,
-    seed: int,
-    progress: Progress,
-    lang: Lang,
-    parts: Sequence[Split] = SPLITS,
+    model: SealedModel, data: Path | None, seed: int, parts: Sequence[Split] = SPLITS
 ) -> Manifest:
     """The manifest of a model's run, or of a folder with the run's own parts.
 
@@ -30,8 +24,6 @@ def manifest_of(
         model: its run's manifest lies beside it, or ``data`` is given.
         data: a folder to look in instead; images that the run knows keep their part there, by their content.
         seed: of the split where ``data`` has neither parts nor a run that knows it.
-        progress: is told what is read.
-        lang: in which.
         parts: those that are needed, and so must be there.
 
     Raises:
@@ -39,18 +31,18 @@ def manifest_of(
     """
     known = _beside(model)
     if data is not None:
-        return with_run_parts(scan(data, seed=seed, progress=progress, lang=lang), model)
+        return with_run_parts(scan(data, seed=seed), model)
     if known is None:
         raise DataError(
-            "A model's images must be known. {path} has no manifest.parquet beside it. "
-            "Give the run's folder, or name the images with --data.",
+            "The images of the model must be known. There is no manifest.parquet beside {path}. Use "
+            "a run directory, or name the images with --data.",
             path=model.path,
         )
     needed = [s for part in parts for s in known.of(part)]
     if gone := [s for s in needed if not (known.root / s.path).is_file()]:
         raise DataError(
-            "The run's images must still be there. {count} of {total} are not, {path} for one. "
-            "Say where they are now with --data.",
+            "The run's images must still be available. Missing: {count} of {total:image|images}, for "
+            "example {path}. Give their current folder with --data.",
             count=len(gone),
             total=len(needed),
             path=known.root / gone[0].path,
@@ -93,8 +85,8 @@ def require_held_out(manifest: Manifest) -> None:
     """
     if not manifest.of("val"):
         raise DataError(
-            "Models must be compared on validation images. {path} has none that the run held out. "
-            "Give the images that it was trained on, or others in class folders, with --data.",
+            "Models must be compared on validation images. {path} has none from the run's validation "
+            "split. Use --data to give the images it was trained on, or others in class folders.",
             path=manifest.root,
         )
 
@@ -107,8 +99,8 @@ def check_classes(model: SealedModel, labels: Sequence[str]) -> None:
     """
     if model.labels != tuple(labels):
         raise DataError(
-            "A model must know the same classes as the data. Only one of the two has: {different}. Give the "
-            "images that {path} was trained on, or another model.",
+            "The model and the data must have the same classes. Found in only one of them: "
+            "{different}. Use the images that {path} was trained on, or another model.",
             different=", ".join(sorted(set(model.labels) ^ set(labels))),
             path=model.path,
         )
@@ -129,9 +121,10 @@ def check_not_learned(model: SealedModel, manifest: Manifest) -> None:
     judged = [s for part in ("val", "test") for s in manifest.of(part)]
     if count := sum(s.sha in learned for s in judged):
         raise DataError(
-            "Models must be compared on images that none of them learned from. {path} learned from {count} "
-            "of the {total} here, as its run has other parts. Train it on the same folder with the same "
-            "--seed, make it with `eyebright distill` or `prune`, or leave it out.",
+            "Models must be compared on images that none of them was trained on. {path} was trained "
+            "on {count} of the {total:image|images} here, because its run used a different split. "
+            "Train it on the same folder with the same --seed, make it with `eyebright distill` or "
+            "`eyebright prune`, or leave it out.",
             path=model.path,
             count=count,
             total=len(judged),

@@ -20,8 +20,9 @@ def check_untouched(model: Path) -> None:
     expected = recorded_sha256(model)
     if expected is not None and (found := sha256(model)) != expected:
         raise ModelError(
-            "A run's model must be the file that the run wrote, with SHA-256 {expected}. {path} has {found}, "
-            "so it was changed afterwards. Take it from a copy of the run, or train again.",
+            "The model of a run must be the file that the run wrote, with SHA-256 {expected}. {path} "
+            "has {found}, so it was modified afterwards. Restore it from a copy of the run, or train "
+            "again.",
             expected=expected,
             path=model,
             found=found,
@@ -41,8 +42,8 @@ def check_elsewhere(out: Path | None, model: Path) -> None:
     file = model / "model.onnx" if model.is_dir() else model
     if out is not None and out.resolve() in (file.parent.resolve(), file.resolve().parent):
         raise ConfigError(
-            "A model that another is made from must stay as it is. {path} would be written over, as --out "
-            "names its own directory. Choose another with --out.",
+            "The input model must not be overwritten. --out names its own directory, so {path} would "
+            "be replaced. Choose another directory with --out.",
             path=file,
         )
 
@@ -60,8 +61,8 @@ def recorded_sha256(model: Path) -> str | None:
         found = dict(json.loads(beside.read_text(encoding="utf-8"))).get("model_sha256")
     except (ValueError, TypeError) as error:
         raise ModelError(
-            "The metrics.json beside a model must be the one that its run wrote. {path} is not: {reason}. "
-            "Take it from a copy of the run, or train again.",
+            "The metrics.json beside a model must be the one its run wrote. {path} is not: {reason}. "
+            "Restore it from a copy of the run, or train again.",
             path=beside,
             reason=error,
         ) from error

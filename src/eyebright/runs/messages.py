@@ -17,13 +17,13 @@ from eyebright.evaluation.rules.answering import THRESHOLD
 from eyebright.options.base import Config
 from eyebright.report.content import Choice
 from eyebright.runs.write import versions
-from eyebright.runtime.progress import Progress
+from eyebright.runtime.context import progress, say
 from eyebright.sealed.model import SEVERAL, SealedModel
 from eyebright.text.language import translate
 from eyebright.training.finetune.history import EpochRow
 from eyebright.training.linear_probe.probe import FrozenModel
 from eyebright.training.linear_probe.selection import Candidate
-from eyebright.types import Interval, Lang, Skipped
+from eyebright.types import Interval, Skipped
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.trained_model import Trained
 
@@ -34,36 +34,34 @@ if TYPE_CHECKING:
 _LISTED = 10
 
 
-def found(manifest: Manifest, progress: Progress, lang: Lang) -> None:
+def found(manifest: Manifest) -> None:
     """Says what the data holds, what was skipped and what to look at."""
     counts = {split: len(manifest.of(split)) for split in ("train", "val", "test")}
-    progress.say(
-        translate(
-            "Found {classes} classes: {train} images to train on, {val} to validate, {test} to test.",
-            lang,
-            classes=len(manifest.labels),
-            **counts,
-        )
+    say(
+        "Found {classes:class|classes}. Images: {train} for training, {val} for validation, {test} "
+        "for testing.",
+        classes=len(manifest.labels),
+        **counts,
     )
-    left_out(manifest.skipped, progress, lang)
+    left_out(manifest.skipped)
     for entry in manifest.warnings[:_LISTED]:
-        reason = translate(entry.reason, lang, **entry.reason_values)
-        progress.say(translate("Look at {path}: {reason}", lang, path=entry.path, reason=reason))
-    _say_rest(len(manifest.warnings), progress, lang)
+        reason = translate(entry.reason, **entry.reason_values)
+        say("Warning: {path}: {reason}", path=entry.path, reason=reason)
+    _say_rest(len(manifest.warnings))
 
 
-def left_out(entries: Sequence[Skipped], progress: Progress, lang: Lang) -> None:
+def left_out(entries: Sequence[Skipped]) -> None:
     """Says which files were skipped and why, the first ten by name."""
     for entry in entries[:_LISTED]:
-        reason = translate(entry.reason, lang, **entry.reason_values)
-        progress.say(translate("Skipped {path}: {reason}", lang, path=entry.path, reason=reason))
-    _say_rest(len(entries), progress, lang)
+        reason = translate(entry.reason, **entry.reason_values)
+        say("Skipped {path}: {reason}", path=entry.path, reason=reason)
+    _say_rest(len(entries))
 
 
-def _say_rest(count: int, progress: Progress, lang: Lang) -> None:
+def _say_rest(count: int) -> None:
     if count > _LISTED:
-        text = translate("and {count} more; metrics.json lists them all.", lang, count=count - _LISTED)
-        progress.say(text)
+        text = translate("and {count} more; metrics.json lists them all.", count=count - _LISTED)
+        progress().say(text)
 
 
 def title(config: TrainConfig) -> str:
@@ -104,76 +102,71 @@ def tried(model: FrozenModel) -> dict[str, Any]:
     return {"engines": engines, "sizes": rows(model.sizes), "layers": rows(model.tap_sets)}
 
 
-def choices(model: FrozenModel, lang: Lang) -> list[Choice]:
+def choices(model: FrozenModel) -> list[Choice]:
     """What was compared, as the report shows it."""
-    sizes = [(translate("Input size {size} px", lang, size=c.name), c) for c in model.sizes]
-    layers = [(translate("Layers: {layers}", lang, layers=c.name), c) for c in model.tap_sets]
+    sizes = [(translate("Input size {size} px", size=c.name), c) for c in model.sizes]
+    layers = [(translate("Feature layers: {layers}", layers=c.name), c) for c in model.tap_sets]
     return [Choice(name, _accuracy(c), c.chosen) for name, c in (*sizes, *layers)]
 
 
-def tuned_name(name: str, lang: Lang) -> str:
+def tuned_name(name: str) -> str:
     """How much of the network learned, in words."""
     names = {
-        "head": translate("Frozen backbone", lang),
-        "last": translate("Last units fine-tuned", lang),
-        "full": translate("Everything fine-tuned", lang),
+        "head": translate("Frozen backbone"),
+        "last": translate("Last blocks fine-tuned"),
+        "full": translate("Full fine-tuning"),
     }
     return names[name]
 
 
-def student(card: BackboneCard, teacher: Path, progress: Progress, lang: Lang) -> None:
+def student(card: BackboneCard, teacher: Path) -> None:
     """Says where a network that is to learn from a model is no smaller than that."""
     size = SealedModel(teacher).path.stat().st_size
     if card.size_bytes >= size:
-        progress.say(
-            translate(
-                "The student is no smaller than its teacher: {name} has {own} MB of weights at the most, the "
-                "teacher's file {other} MB. What is gained, if anything, is accuracy.",
-                lang,
-                name=card.name,
-                own=f"{card.size_bytes / 1e6:.1f}",
-                other=f"{size / 1e6:.1f}",
-            )
+        say(
+            "The student is not smaller than its teacher: {name} has up to {own} MB of weights, the "
+            "teacher's file {other} MB. Distillation may improve accuracy but does not shrink the "
+            "model.",
+            name=card.name,
+            own=f"{card.size_bytes / 1e6:.1f}",
+            other=f"{size / 1e6:.1f}",
         )
 
 
-def decisions_left(parent: SealedModel, model: Path, progress: Progress, lang: Lang) -> None:
+def decisions_left(parent: SealedModel, model: Path) -> None:
     """Says where a new model lacks the operating points or costs of the one that it was made from."""
     if parent.decisions is not None and SealedModel(model).decisions is None:
-        progress.say(
-            translate(
-                "The operating points and costs of {path} are not taken over: the new model answers with the "
-                "likeliest class. See what they come to with `eyebright evaluate`, --target and --cost.",
-                lang,
-                path=parent.path,
-            )
+        say(
+            "The operating points and costs of {path} were not carried over: the new model predicts "
+            "the class with the highest probability. To check them on the new model, run `eyebright "
+            "evaluate` with --target and --cost.",
+            path=parent.path,
         )
 
 
-def precision(trials: Sequence[PrecisionTrial], chosen: str, lang: Lang) -> str:
+def precision(trials: Sequence[PrecisionTrial], chosen: str) -> str:
     """Which number format is trained in, and how fast each is."""
     times = ", ".join(f"{trial.precision} {trial.seconds:.2f} s" for trial in trials)
-    return translate("Training in {chosen}; a trial step took: {times}.", lang, chosen=chosen, times=times)
+    return translate("Numeric precision: {chosen}. Time per trial step: {times}.", chosen=chosen, times=times)
 
 
-def augmentation(trials: Sequence[AugmentTrial], chosen: str, lang: Lang) -> str:
+def augmentation(trials: Sequence[AugmentTrial], chosen: str) -> str:
     """How training images are varied, and what the network makes of images varied so."""
     seen = ", ".join(f"{trial.name} {100 * trial.accuracy:.0f} %" for trial in trials)
     return translate(
-        "Training images are varied as {chosen}. Held-out images named right under each: {seen}.",
-        lang,
+        "Augmentation: {chosen}. Holdout accuracy under each: {seen}.",
         chosen=chosen,
         seen=seen,
     )
 
 
-def stopped(why: str, lang: Lang) -> str:
+def stopped(why: str) -> str:
     """Why a training ended, as a sentence."""
     sentences = {
-        "epochs": translate("All epochs were trained.", lang),
-        "patience": translate("The held-out loss stopped falling, so training ended early.", lang),
-        "budget": translate("The time was used up.", lang),
-        "nan": translate("The loss was no longer a number.", lang),
+        "epochs": translate("All epochs were completed."),
+        "patience": translate("Training stopped early: the holdout loss no longer improved."),
+        "budget": translate("The time budget was used up."),
+        "nan": translate("Training diverged: the loss became NaN or infinite."),
     }
     return sentences[why]
 
@@ -187,12 +180,11 @@ def epoch_figures(row: EpochRow) -> dict[str, float]:
 
 def facts(config: TrainConfig, provenance: Mapping[str, Any], model: Path) -> dict[str, str]:
     """Names and values at the end of the report."""
-    lang = config.lang
     named = {
-        translate("Model file", lang): f"{model.stat().st_size / 1e6:.1f} MB",
-        translate("Licence of the weights", lang): provenance["licence"],
-        translate("Hash of the data", lang): provenance["data_sha"],
-        translate("Seed", lang): str(config.seed),
+        translate("Model file"): f"{model.stat().st_size / 1e6:.1f} MB",
+        translate("Licence of the weights"): provenance["licence"],
+        translate("Hash of the data"): provenance["data_sha"],
+        translate("Random seed"): str(config.seed),
     }
     return named | dict(provenance["versions"])
 

@@ -55,8 +55,8 @@ def read_predictions(path: Path) -> list[PredictionRow]:
             return [_row(values) for values in reader]
     except (OSError, ValueError, TypeError, csv.Error) as error:
         raise DataError(
-            "A run to compare must hold a predictions.csv with the columns {columns}. {path}: {reason}. "
-            "Train or evaluate again with this version.",
+            "A run to compare must contain a predictions.csv with the columns {columns}. {path}: "
+            "{reason}. Train or evaluate again with this version.",
             columns=", ".join(_COLUMNS),
             path=path,
             reason=getattr(error, "strerror", None) or error,

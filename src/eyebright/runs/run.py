@@ -55,8 +55,8 @@ class Run:
         """
         if not (directory / "metrics.json").is_file():
             raise NotFoundError(
-                "A run's directory must hold metrics.json. {path} does not. "
-                "Give the directory that `eyebright train` printed, or train again.",
+                "A run directory must contain metrics.json. {path} does not. Use the directory that "
+                "`eyebright train` printed, or train again.",
                 path=directory,
             )
         return cls(directory, directory / "model.onnx")
@@ -74,7 +74,8 @@ def new_directory(given: Path | None, parent: str, name: str) -> Path:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(
-            "The output directory must be one that can be made. {path}: {reason}. Choose another with --out.",
+            "The output directory must be one that can be created. {path}: {reason}. Choose another "
+            "with --out.",
             path=directory,
             reason=error.strerror,
         ) from error

@@ -109,8 +109,8 @@ class Answers:
         """
         if not len(self.of(split)):
             raise DataError(
-                "The {split} part must hold an image that can be read. All of its images are damaged. "
-                "Copy them again, or name another part.",
+                "The {split} split must contain a readable image. All of its images are damaged. "
+                "Copy them again, or choose another split.",
                 split=split,
             )
 
@@ -181,7 +181,8 @@ def ask(
         skipped += block.skipped
     if not kept:
         raise DataError(
-            "At least one image to evaluate must be readable. None of {count} is. Copy the images again.",
+            "At least one image to evaluate must be readable. Got {count:image|images}, none of them "
+            "readable. Copy the images again.",
             count=len(samples),
         )
     strangeness = np.concatenate(scores) if scores else None

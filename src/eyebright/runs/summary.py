@@ -26,62 +26,59 @@ class RunLike(Protocol):
         """The HTML page."""
 
 
-def print_run(run: RunLike, lang: str) -> None:
+def print_run(run: RunLike) -> None:
     """Prints headline figures with their intervals, what they were measured on, and where the files are."""
     metrics = run.metrics
     split = metrics["split"]
     heading = translate(
-        "Measured on {count} images of the {split} part:",
-        lang,
+        "Measured on {count:image|images} of the {split} split:",
         count=metrics["images"][split],
-        split=split_name(split, lang),
+        split=split_name(split),
     )
     print(f"\n{heading}\n")
-    print(table(figure_rows(metrics, lang), right=(1,)))
+    print(table(figure_rows(metrics), right=(1,)))
     print()
     if points := metrics.get("operating_points"):
-        print("\n".join(_operating(point, lang) for point in points), end="\n\n")
-    if lines := list(_knowing(metrics, lang)):
+        print("\n".join(_operating(point) for point in points), end="\n\n")
+    if lines := list(_knowing(metrics)):
         print("\n".join(lines), end="\n\n")
     if parent := metrics.get("parent"):
-        print(table(_beside(parent, lang), right=(1, 2, 3)))
-        print(_difference(parent, lang), end="\n\n")
-    print(table(_places(run, lang)))
+        print(table(_beside(parent), right=(1, 2, 3)))
+        print(_difference(parent), end="\n\n")
+    print(table(_places(run)))
 
 
-def figure_rows(metrics: Mapping[str, Any], lang: str) -> list[tuple[str, str, str]]:
+def figure_rows(metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Headline figures as rows of name, value and interval, with a head."""
     several = "hamming_loss" in metrics
     names = {
-        "accuracy": translate("All labels right", lang) if several else translate("Accuracy", lang),
-        "hamming_loss": translate("Wrong answers (Hamming loss)", lang),
-        "balanced_accuracy": (
-            translate("Macro recall", lang) if several else translate("Balanced accuracy", lang)
-        ),
-        "macro_f1": translate("Macro F1", lang),
-        "micro_f1": translate("Micro F1", lang),
-        "log_loss": translate("Log loss", lang),
-        "ece": translate("Calibration error", lang),
+        "accuracy": translate("Exact-match accuracy") if several else translate("Accuracy"),
+        "hamming_loss": translate("Hamming loss"),
+        "balanced_accuracy": (translate("Macro recall") if several else translate("Balanced accuracy")),
+        "macro_f1": translate("Macro F1"),
+        "micro_f1": translate("Micro F1"),
+        "log_loss": translate("Log loss"),
+        "ece": translate("Calibration error"),
     }
-    head = ("", "", translate("95 % interval", lang))
+    head = ("", "", translate("95 % interval"))
     return [
         head,
-        *((text, *_figures(name, metrics[name], lang)) for name, text in names.items() if name in metrics),
+        *((text, *_figures(name, metrics[name])) for name, text in names.items() if name in metrics),
     ]
 
 
-def _figures(name: str, interval: Mapping[str, float], lang: str) -> tuple[str, str]:
+def _figures(name: str, interval: Mapping[str, float]) -> tuple[str, str]:
     value, low, high = interval["value"], interval["low"], interval["high"]
     if name == "log_loss":  # in nats, not a fraction
-        return f"{value:.3f}", translate("{low} to {high}", lang, low=f"{low:.3f}", high=f"{high:.3f}")
-    between = translate("{low} to {high}", lang, low=f"{100 * low:.1f}", high=f"{100 * high:.1f} %")
+        return f"{value:.3f}", translate("{low} to {high}", low=f"{low:.3f}", high=f"{high:.3f}")
+    between = translate("{low} to {high}", low=f"{100 * low:.1f}", high=f"{100 * high:.1f} %")
     return f"{100 * value:.1f} %", between
 
 
-def _beside(parent: Mapping[str, Any], lang: str) -> list[tuple[str, ...]]:
+def _beside(parent: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """The model and the one that it learned from or was made from."""
-    head = ("", translate("accuracy", lang), "MB", translate("ms, one thread", lang))
-    names = {"": translate("this model", lang), "_parent": translate("made from", lang)}
+    head = ("", translate("accuracy"), "MB", translate("ms, one thread"))
+    names = {"": translate("this model"), "_parent": translate("baseline")}
     rows = [
         (
             text,
@@ -94,26 +91,24 @@ def _beside(parent: Mapping[str, Any], lang: str) -> list[tuple[str, ...]]:
     return [head, *rows]
 
 
-def _difference(parent: Mapping[str, Any], lang: str) -> str:
+def _difference(parent: Mapping[str, Any]) -> str:
     gain = parent["accuracy_difference"]
     figures = {name: f"{100 * gain[name]:+.1f}" for name in ("value", "low", "high")}
-    return translate("Difference in accuracy: {value} points ({low} to {high}).", lang, **figures)
+    return translate("Accuracy difference: {value} percentage points ({low} to {high}).", **figures)
 
 
-def _operating(point: Mapping[str, Any], lang: str) -> str:
+def _operating(point: Mapping[str, Any]) -> str:
     """A target with its threshold, and what it gives on the part that was measured."""
     head = printable(point["target"])
     if point["value"] is None:
         return translate(
-            "{target}: threshold {threshold}; nothing to measure it by here.",
-            lang,
+            "{target}: threshold {threshold}; no images here to measure it on.",
             target=head,
             threshold=f"{point['threshold']:.4f}",
         )
-    value, between = _figures("", point, lang)
+    value, between = _figures("", point)
     return translate(
         "{target}: threshold {threshold}, measured {value} ({between})",
-        lang,
         target=head,
         threshold=f"{point['threshold']:.4f}",
         value=value,
@@ -121,28 +116,25 @@ def _operating(point: Mapping[str, Any], lang: str) -> str:
     )
 
 
-def _knowing(metrics: Mapping[str, Any], lang: str) -> Iterator[str]:
+def _knowing(metrics: Mapping[str, Any]) -> Iterator[str]:
     """How many own and foreign images count as unknown, and what sets of classes hold."""
     if unknown := metrics.get("unknown"):
-        value, between = _figures("", unknown["rejected"], lang)
+        value, between = _figures("", unknown["rejected"])
         yield translate(
-            "Counted as unknown: {value} of these images ({between})", lang, value=value, between=between
+            "Predicted as unknown: {value} of these images ({between})", value=value, between=between
         )
         if "auroc" in unknown:
-            accepted, between = _figures("", unknown["accepted"], lang)
+            accepted, between = _figures("", unknown["accepted"])
             yield translate(
-                "Foreign images that were NOT: {value} ({between}); AUROC {auroc}",
-                lang,
+                "OOD images accepted as known: {value} ({between}); AUROC {auroc}",
                 value=accepted,
                 between=between,
                 auroc=f"{unknown['auroc']['value']:.4f}",
             )
     if sets := metrics.get("conformal"):
-        value, between = _figures("", sets["measured"], lang)
+        value, between = _figures("", sets["measured"])
         yield translate(
-            "Sets that hold the true class: {value} ({between}), promised {promised} %; {size} classes in "
-            "the mean",
-            lang,
+            "Prediction-set coverage: {value} ({between}; target {promised} %), mean size {size}",
             value=value,
             between=between,
             promised=f"{100 * sets['coverage']:g}",
@@ -150,31 +142,31 @@ def _knowing(metrics: Mapping[str, Any], lang: str) -> Iterator[str]:
         )
 
 
-def _places(run: RunLike, lang: str) -> list[tuple[str, str]]:
+def _places(run: RunLike) -> list[tuple[str, str]]:
     rows = [
-        (translate("Model", lang), printable(str(run.model))),
-        (translate("Report", lang), printable(str(run.report))),
+        (translate("Model"), printable(str(run.model))),
+        (translate("Report"), printable(str(run.report))),
         (
-            translate("Time", lang),
-            translate("{seconds} s in all", lang, seconds=f"{run.metrics['seconds']['total']:.1f}"),
+            translate("Time"),
+            translate("{seconds} s in total", seconds=f"{run.metrics['seconds']['total']:.1f}"),
         ),
     ]
     if skipped := len(run.metrics["skipped"]):
         rows.append(
             (
-                translate("Skipped", lang),
-                translate("{count}; metrics.json names each with its reason", lang, count=skipped),
+                translate("Skipped"),
+                translate("{count:file|files}; metrics.json gives the reason for each", count=skipped),
             )
         )
     return rows
 
 
-def split_name(split: str, lang: str) -> str:
+def split_name(split: str) -> str:
     """The name of a part of the data."""
     match split:
         case "test":
-            return translate("test", lang)
+            return translate("test")
         case "val":
-            return translate("validation", lang)
+            return translate("validation")
         case _:
-            return translate("training", lang)
+            return translate("training")

@@ -21,8 +21,8 @@ from eyebright.report.page import write_report
 from eyebright.runs.predictions_csv import write_predictions
 from eyebright.runs.scoring import Answers
 from eyebright.runtime.atomic import write_text
-from eyebright.text.language import translate
-from eyebright.types import Lang, Skipped, Split
+from eyebright.text.language import english
+from eyebright.types import Skipped, Split
 
 
 @dataclass(frozen=True)
@@ -65,18 +65,17 @@ class Outcome:
             **more,
         }
 
-    def write(self, directory: Path, content: Mapping[str, Any], lang: Lang) -> None:
+    def write(self, directory: Path, content: Mapping[str, Any]) -> None:
         """Writes `predictions.csv`, `report.html` and `model_card.md`.
 
         Args:
             directory: where to.
             content: what the page shows beside the answers, as :class:`ReportContent` takes it.
-            lang: of the page.
         """
         rows = self.answers.rows()
         page = ReportContent(manifest=self.manifest, metrics=self.metrics, rows=rows, **content)
-        write_report(directory / "report.html", page, lang)
-        write_text(directory / "model_card.md", model_card(page, lang))
+        write_report(directory / "report.html", page)
+        write_text(directory / "model_card.md", model_card(page))
         several = () if self.answers.thresholds is None else self.answers.labels
         write_predictions(directory / "predictions.csv", rows, several)
 
@@ -88,7 +87,7 @@ class Outcome:
 
 def skipped_json(skipped: Skipped) -> dict[str, str]:
     """A file that was left out, as `metrics.json` lists it."""
-    return {"path": skipped.path, "reason": translate(skipped.reason, "en", **skipped.reason_values)}
+    return {"path": skipped.path, "reason": english(skipped.reason, **skipped.reason_values)}
 
 
 def versions(*more: str) -> dict[str, str]:

@@ -56,8 +56,8 @@ def storage_errors(path: Path) -> Iterator[None]:
 def not_written(path: Path, reason: object) -> StorageError:
     """The error for what could not be written, also for libraries that tell of it in words of their own."""
     return StorageError(
-        "The disk must have room and allow writing. Writing {path} failed: {reason}. "
-        "Free some space or choose another place; finished work is kept and is used again.",
+        "The disk must have free space and be writable. Writing {path} failed: {reason}. Free some "
+        "space or choose another location; finished work is kept and reused.",
         path=path,
         reason=reason,
     )

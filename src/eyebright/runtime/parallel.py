@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from contextvars import copy_context
+from typing import ParamSpec, TypeVar
 
 from eyebright.runtime.machine import usable_cores
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Arguments = ParamSpec("Arguments")
+
+
+def in_context(work: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Return ``work`` for another thread, with the language and progress that surround it here."""
+    context = copy_context()
+
+    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        # A context can be entered by one thread at a time, so each call gets a copy.
+        return context.copy().run(work, *args, **kwargs)
+
+    return run
 
 
 def parallel(
@@ -25,6 +38,7 @@ def parallel(
     """
     threads = threads or usable_cores()
     waiting: deque[Future[Result]] = deque()
+    work = in_context(work)
     with ThreadPoolExecutor(threads) as pool:
         try:
             for item in items:

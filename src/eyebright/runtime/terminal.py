@@ -24,15 +24,11 @@ class TerminalProgress:
     """Shows what a stage does: item count, rate, time left and elapsed.
 
     Args:
-        lang: ``"en"`` or ``"zh"``.
         out: where to; standard error where None. A terminal gets a bar, anything else gets lines.
         clock: seconds that only ever grow.
     """
 
-    def __init__(
-        self, lang: str = "en", out: IO[str] | None = None, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._lang = lang
+    def __init__(self, out: IO[str] | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._out = sys.stderr if out is None else out
         self._clock = clock
         self._console: Console | None = None
@@ -52,7 +48,7 @@ class TerminalProgress:
             with self._bar(description, total) as bar:
                 yield bar
         else:
-            lines = _Lines(description, total, self._lang, self.say, self._clock)
+            lines = _Lines(description, total, self.say, self._clock)
             yield lines
             lines.end()
 
@@ -65,25 +61,25 @@ class TerminalProgress:
         bars = _bars(self._console)
         try:
             with bars:
-                task = _Bar(bars, bars.add_task(description, total=total, speed=""), self._lang, self._clock)
+                task = _Bar(bars, bars.add_task(description, total=total, speed=""), self._clock)
                 yield task
         finally:
             self._console = None
-        self.say(_summary(description, task.done, self._clock() - start, self._lang))
+        self.say(_summary(description, task.done, self._clock() - start))
 
 
 class _Bar:
     """A task drawn by rich."""
 
-    def __init__(self, bars: Bars, task: TaskID, lang: str, clock: Callable[[], float]) -> None:
+    def __init__(self, bars: Bars, task: TaskID, clock: Callable[[], float]) -> None:
         self.done = 0
-        self._bars, self._task, self._lang, self._clock = bars, task, lang, clock
+        self._bars, self._task, self._clock = bars, task, clock
         self._total = bars.tasks[-1].total
         self._start = clock()
 
     def advance(self, count: int = 1) -> None:
         self.done += count
-        speed = _speed(self.done, self._total, self._clock() - self._start, self._lang)
+        speed = _speed(self.done, self._total, self._clock() - self._start)
         self._bars.update(self._task, advance=count, speed=speed)
 
 
@@ -94,20 +90,18 @@ class _Lines:
         self,
         description: str,
         total: int | None,
-        lang: str,
         say: Callable[[str], None],
         clock: Callable[[], float],
     ) -> None:
-        self._description, self._total, self._lang, self._say, self._clock = (
+        self._description, self._total, self._say, self._clock = (
             description,
             total,
-            lang,
             say,
             clock,
         )
         self._done = 0
         self._start = self._last = clock()
-        say(translate("{task} …", lang, task=self._title()))
+        self._say(translate("{task} …", task=self._title()))
 
     def advance(self, count: int = 1) -> None:
         self._done += count
@@ -118,17 +112,15 @@ class _Lines:
 
     def end(self) -> None:
         """The last line."""
-        self._say(_summary(self._description, self._done, self._clock() - self._start, self._lang))
+        self._say(_summary(self._description, self._done, self._clock() - self._start))
 
     def _title(self) -> str:
         return self._description if self._total is None else f"{self._description} ({self._total:,})"
 
     def _middle(self, seconds: float) -> str:
         count = f"{self._done:,}" if self._total is None else f"{self._done:,}/{self._total:,}"
-        speed = _speed(self._done, self._total, seconds, self._lang)
-        return translate(
-            "{task}: {count}, {speed}", self._lang, task=self._description, count=count, speed=speed
-        )
+        speed = _speed(self._done, self._total, seconds)
+        return translate("{task}: {count}, {speed}", task=self._description, count=count, speed=speed)
 
 
 def _bars(console: Console) -> Bars:
@@ -152,39 +144,36 @@ def _bars(console: Console) -> Bars:
     )
 
 
-def _summary(description: str, done: int, seconds: float, lang: str) -> str:
+def _summary(description: str, done: int, seconds: float) -> str:
     if not done:
-        return translate("{task}: {time}", lang, task=description, time=_duration(seconds, lang))
+        return translate("{task}: {time}", task=description, time=_duration(seconds))
     return translate(
         "{task}: {done} in {time}, {rate}",
-        lang,
         task=description,
         done=f"{done:,}",
-        time=_duration(seconds, lang),
-        rate=_rate(done, seconds, lang),
+        time=_duration(seconds),
+        rate=_rate(done, seconds),
     )
 
 
-def _speed(done: int, total: float | None, seconds: float, lang: str) -> str:
+def _speed(done: int, total: float | None, seconds: float) -> str:
     """The rate, and the time left where the total is known."""
-    rate = _rate(done, seconds, lang)
+    rate = _rate(done, seconds)
     if total is None:
         return rate
     left = seconds / max(done, 1) * max(total - done, 0)
-    return translate("{rate}, {time} left", lang, rate=rate, time=_duration(left, lang))
+    return translate("{rate}, {time} left", rate=rate, time=_duration(left))
 
 
-def _rate(done: int, seconds: float, lang: str) -> str:
+def _rate(done: int, seconds: float) -> str:
     rate = done / max(seconds, 1e-3)
-    return translate("{rate} a second", lang, rate=f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}")
+    return translate("{rate}/s", rate=f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}")
 
 
-def _duration(seconds: float, lang: str) -> str:
+def _duration(seconds: float) -> str:
     if seconds < 60:
-        return translate("{seconds} s", lang, seconds=f"{seconds:.1f}")
+        return translate("{seconds} s", seconds=f"{seconds:.1f}")
     if seconds < 3600:
-        return translate(
-            "{minutes} min {seconds} s", lang, minutes=int(seconds // 60), seconds=int(seconds % 60)
-        )
+        return translate("{minutes} min {seconds} s", minutes=int(seconds // 60), seconds=int(seconds % 60))
     hours, minutes = divmod(int(seconds // 60), 60)
-    return translate("{hours} h {minutes} min", lang, hours=hours, minutes=minutes)
+    return translate("{hours} h {minutes} min", hours=hours, minutes=minutes)

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 #: What the metadata's `task` says where an image may have several labels.
 SEVERAL = "multilabel"
 _NOT_OURS = (
-    "A sealed model must be an ONNX file that Eyebright wrote. {path}: {reason}. "
-    "Give the model.onnx of a run, or the run's folder."
+    "A sealed model must be an ONNX file written by Eyebright. {path}: {reason}. Use a run directory "
+    "or its model.onnx."
 )
 
 
@@ -200,7 +200,7 @@ def _open(path: Path, threads: int | None) -> Any:
         path.open("rb").close()  # ONNX Runtime would only tell the number of the system's error
     except OSError as error:
         raise ModelError(
-            "The model must be readable. {path}: {reason}. Check its permissions.",
+            "The model file must be readable. {path}: {reason}. Check its permissions.",
             path=path,
             reason=error.strerror,
         ) from error

@@ -33,8 +33,8 @@ class MLflowTracker:
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
         if find_spec("mlflow") is None:
             raise MissingExtraError(
-                "--track mlflow needs the package mlflow. It is not installed. "
-                'Run: pip install "eyebright[mlflow]"'
+                "--track mlflow needs the package mlflow, which is not installed. Run: pip install "
+                '"eyebright[mlflow]"'
             )
         self._memory = memory
         self._uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or Path("mlruns").resolve().as_uri()
@@ -53,8 +53,8 @@ class MLflowTracker:
             )
         except Exception as error:  # whatever the store or the network raises: the run has not begun yet
             raise StorageError(
-                "MLflow must be within reach. {uri}: {reason}. "
-                "Check MLFLOW_TRACKING_URI, or leave --track mlflow out.",
+                "MLflow must be reachable. {uri}: {reason}. Check MLFLOW_TRACKING_URI, or omit "
+                "--track mlflow.",
                 uri=self._uri,
                 reason=str(error).splitlines()[0] if str(error) else type(error).__name__,
             ) from error

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from eyebright.runtime.progress import Progress
-from eyebright.text.language import translate
+from eyebright.runtime.context import say
 from eyebright.tracking.base import Figures, Tracker
 from eyebright.tracking.mlflow import MLflowTracker
 from eyebright.tracking.tensorboard import TensorBoardTracker
-from eyebright.types import Lang
 
 
 class Trackers:
@@ -18,10 +16,8 @@ class Trackers:
 
     name = "trackers"
 
-    def __init__(self, trackers: Sequence[Tracker], progress: Progress, lang: Lang) -> None:
+    def __init__(self, trackers: Sequence[Tracker]) -> None:
         self._trackers = list(trackers)
-        self._progress = progress
-        self._lang = lang
 
     def start(self, run: str, params: Mapping[str, object]) -> None:
         """Starts all.
@@ -46,17 +42,15 @@ class Trackers:
                 call(tracker)
             except Exception as error:  # a server that is gone must not cost hours of training
                 self._trackers.remove(tracker)
-                self._progress.say(
-                    translate(
-                        "{name} failed ({reason}). What follows is not logged there; history.csv has it all.",
-                        self._lang,
-                        name=tracker.name,
-                        reason=type(error).__name__,
-                    )
+                say(
+                    "Logging to {name} failed ({reason}). Later epochs are not logged there; "
+                    "history.csv has all of them.",
+                    name=tracker.name,
+                    reason=type(error).__name__,
                 )
 
 
-def trackers(names: Sequence[str], directory: Path, progress: Progress, lang: Lang) -> Trackers:
+def trackers(names: Sequence[str], directory: Path) -> Trackers:
     """The trackers called ``names`` (``tensorboard``, ``mlflow``) for the run in ``directory``.
 
     Raises:
@@ -66,4 +60,4 @@ def trackers(names: Sequence[str], directory: Path, progress: Progress, lang: La
         "tensorboard": lambda: TensorBoardTracker(directory / "tensorboard"),
         "mlflow": lambda: MLflowTracker(directory / "mlflow-run"),
     }
-    return Trackers([makers[name]() for name in dict.fromkeys(names)], progress, lang)
+    return Trackers([makers[name]() for name in dict.fromkeys(names)])

@@ -24,8 +24,8 @@ class TensorBoardTracker:
     def __init__(self, folder: Path) -> None:
         if find_spec("tensorboard") is None:
             raise MissingExtraError(
-                "--track tensorboard needs the package tensorboard. It is not installed. "
-                'Run: pip install "eyebright[tensorboard]"'
+                "--track tensorboard needs the package tensorboard, which is not installed. Run: pip "
+                'install "eyebright[tensorboard]"'
             )
         self._folder = folder
         self._writer: Any = None

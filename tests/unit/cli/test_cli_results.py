@@ -21,7 +21,7 @@ RUN = SimpleNamespace(metrics=METRICS, model=Path("runs/x/model.onnx"), report=P
 
 
 def test_it_says_what_was_measured_on_what(capsys: pytest.CaptureFixture[str]):
-    print_run(RUN, "en")
+    print_run(RUN)
     text = capsys.readouterr().out
     assert "Measured on 500 images of the test part:" in text
     assert "93.4 %  91.2 to 95.4 %" in text

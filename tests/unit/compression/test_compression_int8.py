@@ -18,7 +18,6 @@ from eyebright.compression.int8.sensitivity import groups, scattered
 from eyebright.compression.network import Network, prepared
 from eyebright.data.decode import load_square
 from eyebright.runs.run import Run
-from eyebright.runtime.progress import SILENT
 from eyebright.sealed.model import SealedModel
 
 
@@ -39,7 +38,7 @@ def squares(textile: Path, network: Network) -> Squares:
 
 @pytest.fixture(scope="module")
 def rungs(network: Network, squares: Squares) -> list[Rung]:
-    return list(Int8Ladder(network, squares, 1, SILENT, "en").rungs())
+    return list(Int8Ladder(network, squares, 1).rungs())
 
 
 @pytest.mark.slow
@@ -86,7 +85,7 @@ def test_weights_are_a_quarter_of_float32(rungs: list[Rung], network: Network):
 
 
 def test_the_head_takes_the_features_shift_back(network: Network, squares: Squares):
-    quantiser = Quantiser(network, squares, 1, SILENT, "en")
+    quantiser = Quantiser(network, squares, 1)
     settings = Settings("minmax")
     layers = quantiser.plan.layers
     graphs = (network.graph, quantiser.raw(layers, settings), quantiser.quantised(layers, settings))
@@ -101,7 +100,7 @@ def test_float16_keeps_its_ends_in_float32(network: Network, squares: Squares):
     assert kinds["scale"] == onnx.TensorProto.FLOAT
     sixteen = [name for name, kind in kinds.items() if kind == onnx.TensorProto.FLOAT16]
     assert len(sixteen) > 20
-    assert Quantiser(network, squares, 1, SILENT, "en").cost(rung.graph) < 0.01
+    assert Quantiser(network, squares, 1).cost(rung.graph) < 0.01
 
 
 def test_outliers_are_cut_off_where_that_costs_less():

@@ -85,7 +85,7 @@ def test_the_datas_options_come_first() -> None:
 
 
 def test_the_help_has_groups_and_shows_what_can_be_typed() -> None:
-    told = verb_help(VERB, options_of(TrainConfig), "en")
+    told = verb_help(VERB, options_of(TrainConfig))
     titles = [line for line in told.splitlines() if line.endswith(":") and not line.startswith(" ")]
     assert titles[:5] == ["Arguments:", "Options:", "Decisions:", "What it does not know:", "Backbone:"]
     assert len(titles) == 12

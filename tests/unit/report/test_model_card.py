@@ -24,7 +24,7 @@ def front_matter(card: str) -> dict[str, object]:
 
 
 def test_the_front_matter_has_the_fields_of_the_hub(content):
-    fields = front_matter(model_card(content, "en"))
+    fields = front_matter(model_card(content))
     assert fields["pipeline_tag"] == "image-classification"
     assert fields["library_name"] == "onnx"
     assert fields["license"] == "unknown"
@@ -41,7 +41,7 @@ def test_yaml_reads_it(content):
 
 
 def test_every_figure_comes_with_its_interval(content):
-    card = model_card(content, "en")
+    card = model_card(content)
     accuracy = content.metrics.accuracy
     low, high = 100 * accuracy.low, 100 * accuracy.high
     assert f"{low:.1f}" in card
@@ -50,7 +50,7 @@ def test_every_figure_comes_with_its_interval(content):
 
 
 def test_names_mean_nothing_to_markdown(content):
-    card = model_card(content, "en")
+    card = model_card(content)
     row = next(line for line in card.splitlines() if line.startswith("| a"))
     assert row.startswith(r"| a\|b | 40 |")
     assert r"\_fox\_" in card
@@ -59,6 +59,6 @@ def test_names_mean_nothing_to_markdown(content):
 @pytest.mark.parametrize(("licence", "told"), [("Apache-2.0", "apache-2.0"), ("Custom 1.0", "other")])
 def test_licences_have_the_hubs_names(tmp_path, licence, told):
     content = replace(training(tmp_path / "images"), licence=licence)
-    fields = front_matter(model_card(content, "en"))
+    fields = front_matter(model_card(content))
     assert fields["license"] == told
     assert fields.get("license_name") == (licence if told == "other" else None)

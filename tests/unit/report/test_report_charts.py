@@ -59,7 +59,7 @@ def test_equal_choices_do_not_divide_by_zero() -> None:
 
 def test_the_reliability_diagram_has_a_bar_a_dot_and_a_count_for_each_bin() -> None:
     bins = [ReliabilityBin(0.5, 0.6, 4, 0.55, 0.25), ReliabilityBin(0.9, 1.0, 40, 0.97, 0.95)]
-    html = reliability_diagram(bins, "en")
+    html = reliability_diagram(bins)
     assert html.count('class="fill"') == html.count("<circle") == html.count('class="count"') == 2
     # Four images are too few for a firm mark.
     assert html.count('class="dot few"') == 1
@@ -76,7 +76,7 @@ def test_percent_never_rounds_up_to_all(value: float, said: str) -> None:
     ("seconds", "said"), [(0.04, "0.0 s"), (25.44, "25.4 s"), (59.97, "1 min 0 s"), (119.7, "2 min 0 s")]
 )
 def test_durations_read_as_a_person_says_them(seconds: float, said: str) -> None:
-    assert duration(seconds, "en") == said
+    assert duration(seconds) == said
 
 
 def test_text_escapes_quotes_and_replaces_what_html_cannot_hold() -> None:

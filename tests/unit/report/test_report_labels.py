@@ -16,7 +16,7 @@ LABELS = ("cell", "dust", "stain")
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return render(several(tmp_path_factory.mktemp("page"), LABELS), "en")
+    return render(several(tmp_path_factory.mktemp("page"), LABELS))
 
 
 def test_mistakes_say_what_was_missed_and_what_was_invented(page: str):
@@ -43,11 +43,11 @@ def test_names_from_outside_are_text(tmp_path: Path, lang: Lang):
 
 
 def test_every_image_right_is_said(tmp_path: Path):
-    assert "Every image was named just its labels." in render(several(tmp_path, wrong=0), "en")
+    assert "Every image was named just its labels." in render(several(tmp_path, wrong=0))
 
 
 def test_the_model_card_has_the_figures_of_labels(tmp_path: Path):
-    card = model_card(several(tmp_path), "en")
+    card = model_card(several(tmp_path))
     assert "| All labels right |" in card
     assert "Hamming loss" in card
     assert "thresholds" in card

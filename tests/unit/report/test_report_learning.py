@@ -33,14 +33,14 @@ def test_fine_tuning_adds_its_sections_and_a_frozen_training_has_none(tmp_path: 
 
 def test_random_weights_are_told_before_anything_else(tmp_path: Path) -> None:
     content = fine_tuning(tmp_path)
-    text = render(content, "en")
+    text = render(content)
     assert text.index('class="alarm"') < text.index("</header>")
     assert "Random weights" in text
-    assert 'class="alarm"' not in render(replace(content, random_weights=False), "en")
+    assert 'class="alarm"' not in render(replace(content, random_weights=False))
 
 
 def test_the_page_says_what_was_kept_and_how_long_the_device_waited(tmp_path: Path) -> None:
-    text = render(fine_tuning(tmp_path), "en").replace("\N{NO-BREAK SPACE}", " ")
+    text = render(fine_tuning(tmp_path)).replace("\N{NO-BREAK SPACE}", " ")
     assert "Nothing was gained for 5 epochs. The weights of epoch 6 were kept." in text
     assert "The device waited for images 3.1 % of the time." in text
     assert "10 min are not enough for one epoch." in text
@@ -48,7 +48,7 @@ def test_the_page_says_what_was_kept_and_how_long_the_device_waited(tmp_path: Pa
 
 
 def test_every_measure_has_its_chart_and_its_numbers(tmp_path: Path) -> None:
-    text = render(fine_tuning(tmp_path), "en")
+    text = render(fine_tuning(tmp_path))
     assert text.count('class="curve"') == 6  # five of the history, one of the finder
     rows = re.search(r"Figures by epoch</caption>.*?<tbody>(.*?)</tbody>", text, re.S)
     assert rows is not None
@@ -58,7 +58,7 @@ def test_every_measure_has_its_chart_and_its_numbers(tmp_path: Path) -> None:
 
 def test_what_was_not_measured_has_no_chart(tmp_path: Path) -> None:
     history = [replace(row, memory_mb=math.nan, val_accuracy=math.nan) for row in learned().history]
-    text = render(replace(training(tmp_path), learning=Learning(history=history)), "en")
+    text = render(replace(training(tmp_path), learning=Learning(history=history)))
     assert text.count('class="curve"') == 3
     assert "<h3>Memory</h3>" not in text
 
@@ -66,7 +66,7 @@ def test_what_was_not_measured_has_no_chart(tmp_path: Path) -> None:
 def test_nothing_to_draw_is_no_error(tmp_path: Path) -> None:
     nothing = EpochRow(1, 1, *([math.nan] * 8))
     for history in ((), (nothing,)):
-        text = render(replace(training(tmp_path), learning=Learning(history=history)), "en")
+        text = render(replace(training(tmp_path), learning=Learning(history=history)))
         assert "learning" in sections(text)
         assert 'class="curve"' not in text
 
@@ -120,6 +120,6 @@ def test_rates_are_as_far_apart_as_their_powers() -> None:
 def test_an_explosion_does_not_flatten_the_finders_dip(tmp_path: Path) -> None:
     search = RateSearch([1e-5, 1e-4, 1e-3, 1e-2], [1.0, 0.8, 0.6, 1e9], 1e-4)
     told = replace(learned(), history=(), search=search)
-    text = render(replace(training(tmp_path), learning=told), "en")
+    text = render(replace(training(tmp_path), learning=told))
     heights = [float(y) for y in re.findall(r'class="dot" cx="[\d.]+" cy="([\d.]+)"', text)]
     assert heights[2] - heights[0] > 40

@@ -28,7 +28,7 @@ def mapped(content: ReportContent, **more: Any) -> ReportContent:
 
 
 def page(content: ReportContent) -> str:
-    section = feature_map(content, "en")
+    section = feature_map(content)
     assert section is not None
     return section.body
 
@@ -41,7 +41,7 @@ def data(html: str) -> dict[str, Any]:
 
 
 def test_without_a_map_there_is_no_section(tmp_path: Path) -> None:
-    assert feature_map(evaluation(tmp_path, ("cat", "dog"), 4, 1), "en") is None
+    assert feature_map(evaluation(tmp_path, ("cat", "dog"), 4, 1)) is None
 
 
 def test_every_image_has_a_point_and_mistakes_lie_on_top(tmp_path: Path) -> None:

@@ -184,17 +184,17 @@ def test_calibration_shows_before_and_after(tmp_path: Path) -> None:
 
 def test_an_interrupted_write_leaves_the_old_page(tmp_path: Path) -> None:
     content = evaluation(tmp_path, ("cat", "dog"), 4, 1)
-    write_report(tmp_path / "report.html", content, "en")
+    write_report(tmp_path / "report.html", content)
     before = (tmp_path / "report.html").read_bytes()
     with pytest.raises(AttributeError):
-        write_report(tmp_path / "report.html", replace(content, metrics=None), "en")  # type: ignore[arg-type]
+        write_report(tmp_path / "report.html", replace(content, metrics=None))  # type: ignore[arg-type]
     assert (tmp_path / "report.html").read_bytes() == before
     assert [p.name for p in tmp_path.iterdir() if p.name.endswith(".tmp")] == []
 
 
 def test_the_page_is_the_same_every_time(tmp_path: Path) -> None:
     content = training(tmp_path)
-    assert render(content, "en") == render(content, "en")
+    assert render(content) == render(content)
 
 
 def test_the_python_lines_run_beside_a_model_that_keeps_the_contract(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def test_both_directions_count_and_the_worst_pair_comes_first(tmp_path: Path) ->
     content = with_answers(
         tmp_path, {"cat": ["dog"] * 2 + ["a < b"] * 2, "dog": ["cat"] * 6, "a < b": ["dog"]}
     )
-    section = pairs(content, "en")
+    section = pairs(content)
     assert section is not None
     assert headings(section.body, 3) == ["cat and dog: 8 confused", "a &lt; b and cat: 2 confused"]
     assert headings(section.body, 4) == [
@@ -46,11 +46,11 @@ def test_both_directions_count_and_the_worst_pair_comes_first(tmp_path: Path) ->
 
 def test_a_class_of_which_nothing_is_right_has_an_empty_side(tmp_path: Path) -> None:
     content = with_answers(tmp_path, {"cat": ["a < b"] * 10, "dog": ["cat"] * 5})
-    section = pairs(content, "en")
+    section = pairs(content)
     assert section is not None
     assert 'cat, never taken for dog: named right</h4><ul class="strip"></ul>' in section.body
 
 
 def test_single_mistakes_and_none_are_no_pair(tmp_path: Path) -> None:
-    assert pairs(with_answers(tmp_path, {}), "en") is None
-    assert pairs(with_answers(tmp_path, {"cat": ["dog"], "dog": ["a < b"]}), "en") is None
+    assert pairs(with_answers(tmp_path, {})) is None
+    assert pairs(with_answers(tmp_path, {"cat": ["dog"], "dog": ["a < b"]})) is None

@@ -48,7 +48,7 @@ def make(path: Path, mode: str) -> None:
 )
 def test_each_kind_of_picture_becomes_a_small_one(tmp_path: Path, mode: str, ending: str) -> None:
     make(tmp_path / f"a.{ending}", mode)
-    (thumbnail,) = thumbnails(tmp_path, [f"a.{ending}"], 64, "en")
+    (thumbnail,) = thumbnails(tmp_path, [f"a.{ending}"], 64)
     assert thumbnail.reason == ""
     small = picture(thumbnail.uri)
     assert small.size == (64, 32)
@@ -59,7 +59,7 @@ def test_each_kind_of_picture_becomes_a_small_one(tmp_path: Path, mode: str, end
 
 def test_transparent_places_are_white(tmp_path: Path) -> None:
     Image.new("RGBA", (20, 20), (0, 0, 0, 0)).save(tmp_path / "a.png")
-    (thumbnail,) = thumbnails(tmp_path, ["a.png"], 64, "en")
+    (thumbnail,) = thumbnails(tmp_path, ["a.png"], 64)
     assert np.asarray(picture(thumbnail.uri)).min() > 250
 
 
@@ -69,7 +69,7 @@ def test_the_camera_rotation_is_applied_and_its_block_left_behind(tmp_path: Path
     exif[0x0112] = 6
     exif[0x010E] = "taken at home"
     Image.new("RGB", (200, 100), "red").save(tmp_path / f"a.{ending}", exif=exif)
-    (thumbnail,) = thumbnails(tmp_path, [f"a.{ending}"], 64, "en")
+    (thumbnail,) = thumbnails(tmp_path, [f"a.{ending}"], 64)
     small = picture(thumbnail.uri)
     assert small.size == (32, 64)
     assert not small.getexif()
@@ -81,7 +81,7 @@ def test_what_cannot_be_read_gets_a_placeholder_with_the_reason(tmp_path: Path) 
     whole = io.BytesIO()
     Image.effect_noise((200, 200), 50).convert("RGB").save(whole, "JPEG")
     (tmp_path / "cut.jpg").write_bytes(whole.getvalue()[:2000])
-    lost, text, cut = thumbnails(tmp_path, ["gone.jpg", "text.jpg", "cut.jpg"], 64, "en")
+    lost, text, cut = thumbnails(tmp_path, ["gone.jpg", "text.jpg", "cut.jpg"], 64)
     assert lost.reason == "The file is no longer there."
     assert text.reason == "The file cannot be read: UnidentifiedImageError"
     assert cut.reason.startswith("The file cannot be read: ")
@@ -93,6 +93,6 @@ def test_the_report_appears_without_its_images(tmp_path: Path) -> None:
     content = evaluation(tmp_path, ("cat", "dog"), 10, 2)
     for sample in content.manifest.samples:
         (tmp_path / sample.path).unlink()
-    page = render(content, "en")
+    page = render(content)
     assert "<img" not in page
     assert page.count("The file is no longer there.") == 2 + 2 + 8  # confused pairs, mistakes, examples

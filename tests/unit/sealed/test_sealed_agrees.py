@@ -23,7 +23,6 @@ from eyebright.evaluation.calibration import fit_temperature
 from eyebright.runs.run import Run
 from eyebright.runs.scoring import Answers, ask
 from eyebright.runtime.progress import SILENT
-from eyebright.runtime.timing import Stopwatch
 from eyebright.sealed.graph import sealed_graph
 from eyebright.sealed.model import SealedModel, write_sealed
 from eyebright.sealed.parity import compare
@@ -67,17 +66,7 @@ print(json.dumps(answers))
 
 def trained(folder: Path, cache: Path, layers: str, size: int) -> FrozenModel:
     manifest = scan(folder, val=None if (folder / "val").is_dir() else 0.2)
-    trainer = FrozenTrainer(
-        manifest,
-        EmbeddedBackbone(),
-        cache,
-        views=1,
-        layers=layers,
-        seed=0,
-        lang="en",
-        progress=SILENT,
-        watch=Stopwatch(),
-    )
+    trainer = FrozenTrainer(manifest, EmbeddedBackbone(), cache, views=1, layers=layers, seed=0, lang="en")
     return trainer.train(size)
 
 

@@ -19,7 +19,6 @@ from eyebright.exporting.catalog import FORMATS
 from eyebright.exporting.formats.onnx_file import SealedOnnx
 from eyebright.exporting.session import OnnxSession
 from eyebright.runs.run import Run
-from eyebright.runtime.progress import SILENT
 from eyebright.sealed.model import SealedModel
 from eyebright.types import FloatArray, UInt8Array
 from eyebright.verbs.export.candidates import Rungs
@@ -51,7 +50,7 @@ def test_every_format_hears_why_there_is_no_compressed_graph(
     assert list(found.failed) == formats
     for error in found.failed.values():
         assert isinstance(error, DataError)
-        assert "needs at least 20 training images" in error.text("en")
+        assert "needs at least 20 training images" in error.text()
 
 
 @pytest.fixture(scope="module", params=["int8", "fp16"])
@@ -65,7 +64,7 @@ def compressed(
     manifest = Manifest.read(run / "manifest.parquet")
     images = ExportImages(manifest.root, manifest.of("val"), manifest.of("train"))
     config = ExportConfig(model=run, to=["onnx"], **{request.param: True})
-    graph = next(iter(Rungs(model, lambda: images, config, SILENT))).graph
+    graph = next(iter(Rungs(model, lambda: images, config))).graph
     SealedOnnx().export(Source(model, graph), run)
     return request.param, run
 
@@ -147,7 +146,7 @@ def test_an_error_of_one_format_leaves_the_others(
     assert [exported.name for exported in found.done] == ["openvino"]
     error = found.failed["triton"]
     assert isinstance(error, UnsupportedError)
-    assert "Use another format, such as onnx or openvino." in error.text("en")
+    assert "Use another format, such as onnx or openvino." in error.text()
     assert "请使用其他格式" in error.text("zh")
     assert error.__cause__ is not None
     assert [path.name for path in tmp_path.iterdir()] == ["openvino"]

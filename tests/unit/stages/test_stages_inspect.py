@@ -119,7 +119,7 @@ def test_an_openvino_model_alone_says_what_it_is(
 
 def test_a_page_that_was_moved_says_what_it_is(textile_run: Run, tmp_path: Path) -> None:
     model = SealedModel(textile_run.model)
-    OfflinePage().export(Source(model, onnx.load(model.path), "fp32", "en"), tmp_path)
+    OfflinePage().export(Source(model, onnx.load(model.path), "fp32"), tmp_path)
     found = looked_at((tmp_path / "index.html").rename(tmp_path / "sorter.html"))
     assert (found.kind, found.format) == ("sealed", "html")
     assert found.labels == textile_run.labels

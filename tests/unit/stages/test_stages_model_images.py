@@ -12,7 +12,6 @@ from eyebright.data.source import scan
 from eyebright.errors import DataError
 from eyebright.runs.images import drawn, manifest_of
 from eyebright.runs.run import Run
-from eyebright.runtime.progress import SILENT
 from eyebright.sealed.model import SealedModel
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.train import train
@@ -25,7 +24,7 @@ def training_images(textile: Path, tmp_path: Path) -> Path:
 
 
 def found_in(folder: Path, run: Run) -> Manifest:
-    return manifest_of(SealedModel(run.model), folder, 0, SILENT, "en")
+    return manifest_of(SealedModel(run.model), folder, 0)
 
 
 def test_training_images_stay_training_images_where_no_validation_image_is(

@@ -42,5 +42,5 @@ PLAIN: dict[str, Any] = {"data": Path("photos"), "tune": "full", "augment": "lig
 def test_each_option_that_changes_the_course_is_told(option: str, value: Any) -> None:
     configs = (TrainConfig.build(**PLAIN), TrainConfig.build(**PLAIN | {option: value}))
     before, now = (recipe_of(config, "full", "fp32", None, True).to_json() for config in configs)
-    told = [text for text in recipe_changes(before, now, "en") if text.startswith(f"{option} was")]
+    told = [text for text in recipe_changes(before, now) if text.startswith(f"{option} was")]
     assert told == [f"{option} was {before[option]} and is {value} from here on."]

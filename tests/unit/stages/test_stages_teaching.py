@@ -18,7 +18,6 @@ from eyebright.data.manifest import Manifest, Sample  # noqa: E402
 from eyebright.errors import DataError  # noqa: E402
 from eyebright.runs.images import check_classes  # noqa: E402
 from eyebright.runs.run import Run  # noqa: E402
-from eyebright.runtime.progress import SILENT  # noqa: E402
 from eyebright.sealed.model import SealedModel  # noqa: E402
 from eyebright.training.finetune.data.augment import PRESETS, Augmentation  # noqa: E402
 from eyebright.verbs.train.finetune import teacher as teaching  # noqa: E402
@@ -33,7 +32,7 @@ COUNT = 6
 def rows_of(run: Run, manifest: Manifest, augmentation: Augmentation, **options: Any):
     config = TrainConfig(teacher=run.directory, **options)
     samples = manifest.of("train")[:COUNT]
-    return teacher_rows(config, manifest.root, manifest.labels, samples, augmentation, SILENT)
+    return teacher_rows(config, manifest.root, manifest.labels, samples, augmentation)
 
 
 def test_plain_views_are_answered_as_the_sealed_model_does(textile_run: Run, textile_manifest: Manifest):
@@ -89,7 +88,7 @@ def test_the_student_sees_the_view_that_was_asked_about(textile_run: Run, textil
     samples = textile_manifest.of("train")[:COUNT]
     size = 64
     preprocessing = Preprocessing(size, "bilinear", None, (0, 0, 0), (1, 1, 1))
-    images = open_images(config, textile_manifest, samples, samples, preprocessing, SILENT)
+    images = open_images(config, textile_manifest, samples, samples, preprocessing)
     assert images.teacher is not None
     data = images.whole()
     inputs, targets = data.draw(np.arange(COUNT), 3, torch.Generator()).part(slice(0, COUNT), CPU)

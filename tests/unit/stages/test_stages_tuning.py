@@ -12,8 +12,6 @@ pytest.importorskip("timm")
 
 from eyebright.backbones.torch.exported import ExportedBackbone  # noqa: E402
 from eyebright.data.manifest import Manifest  # noqa: E402
-from eyebright.runtime.progress import SILENT  # noqa: E402
-from eyebright.runtime.timing import Stopwatch  # noqa: E402
 from eyebright.training.finetune.checkpoint import read, write  # noqa: E402
 from eyebright.verbs.train.finetune import finetuner as tuning  # noqa: E402
 from eyebright.verbs.train.finetune.finetune import exports, load_network  # noqa: E402
@@ -39,9 +37,9 @@ def tuner_of(manifest: Manifest, out: Path, resume: Path | None = None) -> Tuner
         augment="none",
         precision="fp32",
     )
-    inner, network = with_held_out(manifest, config.seed), load_network(config, SILENT)
-    start = frozen_model(config, inner, ExportedBackbone(network, exports()), SILENT, Stopwatch())
-    return Tuner(config, inner, network, start, out, SILENT, lambda row: None, 0.0, manifest)
+    inner, network = with_held_out(manifest, config.seed), load_network(config)
+    start = frozen_model(config, inner, ExportedBackbone(network, exports()))
+    return Tuner(config, inner, network, start, out, lambda row: None, 0.0, manifest)
 
 
 @pytest.mark.slow

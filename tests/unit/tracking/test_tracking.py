@@ -148,7 +148,7 @@ def test_a_missing_package_names_its_extra(
 ) -> None:
     monkeypatch.setattr(f"eyebright.tracking.{name}.find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match=rf'pip install "eyebright\[{name}\]"'):
-        trackers([name], tmp_path, Silent(), "en")
+        trackers([name], tmp_path)
 
 
 class Broken:

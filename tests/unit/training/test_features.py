@@ -193,7 +193,7 @@ def test_a_damaged_image_is_skipped_with_the_reason(tmp_path: Path, root, sample
     made = extractor(tmp_path / "cache")
     (skipped,) = compute(made, root, given)
     assert skipped.path == damaged.path
-    reason = translate(skipped.reason, "en", **skipped.reason_values)
+    reason = translate(skipped.reason, **skipped.reason_values)
     assert "damaged" in reason or "truncated" in reason
     rest = [s for s in given if s is not damaged]
     assert np.isfinite(made.read(rest, TAPS)).all()

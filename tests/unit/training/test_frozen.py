@@ -16,7 +16,6 @@ from eyebright.data.folder import scan
 from eyebright.data.manifest import Manifest
 from eyebright.errors import ConfigError, DataError
 from eyebright.runtime.progress import SILENT
-from eyebright.runtime.timing import Stopwatch
 from eyebright.training.linear_probe import probe as frozen
 from eyebright.training.linear_probe.probe import FrozenModel, FrozenTrainer
 
@@ -24,17 +23,7 @@ SIZE = 96
 
 
 def trainer(manifest: Manifest, cache: Path, *, layers: str = "texture", views: int = 1) -> FrozenTrainer:
-    return FrozenTrainer(
-        manifest,
-        EmbeddedBackbone(),
-        cache,
-        views=views,
-        layers=layers,
-        seed=0,
-        lang="en",
-        progress=SILENT,
-        watch=Stopwatch(),
-    )
+    return FrozenTrainer(manifest, EmbeddedBackbone(), cache, views=views, layers=layers, seed=0, lang="en")
 
 
 def head_bytes(model: FrozenModel) -> bytes:

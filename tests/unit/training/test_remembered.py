@@ -10,8 +10,6 @@ import pytest
 
 from eyebright.backbones.embedded import EmbeddedBackbone
 from eyebright.data.manifest import Manifest
-from eyebright.runtime.progress import SILENT
-from eyebright.runtime.timing import Stopwatch
 from eyebright.training.cache.store import selection_cache as remembered
 from eyebright.training.linear_probe import probe as frozen
 from eyebright.training.linear_probe.probe import FrozenModel, FrozenTrainer
@@ -34,9 +32,7 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def trained(manifest: Manifest, cache: Path, seed: int = 0) -> FrozenModel:
     settings = {"views": 1, "layers": "auto", "seed": seed, "lang": "en"}
-    trainer = FrozenTrainer(
-        manifest, EmbeddedBackbone(), cache, progress=SILENT, watch=Stopwatch(), **settings
-    )
+    trainer = FrozenTrainer(manifest, EmbeddedBackbone(), cache, **settings)
     return trainer.train(None)
 
 

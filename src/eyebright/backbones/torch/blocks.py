@@ -68,7 +68,7 @@ def find_units(body: nn.Module, size: int) -> Units:
     features = first_tensor(steps.pop(""))
     if features is None or features.ndim != 2:
         raise ModelError(
-            "A backbone must turn an image into one row of features. {name} does not. Choose another one.",
+            "A backbone must output one feature vector per image. {name} does not. Choose another backbone.",
             name=type(body).__name__,
         )
     sizes = _parameters_below(body)

@@ -116,7 +116,7 @@ def to_onnx(
     size_bytes = sum(t.numel() * t.element_size() for t in module.state_dict().values())
     if size_bytes > _LARGEST_BYTES:
         raise ModelError(
-            "One ONNX file holds at most 2 GB. The backbone has {size_gb} GB. Choose a smaller one.",
+            "An ONNX file can hold at most 2 GB. The backbone has {size_gb} GB. Choose a smaller one.",
             size_gb=f"{size_bytes / 1e9:.1f}",
         )
     batch = torch.export.Dim("batch")

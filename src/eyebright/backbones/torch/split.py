@@ -209,7 +209,7 @@ def _agree(body: nn.Module, lower: nn.Module, upper: nn.Module, size: int) -> bo
 
 def _uncuttable(unit: str) -> ModelError:
     return ModelError(
-        "Exactly one value must pass from the frozen part of a backbone to the rest. Behind {unit} this "
-        "cannot be made so. Train everything (--tune full) or only the head (--tune head).",
+        "Exactly one value must pass from the frozen stem of a backbone to the rest. After block "
+        "{unit}, this is not possible. Use --finetune full, or --finetune off to train the head only.",
         unit=unit,
     )

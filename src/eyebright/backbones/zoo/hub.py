@@ -41,9 +41,9 @@ def hugging_face(name: str) -> Iterator[None]:
 def unreachable(name: str, hub: str) -> HubError:
     """The error for weights that could not be fetched."""
     return HubError(
-        "The weights of {name} must come from a hub or from a file. {hub} cannot be reached from here, or "
-        "does not have them. Give the file with --weights FILE (safetensors or .pth), connect to a network, "
-        "or use the backbone efficientnet_lite0, which is installed with its weights.",
+        "The weights of {name} must come from a model hub or a file. {hub} cannot be reached or does "
+        "not have them. Give a file with --weights FILE (safetensors or .pth), connect to a network, "
+        "or use the backbone efficientnet_lite0, whose weights are installed with Eyebright.",
         name=name,
         hub=hub,
     )

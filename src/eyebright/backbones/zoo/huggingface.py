@@ -90,8 +90,8 @@ def _library() -> Any:
         import transformers
     except ImportError as error:
         raise MissingExtraError(
-            "Backbones of Hugging Face need the package transformers. It is not installed. Install it: "
-            'pip install "eyebright[torch]"'
+            "Hugging Face backbones need the package transformers, which is not installed. Run: pip "
+            'install "eyebright[torch]"'
         ) from error
     return transformers
 
@@ -107,7 +107,7 @@ def _readable(name: str) -> Iterator[None]:
         raise
     except (OSError, ValueError) as error:
         raise ModelError(
-            "A folder or repository of Hugging Face must hold a classifier of images. {name} does not: "
+            "A Hugging Face folder or repository must contain an image classifier. {name} does not: "
             "{reason}. Choose another one.",
             name=name,
             reason=str(error).splitlines()[0],
@@ -128,8 +128,8 @@ def _pretrained(auto: Any, name: str, config: Any) -> nn.Module:
     missing = [key for key in found["missing_keys"] if not key.startswith(last)]
     if missing:
         raise ModelError(
-            "A repository must hold all weights below the classifier. {name} lacks {count} tensors, for "
-            "example {tensor}. Choose another one.",
+            "The repository must contain all weights of the backbone. {name} lacks "
+            "{count:tensor|tensors}, for example {tensor}. Choose another repository.",
             name=name,
             count=len(missing),
             tensor=missing[0],

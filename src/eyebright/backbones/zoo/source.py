@@ -91,8 +91,8 @@ def licence(name: str | None) -> str:
 def wrong_size(name: str, size: int) -> ConfigError:
     """The error for an architecture that cannot be built for a size."""
     return ConfigError(
-        "The size must be one that the backbone can take. {name} cannot be built for {size} px. Leave the "
-        "size out, or choose another backbone.",
+        "The backbone must accept the input size. {name} cannot be built for {size} px. Omit the "
+        "size, or choose another backbone.",
         name=name,
         size=size,
     )

@@ -60,7 +60,7 @@ def read(path: Path) -> Tensors:
     """
     if not path.is_file():
         raise NotFoundError(
-            "The weights must be a file. {path} is none. Give a safetensors or .pth file.", path=path
+            "The weights must be a file. {path} is not. Give a safetensors or .pth file.", path=path
         )
     try:
         content = _read_safetensors(path) if _is_safetensors(path) else _read_torch(path)
@@ -101,7 +101,7 @@ def _reason(error: Exception) -> str:
 
 def _unreadable(path: Path, reason: str) -> ModelError:
     return ModelError(
-        "The weights must be tensors in safetensors or PyTorch's format; nothing else in a file is ever "
+        "Weights must be tensors in safetensors or PyTorch format; no other objects are ever "
         "unpickled. Reading {path} failed: {reason}. Give another file.",
         path=path,
         reason=reason,
@@ -153,8 +153,8 @@ def check_fit(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], name:
     if missing or unexpected or shapes:
         raise ModelError(
             "The weights in {path} must fit {name}. Missing tensors: {missing}. Unexpected tensors: "
-            "{unexpected}. Tensors of another shape (expected → found): {shapes}. Give the file of this very "
-            "architecture, or choose the backbone that the file belongs to.",
+            "{unexpected}. Tensors with the wrong shape (expected → found): {shapes}. Give weights "
+            "of exactly this architecture, or choose the backbone they belong to.",
             path=path,
             name=name,
             missing=_listed(missing),

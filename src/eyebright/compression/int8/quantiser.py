@@ -19,10 +19,9 @@ from eyebright.compression.int8.calibration import Activations, Method, Range, S
 from eyebright.compression.int8.layer_selection import Plan, plan
 from eyebright.compression.int8.sensitivity import moved, probabilities
 from eyebright.compression.network import Network, aligned
-from eyebright.runtime.progress import Progress
+from eyebright.runtime.context import progress_task
 from eyebright.sealed.subgraphs import SQUARES, between
-from eyebright.text.language import translate
-from eyebright.types import FloatArray, Lang, UInt8Array
+from eyebright.types import FloatArray, UInt8Array
 
 _COUNTED = 60  # images for histograms: each holds tens of millions of activations
 _CENTRED = 100  # images for the features' means
@@ -48,18 +47,12 @@ class Quantiser:
         network: in float32.
         squares: the user's training images.
         threads: of a session.
-        progress: is told what takes time.
-        lang: in which.
     """
 
-    def __init__(
-        self, network: Network, squares: Squares, threads: int, progress: Progress, lang: Lang
-    ) -> None:
+    def __init__(self, network: Network, squares: Squares, threads: int) -> None:
         self.plan: Plan = plan(network)
         self.squares = squares
         self.threads = threads
-        self.progress = progress
-        self.lang: Lang = lang
         self._networks = {False: aligned(network)}
         self._activations: dict[bool, Activations] = {}
 
@@ -113,7 +106,7 @@ class Quantiser:
         network = self.network(settings)
         if settings.equalised not in self._activations:
             images = self.squares.calibration
-            with self.progress.task(translate("Calibrating", self.lang), total=len(images)) as task:
+            with progress_task("Calibrating", total=len(images)) as task:
                 found = calibration.observe(network, images, self.threads, task.advance)
             self._activations[settings.equalised] = found
         found = self._activations[settings.equalised]

@@ -15,9 +15,9 @@ from eyebright.compression.int8.calibration import Squares
 from eyebright.compression.int8.candidate import Rung
 from eyebright.compression.int8.quantiser import Quantiser, Settings
 from eyebright.compression.network import Network
-from eyebright.runtime.progress import Progress
+from eyebright.runtime.context import progress, progress_task
 from eyebright.text.language import translate
-from eyebright.types import FloatArray, Lang
+from eyebright.types import FloatArray
 
 _CORRECTED = 40  # images for bias correction
 _EPOCHS = 4  # of training with rounding
@@ -33,29 +33,23 @@ class Int8Ladder:
         network: in float32.
         squares: the user's training images.
         threads: of a session.
-        progress: is told what takes time.
-        lang: in which.
     """
 
-    def __init__(
-        self, network: Network, squares: Squares, threads: int, progress: Progress, lang: Lang
-    ) -> None:
-        self.quantiser = Quantiser(network, squares, threads, progress, lang)
+    def __init__(self, network: Network, squares: Squares, threads: int) -> None:
+        self.quantiser = Quantiser(network, squares, threads)
         self.squares = squares
         self.threads = threads
-        self.progress = progress
-        self.lang: Lang = lang
         self.settings = Settings("minmax")
 
     def rungs(self) -> Iterator[Rung]:
         """The steps, one after the other; each is computed when it is asked for."""
         plan = self.quantiser.plan
         if not plan.static:
-            yield Rung("int8, dynamic, for products with weights", *self._made(()))
+            yield Rung("int8, dynamic for matrix products", *self._made(()))
         elif plan.dynamic:
-            yield Rung("int8, static for convolutions, dynamic for products with weights", *self._made(()))
+            yield Rung("int8, static for convolutions, dynamic for matrix products", *self._made(()))
         else:
-            yield Rung("int8, static, ranges from the smallest to the largest value", *self._made(()))
+            yield Rung("int8, static, min-max ranges", *self._made(()))
         if plan.static:
             # Other ranges cost no speed, layers in float do: the best is tried even if it seems no better.
             best, self.settings = self._best_settings()
@@ -63,20 +57,20 @@ class Int8Ladder:
             self.settings = best
         kept: Sequence[str] = ()
         for kept in self._sensitive():
-            yield Rung("int8, the most sensitive layers in float", *self._made(kept))
+            yield Rung("int8, most sensitive layers in float", *self._made(kept))
         if plan.static:
-            yield Rung("int8, the most sensitive layers in float, biases corrected", *self._corrected(kept))
+            yield Rung("int8, most sensitive layers in float, biases corrected", *self._corrected(kept))
             if find_spec("torch") and (trained := self._trained(kept)):
-                yield Rung("int8, trained with its rounding", *trained)
+                yield Rung("int8, quantisation-aware training", *trained)
 
     def _rung_of_ranges(self) -> Rung:
         """All layers in integers, with ranges other than those of the first step."""
         made = self._made(())
         if self.settings.equalised:
-            return Rung("int8, static, channels of equal range", *made)
+            return Rung("int8, static, channels equalised", *made)
         if self.settings.ranges == "percentile":
-            return Rung("int8, static, ranges without the outermost 0.01 % of values", *made)
-        return Rung("int8, static, ranges of the least squared error", *made)
+            return Rung("int8, static, percentile ranges (0.01 % clipped)", *made)
+        return Rung("int8, static, least-squares ranges", *made)
 
     def _made(self, kept: Collection[str]) -> tuple[onnx.ModelProto, dict[str, Any]]:
         """The graph in which all layers but those of ``kept`` are integers, and what is to be said of it."""
@@ -88,7 +82,7 @@ class Int8Ladder:
         layers = self._integers(kept)
         static = [name for name in layers if name in self.quantiser.plan.static]
         images = self.squares.calibration[:_CORRECTED]
-        with self.progress.task(translate("Correcting biases", self.lang), total=len(static)) as task:
+        with progress_task("Correcting biases", total=len(static)) as task:
             graph = bias.corrected(
                 self.quantiser.network(self.settings),
                 self.quantiser.raw(layers, self.settings),
@@ -114,8 +108,8 @@ class Int8Ladder:
             # The formats that hold int8 do without PyTorch, so this is no error of theirs.
             return None
         images = self.squares.calibration
-        text = translate("Training with rounding", self.lang)
-        with self.progress.task(text, total=_EPOCHS * len(images)) as task:
+        text = translate("Quantisation-aware training")
+        with progress().task(text, total=_EPOCHS * len(images)) as task:
             for epoch in range(_EPOCHS):
                 learner.epoch(images, epoch, task.advance)
                 changed = network.with_constants(learner.constants())
@@ -143,7 +137,7 @@ class Int8Ladder:
         """Those that move the answers to the held-out images least, of all and of those not tried yet."""
         layers, costs = self.quantiser.plan.layers, {}
         candidates = (self.settings, *_TRIED)
-        with self.progress.task(translate("Comparing other ranges", self.lang), len(candidates)) as task:
+        with progress_task("Comparing quantisation ranges", total=len(candidates)) as task:
             for settings in candidates:
                 costs[settings] = self.quantiser.cost(self.quantiser.quantised(layers, settings))
                 task.advance()
@@ -161,8 +155,8 @@ class Int8Ladder:
 
     def _harms(self, candidates: Sequence[Sequence[str]]) -> list[float]:
         images = self.squares.held_out[:_BLAMED]
-        text = translate("Finding sensitive layers", self.lang)
-        with self.progress.task(text, total=len(candidates)) as task:
+        text = translate("Measuring the sensitivity of layers")
+        with progress().task(text, total=len(candidates)) as task:
             before: FloatArray = self.quantiser.logits(self.quantiser.network(self.settings).graph, images)
             harms = []
             for layers in candidates:

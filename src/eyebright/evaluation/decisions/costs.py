@@ -49,8 +49,8 @@ def read_costs(path: Path, labels: Sequence[str]) -> Float64Array:
         table = np.full((1, 1), math.nan)
     if table.shape != (len(labels), len(labels)) or not np.isfinite(table).all():
         raise ConfigError(
-            "A cost must be a number, one for each true class and each answer. {path} holds other cells. "
-            "Fill in each of {count} times {count}.",
+            "A cost table must contain a number for each pair of true and predicted class. {path} "
+            "has missing or other cells. Fill in all {count} × {count} cells.",
             path=path,
             count=len(labels),
         )
@@ -95,7 +95,7 @@ def _rows(path: Path) -> list[list[str]]:
             rows = [[cell.strip() for cell in row] for row in csv.reader(file) if any(row)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ConfigError(
-            "The file of costs must be a readable CSV. {path}: {reason}. Check it.",
+            "The cost file must be readable CSV. {path}: {reason}. Correct the file.",
             path=path,
             reason=getattr(error, "strerror", None) or error,
         ) from None
@@ -107,16 +107,16 @@ def _check_names(path: Path, found: Sequence[str], labels: Sequence[str]) -> Non
     missing = [label for label in labels if label not in found]
     if unknown:
         raise ConfigError(
-            "Rows and columns of costs must be classes. {path} names {label}; the nearest are: {nearest}. "
-            "Use one of them.",
+            "Rows and columns of the cost table must be classes. {path} contains {label}; the "
+            "closest are: {nearest}. Use one of them.",
             path=path,
             label=repr(unknown[0]),
             nearest=nearest(unknown[0], labels),
         )
     if missing or len(found) != len(labels):
         raise ConfigError(
-            "Costs must have one row and one column for each class. {path} lacks or repeats some: {labels}. "
-            "Add or remove them.",
+            "A cost table must have exactly one row and one column for each class. Missing or "
+            "repeated in {path}: {labels}. Add or remove them.",
             path=path,
             labels=", ".join(missing or [name for name in labels if list(found).count(name) > 1]),
         )

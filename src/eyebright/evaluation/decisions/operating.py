@@ -12,7 +12,7 @@ from eyebright.evaluation.intervals import hull, pair, wilson
 from eyebright.evaluation.multiclass.ranking import BoolArray
 from eyebright.evaluation.multiclass.results import figure_json
 from eyebright.evaluation.rules.answering import positive
-from eyebright.types import FloatArray, IntArray, Interval
+from eyebright.types import FloatArray, IntArray, Interval, Split
 
 _NOTHING = "It takes an image to count. The part holds none of the kind."
 
@@ -26,7 +26,7 @@ class Labelled:
 
     probabilities: FloatArray
     truth: IntArray
-    part: str
+    part: Split
 
     def of_class(self, number: int) -> tuple[FloatArray, BoolArray]:
         """A class's probabilities (N,), and whether each image is of it."""
@@ -74,7 +74,7 @@ class OperatingPoint:
     """
 
     threshold: Threshold
-    split: str
+    split: Split
     figures: dict[Figure, Interval | None]
 
     @property
@@ -99,7 +99,7 @@ def choose(target: Target, scores: FloatArray, positive: BoolArray, chosen_on: s
     return Threshold(target, value, met, found.value if found else 0.0, chosen_on)
 
 
-def check(threshold: Threshold, scores: FloatArray, positive: BoolArray, split: str) -> OperatingPoint:
+def check(threshold: Threshold, scores: FloatArray, positive: BoolArray, split: Split) -> OperatingPoint:
     """What the threshold gives on other images, with Wilson's intervals."""
     return OperatingPoint(threshold, split, figures_at(threshold.value, scores, positive))
 

@@ -55,22 +55,22 @@ def parse_target(text: str) -> Target:
     found = _FORM.fullmatch(text)
     if found is None:
         raise ConfigError(
-            "A target must look like recall(CLASS) >= 0.95 or false_positive_rate(CLASS) <= 0.01. Got "
-            "{target}. Write it so, between quotes.",
+            "A target must look like recall(CLASS) >= 0.95 or false_positive_rate(CLASS) <= 0.01. "
+            "Got {target}. Write it in this form, in quotes.",
             target=repr(text),
         )
     figure, label, sign, number, percent = found.groups()
     if figure not in get_args(Figure):
         raise ConfigError(
-            "A target must be of recall, precision, specificity or false_positive_rate. Got {figure}; the "
-            "nearest are: {nearest}. Use one of them.",
+            "A target must constrain recall, precision, specificity or false_positive_rate. Got "
+            "{figure}; the closest matches are: {nearest}. Use one of them.",
             figure=figure,
             nearest=nearest(figure, get_args(Figure)),
         )
     if (sign[0] in "<≤") != (figure in _AT_MOST):
         raise ConfigError(
-            "A false_positive_rate must be at most (<=) a bound, the other figures at least (>=) one. Got "
-            "{target}. Turn the sign round.",
+            "false_positive_rate takes an upper bound (<=), the other metrics take a lower bound "
+            "(>=). Got {target}. Reverse the comparison sign.",
             target=repr(text),
         )
     try:
@@ -79,7 +79,8 @@ def parse_target(text: str) -> Target:
         bound = -1.0
     if not 0 <= bound <= 1:
         raise ConfigError(
-            "A target's bound must be a fraction from 0 to 1, or per cent. Got {number}. Write 0.95 or 95%.",
+            "The bound of a target must be a fraction from 0 to 1, or a percentage. Got {number}. "
+            "Write 0.95 or 95%.",
             number=number + percent,
         )
     return Target(figure, label.strip(), bound)  # type: ignore[arg-type]  # it is one of them
@@ -93,8 +94,8 @@ def check_target(target: Target, labels: Sequence[str]) -> None:
     """
     if target.label not in labels:
         raise ConfigError(
-            "A target must name a class. There is no {label}; the nearest are: {nearest}. Use one of them, "
-            "as in {figure}({first}).",
+            "A target must name an existing class. There is no class {label}; the closest matches "
+            "are: {nearest}. Use one of them, as in {figure}({first}).",
             label=repr(target.label),
             nearest=nearest(target.label, labels),
             figure=target.figure,

@@ -55,7 +55,7 @@ def measure(
     """
     if not np.isfinite(probabilities).all():
         raise ModelError(
-            "Probabilities must be numbers. The model gave NaN or infinity. Train the model again."
+            "Probabilities must be finite. The model returned NaN or infinity. Train the model again."
         )
     tally = Tally.of(truth, probabilities, groups)
     sums = Sums(bootstrap_sums(tally.table(), seed, resamples, groups), tally.classes)

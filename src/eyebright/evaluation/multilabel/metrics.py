@@ -61,7 +61,7 @@ def measure_labels(
     """
     if not np.isfinite(probabilities).all():
         raise ModelError(
-            "Probabilities must be numbers. The model gave NaN or infinity. Train the model again."
+            "Probabilities must be finite. The model returned NaN or infinity. Train the model again."
         )
     tally = LabelTally.of(truth, probabilities, thresholds, groups)
     ones = csr_array(np.ones((len(truth), 1)))

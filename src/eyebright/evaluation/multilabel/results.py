@@ -59,7 +59,12 @@ class LabelMetrics(Metrics):
             "roc_auc": figure_json(self.roc_auc, _NO_LABEL),
             "average_precision": figure_json(self.average_precision, _NO_LABEL),
             "per_class": {
-                c.label: {**c.to_json(), "threshold": t, "missed": int(missed), "invented": int(invented)}
+                c.label: {
+                    **c.to_json(),
+                    "threshold": t,
+                    "false_negatives": int(missed),
+                    "false_positives": int(invented),
+                }
                 for c, t, missed, invented in errors
             },
             "together": self.together.tolist(),

@@ -18,7 +18,7 @@ from eyebright.exporting.certificate.hashes import sha256, sha256_of
 from eyebright.runtime.machine import processor_name, usable_cores
 from eyebright.runtime.timing import interleaved_ms
 from eyebright.sealed.model import SealedModel
-from eyebright.text.language import translate
+from eyebright.text.language import english, translate
 from eyebright.types import FloatArray
 
 _TIMED_RUNS = 30
@@ -46,9 +46,12 @@ class Reason:
     template: str
     values: Mapping[str, object]
 
-    def text(self, lang: str) -> str:
-        """The sentence in ``lang``."""
-        return translate(self.template, lang, **self.values)
+    def __str__(self) -> str:
+        return english(self.template, **self.values)
+
+    def text(self) -> str:
+        """Return the sentence in the current language; ``str(reason)`` is always English."""
+        return translate(self.template, **self.values)
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ class Certificate:
         """The content of `certificate.json`; what is not finite is null there, as JSON has no other word."""
         fields = asdict(self)
         comparison, speed = fields.pop("comparison"), fields.pop("speed")
-        verdict = {"passed": self.passed, "reasons": [reason.text("en") for reason in self.reasons]}
+        verdict = {"passed": self.passed, "reasons": [str(reason) for reason in self.reasons]}
         content = fields | verdict | comparison | speed | {"sha256": sha256_of(self.files)}
         return {key: _valid(value) for key, value in content.items()}
 
@@ -171,18 +174,22 @@ def _shortfalls(
     precision: Precision, answers: FloatArray, comparison: Comparison, bar: Bar
 ) -> tuple[Reason, ...]:
     if not np.isfinite(answers).all():
-        return (Reason("Some of its probabilities are not numbers.", {}),)
+        return (Reason("Some of its probabilities are NaN or infinite.", {}),)
     loss = -comparison.accuracy_difference.value
     if precision == "int8":
         if loss > bar.max_loss + _ROUNDING:
             values = {"loss": f"{100 * loss:.2f}", "most": f"{100 * bar.max_loss:.2f}"}
-            return (Reason("It loses {loss} points of accuracy; at most {most} may be lost.", values),)
+            return (
+                Reason("Accuracy drops by {loss} percentage points; at most {most} are allowed.", values),
+            )
     elif comparison.agreement < bar.min_agreement:
         values = {
             "agreement": f"{100 * comparison.agreement:.2f}",
             "least": f"{100 * bar.min_agreement:.2f}",
         }
-        template = "It names the same class on {agreement} % of the images; {least} % are asked for."
+        template = (
+            "It predicts the same class on {agreement} % of the images; at least {least} % is required."
+        )
         return (Reason(template, values),)
     return ()
 

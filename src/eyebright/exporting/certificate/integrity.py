@@ -56,7 +56,7 @@ def read_certificate(folder: Path) -> dict[str, Any]:
         str(content["format"]), dict(content.get("versions") or {}), [*content.get("notes", ())]
     except (ValueError, TypeError, KeyError) as error:
         raise ModelError(
-            "A certificate.json must be one that `eyebright export` wrote. {path} is not: {reason}. "
+            "certificate.json must be a file written by `eyebright export`. {path} is not: {reason}. "
             "Export the model again.",
             path=path,
             reason=error,

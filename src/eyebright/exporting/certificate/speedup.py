@@ -37,24 +37,24 @@ def gain(certificate: Certificate, original_bytes: int) -> Reason:
     faster = speed.latency_ms < speed.latency_original_ms
     if smaller and faster:
         return Reason(
-            "Smaller and faster here: {megabytes} MB instead of {megabytes_before}, {milliseconds} ms an "
-            "image with one thread instead of {milliseconds_before}.",
+            "Smaller and faster on this machine: {megabytes} MB (original: {megabytes_before} MB), "
+            "and {milliseconds} ms per image on one thread (original: {milliseconds_before} ms).",
             values,
         )
     if smaller:
         return Reason(
-            "Smaller, but NOT faster here: {megabytes} MB instead of {megabytes_before}, {milliseconds} ms "
-            "an image with one thread, where the original takes {milliseconds_before}.",
+            "Smaller, but NOT faster on this machine: {megabytes} MB (original: {megabytes_before} "
+            "MB), and {milliseconds} ms per image on one thread (original: {milliseconds_before} ms).",
             values,
         )
     if faster:
         return Reason(
-            "Faster here, but NOT smaller: {megabytes} MB, where the original has {megabytes_before}; "
-            "{milliseconds} ms an image with one thread instead of {milliseconds_before}.",
+            "Faster on this machine, but not smaller: {megabytes} MB (original {megabytes_before} "
+            "MB), {milliseconds} ms per image on one thread (original {milliseconds_before} ms).",
             values,
         )
     return Reason(
-        "NEITHER smaller NOR faster here: {megabytes} MB, where the original has {megabytes_before}; "
-        "{milliseconds} ms an image with one thread, where it takes {milliseconds_before}.",
+        "NEITHER smaller NOR faster on this machine: {megabytes} MB (original: {megabytes_before} "
+        "MB), and {milliseconds} ms per image on one thread (original: {milliseconds_before} ms).",
         values,
     )

@@ -43,8 +43,9 @@ class Program:
         for step in self._steps:
             if step.op_type not in _OPERATORS:
                 raise UnsupportedError(
-                    "A Core ML file must be compared with the original before it is handed out. {operator} "
-                    "cannot be computed outside macOS. Export on macOS, or use onnx, openvino or executorch.",
+                    "A Core ML export must be compared with the original model before it is written. "
+                    "{operator} can only be computed on macOS. Export on macOS, or use onnx, "
+                    "openvino or executorch.",
                     operator=step.op_type,
                 )
 

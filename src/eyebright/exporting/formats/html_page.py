@@ -8,17 +8,19 @@ import hashlib
 import html
 import json
 import re
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import Any
+from typing import Any, TypeVar
 
 from eyebright.errors import ModelError
 from eyebright.exporting.base import Source
 from eyebright.exporting.formats.html_texts import terms, texts
+from eyebright.text.language import LANGUAGES, language, speaking
 from eyebright.types import Lang
 
-_LANGUAGES: tuple[Lang, ...] = ("en", "zh")
+Said = TypeVar("Said")
 # The runtime's files by the names of their blocks in the page.
 _RUNTIME = {
     "library": "ort.wasm.min.js.gz",
@@ -62,7 +64,7 @@ def embedded_model(text: str) -> bytes:
     _, found, rest = text.partition(f"{head}\n")
     packed, ended, _ = rest.partition(f"\n{tail}")
     if not found or not ended:
-        raise ModelError("The page must hold a model. This one holds none. Export it again.")
+        raise ModelError("The page must contain a model. This page contains none. Export it again.")
     return gzip.decompress(base64.b64decode(packed))
 
 
@@ -77,12 +79,20 @@ def _facts(source: Source) -> dict[str, Any]:
     return {
         "labels": source.labels,
         "side": source.size,
-        "lang": source.lang,
+        "lang": language(),
         "thresholds": thresholds if thresholds is None else thresholds.tolist(),
         "unknown": json.loads(source.model.metadata.get("unknown", "null")),
-        "texts": {lang: texts(lang) for lang in _LANGUAGES},
-        "terms": {lang: terms(source, version, lang) for lang in _LANGUAGES},
+        "texts": _in_each_language(texts),
+        "terms": _in_each_language(lambda: terms(source, version)),
     }
+
+
+def _in_each_language(said: Callable[[], Said]) -> dict[Lang, Said]:
+    found: dict[Lang, Said] = {}
+    for lang in LANGUAGES:
+        with speaking(lang):
+            found[lang] = said()
+    return found
 
 
 def _block(name: str, data: bytes) -> str:

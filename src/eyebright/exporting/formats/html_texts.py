@@ -5,65 +5,64 @@ from __future__ import annotations
 from eyebright import __version__
 from eyebright.exporting.base import Source
 from eyebright.text.language import translate
-from eyebright.types import Lang
 
 
-def texts(lang: Lang) -> dict[str, str]:
+def texts() -> dict[str, str]:
     """The page's sentences by the names that its script knows them by; placeholders are filled in there."""
     return {
-        "about": translate("About this model", lang),
-        "against": translate("against", lang),
-        "all": translate("All {count} classes", lang),
-        "answers": translate("Answers", lang),
-        "camera": translate("Camera", lang),
-        "choose": translate("Choose images", lang),
-        "clear": translate("Remove all", lang),
-        "close": translate("Close", lang),
-        "drop": translate("Drop images here, or paste them", lang),
-        "failed": translate("The model could not answer: {reason}. Try a smaller image.", lang),
-        "heat": translate("Heat map", lang),
-        "images": translate("Images", lang),
-        "language": translate("Language", lang),
-        "lead": translate("Tells {count} classes apart, on this device, without a network.", lang),
+        "about": translate("About this model"),
+        "against": translate("against"),
+        "all": translate("All {count} classes"),
+        "answers": translate("Predictions"),
+        "camera": translate("Camera"),
+        "choose": translate("Choose images"),
+        "clear": translate("Remove all"),
+        "close": translate("Close"),
+        "drop": translate("Drop images here, or paste them"),
+        "failed": translate("Prediction failed: {reason}. Try a smaller image."),
+        "heat": translate("Heat map"),
+        "images": translate("Images"),
+        "language": translate("Language"),
+        "lead": translate("Classifies images into {count} classes, on this device and offline."),
         "leadSeveral": translate(
-            "Finds {count} labels, any number in an image, on this device, without a network.", lang
+            "Recognises {count} labels, any number per image, on this device and offline."
         ),
-        "loading": translate("Loading the model …", lang),
+        "loading": translate("Loading the model …"),
         "noCamera": translate(
-            "The camera cannot be used: {reason}. Allow it in the browser, or choose images.", lang
+            "Cannot use the camera: {reason}. Allow access in the browser, or choose images."
         ),
-        "none": translate("None of the labels", lang),
-        "parts": translate("The page runs on ONNX Runtime Web, under this licence:", lang),
-        "pasted": translate("Pasted image", lang),
-        "photo": translate("Photo", lang),
-        "private": translate("Your images stay on this device.", lang),
-        "remove": translate("Remove {name}", lang),
-        "speaksFor": translate("for the class", lang),
+        "none": translate("None of the labels"),
+        "parts": translate("This page uses ONNX Runtime Web under the following licence:"),
+        "pasted": translate("Pasted image"),
+        "photo": translate("Photo"),
+        "private": translate("Your images stay on this device."),
+        "remove": translate("Remove {name}"),
+        "speaksFor": translate("for the class"),
         "stopped": translate(
-            "The model could not start: {reason}. Use Chrome, Edge, Firefox or Safari of 2023 or newer.", lang
+            "The model failed to start: {reason}. Use Chrome, Edge, Firefox or Safari from 2023 or later."
         ),
-        "take": translate("Take picture", lang),
-        "unknown": translate("Unknown", lang),
+        "take": translate("Take photo"),
+        "unknown": translate("Unknown"),
         "unlike": translate(
-            "This image is unlike those that the model learned from. What follows is only its best guess.",
-            lang,
+            "This image is unlike the training images (out of distribution). The probabilities below "
+            "are only a best guess."
         ),
         "unreadable": translate(
-            "The browser cannot read this file as an image. Give JPEG, PNG, WebP, GIF or BMP.", lang
+            "The browser cannot read this file as an image. Use JPEG, PNG, WebP, GIF or BMP."
         ),
-        "waiting": translate("Waiting …", lang),
+        "waiting": translate("Waiting …"),
     }
 
 
-def terms(source: Source, runtime_version: str, lang: Lang) -> list[tuple[str, str]]:
+def terms(source: Source, runtime_version: str) -> list[tuple[str, str]]:
     """Names and values of what is known about the model."""
     metadata, size = source.model.metadata, source.size
     rows = [
-        (translate("Network", lang), str(source.model.card["backbone"])),
-        (translate("Input", lang), f"{size} × {size} px"),
-        (translate("Arithmetic", lang), source.precision),
-        (translate("Licence of the weights", lang), metadata.get("licence", "")),
-        (translate("Licence of the images", lang), metadata.get("data_licence", "")),
-        (translate("Made with", lang), f"Eyebright {__version__}, ONNX Runtime Web {runtime_version}"),
+        (translate("Backbone"), str(source.model.card["backbone"])),
+        (translate("Input"), f"{size} × {size} px"),
+        (translate("Numeric precision"), source.precision),
+        (translate("Licence of the weights"), metadata.get("licence", "")),
+        (translate("Licence of the images"), metadata.get("data_licence", "")),
+        (translate("Made with"), f"Eyebright {__version__}, ONNX Runtime Web {runtime_version}"),
     ]
     return [(term, value) for term, value in rows if value]

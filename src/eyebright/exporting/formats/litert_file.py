@@ -76,8 +76,8 @@ def _python() -> Path:
     if python.is_file():
         return python
     raise MissingExtraError(
-        "LiteRT's converter needs an environment of its own, about 7 GB. There is none in {place}. Run: "
-        "{make} && {install}\nOr let EYEBRIGHT_LITERT name the folder of one.",
+        "LiteRT's converter needs its own environment, about 7 GB. None was found at {place}. Run: "
+        "{make} && {install}\nOr set EYEBRIGHT_LITERT to the folder of an existing one.",
         place=place,
         make=f'"{sys.executable}" -m venv "{place}"',
         install=f'"{python}" -m pip install {_PACKAGES}',
@@ -89,8 +89,8 @@ def _refusal(message: str) -> UnsupportedError:
     if last.startswith(UNREADABLE):
         return unsupported(_NAME, last.removeprefix(UNREADABLE))
     return UnsupportedError(
-        "LiteRT's converter must take the network. It said: {reason}. Use onnx or openvino, or make the "
-        "environment anew if a package is missing there.",
+        "LiteRT's converter failed: {reason}. Use onnx or openvino, or recreate the converter's "
+        "environment if a package is missing there.",
         reason=last[:300],
     )
 

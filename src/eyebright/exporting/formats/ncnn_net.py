@@ -78,8 +78,8 @@ def _convert(place: Path, shape: tuple[int, ...], *, half: bool) -> None:
     done = subprocess.run(command, cwd=place, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode or not (place / _PARAM).is_file():
         raise ModelError(
-            "pnnx must convert the network. It ended with {code}: {reason}. Use onnx, openvino or "
-            "executorch.",
+            "pnnx must be able to convert the model. It failed with status {code}: {reason}. Use "
+            "onnx, openvino or executorch.",
             code=done.returncode,
             reason=(done.stderr.strip().splitlines() or ["no message"])[-1],
         )
@@ -105,7 +105,7 @@ class _Net:
         for load, name in ((self._net.load_param, _PARAM), (self._net.load_model, _BIN)):
             if load(str(folder / name)):
                 raise ModelError(
-                    "ncnn must be able to load the network. It refused {path}. Use onnx or openvino.",
+                    "ncnn must be able to load the model. It rejected {path}. Use onnx or openvino.",
                     path=folder / name,
                 )
 
@@ -117,7 +117,7 @@ class _Net:
             status, answer = extractor.extract(_OUTPUT)
             if status:
                 raise ModelError(
-                    "ncnn must be able to run the network. It ended with {code}. Use onnx or openvino.",
+                    "ncnn must be able to run the model. It failed with status {code}. Use onnx or openvino.",
                     code=status,
                 )
             return np.array(answer, np.float32).reshape(-1)

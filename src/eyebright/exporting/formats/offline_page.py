@@ -35,8 +35,8 @@ class OfflinePage:
         size = source.graph.ByteSize()
         if size > _MOST_BYTES:
             raise UnsupportedError(
-                "A page holds a model of at most {most} MB. This one has {size} MB. Train on a smaller "
-                "backbone, or export to onnx.",
+                "An HTML page can embed a model of up to {most} MB. This model has {size} MB. Train "
+                "with a smaller backbone, or export to onnx.",
                 most=_MOST_BYTES // 1_000_000,
                 size=size // 1_000_000,
             )

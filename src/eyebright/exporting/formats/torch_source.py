@@ -55,8 +55,7 @@ def unsupported(purpose: str, part: str, instead: str = "onnx, openvino") -> Uns
         instead: formats that take the network.
     """
     return UnsupportedError(
-        "{format} must have a counterpart for every part of the network. It has none for {part}. "
-        "Use {others}.",
+        "{format} must support every operator of the model. It does not support {part}. Use {others}.",
         format=purpose,
         part=part,
         others=instead,

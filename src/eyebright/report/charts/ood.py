@@ -8,37 +8,36 @@ from eyebright.evaluation.uncertainty.results import Knowing
 from eyebright.report.charts.curve import Axis, Line, curve_chart, linear_axis
 from eyebright.report.markup import percent, text
 from eyebright.text.language import translate
-from eyebright.types import FloatArray, Lang
+from eyebright.types import FloatArray
 
 _BINS = 30
 _WIDEST = 3.0  # times from the lowest score to the limit; what lies beyond stands in the last bin
 
 
-def strangeness_chart(knowing: Knowing, lang: Lang) -> str:
+def strangeness_chart(knowing: Knowing) -> str:
     """The drawing with its legend; nothing where there are no scores or no limit."""
     if knowing.own is None or knowing.rule is None:
         return ""
     limit = knowing.rule.threshold
     foreign = None if knowing.foreign is None else knowing.foreign.scores
     edges = _edges(knowing.own, foreign, limit)
-    own_name = translate("own images", lang)
+    own_name = translate("in-distribution images")
     lines = [Line(own_name, _outline(knowing.own, edges))]
     if foreign is not None:
-        lines.append(Line(translate("foreign images", lang), _outline(foreign, edges)))
-    title = translate("How strange images are to the model", lang)
-    shares = linear_axis(
-        [y for line in lines for _, y in line.points], lambda v: percent(v, lang, 0), zero=True
-    )
+        lines.append(Line(translate("OOD images"), _outline(foreign, edges)))
+    title = translate("OOD scores of the images")
+    shares = linear_axis([y for line in lines for _, y in line.points], lambda v: percent(v, 0), zero=True)
     scores = linear_axis([float(edges[0]), float(edges[-1])], lambda v: f"{v:g}")
     scores = Axis(float(edges[0]), float(edges[-1]), scores.ticks, scores.written)
-    drawing = curve_chart(lines, scores, shares, title, (limit, translate("limit", lang)))
+    drawing = curve_chart(lines, scores, shares, title, (limit, translate("threshold")))
     names = "".join(
         f'<span class="{"second" if i else "first"}">{text(line.name)}</span>' for i, line in enumerate(lines)
     )
     beyond = ""
     if foreign is not None and foreign.max() > edges[-1]:
         note = translate(
-            "Stranger images, up to {score}, stand in the last bar.", lang, score=f"{foreign.max():.0f}"
+            "Images with higher OOD scores, up to {score}, are counted in the last bin.",
+            score=f"{foreign.max():.0f}",
         )
         beyond = f"<small>{text(note)}</small>"
     return f'<figure><h3>{text(title)}</h3><p class="legend">{names}</p>{drawing}{beyond}</figure>'

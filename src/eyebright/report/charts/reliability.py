@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from eyebright.evaluation.multiclass.results import ReliabilityBin
 from eyebright.report.markup import fraction, number, percent, text
 from eyebright.text.language import translate
-from eyebright.types import Lang
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 350, 10, 290
 _COUNTS_TOP, _COUNTS_BOTTOM = 318, 372
@@ -15,17 +14,17 @@ _COUNTS_TOP, _COUNTS_BOTTOM = 318, 372
 _FEW = 10
 
 
-def reliability_diagram(bins: Sequence[ReliabilityBin], lang: Lang) -> str:
+def reliability_diagram(bins: Sequence[ReliabilityBin]) -> str:
     """Bars of accuracy by confidence with the diagonal of perfect calibration; counts below."""
-    description = translate("How often the model was right, by how sure it was", lang)
+    description = translate("Reliability diagram: accuracy by confidence")
     return (
         f'<svg class="reliability" viewBox="0 0 360 420" role="img" aria-label="{text(description)}">'
-        + _grid(lang)
-        + "".join(_accuracy_bar(b, lang) for b in bins)
+        + _grid()
+        + "".join(_accuracy_bar(b) for b in bins)
         + f'<line class="ideal" x1="{_LEFT}" y1="{_BOTTOM}" x2="{_RIGHT}" y2="{_TOP}"/>'
         + "".join(_dot(b) for b in bins)
-        + _counts(bins, lang)
-        + _axis_titles(lang)
+        + _counts(bins)
+        + _axis_titles()
         + "</svg>"
     )
 
@@ -38,10 +37,10 @@ def _y(value: float) -> float:
     return _BOTTOM - (_BOTTOM - _TOP) * fraction(value)
 
 
-def _grid(lang: Lang) -> str:
+def _grid() -> str:
     lines = []
     for step in (0.0, 0.25, 0.5, 0.75, 1.0):
-        label = percent(step, lang, 0)
+        label = percent(step, 0)
         anchor = "end" if step == 1 else "middle"
         lines.append(
             f'<line class="grid" x1="{_LEFT}" x2="{_RIGHT}" y1="{_y(step):.1f}" y2="{_y(step):.1f}"/>'
@@ -51,13 +50,12 @@ def _grid(lang: Lang) -> str:
     return "".join(lines)
 
 
-def _accuracy_bar(b: ReliabilityBin, lang: Lang) -> str:
+def _accuracy_bar(b: ReliabilityBin) -> str:
     hint = translate(
-        "Images: {count}, {confidence} sure on average, {accuracy} right",
-        lang,
+        "{count:prediction|predictions}: mean confidence {confidence}, accuracy {accuracy}",
         count=number(b.count),
-        confidence=percent(b.confidence, lang),
-        accuracy=percent(b.accuracy, lang),
+        confidence=percent(b.confidence),
+        accuracy=percent(b.accuracy),
     )
     width = _x(b.high) - _x(b.low) - 2
     return (
@@ -75,7 +73,7 @@ def _dot(b: ReliabilityBin) -> str:
     )
 
 
-def _counts(bins: Sequence[ReliabilityBin], lang: Lang) -> str:
+def _counts(bins: Sequence[ReliabilityBin]) -> str:
     most = max((b.count for b in bins), default=1)
     height = _COUNTS_BOTTOM - _COUNTS_TOP
     bars = "".join(
@@ -86,13 +84,13 @@ def _counts(bins: Sequence[ReliabilityBin], lang: Lang) -> str:
     return (
         f'{bars}<line class="grid" x1="{_LEFT}" x2="{_RIGHT}" y1="{_COUNTS_BOTTOM}" y2="{_COUNTS_BOTTOM}"/>'
         f'<text x="{_LEFT - 6}" y="{_COUNTS_TOP + 8}" text-anchor="end">{number(most)}</text>'
-        f'<text x="{_LEFT}" y="{_COUNTS_TOP - 8}">{text(translate("Number of images", lang))}</text>'
+        f'<text x="{_LEFT}" y="{_COUNTS_TOP - 8}">{text(translate("Number of predictions"))}</text>'
     )
 
 
-def _axis_titles(lang: Lang) -> str:
+def _axis_titles() -> str:
     return (
-        f'<text x="{_LEFT + 8}" y="{_TOP + 14}">{text(translate("Share that was right", lang))}</text>'
+        f'<text x="{_LEFT + 8}" y="{_TOP + 14}">{text(translate("Fraction correct"))}</text>'
         f'<text x="{_RIGHT}" y="{_COUNTS_BOTTOM + 38}" text-anchor="end">'
-        f"{text(translate('How sure the model was', lang))}</text>"
+        f"{text(translate('Predicted probability'))}</text>"
     )

@@ -11,57 +11,52 @@ from eyebright.report.markup import Section, name, number, paragraph, percent, t
 from eyebright.report.sections.gallery import choice, viewer
 from eyebright.report.thumbnails import Thumbnail, thumbnails
 from eyebright.text.language import translate
-from eyebright.types import Lang
 
 _SHOWN = 48
 _PX = 224
 
 
-def label_mistakes(content: ReportContent, lang: Lang) -> Section:
+def label_mistakes(content: ReportContent) -> Section:
     """Images that were not named just their labels, those first of which the model was surest."""
-    title = translate("The worst mistakes", lang)
+    title = translate("Most confident mistakes")
     wrong = sorted(
         (row for row in content.judged if row.predicted != row.label), key=lambda r: (-r.confidence, r.path)
     )
     if not wrong:
-        none = translate("Every image was named just its labels.", lang)
+        none = translate("Every image was predicted with exactly its labels.")
         return Section("mistakes", title, paragraph(none, "note"))
     shown = wrong[:_SHOWN]
-    pictures = thumbnails(content.manifest.root, [row.path for row in shown], _PX, lang)
-    cards = "".join(_card(row, picture, lang) for row, picture in zip(shown, pictures, strict=True))
+    pictures = thumbnails(content.manifest.root, [row.path for row in shown], _PX)
+    cards = "".join(_card(row, picture) for row, picture in zip(shown, pictures, strict=True))
     intro = translate(
-        "Images with a wrong answer: {count}, shown: {shown}. Those come first of whose answers together the "
-        "model was surest.",
-        lang,
+        "{count:image|images} with at least one wrong label, {shown} shown, most confident first "
+        "(confidence in all labels together).",
         count=number(len(wrong)),
         shown=number(len(shown)),
     )
-    body = (
-        f'{paragraph(intro)}{_filter(shown, lang)}<ul class="gallery" id="gallery">{cards}</ul>{viewer(lang)}'
-    )
+    body = f'{paragraph(intro)}{_filter(shown)}<ul class="gallery" id="gallery">{cards}</ul>{viewer()}'
     return Section("mistakes", title, body)
 
 
-def _card(row: PredictionRow, picture: Thumbnail, lang: Lang) -> str:
+def _card(row: PredictionRow, picture: Thumbnail) -> str:
     truth, named = _parts(row.label), _parts(row.predicted)
-    missed, invented = _text(truth - named, lang), _text(named - truth, lang)
+    missed, invented = _text(truth - named), _text(named - truth)
     description = translate(
-        "missed: {missed}; invented: {invented}: {path}",
-        lang,
+        "false negatives: {missed}; false positives: {invented}: {path}",
         missed=missed,
         invented=invented,
         path=row.path,
     )
     lines = [
-        (translate("missed", lang), missed, "said" if truth - named else ""),
-        (translate("invented", lang), invented, "said" if named - truth else ""),
-        (translate("in truth", lang), _text(truth, lang), ""),
+        (translate("false negatives"), missed, "said" if truth - named else ""),
+        (translate("false positives"), invented, "said" if named - truth else ""),
+        (translate("true"), _text(truth), ""),
     ]
     items = "".join(
         f'<span class="truth"><i>{text(title)}</i> <span class="{style}">{name(labels)}</span></span>'
         for title, labels, style in lines
     )
-    sure = translate("{percent} sure", lang, percent=percent(row.confidence, lang, 0))
+    sure = translate("confidence {percent}", percent=percent(row.confidence, 0))
     return (
         f'<li data-true="{text(missed)}" data-named="{text(invented)}"><figure>'
         f'<button type="button" class="picture">{picture.html(description)}</button><figcaption>{items}'
@@ -71,14 +66,14 @@ def _card(row: PredictionRow, picture: Thumbnail, lang: Lang) -> str:
     )
 
 
-def _filter(rows: Sequence[PredictionRow], lang: Lang) -> str:
+def _filter(rows: Sequence[PredictionRow]) -> str:
     """Two choices and a count, shown by the page's script; without it all pictures stay in sight."""
     pairs = [(_parts(row.label), _parts(row.predicted)) for row in rows]
-    missed = choice("true", translate("Missed", lang), (_text(t - n, lang) for t, n in pairs), lang)
-    invented = choice("named", translate("Invented", lang), (_text(n - t, lang) for t, n in pairs), lang)
+    missed = choice("true", translate("False negatives"), (_text(t - n) for t, n in pairs))
+    invented = choice("named", translate("False positives"), (_text(n - t) for t, n in pairs))
     return (
         f'<form class="filter" id="filter" hidden>{missed}{invented}'
-        f'<output id="shown" data-text="{text(translate("{shown} of {count} shown", lang))}"></output></form>'
+        f'<output id="shown" data-text="{text(translate("{shown} of {count} shown"))}"></output></form>'
     )
 
 
@@ -86,5 +81,5 @@ def _parts(labels: str) -> set[str]:
     return set(labels.split(JOINT)) - {""}
 
 
-def _text(labels: set[str], lang: Lang) -> str:
-    return ", ".join(sorted(labels)) or translate("nothing", lang)
+def _text(labels: set[str]) -> str:
+    return ", ".join(sorted(labels)) or translate("no labels")

@@ -18,20 +18,19 @@ from eyebright.report.markup import (
 )
 from eyebright.report.summary.headline import basis, card, log_loss_card, share_card, verdict
 from eyebright.text.language import translate
-from eyebright.types import Interval, Lang
+from eyebright.types import Interval
 
 
-def sentences(m: Metrics, lang: Lang) -> tuple[str, ...]:
+def sentences(m: Metrics) -> tuple[str, ...]:
     """What the figures mean for new images, of one label an image or of several."""
-    return label_verdict(m, lang) if isinstance(m, LabelMetrics) else verdict(m, lang)
+    return label_verdict(m) if isinstance(m, LabelMetrics) else verdict(m)
 
 
-def label_verdict(m: LabelMetrics, lang: Lang) -> tuple[str, ...]:
+def label_verdict(m: LabelMetrics) -> tuple[str, ...]:
     """What the figures mean for new images, and the weakest label; plain sentences."""
     whole = translate(
-        "Of 100 new images like these, about {value} will be named just the labels that they have (between "
-        "{low} and {high}). Of 100 single answers, about {wrong} will be wrong.",
-        lang,
+        "Of 100 new images like these, about {value} will get exactly the right labels (between "
+        "{low} and {high}). Of 100 single label predictions, about {wrong} will be wrong.",
         value=number(round(100 * m.accuracy.value)),
         low=number(round(100 * m.accuracy.low)),
         high=number(round(100 * m.accuracy.high)),
@@ -42,82 +41,75 @@ def label_verdict(m: LabelMetrics, lang: Lang) -> tuple[str, ...]:
         return (whole,)
     weakest = min(present, key=lambda c: c.f1.value)
     return whole, translate(
-        "Weakest label: {label}. {recall} of the images that have it are named it; of those that are named "
-        "it, {precision} have it.",
-        lang,
+        "Weakest label: {label}, recall {recall}, precision {precision}.",
         label=weakest.label,
-        recall=percent(weakest.recall.value, lang, 0),
-        precision=percent(weakest.precision.value, lang, 0),
+        recall=percent(weakest.recall.value, 0),
+        precision=percent(weakest.precision.value, 0),
     )
 
 
-def label_headline(content: ReportContent, m: LabelMetrics, lang: Lang) -> Section:
+def label_headline(content: ReportContent, m: LabelMetrics) -> Section:
     """The six figures, and further ones folded away."""
-    ece = percent(m.ece.value, lang)
+    ece = percent(m.ece.value)
     if content.ece_before is not None:
-        ece = f"{percent(content.ece_before, lang)} → {ece}"
+        ece = f"{percent(content.ece_before)} → {ece}"
     cards = [
         share_card(
-            translate("All labels right", lang),
+            translate("Exact-match accuracy"),
             m.accuracy,
-            translate("images of which just their labels are named", lang),
-            lang,
+            translate("share of images with exactly the right labels"),
         ),
         share_card(
-            translate("Wrong answers (Hamming loss)", lang),
+            translate("Hamming loss"),
             m.hamming_loss,
-            translate("of all answers, one for each image and label", lang),
-            lang,
+            translate("share of wrong predictions over all images and labels"),
         ),
         share_card(
-            translate("Macro F1", lang),
+            translate("Macro F1"),
             m.macro_f1,
-            translate("precision and recall in one figure, mean of the labels", lang),
-            lang,
+            translate("harmonic mean of precision and recall, averaged over labels"),
         ),
-        share_card(translate("Micro F1", lang), m.micro_f1, translate("of all answers together", lang), lang),
-        log_loss_card(m.log_loss, lang),
+        share_card(translate("Micro F1"), m.micro_f1, translate("F1 over all predictions pooled")),
+        log_loss_card(m.log_loss),
         card(
-            translate("Calibration error", lang),
+            translate("Calibration error"),
             ece,
-            percent_range(m.ece, lang),
-            translate("how far probabilities lie from what comes true; 0 is perfect", lang),
+            percent_range(m.ece),
+            translate("gap between predicted probability and observed frequency; 0 is perfect"),
         ),
     ]
-    body = f'{paragraph(basis(m, lang))}<ul class="cards">{"".join(cards)}</ul>{_further(m, lang)}'
-    return Section("figures", translate("Headline figures", lang), body)
+    body = f'{paragraph(basis(m))}<ul class="cards">{"".join(cards)}</ul>{_further(m)}'
+    return Section("figures", translate("Key metrics"), body)
 
 
-def _further(m: LabelMetrics, lang: Lang) -> str:
+def _further(m: LabelMetrics) -> str:
     shares = [
         (
-            translate("Macro recall", lang),
+            translate("Macro recall"),
             m.balanced_accuracy,
-            translate("mean share found, each label counting the same", lang),
+            translate("recall averaged over labels, all weighted equally"),
         ),
         (
-            translate("Weighted F1", lang),
+            translate("Weighted F1"),
             m.weighted_f1,
-            translate("mean of the labels' F1 by their numbers of images", lang),
+            translate("F1 averaged over labels, weighted by their number of images"),
         ),
         (
-            translate("ROC-AUC", lang),
+            translate("ROC-AUC"),
             m.roc_auc,
-            translate("how well images with a label are ranked before others, mean of the labels", lang),
+            translate("how well images with a label are ranked above those without, averaged over labels"),
         ),
         (
-            translate("Average precision (mAP)", lang),
+            translate("Average precision (mAP)"),
             m.average_precision,
-            translate("area under precision against recall, mean of the labels", lang),
+            translate("area under the precision-recall curve, averaged over labels"),
         ),
     ]
-    rows = [
-        _row(title, percent(i.value, lang), percent_range(i, lang), hint) for title, i, hint in shares if i
-    ]
-    hint = translate("squared distance of the probabilities from the truth; 0 is perfect", lang)
-    rows.append(_row(translate("Brier score", lang), decimal(m.brier.value), _decimals(m.brier, lang), hint))
-    head = [text(translate("Figure", lang)), text(translate("Value", lang)), text(translate("Meaning", lang))]
-    caption = translate("Further figures", lang)
+    rows = [_row(title, percent(i.value), percent_range(i), hint) for title, i, hint in shares if i]
+    hint = translate("squared error of the probabilities; 0 is perfect")
+    rows.append(_row(translate("Brier score"), decimal(m.brier.value), _decimals(m.brier), hint))
+    head = [text(translate("Metric")), text(translate("Value")), text(translate("Meaning"))]
+    caption = translate("More metrics")
     return details(caption, table(caption, head, rows, "further"))
 
 
@@ -126,5 +118,5 @@ def _row(title: str, value: str, between: str, hint: str) -> list[str]:
     return [text(title), figure, f"<small>{text(hint)}</small>"]
 
 
-def _decimals(interval: Interval, lang: Lang) -> str:
-    return translate("{low} to {high}", lang, low=decimal(interval.low), high=decimal(interval.high))
+def _decimals(interval: Interval) -> str:
+    return translate("{low} to {high}", low=decimal(interval.low), high=decimal(interval.high))

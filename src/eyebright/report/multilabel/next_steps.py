@@ -10,22 +10,20 @@ from eyebright.evaluation.multiclass.results import PredictionRow
 from eyebright.evaluation.multilabel.results import LabelMetrics
 from eyebright.report.markup import number, percent, percent_range
 from eyebright.text.language import translate
-from eyebright.types import Lang
 
 _STEPS = 3
 _FEW_IMAGES = 30
 _LOPSIDED = 3  # times as many errors of one kind: then another threshold trades them
 
 
-def label_steps(m: LabelMetrics, rows: Sequence[PredictionRow], lang: Lang) -> list[tuple[str, str]]:
+def label_steps(m: LabelMetrics, rows: Sequence[PredictionRow]) -> list[tuple[str, str]]:
     """The three most useful steps, as sentences with the anchors of the sections that back them.
 
     Args:
         m: figures of the judged part.
         rows: its predictions.
-        lang: of the sentences.
     """
-    return list(islice(_all(m, rows, lang), _STEPS))
+    return list(islice(_all(m, rows), _STEPS))
 
 
 def hardly_denied(m: LabelMetrics) -> dict[str, tuple[int, int]]:
@@ -38,23 +36,21 @@ def hardly_denied(m: LabelMetrics) -> dict[str, tuple[int, int]]:
     return {label: (invented, total) for label, invented, total in counts if 2 * invented >= total}
 
 
-def label_doubts(m: LabelMetrics, lang: Lang) -> list[str]:
+def label_doubts(m: LabelMetrics) -> list[str]:
     """Whether it is no better than the same answer for every image, and which labels it hardly denies."""
     said = []
     if m.hamming_loss.high >= m.constant_loss:
         said.append(
             translate(
-                "Telling images apart: that it errs less than the same labels for every image would is not "
-                "shown ({own} of the answers wrong against {constant}).",
-                lang,
-                own=f"{percent(m.hamming_loss.value, lang)} ({percent_range(m.hamming_loss, lang)})",
-                constant=percent(m.constant_loss, lang),
+                "Not significantly better than predicting the same labels for every image: {own} of "
+                "the label predictions are wrong, against {constant}.",
+                own=f"{percent(m.hamming_loss.value)} ({percent_range(m.hamming_loss)})",
+                constant=percent(m.constant_loss),
             )
         )
     return said + [
         translate(
-            "{label}, to say that it is not there: of {count} images without it, {invented} are named it.",
-            lang,
+            "Ruling out {label}: of {count:image|images} without it, {invented} are false positives.",
             label=label,
             count=number(total),
             invented=number(invented),
@@ -63,16 +59,16 @@ def label_doubts(m: LabelMetrics, lang: Lang) -> list[str]:
     ]
 
 
-def _all(m: LabelMetrics, rows: Sequence[PredictionRow], lang: Lang) -> Iterator[tuple[str, str]]:
+def _all(m: LabelMetrics, rows: Sequence[PredictionRow]) -> Iterator[tuple[str, str]]:
     fewest = min(m.per_class, key=lambda c: (c.support, c.label))
     if fewest.support < _FEW_IMAGES:
-        low, high = percent(fewest.recall.low, lang, 0), percent(fewest.recall.high, lang, 0)
+        low, high = percent(fewest.recall.low, 0), percent(fewest.recall.high, 0)
         sentence = translate(
-            "Judge by more images: {label} has {count}, so its share found may be anything {between}.",
-            lang,
+            "Evaluate on more images: {label} has only {count:image|images}, so its recall may be "
+            "anywhere {between}.",
             label=fewest.label,
             count=number(fewest.support),
-            between=translate("from {low} to {high}", lang, low=low, high=high),
+            between=translate("from {low} to {high}", low=low, high=high),
         )
         yield sentence, "classes"
     wrong = int((m.missed + m.invented).sum())
@@ -83,19 +79,21 @@ def _all(m: LabelMetrics, rows: Sequence[PredictionRow], lang: Lang) -> Iterator
     values = {"label": m.labels[worst], "count": number(max(missed, invented)), "all": number(wrong)}
     if missed >= invented:
         yield (
-            translate("Add images with {label}: {count} of {all} wrong answers miss it.", lang, **values),
+            translate(
+                "Add images with {label}: its false negatives make up {count} of {all:error|errors}.",
+                **values,
+            ),
             "classes",
         )
     else:
         sentence = translate(
-            "Add images without {label}: {count} of {all} wrong answers invent it.", lang, **values
+            "Add images without {label}: its false positives make up {count} of {all:error|errors}.", **values
         )
         yield sentence, "classes"
     if max(missed, invented) >= _LOPSIDED * max(1, min(missed, invented)):
         sentence = translate(
-            "Give {label} a threshold of its own (--target): at {threshold} it is missed {missed} times and "
-            "invented {invented} times.",
-            lang,
+            "Set a separate threshold for {label} (--target): at {threshold} it has {missed:false "
+            "negative|false negatives} and {invented:false positive|false positives}.",
             label=m.labels[worst],
             threshold=f"{m.thresholds[worst]:.3g}",
             missed=number(missed),
@@ -106,8 +104,7 @@ def _all(m: LabelMetrics, rows: Sequence[PredictionRow], lang: Lang) -> Iterator
     sure = sum(row.confidence >= SURE for row in mistakes)
     if sure:
         sentence = translate(
-            "Check the labels of the {count} mistakes (of {all}) that it was surest of.",
-            lang,
+            "Check the labels of the {count:most confident mistake|most confident mistakes} (of {all}).",
             count=number(sure),
             all=number(len(mistakes)),
         )

@@ -21,95 +21,91 @@ from eyebright.report.sections.classes import figure_cell
 from eyebright.report.sections.more_metrics import ranking
 from eyebright.report.sections.reliability import diagram_section
 from eyebright.text.language import translate
-from eyebright.types import Lang
 
 _TABLE_LABELS = 30
 
 
-def per_label(m: LabelMetrics, lang: Lang) -> Section:
+def per_label(m: LabelMetrics) -> Section:
     """Precision, recall, F1 and the errors of each label, the weakest first."""
     errors = zip(m.per_class, m.missed, m.invented, strict=True)
     rows = [
         [
-            _name(c, int(missed), int(invented), lang),
-            figure_cell(c.precision, lang),
-            figure_cell(c.recall, lang),
-            figure_cell(c.f1, lang),
+            _name(c, int(missed), int(invented)),
+            figure_cell(c.precision),
+            figure_cell(c.recall),
+            figure_cell(c.f1),
         ]
         for c, missed, invented in sorted(errors, key=lambda row: (row[0].f1.value, row[0].label))
     ]
     head = [
-        text(translate("Label", lang)),
-        text(translate("Precision", lang)),
-        text(translate("Recall", lang)),
-        text(translate("F1", lang)),
+        text(translate("Label")),
+        text(translate("Precision")),
+        text(translate("Recall")),
+        text(translate("F1")),
     ]
     thresholds = ", ".join(f"{label} {t:.3g}" for label, t in zip(m.labels, m.thresholds, strict=True))
     words = paragraph(
         translate(
-            "Precision: of the images named this label, how many have it. Recall: of the images that have "
-            "it, how many are named it. F1 joins the two. Missed: images that have it and are not named it. "
-            "Invented: images that are named it and do not have it. The weakest label comes first.",
-            lang,
+            "Precision: share of the images predicted with this label that have it. Recall: share of "
+            "the images with this label for which it is predicted. F1 is their harmonic mean. False "
+            "negatives: images with the label for which it is not predicted. False positives: images "
+            "without the label for which it is predicted. The weakest label comes first."
         )
     )
-    rule = translate("A label is named from this probability on: {thresholds}.", lang, thresholds=thresholds)
-    body = words + table(translate("Figures of each label", lang), head, rows, "classes")
-    return Section("classes", translate("Label by label", lang), body + paragraph(rule) + ranking(m, lang))
+    rule = translate("Minimum probability for predicting each label: {thresholds}.", thresholds=thresholds)
+    body = words + table(translate("Metrics by label"), head, rows, "classes")
+    return Section("classes", translate("Results by label"), body + paragraph(rule) + ranking(m))
 
 
-def together(m: LabelMetrics, lang: Lang) -> Section | None:
+def together(m: LabelMetrics) -> Section | None:
     """How many images have two labels both, as a table or, of many labels, as shades."""
     if len(m.labels) < 2:
         return None
     words = paragraph(
         translate(
-            "Images of the judged part that have both labels; the diagonal counts those that have the label. "
-            "What always comes together was never seen apart: the model may have learned only the pair.",
-            lang,
+            "Images of the evaluated split that have both labels; the diagonal counts the images "
+            "that have the label. Labels that always occur together were never seen apart, so the "
+            "model may have learned only the pair."
         )
     )
     if len(m.labels) <= _TABLE_LABELS:
-        caption = translate("Images with both labels, shaded by share of the row's diagonal", lang)
+        caption = translate("Images with both labels, shaded by share of the row's diagonal")
         grid = confusion_table(m.together, m.labels, caption, "", linked=False)
     else:
-        description = translate("Images with both of {count} labels as shades", lang, count=len(m.labels))
+        description = translate("Co-occurrence of {count:label|labels}, as shades", count=len(m.labels))
         grid = heat_grid(m.together, description)
-    return Section("together", translate("Which labels come together", lang), words + grid + _pairs(m, lang))
+    return Section("together", translate("Label co-occurrence"), words + grid + _pairs(m))
 
 
-def honest(content: ReportContent, m: LabelMetrics, lang: Lang) -> Section | None:
+def honest(content: ReportContent, m: LabelMetrics) -> Section | None:
     """The reliability diagram of all answers, with what it says."""
     if not m.reliability:
         return None
     words = paragraph(
         translate(
-            "Of the answers given a probability of 80 %, 80 of 100 should come true. Bars on the dashed line "
-            "keep that promise; below it labels are named too surely, above it too timidly. All labels' "
-            "answers are taken together.",
-            lang,
+            "Of the predictions with a probability of 80 %, 80 of 100 should be true. Bars on the "
+            "dashed line are well calibrated; below it the model is overconfident, above it "
+            "underconfident. The predictions of all labels are pooled."
         )
     )
     if content.ece_before is not None and content.temperature is not None:
         scaling = translate(
-            "Probabilities missed the truth by {before} on average; with temperature {temperature} they miss "
-            "by {after}.",
-            lang,
-            before=percent(content.ece_before, lang),
+            "Calibration error: {before} before temperature scaling, {after} with temperature {temperature}.",
+            before=percent(content.ece_before),
             temperature=f"{content.temperature:.2f}",
-            after=percent(m.ece.value, lang),
+            after=percent(m.ece.value),
         )
         words += paragraph(scaling)
     head = (
-        translate("Probability", lang),
-        translate("Answers", lang),
-        translate("Mean probability", lang),
-        translate("Came true", lang),
+        translate("Probability"),
+        translate("Predictions"),
+        translate("Mean probability"),
+        translate("Observed frequency"),
     )
-    return diagram_section(m.reliability, words, head, translate("The diagram's numbers", lang), lang)
+    return diagram_section(m.reliability, words, head, translate("Values of the diagram"))
 
 
-def _pairs(m: LabelMetrics, lang: Lang) -> str:
+def _pairs(m: LabelMetrics) -> str:
     """Names the labels that are never seen apart, which no figure of this part can tell apart."""
     alone = np.diag(m.together)
     inseparable = [
@@ -120,13 +116,13 @@ def _pairs(m: LabelMetrics, lang: Lang) -> str:
     if not inseparable:
         return ""
     pairs = ", ".join(f"{m.labels[i]} + {m.labels[j]}" for i, j in inseparable[:_TABLE_LABELS])
-    return paragraph(translate("Never apart in this part: {pairs}.", lang, pairs=pairs), "note")
+    return paragraph(translate("Always together in this split: {pairs}.", pairs=pairs), "note")
 
 
-def _name(c: ClassMetrics, missed: int, invented: int, lang: Lang) -> str:
+def _name(c: ClassMetrics, missed: int, invented: int) -> str:
     counts = translate(
-        "Images: {count}, missed: {missed}, invented: {invented}",
-        lang,
+        "{count:image|images}, {missed:false negative|false negatives}, {invented:false "
+        "positive|false positives}",
         count=number(c.support),
         missed=number(missed),
         invented=number(invented),

@@ -5,61 +5,53 @@ from __future__ import annotations
 from eyebright.report.content import ReportContent
 from eyebright.report.markup import Section, number, paragraph, part_name, percent, table, text
 from eyebright.text.language import translate
-from eyebright.types import Interval, Lang
+from eyebright.types import Interval
 
 
-def beside_parent(content: ReportContent, lang: Lang) -> Section | None:
+def beside_parent(content: ReportContent) -> Section | None:
     """Accuracy, size and time of both, and the paired difference with its interval."""
     both = content.parent
     if both is None:
         return None
-    title = translate("Beside the model it was made from", lang)
+    title = translate("Comparison with the baseline")
     head = [
         "",
-        text(translate("Accuracy", lang)),
-        text(translate("Size", lang)),
-        text(translate("Time an image", lang)),
+        text(translate("Accuracy")),
+        text(translate("Size")),
+        text(translate("Latency per image")),
     ]
     rows = [
-        _row(translate("this model", lang), both.accuracy, both.size_bytes, both.latency_ms, lang),
-        _row(
-            translate("made from", lang),
-            both.accuracy_parent,
-            both.size_bytes_parent,
-            both.latency_ms_parent,
-            lang,
-        ),
+        _row(translate("this model"), both.accuracy, both.size_bytes, both.latency_ms),
+        _row(translate("baseline"), both.accuracy_parent, both.size_bytes_parent, both.latency_ms_parent),
     ]
     basis = translate(
-        "Both were asked about the same images of the {part} part ({count}), and timed in turn, one image at "
-        "a time with one thread.",
-        lang,
-        part=part_name(both.split, lang),
+        "Both models were run on the same {count:image|images} of the {part} split and timed "
+        "alternately, one image at a time on one thread.",
+        part=part_name(both.split),
         count=number(both.images),
     )
     body = (
         paragraph(basis)
         + table(title, head, rows, "beside")
-        + paragraph(difference(both.accuracy_difference, lang))
+        + paragraph(difference(both.accuracy_difference))
     )
     return Section("parent", title, body)
 
 
-def difference(interval: Interval, lang: Lang) -> str:
+def difference(interval: Interval) -> str:
     """How much more or less accurate the model is, as a sentence."""
     value, low, high = (f"{100 * part:+.1f}" for part in (interval.value, interval.low, interval.high))
     if interval.low <= 0 <= interval.high:
         return translate(
-            "Difference in accuracy: {value} points ({low} to {high}), no more than chance would bring.",
-            lang,
+            "Accuracy difference: {value} percentage points ({low} to {high}), not significant.",
             value=value,
             low=low,
             high=high,
         )
     return translate(
-        "Difference in accuracy: {value} points ({low} to {high}).", lang, value=value, low=low, high=high
+        "Accuracy difference: {value} percentage points ({low} to {high}).", value=value, low=low, high=high
     )
 
 
-def _row(name: str, accuracy: float, size: int, latency: float, lang: Lang) -> list[str]:
-    return [text(name), percent(accuracy, lang), f"{size / 1e6:.2f} MB", f"{latency:.1f} ms"]
+def _row(name: str, accuracy: float, size: int, latency: float) -> list[str]:
+    return [text(name), percent(accuracy), f"{size / 1e6:.2f} MB", f"{latency:.1f} ms"]

@@ -19,7 +19,7 @@ from eyebright.report.markup import (
 )
 from eyebright.report.sections.more_metrics import ranking
 from eyebright.text.language import translate
-from eyebright.types import Interval, Lang
+from eyebright.types import Interval
 
 _TABLE_CLASSES = 30
 _PAIRS = 20
@@ -27,68 +27,65 @@ _BAR_CLASSES = 50
 _WORST, _BEST = 25, 5
 
 
-def confusion(content: ReportContent, lang: Lang) -> Section:
+def confusion(content: ReportContent) -> Section:
     """The confusion matrix; for many classes the most frequent confusions and a grid of shades."""
     m = content.metrics
     body = paragraph(
         translate(
-            "A row for each true class, a column for each predicted one. Choose a count to see its mistakes.",
-            lang,
+            "Each row is a true class, each column a predicted class. Select a count to see its mistakes."
         )
     )
     if len(m.labels) <= _TABLE_CLASSES:
-        caption = translate("Confusion matrix: counts, shaded by share of the row", lang)
-        corner = translate("true ↓ predicted →", lang).replace(" ↓", "\N{NO-BREAK SPACE}↓")
-        body += confusion_table(m.confusion, m.labels, caption, corner) + _most_frequent(m, lang)
+        caption = translate("Confusion matrix: counts, shaded by share of the row")
+        corner = translate("true ↓ predicted →").replace(" ↓", "\N{NO-BREAK SPACE}↓")
+        body += confusion_table(m.confusion, m.labels, caption, corner) + _most_frequent(m)
     else:
-        description = translate("Confusion matrix of {count} classes as shades", lang, count=len(m.labels))
-        body += f'<div class="side">{heat_grid(m.confusion, description)}{_pairs(m, lang)}</div>'
-    return Section("confusion", translate("What is confused with what", lang), body)
+        description = translate(
+            "Confusion matrix of {count:class|classes}, shown as shades", count=len(m.labels)
+        )
+        body += f'<div class="side">{heat_grid(m.confusion, description)}{_pairs(m)}</div>'
+    return Section("confusion", translate("Confusion matrix"), body)
 
 
-def per_class(content: ReportContent, lang: Lang) -> Section:
+def per_class(content: ReportContent) -> Section:
     """Precision, recall and F1 of each class with intervals, the weakest class first."""
     classes = sorted(content.metrics.per_class, key=lambda c: (fraction(c.f1.value), c.label))
     left_out = len(classes) - _WORST - _BEST if len(classes) > _BAR_CLASSES else 0
     shown = [*classes[:_WORST], *classes[-_BEST:]] if left_out else classes
-    rows = [_row(c, lang) for c in shown]
+    rows = [_row(c) for c in shown]
     head = [
-        text(translate("Class", lang)),
-        text(translate("Precision", lang)),
-        text(translate("Recall", lang)),
-        text(translate("F1", lang)),
+        text(translate("Class")),
+        text(translate("Precision")),
+        text(translate("Recall")),
+        text(translate("F1")),
     ]
     body = paragraph(
         translate(
-            "Precision: of the images given this name, how many bear it. Recall: of the images of this "
-            "class, how many are found. F1 joins the two. The weakest class comes first; whiskers are 95 % "
-            "intervals.",
-            lang,
+            "Precision: share of the images predicted as this class that belong to it. Recall: share "
+            "of the images of this class that are predicted as it. F1 is their harmonic mean. The "
+            "weakest class comes first; whiskers are 95 % intervals."
         )
     )
     if left_out:
         some = translate(
-            "The {worst} weakest and the {best} strongest of {count} classes; metrics.json holds all.",
-            lang,
+            "The {worst} weakest and {best} strongest of {count:class|classes}; metrics.json has all "
+            "of them.",
             worst=_WORST,
             best=_BEST,
             count=len(classes),
         )
         body += paragraph(some, "note")
-    body += table(translate("Figures of each class", lang), head, rows, "classes") + ranking(
-        content.metrics, lang
-    )
-    return Section("classes", translate("Class by class", lang), body)
+    body += table(translate("Metrics by class"), head, rows, "classes") + ranking(content.metrics)
+    return Section("classes", translate("Results by class"), body)
 
 
-def _most_frequent(m: Metrics, lang: Lang) -> str:
+def _most_frequent(m: Metrics) -> str:
     pairs = confused_pairs(m.confusion, 1)
     if not pairs:
         return ""
     ((true, named, count),) = pairs
     sentence = translate(
-        "Most frequent: {label} named {predicted}, {count} of {support}.",
-        lang,
+        "Most frequent confusion: {label} predicted as {predicted}, {count} of {support:image|images}.",
         label=m.labels[true],
         predicted=m.labels[named],
         count=number(count),
@@ -97,7 +94,7 @@ def _most_frequent(m: Metrics, lang: Lang) -> str:
     return paragraph(sentence)
 
 
-def _pairs(m: Metrics, lang: Lang) -> str:
+def _pairs(m: Metrics) -> str:
     pairs = confused_pairs(m.confusion, _PAIRS)
     if not pairs:
         return ""
@@ -110,22 +107,20 @@ def _pairs(m: Metrics, lang: Lang) -> str:
         for true, named, n in pairs
     ]
     head = [
-        text(translate("True class", lang)),
-        text(translate("Named", lang)),
-        text(translate("Images", lang)),
+        text(translate("True class")),
+        text(translate("Predicted")),
+        text(translate("Images")),
     ]
-    return table(translate("The most frequent confusions", lang), head, rows, "pairs")
+    return table(translate("Most frequent confusions"), head, rows, "pairs")
 
 
-def _row(c: ClassMetrics, lang: Lang) -> list[str]:
-    support = translate("Images: {count}", lang, count=number(c.support))
+def _row(c: ClassMetrics) -> list[str]:
+    support = translate("{count:image|images}", count=number(c.support))
     first = f"{name(c.label)}<small>{text(support)}</small>"
-    return [first, figure_cell(c.precision, lang), figure_cell(c.recall, lang), figure_cell(c.f1, lang)]
+    return [first, figure_cell(c.precision), figure_cell(c.recall), figure_cell(c.f1)]
 
 
-def figure_cell(interval: Interval, lang: Lang) -> str:
+def figure_cell(interval: Interval) -> str:
     """A fraction with its interval as a bar and as text, for a cell of a table."""
-    hint = text(percent_range(interval, lang))
-    return (
-        f'<b>{percent(interval.value, lang)}</b>{interval_bar(interval)}<small class="between">{hint}</small>'
-    )
+    hint = text(percent_range(interval))
+    return f'<b>{percent(interval.value)}</b>{interval_bar(interval)}<small class="between">{hint}</small>'

@@ -10,49 +10,43 @@ from eyebright.report.charts.interval import plain_bar
 from eyebright.report.content import ReportContent
 from eyebright.report.markup import Section, details, name, number, paragraph, part_name, table, terms, text
 from eyebright.text.language import translate
-from eyebright.types import Lang, Skipped, Split
+from eyebright.types import Skipped, Split
 
 _SHOWN_CLASSES = 20
 _SHOWN_FILES = 100
 
 
-def dataset(content: ReportContent, lang: Lang) -> Section:
+def dataset(content: ReportContent) -> Section:
     """Counts, model, sizes, warnings and skipped files."""
     manifest = content.manifest
     trained = any(sample.split == "train" for sample in manifest.samples)
-    title = (
-        translate("What was trained on what", lang)
-        if trained
-        else translate("What the model was judged on", lang)
-    )
+    title = translate("Data and model") if trained else translate("Evaluation data")
     body = (
-        terms(_summary(content, lang))
-        + _counts(manifest, lang)
+        terms(_summary(content))
+        + _counts(manifest)
+        + _left_out(manifest.warnings, translate("Warnings: {count}", count=len(manifest.warnings)))
         + _left_out(
-            manifest.warnings, translate("Warnings: {count}", lang, count=len(manifest.warnings)), lang
-        )
-        + _left_out(
-            manifest.skipped, translate("Skipped files: {count}", lang, count=len(manifest.skipped)), lang
+            manifest.skipped, translate("{count:skipped file|skipped files}", count=len(manifest.skipped))
         )
     )
     return Section("data", title, body)
 
 
-def _summary(content: ReportContent, lang: Lang) -> list[tuple[str, str]]:
+def _summary(content: ReportContent) -> list[tuple[str, str]]:
     manifest = content.manifest
     pairs = [
-        (translate("Images", lang), number(len(manifest.samples))),
-        (translate("Classes", lang), number(len(content.metrics.labels))),
-        (translate("Image size", lang), _sizes(manifest, lang)),
-        (translate("Backbone", lang), content.backbone),
-        (translate("Layers", lang), content.layers),
-        (translate("Input size", lang), _pixels(content.size, content.size)),
-        (translate("Engine", lang), content.engine),
+        (translate("Images"), number(len(manifest.samples))),
+        (translate("Classes"), number(len(content.metrics.labels))),
+        (translate("Image size"), _sizes(manifest)),
+        (translate("Backbone"), content.backbone),
+        (translate("Feature layers"), content.layers),
+        (translate("Input size"), _pixels(content.size, content.size)),
+        (translate("Engine"), content.engine),
     ]
     return [(term, value) for term, value in pairs if value]
 
 
-def _sizes(manifest: Manifest, lang: Lang) -> str:
+def _sizes(manifest: Manifest) -> str:
     """The common size, or the smallest, the middle and the largest by area."""
     sizes = sorted({(s.width * s.height, s.width, s.height) for s in manifest.samples})
     if not sizes:
@@ -61,14 +55,14 @@ def _sizes(manifest: Manifest, lang: Lang) -> str:
         return _pixels(*sizes[0][1:])
     middle = median_low((s.width * s.height, s.width, s.height) for s in manifest.samples)
     low, half, high = (_pixels(w, h) for _, w, h in (sizes[0], middle, sizes[-1]))
-    return translate("{low} to {high}, half of them up to {middle}", lang, low=low, high=high, middle=half)
+    return translate("{low} to {high}, median {middle}", low=low, high=high, middle=half)
 
 
 def _pixels(width: int, height: int) -> str:
     return f"{width}\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}{height}\N{NO-BREAK SPACE}px"
 
 
-def _counts(manifest: Manifest, lang: Lang) -> str:
+def _counts(manifest: Manifest) -> str:
     counts = manifest.counts()
     splits = [split for split in get_args(Split) if manifest.of(split)]
     totals = {label: sum(counts[split][label] for split in splits) for label in manifest.labels}
@@ -78,23 +72,23 @@ def _counts(manifest: Manifest, lang: Lang) -> str:
         for label in manifest.labels
     ]
     whole = [number(len(manifest.of(split))) for split in splits]
-    rows.append([text(translate("Together", lang)), *whole, ""])
-    head = [text(translate("Class", lang)), *(text(part_name(split, lang)) for split in splits), ""]
-    caption = translate("Images by class and part", lang)
+    rows.append([text(translate("Total")), *whole, ""])
+    head = [text(translate("Class")), *(text(part_name(split)) for split in splits), ""]
+    caption = translate("Images by class and split")
     counted = table(caption, head, rows, "counts")
     if len(manifest.labels) <= _SHOWN_CLASSES:
         return counted
-    return details(translate("Images by class and part: {count} classes", lang, count=len(totals)), counted)
+    return details(translate("Images by class and split: {count:class|classes}", count=len(totals)), counted)
 
 
-def _left_out(files: tuple[Skipped, ...], title: str, lang: Lang) -> str:
+def _left_out(files: tuple[Skipped, ...], title: str) -> str:
     if not files:
         return ""
     # The reasons' templates stand where the files are read.
     items = "".join(
-        f"<li><code>{name(s.path)}</code> {text(translate(s.reason, lang, **s.reason_values))}</li>"
+        f"<li><code>{name(s.path)}</code> {text(translate(s.reason, **s.reason_values))}</li>"
         for s in files[:_SHOWN_FILES]
     )
     rest = len(files) - _SHOWN_FILES
-    more = paragraph(translate("And {count} more.", lang, count=number(rest))) if rest > 0 else ""
+    more = paragraph(translate("And {count} more.", count=number(rest))) if rest > 0 else ""
     return details(title, f'<ul class="files">{items}</ul>{more}')

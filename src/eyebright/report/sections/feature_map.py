@@ -12,7 +12,6 @@ from eyebright.report.content import FeatureMap, ReportContent
 from eyebright.report.markup import Section, details, name, number, paragraph, percent, text
 from eyebright.report.thumbnails import across, contact_sheet
 from eyebright.text.language import translate
-from eyebright.types import Lang
 
 # Colours that can be told apart; further classes take them again.
 COLOURS = 10
@@ -23,7 +22,7 @@ _MOST_PIXELS = 600_000_000
 _LISTED = 200
 
 
-def feature_map(content: ReportContent, lang: Lang) -> Section | None:
+def feature_map(content: ReportContent) -> Section | None:
     """The map with its colours, and the mistakes on it as a list for the keyboard."""
     found = content.map
     if found is None:
@@ -32,17 +31,17 @@ def feature_map(content: ReportContent, lang: Lang) -> Section | None:
     order = _mistakes_first(found.rows)
     pictured = _affordable(content, [found.rows[i] for i in order])
     sheet = contact_sheet(content.manifest.root, [found.rows[i].path for i in order[:pictured]], _TILE_PX)
-    drawing = _drawing(found, order, labels, lang)
+    drawing = _drawing(found, order, labels)
     card = (
         f'<div class="map-card" id="map-card" hidden><div class="tile"><img src="{sheet}" alt=""></div>'
         '<p role="status"></p></div>'
     )
     body = (
-        f"{_words(found, len(order), pictured, len(labels), lang)}{_choices(labels, lang)}"
-        f'<figure class="map" id="map-figure">{drawing}{card}</figure>{_legend(labels, lang)}'
-        f"{_list(found.rows, order, lang)}{_data(found.rows, order, labels, pictured, lang)}"
+        f"{_words(found, len(order), pictured, len(labels))}{_choices(labels)}"
+        f'<figure class="map" id="map-figure">{drawing}{card}</figure>{_legend(labels)}'
+        f"{_list(found.rows, order)}{_data(found.rows, order, labels, pictured)}"
     )
-    return Section("map", translate("The map", lang), body)
+    return Section("map", translate("Embedding map"), body)
 
 
 def _mistakes_first(rows: Sequence[PredictionRow]) -> list[int]:
@@ -56,28 +55,26 @@ def _affordable(content: ReportContent, rows: Sequence[PredictionRow]) -> int:
     return int(np.searchsorted(total, _MOST_PIXELS, side="right"))
 
 
-def _words(found: FeatureMap, shown: int, pictured: int, classes: int, lang: Lang) -> str:
+def _words(found: FeatureMap, shown: int, pictured: int, classes: int) -> str:
     how = translate(
-        "Each point is an image. The nearer two points, the more alike the images are to the model "
-        "({method} of its features); how far apart groups lie says little. A ringed point is a mistake: amid "
-        "points of another class it may carry the wrong label, between two groups it is hard to tell.",
-        lang,
+        "Each point is an image. Points close together are images that look similar to the model "
+        "({method} of its features); the distance between clusters means little. Ringed points are "
+        "mistakes: among points of another class, the label may be wrong; between two clusters, the "
+        "image is hard to classify.",
         method=found.method,
     )
     more = []
     if found.method == "PCA":
         more.append(
             translate(
-                "These are the two main components only, which keep groups apart less well than t-SNE: "
-                'pip install "eyebright[map]"',
-                lang,
+                "This is a PCA projection (two components), which separates groups less well than "
+                't-SNE. For t-SNE: pip install "eyebright[map]"'
             )
         )
     if shown < found.count:
         more.append(
             translate(
-                "{shown} of {count} images are shown, mistakes before others.",
-                lang,
+                "Showing {shown} of {count:image|images}, mistakes first.",
                 shown=number(shown),
                 count=number(found.count),
             )
@@ -85,18 +82,16 @@ def _words(found: FeatureMap, shown: int, pictured: int, classes: int, lang: Lan
     if pictured < shown:
         more.append(
             translate(
-                "The originals are large, so that only {count} points have a picture, mistakes before "
-                "others.",
-                lang,
+                "The originals are large, so only {count:point has|points have} a thumbnail, mistakes first.",
                 count=number(pictured),
             )
         )
     if classes > COLOURS:
-        more.append(translate("There are more classes than colours: choose one class to see it alone.", lang))
+        more.append(translate("There are more classes than colours: select one class to highlight it."))
     return paragraph(how) + (paragraph(" ".join(more)) if more else "")
 
 
-def _drawing(found: FeatureMap, order: Sequence[int], labels: Sequence[str], lang: Lang) -> str:
+def _drawing(found: FeatureMap, order: Sequence[int], labels: Sequence[str]) -> str:
     """The points as SVG, mistakes above the others; each knows its place in the page's data."""
     place = {label: i for i, label in enumerate(labels)}
     spans = np.ptp(found.points, axis=0)
@@ -113,22 +108,22 @@ def _drawing(found: FeatureMap, order: Sequence[int], labels: Sequence[str], lan
             f'<circle class="c{place[row.label] % COLOURS}{wrong}" cx="{x:.1f}" cy="{y:.1f}" r="{radius}" '
             f'data-i="{number_}"/>'
         )
-    title = translate("Map of {count} images by their features", lang, count=number(len(order)))
+    title = translate("Embedding map of {count:image|images}", count=number(len(order)))
     box = f"0 0 {_WIDTH} {max(high, 2 * _EDGE):.0f}"
     return f'<svg viewBox="{box}" role="img" aria-label="{text(title)}">{"".join(points)}</svg>'
 
 
-def _choices(labels: Sequence[str], lang: Lang) -> str:
+def _choices(labels: Sequence[str]) -> str:
     """What the colours mean and which class is seen alone; shown by the page's script."""
     by = {
-        "true": translate("True class", lang),
-        "named": translate("Named", lang),
-        "error": translate("Right or wrong", lang),
+        "true": translate("True class"),
+        "named": translate("Predicted"),
+        "error": translate("Correct or wrong"),
     }
     kinds = "".join(f'<option value="{key}">{text(title)}</option>' for key, title in by.items())
     classes = "".join(f"<option>{text(label)}</option>" for label in labels)
-    colour, alone = text(translate("Colour", lang)), text(translate("Class", lang))
-    everything = text(translate("all", lang))
+    colour, alone = text(translate("Colour by")), text(translate("Class"))
+    everything = text(translate("all"))
     return (
         '<form class="filter" id="map-form" hidden>'
         f'<label>{colour} <select id="map-by">{kinds}</select></label>'
@@ -137,34 +132,30 @@ def _choices(labels: Sequence[str], lang: Lang) -> str:
     )
 
 
-def _legend(labels: Sequence[str], lang: Lang) -> str:
+def _legend(labels: Sequence[str]) -> str:
     classes = "".join(f'<li class="c{i}">{name(label)}</li>' for i, label in enumerate(labels[:COLOURS]))
     if len(labels) > COLOURS:
         classes += "<li>…</li>"
-    wrong = f'<li class="wrong">{text(translate("mistake", lang))}</li>'
+    wrong = f'<li class="wrong">{text(translate("mistake"))}</li>'
     return f'<ul class="map-legend" id="map-legend">{classes}{wrong}</ul>'
 
 
-def _list(rows: Sequence[PredictionRow], order: Sequence[int], lang: Lang) -> str:
+def _list(rows: Sequence[PredictionRow], order: Sequence[int]) -> str:
     """The mistakes as buttons that show their point: what the pointer finds, for the keyboard."""
     wrong = [(n, rows[i]) for n, i in enumerate(order) if rows[i].predicted != rows[i].label][:_LISTED]
     if not wrong:
         return ""
-    buttons = "".join(
-        f'<li><button type="button" data-i="{n}">{_button(r, lang)}</button></li>' for n, r in wrong
-    )
-    summary = translate("Mistakes on the map: {count}", lang, count=number(len(wrong)))
+    buttons = "".join(f'<li><button type="button" data-i="{n}">{_button(r)}</button></li>' for n, r in wrong)
+    summary = translate("Mistakes on the embedding map: {count}", count=number(len(wrong)))
     return details(summary, f'<ul class="map-list" id="map-list">{buttons}</ul>')
 
 
-def _button(row: PredictionRow, lang: Lang) -> str:
-    said = translate("{label}, named {predicted}", lang, label=row.label, predicted=row.predicted)
+def _button(row: PredictionRow) -> str:
+    said = translate("{label}, predicted as {predicted}", label=row.label, predicted=row.predicted)
     return f"{name(said)} <small>{name(row.path.rpartition('/')[2])}</small>"
 
 
-def _data(
-    rows: Sequence[PredictionRow], order: Sequence[int], labels: Sequence[str], pictured: int, lang: Lang
-) -> str:
+def _data(rows: Sequence[PredictionRow], order: Sequence[int], labels: Sequence[str], pictured: int) -> str:
     """What the page's script must know: for each point true and named class, how sure, and the file."""
     place = {label: i for i, label in enumerate(labels)}
     facts = {
@@ -173,11 +164,11 @@ def _data(
         "across": across(pictured),
         "pictured": pictured,
         "texts": {
-            "right": translate("{label}, {sure} sure", lang),
-            "wrong": translate("{predicted} ({sure} sure), in truth {label}", lang),
+            "right": translate("{label}, confidence {sure}"),
+            "wrong": translate("{predicted} (confidence {sure}), true class {label}"),
         },
         "points": [
-            [place[row.label], place[row.predicted], percent(row.confidence, lang, 0), row.path]
+            [place[row.label], place[row.predicted], percent(row.confidence, 0), row.path]
             for row in (rows[i] for i in order)
         ],
     }

@@ -11,7 +11,6 @@ from eyebright.report.markup import Section, name, number, paragraph, percent, t
 from eyebright.report.sections.heatmap import legend, pair
 from eyebright.report.thumbnails import Thumbnail, thumbnails
 from eyebright.text.language import translate
-from eyebright.types import Lang
 
 _MISTAKES = 96
 _MISTAKE_PX = 224
@@ -20,30 +19,29 @@ _EXAMPLES_PER_CLASS = 4
 _EXAMPLE_PX = 160
 
 
-def mistakes(content: ReportContent, lang: Lang) -> Section:
+def mistakes(content: ReportContent) -> Section:
     """The mistakes that the model was surest of, each with its picture."""
-    title = translate("The worst mistakes", lang)
+    title = translate("Most confident mistakes")
     wrong = surest_mistakes(content.judged)
     if not wrong:
-        return Section("mistakes", title, paragraph(translate("No image was named wrong.", lang), "note"))
+        return Section("mistakes", title, paragraph(translate("No image was misclassified."), "note"))
     shown = _chosen(wrong)
-    pictures = thumbnails(content.manifest.root, [r.path for r in shown], _MISTAKE_PX, lang)
+    pictures = thumbnails(content.manifest.root, [r.path for r in shown], _MISTAKE_PX)
     cards = "".join(
-        _mistake(r, picture, content.heat.get(r.path), lang)
-        for r, picture in zip(shown, pictures, strict=True)
+        _mistake(r, picture, content.heat.get(r.path)) for r, picture in zip(shown, pictures, strict=True)
     )
     intro = (
-        translate("Mistakes: {count}, the surest first.", lang, count=number(len(wrong)))
+        translate("{count:mistake|mistakes}, most confident first.", count=number(len(wrong)))
         if len(wrong) <= _MISTAKES
         else translate(
-            "{shown} of {count} mistakes, the surest of each kind among them; predictions.csv holds all.",
-            lang,
+            "Showing {shown} of {count:mistake|mistakes}, including the most confident of each kind; "
+            "predictions.csv lists all predictions.",
             shown=len(shown),
             count=number(len(wrong)),
         )
     )
-    explained = _heat_in_words(lang) if content.heat else ""
-    gallery = f'{_filter(shown, lang)}<ul class="gallery" id="gallery">{cards}</ul>{viewer(lang)}'
+    explained = _heat_in_words() if content.heat else ""
+    gallery = f'{_filter(shown)}<ul class="gallery" id="gallery">{cards}</ul>{viewer()}'
     return Section("mistakes", title, paragraph(intro) + explained + gallery)
 
 
@@ -52,7 +50,7 @@ def surest_mistakes(rows: Iterable[PredictionRow]) -> list[PredictionRow]:
     return sorted((r for r in rows if r.predicted != r.label), key=lambda r: (-r.confidence, r.path))
 
 
-def examples(content: ReportContent, lang: Lang) -> Section | None:
+def examples(content: ReportContent) -> Section | None:
     """A few images of each class that were named right, from the surest to the least sure."""
     right = sorted(
         (r for r in content.judged if r.predicted == r.label), key=lambda r: (r.label, -r.confidence)
@@ -63,61 +61,56 @@ def examples(content: ReportContent, lang: Lang) -> Section | None:
     chosen = {label: _spread(list(rows), each) for label, rows in groupby(right, lambda r: r.label)}
     listed = list(chosen.items())[:_EXAMPLES]
     paths = [row.path for _, rows in listed for row in rows]
-    pictures = iter(thumbnails(content.manifest.root, paths, _EXAMPLE_PX, lang))
+    pictures = iter(thumbnails(content.manifest.root, paths, _EXAMPLE_PX))
     groups = "".join(
         f"<li><h3>{name(label)}</h3>"
-        f'<ul class="strip">{"".join(_example(row, next(pictures), lang) for row in rows)}</ul></li>'
+        f'<ul class="strip">{"".join(_example(row, next(pictures)) for row in rows)}</ul></li>'
         for label, rows in listed
     )
-    intro = translate("Images that were named right, from the surest to the least sure of each class.", lang)
+    intro = translate("Correct predictions, from most to least confident for each class.")
     if len(listed) < len(content.metrics.labels):
         few = translate(
-            "{shown} of {count} classes are shown.",
-            lang,
-            shown=len(listed),
-            count=len(content.metrics.labels),
+            "Showing {shown} of {count:class|classes}.", shown=len(listed), count=len(content.metrics.labels)
         )
         intro = f"{intro} {few}"
-    title = translate("Examples of each class", lang)
+    title = translate("Examples of each class")
     return Section("examples", title, f'{paragraph(intro)}<ul class="examples">{groups}</ul>')
 
 
-def choice(key: str, title: str, labels: Iterable[str], lang: Lang) -> str:
+def choice(key: str, title: str, labels: Iterable[str]) -> str:
     """One of the filter's choices, ``key`` being `true` or `named`, as the page's script knows them."""
     options = "".join(f'<option value="{text(x)}">{text(x)}</option>' for x in sorted(set(labels)))
     # An empty value would clash with a class without a name; the first option is told by its place.
-    everything = f"<option>{text(translate('all', lang))}</option>"
+    everything = f"<option>{text(translate('all'))}</option>"
     return f'<label>{text(title)} <select id="filter-{key}">{everything}{options}</select></label>'
 
 
-def _heat_in_words(lang: Lang) -> str:
+def _heat_in_words() -> str:
     words = translate(
-        "Beside the first ones: what spoke for the class that was named, and what spoke against it.", lang
+        "The first ones are shown with a heat map: what spoke for the predicted class, and what "
+        "spoke against it."
     )
-    return paragraph(words) + legend(True, lang)
+    return paragraph(words) + legend(True)
 
 
-def _mistake(row: PredictionRow, picture: Thumbnail, heat: str | None, lang: Lang) -> str:
+def _mistake(row: PredictionRow, picture: Thumbnail, heat: str | None) -> str:
     description = translate(
-        "{label} that was taken for {predicted}: {path}",
-        lang,
+        "{label} predicted as {predicted}: {path}",
         label=row.label,
         predicted=row.predicted,
         path=row.path,
     )
-    sure = translate("{percent} sure", lang, percent=percent(row.confidence, lang, 0))
+    sure = translate("confidence {percent}", percent=percent(row.confidence, 0))
     shown, wide = f'<button type="button" class="picture">{picture.html(description)}</button>', ""
     if heat is not None:
-        evidence = translate(
-            "Heat map of {path} for the class {label}", lang, path=row.path, label=row.predicted
-        )
+        evidence = translate("Heat map of {path} for class {label}", path=row.path, label=row.predicted)
         shown, wide = pair(shown, heat, evidence), ' class="wide"'
     return (
         f'<li{wide} data-true="{text(row.label)}" data-named="{text(row.predicted)}"><figure>'
         f"{shown}<figcaption>"
         f'<span class="said">{name(row.predicted)}</span> '
         f'<span class="sure">{text(sure)}</span>'
-        f'<span class="truth"><i>{text(translate("in truth", lang))}</i> {name(row.label)}</span>'
+        f'<span class="truth"><i>{text(translate("true"))}</i> {name(row.label)}</span>'
         f'<span class="path" title="{text(row.path)}">{name(row.path.rpartition("/")[2])}</span>'
         "</figcaption></figure></li>"
     )
@@ -132,34 +125,34 @@ def _chosen(wrong: Sequence[PredictionRow]) -> Sequence[PredictionRow]:
     return [row for row in wrong if row.path in kept]
 
 
-def viewer(lang: Lang) -> str:
+def viewer() -> str:
     """A dialog that shows one mistake large and walks through those in sight; opened by the page's script."""
     names = {
-        "previous": ("\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}", translate("Previous mistake", lang)),
-        "next": ("\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}", translate("Next mistake", lang)),
-        "close": ("\N{MULTIPLICATION SIGN}", translate("Close", lang)),
+        "previous": ("\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}", translate("Previous mistake")),
+        "next": ("\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}", translate("Next mistake")),
+        "close": ("\N{MULTIPLICATION SIGN}", translate("Close")),
     }
     buttons = "".join(
         f'<button type="button" data-do="{do}" aria-label="{text(title)}">{sign}</button>'
         for do, (sign, title) in names.items()
     )
-    label = text(translate("One mistake", lang))
+    label = text(translate("Mistake details"))
     return f'<dialog id="viewer" aria-label="{label}"><div id="viewed"></div><p>{buttons}</p></dialog>'
 
 
-def _example(row: PredictionRow, picture: Thumbnail, lang: Lang) -> str:
-    description = translate("{label}: {path}", lang, label=row.label, path=row.path)
-    sure = percent(row.confidence, lang, 0)
+def _example(row: PredictionRow, picture: Thumbnail) -> str:
+    description = translate("{label}: {path}", label=row.label, path=row.path)
+    sure = percent(row.confidence, 0)
     return f"<li><figure>{picture.html(description)}<figcaption>{text(sure)}</figcaption></figure></li>"
 
 
-def _filter(rows: Sequence[PredictionRow], lang: Lang) -> str:
+def _filter(rows: Sequence[PredictionRow]) -> str:
     """Two choices and a count, shown by the page's script; without it all pictures stay in sight."""
-    truth = choice("true", translate("True class", lang), (r.label for r in rows), lang)
-    named = choice("named", translate("Named", lang), (r.predicted for r in rows), lang)
+    truth = choice("true", translate("True class"), (r.label for r in rows))
+    named = choice("named", translate("Predicted"), (r.predicted for r in rows))
     return (
         f'<form class="filter" id="filter" hidden>{truth}{named}'
-        f'<output id="shown" data-text="{text(translate("{shown} of {count} shown", lang))}"></output></form>'
+        f'<output id="shown" data-text="{text(translate("{shown} of {count} shown"))}"></output></form>'
     )
 
 

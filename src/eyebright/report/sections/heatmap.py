@@ -5,41 +5,41 @@ from __future__ import annotations
 from eyebright.explaining.base import Method
 from eyebright.report.markup import text
 from eyebright.text.language import translate
-from eyebright.types import Lang
 
 
-def legend(signed: bool, lang: Lang) -> str:
+def legend(signed: bool) -> str:
     """What the colours mean."""
     if not signed:
-        return f'<p class="heat-legend"><span class="for">{text(translate("is looked at", lang))}</span></p>'
-    speaks = text(translate("speaks for the class", lang))
-    against = text(translate("speaks against it", lang))
+        seen = text(translate("attended to by the model"))
+        return f'<p class="heat-legend"><span class="for">{seen}</span></p>'
+    speaks = text(translate("counts for the class"))
+    against = text(translate("counts against the class"))
     return (
         f'<p class="heat-legend"><span class="for">{speaks}</span><span class="against">{against}</span></p>'
     )
 
 
-def method_in_words(method: Method, lang: Lang) -> str:
+def method_in_words(method: Method) -> str:
     """What a map of this method is."""
     match method:
         case "exact":
             return translate(
-                "The classifier adds up features, and each feature adds up places of the image. Each place "
-                "shows what it adds to the class's score; together they are the score. Nothing is estimated. "
-                "A place without colour looks as training images do on average.",
-                lang,
+                "The class score is a sum over features, and each feature is a sum over image "
+                "locations. Each location shows its contribution to the class score; all together "
+                "add up to it. This is exact, not an estimate. Locations without colour look like "
+                "the average training image."
             )
         case "gradcam":
             return translate(
-                "Grad-CAM: channels of the last map, weighted by how much the class's score would change "
-                "with each. An estimate; features of earlier layers have no part in it.",
-                lang,
+                "Grad-CAM: the channels of the last feature map, weighted by how much each of them "
+                "changes the score of the class. This is an estimate; features of earlier layers are "
+                "not included."
             )
         case "rollout":
             return translate(
-                "Attention roll-out: from which places attention reaches the answer, through all layers. It "
-                "is the same for every class, and what is looked at may speak for a class or against it.",
-                lang,
+                "Attention rollout: the image positions whose attention reaches the prediction "
+                "through all layers. It is the same for every class. A highlighted position may "
+                "speak for a class or against it."
             )
 
 

@@ -15,57 +15,53 @@ from eyebright.report.markup import (
     text,
 )
 from eyebright.text.language import translate
-from eyebright.types import Interval, Lang
+from eyebright.types import Interval
 
 
-def further(m: Metrics, lang: Lang) -> str:
+def further(m: Metrics) -> str:
     """Top 5, weighted F1, agreement beyond chance, ranking and Brier score."""
     shares = [
-        (translate("Top 5", lang), m.top5, translate("true class among the five likeliest", lang)),
+        (translate("Top-5 accuracy"), m.top5, translate("true class among the five most probable")),
         (
-            translate("Weighted F1", lang),
+            translate("Weighted F1"),
             m.weighted_f1,
-            translate("mean of the classes' F1 by their numbers of images", lang),
+            translate("F1 averaged over classes, weighted by their number of images"),
         ),
-        (translate("ROC-AUC", lang), m.roc_auc, _ranked(m, lang)),
+        (translate("ROC-AUC"), m.roc_auc, _ranked(m)),
         (
-            translate("Average precision", lang),
+            translate("Average precision"),
             m.average_precision,
-            translate("area under precision against recall", lang),
+            translate("area under the precision-recall curve"),
         ),
     ]
     plain = [
         (
-            translate("Cohen's kappa", lang),
+            translate("Cohen's kappa"),
             m.kappa,
-            translate("accuracy beyond chance; 0 is chance, 1 perfect", lang),
+            translate("accuracy corrected for chance; 0 is chance, 1 is perfect"),
         ),
         (
-            translate("Matthews correlation", lang),
+            translate("Matthews correlation coefficient"),
             m.matthews,
-            translate("of names and truth; 0 is chance", lang),
+            translate("correlation of predicted and true classes; 0 is chance"),
         ),
         (
-            translate("Brier score", lang),
+            translate("Brier score"),
             m.brier,
-            translate("squared distance of the probabilities from the truth; 0 is perfect", lang),
+            translate("squared error of the probabilities; 0 is perfect"),
         ),
     ]
-    rows = [
-        _row(title, percent(i.value, lang), percent_range(i, lang), hint) for title, i, hint in shares if i
-    ]
+    rows = [_row(title, percent(i.value), percent_range(i), hint) for title, i, hint in shares if i]
     for title, interval, hint in plain:
         if interval:
-            between = translate(
-                "{low} to {high}", lang, low=decimal(interval.low), high=decimal(interval.high)
-            )
+            between = translate("{low} to {high}", low=decimal(interval.low), high=decimal(interval.high))
             rows.append(_row(title, decimal(interval.value), between, hint))
-    head = [text(translate("Figure", lang)), text(translate("Value", lang)), text(translate("Meaning", lang))]
-    caption = translate("Further figures", lang)
+    head = [text(translate("Metric")), text(translate("Value")), text(translate("Meaning"))]
+    caption = translate("More metrics")
     return details(caption, table(caption, head, rows, "further"))
 
 
-def ranking(m: Metrics, lang: Lang) -> str:
+def ranking(m: Metrics) -> str:
     """ROC-AUC and average precision of each class, the weakest first."""
     classes = sorted(
         (c for c in m.per_class if c.roc_auc is not None),
@@ -74,24 +70,24 @@ def ranking(m: Metrics, lang: Lang) -> str:
     if not classes:
         return ""
     intro = translate(
-        "ROC-AUC: how often an image of the class gets a higher probability of it than another image. "
-        "Average precision: the mean precision as the class's images are found one by one, the surest first.",
-        lang,
+        "ROC-AUC: how often an image of the class gets a higher probability for it than an image of "
+        "another class. Average precision: area under the precision-recall curve, that is the mean "
+        "precision over the images of the class, ranked by probability."
     )
     head = [
-        text(translate("Class", lang)),
-        text(translate("ROC-AUC", lang)),
-        text(translate("Average precision", lang)),
+        text(translate("Class")),
+        text(translate("ROC-AUC")),
+        text(translate("Average precision")),
     ]
-    rows = [_class_row(c, lang) for c in classes]
-    title = translate("How well each class is told from the others at any threshold", lang)
+    rows = [_class_row(c) for c in classes]
+    title = translate("Metrics by class, independent of a threshold")
     return details(title, paragraph(intro) + table(title, head, rows, "classes"))
 
 
-def _ranked(m: Metrics, lang: Lang) -> str:
+def _ranked(m: Metrics) -> str:
     if len(m.labels) == 2:
-        return translate("how well {label} is ranked before the other class", lang, label=m.labels[1])
-    return translate("how well each class is ranked before the others, on average", lang)
+        return translate("how well {label} is ranked above the other class", label=m.labels[1])
+    return translate("how well each class is ranked above the others, averaged over classes")
 
 
 def _row(title: str, value: str, between: str, hint: str) -> list[str]:
@@ -99,15 +95,15 @@ def _row(title: str, value: str, between: str, hint: str) -> list[str]:
     return [text(title), figure, f"<small>{text(hint)}</small>"]
 
 
-def _class_row(c: ClassMetrics, lang: Lang) -> list[str]:
-    return [name(c.label), _figure(c.roc_auc, lang), _figure(c.average_precision, lang)]
+def _class_row(c: ClassMetrics) -> list[str]:
+    return [name(c.label), _figure(c.roc_auc), _figure(c.average_precision)]
 
 
-def _figure(interval: Interval | None, lang: Lang) -> str:
+def _figure(interval: Interval | None) -> str:
     if interval is None:
         return "–"
-    between = f'<small class="between">{text(percent_range(interval, lang))}</small>'
-    return f"<b>{percent(interval.value, lang)}</b>{interval_bar(interval)}{between}"
+    between = f'<small class="between">{text(percent_range(interval))}</small>'
+    return f"<b>{percent(interval.value)}</b>{interval_bar(interval)}{between}"
 
 
 def _value(interval: Interval | None) -> float:

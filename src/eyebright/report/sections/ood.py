@@ -24,153 +24,148 @@ from eyebright.report.markup import (
 )
 from eyebright.report.thumbnails import Thumbnail, thumbnails
 from eyebright.text.language import translate
-from eyebright.types import Interval, Lang
+from eyebright.types import Interval
 
 _SHOWN = 12
 _PICTURE_PX = 160
 _MOST_CLASSES = 100
 
 
-def unknown(content: ReportContent, lang: Lang) -> Section | None:
+def unknown(content: ReportContent) -> Section | None:
     """Both parts; None of a model that tells neither."""
     knowing = content.knowing
     if knowing is None or (knowing.rule is None and knowing.sets is None):
         return None
-    body = _strange(knowing, lang) + _sets(knowing, lang)
-    return Section("unknown", translate("What it does not know", lang), body)
+    body = _strange(knowing) + _sets(knowing)
+    return Section("unknown", translate("Uncertainty"), body)
 
 
-def _strange(knowing: Knowing, lang: Lang) -> str:
+def _strange(knowing: Knowing) -> str:
     if knowing.rule is None or knowing.rejected is None:
         return ""
     words = paragraph(
         translate(
-            "Each answer comes with a score of how strange the image is to the model. Above the limit it "
-            "counts as unknown, and no class should be believed, however sure it is.",
-            lang,
+            "Each prediction comes with an out-of-distribution (OOD) score. Above the threshold, the "
+            "image counts as unknown, and no class should be trusted, however high its confidence."
         )
     )
-    words += paragraph(_limit(knowing.rule, lang))
+    words += paragraph(_limit(knowing.rule))
     words += paragraph(
         translate(
-            "Of the images of the {part} part {share} count as unknown ({between}).",
-            lang,
-            part=part_name(knowing.part, lang),  # type: ignore[arg-type]
-            share=percent(knowing.rejected.value, lang),
-            between=percent_range(knowing.rejected, lang),
+            "{share} of the images in the {part} split count as unknown ({between}).",
+            part=part_name(knowing.part),  # type: ignore[arg-type]
+            share=percent(knowing.rejected.value),
+            between=percent_range(knowing.rejected),
         )
     )
     if knowing.foreign is None:
         hint = translate(
-            "How well it tells images of something else shows eyebright evaluate --foreign FOLDER. Classes "
-            "of the same kind that it was never shown are harder to tell.",
-            lang,
+            "To measure how well it detects OOD images, run eyebright evaluate --ood FOLDER. Unseen "
+            "classes that resemble the known ones are harder to detect."
         )
         words += paragraph(hint, "note")
-    foreign = "" if knowing.foreign is None else _foreign(knowing.foreign, lang)
-    return f'<div class="side">{strangeness_chart(knowing, lang)}<div>{words}</div></div>{foreign}'
+    foreign = "" if knowing.foreign is None else _foreign(knowing.foreign)
+    return f'<div class="side">{strangeness_chart(knowing)}<div>{words}</div></div>{foreign}'
 
 
-def _limit(rule: UnknownRule, lang: Lang) -> str:
+def _limit(rule: UnknownRule) -> str:
     where = (
-        translate("held-out images of the training part", lang)
+        translate("holdout images of the training split")
         if rule.chosen_on == "train"
-        else translate("the validation part", lang)
+        else translate("the validation split")
     )
     return translate(
-        "The limit {limit} was set by {where} ({images}), so that {share} of the model's own images "
-        "count as unknown.",
-        lang,
+        "The OOD threshold {limit} was set on {where} ({images:image|images}), so that {share} of "
+        "in-distribution images count as unknown.",
         limit=decimal(rule.threshold),
         images=number(rule.images),
         where=where,
-        share=percent(rule.false_rejection, lang, 0),
+        share=percent(rule.false_rejection, 0),
     )
 
 
-def _foreign(foreign: Foreign, lang: Lang) -> str:
+def _foreign(foreign: Foreign) -> str:
     rows = [
-        [text(title), *_measures(found, lang)]
+        [text(title), *_measures(found)]
         for title, found in (
-            (translate("This score", lang), foreign.by_score),
-            (translate("Highest probability alone", lang), foreign.by_softmax),
+            (translate("OOD score"), foreign.by_score),
+            (translate("Maximum softmax probability"), foreign.by_softmax),
         )
     ]
     head = [
-        text(translate("Told by", lang)),
-        text(translate("AUROC", lang)),
-        text(translate("Foreign images accepted", lang)),
-        text(translate("Own images rejected", lang)),
+        text(translate("Score")),
+        text(translate("AUROC")),
+        text(translate("OOD images accepted")),
+        text(translate("In-distribution images rejected")),
     ]
     caption = translate(
-        "{count} foreign images of {folder}", lang, count=number(len(foreign.scores)), folder=foreign.folder
+        "{count:OOD image|OOD images} from {folder}", count=number(len(foreign.scores)), folder=foreign.folder
     )
-    return table(caption, head, rows, "further") + _pictures(foreign, lang)
+    return table(caption, head, rows, "further") + _pictures(foreign)
 
 
-def _measures(found: Separation, lang: Lang) -> list[str]:
+def _measures(found: Separation) -> list[str]:
     auroc = f"<b>{decimal(found.auroc.value)}</b>"
-    between = translate("{low} to {high}", lang, low=decimal(found.auroc.low), high=decimal(found.auroc.high))
+    between = translate("{low} to {high}", low=decimal(found.auroc.low), high=decimal(found.auroc.high))
     cells = [f'{auroc}<small class="between">{text(between)}</small>']
-    return [*cells, _share(found.accepted, lang), _share(found.rejected, lang)]
+    return [*cells, _share(found.accepted), _share(found.rejected)]
 
 
-def _share(interval: Interval, lang: Lang) -> str:
-    between = f'<small class="between">{text(percent_range(interval, lang))}</small>'
-    return f"<b>{percent(interval.value, lang)}</b>{between}"
+def _share(interval: Interval) -> str:
+    between = f'<small class="between">{text(percent_range(interval))}</small>'
+    return f"<b>{percent(interval.value)}</b>{between}"
 
 
-def _pictures(foreign: Foreign, lang: Lang) -> str:
+def _pictures(foreign: Foreign) -> str:
     if not foreign.accepted:
-        return paragraph(translate("No foreign image was accepted.", lang), "note")
+        return paragraph(translate("No OOD image was accepted."), "note")
     shown = foreign.accepted[:_SHOWN]
     title = translate(
-        "Foreign images that were accepted, the least strange first ({shown} of {count})",
-        lang,
+        "OOD images accepted as known, lowest OOD score first ({shown} of {count})",
         shown=len(shown),
         count=number(len(foreign.accepted)),
     )
-    pictures = thumbnails(Path(), [image.path for image in shown], _PICTURE_PX, lang)
-    cards = "".join(_card(image, picture, lang) for image, picture in zip(shown, pictures, strict=True))
+    pictures = thumbnails(Path(), [image.path for image in shown], _PICTURE_PX)
+    cards = "".join(_card(image, picture) for image, picture in zip(shown, pictures, strict=True))
     return f'<div class="single"><h3>{text(title)}</h3><ul class="gallery accepted">{cards}</ul></div>'
 
 
-def _card(image: Accepted, picture: Thumbnail, lang: Lang) -> str:
-    description = translate("{label}: {path}", lang, label=image.label, path=Path(image.path).name)
+def _card(image: Accepted, picture: Thumbnail) -> str:
+    description = translate("{label}: {path}", label=image.label, path=Path(image.path).name)
     return (
         f'<li><figure><div class="picture">{picture.html(description)}</div><figcaption>'
         f'<span class="said">{name(image.label)}</span> '
-        f'<span class="sure">{percent(image.confidence, lang, 0)}</span>'
+        f'<span class="sure">{percent(image.confidence, 0)}</span>'
         f'<span class="path">{name(Path(image.path).name)}</span></figcaption></figure></li>'
     )
 
 
-def _sets(knowing: Knowing, lang: Lang) -> str:
+def _sets(knowing: Knowing) -> str:
     rule, alike, by_class = knowing.sets, knowing.alike, knowing.by_class
     if rule is None or alike is None or by_class is None:
         return ""
     promise = translate(
-        "Instead of one class the model can give a set of classes that holds the true one for {coverage} of "
-        "images. Its limit was set by {images} images that are not reported here.",
-        lang,
-        coverage=percent(rule.coverage, lang, 0),
+        "Instead of a single class, the model can output a prediction set that contains the true "
+        "class for {coverage} of images. Its threshold was calibrated on {images:image|images} that "
+        "are not part of this report.",
+        coverage=percent(rule.coverage, 0),
         images=number(rule.images),
     )
     chosen = by_class if rule.per_class else alike
     found = translate(
-        "On this part sets held the true class for {share} ({between}), with {size} classes in the mean.",
-        lang,
-        share=percent(chosen.measured.value, lang),
-        between=percent_range(chosen.measured, lang),
+        "On this split, prediction sets contained the true class for {share} of images ({between}), "
+        "with a mean size of {size}.",
+        share=percent(chosen.measured.value),
+        between=percent_range(chosen.measured),
         size=f"{chosen.mean_size:.2f}",
     )
-    title = translate("Sets of classes", lang)
+    title = translate("Prediction sets")
     words = paragraph(promise) + paragraph(found)
-    classes = _classes(knowing, alike, by_class, lang)
+    classes = _classes(knowing, alike, by_class)
     return f'<div class="single"><h3>{text(title)}</h3>{words}{classes}</div>'
 
 
-def _classes(knowing: Knowing, alike: SetFigures, by_class: SetFigures, lang: Lang) -> str:
+def _classes(knowing: Knowing, alike: SetFigures, by_class: SetFigures) -> str:
     """Coverage and size for each class: one limit for all beside a limit for each."""
     rows = []
     for number_, label in enumerate(knowing.labels[:_MOST_CLASSES]):
@@ -181,17 +176,17 @@ def _classes(knowing: Knowing, alike: SetFigures, by_class: SetFigures, lang: La
                 ["–", ""]
                 if share is None or size is None
                 else [
-                    f"{_share(share, lang)}{interval_bar(share)}",
+                    f"{_share(share)}{interval_bar(share)}",
                     f"{size:.2f}",
                 ]
             )
         rows.append(cells)
-    sizes = text(translate("Size", lang))
+    sizes = text(translate("Size"))
     head = [
-        text(translate("Class", lang)),
-        text(translate("One limit for all", lang)),
+        text(translate("Class")),
+        text(translate("One threshold for all classes")),
         sizes,
-        text(translate("A limit for each class", lang)),
+        text(translate("Per-class threshold")),
         sizes,
     ]
-    return table(translate("How often sets hold the true class", lang), head, rows, "further")
+    return table(translate("Coverage of the prediction sets"), head, rows, "further")

@@ -20,105 +20,103 @@ from eyebright.report.markup import (
     text,
 )
 from eyebright.text.language import translate
-from eyebright.types import Interval, Lang
+from eyebright.types import Interval
 
 
-def operating(content: ReportContent, lang: Lang) -> Section | None:
+def operating(content: ReportContent) -> Section | None:
     """Each target with its threshold, figures and curves, and the costs; None without either."""
     if not content.decided and content.cost is None:
         return None
-    body = "".join(_point(curve, lang) for curve in content.decided)
+    body = "".join(_point(curve) for curve in content.decided)
     if content.decided:
         several = isinstance(content.metrics, LabelMetrics)
         rule = translate(
-            "A label is named from its threshold on. All figures of this page are of these thresholds."
+            "A label is predicted when its probability reaches its threshold. All metrics on this "
+            "page use these thresholds."
             if several
-            else "Predictions answer a class from its threshold on, even where another is likelier. The "
-            "figures elsewhere on this page are of the likeliest class.",
-            lang,
+            else (
+                "A class is predicted once its probability reaches its threshold, even where another "
+                "class is more likely. All other metrics on this page use the most likely class."
+            )
         )
         body = paragraph(rule) + body
     if content.cost is not None:
-        body += _cost(content.cost, lang)
-    return Section("operating", translate("When a class is answered", lang), body)
+        body += _cost(content.cost)
+    return Section("operating", translate("Operating points"), body)
 
 
-def _point(curve: OperatingCurve, lang: Lang) -> str:
+def _point(curve: OperatingCurve) -> str:
     point = curve.point
     threshold = point.threshold
     part = (
-        translate("the held-out folds of the training part", lang)
+        translate("training images the model was not fitted to")
         if threshold.chosen_on == "train"
-        else translate("the validation part", lang)
+        else translate("the validation split")
     )
     sentence = translate(
-        "Answered from a probability of {threshold} on, chosen on {part}, where the figure was {chosen}.",
-        lang,
+        "The class is predicted when its probability is at least {threshold}. This threshold was "
+        "selected on {part}, where the metric was {chosen}.",
         threshold=f"{threshold.value:.4f}",
         part=part,
-        chosen=percent(threshold.chosen, lang, 2),
+        chosen=percent(threshold.chosen, 2),
     )
-    verdict = "" if threshold.met else paragraph(_unmet(lang), "note")
+    verdict = "" if threshold.met else paragraph(_unmet(), "note")
     return (
-        f"<h3>{text(threshold.target)}</h3>{paragraph(sentence)}{verdict}{_figures(curve, lang)}"
-        f'<div class="curves">{_curves(curve, lang)}</div>'
+        f"<h3>{text(threshold.target)}</h3>{paragraph(sentence)}{verdict}{_figures(curve)}"
+        f'<div class="curves">{_curves(curve)}</div>'
     )
 
 
-def _unmet(lang: Lang) -> str:
-    return translate("No threshold met the target there; this one came nearest.", lang)
+def _unmet() -> str:
+    return translate("No threshold met the target on those images; this one came closest.")
 
 
-def figure_name(figure: Figure, lang: str) -> str:
+def figure_name(figure: Figure) -> str:
     """What a figure is called."""
     match figure:
         case "recall":
-            return translate("Recall (sensitivity)", lang)
+            return translate("Recall (sensitivity)")
         case "precision":
-            return translate("Precision", lang)
+            return translate("Precision")
         case "specificity":
-            return translate("Specificity", lang)
+            return translate("Specificity")
         case "false_positive_rate":
-            return translate("False positive rate", lang)
+            return translate("False positive rate")
 
 
-def _figures(curve: OperatingCurve, lang: Lang) -> str:
+def _figures(curve: OperatingCurve) -> str:
     wanted = curve.point.threshold.target.figure
     rows = []
     for figure, interval in curve.point.figures.items():
-        mark = f' <span class="mark">{text(translate("target", lang))}</span>' if figure == wanted else ""
-        rows.append([f"{text(figure_name(figure, lang))}{mark}", *_cells(interval, lang)])
-    head = [text(translate("Figure", lang)), text(translate("Value", lang)), ""]
-    caption = translate(
-        "Measured on the {part} part",
-        lang,
-        part=part_name(curve.point.split, lang),  # type: ignore[arg-type]
-    )
+        mark = f' <span class="mark">{text(translate("target"))}</span>' if figure == wanted else ""
+        rows.append([f"{text(figure_name(figure))}{mark}", *_cells(interval)])
+    head = [text(translate("Metric")), text(translate("Value")), ""]
+    caption = translate("Measured on the {part} split", part=part_name(curve.point.split))
     return table(caption, head, rows, "further")
 
 
-def _cells(interval: Interval | None, lang: Lang) -> list[str]:
+def _cells(interval: Interval | None) -> list[str]:
     if interval is None:
         return ["–", ""]
-    between = f'<small class="between">{text(percent_range(interval, lang))}</small>'
-    return [f"<b>{percent(interval.value, lang)}</b>{between}", interval_bar(interval)]
+    between = f'<small class="between">{text(percent_range(interval))}</small>'
+    return [f"<b>{percent(interval.value)}</b>{between}", interval_bar(interval)]
 
 
-def _curves(curve: OperatingCurve, lang: Lang) -> str:
+def _curves(curve: OperatingCurve) -> str:
     if not curve.roc:
         return ""
     found = curve.point.figures
     recall, precision, alarms = (found[f] for f in ("recall", "precision", "false_positive_rate"))
-    axis = Axis(0, 1, (0, 0.25, 0.5, 0.75, 1), lambda v: percent(v, lang, 0))
+    axis = Axis(0, 1, (0, 0.25, 0.5, 0.75, 1), lambda v: percent(v, 0))
     drawings = (
         (
-            translate("ROC: recall against false positive rate", lang),
+            translate("ROC curve: recall against false positive rate"),
             curve.roc,
             (alarms.value, recall.value) if alarms and recall else None,
             ((0.0, 0.0), (1.0, 1.0)),
         ),
         (
-            translate("Precision against recall", lang),
+            translate("Precision-recall curve"),
             curve.precision_recall,
             (recall.value, precision.value) if recall and precision else None,
             (),
@@ -134,19 +132,19 @@ def _curves(curve: OperatingCurve, lang: Lang) -> str:
     )
 
 
-def _cost(cost: CostFigures, lang: Lang) -> str:
+def _cost(cost: CostFigures) -> str:
     rows = [
-        [text(title), decimal(i.value), text(_range(i, lang))]
+        [text(title), decimal(i.value), text(_range(i))]
         for title, i in (
-            (translate("The likeliest class is answered", lang), cost.likeliest),
-            (translate("The class of least expected cost is answered", lang), cost.cheapest),
-            (translate("Saved", lang), cost.saved),
+            (translate("Predicting the most likely class"), cost.likeliest),
+            (translate("Predicting the class with the lowest expected cost"), cost.cheapest),
+            (translate("Saved"), cost.saved),
         )
     ]
-    intro = translate("Predictions answer the class whose expected cost is least.", lang)
-    head = [text(translate("Mean cost of an image", lang)), text(translate("Value", lang)), ""]
-    return paragraph(intro) + table(translate("What mistakes cost", lang), head, rows)
+    intro = translate("The model predicts the class with the lowest expected cost.")
+    head = [text(translate("Mean cost per image")), text(translate("Value")), ""]
+    return paragraph(intro) + table(translate("Cost of mistakes"), head, rows)
 
 
-def _range(interval: Interval, lang: Lang) -> str:
-    return translate("{low} to {high}", lang, low=decimal(interval.low), high=decimal(interval.high))
+def _range(interval: Interval) -> str:
+    return translate("{low} to {high}", low=decimal(interval.low), high=decimal(interval.high))

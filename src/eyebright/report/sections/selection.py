@@ -19,86 +19,82 @@ from eyebright.report.markup import (
     text,
 )
 from eyebright.text.language import translate
-from eyebright.types import Lang
 
 
-def choices(content: ReportContent, lang: Lang) -> Section | None:
+def choices(content: ReportContent) -> Section | None:
     """Every way that was tried, with its cross-validated accuracy."""
     if not content.choices:
         return None
     intro = paragraph(
         translate(
-            "Compared by cross-validation inside the training part alone. The images that the figures above "
-            "come from had no say.",
-            lang,
+            "Compared by cross-validation within the training split. The images behind the metrics "
+            "above played no part."
         )
     )
-    grid = _compared(content.choices, translate("What was tried", lang), lang)
-    return Section("choices", translate("How size and layers were chosen", lang), intro + grid)
+    grid = _compared(content.choices, translate("Candidates compared"))
+    return Section("choices", translate("Selection of input size and feature layers"), intro + grid)
 
 
-def tunings(content: ReportContent, lang: Lang) -> Section | None:
+def tunings(content: ReportContent) -> Section | None:
     """The head alone against the last units and everything, and why one of them was taken."""
     if not content.tunings:
         return None
     intro = translate(
-        "The more of the network learns, the better it can fit images unlike those that it knows. Compared "
-        "on images held out of the training part. The images that the figures above come from had no say.",
-        lang,
+        "Fine-tuning more of the backbone helps it fit images unlike its pretraining data. The "
+        "candidates are compared on holdout images of the training split; the images behind the "
+        "metrics above were not used."
     )
-    grid = _compared(content.tunings, translate("How much of the network learned", lang), lang)
+    grid = _compared(content.tunings, translate("Depth of fine-tuning"))
     body = paragraph(intro) + grid + "".join(paragraph(reason) for reason in content.reasons)
-    return Section("tuning", translate("Was it worth training the network itself", lang), body)
+    return Section("tuning", translate("Fine-tuning vs. linear probe"), body)
 
 
-def proof(content: ReportContent, lang: Lang) -> Section | None:
+def proof(content: ReportContent) -> Section | None:
     """How far the sealed file's answers lie from the training pipeline's."""
     parity = content.parity
     if parity is None:
         return None
-    same = translate("{same} of {count}", lang, same=number(parity.same_class), count=number(parity.images))
-    intro = translate(
-        "The sealed file was run on raw images and compared with the pipeline that it was trained in.", lang
-    )
+    same = translate("{same} of {count}", same=number(parity.same_class), count=number(parity.images))
+    intro = translate("The sealed model was run on raw images and compared with the training pipeline.")
     figures = [
-        (translate("Same class", lang), same),
-        (translate("Largest difference of a probability", lang), f"{parity.largest_difference:.4f}"),
-        (translate("Mean difference", lang), f"{parity.mean_difference:.5f}"),
+        (translate("Same class predicted"), same),
+        (translate("Largest probability difference"), f"{parity.largest_difference:.4f}"),
+        (translate("Mean probability difference"), f"{parity.mean_difference:.5f}"),
     ]
-    title = translate("Proof of the model file", lang)
+    title = translate("Parity check")
     return Section("proof", title, paragraph(intro) + terms(figures))
 
 
-def stages(content: ReportContent, lang: Lang) -> Section | None:
+def stages(content: ReportContent) -> Section | None:
     """Seconds by stage as bars."""
     parts = {key: seconds for key, seconds in content.seconds.items() if key != "total"}
     if not parts:
         return None
     total = content.seconds.get("total", sum(parts.values()))
     rows = [
-        [name(key), text(duration(seconds, lang)), plain_bar(seconds / total if total else 0.0)]
+        [name(key), text(duration(seconds)), plain_bar(seconds / total if total else 0.0)]
         for key, seconds in parts.items()
     ]
-    rows.append([text(translate("Together", lang)), text(duration(total, lang)), ""])
-    head = [text(translate("Stage", lang)), text(translate("Time", lang)), ""]
+    rows.append([text(translate("Total")), text(duration(total)), ""])
+    head = [text(translate("Stage")), text(translate("Time")), ""]
     return Section(
         "time",
-        translate("Where the time went", lang),
-        table(translate("Time by stage", lang), head, rows, "stages"),
+        translate("Time spent"),
+        table(translate("Time by stage"), head, rows, "stages"),
     )
 
 
-def _compared(candidates: Sequence[Choice], caption: str, lang: Lang) -> str:
+def _compared(candidates: Sequence[Choice], caption: str) -> str:
     """Accuracies with their intervals, on one scale."""
     low = min(c.accuracy.low for c in candidates)
     high = max(c.accuracy.high for c in candidates)
     rows = []
     for c in candidates:
-        mark = f' <span class="mark">✓ {text(translate("chosen", lang))}</span>' if c.chosen else ""
-        between = f'<small class="between">{percent_range(c.accuracy, lang)}</small>'
-        figure = f"<b>{percent(c.accuracy.value, lang)}</b> {between}"
+        mark = f' <span class="mark">✓ {text(translate("selected"))}</span>' if c.chosen else ""
+        between = f'<small class="between">{percent_range(c.accuracy)}</small>'
+        figure = f"<b>{percent(c.accuracy.value)}</b> {between}"
         rows.append([f"{name(c.name)}{mark}", figure, interval_dot(c.accuracy, low, high, c.chosen)])
-    ends = "".join(f"<span>{percent(end, lang, 0)}</span>" for end in (low, high))
+    ends = "".join(f"<span>{percent(end, 0)}</span>" for end in (low, high))
     scale = f'<span class="scale">{ends}</span>'
-    head = [text(translate("Tried", lang)), text(translate("Accuracy", lang)), scale]
+    head = [text(translate("Candidate")), text(translate("Accuracy")), scale]
     return table(caption, head, rows, "choices")

@@ -9,40 +9,39 @@ from collections.abc import Callable, Sequence
 from eyebright.report.charts.curve import Line, curve_chart, linear_axis, rate_axis
 from eyebright.report.content import Learning, RateSearch, ReportContent
 from eyebright.report.markup import Section, decimal, details, number, paragraph, percent, table, text
-from eyebright.text.language import translate
+from eyebright.text.language import language, translate
 from eyebright.training.finetune.history import EpochRow
-from eyebright.types import Lang
 
 
-def learning(content: ReportContent, lang: Lang) -> Section | None:
+def learning(content: ReportContent) -> Section | None:
     """The curves, the numbers behind them, and what the network saw."""
     told = content.learning
     if told is None:
         return None
     body = (
-        _words(told, lang)
-        + _curves(told, lang)
-        + _numbers(told.history, lang)
-        + (_search(told.search, lang) if told.search else "")
-        + (_samples(told.samples, lang) if told.samples else "")
+        _words(told)
+        + _curves(told)
+        + _numbers(told.history)
+        + (_search(told.search) if told.search else "")
+        + (_samples(told.samples) if told.samples else "")
     )
-    return Section("learning", translate("How the network learned", lang), body)
+    return Section("learning", translate("Training curves"), body)
 
 
-def _words(told: Learning, lang: Lang) -> str:
+def _words(told: Learning) -> str:
     sentences = [told.stopped_because] if told.stopped_because else []
     if told.best is not None:
-        sentences.append(translate("The weights of epoch {epoch} were kept.", lang, epoch=told.best))
+        sentences.append(translate("The weights of epoch {epoch} were kept.", epoch=told.best))
     if told.waited is not None:
-        share = percent(told.waited, lang)
-        sentences.append(translate("The device waited for images {share} of the time.", lang, share=share))
-    joined = ("" if lang == "zh" else " ").join(sentences)
+        share = percent(told.waited)
+        sentences.append(translate("The device waited for images {share} of the time.", share=share))
+    joined = ("" if language() == "zh" else " ").join(sentences)
     return (paragraph(joined) if joined else "") + "".join(paragraph(note) for note in told.notes)
 
 
-def _curves(told: Learning, lang: Lang) -> str:
+def _curves(told: Learning) -> str:
     rows, best = told.history, told.best
-    train, held = translate("training", lang), translate("held out", lang)
+    train, held = translate("training"), translate("holdout")
     losses = [
         Line(train, [(r.epoch, r.train_loss) for r in rows]),
         Line(held, [(r.epoch, r.val_loss) for r in rows]),
@@ -51,13 +50,13 @@ def _curves(told: Learning, lang: Lang) -> str:
     rates = [Line("", [(r.epoch, r.learning_rate) for r in rows])]
     speeds = [Line("", [(r.epoch, r.images_per_second) for r in rows])]
     memory = [Line("", [(r.epoch, r.memory_mb / 1e3) for r in rows])]
-    kept = None if best is None else (float(best), translate("kept", lang))
+    kept = None if best is None else (float(best), translate("kept"))
     charts = [
-        _chart(translate("Loss", lang), losses, lambda v: f"{v:.3g}", kept),
-        _chart(translate("Held-out accuracy", lang), accuracies, lambda v: f"{100 * v:.4g}\u00a0%", kept),
-        _chart(translate("Learning rate", lang), rates, _rate, zero=True),
-        _chart(translate("Images per second", lang), speeds, lambda v: f"{v:,.4g}", zero=True),
-        _chart(translate("Memory", lang), memory, lambda v: f"{v:.3g} GB", zero=True),
+        _chart(translate("Loss"), losses, lambda v: f"{v:.3g}", kept),
+        _chart(translate("Holdout accuracy"), accuracies, lambda v: f"{100 * v:.4g}\u00a0%", kept),
+        _chart(translate("Learning rate"), rates, _rate, zero=True),
+        _chart(translate("Images per second"), speeds, lambda v: f"{v:,.4g}", zero=True),
+        _chart(translate("Memory"), memory, lambda v: f"{v:.3g} GB", zero=True),
     ]
     return f'<div class="curves">{"".join(charts)}</div>' if any(charts) else ""
 
@@ -94,36 +93,34 @@ def _ends(lines: Sequence[Line], written: Callable[[float], str]) -> str:
     return ", ".join(told)
 
 
-def _numbers(rows: Sequence[EpochRow], lang: Lang) -> str:
+def _numbers(rows: Sequence[EpochRow]) -> str:
     if not rows:
         return ""
     head = [
-        text(translate("Epoch", lang)),
-        text(translate("Loss", lang)),
-        text(translate("Held-out loss", lang)),
-        text(translate("Held-out accuracy", lang)),
-        text(translate("Learning rate", lang)),
-        text(translate("Images per second", lang)),
-        text(translate("Memory", lang)),
+        text(translate("Epoch")),
+        text(translate("Loss")),
+        text(translate("Holdout loss")),
+        text(translate("Holdout accuracy")),
+        text(translate("Learning rate")),
+        text(translate("Images per second")),
+        text(translate("Memory")),
     ]
     lines = [
         [
             number(row.epoch),
             _told(row.train_loss, decimal),
             _told(row.val_loss, decimal),
-            _told(row.val_accuracy, lambda v: percent(v, lang)),
+            _told(row.val_accuracy, lambda v: percent(v)),
             _told(row.learning_rate, _rate),
             _told(row.images_per_second, lambda v: f"{v:,.1f}"),
             _told(row.memory_mb / 1e3, lambda v: f"{v:.2f} GB"),
         ]
         for row in rows
     ]
-    return details(
-        translate("The curves' numbers", lang), table(translate("Figures by epoch", lang), head, lines)
-    )
+    return details(translate("Values of the curves"), table(translate("Metrics by epoch"), head, lines))
 
 
-def _search(search: RateSearch, lang: Lang) -> str:
+def _search(search: RateSearch) -> str:
     """Loss against learning rate; what explodes at the end is cut off so that the dip can be seen."""
     sane = [loss for loss in search.losses if math.isfinite(loss)]
     if not sane:
@@ -134,23 +131,23 @@ def _search(search: RateSearch, lang: Lang) -> str:
         [Line("", list(zip(search.rates, search.losses, strict=True)))],
         rate_axis(search.rates, _rate),
         losses,
-        translate("Loss by learning rate; proposed: {rate}", lang, rate=_rate(search.proposed)),
+        translate("Loss by learning rate; suggested rate: {rate}", rate=_rate(search.proposed)),
         (search.proposed, _rate(search.proposed)),
     )
     words = translate(
-        "For a moment the network learned at rates from {low} to {high}. Taken was {rate}: a tenth of the "
-        "highest rate at which the loss is still as good as at its lowest.",
-        lang,
+        "The learning rate was raised from {low} to {high} over a short test run. The selected rate "
+        "is {rate}, a tenth of the highest rate at which the loss is still about as low as its "
+        "minimum.",
         low=_rate(min(search.rates)),
         high=_rate(max(search.rates)),
         rate=_rate(search.proposed),
     )
-    title = translate("Search of the learning rate", lang)
+    title = translate("Learning-rate range test")
     return f'<figure class="single"><h3>{text(title)}</h3>{paragraph(words)}{drawing}</figure>'
 
 
-def _samples(png: bytes, lang: Lang) -> str:
-    title = translate("Training images as the network saw them", lang)
+def _samples(png: bytes) -> str:
+    title = translate("Augmentation preview: training images as the model sees them")
     source = "data:image/png;base64," + base64.b64encode(png).decode("ascii")
     picture = f'<img class="samples" src="{source}" alt="{text(title)}">'
     return f'<figure class="single"><h3>{text(title)}</h3>{picture}</figure>'

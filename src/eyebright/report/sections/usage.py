@@ -7,7 +7,6 @@ from eyebright.evaluation.multilabel.results import LabelMetrics
 from eyebright.report.content import ReportContent
 from eyebright.report.markup import Section, paragraph, terms, text
 from eyebright.text.language import translate
-from eyebright.types import Lang
 
 #: Runs as it stands beside a model.onnx; a test runs it.
 SNIPPET = """\
@@ -43,28 +42,27 @@ def snippet(metrics: Metrics) -> str:
     return SEVERAL_SNIPPET if isinstance(metrics, LabelMetrics) else SNIPPET
 
 
-def usage(metrics: Metrics, lang: Lang) -> Section:
+def usage(metrics: Metrics) -> Section:
     """A few lines of Python that need nothing of ours, and the command line."""
     body = (
         paragraph(
             translate(
-                "model.onnx takes raw images of any size; resizing, normalisation and calibration are "
-                "inside. With onnxruntime and numpy alone:",
-                lang,
+                "model.onnx takes raw images of any size; resizing, normalisation and calibration "
+                "are built in. With only onnxruntime and numpy:"
             )
         )
         + _code(snippet(metrics))
-        + paragraph(translate("Or for a whole folder, from the command line:", lang))
+        + paragraph(translate("Or, for a whole folder, on the command line:"))
         + _code("eyebright predict model.onnx photos/")
     )
-    return Section("use", translate("How to use the model", lang), body)
+    return Section("use", translate("How to use the model"), body)
 
 
-def facts(content: ReportContent, lang: Lang) -> Section:
+def facts(content: ReportContent) -> Section:
     """The command and the free facts."""
     pairs = terms(content.facts.items()) if content.facts else ""
-    made = paragraph(translate("This page was made by:", lang)) + _code(content.command)
-    return Section("facts", translate("Facts", lang), pairs + made)
+    made = paragraph(translate("This page was created with:")) + _code(content.command)
+    return Section("facts", translate("Details"), pairs + made)
 
 
 def _code(code: str) -> str:

@@ -149,8 +149,9 @@ class Space(Generic[Value]):
             whole = False
         if not whole:
             raise StorageError(
-                "The feature cache must stay as it is while it is read. {path} was removed or cut off, by "
-                "another program or `eyebright cache --trim`. Run again: what is missing is computed anew.",
+                "The feature cache must not change while it is read. {path} was removed or "
+                "truncated, by another program or `eyebright cache --trim`. Run again: what is "
+                "missing is computed anew.",
                 path=path,
             )
         return rows
@@ -187,9 +188,9 @@ def require_room(folder: Path, needed_bytes: int) -> None:
     free = disk_free_bytes(folder)
     if needed_bytes > free:
         raise StorageError(
-            "The disk must have room for what is computed once and used in every epoch. {path} needs "
-            "{needed} GB and {free} GB are free. Free some space, or let EYEBRIGHT_CACHE name a folder "
-            "on another disk.",
+            "The disk must have room for data that is computed once and used in every epoch. {path} "
+            "needs {needed} GB; {free} GB are free. Free some space, or set EYEBRIGHT_CACHE to a "
+            "folder on another disk.",
             path=folder,
             needed=f"{needed_bytes / 1e9:.2f}",
             free=f"{free / 1e9:.2f}",

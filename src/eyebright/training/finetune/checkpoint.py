@@ -69,7 +69,7 @@ def read(path: Path) -> Checkpoint:
         tensors.update({name: tensors[first] for name, first in json.loads(header["tied"]).items()})
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise ModelError(
-            "A checkpoint must be whole. {path} is not: {reason}.", path=path, reason=error
+            "The checkpoint {path} is incomplete or damaged: {reason}.", path=path, reason=error
         ) from error
     return Checkpoint(tensors, values)
 
@@ -83,7 +83,7 @@ def save_step(folder: Path, step: int, checkpoint: Checkpoint) -> None:
         left.unlink(missing_ok=True)
 
 
-def latest(folder: Path, lang: str) -> tuple[Checkpoint | None, list[str]]:
+def latest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
     """The newest checkpoint that can be read, or None, and a sentence for each that cannot."""
     notes: list[str] = []
     for path in sorted(folder.glob(_PATTERN), reverse=True):
@@ -91,9 +91,9 @@ def latest(folder: Path, lang: str) -> tuple[Checkpoint | None, list[str]]:
             return read(path), notes
         except ModelError as error:
             path.unlink(missing_ok=True)  # or it would count among the last two, and push a good one out
-            problem = error.text(lang)
+            problem = error.text()
             notes.append(
-                translate("{problem} It was removed; the one before is used.", lang, problem=problem)
+                translate("{problem} The file was removed; the previous checkpoint is used.", problem=problem)
             )
     return None, notes
 

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from eyebright.errors import ModelError
-from eyebright.runtime.progress import SILENT, Progress, Task
+from eyebright.runtime.context import progress_task
+from eyebright.runtime.progress import Task
 from eyebright.text.language import translate
 from eyebright.training.finetune import checkpoint
 from eyebright.training.finetune.checkpoint import Checkpoint
@@ -75,8 +76,6 @@ def fit(
     fingerprint: Mapping[str, Any],
     sample_weights: FloatArray | None = None,
     begin_epoch: Callable[[int], None] = lambda epoch: None,
-    progress: Progress = SILENT,
-    lang: str = "en",
     resume: bool = False,
     on_epoch: Callable[[EpochRow], None] = lambda row: None,
 ) -> Fitted:
@@ -92,8 +91,6 @@ def fit(
         fingerprint: what the data are, by name; a run is resumed with the same only.
         sample_weights: (N,) how often each image is wanted in an epoch; None takes each once.
         begin_epoch: called with the epoch's number (from 0) before it; may change which parameters learn.
-        progress: where to report.
-        lang: language of what is said.
         resume: whether to go on from the last checkpoint in ``directory``.
         on_epoch: called with each row of the history.
 
@@ -106,7 +103,7 @@ def fit(
     team = gather_team(recipe.device)
     net.to(team.device)
     stepper = Stepper(net, optimizer, loss, team, recipe.precision, recipe.seed, recipe.clip_norm)
-    run = FitRun(stepper, data, recipe, directory, fingerprint, progress, lang, on_epoch)
+    run = FitRun(stepper, data, recipe, directory, fingerprint, on_epoch)
     run.take_back() if resume else run.start_anew()
     run.state.micro_batch = run.state.micro_batch or choose_micro_batch(run, sample_weights)
     watch = LossWatch(1 if team.device.type == "cpu" else _ACCELERATOR_LOOKS_EVERY)
@@ -116,7 +113,7 @@ def fit(
         judge(run)
 
     # ---------------------------------------------------------------- epochs
-    with progress.task(translate("Fine-tuning", lang), total=recipe.epochs * data.count) as task:
+    with progress_task("Fine-tuning", total=recipe.epochs * data.count) as task:
         task.advance(run.seen())
         while (why := run.finished()) is None:
             begin_epoch(run.state.epoch)
@@ -168,18 +165,17 @@ def _after_nan(run: FitRun, error: LossNotFiniteError) -> str:
     Raises:
         TrainingError: no epoch was finished.
     """
-    why = error.why(run.recipe.precision, run.seen() < run.recipe.epochs * run.data.count / 2, run.lang)
+    why = error.why(run.recipe.precision, run.seen() < run.recipe.epochs * run.data.count / 2)
     values = {"step": error.step, "rate": f"{error.rate:.3g}", "value": error.value, "why": why}
     if run.state.epoch == 0:
         raise TrainingError(
-            "The loss must be a number. At step {step}, with learning rate {rate}, it was {value}. {why}",
+            "Training diverged: the loss became {value} at step {step} (learning rate {rate}). {why}",
             **values,
         ) from error
     run.note(
         translate(
-            "The loss was {value} at step {step}, with a learning rate of {rate}. {why} "
-            "Training ended there; the best weights so far, of epoch {epoch}, are kept.",
-            run.lang,
+            "Training diverged and ended: the loss became {value} at step {step} (learning rate "
+            "{rate}). {why} The best weights so far, of epoch {epoch}, are kept.",
             epoch=run.state.stopping.best_epoch,
             **values,
         )
@@ -193,9 +189,8 @@ def _end(run: FitRun, why: str) -> Fitted:
     if why == "budget" and state.epoch == 0:
         run.note(
             translate(
-                "The budget must allow at least one epoch. It ended after {share} % of the first. The best "
-                "weights until there are kept; give more time, --tune last, or a smaller --size.",
-                run.lang,
+                "The time budget ended after {share} % of the first epoch. The best weights so far "
+                "are kept. Allow more time, or use --finetune last or a smaller --size.",
                 share=100 * state.position // run.data.count,
             )
         )
@@ -229,7 +224,7 @@ def _best(run: FitRun, why: str) -> Checkpoint:
     except ModelError as error:
         if why == "nan":
             raise
-        problem = error.text(run.lang)
-        run.note(translate("{problem} The weights of the last step are used.", run.lang, problem=problem))
+        problem = error.text()
+        run.note(translate("{problem} The weights of the last step are used instead.", problem=problem))
         state = {name: tensor.detach().cpu().clone() for name, tensor in run.net.state_dict().items()}
         return Checkpoint(state, {"epoch": run.state.epoch})

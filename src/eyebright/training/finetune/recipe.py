@@ -92,10 +92,10 @@ class Recipe:
         return asdict(self)
 
 
-def recipe_changes(before: Mapping[str, Any], now: Mapping[str, Any], lang: str) -> list[str]:
+def recipe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Sentences that tell which settings of a saved recipe, as JSON, are others now."""
     return [
-        translate("{name} was {old} and is {new} from here on.", lang, name=name, old=before[name], new=new)
+        translate("{name} was {old} and is {new} from here on.", name=name, old=before[name], new=new)
         for name, new in now.items()
         if name not in _SILENT and name in before and before[name] != new
     ]
@@ -114,7 +114,7 @@ def refuse_other_data(before: Mapping[str, Any], now: Mapping[str, Any]) -> None
     ]
     if differences:
         raise DataError(
-            "A run must be resumed with the data that it began with. They have changed ({differences}). "
-            "Bring them back, or start a new run.",
+            "A run must be resumed with the data it started with. The data has changed "
+            "({differences}). Restore it, or start a new run.",
             differences="; ".join(differences),
         )

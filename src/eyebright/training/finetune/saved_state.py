@@ -118,8 +118,9 @@ def load_net(net: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     )
     if wrong:
         raise ModelError(
-            "A checkpoint must be of the same network. {count} tensors are not in both with one shape, "
-            "such as {names}. Resume with the backbone and the classes that the run began with.",
+            "A checkpoint must match the network. {count:tensor differs|tensors differ} in name or "
+            "shape, such as {names}. Resume with the backbone and the classes that the run started "
+            "with.",
             count=len(wrong),
             names=", ".join(wrong[:_NAMED]),
         )

@@ -154,8 +154,8 @@ class Stepper:
             if not is_out_of_memory(error):
                 raise
             raise TrainingError(
-                "The weights and the optimiser's state must fit into memory. They do not. "
-                "Choose a smaller backbone, --tune last, or --optimizer sgd."
+                "The weights and the optimiser state must fit in memory. They do not. Choose a "
+                "smaller backbone, --finetune last, or --optimizer sgd."
             ) from error
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)

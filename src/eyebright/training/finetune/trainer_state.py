@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from eyebright.runtime.progress import Progress
+from eyebright.runtime.context import progress
 from eyebright.text.language import translate
 from eyebright.training.finetune import checkpoint
 from eyebright.training.finetune.budget import Budget
@@ -37,8 +37,6 @@ class FitRun:
         recipe: how.
         directory: of the run.
         fingerprint: what the data are, by name.
-        progress: where to report.
-        lang: language of what is said.
         on_epoch: called with each row of the history.
     """
 
@@ -49,12 +47,10 @@ class FitRun:
         recipe: Recipe,
         directory: Path,
         fingerprint: Mapping[str, Any],
-        progress: Progress,
-        lang: str,
         on_epoch: Callable[[EpochRow], None],
     ) -> None:
         self.stepper, self.net, self.team = stepper, stepper.net, stepper.team
-        self.data, self.recipe, self.lang = data, recipe, lang
+        self.data, self.recipe = data, recipe
         self.directory, self.folder = directory, directory / "checkpoints"
         self.on_epoch = on_epoch
         self.notes: list[str] = []
@@ -66,7 +62,6 @@ class FitRun:
         self._fingerprint = dict(fingerprint)
         self._spacing = Spacing(recipe.save_seconds)
         self._save_now = False
-        self._progress = progress
 
     # ---- where it is
 
@@ -74,7 +69,7 @@ class FitRun:
         """Says a sentence, and keeps it for the report."""
         self.notes.append(text)
         if self.team.main:
-            self._progress.say(text)
+            progress().say(text)
 
     def seen(self) -> int:
         """Images that passed through the network in training."""
@@ -138,9 +133,8 @@ class FitRun:
         self._save_now = True  # what was found out survives a kill
         self.note(
             translate(
-                "Memory did not hold {before} images at once. From step {step} on there are {now}; "
-                "gradients are added up, so a step still has {batch}.",
-                self.lang,
+                "Out of memory at micro-batch {before}. From step {step} on, continuing with {now} "
+                "and gradient accumulation (the batch size stays {batch}).",
                 before=before,
                 step=self.state.step + 1,
                 now=self.state.micro_batch,
@@ -182,12 +176,12 @@ class FitRun:
             DataError: it is from other data.
             ModelError: it is of another network.
         """
-        found, notes = checkpoint.latest(self.folder, self.lang)
+        found, notes = checkpoint.latest(self.folder)
         self.team.wait()
         for text in notes:
             self.note(text)
         if found is None:
-            self.note(translate("There is no checkpoint yet; training starts from the beginning.", self.lang))
+            self.note(translate("No checkpoint found; training starts from the beginning."))
             return self.start_anew()
         refuse_other_data(found.values["fingerprint"], self._fingerprint)
         self._load_tensors(found.tensors, found.values["recipe"]["optimizer"])
@@ -231,7 +225,7 @@ class FitRun:
         if self.recipe.budget == before.get("budget"):
             self.recipe = replace(self.recipe, budget_seconds=before["budget_seconds"])
         recipe = self.recipe
-        for text in recipe_changes({**before, **place}, {**recipe.to_json(), **self._place()}, self.lang):
+        for text in recipe_changes({**before, **place}, {**recipe.to_json(), **self._place()}):
             self.note(text)
         own, state = self.state.stopping, State.from_json(values["state"])
         old = state.stopping

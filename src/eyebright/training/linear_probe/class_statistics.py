@@ -105,9 +105,9 @@ class FeatureStatistics:
         """Statistics of both parts' rows; neither part is changed."""
         if self.class_sums.shape != other.class_sums.shape:
             raise DataError(
-                "Statistics that are added must have the same classes and features. "
-                "One part has {first}, the other {second} (classes, features). "
-                "Use the same labels and backbone for every part.",
+                "Statistics can be added only if their classes and features match. One has {first}, "
+                "the other {second} (classes, features). Use the same labels and backbone for all of "
+                "them.",
                 first=self.class_sums.shape,
                 second=other.class_sums.shape,
             )
@@ -143,7 +143,7 @@ class FeatureStatistics:
                 loaded = cls(*(arrays[name] for name in names))
         except FileNotFoundError as error:
             raise NotFoundError(
-                "A file of feature statistics must exist. {path} does not. Check the path.", path=path
+                "The file of feature statistics must exist. {path} does not. Check the path.", path=path
             ) from error
         except (ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
             raise _not_ours(path) from error
@@ -157,15 +157,15 @@ class FeatureStatistics:
         classes, features = self.class_sums.shape
         if x.ndim != 2 or x.shape != (len(y), features):
             raise DataError(
-                "Features must be rows of {features} numbers, one row for each label. "
-                "Got an array of shape {shape} for {labels} labels. Use the backbone of the first rows.",
+                "Features must be an array with {features} columns and one row per label. Got shape "
+                "{shape} for {labels:label|labels}. Use the same backbone as for the first rows.",
                 features=features,
                 shape=x.shape,
                 labels=len(y),
             )
         if len(y) and (y.min() < 0 or y.max() >= classes):
             raise DataError(
-                "Class numbers must lie between 0 and {last}. Got {low} to {high}. Check the labels.",
+                "Class indices must be between 0 and {last}. Got {low} to {high}. Check the labels.",
                 last=classes - 1,
                 low=y.min(),
                 high=y.max(),
@@ -176,8 +176,8 @@ class FeatureStatistics:
         mean = rows.mean(axis=0, dtype=np.float64)
         if not np.isfinite(mean).all():
             raise DataError(
-                "Features must be finite numbers. Some are NaN or infinite. "
-                "Compute them again, in float32 if they overflow."
+                "Features must be finite. Some are NaN or infinite. Compute them again, in float32 "
+                "if they overflow."
             )
         # The rounded mean serves as centre: what it is off by counts squared, far below float32.
         centre = mean.astype(np.float32)
@@ -222,7 +222,7 @@ def _scatter(rows: FloatArray) -> FloatArray:
 
 def _not_ours(path: Path) -> DataError:
     return DataError(
-        "A file of feature statistics must be one that Eyebright wrote. {path} is not, or is damaged. "
+        "Feature statistics must be a file written by Eyebright. {path} is not, or is damaged. "
         "Compute the statistics again.",
         path=path,
     )

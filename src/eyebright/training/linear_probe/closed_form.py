@@ -46,8 +46,8 @@ def solve(statistics: FeatureStatistics, shrinkage: float, priors: Float64Array 
     present = statistics.class_counts > 0
     if not present.all():
         raise DataError(
-            "Every class must have at least one training image. Class number {number} has none. "
-            "Add images or remove the class.",
+            "Every class must have at least one training image. Class {number} has none. Add images, "
+            "or remove the class.",
             number=int(np.flatnonzero(~present)[0]),
         )
     if priors is None:

@@ -29,8 +29,8 @@ def standardise(features: npt.NDArray[np.floating]) -> tuple[FloatArray, FloatAr
     mean = (total / len(rows)).astype(np.float32)
     if not np.isfinite(mean).all():
         raise DataError(
-            "Features must be finite numbers. {count} of {total} columns hold others. "
-            "Use another engine or another backbone.",
+            "Features must be finite. Got NaN or infinity in {count} of {total:column|columns}. Use "
+            "another engine or another backbone.",
             count=int((~np.isfinite(mean)).sum()),
             total=len(mean),
         )

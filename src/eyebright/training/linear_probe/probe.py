@@ -14,9 +14,8 @@ from eyebright.data.manifest import Manifest, Sample
 from eyebright.engines.choose import Trial, remembered_race
 from eyebright.engines.selection import say_engine, some_squares
 from eyebright.errors import ConfigError, DataError
+from eyebright.runtime.context import progress, progress_task, say, timed
 from eyebright.runtime.memory import give_back
-from eyebright.runtime.progress import Progress
-from eyebright.runtime.timing import Stopwatch
 from eyebright.text.language import translate
 from eyebright.training.cache.selection_cache import Choice, remembered
 from eyebright.training.linear_probe.features import FeatureExtractor, graph_bytes, training_preprocessing
@@ -37,7 +36,7 @@ from eyebright.training.linear_probe.selection import (
 from eyebright.training.linear_probe.streaming_lda import fit_large
 from eyebright.training.linear_probe.targets import fit as fit_task
 from eyebright.training.linear_probe.targets import named_right, strata_of, truth_of
-from eyebright.types import IntArray, Lang, Skipped
+from eyebright.types import IntArray, Skipped
 
 #: Feature tables of up to this many bytes, as float32, are solved in memory.
 IN_MEMORY_BYTES = 400_000_000
@@ -80,31 +79,16 @@ class FrozenTrainer:
         views: of each image that the head is trained on.
         seed: of the folds and the subset.
         layers: the tap set's name, or "auto".
-        progress: is told, in ``lang``.
-        watch: times the stages.
     """
 
     def __init__(
-        self,
-        manifest: Manifest,
-        backbone: Backbone,
-        cache: Path,
-        *,
-        views: int,
-        layers: str,
-        seed: int,
-        lang: Lang,
-        progress: Progress,
-        watch: Stopwatch,
+        self, manifest: Manifest, backbone: Backbone, cache: Path, *, views: int, layers: str, seed: int
     ) -> None:
         self.manifest = manifest
         self.backbone = backbone
         self.cache = cache
         self.views = views
         self.seed = seed
-        self.lang = lang
-        self.progress = progress
-        self.watch = watch
         self.samples = list(manifest.of("train"))
         self.skipped: list[Skipped] = []
         self.trials: list[Trial] = []
@@ -122,23 +106,20 @@ class FrozenTrainer:
         size = size or self.backbone.card.fixed_size
         sizes = (size,) if size else ladder([min(s.width, s.height) for s in self.samples])
         *_, widest = self.sets
-        with self.watch.stage("engine"):
+        with timed("engine"):
             self.trials = self._race(sizes[0], self.sets[widest])
-        with self.watch.stage("selection"):
+        with timed("selection"):
             choice = self._choose(sizes)
             extractor, layers = self._extractor(choice.size, choice.layers), choice.layers
-        self.progress.say(
-            translate(
-                "Chosen on the training part: {size} px, layers: {layers}.",
-                self.lang,
-                size=extractor.preprocessing.size,
-                layers=layers,
-            )
+        say(
+            "Selected on the training split: {size} px, feature layers: {layers}.",
+            size=extractor.preprocessing.size,
+            layers=layers,
         )
-        with self.watch.stage("features"):
-            text = translate("Computing features at {size} px", self.lang, size=extractor.preprocessing.size)
+        with timed("features"):
+            text = translate("Computing features at {size} px", size=extractor.preprocessing.size)
             self.samples = self._compute(extractor, self.samples, text)
-        with self.watch.stage("head"):
+        with timed("head"):
             fit, truth = self._solve(extractor)
         found = (choice.sizes, choice.tap_sets)
         return FrozenModel(extractor, layers, fit, truth, self.trials, *found, self.skipped)
@@ -154,8 +135,8 @@ class FrozenTrainer:
             return named_right(fit.held_out, truth[places])
 
         whole, strata = named_right(model.fit.held_out, truth), strata_of(truth)
-        text = translate("Solving heads of fewer images", self.lang)
-        with self.watch.stage("curve"), self.progress.task(text, total=sum(PARTS)) as task:
+        text = translate("Solving heads on fewer images")
+        with timed("curve"), progress().task(text, total=sum(PARTS)) as task:
             return data_curve(strata, groups_of(self.samples), whole, right, self.seed, task.advance)
 
     def _choose(self, sizes: Sequence[int]) -> Choice:
@@ -196,8 +177,8 @@ class FrozenTrainer:
         sets = tap_sets(self.backbone.card)
         if layers == "all" and not self._fits(sets["all"]):
             raise ConfigError(
-                "With layers all, images times views must be at most {most}. Got {count}. "
-                "Leave --layers out, or give stages.",
+                "With --layers all, images × views must be at most {most}. Got {count}. Remove "
+                "--layers, or use --layers stages.",
                 most=IN_MEMORY_BYTES // (4 * width(sets["all"])),
                 count=len(self.samples) * self.views,
             )
@@ -226,14 +207,14 @@ class FrozenTrainer:
         paths = [self.manifest.root / sample.path for sample in self.samples]
         graph = graph_bytes(self.backbone, preprocessing, taps)
         trials = remembered_race(self.cache, graph, some_squares(paths, preprocessing))
-        say_engine(trials, self.progress, self.lang)
+        say_engine(trials)
         return trials
 
     def _compute(self, extractor: FeatureExtractor, samples: Sequence[Sample], text: str) -> list[Sample]:
         """Fills the cache; returns the samples that could be read and remembers the others."""
         if not extractor.missing(samples):
             return list(samples)
-        with self.progress.task(text, total=len(samples)) as task:
+        with progress().task(text, total=len(samples)) as task:
             skipped = extractor.compute(self.manifest.root, samples, task)
         self.skipped += skipped
         gone = {s.path for s in skipped}
@@ -248,8 +229,8 @@ class FrozenTrainer:
         few = [label for label, n in zip(self.manifest.labels, counts, strict=True) if n < 2]
         if few:
             raise DataError(
-                "Every class must hold at least 2 training images that can be read. Too few are left of: "
-                "{labels}. Mend or add images, or remove the class.",
+                "Every class must have at least 2 readable training images. Too few could be read "
+                "of: {labels}. Repair or add images, or remove the class.",
                 labels=", ".join(few),
             )
 
@@ -259,7 +240,7 @@ class FrozenTrainer:
         return self._try(extractor, [self.samples[i] for i in kept])
 
     def _try(self, extractor: FeatureExtractor, samples: Sequence[Sample]) -> list[Sample]:
-        text = translate("Trying {size} px", self.lang, size=extractor.preprocessing.size)
+        text = translate("Trying input size {size} px", size=extractor.preprocessing.size)
         return self._compute(extractor, samples, text)
 
     def _choose_size(
@@ -294,10 +275,10 @@ class FrozenTrainer:
         if not self._fits(extractor.taps) and truth.ndim == 1:
             extractor.release()
             give_back()
-            text = translate("Adding up statistics", self.lang)
-            with self.progress.task(text, total=len(self.samples)) as task:
+            text = translate("Accumulating statistics")
+            with progress().task(text, total=len(self.samples)) as task:
                 return fit_large(extractor, self.samples, truth, groups_of(self.samples), task)
-        with self.progress.task(translate("Solving the head", self.lang), total=len(STRENGTHS)) as task:
+        with progress_task("Solving the head", total=len(STRENGTHS)) as task:
             return self._fit(extractor, self.samples, on_strength=task.advance), truth
 
     def _fit(

@@ -19,9 +19,8 @@ from eyebright.errors import EyebrightError
 from eyebright.runs.run import new_directory
 from eyebright.runs.write import versions
 from eyebright.runtime.atomic import write_text
+from eyebright.runtime.context import progress_task, stage
 from eyebright.runtime.machine import processor_name, usable_cores
-from eyebright.runtime.progress import SILENT, Progress
-from eyebright.text.language import translate
 from eyebright.types import UInt8Array
 from eyebright.verbs.benchmark.models import Candidate, candidates
 from eyebright.verbs.benchmark.options import BenchmarkConfig
@@ -52,12 +51,12 @@ class Benchmark:
         return self.directory / "benchmark.html"
 
 
-def benchmark(config: BenchmarkConfig, progress: Progress = SILENT) -> Benchmark:
+@stage
+def benchmark(config: BenchmarkConfig) -> Benchmark:
     """Measures every candidate in rounds of random order, and writes the figures down.
 
     Args:
         config: what is measured, and how long.
-        progress: is told what is done.
 
     Raises:
         NotFoundError, ModelError, ImageError: a model or the photo cannot be used.
@@ -68,9 +67,9 @@ def benchmark(config: BenchmarkConfig, progress: Progress = SILENT) -> Benchmark
     with ExitStack() as stack:
         threads = [count or cores for count in config.threads]
         asked = candidates(config.models, threads, config.batch, stack)
-        running, left_out = _started(asked, image, stack, progress, config.lang)
+        running, left_out = _started(asked, image, stack)
         directory = new_directory(config.out, "benchmarks", config.models[0].resolve().name)
-        times = _turns(running, config, progress)
+        times = _turns(running, config)
         measured = [_measurement(process, found) for process, found in zip(running, times, strict=True)]
     result = Benchmark(directory, measured, left_out)
     _write(result, config, image)
@@ -84,18 +83,18 @@ def _image(config: BenchmarkConfig) -> UInt8Array:
 
 
 def _started(
-    asked: Sequence[Candidate], image: UInt8Array, stack: ExitStack, progress: Progress, lang: str
+    asked: Sequence[Candidate], image: UInt8Array, stack: ExitStack
 ) -> tuple[list[CandidateProcess], dict[str, str]]:
     """The processes of those that could be loaded, and why the others could not."""
     running: list[CandidateProcess] = []
     left_out: dict[str, str] = {}
     reasons: list[EyebrightError] = []
-    with progress.task(translate("Loading what is measured", lang), total=len(asked)) as task:
+    with progress_task("Loading the models", total=len(asked)) as task:
         for candidate in asked:
             try:
                 running.append(stack.enter_context(CandidateProcess(candidate, image)))
             except EyebrightError as error:
-                left_out[_described(candidate)] = error.text(lang)
+                left_out[_described(candidate)] = error.text()
                 reasons.append(error)
             task.advance()
     if not running:
@@ -107,14 +106,12 @@ def _described(candidate: Candidate) -> str:
     return f"{candidate.name}, {candidate.runtime}, {candidate.threads} × {candidate.batch}"
 
 
-def _turns(
-    running: Sequence[CandidateProcess], config: BenchmarkConfig, progress: Progress
-) -> list[list[list[float]]]:
+def _turns(running: Sequence[CandidateProcess], config: BenchmarkConfig) -> list[list[list[float]]]:
     """Milliseconds of every call, by candidate and round."""
     times: list[list[list[float]]] = [[] for _ in running]
     turn = config.seconds / (ROUNDS * len(running))
     order = np.random.default_rng(config.seed)
-    with progress.task(translate("Measuring in turn", config.lang), total=ROUNDS * len(running)) as task:
+    with progress_task("Measuring the models in turn", total=ROUNDS * len(running)) as task:
         for _ in range(ROUNDS):
             for place in order.permutation(len(running)):
                 times[place].append(running[place].run(turn))
@@ -161,4 +158,4 @@ def _write(result: Benchmark, config: BenchmarkConfig, image: UInt8Array) -> Non
     write_text(result.directory / "benchmark.csv", text.getvalue())
     shown = {name: str(value) for name, value in facts.items() if name != "versions"} | versions()
     title = config.models[0].resolve().name
-    write_benchmark(result.page, title, result.measured, result.left_out, shown, config.lang)
+    write_benchmark(result.page, title, result.measured, result.left_out, shown)

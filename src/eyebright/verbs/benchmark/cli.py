@@ -23,40 +23,38 @@ def _config() -> type[BenchmarkConfig]:
 
 
 def _run(config: BenchmarkConfig) -> int:
-    from eyebright.runtime.terminal import TerminalProgress
     from eyebright.verbs.benchmark.benchmark import benchmark
 
-    _print(benchmark(config, TerminalProgress(config.lang)), config.lang)
+    _print(benchmark(config))
     return 0
 
 
-def _print(result: Benchmark, lang: str) -> None:
+def _print(result: Benchmark) -> None:
     head = (
-        translate("Model", lang),
-        translate("Runtime", lang),
-        translate("Threads", lang),
-        translate("Images at once", lang),
+        translate("Model"),
+        translate("Runtime"),
+        translate("Threads"),
+        translate("Batch size"),
         "p50 ms",
         "p95 ms",
         "p99 ms",
-        translate("images/s", lang),
+        translate("images/s"),
         "MB",
     )
     print(f"\n{table([head, *map(_row, result.measured)], right=range(2, 9))}\n")
     for candidate, reason in result.left_out.items():
-        print(translate("Not measured: {name}. {reason}", lang, name=printable(candidate), reason=reason))
+        print(translate("Not measured: {name}. {reason}", name=printable(candidate), reason=reason))
     worst = max(result.measured, key=lambda m: m.unrest)
     if worst.unrest > _MUCH_UNREST:
         print(
             translate(
-                "This machine was busy with other things: the rounds of {name} differ by {percent} %. "
-                "Measure for longer with --seconds, or on a quieter machine.",
-                lang,
+                "The machine was busy during the benchmark: the rounds of {name} differ by {percent} "
+                "%. Measure longer with --seconds, or on an idle machine.",
                 name=f"{printable(worst.name)} ({worst.runtime})",
                 percent=f"{100 * worst.unrest:.0f}",
             )
         )
-    print(translate("Figures  {path}", lang, path=printable(str(result.page))))
+    print(translate("Page  {path}", path=printable(str(result.page))))
 
 
 def _row(found: Measurement) -> tuple[str, ...]:
@@ -75,7 +73,7 @@ def _row(found: Measurement) -> tuple[str, ...]:
 
 VERB = Verb(
     name="benchmark",
-    summary="Measure how fast models and exports answer on this machine.",
+    summary="Measure the speed of models and exports on this machine.",
     config=_config,
     run=_run,
     file=True,

@@ -94,14 +94,14 @@ def _exported(folder: Path, parents: dict[str, Path]) -> Iterator[_Way]:
     certificate = read_certificate(folder)
     if not certificate.get("passed"):
         raise ModelError(
-            "An export must have passed its certificate to be measured. {path} has not. "
-            "Export it again, or leave it out.",
+            "An export must have passed its certificate to be measured. {path} has not. Export the "
+            "model again, or remove this export.",
             path=folder,
         )
     if changed := [check.name for check in check_files(folder, certificate) if check.state != "unchanged"]:
         raise ModelError(
-            "An export must be as it was written to be measured. In {path} these were changed or are gone: "
-            "{files}. Export it again.",
+            "An export must be unmodified to be measured. Changed or missing in {path}: {files}. "
+            "Export the model again.",
             path=folder,
             files=", ".join(changed),
         )
@@ -111,8 +111,8 @@ def _exported(folder: Path, parents: dict[str, Path]) -> Iterator[_Way]:
     parent = parents.get(certificate["parent_sha256"])
     if parent is None:
         raise ModelError(
-            "The model that an export was made of must be at hand. That of {path} is not. "
-            "Name its run as well.",
+            "Benchmarking an export requires the model it was made from. The original of {path} was "
+            "not found. Give its run directory as well.",
             path=folder,
         )
     name = f"{parent.absolute().parent.name}/{folder.absolute().name}"

@@ -12,7 +12,7 @@ from eyebright.report.markup import Section, name, number, paragraph, table, ter
 from eyebright.report.page import document
 from eyebright.runtime.atomic import write_text
 from eyebright.text.language import translate
-from eyebright.types import Interval, Lang
+from eyebright.types import Interval
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,6 @@ def write_benchmark(
     measured: Sequence[Measurement],
     left_out: Mapping[str, str],
     facts: Mapping[str, str],
-    lang: Lang,
 ) -> None:
     """Writes the page to ``path``, whole or not at all.
 
@@ -57,36 +56,33 @@ def write_benchmark(
         measured: one at least.
         left_out: reasons by candidate.
         facts: names and values at the end.
-        lang: of the page.
 
     Raises:
         StorageError: the disk is full or must not be written.
     """
-    sections = [_latency(measured, lang), _throughput(measured, lang)]
+    sections = [_latency(measured), _throughput(measured)]
     if left_out:
-        sections.append(Section("left-out", translate("Not measured", lang), terms(left_out.items())))
-    sections.append(Section("facts", translate("Facts", lang), terms(facts.items())))
-    head = paragraph(_verdict(measured, lang), "verdict")
-    write_text(path, document(title, head, sections, lang))
+        sections.append(Section("left-out", translate("Not measured"), terms(left_out.items())))
+    sections.append(Section("facts", translate("Details"), terms(facts.items())))
+    head = paragraph(_verdict(measured), "verdict")
+    write_text(path, document(title, head, sections))
 
 
-def _verdict(measured: Sequence[Measurement], lang: Lang) -> str:
+def _verdict(measured: Sequence[Measurement]) -> str:
     quickest = min(measured, key=lambda m: m.p50_ms)
     busiest = max(measured, key=lambda m: m.images_per_second)
     return translate(
-        "Quickest answer: {latency} ms by {first}. Most images: {rate} a second by {second}.",
-        lang,
+        "Lowest latency: {latency} ms ({first}). Highest throughput: {rate} images/s ({second}).",
         latency=_figure(quickest.p50_ms),
-        first=_words(quickest, lang),
+        first=_words(quickest),
         rate=_figure(busiest.images_per_second),
-        second=_words(busiest, lang),
+        second=_words(busiest),
     )
 
 
-def _words(found: Measurement, lang: Lang) -> str:
+def _words(found: Measurement) -> str:
     return translate(
-        "{name} in {runtime} ({threads} threads, {batch} at once)",
-        lang,
+        "{name} in {runtime} ({threads:thread|threads}, batch size {batch})",
         name=found.name,
         runtime=found.runtime,
         threads=found.threads,
@@ -94,7 +90,7 @@ def _words(found: Measurement, lang: Lang) -> str:
     )
 
 
-def _latency(measured: Sequence[Measurement], lang: Lang) -> Section:
+def _latency(measured: Sequence[Measurement]) -> Section:
     """Percentiles, drawn on one logarithmic scale."""
     low = math.log(min(m.p50_ms for m in measured))
     high = math.log(max(m.p99_ms for m in measured))
@@ -108,12 +104,11 @@ def _latency(measured: Sequence[Measurement], lang: Lang) -> Section:
         ]
         for m in sorted(measured, key=lambda m: (m.batch, m.threads, m.p50_ms))
     ]
-    title = translate("Time of a call in milliseconds", lang)
-    head = [*_head(lang), "p50", "p95", "p99", ""]
+    title = translate("Latency per call (ms)")
+    head = [*_head(), "p50", "p95", "p99", ""]
     note = translate(
-        "The dot is the median, the line ends at the 99th percentile; the scale is logarithmic. Every "
-        "candidate was measured in a process of its own, all in turn, in random order.",
-        lang,
+        "The dot is the median, the line ends at the 99th percentile; the scale is logarithmic. Each "
+        "candidate ran in its own process, taking turns in random order."
     )
     return Section("latency", title, paragraph(note) + table(title, head, rows, "trials"))
 
@@ -124,7 +119,7 @@ def _drawn(found: Measurement) -> Interval:
     return Interval(middle, middle, end)
 
 
-def _throughput(measured: Sequence[Measurement], lang: Lang) -> Section:
+def _throughput(measured: Sequence[Measurement]) -> Section:
     most = max(m.images_per_second for m in measured)
     rows = [
         [
@@ -136,18 +131,18 @@ def _throughput(measured: Sequence[Measurement], lang: Lang) -> Section:
         ]
         for m in sorted(measured, key=lambda m: -m.images_per_second)
     ]
-    title = translate("Images per second", lang)
-    words = (translate("Peak memory, MB", lang), translate("Calls", lang))
-    head = [*_head(lang), text(translate("images/s", lang)), *map(text, words), ""]
+    title = translate("Images per second")
+    words = (translate("Peak memory (MB)"), translate("Calls"))
+    head = [*_head(), text(translate("images/s")), *map(text, words), ""]
     return Section("throughput", title, table(title, head, rows, "trials"))
 
 
-def _head(lang: Lang) -> list[str]:
+def _head() -> list[str]:
     words = (
-        translate("Model", lang),
-        translate("Runtime", lang),
-        translate("Threads", lang),
-        translate("Images at once", lang),
+        translate("Model"),
+        translate("Runtime"),
+        translate("Threads"),
+        translate("Batch size"),
     )
     return [text(word) for word in words]
 

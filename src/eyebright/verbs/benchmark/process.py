@@ -80,8 +80,8 @@ class CandidateProcess:
             words = self._words.read_text(encoding="utf-8", errors="replace")
             last = (words.strip().splitlines() or [""])[-1]
             raise EyebrightError(
-                "{name} must run to be measured. Its process ended with status {status}: {reason}. "
-                "Leave it out, or ask for fewer images at once with --batch.",
+                "{name} must run to be benchmarked. Its process ended with status {status}: "
+                "{reason}. Remove it, or use a smaller --batch.",
                 name=f"{self.candidate.name} ({self.candidate.runtime})",
                 status=self._process.returncode,
                 reason=last[:300],

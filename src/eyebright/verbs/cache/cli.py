@@ -25,8 +25,8 @@ def _run(config: CacheConfig) -> int:
 
     if config.clear or config.trim is not None:
         freed = clear() if config.clear or config.trim is None else trim(config.trim)
-        print(translate("Freed {size}.", config.lang, size=megabytes(freed)))
-    print(_shown(usage(), config.lang))
+        print(translate("Freed {size}.", size=megabytes(freed)))
+    print(_shown(usage()))
     return 0
 
 
@@ -35,21 +35,19 @@ def megabytes(count: int) -> str:
     return f"{count / 1e6:,.1f} MB"
 
 
-def _shown(usage: CacheUsage, lang: str) -> str:
-    line = translate(
-        "{path} holds {size}.", lang, path=printable(str(usage.path)), size=megabytes(usage.bytes)
-    )
+def _shown(usage: CacheUsage) -> str:
+    line = translate("{path} uses {size}.", path=printable(str(usage.path)), size=megabytes(usage.bytes))
     if not usage.entries and usage.exports is None:
         return line
     head = (
-        translate("Content", lang),
-        translate("Images", lang),
-        translate("Size", lang),
-        translate("Last used", lang),
+        translate("Content"),
+        translate("Images"),
+        translate("Size"),
+        translate("Last used"),
     )
     rows = [(e.name, f"{e.images:,}", megabytes(e.bytes), _day(e.last_used)) for e in usage.entries]
     if (exports := usage.exports) is not None:
-        name = translate("Exported networks: {count}", lang, count=exports.networks)
+        name = translate("Exported backbones: {count}", count=exports.networks)
         rows.append((name, "", megabytes(exports.bytes), _day(exports.last_used)))
     return f"{line}\n\n{table([head, *rows], right=(1, 2))}"
 
@@ -61,8 +59,8 @@ def _day(moment: datetime | float) -> str:
 
 VERB = Verb(
     name="cache",
-    summary="Show what the feature cache holds; --trim or --clear makes it smaller.",
+    summary="Show what the feature cache contains; --trim or --clear makes it smaller.",
     config=_config,
     run=_run,
-    notes="Nothing is lost for good by trimming: features that are missing are computed again.",
+    notes="Trimming is safe: features that are missing are computed again when needed.",
 )

@@ -24,7 +24,7 @@ def size_bytes(text: object) -> int:
     match = _SIZE.fullmatch(str(text).strip())
     if match is None or (match[3] and not match[2]):
         raise ConfigError(
-            "A size must be a number and a unit, such as 500MB or 2GB; got {text}.", text=repr(text)
+            "A size must be a number with a unit, such as 500MB or 2GB. Got {text}.", text=repr(text)
         )
     unit = _UNITS[match[2].upper()]
     if match[3]:
@@ -36,7 +36,10 @@ class CacheConfig(Config):
     """What `eyebright cache` can be told."""
 
     trim: Annotated[int, BeforeValidator(size_bytes)] | None = Field(
-        None, description="Remove what was used longest ago until the cache holds at most this (500MB, 2GB)."
+        None,
+        description=(
+            "Remove the least recently used entries until the cache is at most this size (500MB, 2GB)."
+        ),
     )
     clear: bool = Field(False, description="Remove everything in the cache.")
     lang: MessageLang = "en"

@@ -10,7 +10,6 @@ from eyebright.report.markup import Section, name, number, paragraph, percent, t
 from eyebright.report.sections.gallery import choice
 from eyebright.report.thumbnails import Thumbnail, thumbnails
 from eyebright.text.language import translate
-from eyebright.types import Lang
 
 _SHOWN = 60
 _PX = 224
@@ -43,53 +42,52 @@ class Changed:
         return any(self.right)
 
 
-def changes(changed: Sequence[Changed], names: Sequence[str], lang: Lang) -> Section:
+def changes(changed: Sequence[Changed], names: Sequence[str]) -> Section:
     """Pictures with each run's answer, those that some run names right first."""
-    title = translate("Which images changed", lang)
+    title = translate("Changed predictions")
     if not changed:
-        same = translate("All runs name every image the same.", lang)
+        same = translate("All runs make the same prediction for every image.")
         return Section("changed", title, paragraph(same, "note"))
     shown = changed[:_SHOWN]
-    pictures = thumbnails(shown[0].root, [image.path for image in shown], _PX, lang)
-    cards = "".join(_card(c, p, names, lang) for c, p in zip(shown, pictures, strict=True))
+    pictures = thumbnails(shown[0].root, [image.path for image in shown], _PX)
+    cards = "".join(_card(c, p, names) for c, p in zip(shown, pictures, strict=True))
     intro = translate(
-        "{count} images are named differently; those that one run names right come first. Shown: {shown}. "
-        "compare.json lists all.",
-        lang,
+        "Predictions differ on {count:image|images}; images that at least one run predicts correctly "
+        "come first. Shown: {shown}. compare.json lists all.",
         count=number(len(changed)),
         shown=len(shown),
     )
-    body = f'{paragraph(intro)}{_filter(shown, names, lang)}<ul class="gallery" id="gallery">{cards}</ul>'
+    body = f'{paragraph(intro)}{_filter(shown, names)}<ul class="gallery" id="gallery">{cards}</ul>'
     return Section("changed", title, body)
 
 
-def _card(image: Changed, picture: Thumbnail, names: Sequence[str], lang: Lang) -> str:
-    description = translate("{label}: {path}", lang, label=image.label, path=image.path)
+def _card(image: Changed, picture: Thumbnail, names: Sequence[str]) -> str:
+    description = translate("{label}: {path}", label=image.label, path=image.path)
     answers = "".join(
         f'<span class="{"agreed" if right else "said"}">{"✓" if right else "✗"} {name(predicted)}</span> '
-        f'<span class="sure">{percent(sure, lang, 0)}</span>'
+        f'<span class="sure">{percent(sure, 0)}</span>'
         f'<span class="path">{name(run)}</span>'
         for run, right, (predicted, sure) in zip(names, image.right, image.answers, strict=True)
     )
     return (
-        f'<li data-true="{text(image.label)}" data-named="{text(_who(image, names, lang))}"><figure>'
+        f'<li data-true="{text(image.label)}" data-named="{text(_who(image, names))}"><figure>'
         f'<div class="picture">{picture.html(description)}</div><figcaption>'
-        f'<span class="truth"><i>{text(translate("in truth", lang))}</i> {name(image.label)}</span>{answers}'
+        f'<span class="truth"><i>{text(translate("true"))}</i> {name(image.label)}</span>{answers}'
         f'<span class="path" title="{text(image.path)}">{name(image.path.rpartition("/")[2])}</span>'
         "</figcaption></figure></li>"
     )
 
 
-def _who(image: Changed, names: Sequence[str], lang: Lang) -> str:
+def _who(image: Changed, names: Sequence[str]) -> str:
     """Which runs are right, in words."""
     right = [run for run, hit in zip(names, image.right, strict=True) if hit]
-    return ", ".join(right) if right else translate("none", lang)
+    return ", ".join(right) if right else translate("none")
 
 
-def _filter(shown: Sequence[Changed], names: Sequence[str], lang: Lang) -> str:
-    truth = choice("true", translate("True class", lang), (c.label for c in shown), lang)
-    who = choice("named", translate("Right", lang), (_who(c, names, lang) for c in shown), lang)
+def _filter(shown: Sequence[Changed], names: Sequence[str]) -> str:
+    truth = choice("true", translate("True class"), (c.label for c in shown))
+    who = choice("named", translate("Correct"), (_who(c, names) for c in shown))
     return (
         f'<form class="filter" id="filter" hidden>{truth}{who}'
-        f'<output id="shown" data-text="{text(translate("{shown} of {count} shown", lang))}"></output></form>'
+        f'<output id="shown" data-text="{text(translate("{shown} of {count} shown"))}"></output></form>'
     )

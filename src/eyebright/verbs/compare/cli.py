@@ -20,47 +20,46 @@ def _config() -> type[CompareConfig]:
 
 
 def _run(config: CompareConfig) -> int:
-    from eyebright.runtime.terminal import TerminalProgress
     from eyebright.verbs.compare.compare import compare
 
-    _print(compare(config, TerminalProgress(config.lang)), config.lang)
+    _print(compare(config))
     return 0
 
 
-def _print(comparison: Comparison, lang: str) -> None:
+def _print(comparison: Comparison) -> None:
     content = comparison.content
-    heading = translate("Compared on {count} images that all runs judged:", lang, count=content.images)
-    between = translate("95 % interval", lang)
-    runs = [("", translate("Accuracy", lang), between, translate("Log loss", lang), between)]
+    heading = translate("Comparison on {count:image|images} that all runs evaluated:", count=content.images)
+    between = translate("95 % interval")
+    runs = [("", translate("Accuracy"), between, translate("Log loss"), between)]
     for run in content.runs:
         a, loss = run.accuracy, run.log_loss
         runs.append(
             (
                 printable(run.name),
                 f"{100 * a.value:.1f} %",
-                _between(f"{100 * a.low:.1f}", f"{100 * a.high:.1f} %", lang),
+                _between(f"{100 * a.low:.1f}", f"{100 * a.high:.1f} %"),
                 f"{loss.value:.3f}",
-                _between(f"{loss.low:.3f}", f"{loss.high:.3f}", lang),
+                _between(f"{loss.low:.3f}", f"{loss.high:.3f}"),
             )
         )
     print(f"\n{heading}\n\n{table(runs, right=(1, 3))}\n")
-    print(table(_differences(comparison, lang), right=(1, 3)) + "\n")
+    print(table(_differences(comparison), right=(1, 3)) + "\n")
     for sentence in comparison.verdict:
         print(printable(sentence))
-    print(translate("Page  {path}", lang, path=printable(str(comparison.report))))
+    print(translate("Page  {path}", path=printable(str(comparison.report))))
 
 
-def _differences(comparison: Comparison, lang: str) -> list[tuple[str, ...]]:
+def _differences(comparison: Comparison) -> list[tuple[str, ...]]:
     content = comparison.content
     names = [printable(run.name) for run in content.runs]
-    between = translate("95 % interval", lang)
+    between = translate("95 % interval")
     head = (
         "",
-        translate("difference in points", lang),
+        translate("difference (points)"),
         between,
-        translate("only one right", lang),
-        translate("p (McNemar)", lang),
-        translate("log loss", lang),
+        translate("only one correct"),
+        translate("p (McNemar)"),
+        translate("log loss"),
         between,
         "p",
     )
@@ -71,11 +70,11 @@ def _differences(comparison: Comparison, lang: str) -> list[tuple[str, ...]]:
             (
                 f"{names[d.second]} - {names[d.first]}",
                 f"{100 * a.value:+.1f}",
-                _between(f"{100 * a.low:+.1f}", f"{100 * a.high:+.1f}", lang),
+                _between(f"{100 * a.low:+.1f}", f"{100 * a.high:+.1f}"),
                 f"{d.only_second} / {d.only_first}",
                 _chance(d.accuracy_p),
                 f"{loss.value:+.3f}",
-                _between(f"{loss.low:+.3f}", f"{loss.high:+.3f}", lang),
+                _between(f"{loss.low:+.3f}", f"{loss.high:+.3f}"),
                 _chance(d.log_loss_p),
             )
         )
@@ -86,16 +85,18 @@ def _chance(p: float) -> str:
     return f"{p:.3f}" if p >= 0.001 else "< 0.001"
 
 
-def _between(low: str, high: str, lang: str) -> str:
-    return translate("{low} to {high}", lang, low=low, high=high)
+def _between(low: str, high: str) -> str:
+    return translate("{low} to {high}", low=low, high=high)
 
 
 VERB = Verb(
     name="compare",
-    summary="Compare runs on the images that all of them judged.",
+    summary="Compare runs on the images that all of them evaluated.",
     config=_config,
     run=_run,
-    notes="Differences are of the later run less the earlier one. No run is called better unless the "
-    "difference is more than chance explains: p, adjusted for the number of pairs, below 0.05.",
+    notes=(
+        "Differences are the later run minus the earlier one. A run is called better only if the "
+        "difference is significant: p, adjusted for the number of pairs, below 0.05."
+    ),
     file=True,
 )

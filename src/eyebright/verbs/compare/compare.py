@@ -15,7 +15,8 @@ from eyebright.evaluation.multiclass.per_image_stats import SMALLEST_PROBABILITY
 from eyebright.evaluation.paired import WORST_LOSS, Difference, differences
 from eyebright.runs.run import Run, new_directory
 from eyebright.runtime.atomic import write_text
-from eyebright.runtime.progress import SILENT, Progress
+from eyebright.runtime.context import stage
+from eyebright.text.language import speaking
 from eyebright.types import Interval
 from eyebright.verbs.compare.changes import Changed
 from eyebright.verbs.compare.options import CompareConfig
@@ -49,19 +50,19 @@ class Comparison:
         return self.content.winner
 
 
-def compare(config: CompareConfig, progress: Progress = SILENT) -> Comparison:
+@stage
+def compare(config: CompareConfig) -> Comparison:
     """Compares runs on the images that all of them judged, and writes `compare.json` and `compare.html`.
 
     Args:
         config: which runs.
-        progress: is told what was left out.
 
     Raises:
         NotFoundError: a directory holds no finished run.
         DataError: the runs judged no common image, or a run has no predictions to compare.
     """
     runs = [Run.open(path) for path in config.runs]
-    common = common_images(runs, progress, config.lang)
+    common = common_images(runs)
     right, losses = _right(common), _losses(common)
     content = ComparisonContent(
         runs=[
@@ -76,10 +77,12 @@ def compare(config: CompareConfig, progress: Progress = SILENT) -> Comparison:
         changed=_changed(common),
     )
     directory = new_directory(config.out, "comparisons", common.names[0])
-    sentences = verdict(content, config.lang)
+    sentences = verdict(content)
     comparison = Comparison(directory, content, sentences)
-    write_comparison(comparison.report, content, config.lang)
-    text = json.dumps(_figures(content, verdict(content, "en")), indent=1, ensure_ascii=False)
+    write_comparison(comparison.report, content)
+    with speaking("en"):
+        figures = _figures(content, verdict(content))
+    text = json.dumps(figures, indent=1, ensure_ascii=False)
     write_text(directory / "compare.json", text)
     return comparison
 

@@ -14,8 +14,8 @@ class CompareConfig(Config):
     """What `eyebright compare` can be told; every field is also a command-line option and a TOML key."""
 
     runs: list[Path] = Field(
-        min_length=2, description="Run directories of trainings or evaluations, two or more."
+        min_length=2, description="Two or more run directories, of trainings or evaluations."
     )
     out: Path | None = Field(None, description="Directory to write (default: comparisons/NAME-TIME).")
-    seed: int = Field(0, ge=0, description="Seed of the bootstrap that gives the intervals.")
+    seed: int = Field(0, ge=0, description="Random seed of the bootstrap intervals.")
     lang: Literal["en", "zh"] = Field("en", description="Language of the page and of messages.")

@@ -25,106 +25,100 @@ from eyebright.report.markup import (
 from eyebright.report.page import document
 from eyebright.runtime.atomic import write_text
 from eyebright.text.language import translate
-from eyebright.types import Lang
 from eyebright.verbs.compare.changes import changes
 from eyebright.verbs.compare.words import ComparisonContent, losses, points, verdict
 
 _SHOWN_CLASSES = 30
 
 
-def write_comparison(path: Path, content: ComparisonContent, lang: Lang) -> None:
+def write_comparison(path: Path, content: ComparisonContent) -> None:
     """Writes the page to ``path``, whole or not at all.
 
     Raises:
         StorageError: the disk is full or must not be written.
     """
     names = [run.name for run in content.runs]
-    head = "".join(paragraph(sentence, "verdict") for sentence in verdict(content, lang))
-    sections = [_runs(content, lang), _differences(content, lang)]
-    sections += [_by_class(content, d, lang) for d in content.differences] if len(names) == 2 else []
-    sections.append(changes(content.changed, names, lang))
-    write_text(path, document(" · ".join(names), head, sections, lang))
+    head = "".join(paragraph(sentence, "verdict") for sentence in verdict(content))
+    sections = [_runs(content), _differences(content)]
+    sections += [_by_class(content, d) for d in content.differences] if len(names) == 2 else []
+    sections.append(changes(content.changed, names))
+    write_text(path, document(" · ".join(names), head, sections))
 
 
-def _runs(content: ComparisonContent, lang: Lang) -> Section:
+def _runs(content: ComparisonContent) -> Section:
     intro = translate(
-        "Each run on the {count} images that all of them judged. The ranges hold the true figure 95 times "
-        "of 100.",
-        lang,
+        "Each run on the {count:image|images} that all of them evaluated. Ranges are 95 % intervals.",
         count=number(content.images),
     )
     rows = []
     for run, left_out in zip(content.runs, content.left_out, strict=True):
         more = translate(
-            "{part} part; images not compared: {count}",
-            lang,
-            part=part_name(run.split, lang),
+            "{part} split; {count:image|images} not compared",
+            part=part_name(run.split),
             count=number(left_out),
         )
-        loss = translate(
-            "{low} to {high}", lang, low=decimal(run.log_loss.low), high=decimal(run.log_loss.high)
-        )
+        loss = translate("{low} to {high}", low=decimal(run.log_loss.low), high=decimal(run.log_loss.high))
         rows.append(
             [
                 f"{name(run.name)}<small>{text(more)}</small>",
-                f"<b>{percent(run.accuracy.value, lang)}</b>{interval_bar(run.accuracy)}"
-                f'<small class="between">{text(percent_range(run.accuracy, lang))}</small>',
+                f"<b>{percent(run.accuracy.value)}</b>{interval_bar(run.accuracy)}"
+                f'<small class="between">{text(percent_range(run.accuracy))}</small>',
                 f'<b>{decimal(run.log_loss.value)}</b><small class="between">{text(loss)}</small>',
             ]
         )
     head = [
-        text(translate("Run", lang)),
-        text(translate("Accuracy", lang)),
-        text(translate("Log loss", lang)),
+        text(translate("Run")),
+        text(translate("Accuracy")),
+        text(translate("Log loss")),
     ]
-    title = translate("The runs", lang)
+    title = translate("Runs")
     return Section("runs", title, paragraph(intro) + table(title, head, rows, "classes"))
 
 
-def _differences(content: ComparisonContent, lang: Lang) -> Section:
+def _differences(content: ComparisonContent) -> Section:
     """Each pair, the second less the first, and the counts that McNemar's test goes by."""
     intro = translate(
-        "The same images are asked of both, so only those that one of the two names right can tell them "
-        "apart (McNemar's exact test). p says how often chance alone would differ as much; below 0.05 a "
-        "difference counts as shown. It holds for these two models: other training images or another seed "
-        "give others.",
-        lang,
+        "Both models predict the same images, so only images that exactly one of them gets right "
+        "tell the two apart (McNemar's exact test). p is the probability that chance alone would "
+        "produce a difference at least this large; below 0.05 the difference is called significant. "
+        "The result holds for these two models; other training images or another seed may give a "
+        "different one."
     )
     ds, names = content.differences, [run.name for run in content.runs]
     reach, reach_loss = widest(*(d.accuracy for d in ds)), widest(*(d.log_loss for d in ds))
     rows = [
         [
-            _against(names[d.second], names[d.first], lang),
+            _against(names[d.second], names[d.first]),
             _cell(
-                points(d.accuracy, lang),
+                points(d.accuracy),
                 d.accuracy_p,
                 difference_dot(d.accuracy, reach, d.better is not None),
             ),
             _cell(
-                losses(d.log_loss, lang),
+                losses(d.log_loss),
                 d.log_loss_p,
                 difference_dot(d.log_loss, reach_loss, d.better_loss is not None),
             ),
-            _counts(d, names, lang),
+            _counts(d, names),
         ]
         for d in ds
     ]
     head = [
-        text(translate("Compared", lang)),
-        text(translate("Accuracy: to the right is better", lang)),
-        text(translate("Log loss: to the left is better", lang)),
-        text(translate("Named right by", lang)),
+        text(translate("Comparison")),
+        text(translate("Accuracy (right is better)")),
+        text(translate("Log loss (left is better)")),
+        text(translate("Correctly predicted by")),
     ]
-    title = translate("How they differ", lang)
+    title = translate("Differences")
     notes = paragraph(intro)
     if len(ds) > 1:
-        holm = translate("Each p is adjusted for the number of pairs (Holm).", lang)
+        holm = translate("Each p value is adjusted for the number of pairs (Holm).")
         notes += paragraph(holm)
     return Section("differences", title, notes + table(title, head, rows, "classes differences"))
 
 
-def _against(second: str, first: str, lang: Lang) -> str:
-    return f"{name(second)}<small>{text(translate('against {run}', lang, run=first))}</small>"
+def _against(second: str, first: str) -> str:
+    return f"{name(second)}<small>{text(translate('vs. {run}', run=first))}</small>"
 
 
 def _cell(figure: str, p: float, drawing: str) -> str:
@@ -132,17 +126,17 @@ def _cell(figure: str, p: float, drawing: str) -> str:
     return f"{drawing}<b>{text(figure)}</b><small>{text(chance)}</small>"
 
 
-def _counts(d: Difference, names: Sequence[str], lang: Lang) -> str:
+def _counts(d: Difference, names: Sequence[str]) -> str:
     pairs = [
-        (translate("both", lang), d.both),
-        (translate("only {run}", lang, run=names[d.first]), d.only_first),
-        (translate("only {run}", lang, run=names[d.second]), d.only_second),
-        (translate("neither", lang), d.neither),
+        (translate("both"), d.both),
+        (translate("only {run}", run=names[d.first]), d.only_first),
+        (translate("only {run}", run=names[d.second]), d.only_second),
+        (translate("neither"), d.neither),
     ]
     return "".join(f"<small>{text(title)}: {number(count)}</small>" for title, count in pairs)
 
 
-def _by_class(content: ComparisonContent, d: Difference, lang: Lang) -> Section:
+def _by_class(content: ComparisonContent, d: Difference) -> Section:
     """Recall of each class, the second run's less the first's, the largest differences first."""
     labels = np.array(content.labels)
     found = []
@@ -154,23 +148,21 @@ def _by_class(content: ComparisonContent, d: Difference, lang: Lang) -> Section:
     reach = widest(*(gain for _, _, gain in found[:_SHOWN_CLASSES]))
     rows = [
         [
-            f"{name(label)}<small>{text(translate('Images: {count}', lang, count=number(count)))}</small>",
-            f"<b>{text(points(gain, lang))}</b>",
+            f"{name(label)}<small>{text(translate('{count:image|images}', count=number(count)))}</small>",
+            f"<b>{text(points(gain))}</b>",
             difference_dot(gain, reach, gain.low > 0 or gain.high < 0),
         ]
         for label, count, gain in found[:_SHOWN_CLASSES]
     ]
     intro = translate(
-        "Share of each class's images that is found: {second} against {first}. Of many classes some differ "
-        "by chance.",
-        lang,
+        "Recall of each class: {second} vs. {first}. With many classes, some differ by chance.",
         first=content.runs[d.first].name,
         second=content.runs[d.second].name,
     )
     head = [
-        text(translate("Class", lang)),
-        text(translate("Recall", lang)),
-        text(translate("to the right is better", lang)),
+        text(translate("Class")),
+        text(translate("Recall")),
+        text(translate("better →")),
     ]
-    title = translate("Class by class", lang)
+    title = translate("Results by class")
     return Section("classes", title, paragraph(intro) + table(title, head, rows, "classes"))

@@ -10,8 +10,7 @@ from eyebright.errors import DataError
 from eyebright.evaluation.multiclass.results import PredictionRow
 from eyebright.runs.predictions_csv import NAME, read_predictions
 from eyebright.runs.run import Run
-from eyebright.runtime.progress import Progress
-from eyebright.text.language import translate
+from eyebright.runtime.context import say
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class CommonImages:
     left_out: Sequence[int]
 
 
-def common_images(runs: Sequence[Run], progress: Progress, lang: str) -> CommonImages:
+def common_images(runs: Sequence[Run]) -> CommonImages:
     """The images that all runs judged: those of the part that each one's figures are of.
 
     Of images with equal bytes one counts. An image that lies under different labels is left out.
@@ -47,24 +46,21 @@ def common_images(runs: Sequence[Run], progress: Progress, lang: str) -> CommonI
     kept = [sha for sha in shared if len({rows[sha].label for rows in judged}) == 1]
     if not kept:
         raise DataError(
-            "Runs must have judged the same images, under the same labels. {runs} have none in common. "
-            "Evaluate their models on one folder: eyebright evaluate MODEL DATA --out DIR.",
+            "Runs must have evaluated the same images, with the same labels. {runs} have none in "
+            "common. Evaluate their models on one folder: eyebright evaluate MODEL DATA --out DIR.",
             runs=", ".join(names),
         )
     left_out = [len(rows) - len(kept) for rows in judged]
     if any(left_out):
         counts = ", ".join(f"{name}: {count}" for name, count in zip(names, left_out, strict=True))
-        progress.say(
-            translate(
-                "Compared on the {images} images that all runs judged. Left out: {counts}.",
-                lang,
-                images=len(kept),
-                counts=counts,
-            )
+        say(
+            "Compared on the {images:image|images} that all runs evaluated. Not compared: {counts}.",
+            images=len(kept),
+            counts=counts,
         )
     if len(shared) > len(kept):
-        text = "{count} images lie under different labels in these runs, and were left out."
-        progress.say(translate(text, lang, count=len(shared) - len(kept)))
+        text = "Not compared: {count:image|images} with different labels in these runs."
+        say(text, count=len(shared) - len(kept))
     roots = [Path(run.metrics["root"]) for run in runs]
     return CommonImages(names, kept, [[rows[sha] for sha in kept] for rows in judged], roots, left_out)
 
@@ -86,6 +82,6 @@ def _names(directories: Sequence[Path]) -> list[str]:
         if len(set(names)) == len(names):
             return names
     raise DataError(
-        "Runs to compare must be different ones. {path} was given twice. Leave one out.",
+        "Runs to compare must be different. {path} was given twice. Remove one.",
         path=next(str(d) for d in directories if parts.count(d.resolve().parts) > 1),
     )

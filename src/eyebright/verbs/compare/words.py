@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from eyebright.evaluation.paired import Difference
 from eyebright.text.language import translate
-from eyebright.types import Interval, Lang, Split
+from eyebright.types import Interval, Split
 from eyebright.verbs.compare.changes import Changed
 
 
@@ -56,60 +56,52 @@ class ComparisonContent:
         return None
 
 
-def verdict(content: ComparisonContent, lang: Lang) -> list[str]:
+def verdict(content: ComparisonContent) -> list[str]:
     """What the figures say, in plain sentences: of accuracy, then of log loss where two are compared."""
     names = [run.name for run in content.runs]
     if len(names) == 2:
         (difference,) = content.differences
-        return [_of_accuracy(difference, names, lang), _of_loss(difference, names, lang)]
+        return [_of_accuracy(difference, names), _of_loss(difference, names)]
     if content.winner is not None:
-        sentence = translate(
-            "{run} names more images right than every other run, by more than chance.",
-            lang,
-            run=content.winner,
-        )
+        sentence = translate("{run} is significantly more accurate than every other run.", run=content.winner)
         return [sentence]
-    return [translate("No run is shown to be more accurate than all others.", lang)]
+    return [translate("No run is significantly more accurate than all others.")]
 
 
-def points(interval: Interval, lang: Lang) -> str:
+def points(interval: Interval) -> str:
     """A difference of shares in percentage points with its interval, as text."""
     value, low, high = (f"{100 * v:+.1f}" for v in (interval.value, interval.low, interval.high))
-    return translate("{value} points ({low} to {high})", lang, value=value, low=low, high=high)
+    return translate("{value} points ({low} to {high})", value=value, low=low, high=high)
 
 
-def _of_accuracy(d: Difference, names: Sequence[str], lang: Lang) -> str:
-    facts = {"first": names[d.first], "second": names[d.second], "difference": points(d.accuracy, lang)}
+def _of_accuracy(d: Difference, names: Sequence[str]) -> str:
+    facts = {"first": names[d.first], "second": names[d.second], "difference": points(d.accuracy)}
     if d.better is None:
         return translate(
-            "No difference in accuracy is shown: {second} against {first} {difference}, which chance may "
-            "have made.",
-            lang,
+            "No significant difference in accuracy: {second} vs. {first} {difference}.",
             **facts,
         )
     better, worse = names[d.better], names[d.first + d.second - d.better]
     return translate(
-        "{better} names more images right than {worse}: {second} against {first} {difference}.",
-        lang,
+        "{better} is significantly more accurate than {worse}: {second} against {first} {difference}.",
         better=better,
         worse=worse,
         **facts,
     )
 
 
-def _of_loss(d: Difference, names: Sequence[str], lang: Lang) -> str:
-    between = losses(d.log_loss, lang)
+def _of_loss(d: Difference, names: Sequence[str]) -> str:
+    between = losses(d.log_loss)
     if d.better_loss is None:
-        return translate("No difference in log loss is shown: {difference}.", lang, difference=between)
+        return translate("No significant difference in log loss: {difference}.", difference=between)
     return translate(
-        "The probabilities of {better} are better: log loss {difference}.",
-        lang,
+        "The probabilities of {better} are significantly better: log loss {difference}.",
         better=names[d.better_loss],
         difference=between,
     )
 
 
-def losses(interval: Interval, lang: Lang) -> str:
+def losses(interval: Interval) -> str:
     """A difference of log losses with its interval, as text."""
     value, low, high = (f"{v:+.3f}" for v in (interval.value, interval.low, interval.high))
-    return translate("{value} ({low} to {high})", lang, value=value, low=low, high=high)
+    return translate("{value} ({low} to {high})", value=value, low=low, high=high)

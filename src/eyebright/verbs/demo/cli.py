@@ -18,16 +18,15 @@ def _config() -> type[DemoConfig]:
 
 
 def _run(config: DemoConfig) -> int:
-    from eyebright.runtime.terminal import TerminalProgress
     from eyebright.verbs.demo.demo import demo
 
-    print_run(demo(config, TerminalProgress(config.lang)), config.lang)
+    print_run(demo(config))
     return 0
 
 
 VERB = Verb(
     name="demo",
-    summary="Train on real photographs of textile defects (needs the demo extra).",
+    summary="Train on real photos of textile defects (requires the demo extra).",
     config=_config,
     run=_run,
     file=True,

@@ -7,22 +7,21 @@ from pathlib import Path
 
 from eyebright.errors import MissingExtraError
 from eyebright.runs.run import Run
-from eyebright.runtime.progress import SILENT, Progress
+from eyebright.runtime.context import stage
 from eyebright.verbs.demo.options import DemoConfig
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.train import train
 
 
-def demo(config: DemoConfig, progress: Progress = SILENT) -> Run:
+@stage
+def demo(config: DemoConfig) -> Run:
     """Trains on the textile images of the package conformal-clip-data (Megahed and Chen, MIT licence).
 
     Raises:
         MissingExtraError: the package is not installed.
     """
     data = demo_images()
-    return train(
-        TrainConfig(data=data, val=0.25, seed=config.seed, out=config.out, lang=config.lang), progress
-    )
+    return train(TrainConfig(data=data, val=0.25, seed=config.seed, out=config.out, lang=config.lang))
 
 
 def demo_images() -> Path:
@@ -35,7 +34,7 @@ def demo_images() -> Path:
         package = Path(str(files("conformal_clip_data")))
     except ModuleNotFoundError:
         raise MissingExtraError(
-            "The demo needs the package conformal-clip-data with its images. It is not installed. "
-            'Run: pip install "eyebright[demo]"'
+            "The demo needs the package conformal-clip-data, which contains its images. It is not "
+            'installed. Run: pip install "eyebright[demo]"'
         ) from None
     return package / "data" / "textile_images" / "simulated"

@@ -18,21 +18,20 @@ def _config() -> type[DistillConfig]:
 
 
 def _run(config: DistillConfig) -> int:
-    from eyebright.runtime.terminal import TerminalProgress
     from eyebright.verbs.distill.distill import distill
 
-    print_run(distill(config, TerminalProgress(config.lang)), config.lang)
+    print_run(distill(config))
     return 0
 
 
 VERB = Verb(
     name="distill",
-    summary="Let a model teach a smaller network, which becomes a model of its own.",
+    summary="Distil a model into a smaller one.",
     config=_config,
     run=_run,
     notes=(
-        "It is a training with a teacher: `eyebright train --teacher MODEL` has all other options, and "
-        "`eyebright train --resume RUN` goes on with one that was interrupted."
+        "This is a training with a teacher. For all other options, use `eyebright train --teacher "
+        "MODEL`; to continue an interrupted run, use `eyebright train --resume RUN`."
     ),
     file=True,
 )

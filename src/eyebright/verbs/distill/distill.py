@@ -8,7 +8,7 @@ from eyebright.backbones import catalog
 from eyebright.runs import messages as tell
 from eyebright.runs.integrity import check_untouched
 from eyebright.runs.run import Run
-from eyebright.runtime.progress import SILENT, Progress
+from eyebright.runtime.context import stage
 from eyebright.sealed.model import SealedModel
 from eyebright.verbs.distill.options import DistillConfig
 from eyebright.verbs.train.options import TrainConfig
@@ -36,14 +36,14 @@ _AS_THEY_ARE = (
 _RATE_FROM_RANDOM, _LAYER_DECAY_FROM_RANDOM = 1e-3, 1.0
 
 
-def distill(config: DistillConfig, progress: Progress = SILENT) -> Run:
+@stage
+def distill(config: DistillConfig) -> Run:
     """Trains a network on the images of a sealed model, from the labels and from the model's answers.
 
     It is a training with a teacher, so `eyebright train --resume` goes on with one that was interrupted.
 
     Args:
         config: which teacher, which student.
-        progress: is told what is found and done.
 
     Returns:
         The run; `parent` in its `metrics.json` and its report compare the two models.
@@ -59,8 +59,8 @@ def distill(config: DistillConfig, progress: Progress = SILENT) -> Run:
     require_one_label(teacher.thresholds is not None, "distill")
     check_untouched(teacher.path)
     catalog.find(config.student)  # before anything is read
-    run = train(_training(config), progress)
-    tell.decisions_left(teacher, run.model, progress, config.lang)
+    run = train(_training(config))
+    tell.decisions_left(teacher, run.model)
     return run
 
 

@@ -32,26 +32,32 @@ class DistillConfig(Config):
     model: Path = Field(description="Teacher: a run directory, or its model.onnx.")
     student: Annotated[str, Metavar("NAME")] = Field(
         "efficientnet_lite0",
-        description="Network that learns from it; `eyebright models --search TEXT` lists them.",
+        description="Student backbone; `eyebright models --search TEXT` lists those available.",
     )
     weights: Weights = None
-    data: Path | None = Field(None, description="Where the images are now (default: where the run saw them).")
+    data: Path | None = Field(
+        None, description="Folder that holds the images now (default: the path recorded in the run)."
+    )
     out: Out = None
     tune: Literal["last", "full", "auto"] = Field(
-        "full", description="What learns: the last units, everything, or what proves best."
+        "full",
+        description=(
+            "How much of the student to fine-tune: the last blocks, everything, or whichever scores "
+            "best on holdout images."
+        ),
     )
     # ---- the teacher
     share: Annotated[float, Heading("Teacher")] = Field(
-        0.7, ge=0, le=1, description="Share of the loss that asks for the teacher's answers, not the labels."
+        0.7, ge=0, le=1, description="Weight of the distillation loss; the labels get the rest."
     )
     temperature: Annotated[float, Metavar("NUMBER")] = Field(
-        2.0, gt=0, description="How much the teacher's answers are softened."
+        2.0, gt=0, description="Temperature that softens the teacher's predictions."
     )
     features: Annotated[float, Metavar("NUMBER")] = Field(
-        0.0, ge=0, description="Weight of guessing the teacher's features as well; 0: they are not guessed."
+        0.0, ge=0, description="Weight of the feature distillation loss; 0 disables it."
     )
     views: int = Field(
-        8, ge=1, le=100, description="Augmented views of each image that the teacher is asked about, once."
+        8, ge=1, le=100, description="Augmented views of each image that the teacher is run on, once."
     )
     # ---- the training
     size: Annotated[ChosenSize, Heading("Training")] = "auto"
@@ -64,5 +70,5 @@ class DistillConfig(Config):
     augment: Augment = "auto"
     precision: Precision = "auto"
     device: Device = "auto"
-    seed: int = Field(0, ge=0, description="Seed of everything that is drawn.")
+    seed: int = Field(0, ge=0, description="Random seed.")
     lang: ReportLang = "en"

@@ -25,8 +25,8 @@ def _config() -> type[DoctorConfig]:
 def _run(config: DoctorConfig) -> int:
     from eyebright.verbs.doctor.doctor import doctor
 
-    facts = doctor(config.lang)
-    print(_json(facts) if config.json_ else _table(facts, config.lang))
+    facts = doctor()
+    print(_json(facts) if config.json_ else _table(facts))
     return 0
 
 
@@ -35,18 +35,18 @@ def _json(facts: Sequence[Fact]) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False)
 
 
-def _table(facts: Sequence[Fact], lang: str) -> str:
-    marks = {"ok": translate("ok", lang), "missing": translate("missing", lang), "note": "-"}
+def _table(facts: Sequence[Fact]) -> str:
+    marks = {"ok": translate("ok"), "missing": translate("missing"), "note": "-"}
     lines = table([(marks[f.state], f.title, f.text) for f in facts]).split("\n")
     commands = [f.command for f in facts if f.command]
     if commands:
-        lines += ["", translate("To get what is missing:", lang), *(f"  {command}" for command in commands)]
+        lines += ["", translate("To install what is missing:"), *(f"  {command}" for command in commands)]
     return "\n".join(lines)
 
 
 VERB = Verb(
     name="doctor",
-    summary="Tell what this machine has: processor, memory, GPU, engines, and extras that are missing.",
+    summary="Show what this machine has: processor, memory, GPU, inference engines, and missing extras.",
     config=_config,
     run=_run,
 )

@@ -64,28 +64,28 @@ class Fact:
     command: str | None = None
 
 
-def doctor(lang: str = "en") -> list[Fact]:
-    """Facts on processor, memory, disk, accelerators, engines and extras; texts in ``lang``."""
-    return [*_system(lang), *_memory(lang), *_accelerators(lang), *_engines(lang), *_extras(lang)]
+def doctor() -> list[Fact]:
+    """Facts on processor, memory, disk, accelerators, engines and extras."""
+    return [*_system(), *_memory(), *_accelerators(), *_engines(), *_extras()]
 
 
-def _system(lang: str) -> list[Fact]:
+def _system() -> list[Fact]:
     name, cores = machine.processor_name(), machine.usable_cores()
     sets = machine.instruction_sets()
     python, system = (
         platform.python_version(),
         f"{platform.system()} {platform.release()} {platform.machine()}",
     )
-    unknown = translate("unknown", lang)
-    none = translate("none", lang)
+    unknown = translate("unknown")
+    none = translate("none")
     return [
         Fact("python", "Python", f"{python}, {sys.executable}", python),
-        Fact("system", translate("System", lang), system, system),
-        Fact("processor", translate("Processor", lang), name, name),
-        Fact("cores", translate("Usable cores", lang), str(cores), cores),
+        Fact("system", translate("System"), system, system),
+        Fact("processor", translate("Processor"), name, name),
+        Fact("cores", translate("Usable CPU cores"), str(cores), cores),
         Fact(
             "instruction_sets",
-            translate("Instruction sets", lang),
+            translate("Instruction sets"),
             unknown if sets is None else ", ".join(sets) or none,
             sets,
             "ok" if sets else "note",
@@ -93,47 +93,47 @@ def _system(lang: str) -> list[Fact]:
     ]
 
 
-def _memory(lang: str) -> list[Fact]:
+def _memory() -> list[Fact]:
     memory = machine.memory_bytes()
-    text = translate("unknown", lang)
+    text = translate("unknown")
     value = None
     if memory is not None:
         total, available = memory
-        text = translate("{free} free of {total}", lang, free=_gigabytes(available), total=_gigabytes(total))
+        text = translate("{free} free of {total}", free=_gigabytes(available), total=_gigabytes(total))
         value = {"total_bytes": total, "available_bytes": available}
     place = default_folder()
     free = machine.disk_free_bytes(place)
-    disk = translate("{free} free at {path}", lang, free=_gigabytes(free), path=place)
+    disk = translate("{free} free at {path}", free=_gigabytes(free), path=place)
     return [
-        Fact("memory", translate("Memory", lang), text, value, "ok" if value else "note"),
-        Fact("disk", translate("Disk for the cache", lang), disk, {"path": str(place), "free_bytes": free}),
+        Fact("memory", translate("Memory"), text, value, "ok" if value else "note"),
+        Fact("disk", translate("Disk of the cache"), disk, {"path": str(place), "free_bytes": free}),
     ]
 
 
-def _accelerators(lang: str) -> list[Fact]:
+def _accelerators() -> list[Fact]:
     gpus, tpu = machine.gpus(), machine.has_tpu()
-    none = translate("none", lang)
+    none = translate("none")
     return [
         Fact("gpu", "GPU", "; ".join(gpus) or none, gpus, "ok" if gpus else "note"),
-        Fact("tpu", "TPU", translate("present", lang) if tpu else none, tpu, "ok" if tpu else "note"),
+        Fact("tpu", "TPU", translate("present") if tpu else none, tpu, "ok" if tpu else "note"),
     ]
 
 
-def _engines(lang: str) -> list[Fact]:
+def _engines() -> list[Fact]:
     return [
-        _engine("onnxruntime", "ONNX Runtime", _onnxruntime, lang),
-        _engine("openvino", "OpenVINO", _openvino, lang),
+        _engine("onnxruntime", "ONNX Runtime", _onnxruntime),
+        _engine("openvino", "OpenVINO", _openvino),
     ]
 
 
-def _engine(package: str, title: str, load: Callable[[], tuple[str, list[str]]], lang: str) -> Fact:
+def _engine(package: str, title: str, load: Callable[[], tuple[str, list[str]]]) -> Fact:
     if find_spec(package) is None:
-        absent = translate("not installed", lang)
+        absent = translate("not installed")
         return Fact(package, title, absent, None, "missing", f"pip install {package}")
     try:
         number, devices = load()
     except (ImportError, OSError, RuntimeError) as error:  # installed, but a library of the system is missing
-        return Fact(package, title, translate("does not load: {reason}", lang, reason=error), None, "missing")
+        return Fact(package, title, translate("fails to load: {reason}", reason=error), None, "missing")
     return Fact(package, title, f"{number} ({', '.join(devices)})", {"version": number, "devices": devices})
 
 
@@ -148,13 +148,13 @@ def _openvino() -> tuple[str, list[str]]:
     return str(openvino.__version__).split("-")[0], [str(name) for name in openvino.Core().available_devices]
 
 
-def _extras(lang: str) -> list[Fact]:
+def _extras() -> list[Fact]:
     facts = []
     for extra, modules in EXTRAS.items():
         absent = [module for module in modules if find_spec(module) is None]
-        title = translate("Extra {name}", lang, name=extra)
+        title = translate("Extra {name}", name=extra)
         if absent:
-            text = translate("not installed: {modules}", lang, modules=", ".join(absent))
+            text = translate("not installed: {modules}", modules=", ".join(absent))
             command = f'pip install "eyebright[{extra}]"'
             facts.append(Fact(f"extra_{extra}", title, text, False, "missing", command))
         else:

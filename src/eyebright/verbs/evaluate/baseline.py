@@ -12,16 +12,13 @@ from eyebright.evaluation.paired import accuracy_difference
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.report.content import BesideParent
 from eyebright.runs.scoring import Answers, ask
-from eyebright.runtime.progress import Progress
+from eyebright.runtime.context import progress_task
 from eyebright.runtime.timing import interleaved_ms
 from eyebright.sealed.model import SealedModel
-from eyebright.text.language import translate
-from eyebright.types import Lang, Split
+from eyebright.types import Split
 
 
-def beside_parent(
-    parent: Path, model: Path, answers: Answers, manifest: Manifest, progress: Progress, lang: Lang
-) -> BesideParent:
+def beside_parent(parent: Path, model: Path, answers: Answers, manifest: Manifest) -> BesideParent:
     """Asks the parent about the images that are reported, and times both.
 
     Args:
@@ -29,14 +26,12 @@ def beside_parent(
         model: the new one.
         answers: the new one's, for the validation and test parts.
         manifest: of the images.
-        progress: is told what is done.
-        lang: in which.
     """
     old, new = SealedModel(parent, threads=1), SealedModel(model, threads=1)
     split: Split = "test" if manifest.of("test") else "val"
     places = answers.of(split)
     samples = [answers.samples[place] for place in places]
-    with progress.task(translate("Asking the parent model", lang), total=len(samples)) as task:
+    with progress_task("Running the baseline model", total=len(samples)) as task:
         before = ask(old, manifest.root, samples, task)
     right = answers.probabilities[places].argmax(axis=1) == answers.truth[places]
     named = [old.labels[best] for best in before.probabilities.argmax(axis=1)]

@@ -18,20 +18,19 @@ def _config() -> type[EvaluateConfig]:
 
 
 def _run(config: EvaluateConfig) -> int:
-    from eyebright.runtime.terminal import TerminalProgress
     from eyebright.verbs.evaluate.evaluate import evaluate
 
-    run = evaluate(config, TerminalProgress(config.lang))
+    run = evaluate(config)
     if config.format == "json":
         print((run.directory / "metrics.json").read_text(encoding="utf-8"))
     else:
-        print_run(run, config.lang)
+        print_run(run)
     return 0
 
 
 VERB = Verb(
     name="evaluate",
-    summary="Measure a model on labelled images, and write the report.",
+    summary="Evaluate a model on labelled images and write the report.",
     config=_config,
     run=_run,
     file=True,

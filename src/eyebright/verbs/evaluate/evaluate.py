@@ -14,8 +14,7 @@ from eyebright.runs import messages as tell
 from eyebright.runs.run import Run, new_directory, write_metrics
 from eyebright.runs.scoring import Answers, ask
 from eyebright.runs.write import Outcome, versions
-from eyebright.runtime.progress import SILENT, Progress
-from eyebright.runtime.timing import Stopwatch
+from eyebright.runtime.context import progress_task, stage, timed, watch
 from eyebright.sealed.image_statistics import Looks
 from eyebright.sealed.model import SEVERAL, SealedModel
 from eyebright.text.language import translate
@@ -32,54 +31,53 @@ from eyebright.verbs.evaluate.uncertainty import know_evaluated, require_score, 
 _ENGINE = "onnxruntime float32"
 
 
-def evaluate(config: EvaluateConfig, progress: Progress = SILENT) -> Run:
+@stage
+def evaluate(config: EvaluateConfig) -> Run:
     """Asks a sealed model about labelled images and writes `metrics.json`, `predictions.csv` and a report.
 
     Args:
         config: which model, which images.
-        progress: is told what is found and done.
 
     Raises:
         NotFoundError: the model or the data does not exist.
         ModelError: the file is not a sealed model.
         DataError: the data has no images, or classes that the model does not know.
     """
-    watch = Stopwatch()
     model = SealedModel(config.model, threads=1)
-    with watch.stage("scan"):
-        manifest, split = scan_part(config.data, config.split, progress=progress, lang=config.lang)
+    with timed("scan"):
+        manifest, split = scan_part(config.data, config.split)
     check_labels(manifest, model)
     manifest = _noting_trained(_noting_absent(manifest, model), model.path)
-    tell.found(manifest, progress, config.lang)
+    tell.found(manifest)
     asked = wanted(config, model.labels, several=model.thresholds is not None)
     if config.foreign is not None:
         require_score(model)
-    choosing = choosing_part(config, model, asked, split, progress)
+    choosing = choosing_part(config, model, asked, split)
     directory = new_directory(config.out, "evaluations", config.data.resolve().name)
     looks = Looks(default_folder(), model.size)
-    with watch.stage("evaluate"):
+    with timed("evaluate"):
         samples = manifest.of(split)
-        with progress.task(translate("Asking the sealed model", config.lang), total=len(samples)) as task:
+        with progress_task("Running the sealed model", total=len(samples)) as task:
             answers = ask(model, manifest.root, samples, task, default_folder(), looks.see)
     answers.require_images(split)
-    with watch.stage("decide"):
-        decided = decide_evaluated(model, asked, choosing, answers.labelled(split), config, progress)
-    say_unmet(decided, progress, config.lang)
+    with timed("decide"):
+        decided = decide_evaluated(model, asked, choosing, answers.labelled(split), config)
+    say_unmet(decided)
     answers = at_thresholds(answers, decided)
     knowing = know_evaluated(model, answers, split)
     if config.foreign is not None:
-        with watch.stage("foreign"):
+        with timed("foreign"):
             own = answers.labelled(split)
-            knowing = with_foreign(knowing, model, own, config.foreign, progress, config.lang)
-    with watch.stage("slices"):
+            knowing = with_foreign(knowing, model, own, config.foreign)
+    with timed("slices"):
         further = _columns(config, manifest.root, answers, split)
         slices = find_slices(answers, split, manifest.root, looks, further)
-    stressed = _stressed(config, model, answers, split, manifest.root, progress, watch)
+    stressed = _stressed(config, model, answers, split, manifest.root)
     outcome = Outcome(manifest.without(answers.skipped), answers, split, config.seed)
     card = model.card
-    with watch.stage("inside"):
+    with timed("inside"):
         seen = inside(model, manifest.root, answers, split, config.seed)
-    with watch.stage("report"):
+    with timed("report"):
         content = {
             "title": config.data.resolve().name,
             "engine": _ENGINE,
@@ -94,9 +92,9 @@ def evaluate(config: EvaluateConfig, progress: Progress = SILENT) -> Run:
             "stressed": stressed,
             **seen,
             "knowing": knowing,
-            "facts": {translate("Model", config.lang): str(model.path), **versions()},
+            "facts": {translate("Model"): str(model.path), **versions()},
         }
-        outcome.write(directory, content, config.lang)
+        outcome.write(directory, content)
     facts = {
         **({} if model.thresholds is None else {"task": SEVERAL}),
         "model": str(model.path),
@@ -107,7 +105,7 @@ def evaluate(config: EvaluateConfig, progress: Progress = SILENT) -> Run:
         **({} if stressed is None else stressed.to_json()),
         **knowing.figures(),
     }
-    write_metrics(directory / "metrics.json", outcome.figures(watch.seconds, _ENGINE, **facts))
+    write_metrics(directory / "metrics.json", outcome.figures(watch().seconds, _ENGINE, **facts))
     return Run(directory, model.path)
 
 
@@ -120,19 +118,13 @@ def _columns(config: EvaluateConfig, root: Path, answers: Answers, split: Split)
 
 
 def _stressed(
-    config: EvaluateConfig,
-    model: SealedModel,
-    answers: Answers,
-    split: Split,
-    root: Path,
-    progress: Progress,
-    watch: Stopwatch,
+    config: EvaluateConfig, model: SealedModel, answers: Answers, split: Split, root: Path
 ) -> Stressed | None:
     """How the model bears worse images, where that is asked for."""
     if not config.robustness:
         return None
-    with watch.stage("robustness"):
-        return stress(model, answers, split, root, config.seed, progress, config.lang)
+    with timed("robustness"):
+        return stress(model, answers, split, root, config.seed)
 
 
 def check_labels(manifest: Manifest, model: SealedModel) -> None:
@@ -143,8 +135,8 @@ def check_labels(manifest: Manifest, model: SealedModel) -> None:
     """
     if (manifest.several is None) != (model.thresholds is None):
         raise DataError(
-            "Data and model must be of one kind. In {one} an image has one label, in {other} any number of "
-            "them. Give images with a labels.csv of just such labels as {path} was trained on.",
+            "The data and the model must be of the same kind. In {one}, an image has one label; in "
+            "{other}, it may have several. Use images labelled like those that {path} was trained on.",
             one=manifest.root if manifest.several is None else model.path,
             other=model.path if manifest.several is None else manifest.root,
             path=model.path,
@@ -152,8 +144,8 @@ def check_labels(manifest: Manifest, model: SealedModel) -> None:
     unknown = [label for label in manifest.labels if label not in model.labels]
     if unknown:
         raise DataError(
-            "The model must know every class of the data. It does not know: {unknown}. Nearest are: "
-            "{nearest}. Rename the folders, leave them out, or train on them.",
+            "The model must know every class in the data. It does not know: {unknown}. Closest "
+            "matches: {nearest}. Rename the folders, remove them, or train on these classes.",
             unknown=", ".join(unknown),
             nearest=nearest(unknown[0], model.labels),
         )
@@ -164,7 +156,7 @@ def _noting_absent(manifest: Manifest, model: SealedModel) -> Manifest:
     absent = [label for label in model.labels if manifest.several and label not in manifest.several]
     if not absent:
         return manifest
-    reason = "Labels that the data never names count as absent from all of its images: {labels}."
+    reason = "Labels that never occur in the data count as absent from every image: {labels}."
     warning = Skipped(".", reason, {"labels": ", ".join(absent)})
     return replace(manifest, warnings=(*manifest.warnings, warning))
 
@@ -179,8 +171,8 @@ def _noting_trained(manifest: Manifest, model: Path) -> Manifest:
     if not known:
         return manifest
     reason = (
-        "Images to evaluate must be new to the model. {count} were in its training, so that the figures are "
-        "too good. Leave them out, or take its own test part."
+        "Evaluation images must be new to the model. {count:image was|images were} used to train it, "
+        "so the metrics are too optimistic. Remove them, or use the test split of the training run."
     )
     warning = Skipped(known[0].path, reason, {"count": len(known)})
     return replace(manifest, warnings=(*manifest.warnings, warning))

@@ -15,9 +15,9 @@ from eyebright.evaluation.decisions.targets import Target, check_target, parse_t
 from eyebright.evaluation.intervals import Float64Array
 from eyebright.options.decisions import DecisionConfig
 from eyebright.runs.scoring import Answers
-from eyebright.runtime.progress import Progress
+from eyebright.runtime.context import progress
 from eyebright.text.language import translate
-from eyebright.types import Lang, Split
+from eyebright.types import Split
 
 
 @dataclass(frozen=True)
@@ -66,15 +66,15 @@ def wanted(config: DecisionConfig, labels: Sequence[str], *, several: bool = Fal
     """
     if several and config.cost is not None:
         raise ConfigError(
-            "Costs are of taking one class for another. Here an image may have several labels. Leave --cost "
-            "out, and give a --target for each label that matters."
+            "Costs apply to confusing one class with another. Here, an image may have several "
+            "labels. Remove --cost, and give a --target for each label that matters."
         )
     targets = tuple(parse_target(text) for text in config.target)
     for target in targets:
         check_target(target, labels)
     if targets and config.cost is not None:
         raise ConfigError(
-            "An answer follows either targets or costs. Got --target and --cost. Leave one of them out."
+            "Predictions can follow either targets or costs. Got --target and --cost. Remove one of them."
         )
     return Wanted(targets, None if config.cost is None else read_costs(config.cost, labels))
 
@@ -127,8 +127,8 @@ def thresholds(targets: Sequence[Target], labels: Sequence[str], chosen_on: Labe
 def no_image(label: str) -> DataError:
     """The error for a class without an image to choose its threshold on."""
     return DataError(
-        "A target needs validation images of its class. There is none of {label}. Add some, or leave the "
-        "target out.",
+        "A target needs validation images of its class. There are none of {label}. Add some, or "
+        "remove the target.",
         label=label,
     )
 
@@ -161,15 +161,14 @@ def at_thresholds(answers: Answers, decided: Decided) -> Answers:
     return replace(answers, thresholds=thresholds)
 
 
-def say_unmet(decided: Decided, progress: Progress, lang: Lang) -> None:
+def say_unmet(decided: Decided) -> None:
     """Says which targets no threshold meets, and the best that one can do."""
     for curve in decided.curves:
         threshold = curve.point.threshold
         if not threshold.met:
             text = translate(
-                "{target} cannot be met: the best that a threshold can do is {best} %. That one was taken.",
-                lang,
+                "{target} cannot be met: the best threshold reaches {best} % and is used.",
                 target=str(threshold.target),
                 best=f"{100 * threshold.chosen:.2f}",
             )
-            progress.say(text)
+            progress().say(text)

@@ -13,9 +13,8 @@ from eyebright.errors import DataError, EyebrightError
 from eyebright.evaluation.decisions.operating import Labelled, Threshold, stored
 from eyebright.evaluation.decisions.targets import Target, parse_target
 from eyebright.runs.scoring import ask
-from eyebright.runtime.progress import Progress
+from eyebright.runtime.context import progress_task
 from eyebright.sealed.model import SealedModel
-from eyebright.text.language import translate
 from eyebright.training.cache.store import default_folder
 from eyebright.types import Split
 from eyebright.verbs.evaluate.operating_points import Decided, Wanted, decide, thresholds
@@ -31,9 +30,7 @@ def carried(model: SealedModel) -> dict[Target, Threshold]:
     return found
 
 
-def choosing_part(
-    config: EvaluateConfig, model: SealedModel, asked: Wanted, split: Split, progress: Progress
-) -> Manifest | None:
+def choosing_part(config: EvaluateConfig, model: SealedModel, asked: Wanted, split: Split) -> Manifest | None:
     """The images on which thresholds are chosen: the data's val/; None where the model carries all of them.
 
     Raises:
@@ -45,7 +42,7 @@ def choosing_part(
     try:
         if split == "val":
             raise _no_part(config)
-        manifest, _ = scan_part(config.data, "val", progress=progress, lang=config.lang)
+        manifest, _ = scan_part(config.data, "val")
     except EyebrightError:
         raise _no_part(config) from None
     if manifest.several is not None:
@@ -56,12 +53,7 @@ def choosing_part(
 
 
 def decide_evaluated(
-    model: SealedModel,
-    asked: Wanted,
-    choosing: Manifest | None,
-    judged: Labelled,
-    config: EvaluateConfig,
-    progress: Progress,
+    model: SealedModel, asked: Wanted, choosing: Manifest | None, judged: Labelled, config: EvaluateConfig
 ) -> Decided:
     """What is asked for, or else what the model carries, checked on the images that are reported."""
     known = carried(model)
@@ -69,7 +61,7 @@ def decide_evaluated(
     costs = asked.costs
     if choosing is not None:
         missing = [target for target in asked.targets if target not in known]
-        chosen += thresholds(missing, model.labels, _answers(model, choosing, config, progress))
+        chosen += thresholds(missing, model.labels, _answers(model, choosing, config))
     elif not asked.targets and costs is None:
         chosen = list(known.values())
         if "costs" in model.metadata:
@@ -77,16 +69,16 @@ def decide_evaluated(
     return decide(chosen, costs, model.labels, judged, config.seed)
 
 
-def _answers(model: SealedModel, manifest: Manifest, config: EvaluateConfig, progress: Progress) -> Labelled:
+def _answers(model: SealedModel, manifest: Manifest, config: EvaluateConfig) -> Labelled:
     samples = manifest.samples
-    with progress.task(translate("Asking the sealed model", config.lang), total=len(samples)) as task:
+    with progress_task("Running the sealed model", total=len(samples)) as task:
         return ask(model, manifest.root, samples, task, default_folder()).labelled("val")
 
 
 def _no_part(config: EvaluateConfig) -> DataError:
     return DataError(
-        "A threshold must be chosen on images that are not reported. The model carries none for this "
-        "target, and {path} has no val/ beside the part that is evaluated. Add one, or give --target to "
-        "`eyebright train`.",
+        "A threshold must be selected on images outside the evaluated split. The model contains no "
+        "threshold for this target, and {path} has no val/ besides the evaluated split. Add val/, or "
+        "pass --target to `eyebright train`.",
         path=config.data,
     )

@@ -15,25 +15,28 @@ from eyebright.options.fields import ReportLang
 class EvaluatedConfig(Config):
     """Which model is measured on what."""
 
-    model: Path = Field(description="Model to evaluate: a model.onnx, or the run directory that holds one.")
-    data: Path = Field(
-        description="Folder of class folders, with test/, val/ or train/ in it, or with labels.csv."
-    )
+    model: Path = Field(description="Model to evaluate: a model.onnx, or the run directory that contains it.")
+    data: Path = Field(description="Folder of class folders, with test/, val/ or train/, or with labels.csv.")
     out: Path | None = Field(None, description="Directory to write (default: evaluations/NAME-TIME).")
     split: Literal["auto", "train", "val", "test"] = Field(
-        "auto", description="Which part to evaluate; auto takes test, else val, else all images."
+        "auto", description="Split to evaluate; auto takes test, else val, else all images."
     )
-    seed: int = Field(0, ge=0, description="Seed of the bootstrap that gives the intervals.")
+    seed: int = Field(0, ge=0, description="Random seed of the bootstrap intervals.")
     format: Literal["table", "json"] = Field(
-        "table", description="How to print the figures: aligned text, or what metrics.json holds."
+        "table", description="Output format of the metrics: aligned text, or the contents of metrics.json."
     )
     columns: Path | None = Field(
         None,
-        description="CSV with a column path and others; each is a property by which the figures are split.",
+        description=(
+            "CSV with a column path; every other column is a property by which the metrics are sliced."
+        ),
     )
     robustness: bool = Field(
         False,
-        description="Also ask about 200 images with noise, blur and the like, and about parts of them.",
+        description=(
+            "Also measure robustness on about 200 images: noise, blur and other corruptions, and the "
+            "centre or border alone."
+        ),
     )
     lang: ReportLang = "en"
 
@@ -43,5 +46,6 @@ class EvaluateConfig(DecisionConfig, EvaluatedConfig):
     """What `eyebright evaluate` can be told; every field is also a command-line option and a TOML key."""
 
     foreign: Path | None = Field(
-        None, description="Folder of images of something else, which the model should call unknown."
+        None,
+        description="Folder of out-of-distribution (OOD) images, which the model should predict as unknown.",
     )

@@ -14,21 +14,19 @@ from eyebright.data.manifest import Sample
 from eyebright.evaluation.robustness import Stressed, robustness, shortcut
 from eyebright.report.markup import duration, number
 from eyebright.runs.scoring import Answers, BoolArray
+from eyebright.runtime.context import progress, say
 from eyebright.runtime.parallel import parallel
-from eyebright.runtime.progress import Progress
 from eyebright.sealed.model import SealedModel
 from eyebright.text.language import translate
 from eyebright.training.linear_probe.selection import subset
-from eyebright.types import IntArray, Lang, Split, UInt8Array
+from eyebright.types import IntArray, Split, UInt8Array
 
 #: At most about so many images are asked about, drawn a class at a time.
 IMAGES = 200
 _TIMED_IMAGES = 4
 
 
-def stress(
-    model: SealedModel, answers: Answers, split: Split, root: Path, seed: int, progress: Progress, lang: Lang
-) -> Stressed:
+def stress(model: SealedModel, answers: Answers, split: Split, root: Path, seed: int) -> Stressed:
     """Asks about some images of one part, as they are, at each strength of each corruption, and in parts.
 
     Images are scaled to the model's input size first, as in the usual benchmarks, so that a strength means
@@ -40,8 +38,6 @@ def stress(
         split: the part.
         root: of the images.
         seed: of the choice of images and of what is drawn for each.
-        progress: is told.
-        lang: of what it is told.
     """
     kept = _some(answers, split, seed)
     variants = 1 + sum(map(len, STRENGTHS.values())) + len(PARTS)
@@ -54,14 +50,14 @@ def stress(
 
     right: list[BoolArray] = []
     began = perf_counter()
-    text = translate("Asking about worse images", lang)
-    with progress.task(text, total=variants * len(kept)) as task:
+    text = translate("Running the model on corrupted images")
+    with progress().task(text, total=variants * len(kept)) as task:
         for row in parallel(ask, kept.tolist()):
             right.append(row)
             task.advance(variants)
             if len(right) == _TIMED_IMAGES < len(kept):
                 each = (perf_counter() - began) / _TIMED_IMAGES
-                _say_how_long(variants * len(kept), each * (len(kept) - len(right)), progress, lang)
+                _say_how_long(variants * len(kept), each * (len(kept) - len(right)))
     return _figures(np.stack(right), answers.kinds[kept])
 
 
@@ -105,12 +101,9 @@ def _figures(right: BoolArray, kinds: IntArray) -> Stressed:
     return Stressed(robustness(clean, curves, STRENGTHS), shortcut(clean, border, centre, kinds))
 
 
-def _say_how_long(answers: int, seconds: float, progress: Progress, lang: Lang) -> None:
-    progress.say(
-        translate(
-            "Robustness: {count} answers about worse images, about {time}.",
-            lang,
-            count=number(answers),
-            time=duration(seconds, lang),
-        )
+def _say_how_long(answers: int, seconds: float) -> None:
+    say(
+        "Robustness test: {count:prediction|predictions} on corrupted images, about {time}.",
+        count=number(answers),
+        time=duration(seconds),
     )

@@ -69,8 +69,8 @@ def read_columns(path: Path, samples: Sequence[Sample], folders: Sequence[Path])
     mine = [found.get(str((folders[0] / sample.path).absolute()), {}) for sample in samples]
     if not any(mine):
         raise DataError(
-            "The column path must name images relative to {folder}. None of {count} rows of {path} does, "
-            "such as {example}. Correct the paths.",
+            "The column path must name images relative to {folder}. None of the {count:row|rows} of "
+            "{path} does, for example {example}. Correct the paths.",
             folder=folders[-1],
             count=len(rows),
             path=path,
@@ -88,17 +88,17 @@ def _rows(path: Path) -> list[dict[str, str]]:
             rows = [{str(k): str(v or "") for k, v in row.items()} for row in reader]
     except FileNotFoundError:
         raise NotFoundError(
-            "The file of columns must exist. {path} does not. Check the path.", path=path
+            "The columns file must exist. {path} does not. Check the path.", path=path
         ) from None
     except (OSError, ValueError, csv.Error) as error:
         raise DataError(
-            "The file of columns must be CSV in UTF-8 that can be read. {path}: {reason}. Write it again.",
+            "The columns file must be readable CSV in UTF-8. {path}: {reason}. Correct the file.",
             path=path,
             reason=getattr(error, "strerror", None) or error,
         ) from None
     if _PATH not in columns or len(columns) < 2:
         raise DataError(
-            "The file of columns must have a column path and at least one other. {path} has: {columns}. "
+            "The columns file must have a column path and at least one other. {path} has: {columns}. "
             "Add what is missing.",
             path=path,
             columns=", ".join(columns) or "-",

@@ -22,11 +22,10 @@ from eyebright.evaluation.uncertainty.ood import (
 )
 from eyebright.evaluation.uncertainty.results import Accepted, Foreign, Knowing, know
 from eyebright.runs.scoring import Answers, ask
-from eyebright.runtime.progress import Progress
+from eyebright.runtime.context import progress_task
 from eyebright.sealed.model import SealedModel
-from eyebright.text.language import translate
 from eyebright.training.cache.store import default_folder
-from eyebright.types import FloatArray, Lang, Split
+from eyebright.types import FloatArray, Split
 from eyebright.verbs.train.options import TrainConfig
 
 
@@ -84,20 +83,13 @@ def require_score(model: SealedModel) -> None:
     """
     if model.unknown_rule is None:
         raise ModelError(
-            "To judge foreign images a model must have the output unknown_score. {path} has none, as it was "
-            "made by an earlier version, or for another runtime. Train again, or leave --foreign out.",
+            "To score OOD images, the model must have the output unknown_score. {path} does not: it "
+            "was made by an earlier version, or for another runtime. Train again, or remove --ood.",
             path=model.path,
         )
 
 
-def with_foreign(
-    knowing: Knowing,
-    model: SealedModel,
-    own: Labelled,
-    folder: Path,
-    progress: Progress,
-    lang: Lang,
-) -> Knowing:
+def with_foreign(knowing: Knowing, model: SealedModel, own: Labelled, folder: Path) -> Knowing:
     """Adds how a model answers images of something else.
 
     Args:
@@ -105,15 +97,13 @@ def with_foreign(
         model: see :func:`require_score`.
         own: the answers for the reported images.
         folder: of the foreign images; its folders' names do not matter.
-        progress: is told what is done.
-        lang: in which.
 
     Raises:
         NotFoundError: there is no such folder.
         DataError: no image in it can be read.
     """
     manifest = scan_foreign(folder)
-    with progress.task(translate("Asking about foreign images", lang), total=len(manifest.samples)) as task:
+    with progress_task("Running the model on OOD images", total=len(manifest.samples)) as task:
         found = ask(model, manifest.root, manifest.samples, task, default_folder())
     rule, scores = knowing.rule, found.scores
     if rule is None or knowing.own is None or scores is None or knowing.rejected is None:

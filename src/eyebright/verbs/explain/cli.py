@@ -20,34 +20,35 @@ def _config() -> type[ExplainConfig]:
 
 
 def _run(config: ExplainConfig) -> int:
-    from eyebright.runtime.terminal import TerminalProgress
+    from eyebright.runtime.context import progress
     from eyebright.verbs.explain.explain import explain
 
-    terminal = TerminalProgress(config.lang)
-    found = explain(config, terminal)
+    found = explain(config)
     for skipped in found.skipped:
-        reason = translate(skipped.reason, config.lang, **skipped.reason_values)
-        terminal.say(f"{printable(skipped.path)}: {reason}")
-    _print(found, config.lang)
+        reason = translate(skipped.reason, **skipped.reason_values)
+        progress().say(f"{printable(skipped.path)}: {reason}")
+    _print(found)
     return 1 if found.skipped else 0
 
 
-def _print(found: Explanations, lang: str) -> None:
+def _print(found: Explanations) -> None:
     rows = [
         (f"{100 * image.probability:.1f} %", printable(image.label), printable(str(image.picture)))
         for image in found.images
     ]
     if rows:
         print(table(rows, right=(0,)))
-    print(translate("Page  {path}", lang, path=printable(str(found.page))))
+    print(translate("Page  {path}", path=printable(str(found.page))))
 
 
 VERB = Verb(
     name="explain",
-    summary="Show where in an image an answer comes from.",
+    summary="Show which parts of an image a prediction is based on.",
     config=_config,
     run=_run,
-    notes="Writes a picture for each image and index.html with all of them: orange speaks for the class, "
-    "blue against it. Exit status: 0 when every image was read, 1 when any was skipped.",
+    notes=(
+        "Writes one picture per image, and index.html with all of them: orange counts for the class, "
+        "blue against it. Exit status: 0 if every image was read, 1 if any was skipped."
+    ),
     file=True,
 )

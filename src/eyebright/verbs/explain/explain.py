@@ -18,10 +18,9 @@ from eyebright.explaining.overlay import overlay
 from eyebright.report.thumbnails import data_uri
 from eyebright.runs.run import new_directory
 from eyebright.runtime.atomic import write_bytes
+from eyebright.runtime.context import progress_task, stage
 from eyebright.runtime.parallel import parallel
-from eyebright.runtime.progress import SILENT, Progress
 from eyebright.sealed.model import SealedModel
-from eyebright.text.language import translate
 from eyebright.types import FloatArray, Skipped
 from eyebright.verbs.explain.options import ExplainConfig
 from eyebright.verbs.explain.page import ExplainedImage, write_explanations
@@ -74,12 +73,12 @@ class Explanations:
         return self.directory / "index.html"
 
 
-def explain(config: ExplainConfig, progress: Progress = SILENT) -> Explanations:
+@stage
+def explain(config: ExplainConfig) -> Explanations:
     """Draws a heat map over each image and writes a page of them.
 
     Args:
         config: which model, which images, which class.
-        progress: is told how many are done.
 
     Raises:
         NotFoundError: the model does not exist, or a path or pattern matches nothing.
@@ -96,7 +95,7 @@ def explain(config: ExplainConfig, progress: Progress = SILENT) -> Explanations:
     skipped: list[Skipped] = []
     shown: list[ExplainedImage] = []
     threads = 1 if drawer.how.method == "gradcam" else None  # its hooks are the module's, not the call's
-    with progress.task(translate("Explaining", config.lang)) as task:
+    with progress_task("Computing heat maps") as task:
         for result in parallel(drawer.draw, _with_names(paths), threads):
             task.advance()
             if isinstance(result, Skipped):
@@ -108,7 +107,7 @@ def explain(config: ExplainConfig, progress: Progress = SILENT) -> Explanations:
                 shown.append(image)
     title = model.path.resolve().parent.name
     found = Explanations(drawer.directory, drawer.how.method, done, skipped)
-    write_explanations(found.page, title, drawer.how, shown, len(done), config.lang)
+    write_explanations(found.page, title, drawer.how, shown, len(done))
     return found
 
 
@@ -118,7 +117,7 @@ class _Drawer:
     def __init__(self, config: ExplainConfig, model: SealedModel, how: Explainer) -> None:
         if config.class_ is not None and config.class_ not in model.labels:
             raise ConfigError(
-                "The class must be one that the model knows. Got {name}. The nearest are: {nearest}.",
+                "The class must be one of the model's classes. Got {name}. The closest are: {nearest}.",
                 name=config.class_,
                 nearest=nearest(config.class_, model.labels),
             )

@@ -12,7 +12,6 @@ from eyebright.report.page import document
 from eyebright.report.sections.heatmap import legend, method_in_words, pair
 from eyebright.runtime.atomic import write_text
 from eyebright.text.language import translate
-from eyebright.types import Lang
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class ExplainedImage:
 
 
 def write_explanations(
-    path: Path, title: str, how: Explainer, images: Sequence[ExplainedImage], count: int, lang: Lang
+    path: Path, title: str, how: Explainer, images: Sequence[ExplainedImage], count: int
 ) -> None:
     """Writes the page to ``path``, whole or not at all.
 
@@ -48,55 +47,52 @@ def write_explanations(
         how: what made the maps.
         images: those that the page shows.
         count: how many there are; the others have their files.
-        lang: of the page.
 
     Raises:
         StorageError: the disk is full or must not be written.
     """
-    head = paragraph(translate("Where the answers come from", lang), "verdict")
-    body = f'<ul class="gallery heated">{"".join(_card(image, lang) for image in images)}</ul>'
+    head = paragraph(translate("Image regions behind each prediction"), "verdict")
+    body = f'<ul class="gallery heated">{"".join(_card(image) for image in images)}</ul>'
     if len(images) < count:
         few = translate(
-            "The first {shown} of {count}; the others are pictures beside this page.",
-            lang,
+            "Showing the first {shown} of {count}; the others are image files beside this page.",
             shown=number(len(images)),
             count=number(count),
         )
         body = paragraph(few) + body
     sections = [
-        Section("pictures", translate("Heat maps", lang), legend(how.signed, lang) + body),
-        Section("reading", translate("How to read them", lang), _reading(how, lang)),
+        Section("pictures", translate("Heat maps"), legend(how.signed) + body),
+        Section("reading", translate("How to read the heat maps"), _reading(how)),
     ]
-    write_text(path, document(title, head, sections, lang))
+    write_text(path, document(title, head, sections))
 
 
-def _reading(how: Explainer, lang: Lang) -> str:
-    words = method_in_words(how.method, lang)
+def _reading(how: Explainer) -> str:
+    words = method_in_words(how.method)
     if how.placeless:
         spread = translate(
-            "{share} of the features have no places, such as a class token; what they add is spread evenly.",
-            lang,
-            share=percent(how.placeless, lang, 0),
+            "{share} of the features have no location, such as a class token; their contribution is "
+            "spread evenly.",
+            share=percent(how.placeless, 0),
         )
         words = f"{words} {spread}"
-    return paragraph(words) + paragraph(_caution(lang), "note")
+    return paragraph(words) + paragraph(_caution(), "note")
 
 
-def _caution(lang: Lang) -> str:
+def _caution() -> str:
     return translate(
-        "Each picture has its own scale. A map shows what the model uses, not what is right: colour on the "
-        "background, on a ruler or on a watermark is a sign that it has learned a shortcut.",
-        lang,
+        "Each heat map has its own scale. It shows what the model uses, not what is right: colour on "
+        "the background, on a ruler or on a watermark suggests that the model has learned a shortcut."
     )
 
 
-def _card(image: ExplainedImage, lang: Lang) -> str:
-    sure = translate("probability {percent}", lang, percent=percent(image.probability, lang, 1))
-    before = translate("The image {path}", lang, path=image.path)
-    after = translate("Heat map of {path} for the class {label}", lang, path=image.path, label=image.label)
+def _card(image: ExplainedImage) -> str:
+    sure = translate("probability {percent}", percent=percent(image.probability, 1))
+    before = translate("Image {path}", path=image.path)
+    after = translate("Heat map of {path} for class {label}", path=image.path, label=image.label)
     other = ""
     if image.answer != image.label:
-        answered = text(translate("the answer is", lang))
+        answered = text(translate("predicted"))
         other = f'<span class="truth"><i>{answered}</i> {name(image.answer)}</span>'
     picture = f'<div class="picture"><img src="{image.before}" alt="{text(before)}"></div>'
     return (

@@ -10,10 +10,10 @@ from eyebright.compression.int8.calibration import Squares
 from eyebright.data.decode import load_square
 from eyebright.data.manifest import Sample
 from eyebright.errors import DataError, ImageError
+from eyebright.runtime.context import progress
 from eyebright.runtime.parallel import parallel
-from eyebright.runtime.progress import Progress
 from eyebright.text.language import translate
-from eyebright.types import Interpolation, Lang, UInt8Array
+from eyebright.types import Interpolation, UInt8Array
 from eyebright.verbs.export.images import ExportImages
 
 _MOST, _LEAST = 200, 20  # images of the calibration; with fewer, ranges hang on single images
@@ -21,14 +21,7 @@ _HELD_OUT = 64
 _SHARE_HELD_OUT = 4  # one of so many, where there are few
 
 
-def squares(
-    images: ExportImages,
-    size: int,
-    interpolation: Interpolation,
-    seed: int,
-    progress: Progress,
-    lang: Lang,
-) -> Squares:
+def squares(images: ExportImages, size: int, interpolation: Interpolation, seed: int) -> Squares:
     """Draws training images and resizes them to (S, S, 3) as the sealed model does.
 
     Raises:
@@ -37,16 +30,16 @@ def squares(
     training = images.training
     if gone := [sample for sample in training if not (images.root / sample.path).is_file()]:
         raise DataError(
-            "An int8 export is calibrated on the run's training images. {count} of {total} are not there, "
-            "{path} for one. Say where they are now with --data.",
+            "An int8 export is calibrated on the training images of the run. Missing: {count} of "
+            "{total}, for example {path}. Name their current folder with --data.",
             count=len(gone),
             total=len(training),
             path=images.root / gone[0].path,
         )
     held_out = min(_HELD_OUT, len(training) // _SHARE_HELD_OUT)
     order = np.random.default_rng(seed).permutation(len(training))[: _MOST + held_out]
-    text = translate("Reading images for calibration", lang)
-    with progress.task(text, total=len(order)) as task:
+    text = translate("Reading calibration images")
+    with progress().task(text, total=len(order)) as task:
 
         def read(sample: Sample) -> UInt8Array | None:
             found = _read(images.root / sample.path, size, interpolation)
@@ -56,9 +49,9 @@ def squares(
         read_ones = [square for square in parallel(read, [training[i] for i in order]) if square is not None]
     if len(read_ones) - held_out < _LEAST:
         raise DataError(
-            "An int8 export needs at least {least} training images to calibrate on, and {held_out} more to "
-            "compare on; {most} are best. There are {count} that can be read. Add images, or name more with "
-            "--data.",
+            "An int8 export needs at least {least} training images for calibration and {held_out} "
+            "more for comparison; {most} for calibration are best. Found {count:readable "
+            "image|readable images}. Add images, or name more with --data.",
             least=_LEAST,
             held_out=max(held_out, 1),
             most=_MOST,

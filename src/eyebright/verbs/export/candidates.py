@@ -15,7 +15,6 @@ from eyebright.exporting.base import Format, Precision, UnsupportedError
 from eyebright.exporting.catalog import FORMATS
 from eyebright.exporting.precision import check_compressible
 from eyebright.runtime.machine import usable_cores
-from eyebright.runtime.progress import Progress
 from eyebright.sealed.model import SealedModel
 from eyebright.verbs.export.calibration_images import squares
 from eyebright.verbs.export.images import ExportImages
@@ -29,20 +28,12 @@ class Rungs:
         model: the original.
         images: finds the user's images, where they are needed.
         config: precision, seed and language.
-        progress: is told what takes time.
     """
 
-    def __init__(
-        self,
-        model: SealedModel,
-        images: Callable[[], ExportImages],
-        config: ExportConfig,
-        progress: Progress,
-    ) -> None:
+    def __init__(self, model: SealedModel, images: Callable[[], ExportImages], config: ExportConfig) -> None:
         self.model = model
         self.images = images
         self.config = config
-        self.progress = progress
         self.precision: Precision = "int8" if config.int8 else "fp16" if config.fp16 else "fp32"
         self._waiting = self._make()
         self._made: list[Rung] = []
@@ -68,7 +59,7 @@ class Rungs:
     def _make(self) -> Iterator[Rung]:
         graph = onnx.load(self.model.path)
         if self.precision == "fp32":
-            yield Rung("as it is", graph)
+            yield Rung("unchanged", graph)
             return
         check_compressible(self.model, graph)
         network = self._network(graph)
@@ -77,8 +68,8 @@ class Rungs:
             return
         config, size = self.config, self.model.size
         interpolation = Preprocessing(**self.model.card["preprocessing"]).interpolation
-        images = squares(self.images(), size, interpolation, config.seed, self.progress, config.lang)
-        yield from Int8Ladder(network, images, usable_cores(), self.progress, config.lang).rungs()
+        images = squares(self.images(), size, interpolation, config.seed)
+        yield from Int8Ladder(network, images, usable_cores()).rungs()
 
     def _network(self, graph: onnx.ModelProto) -> Network:
         taps: list[str] = self.model.card["taps"]
@@ -93,7 +84,7 @@ def check_precision(target: Format, precision: Precision) -> None:
     """
     if precision not in target.precisions:
         raise UnsupportedError(
-            "A format must hold {precision}. {format} does not. Use {others}, or leave --{precision} out.",
+            "The format must support {precision}. {format} does not. Use {others}, or remove --{precision}.",
             precision=precision,
             format=target.name,
             others=", ".join(

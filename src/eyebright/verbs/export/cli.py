@@ -20,41 +20,40 @@ def _config() -> type[ExportConfig]:
 
 
 def _run(config: ExportConfig) -> int:
-    from eyebright.runtime.terminal import TerminalProgress
     from eyebright.verbs.export.export import export
 
-    exports = export(config, TerminalProgress(config.lang))
-    _print(exports, config.lang)
+    exports = export(config)
+    _print(exports)
     return 0 if exports.passed else 1
 
 
-def _print(exports: Exports, lang: str) -> None:
+def _print(exports: Exports) -> None:
     head = (
         "",
-        translate("images", lang),
-        translate("agreement", lang),
-        translate("accuracy", lang),
-        translate("difference in points", lang),
-        translate("largest difference", lang),
-        translate("ms, one thread", lang),
-        translate("images/s", lang),
+        translate("images"),
+        translate("agreement"),
+        translate("accuracy"),
+        translate("difference (points)"),
+        translate("largest difference"),
+        translate("ms, one thread"),
+        translate("images/s"),
         "MB",
         "",
     )
-    rows = [head, *(_row(exported, lang) for exported in exports.done)]
+    rows = [head, *(_row(exported) for exported in exports.done)]
     print(f"\n{table(rows, right=range(1, 9))}\n")
     for exported in exports.done:
         for reason in exported.certificate.reasons:
-            print(f"{exported.name}: {reason.text(lang)}")
+            print(f"{exported.name}: {reason.text()}")
     for name, error in exports.failed.items():
-        print(f"{name}: {error.text(lang)}")
-    print(translate("Exports  {path}", lang, path=printable(str(exports.directory))))
+        print(f"{name}: {error.text()}")
+    print(translate("Exports  {path}", path=printable(str(exports.directory))))
 
 
-def _row(exported: Exported, lang: str) -> tuple[str, ...]:
+def _row(exported: Exported) -> tuple[str, ...]:
     found = exported.certificate
     gain = found.comparison.accuracy_difference
-    verdict = translate("passed", lang) if found.passed else translate("REJECTED", lang)
+    verdict = translate("passed") if found.passed else translate("REJECTED")
     return (
         exported.name,
         str(found.comparison.images),
@@ -71,7 +70,7 @@ def _row(exported: Exported, lang: str) -> tuple[str, ...]:
 
 VERB = Verb(
     name="export",
-    summary="Write a model in other formats, each compared with the original.",
+    summary="Export a model to other formats and compare each with the original.",
     config=_config,
     run=_run,
     file=True,

@@ -24,7 +24,7 @@ from eyebright.runs.integrity import check_untouched
 from eyebright.runs.scoring import ask
 from eyebright.runs.write import versions
 from eyebright.runtime.atomic import write_text
-from eyebright.runtime.progress import SILENT, Progress
+from eyebright.runtime.context import progress, say, stage
 from eyebright.sealed.model import SealedModel
 from eyebright.text.language import translate
 from eyebright.types import UInt8Array
@@ -63,12 +63,12 @@ class Exports:
         return not self.failed and all(exported.certificate.passed for exported in self.done)
 
 
-def export(config: ExportConfig, progress: Progress = SILENT) -> Exports:
+@stage
+def export(config: ExportConfig) -> Exports:
     """Exports a model to each format that is asked for, and certifies each.
 
     Args:
         config: which model, which formats.
-        progress: is told what is done.
 
     Raises:
         NotFoundError: the model does not exist.
@@ -76,7 +76,7 @@ def export(config: ExportConfig, progress: Progress = SILENT) -> Exports:
         DataError: the images to compare on are gone.
         UnsupportedError, MissingExtraError: the only format that is asked for cannot be had.
     """
-    exporter = Exporter(config, progress)
+    exporter = Exporter(config)
     done: list[Exported] = []
     failed: dict[str, EyebrightError] = {}
     for target in exporter.targets:
@@ -85,7 +85,7 @@ def export(config: ExportConfig, progress: Progress = SILENT) -> Exports:
         except EyebrightError as error:
             if len(exporter.targets) == 1:
                 raise
-            progress.say(f"{target.name}: {error.text(config.lang)}")
+            progress().say(f"{target.name}: {error.text()}")
             failed[target.name] = error
     return Exports(exporter.directory, done, failed)
 
@@ -93,35 +93,34 @@ def export(config: ExportConfig, progress: Progress = SILENT) -> Exports:
 class Exporter:
     """Exports of one model; the original is asked and compressed once for all formats."""
 
-    def __init__(self, config: ExportConfig, progress: Progress) -> None:
+    def __init__(self, config: ExportConfig) -> None:
         self.config = config
-        self.progress = progress
         self.model = SealedModel(config.model, threads=1)
         check_untouched(self.model.path)
         self.directory = config.out or self.model.path.parent / "exports"
         self.bar = Bar(config.min_agreement, config.max_loss / 100)
         names = [_name(name, config.plain) for name in dict.fromkeys(config.to)]
         self.targets = [FORMATS[name] for name in names]
-        self.rungs = Rungs(self.model, lambda: self.images, config, progress)
+        self.rungs = Rungs(self.model, lambda: self.images, config)
 
     @cached_property
     def images(self) -> ExportImages:
         """The images to compare and calibrate on."""
         config = self.config
-        return export_images(self.model, config.data, config.images, config.seed, self.progress, config.lang)
+        return export_images(self.model, config.data, config.images, config.seed)
 
     @cached_property
     def originals(self) -> Originals:
         """The original's answers."""
-        images, lang = self.images, self.config.lang
-        text = translate("Asking the sealed model", lang)
-        with self.progress.task(text, total=len(images.compared)) as task:
+        images = self.images
+        text = translate("Running the sealed model")
+        with progress().task(text, total=len(images.compared)) as task:
             answers = ask(self.model, images.root, images.compared, task)
 
         if answers.skipped:
-            text = "{count} of {total} images could not be read; the rest is compared."
+            text = "{count} of {total:image|images} could not be read; only the rest is compared."
             counts = {"count": len(answers.skipped), "total": len(images.compared)}
-            self.progress.say(translate(text, lang, **counts))
+            say(text, **counts)
 
         def pixels() -> Iterator[UInt8Array]:
             return (decode(images.root / s.path, min_side=self.model.size) for s in answers.samples)
@@ -140,7 +139,7 @@ class Exporter:
             for rung in self.rungs:
                 # As it is, a model may be a compressed one already.
                 computes = precision_of(rung.graph) if precision == "fp32" else precision
-                source = Source(self.model, rung.graph, computes, self.config.lang)
+                source = Source(self.model, rung.graph, computes)
                 target.check(source)
                 try:
                     exported = self._one(_Attempt(target, name, source, rung, tuple(tried)), best)
@@ -148,7 +147,7 @@ class Exporter:
                     if precision != "int8":
                         raise
                     # What a runtime cannot load of one step, it may of the next, which keeps more in float.
-                    self.progress.say(error.text(self.config.lang))
+                    progress().say(error.text())
                     refused = error
                     continue
                 tried.append((rung, exported))
@@ -161,12 +160,12 @@ class Exporter:
 
     def _one(self, attempt: _Attempt, best: Path) -> Exported:
         """Where it fails, it is kept in ``best`` only if none before was better."""
-        lang, name = self.config.lang, attempt.name
+        name = attempt.name
         folder = self.directory / name
         originals = self.originals  # before anything is written: its images may be gone
         with in_progress(folder) as temporary:
-            how = translate(attempt.rung.summary, lang)
-            self.progress.say(translate("Exporting to {format}: {how}", lang, format=name, how=how))
+            how = translate(attempt.rung.summary)
+            say("Exporting to {format}: {how}", format=name, how=how)
             with in_our_words(name):
                 attempt.target.export(attempt.source, temporary)
             certificate = self._certified(attempt, temporary, originals)
@@ -187,14 +186,14 @@ class Exporter:
         return exported
 
     def _certified(self, attempt: _Attempt, folder: Path, originals: Originals) -> Certificate:
-        lang, target, source = self.config.lang, attempt.target, attempt.source
+        target, source = attempt.target, attempt.source
         details = {"compression": attempt.rung.summary, **attempt.rung.details}
         if self.rungs.precision == "int8":
             before = [_summary(rung, exported) for rung, exported in attempt.before]
             with in_our_words(attempt.name):
                 details |= {"tried_before": before, **asdict(kernels(target, source, folder))}
-        text = translate("Comparing {format}", lang, format=attempt.name)
-        with self.progress.task(text, total=len(originals.truth)) as task:
+        text = translate("Comparing {format} with the original", format=attempt.name)
+        with progress().task(text, total=len(originals.truth)) as task:
             certificate = certify(
                 target,
                 source,
@@ -206,12 +205,12 @@ class Exporter:
                 on_image=task.advance,
             )
         for reason in certificate.reasons:
-            self.progress.say(reason.text(lang))
+            progress().say(reason.text())
         if self.rungs.precision == "fp32":
             return certificate
         found = gain(certificate, original_bytes(target, source))
-        self.progress.say(found.text(lang))
-        return replace(certificate, notes=(*certificate.notes, found.text("en")))
+        progress().say(found.text())
+        return replace(certificate, notes=(*certificate.notes, str(found)))
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,8 @@ def waiting(folder: Path) -> Iterator[Path]:
     """
     if folder.is_symlink() or (folder.exists() and not _is_export(folder)):
         raise StorageError(
-            "An export's folder must be new, or one that `eyebright export` wrote. {path} holds something "
-            "else. Move that, or name another place with --out.",
+            "The export folder must be new, empty, or written by `eyebright export`. {path} is not. "
+            "Move it, or choose another folder with --out.",
             path=folder,
         )
     place = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")

@@ -8,9 +8,7 @@ from pathlib import Path
 
 from eyebright.data.manifest import Sample
 from eyebright.runs.images import drawn, manifest_of
-from eyebright.runtime.progress import Progress
 from eyebright.sealed.model import SealedModel
-from eyebright.types import Lang
 from eyebright.verbs.evaluate.evaluate import check_labels
 
 
@@ -29,9 +27,7 @@ class ExportImages:
     training: Sequence[Sample]
 
 
-def export_images(
-    model: SealedModel, data: Path | None, count: int, seed: int, progress: Progress, lang: Lang
-) -> ExportImages:
+def export_images(model: SealedModel, data: Path | None, count: int, seed: int) -> ExportImages:
     """Finds the images of a model.
 
     Args:
@@ -39,12 +35,10 @@ def export_images(
         data: a folder to look in instead; images that the run knows keep their part there, by their content.
         count: of validation images, at most; they are drawn with ``seed``.
         seed: of the draw, and of the split where ``data`` has neither parts nor a run that knows it.
-        progress: is told what is read.
-        lang: in which.
 
     Raises:
         DataError: the images are gone, or none is left to compare on.
     """
-    manifest = manifest_of(model, data, seed, progress, lang, parts=("val",))
+    manifest = manifest_of(model, data, seed, parts=("val",))
     check_labels(manifest, model)
     return ExportImages(manifest.root, drawn(manifest, count, seed), manifest.of("train"))

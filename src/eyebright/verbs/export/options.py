@@ -32,30 +32,33 @@ class ExportConfig(Config):
     to: Annotated[list[FormatName], Several(), Field(min_length=1)] = Field(
         description="Formats to write, one or more."
     )
-    plain: bool = Field(False, description="For onnx: take normalised floats instead of raw pixels.")
-    int8: bool = Field(False, description="Compute in eight-bit integers, calibrated on training images.")
-    fp16: bool = Field(False, description="Compute in sixteen-bit floats, for GPUs and phones.")
+    plain: bool = Field(False, description="For onnx: take normalised floats as input instead of raw pixels.")
+    int8: bool = Field(False, description="Quantise to int8, calibrated on training images.")
+    fp16: bool = Field(False, description="Convert to float16, for GPUs and phones.")
     data: Path | None = Field(
         None,
-        description="Where the images are now (default: where the run saw them).",
+        description="Folder that holds the images now (default: the path recorded in the run).",
     )
     out: Path | None = Field(None, description="Folder to write (default: exports/ beside the model).")
-    images: int = Field(500, ge=1, description="How many validation images to compare on, at most.")
+    images: int = Field(500, ge=1, description="Maximum number of validation images to compare on.")
     min_agreement: float = Field(
-        0.999, ge=0, le=1, description="Share of images on which a float export must name the same class."
+        0.999,
+        ge=0,
+        le=1,
+        description="Minimum share of images on which a float export must predict the same class.",
     )
     max_loss: float = Field(
-        0.5, ge=0, le=100, description="Points of accuracy that an int8 export may lose, at most."
+        0.5, ge=0, le=100, description="Maximum accuracy loss of an int8 export, in percentage points."
     )
-    seed: int = Field(0, ge=0, description="Of the draw of images.")
+    seed: int = Field(0, ge=0, description="Random seed for sampling images.")
     lang: Literal["en", "zh"] = Field("en", description="Language of messages.")
 
     @model_validator(mode="after")
     def _plain_is_for_onnx(self) -> Self:
         if self.plain and "onnx" not in self.to:
             raise ConfigError(
-                "--plain must stand with onnx among --to. There is {formats} only. "
-                "Add onnx, or leave --plain out.",
+                "--plain applies to onnx only, so --to must include onnx. Got {formats}. Add onnx to "
+                "--to, or remove --plain.",
                 formats=", ".join(self.to),
             )
         return self
@@ -64,7 +67,6 @@ class ExportConfig(Config):
     def _one_precision(self) -> Self:
         if self.int8 and self.fp16:
             raise ConfigError(
-                "An export has one precision. --int8 and --fp16 were both given. "
-                "Export twice, once with each."
+                "An export has one precision. Got --int8 and --fp16. Export twice, once with each."
             )
         return self

@@ -31,79 +31,78 @@ def _run(config: InspectConfig) -> int:
     if config.json_:
         print(json.dumps(found.to_json(), indent=2, ensure_ascii=False))
     else:
-        print("\n\n".join(_parts(found, config.lang)))
+        print("\n\n".join(_parts(found)))
     return 0 if found.untouched else 1
 
 
-def _parts(found: Inspection, lang: str) -> Iterator[str]:
-    yield _heading(found, lang)
-    yield table([*_graph(found, lang), *_origin(found, lang)])
+def _parts(found: Inspection) -> Iterator[str]:
+    yield _heading(found)
+    yield table([*_graph(found), *_origin(found)])
     if found.metrics:
-        split = split_name(str(found.metrics.get("split")), lang)
-        title = translate("Measured when it was trained, on the {split} part:", lang, split=split)
-        yield f"{title}\n\n{table(figure_rows(found.metrics, lang), right=(1,))}"
-    yield table([*_hashes(found, lang), *_versions(found, lang)])
-    yield "\n".join(_verdict(found, lang))
+        split = split_name(str(found.metrics.get("split")))
+        title = translate("Measured at training time, on the {split} split:", split=split)
+        yield f"{title}\n\n{table(figure_rows(found.metrics), right=(1,))}"
+    yield table([*_hashes(found), *_versions(found)])
+    yield "\n".join(_verdict(found))
 
 
-def _heading(found: Inspection, lang: str) -> str:
+def _heading(found: Inspection) -> str:
     path = printable(str(found.path))
     if found.kind == "sealed":
-        return translate("A sealed model: {path}", lang, path=path)
+        return translate("Sealed model: {path}", path=path)
     text = translate(
-        "An export to {format}, {precision}: {path}",
-        lang,
+        "Export to {format}, {precision}: {path}",
         format=found.format,
         precision=found.precision,
         path=path,
     )
-    return text if found.passed else f"{text}  {translate('REJECTED', lang)}"
+    return text if found.passed else f"{text}  {translate('REJECTED')}"
 
 
-def _graph(found: Inspection, lang: str) -> Iterator[tuple[str, str]]:
+def _graph(found: Inspection) -> Iterator[tuple[str, str]]:
     if found.signature:
         for tensor in found.signature.inputs:
-            yield translate("Input", lang), str(tensor)
+            yield translate("Input"), str(tensor)
         for tensor in found.signature.outputs:
-            yield translate("Output", lang), str(tensor)
+            yield translate("Output"), str(tensor)
     elif found.input:
         from eyebright.exporting.certificate.signature import with_sizes
 
         size = int(found.card["preprocessing"]["size"]) if found.card else None
-        yield translate("Contract", lang), with_sizes(found.input, size, len(found.labels))
+        yield translate("Interface"), with_sizes(found.input, size, len(found.labels))
 
 
-def _origin(found: Inspection, lang: str) -> Iterator[tuple[str, str]]:
+def _origin(found: Inspection) -> Iterator[tuple[str, str]]:
     if found.labels:
         shown = ", ".join(printable(label) for label in found.labels[:_LABELS])
         if (more := len(found.labels) - _LABELS) > 0:
-            shown += " " + translate("and {count} more", lang, count=more)
-        yield translate("Classes", lang), f"{len(found.labels)}: {shown}"
+            shown += " " + translate("and {count} more", count=more)
+        yield translate("Classes"), f"{len(found.labels)}: {shown}"
     if card := found.card:
         preprocessing = card["preprocessing"]
-        yield translate("Backbone", lang), f"{card['backbone']}, {preprocessing['size']} px"
-        yield translate("Source", lang), str(card.get("source", "-"))
+        yield translate("Backbone"), f"{card['backbone']}, {preprocessing['size']} px"
+        yield translate("Source"), str(card.get("source", "-"))
         kept = {key: preprocessing[key] for key in ("interpolation", "mean", "std")}
-        yield translate("Preprocessing", lang), ", ".join(f"{key} {value}" for key, value in kept.items())
-    unknown = translate("unknown", lang)
-    yield translate("Licence of the weights", lang), found.licence.get("weights") or unknown
-    yield translate("Licence of the data", lang), printable(found.licence.get("data") or unknown)
+        yield translate("Preprocessing"), ", ".join(f"{key} {value}" for key, value in kept.items())
+    unknown = translate("unknown")
+    yield translate("Licence of the weights"), found.licence.get("weights") or unknown
+    yield translate("Licence of the data"), printable(found.licence.get("data") or unknown)
 
 
-def _hashes(found: Inspection, lang: str) -> Iterator[tuple[str, str]]:
+def _hashes(found: Inspection) -> Iterator[tuple[str, str]]:
     names = {
-        "sha256": translate("SHA-256", lang),
-        "parent_sha256": translate("SHA-256 of its parent", lang),
-        "config_sha256": translate("SHA-256 of config.toml", lang),
-        "data_sha": translate("Hash of the data", lang),
+        "sha256": translate("SHA-256"),
+        "parent_sha256": translate("SHA-256 of the baseline"),
+        "config_sha256": translate("SHA-256 of config.toml"),
+        "data_sha": translate("Hash of the data"),
     }
     for key, name in names.items():
         if value := found.hashes.get(key):
             yield name, value
 
 
-def _versions(found: Inspection, lang: str) -> Iterator[tuple[str, str]]:
-    names = {"training": translate("Trained with", lang), "export": translate("Exported with", lang)}
+def _versions(found: Inspection) -> Iterator[tuple[str, str]]:
+    names = {"training": translate("Trained with"), "export": translate("Exported with")}
     for key, name in names.items():
         if versions := found.versions.get(key):
             yield name, _listed(versions)
@@ -113,26 +112,30 @@ def _listed(versions: Mapping[str, str]) -> str:
     return ", ".join(f"{package} {number}" for package, number in versions.items())
 
 
-def _verdict(found: Inspection, lang: str) -> Iterator[str]:
+def _verdict(found: Inspection) -> Iterator[str]:
     yield from found.notes
     if not found.files:
-        yield translate("Whether it was changed cannot be told: nothing beside it holds its hash.", lang)
+        yield translate("Integrity unknown: no hash of this file is stored beside it.")
     elif found.untouched:
         count = len(found.files)
-        yield translate("OK: {count} of {count} files are what was written.", lang, count=count)
+        yield translate(
+            "OK: {count:file matches its recorded hash|files match their recorded hashes}.", count=count
+        )
     for check in found.files:
         name = printable(check.name)
         if check.state == "changed":
-            yield translate("CHANGED: {path} is not what was written.", lang, path=name)
+            yield translate("CHANGED: {path} differs from what was written.", path=name)
         elif check.state == "missing":
-            yield translate("MISSING: {path} is gone.", lang, path=name)
+            yield translate("MISSING: {path} no longer exists.", path=name)
 
 
 VERB = Verb(
     name="inspect",
-    summary="Tell what a model file or an export is, where it comes from, and whether it was changed.",
+    summary="Show what a model file or export is, where it comes from, and whether it was changed.",
     config=_config,
     run=_run,
-    notes="Exit status: 0 when the files are what was written, as far as their hashes are known; 1 when one "
-    "was changed or is gone.",
+    notes=(
+        "Exit status: 0 if the files are as they were written, as far as their hashes are known; 1 "
+        "if a file was changed or is missing."
+    ),
 )

@@ -20,6 +20,7 @@ from eyebright.exporting.certificate.integrity import (
 from eyebright.exporting.certificate.provenance import PROVENANCE, metadata_value
 from eyebright.exporting.certificate.signature import Signature, signature, stored_facts
 from eyebright.runs.integrity import recorded_sha256
+from eyebright.runtime.context import stage
 from eyebright.verbs.inspect.options import InspectConfig
 
 _FORMATS = {".xml": "openvino", ".html": "html"}
@@ -71,6 +72,7 @@ class Inspection:
         return asdict(self) | {"path": str(self.path), "untouched": self.untouched}
 
 
+@stage
 def inspect(config: InspectConfig) -> Inspection:
     """Looks at a file or folder that Eyebright wrote; nothing in it is run.
 
@@ -83,7 +85,7 @@ def inspect(config: InspectConfig) -> Inspection:
     """
     path = config.path
     if not path.exists():
-        raise NotFoundError("What is to be inspected must exist. {path} does not. Check the path.", path=path)
+        raise NotFoundError("The path to inspect must exist. {path} does not. Check the path.", path=path)
     folder = export_folder(path)
     if folder is not None:
         return _export(folder)
@@ -130,7 +132,7 @@ def _provenance(folder: Path) -> dict[str, Any]:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         raise ModelError(
-            "A provenance.json must be one that `eyebright export` wrote. {path} is not: {reason}. "
+            "provenance.json must be a file written by `eyebright export`. {path} is not: {reason}. "
             "Export the model again.",
             path=path,
             reason=error,
@@ -177,8 +179,8 @@ def _read(path: Path) -> tuple[dict[str, Any], Signature]:
 
 def _not_ours(path: Path) -> ModelError:
     return ModelError(
-        "What is to be inspected must be a file that Eyebright wrote, or a folder of it. {path} is not. "
-        "Give a run, its model.onnx, or an export's folder, which holds {certificate}.",
+        "The path to inspect must be a file or folder written by Eyebright. {path} is not. Give a "
+        "run directory, its model.onnx, or an export folder, which contains {certificate}.",
         path=path,
         certificate=CERTIFICATE,
     )

@@ -13,6 +13,8 @@ from eyebright.options.base import Config
 class InspectConfig(Config):
     """What `eyebright inspect` can be told."""
 
-    path: Path = Field(description="A run, a model.onnx, an export's folder, or a file in one.")
+    path: Path = Field(
+        description="A run directory, a model.onnx, an export folder, or a file in one of them."
+    )
     json_: bool = Field(False, description="Print JSON instead of a table.")
     lang: Literal["en", "zh"] = Field("en", description="Language of messages.")

@@ -24,10 +24,9 @@ def _config() -> type[ModelsConfig]:
 
 
 def _run(config: ModelsConfig) -> int:
-    from eyebright.runtime.terminal import TerminalProgress
     from eyebright.verbs.models.models import models
 
-    listing = models(config, TerminalProgress(config.lang))
+    listing = models(config)
     if config.json_:
         rows = [asdict(model) for model in listing.models]
         print(json.dumps(rows, indent=2, ensure_ascii=False))
@@ -37,33 +36,31 @@ def _run(config: ModelsConfig) -> int:
 
 
 def _shown(listing: Listing, config: ModelsConfig) -> str:
-    lang = config.lang
     lines = [
         _table(listing.models, config)
         if listing.models
-        else translate("No backbone's name holds {text}.", lang, text=config.search)
+        else translate("No backbone name contains {text}.", text=config.search)
     ]
     if listing.more:
-        lines.append(translate("and {count} more; --limit shows them.", lang, count=listing.more))
+        lines.append(translate("and {count} more; --limit shows them.", count=listing.more))
     if config.search is not None and find_spec("torch") is None:
         command = 'pip install "eyebright[torch]"'
         lines.append(
-            translate("Those of timm, torchvision and Hugging Face need: {command}", lang, command=command)
+            translate("Backbones from timm, torchvision and Hugging Face require: {command}", command=command)
         )
     return "\n".join(lines)
 
 
 def _table(models: Sequence[ModelInfo], config: ModelsConfig) -> str:
-    lang = config.lang
     head = [
-        translate("Name", lang),
-        translate("Parameters", lang),
-        translate("Size", lang),
-        translate("Input", lang),
-        translate("ImageNet", lang),
-        *([translate("Images/s here", lang)] if config.speed else []),
-        translate("Licence", lang),
-        translate("Source", lang),
+        translate("Name"),
+        translate("Parameters"),
+        translate("Size"),
+        translate("Input"),
+        translate("ImageNet"),
+        *([translate("Images/s here")] if config.speed else []),
+        translate("Licence"),
+        translate("Source"),
     ]
     return table([head, *(_row(m, config.speed) for m in models)], right=(1, 2, 3, 4, *([5] * config.speed)))
 
@@ -87,7 +84,7 @@ def _or_dash(value: float | None, written: Callable[[float], str]) -> str:
 
 VERB = Verb(
     name="models",
-    summary="List the backbones that can be used, with size, accuracy and licence.",
+    summary="List the available backbones with size, accuracy and licence.",
     config=_config,
     run=_run,
 )

@@ -15,7 +15,7 @@ from eyebright.backbones.backbone import Backbone
 from eyebright.backbones.feature_layers import Tap
 from eyebright.backbones.graph import features_graph
 from eyebright.engines.choose import race
-from eyebright.runtime.progress import SILENT, Progress
+from eyebright.runtime.context import progress, stage
 from eyebright.text.language import translate
 from eyebright.verbs.models.options import ModelsConfig
 
@@ -59,12 +59,12 @@ class Listing:
     more: int = 0
 
 
-def models(config: ModelsConfig, progress: Progress = SILENT) -> Listing:
+@stage
+def models(config: ModelsConfig) -> Listing:
     """The backbone of this installation, or those that a search finds.
 
     Args:
         config: what to look for, and whether to measure.
-        progress: is told what is measured.
 
     Raises:
         MissingExtraError: something is searched for and a part of PyTorch's libraries is missing.
@@ -72,8 +72,8 @@ def models(config: ModelsConfig, progress: Progress = SILENT) -> Listing:
     listing = Listing((_embedded(),)) if config.search is None else _found(config.search, config.limit)
     if not config.speed:
         return listing
-    text = translate("Measuring speed", config.lang)
-    with progress.task(text, total=len(listing.models)) as task:
+    text = translate("Measuring speed")
+    with progress().task(text, total=len(listing.models)) as task:
         timed = []
         for model in listing.models:
             timed.append(replace(model, images_per_second=images_per_second(model.name)))

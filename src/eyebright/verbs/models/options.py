@@ -11,8 +11,10 @@ from eyebright.options.fields import MessageLang
 class ModelsConfig(Config):
     """What `eyebright models` can be told."""
 
-    search: str | None = Field(None, description="Those of all libraries whose name holds TEXT.")
-    limit: int = Field(20, ge=1, description="List at most so many.")
-    speed: bool = Field(False, description="Measure how many images a second each of them takes in here.")
+    search: str | None = Field(None, description="List backbones of all libraries whose name contains TEXT.")
+    limit: int = Field(20, ge=1, description="Maximum number of backbones to list.")
+    speed: bool = Field(
+        False, description="Measure the throughput of each backbone on this machine, in images per second."
+    )
     json_: bool = Field(False, description="Print JSON instead of a table.")
     lang: MessageLang = "en"

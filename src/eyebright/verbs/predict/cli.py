@@ -21,21 +21,21 @@ def _config() -> type[PredictConfig]:
 
 
 def _run(config: PredictConfig) -> int:
+    from eyebright.runtime.context import progress, showing
     from eyebright.runtime.progress import SILENT
-    from eyebright.runtime.terminal import TerminalProgress
     from eyebright.types import Skipped
     from eyebright.verbs.predict.predict import predict
     from eyebright.verbs.predict.rows import writer
 
-    terminal = TerminalProgress(config.lang)
-    rows = writer(config.format, sys.stdout, config.lang)
+    rows = writer(config.format, sys.stdout)
     skipped = 0
-    # No bar where the rows themselves run down the terminal.
-    for answer in predict(config, SILENT if sys.stdout.isatty() else terminal):
+    with showing(SILENT if sys.stdout.isatty() else progress()):
+        answers = predict(config)  # no bar where the rows themselves run down the terminal
+    for answer in answers:
         if isinstance(answer, Skipped):
             skipped += 1
             rows.skipped(answer)
-            terminal.say(_reason(answer, config.lang))
+            progress().say(_reason(answer))
         else:
             rows.prediction(answer)
         sys.stdout.flush()
@@ -43,17 +43,19 @@ def _run(config: PredictConfig) -> int:
     return 1 if skipped else 0
 
 
-def _reason(skipped: Skipped, lang: str) -> str:
-    return f"{printable(skipped.path)}: {translate(skipped.reason, lang, **skipped.reason_values)}"
+def _reason(skipped: Skipped) -> str:
+    return f"{printable(skipped.path)}: {translate(skipped.reason, **skipped.reason_values)}"
 
 
 VERB = Verb(
     name="predict",
-    summary="Recognise images with a model.",
+    summary="Run a model on images.",
     config=_config,
     run=_run,
-    notes="Rows come as they are computed, so a million files need no more memory than one. "
-    "Files that cannot be read are named on standard error. "
-    "Exit status: 0 when every image was read, 1 when any was skipped.",
+    notes=(
+        "Rows are printed as they are computed, so memory use does not grow with the number of "
+        "files. Files that cannot be read are reported on standard error. Exit status: 0 if every "
+        "image was read, 1 if any was skipped."
+    ),
     file=True,
 )

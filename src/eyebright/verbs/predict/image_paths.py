@@ -43,7 +43,7 @@ def _paths(names: Sequence[str], end: bytes) -> Iterator[str]:
 def _require(name: str) -> None:
     if name != "-" and not os.path.lexists(name) and next(_matching(name), None) is None:
         raise NotFoundError(
-            "Images must be files, folders or patterns that match some. {pattern} matches none. "
+            "Images must be files, folders or patterns with matches. {pattern} matches nothing. "
             "Check the path.",
             pattern=name,
         )

@@ -14,16 +14,16 @@ from eyebright.options.fields import MessageLang
 class PredictConfig(Config):
     """What `eyebright predict` can be told; every field is also a command-line option and a TOML key."""
 
-    model: Path = Field(description="Model to use: a model.onnx, or the run directory that holds one.")
+    model: Path = Field(description="Model to use: a model.onnx, or the run directory that contains it.")
     images: list[str] = Field(
         min_length=1,
-        description="Images: files, folders or glob patterns; - reads a list of paths from standard input.",
+        description="Image files, folders or glob patterns; - reads a list of paths from standard input.",
     )
-    top: int = Field(1, ge=1, description="How many of the likeliest classes to give for each image.")
+    top: int = Field(1, ge=1, description="Number of most probable classes to output for each image.")
     format: Literal["table", "csv", "jsonl"] = Field(
-        "table", description="How to print: aligned text, CSV, or one JSON object a line."
+        "table", description="Output format: aligned text, CSV, or one JSON object per line."
     )
     null: bool = Field(
-        False, description="Paths on standard input end with a NUL, as find -print0 writes them."
+        False, description="Paths on standard input are NUL-terminated, as written by find -print0."
     )
     lang: MessageLang = "en"

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 from eyebright.errors import ImageError, NotFoundError
+from eyebright.runtime.context import progress_task, stage
 from eyebright.runtime.parallel import parallel
-from eyebright.runtime.progress import SILENT, Progress
+from eyebright.runtime.progress import Task
 from eyebright.sealed.model import SealedModel
-from eyebright.text.language import translate
 from eyebright.types import Prediction, Skipped
 from eyebright.verbs.predict.image_paths import image_paths
 from eyebright.verbs.predict.options import PredictConfig
 
 
-def predict(config: PredictConfig, progress: Progress = SILENT) -> Iterator[Prediction | Skipped]:
-    """Yields an answer for each image in the order in which they were named, or why there is none.
+@stage
+def predict(config: PredictConfig) -> Iterator[Prediction | Skipped]:
+    """Return an iterator over predictions in the order in which the images were named, or why there is none.
 
     Args:
         config: which model, which images.
-        progress: is told how many are done.
 
     Raises:
         NotFoundError: the model does not exist, or a path or pattern matches nothing.
@@ -34,7 +35,14 @@ def predict(config: PredictConfig, progress: Progress = SILENT) -> Iterator[Pred
         except (ImageError, NotFoundError) as error:
             return Skipped(path, error.template, error.values)
 
-    with progress.task(translate("Predicting", config.lang)) as task:
-        for result in parallel(answer, paths):
+    return _counted(parallel(answer, paths), progress_task("Predicting"))
+
+
+def _counted(
+    answers: Iterator[Prediction | Skipped], shown: AbstractContextManager[Task]
+) -> Iterator[Prediction | Skipped]:
+    """Yield ``answers``, counted in the progress that surrounded the call, not each step."""
+    with shown as task:
+        for answer in answers:
             task.advance()
-            yield result
+            yield answer

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING, Protocol
 
-from eyebright.text.language import translate
+from eyebright.text.language import english, translate
 from eyebright.text.table import pad, printable, width
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ class TableRows:
     An unknown image is called that; its likeliest class, or a set of several classes, follows the path.
     """
 
-    def __init__(self, out: IO[str], lang: str = "en") -> None:
+    def __init__(self, out: IO[str]) -> None:
         self._out = out
-        self._unknown = translate("unknown", lang)
+        self._unknown = translate("unknown")
         self._label_columns = 0
 
     def prediction(self, prediction: Prediction) -> None:
@@ -151,7 +151,7 @@ class JsonlRows:
 
     def skipped(self, skipped: Skipped) -> None:
         """The reason is English, for programs to compare."""
-        reason = skipped.reason.format(**skipped.reason_values) if skipped.reason_values else skipped.reason
+        reason = english(skipped.reason, **skipped.reason_values)
         self._write({"path": skipped.path, "error": reason})
 
     def end(self) -> None:
@@ -166,8 +166,8 @@ class JsonlRows:
         self._out.write(line + "\n")
 
 
-def writer(name: str, out: IO[str], lang: str = "en") -> Rows:
+def writer(name: str, out: IO[str]) -> Rows:
     """The format ``name`` (``table``, ``csv`` or ``jsonl``) on ``out``; words of the table in ``lang``."""
     if name == "table":
-        return TableRows(out, lang)
+        return TableRows(out)
     return CsvRows(out) if name == "csv" else JsonlRows(out)

@@ -18,16 +18,15 @@ def _config() -> type[PruneConfig]:
 
 
 def _run(config: PruneConfig) -> int:
-    from eyebright.runtime.terminal import TerminalProgress
     from eyebright.verbs.prune.prune import prune
 
-    print_run(prune(config, TerminalProgress(config.lang)), config.lang)
+    print_run(prune(config))
     return 0
 
 
 VERB = Verb(
     name="prune",
-    summary="Remove the least important channels of a model, and let the whole model teach what is left.",
+    summary="Remove the least important channels of a model and retrain it with the original as teacher.",
     config=_config,
     run=_run,
     file=True,

@@ -26,11 +26,16 @@ class PruneConfig(Config):
     """What `eyebright prune` can be told; every field is also a command-line option and a TOML key."""
 
     model: Path = Field(description="Model to prune: a run directory, or its model.onnx.")
-    keep: float = Field(0.5, gt=0, lt=1, description="Share of the network's multiplications that may stay.")
+    keep: float = Field(0.5, gt=0, lt=1, description="Share of the backbone's multiply-adds to keep.")
     importance: Literal["taylor", "norm"] = Field(
-        "taylor", description="What tells which channels go: the loss's slope on training images, or weights."
+        "taylor",
+        description=(
+            "Channel importance: effect on the loss over training images (taylor), or weight norm (norm)."
+        ),
     )
-    data: Path | None = Field(None, description="Where the images are now (default: where the run saw them).")
+    data: Path | None = Field(
+        None, description="Folder that holds the images now (default: the path recorded in the run)."
+    )
     out: Out = None
     # ---- the training afterwards
     epochs: Annotated[Epochs, Heading("Training")] = None
@@ -38,10 +43,10 @@ class PruneConfig(Config):
     batch: Batch = "auto"
     lr: Rate = "auto"
     views: int = Field(
-        8, ge=1, le=100, description="Augmented views of each image that the teacher is asked about, once."
+        8, ge=1, le=100, description="Augmented views of each image that the teacher is run on, once."
     )
     augment: Augment = "auto"
     precision: Precision = "auto"
     device: Device = "auto"
-    seed: int = Field(0, ge=0, description="Seed of everything that is drawn.")
+    seed: int = Field(0, ge=0, description="Random seed.")
     lang: ReportLang = "en"

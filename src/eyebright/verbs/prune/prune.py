@@ -19,9 +19,8 @@ from eyebright.runs.images import check_classes, manifest_of
 from eyebright.runs.integrity import check_elsewhere, check_untouched
 from eyebright.runs.run import Run, new_directory
 from eyebright.runtime.atomic import write_bytes
-from eyebright.runtime.progress import SILENT, Progress
+from eyebright.runtime.context import progress_task, say, stage
 from eyebright.sealed.model import SealedModel
-from eyebright.text.language import translate
 from eyebright.training.linear_probe.folds import class_numbers
 from eyebright.types import FloatArray, IntArray
 from eyebright.verbs.prune.options import PruneConfig
@@ -35,12 +34,12 @@ _IMAGES, _BATCH = 256, 16  # that tell the channels' importance
 _AS_THEY_ARE = ("epochs", "budget", "batch", "lr", "augment", "precision", "device", "seed", "lang", "data")
 
 
-def prune(config: PruneConfig, progress: Progress = SILENT) -> Run:
+@stage
+def prune(config: PruneConfig) -> Run:
     """Prunes a sealed model, solves its head again, lets the whole model teach it, and seals it.
 
     Args:
         config: which model, how much of it may stay.
-        progress: is told what is done.
 
     Returns:
         The run; `parent` in its `metrics.json` and its report compare the two models.
@@ -56,11 +55,11 @@ def prune(config: PruneConfig, progress: Progress = SILENT) -> Run:
     require_one_label(model.thresholds is not None, "prune")
     check_untouched(model.path)
     check_elsewhere(config.out, model.path)
-    manifest = manifest_of(model, config.data, config.seed, progress, config.lang)
+    manifest = manifest_of(model, config.data, config.seed)
     check_classes(model, manifest.labels)
     directory = new_directory(config.out, "runs", model.path.resolve().parent.name)
     path = (directory / _FILE).absolute()
-    _write_pruned(config, model, manifest, path, progress)
+    _write_pruned(config, model, manifest, path)
     options: dict[str, Any] = {name: getattr(config, name) for name in _AS_THEY_ARE}
     options |= {
         "backbone": f"{PRUNED}{path}",
@@ -71,21 +70,19 @@ def prune(config: PruneConfig, progress: Progress = SILENT) -> Run:
         "size": model.size,
         "layers": "stages",
     }
-    run = train(TrainConfig.build(**options), progress)
-    tell.decisions_left(model, run.model, progress, config.lang)
+    run = train(TrainConfig.build(**options))
+    tell.decisions_left(model, run.model)
     return run
 
 
-def _write_pruned(
-    config: PruneConfig, model: SealedModel, manifest: Manifest, path: Path, progress: Progress
-) -> None:
+def _write_pruned(config: PruneConfig, model: SealedModel, manifest: Manifest, path: Path) -> None:
     from eyebright.compression.pruned import write_card
     from eyebright.compression.pruning import prune as prune_graph
 
     source = Source(model, onnx.load(model.path))
     taps: list[str] = model.card["taps"]
     layers = list(dict.fromkeys(tap.rpartition(":")[0] for tap in taps))
-    with progress.task(translate("Removing channels", config.lang)) as task:
+    with progress_task("Pruning channels") as task:
         done = prune_graph(
             source.graph,
             model.size,
@@ -106,14 +103,10 @@ def _write_pruned(
         },
     )
     write_bytes(path, done.graph.SerializeToString())
-    progress.say(
-        translate(
-            "Pruned: {operations} % of the multiplications and {parameters} % of the network's weights are "
-            "left.",
-            config.lang,
-            operations=f"{100 * done.operations / done.operations_before:.0f}",
-            parameters=f"{100 * done.parameters / done.parameters_before:.0f}",
-        )
+    say(
+        "Pruned: {operations} % of the multiply-adds and {parameters} % of the weights remain.",
+        operations=f"{100 * done.operations / done.operations_before:.0f}",
+        parameters=f"{100 * done.parameters / done.parameters_before:.0f}",
     )
 
 

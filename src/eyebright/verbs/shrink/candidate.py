@@ -25,7 +25,7 @@ _COLUMNS = (
     "size_bytes",
     "meets",
     "best",
-    "chosen",
+    "selected",
 )
 
 
@@ -115,7 +115,7 @@ def rows(
             "size_bytes": c.size_bytes,
             "meets": c.meets(targets),
             "best": not c.beaten(candidates),
-            "chosen": c is chosen,
+            "selected": c is chosen,
         }
         for c in candidates
     ]

@@ -21,23 +21,22 @@ def _config() -> type[ShrinkConfig]:
 
 
 def _run(config: ShrinkConfig) -> int:
-    from eyebright.runtime.terminal import TerminalProgress
     from eyebright.verbs.shrink.shrink import shrink
 
-    found = shrink(config, TerminalProgress(config.lang))
-    _print(found, config.lang)
-    print_run(found.run, config.lang)
+    found = shrink(config)
+    _print(found)
+    print_run(found.run)
     print(printable(str(found.page)))
     return 0 if found.met else 1
 
 
-def _print(found: Shrunk, lang: str) -> None:
+def _print(found: Shrunk) -> None:
     head = (
         "",
-        translate("validation accuracy", lang),
-        translate("ms, one thread", lang),
+        translate("validation accuracy"),
+        translate("ms, one thread"),
         "MB",
-        translate("meets the targets", lang),
+        translate("meets the targets"),
         "",
     )
     rows = [
@@ -46,8 +45,8 @@ def _print(found: Shrunk, lang: str) -> None:
             f"{100 * c.accuracy.value:.1f} %",
             f"{c.latency_ms:.1f}",
             f"{c.size_bytes / 1e6:.2f}",
-            translate("yes", lang) if c.meets(found.targets) else translate("no", lang),
-            translate("chosen", lang) if c is found.chosen else "",
+            translate("yes") if c.meets(found.targets) else translate("no"),
+            translate("selected") if c is found.chosen else "",
         )
         for c in found.candidates
     ]
@@ -56,12 +55,13 @@ def _print(found: Shrunk, lang: str) -> None:
 
 VERB = Verb(
     name="shrink",
-    summary="Search the most accurate model that keeps to a latency, a size, or both.",
+    summary="Find the most accurate model that meets a latency target, a size target, or both.",
     config=_config,
     run=_run,
     notes=(
-        "Tries the frozen backbone at several input sizes and layers, the models of --also, and int8; shows "
-        "what each costs, and ends with status 1 where no candidate meets all targets."
+        "Compares linear probes at several input sizes and feature layers, the models given with "
+        "--candidates, and int8 versions, with the accuracy, latency and size of each. Exit status 1 "
+        "if no candidate meets all targets."
     ),
     file=True,
 )

@@ -16,8 +16,7 @@ from eyebright.runs.run import Run, write_metrics
 from eyebright.runs.scoring import Answers, ask
 from eyebright.runs.write import Outcome, versions
 from eyebright.runtime.atomic import write_bytes
-from eyebright.runtime.progress import Progress
-from eyebright.runtime.timing import Stopwatch
+from eyebright.runtime.context import progress_task, timed, watch
 from eyebright.sealed.model import SealedModel, set_metadata
 from eyebright.sealed.parity import Parity
 from eyebright.text.language import translate
@@ -54,13 +53,7 @@ class HandedOut:
 
 
 def hand_out(
-    config: ShrinkConfig,
-    what: HandedOut,
-    parent: SealedModel,
-    manifest: Manifest,
-    directory: Path,
-    progress: Progress,
-    watch: Stopwatch,
+    config: ShrinkConfig, what: HandedOut, parent: SealedModel, manifest: Manifest, directory: Path
 ) -> Run:
     """Copies the chosen file, and writes what a run has.
 
@@ -70,8 +63,6 @@ def hand_out(
         parent: the model that a smaller one was sought for.
         manifest: its images.
         directory: of the run.
-        progress: is told what is done.
-        watch: times the stages.
 
     Raises:
         ModelError: the file does not answer as the classifier that it was made from.
@@ -80,11 +71,11 @@ def hand_out(
     if what.candidate.path.resolve() != path.resolve():
         write_bytes(path, what.candidate.path.read_bytes())
     model = SealedModel(path, threads=1)
-    with watch.stage("evaluate"):
+    with timed("evaluate"):
         samples = (*manifest.of("val"), *manifest.of("test"))
-        with progress.task(translate("Asking the sealed model", config.lang), total=len(samples)) as task:
+        with progress_task("Running the sealed model", total=len(samples)) as task:
             answers = ask(model, manifest.root, samples, task)
-        beside = beside_parent(parent.path, path, answers, manifest, progress, config.lang)
+        beside = beside_parent(parent.path, path, answers, manifest)
     parity = _proved(what, model, answers, manifest, config.seed)
     split: Split = "test" if manifest.of("test") else "val"
     answers.require_images(split)
@@ -103,20 +94,19 @@ def hand_out(
             "parent": beside,
             "parity": parity,
             "knowing": knowing,
-            "seconds": watch.seconds,
+            "seconds": watch().seconds,
             "facts": {
-                translate("How it was chosen", config.lang): " ".join(what.reasons),
+                translate("Selection"): " ".join(what.reasons),
                 **_facts(config, model.metadata, path),
             },
         },
-        lang=config.lang,
     )
     graph = onnx.load(path)
     set_metadata(graph, {**model.metadata, **knowing.metadata(), "metrics": outcome.headline()})
     write_bytes(path, graph.SerializeToString())
     outcome.manifest.write(directory / "manifest.parquet")
     figures = outcome.figures(
-        watch.seconds,
+        watch().seconds,
         _ENGINE,
         parent=asdict(beside),
         chosen=asdict(what.candidate) | {"path": what.candidate.path.name, "judged_on": "val"},
@@ -151,10 +141,9 @@ def _knowing(what: HandedOut, model: SealedModel, answers: Answers, split: Split
 
 
 def _facts(config: ShrinkConfig, metadata: Mapping[str, str], path: Path) -> dict[str, str]:
-    lang = config.lang
     return {
-        translate("Model file", lang): f"{path.stat().st_size / 1e6:.1f} MB",
-        translate("Licence of the weights", lang): metadata.get("licence", "unknown"),
-        translate("Seed", lang): str(config.seed),
+        translate("Model file"): f"{path.stat().st_size / 1e6:.1f} MB",
+        translate("Licence of the weights"): metadata.get("licence", "unknown"),
+        translate("Random seed"): str(config.seed),
         **versions(),
     }

@@ -7,9 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from eyebright.data.manifest import Manifest
-from eyebright.runtime.progress import SILENT
 from eyebright.sealed.model import SealedModel, write_sealed
-from eyebright.types import Lang
 from eyebright.verbs.export.candidates import Rungs
 from eyebright.verbs.export.images import ExportImages
 from eyebright.verbs.export.options import ExportConfig
@@ -19,7 +17,7 @@ _RUNGS = (
 )
 
 
-def quantised(model: Path, path: Path, manifest: Manifest, seed: int, lang: Lang) -> Iterator[Path]:
+def quantised(model: Path, path: Path, manifest: Manifest, seed: int) -> Iterator[Path]:
     """Writes one int8 model after the other, each more careful than the one before.
 
     Args:
@@ -27,7 +25,6 @@ def quantised(model: Path, path: Path, manifest: Manifest, seed: int, lang: Lang
         path: where the first goes; a number is added to the names of the others.
         manifest: whose training images calibrate.
         seed: of their draw.
-        lang: of errors.
 
     Yields:
         Where a model lies now.
@@ -37,8 +34,8 @@ def quantised(model: Path, path: Path, manifest: Manifest, seed: int, lang: Lang
     """
     sealed = SealedModel(model, threads=1)
     images = ExportImages(manifest.root, manifest.of("val"), manifest.of("train"))
-    config = ExportConfig(model=model, to=["onnx"], int8=True, seed=seed, lang=lang)
-    rungs = islice(Rungs(sealed, lambda: images, config, SILENT), _RUNGS)
+    config = ExportConfig(model=model, to=["onnx"], int8=True, seed=seed)
+    rungs = islice(Rungs(sealed, lambda: images, config), _RUNGS)
     for number, rung in enumerate(rungs, start=1):
         one = path if number == 1 else path.with_stem(f"{path.stem}-{number}")
         facts = {k: v for k, v in sealed.metadata.items() if k not in ("labels", "metrics")}

@@ -14,9 +14,7 @@ from eyebright.backbones.card import BackboneCard
 from eyebright.backbones.feature_layers import tap_sets, width
 from eyebright.data.manifest import Manifest
 from eyebright.runs import messages as tell
-from eyebright.runtime.progress import SILENT, Progress
-from eyebright.runtime.timing import Stopwatch
-from eyebright.text.language import translate
+from eyebright.runtime.context import clocked, say
 from eyebright.training.cache.store import default_folder
 from eyebright.training.linear_probe.features import FeatureExtractor
 from eyebright.training.linear_probe.probe import IN_MEMORY_BYTES, FrozenModel
@@ -50,7 +48,6 @@ def frozen_ones(
     sizes: Sequence[int],
     folder: Path,
     parent_sha256: str,
-    progress: Progress,
 ) -> Iterator[Sealed]:
     """Makes one after the other, the smallest input first.
 
@@ -61,7 +58,6 @@ def frozen_ones(
         sizes: in pixels; where the network takes only one, that one instead.
         folder: where the files go.
         parent_sha256: of the model that a smaller one is sought for.
-        progress: is told what is done.
     """
     card = backbone.card
     wanted = [card.fixed_size] if card.fixed_size else sorted({s for s in sizes if s % card.stride == 0})
@@ -70,12 +66,13 @@ def frozen_ones(
         for layers in _sets(card, len(manifest.of("train"))):
             options = config.model_copy(update={"size": size, "layers": layers, "views": 1})
             name = f"{card.name} {size} px {layers}"
-            progress.say(translate("Trying {name}", config.lang, name=name))
+            say("Trying {name}", name=name)
             if widest is not None:
                 _hand_down(widest, layers, manifest)
-            model = frozen_model(options, manifest, backbone, SILENT, Stopwatch())
+            with clocked():
+                model = frozen_model(options, manifest, backbone)
             widest = widest or model
-            trained = as_trained(model, config.lang)
+            trained = as_trained(model)
             path = folder / f"{card.name.replace('/', '-')}-{size}-{layers}.onnx"
             facts = tell.provenance(trained, manifest) | {"parent_sha256": parent_sha256}
             sealed = seal(trained, manifest, path, facts, config.false_rejection, config.seed)

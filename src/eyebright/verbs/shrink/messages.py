@@ -18,7 +18,7 @@ from eyebright.verbs.shrink.targets import Target
 FIGURES = "pareto.json"
 
 
-def verdict(chosen: Candidate, targets: Sequence[Target], lang: str) -> str:
+def verdict(chosen: Candidate, targets: Sequence[Target]) -> str:
     """One sentence: what was chosen, and whether it keeps to the targets."""
     values = {
         "name": chosen.name,
@@ -29,16 +29,14 @@ def verdict(chosen: Candidate, targets: Sequence[Target], lang: str) -> str:
     }
     if chosen.meets(targets):
         return translate(
-            "Chosen on the validation images: {name}, {accuracy} % right, {latency} ms, {size} MB. "
-            "Of all that keep to {targets} it is the most accurate.",
-            lang,
+            "Selected on the validation images: {name}, with an accuracy of {accuracy} %, {latency} "
+            "ms and {size} MB. It is the most accurate candidate that meets {targets}.",
             **values,
         )
     return translate(
-        "Nothing that was tried keeps to {targets}. The nearest is {name}: {accuracy} % right, {latency} "
-        "ms, {size} MB. Try smaller sizes, distil or prune a smaller network and name it with --also, or "
-        "ask for less.",
-        lang,
+        "No candidate meets {targets}. The closest is {name}: accuracy {accuracy} %, {latency} ms, "
+        "{size} MB. Try smaller input sizes, distil or prune a smaller model and add it with "
+        "--candidates, or relax the targets.",
         **values,
     )
 
@@ -57,4 +55,4 @@ def write_tried(
     figures = [CandidateFigures.of(row) for row in found]
     limits: dict[str, float] = {target.quantity: target.most for target in targets}
     title = (config.out or config.model).resolve().name
-    write_pareto(directory / "pareto.html", title, figures, limits, sentences, config.lang)
+    write_pareto(directory / "pareto.html", title, figures, limits, sentences)

@@ -13,7 +13,7 @@ from eyebright.report.markup import Section, name, number, paragraph, percent, p
 from eyebright.report.page import document
 from eyebright.runtime.atomic import write_text
 from eyebright.text.language import translate
-from eyebright.types import Interval, Lang
+from eyebright.types import Interval
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class CandidateFigures:
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> CandidateFigures:
         """From a candidate of `pareto.json`."""
-        names = ("name", "precision", "latency_ms", "size_bytes", "meets", "best", "chosen", "images")
+        names = ("name", "precision", "latency_ms", "size_bytes", "meets", "best", "selected", "images")
         return cls(accuracy=Interval(**row["accuracy"]), **{name: row[name] for name in names})
 
 
@@ -55,7 +55,6 @@ def write_pareto(
     candidates: Sequence[CandidateFigures],
     limits: Mapping[str, float],
     sentences: Sequence[str],
-    lang: Lang,
 ) -> None:
     """Writes the page to ``path``, whole or not at all.
 
@@ -65,22 +64,20 @@ def write_pareto(
         candidates: in the order in which they were tried.
         limits: the most of "latency" in ms and of "size" in bytes, where there are targets.
         sentences: the verdict, in the page's language.
-        lang: of the page.
 
     Raises:
         StorageError: the disk is full or must not be written.
     """
     head = "".join(paragraph(sentence, "verdict") for sentence in sentences)
-    sections = [_pictures(candidates, limits, lang), _table(candidates, lang)]
-    write_text(path, document(title, head, sections, lang))
+    sections = [_pictures(candidates, limits), _table(candidates)]
+    write_text(path, document(title, head, sections))
 
 
-def _pictures(candidates: Sequence[CandidateFigures], limits: Mapping[str, float], lang: Lang) -> Section:
-    title = translate("What accuracy costs", lang)
+def _pictures(candidates: Sequence[CandidateFigures], limits: Mapping[str, float]) -> Section:
+    title = translate("Accuracy against latency and size")
     intro = translate(
-        "Each dot is a sealed model that was made and measured here. The dashed line joins those that no "
-        "other beats; the ring is the one that was chosen.",
-        lang,
+        "Each dot is a sealed model that was made and measured on this machine. The dashed line is "
+        "the Pareto front; the ring marks the selected model."
     )
     legend = (
         '<p class="legend"><span class="first">fp32</span><span class="second">int8</span></p>'
@@ -92,11 +89,10 @@ def _pictures(candidates: Sequence[CandidateFigures], limits: Mapping[str, float
         _picture(
             candidates,
             lambda c: c.latency_ms,
-            translate("Milliseconds an image, one thread", lang),
+            translate("Latency (ms per image, one thread)"),
             most["latency"],
-            lang,
         ),
-        _picture(candidates, lambda c: c.size_bytes / 1e6, translate("Megabytes", lang), most["size"], lang),
+        _picture(candidates, lambda c: c.size_bytes / 1e6, translate("Size (MB)"), most["size"]),
     ]
     body = f'{paragraph(intro)}{legend}<div class="curves">{"".join(figures)}</div>'
     return Section("pareto", title, body)
@@ -111,11 +107,10 @@ def _picture(
     cost: Callable[[CandidateFigures], float],
     title: str,
     most: float | None,
-    lang: Lang,
 ) -> str:
     dots = [
         Dot(
-            f"{c.name}: {percent(c.accuracy.value, lang)}",
+            f"{c.name}: {percent(c.accuracy.value)}",
             cost(c),
             100 * c.accuracy.value,
             "second" if c.precision == "int8" else "first",
@@ -126,7 +121,7 @@ def _picture(
     costs = [dot.x for dot in dots]
     x = linear_axis([*costs, *([] if most is None else [most])], lambda v: f"{v:g}", zero=True)
     y = linear_axis([dot.y for dot in dots], lambda v: f"{v:g} %")
-    limit = None if most is None else (most, translate("target", lang))
+    limit = None if most is None else (most, translate("target"))
     drawing = scatter_chart(dots, _front(dots), x, y, title, limit)
     return f"<figure><h3>{text(title)}</h3>{drawing}</figure>"
 
@@ -140,36 +135,36 @@ def _front(dots: Sequence[Dot]) -> list[Dot]:
     return front
 
 
-def _table(candidates: Sequence[CandidateFigures], lang: Lang) -> Section:
-    title = translate("Every model that was tried", lang)
+def _table(candidates: Sequence[CandidateFigures]) -> Section:
+    title = translate("All candidates")
     intro = translate(
-        "Accuracy on {count} validation images, by the sealed file itself. The best of many is a little "
-        "lucky: the figures of the chosen one on images that had no say are in report.html, if there is a "
-        "test part.",
-        lang,
+        "Accuracy of the sealed file on {count:validation image|validation images}. Selecting the "
+        "best of many candidates makes its accuracy slightly optimistic. If there is a test split, "
+        "report.html shows the metrics of the selected model on test images, which played no part in "
+        "the selection.",
         count=number(candidates[0].images),
     )
     head = [
-        text(translate("Tried", lang)),
-        text(translate("Accuracy", lang)),
+        text(translate("Candidate")),
+        text(translate("Accuracy")),
         "ms",
         "MB",
-        text(translate("Meets the targets", lang)),
+        text(translate("Meets the targets")),
     ]
     rows = [
         [
-            f"{name(c.name)}{_mark(c, lang)}",
-            f"<b>{percent(c.accuracy.value, lang)}</b> <small>{percent_range(c.accuracy, lang)}</small>",
+            f"{name(c.name)}{_mark(c)}",
+            f"<b>{percent(c.accuracy.value)}</b> <small>{percent_range(c.accuracy)}</small>",
             f"{c.latency_ms:.1f}",
             f"{c.size_bytes / 1e6:.2f}",
-            text(translate("yes", lang) if c.meets else translate("no", lang)),
+            text(translate("yes") if c.meets else translate("no")),
         ]
         for c in candidates
     ]
     return Section("tried", title, paragraph(intro) + table(title, head, rows, "trials"))
 
 
-def _mark(candidate: CandidateFigures, lang: Lang) -> str:
+def _mark(candidate: CandidateFigures) -> str:
     if candidate.chosen:
-        return f' <span class="mark">✓ {text(translate("chosen", lang))}</span>'
-    return f" <small>{text(translate('not beaten', lang))}</small>" if candidate.best else ""
+        return f' <span class="mark">✓ {text(translate("selected"))}</span>'
+    return f" <small>{text(translate('Pareto-optimal'))}</small>" if candidate.best else ""

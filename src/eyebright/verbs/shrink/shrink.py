@@ -19,8 +19,8 @@ from eyebright.runs.images import check_classes, check_not_learned, drawn, manif
 from eyebright.runs.integrity import check_elsewhere, check_untouched
 from eyebright.runs.run import Run, new_directory, write_options
 from eyebright.runs.scoring import ask
-from eyebright.runtime.progress import SILENT, Progress
-from eyebright.runtime.timing import Stopwatch
+from eyebright.runtime.context import progress, progress_task, say, stage, timed
+from eyebright.runtime.progress import SILENT
 from eyebright.sealed.model import SealedModel
 from eyebright.text.language import translate
 from eyebright.verbs.evaluate.baseline import latencies
@@ -64,42 +64,40 @@ class Shrunk:
         return self.chosen.meets(self.targets)
 
 
-def shrink(config: ShrinkConfig, progress: Progress = SILENT) -> Shrunk:
+@stage
+def shrink(config: ShrinkConfig) -> Shrunk:
     """Searches input sizes, layers, networks and precisions, and hands out the best that meets the targets.
 
     Args:
         config: which model, which targets.
-        progress: is told what is tried.
 
     Raises:
         NotFoundError, ModelError: a model is not there, is not a sealed one, or was changed after its run.
         DataError: the images are gone, or a model knows other classes.
         ConfigError: there is no such backbone.
     """
-    watch = Stopwatch()
-    search = Search(config, progress)
-    with watch.stage("search"):
+    search = Search(config)
+    with timed("search"):
         candidates = search.candidates()
     targets = [parse_target(text) for text in config.target]
     chosen = choose(candidates, targets)
     directory = search.directory
     found = rows(candidates, targets, chosen)
-    with watch.stage("report"):
-        sentences = [verdict(chosen, targets, config.lang)]
+    with timed("report"):
+        sentences = [verdict(chosen, targets)]
         if not search.manifest.of("test"):
             sentences.append(
                 translate(
-                    "There is no test part, so all figures are of the images that it was chosen by: take "
-                    "them as a little too good.",
-                    config.lang,
+                    "There is no test split, so the metrics come from the validation images used to "
+                    "select the model and are slightly optimistic."
                 )
             )
         write_tried(directory, config, found, targets, sentences)
         what = HandedOut(chosen, search.made.get(chosen.name), search.options, targets, sentences)
-        run = hand_out(config, what, search.model, search.manifest, directory, progress, watch)
+        run = hand_out(config, what, search.model, search.manifest, directory)
     for sentence in sentences:
-        progress.say(sentence)
-    tell.decisions_left(search.model, run.model, progress, config.lang)
+        progress().say(sentence)
+    tell.decisions_left(search.model, run.model)
     return Shrunk(run, candidates, chosen, targets, directory / "pareto.html")
 
 
@@ -108,7 +106,6 @@ class Search:
 
     Args:
         config: what is tried.
-        progress: is told what is done.
 
     Attributes:
         model: that a smaller one is sought for.
@@ -118,14 +115,14 @@ class Search:
         made: the classifiers behind candidates that were trained here, by the candidates' names.
     """
 
-    def __init__(self, config: ShrinkConfig, progress: Progress) -> None:
+    def __init__(self, config: ShrinkConfig) -> None:
         self.config, self.progress = config, progress
         self._began = time.monotonic()
         self.model = SealedModel(config.model, threads=1)
         require_one_label(self.model.thresholds is not None, "shrink")
         check_untouched(self.model.path)
         self._check_out()
-        self.manifest: Manifest = manifest_of(self.model, config.data, config.seed, progress, config.lang)
+        self.manifest: Manifest = manifest_of(self.model, config.data, config.seed)
         check_classes(self.model, self.manifest.labels)
         self._also = [(path, SealedModel(path, threads=1)) for path in config.also]
         for _, other in self._also:
@@ -137,8 +134,7 @@ class Search:
             data=self.manifest.root, seed=config.seed, lang=config.lang, **promises(self.model)
         )
         self._backbones = [
-            frozen_backbone(self.options.model_copy(update={"backbone": name}), progress)
-            for name in config.backbone
+            frozen_backbone(self.options.model_copy(update={"backbone": name})) for name in config.backbone
         ]
         self.made: dict[str, Sealed] = {}
         self.directory = new_directory(config.out, "runs", self.model.path.resolve().parent.name)
@@ -163,14 +159,12 @@ class Search:
         return self._timed([*floats, *self._integers(kept)])
 
     def _floats(self) -> Iterator[tuple[str, Path]]:
-        yield translate("the model itself", self.config.lang), self.model.path
+        yield translate("original model"), self.model.path
         for path, model in self._also:
             yield str(path), model.path
         folder, digest = self.directory / _TRIED, sha256(self.model.path)
         for backbone in self._backbones:
-            for one in frozen_ones(
-                self.options, self.manifest, backbone, self.config.size, folder, digest, self.progress
-            ):
+            for one in frozen_ones(self.options, self.manifest, backbone, self.config.size, folder, digest):
                 self.made[one.name] = one
                 yield one.name, one.path
                 if self._late():
@@ -182,7 +176,7 @@ class Search:
             if self._late():
                 return
             name = f"{candidate.name} int8"
-            self.progress.say(translate("Trying {name}", self.config.lang, name=name))
+            say("Trying {name}", name=name)
             # Directories of different runs may have the same name.
             path = self.directory / _TRIED / f"{candidate.path.resolve().parent.name}-{number}-int8.onnx"
             if candidate.name in self.made:
@@ -191,13 +185,13 @@ class Search:
             try:
                 found = self._quantised(candidate, name, path)
             except DataError as error:  # there are too few images to calibrate on; what was found stands
-                self.progress.say(error.text(self.config.lang))
+                progress().say(error.text())
                 continue
             yield found
 
     def _quantised(self, candidate: Candidate, name: str, path: Path) -> Candidate:
         config = self.config
-        made = quantised(candidate.path, path, self.manifest, config.seed, config.lang)
+        made = quantised(candidate.path, path, self.manifest, config.seed)
         enough = candidate.correct - _LOSS * candidate.count
         return first_good((self._measured(name, one) for one in made), enough)
 
@@ -217,7 +211,7 @@ class Search:
     def _timed(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         models = [SealedModel(c.path, threads=1) for c in candidates]
         image = self.manifest.root / self._images[0].path
-        with self.progress.task(translate("Timing in turn", self.config.lang), total=len(models)) as task:
+        with progress_task("Measuring latency", total=len(models)) as task:
             found = latencies(models, image)
             task.advance(len(models))
         return [replace(c, latency_ms=ms) for c, ms in zip(candidates, found, strict=True)]

@@ -56,8 +56,8 @@ def parse_target(text: str) -> Target:
     most = float(figure) * factor
     if known != quantity.lower() or most <= 0:
         raise ConfigError(
-            'A target must be written like "latency<=10ms" or "size<=5MB", between quotes. Got {text}. '
-            "Latency is in us, ms or s, size in kB, MB or GB.",
+            'A target must look like "latency<=10ms" or "size<=5MB", in quotes. Got {text}. Give '
+            "latency in us, ms or s, and size in kB, MB or GB.",
             text=repr(text),
         )
     return Target("latency" if known == "latency" else "size", most)

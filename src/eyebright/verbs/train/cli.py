@@ -18,19 +18,18 @@ def _config() -> type[TrainConfig]:
 
 
 def _run(config: TrainConfig) -> int:
-    from eyebright.runtime.terminal import TerminalProgress
     from eyebright.verbs.train.launch import is_main
     from eyebright.verbs.train.train import train
 
-    run = train(config, TerminalProgress(config.lang))
+    run = train(config)
     if is_main():
-        print_run(run, config.lang)
+        print_run(run)
     return 0
 
 
 VERB = Verb(
     name="train",
-    summary="Train a model on a folder of labelled images, and report how good it is.",
+    summary="Train a model on a folder of labelled images and evaluate it.",
     config=_config,
     run=_run,
     file=True,

@@ -17,14 +17,12 @@ from eyebright.runs import messages as tell
 from eyebright.runs.run import Run, write_metrics, write_options
 from eyebright.runs.scoring import Answers, ask
 from eyebright.runs.write import Outcome
-from eyebright.runtime.progress import Progress
-from eyebright.runtime.timing import Stopwatch
+from eyebright.runtime.context import progress_task, timed, watch
 from eyebright.sealed.image_statistics import Looks
 from eyebright.sealed.model import SealedModel, write_sealed
 from eyebright.sealed.parity import Parity
-from eyebright.text.language import translate
 from eyebright.training.cache.store import default_folder
-from eyebright.types import Lang, Split
+from eyebright.types import Split
 from eyebright.verbs.evaluate.baseline import beside_parent
 from eyebright.verbs.evaluate.heatmaps import inside
 from eyebright.verbs.evaluate.operating_points import Decided, at_thresholds, decide_trained, say_unmet
@@ -72,14 +70,7 @@ class Found:
         return {**self.decided.metadata(), **self.knowing.metadata(), "metrics": self.outcome.headline()}
 
 
-def finish(
-    config: TrainConfig,
-    manifest: Manifest,
-    trained: Trained,
-    directory: Path,
-    progress: Progress,
-    watch: Stopwatch,
-) -> Run:
+def finish(config: TrainConfig, manifest: Manifest, trained: Trained, directory: Path) -> Run:
     """Seals, evaluates, proves and reports a trained classifier.
 
     Args:
@@ -87,29 +78,27 @@ def finish(
         manifest: all samples.
         trained: the classifier.
         directory: where everything is written, `metrics.json` last.
-        progress: is told what is done.
-        watch: times the stages.
 
     Raises:
         ModelError: the sealed model does not answer as the training pipeline does.
     """
-    tell.left_out(trained.skipped, progress, config.lang)
+    tell.left_out(trained.skipped)
     path = directory / "model.onnx"
     (directory / "metrics.json").unlink(missing_ok=True)  # of an earlier run, whose files are replaced now
-    with watch.stage("seal"):
+    with timed("seal"):
         provenance = _provenance(trained, manifest)
         sealed = seal(trained, manifest, path, provenance, config.false_rejection, config.seed)
-    found = _evaluated(config, manifest, trained, path, sealed.scored, progress, watch)
+    found = _evaluated(config, manifest, trained, path, sealed.scored)
     provenance |= found.thresholds()
-    with watch.stage("report"):
-        content = _content(config, trained, found, provenance, path, watch.seconds)
-        found.outcome.write(directory, content, config.lang)
+    with timed("report"):
+        content = _content(config, trained, found, provenance, path, watch().seconds)
+        found.outcome.write(directory, content)
     write_sealed(path, sealed.graph, manifest.labels, {**provenance, **found.metadata()})
     found.outcome.manifest.write(directory / "manifest.parquet")
     if config.tune == "head":  # else they stand there since the beginning, with what was chosen on the way
         write_options(config, directory)
     # metrics.json comes last: where it exists, the run is complete.
-    write_metrics(directory / "metrics.json", _figures(trained, found, provenance, path, watch.seconds))
+    write_metrics(directory / "metrics.json", _figures(trained, found, provenance, path, watch().seconds))
     return Run(directory, path)
 
 
@@ -121,46 +110,38 @@ def _provenance(trained: Trained, manifest: Manifest) -> dict[str, Any]:
     return provenance
 
 
-def _evaluated(
-    config: TrainConfig,
-    manifest: Manifest,
-    trained: Trained,
-    path: Path,
-    scored: int,
-    progress: Progress,
-    watch: Stopwatch,
-) -> Found:
+def _evaluated(config: TrainConfig, manifest: Manifest, trained: Trained, path: Path, scored: int) -> Found:
     """Evaluation and proof, by the sealed model itself."""
-    with watch.stage("evaluate"):
+    with timed("evaluate"):
         model = SealedModel(path, threads=1)
         looks = Looks(default_folder(), trained.preprocessing.size)
-        answers = _asked(model, manifest, looks, progress, config.lang)
-    with watch.stage("proof"):
+        answers = _asked(model, manifest, looks)
+    with timed("proof"):
         parity = prove(trained.reference, model, answers, manifest.root, config.seed)
     parent = None
     if trained.parent is not None:
-        with watch.stage("compare"):
-            parent = beside_parent(trained.parent, path, answers, manifest, progress, config.lang)
+        with timed("compare"):
+            parent = beside_parent(trained.parent, path, answers, manifest)
     split: Split = "test" if manifest.of("test") else "val"
     answers.require_images(split)
     decided = decide_trained(config, trained.held_out, answers, split, config.seed)
-    say_unmet(decided, progress, config.lang)
+    say_unmet(decided)
     answers = at_thresholds(answers, decided)
     knowing = know_trained(config, trained.held_out, scored, answers, split)
     outcome = Outcome(manifest.without([*trained.skipped, *answers.skipped]), answers, split, config.seed)
     ece_before = outcome.ece_before(trained.temperature)
-    with watch.stage("slices"):
+    with timed("slices"):
         slices = find_slices(answers, split, manifest.root, looks)
-    with watch.stage("inside"):
+    with timed("inside"):
         seen = inside(model, manifest.root, answers, split, config.seed)
     curve = grown(trained.curve, config.seed)
     return Found(outcome, parity, parent, decided, knowing, ece_before, slices, curve, seen)
 
 
-def _asked(model: SealedModel, manifest: Manifest, looks: Looks, progress: Progress, lang: Lang) -> Answers:
+def _asked(model: SealedModel, manifest: Manifest, looks: Looks) -> Answers:
     """The sealed model's answers for the validation and test parts; ``looks`` sees the images."""
     samples = (*manifest.of("val"), *manifest.of("test"))
-    with progress.task(translate("Asking the sealed model", lang), total=len(samples)) as task:
+    with progress_task("Running the sealed model", total=len(samples)) as task:
         return ask(model, manifest.root, samples, task, default_folder(), looks.see)
 
 

@@ -74,8 +74,8 @@ def launch(config: TrainConfig, directory: Path) -> Run:
         )
     if done.returncode:
         raise EyebrightError(
-            "All {count} processes must come to their end. One failed with status {status}; what it said "
-            "stands above. Mend that, or train with --processes 1.",
+            "One of {count} processes failed (status {status}); its error is above. Fix it, or train "
+            "with --processes 1.",
             count=config.processes,
             status=done.returncode,
         )

@@ -13,30 +13,19 @@ from eyebright.data.manifest import Manifest, Sample
 from eyebright.evaluation.calibration import calibrated, fit_temperature
 from eyebright.evaluation.decisions.operating import Labelled
 from eyebright.runs import messages as tell
-from eyebright.runtime.progress import SILENT, Progress
-from eyebright.runtime.timing import Stopwatch
+from eyebright.runtime.progress import SILENT
 from eyebright.training.cache.store import default_folder
 from eyebright.training.linear_probe.probe import FrozenModel, FrozenTrainer
 from eyebright.training.ood import energy
-from eyebright.types import FloatArray, Lang
+from eyebright.types import FloatArray
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.trained_model import Trained
 
 
-def frozen_model(
-    config: TrainConfig, manifest: Manifest, backbone: Backbone, progress: Progress, watch: Stopwatch
-) -> FrozenModel:
+def frozen_model(config: TrainConfig, manifest: Manifest, backbone: Backbone) -> FrozenModel:
     """A head on frozen features, chosen and solved on the training part of ``manifest``."""
     trainer = FrozenTrainer(
-        manifest,
-        backbone,
-        default_folder(),
-        views=config.views,
-        layers=config.layers,
-        seed=config.seed,
-        lang=config.lang,
-        progress=progress,
-        watch=watch,
+        manifest, backbone, default_folder(), views=config.views, layers=config.layers, seed=config.seed
     )
     model = trainer.train(None if config.size == "auto" else config.size)
     # Before fine-tuning the head is a beginning, and tells nothing of what more images would give.
@@ -44,7 +33,7 @@ def frozen_model(
     return replace(model, curve=trainer.curve(model)) if asked else model
 
 
-def as_trained(model: FrozenModel, lang: Lang) -> Trained:
+def as_trained(model: FrozenModel) -> Trained:
     """The model with its temperature, and what is told of it in ``lang``."""
     temperature = fit_temperature(model.fit.held_out, model.truth)
     several = model.truth.ndim == 2
@@ -70,7 +59,7 @@ def as_trained(model: FrozenModel, lang: Lang) -> Trained:
         held_out_energy=None if several else energy(model.fit.held_out / np.float32(temperature)),
         rows=lambda samples: extractor.read(samples, extractor.taps),
         held_out=Labelled(calibrated(model.fit.held_out, temperature, several), model.truth, "train"),
-        choices=tell.choices(model, lang),
+        choices=tell.choices(model),
         several=several,
     )
 

@@ -26,9 +26,16 @@ class DataConfig(Config):
     layers: Layers = "auto"
     curve: bool = Field(
         False,
-        description="Also solve the head on 10, 20 and 50 % of the images; forecast what more would give.",
+        description=(
+            "Also fit the head on 10, 20 and 50 % of the images, and forecast the effect of more images."
+        ),
     )
-    views: int = Field(1, ge=1, le=16, description="How many augmented views of each image enter the cache.")
+    views: int = Field(
+        1,
+        ge=1,
+        le=16,
+        description="Views of each training image to cache: the image itself and augmented copies.",
+    )
     lang: ReportLang = "en"
 
 
@@ -41,8 +48,7 @@ def data_or_resume(resume: Path | None, info: ValidationInfo) -> Path | None:
     # Data that was given but cannot be is not among info.data, and is told of by itself.
     if resume is None and info.data.get("data", "") is None and info.data.get("teacher") is None:
         raise ConfigError(
-            "data must be given. Neither it nor a run to resume was. "
-            "Name a folder of images, or --resume RUN."
+            "Data or a run to resume must be given. Neither was. Give a folder of images, or --resume RUN."
         )
     return resume
 

@@ -47,9 +47,10 @@ def prove(reference: Reference, model: SealedModel, answers: Answers, root: Path
         path = model.path
         path.replace(path.with_name(path.name + ".rejected"))
         raise ModelError(
-            "The sealed model must answer as the training pipeline does. On {images} images it names {same} "
-            "the same, and probabilities differ by up to {largest}. The file is kept as {path}.rejected; "
-            "please report this with the output of `eyebright doctor`.",
+            "The sealed model must match the training pipeline. On {images:image|images}, "
+            "{same:prediction agrees|predictions agree} and probabilities differ by up to {largest}. "
+            "The file is kept as {path}.rejected; please report this with the output of `eyebright "
+            "doctor`.",
             images=parity.images,
             same=parity.same_class,
             largest=f"{max(parity.largest_difference, halves.largest_difference):.4f}",

@@ -27,16 +27,16 @@ def with_earlier(config: TrainConfig) -> TrainConfig:
         return config
     if config.out is not None and config.out.resolve() != config.resume.resolve():
         raise ConfigError(
-            "A run that is resumed must stay in its directory. Got --resume {path} and --out {other}. Leave "
-            "--out out, or copy the directory and resume the copy.",
+            "A resumed run must stay in its directory. Got --resume {path} and --out {other}. Remove "
+            "--out, or copy the directory and resume the copy.",
             path=config.resume,
             other=config.out,
         )
     file = config.resume / OPTIONS
     if not file.is_file():
         raise NotFoundError(
-            "A run to resume must hold config.toml. {path} does not. Give the directory of a training that "
-            "was interrupted.",
+            "The run to resume must contain config.toml. {path} does not. Use the directory of an "
+            "interrupted training run.",
             path=config.resume,
         )
     given = {name: getattr(config, name) for name in config.model_fields_set}
@@ -44,9 +44,10 @@ def with_earlier(config: TrainConfig) -> TrainConfig:
         return TrainConfig.build(file, **{**given, "out": config.resume})
     except ConfigError as error:
         raise ConfigError(
-            "A run to resume must be a training. {path} does not hold the options of one: {problem}",
+            "The run to resume must be a training run. {path} does not contain valid training "
+            "options: {problem}",
             path=file,
-            problem=error.text(config.lang),
+            problem=error.text(),
         ) from error
 
 
@@ -93,9 +94,9 @@ def _compare(before: Manifest, now: Manifest) -> None:
     changed = {path for path in old.keys() & new.keys() if old[path] != new[path]}
     added, gone = new.keys() - old.keys(), old.keys() - new.keys()
     raise DataError(
-        "A run must be resumed with the images that it began with. Since then {added} were added, {gone} are "
-        "gone, and {changed} have other content or another part, such as {names}. Bring them back, or start "
-        "a new run.",
+        "A run must be resumed with the images it started with. Since then, {added:image was|images "
+        "were} added, {gone:image was|images were} removed, and {changed:image|images} changed in "
+        "content, label or split, such as {names}. Restore them, or start a new run.",
         added=len(added),
         gone=len(gone),
         changed=len(changed),

@@ -17,7 +17,7 @@ def require_one_label(several: bool, what: str) -> None:
     """
     if several:
         raise ConfigError(
-            "{what} needs images with one label each. Here an image may have several. Leave it out; "
-            "`eyebright export --int8` makes such a model smaller.",
+            "{what} requires single-label data. Here an image may have several labels. Do without "
+            "it; to shrink a multi-label model, use `eyebright export --int8`.",
             what=what,
         )

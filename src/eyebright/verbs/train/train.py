@@ -17,10 +17,9 @@ from eyebright.runs import messages as tell
 from eyebright.runs.images import manifest_of, require_held_out, with_run_parts
 from eyebright.runs.integrity import check_elsewhere
 from eyebright.runs.run import Run, new_directory
-from eyebright.runtime.progress import SILENT, Progress
-from eyebright.runtime.timing import Stopwatch
+from eyebright.runtime.context import progress, say, showing, stage, timed
+from eyebright.runtime.progress import SILENT
 from eyebright.sealed.model import SealedModel
-from eyebright.text.language import translate
 from eyebright.tracking.several import trackers
 from eyebright.verbs.evaluate.operating_points import check_wanted
 from eyebright.verbs.train.finetune.finetune import exports, finetune, load_network, network_to_tune
@@ -35,14 +34,12 @@ if TYPE_CHECKING:
     from eyebright.training.finetune.history import EpochRow
 
 
-def train(
-    config: TrainConfig, progress: Progress = SILENT, *, on_epoch: Callable[[EpochRow], None] | None = None
-) -> Run:
+@stage
+def train(config: TrainConfig, *, on_epoch: Callable[[EpochRow], None] | None = None) -> Run:
     """Trains, seals, evaluates and proves a model.
 
     Args:
         config: what to train on and how.
-        progress: is told what is found and done.
         on_epoch: is told each epoch of fine-tuning; what it raises ends the training and comes through.
 
     Returns:
@@ -52,7 +49,7 @@ def train(
     Raises:
         EyebrightError: the data, an option or the disk does not allow it.
     """
-    watch, began = Stopwatch(), time.monotonic()
+    began = time.monotonic()
     config = with_earlier(config)
     if config.teacher is not None:
         check_elsewhere(config.out, config.teacher)
@@ -60,22 +57,29 @@ def train(
     directory = new_directory(config.out, "runs", source.resolve().name)
     if config.processes > 1 and config.tune != "head" and team_size() == 1:
         return launch(config, directory)
-    progress = progress if is_main() else SILENT
-    with watch.stage("scan"):
-        manifest = _images(config, progress)
-    tell.found(manifest, progress, config.lang)
+    with showing(progress() if is_main() else SILENT):
+        return _train(config, directory, on_epoch, began)
+
+
+def _train(
+    config: TrainConfig, directory: Path, on_epoch: Callable[[EpochRow], None] | None, began: float
+) -> Run:
+    """Do in this process all that a training is made of."""
+    with timed("scan"):
+        manifest = _images(config)
+    tell.found(manifest)
     several = manifest.several is not None
     require_one_label(several and config.teacher is not None, "--teacher")
     check_wanted(config, manifest)
     refuse_other_images(config, manifest, directory)
     if config.tune == "head":
-        _say_idle(config, progress)
-        model = frozen_model(config, manifest, frozen_backbone(config, progress), progress, watch)
-        return finish(config, manifest, as_trained(model, config.lang), directory, progress, watch)
-    network = network_to_tune(config, several, progress)
+        _say_idle(config)
+        model = frozen_model(config, manifest, frozen_backbone(config))
+        return finish(config, manifest, as_trained(model), directory)
+    network = network_to_tune(config, several)
     if is_main():
         begin(config, manifest, directory)
-    tracked = trackers(config.track if is_main() else [], directory, progress, config.lang)
+    tracked = trackers(config.track if is_main() else [], directory)
     tracked.start(directory.name, config.model_dump(mode="json"))
 
     def told(row: EpochRow) -> None:
@@ -83,28 +87,21 @@ def train(
         if on_epoch:
             on_epoch(row)
 
-    trained = finetune(config, manifest, network, directory, progress, watch, told, began)
+    trained = finetune(config, manifest, network, directory, told, began)
     trained = replace(trained, parent=config.teacher)
     if not is_main():
         return Run(directory, directory / "model.onnx")
-    run = finish(config, manifest, trained, directory, progress, watch)
+    run = finish(config, manifest, trained, directory)
     tracked.finish({name: run.metrics[name]["value"] for name in ("accuracy", "log_loss", "ece")})
     return run
 
 
-def _images(config: TrainConfig, progress: Progress) -> Manifest:
+def _images(config: TrainConfig) -> Manifest:
     """The data; a teacher's training images must not be among those that its pupil is judged by."""
     teacher = None if config.teacher is None else SealedModel(config.teacher)
     if teacher is not None and config.data is None:
-        return manifest_of(teacher, None, config.seed, progress, config.lang)
-    found = scan(
-        config.data or Path(),
-        val=config.val,
-        test=config.test,
-        seed=config.seed,
-        progress=progress,
-        lang=config.lang,
-    )
+        return manifest_of(teacher, None, config.seed)
+    found = scan(config.data or Path(), val=config.val, test=config.test, seed=config.seed)
     if teacher is None:
         return found
     found = with_run_parts(found, teacher)
@@ -112,21 +109,17 @@ def _images(config: TrainConfig, progress: Progress) -> Manifest:
     return found
 
 
-def frozen_backbone(config: TrainConfig, progress: Progress) -> Backbone:
+def frozen_backbone(config: TrainConfig) -> Backbone:
     """The network whose frozen features are used: the embedded one as it is, any other exported."""
     if config.backbone == embedded.NAME and config.weights is None:
         return EmbeddedBackbone()
-    network = load_network(config, progress)
+    network = load_network(config)
     from eyebright.backbones.torch.exported import ExportedBackbone
 
     return ExportedBackbone(network, exports())
 
 
-def _say_idle(config: TrainConfig, progress: Progress) -> None:
+def _say_idle(config: TrainConfig) -> None:
     if idle := config.idle():
         names = ", ".join(f"--{name.replace('_', '-')}" for name in idle)
-        progress.say(
-            translate(
-                "Without effect, as only the head learns (--tune head): {names}.", config.lang, names=names
-            )
-        )
+        say("Ignored because the backbone is frozen (--finetune off): {names}.", names=names)

@@ -18,18 +18,17 @@ def _config() -> type[TuneConfig]:
 
 
 def _run(config: TuneConfig) -> int:
-    from eyebright.runtime.terminal import TerminalProgress
     from eyebright.verbs.tune.tune import tune
 
-    run = tune(config, TerminalProgress(config.lang))
-    print_run(run, config.lang)
+    run = tune(config)
+    print_run(run)
     print(run.directory / "search.html")
     return 0
 
 
 VERB = Verb(
     name="tune",
-    summary="Search the settings of fine-tuning with Optuna, then train with the best.",
+    summary="Search fine-tuning settings with Optuna, then train with the best.",
     config=_config,
     run=_run,
     file=True,

@@ -30,9 +30,11 @@ class TuneConfig(Config):
     """What `eyebright tune` can be told; every field is also a command-line option and a TOML key."""
 
     data: Data = None
-    trials: int = Field(20, ge=1, description="How many settings to try.")
-    epochs: int = Field(6, ge=1, description="Passes of each trial, and of the training at the end, at most.")
-    budget: Time = Field(None, description="Time after which no new trial begins, such as 30m or 2h.")
+    trials: int = Field(20, ge=1, description="Number of trials, each with its own settings.")
+    epochs: int = Field(
+        6, ge=1, description="Maximum number of epochs of each trial and of the final training."
+    )
+    budget: Time = Field(None, description="Time after which no new trial starts, such as 30m or 2h.")
     out: Out = None
     val: Val = None
     test: Test = None
@@ -40,10 +42,11 @@ class TuneConfig(Config):
     backbone: BackboneName = "efficientnet_lite0"
     weights: Weights = None
     tune: Literal["last", "full", "auto"] = Field(
-        "auto", description="What learns: the last units, everything, or both in turn."
+        "auto",
+        description="How much of the backbone to fine-tune: the last blocks, everything, or both in turn.",
     )
     size: Size = Field(
-        "auto", description="Input size in pixels, a multiple of 32; auto tries several where it can."
+        "auto", description="Input size in pixels, a multiple of 32; auto tries several where possible."
     )
     batch: Batch = "auto"
     device: Device = "auto"
@@ -52,7 +55,7 @@ class TuneConfig(Config):
     resume: Path | None = Field(
         None,
         validate_default=True,
-        description="Run directory of a search to go on with; DATA may be left out.",
+        description="Run directory of the search to resume; DATA may be omitted.",
     )
 
     @field_validator("resume")

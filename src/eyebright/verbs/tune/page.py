@@ -26,7 +26,6 @@ from eyebright.report.markup import (
 from eyebright.report.page import document
 from eyebright.runtime.atomic import write_text
 from eyebright.text.language import translate
-from eyebright.types import Lang
 
 TrialState = Literal["complete", "pruned", "failed"]
 
@@ -55,7 +54,7 @@ class TrialFigures:
 
 
 def write_search(
-    path: Path, title: str, trials: Sequence[TrialFigures], importances: Mapping[str, float], lang: Lang
+    path: Path, title: str, trials: Sequence[TrialFigures], importances: Mapping[str, float]
 ) -> None:
     """Writes the page to ``path``, whole or not at all.
 
@@ -64,15 +63,14 @@ def write_search(
         title: plain text.
         trials: in their order; at least one is complete.
         importances: share of the differences in loss that each setting explains; may be empty.
-        lang: of the page.
 
     Raises:
         StorageError: the disk is full or must not be written.
     """
     best = best_trial(trials)
-    sections = [_best(best, lang), *([_importance(importances, lang)] if importances else [])]
-    sections += [_course(trials, lang), _trials(trials, best, lang)]
-    write_text(path, document(title, paragraph(_verdict(trials, best, lang), "verdict"), sections, lang))
+    sections = [_best(best), *([_importance(importances)] if importances else [])]
+    sections += [_course(trials), _trials(trials, best)]
+    write_text(path, document(title, paragraph(_verdict(trials, best), "verdict"), sections))
 
 
 def best_trial(trials: Sequence[TrialFigures]) -> TrialFigures:
@@ -80,49 +78,45 @@ def best_trial(trials: Sequence[TrialFigures]) -> TrialFigures:
     return min((t for t in trials if t.state == "complete"), key=lambda t: t.loss)
 
 
-def _verdict(trials: Sequence[TrialFigures], best: TrialFigures, lang: Lang) -> str:
+def _verdict(trials: Sequence[TrialFigures], best: TrialFigures) -> str:
     return translate(
-        "Of {count} settings tried, number {best} was best: {accuracy} of the held-out images right.",
-        lang,
+        "Best of {count:trial|trials}: trial {best}, with {accuracy} accuracy on the holdout images.",
         count=number(len(trials)),
         best=best.number,
-        accuracy=percent(best.accuracy, lang),
+        accuracy=percent(best.accuracy),
     )
 
 
-def _best(best: TrialFigures, lang: Lang) -> Section:
+def _best(best: TrialFigures) -> Section:
     note = translate(
-        "Judged on images held out of the training part. The validation and test parts had no say.", lang
+        "Evaluated on holdout images of the training split. The validation and test splits were not used."
     )
-    return Section(
-        "best", translate("The best settings", lang), paragraph(note) + terms(best.settings.items())
-    )
+    return Section("best", translate("Best settings"), paragraph(note) + terms(best.settings.items()))
 
 
-def _importance(importances: Mapping[str, float], lang: Lang) -> Section:
+def _importance(importances: Mapping[str, float]) -> Section:
     rows = [
-        [name(setting), percent(share, lang, 0), plain_bar(share)]
+        [name(setting), percent(share, 0), plain_bar(share)]
         for setting, share in sorted(importances.items(), key=lambda item: -item[1])
     ]
-    head = [text(translate("Setting", lang)), text(translate("Share", lang)), ""]
+    head = [text(translate("Setting")), text(translate("Importance")), ""]
     intro = translate(
-        "How much of the difference between good and bad trials each setting explains (PED-ANOVA). After few "
-        "trials this is a first hint.",
-        lang,
+        "Share of the difference between good and bad trials that each setting explains (PED-ANOVA). "
+        "After few trials, this is only a first indication."
     )
-    title = translate("Which settings mattered", lang)
+    title = translate("Importance of each setting")
     return Section("importance", title, paragraph(intro) + table(title, head, rows, "shares"))
 
 
-def _course(trials: Sequence[TrialFigures], lang: Lang) -> Section:
+def _course(trials: Sequence[TrialFigures]) -> Section:
     """Loss by trial, with the best so far."""
     done = [t for t in trials if t.state == "complete"]
     so_far = list(accumulate((t.loss for t in done), min))
     lines = [
-        Line(translate("best so far", lang), [(t.number, low) for t, low in zip(done, so_far, strict=True)]),
-        Line(translate("each trial", lang), [(t.number, t.loss) for t in done]),
+        Line(translate("best so far"), [(t.number, low) for t, low in zip(done, so_far, strict=True)]),
+        Line(translate("each trial"), [(t.number, t.loss) for t in done]),
     ]
-    title = translate("How the search went", lang)
+    title = translate("Course of the search")
     # One hopeless trial must not press all others to the bottom.
     middle = sorted(t.loss for t in done)[len(done) // 2]
     axis = linear_axis([min(t.loss, 2 * middle) for t in done], lambda v: f"{v:.3g}")
@@ -132,43 +126,43 @@ def _course(trials: Sequence[TrialFigures], lang: Lang) -> Section:
     legend = "".join(
         f'<span class="{"second" if i else "first"}">{text(line.name)}</span>' for i, line in enumerate(lines)
     )
-    heading = f"<h3>{text(translate('Held-out loss', lang))}</h3>"
+    heading = f"<h3>{text(translate('Holdout loss'))}</h3>"
     body = f'<figure class="single">{heading}<p class="legend">{legend}</p>{drawing}</figure>'
     return Section("course", title, body)
 
 
-def _trials(trials: Sequence[TrialFigures], best: TrialFigures, lang: Lang) -> Section:
+def _trials(trials: Sequence[TrialFigures], best: TrialFigures) -> Section:
     settings = list(dict.fromkeys(key for t in trials for key in t.settings))
     head = [
-        text(translate("Trial", lang)),
-        text(translate("Held-out loss", lang)),
-        text(translate("Held-out accuracy", lang)),
+        text(translate("Trial")),
+        text(translate("Holdout loss")),
+        text(translate("Holdout accuracy")),
         *map(name, settings),
-        text(translate("Epochs", lang)),
-        text(translate("Time", lang)),
+        text(translate("Epochs")),
+        text(translate("Time")),
     ]
     rows = [
         [
-            f"{number(t.number)}{_mark(t, best, lang)}",
+            f"{number(t.number)}{_mark(t, best)}",
             decimal(t.loss),
-            percent(t.accuracy, lang),
+            percent(t.accuracy),
             *(name(t.settings.get(key, "–")) for key in settings),
             number(t.epochs),
-            text(duration(t.seconds, lang)) if math.isfinite(t.seconds) else "–",
+            text(duration(t.seconds)) if math.isfinite(t.seconds) else "–",
         ]
         for t in trials
     ]
-    title = translate("Every trial", lang)
+    title = translate("All trials")
     return Section("trials", title, table(title, head, rows, "trials"))
 
 
-def _mark(trial: TrialFigures, best: TrialFigures, lang: Lang) -> str:
+def _mark(trial: TrialFigures, best: TrialFigures) -> str:
     if trial is best:
-        return f' <span class="mark">✓ {text(translate("best", lang))}</span>'
+        return f' <span class="mark">✓ {text(translate("best"))}</span>'
     match trial.state:
         case "pruned":
-            return f" <small>{text(translate('stopped early', lang))}</small>"
+            return f" <small>{text(translate('stopped early'))}</small>"
         case "failed":
-            return f" <small>{text(translate('failed', lang))}</small>"
+            return f" <small>{text(translate('failed'))}</small>"
         case "complete":
             return ""

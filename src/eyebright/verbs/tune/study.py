@@ -44,8 +44,8 @@ def open_study(path: Path, seed: int, trials: int) -> optuna.Study:
         from sqlalchemy.engine import URL
     except ModuleNotFoundError:
         raise MissingExtraError(
-            "Searching for settings needs the package optuna. It is not installed. "
-            'Run: pip install "eyebright[tune]"'
+            "The settings search needs the package optuna. It is not installed. Run: pip install "
+            '"eyebright[tune]"'
         ) from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(

@@ -14,7 +14,7 @@ from eyebright.data.source import scan
 from eyebright.errors import ConfigError, DataError, EyebrightError, NotFoundError
 from eyebright.runs.run import Run, new_directory, write_options
 from eyebright.runtime.atomic import write_text
-from eyebright.runtime.progress import SILENT, Progress
+from eyebright.runtime.context import progress, progress_task, say, stage
 from eyebright.text.language import translate
 from eyebright.verbs.train import train as train_stage
 from eyebright.verbs.train.options import TrainConfig
@@ -50,19 +50,19 @@ class TrainFunction(Protocol):
     def __call__(
         self,
         config: TrainConfig,
-        progress: Progress = ...,
+        /,
         *,
         on_epoch: Callable[[EpochRow], None] | None = ...,
     ) -> Run:
         """Trains; what ``on_epoch`` raises ends it and comes through."""
 
 
-def tune(config: TuneConfig, progress: Progress = SILENT, train: TrainFunction = train_stage.train) -> Run:
+@stage
+def tune(config: TuneConfig, train: TrainFunction = train_stage.train) -> Run:
     """Searches settings on held-out images of the training part, then trains a model with the best.
 
     Args:
         config: what to search on and how long.
-        progress: is told about each trial.
         train: the stage function.
 
     Returns:
@@ -75,19 +75,20 @@ def tune(config: TuneConfig, progress: Progress = SILENT, train: TrainFunction =
     config, directory = _opened(config)
     study = open_study(directory / _STUDY, config.seed, config.trials)
     _refuse_other_images(study, config)
-    _search(study, config, directory, progress, train)
+    _search(study, config, directory, train)
     trials = [figures_of(trial) for trial in study.trials if trial.state.is_finished()]
     if not any(trial.state == "complete" for trial in trials):
         raise EyebrightError(
-            "At least one trial must come to its end. None of {count} did. Run again with --resume {path}.",
+            "At least one trial must complete. Got {count:trial|trials}, none of them complete. Run "
+            "again with --resume {path}.",
             count=len(trials),
             path=directory,
         )
     _write_table(directory / _TABLE, trials)
-    write_search(directory / _PAGE, directory.name, trials, importances(study), config.lang)
+    write_search(directory / _PAGE, directory.name, trials, importances(study))
     best = best_trial(trials)
-    progress.say(translate("Training with the settings of trial {number}.", config.lang, number=best.number))
-    return train(_last_training(study, config, directory), progress)
+    say("Training the final model with the settings of trial {number}.", number=best.number)
+    return train(_last_training(study, config, directory))
 
 
 def _opened(config: TuneConfig) -> tuple[TuneConfig, Path]:
@@ -96,8 +97,9 @@ def _opened(config: TuneConfig) -> tuple[TuneConfig, Path]:
         directory = new_directory(config.out, "runs", (config.data or Path()).resolve().name)
         if (directory / _STUDY).exists():
             raise ConfigError(
-                "A new search needs a directory without one. {path} holds {file}. Go on with that search: "
-                "--resume {path}, or name another directory with --out.",
+                "A new search needs a directory without an earlier search. {path} already contains "
+                "{file}. Continue that search with --resume {path}, or choose another directory with "
+                "--out.",
                 path=directory,
                 file=_STUDY,
             )
@@ -105,8 +107,8 @@ def _opened(config: TuneConfig) -> tuple[TuneConfig, Path]:
         return config, directory
     if not (config.resume / _STUDY).is_file():
         raise NotFoundError(
-            "A search to resume must have begun. {path} holds no {file}. "
-            "Give the directory that `eyebright tune` wrote.",
+            "The search to resume must exist. {path} contains no {file}. Use the directory that "
+            "`eyebright tune` wrote.",
             path=config.resume,
             file=_STUDY,
         )
@@ -116,28 +118,26 @@ def _opened(config: TuneConfig) -> tuple[TuneConfig, Path]:
 
 def _refuse_other_images(study: optuna.Study, config: TuneConfig) -> None:
     """Trials on other images, or other parts of them, cannot be compared."""
-    found = scan(config.data or Path(), val=config.val, test=config.test, seed=config.seed, lang=config.lang)
+    found = scan(config.data or Path(), val=config.val, test=config.test, seed=config.seed)
     if study.user_attrs.get(_IMAGES, found.digest) != found.digest:
         raise DataError(
-            "A search must be resumed with the images that it began with, in the same parts. {path} has "
-            "others now. Bring them back, or start a new search.",
+            "A search must be resumed with the images it started with, in the same splits. The "
+            "images of {path} have changed. Restore them, or start a new search.",
             path=config.data,
         )
     study.set_user_attr(_IMAGES, found.digest)
 
 
-def _search(
-    study: optuna.Study, config: TuneConfig, directory: Path, progress: Progress, train: TrainFunction
-) -> None:
+def _search(study: optuna.Study, config: TuneConfig, directory: Path, train: TrainFunction) -> None:
     """Runs the trials that are missing, until the budget is spent."""
     start = time.monotonic()
     done = sum(trial.state.name in ("COMPLETE", "PRUNED") for trial in study.trials)
-    with progress.task(translate("Trials", config.lang), total=config.trials) as task:
+    with progress_task("Trials", total=config.trials) as task:
         task.advance(done)
         failed = 0
         while done < config.trials:
             if config.budget is not None and done and time.monotonic() - start > config.budget:
-                progress.say(translate("The budget is spent after {count} trials.", config.lang, count=done))
+                say("The time budget was used up after {count:trial|trials}.", count=done)
                 return
             try:
                 figures = run_trial(study, config, _attempt(config, directory, train))
@@ -146,11 +146,11 @@ def _search(
                 # One setting may be too much for this machine; if nothing works, it is not the settings.
                 if failed > done:
                     raise
-                progress.say(error.text(config.lang))
+                progress().say(error.text())
                 continue
             done += 1
             task.advance()
-            _say(figures, progress, config)
+            _say(figures, config)
 
 
 def _attempt(
@@ -182,15 +182,15 @@ def _train_config(config: TuneConfig, settings: Mapping[str, Any], out: Path) ->
     return TrainConfig.build(**{**options, **fixed, **settings, "out": out})
 
 
-def _say(figures: TrialFigures, progress: Progress, config: TuneConfig) -> None:
+def _say(figures: TrialFigures, config: TuneConfig) -> None:
     settings = ", ".join(f"{name} {value}" for name, value in figures.settings.items())
     values = {"number": figures.number, "loss": f"{figures.loss:.4f}", "settings": settings}
     text = (
-        translate("Trial {number}: loss {loss} with {settings}", config.lang, **values)
+        translate("Trial {number}: loss {loss} with {settings}", **values)
         if figures.state == "complete"
-        else translate("Trial {number}: stopped early at loss {loss} with {settings}", config.lang, **values)
+        else translate("Trial {number}: stopped early at loss {loss} with {settings}", **values)
     )
-    progress.say(text)
+    progress().say(text)
 
 
 def _write_table(path: Path, trials: Sequence[TrialFigures]) -> None:

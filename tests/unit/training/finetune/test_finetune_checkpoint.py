@@ -86,11 +86,11 @@ def test_a_training_that_begins_anew_leaves_nothing_of_an_earlier_one(tmp_path):
 
 
 def test_the_newest_whole_one_is_used_and_a_damaged_one_told(tmp_path):
-    assert latest(tmp_path, "en") == (None, [])
+    assert latest(tmp_path) == (None, [])
     for step in (1, 2):
         save_step(tmp_path, step, Checkpoint(TENSORS, {"step": step}))
     (tmp_path / "step-000000002.safetensors").write_bytes(b"x")
-    found, notes = latest(tmp_path, "en")
+    found, notes = latest(tmp_path)
     assert found is not None
     assert found.values == {"step": 1}
     assert "step-000000002" in notes[0]

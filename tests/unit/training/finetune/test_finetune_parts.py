@@ -247,7 +247,7 @@ def test_history_is_read_as_it_was_written(tmp_path):
 
 def test_changed_settings_are_told_but_for_those_that_do_not_matter():
     before = Recipe().to_json()
-    assert recipe_changes(before, Recipe(save_seconds=5.0, micro_batch=4).to_json(), "en") == []
-    assert recipe_changes(before, Recipe(seed=3).to_json(), "en") == ["seed was 0 and is 3 from here on."]
+    assert recipe_changes(before, Recipe(save_seconds=5.0, micro_batch=4).to_json()) == []
+    assert recipe_changes(before, Recipe(seed=3).to_json()) == ["seed was 0 and is 3 from here on."]
     del before["seed"]  # as if an older version had written it
-    assert recipe_changes(before, Recipe(seed=3).to_json(), "en") == []
+    assert recipe_changes(before, Recipe(seed=3).to_json()) == []

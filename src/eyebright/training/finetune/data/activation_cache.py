@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from eyebright.data.manifest import Sample
+from eyebright.runtime.context import progress
 from eyebright.runtime.parallel import parallel
-from eyebright.runtime.progress import Progress, Task
+from eyebright.runtime.progress import Task
 from eyebright.training.cache.store import FeatureSpace, Rows
 from eyebright.training.finetune.data.augment import COLUMNS, Augmentation, Plan, plan
 from eyebright.training.finetune.data.pixels import Pixels
@@ -110,16 +111,13 @@ class Job:
         self.missing = np.array(lacking, np.int64)
 
 
-def compute_rows(
-    part: Prefix, jobs: Callable[[], Iterator[Job]], batch: int, progress: Progress, text: str
-) -> None:
+def compute_rows(part: Prefix, jobs: Callable[[], Iterator[Job]], batch: int, text: str) -> None:
     """Computes the rows that the cache lacks.
 
     Args:
         part: what computes them.
         jobs: gives the work anew at each call, so that one job's places are in memory at a time.
         batch: images at a time, where the part does not take one a thread.
-        progress: where to report.
         text: what is being done, already translated.
 
     Raises:
@@ -132,7 +130,7 @@ def compute_rows(
     if not count:
         return
     space.check_room(count)
-    with progress.task(text, total=count) as task:
+    with progress().task(text, total=count) as task:
         for job in jobs():
             if len(job.missing):
                 job.space.keep(_made(part, job, batch, task))

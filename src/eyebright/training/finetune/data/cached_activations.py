@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eyebright.runtime.progress import SILENT, Progress
 from eyebright.text.language import translate
 from eyebright.training.cache.store import FeatureSpace
 from eyebright.training.finetune.data.activation_cache import (
@@ -81,14 +80,14 @@ class PrefixData:
         rows = self._views.count * len(self._views.pixels.samples) + len(self._held_out.samples)
         return rows * self._prefix.width * np.dtype(np.float16).itemsize
 
-    def compute(self, batch: int = 16, progress: Progress = SILENT, lang: str = "en") -> None:
+    def compute(self, batch: int = 16) -> None:
         """Computes the rows that the cache lacks, ``batch`` images at a time.
 
         Raises:
             StorageError: the disk lacks room; nothing was computed.
         """
-        text = translate("Computing what stays frozen", lang)
-        compute_rows(self._prefix, self._jobs, batch, progress, text)
+        text = translate("Computing the activations of the frozen stem")
+        compute_rows(self._prefix, self._jobs, batch, text)
 
     def draw(self, places: IntArray, epoch: int, generator: torch.Generator) -> PrefixBatch:
         """See :class:`~eyebright.training.finetune.data.protocol.TrainData`."""

@@ -15,9 +15,9 @@ import numpy as np
 from eyebright.data.decode import load_square
 from eyebright.data.manifest import Sample
 from eyebright.errors import EyebrightError, ImageError, NotFoundError
+from eyebright.runtime.context import progress_task
 from eyebright.runtime.parallel import parallel
-from eyebright.runtime.progress import SILENT, Progress, Task
-from eyebright.text.language import translate
+from eyebright.runtime.progress import Task
 from eyebright.training.cache.store import Space
 from eyebright.types import IntArray, Interpolation, Skipped, UInt8Array
 
@@ -38,13 +38,7 @@ class Pixels(Protocol):
 
 
 def open_pixels(
-    root: Path,
-    samples: Sequence[Sample],
-    size: int,
-    interpolation: Interpolation,
-    cache: Path | None,
-    progress: Progress = SILENT,
-    lang: str = "en",
+    root: Path, samples: Sequence[Sample], size: int, interpolation: Interpolation, cache: Path | None
 ) -> tuple[Pixels, list[Skipped]]:
     """Decodes every image once, and gives access to those that can be read.
 
@@ -54,8 +48,6 @@ def open_pixels(
         size: S.
         interpolation: of the resize to a square.
         cache: folder that the squares are kept in; None decodes them whenever they are wanted.
-        progress: where to report.
-        lang: language of what is said.
 
     Returns:
         The images, and those that were left out with the reasons.
@@ -71,7 +63,7 @@ def open_pixels(
     if missing:
         if store is not None:
             store.check_room(len(missing))
-        with progress.task(translate("Decoding images", lang), total=len(missing)) as task:
+        with progress_task("Decoding images", total=len(missing)) as task:
             squares = decoder.squares(missing, unreadable, task)
             if store is None:
                 for _ in squares:  # only to know which can be read

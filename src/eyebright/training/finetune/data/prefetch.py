@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
+from eyebright.runtime.parallel import in_context
+
 Plan = TypeVar("Plan")
 Made = TypeVar("Made")
 
@@ -68,4 +70,4 @@ class Feed(Generic[Plan, Made]):
 
     def _top_up(self) -> None:
         while len(self._coming) < _AHEAD and (plan := next(self._left, None)) is not None:
-            self._coming.append((plan, self._thread.submit(self._make, plan)))
+            self._coming.append((plan, self._thread.submit(in_context(self._make), plan)))

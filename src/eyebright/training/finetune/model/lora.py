@@ -36,8 +36,8 @@ def add_adapters(
     names = _linears_inside(body, example)
     if not names:
         raise ConfigError(
-            "LoRA needs a transformer, whose linear layers see every place of an image. {name} has none. "
-            "Leave out --lora; --tune last also trains few weights.",
+            "LoRA needs a transformer, with linear layers that process every token of an image. "
+            "{name} has none. Omit --lora; --finetune last also trains few weights.",
             name=name,
         )
     layers = "|".join(re.escape(layer) for layer in names)

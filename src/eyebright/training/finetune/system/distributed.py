@@ -140,8 +140,8 @@ def _device(name: str) -> torch.device:
 
 def _no_such(device: str) -> ConfigError:
     return ConfigError(
-        "--device must name a device that PyTorch can use here. Got {device}, and it finds none. Use "
-        "--device auto, or install PyTorch for that device.",
+        "--device must name a device that PyTorch can use on this machine. Got {device}, which "
+        "PyTorch does not find. Use --device auto, or install a PyTorch build for that device.",
         device=device,
     )
 

@@ -17,8 +17,8 @@ class TrainingError(EyebrightError, RuntimeError):
 def no_room_for_one() -> TrainingError:
     """The error for the case that memory runs out with one image at a time."""
     return TrainingError(
-        "A single image must fit into memory. It does not. "
-        "Choose a smaller --size or backbone, --tune last, or --save-memory."
+        "Out of memory even with a single image. Use a smaller --size or backbone, --finetune last, "
+        "or --save-memory."
     )
 
 
@@ -64,16 +64,15 @@ class LossNotFiniteError(ArithmeticError):
         super().__init__(step, rate, value)
         self.step, self.rate, self.value = step, rate, value
 
-    def why(self, precision: str, early: bool, lang: str) -> str:
+    def why(self, precision: str, early: bool) -> str:
         """What most likely made it so.
 
         Args:
             precision: number format of the forward pass.
             early: whether the learning rate was still near its highest.
-            lang: ``"en"`` or ``"zh"``.
         """
         if precision == "fp16":
-            return translate("Numbers above 65,504 do not fit into fp16; try --precision bf16 or fp32.", lang)
+            return translate("fp16 cannot represent numbers above 65,504; try --precision bf16 or fp32.")
         if early:
-            return translate("The learning rate is probably too high; try a tenth of it.", lang)
-        return translate("An image or a weight probably holds numbers that are none.", lang)
+            return translate("The learning rate is probably too high; try a tenth of it.")
+        return translate("An image or a weight probably contains NaN or infinity.")

@@ -17,6 +17,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
+from eyebright.runtime.parallel import in_context
 from eyebright.training.finetune.system.errors import no_room_for_one
 
 _SIGNS = (
@@ -74,7 +75,7 @@ class Attempts:
     def do(self, work: Callable[[], Result]) -> Result | None:
         """What ``work()`` gives; None where memory ran out, with nothing left of the attempt."""
         try:
-            return work() if self._thread is None else self._thread.submit(work).result()
+            return work() if self._thread is None else self._thread.submit(in_context(work)).result()
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

@@ -10,7 +10,7 @@ from eyebright.data.manifest import Manifest, Sample
 from eyebright.report.content import RateSearch
 from eyebright.runs import messages as tell
 from eyebright.runs.run import write_options
-from eyebright.runtime.progress import Progress
+from eyebright.runtime.context import progress
 from eyebright.training.finetune.data.augment_search import LADDER
 from eyebright.training.finetune.data.protocol import TrainData
 from eyebright.training.finetune.model.classifier import Classifier
@@ -32,13 +32,12 @@ class OpenOptions:
     Args:
         config: the options.
         directory: of the run.
-        progress: is told what was chosen.
 
     Attributes:
         config: the options, with what was chosen so far for every training.
     """
 
-    def __init__(self, config: TrainConfig, directory: Path, progress: Progress) -> None:
+    def __init__(self, config: TrainConfig, directory: Path) -> None:
         self.config = config
         self._directory, self._progress = directory, progress
         self._rates: dict[Name, float] = {}
@@ -66,7 +65,7 @@ class OpenOptions:
             return
         chosen, trials = try_augmentations(self.config, manifest, judges, seen, net)
         self._choose(augment=LADDER[int(team.agree(LADDER.index(chosen)))])
-        self._progress.say(tell.augmentation(trials, self.config.augment, self.config.lang))
+        progress().say(tell.augmentation(trials, self.config.augment))
 
     def choose_precision(self, net: Classifier, data: TrainData, loss: Loss, team: Team) -> None:
         """Chooses the number format if that was left open."""
@@ -74,7 +73,7 @@ class OpenOptions:
             return
         chosen, trials = choose_precision(net, data, loss, team, self.config.seed, batch_of(self.config))
         self._choose(precision=chosen)
-        self._progress.say(tell.precision(trials, chosen, self.config.lang))
+        progress().say(tell.precision(trials, chosen))
 
     def find_rate(
         self, name: Name, unfrozen: Unfrozen, data: TrainData, loss: Loss, team: Team, network: Network

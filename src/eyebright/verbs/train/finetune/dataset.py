@@ -11,7 +11,6 @@ from eyebright.backbones.card import Preprocessing
 from eyebright.backbones.torch.network import Network
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.engines.choose import make
-from eyebright.runtime.progress import Progress
 from eyebright.training.cache.store import default_folder
 from eyebright.training.finetune.data.activation_cache import Prefix, ViewRows
 from eyebright.training.finetune.data.augment import PRESETS, Augmentation, AugmentName
@@ -102,7 +101,6 @@ def open_images(
     samples: Sequence[Sample],
     judges: Sequence[Sample],
     preprocessing: Preprocessing,
-    progress: Progress,
     input_size: int | None = None,
 ) -> TuningImages:
     """Decodes what the cache lacks, and asks the teacher, if there is one.
@@ -113,7 +111,6 @@ def open_images(
         samples: to learn from.
         judges: held out.
         preprocessing: of the network that learns.
-        progress: is told what is done.
         input_size: the side of the inputs to learn from; the network's own unless told.
     """
     root, labels = manifest.root, manifest.labels
@@ -122,11 +119,11 @@ def open_images(
     size, how = preprocessing.size, preprocessing.interpolation
     input_size = input_size or size
     side = augmentation.stored_size(input_size, size)
-    pixels, _ = open_pixels(root, samples, side, how, cache, progress, config.lang)
-    judged, unreadable = open_pixels(root, judges, size, how, cache, progress, config.lang)
+    pixels, _ = open_pixels(root, samples, side, how, cache)
+    judged, unreadable = open_pixels(root, judges, size, how, cache)
     teacher = None
     if config.teacher is not None:
-        teacher = teacher_rows(config, root, labels, pixels.samples, augmentation, progress)
+        teacher = teacher_rows(config, root, labels, pixels.samples, augmentation)
     return TuningImages(
         config,
         pixels,

@@ -15,8 +15,7 @@ from eyebright.backbones import catalog
 from eyebright.data.manifest import Manifest
 from eyebright.report.content import Choice
 from eyebright.runs import messages as tell
-from eyebright.runtime.progress import Progress
-from eyebright.runtime.timing import Stopwatch
+from eyebright.runtime.context import progress, say, timed
 from eyebright.text.language import translate
 from eyebright.training.cache.store import EXPORTS, default_folder
 from eyebright.training.linear_probe.selection import better
@@ -44,13 +43,12 @@ def exports() -> Path:
     return default_folder() / EXPORTS
 
 
-def network_to_tune(config: TrainConfig, several: bool, progress: Progress) -> Network:
+def network_to_tune(config: TrainConfig, several: bool) -> Network:
     """The network that is to learn, once options, device and weights are found to be right.
 
     Args:
         config: the options.
         several: whether an image may have several labels.
-        progress: is told of random weights.
 
     Raises:
         EyebrightError: they are not, or PyTorch is not installed; nothing was written.
@@ -61,9 +59,9 @@ def network_to_tune(config: TrainConfig, several: bool, progress: Progress) -> N
 
     check(config, several=several)
     gather_team(config.device)
-    network = load_network(config, progress)
+    network = load_network(config)
     if config.teacher is not None:
-        tell.student(network.card, config.teacher, progress, config.lang)
+        tell.student(network.card, config.teacher)
     return network
 
 
@@ -72,8 +70,6 @@ def finetune(
     manifest: Manifest,
     network: Network,
     directory: Path,
-    progress: Progress,
-    watch: Stopwatch,
     on_epoch: Callable[[EpochRow], None],
     began: float,
 ) -> Trained:
@@ -84,8 +80,6 @@ def finetune(
         manifest: all samples; the part that is reported is not looked at.
         network: see :func:`network_to_tune`; is changed.
         directory: of the run; gets `checkpoints/` and `history.csv`.
-        progress: is told what is done.
-        watch: times the stages.
         on_epoch: is told each row of the history; what it raises ends the training.
         began: when the time of a budget began, on the monotonic clock.
 
@@ -102,9 +96,9 @@ def finetune(
     inner = with_held_out(manifest, config.seed)
     backbone = ExportedBackbone(network, exports())
     with main_first(config.device):
-        start = frozen_model(sized(config, network), inner, backbone, progress, watch)
-    tuner = Tuner(config, inner, network, start, directory, progress, on_epoch, began, manifest)
-    with watch.stage("finetune"):
+        start = frozen_model(sized(config, network), inner, backbone)
+    tuner = Tuner(config, inner, network, start, directory, on_epoch, began, manifest)
+    with timed("finetune"):
         if config.tune != "auto":
             seconds = None if config.budget is None else tuner.seconds_left(config.budget)
             return tuner.train(config.tune, seconds).trained
@@ -112,10 +106,10 @@ def finetune(
     best = min(attempts, key=lambda tuned: tuned.losses.mean())
     if is_main():
         adopt(directory / best.name, directory)
-    return _best(config, manifest, frozen, attempts, start, progress, watch)
+    return _best(config, manifest, frozen, attempts, start)
 
 
-def load_network(config: TrainConfig, progress: Progress) -> Network:
+def load_network(config: TrainConfig) -> Network:
     """The network to start from; random weights are said loudly, and are the seed's."""
     catalog.require_torch()
     from eyebright.training.finetune.system.seeding import seed_weights
@@ -127,13 +121,10 @@ def load_network(config: TrainConfig, progress: Progress) -> Network:
         return load_pruned(Path(config.backbone.removeprefix(PRUNED)))
     network = catalog.load(config.backbone, config.weights, None if config.size == "auto" else config.size)
     if not network.pretrained:
-        progress.say(
-            translate(
-                "WARNING: {name} starts from random weights and has learned nothing yet. Expect far less "
-                "than from pretrained weights (--weights FILE).",
-                config.lang,
-                name=network.card.name,
-            )
+        say(
+            "Warning: {name} starts from random weights and is not pretrained. Expect much lower "
+            "accuracy than with pretrained weights (--weights FILE).",
+            name=network.card.name,
         )
     return network
 
@@ -158,66 +149,56 @@ def _attempts(config: TrainConfig, tuner: Tuner) -> tuple[Tuned, list[Tuned]]:
     frozen = tuner.frozen()
     last = tuner.train("last", _LAST_SHARE * tuner.seconds_left(budget))
     left = tuner.seconds_left(budget)
-    if against := _against_everything(last, left, tuner, config.lang):
+    if against := _against_everything(last, left, tuner):
         tuner.reasons.append(against)
         return frozen, [last]
     return frozen, [last, tuner.train("full", left)]
 
 
-def _against_everything(last: Tuned, left: float, tuner: Tuner, lang: str) -> str | None:
+def _against_everything(last: Tuned, left: float, tuner: Tuner) -> str | None:
     """Why it is not worth it to let everything learn after the ``last`` units; None if it is."""
     if last.correct == len(last.losses):
         return translate(
-            "Training everything was not tried: with the last units trained, all {count} held-out images are "
-            "named right.",
-            lang,
+            "Full fine-tuning skipped: with the last blocks fine-tuned, every holdout image "
+            "({count}) is already predicted correctly.",
             count=last.correct,
         )
     needed = 2 * tuner.seconds_an_epoch()
     if left > needed:
         return None
     return translate(
-        "Training everything was not tried: two epochs would take {needed} minutes, and {left} are left.",
-        lang,
+        "Full fine-tuning skipped: two epochs would take {needed:minute|minutes}, and only "
+        "{left:minute is|minutes are} left.",
         needed=f"{needed / 60:.0f}",
         left=f"{max(left, 0) / 60:.0f}",
     )
 
 
 def _best(
-    config: TrainConfig,
-    manifest: Manifest,
-    frozen: Tuned,
-    attempts: list[Tuned],
-    start: FrozenModel,
-    progress: Progress,
-    watch: Stopwatch,
+    config: TrainConfig, manifest: Manifest, frozen: Tuned, attempts: list[Tuned], start: FrozenModel
 ) -> Trained:
     """The attempt with the lowest held-out loss, if it is lower by more than chance; else the frozen head."""
     best = min(attempts, key=lambda tuned: tuned.losses.mean())
     wins = better(best.losses, frozen.losses)
     chosen = best if wins else frozen
     choices = [
-        Choice(tell.tuned_name(tuned.name, config.lang), tuned.accuracy, tuned is chosen)
-        for tuned in (frozen, *attempts)
+        Choice(tell.tuned_name(tuned.name), tuned.accuracy, tuned is chosen) for tuned in (frozen, *attempts)
     ]
     gain = float((frozen.losses - best.losses).mean())
     reason = (
         translate(
-            "{name} was kept: its held-out loss is lower by {gain}, more than a standard error.",
-            config.lang,
-            name=tell.tuned_name(best.name, config.lang),
+            "Selected: {name}. Its holdout loss is lower by {gain}, more than one standard error.",
+            name=tell.tuned_name(best.name),
             gain=f"{gain:.3f}",
         )
         if wins
         else translate(
-            "The frozen backbone was kept: fine-tuning changed the held-out loss by {gain}, no more than "
-            "chance.",
-            config.lang,
+            "The frozen backbone was kept: fine-tuning changed the holdout loss by {gain}, which is "
+            "not a significant improvement.",
             gain=f"{-gain:+.3f}",
         )
     )
-    progress.say(reason)
+    progress().say(reason)
     reasons = (*best.trained.reasons, reason)
     tried = {tuned.name: tuned.figures() for tuned in (frozen, *attempts)}
     trained = best.trained
@@ -226,5 +207,5 @@ def _best(
         size = start.extractor.preprocessing.size
         fixed = config.model_copy(update={"size": size, "layers": start.layers})
         with main_first(config.device):
-            trained = as_trained(frozen_model(fixed, manifest, backbone, progress, watch), config.lang)
+            trained = as_trained(frozen_model(fixed, manifest, backbone))
     return replace(trained, tunings=choices, reasons=reasons, tried={**trained.tried, "tunings": tried})

@@ -14,7 +14,7 @@ from eyebright.backbones.torch.network import Network
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.engines.selection import some_squares
 from eyebright.evaluation.calibration import calibrated_loss, fit_temperature
-from eyebright.runtime.progress import SILENT, Progress
+from eyebright.runtime.progress import SILENT
 from eyebright.training.finetune.data.class_balance import sample_weights
 from eyebright.training.finetune.data.protocol import TrainData
 from eyebright.training.finetune.history import EpochRow
@@ -52,7 +52,6 @@ class Tuner:
         network: that learns.
         start: the frozen head that it begins with.
         directory: of the run.
-        progress: is told what is done.
         on_epoch: is told each row of the history.
         began: when the run began, on the monotonic clock.
         whole: all samples, those that are reported included.
@@ -69,14 +68,13 @@ class Tuner:
         network: Network,
         start: FrozenModel,
         directory: Path,
-        progress: Progress,
         on_epoch: Callable[[EpochRow], None],
         began: float,
         whole: Manifest,
     ) -> None:
         self.network, self.start = network, start
-        self.options = OpenOptions(config, directory, progress)
-        self.directory, self.progress, self.on_epoch, self._began = directory, progress, on_epoch, began
+        self.options = OpenOptions(config, directory)
+        self.directory, self.on_epoch, self._began = directory, on_epoch, began
         self.manifest, self.root, self.labels = manifest, manifest.root, manifest.labels
         gone = {s.path for s in start.skipped}
         self.samples = [s for s in manifest.of("train") if s.path not in gone]
@@ -98,7 +96,7 @@ class Tuner:
         with main_first(self.config.device), SILENT.task("", total=len(self.judges)) as task:
             gone = {s.path for s in extractor.compute(self.root, self.judges, task)}
         judges = [s for s in self.judges if s.path not in gone]
-        trained = as_trained(self.start, self.config.lang)
+        trained = as_trained(self.start)
         logits, truth = trained.head.logits(extractor.read(judges, extractor.taps)), self._truth(judges)
         # As what is trained: it would seem better than the same answers at any other temperature.
         trained = replace(trained, temperature=fit_temperature(logits, truth))
@@ -180,8 +178,6 @@ class Tuner:
             fingerprint={"data": self.digest, "classes": len(self.labels), "size": self.size},
             sample_weights=sample_weights(self.config.sampler, self._truth(self.samples)),
             begin_epoch=begin_epoch,
-            progress=self.progress,
-            lang=self.config.lang,
             resume=self.config.resume is not None,
             on_epoch=self.on_epoch,
         )
@@ -208,7 +204,6 @@ class Tuner:
             self.samples,
             self.judges,
             self._preprocessing,
-            self.progress,
             self._learning_size() if everything else None,
         )
         self.samples = list(images.pixels.samples)
@@ -219,7 +214,7 @@ class Tuner:
         unit = self._units[len(self._units) - reach - 1]
         engine_name = self.start.trials[0].name
         rows = images.behind(frozen_prefix(self._classifier, self.network, unit, self.size, engine_name))
-        rows.compute(progress=self.progress, lang=self.config.lang)
+        rows.compute()
         return rows, picture
 
     def _learning_size(self) -> int:

@@ -68,6 +68,7 @@ def _prepare(config: TrainConfig, network: Network, size: int) -> None:
         add_adapters(network.body, config.lora, blank_image(size), network.card.name)
     if config.drop_path and not set_drop_path(network.body, config.drop_path):
         raise ConfigError(
-            "--drop-path needs a backbone with branches that can be skipped. {name} has none. Leave it out.",
+            "--drop-path needs a backbone with residual branches that can be dropped. {name} has "
+            "none. Remove the option.",
             name=network.card.name,
         )

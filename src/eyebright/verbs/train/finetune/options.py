@@ -34,98 +34,122 @@ class FinetuneConfig(Config):
     weights: Weights = None
     tune: Literal["head", "last", "full", "auto"] = Field(
         "head",
-        description="What learns: the head alone, the last units too, everything, or what proves best.",
+        description=(
+            "How much of the backbone to fine-tune: nothing, the last blocks, everything, or "
+            "whichever scores best on holdout images."
+        ),
     )
     unfreeze: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="How many of the last units learn with --tune last (default: chosen)."
+        None,
+        description="Number of last blocks to train with --finetune last (default: selected automatically).",
     )
-    gradual: bool = Field(
-        False, description="Let the units begin to learn one after another, the last first."
-    )
+    gradual: bool = Field(False, description="Unfreeze the blocks one after another, starting with the last.")
     batch_norm: Literal["frozen", "train"] = Field(
-        "frozen", description="Whether the statistics of batch normalisation stay as they were."
+        "frozen", description="Batch normalisation statistics: keep the pretrained ones, or update them."
     )
     lora: int = Field(
-        0, ge=0, description="Rank of the adapters that learn in a transformer's place; 0: none."
+        0,
+        ge=0,
+        description="Rank of the LoRA adapters trained in place of a transformer's own weights; 0: off.",
     )
     # ---- how long
-    epochs: Annotated[Epochs, Heading("How long")] = None
+    epochs: Annotated[Epochs, Heading("Duration")] = None
     budget: ModelTime = None
     patience: Patience = 5
     # ---- optimisation
     batch: Annotated[Batch, Heading("Optimisation")] = "auto"
-    optimizer: Literal["adamw", "sgd", "adam"] = Field("adamw", description="What moves the weights.")
+    optimizer: Literal["adamw", "sgd", "adam"] = Field(
+        "adamw", description="Optimiser that updates the weights."
+    )
     lr: Rate = "auto"
     schedule: Literal["cosine", "onecycle", "plateau", "constant"] = Field(
-        "cosine", description="How the learning rate runs; plateau lowers it when the held-out loss stalls."
+        "cosine", description="Learning-rate schedule; plateau lowers the rate when the holdout loss stalls."
     )
-    warmup: float = Field(0.1, ge=0, lt=1, description="Share of the training in which the rate rises.")
+    warmup: float = Field(
+        0.1, ge=0, lt=1, description="Share of the training used for learning-rate warm-up."
+    )
     weight_decay: Annotated[float, Metavar("NUMBER")] = Field(
-        0.05, ge=0, description="Pull of the weights to zero; norms and biases are spared."
+        0.05, ge=0, description="Weight decay (not on norms and biases)."
     )
     layer_decay: Annotated[float, Metavar("NUMBER")] = Field(
-        0.8, gt=0, le=1, description="Factor on the learning rate for each unit further from the head."
+        0.8,
+        gt=0,
+        le=1,
+        description="Layer-wise decay: learning-rate factor for each block further from the head.",
     )
     ema: Annotated[float, Metavar("NUMBER")] = Field(
-        0.0, ge=0, lt=1, description="Decay of the weights' moving average; 0: none is kept."
+        0.0, ge=0, lt=1, description="Decay of the moving average of the weights; 0: off."
     )
     # ---- against overfitting
     dropout: Annotated[float, Heading("Loss and regularisation")] = Field(
-        0.0, ge=0, lt=1, description="Share of the features that the head does not see in a step."
+        0.0, ge=0, lt=1, description="Dropout rate of the features before the head."
     )
     drop_path: float = Field(
-        0.0, ge=0, lt=1, description="Share of the residual branches left out in a step."
+        0.0, ge=0, lt=1, description="Drop-path rate: share of residual branches skipped in a step."
     )
-    label_smoothing: float = Field(0.1, ge=0, lt=1, description="Share of the target given to other classes.")
+    label_smoothing: float = Field(
+        0.1, ge=0, lt=1, description="Label smoothing: share of the target given to other classes."
+    )
     loss: Literal["cross_entropy", "focal"] = Field(
-        "cross_entropy", description="What is made small; focal looks more at what is still hard."
+        "cross_entropy", description="Loss function; focal puts more weight on hard images."
     )
     class_weights: Literal["none", "balanced"] = Field(
-        "none", description="Whether errors in rare classes count more."
+        "none", description="Class weights in the loss; balanced gives rare classes more weight."
     )
     sampler: Literal["shuffle", "balanced"] = Field(
-        "shuffle", description="Each image once an epoch, or each class equally often."
+        "shuffle", description="Draw each image once per epoch, or draw all classes equally often."
     )
     # ---- augmentation
     augment: Annotated[Augment, Heading("Augmentation")] = "auto"
-    erasing: float = Field(0.0, ge=0, le=1, description="Share of the images that lose a random rectangle.")
+    erasing: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Random-erasing probability: share of images that lose a random rectangle.",
+    )
     mixup: Annotated[float, Metavar("NUMBER")] = Field(
-        0.0, ge=0, description="Blend pairs of images, by shares from Beta(NUMBER, NUMBER); 0: none."
+        0.0, ge=0, description="Blend pairs of images with ratios from Beta(NUMBER, NUMBER); 0: off."
     )
     cutmix: Annotated[float, Metavar("NUMBER")] = Field(
-        0.0, ge=0, description="Paste rectangles between images, likewise; 0: none."
+        0.0,
+        ge=0,
+        description="CutMix: paste rectangles between images, with areas from Beta(NUMBER, NUMBER); 0: off.",
     )
     # ---- another model's answers
     teacher: Annotated[Path | None, Heading("Teacher")] = Field(
         None,
-        description="Run or sealed model to learn from, too (distillation); DATA may be left out.",
+        description="Run or sealed model to use as teacher (distillation); DATA may be omitted.",
     )
     teacher_share: float = Field(
-        0.7, ge=0, le=1, description="Share of the loss that asks for the teacher's answers, not the labels."
+        0.7, ge=0, le=1, description="Weight of the distillation loss; the labels get the rest."
     )
     teacher_temperature: Annotated[float, Metavar("NUMBER")] = Field(
-        2.0, gt=0, description="How much the teacher's answers are softened."
+        2.0, gt=0, description="Temperature that softens the teacher's predictions."
     )
     teacher_features: Annotated[float, Metavar("NUMBER")] = Field(
-        0.0, ge=0, description="Weight of guessing the teacher's features as well; 0: they are not guessed."
+        0.0, ge=0, description="Weight of the feature distillation loss; 0 disables it."
     )
     teacher_views: int = Field(
-        8, ge=1, le=100, description="Augmented views of each image that the teacher is asked about, once."
+        8, ge=1, le=100, description="Augmented views of each image that the teacher is run on, once."
     )
     # ---- machine
-    precision: Annotated[Precision, Heading("Machine")] = "auto"
+    precision: Annotated[Precision, Heading("Hardware")] = "auto"
     device: Device = "auto"
-    processes: int = Field(1, ge=1, description="How many processes train together, one a device.")
-    save_memory: bool = Field(False, description="Compute activations twice instead of keeping them.")
-    pixel_cache: bool = Field(True, description="Decode images anew each time; no pixels are kept on disk.")
+    processes: int = Field(1, ge=1, description="Number of training processes, one per device.")
+    save_memory: bool = Field(
+        False, description="Activation checkpointing: recompute activations instead of storing them."
+    )
+    pixel_cache: bool = Field(
+        True, description="Decode the images again in every epoch instead of caching pixels on disk."
+    )
     # ---- the run
-    track: Annotated[list[Literal["tensorboard", "mlflow"]], Heading("The run")] = Field(
-        [], description="Also log each epoch there; may be given twice."
+    track: Annotated[list[Literal["tensorboard", "mlflow"]], Heading("Run and tracking")] = Field(
+        [], description="Tracker that also logs every epoch; may be given twice."
     )
     resume: Path | None = Field(
         None,
         validate_default=True,
-        description="Run directory of a training to go on with; DATA may be left out.",
+        description="Run directory of the training to resume; DATA may be omitted.",
     )
 
     def idle(self) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from eyebright.training.finetune.model.lora import merge_adapters
 from eyebright.training.finetune.model.predictions import device_of, square_logits
 from eyebright.training.finetune.recipe import Precision
 from eyebright.training.linear_probe.probe import FrozenModel
-from eyebright.types import FloatArray, Lang, Skipped
+from eyebright.types import FloatArray, Skipped
 from eyebright.verbs.train.finetune.recipe import Name, batch_of, rate_of
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.trained_model import Reference, Trained
@@ -75,12 +75,12 @@ class Learned:
             "waited_share": self.fitted.waited_share,
         }
 
-    def learning(self, lang: Lang) -> Learning:
+    def learning(self) -> Learning:
         """How the network learned, for the report."""
         return Learning(
             history=self.fitted.history,
             best=self.fitted.best_epoch,
-            stopped_because=tell.stopped(self.fitted.stopped_because, lang),
+            stopped_because=tell.stopped(self.fitted.stopped_because),
             waited=self.fitted.waited_share,
             notes=self.fitted.notes,
             search=self.search,
@@ -121,9 +121,9 @@ def ready_to_seal(
         reference=_reference(net, start.extractor.preprocessing, learned.temperature, several),
         chosen=learned.chosen(config, start),
         tried=learned.tried(start),
-        choices=tell.choices(start, config.lang),
+        choices=tell.choices(start),
         reasons=reasons,
-        learning=learned.learning(config.lang),
+        learning=learned.learning(),
         random_weights=not network.pretrained,
         several=several,
     )

@@ -40,18 +40,18 @@ def check(config: TrainConfig, *, several: bool = False) -> None:
         require_one_label(several and asked, what)
     if config.cutmix and config.tune != "full":
         raise ConfigError(
-            "--cutmix needs images, so everything must learn. Got --tune {tune}. "
-            "Use --tune full, or --mixup.",
+            "--cutmix pastes image regions, so the whole backbone must be trained. Got --finetune "
+            "{tune}. Use --finetune full, or --mixup.",
             tune=config.tune,
         )
     if config.teacher is not None and (config.mixup or config.cutmix):
         raise ConfigError(
-            "A teacher is asked about whole images. Got --teacher together with --mixup or --cutmix. "
-            "Leave one of them out."
+            "A teacher predicts on whole images, so images must not be mixed. Got --teacher together "
+            "with --mixup or --cutmix. Remove one of them."
         )
     if config.lora and config.tune != "full":
         raise ConfigError(
-            "--lora puts adapters into the whole network. Got --tune {tune}. Use --tune full.",
+            "--lora adds adapters to the whole backbone. Got --finetune {tune}. Use --finetune full.",
             tune=config.tune,
         )
 

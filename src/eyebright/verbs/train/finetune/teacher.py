@@ -27,7 +27,6 @@ from eyebright.exporting.base import Source
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.runs.images import check_classes
 from eyebright.runtime.parallel import parallel
-from eyebright.runtime.progress import Progress
 from eyebright.sealed.graph import OUTPUT
 from eyebright.sealed.model import SealedModel
 from eyebright.sealed.subgraphs import FEATURES, SQUARES, between
@@ -78,7 +77,6 @@ def teacher_rows(
     labels: Sequence[str],
     samples: Sequence[Sample],
     augmentation: Augmentation,
-    progress: Progress,
 ) -> ViewRows:
     """The teacher's log-probabilities (K) and features (F) for each view; what the cache lacks is computed.
 
@@ -88,7 +86,6 @@ def teacher_rows(
         labels: the K classes.
         samples: the training images, all of which can be read.
         augmentation: of the views.
-        progress: is told what is done.
 
     Raises:
         NotFoundError, ModelError: the teacher is not there, or not a sealed model.
@@ -114,10 +111,10 @@ def teacher_rows(
     part = Prefix(lambda pixels: run_engine(engine, pixels), width, card, threads=True)
     cache = default_folder() if config.pixel_cache else None
     side = augmentation.stored_size(model.size)
-    pixels, _ = open_pixels(root, samples, side, interpolation, cache, progress, config.lang)
+    pixels, _ = open_pixels(root, samples, side, interpolation, cache)
     views = config.teacher_views
     rows = ViewRows(part, pixels, model.size, augmentation, default_folder(), views, config.seed)
-    compute_rows(part, rows.jobs, 1, progress, translate("Asking the teacher", config.lang))
+    compute_rows(part, rows.jobs, 1, translate("Running the teacher"))
     return rows
 
 
@@ -169,8 +166,8 @@ def _basis(source: Source, engine: str, root: Path, samples: Sequence[Sample], c
     """The first ``count`` directions of the teacher's features over some of the training images."""
     if not any(FEATURES in node.output for node in source.graph.graph.node):
         raise ConfigError(
-            "--teacher-features needs a teacher whose pooled features can be told. {path} has lost them in "
-            "compression. Leave the option out, or give the model that it was made from.",
+            "--teacher-features needs a teacher whose pooled features can be read. Compression "
+            "removed them from {path}. Remove the option, or use the model from before compression.",
             path=source.model.path,
         )
     width = _feature_width(source)
