@@ -42,7 +42,7 @@ def print_run(run: RunLike) -> None:
         print("\n".join(_operating(point) for point in points), end="\n\n")
     if lines := list(_knowing(metrics)):
         print("\n".join(lines), end="\n\n")
-    if parent := metrics.get("parent"):
+    if parent := metrics.get("baseline"):
         print(table(_beside(parent), right=(1, 2, 3)))
         print(_difference(parent), end="\n\n")
     print(table(_places(run)))
@@ -78,7 +78,7 @@ def _figures(name: str, interval: Mapping[str, float]) -> tuple[str, str]:
 def _beside(parent: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """The model and the one that it learned from or was made from."""
     head = ("", translate("accuracy"), "MB", translate("ms, one thread"))
-    names = {"": translate("this model"), "_parent": translate("baseline")}
+    names = {"": translate("this model"), "_baseline": translate("baseline")}
     rows = [
         (
             text,

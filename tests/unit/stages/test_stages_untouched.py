@@ -52,7 +52,7 @@ def test_a_model_is_not_shrunk_in_place(run: Path, textile_run: Run) -> None:
     target = ["size<=1MB"]
     refuse(lambda: shrink(ShrinkConfig(model=run, target=target, out=run)), run)
     other = textile_run.directory
-    refuse(lambda: shrink(ShrinkConfig(model=other, also=[run], target=target, out=run)), run)
+    refuse(lambda: shrink(ShrinkConfig(model=other, candidates=[run], target=target, out=run)), run)
     tried = run / "candidates"
     tried.mkdir()
     inner = shutil.copyfile(run / "model.onnx", tried / "one.onnx")

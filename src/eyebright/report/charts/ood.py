@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eyebright.evaluation.uncertainty.results import Knowing
+from eyebright.evaluation.uncertainty.results import Uncertainty
 from eyebright.report.charts.curve import Axis, Line, curve_chart, linear_axis
 from eyebright.report.markup import percent, text
 from eyebright.text.language import translate
@@ -14,12 +14,12 @@ _BINS = 30
 _WIDEST = 3.0  # times from the lowest score to the limit; what lies beyond stands in the last bin
 
 
-def strangeness_chart(knowing: Knowing) -> str:
+def strangeness_chart(knowing: Uncertainty) -> str:
     """The drawing with its legend; nothing where there are no scores or no limit."""
     if knowing.own is None or knowing.rule is None:
         return ""
     limit = knowing.rule.threshold
-    foreign = None if knowing.foreign is None else knowing.foreign.scores
+    foreign = None if knowing.ood is None else knowing.ood.scores
     edges = _edges(knowing.own, foreign, limit)
     own_name = translate("in-distribution images")
     lines = [Line(own_name, _outline(knowing.own, edges))]

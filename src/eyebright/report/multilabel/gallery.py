@@ -20,7 +20,8 @@ def label_mistakes(content: ReportContent) -> Section:
     """Images that were not named just their labels, those first of which the model was surest."""
     title = translate("Most confident mistakes")
     wrong = sorted(
-        (row for row in content.judged if row.predicted != row.label), key=lambda r: (-r.confidence, r.path)
+        (row for row in content.evaluated if row.predicted != row.label),
+        key=lambda r: (-r.confidence, r.path),
     )
     if not wrong:
         none = translate("Every image was predicted with exactly its labels.")

@@ -10,7 +10,7 @@ from eyebright.data.decode import decode
 from eyebright.data.manifest import Manifest
 from eyebright.evaluation.paired import accuracy_difference
 from eyebright.exporting.certificate.hashes import sha256
-from eyebright.report.content import BesideParent
+from eyebright.report.content import BaselineComparison
 from eyebright.runs.scoring import Answers, ask
 from eyebright.runtime.context import progress_task
 from eyebright.runtime.timing import interleaved_ms
@@ -18,7 +18,7 @@ from eyebright.sealed.model import SealedModel
 from eyebright.types import Split
 
 
-def beside_parent(parent: Path, model: Path, answers: Answers, manifest: Manifest) -> BesideParent:
+def beside_parent(parent: Path, model: Path, answers: Answers, manifest: Manifest) -> BaselineComparison:
     """Asks the parent about the images that are reported, and times both.
 
     Args:
@@ -37,18 +37,18 @@ def beside_parent(parent: Path, model: Path, answers: Answers, manifest: Manifes
     named = [old.labels[best] for best in before.probabilities.argmax(axis=1)]
     right_before = np.array([label == s.label for label, s in zip(named, samples, strict=True)])
     latency, latency_parent = latencies([new, old], manifest.root / samples[0].path)
-    return BesideParent(
-        parent=str(parent),
-        parent_sha256=sha256(old.path),
+    return BaselineComparison(
+        baseline=str(parent),
+        baseline_sha256=sha256(old.path),
         split=split,
         images=len(samples),
         accuracy=float(right.mean()),
-        accuracy_parent=float(right_before.mean()),
+        accuracy_baseline=float(right_before.mean()),
         accuracy_difference=accuracy_difference(right, right_before),
         size_bytes=new.path.stat().st_size,
-        size_bytes_parent=old.path.stat().st_size,
+        size_bytes_baseline=old.path.stat().st_size,
         latency_ms=latency,
-        latency_ms_parent=latency_parent,
+        latency_ms_baseline=latency_parent,
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from eyebright.data.manifest import Manifest
 from eyebright.data.source import scan_part
 from eyebright.errors import DataError, nearest
-from eyebright.evaluation.robustness import Stressed
+from eyebright.evaluation.robustness import RobustnessResult
 from eyebright.evaluation.slices import Column
 from eyebright.runs import messages as tell
 from eyebright.runs.run import Run, new_directory, write_metrics
@@ -26,7 +26,7 @@ from eyebright.verbs.evaluate.operating_points_again import choosing_part, decid
 from eyebright.verbs.evaluate.options import EvaluateConfig
 from eyebright.verbs.evaluate.robustness import stress
 from eyebright.verbs.evaluate.slices import find_slices, read_columns
-from eyebright.verbs.evaluate.uncertainty import know_evaluated, require_score, with_foreign
+from eyebright.verbs.evaluate.uncertainty import know_evaluated, require_score, with_ood
 
 _ENGINE = "onnxruntime float32"
 
@@ -50,7 +50,7 @@ def evaluate(config: EvaluateConfig) -> Run:
     manifest = _noting_trained(_noting_absent(manifest, model), model.path)
     tell.found(manifest)
     asked = wanted(config, model.labels, several=model.thresholds is not None)
-    if config.foreign is not None:
+    if config.ood is not None:
         require_score(model)
     choosing = choosing_part(config, model, asked, split)
     directory = new_directory(config.out, "evaluations", config.data.resolve().name)
@@ -65,10 +65,10 @@ def evaluate(config: EvaluateConfig) -> Run:
     say_unmet(decided)
     answers = at_thresholds(answers, decided)
     knowing = know_evaluated(model, answers, split)
-    if config.foreign is not None:
-        with timed("foreign"):
+    if config.ood is not None:
+        with timed("ood"):
             own = answers.labelled(split)
-            knowing = with_foreign(knowing, model, own, config.foreign)
+            knowing = with_ood(knowing, model, own, config.ood)
     with timed("slices"):
         further = _columns(config, manifest.root, answers, split)
         slices = find_slices(answers, split, manifest.root, looks, further)
@@ -86,12 +86,12 @@ def evaluate(config: EvaluateConfig) -> Run:
             "layers": card.get("layers", ", ".join(card["taps"])),
             "command": tell.command("evaluate", config, ("model", "data")),
             "licence": model.metadata.get("licence", ""),
-            "decided": decided.curves,
+            "operating_curves": decided.curves,
             "cost": decided.cost,
             "slices": slices,
-            "stressed": stressed,
+            "robustness": stressed,
             **seen,
-            "knowing": knowing,
+            "uncertainty": knowing,
             "facts": {translate("Model"): str(model.path), **versions()},
         }
         outcome.write(directory, content)
@@ -103,7 +103,7 @@ def evaluate(config: EvaluateConfig) -> Run:
         **decided.figures(),
         "slices": [found.to_json() for found in slices],
         **({} if stressed is None else stressed.to_json()),
-        **knowing.figures(),
+        **knowing.to_json(),
     }
     write_metrics(directory / "metrics.json", outcome.figures(watch().seconds, _ENGINE, **facts))
     return Run(directory, model.path)
@@ -119,7 +119,7 @@ def _columns(config: EvaluateConfig, root: Path, answers: Answers, split: Split)
 
 def _stressed(
     config: EvaluateConfig, model: SealedModel, answers: Answers, split: Split, root: Path
-) -> Stressed | None:
+) -> RobustnessResult | None:
     """How the model bears worse images, where that is asked for."""
     if not config.robustness:
         return None

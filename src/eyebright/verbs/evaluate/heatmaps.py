@@ -16,7 +16,7 @@ from eyebright.explaining.base import NoHeatError
 from eyebright.explaining.choose import explainer
 from eyebright.explaining.overlay import overlay
 from eyebright.explaining.projection import project
-from eyebright.report.content import FeatureMap
+from eyebright.report.content import EmbeddingMap
 from eyebright.report.sections.gallery import surest_mistakes
 from eyebright.report.thumbnails import data_uri
 from eyebright.runs.scoring import Answers
@@ -48,7 +48,10 @@ def inside(model: SealedModel, root: Path, answered: Answers, split: Split, seed
         if row.split == split
     ]
     rows = [row for _, row in pairs]
-    return {"heat": heat_of_mistakes(model, root, rows), "map": feature_map(model, root, pairs, seed)}
+    return {
+        "heatmaps": heat_of_mistakes(model, root, rows),
+        "embedding_map": feature_map(model, root, pairs, seed),
+    }
 
 
 def heat_of_mistakes(model: SealedModel, root: Path, rows: Sequence[PredictionRow]) -> dict[str, str]:
@@ -78,7 +81,7 @@ def heat_of_mistakes(model: SealedModel, root: Path, rows: Sequence[PredictionRo
 
 def feature_map(
     model: SealedModel, root: Path, pairs: Sequence[tuple[Sample, PredictionRow]], seed: int
-) -> FeatureMap | None:
+) -> EmbeddingMap | None:
     """The images' features on a plane; None of few images, or where the file does not give its features.
 
     Of many images all mistakes are shown, as far as there is room, and others at random. Features are those
@@ -97,7 +100,7 @@ def feature_map(
     if len(rows) < _FEWEST_POINTS:
         return None
     found = project(np.concatenate(features), seed)
-    return FeatureMap(rows=rows, points=found.points, method=found.method, count=len(pairs))
+    return EmbeddingMap(rows=rows, points=found.points, method=found.method, count=len(pairs))
 
 
 def _chosen(rows: Sequence[PredictionRow], seed: int) -> list[int]:

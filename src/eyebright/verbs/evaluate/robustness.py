@@ -11,7 +11,7 @@ import numpy as np
 from eyebright.data.corruptions import PARTS, STRENGTHS, corrupt, only
 from eyebright.data.decode import PILLOW, open_rgb
 from eyebright.data.manifest import Sample
-from eyebright.evaluation.robustness import Stressed, robustness, shortcut
+from eyebright.evaluation.robustness import RobustnessResult, robustness, shortcut
 from eyebright.report.markup import duration, number
 from eyebright.runs.scoring import Answers, BoolArray
 from eyebright.runtime.context import progress, say
@@ -26,7 +26,7 @@ IMAGES = 200
 _TIMED_IMAGES = 4
 
 
-def stress(model: SealedModel, answers: Answers, split: Split, root: Path, seed: int) -> Stressed:
+def stress(model: SealedModel, answers: Answers, split: Split, root: Path, seed: int) -> RobustnessResult:
     """Asks about some images of one part, as they are, at each strength of each corruption, and in parts.
 
     Images are scaled to the model's input size first, as in the usual benchmarks, so that a strength means
@@ -92,13 +92,13 @@ def _seen_size(path: Path, model: SealedModel) -> UInt8Array:
     return np.asarray(image)
 
 
-def _figures(right: BoolArray, kinds: IntArray) -> Stressed:
+def _figures(right: BoolArray, kinds: IntArray) -> RobustnessResult:
     """From whether each of V answers about each of N images is right (N, V), and what the images are (N,)."""
     columns: Iterator[BoolArray] = iter(right.T)
     clean = next(columns)
     curves = {kind: [next(columns) for _ in strengths] for kind, strengths in STRENGTHS.items()}
     border, centre = (next(columns) for _ in PARTS)
-    return Stressed(robustness(clean, curves, STRENGTHS), shortcut(clean, border, centre, kinds))
+    return RobustnessResult(robustness(clean, curves, STRENGTHS), shortcut(clean, border, centre, kinds))
 
 
 def _say_how_long(answers: int, seconds: float) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from eyebright.data.folder import scan_foreign
+from eyebright.data.folder import scan_ood
 from eyebright.data.manifest import Sample
 from eyebright.errors import ModelError
 from eyebright.evaluation.decisions.operating import Labelled
@@ -20,7 +20,12 @@ from eyebright.evaluation.uncertainty.ood import (
     separation,
     softmax_separation,
 )
-from eyebright.evaluation.uncertainty.results import Accepted, Foreign, Knowing, know
+from eyebright.evaluation.uncertainty.results import (
+    AcceptedImage,
+    OodImages,
+    Uncertainty,
+    measure_uncertainty,
+)
 from eyebright.runs.scoring import Answers, ask
 from eyebright.runtime.context import progress_task
 from eyebright.sealed.model import SealedModel
@@ -31,7 +36,7 @@ from eyebright.verbs.train.options import TrainConfig
 
 def know_trained(
     config: TrainConfig, held_out: Labelled | None, scored: int, answers: Answers, split: Split
-) -> Knowing:
+) -> Uncertainty:
     """What a training finds: rules come from the validation part where a test part is reported.
 
     Args:
@@ -55,7 +60,7 @@ def know_trained(
     return _found(answers, split, rule, sets)
 
 
-def know_evaluated(model: SealedModel, answers: Answers, split: Split) -> Knowing:
+def know_evaluated(model: SealedModel, answers: Answers, split: Split) -> Uncertainty:
     """How the rules that a model carries turn out on the images that are evaluated."""
     return _found(answers, split, model.unknown_rule, model.set_rule)
 
@@ -70,9 +75,9 @@ def promises(model: SealedModel) -> dict[str, Any]:
     return found
 
 
-def _found(answers: Answers, split: Split, rule: UnknownRule | None, sets: SetRule | None) -> Knowing:
+def _found(answers: Answers, split: Split, rule: UnknownRule | None, sets: SetRule | None) -> Uncertainty:
     scores = None if answers.scores is None else answers.scores_of(split)
-    return know(answers.labels, answers.labelled(split), scores, rule, sets)
+    return measure_uncertainty(answers.labels, answers.labelled(split), scores, rule, sets)
 
 
 def require_score(model: SealedModel) -> None:
@@ -89,7 +94,7 @@ def require_score(model: SealedModel) -> None:
         )
 
 
-def with_foreign(knowing: Knowing, model: SealedModel, own: Labelled, folder: Path) -> Knowing:
+def with_ood(knowing: Uncertainty, model: SealedModel, own: Labelled, folder: Path) -> Uncertainty:
     """Adds how a model answers images of something else.
 
     Args:
@@ -102,7 +107,7 @@ def with_foreign(knowing: Knowing, model: SealedModel, own: Labelled, folder: Pa
         NotFoundError: there is no such folder.
         DataError: no image in it can be read.
     """
-    manifest = scan_foreign(folder)
+    manifest = scan_ood(folder)
     with progress_task("Running the model on OOD images", total=len(manifest.samples)) as task:
         found = ask(model, manifest.root, manifest.samples, task, default_folder())
     rule, scores = knowing.rule, found.scores
@@ -111,16 +116,16 @@ def with_foreign(knowing: Knowing, model: SealedModel, own: Labelled, folder: Pa
     by_score = separation(knowing.own, scores, rule.threshold)
     by_softmax = softmax_separation(own.probabilities, found.probabilities, knowing.rejected.value)
     accepted = _accepted(found.samples, manifest.root, found, scores, rule)
-    return replace(knowing, foreign=Foreign(str(folder), scores, by_score, by_softmax, tuple(accepted)))
+    return replace(knowing, ood=OodImages(str(folder), scores, by_score, by_softmax, tuple(accepted)))
 
 
 def _accepted(
     samples: Sequence[Sample], root: Path, found: Answers, scores: FloatArray, rule: UnknownRule
-) -> list[Accepted]:
+) -> list[AcceptedImage]:
     """The foreign images that do not count as unknown, the least strange first."""
     best = found.probabilities.argmax(axis=1)
     return [
-        Accepted(
+        AcceptedImage(
             str(root / samples[i].path),
             found.labels[best[i]],
             float(found.probabilities[i, best[i]]),

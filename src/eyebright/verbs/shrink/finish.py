@@ -9,7 +9,7 @@ from pathlib import Path
 import onnx
 
 from eyebright.data.manifest import Manifest
-from eyebright.evaluation.uncertainty.results import Knowing
+from eyebright.evaluation.uncertainty.results import Uncertainty
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.runs import messages as tell
 from eyebright.runs.run import Run, write_metrics
@@ -91,9 +91,9 @@ def hand_out(
             "size": model.size,
             "layers": str(card.get("layers", "")),
             "command": tell.command("shrink", config, ("model",)),
-            "parent": beside,
+            "baseline": beside,
             "parity": parity,
-            "knowing": knowing,
+            "uncertainty": knowing,
             "seconds": watch().seconds,
             "facts": {
                 translate("Selection"): " ".join(what.reasons),
@@ -108,7 +108,7 @@ def hand_out(
     figures = outcome.figures(
         watch().seconds,
         _ENGINE,
-        parent=asdict(beside),
+        baseline=asdict(beside),
         chosen=asdict(what.candidate) | {"path": what.candidate.path.name, "judged_on": "val"},
         targets=[asdict(target) for target in what.targets],
         met=what.candidate.meets(what.targets),
@@ -116,7 +116,7 @@ def hand_out(
         data_sha=manifest.digest,
         versions=versions(),
         model_sha256=sha256(path),
-        **knowing.figures(),
+        **knowing.to_json(),
         **({} if parity is None else {"parity": asdict(parity)}),
     )
     write_metrics(directory / "metrics.json", figures)
@@ -132,7 +132,7 @@ def _proved(
     return prove(what.made.trained.reference, model, answers, manifest.root, seed)
 
 
-def _knowing(what: HandedOut, model: SealedModel, answers: Answers, split: Split) -> Knowing:
+def _knowing(what: HandedOut, model: SealedModel, answers: Answers, split: Split) -> Uncertainty:
     """What the model does not know: by rules of its own, or by new ones where it was trained here."""
     if what.made is None:
         return know_evaluated(model, answers, split)

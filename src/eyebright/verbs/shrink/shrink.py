@@ -124,12 +124,12 @@ class Search:
         self._check_out()
         self.manifest: Manifest = manifest_of(self.model, config.data, config.seed)
         check_classes(self.model, self.manifest.labels)
-        self._also = [(path, SealedModel(path, threads=1)) for path in config.also]
-        for _, other in self._also:
+        self._given = [(path, SealedModel(path, threads=1)) for path in config.candidates]
+        for _, other in self._given:
             check_untouched(other.path)
             check_classes(other, self.manifest.labels)
             check_not_learned(other, self.manifest)
-        self._images: list[Sample] = drawn(self.manifest, config.images, config.seed)
+        self._images: list[Sample] = drawn(self.manifest, config.max_images, config.seed)
         self.options = TrainConfig(
             data=self.manifest.root, seed=config.seed, lang=config.lang, **promises(self.model)
         )
@@ -145,7 +145,7 @@ class Search:
 
     def _check_out(self) -> None:
         out = self.config.out
-        for path in (self.model.path, *self.config.also):
+        for path in (self.model.path, *self.config.candidates):
             for written in (out, out and out / _TRIED):
                 check_elsewhere(written, path)
 
@@ -160,7 +160,7 @@ class Search:
 
     def _floats(self) -> Iterator[tuple[str, Path]]:
         yield translate("original model"), self.model.path
-        for path, model in self._also:
+        for path, model in self._given:
             yield str(path), model.path
         folder, digest = self.directory / _TRIED, sha256(self.model.path)
         for backbone in self._backbones:

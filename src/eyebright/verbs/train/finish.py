@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from eyebright.data.manifest import Manifest
-from eyebright.evaluation.forecast import DataCurve, grown
+from eyebright.evaluation.forecast import LearningCurve, grown
 from eyebright.evaluation.slices import Slice
-from eyebright.evaluation.uncertainty.results import Knowing
+from eyebright.evaluation.uncertainty.results import Uncertainty
 from eyebright.exporting.certificate.hashes import sha256
-from eyebright.report.content import BesideParent
+from eyebright.report.content import BaselineComparison
 from eyebright.runs import messages as tell
 from eyebright.runs.run import Run, write_metrics, write_options
 from eyebright.runs.scoring import Answers, ask
@@ -52,12 +52,12 @@ class Found:
 
     outcome: Outcome
     parity: Parity
-    parent: BesideParent | None
+    parent: BaselineComparison | None
     decided: Decided
-    knowing: Knowing
+    knowing: Uncertainty
     ece_before: float
     slices: Sequence[Slice]
-    curve: DataCurve | None
+    curve: LearningCurve | None
     inside: Mapping[str, Any]
 
     def thresholds(self) -> dict[str, Any]:
@@ -166,17 +166,17 @@ def _content(
         "choices": trained.choices,
         "tunings": trained.tunings,
         "reasons": trained.reasons,
-        "learning": trained.learning,
+        "training_curves": trained.learning,
         "tunable": config.tune == "head",
         "licence": provenance["licence"],
         "random_weights": trained.random_weights,
         "parity": found.parity,
-        "decided": found.decided.curves,
+        "operating_curves": found.decided.curves,
         "cost": found.decided.cost,
         "slices": found.slices,
-        "curve": found.curve,
-        "knowing": found.knowing,
-        "parent": found.parent,
+        "learning_curve": found.curve,
+        "uncertainty": found.knowing,
+        "baseline": found.parent,
         **found.inside,
         "seconds": seconds,
         "facts": tell.facts(config, provenance, path),
@@ -198,8 +198,8 @@ def _figures(
         model_sha256=sha256(path),
         **found.decided.figures(),
         slices=[worse.to_json() for worse in found.slices],
-        **({} if found.curve is None else {"data_curve": found.curve.to_json()}),
-        **found.knowing.figures(),
-        **({} if found.parent is None else {"parent": asdict(found.parent)}),
+        **({} if found.curve is None else {"learning_curve": found.curve.to_json()}),
+        **found.knowing.to_json(),
+        **({} if found.parent is None else {"baseline": asdict(found.parent)}),
         **provenance,
     )

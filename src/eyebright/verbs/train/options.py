@@ -10,7 +10,7 @@ from eyebright.errors import ConfigError
 from eyebright.options.base import Config
 from eyebright.options.decisions import DecisionConfig
 from eyebright.options.fields import ChosenSize, Data, Layers, Out, ReportLang, Seed, Test, Val
-from eyebright.options.uncertainty import KnowingConfig
+from eyebright.options.uncertainty import UncertaintyConfig
 from eyebright.verbs.train.finetune.options import FinetuneConfig
 
 
@@ -54,7 +54,7 @@ def data_or_resume(resume: Path | None, info: ValidationInfo) -> Path | None:
 
 
 # Fields come in the order of the bases read from the right: the data's first.
-class TrainConfig(FinetuneConfig, KnowingConfig, DecisionConfig, DataConfig):
+class TrainConfig(FinetuneConfig, UncertaintyConfig, DecisionConfig, DataConfig):
     """What `eyebright train` can be told; every field is also a command-line option and a TOML key."""
 
     @field_validator("resume")

@@ -12,7 +12,7 @@ from eyebright.backbones.card import Preprocessing
 from eyebright.backbones.feature_layers import Tap
 from eyebright.data.manifest import Sample
 from eyebright.evaluation.decisions.operating import Labelled
-from eyebright.report.content import Choice, Learning
+from eyebright.report.content import Choice, TrainingCurves
 from eyebright.training.cache.store import Rows
 from eyebright.training.linear_probe.learning_curve import CurvePoint
 from eyebright.training.linear_probe.linear import LinearHead
@@ -67,7 +67,7 @@ class Trained:
     choices: Sequence[Choice] = ()
     tunings: Sequence[Choice] = ()
     reasons: Sequence[str] = ()
-    learning: Learning | None = None
+    learning: TrainingCurves | None = None
     random_weights: bool = field(default=False)
     parent: Path | None = None
     several: bool = False

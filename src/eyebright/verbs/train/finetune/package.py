@@ -14,7 +14,7 @@ from eyebright.backbones.torch.network import Network
 from eyebright.data.decode import load_square
 from eyebright.data.manifest import Sample
 from eyebright.evaluation.calibration import calibrated
-from eyebright.report.content import Learning, RateSearch
+from eyebright.report.content import RateSearch, TrainingCurves
 from eyebright.runs import messages as tell
 from eyebright.training.finetune.loop import Fitted
 from eyebright.training.finetune.model.classifier import Classifier
@@ -75,9 +75,9 @@ class Learned:
             "waited_share": self.fitted.waited_share,
         }
 
-    def learning(self) -> Learning:
+    def learning(self) -> TrainingCurves:
         """How the network learned, for the report."""
-        return Learning(
+        return TrainingCurves(
             history=self.fitted.history,
             best=self.fitted.best_epoch,
             stopped_because=tell.stopped(self.fitted.stopped_because),
