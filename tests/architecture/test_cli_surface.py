@@ -41,8 +41,8 @@ SURFACE = {
         "--device --seed --lang --config"
     ),
     "shrink": (
-        "model --target --data --out --backbone --size --candidates --int8 --budget --max-images --seed --lang "
-        "--config"
+        "model --target --data --out --backbone --size --candidates --int8 --budget --max-images --seed "
+        "--lang --config"
     ),
     "predict": "model images --top --format --null --lang --config",
     "explain": "model images --class --method --out --lang --config",

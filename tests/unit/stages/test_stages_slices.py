@@ -16,9 +16,9 @@ from eyebright.data.folder import scan_part
 from eyebright.data.image_properties import looks
 from eyebright.errors import DataError, NotFoundError
 from eyebright.runs.run import Run
+from eyebright.runs.slices import read_columns
 from eyebright.sealed import image_statistics as module
 from eyebright.sealed.image_statistics import Looks
-from eyebright.verbs.evaluate.slices import read_columns
 
 
 @pytest.fixture(scope="module")

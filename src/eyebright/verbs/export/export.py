@@ -20,9 +20,9 @@ from eyebright.exporting.certificate.kernels import kernels
 from eyebright.exporting.certificate.sidecar_files import write_beside
 from eyebright.exporting.certificate.speedup import gain, original_bytes
 from eyebright.exporting.precision import precision_of
-from eyebright.runs.integrity import check_untouched
-from eyebright.runs.scoring import ask
-from eyebright.runs.write import versions
+from eyebright.runs.integrity import require_unmodified
+from eyebright.runs.metrics import versions
+from eyebright.runs.scoring import predict_samples
 from eyebright.runtime.atomic import write_text
 from eyebright.runtime.context import progress, say, stage
 from eyebright.sealed.model import SealedModel
@@ -96,7 +96,7 @@ class Exporter:
     def __init__(self, config: ExportConfig) -> None:
         self.config = config
         self.model = SealedModel(config.model, threads=1)
-        check_untouched(self.model.path)
+        require_unmodified(self.model.path)
         self.directory = config.out or self.model.path.parent / "exports"
         self.bar = Bar(config.min_agreement, config.max_loss / 100)
         names = [_name(name, config.plain) for name in dict.fromkeys(config.to)]
@@ -113,10 +113,7 @@ class Exporter:
     def originals(self) -> Originals:
         """The original's answers."""
         images = self.images
-        text = translate("Running the sealed model")
-        with progress().task(text, total=len(images.compared)) as task:
-            answers = ask(self.model, images.root, images.compared, task)
-
+        answers = predict_samples(self.model, images.root, images.compared)
         if answers.skipped:
             text = "{count} of {total:image|images} could not be read; only the rest is compared."
             counts = {"count": len(answers.skipped), "total": len(images.compared)}

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eyebright.data.manifest import Sample
-from eyebright.runs.images import drawn, manifest_of
+from eyebright.runs.images import check_labels, drawn, manifest_of
 from eyebright.sealed.model import SealedModel
-from eyebright.verbs.evaluate.evaluate import check_labels
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,6 @@ def export_images(model: SealedModel, data: Path | None, count: int, seed: int) 
     Raises:
         DataError: the images are gone, or none is left to compare on.
     """
-    manifest = manifest_of(model, data, seed, parts=("val",))
+    manifest = manifest_of(model, data, seed, splits=("val",))
     check_labels(manifest, model)
     return ExportImages(manifest.root, drawn(manifest, count, seed), manifest.of("train"))

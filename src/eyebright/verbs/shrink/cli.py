@@ -46,7 +46,7 @@ def _print(found: Shrunk) -> None:
             f"{c.latency_ms:.1f}",
             f"{c.size_bytes / 1e6:.2f}",
             translate("yes") if c.meets(found.targets) else translate("no"),
-            translate("selected") if c is found.chosen else "",
+            translate("selected") if c is found.selected else "",
         )
         for c in found.candidates
     ]
