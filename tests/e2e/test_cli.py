@@ -77,7 +77,7 @@ def test_what_training_prints(textile: Path, tmp_path: Path) -> None:
     count = metrics(tmp_path / "run")["images"]
     assert f"Found 3 classes: {count['train']} images to train on, {count['val']} to validate" in done.stderr
     assert re.search(r"Engine: \w+ \w+, \d+ images/s here\.", done.stderr)
-    assert re.search(r"Computing features at 96 px: \d+ in .+ s, .+ a second", done.stderr)
+    assert re.search(r"Computing features at 96 px: \d+ in .+ s, .+/s", done.stderr)
     assert f"Measured on {count['val']} images of the validation part:" in done.stdout
     accuracy = metrics(tmp_path / "run")["accuracy"]["value"]
     assert f"Accuracy           {100 * accuracy:.1f} %" in done.stdout

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from eyebright.runs.summary import print_run
+from eyebright.text.language import speaking
 
 FIGURE = {"value": 0.934, "low": 0.912, "high": 0.954}
 METRICS = {
@@ -23,14 +24,15 @@ RUN = SimpleNamespace(metrics=METRICS, model=Path("runs/x/model.onnx"), report=P
 def test_it_says_what_was_measured_on_what(capsys: pytest.CaptureFixture[str]):
     print_run(RUN)
     text = capsys.readouterr().out
-    assert "Measured on 500 images of the test part:" in text
+    assert "Measured on 500 images of the test split:" in text
     assert "93.4 %  91.2 to 95.4 %" in text
     assert "0.934  0.912 to 0.954" in text  # log loss is no percentage
-    assert "12.3 s in all" in text
-    assert "1; metrics.json names" in text
+    assert "12.3 s in total" in text
+    assert "1 file; metrics.json gives" in text
     assert str(RUN.report) in text
 
 
 def test_in_chinese(capsys: pytest.CaptureFixture[str]):
-    print_run(RUN, "zh")
-    assert "在测试部分的 500 张图像上测得：" in capsys.readouterr().out
+    with speaking("zh"):
+        print_run(RUN)
+    assert "500 张图像" in capsys.readouterr().out

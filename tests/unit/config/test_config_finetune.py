@@ -11,6 +11,7 @@ from eyebright.cli.options import options_of, parse
 from eyebright.errors import ConfigError
 from eyebright.options.fields import time_seconds
 from eyebright.options.uncertainty import KnowingConfig
+from eyebright.text.language import speaking
 from eyebright.verbs.train.cli import VERB
 from eyebright.verbs.train.finetune.options import FinetuneConfig
 from eyebright.verbs.train.options import TrainConfig
@@ -62,7 +63,7 @@ def test_weights_may_be_a_file_and_survive_toml(tmp_path: Path) -> None:
 
 def test_a_run_to_resume_stands_for_the_data() -> None:
     assert TrainConfig.build(resume="runs/first").data is None
-    with pytest.raises(ConfigError, match="data must be given"):
+    with pytest.raises(ConfigError, match="Data or a run to resume must be given"):
         TrainConfig.build()
     # Data that cannot be is told of once, not also as missing.
     with pytest.raises(ConfigError) as caught:
@@ -87,7 +88,13 @@ def test_the_datas_options_come_first() -> None:
 def test_the_help_has_groups_and_shows_what_can_be_typed() -> None:
     told = verb_help(VERB, options_of(TrainConfig))
     titles = [line for line in told.splitlines() if line.endswith(":") and not line.startswith(" ")]
-    assert titles[:5] == ["Arguments:", "Options:", "Decisions:", "What it does not know:", "Backbone:"]
+    assert titles[:5] == [
+        "Arguments:",
+        "Options:",
+        "Operating points and costs:",
+        "Uncertainty:",
+        "Backbone:",
+    ]
     assert len(titles) == 12
     for shown in (
         "--budget TIME",
@@ -98,4 +105,5 @@ def test_the_help_has_groups_and_shows_what_can_be_typed() -> None:
         "--epochs N ",
     ):
         assert shown in told
-    assert "骨干网络：" in verb_help(VERB, options_of(TrainConfig), "zh")
+    with speaking("zh"):
+        assert "骨干网络：" in verb_help(VERB, options_of(TrainConfig))

@@ -35,7 +35,7 @@ def test_anything_else_is_refused_with_an_example(text: str) -> None:
 
 
 def test_the_options_tell_a_wrong_target() -> None:
-    with pytest.raises(ConfigError, match="must be written like"):
+    with pytest.raises(ConfigError, match="must look like"):
         ShrinkConfig.build(model="run", target=["latency<=10"])
     with pytest.raises(ConfigError, match="target"):
         ShrinkConfig.build(model="run")

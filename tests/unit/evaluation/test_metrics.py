@@ -210,7 +210,7 @@ def test_wrong_answer_of_probability_zero_costs_a_finite_loss() -> None:
 
 
 def test_probabilities_that_are_no_numbers_are_an_error() -> None:
-    with pytest.raises(ModelError, match="must be numbers"):
+    with pytest.raises(ModelError, match="must be finite"):
         measure(np.array([0]), np.array([[np.nan, 1]], np.float32), ["a", "b"], "val")
 
 

@@ -48,9 +48,9 @@ def test_targets_are_read_as_they_are_written(text: str, expected: Target) -> No
     ("text", "said"),
     [
         ("recall >= 0.9", r"look like recall\(CLASS\) >= 0.95"),
-        ("recal(x) >= 0.9", "nearest are: recall"),
-        ("recall(x) <= 0.9", "Turn the sign round"),
-        ("false_positive_rate(x) >= 0.1", "Turn the sign round"),
+        ("recal(x) >= 0.9", "closest matches are: recall"),
+        ("recall(x) <= 0.9", "Reverse the comparison sign"),
+        ("false_positive_rate(x) >= 0.1", "Reverse the comparison sign"),
         ("recall(x) >= 95", "from 0 to 1"),
         ("recall(x) >= 0..5", "from 0 to 1"),
     ],
@@ -61,7 +61,7 @@ def test_what_is_no_target_is_told(text: str, said: str) -> None:
 
 
 def test_an_unknown_class_is_answered_with_the_nearest() -> None:
-    with pytest.raises(ConfigError, match=r"no 'defectiv'; the nearest are: defective.*recall\(defective\)"):
+    with pytest.raises(ConfigError, match=r"closest matches are: defective.*recall\(defective\)"):
         check_target(Target("recall", "defectiv", 0.9), ["defective", "good"])
 
 
@@ -168,11 +168,11 @@ def test_costs_are_read_by_name_and_decide(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("t,good,bad\nbad,10,0\ngod,0,1\n", "nearest are: good"),
-        ("t,good\ngood,0\n", "lacks or repeats some: bad"),
-        ("t,good,bad\nbad,10,zero\ngood,0,1\n", "must be a number"),
-        ("t,good,bad\nbad,10,nan\ngood,0,1\n", "must be a number"),
-        ("", "lacks or repeats"),
+        ("t,good,bad\nbad,10,0\ngod,0,1\n", "closest are: good"),
+        ("t,good\ngood,0\n", "Missing or repeated in .*: bad"),
+        ("t,good,bad\nbad,10,zero\ngood,0,1\n", "must contain a number"),
+        ("t,good,bad\nbad,10,nan\ngood,0,1\n", "must contain a number"),
+        ("", "Missing or repeated"),
     ],
 )
 def test_costs_that_are_none_are_told(tmp_path: Path, text: str, said: str) -> None:

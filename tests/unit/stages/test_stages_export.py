@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from languages import chinese
 
 from eyebright.cli.main import main
 from eyebright.data.manifest import Manifest
@@ -79,7 +80,7 @@ def test_a_compressed_model_is_not_compressed_again(again: str, compressed: tupl
     config = ExportConfig(model=run, to=["onnx"], **{again: True})
     with pytest.raises(UnsupportedError, match=f"is {precision} already") as caught:
         export(config)
-    assert "压缩" in caught.value.text("zh")
+    assert "压缩" in chinese(caught.value)
 
 
 def test_a_compressed_model_is_called_so_as_it_is(compressed: tuple[str, Path], tmp_path: Path) -> None:
@@ -147,7 +148,7 @@ def test_an_error_of_one_format_leaves_the_others(
     error = found.failed["triton"]
     assert isinstance(error, UnsupportedError)
     assert "Use another format, such as onnx or openvino." in error.text()
-    assert "请使用其他格式" in error.text("zh")
+    assert "请使用其他格式" in chinese(error)
     assert error.__cause__ is not None
     assert [path.name for path in tmp_path.iterdir()] == ["openvino"]
 

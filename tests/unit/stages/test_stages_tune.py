@@ -165,7 +165,7 @@ def test_one_failure_is_told_and_passed_over_but_failing_at_once_is_raised(tmp_p
     def broken(at: int) -> Callable[[int], None]:
         def fail(number: int) -> None:
             if number == at:
-                raise DataError("data must be given.")
+                raise DataError("Data or a run to resume must be given.")
 
         return fail
 
