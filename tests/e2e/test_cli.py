@@ -93,7 +93,6 @@ def test_without_out_a_run_gets_a_name_of_its_own(digits: Path, tmp_path: Path) 
     assert {p.name for p in directory.iterdir()} == RUN_FILES
 
 
-@pytest.mark.slow
 def test_shares_make_a_test_part_whose_figures_count(digits: Path, tmp_path: Path) -> None:
     shutil.copytree(digits, tmp_path / "data")
     (tmp_path / "data" / ".ipynb_checkpoints").mkdir()
@@ -285,7 +284,6 @@ def test_doctor() -> None:
     assert "处理器" in eyebright("doctor", "--lang", "zh").stdout
 
 
-@pytest.mark.slow
 def test_cache_shows_trims_and_clears(digits: Path, tmp_path: Path) -> None:
     cache, data = tmp_path / "cache", photos(digits, tmp_path / "data", 4)
     assert eyebright("cache", cache=cache).stdout == f"{cache} holds 0.0 MB.\n"

@@ -113,7 +113,6 @@ def test_the_options_are_written_down_as_they_can_be_given_again(
     assert found == config.model_copy(update={"also": [smaller_run.directory]})
 
 
-@pytest.mark.slow
 def test_operating_points_that_are_not_taken_over_are_told(textile: Path, tmp_path: Path) -> None:
     options = {"data": textile, "size": 96, "layers": "texture", "target": ["recall(local) >= 0.5"]}
     run = train(TrainConfig.build(**options, out=tmp_path / "run"))

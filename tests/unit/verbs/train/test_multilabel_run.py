@@ -192,7 +192,6 @@ def test_what_stands_beside_an_export_says_how_labels_are_answered(cloth_run: Ru
     assert list((tmp_path / "triton").glob("example.*")) == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"to": ["onnx", "openvino", "html"]}, {"to": ["onnx"], "int8": True}])
 def test_exports_are_certified_on_sets_of_labels(cloth_run: Run, tmp_path: Path, options):
     done = eb.export(cloth_run.directory, out=tmp_path / "exports", **options).done
@@ -206,8 +205,7 @@ def test_exports_are_certified_on_sets_of_labels(cloth_run: Run, tmp_path: Path,
         )
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("tune", ["last", "full"])
+@pytest.mark.parametrize("tune", ["last", pytest.param("full", marks=pytest.mark.slow)])
 def test_the_network_itself_learns_labels(cloth: Path, cloth_run: Run, tmp_path: Path, tune: str):
     pytest.importorskip("timm", reason="needs the extra torch")
     options = {"size": SIZE, "layers": LAYERS, "augment": "none", "tune": tune}

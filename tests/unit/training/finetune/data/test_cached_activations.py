@@ -28,7 +28,7 @@ import os, signal, sys
 from pathlib import Path
 import torch
 from eyebright.training.cache import store as cache
-from test_prefix import data_of, frozen
+from test_cached_activations import data_of, frozen
 
 cache._FLUSH_SECONDS = 0
 count = 0

@@ -15,8 +15,8 @@ from PIL import Image
 
 from eyebright.errors import ModelError
 from eyebright.exporting.base import Source, UnsupportedError
-from eyebright.exporting.catalog import offline_page
 from eyebright.exporting.certificate.speedup import original_bytes
+from eyebright.exporting.formats import offline_page
 from eyebright.exporting.formats.html_page import embedded_model
 from eyebright.exporting.formats.html_texts import texts
 from eyebright.exporting.formats.offline_page import OfflinePage

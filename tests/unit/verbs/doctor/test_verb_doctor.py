@@ -13,7 +13,7 @@ import pytest
 
 from eyebright.verbs.doctor.doctor import EXTRAS, doctor
 
-PROJECT = Path(__file__).parents[3] / "pyproject.toml"
+PROJECT = Path(__file__).parents[4] / "pyproject.toml"
 
 
 def _printed(*words: str) -> str:

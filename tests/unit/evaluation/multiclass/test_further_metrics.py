@@ -226,7 +226,6 @@ def test_copies_of_images_make_no_interval_narrower(answers: tuple[IntArray, Flo
     assert recall.high - recall.low > lonely.high - lonely.low
 
 
-@pytest.mark.slow
 def test_a_thousand_classes(capsys: pytest.CaptureFixture[str]) -> None:
     random = np.random.default_rng(0)
     truth = random.integers(0, 1000, 20_000)

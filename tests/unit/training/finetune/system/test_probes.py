@@ -23,7 +23,6 @@ def sought(net: Gluttonous, data: Photographs, micro_batch: int | None = None) -
     return rate_test(net, data, cross_entropy, optimizer, TEAM, recipe)
 
 
-@pytest.mark.slow
 def test_rates_are_tried_with_as_many_images_as_fit(textile_data):
     greedy, told = Gluttonous(textile_data.classes, most=5), Gluttonous(textile_data.classes, most=5)
     whole = sought(Gluttonous(textile_data.classes), textile_data)

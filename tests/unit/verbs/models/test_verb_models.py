@@ -38,7 +38,6 @@ def test_a_search_finds_names_of_the_libraries() -> None:
     assert all(model.parameters and model.parameters > 1e6 for model in listing.models)
 
 
-@pytest.mark.slow
 def test_the_speed_of_a_found_network() -> None:
     pytest.importorskip("timm")
     (model,) = eb.models("mobilenetv3_small_050", limit=1, speed=True)

@@ -20,6 +20,7 @@ from eyebright.sealed.graph import sealed_graph  # noqa: E402
 from eyebright.sealed.subgraphs import SQUARES, between  # noqa: E402
 from eyebright.training.linear_probe.linear import LinearHead  # noqa: E402
 
+TINY = ["test_efficientnet", "test_convnext", "test_byobnet", "test_vit"]  # of timm, a mechanism each
 SLOW = [
     ("efficientnet_b0", 64),
     ("tf_efficientnet_b4", 64),
@@ -30,7 +31,10 @@ SLOW = [
     ("swin_tiny_patch4_window7_224", 96),
     ("mobilevit_xs", 64),
 ]
-NETWORKS = [pytest.param("resnet18", 64), *(pytest.param(*n, marks=pytest.mark.slow) for n in SLOW)]
+NETWORKS = [
+    *((name, 64) for name in ("resnet18", *TINY)),
+    *(pytest.param(*n, marks=pytest.mark.slow) for n in SLOW),
+]
 
 
 def _squares(name: str, size: int) -> onnx.ModelProto:

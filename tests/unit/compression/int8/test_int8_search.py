@@ -41,7 +41,6 @@ def rungs(network: Network, squares: Squares) -> list[Rung]:
     return list(Int8Ladder(network, squares, 1).rungs())
 
 
-@pytest.mark.slow
 def test_every_convolution_runs_in_integers(rungs: list[Rung], network: Network):
     convolutions = sum(node.op_type == "Conv" for node in network.members)
     found = onnx_kernels(rungs[0].graph, network.size)
@@ -56,7 +55,6 @@ def test_the_float_graph_has_no_integer_kernels(network: Network):
     assert found.float_kernels > 10
 
 
-@pytest.mark.slow
 def test_each_rung_says_what_it_did_and_moves_answers_little(rungs: list[Rung]):
     assert len({rung.summary for rung in rungs}) == len(rungs) - 1  # sensitive layers come twice
     assert [rung for rung in rungs if "sensitive" in rung.summary][-1].details["biases_corrected"]
@@ -68,7 +66,6 @@ def test_each_rung_says_what_it_did_and_moves_answers_little(rungs: list[Rung]):
     assert kept[0] == 0 < kept[-1]
 
 
-@pytest.mark.slow
 def test_layers_kept_in_float_run_in_float(rungs: list[Rung], network: Network):
     rung = next(rung for rung in rungs if rung.details["kept_float"])
     found = onnx_kernels(rung.graph, network.size)
@@ -78,7 +75,6 @@ def test_layers_kept_in_float_run_in_float(rungs: list[Rung], network: Network):
     assert found.integer_kernels >= rung.details["static_layers"]
 
 
-@pytest.mark.slow
 def test_weights_are_a_quarter_of_float32(rungs: list[Rung], network: Network):
     weights = sum(v.nbytes for v in network.constants.values())
     assert len(rungs[0].graph.SerializeToString()) < 0.25 * weights + 200_000

@@ -36,7 +36,6 @@ def measured(textile_run: Run, exports: Path, tmp_path_factory: pytest.TempPathF
     return benchmark(BenchmarkConfig(models=models, threads=[1], batch=[1, 4], seconds=1.0, out=out))
 
 
-@pytest.mark.slow
 def test_each_runtime_takes_each_batch_that_it_can(measured: Benchmark) -> None:
     found = [(m.name.split("/")[-1], m.runtime, m.threads, m.batch) for m in measured.measured]
     assert found == [
@@ -51,7 +50,6 @@ def test_each_runtime_takes_each_batch_that_it_can(measured: Benchmark) -> None:
     assert measured.left_out == {}
 
 
-@pytest.mark.slow
 def test_figures_are_possible(measured: Benchmark) -> None:
     for m in measured.measured:
         assert 0 < m.p50_ms <= m.p95_ms <= m.p99_ms
@@ -62,7 +60,6 @@ def test_figures_are_possible(measured: Benchmark) -> None:
         assert m.unrest >= 0
 
 
-@pytest.mark.slow
 def test_files_hold_the_same_figures(measured: Benchmark) -> None:
     content = json.loads((measured.directory / "benchmark.json").read_text(encoding="utf-8"))
     assert [row["p50_ms"] for row in content["measured"]] == [m.p50_ms for m in measured.measured]

@@ -16,6 +16,8 @@ pytest.importorskip("accelerate")
 
 from finetune_material import started  # noqa: E402
 
+pytestmark = pytest.mark.xdist_group("alone")
+
 VIT = {"name": "test_vit", "img_size": 64}  # without batch normalisation, whose statistics are of a part
 RECIPE: dict[str, Any] = {"epochs": 2, "batch": 15, "device": "cpu", "patience": 0}
 
@@ -31,7 +33,6 @@ def free_port() -> str:
         return str(probe.getsockname()[1])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "micro_batches"),
     [({}, [None, None]), ({"ema_decay": 0.9, "micro_batch": 3}, [3, 5])],
@@ -64,7 +65,6 @@ def test_two_processes_learn_what_one_does(textile, tmp_path, options, micro_bat
         assert together == pytest.approx(alone, abs=1e-5)
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on the address space")
 def test_a_real_limit_of_memory_is_lived_with(textile, tmp_path):
     recipe = {**RECIPE, "batch": 72, "epochs": 1}

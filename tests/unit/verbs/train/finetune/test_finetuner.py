@@ -42,7 +42,6 @@ def tuner_of(manifest: Manifest, out: Path, resume: Path | None = None) -> Tuner
     return Tuner(config, inner, network, start, out, lambda row: None, 0.0, manifest)
 
 
-@pytest.mark.slow
 def test_what_earlier_parts_of_a_run_took_is_gone_from_its_budget(
     textile_manifest: Manifest, tmp_path: Path
 ) -> None:

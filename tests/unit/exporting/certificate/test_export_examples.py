@@ -25,7 +25,7 @@ from eyebright.sealed.model import SealedModel
 
 pytestmark = pytest.mark.xdist_group("exports")
 
-TEMPLATES = Path(__file__).parents[3] / "src" / "eyebright" / "exporting" / "examples"
+TEMPLATES = Path(__file__).parents[4] / "src" / "eyebright" / "exporting" / "examples"
 # What a format's example imports, where the base install does not have it.
 NEEDS = {
     "torchscript": "torch",
