@@ -6,7 +6,8 @@ from eyebright.evaluation.decisions.costs import CostFigures
 from eyebright.evaluation.decisions.curves import OperatingCurve
 from eyebright.evaluation.decisions.targets import Figure
 from eyebright.evaluation.multilabel.results import LabelMetrics
-from eyebright.report.charts.curve import Axis, Line, curve_chart
+from eyebright.report.charts.axis import Axis
+from eyebright.report.charts.curve import Line, curve_chart
 from eyebright.report.charts.interval import interval_bar
 from eyebright.report.content import ReportContent
 from eyebright.report.markup import (
