@@ -124,12 +124,13 @@ def _curves(curve: OperatingCurve) -> str:
         ),
     )
     return "".join(
-        f"<figure><h3>{text(title)}</h3>"
-        + curve_chart(
-            [Line(title, points), *([Line("", chance)] if chance else [])], axis, axis, title, point=ring
-        )
-        + "</figure>"
+        f"<figure><h3>{text(title)}</h3>{chart}</figure>"
         for title, points, ring, chance in drawings
+        for chart in [
+            curve_chart(
+                [Line(title, points), *([Line("", chance)] if chance else [])], axis, axis, title, point=ring
+            )
+        ]
     )
 
 
