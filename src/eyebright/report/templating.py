@@ -32,6 +32,24 @@ def _environment() -> Environment:
     return environment
 
 
+@cache
+def _markdown() -> Environment:
+    return _environment().overlay(autoescape=False, keep_trailing_newline=True, finalize=_without_meaning)
+
+
+def _without_meaning(value: object) -> object:
+    """Return text that means nothing to Markdown: names of classes and folders are the user's."""
+    if hasattr(value, "__html__"):
+        return value
+    clean = str(_clean(str(value))).replace("\n", " ").replace("\r", " ")
+    return "".join(f"\\{c}" if c in "\\*_[]<>|#" else c for c in clean)
+
+
+def render_markdown(template: str, **values: object) -> str:
+    """Return the Markdown of ``template`` filled with ``values``, none of which means anything to Markdown."""
+    return _markdown().get_template(template).render(**values)
+
+
 def render(template: str, **values: object) -> str:
     """Return ``template`` filled with ``values``."""
     return _environment().get_template(template).render(**values)
