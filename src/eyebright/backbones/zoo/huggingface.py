@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from eyebright.backbones.card import Preprocessing
+from eyebright.backbones.card import Preprocessing, wrong_size
 from eyebright.backbones.torch.network import Network, Origin, make_network
 from eyebright.backbones.zoo import hub
 from eyebright.backbones.zoo.source import (
@@ -21,7 +21,6 @@ from eyebright.backbones.zoo.source import (
     Weights,
     interpolation,
     licence,
-    wrong_size,
 )
 from eyebright.backbones.zoo.weights import load_file
 from eyebright.errors import MissingExtraError, ModelError

@@ -12,10 +12,10 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from eyebright.backbones.card import Preprocessing
+from eyebright.backbones.card import Preprocessing, wrong_size
 from eyebright.backbones.torch.network import Network, Origin, make_network
 from eyebright.backbones.zoo import hub
-from eyebright.backbones.zoo.source import Entry, Weights, interpolation, licence, wrong_size
+from eyebright.backbones.zoo.source import Entry, Weights, interpolation, licence
 from eyebright.backbones.zoo.weights import load_file
 
 _SHORT = {
