@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import eyebright
 from eyebright.data.manifest import SPLITS, Manifest
 from eyebright.evaluation.forecast import LearningCurve
 from eyebright.evaluation.multiclass.results import Metrics
@@ -24,6 +23,7 @@ from eyebright.runs.operating_points import OperatingPoints
 from eyebright.sealed.parity import Parity
 from eyebright.text.language import english
 from eyebright.types import Json, JsonObject, Skipped
+from eyebright.version import __version__
 
 #: Rises when a key changes its meaning or goes; new keys do not raise it.
 SCHEMA_VERSION = 1
@@ -129,4 +129,4 @@ def versions(*more: str) -> dict[str, str]:
     for package in packages:
         with suppress(PackageNotFoundError):
             found[package] = version(package)
-    return {"eyebright": eyebright.__version__, "python": platform.python_version(), **found}
+    return {"eyebright": __version__, "python": platform.python_version(), **found}

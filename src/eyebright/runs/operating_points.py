@@ -11,7 +11,7 @@ from eyebright.errors import ConfigError, DataError
 from eyebright.evaluation.decisions.costs import CostFigures, cost_figures, read_costs
 from eyebright.evaluation.decisions.curves import OperatingCurve, operating_curve
 from eyebright.evaluation.decisions.operating import Labelled, Threshold, check, choose, stored
-from eyebright.evaluation.decisions.targets import Target, check_target, parse_target
+from eyebright.evaluation.decisions.targets import OperatingTarget, check_target, parse_target
 from eyebright.evaluation.intervals import Float64Array
 from eyebright.options.decisions import DecisionConfig
 from eyebright.runs.scoring import Predictions
@@ -24,7 +24,7 @@ from eyebright.types import JsonObject
 class Wanted:
     """Targets and costs of the options, checked against the classes."""
 
-    targets: tuple[Target, ...]
+    targets: tuple[OperatingTarget, ...]
     costs: Float64Array | None
 
 
@@ -94,7 +94,9 @@ def check_wanted(config: DecisionConfig, manifest: Manifest) -> None:
                 raise no_image(target.label)
 
 
-def thresholds(targets: Sequence[Target], labels: Sequence[str], chosen_on: Labelled) -> list[Threshold]:
+def thresholds(
+    targets: Sequence[OperatingTarget], labels: Sequence[str], chosen_on: Labelled
+) -> list[Threshold]:
     """Choose the threshold for each target.
 
     Raises:
@@ -147,7 +149,7 @@ def at_thresholds(predictions: Predictions, points: OperatingPoints) -> Predicti
     return replace(predictions, thresholds=thresholds)
 
 
-def carried(model: SealedModel) -> dict[Target, Threshold]:
+def carried(model: SealedModel) -> dict[OperatingTarget, Threshold]:
     """Return the thresholds in the model's metadata, by their targets."""
     found = {}
     for entry in json.loads(model.metadata.get("operating_points", "[]")):

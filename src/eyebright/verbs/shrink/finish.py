@@ -9,6 +9,7 @@ from pathlib import Path
 import onnx
 
 from eyebright.data.manifest import Manifest
+from eyebright.data.manifest_file import write_manifest
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.report.content import ReportContent
 from eyebright.runs.evaluation import Evaluation, EvaluationPlan, evaluate_model, write_results
@@ -20,14 +21,14 @@ from eyebright.sealed.model import UnwrittenModel
 from eyebright.text.language import translate
 from eyebright.types import JsonObject
 from eyebright.verbs.shrink.candidate import Candidate
-from eyebright.verbs.shrink.linear_probe_candidates import ProbeCandidate
+from eyebright.verbs.shrink.linear_probe_candidates import SealedProbe
 from eyebright.verbs.shrink.options import ShrinkConfig
 from eyebright.verbs.shrink.targets import Target
 from eyebright.verbs.train.options import TrainConfig
 
 
 @dataclass(frozen=True)
-class Selection:
+class ShrinkSelection:
     """The outcome of a search.
 
     Attributes:
@@ -39,14 +40,14 @@ class Selection:
     """
 
     candidate: Candidate
-    probe: ProbeCandidate | None
+    probe: SealedProbe | None
     options: TrainConfig
     targets: Sequence[Target]
     reasons: Sequence[str]
 
 
 def finish(
-    config: ShrinkConfig, selection: Selection, original: Path, manifest: Manifest, directory: Path
+    config: ShrinkConfig, selection: ShrinkSelection, original: Path, manifest: Manifest, directory: Path
 ) -> Run:
     """Evaluate and report the selected model, and write it with what was measured.
 
@@ -66,13 +67,17 @@ def finish(
     facts = {name: value for name, value in model.metadata.items() if name != "labels"}
     model.write({**facts, **evaluation.metadata()})
     write_results(directory, _report(config, selection, evaluation))
-    evaluation.manifest.write(directory / "manifest.parquet")
+    write_manifest(evaluation.manifest, directory / "manifest.parquet")
     write_metrics(directory / "metrics.json", _metrics(selection, evaluation).to_json())
     return Run(directory, path)
 
 
 def _plan(
-    config: ShrinkConfig, selection: Selection, model: UnwrittenModel, original: Path, manifest: Manifest
+    config: ShrinkConfig,
+    selection: ShrinkSelection,
+    model: UnwrittenModel,
+    original: Path,
+    manifest: Manifest,
 ) -> EvaluationPlan:
     """Evaluate on the test split, or else on the validation split; int8 is not held to parity."""
     probe, options = selection.probe, selection.options
@@ -93,7 +98,7 @@ def _plan(
     )
 
 
-def _report(config: ShrinkConfig, selection: Selection, evaluation: Evaluation) -> ReportContent:
+def _report(config: ShrinkConfig, selection: ShrinkSelection, evaluation: Evaluation) -> ReportContent:
     title = (config.out or config.model).resolve().name
     return replace(
         evaluation.report(title, command("shrink", config, ("model",))),
@@ -104,7 +109,7 @@ def _report(config: ShrinkConfig, selection: Selection, evaluation: Evaluation) 
     )
 
 
-def _metrics(selection: Selection, evaluation: Evaluation) -> MetricsFile:
+def _metrics(selection: ShrinkSelection, evaluation: Evaluation) -> MetricsFile:
     candidate = selection.candidate
     chosen: JsonObject = {**asdict(candidate), "path": candidate.path.name, "split": "val"}
     return replace(

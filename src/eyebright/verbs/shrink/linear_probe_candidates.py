@@ -25,7 +25,7 @@ from eyebright.verbs.train.trained_model import TrainedModel
 
 
 @dataclass(frozen=True)
-class ProbeCandidate:
+class SealedProbe:
     """A linear probe and its file.
 
     Attributes:
@@ -48,7 +48,7 @@ def linear_probe_candidates(
     sizes: Sequence[int],
     folder: Path,
     baseline: Path,
-) -> Iterator[ProbeCandidate]:
+) -> Iterator[SealedProbe]:
     """Make one after the other, the smallest input first.
 
     Args:
@@ -77,7 +77,7 @@ def linear_probe_candidates(
             provenance = provenance_of(trained, manifest)
             sealed = seal(trained, manifest, path, provenance, config.false_rejection, config.seed)
             sealed.model.write(provenance.metadata())
-            yield ProbeCandidate(name, path, trained, sealed.scored)
+            yield SealedProbe(name, path, trained, sealed.scored)
 
 
 def _sets(card: BackboneCard, images: int) -> list[str]:

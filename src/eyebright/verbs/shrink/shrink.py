@@ -25,9 +25,9 @@ from eyebright.runtime.progress import SILENT
 from eyebright.sealed.model import SealedModel
 from eyebright.text.language import translate
 from eyebright.verbs.shrink.candidate import Candidate, choose, first_good, rows
-from eyebright.verbs.shrink.finish import Selection, finish
+from eyebright.verbs.shrink.finish import ShrinkSelection, finish
 from eyebright.verbs.shrink.int8_candidates import quantised
-from eyebright.verbs.shrink.linear_probe_candidates import ProbeCandidate, linear_probe_candidates
+from eyebright.verbs.shrink.linear_probe_candidates import SealedProbe, linear_probe_candidates
 from eyebright.verbs.shrink.messages import FIGURES, verdict, write_pareto_files
 from eyebright.verbs.shrink.options import ShrinkConfig
 from eyebright.verbs.shrink.targets import Target, parse_target
@@ -92,7 +92,7 @@ def shrink(config: ShrinkConfig) -> Shrunk:
             )
         write_pareto_files(directory, config, found, targets, sentences)
         probe = search.probes.get(selected.name)
-        selection = Selection(selected, probe, search.options, targets, sentences)
+        selection = ShrinkSelection(selected, probe, search.options, targets, sentences)
         run = finish(config, selection, search.model.path, search.manifest, directory)
     for sentence in sentences:
         progress().say(sentence)
@@ -135,7 +135,7 @@ class Search:
         self._backbones = [
             frozen_backbone(self.options.model_copy(update={"backbone": name})) for name in config.backbone
         ]
-        self.probes: dict[str, ProbeCandidate] = {}
+        self.probes: dict[str, SealedProbe] = {}
         self.directory = new_directory(config.out, "runs", self.model.path.resolve().parent.name)
         (self.directory / "metrics.json").unlink(missing_ok=True)
         write_options(config, self.directory)

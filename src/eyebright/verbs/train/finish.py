@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from eyebright.data.manifest_file import write_manifest
 from eyebright.evaluation.forecast import grown
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.report.content import ReportContent
@@ -52,7 +53,7 @@ def finish(plan: TrainingPlan, trained: TrainedModel) -> Run:
     sealed.model.write({**provenance.metadata(), **evaluation.metadata()})
     with timed("report"):
         write_results(directory, _report(plan, trained, evaluation, provenance))
-    evaluation.manifest.write(directory / "manifest.parquet")
+    write_manifest(evaluation.manifest, directory / "manifest.parquet")
     if plan.network is None:  # fine-tuning wrote them at its beginning
         write_options(plan.config, directory)
     metrics = _metrics(plan, trained, evaluation, provenance)

@@ -16,7 +16,7 @@ from eyebright.sealed.model import SealedModel
 from eyebright.text.language import translate
 from eyebright.training.finetune.history import EpochRow
 from eyebright.training.linear_probe.probe import FrozenModel
-from eyebright.training.linear_probe.selection import Candidate
+from eyebright.training.linear_probe.selection import ProbeCandidate
 from eyebright.types import Interval, JsonObject
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def candidates(model: FrozenModel) -> JsonObject:
     """Return the engines, input sizes and layers that were compared, as `metrics.json` lists them."""
 
-    def rows(compared: Sequence[Candidate]) -> list[JsonObject]:
+    def rows(compared: Sequence[ProbeCandidate]) -> list[JsonObject]:
         return [asdict(c) | {"accuracy": asdict(_accuracy(c))} for c in compared]
 
     engines = [asdict(trial) for trial in model.trials]
@@ -99,5 +99,5 @@ def epoch_figures(row: EpochRow) -> dict[str, float]:
     }
 
 
-def _accuracy(candidate: Candidate) -> Interval:
+def _accuracy(candidate: ProbeCandidate) -> Interval:
     return share_of(candidate.correct, candidate.count)
