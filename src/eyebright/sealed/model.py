@@ -87,7 +87,11 @@ class SealedModel:
     @cached_property
     def halves(self) -> Halves | None:
         """The model as two graphs, features between them; None of a file that cannot be cut there."""
-        return cut(onnx.load(self.path))
+        return cut(self.graph())
+
+    def graph(self) -> onnx.ModelProto:
+        """Load the model's graph."""
+        return onnx.load(self.path)
 
     def reject(self) -> None:
         """Rename the file to `model.onnx.rejected`: it failed its parity check."""
@@ -216,24 +220,23 @@ class UnwrittenModel(SealedModel):
     def __init__(self, path: Path, graph: onnx.ModelProto, threads: int | None = None) -> None:
         content = graph.SerializeToString()
         self.path = path
-        self.graph = graph
+        self._graph = graph
         self._session = start(content, threads)
         self.size_bytes = len(content)
         self._read_metadata()
 
-    @cached_property
-    def halves(self) -> Halves | None:
-        """Return the model as two graphs, features between them; None where it cannot be cut there."""
-        return cut(self.graph)
+    def graph(self) -> onnx.ModelProto:
+        """Return the model's graph."""
+        return self._graph
 
     def write(self, facts: Mapping[str, Any]) -> None:
         """Write the model with its labels and ``facts`` as its metadata."""
-        write_sealed(self.path, self.graph, self.labels, facts)
+        write_sealed(self.path, self._graph, self.labels, facts)
 
     def reject(self) -> None:
         """Write the model as `model.onnx.rejected`: it failed its parity check."""
         self.path.unlink(missing_ok=True)  # of an earlier run, whose metrics are gone
-        write_bytes(_rejected(self.path), self.graph.SerializeToString())
+        write_bytes(_rejected(self.path), self._graph.SerializeToString())
 
 
 def _rejected(path: Path) -> Path:

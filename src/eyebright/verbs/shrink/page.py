@@ -28,7 +28,7 @@ class CandidateFigures:
         size_bytes: of the sealed file.
         meets: whether it keeps to every target.
         best: whether no other is at least as good in everything and better in something.
-        chosen: whether it is handed out.
+        selected: whether it was selected.
         images: how many validation images it was judged on.
     """
 
@@ -39,7 +39,7 @@ class CandidateFigures:
     size_bytes: int
     meets: bool
     best: bool
-    chosen: bool
+    selected: bool
     images: int
 
     @classmethod
@@ -114,7 +114,7 @@ def _picture(
             cost(c),
             100 * c.accuracy.value,
             c.precision == "int8",
-            c.chosen,
+            c.selected,
         )
         for c in candidates
     ]
@@ -165,6 +165,6 @@ def _table(candidates: Sequence[CandidateFigures]) -> Section:
 
 
 def _mark(candidate: CandidateFigures) -> str:
-    if candidate.chosen:
+    if candidate.selected:
         return f' <span class="mark">✓ {text(translate("selected"))}</span>'
     return f" <small>{text(translate('Pareto-optimal'))}</small>" if candidate.best else ""

@@ -24,7 +24,7 @@ from eyebright.runtime.context import progress, progress_task, say, stage, timed
 from eyebright.runtime.progress import SILENT
 from eyebright.sealed.model import SealedModel
 from eyebright.text.language import translate
-from eyebright.verbs.shrink.candidate import Candidate, choose, first_good, rows
+from eyebright.verbs.shrink.candidate import ShrinkCandidate, choose, first_good, rows
 from eyebright.verbs.shrink.finish import ShrinkSelection, finish
 from eyebright.verbs.shrink.int8_candidates import quantised
 from eyebright.verbs.shrink.linear_probe_candidates import SealedProbe, linear_probe_candidates
@@ -51,8 +51,8 @@ class Shrunk:
     """
 
     run: Run
-    candidates: Sequence[Candidate]
-    selected: Candidate
+    candidates: Sequence[ShrinkCandidate]
+    selected: ShrinkCandidate
     targets: Sequence[Target]
     page: Path
 
@@ -148,7 +148,7 @@ class Search:
             for written in (out, out and out / _CANDIDATES):
                 require_other_directory(written, path)
 
-    def candidates(self) -> list[Candidate]:
+    def candidates(self) -> list[ShrinkCandidate]:
         """Return all candidates with their metrics; latencies are measured in turn, at the end of a round."""
         floats = self._timed([self._measured(name, path) for name, path in self._floats()])
         if not self.config.int8:
@@ -171,7 +171,7 @@ class Search:
                 if self._late():
                     return
 
-    def _integers(self, kept: Sequence[Candidate]) -> Iterator[Candidate]:
+    def _integers(self, kept: Sequence[ShrinkCandidate]) -> Iterator[ShrinkCandidate]:
         """Yield int8 versions of those that no other dominates."""
         for number, candidate in enumerate(kept):
             if self._late():
@@ -190,17 +190,17 @@ class Search:
                 continue
             yield found
 
-    def _quantised(self, candidate: Candidate, name: str, path: Path) -> Candidate:
+    def _quantised(self, candidate: ShrinkCandidate, name: str, path: Path) -> ShrinkCandidate:
         config = self.config
         made = quantised(candidate.path, path, self.manifest, config.seed)
         enough = candidate.correct - _LOSS * candidate.count
         return first_good((self._measured(name, one) for one in made), enough)
 
-    def _measured(self, name: str, path: Path) -> Candidate:
+    def _measured(self, name: str, path: Path) -> ShrinkCandidate:
         model, task = SealedModel(path, threads=1), SILENT.task("", total=len(self._images))
         predictions = predict_samples(model, self.manifest.root, self._images, task=task)
         correct = predictions.correct
-        return Candidate(
+        return ShrinkCandidate(
             name=name,
             path=path,
             precision=precision_of(onnx.load(path)),
@@ -209,7 +209,7 @@ class Search:
             size_bytes=path.stat().st_size,
         )
 
-    def _timed(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+    def _timed(self, candidates: Sequence[ShrinkCandidate]) -> list[ShrinkCandidate]:
         models = [SealedModel(c.path, threads=1) for c in candidates]
         image = self.manifest.root / self._images[0].path
         with progress_task("Measuring latency", total=len(models)) as task:

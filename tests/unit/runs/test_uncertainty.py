@@ -76,7 +76,7 @@ def test_an_evaluation_measures_the_promise_that_is_carried(evaluated: Run, text
 def test_the_report_shows_both(evaluated: Run, textile_run: Run) -> None:
     page = evaluated.report.read_text(encoding="utf-8")
     assert '<section id="unknown"' in page
-    assert "Highest probability alone" in page
+    assert "Maximum softmax probability" in page
     assert "No OOD image was accepted." in page
     assert page.count("<td>") > page.count("<td>–")
     assert "--ood FOLDER" in textile_run.report.read_text(encoding="utf-8")
@@ -102,7 +102,7 @@ def test_foreign_images_need_no_classes(foreign: Path, tmp_path: Path) -> None:
     manifest = scan_ood(foreign)
     assert len(manifest.samples) == 12
     assert [s.path for s in manifest.skipped] == ["broken.jpg"]
-    with pytest.raises(DataError, match="foreign images"):
+    with pytest.raises(DataError, match="OOD images"):
         scan_ood(tmp_path)
     with pytest.raises(NotFoundError):
         scan_ood(tmp_path / "nowhere")
