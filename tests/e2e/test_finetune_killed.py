@@ -45,7 +45,7 @@ def test_a_killed_training_ends_as_if_nothing_was(
 
 
 def _killed(words: tuple[str | Path, ...], run: Path, cache: Path, most: int) -> tuple[int, int | None]:
-    """Start a command, kill it after 1 to ``most`` changes to its files; return how many, and how it ended."""
+    """Start a command, kill it after 1 to ``most`` changes to its files; return their number and its end."""
     wanted = random.SystemRandom().randint(1, most)
     process = subprocess.Popen(
         command(*words),
