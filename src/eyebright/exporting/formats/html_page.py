@@ -15,7 +15,7 @@ from importlib.resources.abc import Traversable
 from typing import Any, TypeVar
 
 from eyebright.errors import ModelError
-from eyebright.exporting.base import Source
+from eyebright.exporting.base import ExportSource
 from eyebright.exporting.formats.html_texts import terms, texts
 from eyebright.text.language import LANGUAGES, language, speaking
 from eyebright.types import Lang
@@ -31,7 +31,7 @@ _MODEL = "model"
 _SCRIPTS = ("view.js", "pixels.js", "page.js")
 
 
-def page(source: Source, model: bytes) -> str:
+def page(source: ExportSource, model: bytes) -> str:
     """The whole page.
 
     Args:
@@ -73,7 +73,7 @@ def runtime_version() -> str:
     return str(_runtime_facts()["version"])
 
 
-def _facts(source: Source) -> dict[str, Any]:
+def _facts(source: ExportSource) -> dict[str, Any]:
     """What the page's script must know."""
     version, thresholds = runtime_version(), source.model.thresholds
     return {
