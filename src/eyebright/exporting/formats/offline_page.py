@@ -30,7 +30,7 @@ class OfflinePage:
     precisions: frozenset[Precision] = frozenset({"fp32", "int8"})
 
     def check(self, source: ExportSource) -> None:
-        """Takes every network of at most 300 MB."""
+        """Accept every network of at most 300 MB."""
         size = source.graph.ByteSize()
         if size > _MOST_BYTES:
             raise UnsupportedError(
@@ -41,11 +41,11 @@ class OfflinePage:
             )
 
     def export(self, source: ExportSource, folder: Path) -> None:
-        """Writes `index.html`."""
+        """Write `index.html`."""
         write_text(folder / _FILE, self.text(source))
 
     def text(self, source: ExportSource) -> str:
-        """The page."""
+        """Return the page."""
         graph = with_heat(source.graph)
         if graph is None:
             graph = onnx.ModelProto()
@@ -54,6 +54,6 @@ class OfflinePage:
         return page(source, graph.SerializeToString())
 
     def load(self, source: ExportSource, folder: Path, threads: int) -> OnnxRunner:
-        """Takes the model out of the page and loads it with ONNX Runtime."""
+        """Take the model out of the page and load it with ONNX Runtime."""
         model = embedded_model((folder / _FILE).read_text(encoding="utf-8"))
         return OnnxRunner(model, threads)
