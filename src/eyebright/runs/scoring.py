@@ -22,7 +22,7 @@ from eyebright.evaluation.multilabel.metrics import measure_labels
 from eyebright.evaluation.rules.answering import answered, set_probabilities
 from eyebright.runtime.context import progress_task
 from eyebright.runtime.progress import Task
-from eyebright.sealed.inference import Seen, answers
+from eyebright.sealed.inference import OnDecoded, predict_blocks
 from eyebright.sealed.model import SealedModel
 from eyebright.training.linear_probe.folds import class_numbers, groups_of
 from eyebright.training.linear_probe.targets import label_table
@@ -163,7 +163,7 @@ def predict_samples(
     root: Path,
     samples: Sequence[Sample],
     cache: Path | None = None,
-    seen: Seen | None = None,
+    seen: OnDecoded | None = None,
     task: AbstractContextManager[Task] | None = None,
 ) -> Predictions:
     """Run the sealed model on ``samples``, one image a call, on every core.
@@ -184,7 +184,7 @@ def predict_samples(
     scores: list[FloatArray] = []
     skipped: list[Skipped] = []
     with task or progress_task("Running the sealed model", total=len(samples)) as shown:
-        for block in answers(model, root, samples, cache, seen):
+        for block in predict_blocks(model, root, samples, cache, seen):
             shown.advance(len(block.samples) + len(block.skipped))
             kept += block.samples
             rows.append(block.probabilities)

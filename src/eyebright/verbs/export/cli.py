@@ -52,14 +52,14 @@ def _print(exports: Exports) -> None:
 
 def _row(exported: Exported) -> tuple[str, ...]:
     found = exported.certificate
-    gain = found.comparison.accuracy_difference
+    difference = found.comparison.accuracy_difference
     verdict = translate("passed") if found.passed else translate("REJECTED")
     return (
         exported.name,
         str(found.comparison.images),
         f"{100 * found.comparison.agreement:.1f} %",
         f"{100 * found.comparison.accuracy:.1f} %",
-        f"{100 * gain.value:+.1f} ({100 * gain.low:+.1f}, {100 * gain.high:+.1f})",
+        f"{100 * difference.value:+.1f} ({100 * difference.low:+.1f}, {100 * difference.high:+.1f})",
         f"{found.comparison.max_difference:.4f}",
         f"{found.speed.latency_ms:.1f}",
         f"{found.speed.images_per_second:.0f}",
