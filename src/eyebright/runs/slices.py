@@ -40,7 +40,7 @@ def find_slices(
     predictions: Predictions,
     split: Split,
     root: Path,
-    looks: ImageStatistics,
+    statistics: ImageStatistics,
     columns: ColumnsFile | None = None,
 ) -> tuple[Slice, ...]:
     """Return the slices of one split, by image properties, files and folders, and by further columns.
