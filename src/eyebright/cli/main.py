@@ -58,9 +58,9 @@ def _run(argv: list[str], session: ExitStack) -> int:
 
 def _main_help() -> int:
     from eyebright.cli.help import main_help
-    from eyebright.cli.verbs import VERBS
+    from eyebright.cli.verbs import all_verbs
 
-    print(main_help(VERBS))
+    print(main_help(all_verbs()))
     return 0
 
 
@@ -86,18 +86,17 @@ def _run_verb(verb: Verb, words: list[str], chosen: Lang | None, session: ExitSt
 
 
 def _version() -> int:
-    from eyebright import __version__
+    from eyebright.version import __version__
 
     print(f"eyebright {__version__}")
     return 0
 
 
 def _find(word: str) -> Verb:
-    from eyebright.cli.verbs import VERBS
+    from eyebright.cli.verbs import NAMES, load_verb
 
-    verbs = {verb.name: verb for verb in VERBS}
-    if word in verbs:
-        return verbs[word]
+    if word in NAMES:
+        return load_verb(word)
     if word.startswith("-"):
         from eyebright.cli.options import HELP, unknown_option
 
@@ -106,7 +105,7 @@ def _find(word: str) -> Verb:
         "The first word must be a command. There is no command {word}; the closest are: {nearest}. "
         "Use one of them.",
         word=word,
-        nearest=nearest(word, verbs),
+        nearest=nearest(word, NAMES),
     )
 
 

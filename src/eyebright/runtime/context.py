@@ -11,13 +11,17 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 from eyebright.runtime.progress import SILENT, Progress, Task
 from eyebright.runtime.timing import Stopwatch
 from eyebright.text.language import speaking, translate
 
-_progress: ContextVar[Progress] = ContextVar("progress", default=SILENT)
+#: What shows progress: an object with `task` and `say`, False for nothing, True for what suits the place, and
+#: None for what surrounds the call, or else for what suits the place.
+Shown: TypeAlias = Progress | bool | None
+
+_progress: ContextVar[Progress | None] = ContextVar("progress", default=None)
 _watch: ContextVar[Stopwatch] = ContextVar("watch")
 
 Options = TypeVar("Options")
@@ -27,7 +31,7 @@ More = ParamSpec("More")
 
 def progress() -> Progress:
     """Return where progress is shown; say plain text there."""
-    return _progress.get()
+    return _progress.get() or SILENT
 
 
 def say(template: str, **values: object) -> None:
@@ -51,13 +55,25 @@ def watch() -> Stopwatch:
 
 
 @contextmanager
-def showing(shown: Progress) -> Iterator[None]:
+def showing(shown: Shown) -> Iterator[None]:
     """Show progress in ``shown`` while the block runs."""
-    token = _progress.set(shown)
+    token = _progress.set(_resolved(shown))
     try:
         yield
     finally:
         _progress.reset(token)
+
+
+def _resolved(shown: Shown) -> Progress:
+    if shown is False:
+        return SILENT
+    if shown is None and (surrounding := _progress.get()) is not None:
+        return surrounding
+    if shown is None or shown is True:
+        from eyebright.runtime.terminal import automatic_progress
+
+        return automatic_progress()
+    return shown
 
 
 @contextmanager

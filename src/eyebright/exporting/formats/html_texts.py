@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from eyebright import __version__
 from eyebright.exporting.base import Source
 from eyebright.text.language import translate
+from eyebright.version import __version__
 
 
 def texts() -> dict[str, str]:

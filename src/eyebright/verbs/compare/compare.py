@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,12 @@ import numpy as np
 from eyebright.evaluation.intervals import hull, pair, student, wilson
 from eyebright.evaluation.multiclass.per_image_stats import SMALLEST_PROBABILITY
 from eyebright.evaluation.paired import WORST_LOSS, Difference, differences
+from eyebright.report.display import Displayed, ResultTable
 from eyebright.runs.run import Run, new_directory
 from eyebright.runtime.atomic import write_text
 from eyebright.runtime.context import stage
-from eyebright.text.language import speaking
+from eyebright.text.language import speaking, translate
+from eyebright.text.table import printable
 from eyebright.types import Interval
 from eyebright.verbs.compare.changes import Changed
 from eyebright.verbs.compare.options import CompareConfig
@@ -25,9 +27,9 @@ from eyebright.verbs.compare.paired_images import CommonImages, common_images
 from eyebright.verbs.compare.words import Compared, ComparisonContent, verdict
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """What `compare` found, and where it stands.
+@dataclass(frozen=True, repr=False)
+class Comparison(Displayed):
+    """The result of `compare`, and where it is written; it shows its metrics when it is printed.
 
     Attributes:
         directory: holds `compare.json` and `compare.html`.
@@ -48,6 +50,16 @@ class Comparison:
     def winner(self) -> str | None:
         """The run that is shown to be more accurate than every other, if any."""
         return self.content.winner
+
+    def display(self) -> Iterator[str | ResultTable]:
+        """Yield the runs' metrics, their differences, and what these say."""
+        yield translate(
+            "Comparison on {count:image|images} that all runs evaluated:", count=self.content.images
+        )
+        yield ResultTable(_run_rows(self.content), right=(1, 3))
+        yield ResultTable(_difference_rows(self.content), right=(1, 3))
+        page = translate("Page  {path}", path=printable(str(self.report)))
+        yield "\n".join([*map(printable, self.verdict), page])
 
 
 @stage
@@ -148,3 +160,59 @@ def _difference(d: Difference, names: Sequence[str]) -> dict[str, Any]:
         "better": None if d.better is None else names[d.better],
         "better_log_loss": None if d.better_loss is None else names[d.better_loss],
     }
+
+
+def _run_rows(content: ComparisonContent) -> list[tuple[str, ...]]:
+    between = translate("95 % interval")
+    rows: list[tuple[str, ...]] = [("", translate("Accuracy"), between, translate("Log loss"), between)]
+    for run in content.runs:
+        a, loss = run.accuracy, run.log_loss
+        rows.append(
+            (
+                printable(run.name),
+                f"{100 * a.value:.1f} %",
+                _between(f"{100 * a.low:.1f}", f"{100 * a.high:.1f} %"),
+                f"{loss.value:.3f}",
+                _between(f"{loss.low:.3f}", f"{loss.high:.3f}"),
+            )
+        )
+    return rows
+
+
+def _difference_rows(content: ComparisonContent) -> list[tuple[str, ...]]:
+    names = [printable(run.name) for run in content.runs]
+    between = translate("95 % interval")
+    head = (
+        "",
+        translate("difference (points)"),
+        between,
+        translate("only one correct"),
+        translate("p (McNemar)"),
+        translate("log loss"),
+        between,
+        "p",
+    )
+    rows: list[tuple[str, ...]] = [head]
+    for d in content.differences:
+        a, loss = d.accuracy, d.log_loss
+        rows.append(
+            (
+                f"{names[d.second]} - {names[d.first]}",
+                f"{100 * a.value:+.1f}",
+                _between(f"{100 * a.low:+.1f}", f"{100 * a.high:+.1f}"),
+                f"{d.only_second} / {d.only_first}",
+                _chance(d.accuracy_p),
+                f"{loss.value:+.3f}",
+                _between(f"{loss.low:+.3f}", f"{loss.high:+.3f}"),
+                _chance(d.log_loss_p),
+            )
+        )
+    return rows
+
+
+def _chance(p: float) -> str:
+    return f"{p:.3f}" if p >= 0.001 else "< 0.001"
+
+
+def _between(low: str, high: str) -> str:
+    return translate("{low} to {high}", low=low, high=high)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -32,35 +32,7 @@ from eyebright.verbs.export.candidates import Rungs, check_precision
 from eyebright.verbs.export.folder import CERTIFICATE, finished, in_progress, rejected, waiting
 from eyebright.verbs.export.images import ExportImages, export_images
 from eyebright.verbs.export.options import ExportConfig
-
-
-@dataclass(frozen=True)
-class Exported:
-    """One export: its folder's name, where it lies, and what the comparison found."""
-
-    name: str
-    folder: Path
-    certificate: Certificate
-
-
-@dataclass(frozen=True)
-class Exports:
-    """What an export left: everything that was written, and why the rest was not.
-
-    Attributes:
-        directory: holds a folder for each export.
-        done: in the order that was asked for, rejected ones too.
-        failed: errors by format.
-    """
-
-    directory: Path
-    done: Sequence[Exported]
-    failed: dict[str, EyebrightError]
-
-    @property
-    def passed(self) -> bool:
-        """Whether everything that was asked for was written and reached its bar."""
-        return not self.failed and all(exported.certificate.passed for exported in self.done)
+from eyebright.verbs.export.result import Exported, Exports
 
 
 @stage

@@ -1,4 +1,4 @@
-"""`eyebright models`: the backbones that can be used."""
+"""Declare `eyebright models`: list the backbones that can be used."""
 
 from __future__ import annotations
 
@@ -17,25 +17,16 @@ if TYPE_CHECKING:
     from eyebright.verbs.models.options import ModelsConfig
 
 
-def _config() -> type[ModelsConfig]:
-    from eyebright.verbs.models.options import ModelsConfig
-
-    return ModelsConfig
-
-
-def _run(config: ModelsConfig) -> int:
-    from eyebright.verbs.models.models import models
-
-    listing = models(config)
+def _show(listing: Listing, config: ModelsConfig) -> int:
     if config.json_:
         rows = [asdict(model) for model in listing.models]
         print(json.dumps(rows, indent=2, ensure_ascii=False))
-        return 0
-    print(_shown(listing, config))
+    else:
+        print(_text(listing, config))
     return 0
 
 
-def _shown(listing: Listing, config: ModelsConfig) -> str:
+def _text(listing: Listing, config: ModelsConfig) -> str:
     lines = [
         _table(listing.models, config)
         if listing.models
@@ -85,6 +76,5 @@ def _or_dash(value: float | None, written: Callable[[float], str]) -> str:
 VERB = Verb(
     name="models",
     summary="List the available backbones with size, accuracy and licence.",
-    config=_config,
-    run=_run,
+    show=_show,
 )

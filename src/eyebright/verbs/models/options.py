@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from eyebright.options.base import Config
 from eyebright.options.fields import MessageLang
+from eyebright.options.marks import CommandLineOnly
 
 
 class ModelsConfig(Config):
@@ -16,5 +19,5 @@ class ModelsConfig(Config):
     speed: bool = Field(
         False, description="Measure the throughput of each backbone on this machine, in images per second."
     )
-    json_: bool = Field(False, description="Print JSON instead of a table.")
+    json_: Annotated[bool, CommandLineOnly()] = Field(False, description="Print JSON instead of a table.")
     lang: MessageLang = "en"
