@@ -60,7 +60,6 @@ def test_the_file_takes_raw_pixels_of_any_size(exported: tuple[Path, str], texti
         assert abs(float(probabilities.sum()) - 1) < 1e-4
 
 
-@pytest.mark.slow
 def test_a_destroyed_weight_is_rejected_and_kept_aside(
     textile_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,15 +16,17 @@ pytest.importorskip("timm")
 
 from finetuning import SMALL, few, finished, learned
 
-_KILLS = 4
 _MOST_CHANGES = 40  # a whole run makes about so many to its files
 
 
-@pytest.mark.slow
+@pytest.mark.xdist_group("alone")
 @pytest.mark.skipif(sys.platform == "win32", reason="signals as Unix has them")
-@pytest.mark.parametrize("tune", ["last", "full"])
+@pytest.mark.parametrize(
+    ("tune", "kills"),
+    [("last", 1), *(pytest.param(tune, 4, marks=pytest.mark.slow) for tune in ("last", "full"))],
+)
 def test_a_killed_training_ends_as_if_nothing_was(
-    tune: str, textile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tune: str, kills: int, textile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     data = few(textile, tmp_path / "data")
@@ -33,7 +35,7 @@ def test_a_killed_training_ends_as_if_nothing_was(
 
     run, cache = tmp_path / "run", same_engine(tmp_path / "cache", tmp_path / "undisturbed")
     moments = []
-    for _ in range(_KILLS):
+    for _ in range(kills):
         begun = (run / "config.toml").is_file()
         verb = ("train", "--resume", run) if begun else ("train", *words, "--out", run)
         moments.append(_killed(verb, run, cache))

@@ -74,7 +74,7 @@ def together(m: LabelMetrics) -> Section | None:
     else:
         description = translate("Co-occurrence of {count:label|labels}, as shades", count=len(m.labels))
         grid = heat_grid(m.together, description)
-    return Section("together", translate("Label co-occurrence"), words + grid + _pairs(m))
+    return Section("together", translate("Label co-occurrence"), f"{words}{grid}{_pairs(m)}")
 
 
 def honest(content: ReportContent, m: LabelMetrics) -> Section | None:

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from eyebright.evaluation.paired import Difference, accuracy_difference
-from eyebright.report.charts.difference import difference_dot, widest
-from eyebright.report.charts.interval import interval_bar
+from eyebright.report.charts.interval import difference_dot, interval_bar, widest
 from eyebright.report.markup import (
     Section,
     decimal,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eyebright.report.charts.curve import linear_axis
+from eyebright.report.charts.axis import linear_axis
 from eyebright.report.charts.scatter import Dot, scatter_chart
 from eyebright.report.markup import Section, name, number, paragraph, percent, percent_range, table, text
 from eyebright.report.page import document
@@ -113,7 +113,7 @@ def _picture(
             f"{c.name}: {percent(c.accuracy.value)}",
             cost(c),
             100 * c.accuracy.value,
-            "second" if c.precision == "int8" else "first",
+            c.precision == "int8",
             c.chosen,
         )
         for c in candidates

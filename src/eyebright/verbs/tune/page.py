@@ -9,7 +9,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Literal
 
-from eyebright.report.charts.curve import Line, curve_chart, linear_axis
+from eyebright.report.charts.axis import linear_axis
+from eyebright.report.charts.curve import Line, curve_chart
 from eyebright.report.charts.interval import plain_bar
 from eyebright.report.markup import (
     Section,
