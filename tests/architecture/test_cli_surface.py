@@ -61,6 +61,8 @@ def test_verbs_and_options_are_as_promised():
 
 
 def test_every_option_and_verb_has_its_help():
-    silent = [f"{v.name} {o.spelling}" for v in all_verbs() for o in options_of(v.config()) if not o.description]
+    silent = [
+        f"{v.name} {o.spelling}" for v in all_verbs() for o in options_of(v.config()) if not o.description
+    ]
     assert silent == []
     assert all(verb.summary.endswith(".") for verb in all_verbs())

@@ -33,9 +33,19 @@ class Displayed:
     def __repr__(self) -> str:
         return as_text(self.display())
 
+    def _repr_html_(self) -> str:
+        return as_html(self.display())
+
 
 def as_text(blocks: Iterable[str | ResultTable]) -> str:
     """Return paragraphs and tables as text, with an empty line between two."""
     return "\n\n".join(
         block if isinstance(block, str) else table(block.rows, right=block.right) for block in blocks
     )
+
+
+def as_html(blocks: Iterable[str | ResultTable]) -> str:
+    """Return paragraphs and tables as HTML for a notebook's cell."""
+    from eyebright.report.templating import render
+
+    return render("result.html", blocks=list(blocks))

@@ -71,5 +71,5 @@ def test_without_torch_a_search_names_the_extra(
     monkeypatch.setattr("eyebright.verbs.models.models.models", lambda *_: Listing(()))
     monkeypatch.setattr(verb, "find_spec", lambda _: None)
     told = printed(capsys, ModelsConfig(search="vit"))
-    assert "No backbone's name holds vit." in told
+    assert "No backbone name contains vit." in told
     assert 'pip install "eyebright[torch]"' in told
