@@ -1,3 +1,3 @@
-"""The version of the package, where every module may read it."""
+"""The version, where every package may import it from."""
 
 __version__ = "0.1.0"

@@ -46,7 +46,7 @@ def _without_meaning(value: object) -> object:
 
 
 def render_markdown(template: str, **values: object) -> str:
-    """Return the Markdown of ``template`` filled with ``values``, none of which means anything to Markdown."""
+    """Return the Markdown of ``template`` filled with ``values``, none of which Markdown interprets."""
     return _markdown().get_template(template).render(**values)
 
 

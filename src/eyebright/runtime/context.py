@@ -70,7 +70,7 @@ def _resolved(shown: Shown) -> Progress:
     if shown is None and (surrounding := _progress.get()) is not None:
         return surrounding
     if shown is None or shown is True:
-        from eyebright.runtime.terminal import automatic_progress
+        from eyebright.runtime.notebook import automatic_progress
 
         return automatic_progress()
     return shown

@@ -1,17 +1,18 @@
-"""Progress in a notebook: one line of text for each task, rewritten in place."""
+"""Progress in a notebook, one line of text for each task; and the choice between it and the terminal's."""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from eyebright.runtime.terminal import progress_line, summary_line
+from eyebright.runtime.terminal import TerminalProgress, progress_line, summary_line
 from eyebright.text.language import translate
 
 if TYPE_CHECKING:
-    from eyebright.runtime.progress import Task
+    from eyebright.runtime.progress import Progress, Task
 
 #: Writes the text of a line that was put into the notebook before.
 Rewrite = Callable[[str], None]
@@ -82,3 +83,15 @@ def _put(text: str) -> Rewrite:
 
     handle = display({"text/plain": text}, raw=True, display_id=True)
     return lambda new: handle.update({"text/plain": new}, raw=True)
+
+
+def automatic_progress() -> Progress:
+    """Return what suits the place: a notebook's cell, a terminal, or the lines of a log."""
+    return NotebookProgress() if _in_notebook() else TerminalProgress()
+
+
+def _in_notebook() -> bool:
+    """Return whether a kernel of Jupyter, Colab or the like runs this; a terminal's IPython is none."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return shell is not None and hasattr(shell, "kernel")

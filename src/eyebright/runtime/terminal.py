@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
-    from eyebright.runtime.progress import Progress, Task
+    from eyebright.runtime.progress import Task
 
 _LINE_EVERY_SECONDS = 10.0
 
@@ -66,22 +66,6 @@ class TerminalProgress:
         finally:
             self._console = None
         self.say(summary_line(description, task.done, self._clock() - start))
-
-
-def automatic_progress() -> Progress:
-    """Return what suits the place: a notebook's cell, a terminal, or the lines of a log."""
-    if _in_notebook():
-        from eyebright.runtime.notebook import NotebookProgress
-
-        return NotebookProgress()
-    return TerminalProgress()
-
-
-def _in_notebook() -> bool:
-    """Return whether a kernel of Jupyter, Colab or the like runs this; a terminal's IPython is none."""
-    ipython = sys.modules.get("IPython")
-    shell = None if ipython is None else ipython.get_ipython()
-    return shell is not None and hasattr(shell, "kernel")
 
 
 class _Bar:

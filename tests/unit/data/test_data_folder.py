@@ -12,6 +12,7 @@ from data_images import ordinary_user, write_classes, write_image
 from eyebright.data.folder import scan, scan_part
 from eyebright.data.header import hash_bytes
 from eyebright.data.manifest import Manifest
+from eyebright.data.manifest_file import read_manifest, write_manifest
 from eyebright.errors import DataError, NotFoundError
 from eyebright.runtime.context import showing
 from eyebright.text.language import english
@@ -205,8 +206,8 @@ def test_strange_names_survive_a_written_manifest(tmp_path: Path) -> None:
     for number, name in enumerate(names):
         write_image(data / "cat" / name, 100 + number)
     manifest = scan(data)
-    manifest.write(tmp_path / "m.parquet")
-    again = Manifest.read(tmp_path / "m.parquet")
+    write_manifest(manifest, tmp_path / "m.parquet")
+    again = read_manifest(tmp_path / "m.parquet")
     assert again == manifest
     assert {f"cat/{name}" for name in names} <= {s.path for s in again.samples}
     assert all((again.root / s.path).is_file() for s in again.samples)
@@ -219,8 +220,8 @@ def test_names_that_are_no_text_are_listed_and_can_be_written(tmp_path: Path) ->
     os.mkdir(data + b"/\xfe")
     shutil.copy(data + b"/cat/0.png", data + b"/\xfe/0.png")
     manifest = scan(tmp_path / "data")
-    manifest.write(tmp_path / "m.parquet")
-    assert Manifest.read(tmp_path / "m.parquet") == manifest
+    write_manifest(manifest, tmp_path / "m.parquet")
+    assert read_manifest(tmp_path / "m.parquet") == manifest
     assert reasons(manifest.skipped).keys() == {"cat/è\\xff.png", "\\xfe"}
     assert all("UTF-8" in reason for reason in reasons(manifest.skipped).values())
     os.rename(data, data + b"\xff")

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from eyebright.data.manifest import Manifest
+from eyebright.data.manifest_file import read_manifest, write_manifest
 from eyebright.data.source import scan, scan_part
 from eyebright.errors import DataError, NotFoundError
 
@@ -174,8 +175,8 @@ def test_a_rare_label_is_a_warning(folder: Path):
 
 def test_a_manifest_of_several_labels_comes_back_from_disk(folder: Path, tmp_path: Path):
     manifest = scan(table(folder, "path,cell,dust,group", ",all but one"), val=None)
-    manifest.write(tmp_path / "manifest.parquet")
-    assert Manifest.read(tmp_path / "manifest.parquet") == manifest
+    write_manifest(manifest, tmp_path / "manifest.parquet")
+    assert read_manifest(tmp_path / "manifest.parquet") == manifest
 
 
 def test_class_folders_beside_a_table_are_noted_and_not_used(folder: Path):

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from eyebright.data.manifest import Manifest, Sample
+from eyebright.data.manifest_file import read_manifest, write_manifest
 from eyebright.errors import ConfigError, DataError, NotFoundError
 from eyebright.runs.run import OPTIONS, write_options
 from eyebright.verbs.train.options import TrainConfig
@@ -58,7 +59,7 @@ def refuse_other_images(config: TrainConfig, manifest: Manifest, directory: Path
         DataError: it began with others; nothing was changed.
     """
     if config.resume is not None and (directory / _IMAGES).is_file():
-        _compare(Manifest.read(directory / _IMAGES), manifest)
+        _compare(read_manifest(directory / _IMAGES), manifest)
 
 
 def begin(config: TrainConfig, manifest: Manifest, directory: Path) -> None:
@@ -74,7 +75,7 @@ def begin(config: TrainConfig, manifest: Manifest, directory: Path) -> None:
     for part in (directory, directory / "last", directory / "full"):
         remove_steps(part / "checkpoints")
         (part / "history.csv").unlink(missing_ok=True)
-    manifest.write(directory / _IMAGES)
+    write_manifest(manifest, directory / _IMAGES)
     write_options(config, directory)
 
 

@@ -14,7 +14,7 @@ from languages import chinese
 from onnx import numpy_helper
 
 from eyebright.data.decode import decode
-from eyebright.data.manifest import Manifest
+from eyebright.data.manifest_file import read_manifest
 from eyebright.exporting.base import Precision, Source
 from eyebright.exporting.certificate.certificate import Bar, Certificate, _shortfalls, certify
 from eyebright.exporting.certificate.comparison import Comparison, Originals
@@ -33,7 +33,7 @@ def source(textile_run: Run) -> Source:
 
 @pytest.fixture(scope="module")
 def originals(textile_run: Run, source: Source) -> Originals:
-    manifest = Manifest.read(textile_run.directory / "manifest.parquet")
+    manifest = read_manifest(textile_run.directory / "manifest.parquet")
     samples = manifest.of("val")
 
     def pixels() -> Iterator[UInt8Array]:

@@ -13,7 +13,7 @@ import pytest
 from languages import chinese
 
 from eyebright.cli.main import main
-from eyebright.data.manifest import Manifest
+from eyebright.data.manifest_file import read_manifest
 from eyebright.errors import ConfigError, DataError, StorageError
 from eyebright.exporting.base import Source, UnsupportedError
 from eyebright.exporting.catalog import FORMATS
@@ -62,7 +62,7 @@ def compressed(
     run = Path(shutil.copytree(textile_run.directory, tmp_path_factory.mktemp("compressed") / "run"))
     (run / "metrics.json").unlink()
     model = SealedModel(textile_run.model)
-    manifest = Manifest.read(run / "manifest.parquet")
+    manifest = read_manifest(run / "manifest.parquet")
     images = ExportImages(manifest.root, manifest.of("val"), manifest.of("train"))
     config = ExportConfig(model=run, to=["onnx"], **{request.param: True})
     graph = next(iter(Rungs(model, lambda: images, config))).graph

@@ -13,7 +13,7 @@ import pytest
 
 import eyebright as eb
 from eyebright.data.decode import decode
-from eyebright.data.manifest import Manifest
+from eyebright.data.manifest_file import read_manifest
 from eyebright.errors import ConfigError, DataError
 from eyebright.report.sections.usage import SEVERAL_SNIPPET
 from eyebright.runs.run import Run
@@ -72,7 +72,7 @@ def test_the_file_alone_answers(cloth_run: Run, cloth: Path):
     session = onnxruntime.InferenceSession(cloth_run.model)
     facts = session.get_modelmeta().custom_metadata_map
     assert facts["task"] == "multilabel"
-    manifest = Manifest.read(cloth_run.directory / "manifest.parquet")
+    manifest = read_manifest(cloth_run.directory / "manifest.parquet")
     pixels = decode(cloth / manifest.samples[0].path, min_side=SIZE)
     (answer,) = session.run(["probabilities"], {"images": pixels[None]})
     assert answer.shape == (1, 2)

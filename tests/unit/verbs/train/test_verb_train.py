@@ -15,6 +15,7 @@ from PIL import Image
 
 import eyebright as eb
 from eyebright.data.manifest import Manifest
+from eyebright.data.manifest_file import read_manifest
 from eyebright.errors import ConfigError, ModelError, NotFoundError, StorageError
 from eyebright.runs.run import Run
 from eyebright.sealed.model import SealedModel
@@ -130,7 +131,7 @@ def test_the_options_read_back(textile_run: Run, textile: Path) -> None:
 
 
 def test_the_manifest_reads_back(textile_run: Run, textile_manifest: Manifest) -> None:
-    read = Manifest.read(textile_run.directory / "manifest.parquet")
+    read = read_manifest(textile_run.directory / "manifest.parquet")
     assert read.samples == textile_manifest.samples
     assert read.digest == textile_run.metrics["data_sha"]
 
@@ -172,7 +173,7 @@ def test_what_was_skipped_is_listed_with_the_reason(parted: Run) -> None:
     assert "notes.jpg" in reasons
     assert all(len(reason) > 20 and "{" not in reason for reason in reasons.values())
     damaged = next(name for name in reasons if name != "notes.jpg")
-    manifest = Manifest.read(parted.directory / "manifest.parquet")
+    manifest = read_manifest(parted.directory / "manifest.parquet")
     assert damaged not in {Path(s.path).name for s in manifest.samples if s.label == "nominal"}
 
 
