@@ -17,8 +17,7 @@ from eyebright.runtime.progress import SILENT, Progress, Task
 from eyebright.runtime.timing import Stopwatch
 from eyebright.text.language import speaking, translate
 
-#: What shows progress: an object with `task` and `say`, False for nothing, True for what suits the place, and
-#: None for what surrounds the call, or else for what suits the place.
+#: What shows progress, as :func:`showing` takes it.
 Shown: TypeAlias = Progress | bool | None
 
 _progress: ContextVar[Progress | None] = ContextVar("progress", default=None)
@@ -56,7 +55,12 @@ def watch() -> Stopwatch:
 
 @contextmanager
 def showing(shown: Shown) -> Iterator[None]:
-    """Show progress in ``shown`` while the block runs."""
+    """Show progress in ``shown`` while the block runs.
+
+    Args:
+        shown: an object with `task` and `say`; or False for nowhere; or True for what suits the place, which is a
+            notebook's cell, a terminal, or the lines of a log; or None for what surrounds the block, else as True.
+    """
     token = _progress.set(_resolved(shown))
     try:
         yield
