@@ -1,4 +1,4 @@
-"""The entry point: the language, the verb, its options, and every error as one plain sentence."""
+"""The entry point: the language, the command, its options, and every error as one plain sentence."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
             return status
         except ConfigError as error:
-            return _told(error, MISUSED)
+            return _report(error, MISUSED)
         except EyebrightError as error:
-            return _told(error, FAILED)
+            return _report(error, FAILED)
         except KeyboardInterrupt:
             print(
                 translate(
@@ -110,7 +110,7 @@ def _find(word: str) -> Verb:
 
 
 def _take_language(argv: list[str]) -> tuple[Lang | None, list[str]]:
-    """The value of ``--lang``, wherever it stands, and the other words."""
+    """Return the value of ``--lang``, wherever it stands, and the other words."""
     end = argv.index("--") if "--" in argv else len(argv)
     words: list[str] = []
     chosen: Lang | None = None
@@ -136,14 +136,14 @@ def _language(value: str) -> Lang:
     )
 
 
-def _told(error: EyebrightError, status: int) -> int:
+def _report(error: EyebrightError, status: int) -> int:
     sys.stdout.flush()
     tell(error.text())
     return status
 
 
 def _prepare_streams() -> None:
-    """UTF-8 whatever the system's code page, and file names that are not valid text pass through unharmed."""
+    """Write UTF-8 whatever the system's code page; file names that are not valid text pass unharmed."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="surrogateescape")

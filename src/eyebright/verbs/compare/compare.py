@@ -1,4 +1,4 @@
-"""`compare`: which of several models is better on the same images, and whether that is more than chance."""
+"""`compare`: which of several models is better on the same images, and whether significantly so."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from eyebright.types import Interval
 from eyebright.verbs.compare.changes import Changed
 from eyebright.verbs.compare.options import CompareConfig
 from eyebright.verbs.compare.page import write_comparison
-from eyebright.verbs.compare.paired_images import CommonImages, common_images
+from eyebright.verbs.compare.paired_images import PairedImages, paired_images
 from eyebright.verbs.compare.words import Compared, ComparisonContent, verdict
 
 
@@ -33,8 +33,8 @@ class Comparison(Displayed):
 
     Attributes:
         directory: holds `compare.json` and `compare.html`.
-        content: the figures.
-        verdict: what they say, in plain words.
+        content: metrics and differences.
+        verdict: sentences that say what they mean.
     """
 
     directory: Path
@@ -43,12 +43,12 @@ class Comparison(Displayed):
 
     @property
     def report(self) -> Path:
-        """The page to read."""
+        """Return the path of the page."""
         return self.directory / "compare.html"
 
     @property
     def winner(self) -> str | None:
-        """The run that is shown to be more accurate than every other, if any."""
+        """Return the run that is significantly more accurate than every other, if any."""
         return self.content.winner
 
     def display(self) -> Iterator[str | ResultTable]:
@@ -64,18 +64,18 @@ class Comparison(Displayed):
 
 @stage
 def compare(config: CompareConfig) -> Comparison:
-    """Compares runs on the images that all of them judged, and writes `compare.json` and `compare.html`.
+    """Compare runs on the images that all of them evaluated, and write `compare.json` and `compare.html`.
 
     Args:
         config: which runs.
 
     Raises:
         NotFoundError: a directory holds no finished run.
-        DataError: the runs judged no common image, or a run has no predictions to compare.
+        DataError: the runs evaluated no common image, or a run has no predictions to compare.
     """
     runs = [Run.open(path) for path in config.runs]
-    common = common_images(runs)
-    right, losses = _right(common), _losses(common)
+    common = paired_images(runs)
+    right, losses = _correct(common), _losses(common)
     content = ComparisonContent(
         runs=[
             Compared(name, str(run.directory), run.metrics["split"], _accuracy(hits), _loss(loss))
@@ -99,13 +99,13 @@ def compare(config: CompareConfig) -> Comparison:
     return comparison
 
 
-def _right(common: CommonImages) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
-    """(R, N) whether each run named each image right."""
+def _correct(common: PairedImages) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+    """Return (R, N) whether each run predicted each image correctly."""
     return np.array([[row.predicted == row.label for row in rows] for rows in common.rows])
 
 
-def _losses(common: CommonImages) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """(R, N) log losses, in nats."""
+def _losses(common: PairedImages) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """Return (R, N) log losses, in nats."""
     shares = np.array([[row.label_probability for row in rows] for rows in common.rows], np.float64)
     return np.asarray(-np.log(np.clip(shares, SMALLEST_PROBABILITY, 1)))
 
@@ -119,8 +119,8 @@ def _loss(losses: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Interval:
     return hull(float(losses.mean()), limits, top=WORST_LOSS)
 
 
-def _changed(common: CommonImages) -> list[Changed]:
-    """Images that the runs name differently: those first that one names right, then by how sure they are."""
+def _changed(common: PairedImages) -> list[Changed]:
+    """Return images that the runs predict differently: first those that one predicts correctly."""
     found = [
         Changed(common.roots[0], rows[0].path, rows[0].label, [(r.predicted, r.confidence) for r in rows])
         for rows in zip(*common.rows, strict=True)
@@ -130,7 +130,7 @@ def _changed(common: CommonImages) -> list[Changed]:
 
 
 def _figures(content: ComparisonContent, sentences: Sequence[str]) -> dict[str, Any]:
-    """The content of `compare.json`."""
+    """Return the content of `compare.json`."""
     names = [run.name for run in content.runs]
     return {
         "images": content.images,

@@ -51,11 +51,11 @@ class Fact:
 
     Attributes:
         key: the same in every language.
-        title: what it is about, for a person.
-        text: how it is, for a person.
-        value: how it is, for a program: text, numbers (bytes where they count memory), lists, or None.
+        title: its name, for a person.
+        text: its value, for a person.
+        value: its value, for a program: text, numbers (bytes where they count memory), lists, or None.
         state: ``ok``, ``missing``, or ``note`` for what is neither good nor bad.
-        command: what gets the missing thing.
+        command: installs what is missing.
     """
 
     key: str

@@ -12,7 +12,7 @@ from eyebright.options.marks import CommandLineOnly
 
 
 class DoctorConfig(Config):
-    """What `eyebright doctor` can be told."""
+    """Options of `eyebright doctor`."""
 
     json_: Annotated[bool, CommandLineOnly()] = Field(False, description="Print JSON instead of a table.")
     lang: MessageLang = "en"

@@ -27,14 +27,14 @@ _FORMATS = {".xml": "openvino", ".html": "html"}
 
 @stage
 def inspect(config: InspectConfig) -> Inspection:
-    """Looks at a file or folder that Eyebright wrote; nothing in it is run.
+    """Return the facts on a file or folder that Eyebright wrote; nothing in it is run.
 
     Args:
-        config: which.
+        config: which file or folder.
 
     Raises:
         NotFoundError: it does not exist.
-        ModelError: it is not ours.
+        ModelError: it was not written by Eyebright.
     """
     path = config.path
     if not path.exists():
@@ -119,7 +119,7 @@ def _sealed(path: Path) -> Inspection:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Signature]:
-    """What a file says of itself, and its inputs and outputs."""
+    """Return a model file's metadata, and its inputs and outputs."""
     try:
         stored, graph = stored_facts(path)
     except ValueError as error:

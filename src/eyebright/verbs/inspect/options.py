@@ -12,7 +12,7 @@ from eyebright.options.marks import CommandLineOnly
 
 
 class InspectConfig(Config):
-    """What `eyebright inspect` can be told."""
+    """Options of `eyebright inspect`."""
 
     path: Path = Field(
         description="A run directory, a model.onnx, an export folder, or a file in one of them."

@@ -22,19 +22,19 @@ class Inspection(Displayed):
     """Facts on a model file or an export; it shows them when it is printed.
 
     Attributes:
-        path: what was looked at.
+        path: the file or folder.
         kind: a sealed model, or an export.
-        format, precision, input: of an export, and its sentence on what it takes and gives.
-        passed: whether an export's certificate was passed; None for a sealed model.
+        format, precision, input: of an export; `input` describes its inputs and outputs.
+        passed: whether an export met its acceptance criteria; None for a sealed model.
         labels: the classes in the order of the outputs.
-        licence: of the weights and of the data, None where it is not known.
+        licence: of the weights and of the data, None where unknown.
         card: backbone, preprocessing, taps and temperature.
-        metrics: headline figures, and the part that they were measured on.
-        hashes: of the file or export, of its parent, of the configuration and of the data.
+        metrics: headline metrics, and the split that they were measured on.
+        hashes: of the file or export, of its baseline, of the configuration and of the data.
         versions: of packages, those of the training and those of the export.
         signature: the graph's inputs and outputs; None where the file cannot be read here.
-        files: those whose hash was written down, and what has become of each.
-        notes: what else a user must know, in English.
+        files: those whose hash was recorded, each unchanged, changed or missing.
+        notes: other facts that a user must know, in English.
     """
 
     path: Path
@@ -55,11 +55,11 @@ class Inspection(Displayed):
 
     @property
     def untouched(self) -> bool:
-        """Whether no file was changed or is gone, as far as hashes were written down."""
+        """Return whether no file was changed or is missing, as far as hashes were recorded."""
         return all(check.state == "unchanged" for check in self.files)
 
     def to_json(self) -> dict[str, Any]:
-        """The content of `inspect --json`."""
+        """Return the content of `inspect --json`."""
         return asdict(self) | {"path": str(self.path), "untouched": self.untouched}
 
     def display(self) -> Iterator[str | ResultTable]:

@@ -12,7 +12,7 @@ from eyebright.options.marks import CommandLineOnly
 
 
 class ModelsConfig(Config):
-    """What `eyebright models` can be told."""
+    """Options of `eyebright models`."""
 
     search: str | None = Field(None, description="List backbones of all libraries whose name contains TEXT.")
     limit: int = Field(20, ge=1, description="Maximum number of backbones to list.")

@@ -13,7 +13,7 @@ from eyebright.options.marks import CommandLineOnly
 
 
 class PredictConfig(Config):
-    """What `eyebright predict` can be told; every field is also a command-line option and a TOML key."""
+    """Options of `eyebright predict`; every field is also a command-line option and a TOML key."""
 
     model: Path = Field(description="Model to use: a model.onnx, or the run directory that contains it.")
     images: list[str] = Field(
