@@ -26,7 +26,7 @@ SURFACE = {
     ),
     "compare": "runs --out --seed --lang --config",
     "export": (
-        "model --to --plain --int8 --fp16 --data --out --images --min-agreement --max-loss --seed "
+        "model --to --plain --int8 --fp16 --data --out --max-images --min-agreement --max-loss --seed "
         "--lang --config"
     ),
     "distill": (

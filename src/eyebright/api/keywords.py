@@ -140,7 +140,7 @@ class ExportOptions(TypedDict, total=False):
     fp16: bool
     data: StrPath | None
     out: StrPath | None
-    images: int
+    max_images: int
     min_agreement: float
     max_loss: float
     seed: int

@@ -66,7 +66,7 @@ class Option:
 
     @property
     def shown(self) -> str:
-        """Return its spelling in the help: ``--lang {en,zh}``, ``--seed N``, ``DATA``, ``--no-pixel-cache``."""
+        """Return how the help writes it: ``--lang {en,zh}``, ``--seed N``, ``DATA``, ``--no-pixel-cache``."""
         if self.positional:
             return self.field.upper() + (" …" if self.many else "")
         if self.flag:
@@ -169,7 +169,7 @@ def _kinds(annotation: Any) -> tuple[tuple[str, ...], tuple[object, ...]]:
 
 def _add(parser: argparse.ArgumentParser, option: Option) -> None:
     if option.positional:
-        # Never required here: the value may stand in the TOML file, and the config reports all that is missing.
+        # Never required here: the value may be in the TOML file, and the config reports what is missing.
         parser.add_argument(option.field, nargs="*" if option.many else "?")
     elif option.flag:
         parser.add_argument(option.spelling, action=argparse.BooleanOptionalAction, dest=option.field)
@@ -182,7 +182,7 @@ def _add(parser: argparse.ArgumentParser, option: Option) -> None:
 
 
 def _typed(value: Any, option: Option) -> Any:
-    """Return ``value`` as a number where an option takes a share or a path: pydantic would take it as a path."""
+    """Return ``value`` as a number where an option takes a share or a path; pydantic would make it a path."""
     if value == [] and option.many:
         return None
     if isinstance(value, str) and float in option.types and Path in option.types:

@@ -58,8 +58,8 @@ def showing(shown: Shown) -> Iterator[None]:
     """Show progress in ``shown`` while the block runs.
 
     Args:
-        shown: an object with `task` and `say`; or False for nowhere; or True for what suits the place, which is a
-            notebook's cell, a terminal, or the lines of a log; or None for what surrounds the block, else as True.
+        shown: an object with `task` and `say`; or False for nowhere; or True for what suits the place, a
+            notebook, a terminal or a log; or None for what surrounds the block, and else the same as True.
     """
     token = _progress.set(_resolved(shown))
     try:

@@ -25,10 +25,10 @@ from eyebright.runtime.machine import processor_name, usable_cores
 from eyebright.text.language import translate
 from eyebright.text.table import printable
 from eyebright.types import UInt8Array
-from eyebright.verbs.benchmark.models import Candidate, candidates
+from eyebright.verbs.benchmark.models import BenchmarkModel, benchmark_models
 from eyebright.verbs.benchmark.options import BenchmarkConfig
 from eyebright.verbs.benchmark.page import Measurement, write_benchmark
-from eyebright.verbs.benchmark.process import CandidateProcess
+from eyebright.verbs.benchmark.process import ModelProcess
 
 ROUNDS = 5
 _NOISE_SIZE = (375, 500)
@@ -41,7 +41,7 @@ class Benchmark(Displayed):
 
     Attributes:
         directory: holds `benchmark.json`, `benchmark.csv` and `benchmark.html`.
-        measured: in the order of the candidates.
+        measured: in the order of the benchmark_models.
         left_out: why a candidate was not measured, by its description.
     """
 
@@ -89,7 +89,7 @@ def benchmark(config: BenchmarkConfig) -> Benchmark:
     cores = usable_cores()
     with ExitStack() as stack:
         threads = [count or cores for count in config.threads]
-        asked = candidates(config.models, threads, config.batch, stack)
+        asked = benchmark_models(config.models, threads, config.batch, stack)
         running, left_out = _started(asked, image, stack)
         directory = new_directory(config.out, "benchmarks", config.models[0].resolve().name)
         times = _turns(running, config)
@@ -106,16 +106,16 @@ def _image(config: BenchmarkConfig) -> UInt8Array:
 
 
 def _started(
-    asked: Sequence[Candidate], image: UInt8Array, stack: ExitStack
-) -> tuple[list[CandidateProcess], dict[str, str]]:
+    asked: Sequence[BenchmarkModel], image: UInt8Array, stack: ExitStack
+) -> tuple[list[ModelProcess], dict[str, str]]:
     """The processes of those that could be loaded, and why the others could not."""
-    running: list[CandidateProcess] = []
+    running: list[ModelProcess] = []
     left_out: dict[str, str] = {}
     reasons: list[EyebrightError] = []
     with progress_task("Loading the models", total=len(asked)) as task:
         for candidate in asked:
             try:
-                running.append(stack.enter_context(CandidateProcess(candidate, image)))
+                running.append(stack.enter_context(ModelProcess(candidate, image)))
             except EyebrightError as error:
                 left_out[_described(candidate)] = error.text()
                 reasons.append(error)
@@ -125,11 +125,11 @@ def _started(
     return running, left_out
 
 
-def _described(candidate: Candidate) -> str:
+def _described(candidate: BenchmarkModel) -> str:
     return f"{candidate.name}, {candidate.runtime}, {candidate.threads} × {candidate.batch}"
 
 
-def _turns(running: Sequence[CandidateProcess], config: BenchmarkConfig) -> list[list[list[float]]]:
+def _turns(running: Sequence[ModelProcess], config: BenchmarkConfig) -> list[list[list[float]]]:
     """Milliseconds of every call, by candidate and round."""
     times: list[list[list[float]]] = [[] for _ in running]
     turn = config.seconds / (ROUNDS * len(running))
@@ -142,7 +142,7 @@ def _turns(running: Sequence[CandidateProcess], config: BenchmarkConfig) -> list
     return times
 
 
-def _measurement(process: CandidateProcess, rounds: Sequence[Sequence[float]]) -> Measurement:
+def _measurement(process: ModelProcess, rounds: Sequence[Sequence[float]]) -> Measurement:
     calls = np.concatenate([np.asarray(found) for found in rounds])
     medians = [float(np.median(found)) for found in rounds]
     p50, p95, p99 = (float(value) for value in np.percentile(calls, (50, 95, 99)))

@@ -20,11 +20,11 @@ from eyebright.runtime.context import stage
 from eyebright.text.language import speaking, translate
 from eyebright.text.table import printable
 from eyebright.types import Interval
-from eyebright.verbs.compare.changes import Changed
+from eyebright.verbs.compare.content import ChangedPrediction, ComparedRun, ComparisonContent
 from eyebright.verbs.compare.options import CompareConfig
 from eyebright.verbs.compare.page import write_comparison
 from eyebright.verbs.compare.paired_images import PairedImages, paired_images
-from eyebright.verbs.compare.words import Compared, ComparisonContent, verdict
+from eyebright.verbs.compare.verdict import verdict
 
 
 @dataclass(frozen=True, repr=False)
@@ -78,7 +78,7 @@ def compare(config: CompareConfig) -> Comparison:
     right, losses = _correct(common), _losses(common)
     content = ComparisonContent(
         runs=[
-            Compared(name, str(run.directory), run.metrics["split"], _accuracy(hits), _loss(loss))
+            ComparedRun(name, str(run.directory), run.metrics["split"], _accuracy(hits), _loss(loss))
             for name, run, hits, loss in zip(common.names, runs, right, losses, strict=True)
         ],
         images=len(common.shas),
@@ -119,10 +119,12 @@ def _loss(losses: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Interval:
     return hull(float(losses.mean()), limits, top=WORST_LOSS)
 
 
-def _changed(common: PairedImages) -> list[Changed]:
+def _changed(common: PairedImages) -> list[ChangedPrediction]:
     """Return images that the runs predict differently: first those that one predicts correctly."""
     found = [
-        Changed(common.roots[0], rows[0].path, rows[0].label, [(r.predicted, r.confidence) for r in rows])
+        ChangedPrediction(
+            common.roots[0], rows[0].path, rows[0].label, [(r.predicted, r.confidence) for r in rows]
+        )
         for rows in zip(*common.rows, strict=True)
         if len({row.predicted for row in rows}) > 1
     ]

@@ -97,7 +97,7 @@ def explain(config: ExplainConfig) -> Explanations:
         NotFoundError: the model does not exist, or a path or pattern matches nothing.
         ModelError: the file is not a sealed model.
         ConfigError: the model does not know the class.
-        NoHeatError: the method has nothing to show of this network.
+        NoHeatMapError: the method has nothing to show of this network.
         MissingExtraError: the method needs packages that are not installed.
         StorageError: the disk is full or must not be written.
     """

@@ -15,7 +15,7 @@ from eyebright.text.table import printable
 
 @dataclass(frozen=True)
 class Exported:
-    """One export: its folder's name, where it lies, and what the comparison found."""
+    """One export: the name of its folder, its path, and the result of the comparison."""
 
     name: str
     folder: Path
@@ -24,11 +24,11 @@ class Exported:
 
 @dataclass(frozen=True, repr=False)
 class Exports(Displayed):
-    """Everything that an export wrote, and why the rest was not; it shows its figures when it is printed.
+    """The exports that were written, and why the others were not; they show their metrics when printed.
 
     Attributes:
         directory: holds a folder for each export.
-        done: in the order that was asked for, rejected ones too.
+        done: in the order of the formats, rejected ones too.
         failed: errors by format.
     """
 
@@ -38,7 +38,7 @@ class Exports(Displayed):
 
     @property
     def passed(self) -> bool:
-        """Whether everything that was asked for was written and reached its bar."""
+        """Return whether every format was written and met its acceptance criteria."""
         return not self.failed and all(exported.certificate.passed for exported in self.done)
 
     def display(self) -> Iterator[str | ResultTable]:
@@ -72,14 +72,14 @@ def _head() -> tuple[str, ...]:
 
 def _row(exported: Exported) -> tuple[str, ...]:
     found = exported.certificate
-    gain = found.comparison.accuracy_difference
+    difference = found.comparison.accuracy_difference
     verdict = translate("passed") if found.passed else translate("REJECTED")
     return (
         exported.name,
         str(found.comparison.images),
         f"{100 * found.comparison.agreement:.1f} %",
         f"{100 * found.comparison.accuracy:.1f} %",
-        f"{100 * gain.value:+.1f} ({100 * gain.low:+.1f}, {100 * gain.high:+.1f})",
+        f"{100 * difference.value:+.1f} ({100 * difference.low:+.1f}, {100 * difference.high:+.1f})",
         f"{found.comparison.max_difference:.4f}",
         f"{found.speed.latency_ms:.1f}",
         f"{found.speed.images_per_second:.0f}",

@@ -37,8 +37,8 @@ class ModelInfo:
         accuracy: ImageNet top-1 as a fraction, None where unknown.
         size_bytes: of the stored file, None where it is not on this machine.
         source: where the weights come from.
-        images_per_second: speed of its features here, by the fastest engine; None where not measured, or where
-            the backbone cannot be built here.
+        images_per_second: speed of its features here, by the fastest engine; None where not measured, or
+            where the backbone cannot be built here.
     """
 
     name: str

@@ -79,7 +79,7 @@ class CsvRows:
     """CSV of path, label, confidence; with more classes also label_2, confidence_2 and so on.
 
     Of a multi-label model, label holds all predicted labels, and a column for each label follows with its
-    probability. Then come, where the model has them, unknown (true or false), and set, a JSON list of classes.
+    probability. Then come, where the model has them, unknown (true or false) and set, a JSON list of classes.
     """
 
     def __init__(self, out: IO[str]) -> None:
