@@ -20,7 +20,7 @@ from eyebright.evaluation.multiclass.results import Metrics, PredictionRow
 from eyebright.evaluation.multilabel.metrics import measure_labels
 from eyebright.evaluation.rules.answering import answered, set_probabilities
 from eyebright.runtime.progress import Task
-from eyebright.sealed.inference import Seen, answers
+from eyebright.sealed.inference import OnDecoded, predict_blocks
 from eyebright.sealed.model import SealedModel
 from eyebright.training.linear_probe.folds import class_numbers, groups_of
 from eyebright.training.linear_probe.targets import label_table
@@ -153,7 +153,7 @@ def ask(
     samples: Sequence[Sample],
     task: Task,
     cache: Path | None = None,
-    seen: Seen | None = None,
+    seen: OnDecoded | None = None,
 ) -> Answers:
     """Asks the sealed model about ``samples``, one image a call, every core at work.
 
@@ -172,7 +172,7 @@ def ask(
     rows: list[FloatArray] = []
     scores: list[FloatArray] = []
     skipped: list[Skipped] = []
-    for block in answers(model, root, samples, cache, seen):
+    for block in predict_blocks(model, root, samples, cache, seen):
         task.advance(len(block.samples) + len(block.skipped))
         kept += block.samples
         rows.append(block.probabilities)

@@ -16,7 +16,7 @@ from eyebright.runs.run import Run, new_directory, write_metrics
 from eyebright.runs.scoring import Answers, ask
 from eyebright.runs.write import Outcome, versions
 from eyebright.runtime.context import progress_task, stage, timed, watch
-from eyebright.sealed.image_statistics import Looks
+from eyebright.sealed.image_statistics import ImageStatistics
 from eyebright.sealed.model import SEVERAL, SealedModel
 from eyebright.text.language import translate
 from eyebright.training.cache.store import default_folder
@@ -55,11 +55,11 @@ def evaluate(config: EvaluateConfig) -> Run:
         require_score(model)
     choosing = choosing_part(config, model, asked, split)
     directory = new_directory(config.out, "evaluations", config.data.resolve().name)
-    looks = Looks(default_folder(), model.size)
+    looks = ImageStatistics(default_folder(), model.size)
     with timed("evaluate"):
         samples = manifest.of(split)
         with progress_task("Running the sealed model", total=len(samples)) as task:
-            answers = ask(model, manifest.root, samples, task, default_folder(), looks.see)
+            answers = ask(model, manifest.root, samples, task, default_folder(), looks.measure)
     answers.require_images(split)
     with timed("decide"):
         decided = decide_evaluated(model, asked, choosing, answers.labelled(split), config)

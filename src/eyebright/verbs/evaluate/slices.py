@@ -17,7 +17,7 @@ from eyebright.evaluation.intervals import Float64Array
 from eyebright.evaluation.slices import Column, Slice, slices
 from eyebright.runs.scoring import Answers
 from eyebright.runtime.parallel import parallel
-from eyebright.sealed.image_statistics import Looks
+from eyebright.sealed.image_statistics import ImageStatistics
 from eyebright.types import Split
 
 _PATH = "path"
@@ -28,7 +28,7 @@ _MOST_FOLDERS = 20
 
 
 def find_slices(
-    answers: Answers, split: Split, root: Path, looks: Looks, columns: Sequence[Column] = ()
+    answers: Answers, split: Split, root: Path, looks: ImageStatistics, columns: Sequence[Column] = ()
 ) -> tuple[Slice, ...]:
     """The slices of one part, by its images' looks, files and folders, and by further ``columns``.
 
@@ -115,7 +115,7 @@ def _column(name: str, values: list[str]) -> Column:
     return Column(name, numbers) if many else Column(name, values)
 
 
-def _columns(samples: Sequence[Sample], root: Path, looks: Looks) -> list[Column]:
+def _columns(samples: Sequence[Sample], root: Path, looks: ImageStatistics) -> list[Column]:
     """The properties that every image has."""
     table = looks.table(root, samples).astype(np.float64)
     width, height = np.array([(s.width, s.height) for s in samples], np.float64).T

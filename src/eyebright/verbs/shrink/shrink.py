@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -17,7 +17,7 @@ from eyebright.exporting.precision import precision_of
 from eyebright.runs import messages as tell
 from eyebright.runs.images import check_classes, check_not_learned, drawn, manifest_of
 from eyebright.runs.integrity import check_elsewhere, check_untouched
-from eyebright.runs.run import Run, new_directory, write_options
+from eyebright.runs.run import new_directory, write_options
 from eyebright.runs.scoring import ask
 from eyebright.runtime.context import progress, progress_task, say, stage, timed
 from eyebright.runtime.progress import SILENT
@@ -31,37 +31,14 @@ from eyebright.verbs.shrink.int8_candidates import quantised
 from eyebright.verbs.shrink.linear_probe_candidates import Sealed, frozen_ones
 from eyebright.verbs.shrink.messages import FIGURES, verdict, write_tried
 from eyebright.verbs.shrink.options import ShrinkConfig
-from eyebright.verbs.shrink.targets import Target, parse_target
+from eyebright.verbs.shrink.result import Shrunk
+from eyebright.verbs.shrink.targets import parse_target
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.single_label import require_one_label
 from eyebright.verbs.train.train import frozen_backbone
 
 _TRIED = "candidates"
 _LOSS = 0.005  # of accuracy, by int8, beyond which the next rung of its ladder is tried
-
-
-@dataclass(frozen=True)
-class Shrunk:
-    """What a search came to.
-
-    Attributes:
-        run: the model that is handed out, evaluated and reported like any other.
-        candidates: everything that was tried.
-        chosen: the one that is handed out.
-        targets: that were asked for.
-        page: the picture of what was tried.
-    """
-
-    run: Run
-    candidates: Sequence[Candidate]
-    chosen: Candidate
-    targets: Sequence[Target]
-    page: Path
-
-    @property
-    def met(self) -> bool:
-        """Whether the chosen one keeps to all targets; else it is the nearest that there is."""
-        return self.chosen.meets(self.targets)
 
 
 @stage

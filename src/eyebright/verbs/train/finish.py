@@ -19,7 +19,7 @@ from eyebright.runs.run import Run, write_metrics, write_options
 from eyebright.runs.scoring import Answers, ask
 from eyebright.runs.write import Outcome
 from eyebright.runtime.context import progress_task, timed, watch
-from eyebright.sealed.image_statistics import Looks
+from eyebright.sealed.image_statistics import ImageStatistics
 from eyebright.sealed.model import SealedModel, write_sealed
 from eyebright.sealed.parity import Parity
 from eyebright.training.cache.store import default_folder
@@ -115,7 +115,7 @@ def _evaluated(config: TrainConfig, manifest: Manifest, trained: Trained, path: 
     """Evaluation and proof, by the sealed model itself."""
     with timed("evaluate"):
         model = SealedModel(path, threads=1)
-        looks = Looks(default_folder(), trained.preprocessing.size)
+        looks = ImageStatistics(default_folder(), trained.preprocessing.size)
         answers = _asked(model, manifest, looks)
     with timed("proof"):
         parity = prove(trained.reference, model, answers, manifest.root, config.seed)
@@ -139,11 +139,11 @@ def _evaluated(config: TrainConfig, manifest: Manifest, trained: Trained, path: 
     return Found(outcome, parity, parent, decided, knowing, ece_before, slices, curve, seen)
 
 
-def _asked(model: SealedModel, manifest: Manifest, looks: Looks) -> Answers:
+def _asked(model: SealedModel, manifest: Manifest, looks: ImageStatistics) -> Answers:
     """The sealed model's answers for the validation and test parts; ``looks`` sees the images."""
     samples = (*manifest.of("val"), *manifest.of("test"))
     with progress_task("Running the sealed model", total=len(samples)) as task:
-        return ask(model, manifest.root, samples, task, default_folder(), looks.see)
+        return ask(model, manifest.root, samples, task, default_folder(), looks.measure)
 
 
 def _content(

@@ -13,7 +13,7 @@ import onnx
 
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.sealed.graph import sealed_graph
-from eyebright.sealed.inference import answers
+from eyebright.sealed.inference import predict_blocks
 from eyebright.sealed.model import SealedModel, write_sealed
 from eyebright.sealed.ood_output import with_unknown
 from eyebright.training.cache.store import default_folder
@@ -97,7 +97,7 @@ def _rows(
     model = SealedModel(path, threads=1)
     kept: list[Sample] = []
     rows: list[FloatArray] = []
-    for block in answers(model, manifest.root, samples, default_folder()):
+    for block in predict_blocks(model, manifest.root, samples, default_folder()):
         if block.features is not None:
             kept += block.samples
             rows.append(block.features)

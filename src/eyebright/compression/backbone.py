@@ -1,4 +1,4 @@
-"""The network inside a sealed graph, made ready for compression; what lies around it stays float32."""
+"""The backbone inside a sealed graph, made ready for compression; what lies around it stays float32."""
 
 from __future__ import annotations
 
@@ -12,23 +12,25 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from eyebright.onnx_graph.edit import copy_of, rename_inputs, replace_tensor
+from eyebright.runtime.onnx_session import open_session
 from eyebright.runtime.telemetry import load_onnxruntime
-from eyebright.sealed.subgraphs import PIXELS, SQUARES, between
+from eyebright.sealed.subgraphs import PIXELS, RESIZED, subgraph_from
 from eyebright.types import FloatArray
 
-#: The input of the network's first convolutions, where :func:`aligned` has moved it.
+#: The input of the backbone's first convolutions, where :func:`align_input` has moved it.
 ALIGNED = "pixels_aligned"
 
 
 @dataclass(frozen=True)
-class Network:
-    """A sealed graph of which one part, the network, may be compressed.
+class SealedBackbone:
+    """A sealed graph of which one part, the backbone, may be compressed.
 
     The resize, the normalisation, the pooled moments, the head and the softmax are not part of it.
 
     Attributes:
-        graph: the sealed graph; each weight of the network is one float32 constant.
-        nodes: names of the network's nodes, in order.
+        graph: the sealed graph; each weight of the backbone is one float32 constant.
+        nodes: names of the backbone's nodes, in order.
         ends: the values that it ends with.
         size: S, the side of its input.
     """
@@ -40,47 +42,46 @@ class Network:
 
     @cached_property
     def members(self) -> tuple[onnx.NodeProto, ...]:
-        """The network's nodes."""
+        """Return the backbone's nodes."""
         names = set(self.nodes)
         return tuple(node for node in self.graph.graph.node if node.name in names)
 
     @cached_property
     def constants(self) -> dict[str, FloatArray]:
-        """The graph's constants by name."""
+        """Return the graph's constants by name."""
         return {tensor.name: numpy_helper.to_array(tensor) for tensor in self.graph.graph.initializer}
 
-    def squares(self) -> onnx.ModelProto:
-        """The graph from grey levels float32 (B, 3, S, S) to probabilities."""
-        return between(self.graph, SQUARES, self.size)
+    def resized_graph(self) -> onnx.ModelProto:
+        """Return the graph from grey levels float32 (B, 3, S, S) to probabilities."""
+        return subgraph_from(self.graph, RESIZED, self.size)
 
-    def with_constants(self, values: dict[str, FloatArray]) -> Network:
-        """The same network with other weights."""
-        whole = onnx.ModelProto()
-        whole.CopyFrom(self.graph)
+    def with_constants(self, values: dict[str, FloatArray]) -> SealedBackbone:
+        """Return the same backbone with other weights."""
+        whole = copy_of(self.graph)
         replace_constants(whole, values)
         return self.with_graph(whole)
 
-    def with_graph(self, graph: onnx.ModelProto) -> Network:
-        """The same nodes in another graph."""
+    def with_graph(self, graph: onnx.ModelProto) -> SealedBackbone:
+        """Return the same nodes in another graph."""
         return replace(self, graph=graph)
 
 
-def prepared(sealed: onnx.ModelProto, layers: Iterable[str], size: int) -> Network:
-    """Finds the network in a sealed graph, unpacks its weights and folds its norms into convolutions.
+def prepare_backbone(sealed: onnx.ModelProto, layers: Iterable[str], size: int) -> SealedBackbone:
+    """Find the backbone in a sealed graph, unpack its weights and fold its norms into convolutions.
 
     Args:
         sealed: the graph, which is left as it is.
-        layers: the values whose maps are pooled; the network ends with them.
+        layers: the values whose maps are pooled; the backbone ends with them.
         size: S.
     """
     ends = tuple(dict.fromkeys(layers))
-    part = _simplified(inner(sealed, ends, size))
-    names = _named(part)
-    return Network(with_inner(sealed, ends, part), names, ends, size)
+    part = _simplified(extract_backbone(sealed, ends, size))
+    names = _name_nodes(part)
+    return SealedBackbone(replace_backbone(sealed, ends, part), names, ends, size)
 
 
-def inner(graph: onnx.ModelProto, ends: Sequence[str], size: int) -> onnx.ModelProto:
-    """The part of a sealed graph that is the network: from `pixels` (B, 3, S, S) to its last maps."""
+def extract_backbone(graph: onnx.ModelProto, ends: Sequence[str], size: int) -> onnx.ModelProto:
+    """Return the part of a sealed graph that is the backbone: from `pixels` (B, 3, S, S) to its last maps."""
     _, inside = _places(graph, ends)
     nodes = [graph.graph.node[i] for i in sorted(inside)]
     used = {name for node in nodes for name in node.input}
@@ -95,12 +96,11 @@ def inner(graph: onnx.ModelProto, ends: Sequence[str], size: int) -> onnx.ModelP
     return helper.make_model(part, opset_imports=graph.opset_import, ir_version=graph.ir_version)
 
 
-def with_inner(graph: onnx.ModelProto, ends: Sequence[str], part: onnx.ModelProto) -> onnx.ModelProto:
-    """A sealed graph with another network between the same values."""
+def replace_backbone(graph: onnx.ModelProto, ends: Sequence[str], part: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a sealed graph with another backbone between the same values."""
     before, inside = _places(graph, ends)
     nodes = graph.graph.node
-    whole = onnx.ModelProto()
-    whole.CopyFrom(graph)
+    whole = copy_of(graph)
     del whole.graph.node[:], whole.graph.value_info[:], whole.graph.initializer[:]
     whole.graph.node.extend(nodes[i] for i in sorted(before))
     whole.graph.node.extend(part.graph.node)
@@ -114,110 +114,103 @@ def with_inner(graph: onnx.ModelProto, ends: Sequence[str], part: onnx.ModelProt
     return whole
 
 
-def aligned(network: Network) -> Network:
-    """Moves the network's input by less than a grey level, so that eight bits hold every level exactly.
+def align_input(backbone: SealedBackbone) -> SealedBackbone:
+    """Move the backbone's input by less than a grey level, so that eight bits hold every level exactly.
 
     With a mean of 0.5 each level lies halfway between two steps of a grid of 255 steps that has a zero, and
     the last digit of a float would decide to which of them it is rounded. The first convolutions' biases take
-    the move back. Networks whose colours are normalised differently are left as they are.
+    the move back. Backbones whose colours are normalised differently are left as they are.
     """
-    scale, shift = (network.constants[name].ravel() for name in ("scale", "shift"))
-    readers = [node for node in network.members if PIXELS in node.input]
+    scale, shift = (backbone.constants[name].ravel() for name in ("scale", "shift"))
+    readers = [node for node in backbone.members if PIXELS in node.input]
     alike = np.ptp(scale) == 0 and np.ptp(shift) == 0
     if not alike or any(node.op_type != "Conv" or len(node.input) != 3 for node in readers):
-        return network
+        return backbone
     offset = float(shift[0]) + float(scale[0]) * round(-float(shift[0]) / float(scale[0]))
-    whole = onnx.ModelProto()
-    whole.CopyFrom(network.graph)
+    whole = copy_of(backbone.graph)
     biases = {}
     for node in readers:
-        weights, bias = (network.constants[name] for name in node.input[1:])
+        weights, bias = (backbone.constants[name] for name in node.input[1:])
         biases[node.input[2]] = bias + np.float32(offset) * weights.sum(axis=(1, 2, 3))
     replace_constants(whole, biases)
     whole.graph.initializer.append(numpy_helper.from_array(np.array(offset, np.float32), "alignment"))
     move = helper.make_node("Sub", [PIXELS, "alignment"], [ALIGNED], name=ALIGNED)
     first = min(i for i, node in enumerate(whole.graph.node) if PIXELS in node.input)
-    for node in whole.graph.node:
-        node.input[:] = [ALIGNED if name == PIXELS else name for name in node.input]
+    rename_inputs(whole.graph.node, {PIXELS: ALIGNED})
     whole.graph.node.insert(first, move)
-    return network.with_graph(whole)
+    return backbone.with_graph(whole)
 
 
-def input_range(network: Network) -> tuple[str, tuple[float, float]]:
-    """The value that the network's first layers read, and what grey levels from 0 to 255 become there."""
-    scale, shift = (network.constants[name].ravel() for name in ("scale", "shift"))
-    offset = float(network.constants.get("alignment", np.float32(0)))
-    name = ALIGNED if "alignment" in network.constants else PIXELS
+def input_range(backbone: SealedBackbone) -> tuple[str, tuple[float, float]]:
+    """Return the value that the first layers read, and what grey levels from 0 to 255 become there."""
+    scale, shift = (backbone.constants[name].ravel() for name in ("scale", "shift"))
+    offset = float(backbone.constants.get("alignment", np.float32(0)))
+    name = ALIGNED if "alignment" in backbone.constants else PIXELS
     return name, (float(shift.min()) - offset, float((255 * scale + shift).max()) - offset)
 
 
 def replace_constants(graph: onnx.ModelProto, values: dict[str, FloatArray]) -> None:
-    """Gives constants of a graph other values, in place."""
+    """Give constants of a graph other values as float32, in place."""
     for tensor in graph.graph.initializer:
         if tensor.name in values:
-            tensor.CopyFrom(numpy_helper.from_array(values[tensor.name].astype(np.float32), tensor.name))
+            replace_tensor(tensor, values[tensor.name].astype(np.float32))
 
 
 def _places(graph: onnx.ModelProto, ends: Sequence[str]) -> tuple[set[int], set[int]]:
-    """The places of the nodes before the network, and of its own."""
+    """Return the places of the nodes before the backbone, and of its own."""
     before = _ancestors(graph.graph.node, [PIXELS])
     return before, _ancestors(graph.graph.node, ends) - before
 
 
 def _ancestors(nodes: Sequence[onnx.NodeProto], values: Iterable[str]) -> set[int]:
-    """The places of all nodes that ``values`` depend on."""
-    makers = {value: i for i, node in enumerate(nodes) for value in node.output}
+    """Return the places of all nodes that ``values`` depend on."""
+    producers = {value: i for i, node in enumerate(nodes) for value in node.output}
     found: set[int] = set()
-    waiting = [makers[value] for value in values]
+    waiting = [producers[value] for value in values]
     while waiting:
         place = waiting.pop()
         if place not in found:
             found.add(place)
-            waiting.extend(makers[value] for value in nodes[place].input if value in makers)
+            waiting.extend(producers[value] for value in nodes[place].input if value in producers)
     return found
 
 
 def _simplified(part: onnx.ModelProto) -> onnx.ModelProto:
-    """ONNX Runtime's own folding of constants and norms; it adds no operators beyond the standard ones."""
-    onnxruntime = load_onnxruntime()
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    options.log_severity_level = 3
+    """Let ONNX Runtime fold constants and norms; it adds no operators beyond the standard ones."""
+    basic = load_onnxruntime().GraphOptimizationLevel.ORT_ENABLE_BASIC
     with tempfile.TemporaryDirectory(prefix="eyebright.") as folder:
-        path = Path(folder) / "network.onnx"
-        options.optimized_model_filepath = str(path)
-        onnxruntime.InferenceSession(part.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        path = Path(folder) / "backbone.onnx"
+        open_session(part, None, graph_optimization_level=basic, optimized_model_filepath=str(path))
         return onnx.load(path)
 
 
-def _named(network: onnx.ModelProto) -> tuple[str, ...]:
-    """Gives every node a name of its own, in place: what is to be compressed is told by name."""
-    for place, node in enumerate(network.graph.node):
+def _name_nodes(backbone: onnx.ModelProto) -> tuple[str, ...]:
+    """Give every node a name of its own, in place: layers to compress are chosen by name."""
+    for place, node in enumerate(backbone.graph.node):
         node.name = f"net{place}_{node.op_type.lower()}"
-    return tuple(node.name for node in network.graph.node)
+    return tuple(node.name for node in backbone.graph.node)
 
 
-def looking(
+def probe_graph(
     graph: onnx.ModelProto,
     size: int,
     nodes: Sequence[onnx.NodeProto],
     constants: Sequence[onnx.TensorProto] = (),
     inner: Sequence[onnx.NodeProto] = (),
 ) -> onnx.ModelProto:
-    """A graph on squares float32 (B, 3, S, S) that answers what ``nodes`` compute of its values.
+    """Return a graph from resized images float32 (B, 3, S, S) to what ``nodes`` compute of its values.
 
     Args:
-        graph: a sealed one; it is left as it is.
+        graph: a sealed graph, which is left as it is.
         size: S.
         nodes: each with one output, float32 of one dimension.
-        constants: that they read.
-        inner: nodes between the graph and them.
+        constants: that the nodes read.
+        inner: nodes between the graph and ``nodes``.
     """
-    whole = onnx.ModelProto()
-    whole.CopyFrom(graph)
+    whole = copy_of(graph)
     whole.graph.node.extend([*inner, *nodes])
     whole.graph.initializer.extend(constants)
     names = [node.output[0] for node in nodes]
     outputs = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [None]) for name in names]
     whole.graph.output.extend(outputs)
-    return between(whole, SQUARES, size, names)
+    return subgraph_from(whole, RESIZED, size, names)
