@@ -21,7 +21,7 @@ SURFACE = {
         "--batch --device --precision --lang --resume --config"
     ),
     "evaluate": (
-        "model data --out --split --seed --format --columns --robustness --lang --target --cost --foreign "
+        "model data --out --split --seed --format --columns --robustness --lang --target --cost --ood "
         "--config"
     ),
     "compare": "runs --out --seed --lang --config",
@@ -41,7 +41,8 @@ SURFACE = {
         "--device --seed --lang --config"
     ),
     "shrink": (
-        "model --target --data --out --backbone --size --also --int8 --budget --images --seed --lang --config"
+        "model --target --data --out --backbone --size --candidates --int8 --budget --max-images --seed "
+        "--lang --config"
     ),
     "predict": "model images --top --format --null --lang --config",
     "explain": "model images --class --method --out --lang --config",

@@ -41,7 +41,7 @@ def run_display(run: RunLike) -> Iterator[str | ResultTable]:
         yield "\n".join(_operating(point) for point in points)
     if lines := list(_knowing(metrics)):
         yield "\n".join(lines)
-    if parent := metrics.get("parent"):
+    if parent := metrics.get("baseline"):
         yield ResultTable(_beside(parent), right=(1, 2, 3))
         yield _difference(parent)
     yield ResultTable(_places(run), head=False)
@@ -77,7 +77,7 @@ def _figures(name: str, interval: Mapping[str, float]) -> tuple[str, str]:
 def _beside(parent: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """The model and the one that it learned from or was made from."""
     head = ("", translate("accuracy"), "MB", translate("ms, one thread"))
-    names = {"": translate("this model"), "_parent": translate("baseline")}
+    names = {"": translate("this model"), "_baseline": translate("baseline")}
     rows = [
         (
             text,

@@ -17,8 +17,8 @@ import numpy as np
 from eyebright.data.decode import decode
 from eyebright.errors import EyebrightError
 from eyebright.report.display import Displayed, ResultTable
+from eyebright.runs.metrics import versions
 from eyebright.runs.run import new_directory
-from eyebright.runs.write import versions
 from eyebright.runtime.atomic import write_text
 from eyebright.runtime.context import progress_task, stage
 from eyebright.runtime.machine import processor_name, usable_cores

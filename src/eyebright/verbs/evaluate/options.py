@@ -46,7 +46,7 @@ class EvaluatedConfig(Config):
 class EvaluateConfig(DecisionConfig, EvaluatedConfig):
     """What `eyebright evaluate` can be told; every field is also a command-line option and a TOML key."""
 
-    foreign: Path | None = Field(
+    ood: Path | None = Field(
         None,
         description="Folder of out-of-distribution (OOD) images, which the model should predict as unknown.",
     )

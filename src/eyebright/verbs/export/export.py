@@ -26,9 +26,9 @@ from eyebright.exporting.certificate.comparison import ReferencePredictions
 from eyebright.exporting.certificate.compression import kernels, original_bytes, speedup
 from eyebright.exporting.certificate.sidecar_files import write_sidecar_files
 from eyebright.exporting.precision import precision_of
-from eyebright.runs.integrity import check_untouched
-from eyebright.runs.scoring import ask
-from eyebright.runs.write import versions
+from eyebright.runs.integrity import require_unmodified
+from eyebright.runs.metrics import versions
+from eyebright.runs.scoring import predict_samples
 from eyebright.runtime.atomic import write_text
 from eyebright.runtime.context import progress, progress_task, say, stage
 from eyebright.sealed.model import SealedModel
@@ -74,7 +74,7 @@ class Exporter:
     def __init__(self, config: ExportConfig) -> None:
         self.config = config
         self.model = SealedModel(config.model, threads=1)
-        check_untouched(self.model.path)
+        require_unmodified(self.model.path)
         self.directory = config.out or self.model.path.parent / "exports"
         self.criteria = AcceptanceCriteria(config.min_agreement, config.max_loss / 100)
         names = [_name(name, config.plain) for name in dict.fromkeys(config.to)]
@@ -93,8 +93,7 @@ class Exporter:
     def reference(self) -> ReferencePredictions:
         """Return the original's predictions."""
         images = self.images
-        with progress_task("Running the sealed model", total=len(images.compared)) as task:
-            answers = ask(self.model, images.root, images.compared, task)
+        answers = predict_samples(self.model, images.root, images.compared)
         if answers.skipped:
             say(
                 "{count} of {total:image|images} could not be read; only the rest is compared.",

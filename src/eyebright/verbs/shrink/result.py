@@ -10,7 +10,7 @@ from eyebright.report.display import Displayed, ResultTable
 from eyebright.runs.run import Run
 from eyebright.text.language import translate
 from eyebright.text.table import printable
-from eyebright.verbs.shrink.candidate import Candidate
+from eyebright.verbs.shrink.candidate import ShrinkCandidate
 from eyebright.verbs.shrink.targets import Target
 
 
@@ -20,22 +20,22 @@ class Shrunk(Displayed):
 
     Attributes:
         run: the model that is handed out, evaluated and reported like any other.
-        candidates: everything that was tried.
-        chosen: the one that is handed out.
+        candidates: everything that was candidates.
+        selected: the one that is handed out.
         targets: that were asked for.
-        page: the picture of what was tried.
+        page: the picture of what was candidates.
     """
 
     run: Run
-    candidates: Sequence[Candidate]
-    chosen: Candidate
+    candidates: Sequence[ShrinkCandidate]
+    selected: ShrinkCandidate
     targets: Sequence[Target]
     page: Path
 
     @property
     def met(self) -> bool:
-        """Whether the chosen one keeps to all targets; else it is the nearest that there is."""
-        return self.chosen.meets(self.targets)
+        """Whether the selected one keeps to all targets; else it is the nearest that there is."""
+        return self.selected.meets(self.targets)
 
     def display(self) -> Iterator[str | ResultTable]:
         """Yield the candidates, the selected model's run, and where the page is."""
@@ -51,12 +51,12 @@ class Shrunk(Displayed):
         yield from self.run.display()
         yield printable(str(self.page))
 
-    def _row(self, candidate: Candidate) -> tuple[str, ...]:
+    def _row(self, candidate: ShrinkCandidate) -> tuple[str, ...]:
         return (
             printable(candidate.name),
             f"{100 * candidate.accuracy.value:.1f} %",
             f"{candidate.latency_ms:.1f}",
             f"{candidate.size_bytes / 1e6:.2f}",
             translate("yes") if candidate.meets(self.targets) else translate("no"),
-            translate("selected") if candidate is self.chosen else "",
+            translate("selected") if candidate is self.selected else "",
         )

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from eyebright.text.language import LANGUAGES, speaking
-from eyebright.verbs.shrink.candidate import Candidate, choose, first_good, rows, write_csv
+from eyebright.verbs.shrink.candidate import ShrinkCandidate, choose, first_good, rows, write_csv
 from eyebright.verbs.shrink.page import CandidateFigures, write_pareto
 from eyebright.verbs.shrink.targets import parse_target
 
 TARGETS = [parse_target("latency<=10ms"), parse_target("size<=5MB")]
 
 
-def made(name: str, correct: int, latency_ms: float, megabytes: float) -> Candidate:
-    return Candidate(
+def made(name: str, correct: int, latency_ms: float, megabytes: float) -> ShrinkCandidate:
+    return ShrinkCandidate(
         name=name,
         path=Path(f"{name}.onnx"),
         precision="int8" if "int8" in name else "fp32",
@@ -62,7 +62,7 @@ def test_who_is_beaten() -> None:
 def test_the_first_good_one_is_kept_else_the_most_accurate(
     tmp_path: Path, right: list[int], kept: int, tried: int
 ) -> None:
-    def files() -> Iterator[Candidate]:
+    def files() -> Iterator[ShrinkCandidate]:
         for number, correct in enumerate(right):
             path = tmp_path / f"{number}.onnx"
             path.write_bytes(b"")
