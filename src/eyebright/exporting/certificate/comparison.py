@@ -9,7 +9,7 @@ import numpy as np
 
 from eyebright.evaluation.intervals import Float64Array
 from eyebright.evaluation.paired import accuracy_difference
-from eyebright.evaluation.rules.answering import answered, same
+from eyebright.task.task import task_at
 from eyebright.types import FloatArray, IntArray, Interval, UInt8Array
 
 
@@ -56,14 +56,14 @@ class Comparison:
     @classmethod
     def of(cls, answers: FloatArray, originals: Originals) -> Comparison:
         """Compares probabilities (N, K)."""
-        thresholds = originals.thresholds
-        named, before = answered(answers, thresholds), answered(originals.probabilities, thresholds)
-        right, right_before = same(named, originals.truth), same(before, originals.truth)
+        task = task_at(originals.thresholds)
+        named, before = task.predicted(answers), task.predicted(originals.probabilities)
+        right, right_before = task.agree(named, originals.truth), task.agree(before, originals.truth)
         difference = np.abs(answers - originals.probabilities)
         return cls(
             images=len(answers),
             split=originals.split,
-            agreement=float(same(named, before).mean()),
+            agreement=float(task.agree(named, before).mean()),
             accuracy=float(right.mean()),
             accuracy_original=float(right_before.mean()),
             accuracy_difference=accuracy_difference(right, right_before),
