@@ -27,7 +27,7 @@ from eyebright.runs.scoring import Predictions, predict_samples
 from eyebright.runs.slices import ColumnsFile, find_slices
 from eyebright.runtime.atomic import write_text
 from eyebright.runtime.context import timed, watch
-from eyebright.sealed.image_statistics import Looks
+from eyebright.sealed.image_statistics import ImageStatistics
 from eyebright.sealed.model import SealedModel
 from eyebright.sealed.parity import Parity
 from eyebright.training.cache.store import default_folder
@@ -174,10 +174,10 @@ def evaluate_model(model: SealedModel, plan: EvaluationPlan) -> Evaluation:
         ModelError: the sealed model does not predict what the training pipeline does.
     """
     manifest, split, root = plan.manifest, plan.split, plan.manifest.root
-    looks = Looks(default_folder(), model.size)
+    statistics = ImageStatistics(default_folder(), model.size)
     with timed("evaluate"):
         samples = [sample for part in plan.predicted for sample in manifest.of(part)]
-        predictions = predict_samples(model, root, samples, default_folder(), looks.see)
+        predictions = predict_samples(model, root, samples, default_folder(), statistics.measure)
         predictions.require_images(split)
     parity, baseline = _compared(model, plan, predictions)
     with timed("decide"):
@@ -185,7 +185,7 @@ def evaluate_model(model: SealedModel, plan: EvaluationPlan) -> Evaluation:
     say_unmet(operating)
     predictions = at_thresholds(predictions, operating)
     with timed("slices"):
-        slices = find_slices(predictions, split, root, looks, plan.columns)
+        slices = find_slices(predictions, split, root, statistics, plan.columns)
     with timed("inside"):
         heatmaps, embedding_map = explain_predictions(model, predictions, split, root, plan.seed)
     return Evaluation(

@@ -11,7 +11,7 @@ from eyebright.data.decode import decode
 from eyebright.data.manifest import Sample
 from eyebright.errors import ImageError, NotFoundError
 from eyebright.evaluation.multiclass.results import PredictionRow
-from eyebright.explaining.base import NoHeatError
+from eyebright.explaining.base import NoHeatMapError
 from eyebright.explaining.choose import explainer
 from eyebright.explaining.overlay import overlay
 from eyebright.explaining.projection import project
@@ -20,7 +20,7 @@ from eyebright.report.sections.gallery import surest_mistakes
 from eyebright.report.thumbnails import data_uri
 from eyebright.runs.scoring import Predictions
 from eyebright.runtime.parallel import parallel
-from eyebright.sealed.inference import answers
+from eyebright.sealed.inference import predict_blocks
 from eyebright.sealed.model import SealedModel
 from eyebright.training.cache.store import default_folder
 from eyebright.types import Split
@@ -62,7 +62,7 @@ def heat_of_mistakes(model: SealedModel, root: Path, rows: Sequence[PredictionRo
         return {}
     try:
         how = explainer(model, "exact")
-    except NoHeatError:
+    except NoHeatMapError:
         return {}
 
     def drawn(row: PredictionRow) -> str | None:
@@ -90,7 +90,7 @@ def embedding_map(
         return None
     by_sample = {id(sample): row for sample, row in chosen}
     features, rows = [], []
-    for block in answers(model, root, [sample for sample, _ in chosen], default_folder()):
+    for block in predict_blocks(model, root, [sample for sample, _ in chosen], default_folder()):
         if block.features is None:
             return None
         features.append(block.features)

@@ -18,7 +18,7 @@ from eyebright.evaluation.measure import measure_split
 from eyebright.evaluation.multiclass.results import Metrics, PredictionRow
 from eyebright.runtime.context import progress_task
 from eyebright.runtime.progress import Task
-from eyebright.sealed.inference import Seen, answers
+from eyebright.sealed.inference import OnDecoded, predict_blocks
 from eyebright.sealed.model import SealedModel
 from eyebright.task.task import BoolArray, ClassificationTask, task_at
 from eyebright.training.linear_probe.folds import groups_of
@@ -149,7 +149,7 @@ def predict_samples(
     root: Path,
     samples: Sequence[Sample],
     cache: Path | None = None,
-    seen: Seen | None = None,
+    seen: OnDecoded | None = None,
     task: AbstractContextManager[Task] | None = None,
 ) -> Predictions:
     """Run the sealed model on ``samples``, one image a call, on every core.
@@ -170,7 +170,7 @@ def predict_samples(
     scores: list[FloatArray] = []
     skipped: list[Skipped] = []
     with task or progress_task("Running the sealed model", total=len(samples)) as shown:
-        for block in answers(model, root, samples, cache, seen):
+        for block in predict_blocks(model, root, samples, cache, seen):
             shown.advance(len(block.samples) + len(block.skipped))
             kept += block.samples
             rows.append(block.probabilities)

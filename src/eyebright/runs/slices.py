@@ -18,7 +18,7 @@ from eyebright.evaluation.intervals import Float64Array
 from eyebright.evaluation.slices import Column, Slice, slices
 from eyebright.runs.scoring import Predictions
 from eyebright.runtime.parallel import parallel
-from eyebright.sealed.image_statistics import Looks
+from eyebright.sealed.image_statistics import ImageStatistics
 from eyebright.types import Split
 
 _PATH = "path"
@@ -37,7 +37,11 @@ class ColumnsFile:
 
 
 def find_slices(
-    predictions: Predictions, split: Split, root: Path, looks: Looks, columns: ColumnsFile | None = None
+    predictions: Predictions,
+    split: Split,
+    root: Path,
+    statistics: ImageStatistics,
+    columns: ColumnsFile | None = None,
 ) -> tuple[Slice, ...]:
     """Return the slices of one split, by image properties, files and folders, and by further columns.
 
@@ -47,7 +51,7 @@ def find_slices(
         predictions: of the sealed model.
         split: the evaluated one.
         root: of the images.
-        looks: has seen the images, or sees them now.
+        statistics: of the images; those that it lacks are measured now.
         columns: a file of further properties.
     """
     places = predictions.of(split)
@@ -57,7 +61,7 @@ def find_slices(
     kept = places[first]
     distinct = [predictions.samples[i] for i in kept]
     chosen = [Column(c.name, _some(c.values, first.tolist())) for c in further]
-    found = [*_columns(distinct, root, looks), *chosen]
+    found = [*_columns(distinct, root, statistics), *chosen]
     return slices(found, predictions.correct[kept], predictions.kinds[kept])
 
 
@@ -127,9 +131,9 @@ def _column(name: str, values: list[str]) -> Column:
     return Column(name, numbers) if many else Column(name, values)
 
 
-def _columns(samples: Sequence[Sample], root: Path, looks: Looks) -> list[Column]:
+def _columns(samples: Sequence[Sample], root: Path, statistics: ImageStatistics) -> list[Column]:
     """Return the properties that every image has."""
-    table = looks.table(root, samples).astype(np.float64)
+    table = statistics.table(root, samples).astype(np.float64)
     width, height = np.array([(s.width, s.height) for s in samples], np.float64).T
     return [
         *(Column(name, table[:, i]) for i, name in enumerate(LOOKS)),

@@ -18,7 +18,7 @@ from eyebright.verbs.shrink.shrink import shrink
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.train import train
 
-OWN = "must stay as it is"
+OWN = "must not be overwritten"
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from eyebright.backbones import catalog
 from eyebright.data.decode import load_square
 from eyebright.data.manifest import Manifest
 from eyebright.errors import ImageError
-from eyebright.exporting.base import Source, require
+from eyebright.exporting.base import ExportSource, require
 from eyebright.runs import messages
 from eyebright.runs.images import check_classes, manifest_of
 from eyebright.runs.integrity import require_other_directory, require_unmodified
@@ -77,7 +77,7 @@ def _write_pruned(config: PruneConfig, model: SealedModel, manifest: Manifest, p
     from eyebright.compression.pruned import write_card
     from eyebright.compression.pruning import prune as prune_graph
 
-    source = Source(model, onnx.load(model.path))
+    source = ExportSource(model, onnx.load(model.path))
     taps: list[str] = model.card["taps"]
     layers = list(dict.fromkeys(tap.rpartition(":")[0] for tap in taps))
     with progress_task("Pruning channels") as task:
@@ -109,7 +109,7 @@ def _write_pruned(config: PruneConfig, model: SealedModel, manifest: Manifest, p
 
 
 def _batches(
-    config: PruneConfig, source: Source, manifest: Manifest
+    config: PruneConfig, source: ExportSource, manifest: Manifest
 ) -> Iterator[tuple[FloatArray, IntArray]]:
     """Normalised training images with their classes."""
     samples = manifest.of("train")

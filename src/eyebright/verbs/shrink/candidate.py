@@ -30,7 +30,7 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Candidate:
+class ShrinkCandidate:
     """A sealed model that was made and measured.
 
     Attributes:
@@ -63,7 +63,7 @@ class Candidate:
         """Return whether it meets every target."""
         return self.excess(targets) <= 1
 
-    def beaten(self, others: Sequence[Candidate]) -> bool:
+    def beaten(self, others: Sequence[ShrinkCandidate]) -> bool:
         """Return whether another is at least as good in everything, and better in something."""
         mine = self._costs()
         return any(
@@ -75,7 +75,7 @@ class Candidate:
         return (-self.correct / self.count, self.latency_ms, float(self.size_bytes))
 
 
-def choose(candidates: Sequence[Candidate], targets: Sequence[Target]) -> Candidate:
+def choose(candidates: Sequence[ShrinkCandidate], targets: Sequence[Target]) -> ShrinkCandidate:
     """Return the most accurate that meets all targets, the quickest of equals; else the closest to them."""
     fitting = [c for c in candidates if c.meets(targets)]
     if fitting:
@@ -83,7 +83,7 @@ def choose(candidates: Sequence[Candidate], targets: Sequence[Target]) -> Candid
     return min(candidates, key=lambda c: c.excess(targets))
 
 
-def first_good(found: Iterable[Candidate], enough: float) -> Candidate:
+def first_good(found: Iterable[ShrinkCandidate], enough: float) -> ShrinkCandidate:
     """Return the first that predicts enough images correctly; else the most accurate, the first of equals.
 
     Later ones are not made, and the files of those that lost are removed.
@@ -100,7 +100,9 @@ def first_good(found: Iterable[Candidate], enough: float) -> Candidate:
     return best
 
 
-def rows(candidates: Sequence[Candidate], targets: Sequence[Target], selected: Candidate) -> list[JsonObject]:
+def rows(
+    candidates: Sequence[ShrinkCandidate], targets: Sequence[Target], selected: ShrinkCandidate
+) -> list[JsonObject]:
     """Return the candidates as `pareto.json` holds them."""
     return [
         {

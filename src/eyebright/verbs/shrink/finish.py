@@ -20,7 +20,7 @@ from eyebright.runs.run import Run, write_metrics
 from eyebright.sealed.model import UnwrittenModel
 from eyebright.text.language import translate
 from eyebright.types import JsonObject
-from eyebright.verbs.shrink.candidate import Candidate
+from eyebright.verbs.shrink.candidate import ShrinkCandidate
 from eyebright.verbs.shrink.linear_probe_candidates import SealedProbe
 from eyebright.verbs.shrink.options import ShrinkConfig
 from eyebright.verbs.shrink.targets import Target
@@ -39,7 +39,7 @@ class ShrinkSelection:
         reasons: sentences for the report.
     """
 
-    candidate: Candidate
+    candidate: ShrinkCandidate
     probe: SealedProbe | None
     options: TrainConfig
     targets: Sequence[Target]

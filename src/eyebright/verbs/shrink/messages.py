@@ -10,7 +10,7 @@ from pathlib import Path
 from eyebright.runtime.atomic import write_text
 from eyebright.text.language import translate
 from eyebright.types import JsonObject
-from eyebright.verbs.shrink.candidate import Candidate, write_csv
+from eyebright.verbs.shrink.candidate import ShrinkCandidate, write_csv
 from eyebright.verbs.shrink.options import ShrinkConfig
 from eyebright.verbs.shrink.page import CandidateFigures, write_pareto
 from eyebright.verbs.shrink.targets import Target
@@ -18,7 +18,7 @@ from eyebright.verbs.shrink.targets import Target
 FIGURES = "pareto.json"
 
 
-def verdict(selected: Candidate, targets: Sequence[Target]) -> str:
+def verdict(selected: ShrinkCandidate, targets: Sequence[Target]) -> str:
     """Return in one sentence what was selected, and whether it meets the targets."""
     values = {
         "name": selected.name,

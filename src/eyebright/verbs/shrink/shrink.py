@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -17,49 +17,26 @@ from eyebright.runs import messages
 from eyebright.runs.baseline import latencies
 from eyebright.runs.images import check_classes, check_not_learned, drawn, manifest_of
 from eyebright.runs.integrity import require_other_directory, require_unmodified
-from eyebright.runs.run import Run, new_directory, write_options
+from eyebright.runs.run import new_directory, write_options
 from eyebright.runs.scoring import predict_samples
 from eyebright.runs.uncertainty import promised
 from eyebright.runtime.context import progress, progress_task, say, stage, timed
 from eyebright.runtime.progress import SILENT
 from eyebright.sealed.model import SealedModel
 from eyebright.text.language import translate
-from eyebright.verbs.shrink.candidate import Candidate, choose, first_good, rows
+from eyebright.verbs.shrink.candidate import ShrinkCandidate, choose, first_good, rows
 from eyebright.verbs.shrink.finish import ShrinkSelection, finish
 from eyebright.verbs.shrink.int8_candidates import quantised
 from eyebright.verbs.shrink.linear_probe_candidates import SealedProbe, linear_probe_candidates
 from eyebright.verbs.shrink.messages import FIGURES, verdict, write_pareto_files
 from eyebright.verbs.shrink.options import ShrinkConfig
-from eyebright.verbs.shrink.targets import Target, parse_target
+from eyebright.verbs.shrink.result import Shrunk
+from eyebright.verbs.shrink.targets import parse_target
 from eyebright.verbs.train.options import TrainConfig, require_single_label
 from eyebright.verbs.train.train import frozen_backbone
 
 _CANDIDATES = "candidates"
 _LOSS = 0.005  # of accuracy, by int8, beyond which the next quantisation candidate is tried
-
-
-@dataclass(frozen=True)
-class Shrunk:
-    """The outcome of a search.
-
-    Attributes:
-        run: the selected model, evaluated and reported like any other.
-        candidates: all that were measured.
-        selected: one of them.
-        targets: that were asked for.
-        page: compares the candidates.
-    """
-
-    run: Run
-    candidates: Sequence[Candidate]
-    selected: Candidate
-    targets: Sequence[Target]
-    page: Path
-
-    @property
-    def met(self) -> bool:
-        """Return whether the selected one meets all targets; else it is the closest."""
-        return self.selected.meets(self.targets)
 
 
 @stage
@@ -148,7 +125,7 @@ class Search:
             for written in (out, out and out / _CANDIDATES):
                 require_other_directory(written, path)
 
-    def candidates(self) -> list[Candidate]:
+    def candidates(self) -> list[ShrinkCandidate]:
         """Return all candidates with their metrics; latencies are measured in turn, at the end of a round."""
         floats = self._timed([self._measured(name, path) for name, path in self._floats()])
         if not self.config.int8:
@@ -171,7 +148,7 @@ class Search:
                 if self._late():
                     return
 
-    def _integers(self, kept: Sequence[Candidate]) -> Iterator[Candidate]:
+    def _integers(self, kept: Sequence[ShrinkCandidate]) -> Iterator[ShrinkCandidate]:
         """Yield int8 versions of those that no other dominates."""
         for number, candidate in enumerate(kept):
             if self._late():
@@ -190,17 +167,17 @@ class Search:
                 continue
             yield found
 
-    def _quantised(self, candidate: Candidate, name: str, path: Path) -> Candidate:
+    def _quantised(self, candidate: ShrinkCandidate, name: str, path: Path) -> ShrinkCandidate:
         config = self.config
         made = quantised(candidate.path, path, self.manifest, config.seed)
         enough = candidate.correct - _LOSS * candidate.count
         return first_good((self._measured(name, one) for one in made), enough)
 
-    def _measured(self, name: str, path: Path) -> Candidate:
+    def _measured(self, name: str, path: Path) -> ShrinkCandidate:
         model, task = SealedModel(path, threads=1), SILENT.task("", total=len(self._images))
         predictions = predict_samples(model, self.manifest.root, self._images, task=task)
         correct = predictions.correct
-        return Candidate(
+        return ShrinkCandidate(
             name=name,
             path=path,
             precision=precision_of(onnx.load(path)),
@@ -209,7 +186,7 @@ class Search:
             size_bytes=path.stat().st_size,
         )
 
-    def _timed(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+    def _timed(self, candidates: Sequence[ShrinkCandidate]) -> list[ShrinkCandidate]:
         models = [SealedModel(c.path, threads=1) for c in candidates]
         image = self.manifest.root / self._images[0].path
         with progress_task("Measuring latency", total=len(models)) as task:

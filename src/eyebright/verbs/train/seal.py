@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.sealed.graph import sealed_graph
-from eyebright.sealed.inference import answers
+from eyebright.sealed.inference import predict_blocks
 from eyebright.sealed.model import UnwrittenModel, set_metadata
 from eyebright.sealed.ood_output import with_unknown
 from eyebright.training.cache.store import default_folder
@@ -94,7 +94,7 @@ def _rows(
         return samples, trained.rows(samples)
     kept: list[Sample] = []
     rows: list[FloatArray] = []
-    for block in answers(model, manifest.root, samples, default_folder()):
+    for block in predict_blocks(model, manifest.root, samples, default_folder()):
         if block.features is not None:
             kept += block.samples
             rows.append(block.features)

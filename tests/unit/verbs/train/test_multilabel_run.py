@@ -179,7 +179,7 @@ def test_runs_are_compared_by_all_labels_together(cloth_run: Run, cloth: Path, t
 
 
 def test_what_stands_beside_an_export_says_how_labels_are_answered(cloth_run: Run, tmp_path: Path):
-    eb.export(cloth_run.directory, to=["onnx", "triton"], out=tmp_path, images=4)
+    eb.export(cloth_run.directory, to=["onnx", "triton"], out=tmp_path, max_images=4)
     facts = SealedModel(cloth_run.model).metadata
     for name in ("onnx", "triton"):
         found = json.loads((tmp_path / name / "provenance.json").read_text(encoding="utf-8"))

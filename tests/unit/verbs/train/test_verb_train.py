@@ -188,7 +188,7 @@ def test_it_says_what_it_found_and_counts_every_image(textile: Path, tmp_path: P
     heard = Heard()
     monkeypatch.setenv("EYEBRIGHT_CACHE", str(tmp_path / "cache"))
     train(TrainConfig(data=textile, out=tmp_path / "run", size=96, layers="texture"), heard)
-    assert "Found 3 classes: 72 images to train on, 30 to validate, 0 to test." in heard.lines
+    assert "Found 3 classes. Images: 72 for training, 30 for validation, 0 to test." in heard.lines
     assert any(line.startswith("Engine: ") for line in heard.lines)
     totals = {description: (total, sum(counts)) for description, total, counts in heard.tasks}
     assert totals["Reading images"] == (102, 102)
