@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eyebright.cli.options import options_of
-from eyebright.cli.verbs import VERBS
+from eyebright.cli.verbs import all_verbs
 
 SURFACE = {
     "train": (
@@ -56,12 +56,14 @@ SURFACE = {
 def test_verbs_and_options_are_as_promised():
     there = {
         verb.name: " ".join([o.spelling for o in options_of(verb.config())] + ["--config"] * verb.file)
-        for verb in VERBS
+        for verb in all_verbs()
     }
     assert there == SURFACE
 
 
 def test_every_option_and_verb_has_its_help():
-    silent = [f"{v.name} {o.spelling}" for v in VERBS for o in options_of(v.config()) if not o.description]
+    silent = [
+        f"{v.name} {o.spelling}" for v in all_verbs() for o in options_of(v.config()) if not o.description
+    ]
     assert silent == []
-    assert all(verb.summary.endswith(".") for verb in VERBS)
+    assert all(verb.summary.endswith(".") for verb in all_verbs())

@@ -169,8 +169,7 @@ def test_evaluation_agrees_with_training(
 def test_evaluation_on_training_images_says_so(run: Path, textile: Path, tmp_path: Path) -> None:
     done = eyebright("evaluate", run / "model.onnx", textile, "--split", "train", "--out", tmp_path / "out")
     assert done.returncode == 0
-    trained = metrics(run)["images"]["train"]
-    assert f"{trained} were in its training, so that the figures are too good." in done.stderr
+    assert "the metrics are too optimistic." in done.stderr
 
 
 # ---- predict

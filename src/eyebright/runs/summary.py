@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from eyebright.report.display import ResultTable
 from eyebright.text.language import translate
-from eyebright.text.table import printable, table
+from eyebright.text.table import printable
 
 
 class RunLike(Protocol):
@@ -26,26 +27,24 @@ class RunLike(Protocol):
         """The HTML page."""
 
 
-def print_run(run: RunLike) -> None:
-    """Prints headline figures with their intervals, what they were measured on, and where the files are."""
+def run_display(run: RunLike) -> Iterator[str | ResultTable]:
+    """Yield headline metrics with their intervals, what they were measured on, and where the files are."""
     metrics = run.metrics
     split = metrics["split"]
-    heading = translate(
+    yield translate(
         "Measured on {count:image|images} of the {split} split:",
         count=metrics["images"][split],
         split=split_name(split),
     )
-    print(f"\n{heading}\n")
-    print(table(figure_rows(metrics), right=(1,)))
-    print()
+    yield ResultTable(figure_rows(metrics), right=(1,))
     if points := metrics.get("operating_points"):
-        print("\n".join(_operating(point) for point in points), end="\n\n")
+        yield "\n".join(_operating(point) for point in points)
     if lines := list(_knowing(metrics)):
-        print("\n".join(lines), end="\n\n")
+        yield "\n".join(lines)
     if parent := metrics.get("baseline"):
-        print(table(_beside(parent), right=(1, 2, 3)))
-        print(_difference(parent), end="\n\n")
-    print(table(_places(run)))
+        yield ResultTable(_beside(parent), right=(1, 2, 3))
+        yield _difference(parent)
+    yield ResultTable(_places(run), head=False)
 
 
 def figure_rows(metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:

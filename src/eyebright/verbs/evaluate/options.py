@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from eyebright.options.base import Config
 from eyebright.options.decisions import DecisionConfig
 from eyebright.options.fields import ReportLang
+from eyebright.options.marks import CommandLineOnly
 
 
 class EvaluatedConfig(Config):
@@ -22,7 +23,7 @@ class EvaluatedConfig(Config):
         "auto", description="Split to evaluate; auto takes test, else val, else all images."
     )
     seed: int = Field(0, ge=0, description="Random seed of the bootstrap intervals.")
-    format: Literal["table", "json"] = Field(
+    format: Annotated[Literal["table", "json"], CommandLineOnly()] = Field(
         "table", description="Output format of the metrics: aligned text, or the contents of metrics.json."
     )
     columns: Path | None = Field(

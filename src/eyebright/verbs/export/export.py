@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import count
@@ -38,35 +38,7 @@ from eyebright.verbs.export.candidates import check_precision, quantisation_cand
 from eyebright.verbs.export.folder import CERTIFICATE, finished, in_progress, rejected, waiting
 from eyebright.verbs.export.images import ExportImages, export_images
 from eyebright.verbs.export.options import ExportConfig
-
-
-@dataclass(frozen=True)
-class Exported:
-    """One export: the name of its folder, its path, and the result of the comparison."""
-
-    name: str
-    folder: Path
-    certificate: Certificate
-
-
-@dataclass(frozen=True)
-class Exports:
-    """The exports that were written, and why the others were not.
-
-    Attributes:
-        directory: holds a folder for each export.
-        done: in the order of the formats, rejected ones too.
-        failed: errors by format.
-    """
-
-    directory: Path
-    done: Sequence[Exported]
-    failed: dict[str, EyebrightError]
-
-    @property
-    def passed(self) -> bool:
-        """Return whether every format was written and met its acceptance criteria."""
-        return not self.failed and all(exported.certificate.passed for exported in self.done)
+from eyebright.verbs.export.result import Exported, Exports
 
 
 @stage

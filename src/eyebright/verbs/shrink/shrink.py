@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -17,7 +17,7 @@ from eyebright.runs import messages
 from eyebright.runs.baseline import latencies
 from eyebright.runs.images import check_classes, check_not_learned, drawn, manifest_of
 from eyebright.runs.integrity import require_other_directory, require_unmodified
-from eyebright.runs.run import Run, new_directory, write_options
+from eyebright.runs.run import new_directory, write_options
 from eyebright.runs.scoring import predict_samples
 from eyebright.runs.uncertainty import promised
 from eyebright.runtime.context import progress, progress_task, say, stage, timed
@@ -30,36 +30,13 @@ from eyebright.verbs.shrink.int8_candidates import quantised
 from eyebright.verbs.shrink.linear_probe_candidates import SealedProbe, linear_probe_candidates
 from eyebright.verbs.shrink.messages import FIGURES, verdict, write_pareto_files
 from eyebright.verbs.shrink.options import ShrinkConfig
-from eyebright.verbs.shrink.targets import Target, parse_target
+from eyebright.verbs.shrink.result import Shrunk
+from eyebright.verbs.shrink.targets import parse_target
 from eyebright.verbs.train.options import TrainConfig, require_single_label
 from eyebright.verbs.train.train import frozen_backbone
 
 _CANDIDATES = "candidates"
 _LOSS = 0.005  # of accuracy, by int8, beyond which the next quantisation candidate is tried
-
-
-@dataclass(frozen=True)
-class Shrunk:
-    """The outcome of a search.
-
-    Attributes:
-        run: the selected model, evaluated and reported like any other.
-        candidates: all that were measured.
-        selected: one of them.
-        targets: that were asked for.
-        page: compares the candidates.
-    """
-
-    run: Run
-    candidates: Sequence[ShrinkCandidate]
-    selected: ShrinkCandidate
-    targets: Sequence[Target]
-    page: Path
-
-    @property
-    def met(self) -> bool:
-        """Return whether the selected one meets all targets; else it is the closest."""
-        return self.selected.meets(self.targets)
 
 
 @stage

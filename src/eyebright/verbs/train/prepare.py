@@ -59,7 +59,7 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
     with timed("scan"):
         manifest = _images(config)
     say_found(manifest)
-    several = manifest.several is not None
+    several = manifest.task.multilabel
     require_single_label(several and config.teacher is not None, "--teacher")
     check_wanted(config, manifest)
     refuse_other_images(config, manifest, directory)

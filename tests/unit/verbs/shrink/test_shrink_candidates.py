@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from eyebright.text.language import speaking
+from eyebright.text.language import LANGUAGES, speaking
 from eyebright.verbs.shrink.candidate import ShrinkCandidate, choose, first_good, rows, write_csv
 from eyebright.verbs.shrink.page import CandidateFigures, write_pareto
 from eyebright.verbs.shrink.targets import parse_target
@@ -83,7 +83,7 @@ def test_the_table_and_the_page_hold_every_candidate(tmp_path: Path) -> None:
     assert [row["name"] for row in table] == [c.name for c in ALL]
     assert [row["selected"] for row in table] == ["False", "False", "True", "False", "False"]
     assert [row["meets"] for row in table] == ["False", "True", "True", "True", "True"]
-    for lang in ("en", "zh"):
+    for lang in LANGUAGES:
         path = tmp_path / f"{lang}.html"
         figures = [CandidateFigures.of(row) for row in found]
         with speaking(lang):
