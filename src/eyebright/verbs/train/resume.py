@@ -1,4 +1,4 @@
-"""What a training leaves in its directory so that it can be gone on with, and what is asked of it then."""
+"""Resuming a run: what it keeps in its directory, and what must be the same when it is resumed."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _NAMED = 3
 
 
 def with_earlier(config: TrainConfig) -> TrainConfig:
-    """The options of the run to resume, changed by those that are given now.
+    """Return the options of the run to resume, changed by those that are given now.
 
     Raises:
         NotFoundError: there is no such run.
-        ConfigError: it is to be written to another place, or is no training.
+        ConfigError: it would be written to another directory, or is not a training run.
     """
     if config.resume is None:
         return config
@@ -53,19 +53,19 @@ def with_earlier(config: TrainConfig) -> TrainConfig:
 
 
 def refuse_other_images(config: TrainConfig, manifest: Manifest, directory: Path) -> None:
-    """Refuses to resume a run with other images.
+    """Refuse to resume a run with other images.
 
     Raises:
-        DataError: it began with others; nothing was changed.
+        DataError: it started with others; nothing was changed.
     """
     if config.resume is not None and (directory / _IMAGES).is_file():
         _compare(read_manifest(directory / _IMAGES), manifest)
 
 
 def begin(config: TrainConfig, manifest: Manifest, directory: Path) -> None:
-    """Writes down what a resumed run must know; a new fine-tuning leaves nothing of an older one behind.
+    """Write what resuming needs; a new fine-tuning removes what an older one left.
 
-    A resumed one changes nothing yet: its options are kept when its checkpoint was taken up.
+    A resumed one changes nothing yet: its options are written once its checkpoint is loaded.
     """
     if config.resume is not None:
         return
@@ -80,13 +80,13 @@ def begin(config: TrainConfig, manifest: Manifest, directory: Path) -> None:
 
 
 def adopt(part: Path, directory: Path) -> None:
-    """Copies a training's history and checkpoints out of its folder into the run's."""
+    """Copy a training's history and checkpoints out of its folder into the run's."""
     shutil.copytree(part / "checkpoints", directory / "checkpoints", dirs_exist_ok=True)
     shutil.copyfile(part / "history.csv", directory / "history.csv")
 
 
 def _compare(before: Manifest, now: Manifest) -> None:
-    """Images that could not be read at the end of an earlier training do not count."""
+    """Compare the images; those that the earlier training could not read do not count."""
     unreadable = {entry.path for entry in before.skipped}
     now_readable = [s for s in now.samples if s.path not in unreadable]
     if _content(before.samples) == _content(now_readable):
@@ -106,5 +106,5 @@ def _compare(before: Manifest, now: Manifest) -> None:
 
 
 def _content(samples: Iterable[Sample]) -> Counter[tuple[str, str, str]]:
-    """Images, parts and labels, wherever the files lie."""
+    """Count images, splits and labels, wherever the files lie."""
     return Counter((s.sha, s.split, s.label) for s in samples)
