@@ -1,4 +1,4 @@
-"""`benchmark`: how fast models answer here, each in a process of its own, all taking turns."""
+"""`benchmark`: the speed of models on this machine, each in a process of its own, all taking turns."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _NOISE_SIZE = (375, 500)
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What was measured, and what could not be.
+    """The measurements, and what could not be measured.
 
     Attributes:
         directory: holds `benchmark.json`, `benchmark.csv` and `benchmark.html`.
@@ -47,13 +47,13 @@ class Benchmark:
 
     @property
     def page(self) -> Path:
-        """The page to read."""
+        """Return the page to read."""
         return self.directory / "benchmark.html"
 
 
 @stage
 def benchmark(config: BenchmarkConfig) -> Benchmark:
-    """Measures every candidate in rounds of random order, and writes the figures down.
+    """Measure every model in rounds of random order, and write the results.
 
     Args:
         config: what is measured, and how long.
@@ -85,7 +85,7 @@ def _image(config: BenchmarkConfig) -> UInt8Array:
 def _started(
     asked: Sequence[BenchmarkModel], image: UInt8Array, stack: ExitStack
 ) -> tuple[list[ModelProcess], dict[str, str]]:
-    """The processes of those that could be loaded, and why the others could not."""
+    """Start the processes; return those that could load their model, and why the others could not."""
     running: list[ModelProcess] = []
     left_out: dict[str, str] = {}
     reasons: list[EyebrightError] = []
@@ -107,7 +107,7 @@ def _described(candidate: BenchmarkModel) -> str:
 
 
 def _turns(running: Sequence[ModelProcess], config: BenchmarkConfig) -> list[list[list[float]]]:
-    """Milliseconds of every call, by candidate and round."""
+    """Return the milliseconds of every call, by model and round."""
     times: list[list[list[float]]] = [[] for _ in running]
     turn = config.seconds / (ROUNDS * len(running))
     order = np.random.default_rng(config.seed)

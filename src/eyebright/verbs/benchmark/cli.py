@@ -1,4 +1,4 @@
-"""`eyebright benchmark`: how fast models answer on this machine."""
+"""`eyebright benchmark`: the speed of models on this machine."""
 
 from __future__ import annotations
 

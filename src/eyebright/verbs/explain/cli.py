@@ -1,4 +1,4 @@
-"""`eyebright explain`: where in an image an answer comes from."""
+"""`eyebright explain`: the parts of an image a prediction is based on."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from eyebright.runs.run import Run, new_directory
 from eyebright.runtime.context import progress, say, showing, stage, timed
 from eyebright.runtime.progress import SILENT
 from eyebright.sealed.model import SealedModel
-from eyebright.tracking.several import trackers
+from eyebright.tracking.trackers import trackers
 from eyebright.verbs.evaluate.operating_points import check_wanted
 from eyebright.verbs.train.finetune.finetune import exports, finetune, load_network, network_to_tune
 from eyebright.verbs.train.finish import finish
