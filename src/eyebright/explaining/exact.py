@@ -17,7 +17,7 @@ from eyebright.types import FloatArray, UInt8Array
 class Exact:
     """Decompose the logit of a class into cells, whose sum is the logit.
 
-    The bias is spread evenly. It contains the mean features of training, so a cell that looks like the average
+    The bias is spread evenly. It contains the mean features of training, so a cell like the average
     training image has about 0, whatever the features' own zero is.
 
     Args:

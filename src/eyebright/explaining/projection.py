@@ -53,7 +53,7 @@ def project(features: FloatArray, seed: int) -> Projection:
 
 
 def principal(features: FloatArray, count: int) -> FloatArray:
-    """Return the scores (n, c) of standardised features (n, D) on their first ``count`` components, at least two."""
+    """Return the scores (n, c) of standardised features (n, D) on their first ``count`` components."""
     centred = features - features.mean(axis=0)
     deviation = centred.std(axis=0)
     # Otherwise a channel that is almost constant would count as much as the others.

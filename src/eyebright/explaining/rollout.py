@@ -1,4 +1,4 @@
-"""Attention rollout (Abnar and Zuidema, 2020): how far each place reaches the prediction through attention."""
+"""Attention rollout (Abnar and Zuidema, 2020): how far each place reaches the prediction."""
 
 from __future__ import annotations
 
