@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from report_material import fine_tuning, learned, training
 
-from eyebright.report.charts.axis import linear_axis
-from eyebright.report.charts.curve import Line, curve_chart, rate_axis
+from eyebright.report.charts.axis import linear_axis, rate_axis
+from eyebright.report.charts.curve import Line, curve_chart
 from eyebright.report.content import Learning, RateSearch
 from eyebright.report.page import render
 from eyebright.training.finetune.history import EpochRow
