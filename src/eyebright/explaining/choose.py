@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import onnx
-
 from eyebright.errors import MissingExtraError
 from eyebright.explaining.base import Explainer, Method, NoHeatMapError
 from eyebright.explaining.exact import Exact
@@ -21,7 +19,7 @@ def explainer(model: SealedModel, method: Method | Literal["auto"] = "auto") -> 
         NoHeatMapError: the method has nothing to show of this network.
         MissingExtraError: Grad-CAM needs PyTorch and captum, and they are not installed.
     """
-    sealed = onnx.load(model.path)
+    sealed = model.graph()
     interpolation: Interpolation = model.card["preprocessing"]["interpolation"]
     if method == "rollout":
         return Rollout(sealed, model.size, interpolation)

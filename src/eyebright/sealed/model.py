@@ -67,6 +67,10 @@ class SealedModel:
     def __init__(self, path: Path, threads: int | None = None) -> None:
         self.path = path / "model.onnx" if path.is_dir() else path
         self._session = _open(self.path, threads)
+        self.size_bytes = self.path.stat().st_size
+        self._read_metadata()
+
+    def _read_metadata(self) -> None:
         self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         self.labels: tuple[str, ...] = self._check()
 
@@ -84,7 +88,15 @@ class SealedModel:
     @cached_property
     def split_model(self) -> SplitModel | None:
         """Return the model as two graphs with the features between them; None if it cannot be split."""
-        return split_at_features(onnx.load(self.path))
+        return split_at_features(self.graph())
+
+    def graph(self) -> onnx.ModelProto:
+        """Load the model's graph."""
+        return onnx.load(self.path)
+
+    def reject(self) -> None:
+        """Rename the file to `model.onnx.rejected`: it failed its parity check."""
+        self.path.replace(_rejected(self.path))
 
     def probabilities(self, images: UInt8Array) -> FloatArray:
         """Return calibrated probabilities (B, K) of raw RGB images (B, H, W, 3)."""
@@ -196,6 +208,44 @@ class SealedModel:
                 _NOT_OURS, path=self.path, reason="it lacks the inputs, outputs or labels of one"
             )
         return labels
+
+
+class UnwrittenModel(SealedModel):
+    """A sealed model before it is written: everything that is measured of it becomes part of its metadata.
+
+    Args:
+        path: where it will be written.
+        graph: the model, with its labels and all metadata that is known so far.
+        threads: that one call may use; None leaves it to ONNX Runtime.
+
+    Raises:
+        ModelError: the graph is not a sealed model.
+    """
+
+    def __init__(self, path: Path, graph: onnx.ModelProto, threads: int | None = None) -> None:
+        content = graph.SerializeToString()
+        self.path = path
+        self._graph = graph
+        self._session = open_session(content, threads)
+        self.size_bytes = len(content)
+        self._read_metadata()
+
+    def graph(self) -> onnx.ModelProto:
+        """Return the model's graph."""
+        return self._graph
+
+    def write(self, facts: Mapping[str, Any]) -> None:
+        """Write the model with its labels and ``facts`` as its metadata."""
+        write_sealed(self.path, self._graph, self.labels, facts)
+
+    def reject(self) -> None:
+        """Write the model as `model.onnx.rejected`: it failed its parity check."""
+        self.path.unlink(missing_ok=True)  # of an earlier run, whose metrics are gone
+        write_bytes(_rejected(self.path), self._graph.SerializeToString())
+
+
+def _rejected(path: Path) -> Path:
+    return path.with_name(path.name + ".rejected")
 
 
 def _open(path: Path, threads: int | None) -> Any:

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,11 +16,14 @@ import numpy as np
 
 from eyebright.data.decode import decode
 from eyebright.errors import EyebrightError
+from eyebright.report.display import Displayed, ResultTable
+from eyebright.runs.metrics import versions
 from eyebright.runs.run import new_directory
-from eyebright.runs.write import versions
 from eyebright.runtime.atomic import write_text
 from eyebright.runtime.context import progress_task, stage
 from eyebright.runtime.machine import processor_name, usable_cores
+from eyebright.text.language import translate
+from eyebright.text.table import printable
 from eyebright.types import UInt8Array
 from eyebright.verbs.benchmark.models import BenchmarkModel, benchmark_models
 from eyebright.verbs.benchmark.options import BenchmarkConfig
@@ -29,11 +32,12 @@ from eyebright.verbs.benchmark.process import ModelProcess
 
 ROUNDS = 5
 _NOISE_SIZE = (375, 500)
+_MUCH_UNREST = 0.25
 
 
-@dataclass(frozen=True)
-class Benchmark:
-    """What was measured, and what could not be.
+@dataclass(frozen=True, repr=False)
+class Benchmark(Displayed):
+    """What was measured, and what could not be; it shows its figures when it is printed.
 
     Attributes:
         directory: holds `benchmark.json`, `benchmark.csv` and `benchmark.html`.
@@ -49,6 +53,25 @@ class Benchmark:
     def page(self) -> Path:
         """The page to read."""
         return self.directory / "benchmark.html"
+
+    def display(self) -> Iterator[str | ResultTable]:
+        """Yield the table of measurements, what was left out, and whether the machine was busy."""
+        yield ResultTable([_display_head(), *map(_display_row, self.measured)], right=range(2, 9))
+        lines = [
+            translate("Not measured: {name}. {reason}", name=printable(name), reason=reason)
+            for name, reason in self.left_out.items()
+        ]
+        worst = max(self.measured, key=lambda m: m.unrest)
+        if worst.unrest > _MUCH_UNREST:
+            lines.append(
+                translate(
+                    "The machine was busy during the benchmark: the rounds of {name} differ by {percent} "
+                    "%. Measure longer with --seconds, or on an idle machine.",
+                    name=f"{printable(worst.name)} ({worst.runtime})",
+                    percent=f"{100 * worst.unrest:.0f}",
+                )
+            )
+        yield "\n".join([*lines, translate("Page  {path}", path=printable(str(self.page)))])
 
 
 @stage
@@ -159,3 +182,31 @@ def _write(result: Benchmark, config: BenchmarkConfig, image: UInt8Array) -> Non
     shown = {name: str(value) for name, value in facts.items() if name != "versions"} | versions()
     title = config.models[0].resolve().name
     write_benchmark(result.page, title, result.measured, result.left_out, shown)
+
+
+def _display_head() -> tuple[str, ...]:
+    return (
+        translate("Model"),
+        translate("Runtime"),
+        translate("Threads"),
+        translate("Batch size"),
+        "p50 ms",
+        "p95 ms",
+        "p99 ms",
+        translate("images/s"),
+        "MB",
+    )
+
+
+def _display_row(found: Measurement) -> tuple[str, ...]:
+    return (
+        printable(found.name),
+        found.runtime,
+        str(found.threads),
+        str(found.batch),
+        f"{found.p50_ms:.1f}",
+        f"{found.p95_ms:.1f}",
+        f"{found.p99_ms:.1f}",
+        f"{found.images_per_second:.1f}",
+        "-" if found.memory_bytes is None else f"{found.memory_bytes / 1e6:.0f}",
+    )

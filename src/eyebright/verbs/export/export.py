@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import count
@@ -26,9 +26,9 @@ from eyebright.exporting.certificate.comparison import ReferencePredictions
 from eyebright.exporting.certificate.compression import kernels, original_bytes, speedup
 from eyebright.exporting.certificate.sidecar_files import write_sidecar_files
 from eyebright.exporting.precision import precision_of
-from eyebright.runs.integrity import check_untouched
-from eyebright.runs.scoring import ask
-from eyebright.runs.write import versions
+from eyebright.runs.integrity import require_unmodified
+from eyebright.runs.metrics import versions
+from eyebright.runs.scoring import predict_samples
 from eyebright.runtime.atomic import write_text
 from eyebright.runtime.context import progress, progress_task, say, stage
 from eyebright.sealed.model import SealedModel
@@ -38,35 +38,7 @@ from eyebright.verbs.export.candidates import check_precision, quantisation_cand
 from eyebright.verbs.export.folder import CERTIFICATE, finished, in_progress, rejected, waiting
 from eyebright.verbs.export.images import ExportImages, export_images
 from eyebright.verbs.export.options import ExportConfig
-
-
-@dataclass(frozen=True)
-class Exported:
-    """One export: the name of its folder, its path, and the result of the comparison."""
-
-    name: str
-    folder: Path
-    certificate: Certificate
-
-
-@dataclass(frozen=True)
-class Exports:
-    """The exports that were written, and why the others were not.
-
-    Attributes:
-        directory: holds a folder for each export.
-        done: in the order of the formats, rejected ones too.
-        failed: errors by format.
-    """
-
-    directory: Path
-    done: Sequence[Exported]
-    failed: dict[str, EyebrightError]
-
-    @property
-    def passed(self) -> bool:
-        """Return whether every format was written and met its acceptance criteria."""
-        return not self.failed and all(exported.certificate.passed for exported in self.done)
+from eyebright.verbs.export.result import Exported, Exports
 
 
 @stage
@@ -102,7 +74,7 @@ class Exporter:
     def __init__(self, config: ExportConfig) -> None:
         self.config = config
         self.model = SealedModel(config.model, threads=1)
-        check_untouched(self.model.path)
+        require_unmodified(self.model.path)
         self.directory = config.out or self.model.path.parent / "exports"
         self.criteria = AcceptanceCriteria(config.min_agreement, config.max_loss / 100)
         names = [_name(name, config.plain) for name in dict.fromkeys(config.to)]
@@ -121,8 +93,7 @@ class Exporter:
     def reference(self) -> ReferencePredictions:
         """Return the original's predictions."""
         images = self.images
-        with progress_task("Running the sealed model", total=len(images.compared)) as task:
-            answers = ask(self.model, images.root, images.compared, task)
+        answers = predict_samples(self.model, images.root, images.compared)
         if answers.skipped:
             say(
                 "{count} of {total:image|images} could not be read; only the rest is compared.",

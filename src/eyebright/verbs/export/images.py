@@ -12,12 +12,11 @@ from eyebright.compression.int8.calibration import CalibrationImages
 from eyebright.data.decode import load_square
 from eyebright.data.manifest import Sample
 from eyebright.errors import DataError, ImageError
-from eyebright.runs.images import drawn, manifest_of
+from eyebright.runs.images import check_labels, drawn, manifest_of
 from eyebright.runtime.context import progress_task
 from eyebright.runtime.parallel import parallel
 from eyebright.sealed.model import SealedModel
 from eyebright.types import Interpolation, UInt8Array
-from eyebright.verbs.evaluate.evaluate import check_labels
 
 _MOST, _LEAST = 200, 20  # calibration images; with fewer, ranges depend on single images
 _HOLDOUT = 64
@@ -51,7 +50,7 @@ def export_images(model: SealedModel, data: Path | None, count: int, seed: int) 
     Raises:
         DataError: the images are missing, or none is left to compare on.
     """
-    manifest = manifest_of(model, data, seed, parts=("val",))
+    manifest = manifest_of(model, data, seed, splits=("val",))
     check_labels(manifest, model)
     return ExportImages(manifest.root, drawn(manifest, count, seed), manifest.of("train"))
 

@@ -18,8 +18,9 @@ from eyebright.runs.run import Run
 from eyebright.sealed.model import SealedModel
 from eyebright.verbs.export.export import export
 from eyebright.verbs.export.options import ExportConfig
-from eyebright.verbs.inspect.inspect import Inspection, inspect
+from eyebright.verbs.inspect.inspect import inspect
 from eyebright.verbs.inspect.options import InspectConfig
+from eyebright.verbs.inspect.result import Inspection
 
 
 @pytest.fixture(scope="module")

@@ -60,7 +60,7 @@ def test_the_model_is_better_than_chance_and_says_what_it_is(cloth_run: Run):
 
 
 def test_more_images_name_more_of_them_right(cloth_run: Run):
-    points = cloth_run.metrics["data_curve"]["points"]
+    points = cloth_run.metrics["learning_curve"]["points"]
     assert [p["share"] for p in points] == sorted(p["share"] for p in points)
     assert points[-1]["share"] == 1.0
     assert points[-1]["accuracy"]["high"] > points[0]["accuracy"]["value"]

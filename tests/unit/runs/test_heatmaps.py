@@ -11,11 +11,10 @@ import pytest
 import eyebright as eb
 from eyebright.data.manifest import Manifest
 from eyebright.evaluation.multiclass.results import PredictionRow
+from eyebright.runs.heatmaps import _chosen, embedding_map, heat_of_mistakes
 from eyebright.runs.run import Run
-from eyebright.runs.scoring import Answers, ask
-from eyebright.runtime.progress import SILENT
+from eyebright.runs.scoring import Predictions, predict_samples
 from eyebright.sealed.model import SealedModel
-from eyebright.verbs.evaluate.heatmaps import _chosen, feature_map, heat_of_mistakes
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +23,8 @@ def model(textile_run: Run) -> SealedModel:
 
 
 @pytest.fixture(scope="module")
-def answered(model: SealedModel, textile_manifest: Manifest) -> Answers:
-    with SILENT.task("", total=None) as task:
-        return ask(model, textile_manifest.root, textile_manifest.of("train"), task)
+def answered(model: SealedModel, textile_manifest: Manifest) -> Predictions:
+    return predict_samples(model, textile_manifest.root, textile_manifest.of("train"))
 
 
 def test_a_page_of_an_evaluation_has_the_map(textile_run: Run, textile: Path, tmp_path: Path):
@@ -36,9 +34,11 @@ def test_a_page_of_an_evaluation_has_the_map(textile_run: Run, textile: Path, tm
     assert 'id="map-data"' in html
 
 
-def test_images_of_a_class_lie_together(model: SealedModel, textile_manifest: Manifest, answered: Answers):
+def test_images_of_a_class_lie_together(
+    model: SealedModel, textile_manifest: Manifest, answered: Predictions
+):
     pairs = list(zip(answered.samples, answered.rows(), strict=True))
-    found = feature_map(model, textile_manifest.root, pairs, seed=0)
+    found = embedding_map(model, textile_manifest.root, pairs, seed=0)
     assert found is not None
     assert found.count == len(found.rows) == len(found.points) == 72
     labels = [row.label for row in found.rows]
@@ -47,13 +47,13 @@ def test_images_of_a_class_lie_together(model: SealedModel, textile_manifest: Ma
     assert sum(labels[i] == label for i, label in zip(near, labels, strict=True)) > 0.6 * 72
 
 
-def test_few_images_have_no_map(model: SealedModel, textile_manifest: Manifest, answered: Answers):
+def test_few_images_have_no_map(model: SealedModel, textile_manifest: Manifest, answered: Predictions):
     pairs = list(zip(answered.samples, answered.rows(), strict=True))[:39]
-    assert feature_map(model, textile_manifest.root, pairs, seed=0) is None
+    assert embedding_map(model, textile_manifest.root, pairs, seed=0) is None
 
 
 def test_the_surest_mistakes_have_their_heat(
-    model: SealedModel, textile_manifest: Manifest, answered: Answers
+    model: SealedModel, textile_manifest: Manifest, answered: Predictions
 ):
     first, *others = model.labels
     rows = [replace(row, predicted=first) for row in answered.rows() if row.label in others]

@@ -78,7 +78,7 @@ def test_evaluation_checks_what_the_model_carries(decided: Run, textile: Path, t
 
 def test_evaluation_needs_a_part_to_choose_on(textile_run: Run, textile: Path, tmp_path: Path) -> None:
     for data in (textile, textile / "val"):
-        with pytest.raises(DataError, match="not reported"):
+        with pytest.raises(DataError, match="outside the evaluated split"):
             eb.evaluate(textile_run.model, data, target=[RECALL], out=tmp_path / "out")
     both = tmp_path / "both"
     for folder in (textile / "val").iterdir():
@@ -106,11 +106,11 @@ def test_costs(textile: Path, tmp_path: Path) -> None:
         share = dict(zip(answer.labels, answer.probabilities, strict=True))
         expected = np.array([share[label] for label in model.labels]) @ table
         assert answer.label == model.labels[int(expected.argmin())]
-    assert "Mean cost of an image" in run.report.read_text(encoding="utf-8")
+    assert "Mean cost per image" in run.report.read_text(encoding="utf-8")
 
 
 def test_wrong_options_are_told_before_anything_is_computed(textile: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="nearest are: local"):
+    with pytest.raises(ConfigError, match="closest matches are: local"):
         eb.train(textile, out=tmp_path / "a", target=["recall(locl) >= 0.9"])
     (tmp_path / "c.csv").write_text("t,nominal,local,global\nnominal,0,1,1\nlocal,5,0,1\nglobal,5,1,0\n")
     with pytest.raises(ConfigError, match="Leave one of them out"):

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import eyebright as eb
-from eyebright.data.folder import scan_foreign
+from eyebright.data.folder import scan_ood
 from eyebright.errors import DataError, ModelError, NotFoundError
 from eyebright.evaluation.uncertainty.ood import separation, softmax_separation
 from eyebright.runs.run import Run
@@ -34,12 +34,12 @@ def foreign(photographs: dict[str, Image.Image], tmp_path_factory: pytest.TempPa
 @pytest.fixture(scope="module")
 def evaluated(textile_run: Run, textile: Path, foreign: Path, tmp_path_factory) -> Run:
     out = tmp_path_factory.mktemp("evaluated")
-    return eb.evaluate(textile_run.model, textile, out=out, foreign=foreign)
+    return eb.evaluate(textile_run.model, textile, out=out, ood=foreign)
 
 
 def test_training_says_how_many_own_images_are_rejected(textile_run: Run) -> None:
     unknown = textile_run.metrics["unknown"]
-    assert (unknown["chosen_on"], unknown["images"], unknown["part"]) == ("train", 72, "val")
+    assert (unknown["chosen_on"], unknown["images"], unknown["split"]) == ("train", 72, "val")
     rejected = unknown["rejected"]
     assert rejected["low"] <= unknown["false_rejection"] <= rejected["high"]
     carried = json.loads(SealedModel(textile_run.model).metadata["unknown"])
@@ -61,7 +61,7 @@ def test_training_says_what_its_sets_hold(textile_run: Run) -> None:
 
 def test_an_evaluation_judges_foreign_images(evaluated: Run, textile_run: Run) -> None:
     unknown = evaluated.metrics["unknown"]
-    assert unknown["foreign"]["images"] == 12
+    assert unknown["ood"]["images"] == 12
     assert unknown["auroc"]["value"] > 0.99
     assert unknown["accepted"]["value"] == 0
     assert unknown["accepted"]["high"] > 0.1  # twelve images prove little
@@ -76,10 +76,10 @@ def test_an_evaluation_measures_the_promise_that_is_carried(evaluated: Run, text
 def test_the_report_shows_both(evaluated: Run, textile_run: Run) -> None:
     page = evaluated.report.read_text(encoding="utf-8")
     assert '<section id="unknown"' in page
-    assert "Highest probability alone" in page
-    assert "No foreign image was accepted." in page
+    assert "Maximum softmax probability" in page
+    assert "No OOD image was accepted." in page
     assert page.count("<td>") > page.count("<td>–")
-    assert "--foreign FOLDER" in textile_run.report.read_text(encoding="utf-8")
+    assert "--ood FOLDER" in textile_run.report.read_text(encoding="utf-8")
 
 
 def test_an_earlier_model_is_evaluated_but_cannot_judge_foreign_images(
@@ -95,17 +95,17 @@ def test_an_earlier_model_is_evaluated_but_cannot_judge_foreign_images(
     run = eb.evaluate(path, textile, out=tmp_path / "out")
     assert not {"unknown", "conformal"} & set(run.metrics)
     with pytest.raises(ModelError, match="unknown_score"):
-        eb.evaluate(path, textile, out=tmp_path / "other", foreign=foreign)
+        eb.evaluate(path, textile, out=tmp_path / "other", ood=foreign)
 
 
 def test_foreign_images_need_no_classes(foreign: Path, tmp_path: Path) -> None:
-    manifest = scan_foreign(foreign)
+    manifest = scan_ood(foreign)
     assert len(manifest.samples) == 12
     assert [s.path for s in manifest.skipped] == ["broken.jpg"]
-    with pytest.raises(DataError, match="foreign images"):
-        scan_foreign(tmp_path)
+    with pytest.raises(DataError, match="OOD images"):
+        scan_ood(tmp_path)
     with pytest.raises(NotFoundError):
-        scan_foreign(tmp_path / "nowhere")
+        scan_ood(tmp_path / "nowhere")
 
 
 def test_separation_is_the_area_under_the_curve() -> None:

@@ -1,56 +1,56 @@
-"""Thresholds and costs, for the stages: chosen on images that are not reported, checked on those that are."""
+"""Operating points and costs: thresholds are chosen on images outside the evaluated split, checked on it."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 from eyebright.data.manifest import Manifest
 from eyebright.errors import ConfigError, DataError
 from eyebright.evaluation.decisions.costs import CostFigures, cost_figures, read_costs
 from eyebright.evaluation.decisions.curves import OperatingCurve, operating_curve
-from eyebright.evaluation.decisions.operating import Labelled, Threshold, check, choose
+from eyebright.evaluation.decisions.operating import Labelled, Threshold, check, choose, stored
 from eyebright.evaluation.decisions.targets import OperatingTarget, check_target, parse_target
 from eyebright.evaluation.intervals import Float64Array
 from eyebright.options.decisions import DecisionConfig
-from eyebright.runs.scoring import Answers
-from eyebright.runtime.context import progress
-from eyebright.text.language import translate
-from eyebright.types import Split
+from eyebright.runs.scoring import Predictions
+from eyebright.runtime.context import say
+from eyebright.sealed.model import SealedModel
+from eyebright.types import JsonObject
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a person asked for, checked against the classes."""
+    """Targets and costs of the options, checked against the classes."""
 
     targets: tuple[OperatingTarget, ...]
     costs: Float64Array | None
 
 
 @dataclass(frozen=True)
-class Decided:
-    """How the model answers, and what that gives on the images that are reported.
+class OperatingPoints:
+    """Operating points and costs of a model, measured on the evaluated split.
 
     Attributes:
         curves: an operating point for each target, with its curves.
         costs: (K, K), or None.
-        cost: what they come to; None without costs.
+        cost: the costs measured; None without costs.
     """
 
     curves: tuple[OperatingCurve, ...]
     costs: Float64Array | None
     cost: CostFigures | None
 
-    def metadata(self) -> dict[str, Any]:
-        """What the sealed model carries."""
+    def metadata(self) -> JsonObject:
+        """Return the thresholds and costs as the sealed model carries them."""
         points = [curve.point.threshold.to_json() for curve in self.curves]
         return ({"operating_points": points} if points else {}) | (
             {} if self.costs is None else {"costs": self.costs.tolist()}
         )
 
-    def figures(self) -> dict[str, Any]:
-        """For `metrics.json`."""
+    def to_json(self) -> JsonObject:
+        """Return the entries `operating_points` and `costs` of `metrics.json`."""
         points = [curve.point.to_json() for curve in self.curves]
         if self.costs is None or self.cost is None:
             return {"operating_points": points}
@@ -58,11 +58,11 @@ class Decided:
 
 
 def wanted(config: DecisionConfig, labels: Sequence[str], *, several: bool = False) -> Wanted:
-    """The targets and costs of the options; ``several`` says that an image may have several labels.
+    """Return the targets and costs of the options; ``several`` says that an image may have several labels.
 
     Raises:
-        ConfigError: a target is none, names no class, or comes together with costs; or costs cannot be read,
-            or stand where an image may have several labels.
+        ConfigError: a target cannot be read, names no class, or comes together with costs; or costs cannot be
+            read, or are given for multi-label data.
     """
     if several and config.cost is not None:
         raise ConfigError(
@@ -80,11 +80,11 @@ def wanted(config: DecisionConfig, labels: Sequence[str], *, several: bool = Fal
 
 
 def check_wanted(config: DecisionConfig, manifest: Manifest) -> None:
-    """Refuses targets and costs that a training could not keep to, before it begins.
+    """Refuse targets and costs that a training could not meet, before it begins.
 
     Raises:
         ConfigError: see :func:`wanted`.
-        DataError: a target's class has no validation image although there is a test part.
+        DataError: a target's class has no validation image although there is a test split.
     """
     targets = wanted(config, manifest.labels, several=manifest.several is not None).targets
     if manifest.of("test"):
@@ -94,24 +94,10 @@ def check_wanted(config: DecisionConfig, manifest: Manifest) -> None:
                 raise no_image(target.label)
 
 
-def decide_trained(
-    config: DecisionConfig, held_out: Labelled | None, answers: Answers, split: Split, seed: int
-) -> Decided:
-    """What a training decides: thresholds are chosen on the validation part where a test part is reported.
-
-    Else the validation part is what is reported, and they are chosen on answers for training images that the
-    model did not learn from.
-    """
-    asked = wanted(config, answers.labels)
-    chosen_on = answers.labelled("val") if split == "test" else held_out
-    chosen = thresholds(asked.targets, answers.labels, chosen_on) if chosen_on else []
-    return decide(chosen, asked.costs, answers.labels, answers.labelled(split), seed)
-
-
 def thresholds(
     targets: Sequence[OperatingTarget], labels: Sequence[str], chosen_on: Labelled
 ) -> list[Threshold]:
-    """The threshold for each target.
+    """Choose the threshold for each target.
 
     Raises:
         DataError: there is no image of its class to choose it on.
@@ -127,7 +113,7 @@ def thresholds(
 
 
 def no_image(label: str) -> DataError:
-    """The error for a class without an image to choose its threshold on."""
+    """Return the error for a class without an image to choose its threshold on."""
     return DataError(
         "A target needs validation images of its class. There are none of {label}. Add some, or "
         "remove the target.",
@@ -135,42 +121,50 @@ def no_image(label: str) -> DataError:
     )
 
 
-def decide(
+def measure_points(
     chosen: Sequence[Threshold],
     costs: Float64Array | None,
     labels: Sequence[str],
-    judged: Labelled,
+    evaluated: Labelled,
     seed: int,
-) -> Decided:
-    """What thresholds and costs give on the images that are reported."""
+) -> OperatingPoints:
+    """Measure thresholds and costs on the evaluated images."""
     curves = []
     for threshold in chosen:
         number = list(labels).index(threshold.target.label)
-        scores, positive = judged.of_class(number)
-        curves.append(operating_curve(check(threshold, scores, positive, judged.part), scores, positive))
-    cost = None if costs is None else cost_figures(judged.truth, judged.probabilities, costs, seed)
-    return Decided(tuple(curves), costs, cost)
+        scores, positive = evaluated.of_class(number)
+        curves.append(operating_curve(check(threshold, scores, positive, evaluated.part), scores, positive))
+    cost = None if costs is None else cost_figures(evaluated.truth, evaluated.probabilities, costs, seed)
+    return OperatingPoints(tuple(curves), costs, cost)
 
 
-def at_thresholds(answers: Answers, decided: Decided) -> Answers:
-    """Answers that name several labels as the operating points say; of several of one label the first."""
-    if answers.thresholds is None:
-        return answers
-    thresholds = answers.thresholds.copy()
-    for curve in reversed(decided.curves):
+def at_thresholds(predictions: Predictions, points: OperatingPoints) -> Predictions:
+    """Return multi-label predictions at the operating points; of several for one label the first counts."""
+    if predictions.thresholds is None:
+        return predictions
+    thresholds = predictions.thresholds.copy()
+    for curve in reversed(points.curves):
         threshold = curve.point.threshold
-        thresholds[list(answers.labels).index(threshold.target.label)] = threshold.value
-    return replace(answers, thresholds=thresholds)
+        thresholds[list(predictions.labels).index(threshold.target.label)] = threshold.value
+    return replace(predictions, thresholds=thresholds)
 
 
-def say_unmet(decided: Decided) -> None:
-    """Says which targets no threshold meets, and the best that one can do."""
-    for curve in decided.curves:
+def carried(model: SealedModel) -> dict[OperatingTarget, Threshold]:
+    """Return the thresholds in the model's metadata, by their targets."""
+    found = {}
+    for entry in json.loads(model.metadata.get("operating_points", "[]")):
+        target = parse_target(entry["target"])
+        found[target] = stored(entry, target)
+    return found
+
+
+def say_unmet(points: OperatingPoints) -> None:
+    """Say which targets no threshold meets, and the best that one can do."""
+    for curve in points.curves:
         threshold = curve.point.threshold
         if not threshold.met:
-            text = translate(
+            say(
                 "{target} cannot be met: the best threshold reaches {best} % and is used.",
                 target=str(threshold.target),
                 best=f"{100 * threshold.chosen:.2f}",
             )
-            progress().say(text)

@@ -1,10 +1,9 @@
-"""What the report shows of a model's inside: heat maps of mistakes, and the map of its features."""
+"""Heat maps of the most confident mistakes, and the embedding map of the evaluated images."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,10 +15,10 @@ from eyebright.explaining.base import NoHeatMapError
 from eyebright.explaining.choose import explainer
 from eyebright.explaining.overlay import overlay
 from eyebright.explaining.projection import project
-from eyebright.report.content import FeatureMap
+from eyebright.report.content import EmbeddingMap
 from eyebright.report.sections.gallery import surest_mistakes
 from eyebright.report.thumbnails import data_uri
-from eyebright.runs.scoring import Answers
+from eyebright.runs.scoring import Predictions
 from eyebright.runtime.parallel import parallel
 from eyebright.sealed.inference import predict_blocks
 from eyebright.sealed.model import SealedModel
@@ -30,31 +29,33 @@ _HEATED, _HEATED_PX = 12, 224
 _POINTS, _FEWEST_POINTS = 1200, 40
 
 
-def inside(model: SealedModel, root: Path, answered: Answers, split: Split, seed: int) -> dict[str, Any]:
-    """The fields `heat` and `map` of :class:`ReportContent`; none where an image may have several labels.
+def explain_predictions(
+    model: SealedModel, predictions: Predictions, split: Split, root: Path, seed: int
+) -> tuple[Mapping[str, str], EmbeddingMap | None]:
+    """Return the heat maps and the embedding map of one split; neither of a multi-label model.
 
     Args:
-        model: that answered, opened with one thread a call.
+        model: that predicted, opened with one thread a call.
+        predictions: of the model.
+        split: the evaluated one.
         root: of the images.
-        answered: its answers.
-        split: the part that is reported.
-        seed: of what is drawn.
+        seed: of the choice of images.
     """
-    if answered.thresholds is not None:
-        return {}
+    if predictions.thresholds is not None:
+        return {}, None
     pairs = [
         (sample, row)
-        for sample, row in zip(answered.samples, answered.rows(), strict=True)
+        for sample, row in zip(predictions.samples, predictions.rows(), strict=True)
         if row.split == split
     ]
-    rows = [row for _, row in pairs]
-    return {"heat": heat_of_mistakes(model, root, rows), "map": feature_map(model, root, pairs, seed)}
+    heatmaps = heat_of_mistakes(model, root, [row for _, row in pairs])
+    return heatmaps, embedding_map(model, root, pairs, seed)
 
 
 def heat_of_mistakes(model: SealedModel, root: Path, rows: Sequence[PredictionRow]) -> dict[str, str]:
-    """Pictures of the surest mistakes with the evidence for the class that was named, as data URIs by path.
+    """Draw the evidence for the predicted class into the most confident mistakes, as data URIs by path.
 
-    At most 12; none where the model has no exact map, which alone is quick enough to be had unasked.
+    At most 12; none where the model has no exact heat map, which alone is quick enough for every report.
     """
     wrong = [row for row in surest_mistakes(rows)[:_HEATED] if row.predicted in model.labels]
     if not wrong:
@@ -67,7 +68,7 @@ def heat_of_mistakes(model: SealedModel, root: Path, rows: Sequence[PredictionRo
     def drawn(row: PredictionRow) -> str | None:
         try:
             pixels = decode(root / row.path, min_side=model.size)
-        except (ImageError, NotFoundError):  # answered from the cache, and gone since
+        except (ImageError, NotFoundError):  # predicted from the cache, and deleted since
             return None
         heat = how.heat(pixels, model.labels.index(row.predicted))
         return data_uri(overlay(pixels, heat, _HEATED_PX, how.signed), _HEATED_PX)
@@ -76,13 +77,13 @@ def heat_of_mistakes(model: SealedModel, root: Path, rows: Sequence[PredictionRo
     return {row.path: picture for row, picture in pictures if picture is not None}
 
 
-def feature_map(
+def embedding_map(
     model: SealedModel, root: Path, pairs: Sequence[tuple[Sample, PredictionRow]], seed: int
-) -> FeatureMap | None:
-    """The images' features on a plane; None of few images, or where the file does not give its features.
+) -> EmbeddingMap | None:
+    """Lay the images out by their features; None of few images, or where the file does not give features.
 
     Of many images all mistakes are shown, as far as there is room, and others at random. Features are those
-    that were kept when the model answered.
+    that were cached when the model was run.
     """
     chosen = [pairs[i] for i in _chosen([row for _, row in pairs], seed)]
     if len(chosen) < _FEWEST_POINTS:
@@ -97,11 +98,11 @@ def feature_map(
     if len(rows) < _FEWEST_POINTS:
         return None
     found = project(np.concatenate(features), seed)
-    return FeatureMap(rows=rows, points=found.points, method=found.method, count=len(pairs))
+    return EmbeddingMap(rows=rows, points=found.points, method=found.method, count=len(pairs))
 
 
 def _chosen(rows: Sequence[PredictionRow], seed: int) -> list[int]:
-    """Places of the rows that are shown, in their order."""
+    """Return the places of the rows that are shown, in their order."""
     wrong = {row.path for row in surest_mistakes(rows)[:_POINTS]}
     mistakes = [i for i, row in enumerate(rows) if row.path in wrong]
     others = [i for i, row in enumerate(rows) if row.predicted == row.label]

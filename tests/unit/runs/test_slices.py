@@ -16,9 +16,9 @@ from eyebright.data.folder import scan_part
 from eyebright.data.image_properties import looks
 from eyebright.errors import DataError, NotFoundError
 from eyebright.runs.run import Run
+from eyebright.runs.slices import read_columns
 from eyebright.sealed import image_statistics as module
 from eyebright.sealed.image_statistics import ImageStatistics
-from eyebright.verbs.evaluate.slices import read_columns
 
 
 @pytest.fixture(scope="module")
@@ -125,8 +125,8 @@ def test_paths_may_begin_at_the_data_that_is_given(textile: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("path,site\nelsewhere/a.jpg,a\n", "None of 1 rows of"),
-        ("path,site\n", "None of 0 rows of"),
+        ("path,site\nelsewhere/a.jpg,a\n", "None of the 1 row of"),
+        ("path,site\n", "None of the 0 rows of"),
         ("file,site\na.jpg,a\n", "has: file, site"),
         ("path\na.jpg\n", "has: path"),
         ("", "has: -"),

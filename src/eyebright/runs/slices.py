@@ -1,9 +1,10 @@
-"""Where a model is worse, by how its images look and where they come from."""
+"""Slices: the metrics by image properties, files, folders, and the columns of a file."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from eyebright.data.manifest import Sample
 from eyebright.errors import DataError, NotFoundError
 from eyebright.evaluation.intervals import Float64Array
 from eyebright.evaluation.slices import Column, Slice, slices
-from eyebright.runs.scoring import Answers
+from eyebright.runs.scoring import Predictions
 from eyebright.runtime.parallel import parallel
 from eyebright.sealed.image_statistics import ImageStatistics
 from eyebright.types import Split
@@ -27,30 +28,45 @@ _NUMBERS_FROM = 12
 _MOST_FOLDERS = 20
 
 
+@dataclass(frozen=True)
+class ColumnsFile:
+    """A CSV file of image properties, whose paths are relative to ``folder`` or the manifest's root."""
+
+    path: Path
+    folder: Path
+
+
 def find_slices(
-    answers: Answers, split: Split, root: Path, looks: ImageStatistics, columns: Sequence[Column] = ()
+    predictions: Predictions,
+    split: Split,
+    root: Path,
+    statistics: ImageStatistics,
+    columns: ColumnsFile | None = None,
 ) -> tuple[Slice, ...]:
-    """The slices of one part, by its images' looks, files and folders, and by further ``columns``.
+    """Return the slices of one split, by image properties, files and folders, and by further columns.
 
     Of copies the first counts, for they are no further evidence.
 
     Args:
-        answers: of the sealed model.
-        split: the part.
+        predictions: of the sealed model.
+        split: the evaluated one.
         root: of the images.
-        looks: has seen the images, or sees them now.
-        columns: of the part's samples, as :func:`read_columns` gives them.
+        statistics: of the images; those that it lacks are measured now.
+        columns: a file of further properties.
     """
-    places = answers.of(split)
-    _, first = np.unique([answers.samples[i].sha for i in places], return_index=True)
+    places = predictions.of(split)
+    samples = [predictions.samples[i] for i in places]
+    further = [] if columns is None else read_columns(columns.path, samples, (root, columns.folder))
+    _, first = np.unique([sample.sha for sample in samples], return_index=True)
     kept = places[first]
-    distinct = [answers.samples[i] for i in kept]
-    further = [Column(c.name, _some(c.values, first.tolist())) for c in columns]
-    return slices([*_columns(distinct, root, looks), *further], answers.right[kept], answers.kinds[kept])
+    distinct = [predictions.samples[i] for i in kept]
+    chosen = [Column(c.name, _some(c.values, first.tolist())) for c in further]
+    found = [*_columns(distinct, root, statistics), *chosen]
+    return slices(found, predictions.correct[kept], predictions.kinds[kept])
 
 
 def read_columns(path: Path, samples: Sequence[Sample], folders: Sequence[Path]) -> list[Column]:
-    """The columns of a CSV file for N samples; a value is empty, or NaN, for those that it does not name.
+    """Read the columns of a CSV file for N samples; values of samples that it lacks are empty, or NaN.
 
     Args:
         path: has a column `path`, relative to one of ``folders``, and others.
@@ -115,9 +131,9 @@ def _column(name: str, values: list[str]) -> Column:
     return Column(name, numbers) if many else Column(name, values)
 
 
-def _columns(samples: Sequence[Sample], root: Path, looks: ImageStatistics) -> list[Column]:
-    """The properties that every image has."""
-    table = looks.table(root, samples).astype(np.float64)
+def _columns(samples: Sequence[Sample], root: Path, statistics: ImageStatistics) -> list[Column]:
+    """Return the properties that every image has."""
+    table = statistics.table(root, samples).astype(np.float64)
     width, height = np.array([(s.width, s.height) for s in samples], np.float64).T
     return [
         *(Column(name, table[:, i]) for i, name in enumerate(LOOKS)),
@@ -139,7 +155,7 @@ def _format(path: str) -> str:
 
 
 def _folders(samples: Sequence[Sample]) -> list[str]:
-    """The folders below those of the classes; of very many the first level."""
+    """Return the folders below those of the classes; of very many the first level."""
     inner = [_below_class(sample) for sample in samples]
     if len(set(inner)) > _MOST_FOLDERS:
         inner = [folder.split("/")[0] for folder in inner]
