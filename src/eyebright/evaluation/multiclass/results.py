@@ -39,7 +39,7 @@ class PredictionRow:
 
 @dataclass(frozen=True)
 class ClassMetrics:
-    """One class's figures; ``support`` is its number of images in the evaluated part.
+    """One class's metrics; ``support`` is its number of images in the evaluated split.
 
     ``roc_auc`` and ``average_precision`` are None where the part has no image of the class, or of no other.
     """
@@ -53,7 +53,7 @@ class ClassMetrics:
     average_precision: Interval | None = None
 
     def to_json(self) -> JsonObject:
-        """The figures as `metrics.json` holds them."""
+        """Return the metrics as `metrics.json` holds them."""
         return {
             "support": self.support,
             **{name: asdict(getattr(self, name)) for name in ("precision", "recall", "f1")},
@@ -75,7 +75,7 @@ class ReliabilityBin:
 
 @dataclass(frozen=True)
 class Metrics:
-    """Figures of one part of the data.
+    """Metrics of one split.
 
     Attributes:
         split: which part, never one that was used to choose anything.
@@ -115,11 +115,11 @@ class Metrics:
 
     @property
     def headline(self) -> tuple[str, ...]:
-        """The names of the figures that come first."""
+        """Return the names of the headline metrics."""
         return HEADLINE
 
     def to_json(self) -> JsonObject:
-        """The metrics as `metrics.json` holds them."""
+        """Return the metrics as `metrics.json` holds them."""
         return {
             "split": self.split,
             **{name: asdict(getattr(self, name)) for name in HEADLINE},
@@ -134,7 +134,7 @@ class Metrics:
 
 
 def figure_json(interval: Interval | None, reason: str) -> JsonObject:
-    """An interval as `metrics.json` holds it; of what cannot be measured, the reason."""
+    """Return an interval as `metrics.json` holds it; of what cannot be measured, the reason."""
     if interval is None:
         return {"value": None, "low": None, "high": None, "reason": reason}
     return asdict(interval)

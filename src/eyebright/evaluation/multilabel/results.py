@@ -14,7 +14,7 @@ _NO_LABEL = "Images with a label and without it are needed. The part has none of
 
 @dataclass(frozen=True)
 class LabelMetrics(Metrics):
-    """Figures of one part of the data.
+    """Metrics of one split.
 
     Those of :class:`Metrics` mean the same, with these words: ``accuracy`` is the share of images of which
     just the labels that they have are named; ``balanced_accuracy`` the mean recall of the labels; log loss,
@@ -39,17 +39,17 @@ class LabelMetrics(Metrics):
 
     @property
     def headline(self) -> tuple[str, ...]:
-        """The names of the figures that come first."""
+        """Return the names of the headline metrics."""
         return _HEADLINE
 
     @property
     def constant_loss(self) -> float:
-        """The Hamming loss of whoever gives every image the same labels, those that most of them have."""
+        """Return the Hamming loss of predicting for every image exactly the labels that most images have."""
         rarer = [min(c.support, self.count - c.support) for c in self.per_class]
         return sum(rarer) / len(rarer) / self.count
 
     def to_json(self) -> JsonObject:
-        """The metrics as `metrics.json` holds them."""
+        """Return the metrics as `metrics.json` holds them."""
         errors = zip(self.per_class, self.thresholds, self.missed, self.invented, strict=True)
         return {
             "split": self.split,

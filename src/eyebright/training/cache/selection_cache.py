@@ -1,4 +1,4 @@
-"""The choice of input size and layers, remembered as the engines' race is.
+"""The selection of input size and layers, cached as that of the engine is.
 
 It follows from the images, their labels, the features and the code that compares them, and from nothing else.
 A second training on the same images then goes straight to its head.
@@ -38,11 +38,11 @@ _CODE = (
 
 @dataclass(frozen=True)
 class Selection:
-    """What was chosen, of which candidates.
+    """What was selected, of which candidates.
 
     Attributes:
         size: S in pixels.
-        layers: the tap set's name.
+        layers: the feature layer set's name.
         sizes, tap_sets: the candidates; none where there was nothing to choose.
     """
 
@@ -55,11 +55,11 @@ class Selection:
 def remembered(
     cache: Path, samples: Sequence[Sample], facts: Sequence[object], choose: Callable[[], Selection]
 ) -> Selection:
-    """The choice that was made for the same samples, facts and code, or the one that ``choose`` makes now.
+    """Return the selection cached for the same samples, facts and code, or the one that ``choose`` makes.
 
     Args:
         cache: the feature cache's folder.
-        samples: of the training part.
+        samples: of the training split.
         facts: all else that the choice hangs on.
         choose: compares the candidates.
     """
