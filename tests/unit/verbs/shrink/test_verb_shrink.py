@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from metrics_schema import violations
 
 from eyebright.errors import DataError, ModelError
 from eyebright.runs.run import Run
-from eyebright.runtime.progress import SILENT, Progress, Silent
+from eyebright.runtime.context import showing
+from eyebright.runtime.progress import Silent
 from eyebright.sealed.model import SealedModel
 from eyebright.verbs.shrink.options import ShrinkConfig
 from eyebright.verbs.shrink.shrink import Search, shrink
@@ -34,9 +36,9 @@ def smaller_run(textile: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return train(TrainConfig(data=textile, out=out, size=64, layers="texture"))
 
 
-def search(model: Path, out: Path, *also: Path, progress: Progress = SILENT, **options: Any) -> Search:
-    options |= {"model": model, "also": list(also), "out": out, "target": ["size<=1MB"]}
-    return Search(ShrinkConfig.build(**options), progress)
+def search(model: Path, out: Path, *also: Path, **options: Any) -> Search:
+    options |= {"model": model, "candidates": list(also), "out": out, "target": ["size<=1MB"]}
+    return Search(ShrinkConfig.build(**options))
 
 
 def test_runs_whose_directories_have_the_same_name_have_their_own_int8_files(
@@ -97,7 +99,7 @@ def test_a_further_model_must_be_the_one_that_its_run_wrote(
     other = tmp_path / "other"
     shutil.copytree(smaller_run.directory, other)
     shutil.copyfile(textile_run.model, other / "model.onnx")
-    with pytest.raises(ModelError, match="it was changed afterwards"):
+    with pytest.raises(ModelError, match="was modified afterwards"):
         search(textile_run.directory, tmp_path / "out", other)
 
 
@@ -110,7 +112,7 @@ def test_the_options_are_written_down_as_they_can_be_given_again(
     monkeypatch.chdir(smaller_run.directory.parent)
     config = search(textile_run.directory, out, Path(smaller_run.directory.name), budget=600).config
     found = ShrinkConfig.build(out / "config.toml")
-    assert found == config.model_copy(update={"also": [smaller_run.directory]})
+    assert found == config.model_copy(update={"candidates": [smaller_run.directory]})
 
 
 def test_operating_points_that_are_not_taken_over_are_told(textile: Path, tmp_path: Path) -> None:
@@ -121,6 +123,10 @@ def test_operating_points_that_are_not_taken_over_are_told(textile: Path, tmp_pa
         told = Told()
         target = [f"size<={most:.3f}MB"]
         out = tmp_path / f"out-{left}"
-        found = shrink(ShrinkConfig(model=run.directory, target=target, size=[64], int8=False, out=out), told)
-        assert any("are not taken over" in text for text in told.texts) == left
+        with showing(told):
+            found = shrink(ShrinkConfig(model=run.directory, target=target, size=[64], int8=False, out=out))
+        assert any("were not carried over" in text for text in told.texts) == left
+        assert violations(found.run) == []
+        page = found.run.report.read_text(encoding="utf-8")
+        assert 'id="slices"' in page  # as every evaluation has them
         assert (SealedModel(found.run.model).decisions is None) == left
