@@ -65,7 +65,7 @@ def cheapest(probabilities: FloatArray, costs: Float64Array) -> IntArray:
     return np.lexsort((-probabilities, expected), axis=1)[:, 0].astype(np.int64)
 
 
-def cost_figures(
+def measure_costs(
     truth: IntArray, probabilities: FloatArray, costs: Float64Array, seed: int, resamples: int = 1000
 ) -> CostFigures:
     """Return mean costs of N images with 95 % intervals: the bootstrap's and Student's."""

@@ -10,7 +10,7 @@ import numpy as np
 from eyebright.evaluation.decisions.targets import Figure, OperatingTarget, choose_threshold, counts_of
 from eyebright.evaluation.intervals import hull, pair, wilson
 from eyebright.evaluation.multiclass.ranking import BoolArray
-from eyebright.evaluation.multiclass.results import figure_json
+from eyebright.evaluation.multiclass.results import metric_json
 from eyebright.task.task import task_of
 from eyebright.types import FloatArray, IntArray, Interval, JsonObject, Split
 
@@ -87,24 +87,24 @@ class OperatingPoint:
         return {
             **self.threshold.to_json(),
             "split": self.split,
-            **figure_json(self.value, _NOTHING),
-            "figures": {name: figure_json(i, _NOTHING) for name, i in self.figures.items()},
+            **metric_json(self.value, _NOTHING),
+            "figures": {name: metric_json(i, _NOTHING) for name, i in self.figures.items()},
         }
 
 
 def choose(target: OperatingTarget, scores: FloatArray, positive: BoolArray, chosen_on: str) -> Threshold:
     """Select the threshold for a target on images with probabilities ``scores`` (N,) of its class."""
     value, met = choose_threshold(target, scores, positive)
-    found = figures_at(value, scores, positive)[target.figure]
+    found = metrics_at(value, scores, positive)[target.figure]
     return Threshold(target, value, met, found.value if found else 0.0, chosen_on)
 
 
 def check(threshold: Threshold, scores: FloatArray, positive: BoolArray, split: Split) -> OperatingPoint:
     """Measure the threshold on other images, with Wilson's intervals."""
-    return OperatingPoint(threshold, split, figures_at(threshold.value, scores, positive))
+    return OperatingPoint(threshold, split, metrics_at(threshold.value, scores, positive))
 
 
-def figures_at(threshold: float, scores: FloatArray, positive: BoolArray) -> dict[Figure, Interval | None]:
+def metrics_at(threshold: float, scores: FloatArray, positive: BoolArray) -> dict[Figure, Interval | None]:
     """Return all four metrics of predicting the class from ``threshold`` on.
 
     None where no image is counted.

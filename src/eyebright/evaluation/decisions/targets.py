@@ -119,7 +119,7 @@ def choose_threshold(target: OperatingTarget, scores: FloatArray, positive: Bool
     levels = np.unique(scores.astype(np.float64))[::-1]
     hits = _at_least(np.sort(scores[positive]), levels)
     alarms = _at_least(np.sort(scores[~positive]), levels)
-    values = figure_of(target.figure, hits, alarms, int(positive.sum()), int((~positive).sum()))
+    values = metric_of(target.figure, hits, alarms, int(positive.sum()), int((~positive).sum()))
     useful = np.flatnonzero(hits > 0)
     met = useful[target.met_by(values[useful])]
     if len(met):
@@ -131,7 +131,7 @@ def choose_threshold(target: OperatingTarget, scores: FloatArray, positive: Bool
     return float((levels[place] + below) / 2), bool(len(met))
 
 
-def figure_of(
+def metric_of(
     figure: Figure, hits: Float64Array, alarms: Float64Array, positives: int, negatives: int
 ) -> Float64Array:
     """Return the metric (n,) from counts of true and false positives; NaN where no image is counted."""

@@ -57,8 +57,8 @@ class ClassMetrics:
         return {
             "support": self.support,
             **{name: asdict(getattr(self, name)) for name in ("precision", "recall", "f1")},
-            "roc_auc": figure_json(self.roc_auc, _CLASS_ALONE),
-            "average_precision": figure_json(self.average_precision, _CLASS_ALONE),
+            "roc_auc": metric_json(self.roc_auc, _CLASS_ALONE),
+            "average_precision": metric_json(self.average_precision, _CLASS_ALONE),
         }
 
 
@@ -124,7 +124,7 @@ class Metrics:
             "split": self.split,
             **{name: asdict(getattr(self, name)) for name in HEADLINE},
             **({"top5": asdict(self.top5)} if self.top5 else {}),
-            **{name: figure_json(getattr(self, name), _ONE_CLASS) for name in FURTHER},
+            **{name: metric_json(getattr(self, name), _ONE_CLASS) for name in FURTHER},
             **({"positive": self.labels[1]} if len(self.labels) == 2 else {}),
             "per_class": {c.label: c.to_json() for c in self.per_class},
             "confusion": self.confusion.tolist(),
@@ -133,7 +133,7 @@ class Metrics:
         }
 
 
-def figure_json(interval: Interval | None, reason: str) -> JsonObject:
+def metric_json(interval: Interval | None, reason: str) -> JsonObject:
     """Return an interval as `metrics.json` holds it; of what cannot be measured, the reason."""
     if interval is None:
         return {"value": None, "low": None, "high": None, "reason": reason}

@@ -87,8 +87,8 @@ def measure_labels(
         ece=gap_interval(*_pairs(stats), sums.calibration_error(), stats.independent / len(labels)),
         per_class=classes,
         together=truth.T @ truth,
-        missed=support - hits,
-        invented=predicted - hits,
+        false_negatives=support - hits,
+        false_positives=predicted - hits,
         reliability=reliability(*_pairs(stats)),
     )
 

@@ -44,7 +44,7 @@ class Decisions:
             return None
         return cls(thresholds, None if costs is None else np.array(costs, np.float64))
 
-    def answer(self, probabilities: FloatArray) -> IntArray:
+    def predict(self, probabilities: FloatArray) -> IntArray:
         """Return class numbers (N,) for probabilities (N, K)."""
         if self.costs is not None:
             return cheapest(probabilities, self.costs)

@@ -150,7 +150,7 @@ def quantile(scores: npt.NDArray[np.floating], coverage: float, beyond: float = 
     return beyond if place > len(scores) else float(np.sort(scores)[max(place, 1) - 1])
 
 
-def set_figures(sets: BoolArray, truth: IntArray) -> SetFigures:
+def measure_sets(sets: BoolArray, truth: IntArray) -> SetFigures:
     """Measure prediction sets (N, K) with 95 % intervals (Wilson's), N being 1 or more."""
     sizes = sets.sum(axis=1)
     hit = sets[np.arange(len(truth)), truth]

@@ -92,25 +92,25 @@ def above(scores: FloatArray, threshold: float) -> Interval:
     return share_of(int((scores > threshold).sum()), len(scores))
 
 
-def separation(own: FloatArray, foreign: FloatArray, threshold: float) -> Separation:
+def separation(own: FloatArray, ood: FloatArray, threshold: float) -> Separation:
     """Measure how well scores of own (N,) and OOD (M,) images differ, both 1 or more."""
-    scores = np.concatenate([own, foreign]).astype(np.float32)
-    truth = np.repeat(np.array([0, 1]), [len(own), len(foreign)])
+    scores = np.concatenate([own, ood]).astype(np.float32)
+    truth = np.repeat(np.array([0, 1]), [len(own), len(ood)])
     ranked = rank(truth, np.stack([-scores, scores], axis=1))
     auroc = cast("Interval", ranked.mean_roc_auc)  # there are images of both kinds
-    beyond = above(foreign, threshold)
+    beyond = above(ood, threshold)
     accepted = Interval(1 - beyond.value, 1 - beyond.high, 1 - beyond.low)
     return Separation(auroc, accepted, above(own, threshold))
 
 
-def softmax_separation(own: FloatArray, foreign: FloatArray, rejected: float) -> Separation:
+def softmax_separation(own: FloatArray, ood: FloatArray, rejected: float) -> Separation:
     """Measure the usual baseline, the highest probability, at the same share of own images rejected.
 
     Args:
         own: (N, K) probabilities.
-        foreign: (M, K).
+        ood: (M, K).
         rejected: the share of own images above the threshold.
     """
-    doubt, doubt_ood = -own.max(axis=1), -foreign.max(axis=1)
+    doubt, ood_doubt = -own.max(axis=1), -ood.max(axis=1)
     place = min(round(rejected * len(doubt)), len(doubt) - 1)
-    return separation(doubt, doubt_ood, float(np.sort(doubt)[::-1][place]))
+    return separation(doubt, ood_doubt, float(np.sort(doubt)[::-1][place]))

@@ -39,7 +39,7 @@ class CurvePoint:
     right: npt.NDArray[np.bool_]
 
 
-def data_curve(
+def learning_curve(
     truth: IntArray,
     groups: IntArray,
     whole: npt.NDArray[np.bool_],

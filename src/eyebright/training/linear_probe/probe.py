@@ -17,11 +17,11 @@ from eyebright.errors import ConfigError, DataError
 from eyebright.runtime.context import progress, progress_task, say, timed
 from eyebright.runtime.memory import give_back
 from eyebright.text.language import translate
-from eyebright.training.cache.selection_cache import Selection, remembered
+from eyebright.training.cache.selection_cache import Selection, cached_selection
 from eyebright.training.linear_probe.features import FeatureExtractor, graph_bytes, training_preprocessing
 from eyebright.training.linear_probe.folds import groups_of
 from eyebright.training.linear_probe.head import HeadFit
-from eyebright.training.linear_probe.learning_curve import PARTS, CurvePoint, data_curve
+from eyebright.training.linear_probe.learning_curve import PARTS, CurvePoint, learning_curve
 from eyebright.training.linear_probe.logistic import BoolArray
 from eyebright.training.linear_probe.regularisation_path import STRENGTHS
 from eyebright.training.linear_probe.selection import (
@@ -137,7 +137,7 @@ class FrozenTrainer:
         whole, strata = correct(model.fit.held_out, truth), strata_of(truth)
         text = translate("Solving heads on fewer images")
         with timed("curve"), progress().task(text, total=sum(PARTS)) as task:
-            return data_curve(strata, groups_of(self.samples), whole, right, self.seed, task.advance)
+            return learning_curve(strata, groups_of(self.samples), whole, right, self.seed, task.advance)
 
     def _choose(self, sizes: Sequence[int]) -> Selection:
         """Return the size and the layers, compared now or on the same images before."""
@@ -148,14 +148,14 @@ class FrozenTrainer:
         def compare() -> Selection:
             extractor = self._extractor(sizes[0], widest)
             samples = self._subset(extractor)
-            tried: list[ProbeCandidate] = []
-            compared: list[ProbeCandidate] = []
+            size_candidates: list[ProbeCandidate] = []
+            layer_candidates: list[ProbeCandidate] = []
             layers, known = widest, None
             if len(sizes) > 1:
-                extractor, tried, known = self._choose_size(sizes, samples)
+                extractor, size_candidates, known = self._choose_size(sizes, samples)
             if len(self.sets) > 1:
-                layers, compared = self._choose_layers(extractor, samples, known)
-            return Selection(extractor.preprocessing.size, layers, tried, compared)
+                layers, layer_candidates = self._choose_layers(extractor, samples, known)
+            return Selection(extractor.preprocessing.size, layers, size_candidates, layer_candidates)
 
         features = [space.folder.name for space in self._extractor(sizes[0], widest).spaces]
         facts = (
@@ -167,7 +167,7 @@ class FrozenTrainer:
             self.seed,
             SUBSET,
         )
-        return remembered(self.cache, self.samples, facts, compare)
+        return cached_selection(self.cache, self.samples, facts, compare)
 
     def _usable_sets(self, layers: str) -> dict[str, tuple[Tap, ...]]:
         """Return the feature layer sets to compare, each containing those before it, within memory.
@@ -253,8 +253,8 @@ class FrozenTrainer:
             fits[size] = self._fit(extractors[size], samples)
             return fits[size]
 
-        chosen, tried = climb(list(extractors), fit, self._truth(samples))
-        return extractors[chosen], tried, fits[chosen]
+        chosen, size_candidates = climb(list(extractors), fit, self._truth(samples))
+        return extractors[chosen], size_candidates, fits[chosen]
 
     def _choose_layers(
         self, extractor: FeatureExtractor, samples: Sequence[Sample], known: HeadFit | None

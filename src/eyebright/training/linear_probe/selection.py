@@ -30,14 +30,14 @@ class ProbeCandidate:
         name: of the input size or feature layer set.
         correct, count: images predicted correctly, and their number.
         log_loss: their mean, in nats.
-        chosen: whether it was selected.
+        selected: whether it was selected.
     """
 
     name: str
     correct: int
     count: int
     log_loss: float
-    chosen: bool
+    selected: bool
 
 
 def ladder(short_sides: Sequence[int]) -> tuple[int, ...]:
