@@ -1,4 +1,4 @@
-"""`metrics.json` of real runs keeps to the published schema; multi-label and shrunk ones where they are made."""
+"""`metrics.json` keeps to its schema; multi-label and shrunk runs are held to it where they are made."""
 
 from __future__ import annotations
 
@@ -11,25 +11,11 @@ import eyebright as eb
 from eyebright.runs.metrics import SCHEMA_VERSION
 from eyebright.runs.run import Run
 
-KEPT = [
-    "accuracy",
-    "balanced_accuracy",
-    "macro_f1",
-    "log_loss",
-    "ece",
-    "per_class",
-    "confusion",
-    "labels",
-    "seconds",
-    "images",
-    "engine",
-    "skipped",
-    "split",
-    "chosen",
-    "operating_points",
-    "conformal",
+KEPT = {
+    *("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece", "per_class", "confusion", "labels"),
+    *("seconds", "images", "engine", "skipped", "split", "chosen", "operating_points", "conformal"),
     "model_sha256",
-]
+}
 
 
 def test_the_schema_is_one_and_names_its_version() -> None:
@@ -39,7 +25,7 @@ def test_the_schema_is_one_and_names_its_version() -> None:
 
 def test_a_training_keeps_to_it_and_to_the_keys_that_others_rely_on(textile_run: Run) -> None:
     assert violations(textile_run) == []
-    assert set(KEPT) <= set(textile_run.metrics)
+    assert set(textile_run.metrics) >= KEPT
 
 
 def test_an_evaluation_with_everything_keeps_to_it(textile_run: Run, textile: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from eyebright.runs.messages import say_found
 from eyebright.runs.operating_points import check_wanted
 from eyebright.runtime.context import say, timed
 from eyebright.sealed.model import SealedModel
-from eyebright.tracking.several import Trackers, trackers
+from eyebright.tracking.trackers import Trackers, trackers
 from eyebright.verbs.train.finetune.finetune import network_to_tune
 from eyebright.verbs.train.launch import is_main
 from eyebright.verbs.train.options import TrainConfig, require_single_label

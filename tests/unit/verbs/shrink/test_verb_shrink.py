@@ -62,8 +62,9 @@ def test_too_few_images_to_calibrate_on_do_not_end_the_search(textile: Path, tmp
             shutil.copyfile(path, target)
     run = train(TrainConfig(data=few, out=tmp_path / "run", size=64, layers="texture"))
     told = Told()
-    tried = search(run.directory, tmp_path / "out", progress=told)
-    assert list(tried._integers([tried._measured("few", run.model)])) == []
+    tried = search(run.directory, tmp_path / "out")
+    with showing(told):
+        assert list(tried._integers([tried._measured("few", run.model)])) == []
     assert "An int8 export needs at least 20 training images" in told.texts[-1]
 
 
@@ -73,11 +74,11 @@ def test_a_model_that_is_int8_already_is_not_quantised_again(smaller_run: Run, t
     (integers,) = tried._integers([tried._measured("run", smaller_run.model)])
     shutil.copyfile(smaller_run.directory / "manifest.parquet", integers.path.with_name("manifest.parquet"))
     found = search(integers.path, tmp_path / "out", size=[64]).candidates()
-    assert (found[0].name, found[0].precision) == ("the model itself", "int8")
+    assert (found[0].name, found[0].precision) == ("original model", "int8")
     assert [c.name for c in found if c.precision == "int8" and not c.name.endswith(" int8")] == [
         found[0].name
     ]
-    assert "the model itself int8" not in [c.name for c in found]
+    assert "original model int8" not in [c.name for c in found]
     assert [c.precision for c in found[1:3]] == ["fp32", "fp32"]
 
 
@@ -89,7 +90,7 @@ def test_a_further_model_must_not_have_learned_from_what_it_is_compared_on(
     shutil.copytree(textile / "train", turned / "val")
     shutil.copytree(textile / "val", turned / "train")
     run = train(TrainConfig(data=turned, out=other, size=64, layers="texture"))
-    with pytest.raises(DataError, match="learned from 30 of the 30 here"):
+    with pytest.raises(DataError, match="trained on 30 of the 30 images here"):
         search(textile_run.directory, tmp_path / "out", run.directory)
 
 
