@@ -9,6 +9,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+from eyebright.task.task import ClassificationTask, MultiClass, MultiLabel
 from eyebright.types import Skipped, Split
 
 if TYPE_CHECKING:
@@ -54,23 +55,32 @@ class Sample:
 
 @dataclass(frozen=True)
 class Manifest:
-    """All samples, their classes, and what was left out and why.
+    """All samples, their classes, and the skipped files with their reasons.
 
-    ``root / sample.path`` is where a sample lies. ``several`` are the labels where an image may have several
-    of them or none; None where each has one.
+    Attributes:
+        root: ``root / sample.path`` is where a sample lies.
+        samples: of all splits.
+        skipped: files that are not among them.
+        warnings: of the data.
+        label_set: the labels of a multi-label manifest; None of a multi-class one.
     """
 
     root: Path
     samples: tuple[Sample, ...]
     skipped: tuple[Skipped, ...] = ()
     warnings: tuple[Skipped, ...] = field(default=())
-    several: tuple[str, ...] | None = None
+    label_set: tuple[str, ...] | None = None
+
+    @cached_property
+    def task(self) -> ClassificationTask:
+        """Return whether an image has one class or any number of labels."""
+        return MultiClass() if self.label_set is None else MultiLabel()
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """The classes in the order of the model's outputs."""
-        if self.several is not None:
-            return self.several
+        """Return the classes in the order of the model's outputs."""
+        if self.label_set is not None:
+            return self.label_set
         return tuple(sorted({s.label for s in self.samples}))
 
     def of(self, split: Split) -> tuple[Sample, ...]:
@@ -101,7 +111,7 @@ class Manifest:
 
     def _named(self, samples: Iterable[Sample]) -> Iterator[str]:
         for sample in samples:
-            yield from (sample.label,) if self.several is None else sample.labels
+            yield from sample.labels if self.task.multilabel else (sample.label,)
 
     @cached_property
     def _parts(self) -> dict[Split, tuple[Sample, ...]]:

@@ -115,7 +115,7 @@ def _read(folder: Path) -> tuple[Manifest, bool]:
         )
     ordered = sorted(_grouped(samples), key=lambda s: s.path)
     notes = (*table.notes, *_unnamed(folder, rows))
-    manifest = Manifest(folder.resolve(), tuple(ordered), tuple(skipped), notes, table.several)
+    manifest = Manifest(folder.resolve(), tuple(ordered), tuple(skipped), notes, table.label_set)
     return manifest, any(row.split for row in table.rows)
 
 
@@ -124,7 +124,7 @@ def _usable(folder: Path, table: LabelTable, skipped: list[Skipped]) -> dict[str
     found: dict[str, Row] = {}
     for row in table.rows:
         path = PurePosixPath(row.path.replace("\\", "/")).as_posix()
-        if table.several is None and not row.label:
+        if table.label_set is None and not row.label:
             skipped.append(Skipped(path, "The table gives no label for this image."))
         elif not row.path or not os.path.isfile(folder / path):
             skipped.append(Skipped(path, "The table lists this image, but there is no such file."))
@@ -178,8 +178,8 @@ def _grouped(samples: Sequence[Sample]) -> list[Sample]:
 
 
 def _require(manifest: Manifest, folder: Path) -> Sequence[Skipped]:
-    if manifest.several is not None:
-        return require_labels([s.labels for s in manifest.of("train")], manifest.several, folder / NAME)
+    if manifest.label_set is not None:
+        return require_labels([s.labels for s in manifest.of("train")], manifest.label_set, folder / NAME)
     require_classes({split: Counter(s.label for s in manifest.of(split)) for split in SPLITS}, folder / NAME)
     return []
 
@@ -187,7 +187,7 @@ def _require(manifest: Manifest, folder: Path) -> Sequence[Skipped]:
 def _assigned(
     manifest: Manifest, samples: Sequence[Sample], val: float, test: float, seed: int
 ) -> list[Split]:
-    several = manifest.several is not None
-    labels = rarest([s.labels for s in samples]) if several else [s.label for s in samples]
+    multilabel = manifest.task.multilabel
+    labels = rarest([s.labels for s in samples]) if multilabel else [s.label for s in samples]
     keys = [blake2b(s.group.encode(), digest_size=16).hexdigest() if s.group else s.sha for s in samples]
     return assign(labels, keys, val, test, seed)

@@ -45,12 +45,12 @@ class LabelTable:
 
     Attributes:
         rows: in their order.
-        several: the labels where an image may have several of them or none; None where each has one.
+        label_set: the labels of a multi-label table; None of a multi-class one.
         notes: columns that were not used.
     """
 
     rows: Sequence[Row]
-    several: tuple[str, ...] | None
+    label_set: tuple[str, ...] | None
     notes: Sequence[Skipped] = ()
 
 
@@ -79,14 +79,14 @@ def read_table(path: Path) -> LabelTable:
     else:
         table = _lists(path, columns[named], always=named.casefold() in _LISTS)
         others = [name for name in columns if name != named]
-    labels, several = table
+    labels, label_set = table
     parts: list[Split | None] = [_part(path, line, value) for line, value in enumerate(splits, 2)]
     rows = map(Row, paths, labels, parts or [None] * len(paths), groups or [""] * len(paths))
     notes = [
         Skipped(NAME, "Column {name} contains no 0/1 labels. It was ignored.", {"name": name})
         for name in others
     ]
-    return LabelTable(tuple(rows), several, notes)
+    return LabelTable(tuple(rows), label_set, notes)
 
 
 def _columns(path: Path) -> dict[str, list[str]]:

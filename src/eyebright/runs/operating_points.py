@@ -57,14 +57,14 @@ class OperatingPoints:
         return {"operating_points": points, "costs": {"table": self.costs.tolist(), **asdict(self.cost)}}
 
 
-def wanted(config: DecisionConfig, labels: Sequence[str], *, several: bool = False) -> Wanted:
-    """Return the targets and costs of the options; ``several`` says that an image may have several labels.
+def wanted(config: DecisionConfig, labels: Sequence[str], *, multilabel: bool = False) -> Wanted:
+    """Return the targets and costs of the options; ``multilabel`` says of which task.
 
     Raises:
         ConfigError: a target cannot be read, names no class, or comes together with costs; or costs cannot be
             read, or are given for multi-label data.
     """
-    if several and config.cost is not None:
+    if multilabel and config.cost is not None:
         raise ConfigError(
             "Costs apply to confusing one class with another. Here, an image may have several "
             "labels. Remove --cost, and give a --target for each label that matters."
@@ -86,7 +86,7 @@ def check_wanted(config: DecisionConfig, manifest: Manifest) -> None:
         ConfigError: see :func:`wanted`.
         DataError: a target's class has no validation image although there is a test split.
     """
-    targets = wanted(config, manifest.labels, several=manifest.several is not None).targets
+    targets = wanted(config, manifest.labels, multilabel=manifest.task.multilabel).targets
     if manifest.of("test"):
         present = manifest.counts()["val"]
         for target in targets:

@@ -11,7 +11,7 @@ from eyebright.evaluation.decisions.targets import Figure, OperatingTarget, choo
 from eyebright.evaluation.intervals import hull, pair, wilson
 from eyebright.evaluation.multiclass.ranking import BoolArray
 from eyebright.evaluation.multiclass.results import figure_json
-from eyebright.evaluation.rules.answering import positive
+from eyebright.task.task import task_of
 from eyebright.types import FloatArray, IntArray, Interval, JsonObject, Split
 
 _NOTHING = "It takes an image to count. The part holds none of the kind."
@@ -30,7 +30,7 @@ class Labelled:
 
     def of_class(self, number: int) -> tuple[FloatArray, BoolArray]:
         """A class's probabilities (N,), and whether each image is of it."""
-        return self.probabilities[:, number], positive(self.truth, number)
+        return self.probabilities[:, number], task_of(self.truth).positive(self.truth, number)
 
 
 @dataclass(frozen=True)

@@ -16,33 +16,35 @@ from eyebright.evaluation.intervals import (
     wilson,
     wilson_f1,
 )
-from eyebright.evaluation.multiclass.per_image_stats import Sums, Tally
+from eyebright.evaluation.multiclass.per_image_stats import PerImageStats
 from eyebright.evaluation.multiclass.ranking import BoolArray, Ranking
 from eyebright.evaluation.multiclass.results import ClassMetrics
-from eyebright.evaluation.multilabel.per_image_stats import LabelSums
+from eyebright.evaluation.resampled_sums import ResampledSums
 from eyebright.types import IntArray, Interval
 
 #: Of what was not measured.
 _UNKNOWN = Interval(0.0, 0.0, 1.0)
 
 
-def per_class(tally: Tally, labels: Sequence[str], sums: Sums, ranking: Ranking) -> tuple[ClassMetrics, ...]:
+def per_class(
+    stats: PerImageStats, labels: Sequence[str], sums: ResampledSums, ranking: Ranking
+) -> tuple[ClassMetrics, ...]:
     """Precision, recall, F1 and ranking of each class.
 
     Of grouped images the bootstrap widens precision and recall too: Wilson knows only the groups' number.
     """
-    confusion = tally.confusion()
+    confusion = stats.confusion()
     hits, predicted, support = np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1)
-    return class_figures(hits, predicted, support, tally.independent, labels, sums, ranking)
+    return class_metrics(hits, predicted, support, stats.independent, labels, sums, ranking)
 
 
-def class_figures(
+def class_metrics(
     hits: IntArray,
     predicted: IntArray,
     support: IntArray,
     share: float,
     labels: Sequence[str],
-    sums: Sums | LabelSums,
+    sums: ResampledSums,
     ranking: Ranking,
 ) -> tuple[ClassMetrics, ...]:
     """The same from counts (K,) of images that are and are named each class, that are named it, that are it.

@@ -6,16 +6,13 @@ They add up: of chunks, of folds, of machines. Memory is D²/2 + K·D numbers an
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeAlias, TypeVar
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
-from eyebright.errors import DataError, NotFoundError
-from eyebright.runtime.atomic import atomic_path
+from eyebright.errors import DataError
 from eyebright.types import FloatArray, IntArray
 
 Float64Array: TypeAlias = npt.NDArray[np.float64]
@@ -118,41 +115,6 @@ class FeatureStatistics:
         whole._combine(other.mean, other.class_counts, other.class_sums)
         return whole
 
-    def save(self, path: Path) -> None:
-        """Writes an .npz file, whole or not at all."""
-        with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.savez(
-                file,
-                mean=self.mean,
-                triangle=self.triangle,
-                class_counts=self.class_counts,
-                class_sums=self.class_sums,
-            )
-
-    @classmethod
-    def load(cls, path: Path) -> FeatureStatistics:
-        """Reads what :meth:`save` wrote; nothing in it is ever unpickled.
-
-        Raises:
-            NotFoundError: there is no such file.
-            DataError: the file is not one that :meth:`save` wrote.
-        """
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                names = ("mean", "triangle", "class_counts", "class_sums")
-                loaded = cls(*(arrays[name] for name in names))
-        except FileNotFoundError as error:
-            raise NotFoundError(
-                "The file of feature statistics must exist. {path} does not. Check the path.", path=path
-            ) from error
-        except (ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
-            raise _not_ours(path) from error
-        classes, features = loaded.class_sums.shape if loaded.class_sums.ndim == 2 else (-1, -1)
-        shapes = [a.shape for a in (loaded.mean, loaded.triangle, loaded.class_counts)]
-        if shapes != [(features,), (features * (features + 1) // 2,), (classes,)]:
-            raise _not_ours(path)
-        return loaded
-
     def _check(self, x: npt.NDArray[np.floating], y: IntArray) -> None:
         classes, features = self.class_sums.shape
         if x.ndim != 2 or x.shape != (len(y), features):
@@ -218,11 +180,3 @@ def _scatter(rows: FloatArray) -> FloatArray:
     """XᵀX; BLAS computes but one triangle of a matrix times its own transpose."""
     product: FloatArray = rows.T @ rows
     return product
-
-
-def _not_ours(path: Path) -> DataError:
-    return DataError(
-        "Feature statistics must be a file written by Eyebright. {path} is not, or is damaged. "
-        "Compute the statistics again.",
-        path=path,
-    )

@@ -31,14 +31,12 @@ _LEAST_WITHIN = 1e-6
 _COLUMNS = 512
 
 
-def solve(statistics: FeatureStatistics, shrinkage: float, priors: Float64Array | None = None) -> LinearHead:
+def solve(statistics: FeatureStatistics, shrinkage: float) -> LinearHead:
     """The discriminant head of ``statistics``; its logits are log-posteriors up to a temperature.
 
     Args:
         statistics: of the training part, at least one row of each class.
         shrinkage: s in (0, 1].
-        priors: (K,) how frequent each class will be; by default as in the statistics. Equal ones give every
-            class the same weight.
 
     Raises:
         DataError: a class has no rows.
@@ -50,8 +48,7 @@ def solve(statistics: FeatureStatistics, shrinkage: float, priors: Float64Array 
             "or remove the class.",
             number=int(np.flatnonzero(~present)[0]),
         )
-    if priors is None:
-        priors = statistics.class_counts / statistics.count
+    priors = statistics.class_counts / statistics.count
     covariance, scale = _within_scaled(statistics, np.float64)
     covariance *= 1 - shrinkage
     covariance[np.diag_indices(len(covariance))] += shrinkage

@@ -10,12 +10,6 @@ from eyebright.data.manifest import Sample
 from eyebright.types import FloatArray, IntArray
 
 
-def class_numbers(samples: Sequence[Sample], labels: Sequence[str]) -> IntArray:
-    """(N,) places of the samples' labels among ``labels``."""
-    number = {label: i for i, label in enumerate(labels)}
-    return np.array([number[s.label] for s in samples], np.int64)
-
-
 def groups_of(samples: Sequence[Sample]) -> IntArray:
     """(N,) numbers that equal images share, and those of a group, so that no fold leaks what it judges."""
     numbers: dict[str, int] = {}

@@ -34,8 +34,8 @@ from eyebright.training.linear_probe.selection import (
     subset,
 )
 from eyebright.training.linear_probe.streaming_lda import fit_large
+from eyebright.training.linear_probe.targets import correct, strata_of, truth_of
 from eyebright.training.linear_probe.targets import fit as fit_task
-from eyebright.training.linear_probe.targets import named_right, strata_of, truth_of
 from eyebright.types import IntArray, Skipped
 
 #: Feature tables of up to this many bytes, as float32, are solved in memory.
@@ -132,9 +132,9 @@ class FrozenTrainer:
 
         def right(places: IntArray) -> BoolArray:
             fit = self._fit(model.extractor, [self.samples[i] for i in places])
-            return named_right(fit.held_out, truth[places])
+            return correct(fit.held_out, truth[places])
 
-        whole, strata = named_right(model.fit.held_out, truth), strata_of(truth)
+        whole, strata = correct(model.fit.held_out, truth), strata_of(truth)
         text = translate("Solving heads on fewer images")
         with timed("curve"), progress().task(text, total=sum(PARTS)) as task:
             return data_curve(strata, groups_of(self.samples), whole, right, self.seed, task.advance)
@@ -160,7 +160,7 @@ class FrozenTrainer:
         features = [space.folder.name for space in self._extractor(sizes[0], widest).spaces]
         facts = (
             self.manifest.labels,
-            self.manifest.several,
+            self.manifest.label_set,
             sizes,
             list(self.sets),
             features,
@@ -186,7 +186,7 @@ class FrozenTrainer:
             names = [layers]
         elif not self._fits(sets["stages"]):
             # The closed form that needs no table in memory is one of classes.
-            names = ["stages" if self.manifest.several is None else "texture"]
+            names = ["texture" if self.manifest.task.multilabel else "stages"]
         else:
             wide = sets["all"] != sets["stages"] and self._fits(sets["all"])
             names = ["texture", "all" if wide else "stages"]
@@ -223,9 +223,7 @@ class FrozenTrainer:
         return [s for s in samples if s.path not in gone]
 
     def _check_classes(self) -> None:
-        truth = self._truth(self.samples)
-        several = truth.ndim == 2
-        counts = truth.sum(axis=0) if several else np.bincount(truth, minlength=len(self.manifest.labels))
+        counts = self.manifest.task.counts(self._truth(self.samples), len(self.manifest.labels))
         few = [label for label, n in zip(self.manifest.labels, counts, strict=True) if n < 2]
         if few:
             raise DataError(
@@ -272,7 +270,7 @@ class FrozenTrainer:
     def _solve(self, extractor: FeatureExtractor) -> tuple[HeadFit, IntArray]:
         """Trains the head on all training images; returns it with the classes of its held-out logits."""
         truth = self._truth(self.samples)
-        if not self._fits(extractor.taps) and truth.ndim == 1:
+        if not self._fits(extractor.taps) and not self.manifest.task.multilabel:
             extractor.release()
             give_back()
             text = translate("Accumulating statistics")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eyebright.training.linear_probe.head import HeadFit
-from eyebright.training.linear_probe.targets import image_losses, named_right
+from eyebright.training.linear_probe.targets import correct, image_losses
 from eyebright.types import FloatArray, IntArray
 
 #: Input sizes in pixels that are tried in turn; a step up must earn its cost.
@@ -104,11 +104,11 @@ def climb(
     return best, candidates(fits, best, truth)
 
 
-def candidates(fits: Mapping[str, HeadFit], chosen: str, truth: IntArray) -> list[ProbeCandidate]:
+def candidates(fits: Mapping[str, HeadFit], selected: str, truth: IntArray) -> list[ProbeCandidate]:
     """A row for each fit that was compared on images of classes ``truth`` (N,), or labels (N, K)."""
     rows = []
     for name, fit in fits.items():
-        correct = int(named_right(fit.held_out, truth).sum())
+        count = int(correct(fit.held_out, truth).sum())
         loss = float(losses(fit, truth).mean())
-        rows.append(ProbeCandidate(name, correct, len(truth), loss, name == chosen))
+        rows.append(ProbeCandidate(name, count, len(truth), loss, name == selected))
     return rows

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy.stats import beta
 
-from eyebright.evaluation.calibration import softmax
 from eyebright.evaluation.decisions.operating import Labelled
 from eyebright.evaluation.uncertainty.conformal import SetRule, calibrate, mass_before, quantile, set_figures
 from eyebright.evaluation.uncertainty.results import measure_uncertainty
+from eyebright.task.logits import softmax
 from eyebright.training.linear_probe.head import fit_head
 from eyebright.types import FloatArray, IntArray
 

@@ -22,7 +22,7 @@ from eyebright.exporting.certificate.hashes import sha256, sha256_of
 from eyebright.exporting.formats.onnx_file import PlainOnnx, SealedOnnx
 from eyebright.runs.run import Run
 from eyebright.sealed.model import SealedModel
-from eyebright.training.linear_probe.folds import class_numbers
+from eyebright.task.task import MultiClass
 from eyebright.types import UInt8Array
 
 
@@ -40,7 +40,7 @@ def originals(textile_run: Run, source: ExportSource) -> ReferencePredictions:
         return (decode(manifest.root / sample.path) for sample in samples)
 
     probabilities = np.concatenate([source.model.probabilities(image[None]) for image in pixels()])
-    return ReferencePredictions(probabilities, class_numbers(samples, source.labels), pixels, "val")
+    return ReferencePredictions(probabilities, MultiClass().encode(samples, source.labels), pixels, "val")
 
 
 def certified(
