@@ -10,7 +10,6 @@ import numpy as np
 from markupsafe import Markup
 
 from eyebright.report.charts.drawing import draw
-from eyebright.report.templating import macro
 from eyebright.types import IntArray
 
 _LEVELS = 6
@@ -74,6 +73,15 @@ class HeatGrid:
     description: str
 
 
+@dataclass(frozen=True)
+class MistakesLink:
+    """A link to the mistakes of one kind, in ``words``."""
+
+    label: str
+    predicted: str
+    words: str
+
+
 def confusion_table(
     confusion: IntArray, labels: tuple[str, ...], caption: str, corner: str, *, linked: bool = True
 ) -> Markup:
@@ -110,7 +118,7 @@ def heat_grid(confusion: IntArray, description: str) -> Markup:
 
 def mistakes_link(true: str, named: str, inner: str) -> Markup:
     """Return a link to the mistakes of one kind."""
-    return Markup(macro("charts/mistakes.html", "mistakes_link", true, named, inner))
+    return draw("mistakes_link.html", MistakesLink(true, named, inner))
 
 
 def confused_pairs(confusion: IntArray, limit: int) -> list[tuple[int, int, int]]:

@@ -14,4 +14,4 @@ def draw(template: str, chart: object) -> Markup:
         template: its file in the folder of the charts.
         chart: a frozen dataclass with coordinates, ticks and labels in plain text.
     """
-    return Markup(render(f"charts/{template}", chart=chart))
+    return render(f"charts/{template}", chart=chart)
