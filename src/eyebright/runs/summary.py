@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from eyebright.text.format import split_name
 from eyebright.text.language import translate
 from eyebright.text.table import printable, table
 
@@ -159,14 +160,3 @@ def _places(run: RunLike) -> list[tuple[str, str]]:
             )
         )
     return rows
-
-
-def split_name(split: str) -> str:
-    """The name of a part of the data."""
-    match split:
-        case "test":
-            return translate("test")
-        case "val":
-            return translate("validation")
-        case _:
-            return translate("training")

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from eyebright.runs.summary import figure_rows, split_name
+from eyebright.runs.summary import figure_rows
+from eyebright.text.format import split_name
 from eyebright.text.language import translate
 from eyebright.text.table import printable, table
 from eyebright.verbs.verb import Verb
