@@ -131,6 +131,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(again: Path) -> None:
     assert history(again)[-1]["epoch"] == "3"
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("alone")
 def test_two_processes_learn_what_one_does(data: Path, tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"

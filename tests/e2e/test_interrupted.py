@@ -134,7 +134,11 @@ def hears_ctrl_c() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals as Unix has them")
-@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL], ids=lambda s: s.name)
+@pytest.mark.parametrize(
+    "kill",
+    [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)],
+    ids=lambda s: s.name,
+)
 def test_the_next_run_goes_on(kill: signal.Signals, digits: Path, tmp_path: Path) -> None:
     data = photos(digits, tmp_path / "data", 50)
     words = ("--views", "8")

@@ -64,7 +64,7 @@ class HuggingFace:
         return Entry(f"hf:{name}", self.name, parameters, _image_size(config), "unknown", accuracy=None)
 
     def build(self, name: str, weights: Weights, size: int | None) -> Network:
-        """See :class:`~eyebright.backbones.zoo.source.Source`."""
+        """See :class:`~eyebright.backbones.zoo.source.ModelZoo`."""
         transformers = _library()
         config = _config(transformers, name)
         if hasattr(config, "drop_path_rate"):

@@ -41,7 +41,7 @@ class Entry:
     accuracy: float | None
 
 
-class Source(Protocol):
+class ModelZoo(Protocol):
     """A library of networks."""
 
     name: str

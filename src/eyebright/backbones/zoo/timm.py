@@ -56,7 +56,7 @@ class Timm:
         )
 
     def build(self, name: str, weights: Weights, size: int | None) -> Network:
-        """See :class:`~eyebright.backbones.zoo.source.Source`."""
+        """See :class:`~eyebright.backbones.zoo.source.ModelZoo`."""
         known = _SHORT.get(name, name)
         settings = _settings(known)
         if weights is None and not settings.has_weights:

@@ -49,7 +49,7 @@ class Torchvision:
         )
 
     def build(self, name: str, weights: Weights, size: int | None) -> Network:
-        """See :class:`~eyebright.backbones.zoo.source.Source`."""
+        """See :class:`~eyebright.backbones.zoo.source.ModelZoo`."""
         published = _published(name)
         size = size or _crop(published)
         body = _create(name, size, weights)

@@ -11,7 +11,7 @@ from eyebright.types import Interval
 
 def baseline(content: ReportContent) -> Section | None:
     """Return accuracy, size and latency of both, and the paired difference with its interval."""
-    both = content.parent
+    both = content.baseline
     if both is None:
         return None
     body = render("sections/baseline.html", both=both, difference=difference(both.accuracy_difference))

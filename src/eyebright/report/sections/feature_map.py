@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from eyebright.evaluation.multiclass.results import PredictionRow
-from eyebright.report.content import FeatureMap, ReportContent
+from eyebright.report.content import EmbeddingMap, ReportContent
 from eyebright.report.document import Section
 from eyebright.report.templating import render
 from eyebright.report.thumbnails import across, contact_sheet
@@ -36,7 +36,7 @@ class MapPoint:
 
 
 @dataclass(frozen=True)
-class EmbeddingMap:
+class MapDrawing:
     """The drawing: mistakes come last, so that they lie above the others."""
 
     width: ClassVar[int] = 640
@@ -48,7 +48,7 @@ class EmbeddingMap:
 
 def feature_map(content: ReportContent) -> Section | None:
     """Return the map with its colours, and the mistakes on it as a list for the keyboard."""
-    found = content.map
+    found = content.embedding_map
     if found is None:
         return None
     labels = content.metrics.labels
@@ -80,7 +80,7 @@ def _affordable(content: ReportContent, rows: Sequence[PredictionRow]) -> int:
     return int(np.searchsorted(total, _MOST_PIXELS, side="right"))
 
 
-def _notes(found: FeatureMap, shown: int, pictured: int, classes: int) -> Iterator[str]:
+def _notes(found: EmbeddingMap, shown: int, pictured: int, classes: int) -> Iterator[str]:
     """Yield what must be known about this map."""
     if found.method == "PCA":
         yield translate(
@@ -102,8 +102,8 @@ def _notes(found: FeatureMap, shown: int, pictured: int, classes: int) -> Iterat
         yield translate("There are more classes than colours: select one class to highlight it.")
 
 
-def _drawing(found: FeatureMap, order: Sequence[int], labels: Sequence[str]) -> EmbeddingMap:
-    edge, inner = EmbeddingMap.edge, EmbeddingMap.width - 2 * EmbeddingMap.edge
+def _drawing(found: EmbeddingMap, order: Sequence[int], labels: Sequence[str]) -> MapDrawing:
+    edge, inner = MapDrawing.edge, MapDrawing.width - 2 * MapDrawing.edge
     spans = np.ptp(found.points, axis=0)
     scale = inner / max(float(spans.max()), 1e-9)
     left, top = found.points.min(axis=0)
@@ -115,7 +115,7 @@ def _drawing(found: FeatureMap, order: Sequence[int], labels: Sequence[str]) -> 
         points.append(
             MapPoint(place, float(x), float(y), colours[row.label], wrong=row.predicted != row.label)
         )
-    return EmbeddingMap(2 * edge + float(spans[1]) * scale, 4.5 if len(order) < 300 else 3.5, points)
+    return MapDrawing(2 * edge + float(spans[1]) * scale, 4.5 if len(order) < 300 else 3.5, points)
 
 
 def _data(rows: Sequence[PredictionRow], labels: Sequence[str], pictured: int) -> Mapping[str, object]:

@@ -30,9 +30,9 @@ class PicturedPrediction:
 
 def mistakes(content: ReportContent) -> Section:
     """Return the most confident mistakes, each with its picture."""
-    wrong = surest_mistakes(content.judged)
+    wrong = surest_mistakes(content.evaluated)
     tiles = pictured(content, _selected(wrong), _MISTAKE_PX)
-    body = render("sections/mistakes.html", tiles=tiles, count=len(wrong), heat=content.heat)
+    body = render("sections/mistakes.html", tiles=tiles, count=len(wrong), heat=content.heatmaps)
     return Section("mistakes", translate("Most confident mistakes"), body)
 
 
@@ -44,7 +44,7 @@ def surest_mistakes(rows: Iterable[PredictionRow]) -> list[PredictionRow]:
 def examples(content: ReportContent) -> Section | None:
     """Return a few correct predictions of each class, from the most to the least confident."""
     right = sorted(
-        (r for r in content.judged if r.predicted == r.label), key=lambda r: (r.label, -r.confidence)
+        (r for r in content.evaluated if r.predicted == r.label), key=lambda r: (r.label, -r.confidence)
     )
     if not right:
         return None

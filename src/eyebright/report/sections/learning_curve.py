@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from eyebright.evaluation.forecast import DataCurve
+from eyebright.evaluation.forecast import LearningCurve
 from eyebright.report.charts.axis import Axis, linear_axis
 from eyebright.report.charts.curve import Line, curve_chart
 from eyebright.report.content import ReportContent
@@ -29,7 +29,7 @@ class CurveRow:
 
 def learning_curve(content: ReportContent) -> Section | None:
     """Return the forecast in words, the curve, and its values; None where it was not asked for."""
-    curve = content.curve
+    curve = content.learning_curve
     if curve is None:
         return None
     rows = _rows(curve)
@@ -39,7 +39,7 @@ def learning_curve(content: ReportContent) -> Section | None:
     return Section("curve", translate("Learning curve"), body)
 
 
-def _rows(curve: DataCurve) -> list[CurveRow]:
+def _rows(curve: LearningCurve) -> list[CurveRow]:
     rows = [CurveRow(point.images, point.accuracy, forecast=False) for point in curve.points]
     if curve.forecast is not None:
         rows.append(CurveRow(curve.forecast.images, curve.forecast.accuracy, forecast=True))

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from eyebright.evaluation.uncertainty.conformal import SetFigures
 from eyebright.evaluation.uncertainty.ood import UnknownRule
-from eyebright.evaluation.uncertainty.results import Accepted, Foreign, Knowing
+from eyebright.evaluation.uncertainty.results import AcceptedImage, OodImages, Uncertainty
 from eyebright.report.charts.interval import interval_bar
 from eyebright.report.charts.ood import ood_chart
 from eyebright.report.content import ReportContent
@@ -30,7 +30,7 @@ _MOST_CLASSES = 100
 class AcceptedTile:
     """An OOD image that was accepted as known, with its picture and the name of its file."""
 
-    image: Accepted
+    image: AcceptedImage
     name: str
     thumbnail: Thumbnail
 
@@ -54,24 +54,24 @@ class SetRow:
 
 def uncertainty(content: ReportContent) -> Section | None:
     """Return OOD detection and prediction sets; None of a model with neither."""
-    knowing = content.knowing
-    if knowing is None or (knowing.rule is None and knowing.sets is None):
+    found = content.uncertainty
+    if found is None or (found.rule is None and found.sets is None):
         return None
-    return Section("unknown", translate("Uncertainty"), _ood(knowing) + _sets(knowing))
+    return Section("unknown", translate("Uncertainty"), _ood(found) + _sets(found))
 
 
-def _ood(knowing: Knowing) -> Markup:
-    if knowing.rule is None or knowing.rejected is None:
+def _ood(found: Uncertainty) -> Markup:
+    if found.rule is None or found.rejected is None:
         return Markup()
-    foreign = knowing.foreign
+    ood = found.ood
     return render(
         "sections/ood.html",
-        chart=ood_chart(knowing) or "",
-        limit=_limit(knowing.rule),
-        knowing=knowing,
-        foreign=foreign,
-        scores=None if foreign is None else _scores(foreign),
-        tiles=[] if foreign is None else _tiles(foreign),
+        chart=ood_chart(found) or "",
+        limit=_limit(found.rule),
+        uncertainty=found,
+        ood=ood,
+        scores=None if ood is None else _scores(ood),
+        tiles=[] if ood is None else _tiles(ood),
     )
 
 
@@ -91,15 +91,15 @@ def _limit(rule: UnknownRule) -> str:
     )
 
 
-def _scores(foreign: Foreign) -> list[tuple[str, object]]:
+def _scores(ood: OodImages) -> list[tuple[str, object]]:
     return [
-        (translate("OOD score"), foreign.by_score),
-        (translate("Maximum softmax probability"), foreign.by_softmax),
+        (translate("OOD score"), ood.by_score),
+        (translate("Maximum softmax probability"), ood.by_softmax),
     ]
 
 
-def _tiles(foreign: Foreign) -> list[AcceptedTile]:
-    shown = foreign.accepted[:_SHOWN]
+def _tiles(ood: OodImages) -> list[AcceptedTile]:
+    shown = ood.accepted[:_SHOWN]
     pictures = thumbnails(Path(), [image.path for image in shown], _PICTURE_PX)
     return [
         AcceptedTile(image, Path(image.path).name, picture)
@@ -107,15 +107,15 @@ def _tiles(foreign: Foreign) -> list[AcceptedTile]:
     ]
 
 
-def _sets(knowing: Knowing) -> Markup:
-    rule, alike, by_class = knowing.sets, knowing.alike, knowing.by_class
-    if rule is None or alike is None or by_class is None:
+def _sets(found: Uncertainty) -> Markup:
+    rule, marginal, by_class = found.sets, found.marginal, found.by_class
+    if rule is None or marginal is None or by_class is None:
         return Markup()
     return render(
         "sections/prediction_sets.html",
         rule=rule,
-        selected=by_class if rule.per_class else alike,
-        rows=list(_set_rows(knowing.labels, (alike, by_class))),
+        selected=by_class if rule.per_class else marginal,
+        rows=list(_set_rows(found.labels, (marginal, by_class))),
     )
 
 

@@ -45,11 +45,11 @@ class OperatingView:
 
 def operating(content: ReportContent) -> Section | None:
     """Return each target with its threshold, metrics and curves, and the costs; None without either."""
-    if not content.decided and content.cost is None:
+    if not content.operating_curves and content.cost is None:
         return None
     body = render(
         "sections/operating.html",
-        points=[_view(curve) for curve in content.decided],
+        points=[_view(curve) for curve in content.operating_curves],
         multilabel=isinstance(content.metrics, LabelMetrics),
         cost=content.cost,
     )

@@ -42,7 +42,7 @@ def pairs(content: ReportContent) -> Section | None:
     """Return images of the most confused pairs of classes; None where no pair is confused twice."""
     wrong = Counter(
         (min(r.label, r.predicted), max(r.label, r.predicted))
-        for r in content.judged
+        for r in content.evaluated
         if r.label != r.predicted
     )
     worst = sorted((p for p in wrong if wrong[p] >= _FEWEST), key=lambda p: (-wrong[p], p))[:_PAIRS]
@@ -56,7 +56,7 @@ def pairs(content: ReportContent) -> Section | None:
 
 def _side(content: ReportContent, label: str, other: str) -> PairSide:
     """Return images of a class predicted as the other; where there are none, correct predictions."""
-    rows = [r for r in content.judged if r.label == label]
+    rows = [r for r in content.evaluated if r.label == label]
     taken = [r for r in rows if r.predicted == other]
     if taken:
         title = translate(

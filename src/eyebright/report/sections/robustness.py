@@ -20,9 +20,9 @@ from eyebright.text.language import translate
 
 def robustness(content: ReportContent) -> Section | None:
     """Return the curves, the worst corruption, and the check for shortcuts; None where it was not asked."""
-    if content.stressed is None:
+    if content.robustness is None:
         return None
-    found, regions = content.stressed.robustness, content.stressed.shortcut
+    found, regions = content.robustness.robustness, content.robustness.shortcut
     visible = (
         (translate("Whole image"), regions.clean),
         (translate("Centre only"), regions.centre),

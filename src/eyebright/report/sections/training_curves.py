@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from eyebright.report.charts.axis import linear_axis, rate_axis
 from eyebright.report.charts.curve import Line, curve_chart
-from eyebright.report.content import Learning, RateSearch, ReportContent
+from eyebright.report.content import RateSearch, ReportContent, TrainingCurves
 from eyebright.report.document import Section
 from eyebright.report.templating import render
 from eyebright.text.format import decimal, number, percent
@@ -40,7 +40,7 @@ class RangeTest:
 
 def training_curves(content: ReportContent) -> Section | None:
     """Return the curves, the values behind them, and what the network saw."""
-    told = content.learning
+    told = content.training_curves
     if told is None:
         return None
     body = render(
@@ -54,7 +54,7 @@ def training_curves(content: ReportContent) -> Section | None:
     return Section("learning", translate("Training curves"), body)
 
 
-def _sentences(told: Learning) -> list[str]:
+def _sentences(told: TrainingCurves) -> list[str]:
     sentences = [told.stopped_because] if told.stopped_because else []
     if told.best is not None:
         sentences.append(translate("The weights of epoch {epoch} were kept.", epoch=told.best))
@@ -65,7 +65,7 @@ def _sentences(told: Learning) -> list[str]:
     return [joined, *told.notes] if joined else list(told.notes)
 
 
-def _charts(told: Learning) -> list[TrainingChart]:
+def _charts(told: TrainingCurves) -> list[TrainingChart]:
     rows, best = told.history, told.best
     train, held = translate("training"), translate("holdout")
     losses = [
@@ -80,7 +80,7 @@ def _charts(told: Learning) -> list[TrainingChart]:
     charts = [
         _chart(translate("Loss"), losses, lambda v: f"{v:.3g}", kept),
         _chart(translate("Holdout accuracy"), accuracies, lambda v: f"{100 * v:.4g}\u00a0%", kept),
-        _chart(translate("Learning rate"), rates, _rate, zero=True),
+        _chart(translate("TrainingCurves rate"), rates, _rate, zero=True),
         _chart(translate("Images per second"), speeds, lambda v: f"{v:,.4g}", zero=True),
         _chart(translate("Memory"), memory, lambda v: f"{v:.3g} GB", zero=True),
     ]

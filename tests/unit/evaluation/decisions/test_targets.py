@@ -15,7 +15,12 @@ from eyebright.errors import ConfigError
 from eyebright.evaluation.decisions.costs import cheapest, cost_figures, read_costs
 from eyebright.evaluation.decisions.curves import operating_curve
 from eyebright.evaluation.decisions.operating import check, choose, figures_at
-from eyebright.evaluation.decisions.targets import Target, check_target, choose_threshold, parse_target
+from eyebright.evaluation.decisions.targets import (
+    OperatingTarget,
+    check_target,
+    choose_threshold,
+    parse_target,
+)
 from eyebright.evaluation.rules.decisions import Decisions
 from eyebright.types import FloatArray, IntArray
 
@@ -33,13 +38,13 @@ def eights() -> tuple[FloatArray, np.ndarray]:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("recall(defective) >= 0.95", Target("recall", "defective", 0.95)),
-        ("false_positive_rate(a (b)) <= 1.2%", Target("false_positive_rate", "a (b)", 0.012)),
-        ("precision( 猫 )≥0.99", Target("precision", "猫", 0.99)),
-        ("specificity(x)>=1", Target("specificity", "x", 1.0)),
+        ("recall(defective) >= 0.95", OperatingTarget("recall", "defective", 0.95)),
+        ("false_positive_rate(a (b)) <= 1.2%", OperatingTarget("false_positive_rate", "a (b)", 0.012)),
+        ("precision( 猫 )≥0.99", OperatingTarget("precision", "猫", 0.99)),
+        ("specificity(x)>=1", OperatingTarget("specificity", "x", 1.0)),
     ],
 )
-def test_targets_are_read_as_they_are_written(text: str, expected: Target) -> None:
+def test_targets_are_read_as_they_are_written(text: str, expected: OperatingTarget) -> None:
     assert parse_target(text) == expected
     assert parse_target(str(expected)) == expected
 
@@ -62,14 +67,14 @@ def test_what_is_no_target_is_told(text: str, said: str) -> None:
 
 def test_an_unknown_class_is_answered_with_the_nearest() -> None:
     with pytest.raises(ConfigError, match=r"closest matches are: defective.*recall\(defective\)"):
-        check_target(Target("recall", "defectiv", 0.9), ["defective", "good"])
+        check_target(OperatingTarget("recall", "defectiv", 0.9), ["defective", "good"])
 
 
 @pytest.mark.parametrize("figure", ["recall", "precision", "specificity", "false_positive_rate"])
 @pytest.mark.parametrize("bound", [0.02, 0.5, 0.9, 0.97])
 def test_thresholds_are_the_best_of_all(eights: tuple[FloatArray, np.ndarray], figure, bound: float) -> None:
     scores, positive = eights
-    target = Target(figure, "8", bound)
+    target = OperatingTarget(figure, "8", bound)
     threshold, met = choose_threshold(target, scores, positive)
 
     def at(t: float) -> dict[str, float]:
@@ -91,10 +96,10 @@ def test_thresholds_are_the_best_of_all(eights: tuple[FloatArray, np.ndarray], f
 def test_a_target_that_cannot_be_met_gives_the_best(eights: tuple[FloatArray, np.ndarray]) -> None:
     scores = np.array([0.9, 0.8, 0.7, 0.2], np.float32)
     positive = np.array([False, True, False, True])
-    chosen = choose(Target("precision", "8", 0.9), scores, positive, "val")
+    chosen = choose(OperatingTarget("precision", "8", 0.9), scores, positive, "val")
     assert not chosen.met
     assert chosen.chosen == 0.5
-    every = choose(Target("recall", "8", 1.0), scores, positive, "val")
+    every = choose(OperatingTarget("recall", "8", 1.0), scores, positive, "val")
     assert (every.met, every.chosen, every.value) == (True, 1.0, pytest.approx(0.1))
 
 
@@ -102,7 +107,7 @@ def test_figures_have_wilsons_intervals_and_are_none_without_images(
     eights: tuple[FloatArray, np.ndarray],
 ) -> None:
     scores, positive = eights
-    chosen = choose(Target("recall", "8", 0.9), scores[:800], positive[:800], "val")
+    chosen = choose(OperatingTarget("recall", "8", 0.9), scores[:800], positive[:800], "val")
     point = check(chosen, scores[800:], positive[800:], "test")
     truth, named = positive[800:], scores[800:] >= chosen.value
     tn, fp, fn, tp = confusion_matrix(truth, named).ravel()
@@ -118,7 +123,9 @@ def test_figures_have_wilsons_intervals_and_are_none_without_images(
 
 def test_curves_are_those_of_scikit_learn(eights: tuple[FloatArray, np.ndarray]) -> None:
     scores, positive = eights
-    point = check(choose(Target("recall", "8", 0.9), scores, positive, "val"), scores, positive, "test")
+    point = check(
+        choose(OperatingTarget("recall", "8", 0.9), scores, positive, "val"), scores, positive, "test"
+    )
     curve = operating_curve(point, scores, positive)
     alarms, recall, _ = roc_curve(positive, scores, drop_intermediate=False)
     assert set(curve.roc) <= set(zip(alarms.tolist(), recall.tolist(), strict=True))

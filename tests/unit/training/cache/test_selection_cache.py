@@ -10,7 +10,7 @@ import pytest
 
 from eyebright.backbones.embedded import EmbeddedBackbone
 from eyebright.data.manifest import Manifest
-from eyebright.training.cache.store import selection_cache as remembered
+from eyebright.training.cache import selection_cache
 from eyebright.training.linear_probe import probe as frozen
 from eyebright.training.linear_probe.probe import FrozenModel, FrozenTrainer
 
@@ -63,6 +63,6 @@ def test_whatever_the_choice_hangs_on_makes_another(
     elif change == "subset":
         monkeypatch.setattr(frozen, "SUBSET", 30)
     elif change == "code":
-        monkeypatch.setattr(remembered, "_CODE", ("head",))
+        monkeypatch.setattr(selection_cache, "_CODE", ("head",))
     trained(replace(textile_manifest, samples=samples), tmp_path, seed=int(change == "seed"))
     assert len(fits) == 4

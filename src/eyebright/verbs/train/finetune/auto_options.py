@@ -8,7 +8,6 @@ from eyebright.backbones.card import Preprocessing
 from eyebright.backbones.torch.network import Network
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.report.content import RateSearch
-from eyebright.runs import messages as tell
 from eyebright.runs.run import write_options
 from eyebright.runtime.context import progress
 from eyebright.training.finetune.data.augment_search import LADDER
@@ -18,6 +17,7 @@ from eyebright.training.finetune.recipe import Precision, Recipe
 from eyebright.training.finetune.step import Loss
 from eyebright.training.finetune.system.distributed import Team
 from eyebright.training.finetune.system.probes import choose_precision, rate_test
+from eyebright.verbs.train import messages as tell
 from eyebright.verbs.train.finetune.dataset import try_augmentations
 from eyebright.verbs.train.finetune.finetune import keeps_norms
 from eyebright.verbs.train.finetune.recipe import Name, batch_of, recipe_of

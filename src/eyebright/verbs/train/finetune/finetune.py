@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING
 from eyebright.backbones import catalog
 from eyebright.data.manifest import Manifest
 from eyebright.report.content import Choice
-from eyebright.runs import messages as tell
 from eyebright.runtime.context import progress, say, timed
 from eyebright.text.language import translate
 from eyebright.training.cache.store import EXPORTS, default_folder
 from eyebright.training.linear_probe.selection import better
-from eyebright.verbs.train.holdout import with_held_out
+from eyebright.types import JsonObject
+from eyebright.verbs.train import messages as tell
+from eyebright.verbs.train.holdout import with_holdout
 from eyebright.verbs.train.launch import is_main, main_first
 from eyebright.verbs.train.linear_probe import as_trained, frozen_model
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.resume import adopt
-from eyebright.verbs.train.trained_model import Trained
+from eyebright.verbs.train.trained_model import TrainedModel
 
 if TYPE_CHECKING:
     from eyebright.backbones.torch.network import Network
@@ -72,7 +73,7 @@ def finetune(
     directory: Path,
     on_epoch: Callable[[EpochRow], None],
     began: float,
-) -> Trained:
+) -> TrainedModel:
     """Fine-tunes a network on the training part of ``manifest``.
 
     Args:
@@ -93,7 +94,7 @@ def finetune(
 
     if keeps_norms(config, network):
         fold_norms(network.body, blank_image(network.card.preprocessing.size))
-    inner = with_held_out(manifest, config.seed)
+    inner = with_holdout(manifest, config.seed)
     backbone = ExportedBackbone(network, exports())
     with main_first(config.device):
         start = frozen_model(sized(config, network), inner, backbone)
@@ -176,7 +177,7 @@ def _against_everything(last: Tuned, left: float, tuner: Tuner) -> str | None:
 
 def _best(
     config: TrainConfig, manifest: Manifest, frozen: Tuned, attempts: list[Tuned], start: FrozenModel
-) -> Trained:
+) -> TrainedModel:
     """The attempt with the lowest held-out loss, if it is lower by more than chance; else the frozen head."""
     best = min(attempts, key=lambda tuned: tuned.losses.mean())
     wins = better(best.losses, frozen.losses)
@@ -200,7 +201,7 @@ def _best(
     )
     progress().say(reason)
     reasons = (*best.trained.reasons, reason)
-    tried = {tuned.name: tuned.figures() for tuned in (frozen, *attempts)}
+    tunings: JsonObject = {tuned.name: tuned.figures() for tuned in (frozen, *attempts)}
     trained = best.trained
     if not wins:  # what was held out for the comparison is learned from as well
         backbone = start.extractor.backbone
@@ -208,4 +209,6 @@ def _best(
         fixed = config.model_copy(update={"size": size, "layers": start.layers})
         with main_first(config.device):
             trained = as_trained(frozen_model(fixed, manifest, backbone))
-    return replace(trained, tunings=choices, reasons=reasons, tried={**trained.tried, "tunings": tried})
+    return replace(
+        trained, tunings=choices, reasons=reasons, candidates={**trained.candidates, "tunings": tunings}
+    )

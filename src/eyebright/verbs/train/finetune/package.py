@@ -14,8 +14,8 @@ from eyebright.backbones.torch.network import Network
 from eyebright.data.decode import load_square
 from eyebright.data.manifest import Sample
 from eyebright.evaluation.calibration import calibrated
-from eyebright.report.content import Learning, RateSearch
-from eyebright.runs import messages as tell
+from eyebright.report.content import RateSearch, TrainingCurves
+from eyebright.runs.parity_check import Reference
 from eyebright.training.finetune.loop import Fitted
 from eyebright.training.finetune.model.classifier import Classifier
 from eyebright.training.finetune.model.lora import merge_adapters
@@ -23,9 +23,10 @@ from eyebright.training.finetune.model.predictions import device_of, square_logi
 from eyebright.training.finetune.recipe import Precision
 from eyebright.training.linear_probe.probe import FrozenModel
 from eyebright.types import FloatArray, Skipped
+from eyebright.verbs.train import messages as tell
 from eyebright.verbs.train.finetune.recipe import Name, batch_of, rate_of
 from eyebright.verbs.train.options import TrainConfig
-from eyebright.verbs.train.trained_model import Reference, Trained
+from eyebright.verbs.train.trained_model import TrainedModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,15 +70,15 @@ class Learned:
     def tried(self, start: FrozenModel) -> dict[str, Any]:
         """What was compared and what happened, for `metrics.json`."""
         return {
-            **tell.tried(start),
+            **tell.candidates(start),
             "notes": self.fitted.notes,
             "stopped_because": self.fitted.stopped_because,
             "waited_share": self.fitted.waited_share,
         }
 
-    def learning(self) -> Learning:
+    def learning(self) -> TrainingCurves:
         """How the network learned, for the report."""
-        return Learning(
+        return TrainingCurves(
             history=self.fitted.history,
             best=self.fitted.best_epoch,
             stopped_because=tell.stopped(self.fitted.stopped_because),
@@ -96,7 +97,7 @@ def ready_to_seal(
     start: FrozenModel,
     reasons: Sequence[str],
     several: bool,
-) -> Trained:
+) -> TrainedModel:
     """A copy of the fine-tuned network, with all that is to be told of it.
 
     Args:
@@ -109,7 +110,7 @@ def ready_to_seal(
         several: whether an image may have several labels.
     """
     network, net = _copied(config, network, net)
-    return Trained(
+    return TrainedModel(
         backbone=ExportedBackbone(network, None),
         preprocessing=start.extractor.preprocessing,
         taps=start.extractor.taps,
@@ -120,10 +121,10 @@ def ready_to_seal(
         skipped=(*start.skipped, *learned.unreadable),
         reference=_reference(net, start.extractor.preprocessing, learned.temperature, several),
         chosen=learned.chosen(config, start),
-        tried=learned.tried(start),
+        candidates=learned.tried(start),
         choices=tell.choices(start),
         reasons=reasons,
-        learning=learned.learning(),
+        training_curves=learned.learning(),
         random_weights=not network.pretrained,
         several=several,
     )

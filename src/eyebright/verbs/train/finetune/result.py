@@ -14,7 +14,7 @@ from eyebright.training.linear_probe.targets import image_losses, named_right
 from eyebright.training.ood import energy
 from eyebright.types import FloatArray, IntArray, Interval
 from eyebright.verbs.train.finetune.recipe import Name
-from eyebright.verbs.train.trained_model import Trained
+from eyebright.verbs.train.trained_model import TrainedModel
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Tuned:
     """
 
     name: Name
-    trained: Trained
+    trained: TrainedModel
     losses: FloatArray
     correct: int
 
@@ -48,13 +48,13 @@ class Tuned:
         }
 
 
-def judged(name: Name, trained: Trained, logits: FloatArray, truth: IntArray) -> Tuned:
+def judged(name: Name, trained: TrainedModel, logits: FloatArray, truth: IntArray) -> Tuned:
     """What ``trained`` came to, from its logits (N', K) of the held-out images and their truth."""
     probabilities = calibrated(logits, trained.temperature, trained.several)
     scaled = logits / np.float32(trained.temperature)
     trained = replace(
         trained,
-        held_out=Labelled(probabilities, truth, "train"),
-        held_out_energy=None if trained.several else energy(scaled),
+        holdout=Labelled(probabilities, truth, "train"),
+        holdout_energy=None if trained.several else energy(scaled),
     )
     return Tuned(name, trained, image_losses(scaled, truth), int(named_right(logits, truth).sum()))

@@ -16,7 +16,7 @@ from eyebright.training.finetune.checkpoint import read, write  # noqa: E402
 from eyebright.verbs.train.finetune import finetuner as tuning  # noqa: E402
 from eyebright.verbs.train.finetune.finetune import exports, load_network  # noqa: E402
 from eyebright.verbs.train.finetune.finetuner import Tuner  # noqa: E402
-from eyebright.verbs.train.holdout import with_held_out  # noqa: E402
+from eyebright.verbs.train.holdout import with_holdout  # noqa: E402
 from eyebright.verbs.train.linear_probe import frozen_model  # noqa: E402
 from eyebright.verbs.train.options import TrainConfig  # noqa: E402
 
@@ -37,7 +37,7 @@ def tuner_of(manifest: Manifest, out: Path, resume: Path | None = None) -> Tuner
         augment="none",
         precision="fp32",
     )
-    inner, network = with_held_out(manifest, config.seed), load_network(config)
+    inner, network = with_holdout(manifest, config.seed), load_network(config)
     start = frozen_model(config, inner, ExportedBackbone(network, exports()))
     return Tuner(config, inner, network, start, out, lambda row: None, 0.0, manifest)
 
