@@ -12,7 +12,8 @@ from eyebright.evaluation.multiclass.results import ReliabilityBin
 from eyebright.report.charts.confusion import confused_pairs, confusion_table, heat_grid
 from eyebright.report.charts.interval import interval_bar, interval_dot, plain_bar
 from eyebright.report.charts.reliability import reliability_diagram
-from eyebright.report.markup import duration, percent, text
+from eyebright.report.markup import text
+from eyebright.text.format import duration, percent
 from eyebright.text.language import speaking
 from eyebright.types import Interval
 
