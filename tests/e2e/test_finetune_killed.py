@@ -22,13 +22,13 @@ _MOST_CHANGES = 40  # a whole run makes about so many to its files
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals as Unix has them")
-@pytest.mark.parametrize("tune", ["last", "full"])
+@pytest.mark.parametrize("finetune", ["last", "full"])
 def test_a_killed_training_ends_as_if_nothing_was(
-    tune: str, textile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finetune: str, textile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     data = few(textile, tmp_path / "data")
-    words = (data, "--tune", tune, "--epochs", "4", "--patience", "0", "--ema", "0.9", *SMALL)
+    words = (data, "--finetune", finetune, "--epochs", "4", "--patience", "0", "--ema", "0.9", *SMALL)
     finished(*words, "--out", tmp_path / "whole", cache=tmp_path / "undisturbed", process=True)
 
     run, cache = tmp_path / "run", same_engine(tmp_path / "cache", tmp_path / "undisturbed")

@@ -15,7 +15,7 @@ from eyebright.errors import ModelError, NotFoundError
 from eyebright.onnx_torch.module import to_module
 
 _CARD = "card"
-_UNIT = "body"
+_BLOCK = "body"
 
 
 def write_card(graph: onnx.ModelProto, card: dict[str, Any]) -> None:
@@ -44,11 +44,11 @@ def load_pruned(path: Path) -> Network:
         )
     card: dict[str, Any] = json.loads(facts[_CARD])
     body = nn.Sequential()
-    body.add_module(_UNIT, to_module(graph))
+    body.add_module(_BLOCK, to_module(graph))
     network = Network(
         body=body,
         card=_card(card, sum(p.numel() for p in body.parameters())),
-        units=(_UNIT,),
+        blocks=(_BLOCK,),
         fixed_size=card["preprocessing"]["size"],
         pretrained=True,
         depths={name: 0 for name, _ in body.named_parameters()},

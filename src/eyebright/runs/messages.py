@@ -112,7 +112,7 @@ def choices(model: FrozenModel) -> list[Choice]:
 def tuned_name(name: str) -> str:
     """How much of the network learned, in words."""
     names = {
-        "head": translate("Frozen backbone"),
+        "off": translate("Frozen backbone"),
         "last": translate("Last blocks fine-tuned"),
         "full": translate("Full fine-tuning"),
     }

@@ -6,11 +6,11 @@ from collections import Counter
 from dataclasses import replace
 
 from eyebright.data.manifest import Manifest
-from eyebright.verbs.train.holdout import with_held_out
+from eyebright.verbs.train.holdout import with_holdout
 
 
 def test_a_seventh_of_the_training_part_is_held_out(textile_manifest: Manifest) -> None:
-    inner = with_held_out(textile_manifest, seed=0)
+    inner = with_holdout(textile_manifest, seed=0)
     train = {s.path for s in textile_manifest.of("train")}
     assert {s.path for s in inner.samples} == train  # the validation part is reported, so it is left alone
     held_out = Counter(s.label for s in inner.of("val"))
@@ -25,7 +25,7 @@ def test_with_a_test_part_the_validation_part_serves(textile_manifest: Manifest)
         for place, s in enumerate(textile_manifest.samples)
     )
     manifest = replace(textile_manifest, samples=samples)
-    inner = with_held_out(manifest, seed=0)
+    inner = with_holdout(manifest, seed=0)
     assert inner.of("train") == manifest.of("train")
     assert inner.of("val") == manifest.of("val")
     assert inner.of("test") == ()
@@ -34,12 +34,12 @@ def test_with_a_test_part_the_validation_part_serves(textile_manifest: Manifest)
 def test_equal_images_stay_together(textile_manifest: Manifest) -> None:
     train = textile_manifest.of("train")
     copies = tuple(replace(s, path=f"copy/{s.path}") for s in train)
-    inner = with_held_out(replace(textile_manifest, samples=(*train, *copies)), seed=0)
+    inner = with_holdout(replace(textile_manifest, samples=(*train, *copies)), seed=0)
     assert not {s.sha for s in inner.of("train")} & {s.sha for s in inner.of("val")}
 
 
 def test_the_seed_decides_which(textile_manifest: Manifest) -> None:
-    first, again, other = (with_held_out(textile_manifest, seed).of("val") for seed in (0, 0, 1))
+    first, again, other = (with_holdout(textile_manifest, seed).of("val") for seed in (0, 0, 1))
     assert first == again
     assert first != other
 
@@ -50,5 +50,5 @@ def test_of_a_class_whose_images_belong_together_all_is_learned_from(textile_man
     few = [s for s in textile_manifest.of("train") if s.label == rare][:5]
     samples = (*train[:-1], *(replace(s, group="one lot") for s in few))
     for seed in range(5):
-        inner = with_held_out(replace(textile_manifest, samples=samples), seed)
+        inner = with_holdout(replace(textile_manifest, samples=samples), seed)
         assert [s.label for s in inner.of("train")].count(rare) == len(few)

@@ -9,7 +9,7 @@ from typing import Literal
 
 @dataclass
 class Stopping:
-    """What is known of the held-out results so far; plain values, so that a checkpoint can hold it.
+    """What is known of the holdout results so far; plain values, so that a checkpoint can hold it.
 
     Attributes:
         on: the figure that must gain.
@@ -35,7 +35,7 @@ class Stopping:
 
         Args:
             epoch: its number; 0 is the network as it was given.
-            loss: on the held-out part.
+            loss: on the holdout images.
             accuracy: likewise.
             counts: whether an epoch without gain is one that was waited.
         """

@@ -20,7 +20,7 @@ class EpochRow:
         epoch: from 1; 0 is the network before its first step, and a last epoch may be a part of one.
         step: steps until its end.
         train_loss: mean over its images, augmented, while the weights moved.
-        val_loss, val_accuracy: of the held-out part at its end, by the averaged weights where there are any.
+        val_loss, val_accuracy: of the holdout images at its end, by the averaged weights where there are any.
         learning_rate: of the group that learns fastest, at its end.
         images_per_second: while training.
         memory_mb: the most that was in use so far, of the device or, on a CPU, of the process.

@@ -32,10 +32,10 @@ class Recipe:
         ema_decay: of the weights' moving average, which then is what is evaluated and kept; 0 keeps none.
         frozen_norm: whether batch normalisation keeps its running statistics.
         save_memory: activations are computed twice instead of kept.
-        gradual: whether units begin to learn one after another.
+        gradual: whether blocks begin to learn one after another.
         patience: epochs without gain after which training stops; 0 never stops. Where the rate will fall,
             those of the first half do not count.
-        stop_on: the held-out figure that must gain at least ``min_delta``.
+        stop_on: the holdout figure that must gain at least ``min_delta``.
         budget: wall-clock time that was asked for, for all that the caller does, in seconds.
         budget_seconds: what the loop has of it, evaluations included. While ``budget`` is the same, a resumed
             training keeps its own: what was reckoned anew would move the learning rate.
@@ -43,7 +43,8 @@ class Recipe:
         optimizer, lr, weight_decay, layer_decay, unfreeze, loss, label_smoothing, class_weights, sampler:
             what the caller made the optimiser, the loss and the order of images from; kept here so that a
             resumed run can tell what changed.
-        augment, erasing, mixup, cutmix, dropout, drop_path: the same of what varies images and network.
+        augment, random_erasing, mixup, cutmix, dropout, drop_path: the same of what varies images and
+            network.
         teacher_share, teacher_temperature, teacher_features, teacher_views: the same of a teacher; a share of
             0 is none.
     """
@@ -77,7 +78,7 @@ class Recipe:
     sampler: str = "shuffle"
     unfreeze: int | None = None
     augment: str = "none"
-    erasing: float = 0.0
+    random_erasing: float = 0.0
     mixup: float = 0.0
     cutmix: float = 0.0
     dropout: float = 0.0

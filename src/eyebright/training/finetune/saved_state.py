@@ -18,7 +18,7 @@ _NAMED = 3
 
 
 @dataclass
-class State:
+class LoopState:
     """All that moves, apart from tensors.
 
     Attributes:
@@ -69,7 +69,7 @@ class State:
         return {**asdict(self), "history": rows}
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> State:
+    def from_json(cls, values: Mapping[str, Any]) -> LoopState:
         """The state that :meth:`to_json` told of; rows of an epoch that was not finished are dropped."""
         rows = [from_fields(row) for row in values["history"]]
         return cls(

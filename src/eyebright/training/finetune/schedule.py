@@ -39,14 +39,14 @@ def rate_factor(name: str, share: float, warmup: float = 0.0) -> float:
 def stalls_count(name: str, share: float) -> bool:
     """Whether an epoch without gain means that training is done, ``share`` of it being over.
 
-    While a rate that will fall is still high, the held-out loss jumps up and down; the gain comes later.
+    While a rate that will fall is still high, the holdout loss jumps up and down; the gain comes later.
     """
     return name in ("constant", "plateau") or share >= _HALF
 
 
 @dataclass
 class Plateau:
-    """Lowers the rate when the held-out loss stalls: ReduceLROnPlateau, as plain values for a checkpoint.
+    """Lowers the rate when the holdout loss stalls: ReduceLROnPlateau, as plain values for a checkpoint.
 
     Attributes:
         drop: what the factor is multiplied by.
@@ -67,7 +67,7 @@ class Plateau:
     waited: int = 0
 
     def update(self, loss: float) -> float:
-        """Takes the held-out loss of an epoch; gives the factor from here on."""
+        """Takes the holdout loss of an epoch; gives the factor from here on."""
         if isfinite(loss) and (self.best is None or loss < self.best * (1 - self.threshold)):
             self.best, self.waited = loss, 0
         else:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from eyebright.training.finetune.data.protocol import TrainData, blocks
-from eyebright.training.finetune.system.distributed import Team
+from eyebright.training.finetune.data.protocol import TrainData, batch_slices
+from eyebright.training.finetune.system.distributed import ProcessGroup
 from eyebright.training.finetune.system.errors import TrainingError
-from eyebright.training.finetune.system.memory import Attempts, free, is_out_of_memory
+from eyebright.training.finetune.system.memory import OomRetry, free, is_out_of_memory
 from eyebright.training.finetune.system.seeding import draw_generator, seed_dropout
 from eyebright.types import IntArray
 
@@ -23,7 +23,7 @@ _FORMATS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
-class Cut:
+class StepBatch:
     """The images of one step: where they lie in the epoch, and which they are."""
 
     epoch: int
@@ -32,7 +32,7 @@ class Cut:
 
 
 @dataclass(frozen=True)
-class Part:
+class MicroBatch:
     """Rows of a batch that pass through the network together; ``row`` is the first of them."""
 
     row: int
@@ -40,27 +40,31 @@ class Part:
     targets: Tensor
 
 
-def cuts(order: IntArray, epoch: int, position: int, batch: int) -> Iterator[Cut]:
+def step_batches(order: IntArray, epoch: int, position: int, batch: int) -> Iterator[StepBatch]:
     """The steps of an epoch from ``position`` on: at most ``batch`` images each, and about equally many."""
     while left := len(order) - position:
         steps = -(-left // batch)
         size = -(-left // steps)
-        yield Cut(epoch, position, order[position : position + size])
+        yield StepBatch(epoch, position, order[position : position + size])
         position += size
 
 
-def make_parts(data: TrainData, cut: Cut, team: Team, micro_batch: int, seed: int) -> list[Part]:
+def make_micro_batches(
+    data: TrainData, step_batch: StepBatch, group: ProcessGroup, micro_batch: int, seed: int
+) -> list[MicroBatch]:
     """This process's rows of a step, in parts of at most ``micro_batch`` and about equally many.
 
     A small rest would cost almost the time of a full part.
     """
-    drawn = data.draw(cut.places, cut.epoch, draw_generator(seed, cut.epoch, cut.position))
-    rows = team.rows(drawn.size)
+    drawn = data.draw(
+        step_batch.places, step_batch.epoch, draw_generator(seed, step_batch.epoch, step_batch.position)
+    )
+    rows = group.rows(drawn.size)
     count = rows.stop - rows.start
     parts = max(-(-count // micro_batch), 1)
     return [
-        Part(block.start, *drawn.part(block, team.device))
-        for block in blocks(drawn.size, max(-(-count // parts), 1), rows)
+        MicroBatch(span.start, *drawn.part(span, group.device))
+        for span in batch_slices(drawn.size, max(-(-count // parts), 1), rows)
     ]
 
 
@@ -71,14 +75,14 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[obj
     return torch.autocast(device.type, dtype=_FORMATS[precision])
 
 
-class Stepper:
+class OptimizerStep:
     """Moves the weights of a network, step by step.
 
     Args:
         net: (b, ...) → logits (b, K).
         optimizer: of its weights.
         loss: of each image.
-        team: the processes that share a step.
+        group: the processes that share a step.
         precision: of the forward pass.
         seed: of dropout.
         clip_norm: largest norm of the gradients; None lets them be.
@@ -89,15 +93,15 @@ class Stepper:
         net: nn.Module,
         optimizer: torch.optim.Optimizer,
         loss: Loss,
-        team: Team,
+        group: ProcessGroup,
         precision: str,
         seed: int,
         clip_norm: float | None,
     ) -> None:
-        self.net, self.optimizer, self.team = net, optimizer, team
+        self.net, self.optimizer, self.group = net, optimizer, group
         self.precision = precision
-        self.attempts = Attempts(team.device)
-        self.scaler = torch.amp.GradScaler(team.device.type, enabled=precision == "fp16")
+        self.retry = OomRetry(group.device)
+        self.scaler = torch.amp.GradScaler(group.device.type, enabled=precision == "fp16")
         self._loss, self._seed, self._clip_norm = loss, seed, clip_norm
         self._rates = [group["lr"] for group in optimizer.param_groups]
 
@@ -107,26 +111,26 @@ class Stepper:
             group["lr"] = rate * factor
         return float(max(self._rates)) * factor
 
-    def gradients(self, cut: Cut, parts: list[Part]) -> Tensor:
+    def gradients(self, step_batch: StepBatch, parts: list[MicroBatch]) -> Tensor:
         """Adds up the gradients of the mean loss over the cut's images; gives this process's share of it."""
-        total = torch.zeros((), device=self.team.device)
+        total = torch.zeros((), device=self.group.device)
         for part in parts:
-            seed_dropout(self._seed, cut.epoch, cut.position, part.row)
-            with autocast(self.precision, self.team.device):
+            seed_dropout(self._seed, step_batch.epoch, step_batch.position, part.row)
+            with autocast(self.precision, self.group.device):
                 logits = self.net(part.inputs)
-            loss = self._loss(logits.float(), part.targets).sum() / len(cut.places)
+            loss = self._loss(logits.float(), part.targets).sum() / len(step_batch.places)
             torch.autograd.backward(self.scaler.scale(loss))
             total += loss.detach()
         return total
 
-    def try_gradients(self, cut: Cut, take: Callable[[], list[Part]]) -> Tensor | None:
+    def try_gradients(self, step_batch: StepBatch, take: Callable[[], list[MicroBatch]]) -> Tensor | None:
         """As :meth:`gradients`; None where memory ran out, with nothing left of the attempt."""
         moving = _moving_statistics(self.net)
         before = [statistic.clone() for statistic in moving]
-        loss = self.attempts.do(lambda: self.gradients(cut, take()))
+        loss = self.retry.do(lambda: self.gradients(step_batch, take()))
         if loss is None:
             self.optimizer.zero_grad(set_to_none=True)
-            free(self.team.device)
+            free(self.group.device)
             for statistic, value in zip(moving, before, strict=True):
                 statistic.copy_(value)
         return loss
@@ -134,7 +138,7 @@ class Stepper:
     def drop(self) -> None:
         """Forgets the gradients, and gives their memory back."""
         self.optimizer.zero_grad(set_to_none=True)
-        free(self.team.device)
+        free(self.group.device)
 
     def update(self, loss: Tensor) -> Tensor:
         """Moves the weights by the gradients of all processes; gives their loss together.
@@ -143,7 +147,7 @@ class Stepper:
             TrainingError: there is no room for the optimiser's state.
         """
         try:
-            (loss,) = self.team.add_gradients(self.net, loss)
+            (loss,) = self.group.sum_gradients(self.net, loss)
             self.scaler.unscale_(self.optimizer)
             if self._clip_norm is not None:
                 learning = [p for p in self.net.parameters() if p.grad is not None]

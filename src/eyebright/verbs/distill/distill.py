@@ -19,7 +19,7 @@ _AS_THEY_ARE = (
     "weights",
     "data",
     "out",
-    "tune",
+    "finetune",
     "size",
     "layers",
     "epochs",

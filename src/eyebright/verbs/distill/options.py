@@ -39,7 +39,7 @@ class DistillConfig(Config):
         None, description="Folder that holds the images now (default: the path recorded in the run)."
     )
     out: Out = None
-    tune: Literal["last", "full", "auto"] = Field(
+    finetune: Literal["last", "full", "auto"] = Field(
         "full",
         description=(
             "How much of the student to fine-tune: the last blocks, everything, or whichever scores "

@@ -66,7 +66,7 @@ def prune(config: PruneConfig) -> Run:
         "teacher": config.model,
         "teacher_views": config.views,
         "out": directory,
-        "tune": "full",
+        "finetune": "full",
         "size": model.size,
         "layers": "stages",
     }

@@ -95,7 +95,7 @@ def finish(config: TrainConfig, manifest: Manifest, trained: Trained, directory:
         found.outcome.write(directory, content)
     write_sealed(path, sealed.graph, manifest.labels, {**provenance, **found.metadata()})
     found.outcome.manifest.write(directory / "manifest.parquet")
-    if config.tune == "head":  # else they stand there since the beginning, with what was chosen on the way
+    if config.finetune == "off":  # else they stand there since the beginning, with what was chosen on the way
         write_options(config, directory)
     # metrics.json comes last: where it exists, the run is complete.
     write_metrics(directory / "metrics.json", _figures(trained, found, provenance, path, watch().seconds))
@@ -167,7 +167,7 @@ def _content(
         "tunings": trained.tunings,
         "reasons": trained.reasons,
         "learning": trained.learning,
-        "tunable": config.tune == "head",
+        "tunable": config.finetune == "off",
         "licence": provenance["licence"],
         "random_weights": trained.random_weights,
         "parity": found.parity,

@@ -11,7 +11,7 @@ from eyebright.training.linear_probe.targets import strata_of, truth_of
 _FOLDS = 7
 
 
-def with_held_out(manifest: Manifest, seed: int) -> Manifest:
+def with_holdout(manifest: Manifest, seed: int) -> Manifest:
     """The manifest to learn from: its training part, and as validation part what choices are judged by.
 
     Where there is a test part, which is what is reported, the validation part serves; else a seventh of the

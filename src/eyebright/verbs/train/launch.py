@@ -16,7 +16,7 @@ from eyebright.runs.run import Run
 from eyebright.verbs.train.options import TrainConfig
 
 
-def team_size() -> int:
+def world_size() -> int:
     """How many processes a launcher started together, this one among them."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
@@ -33,17 +33,17 @@ def main_first(device: str) -> Iterator[None]:
     Args:
         device: that is trained on, as in the options.
     """
-    if team_size() == 1:
+    if world_size() == 1:
         yield
         return
-    from eyebright.training.finetune.system.distributed import gather_team
+    from eyebright.training.finetune.system.distributed import init_group
 
-    team = gather_team(device)
-    if not team.main:
-        team.wait()
+    group = init_group(device)
+    if not group.main:
+        group.barrier()
     yield
-    if team.main:
-        team.wait()
+    if group.main:
+        group.barrier()
 
 
 def launch(config: TrainConfig, directory: Path) -> Run:

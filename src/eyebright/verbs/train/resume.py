@@ -13,6 +13,7 @@ from eyebright.runs.run import OPTIONS, write_options
 from eyebright.verbs.train.options import TrainConfig
 
 _IMAGES = "manifest.parquet"
+_PARTS = ("history.csv", "plan.json")  # of a fine-tuning, beside its checkpoints
 _NAMED = 3
 
 
@@ -73,15 +74,17 @@ def begin(config: TrainConfig, manifest: Manifest, directory: Path) -> None:
     (directory / "metrics.json").unlink(missing_ok=True)
     for part in (directory, directory / "last", directory / "full"):
         remove_steps(part / "checkpoints")
-        (part / "history.csv").unlink(missing_ok=True)
+        for name in _PARTS:
+            (part / name).unlink(missing_ok=True)
     manifest.write(directory / _IMAGES)
     write_options(config, directory)
 
 
 def adopt(part: Path, directory: Path) -> None:
-    """Copies a training's history and checkpoints out of its folder into the run's."""
+    """Copy a training's plan, history and checkpoints out of its folder into the run's."""
     shutil.copytree(part / "checkpoints", directory / "checkpoints", dirs_exist_ok=True)
-    shutil.copyfile(part / "history.csv", directory / "history.csv")
+    for name in _PARTS:
+        shutil.copyfile(part / name, directory / name)
 
 
 def _compare(before: Manifest, now: Manifest) -> None:

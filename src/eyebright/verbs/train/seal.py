@@ -21,7 +21,7 @@ from eyebright.training.linear_probe.folds import assign_folds, groups_of
 from eyebright.training.linear_probe.targets import strata_of, truth_of
 from eyebright.training.ood import MOST_ROWS, fit_unknown, held_out_lengths
 from eyebright.types import FloatArray, IntArray
-from eyebright.verbs.train.holdout import with_held_out
+from eyebright.verbs.train.holdout import with_holdout
 from eyebright.verbs.train.trained_model import Trained
 
 _FOLDS = 5
@@ -112,5 +112,5 @@ def _folds(
         strata = strata_of(truth_of(samples, manifest))
         folds = assign_folds(strata, groups_of(samples), _FOLDS, seed)
         return folds, range(int(folds.max()) + 1)
-    held_out = {s.sha for s in with_held_out(manifest, seed).of("val")}
+    held_out = {s.sha for s in with_holdout(manifest, seed).of("val")}
     return np.array([0 if s.sha in held_out else 1 for s in samples], np.int64), range(1)

@@ -22,9 +22,9 @@ from eyebright.runtime.progress import SILENT
 from eyebright.sealed.model import SealedModel
 from eyebright.tracking.several import trackers
 from eyebright.verbs.evaluate.operating_points import check_wanted
-from eyebright.verbs.train.finetune.finetune import exports, finetune, load_network, network_to_tune
+from eyebright.verbs.train.finetune.finetune import exports, finetune, load_network, network_to_finetune
 from eyebright.verbs.train.finish import finish
-from eyebright.verbs.train.launch import is_main, launch, team_size
+from eyebright.verbs.train.launch import is_main, launch, world_size
 from eyebright.verbs.train.linear_probe import as_trained, frozen_model
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.resume import begin, refuse_other_images, with_earlier
@@ -55,7 +55,7 @@ def train(config: TrainConfig, *, on_epoch: Callable[[EpochRow], None] | None = 
         check_elsewhere(config.out, config.teacher)
     source = config.data or config.teacher or Path()  # the options see to it that there is one
     directory = new_directory(config.out, "runs", source.resolve().name)
-    if config.processes > 1 and config.tune != "head" and team_size() == 1:
+    if config.processes > 1 and config.finetune != "off" and world_size() == 1:
         return launch(config, directory)
     with showing(progress() if is_main() else SILENT):
         return _train(config, directory, on_epoch, began)
@@ -72,11 +72,11 @@ def _train(
     require_one_label(several and config.teacher is not None, "--teacher")
     check_wanted(config, manifest)
     refuse_other_images(config, manifest, directory)
-    if config.tune == "head":
+    if config.finetune == "off":
         _say_idle(config)
         model = frozen_model(config, manifest, frozen_backbone(config))
         return finish(config, manifest, as_trained(model), directory)
-    network = network_to_tune(config, several)
+    network = network_to_finetune(config, several)
     if is_main():
         begin(config, manifest, directory)
     tracked = trackers(config.track if is_main() else [], directory)

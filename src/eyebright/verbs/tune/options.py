@@ -41,7 +41,7 @@ class TuneConfig(Config):
     seed: Seed = 0
     backbone: BackboneName = "efficientnet_lite0"
     weights: Weights = None
-    tune: Literal["last", "full", "auto"] = Field(
+    finetune: Literal["last", "full", "auto"] = Field(
         "auto",
         description="How much of the backbone to fine-tune: the last blocks, everything, or both in turn.",
     )

@@ -76,11 +76,11 @@ def suggest(trial: optuna.Trial, config: TuneConfig) -> dict[str, Any]:
             "augment", ["none", "light", "standard", "randaugment", "trivial"]
         ),
         "mixup": trial.suggest_float("mixup", 0.0, 0.4, step=0.1),
-        "tune": config.tune,
+        "finetune": config.finetune,
         "size": config.size,
     }
-    if config.tune == "auto":
-        settings["tune"] = trial.suggest_categorical("tune", ["last", "full"])
+    if config.finetune == "auto":
+        settings["finetune"] = trial.suggest_categorical("finetune", ["last", "full"])
     if config.size == "auto" and config.backbone == _FLEXIBLE:
         settings["size"] = trial.suggest_categorical("size", _SIZES)
     return settings

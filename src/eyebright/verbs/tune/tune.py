@@ -178,7 +178,7 @@ def _last_training(study: optuna.Study, config: TuneConfig, directory: Path) -> 
 
 def _train_config(config: TuneConfig, settings: Mapping[str, Any], out: Path) -> TrainConfig:
     options = {name: getattr(config, name) for name in _HANDED_ON}
-    fixed = {"size": config.size, "tune": config.tune}
+    fixed = {"size": config.size, "finetune": config.finetune}
     return TrainConfig.build(**{**options, **fixed, **settings, "out": out})
 
 

@@ -95,7 +95,7 @@ PRESETS: dict[AugmentName, Augmentation] = {
 
 
 @dataclass(frozen=True)
-class Plan:
+class AugmentPlan:
     """What happens to each image of an effective batch.
 
     Attributes:
@@ -165,7 +165,7 @@ class Plan:
         return torch.stack(changed).float()
 
 
-def plan(how: Augmentation, size: int, chances: Tensor) -> Plan:
+def plan(how: Augmentation, size: int, chances: Tensor) -> AugmentPlan:
     """Decides what happens to each image.
 
     Args:
@@ -177,7 +177,7 @@ def plan(how: Augmentation, size: int, chances: Tensor) -> Plan:
         chances, [_GEOMETRY, _COLOUR, _ERASING, policies.COLUMNS], dim=1
     )
     spread = torch.tensor([how.brightness, how.contrast, how.saturation])
-    return Plan(
+    return AugmentPlan(
         how,
         size,
         moves=_moves(how, geometry),

@@ -1,7 +1,7 @@
 """How strongly training images may be varied: as much as leaves them what the network knows them by.
 
 A mirrored cat is a cat. A mirrored weave is another weave: a head that named 98 % of textile images right
-named 30 % of their mirror images. So the network that training begins with is asked about held-out images,
+named 30 % of their mirror images. So the network that training begins with is asked about holdout images,
 varied in one way after another.
 """
 
@@ -27,7 +27,7 @@ _BATCH = 16
 
 @dataclass(frozen=True)
 class AugmentTrial:
-    """Share of held-out images, varied so, that are named right."""
+    """Share of holdout images, varied so, that are named right."""
 
     name: AugmentName
     accuracy: float

@@ -1,4 +1,4 @@
-"""Training data as pixels: augmented batches of the training part, and the held-out part as it is."""
+"""Training data as pixels: augmented batches of the training split, and the holdout images as it is."""
 
 from __future__ import annotations
 
@@ -10,22 +10,33 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from eyebright.training.finetune.data.activation_cache import ViewRows
-from eyebright.training.finetune.data.augment import COLUMNS, Augmentation, Plan, plan
+from eyebright.training.finetune.data.activation_cache import CachedViews
+from eyebright.training.finetune.data.augment import COLUMNS, Augmentation, AugmentPlan, plan
 from eyebright.training.finetune.data.mixup import Mixing, MixPlan, before, plan_mix
 from eyebright.training.finetune.data.pixels import Pixels
-from eyebright.training.finetune.data.protocol import blocks
+from eyebright.training.finetune.data.protocol import batch_slices
 from eyebright.types import IntArray, UInt8Array
+
+
+@dataclass(frozen=True)
+class LabelledPixels:
+    """Decoded images with their labels.
+
+    Attributes:
+        pixels: N images.
+        truth: (N,) class numbers, or (N, K) labels of 0 and 1.
+    """
+
+    pixels: Pixels
+    truth: IntArray
 
 
 class PixelData:
     """Inputs (b, 3, S', S') float32 from 0 to 255; S' is S unless told otherwise.
 
     Args:
-        pixels: the training images, of ``augmentation.stored_size(S', S)``.
-        truth: (N,) their class numbers.
-        held_out: the held-out images, of size S.
-        held_out_truth: their class numbers.
+        train: the training images, of ``augmentation.stored_size(S', S)``.
+        holdout: the holdout images, of size S.
         classes: K.
         augmentation: of the training images.
         mixing: of their pairs; none with a teacher, whose answers are for whole images.
@@ -36,21 +47,20 @@ class PixelData:
 
     def __init__(
         self,
-        pixels: Pixels,
-        truth: IntArray,
-        held_out: Pixels,
-        held_out_truth: IntArray,
+        *,
+        train: LabelledPixels,
+        holdout: LabelledPixels,
         classes: int,
         augmentation: Augmentation,
         mixing: Mixing,
-        teacher: ViewRows | None = None,
+        teacher: CachedViews | None = None,
         size: int | None = None,
     ) -> None:
-        self.count, self.classes = len(truth), classes
-        self.held_out_count = len(held_out_truth)
-        self.size = size or held_out.size
-        self.pixels, self.truth = pixels, torch.from_numpy(truth)
-        self._held_out, self._held_out_truth = held_out, torch.from_numpy(held_out_truth)
+        self.count, self.classes = len(train.truth), classes
+        self.holdout_count = len(holdout.truth)
+        self.size = size or holdout.pixels.size
+        self.pixels, self.truth = train.pixels, torch.from_numpy(train.truth)
+        self._holdout, self._holdout_truth = holdout.pixels, torch.from_numpy(holdout.truth)
         self._augmentation, self._mixing, self._teacher = augmentation, mixing, teacher
 
     def draw(self, places: IntArray, epoch: int, generator: torch.Generator) -> PixelBatch:
@@ -62,13 +72,13 @@ class PixelData:
         mixed = plan_mix(self._mixing, len(places), self.size, generator) if self._mixing else None
         return PixelBatch(self, places, plan(self._augmentation, self.size, chances), mixed)
 
-    def held_out(
+    def holdout(
         self, batch: int, device: torch.device, rows: slice | None = None
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """See :class:`~eyebright.training.finetune.data.protocol.TrainData`."""
-        for block in blocks(self.held_out_count, batch, rows):
-            pixels = to_device(self._held_out.rows(np.arange(block.start, block.stop)), device)
-            yield as_inputs(pixels), self._held_out_truth[block].to(device)
+        for span in batch_slices(self.holdout_count, batch, rows):
+            pixels = to_device(self._holdout.rows(np.arange(span.start, span.stop)), device)
+            yield as_inputs(pixels), self._holdout_truth[span].to(device)
 
     def targets(self, view: int, places: IntArray, device: torch.device) -> Tensor:
         """Soft targets of the training images at ``places``; ``view`` is for a teacher's."""
@@ -81,7 +91,7 @@ class PixelBatch:
 
     data: PixelData
     places: IntArray
-    plan: Plan
+    plan: AugmentPlan
     mixed: MixPlan | None
     view: int = 0
 
@@ -122,7 +132,12 @@ def as_inputs(pixels: Tensor) -> Tensor:
 
 
 def targets_of(
-    truth: Tensor, classes: int, teacher: ViewRows | None, view: int, places: IntArray, device: torch.device
+    truth: Tensor,
+    classes: int,
+    teacher: CachedViews | None,
+    view: int,
+    places: IntArray,
+    device: torch.device,
 ) -> Tensor:
     """Targets float32 of some training images: (b, K) from their labels, and a teacher's row behind them.
 

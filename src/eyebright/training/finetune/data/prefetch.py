@@ -10,13 +10,13 @@ from typing import Generic, TypeVar
 
 from eyebright.runtime.parallel import in_context
 
-Plan = TypeVar("Plan")
+Wanted = TypeVar("Wanted")
 Made = TypeVar("Made")
 
 _AHEAD = 2
 
 
-class Feed(Generic[Plan, Made]):
+class Prefetcher(Generic[Wanted, Made]):
     """What will be needed, made ahead by one thread, in order.
 
     Args:
@@ -24,15 +24,15 @@ class Feed(Generic[Plan, Made]):
         make: makes one; runs in the thread.
     """
 
-    def __init__(self, plans: Callable[[], Iterator[Plan]], make: Callable[[Plan], Made]) -> None:
+    def __init__(self, plans: Callable[[], Iterator[Wanted]], make: Callable[[Wanted], Made]) -> None:
         self._waited = 0.0
         self._plans = plans
         self._make = make
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="eyebright-feed")
-        self._coming: deque[tuple[Plan, Future[Made]]] = deque()
+        self._coming: deque[tuple[Wanted, Future[Made]]] = deque()
         self.restart()
 
-    def __enter__(self) -> Feed[Plan, Made]:
+    def __enter__(self) -> Prefetcher[Wanted, Made]:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -49,7 +49,7 @@ class Feed(Generic[Plan, Made]):
         self._left = self._plans()
         self._top_up()
 
-    def peek(self) -> Plan:
+    def peek(self) -> Wanted:
         """The plan of what :meth:`take` gives next."""
         return self._coming[0][0]
 

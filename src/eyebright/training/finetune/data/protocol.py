@@ -1,4 +1,4 @@
-"""What the training loop asks of its data: batches that can be made again in parts, and a held-out part."""
+"""What the training loop asks of its data: batches that can be made again in parts, and a holdout images."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Drawn(Protocol):
 
 
 class TrainData(Protocol):
-    """The training part, by places, and the held-out part in its own order."""
+    """The training part, by places, and the holdout images in its own order."""
 
     count: int
     classes: int
-    held_out_count: int
+    holdout_count: int
 
     def draw(self, places: IntArray, epoch: int, generator: torch.Generator) -> Drawn:
         """The images at ``places`` (of 0 … count - 1) with augmentation drawn from ``generator`` alone.
@@ -38,17 +38,17 @@ class TrainData(Protocol):
         ``epoch`` counts from 0. The generator is a CPU one, seeded anew for every batch.
         """
 
-    def held_out(
+    def holdout(
         self, batch: int, device: torch.device, rows: slice | None = None
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Inputs (b, ...) float32 and class numbers (b,) int64 on ``device``, at most ``batch`` at a time.
 
         Where an image may have several labels, a table (b, K) of 0 and 1 instead of numbers. ``rows`` are
-        those of one process; None gives all ``held_out_count``.
+        those of one process; None gives all ``holdout_count``.
         """
 
 
-def blocks(count: int, batch: int, rows: slice | None = None) -> Iterator[slice]:
+def batch_slices(count: int, batch: int, rows: slice | None = None) -> Iterator[slice]:
     """``rows`` of ``count``, or all of them, at most ``batch`` at a time."""
     wanted = range(count)[rows or slice(None)]
     for begin in range(wanted.start, wanted.stop, batch):

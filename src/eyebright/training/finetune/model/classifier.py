@@ -1,13 +1,14 @@
 """A network with taps and a head: the torch twin of what is sealed.
 
-Its features are those of the frozen path (pooled maps of several units), so that training can start from the
-head that was solved on them. Cut at a unit, the frozen part below gives one row of numbers an image, which is
-computed once, and the part above learns from these rows.
+Its features are those of the frozen path (pooled maps of several blocks), so that training can start from the
+head that was solved on them. Cut at a block, the frozen stem below gives one row of activations an image,
+which is computed once, and the part above learns from these rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +27,7 @@ _SMALLEST_DEVIATION = 0.3  # of the median feature, as for the solved head
 
 
 class Classifier(nn.Module):
-    """Pixels (b, 3, S, S) between 0 and 255, or rows of a frozen lower part → logits (b, K).
+    """Pixels (b, 3, S, S) between 0 and 255, or rows of a frozen stem → logits (b, K).
 
     While training, (b, K + F) where F numbers of a teacher are guessed.
 
@@ -54,16 +55,16 @@ class Classifier(nn.Module):
         classes: int,
         head: LinearHead | None,
         dropout: float,
-        guesses: int = 0,
+        distilled: int = 0,
     ) -> None:
         super().__init__()
         self.body = network.body
-        self.pooled = Pooled(network.body, taps)
+        self.pooled = FeaturePooling(network.body, taps)
         self.trunk = _trunk(network, taps)
-        self.lower: Lower | None = None
+        self.stem: FrozenStem | None = None
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(start.shape[1], classes)
-        self.guess = nn.Linear(start.shape[1], guesses) if guesses else None
+        self.distill = nn.Linear(start.shape[1], distilled) if distilled else None
         mean = start.mean(axis=0, dtype=np.float64)
         deviation = start.std(axis=0, dtype=np.float64)
         moving = deviation[deviation > 0]
@@ -83,9 +84,9 @@ class Classifier(nn.Module):
         with torch.no_grad():
             self.head.weight.zero_()
             self.head.bias.zero_()
-            if self.guess is not None:
-                self.guess.weight.zero_()
-                self.guess.bias.zero_()
+            if self.distill is not None:
+                self.distill.weight.zero_()
+                self.distill.bias.zero_()
             if head is not None:
                 weights = torch.from_numpy(head.weights)
                 self.head.weight.copy_((weights * self.deviation[:, None]).T)
@@ -93,12 +94,12 @@ class Classifier(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """See the class."""
-        features = self.lower.rest(inputs) if self.lower else self.features(inputs)
+        features = self.stem.rest(inputs) if self.stem else self.features(inputs)
         scaled = self.dropout((features - self.mean) / self.deviation)
         logits: Tensor = self.head(scaled)
-        if self.guess is None or not self.training:
+        if self.distill is None or not self.training:
             return logits
-        return torch.cat([logits, self.guess(scaled)], dim=1)
+        return torch.cat([logits, self.distill(scaled)], dim=1)
 
     def features(self, pixels: Tensor) -> Tensor:
         """(b, D) of pixels (b, 3, S, S)."""
@@ -133,37 +134,43 @@ class Classifier(nn.Module):
             bias = self.head.bias.cpu().double() - self.mean.cpu().double() @ weights
         return LinearHead(weights.float().numpy().copy(), bias.float().numpy().copy())
 
-    def recomputable(self, units: Sequence[str]) -> list[nn.Module]:
-        """The units, or the largest parts of one, that no feature is taken inside of."""
+    def checkpointable(self, blocks: Sequence[str]) -> list[nn.Module]:
+        """The blocks, or the largest parts of one, that no feature is taken inside of."""
         taps = [tap.layer.name for tap in self.pooled.taps]
-        return [part for unit in units for part in _without_taps(self.body.get_submodule(unit), unit, taps)]
+        return [
+            part for block in blocks for part in _without_taps(self.body.get_submodule(block), block, taps)
+        ]
 
-    def cut(self, network: Network, unit: str, size: int) -> Lower:
-        """From now on takes rows of the part up to ``unit``; gives that part.
+    def frozen_stem(self, network: Network, block: str, size: int) -> FrozenStem:
+        """Return the part up to ``block``, cut off.
 
         Raises:
             ModelError: the network cannot be cut there.
         """
-        below, above = split(self.trunk, network.units, unit, size)
-        self.lower = Lower(self, below, above, size)
-        return self.lower
+        below, above = split(self.trunk, network.blocks, block, size)
+        return FrozenStem(self, below, above, size)
 
-    def join(self) -> None:
-        """Takes pixels again."""
-        self.lower = None
+    @contextmanager
+    def reading(self, stem: FrozenStem | None) -> Iterator[None]:
+        """Within, take activations of ``stem`` as inputs; pixels where it is None."""
+        before, self.stem = self.stem, stem
+        try:
+            yield
+        finally:
+            self.stem = before
 
 
-def used_units(network: Network, taps: Sequence[Tap]) -> tuple[str, ...]:
-    """The units that the taps need: all of them where the last features are among these."""
+def used_blocks(network: Network, taps: Sequence[Tap]) -> tuple[str, ...]:
+    """The blocks that the taps need: all of them where the last features are among these."""
     names = [tap.layer.name for tap in taps]
     if _FINAL in names:
-        return network.units
-    used = [any(_inside(name, unit) for name in names) for unit in network.units]
-    return network.units[: len(used) - used[::-1].index(True)]
+        return network.blocks
+    used = [any(_inside(name, block) for name in names) for block in network.blocks]
+    return network.blocks[: len(used) - used[::-1].index(True)]
 
 
-def _inside(name: str, unit: str) -> bool:
-    return name == unit or name.startswith(f"{unit}.")
+def _inside(name: str, block: str) -> bool:
+    return name == block or name.startswith(f"{block}.")
 
 
 def _without_taps(module: nn.Module, name: str, taps: Sequence[str]) -> Iterator[nn.Module]:
@@ -176,15 +183,15 @@ def _without_taps(module: nn.Module, name: str, taps: Sequence[str]) -> Iterator
 
 def _trunk(network: Network, taps: Sequence[Tap]) -> nn.Module:
     """The body as far as it is used, so that nothing is computed in vain."""
-    used = used_units(network, taps)
-    if len(used) == len(network.units):
+    used = used_blocks(network, taps)
+    if len(used) == len(network.blocks):
         return network.body
-    below, _ = split(network.body, network.units, used[-1], network.card.preprocessing.size)
+    below, _ = split(network.body, network.blocks, used[-1], network.card.preprocessing.size)
     return below
 
 
-class Pooled:
-    """Pooled maps of the units that run while a module is called, in the order of ``taps``."""
+class FeaturePooling:
+    """Pooled maps of the blocks that run while a module is called, in the order of ``taps``."""
 
     def __init__(self, body: nn.Module, taps: Sequence[Tap]) -> None:
         self.body = body
@@ -227,8 +234,8 @@ def _pool(body: nn.Module, output: Tensor, tap: Tap) -> Tensor:
 
 
 @dataclass
-class Lower:
-    """The frozen part: pixels → one row of numbers an image, and the way from rows to features.
+class FrozenStem:
+    """The frozen stem: pixels → one row of numbers an image, and the way from rows to features.
 
     A row holds the activations at the cut, and the pooled features that lie below it.
     """

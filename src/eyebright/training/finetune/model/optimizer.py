@@ -16,18 +16,18 @@ _NO_DECAY = ("pos_embed", "position_embed", "pos_embedding", "cls_token", "class
 
 
 def depths(names: Iterable[str], places: Mapping[str, int], prefix: str = "body.") -> dict[str, int]:
-    """How far each parameter is from the head: 0 for the head's own, 1 for the last unit's, and so on.
+    """How far each parameter is from the head: 0 for the head's own, 1 for the last block's, and so on.
 
     Args:
         names: parameters of the whole network, body and head.
-        places: the unit's place of each of the body's parameters (``Network.depths``), as the body was built.
-            Parameters that came later (a folded bias, an adapter) stand where their nearest owner stands.
+        places: of each of the body's parameters, its block's place (``Network.depths``), as the body was
+            built. Those added later (a folded bias, an adapter) stand where their nearest owner stands.
         prefix: of the body's parameters within ``names``.
     """
     owners = {name.rpartition(".")[0]: place for name, place in places.items()}
-    units = max(places.values(), default=-1) + 1
+    blocks = max(places.values(), default=-1) + 1
     return {
-        name: units - _place(name.removeprefix(prefix), owners) if name.startswith(prefix) else 0
+        name: blocks - _place(name.removeprefix(prefix), owners) if name.startswith(prefix) else 0
         for name in names
     }
 
@@ -42,7 +42,7 @@ def make_optimizer(
 ) -> Optimizer:
     """An optimiser of all parameters in ``depth_of``, those that are frozen now included.
 
-    A parameter without a gradient is passed over and costs nothing, so units may begin to learn later.
+    A parameter without a gradient is passed over and costs nothing, so blocks may begin to learn later.
 
     Args:
         net: whose parameters they are.
@@ -50,7 +50,7 @@ def make_optimizer(
         name: ``"adamw"``, ``"adam"`` or ``"sgd"`` (Nesterov's momentum, 0.9).
         lr: highest learning rate of the head.
         weight_decay: pull to zero; norms, biases, position embeddings and class tokens are spared.
-        layer_decay: factor on the learning rate for each unit further from the head.
+        layer_decay: factor on the learning rate for each block further from the head.
 
     Returns:
         Groups with ``lr`` = lr · ``lr_scale``; a schedule sets ``lr`` = lr · factor · ``lr_scale``.
@@ -90,7 +90,7 @@ def _groups(
 
 
 def _place(name: str, owners: Mapping[str, int]) -> int:
-    """The place of the nearest owner that has one; 0 (the stem's) for what stands beside the units."""
+    """The place of the nearest owner that has one; 0 (the stem's) for what stands beside the blocks."""
     owner = name
     while owner:
         owner = owner.rpartition(".")[0]

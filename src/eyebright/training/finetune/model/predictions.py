@@ -11,43 +11,43 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from eyebright.training.finetune.data.protocol import TrainData, blocks
-from eyebright.training.finetune.system.memory import Attempts, finish, with_fewer
+from eyebright.training.finetune.data.protocol import TrainData, batch_slices
+from eyebright.training.finetune.system.memory import OomRetry, finish, retry_smaller
 from eyebright.types import FloatArray, IntArray, UInt8Array
 
 _BATCH = 32
 
 
-def held_out_logits(net: nn.Module, data: TrainData, device: torch.device) -> tuple[FloatArray, IntArray]:
-    """Logits (N', K) of the held-out images, and their class numbers (N',), or labels (N', K).
+def holdout_logits(net: nn.Module, data: TrainData, device: torch.device) -> tuple[FloatArray, IntArray]:
+    """Logits (N', K) of the holdout images, and their class numbers (N',), or labels (N', K).
 
     Raises:
         TrainingError: not even one image fits into memory.
     """
-    attempts = Attempts(device)
+    retry = OomRetry(device)
 
     def ask(fits: int) -> tuple[FloatArray, IntArray] | None:
-        return attempts.do(lambda: _answers(net, data.held_out(fits, device)))
+        return retry.do(lambda: _answers(net, data.holdout(fits, device)))
 
-    return with_fewer(ask, _BATCH)[0]
+    return retry_smaller(ask, _BATCH)[0]
 
 
-def square_logits(net: nn.Module, squares: Iterable[UInt8Array], device: torch.device) -> FloatArray:
+def image_logits(net: nn.Module, squares: Iterable[UInt8Array], device: torch.device) -> FloatArray:
     """Logits (N, K) of images that are already (S, S, 3).
 
     Raises:
         TrainingError: not even one image fits into memory.
     """
-    attempts, fits = Attempts(device), _BATCH
+    retry, fits = OomRetry(device), _BATCH
     rows: list[FloatArray] = []
     waiting = iter(squares)
     while some := list(islice(waiting, _BATCH)):  # they come but once, so what is asked again is kept
         images = np.stack(some)
 
         def ask(fits: int, images: UInt8Array = images) -> FloatArray | None:
-            return attempts.do(lambda: _square_answers(net, images, fits, device))
+            return retry.do(lambda: _image_logits(net, images, fits, device))
 
-        answers, fits = with_fewer(ask, fits)
+        answers, fits = retry_smaller(ask, fits)
         rows.append(answers)
     return np.concatenate(rows)
 
@@ -61,9 +61,9 @@ def _answers(net: nn.Module, parts: Iterable[tuple[Tensor, Tensor]]) -> tuple[Fl
 
 
 @torch.no_grad()
-def _square_answers(net: nn.Module, images: UInt8Array, fits: int, device: torch.device) -> FloatArray:
+def _image_logits(net: nn.Module, images: UInt8Array, fits: int, device: torch.device) -> FloatArray:
     net.eval()
-    parts = (torch.from_numpy(images[block]).to(device) for block in blocks(len(images), fits))
+    parts = (torch.from_numpy(images[span]).to(device) for span in batch_slices(len(images), fits))
     return np.concatenate([net(part.permute(0, 3, 1, 2).float()).float().cpu().numpy() for part in parts])
 
 
@@ -79,11 +79,11 @@ def step_seconds(net: nn.Module, squares: UInt8Array) -> float:
         TrainingError: not even one image fits into memory.
     """
     learning = {parameter: parameter.requires_grad for parameter in net.parameters()}
-    attempts = Attempts(device_of(net))
+    retry = OomRetry(device_of(net))
     net.eval()
     net.requires_grad_(True)
-    seconds, images = with_fewer(
-        lambda fits: attempts.do(partial(_step_seconds, net, squares[:fits])), len(squares)
+    seconds, images = retry_smaller(
+        lambda fits: retry.do(partial(_step_seconds, net, squares[:fits])), len(squares)
     )
     for parameter, learns in learning.items():
         parameter.requires_grad_(learns)

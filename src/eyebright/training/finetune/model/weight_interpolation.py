@@ -15,7 +15,7 @@ from torch import Tensor, nn
 SHARES = (1.0, 0.75, 0.5, 0.25)
 
 
-def settle(
+def interpolate(
     net: nn.Module,
     start: Mapping[str, Tensor],
     judge: Callable[[], float],
@@ -26,13 +26,13 @@ def settle(
     Args:
         net: with the weights that training found.
         start: the weights that it began with, by name.
-        judge: the held-out loss of the network as it is.
+        judge: the holdout loss of the network as it is.
         shares: how far from the start to look.
 
     Returns:
         The share of the way at which the loss is lowest.
     """
-    found = weights_of(net)
+    found = copy_weights(net)
     losses = {}
     for share in shares:
         net.load_state_dict(_between(start, found, share))
@@ -42,7 +42,7 @@ def settle(
     return best
 
 
-def weights_of(net: nn.Module) -> dict[str, Tensor]:
+def copy_weights(net: nn.Module) -> dict[str, Tensor]:
     """Copies of the network's tensors by name."""
     return {name: tensor.detach().clone() for name, tensor in net.state_dict().items()}
 

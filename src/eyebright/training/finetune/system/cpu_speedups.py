@@ -24,7 +24,7 @@ _MALLOC = {"trim threshold": (-1, 2**31 - 1, 128 * 1024), "most mappings": (-4, 
 
 
 @contextmanager
-def quick_on_cpu(net: nn.Module, device: torch.device) -> Iterator[None]:
+def cpu_speedups(net: nn.Module, device: torch.device) -> Iterator[None]:
     """Within it, steps of ``net`` are quicker if ``device`` is a CPU; parameters and outputs stay the same.
 
     Enter it when the network is as it will be trained (folded, split, with adapters).

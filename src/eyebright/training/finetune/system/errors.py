@@ -14,7 +14,7 @@ class TrainingError(EyebrightError, RuntimeError):
     """Training broke off and left no better model than the one it began with."""
 
 
-def no_room_for_one() -> TrainingError:
+def no_memory_for_one_image() -> TrainingError:
     """The error for the case that memory runs out with one image at a time."""
     return TrainingError(
         "Out of memory even with a single image. Use a smaller --size or backbone, --finetune last, "
@@ -22,7 +22,7 @@ def no_room_for_one() -> TrainingError:
     )
 
 
-class LossWatch:
+class NanGuard:
     """Looks at the losses of the steps, for whether they are numbers.
 
     Reading a loss makes an accelerator wait, so there several steps' losses are read together; the weights in

@@ -18,7 +18,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 from eyebright.runtime.parallel import in_context
-from eyebright.training.finetune.system.errors import no_room_for_one
+from eyebright.training.finetune.system.errors import no_memory_for_one_image
 
 _SIGNS = (
     "out of memory",  # CUDA, MPS, XPU
@@ -57,7 +57,7 @@ def free(device: torch.device) -> None:
             trim(0)
 
 
-class Attempts:
+class OomRetry:
     """Does work that may run out of memory, and clears up where it did.
 
     Work is done in the thread that asks for it, until memory runs out on a CPU. From then on it is done in
@@ -89,7 +89,7 @@ class Attempts:
         return None
 
 
-def with_fewer(attempt: Callable[[int], Result | None], images: int) -> tuple[Result, int]:
+def retry_smaller(attempt: Callable[[int], Result | None], images: int) -> tuple[Result, int]:
     """What an attempt with so many images at once gives, or with half as many, as often as it is None.
 
     Args:
@@ -104,7 +104,7 @@ def with_fewer(attempt: Callable[[int], Result | None], images: int) -> tuple[Re
     """
     while (result := attempt(images)) is None:
         if images == 1:
-            raise no_room_for_one()
+            raise no_memory_for_one_image()
         images //= 2
     return result, images
 
@@ -125,7 +125,7 @@ def peak_memory_mb(device: torch.device) -> float:
 
 
 @contextmanager
-def computed_twice(modules: Sequence[nn.Module]) -> Iterator[None]:
+def activation_checkpointing(modules: Sequence[nn.Module]) -> Iterator[None]:
     """Within, activations inside ``modules`` are not kept for the backward pass, but computed again there."""
     before = [vars(module).get("forward") for module in modules]
     for module in modules:
@@ -211,8 +211,8 @@ def _peak_resident_bytes() -> int:
         return int(psutil.Process().memory_info().peak_wset)
     import resource
 
-    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    block = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * block
 
 
 def _rate(
@@ -233,4 +233,4 @@ def _rate(
         finish(device)
         return _TIMED_STEPS * size / max(clock() - began, 1e-9)
 
-    return Attempts(device).do(measure)
+    return OomRetry(device).do(measure)

@@ -32,7 +32,7 @@ from eyebright.sealed.model import SealedModel
 from eyebright.sealed.subgraphs import FEATURES, SQUARES, between
 from eyebright.text.language import translate
 from eyebright.training.cache.store import default_folder
-from eyebright.training.finetune.data.activation_cache import Prefix, ViewRows, compute_rows
+from eyebright.training.finetune.data.activation_cache import ActivationSource, CachedViews, cache_activations
 from eyebright.training.finetune.data.augment import Augmentation
 from eyebright.training.finetune.data.frozen_stem import run_engine
 from eyebright.training.finetune.data.pixels import open_pixels
@@ -64,20 +64,20 @@ class Basis:
         return hashlib.blake2b(self.mean.tobytes() + self.directions.tobytes(), digest_size=16).hexdigest()
 
 
-def guesses_of(config: TrainConfig, samples: Sequence[Sample]) -> int:
+def distilled_width(config: TrainConfig, samples: Sequence[Sample]) -> int:
     """F, how many numbers of the teacher's features are guessed."""
     if config.teacher is None or not config.teacher_features:
         return 0
     return min(_DIRECTIONS, _basis_count(samples) - 1)
 
 
-def teacher_rows(
+def teacher_predictions(
     config: TrainConfig,
     root: Path,
     labels: Sequence[str],
     samples: Sequence[Sample],
     augmentation: Augmentation,
-) -> ViewRows:
+) -> CachedViews:
     """The teacher's log-probabilities (K) and features (F) for each view; what the cache lacks is computed.
 
     Args:
@@ -98,7 +98,7 @@ def teacher_rows(
     interpolation = source.preprocessing.interpolation
     engine_name = _fastest(source, root, samples)
     basis = None
-    if count := guesses_of(config, samples):
+    if count := distilled_width(config, samples):
         basis = _basis(source, engine_name, root, samples, count)
     engine = make(engine_name, _graph(source, basis).SerializeToString())
     card = {
@@ -108,13 +108,13 @@ def teacher_rows(
         "basis": None if basis is None else basis.digest,
     }
     width = len(labels) + (0 if basis is None else basis.directions.shape[1])
-    part = Prefix(lambda pixels: run_engine(engine, pixels), width, card, threads=True)
+    part = ActivationSource(lambda pixels: run_engine(engine, pixels), width, card, threads=True)
     cache = default_folder() if config.pixel_cache else None
     side = augmentation.stored_size(model.size)
     pixels, _ = open_pixels(root, samples, side, interpolation, cache)
     views = config.teacher_views
-    rows = ViewRows(part, pixels, model.size, augmentation, default_folder(), views, config.seed)
-    compute_rows(part, rows.jobs, 1, translate("Running the teacher"))
+    rows = CachedViews(part, pixels, model.size, augmentation, default_folder(), views, config.seed)
+    cache_activations(part, rows.jobs, 1, translate("Running the teacher"))
     return rows
 
 
