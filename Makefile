@@ -1,5 +1,5 @@
 # make demo      train on real photographs of textile and say where the report is
-# make test      run the tests                       (ARGS='-x tests/unit' goes to pytest)
+# make test      run the tests by 2 workers          (WORKERS=4 by 4; ARGS='-x tests/unit' goes to pytest)
 # make test-all  run the slow ones too
 # make check     lint, format, types, spelling, shell scripts, schemas of configuration files
 # make docs      build the documentation site into site/
@@ -18,6 +18,7 @@ else
 endif
 VENV ?= .venv
 ARGS ?=
+WORKERS ?= 2
 
 BIN := $(VENV)/$(SCRIPTS)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
@@ -26,6 +27,8 @@ READY := $(VENV)/.eyebright-venv
 DEMO := $(VENV)/.eyebright-demo
 DEV := $(VENV)/.eyebright-dev
 DOCS := $(VENV)/.eyebright-docs
+# Groups of tests (tests/conftest.py) go to the workers in their order, the longest first.
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --durations 25
 SCHEMA := $(BIN)/check-jsonschema --builtin-schema
 
 .PHONY: demo test test-all check docs dist dev clean
@@ -34,10 +37,10 @@ demo: $(DEMO)
 	$(BIN)/eyebright demo
 
 test: $(DEV)
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) -m "not slow" $(ARGS)
 
 test-all: $(DEV)
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 check: $(DEV)
 	$(BIN)/ruff check .

@@ -70,7 +70,7 @@ def made_up(images: int, classes: int, profile: bool) -> None:
     with profiler, tempfile.TemporaryDirectory() as folder:
         answers = Answers(samples, labels, probabilities, ())
         outcome = Outcome(Manifest(Path(folder), tuple(samples)), answers, "test", 0)
-        outcome.write(Path(folder), CONTENT, "en")
+        outcome.write(Path(folder), CONTENT)
         write_metrics(Path(folder) / "metrics.json", outcome.figures({}, "none"))
     seconds, work = time.perf_counter() - began, time.process_time() - worked
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6

@@ -78,8 +78,7 @@ def row(run: Path, rounds: int) -> str:
 
 
 def first_image(model: SealedModel) -> np.ndarray:
-
-    images = export_images(model, None, 1, 0, "en")
+    images = export_images(model, None, 1, 0)
     return decode(images.root / images.compared[0].path, min_side=model.size)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from eyebright.data.decode import decode, open_rgb
-from eyebright.data.manifest import Manifest
+from eyebright.data.manifest_file import read_manifest
 from eyebright.runtime.parallel import parallel
 from eyebright.sealed.model import SealedModel
 from eyebright.types import FloatArray
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--scale", type=int, default=8)
     parser.add_argument("--images", type=int, default=300)
     args = parser.parse_args()
-    manifest, model = Manifest.read(args.run / "manifest.parquet"), SealedModel(args.run, threads=1)
+    manifest, model = read_manifest(args.run / "manifest.parquet"), SealedModel(args.run, threads=1)
     samples = [*manifest.of("val"), *manifest.of("test")]
     samples = samples[:: max(1, len(samples) // args.images)][: args.images]
     files = list(parallel(lambda s: enlarged(manifest.root / s.path, args.scale), samples))

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from eyebright.version import __version__
+
 if TYPE_CHECKING:
     from eyebright.api import (
         benchmark,
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
         tune,
     )
 
-__version__ = "0.1.0"
 __all__ = [
     "__version__",
     "benchmark",

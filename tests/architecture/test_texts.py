@@ -9,6 +9,9 @@ from functools import cache
 from pathlib import Path
 from string import Formatter
 
+from jinja2 import Environment
+from jinja2.nodes import Call, Const, Name
+
 from eyebright.text.language import translate
 
 from .syntax import PACKAGE, called, files, nodes, where
@@ -28,6 +31,7 @@ TAKES_TEXT: dict[str, tuple[int | None, str | None]] = {
     "Verb": (None, "summary"),
     "Heading": (0, None),
 }
+TEMPLATE_KINDS = {".html", ".svg", ".md"}
 VERB_NOTES = (None, "notes")
 # Attributes that hold a text which stands as a literal elsewhere, where the checks below see it.
 HANDED_ON = {"template", "reason", "summary", "notes", "description", "heading"}
@@ -106,7 +110,16 @@ def _texts() -> Iterator[tuple[str, str | None]]:
                     yield from ((where(path, node), text) for text in _literals(argument, _named(path)))
 
 
-TEXTS = list(_texts())
+def _template_texts() -> Iterator[tuple[str, str | None]]:
+    """Place and text of every call of ``_`` in a template."""
+    for path in sorted(p for p in PACKAGE.rglob("*") if p.suffix in TEMPLATE_KINDS):
+        for call in Environment().parse(path.read_text(encoding="utf-8")).find_all(Call):
+            if isinstance(call.node, Name) and call.node.name == "_":
+                place = f"{path.relative_to(PACKAGE.parent)}:{call.lineno}"
+                yield place, call.args[0].value if isinstance(call.args[0], Const) else None
+
+
+TEXTS = [*_texts(), *_template_texts()]
 TEMPLATES = {text for _, text in TEXTS if text}
 
 

@@ -117,6 +117,7 @@ def little_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (2_400_000_000, 2_400_000_000))
 
 
+@pytest.mark.xdist_group("alone")
 @pytest.mark.skipif(sys.platform != "linux", reason="limits on memory are Linux's")
 def test_predict_names_what_it_skips_and_goes_on(run: Path, bad_files: Path, tmp_path: Path) -> None:
     shutil.copytree(bad_files, tmp_path / "new")

@@ -77,7 +77,7 @@ def test_what_training_prints(textile: Path, tmp_path: Path) -> None:
     count = metrics(tmp_path / "run")["images"]
     assert f"Found 3 classes: {count['train']} images to train on, {count['val']} to validate" in done.stderr
     assert re.search(r"Engine: \w+ \w+, \d+ images/s here\.", done.stderr)
-    assert re.search(r"Computing features at 96 px: \d+ in .+ s, .+ a second", done.stderr)
+    assert re.search(r"Computing features at 96 px: \d+ in .+ s, .+/s", done.stderr)
     assert f"Measured on {count['val']} images of the validation part:" in done.stdout
     accuracy = metrics(tmp_path / "run")["accuracy"]["value"]
     assert f"Accuracy           {100 * accuracy:.1f} %" in done.stdout
@@ -93,7 +93,6 @@ def test_without_out_a_run_gets_a_name_of_its_own(digits: Path, tmp_path: Path) 
     assert {p.name for p in directory.iterdir()} == RUN_FILES
 
 
-@pytest.mark.slow
 def test_shares_make_a_test_part_whose_figures_count(digits: Path, tmp_path: Path) -> None:
     shutil.copytree(digits, tmp_path / "data")
     (tmp_path / "data" / ".ipynb_checkpoints").mkdir()
@@ -285,7 +284,6 @@ def test_doctor() -> None:
     assert "处理器" in eyebright("doctor", "--lang", "zh").stdout
 
 
-@pytest.mark.slow
 def test_cache_shows_trims_and_clears(digits: Path, tmp_path: Path) -> None:
     cache, data = tmp_path / "cache", photos(digits, tmp_path / "data", 4)
     assert eyebright("cache", cache=cache).stdout == f"{cache} holds 0.0 MB.\n"

@@ -27,7 +27,6 @@ def teacher(textile: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
-@pytest.mark.slow
 def test_a_student_is_a_run_beside_its_teacher(teacher: Path, tmp_path: Path) -> None:
     run = tmp_path / "student"
     done = eyebright("distill", teacher, "--finetune", "last", "--features", "0.1", *WORDS, "--out", run)

@@ -17,7 +17,7 @@ from PIL import Image
 
 from eyebright.cli.main import main
 from eyebright.compression.int8 import quantise
-from eyebright.data.manifest import Manifest
+from eyebright.data.manifest_file import read_manifest, write_manifest
 from eyebright.runs.run import Run
 
 
@@ -60,7 +60,6 @@ def test_the_file_takes_raw_pixels_of_any_size(exported: tuple[Path, str], texti
         assert abs(float(probabilities.sum()) - 1) < 1e-4
 
 
-@pytest.mark.slow
 def test_a_destroyed_weight_is_rejected_and_kept_aside(
     textile_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -102,9 +101,9 @@ def test_two_precisions_at_once_are_refused(textile_run: Run) -> None:
 @pytest.mark.parametrize("count", [1, 12])
 def test_too_few_images_to_calibrate_on_are_refused(count: int, textile_run: Run, tmp_path: Path) -> None:
     run = Path(shutil.copytree(textile_run.directory, tmp_path / "run"))
-    manifest = Manifest.read(run / "manifest.parquet")
+    manifest = read_manifest(run / "manifest.parquet")
     few = (*manifest.of("val"), *manifest.of("train")[:count])
-    replace(manifest, samples=few).write(run / "manifest.parquet")
+    write_manifest(replace(manifest, samples=few), run / "manifest.parquet")
     text = refused(eyebright("export", run, "--to", "onnx", "--int8"))
     assert "at least 20 training images" in text
     assert f"There are {count} " in text
@@ -113,8 +112,8 @@ def test_too_few_images_to_calibrate_on_are_refused(count: int, textile_run: Run
 def test_training_images_that_are_gone_are_asked_for(textile_run: Run, textile: Path, tmp_path: Path) -> None:
     run = Path(shutil.copytree(textile_run.directory, tmp_path / "run"))
     shutil.copytree(textile / "val", tmp_path / "moved" / "val")
-    manifest = Manifest.read(run / "manifest.parquet")
-    replace(manifest, root=tmp_path / "moved").write(run / "manifest.parquet")
+    manifest = read_manifest(run / "manifest.parquet")
+    write_manifest(replace(manifest, root=tmp_path / "moved"), run / "manifest.parquet")
     text = refused(eyebright("export", run, "--to", "onnx", "--int8"))
     assert "training images" in text
     assert "--data" in text

@@ -38,7 +38,6 @@ def again(last: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(last, tmp_path / "again"))
 
 
-@pytest.mark.slow
 def test_the_run_directory_is_whole(last: Path) -> None:
     _whole(last, epochs=2)
     figures = metrics(last)
@@ -48,12 +47,10 @@ def test_the_run_directory_is_whole(last: Path) -> None:
     assert "Random weights" not in report
 
 
-@pytest.mark.slow
 def test_predictions_are_the_sealed_models(last: Path, data: Path) -> None:
     _told_by_the_sealed_model(last, data)
 
 
-@pytest.mark.slow
 def test_everything_learns(data: Path, tmp_path: Path) -> None:
     run = tmp_path / "full"
     finished(data, "--finetune", "full", "--epochs", "2", *SMALL, "--out", run)
@@ -61,7 +58,6 @@ def test_everything_learns(data: Path, tmp_path: Path) -> None:
     _told_by_the_sealed_model(run, data)
 
 
-@pytest.mark.slow
 def test_auto_keeps_the_better_and_shows_the_comparison(data: Path, tmp_path: Path) -> None:
     run = tmp_path / "auto"
     words = ("--finetune", "auto", "--budget", "90s", "--epochs", "2", "--out", run)
@@ -87,7 +83,6 @@ def test_the_budget_is_kept(data: Path, tmp_path: Path) -> None:
     assert figures["seconds"]["total"] < 1.1 * 60 + 15
 
 
-@pytest.mark.slow
 def test_a_budget_too_short_for_an_epoch_still_ends_with_a_model(data: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     done = finished(data, "--finetune", "full", "--budget", "1s", *SMALL, "--out", run)
@@ -98,7 +93,6 @@ def test_a_budget_too_short_for_an_epoch_still_ends_with_a_model(data: Path, tmp
     _told_by_the_sealed_model(run, data)
 
 
-@pytest.mark.slow
 def test_random_weights_are_said_loudly(data: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     words = ("--backbone", "resnet18", "--weights", "none", "--finetune", "last", "--epochs", "1")
@@ -113,7 +107,6 @@ def test_random_weights_are_said_loudly(data: Path, tmp_path: Path) -> None:
     _told_by_the_sealed_model(run, data)
 
 
-@pytest.mark.slow
 def test_more_epochs_in_other_steps(again: Path) -> None:
     before = history(again)
     done = finished("--resume", again, "--epochs", "4", "--batch", "4")
@@ -127,7 +120,6 @@ def test_more_epochs_in_other_steps(again: Path) -> None:
     assert history(again) == after
 
 
-@pytest.mark.slow
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(again: Path) -> None:
     newest = max((again / "checkpoints").glob("step-*"))
     content = bytearray(newest.read_bytes())
@@ -140,6 +132,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(again: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("alone")
 def test_two_processes_learn_what_one_does(data: Path, tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     words = (data, "--finetune", "full", "--epochs", "1", *SMALL)

@@ -16,35 +16,40 @@ pytest.importorskip("timm")
 
 from finetuning import SMALL, few, finished, learned
 
-_KILLS = 4
-_MOST_CHANGES = 40  # a whole run makes about so many to its files
+_CHANGES_AN_EPOCH = 10  # about so many a run makes to its files
 
 
-@pytest.mark.slow
+@pytest.mark.xdist_group("alone")
 @pytest.mark.skipif(sys.platform == "win32", reason="signals as Unix has them")
-@pytest.mark.parametrize("finetune", ["last", "full"])
+@pytest.mark.parametrize(
+    ("finetune", "epochs", "kills"),
+    [
+        ("last", 2, 1),
+        *(pytest.param(finetune, 4, 4, marks=pytest.mark.slow) for finetune in ("last", "full")),
+    ],
+)
 def test_a_killed_training_ends_as_if_nothing_was(
-    finetune: str, textile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finetune: str, epochs: int, kills: int, textile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     data = few(textile, tmp_path / "data")
-    words = (data, "--finetune", finetune, "--epochs", "4", "--patience", "0", "--ema", "0.9", *SMALL)
+    words = (data, "--finetune", finetune, "--epochs", str(epochs), "--patience", "0", "--ema", "0.9", *SMALL)
     finished(*words, "--out", tmp_path / "whole", cache=tmp_path / "undisturbed", process=True)
 
     run, cache = tmp_path / "run", same_engine(tmp_path / "cache", tmp_path / "undisturbed")
     moments = []
-    for _ in range(_KILLS):
+    for _ in range(kills):
         begun = (run / "config.toml").is_file()
         verb = ("train", "--resume", run) if begun else ("train", *words, "--out", run)
-        moments.append(_killed(verb, run, cache))
+        moments.append(_killed(verb, run, cache, epochs * _CHANGES_AN_EPOCH))
     begun = (run / "config.toml").is_file()
     finished(*(("--resume", run) if begun else (*words, "--out", run)), cache=cache, process=True)
     assert learned(run) == learned(tmp_path / "whole"), moments
 
 
-def _killed(words: tuple[str | Path, ...], run: Path, cache: Path) -> tuple[int, int | None]:
-    """Starts a command and kills it after some changes to its files; how many, and how it ended."""
-    wanted = random.SystemRandom().randint(1, _MOST_CHANGES)
+def _killed(words: tuple[str | Path, ...], run: Path, cache: Path, most: int) -> tuple[int, int | None]:
+    """Start a command, kill it after 1 to ``most`` changes to its files; return their number and its end."""
+    wanted = random.SystemRandom().randint(1, most)
     process = subprocess.Popen(
         command(*words),
         env=environment(EYEBRIGHT_CACHE=cache),

@@ -74,7 +74,6 @@ def test_options_that_cannot_be(
     assert sorted(p for p in (tmp_path / "run").rglob("*") if p.is_file()) == sorted(own)
 
 
-@pytest.mark.slow
 def test_weights_of_another_network(data: Path, tmp_path: Path) -> None:
     from timm import create_model
 
@@ -97,7 +96,6 @@ def test_a_directory_that_holds_no_training(data: Path, tmp_path: Path) -> None:
     assert "There is no option model" in sentence
 
 
-@pytest.mark.slow
 def test_a_loss_that_is_no_number(data: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     words = ("--finetune", "last", "--lr", "1e9", "--epochs", "3", "--out", run)
@@ -107,7 +105,6 @@ def test_a_loss_that_is_no_number(data: Path, tmp_path: Path) -> None:
     assert not (run / "metrics.json").exists()
 
 
-@pytest.mark.slow
 def test_a_loss_that_is_no_number_later_keeps_the_last_good_state(data: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     words = (
@@ -129,7 +126,6 @@ def test_a_loss_that_is_no_number_later_keeps_the_last_good_state(data: Path, tm
     assert "Training ended there" in (run / "report.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.slow
 def test_other_images_are_refused_with_the_difference(textile: Path, data: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     finished(data, "--finetune", "last", "--epochs", "1", *SMALL, "--out", run)
@@ -148,7 +144,7 @@ def test_other_images_are_refused_with_the_difference(textile: Path, data: Path,
     assert "They have changed (data: " in refused(eyebright("train", more, "--resume", run))
 
 
-@pytest.mark.slow
+@pytest.mark.xdist_group("alone")
 def test_two_processes_that_fail_alike_say_so_once(data: Path, tmp_path: Path) -> None:
     words = (
         "--finetune",

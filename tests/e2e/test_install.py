@@ -14,7 +14,6 @@ import pytest
 from command_line import photos
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.slow
 
 MUST_HOLD = {
     "eyebright/py.typed",
@@ -85,13 +84,27 @@ def test_the_wheel_holds_everything(wheel: Path) -> None:
     assert not [n for n in names if not n.startswith(("eyebright/", "eyebright-"))]
 
 
+TOO_MUCH = {"torch", "torchvision", "timm", "scikit-learn", "scikit-image", "pandas"}
+
+
+def test_the_base_install_asks_for_no_torch(wheel: Path) -> None:
+    words = ("install", "--quiet", "--dry-run", "--ignore-installed", "--report", "-", wheel)
+    report = json.loads(call(sys.executable, "-m", "pip", *words))
+    wanted = {package["metadata"]["name"].lower() for package in report["install"]}
+    assert {"eyebright", "numpy", "onnxruntime"} <= wanted
+    assert not wanted & TOO_MUCH
+    assert not [name for name in wanted if name.startswith("nvidia")]
+
+
+@pytest.mark.slow
 def test_the_base_install_has_no_torch(python: Path) -> None:
     installed = {p["name"].lower() for p in json.loads(call(python, "-m", "pip", "list", "--format=json"))}
     assert "eyebright" in installed
-    assert not installed & {"torch", "torchvision", "timm", "scikit-learn", "scikit-image", "pandas"}
+    assert not installed & TOO_MUCH
     assert not [name for name in installed if name.startswith("nvidia")]
 
 
+@pytest.mark.slow
 def test_the_base_install_does_the_main_job(python: Path, textile: Path, tmp_path: Path) -> None:
     photos(textile / "train", tmp_path / "photos", 20)
     new = next((textile / "val" / "local").iterdir())

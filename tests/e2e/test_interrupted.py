@@ -25,6 +25,8 @@ from command_line import (
     train,
 )
 
+pytestmark = pytest.mark.xdist_group("alone")
+
 FULL = "The disk must have room and allow writing."
 
 
@@ -131,9 +133,12 @@ def hears_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals as Unix has them")
-@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL], ids=lambda s: s.name)
+@pytest.mark.parametrize(
+    "kill",
+    [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)],
+    ids=lambda s: s.name,
+)
 def test_the_next_run_goes_on(kill: signal.Signals, digits: Path, tmp_path: Path) -> None:
     data = photos(digits, tmp_path / "data", 50)
     words = ("--views", "8")

@@ -13,7 +13,6 @@ pytest.importorskip("torch_pruning")
 from finetuning import FINETUNED_FILES, few, history
 
 
-@pytest.mark.slow
 def test_a_pruned_model_is_a_smaller_run(textile: Path, tmp_path: Path) -> None:
     data, whole, run = few(textile, tmp_path / "textile"), tmp_path / "whole", tmp_path / "pruned"
     words = ("--size", "64", "--layers", "stages", "--target", "recall(local) >= 0.5")

@@ -45,9 +45,9 @@ def lines_to_run(text: str) -> str:
     return "\n".join(line for line in text.splitlines() if not line.startswith(ELSEWHERE))
 
 
-@pytest.mark.slow
+# The other README has the same code, which is a test below.
 @pytest.mark.skipif(sys.platform == "win32", reason="the blocks are bash")
-@pytest.mark.parametrize("readme", ["README.md", "README.zh.md"])
+@pytest.mark.parametrize("readme", ["README.md", pytest.param("README.zh.md", marks=pytest.mark.slow)])
 def test_every_block_runs(readme: str, place: Path) -> None:
     found = blocks(readme)
     assert {language for language, _ in found} == {"bash", "python"}

@@ -21,7 +21,6 @@ def _candidates(out: Path) -> list[dict[str, object]]:
     return found
 
 
-@pytest.mark.slow
 def test_the_best_that_keeps_to_its_targets_is_handed_out(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "small"
     done = eyebright("shrink", run, "--target", "size<=2MB", "latency<=5s", *WORDS, "--out", out)
@@ -73,7 +72,6 @@ def test_int8_is_tried_for_those_that_nobody_beats(run: Path, tmp_path: Path) ->
     assert SealedModel(out).unknown_rule is not None
 
 
-@pytest.mark.slow
 def test_bad_targets_and_models_of_other_classes_are_refused(run: Path, digits: Path, tmp_path: Path) -> None:
     sentence = refused(eyebright("shrink", run, "--target", "latency<=10"), status=2)
     assert "latency<=10ms" in sentence

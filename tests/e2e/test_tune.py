@@ -17,7 +17,6 @@ from finetuning import FINETUNED_FILES, few
 FILES = FINETUNED_FILES | {"search.html", "search.sqlite", "search.toml", "trials.csv"}
 
 
-@pytest.mark.slow
 def test_two_trials_and_a_model(textile: Path, tmp_path: Path) -> None:
     data, run = few(textile, tmp_path / "data"), tmp_path / "run"
     words = ("--trials", "2", "--epochs", "1", "--size", "64", "--finetune", "last", "--batch", "8")

@@ -17,7 +17,7 @@ _FLAGS = (
 
 #: Marks of a module whose tests open a browser.
 NEEDS_BROWSER = [
-    pytest.mark.slow,
+    pytest.mark.xdist_group("alone"),
     pytest.mark.skipif(
         not (CHROMIUM.exists() and DRIVER.exists()),
         reason="needs Debian's packages chromium and chromium-driver",

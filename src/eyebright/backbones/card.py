@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from eyebright.errors import ConfigError
 from eyebright.types import Interpolation
 
 
@@ -73,3 +74,13 @@ class BackboneCard:
     preprocessing: Preprocessing
     layers: tuple[Layer, ...]
     fixed_size: int | None = None
+
+
+def wrong_size(name: str, size: int) -> ConfigError:
+    """The error for an architecture that cannot be built for a size."""
+    return ConfigError(
+        "The backbone must accept the input size. {name} cannot be built for {size} px. Omit the "
+        "size, or choose another backbone.",
+        name=name,
+        size=size,
+    )

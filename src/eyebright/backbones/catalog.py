@@ -12,35 +12,35 @@ from eyebright.errors import ConfigError, MissingExtraError, nearest
 
 if TYPE_CHECKING:
     from eyebright.backbones.torch.network import Network
-    from eyebright.backbones.zoo.source import Source, Weights
+    from eyebright.backbones.zoo.source import ModelZoo, Weights
 
 
-def _embedded() -> Source:
+def _embedded() -> ModelZoo:
     from eyebright.backbones.zoo.lite0 import Embedded
 
     return Embedded()
 
 
-def _timm() -> Source:
+def _timm() -> ModelZoo:
     from eyebright.backbones.zoo.timm import Timm
 
     return Timm()
 
 
-def _torchvision() -> Source:
+def _torchvision() -> ModelZoo:
     from eyebright.backbones.zoo.torchvision import Torchvision
 
     return Torchvision()
 
 
-def _hugging_face() -> Source:
+def _hugging_face() -> ModelZoo:
     from eyebright.backbones.zoo.huggingface import HuggingFace
 
     return HuggingFace()
 
 
 # In the order in which a name without a prefix is looked for; a name with a slash fits only the last.
-_SOURCES: Mapping[str, Callable[[], Source]] = {
+_SOURCES: Mapping[str, Callable[[], ModelZoo]] = {
     "embedded": _embedded,
     "timm": _timm,
     "torchvision": _torchvision,
@@ -49,7 +49,7 @@ _SOURCES: Mapping[str, Callable[[], Source]] = {
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """The first of the backbones that were looked for, and how many more there are."""
 
     entries: tuple[Entry, ...]
@@ -84,7 +84,7 @@ def require_torch() -> None:
     _all_sources()
 
 
-def find(name: str) -> tuple[Source, str]:
+def find(name: str) -> tuple[ModelZoo, str]:
     """The source that has ``name``, and the name that it knows it by.
 
     Raises:
@@ -103,7 +103,7 @@ def find(name: str) -> tuple[Source, str]:
     raise _unknown(name, {known: None for source in sources.values() for known in source.names()})
 
 
-def search(text: str, limit: int = 20) -> Found:
+def search(text: str, limit: int = 20) -> SearchResult:
     """The backbones whose name holds ``text``; without PyTorch only the embedded one can be found.
 
     The weights of those that are returned are counted, which takes a moment each.
@@ -112,15 +112,15 @@ def search(text: str, limit: int = 20) -> Found:
     try:
         sources = _all_sources()
     except MissingExtraError:
-        return Found((embedded_entry(),) if wanted in embedded.NAME else (), 0)
+        return SearchResult((embedded_entry(),) if wanted in embedded.NAME else (), 0)
     hits = [
         (source, name) for source in sources.values() for name in source.names() if wanted in name.casefold()
     ]
     hits.sort(key=lambda hit: not hit[1].casefold().startswith(wanted))
-    return Found(tuple(source.entry(name) for source, name in hits[:limit]), max(0, len(hits) - limit))
+    return SearchResult(tuple(source.entry(name) for source, name in hits[:limit]), max(0, len(hits) - limit))
 
 
-def _all_sources() -> dict[str, Source]:
+def _all_sources() -> dict[str, ModelZoo]:
     try:
         return {name: make() for name, make in _SOURCES.items()}
     except ImportError as error:

@@ -86,7 +86,7 @@ def _run_verb(verb: Verb, words: list[str], chosen: Lang | None, session: ExitSt
 
 
 def _version() -> int:
-    from eyebright import __version__
+    from eyebright.version import __version__
 
     print(f"eyebright {__version__}")
     return 0

@@ -15,7 +15,7 @@ from eyebright.data.layout import Layout, find_layout, require_folder
 from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.data.read_headers import read_headers
 from eyebright.data.split import assign
-from eyebright.data.walk import Identity, Listing, identity, list_images, printable, subfolders
+from eyebright.data.walk import FolderListing, Identity, identity, list_images, printable, subfolders
 from eyebright.errors import DataError, ImageError
 from eyebright.runtime.context import progress_task
 from eyebright.types import Skipped, Split
@@ -114,7 +114,7 @@ def scan_foreign(
     return Manifest(folder.resolve(), tuple(samples), tuple(skipped))
 
 
-def _list_parts(layout: Layout) -> dict[Split, Listing]:
+def _list_parts(layout: Layout) -> dict[Split, FolderListing]:
     # Training last: a validation folder inside the data's folder is then no class of it.
     seen: set[Identity] = set()
     found = {}
@@ -130,7 +130,7 @@ def _list_parts(layout: Layout) -> dict[Split, Listing]:
     return found
 
 
-def _list_part(folder: Path, seen: set[Identity]) -> Listing:
+def _list_part(folder: Path, seen: set[Identity]) -> FolderListing:
     elsewhere = set(seen)
     listing = list_images(folder, seen)
     if not listing.files and listing.loose:
@@ -191,7 +191,7 @@ def _recount(manifest: Manifest, before: dict[Split, Counter[str]]) -> dict[Spli
     return {split: {label: found[split][label] for label in before.get(split, ())} for split in SPLITS}
 
 
-def _other_files(listings: Iterable[Listing]) -> list[Skipped]:
+def _other_files(listings: Iterable[FolderListing]) -> list[Skipped]:
     others = sum((listing.others for listing in listings), Counter[str]())
     if not others:
         return []

@@ -99,30 +99,6 @@ class Manifest:
             state.update(line.encode("utf-8", "surrogatepass"))
         return state.hexdigest()
 
-    def write(self, path: Path) -> None:
-        """Writes the manifest as Parquet, atomically.
-
-        Columns: path, label, split, sha, width, height, group. All else is JSON in the schema.
-
-        Raises:
-            StorageError: the disk is full or must not be written.
-        """
-        from eyebright.data.manifest_file import write_manifest
-
-        write_manifest(self, path)
-
-    @classmethod
-    def read(cls, path: Path) -> Manifest:
-        """The manifest that :meth:`write` wrote.
-
-        Raises:
-            NotFoundError: ``path`` does not exist.
-            DataError: ``path`` is not a manifest.
-        """
-        from eyebright.data.manifest_file import read_manifest
-
-        return read_manifest(path)
-
     def _named(self, samples: Iterable[Sample]) -> Iterator[str]:
         for sample in samples:
             yield from (sample.label,) if self.several is None else sample.labels

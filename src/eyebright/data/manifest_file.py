@@ -35,7 +35,13 @@ _SCHEMA = pa.schema(
 
 
 def write_manifest(manifest: Manifest, path: Path) -> None:
-    """Writes ``manifest`` to ``path`` atomically."""
+    """Write ``manifest`` to ``path`` as Parquet, atomically.
+
+    Columns: path, label, split, sha, width, height, group. All else is JSON in the schema.
+
+    Raises:
+        StorageError: the disk is full or must not be written.
+    """
     about = {
         "root": str(manifest.root),
         "skipped": [asdict(s) for s in manifest.skipped],
@@ -51,7 +57,7 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """The manifest in ``path``.
+    """Read the manifest that :func:`write_manifest` wrote to ``path``.
 
     Raises:
         NotFoundError: ``path`` does not exist.

@@ -20,7 +20,7 @@ Identity: TypeAlias = tuple[int, int]
 
 
 @dataclass
-class Listing:
+class FolderListing:
     """What lies under a folder.
 
     Attributes:
@@ -73,14 +73,14 @@ def is_text(name: str) -> bool:
     return True
 
 
-def list_images(folder: Path, seen: set[Identity]) -> Listing:
+def list_images(folder: Path, seen: set[Identity]) -> FolderListing:
     """The images under ``folder``, in the order of their paths, wherever the file system has them.
 
     Args:
         folder: holds the class folders.
         seen: folders already read, which are passed over; those read now are added.
     """
-    listing = Listing()
+    listing = FolderListing()
     links: list[str] = []
     _walk(folder, "", listing, links, seen)
     # Links come last: a folder that is reached both ways belongs where it really lies.
@@ -99,7 +99,7 @@ def list_images(folder: Path, seen: set[Identity]) -> Listing:
     return listing
 
 
-def _walk(top: Path, start: str, listing: Listing, links: list[str], seen: set[Identity]) -> None:
+def _walk(top: Path, start: str, listing: FolderListing, links: list[str], seen: set[Identity]) -> None:
     pending = [start]
     while pending:
         where = pending.pop()
@@ -124,7 +124,7 @@ def _walk(top: Path, start: str, listing: Listing, links: list[str], seen: set[I
 
 
 def _sort_in(
-    entry: os.DirEntry[str], path: str, listing: Listing, links: list[str], pending: list[str]
+    entry: os.DirEntry[str], path: str, listing: FolderListing, links: list[str], pending: list[str]
 ) -> None:
     name = entry.name
     if _ignored(name):

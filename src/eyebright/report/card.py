@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from eyebright.evaluation.multiclass.results import Metrics
@@ -11,8 +12,9 @@ from eyebright.report.content import ReportContent
 from eyebright.report.markup import decimal, number, part_name, percent, percent_range
 from eyebright.report.multilabel.headline import sentences
 from eyebright.report.sections.usage import snippet
-from eyebright.report.summary.assessment import Statement, judgement
+from eyebright.report.summary.assessment import judgement
 from eyebright.report.summary.headline import basis
+from eyebright.report.templating import render_markdown
 from eyebright.text.language import translate
 
 #: The hub's own names of licences that weights commonly have; others are given as text.
@@ -25,26 +27,56 @@ _LICENCES = {
 _HUB_NAMES = {"accuracy": "accuracy", "macro_f1": "f1", "balanced_accuracy": "balanced_accuracy"}
 
 
+@dataclass(frozen=True)
+class ModelCard:
+    """What the card says, in plain text.
+
+    Attributes:
+        front_matter: lines of YAML.
+        title: of the run.
+        verdict: what the metrics mean for new images.
+        facts: terms and values.
+        reliable, doubtful, steps: sentences about what one can rely on, what not, and what to do next.
+        basis: what the metrics were measured on.
+        metrics: name, value and interval of each.
+        classes: label, images, precision and recall of each.
+        snippet: Python that uses the model.
+    """
+
+    front_matter: Sequence[str]
+    title: str
+    verdict: Sequence[str]
+    facts: Sequence[tuple[str, str]]
+    reliable: Sequence[str]
+    doubtful: Sequence[str]
+    steps: Sequence[str]
+    basis: str
+    metrics: Sequence[Sequence[str]]
+    classes: Sequence[Sequence[str]]
+    snippet: str
+
+
 def model_card(content: ReportContent) -> str:
-    """The card as text; its figures are those of the page, with their intervals."""
+    """Return the card as Markdown; its metrics are those of the page, with their intervals."""
     said = judgement(content)
-    parts = [
-        _front_matter(content),
-        f"# {_plain(content.title)}",
-        "\n\n".join(_plain(sentence) for sentence in sentences(content.metrics)),
-        _facts(content),
-        _list(translate("What you can rely on"), said.trust),
-        _list(translate("What you cannot rely on"), said.doubt),
-        _figures(content.metrics),
-        _classes(content.metrics),
-        _list(translate("Best next steps"), said.steps),
-        f"## {translate('How to use the model')}\n\n```python\n{snippet(content.metrics)}```",
-    ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    card = ModelCard(
+        front_matter=_front_matter(content),
+        title=content.title,
+        verdict=sentences(content.metrics),
+        facts=_facts(content),
+        reliable=[statement.sentence for statement in said.trust],
+        doubtful=[statement.sentence for statement in said.doubt],
+        steps=[statement.sentence for statement in said.steps],
+        basis=basis(content.metrics),
+        metrics=_metrics(content.metrics),
+        classes=_classes(content.metrics),
+        snippet=snippet(content.metrics),
+    )
+    return render_markdown("card.md", card=card)
 
 
-def _front_matter(content: ReportContent) -> str:
-    """YAML, every value of it in JSON, which is YAML too."""
+def _front_matter(content: ReportContent) -> list[str]:
+    """Return lines of YAML, every value in JSON, which is YAML too."""
     licence = _LICENCES.get(content.licence, "other" if content.licence else "unknown")
     fields: dict[str, Any] = {
         "license": licence,
@@ -55,8 +87,7 @@ def _front_matter(content: ReportContent) -> str:
         "metrics": list(_HUB_NAMES.values()),
         "model-index": [{"name": content.title, "results": [_result(content)]}],
     }
-    lines = "\n".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in fields.items())
-    return f"---\n{lines}\n---"
+    return [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in fields.items()]
 
 
 def _result(content: ReportContent) -> dict[str, Any]:
@@ -70,7 +101,7 @@ def _result(content: ReportContent) -> dict[str, Any]:
     }
 
 
-def _facts(content: ReportContent) -> str:
+def _facts(content: ReportContent) -> list[tuple[str, str]]:
     pairs = {
         translate("Backbone"): f"{content.backbone}, {content.size} px",
         translate("Licence of the weights"): content.licence,
@@ -80,10 +111,10 @@ def _facts(content: ReportContent) -> str:
             for split in ("train", "val", "test")
         ),
     }
-    return "\n".join(f"- **{key}:** {_plain(value)}" for key, value in pairs.items() if value)
+    return [(term, value) for term, value in pairs.items() if value]
 
 
-def _figures(metrics: Metrics) -> str:
+def _metrics(metrics: Metrics) -> list[tuple[str, str, str]]:
     names = {
         "accuracy": (
             translate("Exact-match accuracy") if "hamming_loss" in metrics.headline else translate("Accuracy")
@@ -103,18 +134,11 @@ def _figures(metrics: Metrics) -> str:
             rows.append((names[key], decimal(figure.value), between))
         else:
             rows.append((names[key], percent(figure.value), percent_range(figure)))
-    head = ("", "", translate("95 % interval"))
-    return f"## {translate('Key metrics')}\n\n{basis(metrics)}\n\n{_table(head, rows)}"
+    return rows
 
 
-def _classes(metrics: Metrics) -> str:
-    head = (
-        translate("Class"),
-        translate("Images"),
-        translate("Precision"),
-        translate("Recall"),
-    )
-    rows = [
+def _classes(metrics: Metrics) -> list[tuple[str, ...]]:
+    return [
         (
             c.label,
             number(c.support),
@@ -123,21 +147,3 @@ def _classes(metrics: Metrics) -> str:
         )
         for c in metrics.per_class
     ]
-    return f"## {translate('Results by class')}\n\n{_table(head, rows)}"
-
-
-def _list(title: str, statements: Sequence[Statement]) -> str:
-    if not statements:
-        return ""
-    return f"## {title}\n\n" + "\n".join(f"- {_plain(s.sentence)}" for s in statements)
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(_plain(cell) for cell in line)} |" for line in lines)
-
-
-def _plain(value: str) -> str:
-    """Text without meaning to Markdown: names of classes and folders are the user's."""
-    clean = value.encode("utf-8", "replace").decode("utf-8").replace("\n", " ").replace("\r", " ")
-    return "".join(f"\\{c}" if c in "\\*_[]<>|#" else c for c in clean)

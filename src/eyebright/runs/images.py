@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from eyebright.data.manifest import SPLITS, Manifest, Sample
+from eyebright.data.manifest_file import read_manifest
 from eyebright.data.source import scan
 from eyebright.errors import DataError
 from eyebright.sealed.model import SealedModel
@@ -133,4 +134,4 @@ def check_not_learned(model: SealedModel, manifest: Manifest) -> None:
 
 def _beside(model: SealedModel) -> Manifest | None:
     path = model.path.with_name("manifest.parquet")
-    return Manifest.read(path) if path.is_file() else None
+    return read_manifest(path) if path.is_file() else None

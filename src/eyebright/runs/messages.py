@@ -22,7 +22,7 @@ from eyebright.sealed.model import SEVERAL, SealedModel
 from eyebright.text.language import translate
 from eyebright.training.finetune.history import EpochRow
 from eyebright.training.linear_probe.probe import FrozenModel
-from eyebright.training.linear_probe.selection import Candidate
+from eyebright.training.linear_probe.selection import ProbeCandidate
 from eyebright.types import Interval, Skipped
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.trained_model import Trained
@@ -95,7 +95,7 @@ def provenance(trained: Trained, manifest: Manifest) -> dict[str, Any]:
 def tried(model: FrozenModel) -> dict[str, Any]:
     """The engines, input sizes and layers that were compared, as `metrics.json` lists them."""
 
-    def rows(candidates: Sequence[Candidate]) -> list[dict[str, Any]]:
+    def rows(candidates: Sequence[ProbeCandidate]) -> list[dict[str, Any]]:
         return [asdict(c) | {"accuracy": asdict(_accuracy(c))} for c in candidates]
 
     engines = [asdict(trial) for trial in model.trials]
@@ -205,5 +205,5 @@ def _as_words(option: str, value: object) -> list[str]:
     return [word for one in values for word in (f"--{option}", str(one))]
 
 
-def _accuracy(candidate: Candidate) -> Interval:
+def _accuracy(candidate: ProbeCandidate) -> Interval:
     return share_of(candidate.correct, candidate.count)

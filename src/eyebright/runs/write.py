@@ -11,7 +11,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import eyebright
 from eyebright.data.manifest import Manifest
 from eyebright.evaluation.calibration import uncalibrated_error
 from eyebright.evaluation.multiclass.results import Metrics
@@ -23,6 +22,7 @@ from eyebright.runs.scoring import Answers
 from eyebright.runtime.atomic import write_text
 from eyebright.text.language import english
 from eyebright.types import Skipped, Split
+from eyebright.version import __version__
 
 
 @dataclass(frozen=True)
@@ -97,4 +97,4 @@ def versions(*more: str) -> dict[str, str]:
     for package in packages:
         with suppress(PackageNotFoundError):
             found[package] = version(package)
-    return {"eyebright": eyebright.__version__, "python": platform.python_version(), **found}
+    return {"eyebright": __version__, "python": platform.python_version(), **found}

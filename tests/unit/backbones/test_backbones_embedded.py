@@ -80,7 +80,6 @@ def test_a_cat_is_named_a_cat(session, photographs) -> None:
     assert answers["astronaut"] not in CATS
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cat", "coffee", "astronaut", "rocket"])
 def test_logits_are_those_of_timm(session, published, photographs, name: str) -> None:
     import torch
@@ -93,7 +92,6 @@ def test_logits_are_those_of_timm(session, published, photographs, name: str) ->
     assert np.linalg.norm(difference) / np.linalg.norm(expected) < 1e-3
 
 
-@pytest.mark.slow
 def test_the_script_builds_the_embedded_file(build_script: ModuleType, published) -> None:
     made, ours = build_script.build(published), embedded.model()
     assert [n.SerializeToString() for n in made.graph.node] == [
@@ -105,7 +103,6 @@ def test_the_script_builds_the_embedded_file(build_script: ModuleType, published
         np.testing.assert_array_equal(numpy_helper.to_array(tensor), tensors[tensor.name], tensor.name)
 
 
-@pytest.mark.slow
 def test_the_card_counts_the_parameters_of_timm(published) -> None:
     assert sum(p.numel() for p in published.parameters()) == embedded.card().parameters
 

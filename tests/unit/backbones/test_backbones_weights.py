@@ -147,7 +147,6 @@ def test_a_whole_network_from_a_file(name: str, tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", ["vit_tiny", "torchvision:vit_b_16"])
-@pytest.mark.slow
 def test_position_embeddings_are_taken_to_another_size(name: str, tmp_path: Path):
     state = catalog.load(name, "none", 64).body.state_dict()
     save_file(state, tmp_path / "weights.safetensors")

@@ -171,19 +171,19 @@ def test_flipped_bytes_never_raise_anything_else() -> None:
 
 
 def test_no_image_no_file_no_data(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match="none of them"):
+    with pytest.raises(ImageError, match="Not a JPEG"):
         decode(b"hello, I am text")
     with pytest.raises(ImageError, match="empty"):
         decode(b"")
     with pytest.raises(NotFoundError, match=r"none\.jpg does not"):
         decode(tmp_path / "none.jpg")
-    with pytest.raises(ImageError, match="The system says"):
+    with pytest.raises(ImageError, match="cannot be opened"):
         decode(tmp_path)
 
 
 def test_postscript_is_not_run() -> None:
     drawing = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n"
-    with pytest.raises(ImageError, match="none of them"):
+    with pytest.raises(ImageError, match="Not a JPEG"):
         decode(drawing)
 
 

@@ -12,14 +12,17 @@ from data_images import ordinary_user, write_classes, write_image
 from eyebright.data.folder import scan, scan_part
 from eyebright.data.header import hash_bytes
 from eyebright.data.manifest import Manifest
+from eyebright.data.manifest_file import read_manifest, write_manifest
 from eyebright.errors import DataError, NotFoundError
+from eyebright.runtime.context import showing
+from eyebright.text.language import english
 from eyebright.types import Skipped
 
 TWO = {"cat": 5, "dog": 5}
 
 
 def reasons(notes: tuple[Skipped, ...]) -> dict[str, str]:
-    return {note.path: note.reason.format(**note.reason_values) for note in notes}
+    return {note.path: english(note.reason, **note.reason_values) for note in notes}
 
 
 def parts(manifest: Manifest) -> dict[str, int]:
@@ -88,7 +91,7 @@ def test_what_is_asked_for_replaces_the_folders_own_part(tmp_path: Path) -> None
     write_classes(tmp_path / "val", TWO, first=100)
     manifest = scan(tmp_path, val=0.3)
     assert parts(manifest) == {"train": 14, "val": 6}
-    assert "was not used" in reasons(manifest.warnings)["val"]
+    assert "was ignored" in reasons(manifest.warnings)["val"]
 
 
 def test_train_beside_other_classes_is_a_class(tmp_path: Path) -> None:
@@ -100,7 +103,7 @@ def test_folders_beside_the_parts_are_told(tmp_path: Path) -> None:
         write_classes(tmp_path / name, TWO, first=100 * number)
     manifest = scan(tmp_path)
     assert parts(manifest) == {"train": 10, "val": 10}
-    assert "neither" in reasons(manifest.warnings)["unlabelled"]
+    assert "was ignored" in reasons(manifest.warnings)["unlabelled"]
 
 
 def test_a_test_folder_beside_class_folders_is_refused(tmp_path: Path) -> None:
@@ -139,7 +142,7 @@ def test_other_files_are_counted_in_one_warning(tmp_path: Path) -> None:
     assert len(manifest.samples) == 10
     told = reasons(manifest.warnings)
     assert told.keys() == {"."}
-    assert "4 are not by their extension (.txt 2, - 1, .csv 1)" in told["."]
+    assert "so not opened: 4 files (.txt 2, - 1, .csv 1)" in told["."]
 
 
 def test_what_cannot_be_read_is_listed_and_the_rest_goes_on(tmp_path: Path) -> None:
@@ -156,11 +159,11 @@ def test_what_cannot_be_read_is_listed_and_the_rest_goes_on(tmp_path: Path) -> N
     assert len(manifest.samples) == 10
     assert manifest.labels == ("cat", "dog")
     expected = {
-        "cat/text.jpg": "none of them",
+        "cat/text.jpg": "Not a JPEG",
         "cat/empty.png": "empty",
         "cat/gone.png": "No such file",
         "cat/loop.png": "symbolic links",
-        "cat/pipe.png": "must be a file",
+        "cat/pipe.png": "Not a regular file",
         "loose.png": "beside them",
         "fish": "holds none",
     }
@@ -203,8 +206,8 @@ def test_strange_names_survive_a_written_manifest(tmp_path: Path) -> None:
     for number, name in enumerate(names):
         write_image(data / "cat" / name, 100 + number)
     manifest = scan(data)
-    manifest.write(tmp_path / "m.parquet")
-    again = Manifest.read(tmp_path / "m.parquet")
+    write_manifest(manifest, tmp_path / "m.parquet")
+    again = read_manifest(tmp_path / "m.parquet")
     assert again == manifest
     assert {f"cat/{name}" for name in names} <= {s.path for s in again.samples}
     assert all((again.root / s.path).is_file() for s in again.samples)
@@ -217,8 +220,8 @@ def test_names_that_are_no_text_are_listed_and_can_be_written(tmp_path: Path) ->
     os.mkdir(data + b"/\xfe")
     shutil.copy(data + b"/cat/0.png", data + b"/\xfe/0.png")
     manifest = scan(tmp_path / "data")
-    manifest.write(tmp_path / "m.parquet")
-    assert Manifest.read(tmp_path / "m.parquet") == manifest
+    write_manifest(manifest, tmp_path / "m.parquet")
+    assert read_manifest(tmp_path / "m.parquet") == manifest
     assert reasons(manifest.skipped).keys() == {"cat/è\\xff.png", "\\xfe"}
     assert all("UTF-8" in reason for reason in reasons(manifest.skipped).values())
     os.rename(data, data + b"\xff")
@@ -232,7 +235,7 @@ def test_one_image_under_two_labels_is_told_and_stays_on_one_side(tmp_path: Path
     for seed in range(8):
         manifest = scan(tmp_path, seed=seed)
         told = reasons(manifest.warnings)["cat/0.png"]
-        assert "This one is cat here, and also: dog (dog/same.png)" in told
+        assert "cat here, and also dog (dog/same.png)" in told
         twins = [s for s in manifest.samples if s.path in ("cat/0.png", "dog/same.png")]
         assert len({s.split for s in twins}) == 1
         assert len(twins) == 2
@@ -244,7 +247,7 @@ def test_copies_of_one_class_are_kept_and_counted(tmp_path: Path) -> None:
         shutil.copy(tmp_path / "cat" / "0.png", tmp_path / "cat" / f"copy {number}.png")
     manifest = scan(tmp_path)
     assert len(manifest.samples) == 13
-    assert reasons(manifest.warnings)["."].startswith("Images should differ. 3 are exact copies")
+    assert reasons(manifest.warnings)["."].startswith("3 images are exact copies")
 
 
 def test_leaks_between_the_users_parts_are_left_out_of_training_first(tmp_path: Path) -> None:
@@ -300,7 +303,8 @@ def test_progress_counts_every_file(tmp_path: Path) -> None:
         def __exit__(self, *_: object) -> None: ...
 
     progress = Counting()
-    scan(write_classes(tmp_path, {"cat": 150, "dog": 151}), progress=progress)
+    with showing(progress):
+        scan(write_classes(tmp_path, {"cat": 150, "dog": 151}))
     assert (progress.total, progress.done) == (301, 301)
 
 

@@ -27,7 +27,6 @@ from eyebright.types import UInt8Array
 pytest.importorskip("captum", reason="needs eyebright[explain]")
 from eyebright.explaining.gradcam import GradCam
 
-pytestmark = pytest.mark.slow
 SIDE = 96
 
 

@@ -8,6 +8,7 @@ from itertools import count
 import pytest
 
 from eyebright.runtime.terminal import TerminalProgress
+from eyebright.text.language import speaking
 
 
 class Terminal(io.StringIO):
@@ -33,7 +34,7 @@ def test_a_log_gets_a_line_at_the_start_and_one_at_the_end():
             task.advance(100)
     assert out.getvalue().splitlines() == [
         "Computing features (2,000) …",
-        "Computing features: 2,000 in 4.0 s, 500 a second",
+        "Computing features: 2,000 in 4.0 s, 500/s",
     ]
 
 
@@ -44,9 +45,9 @@ def test_a_log_gets_a_line_every_ten_seconds():
             clock.now += 0.25
             task.advance()
     assert out.getvalue().splitlines()[1:] == [
-        "Reading: 40/100, 4.0 a second, 15.0 s left",
-        "Reading: 80/100, 4.0 a second, 5.0 s left",
-        "Reading: 100 in 25.0 s, 4.0 a second",
+        "Reading: 40/100, 4.0/s, 15.0 s left",
+        "Reading: 80/100, 4.0/s, 5.0 s left",
+        "Reading: 100 in 25.0 s, 4.0/s",
     ]
 
 
@@ -57,8 +58,8 @@ def test_a_task_of_unknown_length():
         task.advance(8000)
     assert out.getvalue().splitlines() == [
         "Reading …",
-        "Reading: 8,000, 2.0 a second",
-        "Reading: 8,000 in 1 h 6 min, 2.0 a second",
+        "Reading: 8,000, 2.0/s",
+        "Reading: 8,000 in 1 h 6 min, 2.0/s",
     ]
 
 
@@ -72,8 +73,8 @@ def test_an_interrupted_task_does_not_claim_its_end():
 def test_a_terminal_gets_a_bar_and_a_summary(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TERM", "xterm")
     out, seconds = Terminal(), count()
-    progress = TerminalProgress("zh", out, clock=lambda: float(next(seconds)))
-    with progress.task("计算", total=10) as task:
+    progress = TerminalProgress(out, clock=lambda: float(next(seconds)))
+    with speaking("zh"), progress.task("计算", total=10) as task:
         task.advance(10)
         progress.say("[bold]见到[/bold] :smile:")
     text = out.getvalue()

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from eyebright.backbones.card import BackboneCard
+from eyebright.backbones.card import BackboneCard, wrong_size
 from eyebright.backbones.torch.blocks import feature_layers, find_blocks, smallest_map
-from eyebright.backbones.zoo.source import wrong_size
 
 if TYPE_CHECKING:
     from torch import nn

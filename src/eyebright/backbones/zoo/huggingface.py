@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from eyebright.backbones.card import Preprocessing
+from eyebright.backbones.card import Preprocessing, wrong_size
 from eyebright.backbones.torch.network import Network, Origin, make_network
 from eyebright.backbones.zoo import hub
 from eyebright.backbones.zoo.source import (
@@ -21,7 +21,6 @@ from eyebright.backbones.zoo.source import (
     Weights,
     interpolation,
     licence,
-    wrong_size,
 )
 from eyebright.backbones.zoo.weights import load_file
 from eyebright.errors import MissingExtraError, ModelError
@@ -65,7 +64,7 @@ class HuggingFace:
         return Entry(f"hf:{name}", self.name, parameters, _image_size(config), "unknown", accuracy=None)
 
     def build(self, name: str, weights: Weights, size: int | None) -> Network:
-        """See :class:`~eyebright.backbones.zoo.source.Source`."""
+        """See :class:`~eyebright.backbones.zoo.source.ModelZoo`."""
         transformers = _library()
         config = _config(transformers, name)
         if hasattr(config, "drop_path_rate"):

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from eyebright.backbones import embedded
-from eyebright.errors import ConfigError
 from eyebright.types import Interpolation
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ class Entry:
     accuracy: float | None
 
 
-class Source(Protocol):
+class ModelZoo(Protocol):
     """A library of networks."""
 
     name: str
@@ -86,16 +85,6 @@ def licence(name: str | None) -> str:
         "cc-by-nc-4.0": "CC-BY-NC-4.0",
     }
     return known.get(name, name) if name else "unknown"
-
-
-def wrong_size(name: str, size: int) -> ConfigError:
-    """The error for an architecture that cannot be built for a size."""
-    return ConfigError(
-        "The backbone must accept the input size. {name} cannot be built for {size} px. Omit the "
-        "size, or choose another backbone.",
-        name=name,
-        size=size,
-    )
 
 
 def embedded_entry() -> Entry:

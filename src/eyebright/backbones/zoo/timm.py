@@ -12,10 +12,10 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from eyebright.backbones.card import Preprocessing
+from eyebright.backbones.card import Preprocessing, wrong_size
 from eyebright.backbones.torch.network import Network, Origin, make_network
 from eyebright.backbones.zoo import hub
-from eyebright.backbones.zoo.source import Entry, Weights, interpolation, licence, wrong_size
+from eyebright.backbones.zoo.source import Entry, Weights, interpolation, licence
 from eyebright.backbones.zoo.weights import load_file
 
 _SHORT = {
@@ -56,7 +56,7 @@ class Timm:
         )
 
     def build(self, name: str, weights: Weights, size: int | None) -> Network:
-        """See :class:`~eyebright.backbones.zoo.source.Source`."""
+        """See :class:`~eyebright.backbones.zoo.source.ModelZoo`."""
         known = _SHORT.get(name, name)
         settings = _settings(known)
         if weights is None and not settings.has_weights:

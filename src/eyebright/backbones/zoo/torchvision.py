@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torchvision import models
 from torchvision.models.vision_transformer import VisionTransformer, interpolate_embeddings
 
-from eyebright.backbones.card import Preprocessing
+from eyebright.backbones.card import Preprocessing, wrong_size
 from eyebright.backbones.torch.network import Network, Origin, make_network
 from eyebright.backbones.zoo import hub
-from eyebright.backbones.zoo.source import Entry, Weights, interpolation, wrong_size
+from eyebright.backbones.zoo.source import Entry, Weights, interpolation
 from eyebright.backbones.zoo.weights import check_fit, read, strip_prefixes
 
 # Whose published weights expect a normalisation that the forward pass makes; classifiers for training only.
@@ -49,7 +49,7 @@ class Torchvision:
         )
 
     def build(self, name: str, weights: Weights, size: int | None) -> Network:
-        """See :class:`~eyebright.backbones.zoo.source.Source`."""
+        """See :class:`~eyebright.backbones.zoo.source.ModelZoo`."""
         published = _published(name)
         size = size or _crop(published)
         body = _create(name, size, weights)

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from eyebright.evaluation.decisions.targets import Figure, Target, choose_threshold, counts_of
+from eyebright.evaluation.decisions.targets import Figure, OperatingTarget, choose_threshold, counts_of
 from eyebright.evaluation.intervals import hull, pair, wilson
 from eyebright.evaluation.multiclass.ranking import BoolArray
 from eyebright.evaluation.multiclass.results import figure_json
@@ -45,7 +45,7 @@ class Threshold:
         chosen_on: which they are: "val", or "train" for the training part's held-out folds.
     """
 
-    target: Target
+    target: OperatingTarget
     value: float
     met: bool
     chosen: float
@@ -92,7 +92,7 @@ class OperatingPoint:
         }
 
 
-def choose(target: Target, scores: FloatArray, positive: BoolArray, chosen_on: str) -> Threshold:
+def choose(target: OperatingTarget, scores: FloatArray, positive: BoolArray, chosen_on: str) -> Threshold:
     """The threshold for a target on images with probabilities ``scores`` (N,) of its class."""
     value, met = choose_threshold(target, scores, positive)
     found = figures_at(value, scores, positive)[target.figure]
@@ -116,7 +116,7 @@ def figures_at(threshold: float, scores: FloatArray, positive: BoolArray) -> dic
     return found
 
 
-def stored(entry: dict[str, Any], target: Target) -> Threshold:
+def stored(entry: dict[str, Any], target: OperatingTarget) -> Threshold:
     """What :meth:`Threshold.to_json` gave, read back."""
     return Threshold(
         target,

@@ -21,7 +21,7 @@ _AT_MOST = {"false_positive_rate"}
 
 
 @dataclass(frozen=True)
-class Target:
+class OperatingTarget:
     """What a class must keep to: at least ``bound``, or, of a false positive rate, at most.
 
     Attributes:
@@ -46,7 +46,7 @@ class Target:
         return np.asarray(kept & ~np.isnan(values))
 
 
-def parse_target(text: str) -> Target:
+def parse_target(text: str) -> OperatingTarget:
     """A target from what a person writes.
 
     Raises:
@@ -83,10 +83,10 @@ def parse_target(text: str) -> Target:
             "Write 0.95 or 95%.",
             number=number + percent,
         )
-    return Target(figure, label.strip(), bound)  # type: ignore[arg-type]  # it is one of them
+    return OperatingTarget(figure, label.strip(), bound)  # type: ignore[arg-type]  # it is one of them
 
 
-def check_target(target: Target, labels: Sequence[str]) -> None:
+def check_target(target: OperatingTarget, labels: Sequence[str]) -> None:
     """Refuses a target of a class that there is not.
 
     Raises:
@@ -103,7 +103,7 @@ def check_target(target: Target, labels: Sequence[str]) -> None:
         )
 
 
-def choose_threshold(target: Target, scores: FloatArray, positive: BoolArray) -> tuple[float, bool]:
+def choose_threshold(target: OperatingTarget, scores: FloatArray, positive: BoolArray) -> tuple[float, bool]:
     """The threshold from which on the class is answered, and whether it meets the target on these images.
 
     Of the thresholds that meet a recall, the highest, which gives fewest false alarms; of those that meet

@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
-import html
 import json
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any, TypeVar
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from eyebright.errors import ModelError
 from eyebright.exporting.base import Source
@@ -31,8 +32,31 @@ _MODEL = "model"
 _SCRIPTS = ("view.js", "pixels.js", "page.js")
 
 
+@dataclass(frozen=True)
+class PageParts:
+    """What the template of the page is filled with.
+
+    Attributes:
+        policy: what the page may load and run.
+        title: the name of the model.
+        style, worker, script: the texts of the page's own files.
+        licence: of the runtime.
+        facts: JSON for the script.
+        blocks: packed files in base64 by their names.
+    """
+
+    policy: str
+    title: str
+    style: str
+    licence: str
+    facts: str
+    worker: str
+    blocks: Mapping[str, str]
+    script: str
+
+
 def page(source: Source, model: bytes) -> str:
-    """The whole page.
+    """Return the whole page.
 
     Args:
         source: of the model, for its name, labels and facts.
@@ -41,40 +65,49 @@ def page(source: Source, model: bytes) -> str:
     script = "".join(_text(name) for name in _SCRIPTS)
     blocks = {name: _file("runtime", file).read_bytes() for name, file in _RUNTIME.items()}
     blocks[_MODEL] = gzip.compress(model, 9, mtime=0)
-    fields = {
-        "policy": _policy(script),
-        "title": html.escape(source.model.path.resolve().parent.name),
-        "style": _text("page.css"),
-        "licence": html.escape(_file("runtime", "LICENSE").read_text(encoding="utf-8").strip()),
-        "facts": _json(_facts(source)),
-        "worker": _text("worker.js"),
-        "blocks": "\n".join(_block(name, data) for name, data in blocks.items()),
-        "script": script,
-    }
-    return re.sub(r"\{\{(\w+)\}\}", lambda field: fields[field[1]], _text("page.html"))
+    parts = PageParts(
+        policy=_policy(script),
+        title=source.model.path.resolve().parent.name,
+        style=_text("page.css"),
+        licence=_file("runtime", "LICENSE").read_text(encoding="utf-8").strip(),
+        facts=_json(_facts(source)),
+        worker=_text("worker.js"),
+        blocks={name: base64.b64encode(data).decode("ascii") for name, data in blocks.items()},
+        script=script,
+    )
+    return _environment().get_template("page.html").render(page=parts)
 
 
 def embedded_model(text: str) -> bytes:
-    """The model of a page that :func:`page` made.
+    """Return the model of a page that :func:`page` made.
 
     Raises:
         ModelError: there is none.
     """
-    head, tail = _block(_MODEL, b"").split("\n\n")
-    _, found, rest = text.partition(f"{head}\n")
-    packed, ended, _ = rest.partition(f"\n{tail}")
+    _, found, rest = text.partition(f'data-block="{_MODEL}">\n')
+    packed, ended, _ = rest.partition("\n<")
     if not found or not ended:
         raise ModelError("The page must contain a model. This page contains none. Export it again.")
     return gzip.decompress(base64.b64decode(packed))
 
 
 def runtime_version() -> str:
-    """Of onnxruntime-web, as it lies in the package."""
+    """Return the version of onnxruntime-web, as it lies in the package."""
     return str(_runtime_facts()["version"])
 
 
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("eyebright.exporting", "web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+
+
 def _facts(source: Source) -> dict[str, Any]:
-    """What the page's script must know."""
+    """Return what the page's script must know."""
     version, thresholds = runtime_version(), source.model.thresholds
     return {
         "labels": source.labels,
@@ -95,18 +128,13 @@ def _in_each_language(said: Callable[[], Said]) -> dict[Lang, Said]:
     return found
 
 
-def _block(name: str, data: bytes) -> str:
-    encoded = base64.b64encode(data).decode("ascii")
-    return f'<script type="text/plain" data-block="{name}">\n{encoded}\n</script>'
-
-
 def _json(value: object) -> str:
-    """JSON that cannot end the element that it stands in."""
+    """Return JSON that cannot end the element that it stands in."""
     return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
 
 
 def _policy(script: str) -> str:
-    """No script but the page's own and what it unpacks, nothing fetched."""
+    """Return a policy that allows no script but the page's own and what it unpacks, and fetches nothing."""
     digest = base64.b64encode(hashlib.sha256(f"\n{script}".encode()).digest()).decode("ascii")
     return (
         "default-src 'none'; img-src blob: data:; style-src 'unsafe-inline'; worker-src blob:; "

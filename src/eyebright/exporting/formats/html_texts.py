@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from eyebright import __version__
 from eyebright.exporting.base import Source
 from eyebright.text.language import translate
+from eyebright.version import __version__
 
 
 def texts() -> dict[str, str]:
-    """The page's sentences by the names that its script knows them by; placeholders are filled in there."""
+    """Return the page's sentences by the names that its script uses; it fills in their placeholders."""
     return {
         "about": translate("About this model"),
         "against": translate("against"),
@@ -55,7 +55,7 @@ def texts() -> dict[str, str]:
 
 
 def terms(source: Source, runtime_version: str) -> list[tuple[str, str]]:
-    """Names and values of what is known about the model."""
+    """Return names and values of what is known about the model."""
     metadata, size = source.model.metadata, source.size
     rows = [
         (translate("Backbone"), str(source.model.card["backbone"])),

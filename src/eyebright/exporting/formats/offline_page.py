@@ -31,7 +31,7 @@ class OfflinePage:
     precisions: frozenset[Precision] = frozenset({"fp32", "int8"})
 
     def check(self, source: Source) -> None:
-        """Takes every network of at most 300 MB."""
+        """Accept every network of at most 300 MB."""
         size = source.graph.ByteSize()
         if size > _MOST_BYTES:
             raise UnsupportedError(
@@ -42,11 +42,11 @@ class OfflinePage:
             )
 
     def export(self, source: Source, folder: Path) -> None:
-        """Writes `index.html`."""
+        """Write `index.html`."""
         write_text(folder / _FILE, self.text(source))
 
     def text(self, source: Source) -> str:
-        """The page."""
+        """Return the page."""
         graph = with_heat(source.graph)
         if graph is None:
             graph = onnx.ModelProto()
@@ -55,6 +55,6 @@ class OfflinePage:
         return page(source, graph.SerializeToString())
 
     def load(self, source: Source, folder: Path, threads: int) -> OnnxSession:
-        """Takes the model out of the page and loads it with ONNX Runtime."""
+        """Take the model out of the page and load it with ONNX Runtime."""
         model = embedded_model((folder / _FILE).read_text(encoding="utf-8"))
         return OnnxSession(model, threads, INPUT, lambda image: image[None])

@@ -2,64 +2,127 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
-from eyebright.report.markup import name, text
+import numpy as np
+from markupsafe import Markup
+
+from eyebright.report.charts.drawing import draw
 from eyebright.types import IntArray
 
 _LEVELS = 6
 # Up to so many columns have room for upright names.
 _UPRIGHT = 4
 
+CellKind = Literal["hit", "miss", "none"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A count of the table.
+
+    Attributes:
+        kind: "hit" on the diagonal, "miss" beside it, "none" for no image.
+        shade: 0 to 1, of its colour.
+        predicted: the class of its column.
+    """
+
+    count: int
+    kind: CellKind
+    shade: float
+    predicted: str
+
+
+@dataclass(frozen=True)
+class ConfusionTable:
+    """Counts by true and predicted class; the shade is the share of the row, so of the true class.
+
+    Attributes:
+        labels: K classes, of rows and columns.
+        rows: (K, K) cells.
+        caption, corner: plain text.
+        upright: whether the columns have room for upright names.
+        linked: whether a mistake's count leads to its images.
+    """
+
+    labels: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    caption: str
+    corner: str
+    upright: bool
+    linked: bool
+
+
+@dataclass(frozen=True)
+class ShadeLevel:
+    """All squares of one shade as a path."""
+
+    kind: CellKind
+    shade: float
+    path: str
+
+
+@dataclass(frozen=True)
+class HeatGrid:
+    """Counts of many classes as small squares, darker for a larger share of the true class."""
+
+    classes: int
+    levels: Sequence[ShadeLevel]
+    description: str
+
+
+@dataclass(frozen=True)
+class MistakesLink:
+    """A link to the mistakes of one kind, in ``words``."""
+
+    label: str
+    predicted: str
+    words: str
+
 
 def confusion_table(
     confusion: IntArray, labels: tuple[str, ...], caption: str, corner: str, *, linked: bool = True
-) -> str:
-    """The (K, K) counts as a table; the shade is the share of the row, so of the true class.
-
-    ``linked`` cells lead to the mistakes that they count.
-    """
-    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
-    columns = "".join(f'<th scope="col"><span>{name(label)}</span></th>' for label in labels)
-    rows = "".join(
-        f'<tr><th scope="row">{name(label)}</th>'
-        + "".join(
-            _cell(int(n), float(s), label, other, linked)
-            for n, s, other in zip(counts, part, labels, strict=True)
-        )
-        + "</tr>"
-        for label, counts, part in zip(labels, confusion, shares, strict=True)
-    )
-    many = " many" if len(labels) > _UPRIGHT else ""
-    return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{text(caption)}">'
-        f'<table class="confusion{many}"><caption>{text(caption)}</caption>'
-        f'<thead><tr><td class="corner">{text(corner)}</td>{columns}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
-    )
+) -> Markup:
+    """Return the (K, K) counts as a table; ``linked`` cells lead to the mistakes that they count."""
+    shares = _shares(confusion)
+    rows = [
+        [
+            _cell(int(count), float(share), predicted, true == predicted)
+            for count, share, predicted in zip(counts, row_shares, labels, strict=True)
+        ]
+        for true, counts, row_shares in zip(labels, confusion, shares, strict=True)
+    ]
+    upright = len(labels) <= _UPRIGHT
+    return draw("confusion.html", ConfusionTable(labels, rows, caption, corner, upright, linked))
 
 
-def heat_grid(confusion: IntArray, description: str) -> str:
-    """The (K, K) counts as small squares, darker for a larger share of the true class."""
-    classes = len(confusion)
-    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
-    diagonal = np.eye(classes, dtype=bool)
+def heat_grid(confusion: IntArray, description: str) -> Markup:
+    """Return the (K, K) counts as small squares."""
+    diagonal = np.eye(len(confusion), dtype=bool)
     # The root lifts rare confusions, which would be invisible among the diagonal's shares.
-    levels = np.ceil(np.sqrt(shares) * _LEVELS).astype(int)
-    paths = "".join(
-        f'<path class="{kind}" style="--s:{level / _LEVELS:.2f}" d="{_squares((levels == level) & mask)}"/>'
+    levels = np.ceil(np.sqrt(_shares(confusion)) * _LEVELS).astype(int)
+    kinds: list[tuple[CellKind, np.ndarray[tuple[int, ...], np.dtype[np.bool_]]]] = [
+        ("hit", diagonal),
+        ("miss", ~diagonal),
+    ]
+    shades = [
+        ShadeLevel(kind, round(level / _LEVELS, 2), _squares((levels == level) & mask))
         for level in range(1, _LEVELS + 1)
-        for kind, mask in (("hit", diagonal), ("miss", ~diagonal))
+        for kind, mask in kinds
         if ((levels == level) & mask).any()
-    )
-    return (
-        f'<svg class="heat" viewBox="0 0 {classes} {classes}" role="img" aria-label="{text(description)}">'
-        f'<rect class="ground" width="{classes}" height="{classes}"/>{paths}</svg>'
-    )
+    ]
+    return draw("heat_grid.svg", HeatGrid(len(confusion), shades, description))
+
+
+def mistakes_link(true: str, named: str, inner: str) -> Markup:
+    """Return a link to the mistakes of one kind."""
+    return draw("mistakes_link.html", MistakesLink(true, named, inner))
 
 
 def confused_pairs(confusion: IntArray, limit: int) -> list[tuple[int, int, int]]:
-    """(true class, predicted class, count) of the most frequent confusions, the most frequent first."""
+    """Return (true class, predicted class, count) of the most frequent confusions, most frequent first."""
     wrong = confusion.copy()
     np.fill_diagonal(wrong, 0)
     order = np.argsort(-wrong, axis=None, kind="stable")[:limit]
@@ -69,19 +132,20 @@ def confused_pairs(confusion: IntArray, limit: int) -> list[tuple[int, int, int]
     return [pair for pair in pairs if pair[2] > 0]
 
 
-def mistakes_link(true: str, named: str, inner: str) -> str:
-    """A link to the mistakes of one kind, which the page's script shows alone; ``inner`` is HTML."""
-    return f'<a href="#mistakes" data-true="{text(true)}" data-named="{text(named)}">{inner}</a>'
+def _shares(confusion: IntArray) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """Return each count as a share of its row; 0 in a row without images."""
+    shares: np.ndarray[tuple[int, int], np.dtype[np.float64]] = confusion / np.maximum(
+        confusion.sum(axis=1, keepdims=True), 1
+    )
+    return shares
 
 
-def _cell(count: int, share: float, true: str, named: str, linked: bool) -> str:
+def _cell(count: int, share: float, predicted: str, correct: bool) -> Cell:
     if count == 0:
-        return '<td class="none">0</td>'
-    if true == named:
-        return f'<td class="hit" style="--s:{0.55 * share:.2f}">{count}</td>'
-    shade = 0.15 + 0.55 * share**0.5
-    inner = mistakes_link(true, named, str(count)) if linked else str(count)
-    return f'<td class="miss" style="--s:{shade:.2f}">{inner}</td>'
+        return Cell(0, "none", 0.0, predicted)
+    if correct:
+        return Cell(count, "hit", round(0.55 * share, 2), predicted)
+    return Cell(count, "miss", round(0.15 + 0.55 * share**0.5, 2), predicted)
 
 
 def _squares(mask: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> str:

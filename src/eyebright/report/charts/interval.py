@@ -1,49 +1,91 @@
-"""Bars and dots with their 95 % interval, one line high, as wide as the place they stand in."""
+"""Values with their 95 % interval, one line high, as wide as the place they stand in."""
 
 from __future__ import annotations
 
-from eyebright.report.markup import fraction
+import math
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from eyebright.report.charts.drawing import draw
 from eyebright.types import Interval
 
-
-def interval_bar(interval: Interval) -> str:
-    """A bar from 0 to 1 with a whisker over the interval. The figures stand beside it as text."""
-    value, low, high = (100 * fraction(v) for v in (interval.value, interval.low, interval.high))
-    return (
-        '<svg class="bar" width="100%" height="14" aria-hidden="true">'
-        '<rect class="track" y="4" width="100%" height="6" rx="3"/>'
-        f'<rect class="fill" y="4" width="{value:.1f}%" height="6" rx="3"/>{_whisker(low, high)}</svg>'
-    )
+# A dot must not be cut off at the ends of its scale.
+_DOT_MARGIN = 4
 
 
-def interval_dot(interval: Interval, low: float, high: float, chosen: bool) -> str:
-    """A dot on its interval, on a scale that runs from ``low`` to ``high``."""
-    span = (high - low) or 1.0
-    # The dot must not be cut off at the ends of the scale.
-    value, left, right = (
-        4 + 92 * fraction((v - low) / span) for v in (interval.value, interval.low, interval.high)
-    )
-    return (
-        f'<svg class="dots{" chosen" if chosen else ""}" width="100%" height="18" aria-hidden="true">'
-        '<line class="axis" x1="0" x2="100%" y1="9" y2="9"/>'
-        f'<line class="range" x1="{left:.1f}%" x2="{right:.1f}%" y1="9" y2="9"/>'
-        f'<circle cx="{value:.1f}%" cy="9" r="5.5"/></svg>'
-    )
+@dataclass(frozen=True)
+class IntervalBar:
+    """A bar from 0 to 1 with a whisker over the interval; ``value``, ``low`` and ``high`` in per cent."""
+
+    value: float
+    low: float
+    high: float
 
 
-def plain_bar(share: float) -> str:
-    """A bar for a share of a whole."""
-    return (
-        '<svg class="bar" width="100%" height="10" aria-hidden="true">'
-        '<rect class="track" y="2" width="100%" height="6" rx="3"/>'
-        f'<rect class="fill" y="2" width="{100 * fraction(share):.2f}%" height="6" rx="3"/></svg>'
-    )
+@dataclass(frozen=True)
+class IntervalDot:
+    """A dot on its interval; ``value``, ``low`` and ``high`` in per cent of the width.
+
+    Attributes:
+        emphasised: whether it is drawn in the accent colour.
+        zero: whether the middle of the scale is marked as 0.
+    """
+
+    value: float
+    low: float
+    high: float
+    emphasised: bool
+    zero: bool
 
 
-def _whisker(low: float, high: float) -> str:
-    return (
-        '<g class="whisker">'
-        f'<line x1="{low:.1f}%" x2="{high:.1f}%" y1="7" y2="7"/>'
-        f'<line x1="{low:.1f}%" x2="{low:.1f}%" y1="3" y2="11"/>'
-        f'<line x1="{high:.1f}%" x2="{high:.1f}%" y1="3" y2="11"/></g>'
-    )
+@dataclass(frozen=True)
+class ShareBar:
+    """A bar for a share of a whole, in per cent."""
+
+    share: float
+
+
+def interval_bar(interval: Interval) -> Markup:
+    """Return a bar from 0 to 1 with a whisker. The numbers stand beside it as text."""
+    value, low, high = (round(100 * fraction(v), 1) for v in (interval.value, interval.low, interval.high))
+    return draw("interval_bar.svg", IntervalBar(value, low, high))
+
+
+def interval_dot(interval: Interval, low: float, high: float, chosen: bool) -> Markup:
+    """Return a dot on its interval, on a scale that runs from ``low`` to ``high``."""
+    value, left, right = (_along(v, low, high) for v in (interval.value, interval.low, interval.high))
+    return draw("interval_dot.svg", IntervalDot(value, left, right, emphasised=chosen, zero=False))
+
+
+def difference_dot(interval: Interval, reach: float, shown: bool) -> Markup:
+    """Return a dot on its interval, with a line at 0.
+
+    Args:
+        interval: of the difference.
+        reach: the scale runs from minus this to this.
+        shown: whether the difference is significant, which is drawn in the accent colour.
+    """
+    reach = reach or 1.0
+    value, left, right = (_along(v, -reach, reach) for v in (interval.value, interval.low, interval.high))
+    return draw("interval_dot.svg", IntervalDot(value, left, right, emphasised=shown, zero=True))
+
+
+def plain_bar(share: float) -> Markup:
+    """Return a bar for a share of a whole."""
+    return draw("share_bar.svg", ShareBar(round(100 * fraction(share), 2)))
+
+
+def widest(*intervals: Interval) -> float:
+    """Return how far from 0 the intervals reach."""
+    return max((abs(end) for i in intervals for end in (i.low, i.high)), default=1.0)
+
+
+def fraction(value: float) -> float:
+    """Return ``value`` kept inside 0 to 1 so that it can be drawn; 0 where it is not finite."""
+    return min(max(value, 0.0), 1.0) if math.isfinite(value) else 0.0
+
+
+def _along(value: float, low: float, high: float) -> float:
+    share = fraction((value - low) / ((high - low) or 1.0))
+    return round(_DOT_MARGIN + (100 - 2 * _DOT_MARGIN) * share, 1)

@@ -1,57 +1,73 @@
-"""How strange own and foreign images are: two outlines over one axis, and the limit between them."""
+"""OOD scores of known and of OOD images: two outlines over one axis, and the threshold between them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
+from markupsafe import Markup
 
 from eyebright.evaluation.uncertainty.results import Knowing
-from eyebright.report.charts.curve import Axis, Line, curve_chart, linear_axis
-from eyebright.report.markup import percent, text
+from eyebright.report.charts.axis import Axis, linear_axis
+from eyebright.report.charts.curve import Line, curve_chart
+from eyebright.report.charts.drawing import draw
+from eyebright.report.markup import percent
 from eyebright.text.language import translate
 from eyebright.types import FloatArray
 
 _BINS = 30
-_WIDEST = 3.0  # times from the lowest score to the limit; what lies beyond stands in the last bin
+_WIDEST = 3.0  # times from the lowest score to the threshold; what lies beyond is counted in the last bin
 
 
-def strangeness_chart(knowing: Knowing) -> str:
-    """The drawing with its legend; nothing where there are no scores or no limit."""
+@dataclass(frozen=True)
+class OodChart:
+    """The histogram of OOD scores with its title and legend.
+
+    Attributes:
+        title: plain text.
+        legend: the names of the lines.
+        curves: the drawing.
+        beyond: the highest score, in words, if it lies beyond the last bin.
+    """
+
+    title: str
+    legend: Sequence[str]
+    curves: Markup
+    beyond: str
+
+
+def ood_chart(knowing: Knowing) -> Markup | None:
+    """Return the chart; None where there are no scores or no threshold."""
     if knowing.own is None or knowing.rule is None:
-        return ""
-    limit = knowing.rule.threshold
-    foreign = None if knowing.foreign is None else knowing.foreign.scores
-    edges = _edges(knowing.own, foreign, limit)
-    own_name = translate("in-distribution images")
-    lines = [Line(own_name, _outline(knowing.own, edges))]
-    if foreign is not None:
-        lines.append(Line(translate("OOD images"), _outline(foreign, edges)))
+        return None
+    threshold = knowing.rule.threshold
+    ood = None if knowing.foreign is None else knowing.foreign.scores
+    edges = _edges(knowing.own, ood, threshold)
+    lines = [Line(translate("in-distribution images"), _outline(knowing.own, edges))]
+    if ood is not None:
+        lines.append(Line(translate("OOD images"), _outline(ood, edges)))
     title = translate("OOD scores of the images")
+    low, high = float(edges[0]), float(edges[-1])
     shares = linear_axis([y for line in lines for _, y in line.points], lambda v: percent(v, 0), zero=True)
-    scores = linear_axis([float(edges[0]), float(edges[-1])], lambda v: f"{v:g}")
-    scores = Axis(float(edges[0]), float(edges[-1]), scores.ticks, scores.written)
-    drawing = curve_chart(lines, scores, shares, title, (limit, translate("threshold")))
-    names = "".join(
-        f'<span class="{"second" if i else "first"}">{text(line.name)}</span>' for i, line in enumerate(lines)
-    )
-    beyond = ""
-    if foreign is not None and foreign.max() > edges[-1]:
-        note = translate(
-            "Images with higher OOD scores, up to {score}, are counted in the last bin.",
-            score=f"{foreign.max():.0f}",
-        )
-        beyond = f"<small>{text(note)}</small>"
-    return f'<figure><h3>{text(title)}</h3><p class="legend">{names}</p>{drawing}{beyond}</figure>'
+    # The axis ends where the bins do.
+    rounded = linear_axis([low, high], lambda v: f"{v:g}")
+    scores = Axis(low, high, rounded.ticks, rounded.written)
+    curves = curve_chart(lines, scores, shares, title, (threshold, translate("threshold")))
+    beyond = f"{ood.max():.0f}" if ood is not None and ood.max() > edges[-1] else ""
+    return draw("ood.html", OodChart(title, [line.name for line in lines], curves, beyond))
 
 
-def _edges(own: FloatArray, foreign: FloatArray | None, limit: float) -> FloatArray:
-    everything = own if foreign is None else np.concatenate([own, foreign])
+def _edges(own: FloatArray, ood: FloatArray | None, threshold: float) -> FloatArray:
+    everything = own if ood is None else np.concatenate([own, ood])
     low = float(everything.min())
-    high = min(float(everything.max()), low + _WIDEST * max(limit - low, 1e-6))
-    return np.linspace(low, max(high, limit + 0.05 * abs(limit - low) + 1e-6), _BINS + 1, dtype=np.float32)
+    high = min(float(everything.max()), low + _WIDEST * max(threshold - low, 1e-6))
+    highest = max(high, threshold + 0.05 * abs(threshold - low) + 1e-6)
+    return np.linspace(low, highest, _BINS + 1, dtype=np.float32)
 
 
 def _outline(scores: FloatArray, edges: FloatArray) -> list[tuple[float, float]]:
-    """The share of images in each bin, as steps; what lies beyond the last edge counts in the last bin."""
+    """Return the share of images in each bin, as steps; scores beyond the last edge count in the last bin."""
     counts, _ = np.histogram(np.clip(scores, edges[0], edges[-1]), edges)
     shares = counts / len(scores)
     corners = [(float(edges[0]), 0.0)]

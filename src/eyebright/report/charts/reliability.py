@@ -1,96 +1,118 @@
-"""The reliability diagram: how often the model was right against how sure it was, and how many images."""
+"""The reliability diagram: accuracy by confidence, and the number of predictions below it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from markupsafe import Markup
 
 from eyebright.evaluation.multiclass.results import ReliabilityBin
-from eyebright.report.markup import fraction, number, percent, text
+from eyebright.report.charts.drawing import draw
+from eyebright.report.charts.interval import fraction
+from eyebright.report.markup import number, percent
 from eyebright.text.language import translate
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 350, 10, 290
-_COUNTS_TOP, _COUNTS_BOTTOM = 318, 372
 # A share of fewer images than this is drawn faintly.
 _FEW = 10
+_STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
-def reliability_diagram(bins: Sequence[ReliabilityBin]) -> str:
-    """Bars of accuracy by confidence with the diagonal of perfect calibration; counts below."""
-    description = translate("Reliability diagram: accuracy by confidence")
-    return (
-        f'<svg class="reliability" viewBox="0 0 360 420" role="img" aria-label="{text(description)}">'
-        + _grid()
-        + "".join(_accuracy_bar(b) for b in bins)
-        + f'<line class="ideal" x1="{_LEFT}" y1="{_BOTTOM}" x2="{_RIGHT}" y2="{_TOP}"/>'
-        + "".join(_dot(b) for b in bins)
-        + _counts(bins)
-        + _axis_titles()
-        + "</svg>"
+@dataclass(frozen=True)
+class BinShape:
+    """One bin.
+
+    Attributes:
+        x, width: of its bars.
+        top, height: of the bar of its accuracy.
+        count_top, count_height: of the bar of its number of predictions.
+        dot: where its mean confidence lies across.
+        ideal: how high its dot would lie if it were perfectly calibrated.
+        few: whether it holds too few images for a firm mark.
+        hint: its numbers in words, shown where the pointer rests.
+    """
+
+    x: float
+    width: float
+    top: float
+    height: float
+    count_top: float
+    count_height: float
+    dot: float
+    ideal: float
+    few: bool
+    hint: str
+
+
+@dataclass(frozen=True)
+class GridLine:
+    """A share on both axes: where it lies across and how high, and its label."""
+
+    x: float
+    y: float
+    label: str
+    last: bool
+
+
+@dataclass(frozen=True)
+class ReliabilityDiagram:
+    """Bars of accuracy by confidence with the diagonal of perfect calibration; counts below.
+
+    Attributes:
+        bins: their shapes.
+        grid: the shares on the axes.
+        most: the largest number of predictions in a bin, in words.
+    """
+
+    left: ClassVar[int] = 44
+    right: ClassVar[int] = 350
+    top: ClassVar[int] = 10
+    bottom: ClassVar[int] = 290
+    counts_top: ClassVar[int] = 318
+    counts_bottom: ClassVar[int] = 372
+    bins: Sequence[BinShape]
+    grid: Sequence[GridLine]
+    most: str
+
+
+def reliability_diagram(bins: Sequence[ReliabilityBin]) -> Markup:
+    """Return the diagram of ``bins``."""
+    most = max((b.count for b in bins), default=1)
+    chart = ReliabilityDiagram(
+        [_shape(b, most) for b in bins],
+        [GridLine(_x(step), _y(step), percent(step, 0), step == 1) for step in _STEPS],
+        number(most),
+    )
+    return draw("reliability.svg", chart)
+
+
+def _shape(b: ReliabilityBin, most: int) -> BinShape:
+    count_height = (ReliabilityDiagram.counts_bottom - ReliabilityDiagram.counts_top) * b.count / most
+    return BinShape(
+        x=round(_x(b.low) + 1, 1),
+        width=round(_x(b.high) - _x(b.low) - 2, 1),
+        top=_y(b.accuracy),
+        height=round(ReliabilityDiagram.bottom - _y(b.accuracy), 1),
+        count_top=round(ReliabilityDiagram.counts_bottom - count_height, 1),
+        count_height=round(count_height, 1),
+        dot=_x(b.confidence),
+        ideal=_y(b.confidence),
+        few=b.count < _FEW,
+        hint=translate(
+            "{count:prediction|predictions}: mean confidence {confidence}, accuracy {accuracy}",
+            count=number(b.count),
+            confidence=percent(b.confidence),
+            accuracy=percent(b.accuracy),
+        ),
     )
 
 
 def _x(value: float) -> float:
-    return _LEFT + (_RIGHT - _LEFT) * fraction(value)
+    left, right = ReliabilityDiagram.left, ReliabilityDiagram.right
+    return round(left + (right - left) * fraction(value), 1)
 
 
 def _y(value: float) -> float:
-    return _BOTTOM - (_BOTTOM - _TOP) * fraction(value)
-
-
-def _grid() -> str:
-    lines = []
-    for step in (0.0, 0.25, 0.5, 0.75, 1.0):
-        label = percent(step, 0)
-        anchor = "end" if step == 1 else "middle"
-        lines.append(
-            f'<line class="grid" x1="{_LEFT}" x2="{_RIGHT}" y1="{_y(step):.1f}" y2="{_y(step):.1f}"/>'
-            f'<text x="{_LEFT - 6}" y="{_y(step) + 4:.1f}" text-anchor="end">{label}</text>'
-            f'<text x="{_x(step):.1f}" y="{_COUNTS_BOTTOM + 17}" text-anchor="{anchor}">{label}</text>'
-        )
-    return "".join(lines)
-
-
-def _accuracy_bar(b: ReliabilityBin) -> str:
-    hint = translate(
-        "{count:prediction|predictions}: mean confidence {confidence}, accuracy {accuracy}",
-        count=number(b.count),
-        confidence=percent(b.confidence),
-        accuracy=percent(b.accuracy),
-    )
-    width = _x(b.high) - _x(b.low) - 2
-    return (
-        f'<rect class="fill" x="{_x(b.low) + 1:.1f}" y="{_y(b.accuracy):.1f}" width="{width:.1f}" '
-        f'height="{_BOTTOM - _y(b.accuracy):.1f}"><title>{text(hint)}</title></rect>'
-    )
-
-
-def _dot(b: ReliabilityBin) -> str:
-    x, top, ideal = _x(b.confidence), _y(b.accuracy), _y(b.confidence)
-    few = " few" if b.count < _FEW else ""
-    return (
-        f'<line class="gap{few}" x1="{x:.1f}" x2="{x:.1f}" y1="{top:.1f}" y2="{ideal:.1f}"/>'
-        f'<circle class="dot{few}" cx="{x:.1f}" cy="{top:.1f}" r="4"/>'
-    )
-
-
-def _counts(bins: Sequence[ReliabilityBin]) -> str:
-    most = max((b.count for b in bins), default=1)
-    height = _COUNTS_BOTTOM - _COUNTS_TOP
-    bars = "".join(
-        f'<rect class="count" x="{_x(b.low) + 1:.1f}" width="{_x(b.high) - _x(b.low) - 2:.1f}" '
-        f'y="{_COUNTS_BOTTOM - height * b.count / most:.1f}" height="{height * b.count / most:.1f}"/>'
-        for b in bins
-    )
-    return (
-        f'{bars}<line class="grid" x1="{_LEFT}" x2="{_RIGHT}" y1="{_COUNTS_BOTTOM}" y2="{_COUNTS_BOTTOM}"/>'
-        f'<text x="{_LEFT - 6}" y="{_COUNTS_TOP + 8}" text-anchor="end">{number(most)}</text>'
-        f'<text x="{_LEFT}" y="{_COUNTS_TOP - 8}">{text(translate("Number of predictions"))}</text>'
-    )
-
-
-def _axis_titles() -> str:
-    return (
-        f'<text x="{_LEFT + 8}" y="{_TOP + 14}">{text(translate("Fraction correct"))}</text>'
-        f'<text x="{_RIGHT}" y="{_COUNTS_BOTTOM + 38}" text-anchor="end">'
-        f"{text(translate('Predicted probability'))}</text>"
-    )
+    top, bottom = ReliabilityDiagram.top, ReliabilityDiagram.bottom
+    return round(bottom - (bottom - top) * fraction(value), 1)

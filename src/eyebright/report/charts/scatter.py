@@ -1,12 +1,14 @@
-"""Dots in two directions: what each costs and how good it is."""
+"""Dots in two directions: what each model costs and how good it is."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from eyebright.report.charts.curve import HEIGHT, WIDTH, Axis, across, grid, mark_line, upwards
-from eyebright.report.markup import text
+from markupsafe import Markup
+
+from eyebright.report.charts.axis import Axis, Frame, across, up
+from eyebright.report.charts.drawing import draw
 
 
 @dataclass(frozen=True)
@@ -15,16 +17,31 @@ class Dot:
 
     Attributes:
         name: plain text, shown where the pointer rests.
-        x, y: its place.
-        style: of its kind: "first" or "second".
-        chosen: whether it has a ring.
+        x, y: its values.
+        second: whether it is of the second kind, which has a colour of its own.
+        selected: whether it has a ring.
     """
 
     name: str
     x: float
     y: float
-    style: str
-    chosen: bool
+    second: bool
+    selected: bool
+
+
+@dataclass(frozen=True)
+class ScatterChart:
+    """Dots in a frame.
+
+    Attributes:
+        frame: the axes.
+        dots: their x and y are places in the drawing.
+        front: path of the line through those that no other beats, empty for none.
+    """
+
+    frame: Frame
+    dots: Sequence[Dot]
+    front: str
 
 
 def scatter_chart(
@@ -34,8 +51,8 @@ def scatter_chart(
     y: Axis,
     description: str,
     limit: tuple[float, str] | None = None,
-) -> str:
-    """``dots`` as an SVG, with a line through those that nobody beats.
+) -> Markup:
+    """Return the drawing of ``dots``, with a line through those that no other beats.
 
     Args:
         dots: all of them.
@@ -45,21 +62,7 @@ def scatter_chart(
         description: plain text for those who cannot see the drawing.
         limit: a place on the x axis with a word, drawn as an upright line.
     """
-    marked = "" if limit is None else mark_line(x, *limit)
-    return (
-        f'<svg class="curve scatter" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="{text(description)}">{grid(x, y)}{marked}{_front(front, x, y)}'
-        f"{''.join(_dot(dot, x, y) for dot in dots)}</svg>"
-    )
-
-
-def _front(front: Sequence[Dot], x: Axis, y: Axis) -> str:
-    points = [f"{across(x, dot.x):.1f} {upwards(y, dot.y):.1f}" for dot in front]
-    return f'<path class="line second" d="M{"L".join(points)}"/>' if len(points) > 1 else ""
-
-
-def _dot(dot: Dot, x: Axis, y: Axis) -> str:
-    at = f'cx="{across(x, dot.x):.1f}" cy="{upwards(y, dot.y):.1f}"'
-    ring = f'<circle class="ring" {at} r="7"/>' if dot.chosen else ""
-    style = " second" if dot.style == "second" else ""
-    return f'{ring}<circle class="dot{style}" {at} r="3.5"><title>{text(dot.name)}</title></circle>'
+    points = [f"{across(x, dot.x)} {up(y, dot.y)}" for dot in front]
+    placed = [replace(dot, x=across(x, dot.x), y=up(y, dot.y)) for dot in dots]
+    line = f"M{'L'.join(points)}" if len(points) > 1 else ""
+    return draw("scatter.svg", ScatterChart(Frame.of(x, y, description, limit), placed, line))

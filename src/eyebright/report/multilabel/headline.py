@@ -1,33 +1,39 @@
-"""Where an image may have several labels: the verdict in plain words, and the headline figures."""
+"""Multi-label: the verdict in plain words, and the key metrics."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from eyebright.evaluation.multiclass.results import Metrics
 from eyebright.evaluation.multilabel.results import LabelMetrics
+from eyebright.report.charts.interval import interval_bar
 from eyebright.report.content import ReportContent
-from eyebright.report.markup import (
-    Section,
-    decimal,
-    details,
-    number,
-    paragraph,
-    percent,
-    percent_range,
-    table,
-    text,
-)
-from eyebright.report.summary.headline import basis, card, log_loss_card, share_card, verdict
+from eyebright.report.markup import Section, decimal, number, percent, percent_range
+from eyebright.report.summary.headline import basis, verdict
+from eyebright.report.templating import render
 from eyebright.text.language import translate
 from eyebright.types import Interval
 
 
+@dataclass(frozen=True)
+class LabelMetric:
+    """A metric in words: its name, value, 95 % interval and meaning, and its chart where it has one."""
+
+    title: str
+    value: str
+    interval: str
+    meaning: str
+    chart: str = ""
+
+
 def sentences(m: Metrics) -> tuple[str, ...]:
-    """What the figures mean for new images, of one label an image or of several."""
+    """Return what the metrics mean for new images, single-label or multi-label."""
     return label_verdict(m) if isinstance(m, LabelMetrics) else verdict(m)
 
 
 def label_verdict(m: LabelMetrics) -> tuple[str, ...]:
-    """What the figures mean for new images, and the weakest label; plain sentences."""
+    """Return plain sentences: what the metrics mean for new images, and the weakest label."""
     whole = translate(
         "Of 100 new images like these, about {value} will get exactly the right labels (between "
         "{low} and {high}). Of 100 single label predictions, about {wrong} will be wrong.",
@@ -49,40 +55,49 @@ def label_verdict(m: LabelMetrics) -> tuple[str, ...]:
 
 
 def label_headline(content: ReportContent, m: LabelMetrics) -> Section:
-    """The six figures, and further ones folded away."""
-    ece = percent(m.ece.value)
-    if content.ece_before is not None:
-        ece = f"{percent(content.ece_before)} → {ece}"
-    cards = [
-        share_card(
-            translate("Exact-match accuracy"),
-            m.accuracy,
-            translate("share of images with exactly the right labels"),
-        ),
-        share_card(
-            translate("Hamming loss"),
-            m.hamming_loss,
-            translate("share of wrong predictions over all images and labels"),
-        ),
-        share_card(
-            translate("Macro F1"),
-            m.macro_f1,
-            translate("harmonic mean of precision and recall, averaged over labels"),
-        ),
-        share_card(translate("Micro F1"), m.micro_f1, translate("F1 over all predictions pooled")),
-        log_loss_card(m.log_loss),
-        card(
-            translate("Calibration error"),
-            ece,
-            percent_range(m.ece),
-            translate("gap between predicted probability and observed frequency; 0 is perfect"),
-        ),
-    ]
-    body = f'{paragraph(basis(m))}<ul class="cards">{"".join(cards)}</ul>{_further(m)}'
+    """Return the six key metrics, and further ones folded away."""
+    body = render(
+        "multilabel/headline.html",
+        basis=basis(m),
+        cards=list(_key_metrics(content, m)),
+        rows=list(_further(m)),
+    )
     return Section("figures", translate("Key metrics"), body)
 
 
-def _further(m: LabelMetrics) -> str:
+def _key_metrics(content: ReportContent, m: LabelMetrics) -> Iterator[LabelMetric]:
+    yield _share(
+        translate("Exact-match accuracy"),
+        m.accuracy,
+        translate("share of images with exactly the right labels"),
+    )
+    yield _share(
+        translate("Hamming loss"),
+        m.hamming_loss,
+        translate("share of wrong predictions over all images and labels"),
+    )
+    yield _share(
+        translate("Macro F1"),
+        m.macro_f1,
+        translate("harmonic mean of precision and recall, averaged over labels"),
+    )
+    yield _share(translate("Micro F1"), m.micro_f1, translate("F1 over all predictions pooled"))
+    yield LabelMetric(
+        translate("Log loss"),
+        decimal(m.log_loss.value),
+        _decimals(m.log_loss),
+        translate("penalty for wrong or overconfident probabilities; 0 is perfect"),
+    )
+    ece = percent(m.ece.value)
+    yield LabelMetric(
+        translate("Calibration error"),
+        ece if content.ece_before is None else f"{percent(content.ece_before)} → {ece}",
+        percent_range(m.ece),
+        translate("gap between predicted probability and observed frequency; 0 is perfect"),
+    )
+
+
+def _further(m: LabelMetrics) -> Iterator[LabelMetric]:
     shares = [
         (
             translate("Macro recall"),
@@ -105,17 +120,20 @@ def _further(m: LabelMetrics) -> str:
             translate("area under the precision-recall curve, averaged over labels"),
         ),
     ]
-    rows = [_row(title, percent(i.value), percent_range(i), hint) for title, i, hint in shares if i]
-    hint = translate("squared error of the probabilities; 0 is perfect")
-    rows.append(_row(translate("Brier score"), decimal(m.brier.value), _decimals(m.brier), hint))
-    head = [text(translate("Metric")), text(translate("Value")), text(translate("Meaning"))]
-    caption = translate("More metrics")
-    return details(caption, table(caption, head, rows, "further"))
+    for title, interval, meaning in shares:
+        if interval:
+            yield LabelMetric(title, percent(interval.value), percent_range(interval), meaning)
+    yield LabelMetric(
+        translate("Brier score"),
+        decimal(m.brier.value),
+        _decimals(m.brier),
+        translate("squared error of the probabilities; 0 is perfect"),
+    )
 
 
-def _row(title: str, value: str, between: str, hint: str) -> list[str]:
-    figure = f'<b>{text(value)}</b><small class="between">{text(between)}</small>'
-    return [text(title), figure, f"<small>{text(hint)}</small>"]
+def _share(title: str, interval: Interval, meaning: str) -> LabelMetric:
+    value, between = percent(interval.value), percent_range(interval)
+    return LabelMetric(title, value, between, meaning, interval_bar(interval))
 
 
 def _decimals(interval: Interval) -> str:

@@ -1,4 +1,4 @@
-"""What would help most where an image may have several labels: sentences, each with the section behind it."""
+"""Multi-label: what would help most, as sentences, each with the section behind it."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _LOPSIDED = 3  # times as many errors of one kind: then another threshold trades
 
 
 def label_steps(m: LabelMetrics, rows: Sequence[PredictionRow]) -> list[tuple[str, str]]:
-    """The three most useful steps, as sentences with the anchors of the sections that back them.
+    """Return the three most useful steps, as sentences with the anchors of the sections that back them.
 
     Args:
-        m: figures of the judged part.
+        m: of the evaluated split.
         rows: its predictions.
     """
     return list(islice(_all(m, rows), _STEPS))
 
 
 def hardly_denied(m: LabelMetrics) -> dict[str, tuple[int, int]]:
-    """Labels that most images get that do not have them: how many do, and how many have them not.
+    """Return labels that are predicted for most images without them: how many, of how many without.
 
-    A label that is nearly always true is found, and named rightly, by a model that always names it.
+    A model that always predicts a label that is nearly always true has high recall and precision for it.
     """
     without = m.count - m.together.diagonal()
     counts = zip(m.labels, m.invented.tolist(), without.tolist(), strict=True)
@@ -37,7 +37,7 @@ def hardly_denied(m: LabelMetrics) -> dict[str, tuple[int, int]]:
 
 
 def label_doubts(m: LabelMetrics) -> list[str]:
-    """Whether it is no better than the same answer for every image, and which labels it hardly denies."""
+    """Return whether one prediction for all images would be as good, and which labels it rarely rules out."""
     said = []
     if m.hamming_loss.high >= m.constant_loss:
         said.append(

@@ -38,7 +38,7 @@ def confusion(content: ReportContent) -> Section:
     if len(m.labels) <= _TABLE_CLASSES:
         caption = translate("Confusion matrix: counts, shaded by share of the row")
         corner = translate("true ↓ predicted →").replace(" ↓", "\N{NO-BREAK SPACE}↓")
-        body += confusion_table(m.confusion, m.labels, caption, corner) + _most_frequent(m)
+        body += f"{confusion_table(m.confusion, m.labels, caption, corner)}{_most_frequent(m)}"
     else:
         description = translate(
             "Confusion matrix of {count:class|classes}, shown as shades", count=len(m.labels)

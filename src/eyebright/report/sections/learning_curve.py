@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from eyebright.evaluation.forecast import Forecast
-from eyebright.report.charts.curve import Axis, Line, curve_chart, linear_axis
+from eyebright.report.charts.axis import Axis, linear_axis
+from eyebright.report.charts.curve import Line, curve_chart
 from eyebright.report.content import ReportContent
 from eyebright.report.markup import Section, number, paragraph, percent, percent_range, table, text
 from eyebright.text.language import translate

@@ -8,7 +8,7 @@ from eyebright.evaluation.uncertainty.conformal import SetFigures
 from eyebright.evaluation.uncertainty.ood import Separation, UnknownRule
 from eyebright.evaluation.uncertainty.results import Accepted, Foreign, Knowing
 from eyebright.report.charts.interval import interval_bar
-from eyebright.report.charts.ood import strangeness_chart
+from eyebright.report.charts.ood import ood_chart
 from eyebright.report.content import ReportContent
 from eyebright.report.markup import (
     Section,
@@ -65,7 +65,7 @@ def _strange(knowing: Knowing) -> str:
         )
         words += paragraph(hint, "note")
     foreign = "" if knowing.foreign is None else _foreign(knowing.foreign)
-    return f'<div class="side">{strangeness_chart(knowing)}<div>{words}</div></div>{foreign}'
+    return f'<div class="side">{ood_chart(knowing) or ""}<div>{words}</div></div>{foreign}'
 
 
 def _limit(rule: UnknownRule) -> str:

@@ -6,7 +6,8 @@ from eyebright.evaluation.decisions.costs import CostFigures
 from eyebright.evaluation.decisions.curves import OperatingCurve
 from eyebright.evaluation.decisions.targets import Figure
 from eyebright.evaluation.multilabel.results import LabelMetrics
-from eyebright.report.charts.curve import Axis, Line, curve_chart
+from eyebright.report.charts.axis import Axis
+from eyebright.report.charts.curve import Line, curve_chart
 from eyebright.report.charts.interval import interval_bar
 from eyebright.report.content import ReportContent
 from eyebright.report.markup import (
@@ -123,12 +124,13 @@ def _curves(curve: OperatingCurve) -> str:
         ),
     )
     return "".join(
-        f"<figure><h3>{text(title)}</h3>"
-        + curve_chart(
-            [Line(title, points), *([Line("", chance)] if chance else [])], axis, axis, title, point=ring
-        )
-        + "</figure>"
+        f"<figure><h3>{text(title)}</h3>{chart}</figure>"
         for title, points, ring, chance in drawings
+        for chart in [
+            curve_chart(
+                [Line(title, points), *([Line("", chance)] if chance else [])], axis, axis, title, point=ring
+            )
+        ]
     )
 
 

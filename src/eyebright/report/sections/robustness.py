@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from eyebright.data.corruptions import BORDER, Corruption
 from eyebright.evaluation.robustness import Level, Robustness, Shortcut
-from eyebright.report.charts.curve import Axis, Line, curve_chart
+from eyebright.report.charts.axis import Axis
+from eyebright.report.charts.curve import Line, curve_chart
 from eyebright.report.charts.interval import interval_bar
 from eyebright.report.content import ReportContent
 from eyebright.report.markup import Section, number, paragraph, percent, percent_range, table, text

@@ -6,7 +6,8 @@ import base64
 import math
 from collections.abc import Callable, Sequence
 
-from eyebright.report.charts.curve import Line, curve_chart, linear_axis, rate_axis
+from eyebright.report.charts.axis import linear_axis, rate_axis
+from eyebright.report.charts.curve import Line, curve_chart
 from eyebright.report.content import Learning, RateSearch, ReportContent
 from eyebright.report.markup import Section, decimal, details, number, paragraph, percent, table, text
 from eyebright.text.language import language, translate

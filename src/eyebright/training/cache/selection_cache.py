@@ -17,7 +17,7 @@ import scipy
 
 from eyebright.data.manifest import Sample
 from eyebright.runtime.atomic import write_text
-from eyebright.training.linear_probe.selection import Candidate
+from eyebright.training.linear_probe.selection import ProbeCandidate
 
 _FOLDER = "choices"  # in the cache
 # Modules whose code decides which candidate is best; a change of any of them makes another choice.
@@ -37,7 +37,7 @@ _CODE = (
 
 
 @dataclass(frozen=True)
-class Choice:
+class Selection:
     """What was chosen, of which candidates.
 
     Attributes:
@@ -48,13 +48,13 @@ class Choice:
 
     size: int
     layers: str
-    sizes: list[Candidate] = field(default_factory=list)
-    tap_sets: list[Candidate] = field(default_factory=list)
+    sizes: list[ProbeCandidate] = field(default_factory=list)
+    tap_sets: list[ProbeCandidate] = field(default_factory=list)
 
 
 def remembered(
-    cache: Path, samples: Sequence[Sample], facts: Sequence[object], choose: Callable[[], Choice]
-) -> Choice:
+    cache: Path, samples: Sequence[Sample], facts: Sequence[object], choose: Callable[[], Selection]
+) -> Selection:
     """The choice that was made for the same samples, facts and code, or the one that ``choose`` makes now.
 
     Args:
@@ -73,8 +73,8 @@ def remembered(
     path = cache / _FOLDER / f"{content.hexdigest()}.json"
     if path.exists():
         found = json.loads(path.read_text(encoding="utf-8"))
-        sizes, tap_sets = ([Candidate(**row) for row in found[key]] for key in ("sizes", "tap_sets"))
-        return Choice(found["size"], found["layers"], sizes, tap_sets)
+        sizes, tap_sets = ([ProbeCandidate(**row) for row in found[key]] for key in ("sizes", "tap_sets"))
+        return Selection(found["size"], found["layers"], sizes, tap_sets)
     choice = choose()
     write_text(path, json.dumps(asdict(choice), indent=1))
     return choice

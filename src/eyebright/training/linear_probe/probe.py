@@ -17,7 +17,7 @@ from eyebright.errors import ConfigError, DataError
 from eyebright.runtime.context import progress, progress_task, say, timed
 from eyebright.runtime.memory import give_back
 from eyebright.text.language import translate
-from eyebright.training.cache.selection_cache import Choice, remembered
+from eyebright.training.cache.selection_cache import Selection, remembered
 from eyebright.training.linear_probe.features import FeatureExtractor, graph_bytes, training_preprocessing
 from eyebright.training.linear_probe.folds import groups_of
 from eyebright.training.linear_probe.head import HeadFit
@@ -26,7 +26,7 @@ from eyebright.training.linear_probe.logistic import BoolArray
 from eyebright.training.linear_probe.regularisation_path import STRENGTHS
 from eyebright.training.linear_probe.selection import (
     SUBSET,
-    Candidate,
+    ProbeCandidate,
     candidates,
     climb,
     ladder,
@@ -63,8 +63,8 @@ class FrozenModel:
     fit: HeadFit
     truth: IntArray
     trials: Sequence[Trial]
-    sizes: Sequence[Candidate]
-    tap_sets: Sequence[Candidate]
+    sizes: Sequence[ProbeCandidate]
+    tap_sets: Sequence[ProbeCandidate]
     skipped: Sequence[Skipped]
     curve: Sequence[CurvePoint] = ()
 
@@ -139,23 +139,23 @@ class FrozenTrainer:
         with timed("curve"), progress().task(text, total=sum(PARTS)) as task:
             return data_curve(strata, groups_of(self.samples), whole, right, self.seed, task.advance)
 
-    def _choose(self, sizes: Sequence[int]) -> Choice:
+    def _choose(self, sizes: Sequence[int]) -> Selection:
         """The size and the layers, compared now or on the same images before."""
         *_, widest = self.sets
         if len(sizes) == 1 and len(self.sets) == 1:
-            return Choice(sizes[0], widest)
+            return Selection(sizes[0], widest)
 
-        def compare() -> Choice:
+        def compare() -> Selection:
             extractor = self._extractor(sizes[0], widest)
             samples = self._subset(extractor)
-            tried: list[Candidate] = []
-            compared: list[Candidate] = []
+            tried: list[ProbeCandidate] = []
+            compared: list[ProbeCandidate] = []
             layers, known = widest, None
             if len(sizes) > 1:
                 extractor, tried, known = self._choose_size(sizes, samples)
             if len(self.sets) > 1:
                 layers, compared = self._choose_layers(extractor, samples, known)
-            return Choice(extractor.preprocessing.size, layers, tried, compared)
+            return Selection(extractor.preprocessing.size, layers, tried, compared)
 
         features = [space.folder.name for space in self._extractor(sizes[0], widest).spaces]
         facts = (
@@ -245,7 +245,7 @@ class FrozenTrainer:
 
     def _choose_size(
         self, sizes: Sequence[int], samples: Sequence[Sample]
-    ) -> tuple[FeatureExtractor, list[Candidate], HeadFit]:
+    ) -> tuple[FeatureExtractor, list[ProbeCandidate], HeadFit]:
         *_, widest = self.sets
         extractors = {str(size): self._extractor(size, widest) for size in sizes}
         fits: dict[str, HeadFit] = {}
@@ -260,7 +260,7 @@ class FrozenTrainer:
 
     def _choose_layers(
         self, extractor: FeatureExtractor, samples: Sequence[Sample], known: HeadFit | None
-    ) -> tuple[str, list[Candidate]]:
+    ) -> tuple[str, list[ProbeCandidate]]:
         """The best tap set at the extractor's size; ``known`` is the widest one's fit, if there is one."""
         *narrower, widest = self.sets
         fits = {name: self._fit(extractor, samples, self.sets[name]) for name in narrower}

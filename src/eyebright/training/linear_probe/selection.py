@@ -23,7 +23,7 @@ _PROMISING = 0.8
 
 
 @dataclass(frozen=True)
-class Candidate:
+class ProbeCandidate:
     """One way that was tried, judged by cross-validation inside the training part.
 
     Attributes:
@@ -81,7 +81,7 @@ def better(candidate: FloatArray, best: FloatArray) -> bool:
 
 def climb(
     names: Sequence[str], fit: Callable[[str], HeadFit], truth: IntArray
-) -> tuple[str, list[Candidate]]:
+) -> tuple[str, list[ProbeCandidate]]:
     """Tries ``names`` from the cheapest up, until a step gains little or nothing.
 
     Args:
@@ -104,11 +104,11 @@ def climb(
     return best, candidates(fits, best, truth)
 
 
-def candidates(fits: Mapping[str, HeadFit], chosen: str, truth: IntArray) -> list[Candidate]:
+def candidates(fits: Mapping[str, HeadFit], chosen: str, truth: IntArray) -> list[ProbeCandidate]:
     """A row for each fit that was compared on images of classes ``truth`` (N,), or labels (N, K)."""
     rows = []
     for name, fit in fits.items():
         correct = int(named_right(fit.held_out, truth).sum())
         loss = float(losses(fit, truth).mean())
-        rows.append(Candidate(name, correct, len(truth), loss, name == chosen))
+        rows.append(ProbeCandidate(name, correct, len(truth), loss, name == chosen))
     return rows

@@ -1,4 +1,4 @@
-"""The page of a benchmark: latency and throughput of every candidate, with a picture of both."""
+"""The page of a benchmark: latency and throughput of every candidate, with a chart of both."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from markupsafe import Markup
+
 from eyebright.report.charts.interval import interval_dot, plain_bar
-from eyebright.report.markup import Section, name, number, paragraph, table, terms, text
+from eyebright.report.markup import Section
 from eyebright.report.page import document
+from eyebright.report.templating import render
 from eyebright.runtime.atomic import write_text
 from eyebright.text.language import translate
 from eyebright.types import Interval
@@ -17,13 +20,13 @@ from eyebright.types import Interval
 
 @dataclass(frozen=True)
 class Measurement:
-    """One candidate's figures.
+    """What was measured of one candidate.
 
     Attributes:
         name, runtime, threads, batch: what was measured.
         p50_ms, p95_ms, p99_ms: percentiles of a call's time.
         images_per_second: over all calls.
-        memory_bytes: the process's peak, None where the system does not tell.
+        memory_bytes: the process's peak, None where the system does not report it.
         calls: how many were timed.
         unrest: how far the medians of the rounds lie apart, as a share of the median of all.
     """
@@ -41,6 +44,15 @@ class Measurement:
     unrest: float
 
 
+@dataclass(frozen=True)
+class MeasurementRow:
+    """A candidate in a table: its numbers in words, and a chart of them."""
+
+    candidate: Measurement
+    numbers: Sequence[str]
+    chart: Markup
+
+
 def write_benchmark(
     path: Path,
     title: str,
@@ -48,7 +60,7 @@ def write_benchmark(
     left_out: Mapping[str, str],
     facts: Mapping[str, str],
 ) -> None:
-    """Writes the page to ``path``, whole or not at all.
+    """Write the page to ``path``, whole or not at all.
 
     Args:
         path: where to.
@@ -62,9 +74,10 @@ def write_benchmark(
     """
     sections = [_latency(measured), _throughput(measured)]
     if left_out:
-        sections.append(Section("left-out", translate("Not measured"), terms(left_out.items())))
-    sections.append(Section("facts", translate("Details"), terms(facts.items())))
-    head = paragraph(_verdict(measured), "verdict")
+        skipped = render("terms.html", pairs=left_out.items())
+        sections.append(Section("left-out", translate("Not measured"), skipped))
+    sections.append(Section("facts", translate("Details"), render("terms.html", pairs=facts.items())))
+    head = render("verdict.html", sentences=[_verdict(measured)])
     write_text(path, document(title, head, sections))
 
 
@@ -73,84 +86,60 @@ def _verdict(measured: Sequence[Measurement]) -> str:
     busiest = max(measured, key=lambda m: m.images_per_second)
     return translate(
         "Lowest latency: {latency} ms ({first}). Highest throughput: {rate} images/s ({second}).",
-        latency=_figure(quickest.p50_ms),
-        first=_words(quickest),
-        rate=_figure(busiest.images_per_second),
-        second=_words(busiest),
+        latency=_three_digits(quickest.p50_ms),
+        first=_in_words(quickest),
+        rate=_three_digits(busiest.images_per_second),
+        second=_in_words(busiest),
     )
 
 
-def _words(found: Measurement) -> str:
+def _in_words(candidate: Measurement) -> str:
     return translate(
         "{name} in {runtime} ({threads:thread|threads}, batch size {batch})",
-        name=found.name,
-        runtime=found.runtime,
-        threads=found.threads,
-        batch=found.batch,
+        name=candidate.name,
+        runtime=candidate.runtime,
+        threads=candidate.threads,
+        batch=candidate.batch,
     )
 
 
 def _latency(measured: Sequence[Measurement]) -> Section:
-    """Percentiles, drawn on one logarithmic scale."""
+    """Return the percentiles, drawn on one logarithmic scale."""
     low = math.log(min(m.p50_ms for m in measured))
     high = math.log(max(m.p99_ms for m in measured))
     rows = [
-        [
-            *_what(m),
-            _figure(m.p50_ms),
-            _figure(m.p95_ms),
-            _figure(m.p99_ms),
-            interval_dot(_drawn(m), low, high, chosen=False),
-        ]
+        MeasurementRow(
+            m,
+            [_three_digits(ms) for ms in (m.p50_ms, m.p95_ms, m.p99_ms)],
+            interval_dot(_median_to_p99(m), low, high, chosen=False),
+        )
         for m in sorted(measured, key=lambda m: (m.batch, m.threads, m.p50_ms))
     ]
-    title = translate("Latency per call (ms)")
-    head = [*_head(), "p50", "p95", "p99", ""]
-    note = translate(
-        "The dot is the median, the line ends at the 99th percentile; the scale is logarithmic. Each "
-        "candidate ran in its own process, taking turns in random order."
-    )
-    return Section("latency", title, paragraph(note) + table(title, head, rows, "trials"))
+    return Section("latency", translate("Latency per call (ms)"), render("benchmark/latency.html", rows=rows))
 
 
-def _drawn(found: Measurement) -> Interval:
-    """From the median to the 99th percentile."""
-    middle, end = math.log(found.p50_ms), math.log(found.p99_ms)
+def _median_to_p99(candidate: Measurement) -> Interval:
+    middle, end = math.log(candidate.p50_ms), math.log(candidate.p99_ms)
     return Interval(middle, middle, end)
 
 
 def _throughput(measured: Sequence[Measurement]) -> Section:
     most = max(m.images_per_second for m in measured)
     rows = [
-        [
-            *_what(m),
-            _figure(m.images_per_second),
-            "–" if m.memory_bytes is None else f"{m.memory_bytes / 1e6:.0f}",
-            number(m.calls),
+        MeasurementRow(
+            m,
+            [
+                _three_digits(m.images_per_second),
+                "–" if m.memory_bytes is None else f"{m.memory_bytes / 1e6:.0f}",
+                f"{m.calls:,}",
+            ],
             plain_bar(m.images_per_second / most),
-        ]
+        )
         for m in sorted(measured, key=lambda m: -m.images_per_second)
     ]
-    title = translate("Images per second")
-    words = (translate("Peak memory (MB)"), translate("Calls"))
-    head = [*_head(), text(translate("images/s")), *map(text, words), ""]
-    return Section("throughput", title, table(title, head, rows, "trials"))
+    body = render("benchmark/throughput.html", rows=rows)
+    return Section("throughput", translate("Images per second"), body)
 
 
-def _head() -> list[str]:
-    words = (
-        translate("Model"),
-        translate("Runtime"),
-        translate("Threads"),
-        translate("Batch size"),
-    )
-    return [text(word) for word in words]
-
-
-def _what(found: Measurement) -> list[str]:
-    return [name(found.name), name(found.runtime), number(found.threads), number(found.batch)]
-
-
-def _figure(value: float) -> str:
-    """Three significant digits."""
+def _three_digits(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"

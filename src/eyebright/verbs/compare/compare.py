@@ -18,11 +18,11 @@ from eyebright.runtime.atomic import write_text
 from eyebright.runtime.context import stage
 from eyebright.text.language import speaking
 from eyebright.types import Interval
-from eyebright.verbs.compare.changes import Changed
+from eyebright.verbs.compare.content import ChangedPrediction, ComparedRun, ComparisonContent
 from eyebright.verbs.compare.options import CompareConfig
 from eyebright.verbs.compare.page import write_comparison
 from eyebright.verbs.compare.paired_images import CommonImages, common_images
-from eyebright.verbs.compare.words import Compared, ComparisonContent, verdict
+from eyebright.verbs.compare.verdict import verdict
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def compare(config: CompareConfig) -> Comparison:
     right, losses = _right(common), _losses(common)
     content = ComparisonContent(
         runs=[
-            Compared(name, str(run.directory), run.metrics["split"], _accuracy(hits), _loss(loss))
+            ComparedRun(name, str(run.directory), run.metrics["split"], _accuracy(hits), _loss(loss))
             for name, run, hits, loss in zip(common.names, runs, right, losses, strict=True)
         ],
         images=len(common.shas),
@@ -107,10 +107,12 @@ def _loss(losses: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Interval:
     return hull(float(losses.mean()), limits, top=WORST_LOSS)
 
 
-def _changed(common: CommonImages) -> list[Changed]:
+def _changed(common: CommonImages) -> list[ChangedPrediction]:
     """Images that the runs name differently: those first that one names right, then by how sure they are."""
     found = [
-        Changed(common.roots[0], rows[0].path, rows[0].label, [(r.predicted, r.confidence) for r in rows])
+        ChangedPrediction(
+            common.roots[0], rows[0].path, rows[0].label, [(r.predicted, r.confidence) for r in rows]
+        )
         for rows in zip(*common.rows, strict=True)
         if len({row.predicted for row in rows}) > 1
     ]

@@ -1,168 +1,159 @@
-"""The page of a comparison: what it shows, how the runs differ, class by class, and which images changed."""
+"""The page of a comparison: how the runs differ, class by class, and which predictions changed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from markupsafe import Markup
 
 from eyebright.evaluation.paired import Difference, accuracy_difference
-from eyebright.report.charts.difference import difference_dot, widest
-from eyebright.report.charts.interval import interval_bar
-from eyebright.report.markup import (
-    Section,
-    decimal,
-    name,
-    number,
-    paragraph,
-    part_name,
-    percent,
-    percent_range,
-    table,
-    text,
-)
+from eyebright.report.charts.interval import difference_dot, interval_bar, widest
+from eyebright.report.markup import Section
 from eyebright.report.page import document
+from eyebright.report.templating import render
+from eyebright.report.thumbnails import Thumbnail, thumbnails
 from eyebright.runtime.atomic import write_text
 from eyebright.text.language import translate
-from eyebright.verbs.compare.changes import changes
-from eyebright.verbs.compare.words import ComparisonContent, losses, points, verdict
+from eyebright.types import Interval
+from eyebright.verbs.compare.content import ChangedPrediction, ComparedRun, ComparisonContent
+from eyebright.verbs.compare.verdict import losses, points, verdict
 
 _SHOWN_CLASSES = 30
+_SHOWN_IMAGES = 60
+_THUMBNAIL_PX = 224
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """A run with the chart of its accuracy, and the number of its images that are not compared."""
+
+    run: ComparedRun
+    accuracy_bar: Markup
+    left_out: int
+
+
+@dataclass(frozen=True)
+class DifferenceCell:
+    """A difference in words, the probability that it is chance, and its chart."""
+
+    words: str
+    p: float
+    chart: Markup
+
+
+@dataclass(frozen=True)
+class DifferenceRow:
+    """A pair of runs, the second less the first, and the counts that McNemar's test goes by."""
+
+    first: str
+    second: str
+    counts: Difference
+    accuracy: DifferenceCell
+    log_loss: DifferenceCell
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """The difference in recall of one class."""
+
+    label: str
+    images: int
+    words: str
+    chart: Markup
+
+
+@dataclass(frozen=True)
+class ChangedTile:
+    """An image that the runs predict differently: its picture, and the names of the runs that are right."""
+
+    image: ChangedPrediction
+    thumbnail: Thumbnail
+    correct: str
 
 
 def write_comparison(path: Path, content: ComparisonContent) -> None:
-    """Writes the page to ``path``, whole or not at all.
+    """Write the page to ``path``, whole or not at all.
 
     Raises:
         StorageError: the disk is full or must not be written.
     """
     names = [run.name for run in content.runs]
-    head = "".join(paragraph(sentence, "verdict") for sentence in verdict(content))
     sections = [_runs(content), _differences(content)]
     sections += [_by_class(content, d) for d in content.differences] if len(names) == 2 else []
-    sections.append(changes(content.changed, names))
+    sections.append(_changed(content.changed, names))
+    head = render("verdict.html", sentences=verdict(content))
     write_text(path, document(" · ".join(names), head, sections))
 
 
 def _runs(content: ComparisonContent) -> Section:
-    intro = translate(
-        "Each run on the {count:image|images} that all of them evaluated. Ranges are 95 % intervals.",
-        count=number(content.images),
-    )
-    rows = []
-    for run, left_out in zip(content.runs, content.left_out, strict=True):
-        more = translate(
-            "{part} split; {count:image|images} not compared",
-            part=part_name(run.split),
-            count=number(left_out),
-        )
-        loss = translate("{low} to {high}", low=decimal(run.log_loss.low), high=decimal(run.log_loss.high))
-        rows.append(
-            [
-                f"{name(run.name)}<small>{text(more)}</small>",
-                f"<b>{percent(run.accuracy.value)}</b>{interval_bar(run.accuracy)}"
-                f'<small class="between">{text(percent_range(run.accuracy))}</small>',
-                f'<b>{decimal(run.log_loss.value)}</b><small class="between">{text(loss)}</small>',
-            ]
-        )
-    head = [
-        text(translate("Run")),
-        text(translate("Accuracy")),
-        text(translate("Log loss")),
+    rows = [
+        RunRow(run, interval_bar(run.accuracy), left_out)
+        for run, left_out in zip(content.runs, content.left_out, strict=True)
     ]
-    title = translate("Runs")
-    return Section("runs", title, paragraph(intro) + table(title, head, rows, "classes"))
+    body = render("compare/runs.html", rows=rows, images=content.images)
+    return Section("runs", translate("Runs"), body)
 
 
 def _differences(content: ComparisonContent) -> Section:
-    """Each pair, the second less the first, and the counts that McNemar's test goes by."""
-    intro = translate(
-        "Both models predict the same images, so only images that exactly one of them gets right "
-        "tell the two apart (McNemar's exact test). p is the probability that chance alone would "
-        "produce a difference at least this large; below 0.05 the difference is called significant. "
-        "The result holds for these two models; other training images or another seed may give a "
-        "different one."
-    )
     ds, names = content.differences, [run.name for run in content.runs]
     reach, reach_loss = widest(*(d.accuracy for d in ds)), widest(*(d.log_loss for d in ds))
     rows = [
-        [
-            _against(names[d.second], names[d.first]),
-            _cell(
-                points(d.accuracy),
-                d.accuracy_p,
-                difference_dot(d.accuracy, reach, d.better is not None),
+        DifferenceRow(
+            names[d.first],
+            names[d.second],
+            d,
+            DifferenceCell(
+                points(d.accuracy), d.accuracy_p, difference_dot(d.accuracy, reach, d.better is not None)
             ),
-            _cell(
+            DifferenceCell(
                 losses(d.log_loss),
                 d.log_loss_p,
                 difference_dot(d.log_loss, reach_loss, d.better_loss is not None),
             ),
-            _counts(d, names),
-        ]
+        )
         for d in ds
     ]
-    head = [
-        text(translate("Comparison")),
-        text(translate("Accuracy (right is better)")),
-        text(translate("Log loss (left is better)")),
-        text(translate("Correctly predicted by")),
-    ]
-    title = translate("Differences")
-    notes = paragraph(intro)
-    if len(ds) > 1:
-        holm = translate("Each p value is adjusted for the number of pairs (Holm).")
-        notes += paragraph(holm)
-    return Section("differences", title, notes + table(title, head, rows, "classes differences"))
-
-
-def _against(second: str, first: str) -> str:
-    return f"{name(second)}<small>{text(translate('vs. {run}', run=first))}</small>"
-
-
-def _cell(figure: str, p: float, drawing: str) -> str:
-    chance = f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
-    return f"{drawing}<b>{text(figure)}</b><small>{text(chance)}</small>"
-
-
-def _counts(d: Difference, names: Sequence[str]) -> str:
-    pairs = [
-        (translate("both"), d.both),
-        (translate("only {run}", run=names[d.first]), d.only_first),
-        (translate("only {run}", run=names[d.second]), d.only_second),
-        (translate("neither"), d.neither),
-    ]
-    return "".join(f"<small>{text(title)}: {number(count)}</small>" for title, count in pairs)
+    return Section("differences", translate("Differences"), render("compare/differences.html", rows=rows))
 
 
 def _by_class(content: ComparisonContent, d: Difference) -> Section:
-    """Recall of each class, the second run's less the first's, the largest differences first."""
+    """Return the recall of each class, the second run's less the first's, the largest differences first."""
     labels = np.array(content.labels)
-    found = []
+    found: list[tuple[str, int, Interval]] = []
     for label in sorted(set(content.labels)):
         mine = labels == label
         gain = accuracy_difference(content.right[d.second, mine], content.right[d.first, mine])
         found.append((label, int(mine.sum()), gain))
     found.sort(key=lambda item: (-abs(item[2].value), item[0]))
-    reach = widest(*(gain for _, _, gain in found[:_SHOWN_CLASSES]))
+    shown = found[:_SHOWN_CLASSES]
+    reach = widest(*(gain for _, _, gain in shown))
     rows = [
-        [
-            f"{name(label)}<small>{text(translate('{count:image|images}', count=number(count)))}</small>",
-            f"<b>{text(points(gain))}</b>",
-            difference_dot(gain, reach, gain.low > 0 or gain.high < 0),
-        ]
-        for label, count, gain in found[:_SHOWN_CLASSES]
+        ClassRow(
+            label, images, points(gain), difference_dot(gain, reach, shown=gain.low > 0 or gain.high < 0)
+        )
+        for label, images, gain in shown
     ]
-    intro = translate(
-        "Recall of each class: {second} vs. {first}. With many classes, some differ by chance.",
-        first=content.runs[d.first].name,
-        second=content.runs[d.second].name,
-    )
-    head = [
-        text(translate("Class")),
-        text(translate("Recall")),
-        text(translate("better →")),
+    first, second = content.runs[d.first].name, content.runs[d.second].name
+    body = render("compare/classes.html", rows=rows, first=first, second=second)
+    return Section("classes", translate("Results by class"), body)
+
+
+def _changed(changed: Sequence[ChangedPrediction], names: Sequence[str]) -> Section:
+    """Return pictures with each run's prediction, those first that some run predicts correctly."""
+    shown = changed[:_SHOWN_IMAGES]
+    pictures = thumbnails(shown[0].root, [image.path for image in shown], _THUMBNAIL_PX) if shown else []
+    tiles = [
+        ChangedTile(image, picture, _correct(image, names))
+        for image, picture in zip(shown, pictures, strict=True)
     ]
-    title = translate("Results by class")
-    return Section("classes", title, paragraph(intro) + table(title, head, rows, "classes"))
+    body = render("compare/changed.html", tiles=tiles, count=len(changed), names=names)
+    return Section("changed", translate("Changed predictions"), body)
+
+
+def _correct(image: ChangedPrediction, names: Sequence[str]) -> str:
+    """Return which runs are right, in words."""
+    right = [run for run, correct in zip(names, image.right, strict=True) if correct]
+    return ", ".join(right) if right else translate("none")

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from eyebright.data.manifest import Manifest
+from eyebright.data.manifest_file import read_manifest
 from eyebright.data.source import scan_part
 from eyebright.errors import DataError, nearest
 from eyebright.evaluation.robustness import Stressed
@@ -166,7 +167,7 @@ def _noting_trained(manifest: Manifest, model: Path) -> Manifest:
     beside = model.with_name("manifest.parquet")
     if not beside.is_file():
         return manifest
-    trained = {s.sha for s in Manifest.read(beside).of("train")}
+    trained = {s.sha for s in read_manifest(beside).of("train")}
     known = [s for s in manifest.samples if s.sha in trained]
     if not known:
         return manifest

@@ -11,7 +11,7 @@ from eyebright.errors import ConfigError, DataError
 from eyebright.evaluation.decisions.costs import CostFigures, cost_figures, read_costs
 from eyebright.evaluation.decisions.curves import OperatingCurve, operating_curve
 from eyebright.evaluation.decisions.operating import Labelled, Threshold, check, choose
-from eyebright.evaluation.decisions.targets import Target, check_target, parse_target
+from eyebright.evaluation.decisions.targets import OperatingTarget, check_target, parse_target
 from eyebright.evaluation.intervals import Float64Array
 from eyebright.options.decisions import DecisionConfig
 from eyebright.runs.scoring import Answers
@@ -24,7 +24,7 @@ from eyebright.types import Split
 class Wanted:
     """What a person asked for, checked against the classes."""
 
-    targets: tuple[Target, ...]
+    targets: tuple[OperatingTarget, ...]
     costs: Float64Array | None
 
 
@@ -108,7 +108,9 @@ def decide_trained(
     return decide(chosen, asked.costs, answers.labels, answers.labelled(split), seed)
 
 
-def thresholds(targets: Sequence[Target], labels: Sequence[str], chosen_on: Labelled) -> list[Threshold]:
+def thresholds(
+    targets: Sequence[OperatingTarget], labels: Sequence[str], chosen_on: Labelled
+) -> list[Threshold]:
     """The threshold for each target.
 
     Raises:

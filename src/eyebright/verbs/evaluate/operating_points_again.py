@@ -11,7 +11,7 @@ from eyebright.data.manifest import Manifest
 from eyebright.data.source import scan_part
 from eyebright.errors import DataError, EyebrightError
 from eyebright.evaluation.decisions.operating import Labelled, Threshold, stored
-from eyebright.evaluation.decisions.targets import Target, parse_target
+from eyebright.evaluation.decisions.targets import OperatingTarget, parse_target
 from eyebright.runs.scoring import ask
 from eyebright.runtime.context import progress_task
 from eyebright.sealed.model import SealedModel
@@ -21,7 +21,7 @@ from eyebright.verbs.evaluate.operating_points import Decided, Wanted, decide, t
 from eyebright.verbs.evaluate.options import EvaluateConfig
 
 
-def carried(model: SealedModel) -> dict[Target, Threshold]:
+def carried(model: SealedModel) -> dict[OperatingTarget, Threshold]:
     """The thresholds in the model's metadata, by their targets."""
     found = {}
     for entry in json.loads(model.metadata.get("operating_points", "[]")):

@@ -9,6 +9,7 @@ from pathlib import Path
 import onnx
 
 from eyebright.data.manifest import Manifest
+from eyebright.data.manifest_file import write_manifest
 from eyebright.evaluation.uncertainty.results import Knowing
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.runs import messages as tell
@@ -104,7 +105,7 @@ def hand_out(
     graph = onnx.load(path)
     set_metadata(graph, {**model.metadata, **knowing.metadata(), "metrics": outcome.headline()})
     write_bytes(path, graph.SerializeToString())
-    outcome.manifest.write(directory / "manifest.parquet")
+    write_manifest(outcome.manifest, directory / "manifest.parquet")
     figures = outcome.figures(
         watch().seconds,
         _ENGINE,

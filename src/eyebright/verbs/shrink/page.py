@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eyebright.report.charts.curve import linear_axis
+from markupsafe import Markup
+
+from eyebright.report.charts.axis import linear_axis
 from eyebright.report.charts.scatter import Dot, scatter_chart
-from eyebright.report.markup import Section, name, number, paragraph, percent, percent_range, table, text
+from eyebright.report.markup import Section, percent
 from eyebright.report.page import document
+from eyebright.report.templating import render
 from eyebright.runtime.atomic import write_text
 from eyebright.text.language import translate
 from eyebright.types import Interval
@@ -18,7 +21,7 @@ from eyebright.types import Interval
 
 @dataclass(frozen=True)
 class CandidateFigures:
-    """A model that was tried.
+    """A candidate.
 
     Attributes:
         name: how it was made.
@@ -28,8 +31,8 @@ class CandidateFigures:
         size_bytes: of the sealed file.
         meets: whether it keeps to every target.
         best: whether no other is at least as good in everything and better in something.
-        chosen: whether it is handed out.
-        images: how many validation images it was judged on.
+        chosen: whether it was selected.
+        images: how many validation images it was evaluated on.
     """
 
     name: str
@@ -44,9 +47,17 @@ class CandidateFigures:
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> CandidateFigures:
-        """From a candidate of `pareto.json`."""
+        """Return the figures of a candidate of `pareto.json`."""
         names = ("name", "precision", "latency_ms", "size_bytes", "meets", "best", "selected", "images")
         return cls(accuracy=Interval(**row["accuracy"]), **{name: row[name] for name in names})
+
+
+@dataclass(frozen=True)
+class CostChart:
+    """Accuracy against one cost: its name, and the drawing."""
+
+    title: str
+    drawing: Markup
 
 
 def write_pareto(
@@ -56,7 +67,7 @@ def write_pareto(
     limits: Mapping[str, float],
     sentences: Sequence[str],
 ) -> None:
-    """Writes the page to ``path``, whole or not at all.
+    """Write the page to ``path``, whole or not at all.
 
     Args:
         path: where to.
@@ -68,52 +79,45 @@ def write_pareto(
     Raises:
         StorageError: the disk is full or must not be written.
     """
-    head = "".join(paragraph(sentence, "verdict") for sentence in sentences)
-    sections = [_pictures(candidates, limits), _table(candidates)]
+    head = render("verdict.html", sentences=sentences)
+    table = render("shrink/candidates.html", candidates=candidates)
+    sections = [_charts(candidates, limits), Section("tried", translate("All candidates"), table)]
     write_text(path, document(title, head, sections))
 
 
-def _pictures(candidates: Sequence[CandidateFigures], limits: Mapping[str, float]) -> Section:
-    title = translate("Accuracy against latency and size")
-    intro = translate(
-        "Each dot is a sealed model that was made and measured on this machine. The dashed line is "
-        "the Pareto front; the ring marks the selected model."
-    )
-    legend = (
-        '<p class="legend"><span class="first">fp32</span><span class="second">int8</span></p>'
-        if any(c.precision == "int8" for c in candidates)
-        else ""
-    )
-    most = {"latency": limits.get("latency"), "size": _megabytes(limits.get("size"))}
-    figures = [
-        _picture(
+def _charts(candidates: Sequence[CandidateFigures], limits: Mapping[str, float]) -> Section:
+    most_bytes = limits.get("size")
+    charts = [
+        _chart(
             candidates,
             lambda c: c.latency_ms,
             translate("Latency (ms per image, one thread)"),
-            most["latency"],
+            limits.get("latency"),
         ),
-        _picture(candidates, lambda c: c.size_bytes / 1e6, translate("Size (MB)"), most["size"]),
+        _chart(
+            candidates,
+            lambda c: c.size_bytes / 1e6,
+            translate("Size (MB)"),
+            None if most_bytes is None else most_bytes / 1e6,
+        ),
     ]
-    body = f'{paragraph(intro)}{legend}<div class="curves">{"".join(figures)}</div>'
-    return Section("pareto", title, body)
+    int8 = any(c.precision == "int8" for c in candidates)
+    body = render("shrink/charts.html", charts=charts, int8=int8)
+    return Section("pareto", translate("Accuracy against latency and size"), body)
 
 
-def _megabytes(most: float | None) -> float | None:
-    return None if most is None else most / 1e6
-
-
-def _picture(
+def _chart(
     candidates: Sequence[CandidateFigures],
     cost: Callable[[CandidateFigures], float],
     title: str,
     most: float | None,
-) -> str:
+) -> CostChart:
     dots = [
         Dot(
             f"{c.name}: {percent(c.accuracy.value)}",
             cost(c),
             100 * c.accuracy.value,
-            "second" if c.precision == "int8" else "first",
+            c.precision == "int8",
             c.chosen,
         )
         for c in candidates
@@ -122,49 +126,13 @@ def _picture(
     x = linear_axis([*costs, *([] if most is None else [most])], lambda v: f"{v:g}", zero=True)
     y = linear_axis([dot.y for dot in dots], lambda v: f"{v:g} %")
     limit = None if most is None else (most, translate("target"))
-    drawing = scatter_chart(dots, _front(dots), x, y, title, limit)
-    return f"<figure><h3>{text(title)}</h3>{drawing}</figure>"
+    return CostChart(title, scatter_chart(dots, _front(dots), x, y, title, limit))
 
 
 def _front(dots: Sequence[Dot]) -> list[Dot]:
-    """From the cheapest on, each that is better than all cheaper ones."""
+    """Return, from the cheapest on, each dot that is better than all cheaper ones."""
     front: list[Dot] = []
     for dot in sorted(dots, key=lambda d: (d.x, -d.y)):
         if not front or dot.y > front[-1].y:
             front.append(dot)
     return front
-
-
-def _table(candidates: Sequence[CandidateFigures]) -> Section:
-    title = translate("All candidates")
-    intro = translate(
-        "Accuracy of the sealed file on {count:validation image|validation images}. Selecting the "
-        "best of many candidates makes its accuracy slightly optimistic. If there is a test split, "
-        "report.html shows the metrics of the selected model on test images, which played no part in "
-        "the selection.",
-        count=number(candidates[0].images),
-    )
-    head = [
-        text(translate("Candidate")),
-        text(translate("Accuracy")),
-        "ms",
-        "MB",
-        text(translate("Meets the targets")),
-    ]
-    rows = [
-        [
-            f"{name(c.name)}{_mark(c)}",
-            f"<b>{percent(c.accuracy.value)}</b> <small>{percent_range(c.accuracy)}</small>",
-            f"{c.latency_ms:.1f}",
-            f"{c.size_bytes / 1e6:.2f}",
-            text(translate("yes") if c.meets else translate("no")),
-        ]
-        for c in candidates
-    ]
-    return Section("tried", title, paragraph(intro) + table(title, head, rows, "trials"))
-
-
-def _mark(candidate: CandidateFigures) -> str:
-    if candidate.chosen:
-        return f' <span class="mark">✓ {text(translate("selected"))}</span>'
-    return f" <small>{text(translate('Pareto-optimal'))}</small>" if candidate.best else ""

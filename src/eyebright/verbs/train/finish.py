@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from eyebright.data.manifest import Manifest
+from eyebright.data.manifest_file import write_manifest
 from eyebright.evaluation.forecast import DataCurve, grown
 from eyebright.evaluation.slices import Slice
 from eyebright.evaluation.uncertainty.results import Knowing
@@ -94,7 +95,7 @@ def finish(config: TrainConfig, manifest: Manifest, trained: Trained, directory:
         content = _content(config, trained, found, provenance, path, watch().seconds)
         found.outcome.write(directory, content)
     write_sealed(path, sealed.graph, manifest.labels, {**provenance, **found.metadata()})
-    found.outcome.manifest.write(directory / "manifest.parquet")
+    write_manifest(found.outcome.manifest, directory / "manifest.parquet")
     if config.finetune == "off":  # else they stand there since the beginning, with what was chosen on the way
         write_options(config, directory)
     # metrics.json comes last: where it exists, the run is complete.

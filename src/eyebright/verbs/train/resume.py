@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from eyebright.data.manifest import Manifest, Sample
+from eyebright.data.manifest_file import read_manifest, write_manifest
 from eyebright.errors import ConfigError, DataError, NotFoundError
 from eyebright.runs.run import OPTIONS, write_options
 from eyebright.verbs.train.options import TrainConfig
@@ -59,7 +60,7 @@ def refuse_other_images(config: TrainConfig, manifest: Manifest, directory: Path
         DataError: it began with others; nothing was changed.
     """
     if config.resume is not None and (directory / _IMAGES).is_file():
-        _compare(Manifest.read(directory / _IMAGES), manifest)
+        _compare(read_manifest(directory / _IMAGES), manifest)
 
 
 def begin(config: TrainConfig, manifest: Manifest, directory: Path) -> None:
@@ -76,7 +77,7 @@ def begin(config: TrainConfig, manifest: Manifest, directory: Path) -> None:
         remove_steps(part / "checkpoints")
         for name in _PARTS:
             (part / name).unlink(missing_ok=True)
-    manifest.write(directory / _IMAGES)
+    write_manifest(manifest, directory / _IMAGES)
     write_options(config, directory)
 
 

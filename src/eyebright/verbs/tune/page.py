@@ -9,21 +9,12 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Literal
 
-from eyebright.report.charts.curve import Line, curve_chart, linear_axis
+from eyebright.report.charts.axis import linear_axis
+from eyebright.report.charts.curve import Line, curve_chart
 from eyebright.report.charts.interval import plain_bar
-from eyebright.report.markup import (
-    Section,
-    decimal,
-    duration,
-    name,
-    number,
-    paragraph,
-    percent,
-    table,
-    terms,
-    text,
-)
+from eyebright.report.markup import Section, percent
 from eyebright.report.page import document
+from eyebright.report.templating import render
 from eyebright.runtime.atomic import write_text
 from eyebright.text.language import translate
 
@@ -38,7 +29,7 @@ class TrialFigures:
         number: counted from 1.
         settings: by name, as text.
         state: "pruned" was stopped early because others were better by then.
-        loss: the lowest on held-out training images; NaN where there is none.
+        loss: the lowest on holdout images; NaN where there is none.
         accuracy: where the loss was lowest.
         epochs: how many were trained.
         seconds: it took.
@@ -52,11 +43,16 @@ class TrialFigures:
     epochs: int
     seconds: float
 
+    @property
+    def timed(self) -> bool:
+        """Return whether it is known how long it took."""
+        return math.isfinite(self.seconds)
+
 
 def write_search(
     path: Path, title: str, trials: Sequence[TrialFigures], importances: Mapping[str, float]
 ) -> None:
-    """Writes the page to ``path``, whole or not at all.
+    """Write the page to ``path``, whole or not at all.
 
     Args:
         path: where to.
@@ -70,46 +66,39 @@ def write_search(
     best = best_trial(trials)
     sections = [_best(best), *([_importance(importances)] if importances else [])]
     sections += [_course(trials), _trials(trials, best)]
-    write_text(path, document(title, paragraph(_verdict(trials, best), "verdict"), sections))
+    head = render("verdict.html", sentences=[_verdict(trials, best)])
+    write_text(path, document(title, head, sections))
 
 
 def best_trial(trials: Sequence[TrialFigures]) -> TrialFigures:
-    """The complete one with the lowest loss."""
+    """Return the complete trial with the lowest loss."""
     return min((t for t in trials if t.state == "complete"), key=lambda t: t.loss)
 
 
 def _verdict(trials: Sequence[TrialFigures], best: TrialFigures) -> str:
     return translate(
         "Best of {count:trial|trials}: trial {best}, with {accuracy} accuracy on the holdout images.",
-        count=number(len(trials)),
+        count=len(trials),
         best=best.number,
         accuracy=percent(best.accuracy),
     )
 
 
 def _best(best: TrialFigures) -> Section:
-    note = translate(
-        "Evaluated on holdout images of the training split. The validation and test splits were not used."
-    )
-    return Section("best", translate("Best settings"), paragraph(note) + terms(best.settings.items()))
+    return Section("best", translate("Best settings"), render("tune/best.html", settings=best.settings))
 
 
 def _importance(importances: Mapping[str, float]) -> Section:
     rows = [
-        [name(setting), percent(share, 0), plain_bar(share)]
+        (setting, share, plain_bar(share))
         for setting, share in sorted(importances.items(), key=lambda item: -item[1])
     ]
-    head = [text(translate("Setting")), text(translate("Importance")), ""]
-    intro = translate(
-        "Share of the difference between good and bad trials that each setting explains (PED-ANOVA). "
-        "After few trials, this is only a first indication."
-    )
-    title = translate("Importance of each setting")
-    return Section("importance", title, paragraph(intro) + table(title, head, rows, "shares"))
+    body = render("tune/importance.html", rows=rows)
+    return Section("importance", translate("Importance of each setting"), body)
 
 
 def _course(trials: Sequence[TrialFigures]) -> Section:
-    """Loss by trial, with the best so far."""
+    """Return the loss by trial, with the best so far."""
     done = [t for t in trials if t.state == "complete"]
     so_far = list(accumulate((t.loss for t in done), min))
     lines = [
@@ -119,50 +108,14 @@ def _course(trials: Sequence[TrialFigures]) -> Section:
     title = translate("Course of the search")
     # One hopeless trial must not press all others to the bottom.
     middle = sorted(t.loss for t in done)[len(done) // 2]
-    axis = linear_axis([min(t.loss, 2 * middle) for t in done], lambda v: f"{v:.3g}")
-    drawing = curve_chart(
-        lines, linear_axis([t.number for t in done], lambda v: f"{v:.0f}", whole=True), axis, title
-    )
-    legend = "".join(
-        f'<span class="{"second" if i else "first"}">{text(line.name)}</span>' for i, line in enumerate(lines)
-    )
-    heading = f"<h3>{text(translate('Holdout loss'))}</h3>"
-    body = f'<figure class="single">{heading}<p class="legend">{legend}</p>{drawing}</figure>'
+    y = linear_axis([min(t.loss, 2 * middle) for t in done], lambda v: f"{v:.3g}")
+    x = linear_axis([t.number for t in done], lambda v: f"{v:.0f}", whole=True)
+    chart = curve_chart(lines, x, y, title)
+    body = render("tune/course.html", chart=chart, legend=[line.name for line in lines])
     return Section("course", title, body)
 
 
 def _trials(trials: Sequence[TrialFigures], best: TrialFigures) -> Section:
     settings = list(dict.fromkeys(key for t in trials for key in t.settings))
-    head = [
-        text(translate("Trial")),
-        text(translate("Holdout loss")),
-        text(translate("Holdout accuracy")),
-        *map(name, settings),
-        text(translate("Epochs")),
-        text(translate("Time")),
-    ]
-    rows = [
-        [
-            f"{number(t.number)}{_mark(t, best)}",
-            decimal(t.loss),
-            percent(t.accuracy),
-            *(name(t.settings.get(key, "–")) for key in settings),
-            number(t.epochs),
-            text(duration(t.seconds)) if math.isfinite(t.seconds) else "–",
-        ]
-        for t in trials
-    ]
-    title = translate("All trials")
-    return Section("trials", title, table(title, head, rows, "trials"))
-
-
-def _mark(trial: TrialFigures, best: TrialFigures) -> str:
-    if trial is best:
-        return f' <span class="mark">✓ {text(translate("best"))}</span>'
-    match trial.state:
-        case "pruned":
-            return f" <small>{text(translate('stopped early'))}</small>"
-        case "failed":
-            return f" <small>{text(translate('failed'))}</small>"
-        case "complete":
-            return ""
+    body = render("tune/trials.html", trials=trials, best=best, settings=settings)
+    return Section("trials", translate("All trials"), body)

@@ -75,7 +75,6 @@ def test_out_of_memory_repeats_the_step_in_smaller_parts(textile_data, textile, 
     assert any("Memory did not hold" in note for note in found.notes)
 
 
-@pytest.mark.slow
 def test_an_image_that_does_not_fit_alone_is_an_error(textile_data, textile, tmp_path):
     class NoRoom(Gluttonous):
         def forward(self, inputs: Any) -> Any:

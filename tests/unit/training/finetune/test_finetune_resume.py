@@ -31,7 +31,6 @@ RECIPE: dict[str, Any] = {
     "patience": 0,
     "save_seconds": 0.0,
 }
-KILLS = 4
 
 
 @pytest.fixture(scope="module")
@@ -232,14 +231,15 @@ def newest(out: Path) -> str:
     return max((p.name for p in (out / "checkpoints").glob("step-*")), default="")
 
 
-@pytest.mark.slow
-def test_killed_again_and_again_it_ends_bit_identical(textile, tmp_path):
+@pytest.mark.xdist_group("alone")
+@pytest.mark.parametrize("kills", [1, pytest.param(4, marks=pytest.mark.slow)])
+def test_killed_again_and_again_it_ends_bit_identical(textile, tmp_path, kills):
     recipe = {**RECIPE, "epochs": 12, "ema_decay": 0.9}
     assert started(textile, tmp_path / "whole", recipe).wait() == 0
     out = tmp_path / "killed"
     chance = random.Random(3)
     process = started(textile, out, recipe)
-    for _ in range(KILLS):
+    for _ in range(kills):
         before = newest(out)
         while newest(out) == before and process.poll() is None:  # it has come further than the last one did
             time.sleep(0.01)

@@ -1,0 +1,75 @@
+"""`models`: what is listed, found and measured."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import eyebright as eb
+from eyebright.backbones import embedded
+from eyebright.verbs.models import cli as verb
+from eyebright.verbs.models.models import Listing, ModelInfo, images_per_second, models
+from eyebright.verbs.models.options import ModelsConfig
+
+
+def test_without_a_search_only_the_embedded_one_is_listed_and_nothing_is_measured() -> None:
+    (only,) = models(ModelsConfig()).models
+    assert only.name == embedded.NAME
+    assert only.images_per_second is None
+
+
+def test_speed_is_measured_on_this_machine() -> None:
+    (only,) = eb.models(speed=True)
+    assert only.images_per_second is not None
+    assert only.images_per_second > 0
+
+
+def test_a_network_that_cannot_be_built_has_no_speed() -> None:
+    assert images_per_second("there is no such network") is None
+
+
+def test_a_search_finds_names_of_the_libraries() -> None:
+    pytest.importorskip("timm")
+    listing = models(ModelsConfig(search="resnet1", limit=3))
+    assert len(listing.models) == 3
+    assert listing.more > 0
+    assert all("resnet1" in model.name for model in listing.models)
+    assert all(model.parameters and model.parameters > 1e6 for model in listing.models)
+
+
+def test_the_speed_of_a_found_network() -> None:
+    pytest.importorskip("timm")
+    (model,) = eb.models("mobilenetv3_small_050", limit=1, speed=True)
+    assert model.images_per_second is not None
+
+
+def printed(capsys: pytest.CaptureFixture[str], config: ModelsConfig) -> str:
+    assert verb.VERB.run(config) == 0
+    return capsys.readouterr().out
+
+
+def test_json_has_every_figure(capsys: pytest.CaptureFixture[str]) -> None:
+    (row,) = json.loads(printed(capsys, ModelsConfig(json_=True)))
+    assert row["licence"] == "Apache-2.0"
+    assert row["images_per_second"] is None
+
+
+def test_the_table_says_what_is_unknown_and_how_many_are_left(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unknown = ModelInfo("net", None, 224, "unknown", None, None, "timm", 12.4)
+    monkeypatch.setattr("eyebright.verbs.models.models.models", lambda *_: Listing((unknown,), 7))
+    told = printed(capsys, ModelsConfig(search="net", speed=True)).splitlines()
+    assert told[1].split() == ["net", "-", "-", "224", "px", "-", "12", "unknown", "timm"]
+    assert told[2].startswith("and 7 more")
+
+
+def test_without_torch_a_search_names_the_extra(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eyebright.verbs.models.models.models", lambda *_: Listing(()))
+    monkeypatch.setattr(verb, "find_spec", lambda _: None)
+    told = printed(capsys, ModelsConfig(search="vit"))
+    assert "No backbone's name holds vit." in told
+    assert 'pip install "eyebright[torch]"' in told
