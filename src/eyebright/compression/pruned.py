@@ -19,12 +19,12 @@ _BLOCK = "body"
 
 
 def write_card(graph: onnx.ModelProto, card: dict[str, Any]) -> None:
-    """Puts into the graph's metadata what :func:`load_pruned` must know."""
+    """Put into the graph's metadata what :func:`load_pruned` must know."""
     graph.metadata_props.add(key=_CARD, value=json.dumps(card))
 
 
 def load_pruned(path: Path) -> Network:
-    """The network of a file that `eyebright prune` wrote.
+    """Return the network of a file that `eyebright prune` wrote.
 
     Raises:
         NotFoundError: there is no such file.

@@ -31,7 +31,7 @@ class Stopping:
     waited: int = 0
 
     def update(self, epoch: int, loss: float, accuracy: float, counts: bool = True) -> bool:
-        """Takes the results of an epoch, and says whether they are the best so far.
+        """Take the results of an epoch, and return whether they are the best so far.
 
         Args:
             epoch: its number; 0 is the network as it was given.
@@ -55,5 +55,5 @@ class Stopping:
         return figure < best - self.min_delta
 
     def exhausted(self) -> bool:
-        """Whether training has waited long enough for a gain."""
+        """Return whether training has waited long enough for a gain."""
         return 0 < self.patience <= self.waited

@@ -80,7 +80,7 @@ def fit(
     sample_weights: FloatArray | None = None,
     begin_epoch: Callable[[int], None] = lambda epoch: None,
 ) -> Fitted:
-    """Trains a network, and leaves it with the weights that were best on the holdout images.
+    """Train a network, and leave it with the weights that were best on the holdout images.
 
     Args:
         net: inputs (b, ...) → logits (b, K).
@@ -127,7 +127,7 @@ def fit(
 
 
 def _train_epoch(run: TrainerState, watch: NanGuard, sample_weights: FloatArray | None, task: Task) -> None:
-    """The steps of an epoch, from where the run stands, as far as the budget allows."""
+    """Do the steps of an epoch, from where the run stands, as far as the budget allows."""
     state, recipe, stepper, data = run.state, run.recipe, run.stepper, run.data
     order = epoch_order(data.count, recipe.seed, state.epoch, sample_weights)
     set_modes(run.net, recipe.frozen_norm)
@@ -158,7 +158,7 @@ def _train_epoch(run: TrainerState, watch: NanGuard, sample_weights: FloatArray 
 
 
 def _after_nan(run: TrainerState, error: LossNotFiniteError) -> str:
-    """Ends with the best epoch so far.
+    """End with the best epoch so far.
 
     Raises:
         TrainingError: no epoch was finished.
@@ -182,7 +182,7 @@ def _after_nan(run: TrainerState, error: LossNotFiniteError) -> str:
 
 
 def _end(run: TrainerState, why: str) -> Fitted:
-    """The last checkpoint, and the best weights."""
+    """Write the last checkpoint, and load the best weights."""
     state = run.state
     if why == "budget" and state.epoch == 0:
         run.note(
@@ -215,7 +215,7 @@ def _end(run: TrainerState, why: str) -> Fitted:
 
 
 def _best(run: TrainerState, why: str) -> Checkpoint:
-    """The best weights; those in memory where the file is damaged."""
+    """Return the best weights; those in memory where the file is damaged."""
     try:
         return checkpoint.read(run.folder / checkpoint.BEST)
     except ModelError as error:

@@ -89,12 +89,12 @@ class Recipe:
     teacher_views: int = 8
 
     def to_json(self) -> dict[str, Any]:
-        """Field names and plain values."""
+        """Return field names and plain values."""
         return asdict(self)
 
 
 def recipe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Sentences that tell which settings of a saved recipe, as JSON, are others now."""
+    """Return sentences that name the settings of a saved recipe, as JSON, that have changed."""
     return [
         translate("{name} was {old} and is {new} from here on.", name=name, old=before[name], new=new)
         for name, new in now.items()
@@ -103,7 +103,7 @@ def recipe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[st
 
 
 def refuse_other_data(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Compares what the data were with what they are.
+    """Compare the fingerprint of the data then with the one now.
 
     Raises:
         DataError: they differ.

@@ -41,7 +41,7 @@ class MicroBatch:
 
 
 def step_batches(order: IntArray, epoch: int, position: int, batch: int) -> Iterator[StepBatch]:
-    """The steps of an epoch from ``position`` on: at most ``batch`` images each, and about equally many."""
+    """Yield the steps of an epoch from ``position`` on: about equal, of at most ``batch`` images."""
     while left := len(order) - position:
         steps = -(-left // batch)
         size = -(-left // steps)
@@ -52,7 +52,7 @@ def step_batches(order: IntArray, epoch: int, position: int, batch: int) -> Iter
 def make_micro_batches(
     data: TrainData, step_batch: StepBatch, group: ProcessGroup, micro_batch: int, seed: int
 ) -> list[MicroBatch]:
-    """This process's rows of a step, in parts of at most ``micro_batch`` and about equally many.
+    """Return this process's rows of a step, in micro-batches of at most ``micro_batch``, about equal.
 
     A small rest would cost almost the time of a full part.
     """
@@ -69,7 +69,7 @@ def make_micro_batches(
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
-    """The number format of the forward pass."""
+    """Return the context that sets the number format of the forward pass."""
     if precision == "fp32":
         return nullcontext()
     return torch.autocast(device.type, dtype=_FORMATS[precision])
@@ -106,13 +106,13 @@ class OptimizerStep:
         self._rates = [group["lr"] for group in optimizer.param_groups]
 
     def set_rate(self, factor: float) -> float:
-        """Sets every group to ``factor`` of its highest learning rate; gives the largest."""
+        """Set every group to ``factor`` of its highest learning rate; return the largest."""
         for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * factor
         return float(max(self._rates)) * factor
 
     def gradients(self, step_batch: StepBatch, parts: list[MicroBatch]) -> Tensor:
-        """Adds up the gradients of the mean loss over the cut's images; gives this process's share of it."""
+        """Accumulate the gradients of the step's mean loss; return this process's share of the loss."""
         total = torch.zeros((), device=self.group.device)
         for part in parts:
             seed_dropout(self._seed, step_batch.epoch, step_batch.position, part.row)
@@ -124,7 +124,7 @@ class OptimizerStep:
         return total
 
     def try_gradients(self, step_batch: StepBatch, take: Callable[[], list[MicroBatch]]) -> Tensor | None:
-        """As :meth:`gradients`; None where memory ran out, with nothing left of the attempt."""
+        """Do as :meth:`gradients`; return None where memory ran out, with nothing left of the attempt."""
         moving = _moving_statistics(self.net)
         before = [statistic.clone() for statistic in moving]
         loss = self.retry.do(lambda: self.gradients(step_batch, take()))
@@ -136,12 +136,12 @@ class OptimizerStep:
         return loss
 
     def drop(self) -> None:
-        """Forgets the gradients, and gives their memory back."""
+        """Drop the gradients, and give their memory back."""
         self.optimizer.zero_grad(set_to_none=True)
         free(self.group.device)
 
     def update(self, loss: Tensor) -> Tensor:
-        """Moves the weights by the gradients of all processes; gives their loss together.
+        """Move the weights by the gradients of all processes; return their loss together.
 
         Raises:
             TrainingError: there is no room for the optimiser's state.
@@ -166,17 +166,17 @@ class OptimizerStep:
         return loss
 
     def state(self) -> dict[str, float]:
-        """The scaler's state; empty where there is none."""
+        """Return the scaler's state; empty where there is none."""
         return dict(self.scaler.state_dict())
 
     def load_state(self, values: Mapping[str, float]) -> None:
-        """Brings back what :meth:`state` gave; a scaler that was not there before begins anew."""
+        """Restore what :meth:`state` gave; a scaler that was not there before begins anew."""
         if values and self.scaler.is_enabled():
             self.scaler.load_state_dict(dict(values))
 
 
 def set_modes(net: nn.Module, frozen_norm: bool) -> None:
-    """Training mode, but for what does not learn and, if so wished, the statistics of batch normalisation."""
+    """Set training mode, except for frozen modules and, if wished, batch normalisation."""
     net.train()
     for module in net.modules():
         parameters = list(module.parameters())
@@ -186,6 +186,6 @@ def set_modes(net: nn.Module, frozen_norm: bool) -> None:
 
 
 def _moving_statistics(net: nn.Module) -> list[Tensor]:
-    """The buffers that a forward pass changes; none where batch normalisation is frozen."""
+    """Return the buffers that a forward pass changes; none where batch normalisation is frozen."""
     norms = (m for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.training)
     return [buffer for norm in norms for buffer in norm.buffers()]

@@ -79,35 +79,35 @@ class TrainerState:
     # ---- where it is
 
     def note(self, text: str) -> None:
-        """Says a sentence, and keeps it for the report."""
+        """Say a sentence, and keep it for the report."""
         self.notes.append(text)
         if self.group.main:
             progress().say(text)
 
     def seen(self) -> int:
-        """Images that passed through the network in training."""
+        """Return the number of images that passed through the network in training."""
         return self.state.epoch * self.data.count + self.state.position
 
     def share(self) -> float:
-        """Of the work or the time that is gone, whichever is more."""
+        """Return the share of the work or of the time that is gone, whichever is more."""
         done = self.seen() / (self.recipe.epochs * self.data.count)
         return max(done, self.budget.share())
 
     def clock(self) -> float:
-        """Seconds since the run began; with a budget, the same in all processes."""
+        """Return the seconds since the run began; with a budget, the same in all processes."""
         elapsed = self.budget.elapsed()
         return elapsed if self.recipe.budget_seconds is None else self.group.broadcast(elapsed)
 
     def rows(self) -> int:
-        """The most images of a step that one process has."""
+        """Return the most images of a step that one process has."""
         return -(-min(self.recipe.batch, self.data.count) // self.group.size)
 
     def averaged(self) -> AbstractContextManager[object]:
-        """The network holds the averaged weights in this block, where there are any."""
+        """Within, the network holds the averaged weights, where there are any."""
         return nullcontext() if self.average is None else self.average.applied(self.net)
 
     def finished(self) -> str | None:
-        """Why training ends now, or None where it goes on."""
+        """Return why training ends now, or None where it goes on."""
         if self.state.epoch >= self.recipe.epochs:
             return "epochs"
         if self.state.stopping.exhausted():
@@ -117,13 +117,13 @@ class TrainerState:
     # ---- a step
 
     def set_rate(self) -> float:
-        """Sets the learning rate of the step that comes, by the share of work or time that is gone."""
+        """Set the learning rate of the step that comes, by the share of work or time that is gone."""
         now = rate_factor(self.recipe.schedule, self.share(), self.recipe.warmup)
         self.state.rate = self.stepper.set_rate(now if self.plateau is None else now * self.plateau.factor)
         return self.state.rate
 
     def stepped(self, images: int, waited_seconds: float) -> None:
-        """A step of so many images is done."""
+        """Count a step of so many images."""
         state, now = self.state, self.clock()
         state.step, state.position = state.step + 1, state.position + images
         state.epoch_seconds += now - self.last
@@ -134,7 +134,7 @@ class TrainerState:
             self.average.update(self.net)
 
     def halve(self) -> None:
-        """Fewer images at once from now on.
+        """Halve the micro-batch from now on.
 
         Raises:
             TrainingError: it was but one.
@@ -158,17 +158,17 @@ class TrainerState:
     # ---- checkpoints
 
     def sound(self) -> bool:
-        """Whether the last look at the holdout images gave a number; else the weights may be spoilt."""
+        """Return whether the last holdout loss is finite; else the weights may be spoilt."""
         return math.isfinite(self.state.history[-1].val_loss)
 
     def save_due(self, epoch_ends: bool = False) -> bool:
-        """Whether to write a checkpoint now; a run is to go on from weights that are sound."""
+        """Return whether to write a checkpoint now; a run must resume from sound weights."""
         if epoch_ends and not self.sound():
             return False
         return self._save_now or self._spacing.due(self.budget.elapsed(), epoch_ends)
 
     def save(self) -> None:
-        """Writes a checkpoint; only the first process does."""
+        """Write a checkpoint; only the first process does."""
         self._save_now = False
         self.state.elapsed = began = self.budget.elapsed()
         if self.group.main:
@@ -176,14 +176,14 @@ class TrainerState:
         self._spacing.wrote(began, self.budget.elapsed() - began)
 
     def start(self) -> None:
-        """Begins with step 0; checkpoints of an earlier training are removed."""
+        """Begin with step 0; checkpoints of an earlier training are removed."""
         self.group.barrier()
         if self.group.main:
             checkpoint.remove_steps(self.folder)
         self.state.micro_batch = self.recipe.micro_batch or 0
 
     def resume(self) -> None:
-        """Goes on from the last checkpoint that is whole.
+        """Resume from the last checkpoint that is whole.
 
         Raises:
             DataError: it is from other data.

@@ -21,7 +21,7 @@ _TEMPERATURES = tuple(2 ** (step / 4) for step in range(-8, 9))  # a quarter to 
 
 
 def validate(run: TrainerState) -> None:
-    """Evaluates the network where it stands: before the first step, or after an epoch or a part of one."""
+    """Evaluate the network where it stands: before the first step, or after an epoch or a part of one."""
     state = run.state
     began = run.clock()
     with run.averaged():
@@ -42,7 +42,7 @@ def validate(run: TrainerState) -> None:
 
 
 def evaluate_holdout(run: TrainerState) -> tuple[float, float]:
-    """Calibrated loss and accuracy on the holdout images, with as many images at once as memory holds.
+    """Return calibrated loss and accuracy on the holdout images, as many at once as memory holds.
 
     The loss is the mean cross-entropy at the temperature that suits it best: the model gets one in the end,
     and without it label smoothing, which makes answers modest, would look like a loss of knowledge.
@@ -58,7 +58,7 @@ def evaluate_holdout(run: TrainerState) -> tuple[float, float]:
 
 @torch.no_grad()
 def _sums(run: TrainerState, batch: int) -> Tensor:
-    """Losses at each temperature, right answers and images, of this process's rows.
+    """Return losses at each temperature, right answers and images, of this process's rows.
 
     Rows are shared and not batches, whose size differs where one process has less memory.
     """
@@ -75,7 +75,7 @@ def _sums(run: TrainerState, batch: int) -> Tensor:
 
 
 def _loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy, added up over the images; of several labels the mean over them."""
+    """Return the cross-entropy, summed over the images; of several labels the mean over them."""
     if labels.ndim == 2:
         each = binary_cross_entropy_with_logits(logits, labels.float(), reduction="none")
         return each.mean(1).sum()
@@ -83,7 +83,7 @@ def _loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def _right(logits: Tensor, labels: Tensor) -> Tensor:
-    """(b,) whether the likeliest class is right, or all labels are."""
+    """Return (b,) whether the likeliest class is right, or all labels are."""
     return ((logits > 0) == (labels > 0)).all(1) if labels.ndim == 2 else logits.argmax(1) == labels
 
 
@@ -111,7 +111,7 @@ def _keep_best(run: TrainerState, row: EpochRow) -> None:
 
 
 def _go_on(run: TrainerState, row: EpochRow) -> None:
-    """Writes the row down; the next epoch begins if this one is done."""
+    """Add the row to the history; begin the next epoch if this one is done."""
     state = run.state
     earlier = [old for old in state.history if old.epoch < row.epoch]  # a part may be looked at twice
     state.history = [*earlier, row]

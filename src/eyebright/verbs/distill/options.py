@@ -27,7 +27,7 @@ from eyebright.options.marks import Heading, Metavar
 
 
 class DistillConfig(Config):
-    """What `eyebright distill` can be told; every field is also a command-line option and a TOML key."""
+    """Options of `eyebright distill`; every field is also a command-line option and a TOML key."""
 
     model: Path = Field(description="Teacher: a run directory, or its model.onnx.")
     student: Annotated[str, Metavar("NAME")] = Field(

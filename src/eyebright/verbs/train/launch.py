@@ -17,18 +17,18 @@ from eyebright.verbs.train.options import TrainConfig
 
 
 def world_size() -> int:
-    """How many processes a launcher started together, this one among them."""
+    """Return how many processes a launcher started together, this one among them."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def is_main() -> bool:
-    """Whether this process is the one that talks and writes."""
+    """Return whether this process is the one that prints and writes."""
     return os.environ.get("RANK", "0") == "0"
 
 
 @contextmanager
 def main_first(device: str) -> Iterator[None]:
-    """The first process does what is in the block while the others wait; then they find it in the cache.
+    """Within, the first process works while the others wait; then they find its results in the cache.
 
     Args:
         device: that is trained on, as in the options.
@@ -47,7 +47,7 @@ def main_first(device: str) -> Iterator[None]:
 
 
 def launch(config: TrainConfig, directory: Path) -> Run:
-    """Runs `eyebright train` in ``config.processes`` processes of this machine.
+    """Run `eyebright train` in ``config.processes`` processes of this machine.
 
     Args:
         config: the options of the run.
@@ -83,5 +83,5 @@ def launch(config: TrainConfig, directory: Path) -> Run:
 
 
 def _threads(config: TrainConfig) -> str:
-    """The launcher would give each process a single thread."""
+    """Return the threads of each process; the launcher would give it a single one."""
     return str(max(1, (os.cpu_count() or 1) // config.processes))

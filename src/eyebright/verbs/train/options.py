@@ -55,7 +55,7 @@ def data_or_resume(resume: Path | None, info: ValidationInfo) -> Path | None:
 
 # Fields come in the order of the bases read from the right: the data's first.
 class TrainConfig(FinetuneConfig, KnowingConfig, DecisionConfig, DataConfig):
-    """What `eyebright train` can be told; every field is also a command-line option and a TOML key."""
+    """Options of `eyebright train`; every field is also a command-line option and a TOML key."""
 
     @field_validator("resume")
     @classmethod

@@ -19,7 +19,7 @@ _NAMED = 3
 
 
 def with_earlier(config: TrainConfig) -> TrainConfig:
-    """The options of the run to resume, changed by those that are given now.
+    """Return the options of the run to resume, changed by those that are given now.
 
     Raises:
         NotFoundError: there is no such run.
@@ -54,7 +54,7 @@ def with_earlier(config: TrainConfig) -> TrainConfig:
 
 
 def refuse_other_images(config: TrainConfig, manifest: Manifest, directory: Path) -> None:
-    """Refuses to resume a run with other images.
+    """Refuse to resume a run with other images.
 
     Raises:
         DataError: it began with others; nothing was changed.
@@ -64,7 +64,7 @@ def refuse_other_images(config: TrainConfig, manifest: Manifest, directory: Path
 
 
 def begin(config: TrainConfig, manifest: Manifest, directory: Path) -> None:
-    """Writes down what a resumed run must know; a new fine-tuning leaves nothing of an older one behind.
+    """Write what a resumed run needs; a new fine-tuning leaves nothing of an older one behind.
 
     A resumed one changes nothing yet: its options are kept when its checkpoint was taken up.
     """
@@ -89,7 +89,7 @@ def adopt(part: Path, directory: Path) -> None:
 
 
 def _compare(before: Manifest, now: Manifest) -> None:
-    """Images that could not be read at the end of an earlier training do not count."""
+    """Compare images; those that could not be read at the end of an earlier training do not count."""
     unreadable = {entry.path for entry in before.skipped}
     now_readable = [s for s in now.samples if s.path not in unreadable]
     if _content(before.samples) == _content(now_readable):
@@ -109,5 +109,5 @@ def _compare(before: Manifest, now: Manifest) -> None:
 
 
 def _content(samples: Iterable[Sample]) -> Counter[tuple[str, str, str]]:
-    """Images, parts and labels, wherever the files lie."""
+    """Return images, splits and labels, wherever the files lie."""
     return Counter((s.sha, s.split, s.label) for s in samples)

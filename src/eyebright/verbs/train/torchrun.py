@@ -12,7 +12,7 @@ from eyebright.runtime.errors_once import told_once
 
 
 def main(words: list[str]) -> int:
-    """Runs the launcher; gives 0, or the status of the process that failed first."""
+    """Run the launcher; return 0, or the status of the process that failed first."""
     from torch.distributed import run
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 

@@ -32,7 +32,7 @@ class Enough(Exception):  # noqa: N818 - nothing went wrong
 
 
 def open_study(path: Path, seed: int, trials: int) -> optuna.Study:
-    """The study in the SQLite file ``path``, made where there is none.
+    """Open the study in the SQLite file ``path``, or make it where there is none.
 
     What a killed process left in the middle is queued to be tried again.
 
@@ -67,7 +67,7 @@ def open_study(path: Path, seed: int, trials: int) -> optuna.Study:
 
 
 def suggest(trial: optuna.Trial, config: TuneConfig) -> dict[str, Any]:
-    """The settings of one trial, as options of `eyebright train`."""
+    """Return the settings of one trial, as options of `eyebright train`."""
     settings: dict[str, Any] = {
         "lr": trial.suggest_float("lr", 1e-5, 3e-3, log=True),
         "weight_decay": trial.suggest_float("weight_decay", 1e-4, 0.3, log=True),
@@ -100,7 +100,7 @@ class Watch:
         self._epochs = epochs
 
     def __call__(self, row: EpochRow) -> None:
-        """Takes the row of an epoch; epoch 0 is the same for all and says nothing of the settings.
+        """Take the row of an epoch; epoch 0 is the same for all and says nothing of the settings.
 
         Raises:
             Abandoned: earlier trials were better by now.
@@ -123,7 +123,7 @@ def run_trial(
     config: TuneConfig,
     attempt: Callable[[Mapping[str, Any], int, Callable[[EpochRow], None]], object],
 ) -> TrialFigures:
-    """Asks for settings, trains with them, and tells the study.
+    """Get settings, train with them, and report to the study.
 
     Args:
         study: see :func:`open_study`.
@@ -158,7 +158,7 @@ def run_trial(
 
 
 def figures_of(trial: optuna.trial.FrozenTrial) -> TrialFigures:
-    """A finished trial, as the report shows it."""
+    """Return a finished trial, as the report shows it."""
     losses = [loss for loss in trial.intermediate_values.values() if math.isfinite(loss)]
     states: dict[str, TrialState] = {"COMPLETE": "complete", "PRUNED": "pruned"}
     return TrialFigures(
@@ -173,7 +173,7 @@ def figures_of(trial: optuna.trial.FrozenTrial) -> TrialFigures:
 
 
 def importances(study: optuna.Study) -> dict[str, float]:
-    """Share of the differences that each setting explains; empty where too few trials are complete."""
+    """Return the share of the differences that each setting explains; empty with too few trials."""
     import optuna
 
     complete = study.get_trials(states=[optuna.trial.TrialState.COMPLETE])

@@ -121,7 +121,7 @@ def test_a_damaged_checkpoint_is_passed_over(textile_data, textile, tmp_path):
     newest.write_bytes(bytes(content))
     _, fitted = train(textile, out, Recipe(**RECIPE), data=textile_data, resume=True)
     assert str(newest) in fitted.notes[0]
-    assert "the one before is used" in fitted.notes[0]
+    assert "the previous checkpoint is used" in fitted.notes[0]
     assert_same_end(tmp_path / "whole", out)
 
 
@@ -223,7 +223,7 @@ def test_another_network_is_refused(textile_data, textile, tmp_path):
 
 def test_resuming_before_the_first_checkpoint_starts_anew(textile_data, textile, tmp_path):
     _, fitted = train(textile, tmp_path, Recipe(**{**RECIPE, "epochs": 1}), data=textile_data, resume=True)
-    assert "no checkpoint yet" in fitted.notes[0]
+    assert "No checkpoint found" in fitted.notes[0]
     assert fitted.steps == 5
 
 

@@ -81,16 +81,16 @@ class CachedViews:
         self._spaces = [FeatureSpace(cache, card | {"view": view}, part.width) for view in range(self.count)]
 
     def jobs(self) -> Iterator[ActivationJob]:
-        """What the cache may lack, view by view."""
+        """Yield what the cache may lack, view by view."""
         for view, space in enumerate(self._spaces):
             yield ActivationJob(space, self.pixels.samples, partial(self._inputs, view))
 
     def plan(self, view: int, places: IntArray, size: int) -> AugmentPlan:
-        """What happens to the images at ``places`` in a view, for inputs of any ``size``."""
+        """Return the augmentation of the images at ``places`` in a view, for inputs of any ``size``."""
         return view_plan(self._augmentation, size, self._seed, view, [self.pixels.samples[p] for p in places])
 
     def read(self, view: int, places: IntArray, device: torch.device) -> Tensor:
-        """(b, D) float32 of one view of the images at ``places``; they must have been computed."""
+        """Return (b, D) float32 of one view of the images at ``places``; they must have been computed."""
         rows = self._spaces[view].read(keys_of([self.pixels.samples[place] for place in places]))
         return to_floats(rows, device)
 
@@ -114,7 +114,7 @@ class ActivationJob:
 def cache_activations(
     part: ActivationSource, jobs: Callable[[], Iterator[ActivationJob]], batch: int, text: str
 ) -> None:
-    """Computes the rows that the cache lacks.
+    """Compute the rows that the cache lacks.
 
     Args:
         part: what computes them.
@@ -141,19 +141,19 @@ def cache_activations(
 def view_plan(
     augmentation: Augmentation, size: int, seed: int, view: int, samples: Sequence[Sample]
 ) -> AugmentPlan:
-    """What happens to some images in a view of that number: the same for inputs of any ``size``."""
+    """Return the augmentation of some images in one view: the same for inputs of any ``size``."""
     drawn = (np.random.default_rng([seed, view, int(s.sha, 16)]) for s in samples)
     chances = np.stack([chance.random(COLUMNS, np.float32) for chance in drawn])
     return plan(augmentation, size, torch.from_numpy(chances))
 
 
 def keys_of(samples: Sequence[Sample]) -> list[bytes]:
-    """The cache's keys of images."""
+    """Return the cache's keys of images."""
     return [bytes.fromhex(s.sha) for s in samples]
 
 
 def to_floats(rows: Rows, device: torch.device) -> Tensor:
-    """Half the bytes travel; float32 is made where they arrive."""
+    """Return the rows on the device; half the bytes travel, and float32 is made where they arrive."""
     return torch.from_numpy(rows).to(device).float()
 
 

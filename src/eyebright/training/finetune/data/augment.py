@@ -64,11 +64,11 @@ class Augmentation:
         return self.area != (1.0, 1.0) or self.ratio != (1.0, 1.0) or self.degrees > 0
 
     def stored_size(self, size: int, least: int = 0) -> int:
-        """The side, in pixels, of the squares that inputs of ``size`` are made from; not below ``least``."""
+        """Return the side in pixels of the images that inputs of ``size`` are made from; at least ``least``."""
         return max(round(size * 8 / 7) if self.moves else size, least)
 
     def input_size(self, size: int) -> int:
-        """The side of training inputs for a model whose own are of ``size``: a multiple of 32, never larger.
+        """Return the side of training inputs for a model of ``size``: a multiple of 32, never larger.
 
         A crop is shown larger than the whole image is, so things would be larger in training than they are
         later. Inputs that are smaller by the mean side of a crop show them as large, and cost less (Touvron
@@ -115,7 +115,7 @@ class AugmentPlan:
     operations: list[list[Operation]]
 
     def apply(self, places: Tensor, pixels: Tensor) -> Tensor:
-        """Inputs of some images of the batch.
+        """Return inputs of some images of the batch.
 
         Args:
             places: (b,) which of the batch, on the CPU.
@@ -166,7 +166,7 @@ class AugmentPlan:
 
 
 def plan(how: Augmentation, size: int, chances: Tensor) -> AugmentPlan:
-    """Decides what happens to each image.
+    """Decide what happens to each image.
 
     Args:
         how: the augmentation.
@@ -216,7 +216,7 @@ def _erased(share: float, size: int, chances: Tensor) -> Tensor:
 
 
 def _colour(images: Tensor, factors: Tensor) -> Tensor:
-    """Brightness, contrast and saturation in one, in place: torchvision's three blends, clipped once."""
+    """Change brightness, contrast and saturation in one, in place: torchvision's blends, clipped once."""
     brightness, contrast, saturation = factors.view(-1, 3, 1, 1, 1).unbind(1)
     grey = (_GREY[0] * images[:, 0] + _GREY[1] * images[:, 1] + _GREY[2] * images[:, 2]).unsqueeze(1)
     # Whole numbers add up to the same sum in any order, so in batches of any size.

@@ -36,7 +36,7 @@ class AugmentTrial:
 def choose_augmentation(
     accuracy: Callable[[AugmentName], float], chance: float
 ) -> tuple[AugmentName, list[AugmentTrial]]:
-    """The strongest augmentation under which the network still knows most of what it knew.
+    """Return the strongest augmentation under which the network keeps most of its accuracy.
 
     Args:
         accuracy: of the network under an augmentation.
@@ -60,7 +60,7 @@ def choose_augmentation(
 def accuracy_under(
     name: AugmentName, net: nn.Module, pixels: Pixels, truth: IntArray, size: int, seed: int
 ) -> float:
-    """Share of images that a network names right when they are varied, or of answers if there are several.
+    """Return the accuracy on augmented images, over images or over all labels of multi-label ones.
 
     Args:
         name: of the augmentation.

@@ -77,7 +77,7 @@ class ActivationData:
         return rows * self._source.width * np.dtype(np.float16).itemsize
 
     def compute(self, batch: int = 16) -> None:
-        """Computes the rows that the cache lacks, ``batch`` images at a time.
+        """Compute the rows that the cache lacks, ``batch`` images at a time.
 
         Raises:
             StorageError: the disk lacks room; nothing was computed.
@@ -100,11 +100,11 @@ class ActivationData:
             yield read, self._holdout_truth[span].to(device)
 
     def rows(self, view: int, places: IntArray, device: torch.device) -> Tensor:
-        """(b, D) of one view of the training images at ``places``."""
+        """Return (b, D) of one view of the training images at ``places``."""
         return self._views.read(view, places, device)
 
     def targets(self, view: int, places: IntArray, device: torch.device) -> Tensor:
-        """Soft targets of one view of the training images at ``places``."""
+        """Return soft targets of one view of the training images at ``places``."""
         return targets_of(self.truth, self.classes, self._teacher, view, places, device)
 
     def _jobs(self) -> Iterator[ActivationJob]:

@@ -15,7 +15,7 @@ Sampler = Literal["shuffle", "balanced"]
 
 
 def class_weights(kind: ClassWeights, truth: IntArray, classes: int) -> Tensor | None:
-    """Weights (K,) of the classes in the loss, 1 in the mean over the images; None where all count alike.
+    """Return weights (K,) of the classes in the loss, 1 in the mean over the images; None for equal ones.
 
     Args:
         kind: ``"balanced"`` lets every class weigh as much as any other.
@@ -28,7 +28,7 @@ def class_weights(kind: ClassWeights, truth: IntArray, classes: int) -> Tensor |
 
 
 def sample_weights(sampler: Sampler, truth: IntArray) -> FloatArray | None:
-    """How often (N,) each image is wanted in an epoch; None where each is wanted once."""
+    """Return how often (N,) each image is drawn in an epoch; None where each is drawn once."""
     if sampler == "shuffle":
         return None
     counts = np.bincount(truth)

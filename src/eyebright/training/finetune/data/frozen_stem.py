@@ -28,7 +28,7 @@ class _Rows(nn.Module):
 
 
 def frozen_graph(stem: FrozenStem) -> bytes:
-    """The lower part as a graph for the engines: `images` uint8 (B, S, S, 3) in, `rows` (B, D) out.
+    """Return the stem as a graph for the engines: `images` uint8 (B, S, S, 3) in, `rows` (B, D) out.
 
     Raises:
         ModelError: it cannot be exported.
@@ -41,6 +41,6 @@ def frozen_graph(stem: FrozenStem) -> bytes:
 
 
 def run_engine(engine: Engine, pixels: Tensor) -> Tensor:
-    """Rows (b, D) of pixels (b, 3, S, S) from 0 to 255, which are rounded, as the engines take uint8."""
+    """Return activations (b, D) of pixels (b, 3, S, S) from 0 to 255, rounded to the engines' uint8."""
     images = pixels.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
     return torch.stack([torch.from_numpy(engine.run(image)) for image in images])

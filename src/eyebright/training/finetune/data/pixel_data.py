@@ -81,7 +81,7 @@ class PixelData:
             yield as_inputs(pixels), self._holdout_truth[span].to(device)
 
     def targets(self, view: int, places: IntArray, device: torch.device) -> Tensor:
-        """Soft targets of the training images at ``places``; ``view`` is for a teacher's."""
+        """Return soft targets of the training images at ``places``; ``view`` is for a teacher's."""
         return targets_of(self.truth, self.classes, self._teacher, view, places, device)
 
 
@@ -118,7 +118,7 @@ class PixelBatch:
 
 
 def to_device(array: UInt8Array, device: torch.device) -> Tensor:
-    """The array's numbers on the device; on the way to a GPU the caller's thread does not wait."""
+    """Copy the array to the device; on the way to a GPU the caller's thread does not wait."""
     tensor = torch.from_numpy(array)
     if device.type == "cuda":
         tensor = tensor.pin_memory()
@@ -127,7 +127,7 @@ def to_device(array: UInt8Array, device: torch.device) -> Tensor:
 
 
 def as_inputs(pixels: Tensor) -> Tensor:
-    """(b, S, S, 3) uint8 → (b, 3, S, S) float32 from 0 to 255."""
+    """Return (b, S, S, 3) uint8 → (b, 3, S, S) float32 from 0 to 255."""
     return pixels.permute(0, 3, 1, 2).float()
 
 
@@ -139,7 +139,7 @@ def targets_of(
     places: IntArray,
     device: torch.device,
 ) -> Tensor:
-    """Targets float32 of some training images: (b, K) from their labels, and a teacher's row behind them.
+    """Return float32 targets of training images: (b, K) from their labels, a teacher's row behind them.
 
     Args:
         truth: (N,) class numbers of all, or (N, K) where an image may have several labels.

@@ -40,7 +40,7 @@ class Prefetcher(Generic[Wanted, Made]):
         self._coming.clear()
 
     def restart(self) -> None:
-        """Throws away what was made, and begins again with ``plans()``."""
+        """Discard what was made, and begin again with ``plans()``."""
         while self._coming:
             _, future = self._coming.popleft()
             if not future.cancel():
@@ -50,11 +50,11 @@ class Prefetcher(Generic[Wanted, Made]):
         self._top_up()
 
     def peek(self) -> Wanted:
-        """The plan of what :meth:`take` gives next."""
+        """Return the plan of what :meth:`take` gives next."""
         return self._coming[0][0]
 
     def take(self) -> Made:
-        """The next; an error of its making is raised here."""
+        """Return the next one; an error of its making is raised here."""
         began = time.monotonic()
         _, future = self._coming.popleft()
         try:
@@ -64,7 +64,7 @@ class Prefetcher(Generic[Wanted, Made]):
             self._top_up()
 
     def collect_waited(self) -> float:
-        """Seconds that :meth:`take` had to wait since this was last asked."""
+        """Return the seconds that :meth:`take` had to wait since the last call."""
         waited, self._waited = self._waited, 0.0
         return waited
 

@@ -102,13 +102,13 @@ class Classifier(nn.Module):
         return torch.cat([logits, self.distill(scaled)], dim=1)
 
     def features(self, pixels: Tensor) -> Tensor:
-        """(b, D) of pixels (b, 3, S, S)."""
+        """Return (b, D) of pixels (b, 3, S, S)."""
         found, output = self.pooled.during(self.trunk, self.normalised(pixels))
         return torch.cat(self.pooled.ordered(found, output), dim=1)
 
     @torch.no_grad()
     def takes(self, size: int) -> bool:
-        """Whether inputs of ``size`` pixels a side pass through rightly; a cut trunk may know but one."""
+        """Return whether inputs of ``size`` pixels give right features; a cut trunk may take one only."""
         if self.trunk is self.body:
             return True
         self.eval()
@@ -123,19 +123,19 @@ class Classifier(nn.Module):
         return torch.allclose(features, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max()))
 
     def normalised(self, pixels: Tensor) -> Tensor:
-        """What the body takes."""
+        """Return normalised pixels, as the body takes them."""
         scaled: Tensor = (pixels - self.pixel_mean) * self.pixel_scale
         return scaled.contiguous(memory_format=torch.channels_last)
 
     def linear_head(self) -> LinearHead:
-        """The head on raw features, as the sealed model has it."""
+        """Return the head on raw features, as the sealed model has it."""
         with torch.no_grad():
             weights = (self.head.weight / self.deviation).cpu().double().T  # MPS has no float64
             bias = self.head.bias.cpu().double() - self.mean.cpu().double() @ weights
         return LinearHead(weights.float().numpy().copy(), bias.float().numpy().copy())
 
     def checkpointable(self, blocks: Sequence[str]) -> list[nn.Module]:
-        """The blocks, or the largest parts of one, that no feature is taken inside of."""
+        """Return the blocks, or the largest parts of one, that no feature is taken inside of."""
         taps = [tap.layer.name for tap in self.pooled.taps]
         return [
             part for block in blocks for part in _without_taps(self.body.get_submodule(block), block, taps)
@@ -161,7 +161,7 @@ class Classifier(nn.Module):
 
 
 def used_blocks(network: Network, taps: Sequence[Tap]) -> tuple[str, ...]:
-    """The blocks that the taps need: all of them where the last features are among these."""
+    """Return the blocks that the taps need: all of them where the last features are among these."""
     names = [tap.layer.name for tap in taps]
     if _FINAL in names:
         return network.blocks
@@ -182,7 +182,7 @@ def _without_taps(module: nn.Module, name: str, taps: Sequence[str]) -> Iterator
 
 
 def _trunk(network: Network, taps: Sequence[Tap]) -> nn.Module:
-    """The body as far as it is used, so that nothing is computed in vain."""
+    """Return the body as far as it is used, so that nothing is computed in vain."""
     used = used_blocks(network, taps)
     if len(used) == len(network.blocks):
         return network.body
@@ -198,11 +198,11 @@ class FeaturePooling:
         self.taps = taps
 
     def ordered(self, found: dict[Tap, Tensor], output: Tensor) -> list[Tensor]:
-        """All taps' features, each (b, d), from what was found on the way and what came out at the end."""
+        """Return all taps' features, each (b, d), from those found on the way and the output."""
         return [output if tap.layer.name == _FINAL else found[tap] for tap in self.taps]
 
     def during(self, part: nn.Module, inputs: Tensor) -> tuple[dict[Tap, Tensor], Tensor]:
-        """Of the taps that ``part``, a piece of the body, comes by; and its output."""
+        """Return the features of the taps inside ``part``, a piece of the body, and its output."""
         found: dict[Tap, Tensor] = {}
 
         def hook(tap: Tap) -> torch.utils.hooks.RemovableHandle:
@@ -254,12 +254,12 @@ class FrozenStem:
         self.width = output[0].numel() + sum(found[tap].shape[1] for tap in self.taps)
 
     def rows(self, pixels: Tensor) -> Tensor:
-        """Rows (b, width) of pixels (b, 3, S, S) between 0 and 255."""
+        """Return rows (b, width) of pixels (b, 3, S, S) between 0 and 255."""
         found, output = self._run(pixels)
         return torch.cat([output.flatten(1), *(found[tap] for tap in self.taps)], dim=1)
 
     def rest(self, rows: Tensor) -> Tensor:
-        """Features (b, D) of rows."""
+        """Return features (b, D) of rows."""
         length = int(np.prod(self.shape))
         activations = torch.unflatten(rows[:, :length], 1, self.shape)
         if activations.ndim == 4:

@@ -25,7 +25,7 @@ class SoftTargetLoss:
         self._smoothing, self._weights, self._gamma = smoothing, weights, gamma
 
     def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """The loss of each image."""
+        """Return the loss of each image."""
         if self._weights is not None:
             self._weights = self._weights.to(logits.device)  # copied once, at the first call
         if not self._gamma:
@@ -54,7 +54,7 @@ class LabelsLoss:
         self._smoothing = smoothing
 
     def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """The loss of each image."""
+        """Return the loss of each image."""
         smooth = targets * (1 - self._smoothing) + self._smoothing / 2
         return binary_cross_entropy_with_logits(logits, smooth, reduction="none").mean(1)
 
@@ -81,7 +81,7 @@ class TeacherLoss:
         self._share, self._temperature, self._features = share, temperature, features
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The loss of each image."""
+        """Return the loss of each image."""
         k, t = self._classes, self._temperature
         logits, guesses = outputs[:, :k], outputs[:, k:]
         labels, taught, features = targets[:, :k], targets[:, k : 2 * k], targets[:, 2 * k :]
@@ -94,7 +94,7 @@ class TeacherLoss:
 
 
 def balanced_weights(counts: Sequence[int]) -> Tensor:
-    """Weights (K,) with which every class weighs as much as any other, and an image 1 in the mean.
+    """Return weights (K,) with which every class weighs as much as any other, and an image 1 in the mean.
 
     Args:
         counts: images of each class; a class without any weighs nothing.

@@ -16,7 +16,7 @@ _NO_DECAY = ("pos_embed", "position_embed", "pos_embedding", "cls_token", "class
 
 
 def depths(names: Iterable[str], places: Mapping[str, int], prefix: str = "body.") -> dict[str, int]:
-    """How far each parameter is from the head: 0 for the head's own, 1 for the last block's, and so on.
+    """Return the distance of each parameter from the head: 0 for its own, 1 for the last block's, ...
 
     Args:
         names: parameters of the whole network, body and head.
@@ -40,7 +40,7 @@ def make_optimizer(
     weight_decay: float = 0.0,
     layer_decay: float = 1.0,
 ) -> Optimizer:
-    """An optimiser of all parameters in ``depth_of``, those that are frozen now included.
+    """Return an optimiser of all parameters in ``depth_of``, those that are frozen now included.
 
     A parameter without a gradient is passed over and costs nothing, so blocks may begin to learn later.
 
@@ -80,7 +80,7 @@ def make_optimizer(
 def _groups(
     net: nn.Module, depth_of: Mapping[str, int], weight_decay: float
 ) -> dict[tuple[int, float], list[nn.Parameter]]:
-    """Parameters by depth and weight decay, the head's first."""
+    """Return parameters by depth and weight decay, the head's first."""
     groups: dict[tuple[int, float], list[nn.Parameter]] = {}
     named = [(name, parameter) for name, parameter in net.named_parameters() if name in depth_of]
     for name, parameter in sorted(named, key=lambda pair: depth_of[pair[0]]):
@@ -90,7 +90,7 @@ def _groups(
 
 
 def _place(name: str, owners: Mapping[str, int]) -> int:
-    """The place of the nearest owner that has one; 0 (the stem's) for what stands beside the blocks."""
+    """Return the place of the nearest owner that has one; 0 (the stem's) for what is in no block."""
     owner = name
     while owner:
         owner = owner.rpartition(".")[0]

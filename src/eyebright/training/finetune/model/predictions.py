@@ -19,7 +19,7 @@ _BATCH = 32
 
 
 def holdout_logits(net: nn.Module, data: TrainData, device: torch.device) -> tuple[FloatArray, IntArray]:
-    """Logits (N', K) of the holdout images, and their class numbers (N',), or labels (N', K).
+    """Return logits (N', K) of the holdout images, and their class numbers (N',), or labels (N', K).
 
     Raises:
         TrainingError: not even one image fits into memory.
@@ -33,7 +33,7 @@ def holdout_logits(net: nn.Module, data: TrainData, device: torch.device) -> tup
 
 
 def image_logits(net: nn.Module, squares: Iterable[UInt8Array], device: torch.device) -> FloatArray:
-    """Logits (N, K) of images that are already (S, S, 3).
+    """Return logits (N, K) of images that are already (S, S, 3).
 
     Raises:
         TrainingError: not even one image fits into memory.
@@ -68,12 +68,12 @@ def _image_logits(net: nn.Module, images: UInt8Array, fits: int, device: torch.d
 
 
 def device_of(net: nn.Module) -> torch.device:
-    """Where the network is."""
+    """Return the device that the network is on."""
     return next(net.parameters()).device
 
 
 def step_seconds(net: nn.Module, squares: UInt8Array) -> float:
-    """Seconds that an image takes in training where everything learns, from one step on (B, S, S, 3).
+    """Return seconds an image takes where everything is trained, from one step on (B, S, S, 3).
 
     Raises:
         TrainingError: not even one image fits into memory.
@@ -106,5 +106,5 @@ def _step_seconds(net: nn.Module, squares: UInt8Array) -> float:
 
 
 def blank_image(size: int) -> Tensor:
-    """A black image (1, 3, S, S)."""
+    """Return a black image (1, 3, S, S)."""
     return torch.zeros(1, 3, size, size)

@@ -21,7 +21,7 @@ def interpolate(
     judge: Callable[[], float],
     shares: tuple[float, ...] = SHARES,
 ) -> float:
-    """Leaves the network at the best place between ``start`` and its own weights.
+    """Leave the network at the best place between ``start`` and its own weights.
 
     Args:
         net: with the weights that training found.
@@ -43,7 +43,7 @@ def interpolate(
 
 
 def copy_weights(net: nn.Module) -> dict[str, Tensor]:
-    """Copies of the network's tensors by name."""
+    """Copy of the network's tensors by name."""
     return {name: tensor.detach().clone() for name, tensor in net.state_dict().items()}
 
 

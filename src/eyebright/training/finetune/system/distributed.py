@@ -50,11 +50,11 @@ class ProcessGroup:
         return self.rank == 0
 
     def rows(self, count: int) -> slice:
-        """This process's part of ``count`` rows."""
+        """Return this process's slice of ``count`` rows."""
         return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
 
     def sum(self, numbers: Tensor) -> Tensor:
-        """The sum over all processes, of a tensor that has the same shape in each."""
+        """Return the sum over all processes, of a tensor that has the same shape in each."""
         if self.size == 1:
             return numbers
         from accelerate.utils import reduce
@@ -63,15 +63,15 @@ class ProcessGroup:
         return total
 
     def broadcast(self, number: float) -> float:
-        """The first process's number, for all; for what each would measure differently."""
+        """Return the first process's number in all; for what each would measure differently."""
         return float(self._broadcast(torch.tensor([number]))) if self.size > 1 else number
 
     def broadcast_array(self, table: FloatArray) -> FloatArray:
-        """The first process's table, for all; it has the same shape in each."""
+        """Return the first process's array in all; it has the same shape in each."""
         return self._broadcast(torch.from_numpy(table)).cpu().numpy() if self.size > 1 else table
 
     def broadcast_weights(self, net: nn.Module) -> None:
-        """Gives all processes the first one's weights, whose files another machine may not see."""
+        """Give all processes the first one's weights, whose files another machine may not see."""
         if self.size > 1:
             for tensor in net.state_dict().values():
                 tensor.copy_(self._broadcast(tensor))
@@ -83,7 +83,7 @@ class ProcessGroup:
         return found
 
     def sum_gradients(self, net: nn.Module, *figures: Tensor) -> list[Tensor]:
-        """Replaces each gradient by its sum over the processes, and adds up ``figures`` (scalars) on the way.
+        """Replace each gradient by its sum over the processes, and add up ``figures`` (scalars) on the way.
 
         Running statistics (float buffers) become their mean, so that the networks stay equal.
         """
@@ -101,7 +101,7 @@ class ProcessGroup:
         return list(total[-len(figures) :])
 
     def barrier(self) -> None:
-        """Until all processes are here."""
+        """Wait until all processes are here."""
         if self.size > 1:
             from accelerate.state import PartialState
 
@@ -109,7 +109,7 @@ class ProcessGroup:
 
 
 def init_group(device: str = "auto") -> ProcessGroup:
-    """The processes that this one was started with, or itself alone.
+    """Return the processes that this one was started with, or itself alone.
 
     Args:
         device: ``"cpu"``, ``"cuda"``, ``"mps"``, ``"xla"``, or ``"auto"`` for the best there is.

@@ -15,7 +15,7 @@ class TrainingError(EyebrightError, RuntimeError):
 
 
 def no_memory_for_one_image() -> TrainingError:
-    """The error for the case that memory runs out with one image at a time."""
+    """Return the error for the case that memory runs out with one image at a time."""
     return TrainingError(
         "Out of memory even with a single image. Use a smaller --size or backbone, --finetune last, "
         "or --save-memory."
@@ -38,13 +38,13 @@ class NanGuard:
         self._pending: list[tuple[int, float, int, Tensor]] = []
 
     def add(self, step: int, rate: float, images: int, loss: Tensor) -> None:
-        """The mean loss (a scalar) of a step's ``images``, still on the device."""
+        """Take the mean loss (a scalar) of a step's ``images``, still on the device."""
         self._pending.append((step, rate, images, loss))
         if len(self._pending) >= self._every:
             self.look()
 
     def look(self) -> None:
-        """Reads what was not read yet into ``total``, the sum over images.
+        """Read what was not read yet into ``total``, the sum over images.
 
         Raises:
             LossNotFiniteError: a loss is NaN or infinite.
@@ -65,7 +65,7 @@ class LossNotFiniteError(ArithmeticError):
         self.step, self.rate, self.value = step, rate, value
 
     def why(self, precision: str, early: bool) -> str:
-        """What most likely made it so.
+        """Return the most likely cause.
 
         Args:
             precision: number format of the forward pass.

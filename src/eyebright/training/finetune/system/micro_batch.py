@@ -13,7 +13,7 @@ from eyebright.types import FloatArray
 
 
 def choose_micro_batch(run: TrainerState, sample_weights: FloatArray | None) -> int:
-    """How many images pass through the network at once.
+    """Return how many images pass through the network at once.
 
     On a CPU all of a step, until memory says otherwise: little is gained by fewer, and a choice by the clock
     would cost what makes two runs bit-identical.

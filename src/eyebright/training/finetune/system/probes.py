@@ -30,7 +30,7 @@ _ACCELERATOR_IMAGES = 64  # launching takes as long as computing a step of 8 the
 def choose_precision(
     net: nn.Module, data: TrainData, loss: Loss, group: ProcessGroup, seed: int, batch: int
 ) -> tuple[Precision, list[PrecisionTrial]]:
-    """The number format whose steps are fastest on the group's device and agree with float32's.
+    """Return the number format whose steps are fastest on the group's device and agree with float32's.
 
     Args:
         net: on the device; nothing of it changes.
@@ -61,7 +61,7 @@ def rate_test(
     group: ProcessGroup,
     recipe: Recipe,
 ) -> RateTest:
-    """Trains with rising learning rates and puts everything back (see :func:`~.lr_range_test.find_rate`).
+    """Train with rising rates and put everything back (see :func:`~.lr_range_test.find_rate`).
 
     Raises:
         TrainingError: not even one image fits into memory.
@@ -114,7 +114,7 @@ def _compare(
 
 
 def _cut(data: TrainData, position: int, count: int, seed: int) -> StepBatch:
-    """``count`` images from ``position`` on of a first epoch, which begins again when it is over."""
+    """Return ``count`` images from ``position`` on of a first epoch, which begins again when it is over."""
     order = epoch_order(data.count, seed, 0)
     begin = position % max(len(order) - count, 1)
     return StepBatch(0, position, order[begin : begin + count])

@@ -37,12 +37,12 @@ _LAST_SHARE = 0.4  # of the time for training, for the last blocks, where everyt
 
 
 def exports() -> Path:
-    """Where exported networks are kept."""
+    """Return where exported networks are kept."""
     return default_folder() / EXPORTS
 
 
 def network_to_finetune(config: TrainConfig, several: bool) -> Network:
-    """The network that is to learn, once options, device and weights are found to be right.
+    """Return the network to fine-tune, once options, device and weights are found to be right.
 
     Args:
         config: the options.
@@ -114,7 +114,7 @@ def finetune(
 
 
 def load_network(config: TrainConfig) -> Network:
-    """The network to start from; random weights are said loudly, and are the seed's."""
+    """Return the network to start from; random weights come with a warning, and from the seed."""
     catalog.require_torch()
     from eyebright.training.finetune.system.seeding import seed_weights
 
@@ -134,7 +134,7 @@ def load_network(config: TrainConfig) -> Network:
 
 
 def sized(config: TrainConfig, network: Network) -> TrainConfig:
-    """The options; random features cannot tell which size is best, so the network's own is taken then."""
+    """Return the options; random features cannot select a size, so the network's own is taken then."""
     if config.size != "auto" or network.pretrained:
         return config
     return config.model_copy(update={"size": network.card.preprocessing.size, "layers": "stages"})
@@ -143,7 +143,7 @@ def sized(config: TrainConfig, network: Network) -> TrainConfig:
 def _finetune_depth(
     config: TrainConfig, depth: Depth, model: FinetuneModel, setup: FinetuneSetup, seconds: float | None
 ) -> FinetuneResult:
-    """Resolve, build and fit one fine-tuning; ``model`` is trained, and becomes the result's.
+    """Return resolve, build and fit one fine-tuning; ``model`` is trained, and becomes the result's.
 
     Args:
         config: the options, with what an earlier fine-tuning of the run resolved.

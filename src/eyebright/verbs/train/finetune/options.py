@@ -154,7 +154,7 @@ class FinetuneConfig(Config):
     )
 
     def idle(self) -> tuple[str, ...]:
-        """Names of the fine-tuning options that differ from their defaults although only the head learns."""
+        """Return the fine-tuning options that differ from their defaults although the backbone is frozen."""
         if self.finetune != "off":
             return ()
         fields = FinetuneConfig.model_fields

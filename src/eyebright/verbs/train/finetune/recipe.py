@@ -29,7 +29,7 @@ _FOCAL_GAMMA = 2.0
 
 
 def check(config: TrainConfig, *, several: bool = False) -> None:
-    """Refuses what cannot be had together, or not where an image may have ``several`` labels.
+    """Refuse options that exclude each other, or that need single-label data where it is ``several``.
 
     Raises:
         ConfigError: saying what.
@@ -60,24 +60,24 @@ def check(config: TrainConfig, *, several: bool = False) -> None:
 
 
 def rate_of(config: TrainConfig, depth: Depth) -> float:
-    """The highest learning rate."""
+    """Return the highest learning rate."""
     if not isinstance(config.lr, str):
         return config.lr
     return _RATES[config.optimizer] * (_WHOLE if depth == "full" else 1)
 
 
 def batch_of(config: TrainConfig) -> int:
-    """Images a step."""
+    """Return the batch size."""
     return _BATCH if config.batch == "auto" else config.batch
 
 
 def epochs_of(config: TrainConfig, depth: Depth) -> int:
-    """Passes through the images."""
+    """Return the number of epochs."""
     return config.epochs or _EPOCHS[depth]
 
 
 def budget_of(config: TrainConfig) -> float | None:
-    """Seconds within which the model is finished; None for as long as it takes."""
+    """Return the seconds within which the model is finished; None for as long as it takes."""
     return config.budget or (AUTO_SECONDS if config.finetune == "auto" else None)
 
 
@@ -93,7 +93,7 @@ def augmentation_of(config: TrainConfig) -> Augmentation:
 
 
 def loss_of(config: TrainConfig, truth: IntArray, classes: int) -> Loss:
-    """The loss of each image.
+    """Return the loss of each image.
 
     Args:
         config: the options.
@@ -114,7 +114,7 @@ def loss_of(config: TrainConfig, truth: IntArray, classes: int) -> Loss:
 def recipe_of(
     config: TrainConfig, depth: Depth, precision: Precision, seconds: float | None, frozen_norm: bool
 ) -> Recipe:
-    """The settings of the loop.
+    """Return the settings of the loop.
 
     Args:
         config: the options.

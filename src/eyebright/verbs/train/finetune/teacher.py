@@ -65,7 +65,7 @@ class Basis:
 
 
 def distilled_width(config: TrainConfig, samples: Sequence[Sample]) -> int:
-    """F, how many numbers of the teacher's features are guessed."""
+    """Return F, how many numbers of the teacher's features are distilled."""
     if config.teacher is None or not config.teacher_features:
         return 0
     return min(_DIRECTIONS, _basis_count(samples) - 1)
@@ -78,7 +78,7 @@ def teacher_predictions(
     samples: Sequence[Sample],
     augmentation: Augmentation,
 ) -> CachedViews:
-    """The teacher's log-probabilities (K) and features (F) for each view; what the cache lacks is computed.
+    """Return the teacher's log-probabilities (K) and features (F) of each view, from the cache or computed.
 
     Args:
         config: with a ``teacher``.
@@ -119,7 +119,7 @@ def teacher_predictions(
 
 
 def _fastest(source: Source, root: Path, samples: Sequence[Sample]) -> str:
-    """The engine for the teacher; operators of its own only ONNX Runtime knows."""
+    """Return the engine for the teacher; operators of its own only ONNX Runtime knows."""
     if any(node.domain not in ("", "ai.onnx") for node in source.graph.graph.node):
         return "onnxruntime float32"
     squares = some_squares([root / s.path for s in samples], source.preprocessing)
@@ -127,7 +127,7 @@ def _fastest(source: Source, root: Path, samples: Sequence[Sample]) -> str:
 
 
 def _graph(source: Source, basis: Basis | None) -> onnx.ModelProto:
-    """`images` uint8 (B, S, S, 3) → `answers` (B, K + F)."""
+    """Return the graph `images` uint8 (B, S, S, 3) → `answers` (B, K + F)."""
     after = GraphBuilder()
     least = after.constant("least_probability", np.array(_LEAST, np.float32))
     kept = after.node("Max", [OUTPUT, least], "kept_probabilities")
@@ -147,7 +147,7 @@ def _graph(source: Source, basis: Basis | None) -> onnx.ModelProto:
 def _from_squares(
     source: Source, wanted: Sequence[str], after: GraphBuilder, output: str, width: int
 ) -> onnx.ModelProto:
-    """The sealed graph behind its resize, which squares of the right size do not need, for the engines."""
+    """Return the sealed graph behind its resize, which images of the right size do not need."""
     before, side = GraphBuilder(), source.size
     channels_first = before.node("Transpose", ["images"], "images_nchw", perm=[0, 3, 1, 2])
     before.node("Cast", [channels_first], SQUARES, to=TensorProto.FLOAT)
@@ -163,7 +163,7 @@ def _from_squares(
 
 
 def _basis(source: Source, engine: str, root: Path, samples: Sequence[Sample], count: int) -> Basis:
-    """The first ``count`` directions of the teacher's features over some of the training images."""
+    """Return the first ``count`` directions of the teacher's features over some training images."""
     if not any(FEATURES in node.output for node in source.graph.graph.node):
         raise ConfigError(
             "--teacher-features needs a teacher whose pooled features can be read. Compression "
@@ -189,7 +189,7 @@ def _basis(source: Source, engine: str, root: Path, samples: Sequence[Sample], c
 
 
 def spread(samples: Sequence[Sample], count: int) -> list[Sample]:
-    """``count`` of the samples, evenly spread: they lie in the order of their classes, and all count."""
+    """Return ``count`` of the samples, evenly spread: they lie in the order of their classes."""
     return [samples[i * len(samples) // count] for i in range(count)]
 
 
@@ -198,7 +198,7 @@ def _basis_count(samples: Sequence[Sample]) -> int:
 
 
 def _feature_width(source: Source) -> int:
-    """D, from the weights of the linear head that takes the features."""
+    """Return D, from the weights of the linear head that takes the features."""
     shapes = {tensor.name: tuple(tensor.dims) for tensor in source.graph.graph.initializer}
     head = next(node for node in source.graph.graph.node if FEATURES in node.input)
     return int(next(shapes[name][0] for name in head.input if len(shapes.get(name, ())) == 2))
