@@ -21,7 +21,7 @@ class EpochRow:
         step: steps until its end.
         train_loss: mean over its images, augmented, while the weights moved.
         val_loss, val_accuracy: of the holdout images at its end, by the averaged weights where there are any.
-        learning_rate: of the group that learns fastest, at its end.
+        learning_rate: of the parameter group with the highest, at its end.
         images_per_second: while training.
         memory_mb: the most that was in use so far, of the device or, on a CPU, of the process.
         seconds: training and evaluation.

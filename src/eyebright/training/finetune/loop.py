@@ -34,7 +34,7 @@ from eyebright.training.finetune.step import (
 )
 from eyebright.training.finetune.system.distributed import init_group
 from eyebright.training.finetune.system.errors import LossNotFiniteError, NanGuard, TrainingError
-from eyebright.training.finetune.system.micro_batch import choose_micro_batch
+from eyebright.training.finetune.system.probes import choose_micro_batch
 from eyebright.training.finetune.system.seeding import epoch_order
 from eyebright.training.finetune.trainer_state import TrainerState, TrainingRecord
 from eyebright.training.finetune.validate import validate
@@ -142,7 +142,7 @@ def _train_epoch(run: TrainerState, watch: NanGuard, sample_weights: FloatArray 
             step_batch = feed.peek()
             rate = run.set_rate()
             loss = stepper.try_gradients(step_batch, feed.take)
-            if loss is None:  # memory ran out: the same step again, in smaller parts
+            if loss is None:  # memory ran out: the same step again, in smaller micro-batches
                 run.halve()
                 feed.restart()
                 continue

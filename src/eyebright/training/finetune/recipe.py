@@ -1,4 +1,4 @@
-"""How a network is fine-tuned: plain values that are saved with every checkpoint and told in the report."""
+"""How a network is fine-tuned: plain values that are saved with every checkpoint and shown in the report."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Recipe:
 
     Attributes:
         epochs: passes through the training images, at most.
-        batch: images a step, over all processes and parts.
+        batch: images a step, over all processes and micro-batches.
         micro_batch: images that are in memory at once in one process; None finds it.
         device: ``"cpu"``, ``"cuda"``, ``"mps"``, ``"xla"``, or ``"auto"``.
         precision: number format of the forward pass; the weights stay float32.
@@ -31,12 +31,12 @@ class Recipe:
         clip_norm: largest norm of all gradients together; None lets them be.
         ema_decay: of the weights' moving average, which then is what is evaluated and kept; 0 keeps none.
         frozen_norm: whether batch normalisation keeps its running statistics.
-        save_memory: activations are computed twice instead of kept.
+        save_memory: activation checkpointing: recompute activations instead of storing them.
         gradual: whether blocks begin to learn one after another.
         patience: epochs without gain after which training stops; 0 never stops. Where the rate will fall,
             those of the first half do not count.
         stop_on: the holdout figure that must gain at least ``min_delta``.
-        budget: wall-clock time that was asked for, for all that the caller does, in seconds.
+        budget: wall-clock time for all that the caller does, in seconds.
         budget_seconds: what the loop has of it, evaluations included. While ``budget`` is the same, a resumed
             training keeps its own: what was reckoned anew would move the learning rate.
         save_seconds: time between two checkpoints within an epoch.

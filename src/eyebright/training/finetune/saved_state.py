@@ -26,7 +26,7 @@ class LoopState:
         epoch: epochs done.
         position: images of the epoch under way that are done.
         micro_batch: images at once in one process.
-        rate: the learning rate of the last step, of the group that learns fastest.
+        rate: the learning rate of the last step, of the parameter group with the highest.
         elapsed: seconds that the run has taken.
         evaluation_seconds: of the last evaluation.
         epoch_loss: sum of the losses of the epoch's images so far.

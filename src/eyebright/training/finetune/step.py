@@ -1,4 +1,4 @@
-"""One step: gradients of an effective batch, in parts that fit into memory, and the move of the weights."""
+"""One step: gradients of a batch, in micro-batches that fit into memory, and the update of the weights."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ def make_micro_batches(
     )
     rows = group.rows(drawn.size)
     count = rows.stop - rows.start
-    parts = max(-(-count // micro_batch), 1)
+    number = max(-(-count // micro_batch), 1)
     return [
         MicroBatch(span.start, *drawn.part(span, group.device))
-        for span in batch_slices(drawn.size, max(-(-count // parts), 1), rows)
+        for span in batch_slices(drawn.size, max(-(-count // number), 1), rows)
     ]
 
 
@@ -76,7 +76,7 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[obj
 
 
 class OptimizerStep:
-    """Moves the weights of a network, step by step.
+    """Updates the weights of a network, step by step.
 
     Args:
         net: (b, ...) → logits (b, K).
@@ -111,14 +111,14 @@ class OptimizerStep:
             group["lr"] = rate * factor
         return float(max(self._rates)) * factor
 
-    def gradients(self, step_batch: StepBatch, parts: list[MicroBatch]) -> Tensor:
+    def gradients(self, step_batch: StepBatch, micro_batches: list[MicroBatch]) -> Tensor:
         """Accumulate the gradients of the step's mean loss; return this process's share of the loss."""
         total = torch.zeros((), device=self.group.device)
-        for part in parts:
-            seed_dropout(self._seed, step_batch.epoch, step_batch.position, part.row)
+        for micro in micro_batches:
+            seed_dropout(self._seed, step_batch.epoch, step_batch.position, micro.row)
             with autocast(self.precision, self.group.device):
-                logits = self.net(part.inputs)
-            loss = self._loss(logits.float(), part.targets).sum() / len(step_batch.places)
+                logits = self.net(micro.inputs)
+            loss = self._loss(logits.float(), micro.targets).sum() / len(step_batch.places)
             torch.autograd.backward(self.scaler.scale(loss))
             total += loss.detach()
         return total
@@ -141,7 +141,7 @@ class OptimizerStep:
         free(self.group.device)
 
     def update(self, loss: Tensor) -> Tensor:
-        """Move the weights by the gradients of all processes; return their loss together.
+        """Update the weights by the gradients of all processes; return their loss together.
 
         Raises:
             TrainingError: there is no room for the optimiser's state.

@@ -107,7 +107,7 @@ class TrainerState:
         return nullcontext() if self.average is None else self.average.applied(self.net)
 
     def finished(self) -> str | None:
-        """Return why training ends now, or None where it goes on."""
+        """Return why training ends now, or None where it continues."""
         if self.state.epoch >= self.recipe.epochs:
             return "epochs"
         if self.state.stopping.exhausted():

@@ -45,7 +45,7 @@ def evaluate_holdout(run: TrainerState) -> tuple[float, float]:
     """Return calibrated loss and accuracy on the holdout images, as many at once as memory holds.
 
     The loss is the mean cross-entropy at the temperature that suits it best: the model gets one in the end,
-    and without it label smoothing, which makes answers modest, would look like a loss of knowledge.
+    and without it label smoothing, which lowers confidence, would look like a loss of accuracy.
     """
     retry = run.stepper.retry
     sums, _ = retry_smaller(lambda batch: retry.do(partial(_sums, run, batch)), max(run.state.micro_batch, 1))
@@ -58,7 +58,7 @@ def evaluate_holdout(run: TrainerState) -> tuple[float, float]:
 
 @torch.no_grad()
 def _sums(run: TrainerState, batch: int) -> Tensor:
-    """Return losses at each temperature, right answers and images, of this process's rows.
+    """Return losses at each temperature, correct predictions and images, of this process's rows.
 
     Rows are shared and not batches, whose size differs where one process has less memory.
     """

@@ -40,7 +40,7 @@ _RATE_FROM_RANDOM, _LAYER_DECAY_FROM_RANDOM = 1e-3, 1.0
 def distill(config: DistillConfig) -> Run:
     """Train a network on a sealed model's images, from the labels and from the model's predictions.
 
-    It is a training with a teacher, so `eyebright train --resume` goes on with one that was interrupted.
+    It is a training with a teacher, so `eyebright train --resume` resumes one that was interrupted.
 
     Args:
         config: which teacher, which student.

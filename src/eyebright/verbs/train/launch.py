@@ -65,7 +65,7 @@ def launch(config: TrainConfig, directory: Path) -> Run:
         command = [sys.executable, "-m", "eyebright.verbs.train.torchrun", "--standalone"]
         command += ["--nproc-per-node", str(config.processes)]
         command += ["-m", "eyebright", "train", "--config", str(file)]
-        # The results are printed by whoever asked for them; what is said on the way comes through.
+        # The results are printed by the caller; messages on the way come through.
         done = subprocess.run(
             command,
             check=False,

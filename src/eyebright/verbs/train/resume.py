@@ -1,4 +1,4 @@
-"""What a training leaves in its directory so that it can be gone on with, and what is asked of it then."""
+"""What a training leaves in its directory so that it can be resumed, and the checks when it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PyTorch's launcher without its own account of a failure: the process that failed has told the reason.
+"""PyTorch's launcher without its own account of a failure: the process that failed has printed the reason.
 
 Run as ``python -m eyebright.verbs.train.torchrun``, with the options of ``torchrun``.
 """

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _SIZES = (160, 224, 288)
 _FLEXIBLE = "efficientnet_lite0"  # takes every size; others may be built for one
-_FEWEST = 6  # complete trials that importances are told of
+_FEWEST = 6  # complete trials that importances need
 _FIRST = {"lr": 3e-4, "weight_decay": 0.05, "layer_decay": 0.8, "augment": "standard", "mixup": 0.0}
 
 
@@ -34,7 +34,7 @@ class Enough(Exception):  # noqa: N818 - nothing went wrong
 def open_study(path: Path, seed: int, trials: int) -> optuna.Study:
     """Open the study in the SQLite file ``path``, or make it where there is none.
 
-    What a killed process left in the middle is queued to be tried again.
+    What a killed process left in the middle is queued again.
 
     Raises:
         MissingExtraError: Optuna is not installed.

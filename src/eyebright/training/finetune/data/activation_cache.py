@@ -164,7 +164,7 @@ def _made(part: ActivationSource, job: ActivationJob, batch: int, task: Task) ->
         return places, found.cpu().numpy().astype(np.float16)
 
     step = 1 if part.threads else batch
-    parts = np.split(job.missing, range(step, len(job.missing), step))
-    for places, found in parallel(rows, parts) if part.threads else map(rows, parts):
+    batches = np.split(job.missing, range(step, len(job.missing), step))
+    for places, found in parallel(rows, batches) if part.threads else map(rows, batches):
         task.advance(len(places))
         yield from zip(keys_of([job.samples[place] for place in places]), found, strict=True)

@@ -1,4 +1,4 @@
-"""Augmentation of whole batches on the device, decided once and applied in any parts.
+"""Augmentation of whole batches on the device, decided once and applied to any rows.
 
 All chance is drawn for the effective batch; :meth:`Plan.apply` is then plain arithmetic on some of its
 images, so that a part gives the same numbers however the batch is cut. Nothing touches torch's global random
@@ -6,7 +6,7 @@ state, which the training thread uses for dropout while another thread prepares 
 
 Crop, mirror, stretch and rotation are one affine sampling. On one core of a CPU it makes 2,160 images/s (256
 to 224 px), as many as torchvision's resized crop image by image (2,100), and the same code runs on a GPU. It
-does not antialias, which matters little: stored squares are only 8/7 as large as inputs.
+does not antialias, which matters little: stored images are only 8/7 as large as inputs.
 """
 
 from __future__ import annotations
@@ -60,11 +60,11 @@ class Augmentation:
 
     @property
     def moves(self) -> bool:
-        """Whether pixels are sampled between pixels, so that squares larger than the input are of use."""
+        """Whether pixels are sampled between pixels, so that images larger than the input are of use."""
         return self.area != (1.0, 1.0) or self.ratio != (1.0, 1.0) or self.degrees > 0
 
     def stored_size(self, size: int, least: int = 0) -> int:
-        """Return the side in pixels of the images that inputs of ``size`` are made from; at least ``least``."""
+        """Return the side of the images that inputs of ``size`` are made from, at least ``least``."""
         return max(round(size * 8 / 7) if self.moves else size, least)
 
     def input_size(self, size: int) -> int:

@@ -43,7 +43,7 @@ class ActivationData:
         views: of each training image; epoch e shows view e % views.
         seed: of the augmentation.
         mixup: Beta's parameter for mixing rows of two images; 0 mixes none.
-        teacher: what another model answers for the same views; targets then hold it behind the labels.
+        teacher: predictions of another model for the same views; targets then hold these behind the labels.
     """
 
     def __init__(

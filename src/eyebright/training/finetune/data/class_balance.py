@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from eyebright.training.finetune.model.losses import balanced_weights
 from eyebright.types import FloatArray, IntArray
 
 ClassWeights = Literal["none", "balanced"]
@@ -34,3 +35,14 @@ def sample_weights(sampler: Sampler, truth: IntArray) -> FloatArray | None:
     counts = np.bincount(truth)
     weights: FloatArray = (1 / counts[truth]).astype(np.float32)
     return weights
+
+
+def balanced_weights(counts: Sequence[int]) -> Tensor:
+    """Return weights (K,) with which every class weighs as much as any other, and an image 1 in the mean.
+
+    Args:
+        counts: images of each class; a class without any weighs nothing.
+    """
+    images = torch.tensor(counts, dtype=torch.float32)
+    shown = images > 0
+    return torch.where(shown, images.sum() / (shown.sum() * images.clamp(min=1)), 0.0)

@@ -1,4 +1,4 @@
-"""MixUp and CutMix of neighbours in a batch, decided once and applied in any parts.
+"""MixUp and CutMix of neighbours in a batch, decided once and applied to any rows.
 
 As torchvision's, an image is mixed with the one before it, and the first with the last: the order of an epoch
 is drawn anyway. Unlike there, every image has its own share, and where both are on, each image gets one.

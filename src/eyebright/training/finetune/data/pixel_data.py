@@ -32,16 +32,16 @@ class LabelledPixels:
 
 
 class PixelData:
-    """Inputs (b, 3, S', S') float32 from 0 to 255; S' is S unless told otherwise.
+    """Inputs (b, 3, S', S') float32 from 0 to 255; S' is S by default.
 
     Args:
         train: the training images, of ``augmentation.stored_size(S', S)``.
         holdout: the holdout images, of size S.
         classes: K.
         augmentation: of the training images.
-        mixing: of their pairs; none with a teacher, whose answers are for whole images.
-        teacher: what another model answers for fixed views of the images. Epoch e then shows view
-            e % ``teacher.count`` at this data's own size, and targets hold the answers behind the labels.
+        mixing: of their pairs; none with a teacher, whose predictions are for whole images.
+        teacher: predictions of another model for fixed views of the images. Epoch e then shows view
+            e % ``teacher.count`` at this data's own size, and targets hold these behind the labels.
         size: S', the side of training inputs.
     """
 
@@ -145,7 +145,7 @@ def targets_of(
         truth: (N,) class numbers of all, or (N, K) where an image may have several labels.
         classes: K.
         teacher: rows of D numbers an image; None for labels alone.
-        view: that the teacher was asked about.
+        view: that the teacher was run on.
         places: (b,) which images.
         device: where to.
     """

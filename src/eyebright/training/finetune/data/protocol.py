@@ -1,4 +1,4 @@
-"""What the training loop asks of its data: batches that can be made again in parts, and a holdout images."""
+"""The interface of training data: batches that can be made again in micro-batches, and holdout images."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Drawn(Protocol):
 
 
 class TrainData(Protocol):
-    """The training part, by places, and the holdout images in its own order."""
+    """Training images, by places, and holdout images in their own order."""
 
     count: int
     classes: int

@@ -2,7 +2,7 @@
 
 Its features are those of the frozen path (pooled maps of several blocks), so that training can start from the
 head that was solved on them. Cut at a block, the frozen stem below gives one row of activations an image,
-which is computed once, and the part above learns from these rows.
+which is computed once, and the part above is trained on these.
 """
 
 from __future__ import annotations
@@ -16,30 +16,29 @@ import torch
 from torch import Tensor, nn
 
 from eyebright.backbones.feature_layers import Tap
-from eyebright.backbones.torch.blocks import as_map, map_shape
 from eyebright.backbones.torch.network import Network
 from eyebright.backbones.torch.split import split
+from eyebright.training.finetune.model.feature_pooling import FINAL, FeaturePooling
 from eyebright.training.linear_probe.linear import LinearHead
 from eyebright.types import FloatArray
 
-_FINAL = "final"
 _SMALLEST_DEVIATION = 0.3  # of the median feature, as for the solved head
 
 
 class Classifier(nn.Module):
     """Pixels (b, 3, S, S) between 0 and 255, or rows of a frozen stem → logits (b, K).
 
-    While training, (b, K + F) where F numbers of a teacher are guessed.
+    While training, (b, K + F) where F numbers of a teacher are predicted.
 
     Args:
-        network: whose body learns.
+        network: whose body is trained.
         taps: the features.
         start: (N, D) some features as they are now, whose mean and deviation keep the head's input in scale.
         classes: K.
         head: what to start from; None for zeros.
         dropout: of the features.
-        guesses: F, how many numbers are guessed from the features while training, behind the logits; the
-            linear map that does it is no part of what is sealed.
+        distilled: F, how many numbers of a teacher's features are predicted while training, behind the
+            logits; the linear map that does it is no part of what is sealed.
     """
 
     mean: Tensor
@@ -163,7 +162,7 @@ class Classifier(nn.Module):
 def used_blocks(network: Network, taps: Sequence[Tap]) -> tuple[str, ...]:
     """Return the blocks that the taps need: all of them where the last features are among these."""
     names = [tap.layer.name for tap in taps]
-    if _FINAL in names:
+    if FINAL in names:
         return network.blocks
     used = [any(_inside(name, block) for name in names) for block in network.blocks]
     return network.blocks[: len(used) - used[::-1].index(True)]
@@ -188,49 +187,6 @@ def _trunk(network: Network, taps: Sequence[Tap]) -> nn.Module:
         return network.body
     below, _ = split(network.body, network.blocks, used[-1], network.card.preprocessing.size)
     return below
-
-
-class FeaturePooling:
-    """Pooled maps of the blocks that run while a module is called, in the order of ``taps``."""
-
-    def __init__(self, body: nn.Module, taps: Sequence[Tap]) -> None:
-        self.body = body
-        self.taps = taps
-
-    def ordered(self, found: dict[Tap, Tensor], output: Tensor) -> list[Tensor]:
-        """Return all taps' features, each (b, d), from those found on the way and the output."""
-        return [output if tap.layer.name == _FINAL else found[tap] for tap in self.taps]
-
-    def during(self, part: nn.Module, inputs: Tensor) -> tuple[dict[Tap, Tensor], Tensor]:
-        """Return the features of the taps inside ``part``, a piece of the body, and its output."""
-        found: dict[Tap, Tensor] = {}
-
-        def hook(tap: Tap) -> torch.utils.hooks.RemovableHandle:
-            def pool(_module: nn.Module, _inputs: object, output: Tensor) -> None:
-                found[tap] = _pool(self.body, output, tap)
-
-            return self.body.get_submodule(tap.layer.name).register_forward_hook(pool)
-
-        handles = [hook(tap) for tap in self.taps if tap.layer.name != _FINAL]
-        try:
-            output = part(inputs)
-        finally:
-            for handle in handles:
-                handle.remove()
-        return found, output
-
-
-def _pool(body: nn.Module, output: Tensor, tap: Tap) -> Tensor:
-    shape = map_shape(body, output)
-    if shape is None:
-        raise TypeError(f"{tap.layer.name} gives no map")
-    maps = as_map(output, shape)
-    mean = maps.mean((2, 3), keepdim=True)
-    if tap.kind == "mean":
-        return mean.flatten(1)
-    # The smallest number keeps the root's slope finite where a map is constant.
-    deviation = ((maps - mean).square().mean((2, 3)) + 1e-12).sqrt()
-    return torch.cat([mean.flatten(1), maps.amax((2, 3)), deviation], dim=1)
 
 
 @dataclass

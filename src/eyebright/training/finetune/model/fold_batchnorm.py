@@ -1,7 +1,7 @@
 """Batch norms whose statistics stay as they are, folded into the convolutions before them.
 
 A frozen batch norm is a scale and a shift for each channel. In the convolution's weights they cost nothing,
-and the maps between the two are neither kept nor passed through once more. What learns is the folded network.
+and the maps between the two are neither kept nor passed through once more. The folded network is trained.
 """
 
 from __future__ import annotations

@@ -18,15 +18,15 @@ SHARES = (1.0, 0.75, 0.5, 0.25)
 def interpolate(
     net: nn.Module,
     start: Mapping[str, Tensor],
-    judge: Callable[[], float],
+    holdout_loss: Callable[[], float],
     shares: tuple[float, ...] = SHARES,
 ) -> float:
-    """Leave the network at the best place between ``start`` and its own weights.
+    """Interpolate the network to the best place between ``start`` and its own weights.
 
     Args:
         net: with the weights that training found.
         start: the weights that it began with, by name.
-        judge: the holdout loss of the network as it is.
+        holdout_loss: of the network as it is.
         shares: how far from the start to look.
 
     Returns:
@@ -36,7 +36,7 @@ def interpolate(
     losses = {}
     for share in shares:
         net.load_state_dict(_between(start, found, share))
-        losses[share] = judge()
+        losses[share] = holdout_loss()
     best = min(losses, key=lambda share: losses[share])
     net.load_state_dict(_between(start, found, best))
     return best

@@ -4,7 +4,7 @@ Hugging Face Accelerate starts the group: which backend (NCCL, Gloo, XCCL, XLA â
 device, which network interface. It does no more than that here, for these reasons:
 
 - DistributedDataParallel adds up gradients inside the backward pass. A process that runs out of memory there
-  leaves the others waiting, while ours can try again with smaller parts; and it wants to know at the start
+  leaves the others waiting, while ours can retry with smaller micro-batches; and it must know at the start
   which weights will ever learn, which gradual unfreezing changes. So each process makes its gradients alone,
   and one sum of one flat vector follows. What is lost is that the sum does not overlap the backward pass.
 - ``Accelerator`` replaces the network's ``forward``, and fixes precision and device for the life of the

@@ -1,4 +1,4 @@
-"""Training that cannot go on: a loss that is no number, or memory that is too small for a single image."""
+"""Training that cannot continue: the loss is NaN, or memory too small for a single image."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def no_memory_for_one_image() -> TrainingError:
 
 
 class NanGuard:
-    """Looks at the losses of the steps, for whether they are numbers.
+    """Watches the losses of the steps for NaN and infinity.
 
     Reading a loss makes an accelerator wait, so there several steps' losses are read together; the weights in
     memory may then have been spoilt a few steps ago, which is why checkpoints are written after a look only.
@@ -58,7 +58,7 @@ class NanGuard:
 
 
 class LossNotFiniteError(ArithmeticError):
-    """The loss of a step was NaN or infinite; told to the user by :func:`why`."""
+    """The loss of a step was NaN or infinite; explained to the user by :meth:`why`."""
 
     def __init__(self, step: int, rate: float, value: float) -> None:
         super().__init__(step, rate, value)

@@ -58,7 +58,7 @@ def free(device: torch.device) -> None:
 
 
 class OomRetry:
-    """Does work that may run out of memory, and clears up where it did.
+    """Does work that may run out of memory, so that it can be retried with less.
 
     Work is done in the thread that asks for it, until memory runs out on a CPU. From then on it is done in
     another, and after each failure in a new one: a backward pass that fails leaves its graph with all

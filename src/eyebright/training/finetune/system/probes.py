@@ -1,8 +1,9 @@
-"""Short trials before a training: which number format is fastest here, and which learning rates it bears."""
+"""Short trials before a training: number format, learning rate, and images in memory at once."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -19,9 +20,11 @@ from eyebright.training.finetune.step import (
 )
 from eyebright.training.finetune.system.distributed import ProcessGroup
 from eyebright.training.finetune.system.lr_range_test import RateTest, find_rate
-from eyebright.training.finetune.system.memory import retry_smaller
+from eyebright.training.finetune.system.memory import find_micro_batch, forget_peak, retry_smaller
 from eyebright.training.finetune.system.precision import PrecisionTrial, candidates, choose
 from eyebright.training.finetune.system.seeding import epoch_order
+from eyebright.training.finetune.trainer_state import TrainerState
+from eyebright.types import FloatArray
 
 _TRIAL_IMAGES = 8
 _ACCELERATOR_IMAGES = 64  # launching takes as long as computing a step of 8 there
@@ -86,6 +89,36 @@ def rate_test(
 
     set_modes(net, recipe.frozen_norm)
     return find_rate(step, net, optimizer)
+
+
+def choose_micro_batch(run: TrainerState, sample_weights: FloatArray | None) -> int:
+    """Return how many images pass through the network at once.
+
+    On a CPU all of a step, until memory says otherwise: little is gained by fewer, and a choice by the clock
+    would cost what makes two runs bit-identical.
+    """
+    if run.group.device.type == "cpu":
+        return run.rows()
+    recipe, order = run.recipe, epoch_order(run.data.count, run.recipe.seed, 0, sample_weights)
+    statistics = {name: tensor.clone() for name, tensor in run.net.named_buffers()}
+
+    def make_step(size: int) -> Callable[[], None]:
+        step_batch = StepBatch(0, 0, order[:size])
+        parts = make_micro_batches(run.data, step_batch, ProcessGroup(run.group.device), size, recipe.seed)
+
+        def step() -> None:
+            run.stepper.gradients(step_batch, parts)
+            run.stepper.optimizer.zero_grad(set_to_none=True)
+
+        return step
+
+    set_modes(run.net, recipe.frozen_norm)
+    found = find_micro_batch(make_step, run.rows(), run.group.device)
+    for name, tensor in run.net.named_buffers():
+        tensor.copy_(statistics[name])
+    run.stepper.drop()
+    forget_peak(run.group.device)  # the search used more than training will
+    return found
 
 
 def _compare(

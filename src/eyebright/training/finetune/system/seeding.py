@@ -1,7 +1,7 @@
 """All chance is drawn anew from (seed, epoch, position), so nothing random has to be remembered.
 
-Therefore a resumed run, a batch cut into parts and several processes see the same samples, in the same order,
-with the same augmentation.
+Therefore a resumed run, a batch cut into micro-batches and several processes see the same samples, in the
+same order, with the same augmentation.
 """
 
 from __future__ import annotations

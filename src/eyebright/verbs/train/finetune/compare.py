@@ -124,7 +124,7 @@ def _reason(best: Depth, gain: float, wins: bool) -> str:
 
 
 def _probe_of_all(config: TrainConfig, manifest: Manifest, setup: FinetuneSetup) -> Trained:
-    """Return the linear probe, which now learns from the images held out for the comparison as well."""
+    """Return the linear probe, solved on the holdout images as well."""
     probe = setup.probe
     fixed = config.model_copy(update={"size": setup.preprocessing.size, "layers": probe.layers})
     with main_first(config.device):

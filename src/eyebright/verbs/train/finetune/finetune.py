@@ -1,7 +1,7 @@
-"""Fine-tuning, for the stages: from options to a classifier that can be sealed.
+"""Fine-tuning: resolve a plan, build its dataset, fit the model, package it for sealing.
 
-Training begins where the frozen path ends: the head that was solved on frozen features, on the input size and
-the layers that were chosen for it. What is stopped and compared is judged on images held out for that alone.
+Training starts from the linear probe: the head that was solved on frozen features, with the input size and
+layers that were selected for it. Holdout images, used for nothing else, decide when it stops and which wins.
 """
 
 from __future__ import annotations

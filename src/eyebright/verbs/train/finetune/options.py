@@ -27,7 +27,7 @@ _ALSO_FOR_HEAD = frozenset({"backbone", "weights", "finetune", "resume"})
 
 
 class FinetuneConfig(Config):
-    """How the backbone itself is trained; without effect where only the head is (``finetune="off"``)."""
+    """Options of fine-tuning; without effect where the backbone is frozen (``finetune="off"``)."""
 
     # ---- what trains
     backbone: Annotated[BackboneName, Heading("Backbone")] = "efficientnet_lite0"
@@ -115,7 +115,7 @@ class FinetuneConfig(Config):
         ge=0,
         description="CutMix: paste rectangles between images, with areas from Beta(NUMBER, NUMBER); 0: off.",
     )
-    # ---- another model's answers
+    # ---- distillation
     teacher: Annotated[Path | None, Heading("Teacher")] = Field(
         None,
         description="Run or sealed model to use as teacher (distillation); DATA may be omitted.",

@@ -21,9 +21,9 @@ Depth = Literal["off", "last", "full"]
 
 _EPOCHS: Mapping[str, int] = {"last": 20, "full": 10}
 _RATES: Mapping[str, float] = {"adamw": 3e-4, "adam": 3e-4, "sgd": 1e-2}
-_WHOLE = 1 / 3  # of the rate, where everything learns: lower blocks know more that must not be lost
+_WHOLE = 1 / 3  # of the rate, where everything is trained: lower blocks know more that must not be lost
 _BATCH = 32
-#: `--finetune auto` without a budget stops here: it is meant to be asked for without a thought.
+#: `--finetune auto` without a budget stops here: it is meant for use without a thought.
 AUTO_SECONDS = 45 * 60.0
 _FOCAL_GAMMA = 2.0
 
@@ -39,8 +39,8 @@ def check(config: TrainConfig, *, several: bool = False) -> None:
         "--class-weights balanced": config.class_weights == "balanced",
         "--sampler balanced": config.sampler == "balanced",
     }
-    for what, asked in idle.items():
-        require_one_label(several and asked, what)
+    for what, given in idle.items():
+        require_one_label(several and given, what)
     if config.cutmix and config.finetune != "full":
         raise ConfigError(
             "--cutmix pastes image regions, so the whole backbone must be trained. Got --finetune "

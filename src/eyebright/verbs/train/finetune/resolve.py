@@ -22,7 +22,7 @@ from eyebright.verbs.train.options import TrainConfig
 
 
 def resolve(config: TrainConfig, depth: Depth, model: FinetuneModel, setup: FinetuneSetup) -> FinetunePlan:
-    """Return the plan of a fine-tuning, as far as it can be told before its data are built.
+    """Return the plan of a fine-tuning, as far as it is known before its data are built.
 
     Args:
         config: the options, with what an earlier fine-tuning of the run resolved.

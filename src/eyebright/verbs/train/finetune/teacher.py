@@ -1,8 +1,8 @@
-"""The teacher of a training: a sealed model that is asked about fixed views of the training images.
+"""The teacher of a training: a sealed model that is run on fixed views of the training images.
 
 Teacher and student see the same crop of the same image, mirrored and coloured alike, each at its own input
-size: a teacher that is asked about something else than what the student sees teaches worse (Beyer et al.,
-2022). Because the views are fixed, each is asked about once, and the answers are kept.
+size: a teacher that sees something else than the student teaches worse (Beyer et al., 2022). Because the
+views are fixed, the teacher is run on each once, and its predictions are kept.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def teacher_predictions(
     Raises:
         NotFoundError, ModelError: the teacher is not there, or not a sealed model.
         DataError: it knows other classes.
-        ConfigError: its features are asked for and cannot be told.
+        ConfigError: its features are wanted and cannot be read.
     """
     model = SealedModel(config.teacher or Path(), threads=1)
     check_classes(model, labels)
