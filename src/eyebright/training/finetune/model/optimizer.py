@@ -1,8 +1,9 @@
-"""Optimisers with learning rates by depth, and without weight decay where it does harm."""
+"""Optimisers with learning rates by depth, without weight decay where it does harm; gradual unfreezing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import ceil
 from typing import TypeAlias
 
 import torch
@@ -11,6 +12,7 @@ from torch import nn
 Optimizer: TypeAlias = torch.optim.Optimizer
 
 _MOMENTUM = 0.9
+_GRADUAL_SHARE = 0.5  # of the training, after which every block is trained
 # Tables that are added to tokens; pulling them to zero would move every token.
 _NO_DECAY = ("pos_embed", "position_embed", "pos_embedding", "cls_token", "class_token", "relative_position")
 
@@ -75,6 +77,33 @@ def make_optimizer(
         case "sgd":
             return torch.optim.SGD(options, lr=lr, momentum=_MOMENTUM, nesterov=True, fused=fused)
     raise ValueError(f"{name} is no optimiser")
+
+
+def unfrozen_depth(epoch: int, epochs: int, deepest: int) -> int:
+    """Return how far from the head parameters are trained in an epoch of gradual unfreezing.
+
+    The head and the last block are trained from the first epoch on, everything from half of the training on.
+
+    Args:
+        epoch: from 0.
+        epochs: of the whole training.
+        deepest: the greatest distance from the head that there is to reach.
+    """
+    steps = max(1, ceil(epochs * _GRADUAL_SHARE))
+    return min(deepest, max(1, ceil(deepest * (epoch + 1) / steps)))
+
+
+def unfreeze(net: nn.Module, depth_of: Mapping[str, int], deepest: int) -> None:
+    """Train the parameters in ``depth_of`` that are at most ``deepest`` from the head, and freeze its others.
+
+    Args:
+        net: whose parameters they are.
+        depth_of: distance from the head by name; what it does not name stays as it is.
+        deepest: see :func:`unfrozen_depth`.
+    """
+    for name, parameter in net.named_parameters():
+        if name in depth_of:
+            parameter.requires_grad_(depth_of[name] <= deepest)
 
 
 def _groups(

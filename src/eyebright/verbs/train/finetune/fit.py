@@ -118,7 +118,7 @@ def fit(
     """
     group = init_group(plan.options.device)
     classifier, data = model.classifier, dataset.data
-    with ready_to_train(plan, model, dataset.stem, group.device) as trainable:
+    with ready_to_train(plan, model, dataset.stem, group) as trainable:
         before = copy_weights(classifier)
         began = time.monotonic()
         fitted = _run_loop(plan, dataset, trainable, loss, setup, seconds)

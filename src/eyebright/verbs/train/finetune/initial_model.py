@@ -1,10 +1,4 @@
-"""The model that fine-tuning starts from: a copy of the backbone, with the head solved on its features.
-
-A solved head is right and sure of its training images, with logits fifteen apart. Label smoothing wants them
-four apart. Without a temperature the first epochs do nothing but bring them down, and take what the head
-knows with them: on textile defects the holdout loss went from 0.04 to between 0.06 and 0.5 and never came
-back; with it, it falls from the first epoch on, and accuracy rose from 97.4 to 99.8 %.
-"""
+"""The model that fine-tuning starts from: a copy of the backbone, with the head solved on its features."""
 
 from __future__ import annotations
 
@@ -13,25 +7,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from eyebright.backbones.torch.network import Network, set_drop_path
 from eyebright.data.manifest import Sample
 from eyebright.errors import ConfigError
 from eyebright.training.finetune.model.classifier import Classifier, used_blocks
+from eyebright.training.finetune.model.initial_head import initial_head
 from eyebright.training.finetune.model.lora import add_adapters
 from eyebright.training.finetune.model.predictions import blank_image
-from eyebright.training.finetune.step import Loss
 from eyebright.training.linear_probe.linear import LinearHead
 from eyebright.training.linear_probe.targets import truth_of
-from eyebright.types import FloatArray, IntArray
+from eyebright.types import FloatArray
 from eyebright.verbs.train.finetune.finetune_setup import FinetuneSetup
 from eyebright.verbs.train.finetune.recipe import loss_of
 from eyebright.verbs.train.finetune.teacher import distilled_width
 from eyebright.verbs.train.options import TrainConfig
 
 _START_ROWS = 4000  # of frozen features, whose mean and deviation the head's input is scaled by
-_TEMPERATURES = np.geomspace(1, 64, 49)
 
 
 @dataclass(frozen=True)
@@ -76,22 +68,6 @@ def initial_model(config: TrainConfig, setup: FinetuneSetup, network: Network) -
     classes = len(setup.manifest.labels)
     classifier = Classifier(network, taps, features, classes, head, config.dropout, distilled)
     return FinetuneModel(network, classifier, used_blocks(network, taps))
-
-
-def initial_head(solved: LinearHead, features: FloatArray, truth: IntArray, loss: Loss) -> LinearHead:
-    """Return the solved head over the temperature, at least 1, at which the training loss is lowest.
-
-    Args:
-        solved: on frozen features.
-        features: (N, D) of training images.
-        truth: (N,) their classes, or (N, K) where they may have several labels.
-        loss: logits and soft targets (N, K) → the loss of each image (N,).
-    """
-    logits = torch.from_numpy(solved.logits(features))
-    targets = torch.from_numpy(truth if truth.ndim == 2 else np.eye(logits.shape[1])[truth]).float()
-    losses = [float(loss(logits / t, targets).mean()) for t in _TEMPERATURES]
-    temperature = np.float32(_TEMPERATURES[int(np.argmin(losses))])
-    return LinearHead(solved.weights / temperature, solved.bias / temperature)
 
 
 def _head(

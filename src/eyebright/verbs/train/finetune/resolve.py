@@ -60,7 +60,7 @@ def measure(plan: FinetunePlan, dataset: FinetuneDataset, model: FinetuneModel, 
         TrainingError: not even one image fits into memory.
     """
     group = init_group(plan.options.device)
-    with ready_to_train(plan, model, dataset.stem, group.device) as trainable:
+    with ready_to_train(plan, model, dataset.stem, group) as trainable:
         if plan.options.precision == "auto":
             plan = _with_precision(plan, trainable, dataset, loss, group)
         if plan.options.lr == "find":

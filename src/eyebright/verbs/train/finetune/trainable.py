@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from math import ceil
-
-import torch
-from torch import nn
 
 from eyebright.training.finetune.model.classifier import Classifier, FrozenStem
-from eyebright.training.finetune.model.optimizer import Optimizer, depths, make_optimizer
+from eyebright.training.finetune.model.optimizer import (
+    Optimizer,
+    depths,
+    make_optimizer,
+    unfreeze,
+    unfrozen_depth,
+)
 from eyebright.training.finetune.system.cpu_speedups import cpu_speedups
+from eyebright.training.finetune.system.distributed import ProcessGroup
 from eyebright.training.finetune.system.memory import activation_checkpointing
 from eyebright.verbs.train.finetune.initial_model import FinetuneModel
 from eyebright.verbs.train.finetune.plan import FinetunePlan
 from eyebright.verbs.train.finetune.recipe import epochs_of
 from eyebright.verbs.train.options import TrainConfig
-
-_GRADUAL_SHARE = 0.5  # of the training, after which every block is trained
 
 
 @dataclass(frozen=True)
@@ -57,22 +58,22 @@ class Trainable:
 
 @contextmanager
 def ready_to_train(
-    plan: FinetunePlan, model: FinetuneModel, stem: FrozenStem | None, device: torch.device
+    plan: FinetunePlan, model: FinetuneModel, stem: FrozenStem | None, group: ProcessGroup
 ) -> Iterator[Trainable]:
-    """Within, the model is on ``device``, reads activations of ``stem`` and trains as the plan says.
+    """Within, the model is on its device, reads activations of ``stem`` and trains as the plan says.
 
     Args:
         plan: what is trained.
         model: which is moved, and whose parameters are frozen and unfrozen.
         stem: the frozen stem; None where the model reads pixels.
-        device: of this process.
+        group: of processes; gives the device of this one.
     """
     classifier = model.classifier
     trainable = set_trainable(plan, model)
     with classifier.reading(stem):
-        classifier.to(device)
+        classifier.to(group.device)
         recomputed = classifier.checkpointable(model.blocks) if plan.options.save_memory else ()
-        with cpu_speedups(classifier, device), activation_checkpointing(recomputed):
+        with cpu_speedups(classifier, group.device), activation_checkpointing(recomputed):
             yield trainable
 
 
@@ -96,30 +97,3 @@ def set_trainable(plan: FinetunePlan, model: FinetuneModel) -> Trainable:
     unfreeze(classifier, used, plan.blocks)
     trained = {name: depth for name, depth in used.items() if depth <= plan.blocks}
     return Trainable(classifier, plan.blocks, trained)
-
-
-def unfrozen_depth(epoch: int, epochs: int, deepest: int) -> int:
-    """Return how far from the head parameters are trained in an epoch of gradual unfreezing.
-
-    The head and the last block are trained from the first epoch on, everything from half of the training on.
-
-    Args:
-        epoch: from 0.
-        epochs: of the whole training.
-        deepest: the greatest distance from the head that there is to reach.
-    """
-    steps = max(1, ceil(epochs * _GRADUAL_SHARE))
-    return min(deepest, max(1, ceil(deepest * (epoch + 1) / steps)))
-
-
-def unfreeze(net: nn.Module, depth_of: Mapping[str, int], deepest: int) -> None:
-    """Train the parameters in ``depth_of`` that are at most ``deepest`` from the head, and freeze its others.
-
-    Args:
-        net: whose parameters they are.
-        depth_of: distance from the head by name; what it does not name stays as it is.
-        deepest: see :func:`unfrozen_depth`.
-    """
-    for name, parameter in net.named_parameters():
-        if name in depth_of:
-            parameter.requires_grad_(depth_of[name] <= deepest)

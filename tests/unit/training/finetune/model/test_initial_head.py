@@ -8,9 +8,9 @@ from sklearn.datasets import load_digits
 
 pytest.importorskip("torch")
 
+from eyebright.training.finetune.model.initial_head import initial_head
 from eyebright.training.finetune.model.losses import LabelsLoss, SoftTargetLoss
 from eyebright.training.linear_probe.head import fit_head
-from eyebright.verbs.train.finetune.initial_model import initial_head
 
 CLASSES = 10
 

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
-from eyebright.verbs.train.finetune.trainable import unfreeze, unfrozen_depth  # noqa: E402
+from eyebright.training.finetune.model.optimizer import unfreeze, unfrozen_depth  # noqa: E402
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 5, 10, 50])
