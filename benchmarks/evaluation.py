@@ -23,18 +23,25 @@ import numpy as np
 
 import eyebright as eb
 from eyebright.data.manifest import Manifest, Sample
+from eyebright.evaluation.multiclass.results import Metrics
+from eyebright.report.content import ReportContent
+from eyebright.runs.evaluation import write_results
 from eyebright.runs.run import write_metrics
-from eyebright.runs.scoring import Answers
-from eyebright.runs.write import Outcome
+from eyebright.runs.scoring import Predictions
 
-CONTENT = {
-    "title": "made up",
-    "engine": "none",
-    "backbone": "none",
-    "size": 224,
-    "layers": "none",
-    "command": "none",
-}
+
+def content(manifest: Manifest, metrics: Metrics, predictions: Predictions) -> ReportContent:
+    return ReportContent(
+        title="made up",
+        manifest=manifest,
+        metrics=metrics,
+        rows=predictions.rows(),
+        engine="none",
+        backbone="none",
+        size=224,
+        layers="none",
+        command="none",
+    )
 
 
 def cached(data: Path) -> None:
@@ -68,15 +75,16 @@ def made_up(images: int, classes: int, profile: bool) -> None:
     profiler = cProfile.Profile(time.process_time) if profile else nullcontext()
     began, worked = time.perf_counter(), time.process_time()
     with profiler, tempfile.TemporaryDirectory() as folder:
-        answers = Answers(samples, labels, probabilities, ())
-        outcome = Outcome(Manifest(Path(folder), tuple(samples)), answers, "test", 0)
-        outcome.write(Path(folder), CONTENT)
-        write_metrics(Path(folder) / "metrics.json", outcome.figures({}, "none"))
+        predictions = Predictions(samples, labels, probabilities, ())
+        metrics = predictions.metrics("test", 0)
+        manifest = Manifest(Path(folder), tuple(samples))
+        write_results(Path(folder), content(manifest, metrics, predictions))
+        write_metrics(Path(folder) / "metrics.json", metrics.to_json())
     seconds, work = time.perf_counter() - began, time.process_time() - worked
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(
         f"{images:,} x {classes:,}: {seconds:.1f} s, {work:.1f} s of processor time, peak {peak:.2f} GB, "
-        f"accuracy {outcome.metrics.accuracy.value:.3f}"
+        f"accuracy {metrics.accuracy.value:.3f}"
     )
     if isinstance(profiler, cProfile.Profile):
         pstats.Stats(profiler).sort_stats("cumulative").print_stats(40)

@@ -20,10 +20,10 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from eyebright.compression.network import prepared
+from eyebright.compression.backbone import prepare_backbone
 from eyebright.data.decode import decode
 from eyebright.sealed.model import SealedModel
-from eyebright.sealed.subgraphs import PIXELS, between
+from eyebright.sealed.subgraphs import PIXELS, subgraph_from
 from eyebright.verbs.export.export import export
 from eyebright.verbs.export.images import export_images
 from eyebright.verbs.export.options import ExportConfig
@@ -53,10 +53,12 @@ def row(run: Path, rounds: int) -> str:
         file = next(found.parent.glob("model.onnx*"))
         int8 = onnx.load(file)
     model = SealedModel(run, threads=1)
-    network = prepared(onnx.load(model.path), [t.rpartition(":")[0] for t in model.card["taps"]], model.size)
+    network = prepare_backbone(
+        onnx.load(model.path), [t.rpartition(":")[0] for t in model.card["taps"]], model.size
+    )
     image = first_image(model)
     square = np.random.default_rng(0).normal(size=(1, 3, model.size, model.size)).astype(np.float32)
-    cut = [between(graph, PIXELS, model.size) for graph in (network.graph, int8)]
+    cut = [subgraph_from(graph, PIXELS, model.size) for graph in (network.graph, int8)]
     calls = [answer(graph, "pixels", square) for graph in cut]
     calls += [answer(graph, "images", image[None]) for graph in (onnx.load(model.path), int8)]
     alone, alone8, whole, whole8 = in_turn(calls, rounds)

@@ -19,7 +19,7 @@ import onnx
 import onnxruntime
 from PIL import Image
 
-from eyebright.exporting.base import Source
+from eyebright.exporting.base import ExportSource
 from eyebright.sealed.model import SealedModel
 from eyebright.types import FloatArray
 
@@ -34,13 +34,13 @@ def coffee() -> bytes:
     return photo.getvalue()
 
 
-def plain_session(source: Source) -> onnxruntime.InferenceSession:
+def plain_session(source: ExportSource) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(source.plain.SerializeToString(), options)
+    return onnxruntime.InferenceSession(source.normalised_graph.SerializeToString(), options)
 
 
-def by_hand(source: Source) -> Callable[[Image.Image], FloatArray]:
+def by_hand(source: ExportSource) -> Callable[[Image.Image], FloatArray]:
     """As a careful person writes it: one resize, float32 all the way, laid out as the network wants."""
     session, preprocessing = plain_session(source), source.preprocessing
     resample, side = RESAMPLE[preprocessing.interpolation], (source.size, source.size)
@@ -80,7 +80,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20)
     arguments = parser.parse_args()
     model = SealedModel(arguments.model, threads=1)
-    hand = by_hand(Source(model, onnx.load(model.path)))
+    hand = by_hand(ExportSource(model, onnx.load(model.path)))
     data = arguments.photo.read_bytes() if arguments.photo else coffee()
     image = Image.open(BytesIO(data)).convert("RGB")
 

@@ -1,4 +1,4 @@
-"""`python -m eyebright` is the same as `eyebright`."""
+"""Run the command line: `python -m eyebright` is the same as `eyebright`."""
 
 import sys
 

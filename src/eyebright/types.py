@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from PIL.Image import Image
 
 Split = Literal["train", "val", "test"]
@@ -24,6 +26,10 @@ Interpolation = Literal["bilinear", "bicubic"]
 UInt8Array: TypeAlias = npt.NDArray[np.uint8]
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 IntArray: TypeAlias = npt.NDArray[np.int64]
+
+#: A value of a JSON file, and an object in one.
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
+JsonObject: TypeAlias = dict[str, Json]
 
 #: One image, as a user may hand it over: a path, encoded bytes, a Pillow image, or an array (H, W[, 3]).
 ImageLike: TypeAlias = "str | PathLike[str] | bytes | Image | UInt8Array"

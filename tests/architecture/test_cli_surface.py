@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eyebright.cli.options import options_of
-from eyebright.cli.verbs import VERBS
+from eyebright.cli.verbs import all_verbs
 
 SURFACE = {
     "train": (
@@ -21,12 +21,12 @@ SURFACE = {
         "--batch --device --precision --lang --resume --config"
     ),
     "evaluate": (
-        "model data --out --split --seed --format --columns --robustness --lang --target --cost --foreign "
+        "model data --out --split --seed --format --columns --robustness --lang --target --cost --ood "
         "--config"
     ),
     "compare": "runs --out --seed --lang --config",
     "export": (
-        "model --to --plain --int8 --fp16 --data --out --images --min-agreement --max-loss --seed "
+        "model --to --plain --int8 --fp16 --data --out --max-images --min-agreement --max-loss --seed "
         "--lang --config"
     ),
     "distill": (
@@ -41,7 +41,8 @@ SURFACE = {
         "--device --seed --lang --config"
     ),
     "shrink": (
-        "model --target --data --out --backbone --size --also --int8 --budget --images --seed --lang --config"
+        "model --target --data --out --backbone --size --candidates --int8 --budget --max-images --seed "
+        "--lang --config"
     ),
     "predict": "model images --top --format --null --lang --config",
     "explain": "model images --class --method --out --lang --config",
@@ -55,12 +56,14 @@ SURFACE = {
 def test_verbs_and_options_are_as_promised():
     there = {
         verb.name: " ".join([o.spelling for o in options_of(verb.config())] + ["--config"] * verb.file)
-        for verb in VERBS
+        for verb in all_verbs()
     }
     assert there == SURFACE
 
 
 def test_every_option_and_verb_has_its_help():
-    silent = [f"{v.name} {o.spelling}" for v in VERBS for o in options_of(v.config()) if not o.description]
+    silent = [
+        f"{v.name} {o.spelling}" for v in all_verbs() for o in options_of(v.config()) if not o.description
+    ]
     assert silent == []
-    assert all(verb.summary.endswith(".") for verb in VERBS)
+    assert all(verb.summary.endswith(".") for verb in all_verbs())

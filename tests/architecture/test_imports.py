@@ -12,7 +12,7 @@ from .syntax import PACKAGE, files, imported, module_name, nodes, where
 # Imports for types alone and inside functions count too: what is needed belongs to the lower layer.
 LAYERS = [
     {"errors", "text", "types", "runtime", "version"},
-    {"options"},
+    {"options", "onnx_graph"},
     {"data", "backbones"},
     {"engines"},
     {"training"},

@@ -26,7 +26,7 @@ TAKES_TEXT: dict[str, tuple[int | None, str | None]] = {
     "progress_task": (0, None),
     "Skipped": (1, "reason"),
     "Reason": (0, "template"),
-    "Rung": (0, "summary"),
+    "QuantisationCandidate": (0, "summary"),
     "Field": (None, "description"),
     "Verb": (None, "summary"),
     "Heading": (0, None),

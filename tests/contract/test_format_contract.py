@@ -11,7 +11,7 @@ from exports import Exports
 
 from eyebright.data.decode import decode
 from eyebright.errors import EyebrightError, MissingExtraError
-from eyebright.exporting.base import Format, Source, UnsupportedError
+from eyebright.exporting.base import ExportSource, Format, UnsupportedError
 from eyebright.exporting.catalog import FORMATS
 from eyebright.runs.run import Run
 from eyebright.sealed.model import SealedModel
@@ -27,8 +27,8 @@ pytestmark = pytest.mark.xdist_group("exports")
 
 
 @pytest.fixture(scope="module")
-def source(textile_run: Run) -> Source:
-    return Source(SealedModel(textile_run.model), onnx.load(textile_run.model))
+def source(textile_run: Run) -> ExportSource:
+    return ExportSource(SealedModel(textile_run.model), onnx.load(textile_run.model))
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def pictures(textile: Path, photographs) -> list[UInt8Array]:
 
 
 @pytest.fixture(scope="module", params=FORMATS)
-def target(request: pytest.FixtureRequest, source: Source) -> Format:
+def target(request: pytest.FixtureRequest, source: ExportSource) -> Format:
     found = FORMATS[request.param]
     try:
         found.check(source)
@@ -67,10 +67,10 @@ def test_it_writes_files_and_leaves_nothing_temporary(folder: Path) -> None:
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_it_answers_as_the_original(
-    target: Format, source: Source, folder: Path, pictures: list[UInt8Array], threads: int
+    target: Format, source: ExportSource, folder: Path, pictures: list[UInt8Array], threads: int
 ) -> None:
     runner = target.load(source, folder, threads)
-    answers = np.stack([runner.answer(picture) for picture in pictures])
+    answers = np.stack([runner.predict(picture) for picture in pictures])
     expected = np.concatenate([source.model.probabilities(picture[None]) for picture in pictures])
     assert answers.dtype == np.float32
     assert answers.shape == expected.shape
@@ -81,7 +81,9 @@ def test_it_answers_as_the_original(
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in FORMATS]
 )
-def test_it_leaves_the_source_as_it_was(name: str, source: Source, textile_run: Run, tmp_path: Path) -> None:
+def test_it_leaves_the_source_as_it_was(
+    name: str, source: ExportSource, textile_run: Run, tmp_path: Path
+) -> None:
     try:
         FORMATS[name].check(source)
     except MissingExtraError as error:

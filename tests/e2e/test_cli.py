@@ -122,7 +122,7 @@ def test_a_run_repeats_from_its_config(run: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text('sise = 96\nlayers = "textur"\n')
     done = eyebright("train", "photos", "--config", tmp_path / "bad.toml")
     assert done.returncode == 2
-    assert "There is no option sise; the nearest are: size" in done.stderr
+    assert "Unknown option sise. Closest matches: size" in done.stderr
     assert "layers must be auto, texture, stages or all; got 'textur'." in done.stderr
 
 
@@ -169,8 +169,7 @@ def test_evaluation_agrees_with_training(
 def test_evaluation_on_training_images_says_so(run: Path, textile: Path, tmp_path: Path) -> None:
     done = eyebright("evaluate", run / "model.onnx", textile, "--split", "train", "--out", tmp_path / "out")
     assert done.returncode == 0
-    trained = metrics(run)["images"]["train"]
-    assert f"{trained} were in its training, so that the figures are too good." in done.stderr
+    assert "the metrics are too optimistic." in done.stderr
 
 
 # ---- predict
@@ -286,7 +285,7 @@ def test_doctor() -> None:
 
 def test_cache_shows_trims_and_clears(digits: Path, tmp_path: Path) -> None:
     cache, data = tmp_path / "cache", photos(digits, tmp_path / "data", 4)
-    assert eyebright("cache", cache=cache).stdout == f"{cache} holds 0.0 MB.\n"
+    assert eyebright("cache", cache=cache).stdout == f"{cache} uses 0.0 MB.\n"
     train(data, tmp_path / "a", cache=cache)
     train(data, tmp_path / "b", "--size", "128", cache=cache)  # what comes last is the wider part
     shown = eyebright("cache", cache=cache).stdout

@@ -33,9 +33,9 @@ def test_a_student_is_a_run_beside_its_teacher(teacher: Path, tmp_path: Path) ->
     assert done.returncode == 0, done.stderr
     assert {p.name for p in run.iterdir()} == FINETUNED_FILES
     figures = metrics(run)
-    both = figures["parent"]
+    both = figures["baseline"]
     assert both["accuracy"] == pytest.approx(figures["accuracy"]["value"])
-    assert both["accuracy_parent"] == pytest.approx(metrics(teacher)["accuracy"]["value"])
+    assert both["accuracy_baseline"] == pytest.approx(metrics(teacher)["accuracy"]["value"])
     size = (run / "model.onnx").stat().st_size
     assert both["size_bytes"] == pytest.approx(size, abs=2000)  # its figures came later
     assert both["latency_ms"] > 0
@@ -47,7 +47,7 @@ def test_a_student_is_a_run_beside_its_teacher(teacher: Path, tmp_path: Path) ->
     more = eyebright("train", "--resume", run, "--epochs", "2")
     assert more.returncode == 0, more.stderr
     assert history(run)[: len(before)] == before
-    assert metrics(run)["parent"]["accuracy_parent"] == both["accuracy_parent"]
+    assert metrics(run)["baseline"]["accuracy_baseline"] == both["accuracy_baseline"]
 
 
 @pytest.mark.slow
@@ -57,7 +57,7 @@ def test_a_network_without_weights_learns_everything(teacher: Path, tmp_path: Pa
     assert done.returncode == 0, done.stderr
     assert "The student is no smaller than its teacher" in done.stderr
     assert history(run)[-1]["epoch"] == "1"
-    assert metrics(run)["parent"]["size_bytes"] > metrics(run)["parent"]["size_bytes_parent"]
+    assert metrics(run)["baseline"]["size_bytes"] > metrics(run)["baseline"]["size_bytes_baseline"]
 
 
 def test_an_unknown_student_is_told_with_the_nearest(teacher: Path) -> None:

@@ -16,10 +16,9 @@ from command_line import eyebright, refused
 from PIL import Image
 
 from eyebright import api
-from eyebright.exporting.base import Source
+from eyebright.exporting.base import ExportSource
 from eyebright.exporting.catalog import FORMATS
-from eyebright.exporting.formats.onnx_file import PlainOnnx
-from eyebright.exporting.session import OnnxSession
+from eyebright.exporting.formats.onnx_file import OnnxRunner, PlainOnnx
 from eyebright.runs.run import Run
 
 PACKAGES = {"torchscript": "torch", "pt2": "torch", "coreml": "coremltools"}
@@ -71,7 +70,7 @@ def test_a_plain_file_is_for_those_who_resize_themselves(run: Path, textile: Pat
 
 
 def test_python_calls_the_same_stage(run: Path, tmp_path: Path) -> None:
-    found = api.export(run, to=["onnx"], out=tmp_path / "out", images=7)
+    found = api.export(run, to=["onnx"], out=tmp_path / "out", max_images=7)
     assert found.passed
     assert [exported.name for exported in found.done] == ["onnx"]
     assert found.done[0].certificate.comparison.images == 7
@@ -93,8 +92,8 @@ def test_an_export_that_fails_is_set_aside(run: Path, monkeypatch: pytest.Monkey
     assert certificate(folder)["reasons"]
 
 
-def _forgetful(source: Source, folder: Path, threads: int) -> OnnxSession:
-    return OnnxSession(folder / "model.onnx", threads, "pixels", source.square)
+def _forgetful(source: ExportSource, folder: Path, threads: int) -> OnnxRunner:
+    return OnnxRunner(folder / "model.onnx", threads, "pixels", source.resized)
 
 
 def test_images_that_have_moved_are_found_by_their_content(run: Path, textile: Path, tmp_path: Path) -> None:

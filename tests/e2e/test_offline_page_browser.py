@@ -14,7 +14,7 @@ import pytest
 from chromium import NEEDS_BROWSER, opened
 from PIL import Image
 
-from eyebright.exporting.base import Source
+from eyebright.exporting.base import ExportSource
 from eyebright.exporting.formats.offline_page import OfflinePage
 from eyebright.sealed.model import SealedModel, set_metadata
 
@@ -45,7 +45,7 @@ def page(model: SealedModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def written(model: SealedModel, folder: Path) -> Path:
-    OfflinePage().export(Source(model, onnx.load(model.path)), folder)
+    OfflinePage().export(ExportSource(model, onnx.load(model.path)), folder)
     return folder / "index.html"
 
 

@@ -25,7 +25,7 @@ def test_a_pruned_model_is_a_smaller_run(textile: Path, tmp_path: Path) -> None:
     assert {p.name for p in run.iterdir()} == FINETUNED_FILES | {"pruned.onnx"}
     figures = metrics(run)
     assert figures["parity"]["images"] == figures["parity"]["same_class"]
-    assert figures["parent"]["accuracy_parent"] == pytest.approx(metrics(whole)["accuracy"]["value"])
+    assert figures["baseline"]["accuracy_baseline"] == pytest.approx(metrics(whole)["accuracy"]["value"])
     assert figures["card"]["backbone"] == "efficientnet_lite0 pruned"
     assert history(run)[-1]["epoch"] == "1"
     more = eyebright("train", "--resume", run, "--epochs", "2")

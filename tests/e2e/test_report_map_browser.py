@@ -12,7 +12,7 @@ import pytest
 from chromium import NEEDS_BROWSER, opened
 from report_material import evaluation
 
-from eyebright.report.content import FeatureMap
+from eyebright.report.content import EmbeddingMap
 from eyebright.report.page import write_report
 
 pytestmark = NEEDS_BROWSER
@@ -23,10 +23,10 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """120 images in a grid of points, 9 of them named wrong."""
     folder = tmp_path_factory.mktemp("map")
     content = evaluation(folder, ("cat", "dog", "a < b"), 120, 9)
-    rows = content.judged
+    rows = content.evaluated
     points = np.array([divmod(i, 12) for i in range(120)], np.float32) / 12
-    found = FeatureMap(rows=rows, points=points, method="t-SNE", count=120)
-    write_report(folder / "report.html", replace(content, map=found))
+    found = EmbeddingMap(rows=rows, points=points, method="t-SNE", count=120)
+    write_report(folder / "report.html", replace(content, embedding_map=found))
     return folder / "report.html"
 
 

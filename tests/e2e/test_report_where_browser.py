@@ -14,7 +14,7 @@ from report_material import training
 
 from eyebright.data.corruptions import STRENGTHS
 from eyebright.evaluation.forecast import grown
-from eyebright.evaluation.robustness import Stressed, robustness, shortcut
+from eyebright.evaluation.robustness import RobustnessResult, robustness, shortcut
 from eyebright.evaluation.slices import Column, slices
 from eyebright.report.page import write_report
 from eyebright.training.linear_probe.learning_curve import CurvePoint
@@ -45,10 +45,10 @@ def page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     content = replace(
         training(folder, ("cat", "dog", "z" * 40), 60, 12),
         slices=slices(columns, first(150), truth),
-        stressed=Stressed(
+        robustness=RobustnessResult(
             robustness(first(190), levels, STRENGTHS), shortcut(first(190), first(180), first(190), truth)
         ),
-        curve=grown(points, 0),
+        learning_curve=grown(points, 0),
     )
     write_report(folder / "report.html", content, request.param)
     return folder / "report.html"

@@ -35,7 +35,7 @@ def test_the_best_that_keeps_to_its_targets_is_handed_out(run: Path, tmp_path: P
     assert size <= 2e6
     figures = metrics(out)
     assert figures["met"] is True
-    assert figures["parent"]["size_bytes"] == pytest.approx(size, abs=2000)  # less its figures
+    assert figures["baseline"]["size_bytes"] == pytest.approx(size, abs=2000)  # less its figures
     assert figures["accuracy"]["value"] == pytest.approx(chosen["accuracy"]["value"])  # no test part
     for figure, promise in (("unknown", "false_rejection"), ("conformal", "coverage")):  # kept from the run
         assert figures[figure][promise] == metrics(run)[figure][promise]
@@ -78,5 +78,5 @@ def test_bad_targets_and_models_of_other_classes_are_refused(run: Path, digits: 
     other = tmp_path / "digits"
     words = ("--size", "64", "--layers", "texture", "--out", other)
     assert eyebright("train", digits, *words).returncode == 0
-    sentence = refused(eyebright("shrink", run, "--target", "size<=1MB", "--also", other))
+    sentence = refused(eyebright("shrink", run, "--target", "size<=1MB", "--candidates", other))
     assert "must know the same classes" in sentence

@@ -13,7 +13,7 @@ from PIL import Image
 from eyebright.data.manifest import Manifest, Sample, joined
 from eyebright.evaluation.multiclass.results import ClassMetrics, Metrics, PredictionRow, ReliabilityBin
 from eyebright.evaluation.multilabel.metrics import measure_labels
-from eyebright.report.content import Choice, Learning, RateSearch, ReportContent
+from eyebright.report.content import Choice, RateSearch, ReportContent, TrainingCurves
 from eyebright.sealed.parity import Parity
 from eyebright.training.finetune.history import EpochRow
 from eyebright.types import Interval, Skipped
@@ -149,7 +149,7 @@ def several(
     return replace(base, manifest=manifest, metrics=metrics, rows=rows)
 
 
-def learned(epochs: int = 8, best: int = 6) -> Learning:
+def learned(epochs: int = 8, best: int = 6) -> TrainingCurves:
     """How a network learned in ``epochs``: curves that fall and rise as real ones do."""
     history = [
         EpochRow(
@@ -170,7 +170,7 @@ def learned(epochs: int = 8, best: int = 6) -> Learning:
     losses = [1.1 - 0.4 * max(0, i - 15) / 20 if i < 38 else 0.7 * 2 ** (i - 38) for i in range(50)]
     picture = io.BytesIO()
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (192, 768, 3), np.uint8)).save(picture, "PNG")
-    return Learning(
+    return TrainingCurves(
         history=history,
         best=best,
         stopped_because="Nothing was gained for 5 epochs.",
@@ -191,6 +191,6 @@ def fine_tuning(
             Choice("Last 2 of 7 units", around(0.93), True),
         ),
         reasons=("Training everything was not tried: 10 min are not enough for one epoch.",),
-        learning=learned(),
+        training_curves=learned(),
         random_weights=True,
     )

@@ -3,42 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
-from onnx.utils import Extractor
+from onnx import TensorProto, helper
 
 from eyebright.backbones.feature_layers import Tap, width
+from eyebright.onnx_graph.builder import GraphBuilder
+from eyebright.onnx_graph.edit import extracted
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from eyebright.backbones.card import Preprocessing
 
 OPSET = 18
-
-
-@dataclass
-class GraphBuilder:
-    """Nodes and constants in the order in which they were added."""
-
-    nodes: list[onnx.NodeProto] = field(default_factory=list)
-    initializers: list[onnx.TensorProto] = field(default_factory=list)
-
-    def constant(self, name: str, value: NDArray[np.generic]) -> str:
-        """Adds a constant and returns its name."""
-        self.initializers.append(numpy_helper.from_array(value, name))
-        return name
-
-    def node(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
-        """Adds a node with one output and returns the output's name."""
-        self.nodes.append(
-            helper.make_node(kind, list(inputs), [output], name=f"{output}_{kind.lower()}", **attributes)
-        )
-        return output
 
 
 def normalise(
@@ -118,9 +96,6 @@ def assemble(
     whole = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8, producer_name="eyebright"
     )
-    names = [output.name for output in graph_outputs]
-    extractor = Extractor(whole)
-    pruned: onnx.ModelProto = extractor.extract_model([graph_input.name], names)
-    del pruned.graph.value_info[:]
+    pruned = extracted(whole, [graph_input.name], [output.name for output in graph_outputs])
     onnx.checker.check_model(pruned)
     return pruned

@@ -1,4 +1,4 @@
-"""Help texts, from the verbs and their config classes, in either language."""
+"""Help texts from the commands' declarations and options, in either language."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LONGEST_LEFT = 24
 
 
 def main_help(verbs: Iterable[Verb]) -> str:
-    """What `eyebright` alone prints."""
+    """Return what `eyebright` alone prints."""
     return "\n".join(
         [
             translate("Usage: {usage}", usage="eyebright COMMAND …"),
@@ -40,13 +40,13 @@ def main_help(verbs: Iterable[Verb]) -> str:
 
 
 def verb_help(verb: Verb, options: list[Option]) -> str:
-    """What `eyebright COMMAND --help` prints."""
+    """Return what `eyebright COMMAND --help` prints."""
     positional = [o for o in options if o.positional]
     usage = " ".join(["eyebright", verb.name, *(o.shown for o in positional), "[OPTION …]"])
     first, *groups = _grouped(o for o in options if not o.positional)
     lines = [translate("Usage: {usage}", usage=usage), "", *_paragraph(translate(verb.summary))]
     if positional:
-        lines += ["", translate("Arguments:"), *_columns((o.shown, _told(o)) for o in positional)]
+        lines += ["", translate("Arguments:"), *_columns((o.shown, _description(o)) for o in positional)]
     rows = _rows(first)
     if verb.file:
         rows.append(
@@ -77,7 +77,7 @@ def _global_rows() -> list[tuple[str, str]]:
 
 
 def _grouped(options: Iterable[Option]) -> list[list[Option]]:
-    """The options in groups, each of which begins with one that has a heading; the first may be without."""
+    """Split the options into groups that begin with a heading; only the first group may have none."""
     groups: list[list[Option]] = [[]]
     for option in options:
         if option.heading:
@@ -91,10 +91,10 @@ def _title(option: Option) -> str:
 
 
 def _rows(options: Iterable[Option]) -> list[tuple[str, str]]:
-    return [(option.shown, _told(option)) for option in options]
+    return [(option.shown, _description(option)) for option in options]
 
 
-def _told(option: Option) -> str:
+def _description(option: Option) -> str:
     text = translate(option.description)
     if option.default is None or option.flag:
         return text

@@ -1,4 +1,4 @@
-"""The entry point: the language, the verb, its options, and every error as one plain sentence."""
+"""The entry point: the language, the command, its options, and every error as one plain sentence."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
             return status
         except ConfigError as error:
-            return _told(error, MISUSED)
+            return _report(error, MISUSED)
         except EyebrightError as error:
-            return _told(error, FAILED)
+            return _report(error, FAILED)
         except KeyboardInterrupt:
             print(
                 translate(
@@ -58,9 +58,9 @@ def _run(argv: list[str], session: ExitStack) -> int:
 
 def _main_help() -> int:
     from eyebright.cli.help import main_help
-    from eyebright.cli.verbs import VERBS
+    from eyebright.cli.verbs import all_verbs
 
-    print(main_help(VERBS))
+    print(main_help(all_verbs()))
     return 0
 
 
@@ -93,11 +93,10 @@ def _version() -> int:
 
 
 def _find(word: str) -> Verb:
-    from eyebright.cli.verbs import VERBS
+    from eyebright.cli.verbs import NAMES, load_verb
 
-    verbs = {verb.name: verb for verb in VERBS}
-    if word in verbs:
-        return verbs[word]
+    if word in NAMES:
+        return load_verb(word)
     if word.startswith("-"):
         from eyebright.cli.options import HELP, unknown_option
 
@@ -106,12 +105,12 @@ def _find(word: str) -> Verb:
         "The first word must be a command. There is no command {word}; the closest are: {nearest}. "
         "Use one of them.",
         word=word,
-        nearest=nearest(word, verbs),
+        nearest=nearest(word, NAMES),
     )
 
 
 def _take_language(argv: list[str]) -> tuple[Lang | None, list[str]]:
-    """The value of ``--lang``, wherever it stands, and the other words."""
+    """Return the value of ``--lang``, wherever it stands, and the other words."""
     end = argv.index("--") if "--" in argv else len(argv)
     words: list[str] = []
     chosen: Lang | None = None
@@ -137,14 +136,14 @@ def _language(value: str) -> Lang:
     )
 
 
-def _told(error: EyebrightError, status: int) -> int:
+def _report(error: EyebrightError, status: int) -> int:
     sys.stdout.flush()
     tell(error.text())
     return status
 
 
 def _prepare_streams() -> None:
-    """UTF-8 whatever the system's code page, and file names that are not valid text pass through unharmed."""
+    """Write UTF-8 whatever the system's code page; file names that are not valid text pass unharmed."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="surrogateescape")

@@ -30,13 +30,13 @@ class Option:
     Attributes:
         field: the config's field.
         spelling: ``data`` for a positional, ``--val`` for an option.
-        choices: the values there are, or nothing where any will do.
+        choices: the allowed values; empty where any will do.
         types: the plain types that the value may have.
         description: English.
         default: shown in the help; None where the description says what happens.
-        metavar: what the help calls the value, where it is not told by the types.
-        heading: English title of the group that the option begins, or nothing.
-        several: takes several values at once.
+        metavar: name of the value in the help; empty where the types give it.
+        heading: English title of the group that the option begins; empty within a group.
+        several: whether several values may follow its name at once.
     """
 
     field: str
@@ -51,22 +51,22 @@ class Option:
 
     @property
     def positional(self) -> bool:
-        """Given by its place."""
+        """Return whether it is given by its place."""
         return not self.spelling.startswith("-")
 
     @property
     def flag(self) -> bool:
-        """Takes no value."""
+        """Return whether it takes no value."""
         return bool in self.types
 
     @property
     def many(self) -> bool:
-        """Takes several values."""
+        """Return whether it may have several values."""
         return list in self.types
 
     @property
     def shown(self) -> str:
-        """How the help writes it: ``--lang {en,zh}``, ``--seed N``, ``DATA``, ``--no-pixel-cache``."""
+        """Return how the help writes it: ``--lang {en,zh}``, ``--seed N``, ``DATA``, ``--no-pixel-cache``."""
         if self.positional:
             return self.field.upper() + (" …" if self.many else "")
         if self.flag:
@@ -85,12 +85,12 @@ class Option:
 
 
 def options_of(config: type[Config]) -> list[Option]:
-    """The options of ``config``, in the order of its fields."""
+    """Return the options of ``config``, in the order of its fields."""
     return [_option(name, field) for name, field in config.model_fields.items()]
 
 
 def parse(options: list[Option], argv: Sequence[str], *, file: bool) -> dict[str, Any]:
-    """What was given on the command line; whether the values are valid is for the config to say.
+    """Parse the words of a command line; whether the values are valid is for the config to check.
 
     Args:
         options: the verb's.
@@ -122,7 +122,7 @@ def parse(options: list[Option], argv: Sequence[str], *, file: bool) -> dict[str
 
 
 def unknown_option(name: str, known: Iterable[str]) -> ConfigError:
-    """The error for an option that does not exist; ``known`` are those that do."""
+    """Return the error for an option that does not exist; ``known`` are those that do."""
     return ConfigError(
         "Unknown option {option}. The closest are: {nearest}. Use one of them; --help lists all.",
         option=name,
@@ -152,7 +152,7 @@ def _option(name: str, field: FieldInfo) -> Option:
 
 
 def _kinds(annotation: Any) -> tuple[tuple[str, ...], tuple[object, ...]]:
-    """Choices and plain types of an annotation such as ``int | Literal["auto"]``."""
+    """Return choices and plain types of an annotation such as ``int | Literal["auto"]``."""
     origin = get_origin(annotation)
     if origin in (Union, types.UnionType):
         parts = [_kinds(part) for part in get_args(annotation) if part is not types.NoneType]
@@ -169,7 +169,7 @@ def _kinds(annotation: Any) -> tuple[tuple[str, ...], tuple[object, ...]]:
 
 def _add(parser: argparse.ArgumentParser, option: Option) -> None:
     if option.positional:
-        # Never required here: the value may stand in the TOML file, and the config tells all that is missing.
+        # Never required here: the value may be in the TOML file, and the config reports what is missing.
         parser.add_argument(option.field, nargs="*" if option.many else "?")
     elif option.flag:
         parser.add_argument(option.spelling, action=argparse.BooleanOptionalAction, dest=option.field)
@@ -182,7 +182,7 @@ def _add(parser: argparse.ArgumentParser, option: Option) -> None:
 
 
 def _typed(value: Any, option: Option) -> Any:
-    """``value``, as a number where an option takes a share or a path: pydantic would take it as a path."""
+    """Return ``value`` as a number where an option takes a share or a path; pydantic would make it a path."""
     if value == [] and option.many:
         return None
     if isinstance(value, str) and float in option.types and Path in option.types:

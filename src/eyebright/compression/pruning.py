@@ -18,7 +18,7 @@ from eyebright.backbones.torch.exported import to_onnx
 from eyebright.errors import ModelError
 from eyebright.onnx_torch.module import to_module
 from eyebright.sealed.graph import OUTPUT
-from eyebright.sealed.subgraphs import FEATURES, PIXELS, between
+from eyebright.sealed.subgraphs import FEATURES, PIXELS, subgraph_from
 from eyebright.types import FloatArray, IntArray
 
 Importance = Literal["taylor", "norm"]
@@ -74,7 +74,7 @@ def prune(
     """
     import torch_pruning
 
-    _check(between(sealed, PIXELS, size, [OUTPUT]))  # the unknown score's own product is no attention
+    _check(subgraph_from(sealed, PIXELS, size, [OUTPUT]))  # the unknown score's own product is no attention
     whole = _flattened(to_module(_opened(sealed, size, layers)))
     trunk, body = _with_outputs(whole, slice(0, len(layers))), _with_outputs(whole, len(layers))
     example = torch.zeros(1, 3, size, size)
@@ -122,7 +122,7 @@ def _check(graph: onnx.ModelProto) -> None:
 
 def _opened(sealed: onnx.ModelProto, size: int, layers: Sequence[str]) -> onnx.ModelProto:
     """Return the graph from normalised pixels to maps (B, C, h, w), features and probabilities."""
-    part = between(sealed, PIXELS, size, [*layers, FEATURES, OUTPUT])
+    part = subgraph_from(sealed, PIXELS, size, [*layers, FEATURES, OUTPUT])
     for output in part.graph.output:
         if output.name in layers:
             free = onnx.helper.make_tensor_value_info(

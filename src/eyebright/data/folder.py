@@ -88,7 +88,7 @@ def scan_part(
     return Manifest(folder.resolve(), tuple(samples), tuple(skipped), tuple(warnings))
 
 
-def scan_foreign(
+def scan_ood(
     folder: Path,
 ) -> Manifest:
     """Every image under a folder, in class folders or not, as one test part; whose names do not matter.

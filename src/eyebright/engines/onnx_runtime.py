@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from eyebright.engines.base import Precision
 from eyebright.runtime.machine import usable_cores
-from eyebright.runtime.telemetry import load_onnxruntime
+from eyebright.runtime.onnx_session import open_session
 from eyebright.types import FloatArray, UInt8Array
 
 
@@ -19,12 +19,8 @@ class OnnxRuntimeEngine:
     precision: Precision = "float32"
 
     def __init__(self, graph: bytes) -> None:
-        onnxruntime = load_onnxruntime()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 3
         self.callers = usable_cores()  # inference runs in the caller's own thread
-        self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        self._session = open_session(graph, threads=1)
         self._input = self._session.get_inputs()[0].name
 
     def run(self, image: UInt8Array) -> FloatArray:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +18,7 @@ from scipy.sparse import csr_array
 from eyebright.evaluation.intervals import Float64Array, bootstrap_sums, hull, pair, percentiles
 from eyebright.evaluation.robustness import proportion
 from eyebright.training.linear_probe.learning_curve import CurvePoint
-from eyebright.types import Interval
+from eyebright.types import Interval, JsonObject
 
 _TIMES = 2
 # Less than this is not worth twice the labelling.
@@ -56,25 +55,25 @@ class SizePoint:
 
 
 @dataclass(frozen=True)
-class DataCurve:
+class LearningCurve:
     """How accuracy grows with the number of training images, by cross-validation, small to large."""
 
     points: tuple[SizePoint, ...]
     forecast: Forecast | None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """The curve as `metrics.json` holds it."""
         return asdict(self)
 
 
-def grown(points: Sequence[CurvePoint], seed: int) -> DataCurve | None:
+def grown(points: Sequence[CurvePoint], seed: int) -> LearningCurve | None:
     """The curve with its forecast; None without points."""
     if not points:
         return None
     right = np.stack([point.right for point in points])
     sizes = [point.images for point in points]
     found = tuple(SizePoint(point.share, round(point.images), proportion(point.right)) for point in points)
-    return DataCurve(found, forecast(sizes, right, right.shape[1], seed=seed))
+    return LearningCurve(found, forecast(sizes, right, right.shape[1], seed=seed))
 
 
 def forecast(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +11,7 @@ import numpy.typing as npt
 from eyebright.data.corruptions import Corruption
 from eyebright.evaluation.intervals import share_of
 from eyebright.evaluation.paired import SIGNIFICANT, holm, mcnemar
-from eyebright.types import IntArray, Interval
+from eyebright.types import IntArray, Interval, JsonObject
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -75,13 +74,13 @@ class Shortcut:
 
 
 @dataclass(frozen=True)
-class Stressed:
+class RobustnessResult:
     """How a model bears worse images, and whether it looks at the background."""
 
     robustness: Robustness
     shortcut: Shortcut
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Both as `metrics.json` holds them."""
         shortcut = {**asdict(self.shortcut), "suspicious": self.shortcut.suspicious}
         return {"robustness": asdict(self.robustness), "shortcut": shortcut}

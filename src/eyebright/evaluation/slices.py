@@ -17,7 +17,7 @@ from scipy.stats import hypergeom
 
 from eyebright.evaluation.intervals import Float64Array, wilson
 from eyebright.evaluation.paired import SIGNIFICANT, holm
-from eyebright.types import IntArray, Interval
+from eyebright.types import IntArray, Interval, JsonObject
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -72,7 +72,7 @@ class Slice:
         """Whether its mix of classes alone would make it about as bad."""
         return self.expected <= self.accuracy.high
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """The slice as `metrics.json` holds it."""
         return {**asdict(self), "worse": self.worse}
 

@@ -10,7 +10,7 @@ from eyebright.types import FloatArray, UInt8Array
 Method = Literal["exact", "gradcam", "rollout"]
 
 
-class NoHeatError(EyebrightError, ValueError):
+class NoHeatMapError(EyebrightError, ValueError):
     """A method has nothing to show of this network; the text says which one has."""
 
 

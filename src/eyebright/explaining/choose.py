@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-import onnx
-
 from eyebright.errors import MissingExtraError
-from eyebright.explaining.base import Explainer, Method, NoHeatError
+from eyebright.explaining.base import Explainer, Method, NoHeatMapError
 from eyebright.explaining.exact import Exact
 from eyebright.explaining.rollout import Rollout
 from eyebright.sealed.model import SealedModel
@@ -18,17 +16,17 @@ def explainer(model: SealedModel, method: Method | Literal["auto"] = "auto") -> 
     """The way of explaining that is asked for; `auto` takes the exact one where it can be had, else Grad-CAM.
 
     Raises:
-        NoHeatError: the method has nothing to show of this network.
+        NoHeatMapError: the method has nothing to show of this network.
         MissingExtraError: Grad-CAM needs PyTorch and captum, and they are not installed.
     """
-    sealed = onnx.load(model.path)
+    sealed = model.graph()
     interpolation: Interpolation = model.card["preprocessing"]["interpolation"]
     if method == "rollout":
         return Rollout(sealed, model.size, interpolation)
     if method != "gradcam":
         try:
             return Exact(sealed)
-        except NoHeatError:
+        except NoHeatMapError:
             if method == "exact":
                 raise
     try:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import onnx
 
-from eyebright.explaining.base import Method, NoHeatError
+from eyebright.explaining.base import Method, NoHeatMapError
+from eyebright.onnx_graph.index import GraphIndex
+from eyebright.runtime.onnx_session import open_session
 from eyebright.sealed.graph import BIAS, INPUT
-from eyebright.sealed.graph_index import Wiring
 from eyebright.sealed.heatmap import HEAT, HEAT_CLASS, with_heat
-from eyebright.sealed.pooled_features import pooled_parts
-from eyebright.sealed.split_model import start
+from eyebright.sealed.pooled_features import find_pooled_features
 from eyebright.types import FloatArray, UInt8Array
 
 
@@ -24,7 +24,7 @@ class Exact:
         sealed: the sealed graph.
 
     Raises:
-        NoHeatError: no feature has places, or the head is not float32.
+        NoHeatMapError: no feature has places, or the head is not float32.
     """
 
     method: Method = "exact"
@@ -32,14 +32,14 @@ class Exact:
     of_class = True
 
     def __init__(self, sealed: onnx.ModelProto) -> None:
-        heated, wiring = with_heat(sealed, asked=True), Wiring(sealed)
-        bias, parts = wiring.constant(BIAS), pooled_parts(wiring)
+        heated, index = with_heat(sealed, class_input=True), GraphIndex(sealed)
+        bias, parts = index.constant(BIAS), find_pooled_features(index)
         if heated is None or bias is None or parts is None:
-            raise NoHeatError(
+            raise NoHeatMapError(
                 "An exact heat map needs features that are pooled over image positions. The features "
                 "of this model are not. Use --method gradcam."
             )
-        self._session = start(heated.SerializeToString(), threads=1)
+        self._session = open_session(heated, threads=1)
         self._bias = bias.astype(np.float32)
         without = sum(part.channels for part in parts if part.side == 1)
         self.placeless = without / sum(part.channels for part in parts)

@@ -9,7 +9,7 @@ from captum.attr import LayerGradCam
 from torch import fx, nn
 
 from eyebright.data.decode import to_square
-from eyebright.explaining.base import Method, NoHeatError
+from eyebright.explaining.base import Method, NoHeatMapError
 from eyebright.explaining.places import Places, last_places, one_square
 from eyebright.onnx_torch.module import to_module
 from eyebright.onnx_torch.reader import UnreadableError
@@ -27,7 +27,7 @@ class GradCam:
         interpolation: of the resize to S × S.
 
     Raises:
-        NoHeatError: PyTorch has no counterpart of the network, or the network has no map.
+        NoHeatMapError: PyTorch has no counterpart of the network, or the network has no map.
     """
 
     method: Method = "gradcam"
@@ -41,7 +41,7 @@ class GradCam:
         try:
             module = to_module(graph, batch=1)
         except UnreadableError as error:
-            raise NoHeatError(
+            raise NoHeatMapError(
                 "Grad-CAM needs a counterpart in PyTorch for every operator of the network. {part} "
                 "has none. Explain the model that this one was made from.",
                 part=error.operator,
@@ -65,7 +65,7 @@ def _watched(graph: onnx.ModelProto, module: fx.GraphModule) -> tuple[Places, nn
     nodes = {name: node for node in module.graph.nodes for name in node.meta.get("values", ())}
     places = next((p for p in last_places(graph) if p.value in nodes), None)
     if places is None:
-        raise NoHeatError(
+        raise NoHeatMapError(
             "A heat map needs a network with a spatial feature map. This one has none. Choose "
             "another backbone."
         )

@@ -9,9 +9,9 @@ from typing import Literal
 
 import onnx
 
+from eyebright.onnx_graph.index import GraphIndex
 from eyebright.sealed.graph import LOGITS
-from eyebright.sealed.graph_index import Wiring
-from eyebright.sealed.subgraphs import SQUARES, between
+from eyebright.sealed.subgraphs import RESIZED, subgraph_from
 
 # What mixes tokens or only moves them; attention's own values are as square as maps.
 _NO_MAPS = ("Softmax", "MatMul", "Transpose", "Reshape", "Sub", "Constant")
@@ -36,18 +36,18 @@ class Places:
 
 def one_square(sealed: onnx.ModelProto, size: int) -> onnx.ModelProto:
     """The graph from one square, float32 (1, 3, S, S) from 0 to 255, to its logits (1, K)."""
-    graph = between(sealed, SQUARES, size, [LOGITS], "images")
+    graph = subgraph_from(sealed, RESIZED, size, [LOGITS], "images")
     graph.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
     return graph
 
 
-def attentions(graph: onnx.ModelProto, wiring: Wiring) -> list[str]:
+def attentions(graph: onnx.ModelProto, index: GraphIndex) -> list[str]:
     """The attention weights (1, heads, N, N) of all tokens for all tokens, in the order of the layers.
 
     Empty where there are none, or where attention stays within windows or changes its number of tokens.
     """
     shapes = {
-        node.output[0]: wiring.shape(node.output[0]) for node in graph.graph.node if node.op_type == "Softmax"
+        node.output[0]: index.shape(node.output[0]) for node in graph.graph.node if node.op_type == "Softmax"
     }
     square = {name: s for name, s in shapes.items() if len(s) == 4 and s[2] == s[3] > 1}
     alike = {(shape[0], shape[2]) for shape in square.values()}
@@ -59,15 +59,15 @@ def last_places(graph: onnx.ModelProto) -> Iterator[Places]:
 
     Behind a transformer's last attention only the class token counts, so its tokens are taken before it.
     """
-    wiring = Wiring(graph)
-    weights = attentions(graph, wiring)
-    tokens = _before(graph, wiring, weights[-1]) if weights else None
+    index = GraphIndex(graph)
+    weights = attentions(graph, index)
+    tokens = _norm_before(index, weights[-1]) if weights else None
     if tokens is not None:
         yield tokens
     for node in reversed(graph.graph.node):
         squared = node.op_type == "Mul" and node.input[0] == node.input[1]  # of a deviation
         if node.op_type not in _NO_MAPS and not squared and node.output:
-            found = _map(node.output[0], wiring.shape(node.output[0]))
+            found = _map(node.output[0], index.shape(node.output[0]))
             if found is not None:
                 yield found
 
@@ -88,16 +88,15 @@ def _map(value: str, shape: tuple[int, ...]) -> Places | None:
             return None
 
 
-def _before(graph: onnx.ModelProto, wiring: Wiring, attention: str) -> Places | None:
+def _norm_before(index: GraphIndex, attention: str) -> Places | None:
     """The nearest norm of tokens before an attention."""
-    makers = {name: node for node in graph.graph.node for name in node.output}
     waiting, seen = [attention], set()
     while waiting:
-        node = makers.get(waiting.pop(0))
+        node = index.producers.get(waiting.pop(0))
         if node is None or node.output[0] in seen:
             continue
         seen.add(node.output[0])
-        shape = wiring.shape(node.output[0])
+        shape = index.shape(node.output[0])
         if node.op_type == "LayerNormalization" and len(shape) == 3 and shape[1] > 1:
             return Places(node.output[0], "tokens", *on_square(shape[1]))
         waiting += node.input

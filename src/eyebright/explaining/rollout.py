@@ -9,10 +9,10 @@ import onnx
 from onnx import TensorProto, helper
 
 from eyebright.data.decode import to_square
-from eyebright.explaining.base import Method, NoHeatError
+from eyebright.explaining.base import Method, NoHeatMapError
 from eyebright.explaining.places import attentions, on_square, one_square
-from eyebright.sealed.graph_index import Wiring
-from eyebright.sealed.split_model import start
+from eyebright.onnx_graph.index import GraphIndex
+from eyebright.runtime.onnx_session import open_session
 from eyebright.types import FloatArray, Interpolation, UInt8Array
 
 
@@ -25,7 +25,7 @@ class Rollout:
         interpolation: of the resize to S × S.
 
     Raises:
-        NoHeatError: the network has no attention, or none over the whole image.
+        NoHeatMapError: the network has no attention, or none over the whole image.
     """
 
     method: Method = "rollout"
@@ -35,16 +35,16 @@ class Rollout:
 
     def __init__(self, sealed: onnx.ModelProto, size: int, interpolation: Interpolation) -> None:
         graph = one_square(sealed, size)
-        self._layers = attentions(graph, Wiring(graph))
+        self._layers = attentions(graph, GraphIndex(graph))
         if not self._layers:
-            raise NoHeatError(
+            raise NoHeatMapError(
                 "Attention rollout needs a transformer with self-attention over the whole image. "
                 "This model has none. Use --method exact or gradcam."
             )
         graph.graph.output.extend(
             helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in self._layers
         )
-        self._session = start(graph.SerializeToString(), threads=1)
+        self._session = open_session(graph, threads=1)
         self._size, self._interpolation = size, interpolation
 
     def heat(self, image: UInt8Array, number: int) -> FloatArray:

@@ -1,4 +1,4 @@
-"""The formats there are, by name."""
+"""All export formats by name."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from eyebright.exporting.formats.ncnn_net import Ncnn
 from eyebright.exporting.formats.offline_page import OfflinePage
 from eyebright.exporting.formats.onnx_file import PlainOnnx, SealedOnnx
 from eyebright.exporting.formats.openvino_ir import OpenVino
-from eyebright.exporting.formats.torch_program import TorchProgram
-from eyebright.exporting.formats.torchscript import TorchScript
+from eyebright.exporting.formats.torch_file import TorchProgram, TorchScript
 from eyebright.exporting.formats.triton import Triton
 
 _FORMATS: tuple[Format, ...] = (

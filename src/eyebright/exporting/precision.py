@@ -1,4 +1,4 @@
-"""In which arithmetic a graph computes already, told from the graph itself."""
+"""The precision of a graph's arithmetic, read from the graph itself."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _INTEGERS = {
 
 
 def precision_of(graph: onnx.ModelProto) -> Precision:
-    """What the network's arithmetic is, whatever its ends are."""
+    """Return the precision of the backbone's arithmetic, whatever its inputs and outputs are."""
     if any(node.op_type in _INTEGERS for node in graph.graph.node):
         return "int8"
     if any(tensor.data_type == onnx.TensorProto.FLOAT16 for tensor in graph.graph.initializer):
@@ -28,7 +28,7 @@ def precision_of(graph: onnx.ModelProto) -> Precision:
 
 
 def check_compressible(model: SealedModel, graph: onnx.ModelProto) -> None:
-    """Makes sure that a model was not compressed before: what is left to round is not what it learned.
+    """Make sure that a model was not compressed before: what is left to round is not what was trained.
 
     Raises:
         UnsupportedError: it was.

@@ -1,6 +1,6 @@
-"""An ONNX graph as a torch module with the same answers: for formats that begin at PyTorch, and to relearn.
+"""An ONNX graph as a torch module with the same outputs: for formats that begin at PyTorch, and for training.
 
-The sealed file is all that a run leaves: a frozen network has no weights of PyTorch, and those of a tuned one
+A run keeps only the sealed file: a linear probe has no PyTorch weights, and those of a fine-tuned backbone
 were folded and cut. onnx2torch, which does the same, lacks opset 18 and leaves arithmetic on shapes behind.
 """
 
@@ -18,13 +18,13 @@ _OPERATORS = {**FUNCTIONS, **LAYERS, **SHAPES}
 
 
 def to_module(graph: onnx.ModelProto, batch: int | None = None) -> fx.GraphModule:
-    """Reads a graph of one input; one of float16 becomes a module of float32.
+    """Convert a graph of one input to a module; float16 becomes float32.
 
     Convolutions, linear layers and norms become layers of torch.nn with trainable weights; other constants
     become buffers. Layers have the names of their ONNX values, with underscores.
 
     Args:
-        graph: such as ``between`` gives; all sizes of its input but the first are known.
+        graph: such as ``subgraph_from`` gives; all sizes of its input but the first are known.
         batch: the only batch size that the module is to take; None leaves it free.
 
     Returns:

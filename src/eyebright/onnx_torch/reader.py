@@ -1,4 +1,4 @@
-"""What an ONNX graph looks like while it becomes a torch.fx graph, node by node."""
+"""An ONNX graph while it is turned into a torch.fx graph, node by node."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from onnx import helper
 from torch import Tensor, fx, nn
 
 from eyebright.errors import EyebrightError
+from eyebright.onnx_graph.index import GraphIndex
 from eyebright.onnx_torch.shape_values import settled
 
 _PROBES = (2, 3)
 
 
 class UnreadableError(EyebrightError, ValueError):
-    """A graph has an operator, or a use of one, that is not known here.
+    """A graph has an operator, or a use of one, that cannot be converted to PyTorch.
 
     Attributes:
         operator: its name in ONNX.
@@ -46,10 +47,10 @@ class Multiple:
 
 
 class Reader:
-    """The torch.fx graph of an ONNX graph of one input, as far as it has been read.
+    """The torch.fx graph of an ONNX graph with one input, as far as it has been read.
 
     Values that depend on constants and the batch size alone are computed beforehand, so that no arithmetic on
-    shapes is left: converters stumble over it.
+    shapes is left, which converters cannot handle.
 
     Args:
         model: the ONNX graph.
@@ -61,32 +62,32 @@ class Reader:
         self.graph = fx.Graph()
         self.batch = batch
         self.values: dict[str, fx.Node] = {}
-        self.uses = Counter(name for node in model.graph.node for name in node.input)
-        self.uses.update(output.name for output in model.graph.output)
+        index = GraphIndex(model)
+        self.uses = index.readers + Counter(output.name for output in model.graph.output)
         found = settled(model, _PROBES if batch is None else (batch,))
         self._settled = {name: tuple(_widened(v) for v in values) for name, values in found.items()}
-        self._types = _types(model)
+        self._types = index.types
         self.input = self.graph.placeholder(_identifier(model.graph.input[0].name))
         self.values[model.graph.input[0].name] = self.input
 
     def is_settled(self, name: str) -> bool:
-        """Whether a value was computed beforehand."""
+        """Return whether a value was computed beforehand."""
         return name in self._settled
 
     def is_done(self, name: str) -> bool:
-        """Whether nothing need be read for a value: it is the same for every batch, or part of a shape."""
+        """Return whether a value needs no node: it is the same for every batch, or part of a shape."""
         found = self._settled.get(name)
         return found is not None and (self.constant(name) is not None or found[0].dtype.kind in "iub")
 
     def constant(self, name: str) -> NDArray[Any] | None:
-        """The value if it is the same for every batch, else None."""
+        """Return the value if it is the same for every batch, else None."""
         found = self._settled.get(name)
         if found is None or any(not np.array_equal(found[0], other) for other in found[1:]):
             return None
         return found[0]
 
     def known(self, node: onnx.NodeProto, place: int) -> NDArray[Any]:
-        """The constant that is input ``place`` of a node.
+        """Return the constant that is input ``place`` of a node.
 
         Raises:
             UnreadableError: it is not constant.
@@ -97,12 +98,12 @@ class Reader:
         return value
 
     def optional(self, node: onnx.NodeProto, place: int) -> NDArray[Any] | None:
-        """The same for an input that may be left out."""
+        """Return the constant that is an optional input of a node; None if it is left out."""
         absent = len(node.input) <= place or not node.input[place]
         return None if absent else self.known(node, place)
 
     def sizes(self, node: onnx.NodeProto, place: int) -> list[int | Multiple]:
-        """A shape (n,) that is input ``place`` of a node.
+        """Return the shape (n,) that is input ``place`` of a node.
 
         Raises:
             UnreadableError: it depends on the batch size by more than a factor, or on pixels.
@@ -121,11 +122,11 @@ class Reader:
         return Multiple(int(factor))
 
     def all_probes(self, name: str) -> Sequence[NDArray[Any]]:
-        """A settled value for each of the batch sizes that were tried."""
+        """Return a settled value for each of the batch sizes that were tried."""
         return self._settled[name]
 
     def shape(self, name: str) -> tuple[int | None, ...]:
-        """The sizes of a value, None where unknown.
+        """Return the sizes of a value, None where unknown.
 
         Raises:
             UnreadableError: not even their number is known.
@@ -138,12 +139,12 @@ class Reader:
         return tuple(size.dim_value or None for size in self._types[name].shape.dim)
 
     def is_float(self, name: str) -> bool:
-        """Whether a value is known to be one of floating-point numbers."""
+        """Return whether a value is known to be floating-point."""
         kinds = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
         return name in self._types and self._types[name].elem_type in kinds
 
     def tensor(self, name: str) -> fx.Node:
-        """The node that gives a value; constants become buffers."""
+        """Return the node of a value; constants become buffers."""
         if name not in self.values:
             value = self.constant(name)
             if value is None:
@@ -152,24 +153,24 @@ class Reader:
         return self.values[name]
 
     def buffer(self, name: str, value: Tensor) -> fx.Node:
-        """A constant of the module, named after ``name``."""
+        """Add a constant to the module, named after ``name``."""
         target = self._free(name)
         self.module.register_buffer(target, value)
         return self.graph.get_attr(target)
 
     def call(self, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> fx.Node:
-        """A call of a function of PyTorch."""
+        """Add a call of a PyTorch function."""
         return self.graph.call_function(function, arguments, keywords)
 
     def layer(self, name: str, layer: nn.Module, argument: fx.Node) -> fx.Node:
-        """A call of a submodule, named after the ONNX value ``name``."""
+        """Add a call of a submodule, named after the ONNX value ``name``."""
         target = self._free(name)
         self.module.add_module(target, layer)
         # Built by hand: Graph.call_module warns of a module that the graph does not own yet.
         return self.graph.create_node("call_module", target, (argument,))
 
     def batch_times(self, factor: int) -> int | fx.Node:
-        """``factor`` times the batch size, for a function that takes sizes."""
+        """Return ``factor`` times the batch size, for a function that takes sizes."""
         if self.batch is not None:
             return factor * self.batch
         size = self.graph.call_method("size", (self.input, 0))
@@ -182,7 +183,7 @@ class Reader:
 
 
 def attributes(node: onnx.NodeProto) -> dict[str, Any]:
-    """A node's attributes by name; texts as str."""
+    """Return a node's attributes by name; texts as str."""
     found = {a.name: helper.get_attribute_value(a) for a in node.attribute}
     return {name: v.decode() if isinstance(v, bytes) else v for name, v in found.items()}
 
@@ -193,11 +194,5 @@ def _identifier(name: str) -> str:
 
 
 def _widened(value: NDArray[Any]) -> NDArray[Any]:
-    """float16 as float32: a module has one precision, and formats bring about their own."""
+    """Return float16 as float32: a module has one precision, and formats convert to their own."""
     return value.astype(np.float32) if value.dtype == np.float16 else value
-
-
-def _types(model: onnx.ModelProto) -> dict[str, onnx.TypeProto.Tensor]:
-    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
-    values = (*inferred.input, *inferred.value_info, *inferred.output)
-    return {value.name: value.type.tensor_type for value in values}

@@ -1,4 +1,4 @@
-"""What a graph computes from its constants and its batch size alone; ONNX Runtime itself is asked."""
+"""The values of a graph that depend on its constants and its batch size alone, computed by ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
-from onnx.utils import Extractor
 
-from eyebright.runtime.telemetry import load_onnxruntime
+from eyebright.onnx_graph.edit import copy_of, extracted
+from eyebright.runtime.onnx_session import open_session
 
 Array = NDArray[np.generic]
 
 
 def settled(graph: onnx.ModelProto, batches: Sequence[int]) -> dict[str, tuple[Array, ...]]:
-    """Every value that depends on no pixel, its initialisers among them.
+    """Return every value that depends on no pixel, initialisers included.
 
     Args:
         graph: with one input (B, ...) whose other sizes are known.
@@ -37,7 +37,7 @@ def settled(graph: onnx.ModelProto, batches: Sequence[int]) -> dict[str, tuple[A
 
 
 def _independent(graph: onnx.ModelProto, known: set[str]) -> list[str]:
-    """Outputs of nodes that read nothing but constants and shapes, in the graph's order."""
+    """Return the outputs of nodes that read only constants and shapes, in the graph's order."""
     names: list[str] = []
     for node in graph.graph.node:
         given = {name for name in node.input if name}
@@ -48,18 +48,11 @@ def _independent(graph: onnx.ModelProto, known: set[str]) -> list[str]:
 
 
 def _compute(graph: onnx.ModelProto, names: Sequence[str], batch: int) -> Sequence[Array]:
-    whole = onnx.ModelProto()
-    whole.CopyFrom(graph)
+    whole = copy_of(graph)
     del whole.graph.value_info[:]
     whole.graph.value_info.extend(onnx.ValueInfoProto(name=name) for name in names)
     given = graph.graph.input[0]
-    part = Extractor(whole).extract_model([given.name], list(names))
-    del part.graph.value_info[:]
-    options = load_onnxruntime().SessionOptions()
-    options.log_severity_level = 3
-    session = load_onnxruntime().InferenceSession(
-        part.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    session = open_session(extracted(whole, [given.name], names), threads=None)
     kind = helper.tensor_dtype_to_np_dtype(given.type.tensor_type.elem_type)
     shape = [size.dim_value or batch for size in given.type.tensor_type.shape.dim]
     values: Sequence[Array] = session.run(list(names), {given.name: np.zeros(shape, kind)})

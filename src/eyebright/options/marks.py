@@ -27,3 +27,8 @@ class Metavar:
 @dataclass(frozen=True)
 class Several:
     """The option takes several values after its name: ``--to onnx openvino``."""
+
+
+@dataclass(frozen=True)
+class CommandLineOnly:
+    """The option says what the command line reads or prints, so it is no keyword of the Python API."""

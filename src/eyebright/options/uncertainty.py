@@ -10,7 +10,7 @@ from eyebright.options.base import Config
 from eyebright.options.marks import Heading
 
 
-class KnowingConfig(Config):
+class UncertaintyConfig(Config):
     """Sets of classes, and images that are unlike all that was trained on."""
 
     coverage: Annotated[float, Heading("Uncertainty")] = Field(

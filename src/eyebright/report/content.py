@@ -9,11 +9,11 @@ from typing import Literal
 from eyebright.data.manifest import Manifest
 from eyebright.evaluation.decisions.costs import CostFigures
 from eyebright.evaluation.decisions.curves import OperatingCurve
-from eyebright.evaluation.forecast import DataCurve
+from eyebright.evaluation.forecast import LearningCurve
 from eyebright.evaluation.multiclass.results import Metrics, PredictionRow
-from eyebright.evaluation.robustness import Stressed
+from eyebright.evaluation.robustness import RobustnessResult
 from eyebright.evaluation.slices import Slice
-from eyebright.evaluation.uncertainty.results import Knowing
+from eyebright.evaluation.uncertainty.results import Uncertainty
 from eyebright.sealed.parity import Parity
 from eyebright.training.finetune.history import EpochRow
 from eyebright.types import FloatArray, Interval, Split
@@ -38,7 +38,7 @@ class RateSearch:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Learning:
+class TrainingCurves:
     """How the backbone was trained.
 
     Attributes:
@@ -61,34 +61,34 @@ class Learning:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BesideParent:
-    """A model beside the one that it learned from or was made from, on the same images and machine.
+class BaselineComparison:
+    """A model compared with its teacher or the original it was made from, on the same images and machine.
 
     Attributes:
-        parent: where that one lies.
-        parent_sha256: of its file.
-        split, images: the part that both were asked about, and how many images that was.
-        accuracy, accuracy_parent: fractions.
-        accuracy_difference: the model's less the parent's, paired.
-        size_bytes, size_bytes_parent: of the sealed files.
-        latency_ms, latency_ms_parent: of one image with one thread; medians of runs in turn.
+        baseline: path of the teacher or original.
+        baseline_sha256: of its file.
+        split, images: the split that both were run on, and its number of images.
+        accuracy, accuracy_baseline: fractions.
+        accuracy_difference: the model's minus the baseline's, paired.
+        size_bytes, size_bytes_baseline: of the sealed files.
+        latency_ms, latency_ms_baseline: of one image on one thread; medians of alternating runs.
     """
 
-    parent: str
-    parent_sha256: str
+    baseline: str
+    baseline_sha256: str
     split: Split
     images: int
     accuracy: float
-    accuracy_parent: float
+    accuracy_baseline: float
     accuracy_difference: Interval
     size_bytes: int
-    size_bytes_parent: int
+    size_bytes_baseline: int
     latency_ms: float
-    latency_ms_parent: float
+    latency_ms_baseline: float
 
 
 @dataclass(frozen=True, kw_only=True)
-class FeatureMap:
+class EmbeddingMap:
     """Images laid out by their features.
 
     Attributes:
@@ -121,20 +121,21 @@ class ReportContent:
         choices: input sizes, layers and so on that were compared.
         tunings: how much of the network learned, where that was compared; judged on held-out training images.
         reasons: sentences in the page's language that say why the one was tried, or chosen, and another not.
-        learning: how the backbone was trained, where it was.
-        parent: the model beside the one that it learned from.
+        training_curves: how the backbone was fine-tuned, where it was.
+        baseline: the comparison with the teacher or original.
         tunable: whether the backbone is still as it came, so that fine-tuning may help.
         licence: of the weights; empty where it is not known.
         random_weights: whether the backbone started without having learned anything.
-        parity: the sealed model's proof.
-        decided: operating points with their curves.
+        parity: the sealed model's parity check.
+        operating_curves: operating points with their curves.
         cost: what mistakes cost, where costs were given.
         slices: how good the model is by how images look and where they come from.
-        curve: how accuracy grows with the number of training images, where that was asked for.
-        stressed: how it bears worse images and parts of images, where it was asked about them.
-        map: the images by their features.
-        heat: of the surest mistakes, by path: data URIs of pictures with the named class's heat map.
-        knowing: strange images and sets of classes, where the model tells.
+        learning_curve: accuracy against the number of training images, where it was measured.
+        robustness: accuracy on corrupted images and on parts of images, where it was measured.
+        embedding_map: the images laid out by their features.
+        heatmaps: of the most confident mistakes, by path: data URIs of images with the predicted class's
+            heat map.
+        uncertainty: OOD scores and prediction sets, where the model has them.
         seconds: by stage, in order; a key ``total`` is the whole.
         facts: free names and values, shown as they are, in order.
     """
@@ -153,24 +154,24 @@ class ReportContent:
     choices: Sequence[Choice] = ()
     tunings: Sequence[Choice] = ()
     reasons: Sequence[str] = ()
-    learning: Learning | None = None
+    training_curves: TrainingCurves | None = None
     tunable: bool = False
     licence: str = ""
     random_weights: bool = False
-    parent: BesideParent | None = None
+    baseline: BaselineComparison | None = None
     parity: Parity | None = None
-    decided: Sequence[OperatingCurve] = ()
+    operating_curves: Sequence[OperatingCurve] = ()
     cost: CostFigures | None = None
     slices: Sequence[Slice] = ()
-    curve: DataCurve | None = None
-    stressed: Stressed | None = None
-    map: FeatureMap | None = None
-    heat: Mapping[str, str] = field(default_factory=dict)
-    knowing: Knowing | None = None
+    learning_curve: LearningCurve | None = None
+    robustness: RobustnessResult | None = None
+    embedding_map: EmbeddingMap | None = None
+    heatmaps: Mapping[str, str] = field(default_factory=dict)
+    uncertainty: Uncertainty | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def judged(self) -> list[PredictionRow]:
-        """The rows that the metrics are of."""
+    def evaluated(self) -> list[PredictionRow]:
+        """Return the rows of the evaluated split."""
         return [row for row in self.rows if row.split == self.metrics.split]

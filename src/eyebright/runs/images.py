@@ -1,4 +1,4 @@
-"""The images that a model was trained on and held out, wherever they lie now."""
+"""The images of a model's run, wherever they lie now, and whether data and model fit together."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ import numpy as np
 from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.data.manifest_file import read_manifest
 from eyebright.data.source import scan
-from eyebright.errors import DataError
+from eyebright.errors import DataError, nearest
 from eyebright.sealed.model import SealedModel
 from eyebright.types import Split
 
 
 def manifest_of(
-    model: SealedModel, data: Path | None, seed: int, parts: Sequence[Split] = SPLITS
+    model: SealedModel, data: Path | None, seed: int, splits: Sequence[Split] = SPLITS
 ) -> Manifest:
-    """The manifest of a model's run, or of a folder with the run's own parts.
+    """Return the manifest of a model's run, or of a folder with the run's own splits.
 
     Args:
         model: its run's manifest lies beside it, or ``data`` is given.
-        data: a folder to look in instead; images that the run knows keep their part there, by their content.
-        seed: of the split where ``data`` has neither parts nor a run that knows it.
-        parts: those that are needed, and so must be there.
+        data: a folder to look in instead; images that the run knows keep their split there, by their content.
+        seed: of the split where ``data`` has neither splits nor a run that knows it.
+        splits: those that are needed, and so must be there.
 
     Raises:
-        DataError: the images are gone, or nobody knows which they were.
+        DataError: the images are missing, or nothing says which they were.
     """
     known = _beside(model)
     if data is not None:
-        return with_run_parts(scan(data, seed=seed), model)
+        return with_run_splits(scan(data, seed=seed), model)
     if known is None:
         raise DataError(
             "The images of the model must be known. There is no manifest.parquet beside {path}. Use "
             "a run directory, or name the images with --data.",
             path=model.path,
         )
-    needed = [s for part in parts for s in known.of(part)]
+    needed = [s for split in splits for s in known.of(split)]
     if gone := [s for s in needed if not (known.root / s.path).is_file()]:
         raise DataError(
             "The run's images must still be available. Missing: {count} of {total:image|images}, for "
@@ -51,35 +51,35 @@ def manifest_of(
     return known
 
 
-def with_run_parts(found: Manifest, model: SealedModel) -> Manifest:
-    """``found`` with the parts of the model's own run for all images that this run knows.
+def with_run_splits(found: Manifest, model: SealedModel) -> Manifest:
+    """Return ``found`` with the splits of the model's own run for all images that this run knows.
 
     Images that it does not know are left out, unless none of its validation images is there: then they keep
-    the part that they have.
+    the split that they have.
     """
     known = _beside(model)
     if known is None:
         return found
-    parts: dict[str, Split] = {s.sha: s.split for s in known.samples}
-    others = not any(parts.get(s.sha) == "val" for s in found.samples)
-    kept = (s for s in found.samples if others or s.sha in parts)
-    return replace(found, samples=tuple(replace(s, split=parts.get(s.sha, s.split)) for s in kept))
+    splits: dict[str, Split] = {s.sha: s.split for s in known.samples}
+    others = not any(splits.get(s.sha) == "val" for s in found.samples)
+    kept = (s for s in found.samples if others or s.sha in splits)
+    return replace(found, samples=tuple(replace(s, split=splits.get(s.sha, s.split)) for s in kept))
 
 
 def drawn(manifest: Manifest, count: int, seed: int) -> list[Sample]:
-    """Up to ``count`` validation images, drawn with ``seed``, in the manifest's order.
+    """Draw up to ``count`` validation images with ``seed``, in the manifest's order.
 
     Raises:
         DataError: there are none.
     """
-    require_held_out(manifest)
+    require_validation_images(manifest)
     samples = manifest.of("val")
     order = np.sort(np.random.default_rng(seed).permutation(len(samples))[:count])
     return [samples[i] for i in order]
 
 
-def require_held_out(manifest: Manifest) -> None:
-    """Refuses images without a validation part, of which a model or its pupil would be judged.
+def require_validation_images(manifest: Manifest) -> None:
+    """Refuse images without a validation split, on which models are compared.
 
     Raises:
         DataError: there is none.
@@ -93,10 +93,10 @@ def require_held_out(manifest: Manifest) -> None:
 
 
 def check_classes(model: SealedModel, labels: Sequence[str]) -> None:
-    """Refuses a model that does not know just the classes of the data, which others are to learn from it.
+    """Refuse a model whose classes are not exactly those of the data.
 
     Raises:
-        DataError: naming those that one of them lacks.
+        DataError: naming the classes that one of them lacks.
     """
     if model.labels != tuple(labels):
         raise DataError(
@@ -107,20 +107,44 @@ def check_classes(model: SealedModel, labels: Sequence[str]) -> None:
         )
 
 
-def check_not_learned(model: SealedModel, manifest: Manifest) -> None:
-    """Refuses a model that learned from images by which it would be compared, as far as its run is known.
-
-    Images that stand in the manifest's training part as well are in both models' and do not count.
+def check_labels(manifest: Manifest, model: SealedModel) -> None:
+    """Refuse classes that the model does not know, and single-label data for a multi-label model.
 
     Raises:
-        DataError: it did.
+        DataError: naming the classes and the nearest that it knows.
+    """
+    if (manifest.several is None) != (model.thresholds is None):
+        raise DataError(
+            "The data and the model must be of the same kind. In {one}, an image has one label; in "
+            "{other}, it may have several. Use images labelled like those that {path} was trained on.",
+            one=manifest.root if manifest.several is None else model.path,
+            other=model.path if manifest.several is None else manifest.root,
+            path=model.path,
+        )
+    unknown = [label for label in manifest.labels if label not in model.labels]
+    if unknown:
+        raise DataError(
+            "The model must know every class in the data. It does not know: {unknown}. Closest "
+            "matches: {nearest}. Rename the folders, remove them, or train on these classes.",
+            unknown=", ".join(unknown),
+            nearest=nearest(unknown[0], model.labels),
+        )
+
+
+def check_not_learned(model: SealedModel, manifest: Manifest) -> None:
+    """Refuse a model that was trained on images on which it would be compared, as far as its run is known.
+
+    Images in the manifest's training split were used by both models, and do not count.
+
+    Raises:
+        DataError: it was.
     """
     known = _beside(model)
     if known is None:
         return
     learned = {s.sha for s in known.of("train")} - {s.sha for s in manifest.of("train")}
-    judged = [s for part in ("val", "test") for s in manifest.of(part)]
-    if count := sum(s.sha in learned for s in judged):
+    compared = [s for split in ("val", "test") for s in manifest.of(split)]
+    if count := sum(s.sha in learned for s in compared):
         raise DataError(
             "Models must be compared on images that none of them was trained on. {path} was trained "
             "on {count} of the {total:image|images} here, because its run used a different split. "
@@ -128,7 +152,7 @@ def check_not_learned(model: SealedModel, manifest: Manifest) -> None:
             "`eyebright prune`, or leave it out.",
             path=model.path,
             count=count,
-            total=len(judged),
+            total=len(compared),
         )
 
 

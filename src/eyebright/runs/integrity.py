@@ -9,7 +9,7 @@ from eyebright.errors import ConfigError, ModelError
 from eyebright.exporting.certificate.hashes import sha256
 
 
-def check_untouched(model: Path) -> None:
+def require_unmodified(model: Path) -> None:
     """Refuses a run's `model.onnx` whose hash is not the one that the `metrics.json` beside it names.
 
     A model without such a file beside it cannot be checked, and passes.
@@ -29,7 +29,7 @@ def check_untouched(model: Path) -> None:
         )
 
 
-def check_elsewhere(out: Path | None, model: Path) -> None:
+def require_other_directory(out: Path | None, model: Path) -> None:
     """Refuses to write a run over the model that it is made from or compared with.
 
     Args:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,14 +13,16 @@ from typing import Any
 
 from eyebright.errors import NotFoundError, StorageError
 from eyebright.options.base import Config
+from eyebright.report.display import Displayed, ResultTable
+from eyebright.runs.summary import run_display
 from eyebright.runtime.atomic import write_text
 
 OPTIONS = "config.toml"
 
 
-@dataclass(frozen=True)
-class Run:
-    """A finished run on disk.
+@dataclass(frozen=True, repr=False)
+class Run(Displayed):
+    """A finished run on disk; it shows its metrics when it is printed, and in a notebook.
 
     Attributes:
         directory: holds `metrics.json`, `predictions.csv`, `report.html` and, after training, `model.onnx`,
@@ -45,6 +48,10 @@ class Run:
     def report(self) -> Path:
         """The page to read."""
         return self.directory / "report.html"
+
+    def display(self) -> Iterator[str | ResultTable]:
+        """Yield the run's headline metrics, and where its files are."""
+        return run_display(self)
 
     @classmethod
     def open(cls, directory: Path) -> Run:

@@ -1,8 +1,9 @@
-"""What a sealed model answers about labelled images, and how good that is."""
+"""Predictions of a sealed model for labelled images, and their metrics."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,8 +20,9 @@ from eyebright.evaluation.multiclass.metrics import measure
 from eyebright.evaluation.multiclass.results import Metrics, PredictionRow
 from eyebright.evaluation.multilabel.metrics import measure_labels
 from eyebright.evaluation.rules.answering import answered, set_probabilities
+from eyebright.runtime.context import progress_task
 from eyebright.runtime.progress import Task
-from eyebright.sealed.inference import Seen, answers
+from eyebright.sealed.inference import OnDecoded, predict_blocks
 from eyebright.sealed.model import SealedModel
 from eyebright.training.linear_probe.folds import class_numbers, groups_of
 from eyebright.training.linear_probe.targets import label_table
@@ -30,11 +32,16 @@ BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Answers:
-    """A sealed model's probabilities (N, K) for N samples, and the images that could not be read.
+class Predictions:
+    """Probabilities that a sealed model predicts for labelled images.
 
-    ``thresholds`` (K,) say from which probability on a label is named where an image may have several.
-    ``scores`` (N,) say how strange the images are; None of a model that does not tell.
+    Attributes:
+        samples: N images.
+        labels: K classes.
+        probabilities: (N, K).
+        skipped: images that could not be read.
+        thresholds: (K,) probabilities from which on a label is predicted; None of a single-label model.
+        scores: (N,) OOD scores; None of a model without.
     """
 
     samples: Sequence[Sample]
@@ -46,29 +53,29 @@ class Answers:
 
     @cached_property
     def truth(self) -> IntArray:
-        """(N,) class numbers, or (N, K) of 0 and 1 where an image may have several labels."""
+        """Return class numbers (N,), or (N, K) of 0 and 1 of a multi-label model."""
         if self.thresholds is not None:
             return label_table(self.samples, self.labels)
         return class_numbers(self.samples, self.labels)
 
     @cached_property
     def kinds(self) -> IntArray:
-        """(N,) numbers of the classes, or of the sets of labels, that the samples have."""
+        """Return (N,) numbers of the samples' classes, or of their sets of labels."""
         return np.unique([s.label for s in self.samples], return_inverse=True)[1].astype(np.int64)
 
     @cached_property
-    def right(self) -> BoolArray:
-        """(N,) whether the class, or just the labels that an image has, were named."""
-        return self.are_right(self.probabilities, self.truth)
+    def correct(self) -> BoolArray:
+        """Return (N,) whether the class, or exactly the labels of an image, were predicted."""
+        return self.are_correct(self.probabilities, self.truth)
 
-    def are_right(self, probabilities: FloatArray, truth: IntArray) -> BoolArray:
-        """The same of other answers (n, K), to images of ``truth``, which may be one for all."""
+    def are_correct(self, probabilities: FloatArray, truth: IntArray) -> BoolArray:
+        """Return (n,) whether other predictions (n, K) are correct; ``truth`` may be one for all."""
         if self.thresholds is None:
             return np.asarray(probabilities.argmax(axis=1) == truth)
         return np.asarray((answered(probabilities, self.thresholds) == truth).all(axis=1))
 
     def rows(self) -> list[PredictionRow]:
-        """One row an image."""
+        """Return one row an image, as `predictions.csv` and the report take it."""
         if self.thresholds is not None:
             return self._label_rows(self.thresholds)
         best = self.probabilities.argmax(axis=1)
@@ -78,7 +85,7 @@ class Answers:
         ]
 
     def _label_rows(self, thresholds: Float64Array) -> list[PredictionRow]:
-        """Confidence is the probability that just the named labels hold."""
+        """Return rows whose confidence is the probability that exactly the predicted labels hold."""
         named = answered(self.probabilities, thresholds)
         sure = set_probabilities(self.probabilities, named)
         own = set_probabilities(self.probabilities, self.truth)
@@ -89,23 +96,23 @@ class Answers:
         ]
 
     def of(self, split: Split) -> IntArray:
-        """The places (n,) of the samples of one part."""
+        """Return the places (n,) of the samples of one split."""
         return np.array([i for i, s in enumerate(self.samples) if s.split == split], np.int64)
 
     def scores_of(self, split: Split) -> FloatArray:
-        """How strange the images of one part are, (n,); empty of a model that does not tell."""
+        """Return OOD scores (n,) of one split; empty of a model without."""
         return np.empty(0, np.float32) if self.scores is None else self.scores[self.of(split)]
 
     def labelled(self, split: Split) -> Labelled:
-        """The answers of one part, with its classes."""
+        """Return the predictions and the truth of one split."""
         places = self.of(split)
         return Labelled(self.probabilities[places], self.truth[places], split)
 
     def require_images(self, split: Split) -> None:
-        """Refuses a part of which no image could be read.
+        """Require that an image of the split could be read.
 
         Raises:
-            DataError: saying so.
+            DataError: none could.
         """
         if not len(self.of(split)):
             raise DataError(
@@ -115,16 +122,20 @@ class Answers:
             )
 
     def metrics(self, split: Split, seed: int) -> Metrics:
-        """Figures of one part.
+        """Measure one split.
+
+        Args:
+            split: to measure.
+            seed: of the bootstrap intervals.
 
         Raises:
-            DataError: no image of the part could be read.
+            DataError: no image of the split could be read.
         """
         self.require_images(split)
         places = self.of(split)
         whole = len(places) == len(self.samples)
         probabilities = self.probabilities if whole else self.probabilities[places]
-        # Copies of an image tell no more than the image does.
+        # Copies of an image are no further evidence.
         groups = groups_of([self.samples[i] for i in places])
         copied = int(groups.max()) + 1 < len(groups)
         if self.thresholds is not None:
@@ -147,23 +158,23 @@ class Answers:
         )
 
 
-def ask(
+def predict_samples(
     model: SealedModel,
     root: Path,
     samples: Sequence[Sample],
-    task: Task,
     cache: Path | None = None,
-    seen: Seen | None = None,
-) -> Answers:
-    """Asks the sealed model about ``samples``, one image a call, every core at work.
+    seen: OnDecoded | None = None,
+    task: AbstractContextManager[Task] | None = None,
+) -> Predictions:
+    """Run the sealed model on ``samples``, one image a call, on every core.
 
     Args:
         model: opened with one thread a call.
         root: of the images.
         samples: N images.
-        task: advances by N.
-        cache: the feature cache's folder; images whose features it holds are answered from there.
-        seen: is shown the pixels of each image that is decoded.
+        cache: the feature cache's folder; images whose features it holds are predicted from there.
+        seen: is called with the pixels of each image that is decoded.
+        task: the progress to show, which advances by N; by default "Running the sealed model".
 
     Raises:
         DataError: no image can be read.
@@ -172,18 +183,19 @@ def ask(
     rows: list[FloatArray] = []
     scores: list[FloatArray] = []
     skipped: list[Skipped] = []
-    for block in answers(model, root, samples, cache, seen):
-        task.advance(len(block.samples) + len(block.skipped))
-        kept += block.samples
-        rows.append(block.probabilities)
-        if block.scores is not None:
-            scores.append(block.scores)
-        skipped += block.skipped
+    with task or progress_task("Running the sealed model", total=len(samples)) as shown:
+        for block in predict_blocks(model, root, samples, cache, seen):
+            shown.advance(len(block.samples) + len(block.skipped))
+            kept += block.samples
+            rows.append(block.probabilities)
+            if block.scores is not None:
+                scores.append(block.scores)
+            skipped += block.skipped
     if not kept:
         raise DataError(
             "At least one image to evaluate must be readable. Got {count:image|images}, none of them "
             "readable. Copy the images again.",
             count=len(samples),
         )
-    strangeness = np.concatenate(scores) if scores else None
-    return Answers(kept, model.labels, np.concatenate(rows), skipped, model.thresholds, strangeness)
+    ood_scores = np.concatenate(scores) if scores else None
+    return Predictions(kept, model.labels, np.concatenate(rows), skipped, model.thresholds, ood_scores)

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from eyebright.report.display import ResultTable
 from eyebright.text.language import translate
-from eyebright.text.table import printable, table
+from eyebright.text.table import printable
 
 
 class RunLike(Protocol):
@@ -26,26 +27,24 @@ class RunLike(Protocol):
         """The HTML page."""
 
 
-def print_run(run: RunLike) -> None:
-    """Prints headline figures with their intervals, what they were measured on, and where the files are."""
+def run_display(run: RunLike) -> Iterator[str | ResultTable]:
+    """Yield headline metrics with their intervals, what they were measured on, and where the files are."""
     metrics = run.metrics
     split = metrics["split"]
-    heading = translate(
+    yield translate(
         "Measured on {count:image|images} of the {split} split:",
         count=metrics["images"][split],
         split=split_name(split),
     )
-    print(f"\n{heading}\n")
-    print(table(figure_rows(metrics), right=(1,)))
-    print()
+    yield ResultTable(figure_rows(metrics), right=(1,))
     if points := metrics.get("operating_points"):
-        print("\n".join(_operating(point) for point in points), end="\n\n")
+        yield "\n".join(_operating(point) for point in points)
     if lines := list(_knowing(metrics)):
-        print("\n".join(lines), end="\n\n")
-    if parent := metrics.get("parent"):
-        print(table(_beside(parent), right=(1, 2, 3)))
-        print(_difference(parent), end="\n\n")
-    print(table(_places(run)))
+        yield "\n".join(lines)
+    if parent := metrics.get("baseline"):
+        yield ResultTable(_beside(parent), right=(1, 2, 3))
+        yield _difference(parent)
+    yield ResultTable(_places(run), head=False)
 
 
 def figure_rows(metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:
@@ -78,7 +77,7 @@ def _figures(name: str, interval: Mapping[str, float]) -> tuple[str, str]:
 def _beside(parent: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """The model and the one that it learned from or was made from."""
     head = ("", translate("accuracy"), "MB", translate("ms, one thread"))
-    names = {"": translate("this model"), "_parent": translate("baseline")}
+    names = {"": translate("this model"), "_baseline": translate("baseline")}
     rows = [
         (
             text,

@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 from eyebright.runtime.progress import SILENT, Progress, Task
 from eyebright.runtime.timing import Stopwatch
 from eyebright.text.language import speaking, translate
 
-_progress: ContextVar[Progress] = ContextVar("progress", default=SILENT)
+#: What shows progress, as :func:`showing` takes it.
+Shown: TypeAlias = Progress | bool | None
+
+_progress: ContextVar[Progress | None] = ContextVar("progress", default=None)
 _watch: ContextVar[Stopwatch] = ContextVar("watch")
 
 Options = TypeVar("Options")
@@ -27,7 +30,7 @@ More = ParamSpec("More")
 
 def progress() -> Progress:
     """Return where progress is shown; say plain text there."""
-    return _progress.get()
+    return _progress.get() or SILENT
 
 
 def say(template: str, **values: object) -> None:
@@ -51,13 +54,30 @@ def watch() -> Stopwatch:
 
 
 @contextmanager
-def showing(shown: Progress) -> Iterator[None]:
-    """Show progress in ``shown`` while the block runs."""
-    token = _progress.set(shown)
+def showing(shown: Shown) -> Iterator[None]:
+    """Show progress in ``shown`` while the block runs.
+
+    Args:
+        shown: an object with `task` and `say`; or False for nowhere; or True for what suits the place, a
+            notebook, a terminal or a log; or None for what surrounds the block, and else the same as True.
+    """
+    token = _progress.set(_resolved(shown))
     try:
         yield
     finally:
         _progress.reset(token)
+
+
+def _resolved(shown: Shown) -> Progress:
+    if shown is False:
+        return SILENT
+    if shown is None and (surrounding := _progress.get()) is not None:
+        return surrounding
+    if shown is None or shown is True:
+        from eyebright.runtime.notebook import automatic_progress
+
+        return automatic_progress()
+    return shown
 
 
 @contextmanager

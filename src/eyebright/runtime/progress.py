@@ -11,17 +11,17 @@ class Task(Protocol):
     """One piece of work with a known or unknown total."""
 
     def advance(self, count: int = 1) -> None:
-        """``count`` more items are done."""
+        """Count ``count`` more items as done."""
 
 
 class Progress(Protocol):
     """Where a stage reports what it does."""
 
     def task(self, description: str, total: int | None = None) -> AbstractContextManager[Task]:
-        """Opens a piece of work of ``total`` items."""
+        """Open a piece of work of ``total`` items."""
 
     def say(self, text: str) -> None:
-        """A line of text for the person who watches."""
+        """Show a line of text to the person who watches."""
 
 
 class _Nothing:
@@ -30,15 +30,15 @@ class _Nothing:
 
 
 class Silent:
-    """Reports nothing; what the Python API uses unless told otherwise."""
+    """Report nothing."""
 
     @contextmanager
     def task(self, description: str, total: int | None = None) -> Iterator[Task]:
-        """A task that shows nothing."""
+        """Open a task that shows nothing."""
         yield _Nothing()
 
     def say(self, text: str) -> None:
-        """Says nothing."""
+        """Show nothing."""
 
 
 SILENT = Silent()

@@ -34,7 +34,7 @@ class TerminalProgress:
         self._console: Console | None = None
 
     def say(self, text: str) -> None:
-        """A line above the bar."""
+        """Print a line, above the bar where there is one."""
         if self._console is None:
             print(text, file=self._out, flush=True)
         else:
@@ -42,7 +42,7 @@ class TerminalProgress:
 
     @contextmanager
     def task(self, description: str, total: int | None = None) -> Iterator[Task]:
-        """A piece of work of ``total`` items, shown while the block runs."""
+        """Show a piece of work of ``total`` items while the block runs."""
         # Bars inside a bar would need more than one live display; the inner task is written as lines.
         if self._out.isatty() and self._console is None:
             with self._bar(description, total) as bar:
@@ -65,7 +65,7 @@ class TerminalProgress:
                 yield task
         finally:
             self._console = None
-        self.say(_summary(description, task.done, self._clock() - start))
+        self.say(summary_line(description, task.done, self._clock() - start))
 
 
 class _Bar:
@@ -108,19 +108,14 @@ class _Lines:
         now = self._clock()
         if now - self._last >= _LINE_EVERY_SECONDS and self._done != self._total:
             self._last = now
-            self._say(self._middle(now - self._start))
+            self._say(progress_line(self._description, self._done, self._total, now - self._start))
 
     def end(self) -> None:
-        """The last line."""
-        self._say(_summary(self._description, self._done, self._clock() - self._start))
+        """Print the last line."""
+        self._say(summary_line(self._description, self._done, self._clock() - self._start))
 
     def _title(self) -> str:
         return self._description if self._total is None else f"{self._description} ({self._total:,})"
-
-    def _middle(self, seconds: float) -> str:
-        count = f"{self._done:,}" if self._total is None else f"{self._done:,}/{self._total:,}"
-        speed = _speed(self._done, self._total, seconds)
-        return translate("{task}: {count}, {speed}", task=self._description, count=count, speed=speed)
 
 
 def _bars(console: Console) -> Bars:
@@ -144,7 +139,16 @@ def _bars(console: Console) -> Bars:
     )
 
 
-def _summary(description: str, done: int, seconds: float) -> str:
+def progress_line(description: str, done: int, total: int | None, seconds: float) -> str:
+    """Return a task's count, rate and time left as one line."""
+    count = f"{done:,}" if total is None else f"{done:,}/{total:,}"
+    return translate(
+        "{task}: {count}, {speed}", task=description, count=count, speed=_speed(done, total, seconds)
+    )
+
+
+def summary_line(description: str, done: int, seconds: float) -> str:
+    """Return what a finished task did, in how long."""
     if not done:
         return translate("{task}: {time}", task=description, time=_duration(seconds))
     return translate(
@@ -157,7 +161,7 @@ def _summary(description: str, done: int, seconds: float) -> str:
 
 
 def _speed(done: int, total: float | None, seconds: float) -> str:
-    """The rate, and the time left where the total is known."""
+    """Return the rate, and the time left where the total is known."""
     rate = _rate(done, seconds)
     if total is None:
         return rate

@@ -10,7 +10,8 @@ from onnx import TensorProto, helper
 
 from eyebright.backbones.card import Preprocessing
 from eyebright.backbones.feature_layers import Tap
-from eyebright.backbones.graph import GraphBuilder, assemble, normalise, pool
+from eyebright.backbones.graph import assemble, normalise, pool
+from eyebright.onnx_graph.builder import GraphBuilder
 from eyebright.training.linear_probe.linear import LinearHead
 
 INPUT = "images"
@@ -19,7 +20,7 @@ OUTPUT = "probabilities"
 WEIGHTS, BIAS, SIDE = "sealed_weights", "sealed_bias", "side"
 #: The value before the softmax, (B, K).
 LOGITS = "sealed_logits"
-#: The second output of files that know what is strange to them.
+#: The second output of files that give an OOD score.
 UNKNOWN = "unknown_score"
 
 
@@ -31,15 +32,15 @@ def sealed_graph(
     temperature: float,
     several: bool = False,
 ) -> onnx.ModelProto:
-    """Builds the graph `images` uint8 (B, H, W, 3) → `probabilities` float32 (B, K), for any H and W.
+    """Build the graph `images` uint8 (B, H, W, 3) → `probabilities` float32 (B, K), for any H and W.
 
     Args:
         backbone: float32 `pixels` (B, 3, S, S) in, the taps' layers out.
-        preprocessing: of the training images; the whole image is squashed to S × S.
+        preprocessing: of the training images; the whole image is resized to S × S.
         taps: the features that the head was trained on.
         head: on these features.
         temperature: divides the logits.
-        several: whether an image may have several labels, so that probabilities do not add up to 1.
+        several: whether the model is multi-label, so that probabilities do not add up to 1.
     """
     before, after = GraphBuilder(), GraphBuilder()
     channels_first = before.node("Transpose", [INPUT], "images_nchw", perm=[0, 3, 1, 2])
@@ -59,7 +60,7 @@ def sealed_graph(
 
 
 def _resize(builder: GraphBuilder, pixels: str, preprocessing: Preprocessing) -> str:
-    """The antialiased resize of Pillow, which training used, to S × S.
+    """Add the antialiased resize of Pillow, which training used, to S × S.
 
     As there, rows come before columns, each pass ends in whole grey levels, and what lies outside the image
     has no weight. Measured, 2 pixels of 10,000 then differ, by one level, at Pillow's own speed. A single

@@ -1,4 +1,4 @@
-"""A heat map inside the sealed graph: which places of the image speak for a class, such as the one it names.
+"""A heat map inside the sealed graph: which places of the image count for a class.
 
 The head is linear and its features are means, maxima and standard deviations over places. So each feature is
 a sum over places, and so is the class's logit. Nothing is estimated: the map's sum is the logit without its
@@ -13,58 +13,52 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from eyebright.backbones.graph import GraphBuilder
+from eyebright.onnx_graph.builder import GraphBuilder
+from eyebright.onnx_graph.index import GraphIndex
 from eyebright.sealed.graph import OUTPUT, SIDE, WEIGHTS
-from eyebright.sealed.graph_index import Wiring
-from eyebright.sealed.pooled_features import Part, pooled_parts
+from eyebright.sealed.pooled_features import PooledFeatures, find_pooled_features
 from eyebright.types import FloatArray
 
 HEAT = "heat"
-#: The input int64 (B,) of a graph that is told the classes.
+#: The input int64 (B,) of a graph whose classes are given.
 HEAT_CLASS = "heat_class"
 #: Pixels of the resized square along each side of one cell of the map.
 CELL_PX = 8
 _TINY = 1e-12  # a flat map's deviation is 0, and so is all that is divided by it
 
 
-def with_heat(sealed: onnx.ModelProto, asked: bool = False) -> onnx.ModelProto | None:
-    """Adds the output `heat` float32 (B, g, g) to a sealed graph, with g = S // 8 cells a side.
+def with_heat(sealed: onnx.ModelProto, class_input: bool = False) -> onnx.ModelProto | None:
+    """Add the output `heat` float32 (B, g, g) to a sealed graph, with g = S // 8 cells a side.
 
-    Each cell has its share of the logit of the class that the graph names: above 0 where it speaks for the
-    class, below where against. What has no places, such as a class token, is spread evenly. The cells' sum is
-    the logit less its bias.
+    Each cell has its share of the logit of the predicted class: above 0 where it counts for the class, below
+    where against. Features without places, such as a class token, are spread evenly. The cells' sum is the
+    logit less its bias.
 
     Args:
         sealed: a sealed graph whose head is float32, quantised or not; it is left as it is.
-        asked: whether the classes come from a further input, `heat_class` int64 (B,), instead.
+        class_input: whether the classes come from a further input, `heat_class` int64 (B,), instead.
 
     Returns:
         A new graph, or None where no feature has places or the head is not float32.
     """
-    wiring = Wiring(sealed)
-    parts = pooled_parts(wiring)
-    side, weights = wiring.constant(SIDE), wiring.constant(WEIGHTS)
-    if side is None or WEIGHTS not in wiring or not parts or all(part.side == 1 for part in parts):
+    index = GraphIndex(sealed)
+    parts = find_pooled_features(index)
+    side, weights = index.constant(SIDE), index.constant(WEIGHTS)
+    if side is None or WEIGHTS not in index or not parts or all(part.side == 1 for part in parts):
         return None
     if weights is not None and weights.dtype != np.float32:
         return None
     builder = GraphBuilder()
     cells = max(1, int(side[0]) // CELL_PX)
-    named = HEAT_CLASS if asked else builder.node("ArgMax", [OUTPUT], "heat_named", axis=1, keepdims=0)
+    named = HEAT_CLASS if class_input else builder.node("ArgMax", [OUTPUT], "heat_named", axis=1, keepdims=0)
     _heat(builder, parts, cells, named)
-    whole = onnx.ModelProto()
-    whole.CopyFrom(sealed)
-    whole.graph.node.extend(builder.nodes)
-    whole.graph.initializer.extend(builder.initializers)
-    if asked:
-        whole.graph.input.append(helper.make_tensor_value_info(HEAT_CLASS, TensorProto.INT64, ["B"]))
-    whole.graph.output.append(helper.make_tensor_value_info(HEAT, TensorProto.FLOAT, ["B", cells, cells]))
-    onnx.checker.check_model(whole)
-    return whole
+    heat = helper.make_tensor_value_info(HEAT, TensorProto.FLOAT, ["B", cells, cells])
+    classes = helper.make_tensor_value_info(HEAT_CLASS, TensorProto.INT64, ["B"])
+    return builder.appended_to(sealed, [heat], [classes] if class_input else [])
 
 
-def _heat(builder: GraphBuilder, parts: Sequence[Part], cells: int, named: str) -> None:
-    """Adds the parts' maps for the classes ``named`` (B,) up on a grid of ``cells`` a side."""
+def _heat(builder: GraphBuilder, parts: Sequence[PooledFeatures], cells: int, named: str) -> None:
+    """Add the maps of all features for the classes ``named`` (B,) up on a grid of ``cells`` a side."""
     channel = builder.constant("heat_channel_axis", np.array([1], np.int64))
     maps = []
     for number, (part, share) in enumerate(zip(parts, _shares(builder, parts, named), strict=True)):
@@ -80,8 +74,8 @@ def _heat(builder: GraphBuilder, parts: Sequence[Part], cells: int, named: str) 
     builder.node("Sum", maps, HEAT)
 
 
-def _shares(builder: GraphBuilder, parts: Sequence[Part], named: str) -> list[str]:
-    """For each part the weights (B, C, 1, 1) of the class that is named."""
+def _shares(builder: GraphBuilder, parts: Sequence[PooledFeatures], named: str) -> list[str]:
+    """Return for each run of features the weights (B, C, 1, 1) of the given class."""
     columns = builder.node("Gather", [WEIGHTS, named], "heat_columns", axis=1)
     rows = builder.node("Transpose", [columns], "heat_rows", perm=[1, 0])
     space = builder.constant("heat_spatial_axes", np.array([2, 3], np.int64))
@@ -93,17 +87,17 @@ def _shares(builder: GraphBuilder, parts: Sequence[Part], named: str) -> list[st
 
 
 def _scaled(builder: GraphBuilder, share: str, factors: str, space: str) -> str:
-    """A part's weights for what was pooled, where the features are that times ``factors`` (1, C)."""
+    """Scale the weights where the features are the pooled values times ``factors`` (1, C)."""
     if not factors:
         return share
     wide = builder.node("Unsqueeze", [factors, space], f"{share}_factors")
     return builder.node("Mul", [share, wide], f"{share}_scaled")
 
 
-def _planes(builder: GraphBuilder, part: Part, share: str, name: str) -> tuple[str, str]:
-    """What a part is a sum of over places, (B, C, h, h), and the weight of each channel, (B, C, 1, 1)."""
+def _planes(builder: GraphBuilder, part: PooledFeatures, share: str, name: str) -> tuple[str, str]:
+    """Return the map (B, C, h, h) whose weighted sum over places is the features, and its weights."""
     if part.pooling == "max":
-        # Where the maximum stands several times, the places share it.
+        # Where several places hold the maximum, they share it.
         hit = builder.node("Equal", [part.map, part.pooled], f"{name}_hit")
         planes = builder.node("Cast", [hit], f"{name}_hits", to=TensorProto.FLOAT)
         count = builder.node("ReduceSum", [planes, "heat_spatial_axes"], f"{name}_count", keepdims=1)
@@ -127,7 +121,7 @@ def _planes(builder: GraphBuilder, part: Part, share: str, name: str) -> tuple[s
 
 
 def spread(side: int, cells: int) -> FloatArray:
-    """How the places of one axis are laid on the cells of another: linear, antialiased, and nothing is lost.
+    """Return how the places of one axis are spread over the cells of another: linear, antialiased, lossless.
 
     Args:
         side: number of places.

@@ -1,4 +1,4 @@
-"""How a sealed model's images look, measured while they are decoded for it, and kept beside its features."""
+"""Brightness, contrast and sharpness of a sealed model's images, measured as they are decoded, and cached."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from eyebright.training.cache.store import Space
 from eyebright.types import FloatArray, UInt8Array
 
 
-class Looks:
-    """The looks of images by their hash.
+class ImageStatistics:
+    """Measure images once, by their hash.
 
     Args:
-        cache: the feature cache's folder; None where nothing is kept.
+        cache: the feature cache's folder; None stores nothing.
         size: side S in pixels of the model that decodes them, on which reduced decoding depends.
     """
 
     def __init__(self, cache: Path | None, size: int) -> None:
         self._size = size
-        self._seen: dict[str, FloatArray] = {}
+        self._measured: dict[str, FloatArray] = {}
         self._space: Space[np.float32] | None = None
         card = {
             "kind": "looks",
@@ -39,24 +39,24 @@ class Looks:
             "looking": LOOKING,
         }
         if cache is not None:
-            with suppress(StorageError):  # a folder that cannot be written costs time, not the answer
+            with suppress(StorageError):  # a folder that cannot be written costs time, not the result
                 self._space = Space(cache, card, len(LOOKS), np.float32)
 
-    def see(self, sample: Sample, pixels: UInt8Array) -> None:
-        """Measures an image that was decoded anyway; safe to call from several threads."""
+    def measure(self, sample: Sample, pixels: UInt8Array) -> None:
+        """Measure an image that was decoded anyway; safe to call from several threads."""
         if not self._knows(sample):
-            self._seen[sample.sha] = looks(pixels)
+            self._measured[sample.sha] = looks(pixels)
 
     def table(self, root: Path, samples: Sequence[Sample]) -> FloatArray:
-        """(N, 3) of N samples, NaN where one cannot be read; what was not seen yet is decoded now."""
-        unseen = [sample for sample in samples if not self._knows(sample)]
-        for _ in parallel(lambda sample: self._look(root, sample), unseen):
+        """Return (N, 3) for N samples, NaN for unreadable ones; images not measured yet are decoded now."""
+        missing = [sample for sample in samples if not self._knows(sample)]
+        for _ in parallel(lambda sample: self._decode(root, sample), missing):
             pass
         table = np.full((len(samples), len(LOOKS)), np.nan, np.float32)
         on_disk = []
         for i, sample in enumerate(samples):
-            if sample.sha in self._seen:
-                table[i] = self._seen[sample.sha]
+            if sample.sha in self._measured:
+                table[i] = self._measured[sample.sha]
             elif self._knows(sample):
                 on_disk.append(i)
         if self._space is not None and on_disk:
@@ -66,15 +66,15 @@ class Looks:
 
     def _knows(self, sample: Sample) -> bool:
         kept = self._space is not None and bytes.fromhex(sample.sha) in self._space
-        return kept or sample.sha in self._seen
+        return kept or sample.sha in self._measured
 
-    def _look(self, root: Path, sample: Sample) -> None:
+    def _decode(self, root: Path, sample: Sample) -> None:
         with suppress(ImageError, NotFoundError):
-            self.see(sample, decode(root / sample.path, min_side=self._size))
+            self.measure(sample, decode(root / sample.path, min_side=self._size))
 
     def _keep(self) -> None:
         if self._space is None:
             return
         with suppress(StorageError):
-            self._space.keep((bytes.fromhex(sha), row) for sha, row in self._seen.items())
-            self._seen.clear()
+            self._space.keep((bytes.fromhex(sha), row) for sha, row in self._measured.items())
+            self._measured.clear()

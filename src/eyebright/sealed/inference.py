@@ -1,8 +1,8 @@
-"""A sealed model's answers for labelled images, with the features behind them, which are kept.
+"""A sealed model's predictions for labelled images, with the features behind them, which are cached.
 
-What is kept are rows of the file's own first half (float32, so that the answer is the file's), found by the
-image's hash, that half's graph and how images are decoded. Whoever asks about the same images again, with
-this model or with another head on the same network, waits for the second half only.
+The cached features are those of the file's own first graph (float32, so that the predictions are the file's),
+keyed by the image's hash, that graph and how images are decoded. A second run on the same images, with this
+model or with another head on the same backbone, computes the second graph only.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from eyebright.data.manifest import Sample
 from eyebright.errors import ImageError, NotFoundError, StorageError
 from eyebright.runtime.parallel import parallel
 from eyebright.sealed.model import SealedModel
-from eyebright.sealed.split_model import Halves
+from eyebright.sealed.split_model import SplitModel
 from eyebright.training.cache.store import Space
 from eyebright.training.cache.usage import trim
 from eyebright.types import FloatArray, Skipped, UInt8Array
@@ -35,20 +35,20 @@ _FLUSH_SECONDS = 3.0
 _SPACE_BYTES = 400_000_000
 _ALL_SPACES_BYTES = 2_000_000_000
 
-#: Is shown an image's pixels (H, W, 3).
-Seen: TypeAlias = Callable[[Sample, UInt8Array], None]
+#: Receives a decoded image, pixels (H, W, 3).
+OnDecoded: TypeAlias = Callable[[Sample, UInt8Array], None]
 
 
 @dataclass(frozen=True)
-class Block:
-    """A few images' answers.
+class PredictedBlock:
+    """The predictions for a few images.
 
     Attributes:
         samples: n images that could be read.
-        features: (n, D) behind the answers; None of a file that cannot be cut into halves.
+        features: (n, D) behind the predictions; None of a file that cannot be split at its features.
         probabilities: (n, K).
-        skipped: those of the block that could not be read, with the reasons.
-        scores: (n,) how strange the images are; None of a file that does not tell.
+        skipped: images of the block that could not be read, with the reasons.
+        scores: OOD scores (n,); None of a file that gives none.
     """
 
     samples: Sequence[Sample]
@@ -58,47 +58,49 @@ class Block:
     scores: FloatArray | None = None
 
 
-def answers(
+def predict_blocks(
     model: SealedModel,
     root: Path,
     samples: Sequence[Sample],
     cache: Path | None = None,
-    seen: Seen | None = None,
-) -> Iterator[Block]:
-    """The model's answers in blocks, in the order of ``samples`` and in constant memory, every core at work.
+    on_decoded: OnDecoded | None = None,
+) -> Iterator[PredictedBlock]:
+    """Predict in blocks, in the order of ``samples``, in constant memory and on all cores.
 
     Args:
         model: opened with one thread a call.
         root: of the images.
         samples: N images.
-        cache: the feature cache's folder, where features are looked up and kept; None for neither.
-        seen: is shown the pixels (H, W, 3) of each image that is decoded, from several threads.
+        cache: the feature cache's folder, where features are looked up and stored; None for neither.
+        on_decoded: receives the pixels (H, W, 3) of each image that is decoded, from several threads.
     """
-    halves = model.halves
-    if halves is None:
+    split = model.split_model
+    if split is None:
         classes = len(model.labels)
-        for block, rows, skipped in _blocks(samples, _reader(_joined(model), root, model.size, seen)):
-            table = _table(rows, classes + model.scores_unknown)
-            scores = table[:, classes] if model.scores_unknown else None
-            yield Block(block, None, table[:, :classes], skipped, scores)
+        for block, rows, skipped in _blocks(
+            samples, _reader(_scored_rows(model), root, model.size, on_decoded)
+        ):
+            table = _table(rows, classes + model.has_ood_score)
+            scores = table[:, classes] if model.has_ood_score else None
+            yield PredictedBlock(block, None, table[:, :classes], skipped, scores)
         return
-    kept = _Kept(cache, halves, model)
-    read = _reader(halves.features, root, model.size, seen)
+    kept = _CachedFeatures(cache, split, model)
+    read = _reader(split.features, root, model.size, on_decoded)
     try:
         for block, found, skipped in _blocks(samples, lambda s: _ON_DISK if s.sha in kept else read(s)):
             features = kept.complete(block, found)
             nothing = _table([], len(model.labels)), None
-            probabilities, scores = halves.answer(features) if block else nothing
-            yield Block(block, features, probabilities, skipped, scores)
-    finally:  # at Ctrl-C, too: what was computed is kept
+            probabilities, scores = split.predict(features) if block else nothing
+            yield PredictedBlock(block, features, probabilities, skipped, scores)
+    finally:  # at Ctrl-C, too: what was computed is stored
         kept.flush()
 
 
-class _Kept:
-    """The rows on disk, as far as there is room; where nothing can be written there are none."""
+class _CachedFeatures:
+    """Features on disk, as far as there is room; none where nothing can be written."""
 
-    def __init__(self, cache: Path | None, halves: Halves, model: SealedModel) -> None:
-        self._width = halves.width
+    def __init__(self, cache: Path | None, split: SplitModel, model: SealedModel) -> None:
+        self._width = split.width
         self._cache = cache
         self._space: Space[np.float32] | None = None
         self._room = 0
@@ -112,10 +114,10 @@ class _Kept:
             "size": model.size,
             "precision": "float32",
             "view": "sealed",
-            "front": halves.digest,
+            "front": split.digest,
             "decoding": DECODING,
         }
-        with suppress(StorageError):  # a folder that cannot be written costs time, not the answer
+        with suppress(StorageError):  # a folder that cannot be written costs time, not the result
             self._space = Space(cache, card, self._width, np.float32)
             self._room = max(0, _SPACE_BYTES // (4 * self._width) - len(self._space))
 
@@ -123,7 +125,7 @@ class _Kept:
         return self._space is not None and bytes.fromhex(sha) in self._space
 
     def complete(self, samples: Sequence[Sample], rows: Sequence[FloatArray]) -> FloatArray:
-        """The table (n, D) of rows that were computed, which are kept, and of rows on disk."""
+        """Return the table (n, D) of computed rows, which are stored, and of rows on disk."""
         table = np.empty((len(rows), self._width), np.float32)
         on_disk = [i for i, row in enumerate(rows) if row is _ON_DISK]
         for i, row in enumerate(rows):
@@ -135,7 +137,7 @@ class _Kept:
         return table
 
     def flush(self) -> None:
-        """Writes what was added since the last time."""
+        """Write the rows that were added since the last time."""
         if self._space is None or self._cache is None or not self._pending:
             return
         if not self._trimmed:
@@ -144,7 +146,7 @@ class _Kept:
         self._pending, self._flushed_at = 0, time.monotonic()
         try:
             self._space.flush()
-        except StorageError:  # a disk that is full costs time, not the answer
+        except StorageError:  # a full disk costs time, not the result
             self._room = 0
 
     def _keep(self, rows: dict[str, FloatArray]) -> None:
@@ -161,7 +163,7 @@ class _Kept:
 def _blocks(
     samples: Sequence[Sample], work: Callable[[Sample], FloatArray | Skipped]
 ) -> Iterator[tuple[list[Sample], list[FloatArray], list[Skipped]]]:
-    """Samples with their rows, and what was skipped, a block at a time."""
+    """Yield samples with their rows, and what was skipped, one block at a time."""
     results = zip(samples, parallel(work, samples), strict=True)
     while block := list(islice(results, _BLOCK_ROWS)):
         done = [(sample, row) for sample, row in block if not isinstance(row, Skipped)]
@@ -170,28 +172,28 @@ def _blocks(
 
 
 def _reader(
-    run: Callable[[UInt8Array], FloatArray], root: Path, size: int, seen: Seen | None
+    run: Callable[[UInt8Array], FloatArray], root: Path, size: int, on_decoded: OnDecoded | None
 ) -> Callable[[Sample], FloatArray | Skipped]:
-    """One row (D,) or (K,) of a sample's pixels, or why there is none."""
+    """Return a function that decodes a sample and runs the model on it: one row, or why there is none."""
 
     def read(sample: Sample) -> FloatArray | Skipped:
         try:
             pixels = decode(root / sample.path, min_side=size)
         except (ImageError, NotFoundError) as error:
             return Skipped(sample.path, error.template, error.values)
-        if seen is not None:
-            seen(sample, pixels)
+        if on_decoded is not None:
+            on_decoded(sample, pixels)
         row: FloatArray = run(pixels[None])[0]
         return row
 
     return read
 
 
-def _joined(model: SealedModel) -> Callable[[UInt8Array], FloatArray]:
-    """Rows of probabilities and, where the file has it, of the unknown score behind them."""
+def _scored_rows(model: SealedModel) -> Callable[[UInt8Array], FloatArray]:
+    """Return a function for rows of probabilities, followed by the OOD score if the file gives one."""
 
     def run(images: UInt8Array) -> FloatArray:
-        probabilities, scores = model.answer(images)
+        probabilities, scores = model.predict_batch(images)
         return probabilities if scores is None else np.column_stack([probabilities, scores])
 
     return run

@@ -19,8 +19,9 @@ from eyebright.evaluation.rules.decisions import Decisions
 from eyebright.evaluation.uncertainty.conformal import SetRule
 from eyebright.evaluation.uncertainty.ood import UnknownRule
 from eyebright.runtime.atomic import write_bytes
+from eyebright.runtime.onnx_session import open_session
 from eyebright.sealed.graph import INPUT, OUTPUT, UNKNOWN
-from eyebright.sealed.split_model import Halves, cut, start
+from eyebright.sealed.split_model import SplitModel, split_at_features
 from eyebright.types import FloatArray, ImageLike, Prediction, UInt8Array
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ _NOT_OURS = (
 
 
 def write_sealed(path: Path, graph: onnx.ModelProto, labels: Sequence[str], facts: Mapping[str, Any]) -> None:
-    """Writes the graph with `labels` (a JSON list in the order of K) and ``facts`` in its metadata.
+    """Write the graph with `labels` (a JSON list in the order of K) and ``facts`` in its metadata.
 
     Values of ``facts`` that are not text are stored as JSON.
     """
@@ -44,7 +45,7 @@ def write_sealed(path: Path, graph: onnx.ModelProto, labels: Sequence[str], fact
 
 
 def set_metadata(graph: onnx.ModelProto, facts: Mapping[str, Any]) -> None:
-    """Replaces the graph's metadata; values that are not text are stored as JSON."""
+    """Replace the graph's metadata; values that are not text are stored as JSON."""
     del graph.metadata_props[:]
     for key, value in facts.items():
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
@@ -52,11 +53,11 @@ def set_metadata(graph: onnx.ModelProto, facts: Mapping[str, Any]) -> None:
 
 
 class SealedModel:
-    """A sealed model, ready to answer.
+    """A sealed model, ready to predict.
 
     Args:
         path: the ONNX file, or a run's folder that holds `model.onnx`.
-        threads: that one call may use; None leaves it to ONNX Runtime.
+        threads: for one call; None leaves the number to ONNX Runtime.
 
     Raises:
         NotFoundError: there is no such file.
@@ -66,65 +67,81 @@ class SealedModel:
     def __init__(self, path: Path, threads: int | None = None) -> None:
         self.path = path / "model.onnx" if path.is_dir() else path
         self._session = _open(self.path, threads)
+        self.size_bytes = self.path.stat().st_size
+        self._read_metadata()
+
+    def _read_metadata(self) -> None:
         self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         self.labels: tuple[str, ...] = self._check()
 
     @property
     def card(self) -> dict[str, Any]:
-        """Backbone, preprocessing, taps and temperature, as training wrote them."""
+        """Return the backbone, preprocessing, feature layers and temperature, as training wrote them."""
         card: dict[str, Any] = json.loads(self.metadata["card"])
         return card
 
     @cached_property
     def size(self) -> int:
-        """S, the side in pixels to which the model itself resizes images."""
+        """Return S, the side in pixels to which the model itself resizes images."""
         return int(self.card["preprocessing"]["size"])
 
     @cached_property
-    def halves(self) -> Halves | None:
-        """The model as two graphs, features between them; None of a file that cannot be cut there."""
-        return cut(onnx.load(self.path))
+    def split_model(self) -> SplitModel | None:
+        """Return the model as two graphs with the features between them; None if it cannot be split."""
+        return split_at_features(self.graph())
+
+    def graph(self) -> onnx.ModelProto:
+        """Load the model's graph."""
+        return onnx.load(self.path)
+
+    def reject(self) -> None:
+        """Rename the file to `model.onnx.rejected`: it failed its parity check."""
+        self.path.replace(_rejected(self.path))
 
     def probabilities(self, images: UInt8Array) -> FloatArray:
-        """Calibrated probabilities (B, K) of raw RGB images (B, H, W, 3)."""
-        answer: FloatArray = self._session.run([OUTPUT], {INPUT: images})[0]
-        return answer
+        """Return calibrated probabilities (B, K) of raw RGB images (B, H, W, 3)."""
+        probabilities: FloatArray = self._session.run([OUTPUT], {INPUT: images})[0]
+        return probabilities
 
-    def answer(self, images: UInt8Array) -> tuple[FloatArray, FloatArray | None]:
-        """The same with the unknown score (B,), or None of a file without one."""
-        outputs = [OUTPUT, UNKNOWN] if self.scores_unknown else [OUTPUT]
+    def predict_batch(self, images: UInt8Array) -> tuple[FloatArray, FloatArray | None]:
+        """Return probabilities (B, K) of RGB images (B, H, W, 3), and OOD scores (B,) if there are any."""
+        outputs = [OUTPUT, UNKNOWN] if self.has_ood_score else [OUTPUT]
         probabilities, *score = self._session.run(outputs, {INPUT: images})
         return probabilities, score[0] if score else None
 
     @cached_property
-    def scores_unknown(self) -> bool:
-        """Whether the file says how strange an image is to it."""
+    def has_ood_score(self) -> bool:
+        """Return whether the file gives an OOD score for each image."""
         return any(output.name == UNKNOWN for output in self._session.get_outputs())
 
     @cached_property
     def unknown_rule(self) -> UnknownRule | None:
-        """When an image counts as unknown; None of a file that does not tell."""
-        return UnknownRule.from_metadata(self.metadata) if self.scores_unknown else None
+        """Return from which OOD score on an image is unknown; None if the file gives no score."""
+        return UnknownRule.from_metadata(self.metadata) if self.has_ood_score else None
 
     @cached_property
     def set_rule(self) -> SetRule | None:
-        """How sets of classes are made that hold the true one as often as was promised."""
+        """Return how prediction sets with the requested coverage are made; None if the file has no rule."""
         return SetRule.from_metadata(self.metadata)
 
     @cached_property
     def thresholds(self) -> Float64Array | None:
-        """(K,) from which probability on each label is named, where an image may have several; else None."""
+        """Return the thresholds (K,) of a multi-label model's probabilities; None of a single-label model."""
         if self.metadata.get("task") != SEVERAL:
             return None
         return np.array(json.loads(self.metadata["thresholds"]), np.float64)
 
     @cached_property
     def decisions(self) -> Decisions | None:
-        """How it answers where that is not simply the likeliest class: by operating points, or by costs."""
+        """Return how operating points or costs change the prediction; None for the most probable class."""
         return None if self.thresholds is not None else Decisions.from_metadata(self.metadata, self.labels)
 
     def predict(self, image: ImageLike, top: int | None = None) -> Prediction:
-        """The classes of one image, the answered first; ``top`` limits their number, unless several may hold.
+        """Predict the classes of one image, the predicted first.
+
+        Args:
+            image: a path, encoded bytes, an array or a Pillow image.
+            top: at most so many classes; a multi-label model gives all.
 
         Raises:
             ImageError: the image cannot be read.
@@ -135,19 +152,19 @@ class SealedModel:
             if isinstance(image, bytes) or hasattr(image, "shape") or hasattr(image, "mode")
             else str(image)
         )
-        probabilities, scores = self.answer(pixels[None])
+        probabilities, scores = self.predict_batch(pixels[None])
         return self.prediction(probabilities[0], name, top, None if scores is None else float(scores[0]))
 
     def prediction(
         self, probabilities: FloatArray, path: str | None, top: int | None = None, score: float | None = None
     ) -> Prediction:
-        """Probabilities (K,) with their labels, sorted; what operating points or costs answer comes first.
+        """Sort probabilities (K,) with their labels; the class by operating points or costs comes first.
 
         Args:
             probabilities: of one image.
             path: of the image.
             top: how many classes; None for all.
-            score: how strange the image is, where the file tells.
+            score: the OOD score, if the file gives one.
         """
         order = np.argsort(-probabilities, kind="stable")
         named = None
@@ -171,7 +188,7 @@ class SealedModel:
         )
 
     def _set(self, rule: SetRule, probabilities: FloatArray) -> tuple[str, ...]:
-        """The classes of an image's set, the likeliest first."""
+        """Return the classes of an image's prediction set, the most probable first."""
         members = rule.sets(probabilities[None])[0]
         return tuple(self.labels[i] for i in np.argsort(-probabilities, kind="stable") if members[i])
 
@@ -193,6 +210,44 @@ class SealedModel:
         return labels
 
 
+class UnwrittenModel(SealedModel):
+    """A sealed model before it is written: everything that is measured of it becomes part of its metadata.
+
+    Args:
+        path: where it will be written.
+        graph: the model, with its labels and all metadata that is known so far.
+        threads: that one call may use; None leaves it to ONNX Runtime.
+
+    Raises:
+        ModelError: the graph is not a sealed model.
+    """
+
+    def __init__(self, path: Path, graph: onnx.ModelProto, threads: int | None = None) -> None:
+        content = graph.SerializeToString()
+        self.path = path
+        self._graph = graph
+        self._session = open_session(content, threads)
+        self.size_bytes = len(content)
+        self._read_metadata()
+
+    def graph(self) -> onnx.ModelProto:
+        """Return the model's graph."""
+        return self._graph
+
+    def write(self, facts: Mapping[str, Any]) -> None:
+        """Write the model with its labels and ``facts`` as its metadata."""
+        write_sealed(self.path, self._graph, self.labels, facts)
+
+    def reject(self) -> None:
+        """Write the model as `model.onnx.rejected`: it failed its parity check."""
+        self.path.unlink(missing_ok=True)  # of an earlier run, whose metrics are gone
+        write_bytes(_rejected(self.path), self._graph.SerializeToString())
+
+
+def _rejected(path: Path) -> Path:
+    return path.with_name(path.name + ".rejected")
+
+
 def _open(path: Path, threads: int | None) -> Any:
     if not path.is_file():
         raise NotFoundError("The model must exist. {path} does not. Check the path.", path=path)
@@ -205,7 +260,7 @@ def _open(path: Path, threads: int | None) -> Any:
             reason=error.strerror,
         ) from error
     try:
-        return start(str(path), threads)
+        return open_session(path, threads)
     except Exception as error:  # ONNX Runtime's own errors share no base but Exception
         reason = str(error).splitlines()[0].rpartition("failed:")[2].strip(" .")[:200]
         raise ModelError(_NOT_OURS, path=path, reason=reason) from error

@@ -1,4 +1,4 @@
-"""The proof: the sealed model compared with the training pipeline on the user's own images."""
+"""The parity check: the sealed model compared with the training pipeline on the user's own images."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Parity:
 
     Attributes:
         images: how many were compared.
-        same_class: on how many both name the same class, or the same labels.
+        same_class: on how many both predict the same class, or the same labels.
         largest_difference: of any probability of any image.
         mean_difference: over all probabilities of all images.
     """
@@ -31,14 +31,14 @@ class Parity:
 
     @property
     def passed(self) -> bool:
-        """Whether no probability differs by 0.02 or more; then only a tie can change its class."""
+        """Return whether no probability differs by 0.02 or more; then only a tie can change its class."""
         return self.largest_difference < LARGEST_DIFFERENCE
 
 
 def compare(
     probabilities: FloatArray, reference: FloatArray, thresholds: Float64Array | None = None
 ) -> Parity:
-    """Compares (N, K) with (N, K); ``thresholds`` (K,) where an image may have several labels."""
+    """Compare probabilities (N, K) with a reference (N, K); ``thresholds`` (K,) if they are multi-label."""
     difference = np.abs(probabilities - reference)
     alike = same(answered(probabilities, thresholds), answered(reference, thresholds))
     return Parity(len(alike), int(alike.sum()), float(difference.max(initial=0)), float(difference.mean()))

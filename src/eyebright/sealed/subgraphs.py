@@ -1,55 +1,55 @@
-"""Parts of a sealed graph: what other formats take in place of raw pixels of any size."""
+"""Subgraphs of a sealed graph, for formats and tools that do not take raw pixels of any size."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import onnx
-from onnx.utils import Extractor
+from onnx import TensorProto, helper
 
+from eyebright.onnx_graph.edit import copy_of, extracted, rename_inputs
 from eyebright.sealed.graph import OUTPUT
 
 #: Grey levels from 0 to 255 as float32 (B, 3, S, S), after the resize and before the normalisation.
-SQUARES = "columns_clipped"
+RESIZED = "columns_clipped"
 #: The backbone's input, float32 (B, 3, S, S), normalised.
 PIXELS = "pixels"
 #: The pooled features, float32 (B, D), before the head.
 FEATURES = "features"
 
 
-def between(
+def subgraph_from(
     sealed: onnx.ModelProto,
     start: str,
     size: int,
     outputs: Sequence[str] = (OUTPUT,),
     name: str | None = None,
 ) -> onnx.ModelProto:
-    """The part of a sealed graph from :data:`SQUARES` or :data:`PIXELS` to ``outputs``.
+    """Return the part of a sealed graph from :data:`RESIZED` or :data:`PIXELS` to ``outputs``.
 
     Args:
-        sealed: the sealed graph; it is left as it is.
+        sealed: the sealed graph, which is left as it is.
         start: the value that becomes the input, float32 (B, 3, S, S) with a free batch size.
         size: S.
         outputs: names of values, float32 rows (B, D) such as the features.
-        name: what the input is called; its own name unless given.
+        name: the name of the new input; the name of ``start`` unless given.
     """
-    whole = onnx.ModelProto()
-    whole.CopyFrom(sealed)
-    given = onnx.helper.make_tensor_value_info(start, onnx.TensorProto.FLOAT, ["B", 3, size, size])
+    whole = copy_of(sealed)
     del whole.graph.value_info[:]
-    whole.graph.value_info.append(given)
-    there = {output.name for output in whole.graph.output}
-    inner = (name for name in outputs if name not in there)
-    # The extractor wants to know every output's type; a value inside has none written down.
-    whole.graph.value_info.extend(
-        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["B", None]) for name in inner
+    whole.graph.value_info.append(
+        helper.make_tensor_value_info(start, TensorProto.FLOAT, ["B", 3, size, size])
     )
-    part: onnx.ModelProto = Extractor(whole).extract_model([start], list(outputs))
-    del part.graph.value_info[:]
+    listed = {output.name for output in whole.graph.output}
+    # The extractor needs the type of every output; values inside the graph have none listed.
+    whole.graph.value_info.extend(
+        helper.make_tensor_value_info(output, TensorProto.FLOAT, ["B", None])
+        for output in outputs
+        if output not in listed
+    )
+    part = extracted(whole, [start], outputs)
     del part.metadata_props[:]
     if name is not None:
         part.graph.input[0].name = name
-        for node in part.graph.node:
-            node.input[:] = [name if value == start else value for value in node.input]
+        rename_inputs(part.graph.node, {start: name})
     onnx.checker.check_model(part)
     return part

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from unicodedata import combining, east_asian_width
 
 
@@ -17,7 +17,7 @@ def pad(text: str, columns: int, *, right: bool = False) -> str:
     return space + text if right else text + space
 
 
-def table(rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), gap: str = "  ") -> str:
+def table(rows: Sequence[Sequence[str]], *, right: Collection[int] = (), gap: str = "  ") -> str:
     """``rows`` as lines of aligned columns.
 
     Args:

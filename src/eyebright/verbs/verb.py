@@ -1,31 +1,59 @@
-"""What a verb of the command line is: a name, its options, and a function to call with them."""
+"""What a verb of the command line is: a name, its summary, and how the result of its stage is shown."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from eyebright.options.base import Config
 
 
+def print_result(result: object, config: object) -> int:
+    """Print what a stage returned, set off from the progress before it, and return the exit status 0."""
+    print(f"\n{result}")
+    return 0
+
+
 @dataclass(frozen=True)
 class Verb:
-    """One verb; its heavy imports happen inside ``config`` and ``run``.
+    """One verb: `verbs/NAME/options.py` has its class `NameConfig`, `verbs/NAME/NAME.py` its stage `NAME`.
+
+    Both are imported when they are needed, because the help on all commands must not wait for them.
 
     Attributes:
         name: what the person types.
-        summary: one English sentence for the list of verbs.
-        config: gives the class whose fields are the verb's options.
-        run: does the work, prints, and gives the exit status.
+        summary: one English sentence for the list of commands.
+        show: prints the stage's result, given with the options, and returns the exit status.
         notes: an English paragraph under the options.
         file: whether the options may also come from a TOML file.
+        rows: whether the result is printed row by row while the stage runs, so that a progress bar in the
+            same terminal would disturb it.
     """
 
     name: str
     summary: str
-    config: Callable[[], type[Config]]
-    run: Callable[[Any], int]
+    show: Callable[[Any, Any], int] = print_result
     notes: str = ""
     file: bool = False
+    rows: bool = False
+
+    def config(self) -> type[Config]:
+        """Return the class whose fields are the verb's options."""
+        module = import_module(f"eyebright.verbs.{self.name}.options")
+        config: type[Config] = getattr(module, f"{self.name.capitalize()}Config")
+        return config
+
+    def run(self, config: Config) -> int:
+        """Run the verb's stage, show its result, and return the exit status."""
+        from eyebright.runtime.context import showing
+        from eyebright.runtime.progress import SILENT
+
+        stage = getattr(import_module(f"eyebright.verbs.{self.name}.{self.name}"), self.name)
+        with showing(SILENT) if self.rows and sys.stdout.isatty() else nullcontext():
+            result = stage(config)
+        return self.show(result, config)

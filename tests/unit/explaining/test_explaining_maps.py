@@ -10,7 +10,7 @@ import pytest
 from onnx import numpy_helper
 
 from eyebright.data.decode import decode
-from eyebright.explaining.base import NoHeatError
+from eyebright.explaining.base import NoHeatMapError
 from eyebright.explaining.choose import explainer
 from eyebright.explaining.exact import Exact
 from eyebright.explaining.overlay import overlay, scaled
@@ -98,7 +98,7 @@ def test_painting_the_hot_part_over_costs_more_than_painting_as_much_elsewhere(
 
 
 def test_a_model_without_attention_has_no_rollout(model: SealedModel):
-    with pytest.raises(NoHeatError, match="--method exact"):
+    with pytest.raises(NoHeatMapError, match="--method exact"):
         Rollout(onnx.load(model.path), model.size, "bicubic")
 
 

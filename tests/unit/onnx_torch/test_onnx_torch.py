@@ -17,7 +17,7 @@ from eyebright.onnx_torch.module import to_module  # noqa: E402
 from eyebright.onnx_torch.reader import UnreadableError  # noqa: E402
 from eyebright.runs.run import Run  # noqa: E402
 from eyebright.sealed.graph import sealed_graph  # noqa: E402
-from eyebright.sealed.subgraphs import SQUARES, between  # noqa: E402
+from eyebright.sealed.subgraphs import RESIZED, subgraph_from  # noqa: E402
 from eyebright.training.linear_probe.linear import LinearHead  # noqa: E402
 
 TINY = ["test_efficientnet", "test_convnext", "test_byobnet", "test_vit"]  # of timm, a mechanism each
@@ -45,7 +45,7 @@ def _squares(name: str, size: int) -> onnx.ModelProto:
     head = LinearHead(random.normal(0, 0.02, (width(taps), 3)).astype(np.float32), np.zeros(3, np.float32))
     backbone = ExportedBackbone(network, None).model(size)
     sealed = sealed_graph(backbone, network.card.preprocessing, taps, head, 1.0)
-    return between(sealed, SQUARES, size, name="images")
+    return subgraph_from(sealed, RESIZED, size, name="images")
 
 
 def _answers(graph: onnx.ModelProto, x: np.ndarray) -> np.ndarray:
@@ -83,13 +83,13 @@ def test_weights_are_contiguous(name: str, size: int):
 def test_the_embedded_network_of_a_run_on_real_pixels(textile_run: Run):
     sealed = onnx.load(textile_run.model)
     size = 96
-    graph = between(sealed, SQUARES, size, name="images")
+    graph = subgraph_from(sealed, RESIZED, size, name="images")
     x = np.random.default_rng(1).uniform(0, 255, (2, 3, size, size)).astype(np.float32)
     assert _difference(graph, x) < 1e-5
 
 
 def test_weights_are_those_of_layers_and_learn(textile_run: Run):
-    module = to_module(between(onnx.load(textile_run.model), SQUARES, 96))
+    module = to_module(subgraph_from(onnx.load(textile_run.model), RESIZED, 96))
     kinds = {type(layer) for layer in module.modules()}
     assert {torch.nn.Conv2d, torch.nn.Linear} <= kinds
     assert not module.training

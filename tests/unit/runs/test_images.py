@@ -33,7 +33,7 @@ def test_training_images_stay_training_images_where_no_validation_image_is(
     assert scan(training_images).of("val")  # those that nobody knows get a split
     found = found_in(training_images, textile_run)
     assert len(found.of("train")) == len(found.samples) > 0
-    with pytest.raises(DataError, match="none that the run held out"):
+    with pytest.raises(DataError, match="none from the run"):
         drawn(found, 100, 0)
 
 
@@ -53,5 +53,5 @@ def test_a_pupil_is_not_judged_on_what_its_teacher_learned_from(
     textile_run: Run, training_images: Path, tmp_path: Path
 ) -> None:
     config = TrainConfig(data=training_images, teacher=textile_run.directory, out=tmp_path / "out", size=96)
-    with pytest.raises(DataError, match="none that the run held out"):
+    with pytest.raises(DataError, match="none from the run"):
         train(config)

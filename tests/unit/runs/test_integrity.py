@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from eyebright.errors import ConfigError
-from eyebright.runs.integrity import check_elsewhere
+from eyebright.runs.integrity import require_other_directory
 from eyebright.runs.run import Run, write_options
 from eyebright.verbs.prune.options import PruneConfig
 from eyebright.verbs.prune.prune import prune
@@ -18,7 +18,7 @@ from eyebright.verbs.shrink.shrink import shrink
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.train import train
 
-OWN = "must stay as it is"
+OWN = "must not be overwritten"
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_a_model_is_not_shrunk_in_place(run: Path, textile_run: Run) -> None:
     target = ["size<=1MB"]
     refuse(lambda: shrink(ShrinkConfig(model=run, target=target, out=run)), run)
     other = textile_run.directory
-    refuse(lambda: shrink(ShrinkConfig(model=other, also=[run], target=target, out=run)), run)
+    refuse(lambda: shrink(ShrinkConfig(model=other, candidates=[run], target=target, out=run)), run)
     tried = run / "candidates"
     tried.mkdir()
     inner = shutil.copyfile(run / "model.onnx", tried / "one.onnx")
@@ -62,10 +62,10 @@ def test_a_model_is_not_shrunk_in_place(run: Path, textile_run: Run) -> None:
 
 
 def test_other_directories_pass(run: Path, tmp_path: Path) -> None:
-    check_elsewhere(None, run)
-    check_elsewhere(tmp_path, run)
-    check_elsewhere(run / "small", run / "model.onnx")
+    require_other_directory(None, run)
+    require_other_directory(tmp_path, run)
+    require_other_directory(run / "small", run / "model.onnx")
     link = tmp_path / "link.onnx"
     link.symlink_to(run / "model.onnx")
     with pytest.raises(ConfigError, match=OWN):
-        check_elsewhere(run, link)
+        require_other_directory(run, link)

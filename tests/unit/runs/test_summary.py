@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
-import pytest
-
-from eyebright.runs.summary import print_run
+from eyebright.report.display import as_text
+from eyebright.runs.summary import run_display
 from eyebright.text.language import speaking
 
 FIGURE = {"value": 0.934, "low": 0.912, "high": 0.954}
@@ -21,9 +20,8 @@ METRICS = {
 RUN = SimpleNamespace(metrics=METRICS, model=Path("runs/x/model.onnx"), report=Path("runs/x/report.html"))
 
 
-def test_it_says_what_was_measured_on_what(capsys: pytest.CaptureFixture[str]):
-    print_run(RUN)
-    text = capsys.readouterr().out
+def test_it_says_what_was_measured_on_what():
+    text = as_text(run_display(RUN))
     assert "Measured on 500 images of the test split:" in text
     assert "93.4 %  91.2 to 95.4 %" in text
     assert "0.934  0.912 to 0.954" in text  # log loss is no percentage
@@ -32,7 +30,6 @@ def test_it_says_what_was_measured_on_what(capsys: pytest.CaptureFixture[str]):
     assert str(RUN.report) in text
 
 
-def test_in_chinese(capsys: pytest.CaptureFixture[str]):
+def test_in_chinese():
     with speaking("zh"):
-        print_run(RUN)
-    assert "500 张图像" in capsys.readouterr().out
+        assert "500 张图像" in as_text(run_display(RUN))

@@ -14,11 +14,11 @@ import eyebright as eb
 from eyebright.data.decode import decode
 from eyebright.errors import ModelError
 from eyebright.runs.run import Run
+from eyebright.runtime.onnx_session import open_session
 from eyebright.sealed.graph import LOGITS, UNKNOWN
-from eyebright.sealed.inference import answers
+from eyebright.sealed.inference import predict_blocks
 from eyebright.sealed.model import SealedModel, set_metadata
 from eyebright.sealed.ood_output import with_unknown
-from eyebright.sealed.split_model import start
 from eyebright.sealed.subgraphs import FEATURES
 from eyebright.training.ood import Scale, energy, fit_residual, fit_unknown, held_out_lengths
 
@@ -55,8 +55,8 @@ def images(textile: Path) -> list[np.ndarray]:
 def test_probabilities_are_equal_bit_for_bit(textile_run: Run, images, tmp_path: Path) -> None:
     model, old = SealedModel(textile_run.model, 1), SealedModel(without_score(textile_run, tmp_path), 1)
     for image in images:
-        probabilities, score = model.answer(image[None])
-        before, nothing = old.answer(image[None])
+        probabilities, score = model.predict_batch(image[None])
+        before, nothing = old.predict_batch(image[None])
         assert nothing is None
         assert score is not None
         assert (score.shape, score.dtype) == ((1,), np.float32)
@@ -65,17 +65,17 @@ def test_probabilities_are_equal_bit_for_bit(textile_run: Run, images, tmp_path:
 
 @pytest.mark.parametrize("with_energy", [True, False])
 def test_the_graph_computes_what_numpy_does(textile_run: Run, images, with_energy: bool) -> None:
-    halves = SealedModel(textile_run.model, 1).halves
-    assert halves is not None
-    rows = np.concatenate([halves.features(image[None]) for image in images])
+    split = SealedModel(textile_run.model, 1).split_model
+    assert split is not None
+    rows = np.concatenate([split.features(image[None]) for image in images])
     half = len(rows) // 2
     plain = plain_graph(textile_run)
     plain.graph.output.append(onnx.helper.make_tensor_value_info(LOGITS, onnx.TensorProto.FLOAT, ["B", 3]))
-    session = start(plain.SerializeToString(), 1)
+    session = open_session(plain.SerializeToString(), 1)
     logits = np.concatenate([session.run([LOGITS], {"images": image[None]})[0] for image in images])
     lengths = held_out_lengths(rows, np.arange(len(rows)) % 2, [0, 1])
     score = fit_unknown(rows[:half], lengths, energy(logits) if with_energy else None, 0.4)
-    whole = start(with_unknown(plain, score).SerializeToString(), 1)
+    whole = open_session(with_unknown(plain, score).SerializeToString(), 1)
     found = [whole.run([UNKNOWN], {"images": image[None]})[0][0] for image in images]
     np.testing.assert_allclose(found, score.scores(rows, logits), rtol=1e-3, atol=1e-3)
     assert (score.energy_scale is not None) == with_energy
@@ -84,7 +84,7 @@ def test_the_graph_computes_what_numpy_does(textile_run: Run, images, with_energ
 def test_halves_and_whole_file_agree(textile_run: Run, textile_manifest) -> None:
     model = SealedModel(textile_run.model, 1)
     samples = textile_manifest.of("val")[:6]
-    (block,) = answers(model, textile_manifest.root, samples)
+    (block,) = predict_blocks(model, textile_manifest.root, samples)
     whole = [model.predict(textile_manifest.root / s.path) for s in samples]
     assert block.scores is not None
     assert [p.unknown_score for p in whole] == pytest.approx(block.scores.tolist(), rel=1e-3, abs=1e-3)
@@ -100,10 +100,10 @@ def test_a_file_whose_features_cannot_be_reached_has_scores(
     path = tmp_path / "renamed.onnx"
     onnx.save(graph, path)
     samples = textile_manifest.of("val")[:6]
-    (cut,) = answers(SealedModel(textile_run.model, 1), textile_manifest.root, samples)
-    (whole,) = answers(SealedModel(path, 1), textile_manifest.root, samples)
+    (split,) = predict_blocks(SealedModel(textile_run.model, 1), textile_manifest.root, samples)
+    (whole,) = predict_blocks(SealedModel(path, 1), textile_manifest.root, samples)
     assert whole.features is None
-    np.testing.assert_allclose(whole.scores, cut.scores, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(whole.scores, split.scores, rtol=1e-3, atol=1e-3)
 
 
 def test_a_photograph_is_unknown_to_a_textile_model(
@@ -143,9 +143,9 @@ def test_metadata_that_is_not_ours_is_refused(textile_run: Run, tmp_path: Path, 
 
 
 def test_held_out_rows_are_measured_by_a_fit_without_them(textile_run: Run, images) -> None:
-    halves = SealedModel(textile_run.model, 1).halves
-    assert halves is not None
-    rows = np.concatenate([halves.features(image[None]) for image in images])
+    split = SealedModel(textile_run.model, 1).split_model
+    assert split is not None
+    rows = np.concatenate([split.features(image[None]) for image in images])
     folds = np.arange(len(rows)) % 2
     found = held_out_lengths(rows, folds, [0])
     np.testing.assert_array_equal(found, fit_residual(rows[folds == 1]).lengths(rows[folds == 0]))

@@ -13,11 +13,11 @@ from onnx import TensorProto, helper, numpy_helper
 from eyebright.backbones import embedded
 from eyebright.backbones.card import Layer
 from eyebright.backbones.feature_layers import Tap
-from eyebright.compression.graph.integer_pooling import pooled_in_integers
-from eyebright.compression.int8.calibration import observe
-from eyebright.compression.int8.layer_selection import plan
-from eyebright.compression.int8.quantise import static
-from eyebright.compression.network import aligned, prepared
+from eyebright.compression.backbone import align_input, prepare_backbone
+from eyebright.compression.graph.integer_pooling import pool_in_integers
+from eyebright.compression.int8.calibration import observe_ranges
+from eyebright.compression.int8.layer_selection import plan_quantisation
+from eyebright.compression.int8.quantise import quantise_static
 from eyebright.data.decode import decode, to_square
 from eyebright.runs.run import Run
 from eyebright.sealed.graph import sealed_graph
@@ -151,10 +151,11 @@ def test_a_graph_that_is_not_ours_has_no_map():
 @pytest.mark.parametrize("in_integers", [False, True])
 def test_of_an_int8_graph(sealed: onnx.ModelProto, squares: list[UInt8Array], in_integers: bool):
     taps = ("stage0", "stage1", "stage2", "stage3")
-    network = aligned(prepared(sealed, taps, SIDE))
-    ranges = observe(network, np.stack(squares[:6]), 1).ranges("minmax")
-    graph = static(network, ranges, plan(network).static, plan(network).kinds)
-    graph = pooled_in_integers(graph, taps) if in_integers else graph
+    network = align_input(prepare_backbone(sealed, taps, SIDE))
+    ranges = observe_ranges(network, np.stack(squares[:6]), 1).ranges("minmax")
+    chosen = plan_quantisation(network)
+    graph = quantise_static(network, ranges, chosen.static, chosen.kinds)
+    graph = pool_in_integers(graph, taps) if in_integers else graph
     session = opened(with_output(heated(graph), LOGITS))
     heat, logits = session.run([HEAT, LOGITS], {"images": squares[0][None]})
     expected = logits.max() - bias(sealed)[logits.argmax()]

@@ -20,8 +20,9 @@ from eyebright.data.decode import decode
 from eyebright.data.folder import scan
 from eyebright.errors import ModelError
 from eyebright.evaluation.calibration import fit_temperature
+from eyebright.runs.parity_check import check_parity
 from eyebright.runs.run import Run
-from eyebright.runs.scoring import Answers, ask
+from eyebright.runs.scoring import Predictions, predict_samples
 from eyebright.runtime.progress import SILENT
 from eyebright.sealed.graph import sealed_graph
 from eyebright.sealed.model import SealedModel, write_sealed
@@ -29,7 +30,6 @@ from eyebright.sealed.parity import compare
 from eyebright.training.linear_probe.linear import LinearHead
 from eyebright.training.linear_probe.probe import FrozenModel, FrozenTrainer
 from eyebright.verbs.train.linear_probe import probabilities as pipeline_probabilities
-from eyebright.verbs.train.parity_check import prove
 from eyebright.verbs.train.trained_model import Reference
 
 # Runs where nothing but numpy and onnxruntime can be imported from outside the standard library.
@@ -78,11 +78,11 @@ def sealed(model: FrozenModel, temperature: float, labels: tuple[str, ...], path
     return SealedModel(path, threads=1)
 
 
-def asked(model: SealedModel, folder: Path) -> tuple[Answers, Path]:
+def asked(model: SealedModel, folder: Path) -> tuple[Predictions, Path]:
     manifest = scan(folder, val=None if (folder / "val").is_dir() else 0.2)
     samples = manifest.of("val")
     with SILENT.task("", len(samples)) as task:
-        return ask(model, manifest.root, samples, task), manifest.root
+        return predict_samples(model, manifest.root, samples, task), manifest.root
 
 
 def pipeline(model: FrozenModel, temperature: float) -> Reference:
@@ -150,7 +150,7 @@ def own_copy(textile_run: Run, tmp_path: Path) -> Path:
 def test_the_proof_accepts_the_trained_model(model: FrozenModel, own_copy: Path, textile: Path) -> None:
     opened = SealedModel(own_copy)
     answers, root = asked(opened, textile)
-    parity = prove(pipeline(model, opened.card["temperature"]), opened, answers, root, 0)
+    parity = check_parity(pipeline(model, opened.card["temperature"]), opened, answers, root, 0)
     assert parity.passed
     assert parity.images == 30
     assert parity.same_class >= 29  # one image's two likeliest classes may be equally likely
@@ -161,7 +161,7 @@ def rejected(model: FrozenModel, temperature: float, path: Path, textile: Path) 
     opened = SealedModel(path)
     answers, root = asked(opened, textile)
     with pytest.raises(ModelError) as caught:
-        prove(pipeline(model, temperature), opened, answers, root, 0)
+        check_parity(pipeline(model, temperature), opened, answers, root, 0)
     assert not path.exists()
     assert path.with_name("model.onnx.rejected").exists()
     return str(caught.value)
@@ -187,7 +187,7 @@ def test_the_proof_finds_halves_that_answer_otherwise(
     answers, root = asked(opened, textile)
     other = replace(answers, probabilities=answers.probabilities + np.float32(0.001))
     with pytest.raises(ModelError, match=r"differ by up to 0\.00"):
-        prove(pipeline(model, opened.card["temperature"]), opened, other, root, 0)
+        check_parity(pipeline(model, opened.card["temperature"]), opened, other, root, 0)
     assert not own_copy.exists()
 
 

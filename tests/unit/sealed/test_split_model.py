@@ -1,4 +1,4 @@
-"""The two halves of a sealed model answer as the whole file does, and rows that are kept need no image."""
+"""The two graphs of a sealed model answer as the whole file does, and rows that are kept need no image."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from eyebright.data.manifest import Manifest
 from eyebright.runs.run import Run
 from eyebright.sealed import inference as module
 from eyebright.sealed.graph import sealed_graph
-from eyebright.sealed.inference import Block, answers
+from eyebright.sealed.inference import PredictedBlock, predict_blocks
 from eyebright.sealed.model import SealedModel, write_sealed
-from eyebright.sealed.split_model import cut
+from eyebright.sealed.split_model import split_at_features
 from eyebright.training.cache.usage import usage
 from eyebright.training.linear_probe.features import training_preprocessing
 from eyebright.training.linear_probe.linear import LinearHead
@@ -44,11 +44,11 @@ def manifest(textile: Path) -> Manifest:
     return scan_part(textile / "val", "val")
 
 
-def asked(model: SealedModel, manifest: Manifest, cache: Path | None = None) -> Block:
+def asked(model: SealedModel, manifest: Manifest, cache: Path | None = None) -> PredictedBlock:
     """All blocks as one; `root` may be gone where the cache holds every image."""
-    blocks = list(answers(model, manifest.root, manifest.samples, cache))
+    blocks = list(predict_blocks(model, manifest.root, manifest.samples, cache))
     features = [b.features for b in blocks if b.features is not None]
-    return Block(
+    return PredictedBlock(
         [s for b in blocks for s in b.samples],
         np.concatenate(features) if features else None,
         np.concatenate([b.probabilities for b in blocks]),
@@ -65,15 +65,15 @@ def test_the_halves_answer_as_the_whole_file(
     photographs: dict[str, Image.Image], tmp_path: Path, layers: str, size: int
 ) -> None:
     model = sealed(tmp_path / "m.onnx", layers, size)
-    assert model.halves is not None
+    assert model.split_model is not None
     largest = 0.0
     for image in photographs.values():
         pixels = decode(image)[None]
-        features = model.halves.features(pixels)
-        assert features.shape == (1, model.halves.width)
-        difference = model.halves.probabilities(features) - model.probabilities(pixels)
+        features = model.split_model.features(pixels)
+        assert features.shape == (1, model.split_model.width)
+        difference = model.split_model.probabilities(features) - model.probabilities(pixels)
         largest = max(largest, float(np.abs(difference).max()))
-    print(f"{layers}, {size} px: whole and halves differ by at most {largest:.2e}")
+    print(f"{layers}, {size} px: whole and split model differ by at most {largest:.2e}")
     assert largest < 1e-6
 
 
@@ -162,7 +162,7 @@ def test_a_file_that_cannot_be_cut_is_asked_as_a_whole(manifest: Manifest, tmp_p
         for names in (node.input, node.output):
             for place, name in enumerate(names):
                 names[place] = "value_17" if name == "features" else name
-    assert cut(graph) is None
+    assert split_at_features(graph) is None
     onnx.save(graph, tmp_path / "renamed.onnx")
     block = asked(SealedModel(tmp_path / "renamed.onnx", threads=1), manifest, tmp_path / "cache")
     assert block.features is None
@@ -182,4 +182,4 @@ def test_a_file_whose_answer_hangs_on_more_than_its_features_is_not_cut(tmp_path
     graph.graph.node.insert(at + 1, cast)
     graph.graph.node.insert(at + 2, added)
     onnx.checker.check_model(graph)
-    assert cut(graph) is None
+    assert split_at_features(graph) is None

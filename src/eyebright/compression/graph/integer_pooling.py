@@ -1,4 +1,4 @@
-"""Pooled moments of maps of eight bits, in fewer and in integer passes.
+"""Moments of eight-bit maps, pooled in fewer passes and in integers.
 
 Behind a quantised map the float moments cost a fifth of the time: each turned the map back to floats
 for itself, and twice to channels first. Written as below, ONNX Runtime takes means and maxima from the bytes.
@@ -12,28 +12,27 @@ from collections.abc import Collection, Iterator
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
-from onnx.utils import Extractor
 
-from eyebright.backbones.graph import GraphBuilder
+from eyebright.onnx_graph.builder import GraphBuilder
+from eyebright.onnx_graph.edit import copy_of, extracted, rename_inputs
+from eyebright.onnx_graph.index import GraphIndex
 from eyebright.sealed.graph import INPUT
-from eyebright.sealed.graph_index import Wiring
 from eyebright.sealed.subgraphs import FEATURES
 
-#: The products that take means are no layers of the network; their nodes' names end so.
+#: The products that take means are no layers of the backbone; their nodes' names end so.
 MEANS = "_mean_row_matmul"
 
 
-def pooled_in_integers(graph: onnx.ModelProto, ends: Collection[str]) -> onnx.ModelProto:
-    """A sealed graph whose quantised maps are pooled so.
+def pool_in_integers(graph: onnx.ModelProto, ends: Collection[str]) -> onnx.ModelProto:
+    """Return a sealed graph whose quantised maps are pooled so.
 
     Args:
-        graph: quantised; it is left as it is.
+        graph: quantised, which is left as it is.
         ends: the values whose maps `pool` of `backbones/graph.py` pools.
     """
-    whole = onnx.ModelProto()
-    whole.CopyFrom(graph)
-    wiring, builder = Wiring(whole), GraphBuilder()
-    rows = {old: new for end in ends for old, new in _rows(wiring, builder, end)}
+    whole = copy_of(graph)
+    index, builder = GraphIndex(whole), GraphBuilder()
+    rows = {old: new for end in ends for old, new in _rows(index, builder, end)}
     if not rows:
         return whole
     whole.graph.initializer.extend(builder.initializers)
@@ -43,37 +42,34 @@ def pooled_in_integers(graph: onnx.ModelProto, ends: Collection[str]) -> onnx.Mo
     others = [node for node in whole.graph.node if node not in readers]
     place = others.index(joined)
     ordered = [*others[:place], *builder.nodes, *readers, *others[place:]]
-    for node in (*readers, joined):
-        node.input[:] = [rows.get(name, name) for name in node.input]
+    rename_inputs((*readers, joined), rows)
     del whole.graph.node[:]
     whole.graph.node.extend(ordered)
-    outputs = [output.name for output in graph.graph.output]
-    pruned: onnx.ModelProto = Extractor(whole).extract_model([INPUT], outputs)
-    del pruned.graph.value_info[:]
+    pruned = extracted(whole, [INPUT], [output.name for output in graph.graph.output])
     onnx.checker.check_model(pruned)
     return pruned
 
 
-def _rows(wiring: Wiring, builder: GraphBuilder, end: str) -> Iterator[tuple[str, str]]:
-    """The rows of a map's features that are there, each with the one that takes its place."""
-    mean = wiring.maker(f"{end}_mean", "ReduceMean")
-    shape = wiring.shape(mean.input[0]) if mean else ()
-    if mean is None or not wiring.quantised(mean.input[0]) or len(shape) != 4 or not all(shape[1:]):
+def _rows(index: GraphIndex, builder: GraphBuilder, end: str) -> Iterator[tuple[str, str]]:
+    """Yield the rows of a map's features that exist, each with the row that takes its place."""
+    mean = index.producer(f"{end}_mean", "ReduceMean")
+    shape = index.shape(mean.input[0]) if mean else ()
+    if mean is None or not index.is_quantised(mean.input[0]) or len(shape) != 4 or not all(shape[1:]):
         return
     value = mean.input[0]
     _, channels, high, wide = shape
     means = _mean(builder, end, value, (high * wide, channels))
     yield f"{end}_mean_flat", means
-    if f"{end}_deviation" in wiring:
+    if f"{end}_deviation" in index:
         largest = builder.node("MaxPool", [value], f"{end}_peak", kernel_shape=[high, wide])
         yield f"{end}_max_flat", builder.node("Flatten", [largest], f"{end}_peak_row")
         yield f"{end}_deviation_flat", _deviation(builder, end, value, means, channels)
 
 
 def _mean(builder: GraphBuilder, end: str, value: str, shape: tuple[int, int]) -> str:
-    """Means as a product with ones, (B, C): eight bits times eight bits, summed in 32 bits."""
+    """Compute means (B, C) as a product with ones: eight bits times eight bits, summed in 32 bits."""
     places, _ = shape
-    # Ones that are computed when the session starts take no room in the file.
+    # Ones that are computed when the session starts take no space in the file.
     count = builder.constant(f"{end}_places", np.array([places], np.int64))
     one = helper.make_tensor("one", TensorProto.UINT8, [1], [1])
     ones = builder.node("ConstantOfShape", [count], f"{end}_ones", value=one)
@@ -88,12 +84,12 @@ def _mean(builder: GraphBuilder, end: str, value: str, shape: tuple[int, int]) -
 
 
 def _deviation(builder: GraphBuilder, end: str, value: str, means: str, channels: int) -> str:
-    """Standard deviations (B, C) from the mean of squares, which saves the passes that centre the map.
+    """Compute standard deviations (B, C) from the mean of images, which saves the passes that centre the map.
 
     A float graph must not do that: the difference of two large means loses digits. Of eight bits it loses
     none that they have.
     """
-    # One reader of the map, or ONNX Runtime would turn it back twice.
+    # One reader of the map, or ONNX Runtime would dequantise it twice.
     plane = builder.node("Flatten", [value], f"{end}_planes", axis=2)
     square = builder.node("Mul", [plane, plane], f"{end}_squared")
     last = builder.constant(f"{end}_last_axis", np.array([1], np.int64))

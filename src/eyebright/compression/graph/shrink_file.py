@@ -1,21 +1,21 @@
-"""What a quantised file holds beside its weights, made small: a third of the bytes of small networks."""
+"""A quantised file without needless bytes besides its weights: a third of the bytes of small networks."""
 
 from __future__ import annotations
-
-from collections import Counter
 
 import onnx
 from onnx import helper, numpy_helper
 
+from eyebright.onnx_graph.edit import copy_of, rename_inputs
+from eyebright.onnx_graph.index import GraphIndex
 
-def slim(graph: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph with short names for what the quantiser added, and without constants that say nothing.
+
+def shrink_file(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the same graph with short names for what the quantiser added, and without needless constants.
 
     Args:
-        graph: with QDQ pairs; it is left as it is.
+        graph: with QDQ pairs, which is left as it is.
     """
-    whole = onnx.ModelProto()
-    whole.CopyFrom(graph)
+    whole = copy_of(graph)
     _compute_scales(whole)
     _share_equal(whole)
     _shorten(whole)
@@ -24,18 +24,17 @@ def slim(graph: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _compute_scales(graph: onnx.ModelProto) -> None:
-    """A bias's scale is the product of its convolution's two others, and its zero is 0; in place.
+    """Compute a bias's scale as the product of its convolution's two others, where it is equal; in place.
 
     ONNX Runtime computes such products when the session starts.
     """
-    makers = {value: node for node in graph.graph.node for value in node.output}
-    tensors = {tensor.name: tensor for tensor in graph.graph.initializer}
-    readers = Counter(value for node in graph.graph.node for value in node.input)
+    index = GraphIndex(graph)
+    producers, tensors, readers = index.producers, index.tensors, index.readers
     products = []
     for node in graph.graph.node:
         if node.op_type != "Conv" or len(node.input) < 3:
             continue
-        image, weight, bias = (makers.get(name) for name in node.input)
+        image, weight, bias = (producers.get(name) for name in node.input)
         if not (image and weight and bias):
             continue
         back = [part for part in (image, weight, bias) if part.op_type == "DequantizeLinear"]
@@ -54,7 +53,7 @@ def _compute_scales(graph: onnx.ModelProto) -> None:
 
 
 def _share_equal(graph: onnx.ModelProto) -> None:
-    """Gives equal scales and zeros one name, and drops constants that nobody reads; in place."""
+    """Give equal scales and zero points one name, and drop constants that no node reads; in place."""
     given = {name for node in _quantisation(graph) for name in node.input[1:]}
     first: dict[tuple[object, ...], str] = {}
     names: dict[str, str] = {}
@@ -62,8 +61,7 @@ def _share_equal(graph: onnx.ModelProto) -> None:
         if tensor.name in given:
             content = (tensor.data_type, tuple(tensor.dims), numpy_helper.to_array(tensor).tobytes())
             names[tensor.name] = first.setdefault(content, tensor.name)
-    for node in graph.graph.node:
-        node.input[:] = [names.get(name, name) for name in node.input]
+    rename_inputs(graph.graph.node, names)
     used = {name for node in graph.graph.node for name in node.input}
     kept = [tensor for tensor in graph.graph.initializer if tensor.name in used]
     del graph.graph.initializer[:]
@@ -71,7 +69,7 @@ def _share_equal(graph: onnx.ModelProto) -> None:
 
 
 def _shorten(graph: onnx.ModelProto) -> None:
-    """Numbers in place of the long names of quantised values and their scales; in place."""
+    """Replace the long names of quantised values and their scales with numbers, in place."""
     added = _quantisation(graph)
     scales = [name for node in added for name in node.input[1:]]
     values = [
@@ -82,8 +80,8 @@ def _shorten(graph: onnx.ModelProto) -> None:
     short = {name: f"q{number}" for number, name in enumerate(dict.fromkeys([*scales, *values]))}
     for node in added:
         node.name = ""
+    rename_inputs(graph.graph.node, short)
     for node in graph.graph.node:
-        node.input[:] = [short.get(name, name) for name in node.input]
         node.output[:] = [short.get(name, name) for name in node.output]
     for tensor in graph.graph.initializer:
         tensor.name = short.get(tensor.name, tensor.name)

@@ -1,9 +1,9 @@
-"""Equalised channels: eight bits for a map are eight bits for each of its channels.
+"""Channel equalisation: eight bits for a map become eight bits for each of its channels.
 
 A map has one scale for all channels, so a channel of small values is rounded to a few levels. Where
 convolutions make a map and convolutions read it, its channels can be scaled in the ones and scaled back in
-the others without a change of the result (Nagel et al., 2019; Meller et al., 2019). What else reads the map
-gets it scaled back.
+the others without a change of the result (Nagel et al., 2019; Meller et al., 2019). Other readers of the map
+get it scaled back.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from eyebright.compression.int8.calibration import answers
-from eyebright.compression.network import Network, looking
+from eyebright.compression.backbone import SealedBackbone, probe_graph
+from eyebright.compression.int8.calibration import run_images
+from eyebright.onnx_graph.edit import attribute, rename_inputs
 from eyebright.types import FloatArray, UInt8Array
 
-# What hands a channel's scale on: positive scales pass through them.
+# Operators that pass a channel's positive scale on.
 _PASSING = {"Add", "Relu", "LeakyRelu", "MaxPool", "AveragePool", "GlobalAveragePool", "Identity"}
 _LARGEST = 64.0  # of a scale, and of its inverse
 # What `pool` of `backbones/graph.py` makes of a map, at first and at last.
@@ -37,9 +38,9 @@ class _Group:
     possible: bool = True
 
 
-def peaks(network: Network, squares: UInt8Array, threads: int) -> dict[str, FloatArray]:
-    """The largest absolute value of each channel (C,) of each map that can be equalised."""
-    names = sorted({name for group in _groups(network) for name in group.maps})
+def channel_peaks(backbone: SealedBackbone, images: UInt8Array, threads: int) -> dict[str, FloatArray]:
+    """Return the largest absolute value of each channel (C,) of each map that can be equalised."""
+    names = sorted({name for group in _groups(backbone) for name in group.maps})
     if not names:
         return {}
     axes = numpy_helper.from_array(np.array([0, 2, 3], np.int64), "peak_axes")
@@ -50,21 +51,21 @@ def peaks(network: Network, squares: UInt8Array, threads: int) -> dict[str, Floa
         )
         for name in names
     ]
-    graph = looking(network.graph, network.size, nodes, [axes], inner)
-    rows = list(answers(graph, squares, threads))
+    graph = probe_graph(backbone.graph, backbone.size, nodes, [axes], inner)
+    rows = list(run_images(graph, images, threads))
     return {name: np.max(column, axis=0) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
 
 
-def equalised(network: Network, found: Mapping[str, FloatArray]) -> Network:
-    """The same network with channels of equal peaks.
+def equalise_channels(backbone: SealedBackbone, found: Mapping[str, FloatArray]) -> SealedBackbone:
+    """Return the same backbone with channels of equal peaks.
 
     Args:
-        network: in float32.
-        found: of :func:`peaks`.
+        backbone: in float32.
+        found: of :func:`channel_peaks`.
     """
-    constants = dict(network.constants)
+    constants = dict(backbone.constants)
     scaled: dict[str, FloatArray] = {}
-    for group in _groups(network):
+    for group in _groups(backbone):
         peak = np.max([found[name] for name in sorted(group.maps)], axis=0)
         scales = np.clip(peak.max() / np.maximum(peak, 1e-12), 1, _LARGEST).astype(np.float32)
         for node in group.makers:
@@ -76,15 +77,15 @@ def equalised(network: Network, found: Mapping[str, FloatArray]) -> Network:
             shape = (-1, 1, 1, 1) if across else (1, -1, 1, 1)
             constants[node.input[1]] = constants[node.input[1]] / scales.reshape(shape)
         scaled |= dict.fromkeys(group.maps, scales)
-    changed = {n: v for n, v in constants.items() if v is not network.constants[n]}
-    even = network.with_constants(changed)
-    _scale_back(even.graph, network, scaled)
+    changed = {n: v for n, v in constants.items() if v is not backbone.constants[n]}
+    even = backbone.with_constants(changed)
+    _scale_back(even.graph, backbone, scaled)
     onnx.checker.check_model(even.graph)
     return even
 
 
-def _groups(network: Network) -> Iterator[_Group]:
-    """Maps that can be scaled, by what ties their scales together."""
+def _groups(backbone: SealedBackbone) -> Iterator[_Group]:
+    """Yield the maps that can be scaled, grouped by what ties their scales together."""
     root: dict[str, str] = {}
 
     def find(name: str) -> str:
@@ -92,18 +93,18 @@ def _groups(network: Network) -> Iterator[_Group]:
             name = root[name]
         return name
 
-    for node in network.members:
+    for node in backbone.members:
         if node.op_type in _PASSING:
             for name in node.input:
-                if name and name not in network.constants:
+                if name and name not in backbone.constants:
                     root[find(name)] = find(node.output[0])
     groups: dict[str, _Group] = {}
-    readers_of_weights = [name for node in network.members for name in node.input[1:]]
-    for node in network.members:
-        for name in [n for n in node.input if n and n not in network.constants]:
+    readers_of_weights = [name for node in backbone.members for name in node.input[1:]]
+    for node in backbone.members:
+        for name in [n for n in node.input if n and n not in backbone.constants]:
             group = groups.setdefault(find(name), _Group())
             group.maps.add(name)
-            if node.op_type == "Conv" and name == node.input[0] and _plain(node, network):
+            if node.op_type == "Conv" and name == node.input[0] and _plain(node, backbone):
                 group.readers.append(node)
             elif node.op_type not in _PASSING:
                 group.possible = False
@@ -113,36 +114,31 @@ def _groups(network: Network) -> Iterator[_Group]:
             own = all(readers_of_weights.count(weight) == 1 for weight in node.input[1:])
             if node.op_type == "Conv" and own:
                 group.makers.append(node)
-            elif node.op_type not in _PASSING or _adds_constant(node, network):
+            elif node.op_type not in _PASSING or _adds_constant(node, backbone):
                 group.possible = False
-    made = {name for node in network.members for name in node.output}
+    made = {name for node in backbone.members for name in node.output}
     for group in groups.values():
         if group.possible and group.makers and group.readers and group.maps <= made:
             yield group
 
 
-def _plain(node: onnx.NodeProto, network: Network) -> bool:
-    """Whether a convolution's weights (O, C / groups, h, w) can take the scales of its input's channels."""
-    groups = _attribute(node, "group", 1)
-    return groups == 1 or _depthwise(node, network.constants)
+def _plain(node: onnx.NodeProto, backbone: SealedBackbone) -> bool:
+    """Return whether a convolution's weights (O, C / groups, h, w) can take the scales of its input."""
+    return attribute(node, "group", 1) == 1 or _depthwise(node, backbone.constants)
 
 
 def _depthwise(node: onnx.NodeProto, constants: Mapping[str, FloatArray]) -> bool:
-    groups = _attribute(node, "group", 1)
+    groups = attribute(node, "group", 1)
     return groups > 1 and constants[node.input[1]].shape[:2] == (groups, 1)
 
 
-def _adds_constant(node: onnx.NodeProto, network: Network) -> bool:
-    return node.op_type == "Add" and any(name in network.constants for name in node.input)
+def _adds_constant(node: onnx.NodeProto, backbone: SealedBackbone) -> bool:
+    return node.op_type == "Add" and any(name in backbone.constants for name in node.input)
 
 
-def _attribute(node: onnx.NodeProto, name: str, default: int) -> int:
-    return next((int(a.i) for a in node.attribute if a.name == name), default)
-
-
-def _scale_back(graph: onnx.ModelProto, network: Network, scaled: Mapping[str, FloatArray]) -> None:
-    """Gives readers outside the network what they would have read, under the same names."""
-    inside = set(network.nodes)
+def _scale_back(graph: onnx.ModelProto, backbone: SealedBackbone, scaled: Mapping[str, FloatArray]) -> None:
+    """Give readers outside the backbone what they would have read, under the same names."""
+    inside = set(backbone.nodes)
     others = [node for node in graph.graph.node if node.name not in inside]
     outside = {name for node in others for name in node.input}
     written = {name for node in others for name in node.output}
@@ -158,10 +154,9 @@ def _scale_back(graph: onnx.ModelProto, network: Network, scaled: Mapping[str, F
 
 
 def _back(graph: onnx.ModelProto, value: str, readers: Sequence[onnx.NodeProto], scales: FloatArray) -> None:
-    """Divides a value by its scales for some of its readers."""
+    """Divide a value by its scales for some of its readers, in place."""
     back = f"{value}_back"
-    for node in readers:
-        node.input[:] = [back if read == value else read for read in node.input]
+    rename_inputs(readers, {value: back})
     factor = numpy_helper.from_array(1 / scales, f"{back}_factor")
     graph.graph.initializer.append(factor)
     place = next(i for i, node in enumerate(graph.graph.node) if back in node.input)

@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 
 from eyebright.compression.graph.integer_pooling import MEANS
+from eyebright.runtime.onnx_session import open_session
 from eyebright.runtime.telemetry import load_onnxruntime
 from eyebright.sealed.graph import INPUT, OUTPUT
 
@@ -31,7 +32,7 @@ class Kernels:
     """The convolutions and matrix products that ran.
 
     Attributes:
-        integer_kernels, float_kernels: how many layers ran in integers, and how many did not.
+        integer_kernels, float_kernels: numbers of layers that ran in integers and in float.
         integer_share: of the time of both.
         profiled_with: the runtime.
     """
@@ -43,7 +44,7 @@ class Kernels:
 
     @classmethod
     def of(cls, layers: Iterable[tuple[bool, float]], profiled_with: str) -> Kernels:
-        """From whether each layer ran in integers, and how long."""
+        """Summarise layers: whether each ran in integers, and its seconds."""
         found = list(layers)
         seconds = {kind: sum(time for integer, time in found if integer is kind) for kind in (True, False)}
         integers = sum(integer for integer, _ in found)
@@ -52,17 +53,10 @@ class Kernels:
 
 
 def onnx_kernels(graph: onnx.ModelProto, size: int) -> Kernels:
-    """Runs a sealed graph on a blank image of S × S with the profiler on, and reads what it wrote."""
-    onnxruntime = load_onnxruntime()
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = 1
-    options.enable_profiling = True
+    """Run a sealed graph on a blank image of S × S with the profiler on, and read its profile."""
     with tempfile.TemporaryDirectory(prefix="eyebright.") as folder:
-        options.profile_file_prefix = str(Path(folder) / "profile")
-        session = onnxruntime.InferenceSession(
-            graph.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
+        prefix = str(Path(folder) / "profile")
+        session = open_session(graph, enable_profiling=True, profile_file_prefix=prefix)
         for _ in range(_RUNS):
             session.run([OUTPUT], {INPUT: np.zeros((1, size, size, 3), np.uint8)})
         events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
@@ -77,4 +71,4 @@ def onnx_kernels(graph: onnx.ModelProto, size: int) -> Kernels:
         ):
             _, before = times.get(event["name"], (False, 0.0))
             times[event["name"]] = (kind in _INTEGER, before + event["dur"] / 1e6)
-    return Kernels.of(times.values(), f"ONNX Runtime {onnxruntime.__version__}")
+    return Kernels.of(times.values(), f"ONNX Runtime {load_onnxruntime().__version__}")

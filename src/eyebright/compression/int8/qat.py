@@ -1,7 +1,7 @@
-"""Quantisation-aware training: a network learns, from its own float answers, to live with its rounding.
+"""Quantisation-aware training: a backbone learns from its own float predictions to tolerate its rounding.
 
-The loop is ours, not torchao's: that quantises what `torch.export` gives, and would answer with a graph of
-its own, where this one keeps the values' names and the very scales that the file will have.
+torchao is not used: it quantises what `torch.export` gives and returns a graph of its own, whereas this loop
+keeps the values' names and exactly the scales that the file will have.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from torch import Tensor, fx, nn
 from torch.nn import functional
 from torch.nn.utils import parametrize
 
+from eyebright.compression.backbone import SealedBackbone
 from eyebright.compression.graph.head_correction import logits_graph
-from eyebright.compression.network import Network
+from eyebright.onnx_graph.index import GraphIndex
 from eyebright.onnx_torch.module import to_module
 from eyebright.types import FloatArray, UInt8Array
 
@@ -27,20 +28,20 @@ _LEVELS = 127  # of a weight's eight bits, on either side of 0
 
 
 class RoundedNetwork:
-    """A float network beside its twin with rounded weights and activations, which learns.
+    """A float backbone and its twin with rounded weights and activations, which is trained.
 
     Args:
-        network: in float32; the teacher.
+        backbone: in float32; the teacher.
         quantised: the same with static integer layers: its scales are the twin's.
         layers: names of these layers.
     """
 
-    def __init__(self, network: Network, quantised: onnx.ModelProto, layers: Sequence[str]) -> None:
-        graph = logits_graph(network.graph, network.size)
+    def __init__(self, backbone: SealedBackbone, quantised: onnx.ModelProto, layers: Sequence[str]) -> None:
+        graph = logits_graph(backbone.graph, backbone.size)
         self._teacher = to_module(graph).requires_grad_(False)
         self._student = to_module(graph).requires_grad_(False)
         targets = {value: node.target for node in self._student.graph.nodes for value in _values(node)}
-        chosen = [node for node in network.members if node.name in set(layers) and node.op_type == "Conv"]
+        chosen = [node for node in backbone.members if node.name in set(layers) and node.op_type == "Conv"]
         self._layers = [(node, self._student.get_submodule(str(targets[node.output[0]]))) for node in chosen]
         for _, layer in self._layers:
             layer.requires_grad_(True)
@@ -49,12 +50,12 @@ class RoundedNetwork:
         learning = [p for p in self._student.parameters() if p.requires_grad]
         self._optimizer = torch.optim.Adam(learning, lr=_RATE)
 
-    def epoch(self, squares: UInt8Array, seed: int, on_image: Callable[[int], None]) -> None:
-        """Learns from squares (N, S, S, 3) once, mirrored at random."""
+    def epoch(self, images: UInt8Array, seed: int, on_image: Callable[[int], None]) -> None:
+        """Train on resized images (N, S, S, 3) once, mirrored at random."""
         draw = np.random.default_rng(seed)
-        order = draw.permutation(len(squares))
+        order = draw.permutation(len(images))
         for start in range(0, len(order), _BATCH):
-            rows = squares[order[start : start + _BATCH]]
+            rows = images[order[start : start + _BATCH]]
             mirrored = rows[:, :, ::-1] if draw.random() < 0.5 else rows
             pixels = torch.from_numpy(np.ascontiguousarray(mirrored.transpose(0, 3, 1, 2), np.float32))
             with torch.no_grad():
@@ -66,7 +67,7 @@ class RoundedNetwork:
             on_image(len(rows))
 
     def constants(self) -> dict[str, FloatArray]:
-        """What was learned, by the names of the network's constants; before rounding."""
+        """Return the trained weights before rounding, by the names of the backbone's constants."""
         found: dict[str, FloatArray] = {}
         for node, layer in self._layers:
             weight: Tensor = layer.parametrizations.weight.original  # type: ignore[union-attr,assignment]
@@ -100,8 +101,8 @@ class _RoundedActivation(nn.Module):
 
 
 def _round_activations(module: fx.GraphModule, quantised: onnx.ModelProto) -> None:
-    """Rounds each value where the quantised graph does, in place."""
-    constants = {tensor.name: tensor for tensor in quantised.graph.initializer}
+    """Round each value where the quantised graph does, in place."""
+    index = GraphIndex(quantised)
     steps = {
         node.input[0]: node.input[1:3] for node in quantised.graph.node if node.op_type == "QuantizeLinear"
     }
@@ -109,7 +110,7 @@ def _round_activations(module: fx.GraphModule, quantised: onnx.ModelProto) -> No
         for value in _values(node):
             if value not in steps:
                 continue
-            scale, zero = (numpy_helper.to_array(constants[name]).item() for name in steps[value])
+            scale, zero = (numpy_helper.to_array(index.tensors[name]).item() for name in steps[value])
             name = f"rounded_{node.name}"
             module.add_module(name, _RoundedActivation(scale, int(zero)))
             with module.graph.inserting_after(node):

@@ -1,4 +1,4 @@
-"""The ladder to int8: steps that each keep more accuracy, or take more work, than the one before."""
+"""The search for int8: quantisation candidates that each keep more accuracy, or cost more, than the last."""
 
 from __future__ import annotations
 
@@ -9,111 +9,121 @@ from typing import Any
 import numpy as np
 import onnx
 
-from eyebright.compression.int8 import bias_correction as bias
-from eyebright.compression.int8 import sensitivity
-from eyebright.compression.int8.calibration import Squares
-from eyebright.compression.int8.candidate import Rung
-from eyebright.compression.int8.quantiser import Quantiser, Settings
-from eyebright.compression.network import Network
-from eyebright.runtime.context import progress, progress_task
-from eyebright.text.language import translate
+from eyebright.compression.backbone import SealedBackbone
+from eyebright.compression.candidate import QuantisationCandidate
+from eyebright.compression.int8.bias_correction import correct_biases
+from eyebright.compression.int8.calibration import CalibrationImages
+from eyebright.compression.int8.quantiser import Quantiser, RangeSettings
+from eyebright.runtime.context import progress_task
 from eyebright.types import FloatArray
 
-_CORRECTED = 40  # images for bias correction
-_EPOCHS = 4  # of training with rounding
-_BLAMED = 24  # images for finding the sensitive layers
+_CORRECTION_IMAGES = 40  # for bias correction
+_SENSITIVITY_IMAGES = 24  # for finding the sensitive layers
+_SENSITIVITY_GROUPS = 40  # of layers, at most
 _SHARES = (0.5, 0.8)  # of the harm that the layers kept in float do
-_TRIED = (Settings("percentile"), Settings("error"), Settings("minmax", equalised=True))
+_EPOCHS = 4  # of quantisation-aware training
+_OTHER_SETTINGS = (
+    RangeSettings("percentile"),
+    RangeSettings("error"),
+    RangeSettings("minmax", equalised=True),
+)
+
+_Made = tuple[onnx.ModelProto, dict[str, Any]]
 
 
-class Int8Ladder:
-    """Quantises one network, better and better.
+class Int8Search:
+    """Quantise one backbone, better and better.
 
     Args:
-        network: in float32.
-        squares: the user's training images.
+        backbone: in float32.
+        images: the user's training images.
         threads: of a session.
     """
 
-    def __init__(self, network: Network, squares: Squares, threads: int) -> None:
-        self.quantiser = Quantiser(network, squares, threads)
-        self.squares = squares
+    def __init__(self, backbone: SealedBackbone, images: CalibrationImages, threads: int) -> None:
+        self.quantiser = Quantiser(backbone, images, threads)
+        self.images = images
         self.threads = threads
-        self.settings = Settings("minmax")
+        self.settings = RangeSettings("minmax")
 
-    def rungs(self) -> Iterator[Rung]:
-        """The steps, one after the other; each is computed when it is asked for."""
+    def candidates(self) -> Iterator[QuantisationCandidate]:
+        """Yield the candidates, the fastest first; each is computed when it is needed."""
         plan = self.quantiser.plan
         if not plan.static:
-            yield Rung("int8, dynamic for matrix products", *self._made(()))
+            yield QuantisationCandidate("int8, dynamic for matrix products", *self._made(()))
         elif plan.dynamic:
-            yield Rung("int8, static for convolutions, dynamic for matrix products", *self._made(()))
+            yield QuantisationCandidate(
+                "int8, static for convolutions, dynamic for matrix products", *self._made(())
+            )
         else:
-            yield Rung("int8, static, min-max ranges", *self._made(()))
+            yield QuantisationCandidate("int8, static, min-max ranges", *self._made(()))
         if plan.static:
             # Other ranges cost no speed, layers in float do: the best is tried even if it seems no better.
             best, self.settings = self._best_settings()
-            yield self._rung_of_ranges()
+            yield self._other_ranges()
             self.settings = best
         kept: Sequence[str] = ()
-        for kept in self._sensitive():
-            yield Rung("int8, most sensitive layers in float", *self._made(kept))
+        for kept in self._sensitive_layers():
+            yield QuantisationCandidate("int8, most sensitive layers in float", *self._made(kept))
         if plan.static:
-            yield Rung("int8, most sensitive layers in float, biases corrected", *self._corrected(kept))
+            yield QuantisationCandidate(
+                "int8, most sensitive layers in float, biases corrected", *self._corrected(kept)
+            )
             if find_spec("torch") and (trained := self._trained(kept)):
-                yield Rung("int8, quantisation-aware training", *trained)
+                yield QuantisationCandidate("int8, quantisation-aware training", *trained)
 
-    def _rung_of_ranges(self) -> Rung:
-        """All layers in integers, with ranges other than those of the first step."""
+    def _other_ranges(self) -> QuantisationCandidate:
+        """Quantise all layers with ranges other than those of the first candidate."""
         made = self._made(())
         if self.settings.equalised:
-            return Rung("int8, static, channels equalised", *made)
+            return QuantisationCandidate("int8, static, channels equalised", *made)
         if self.settings.ranges == "percentile":
-            return Rung("int8, static, percentile ranges (0.01 % clipped)", *made)
-        return Rung("int8, static, least-squares ranges", *made)
+            return QuantisationCandidate("int8, static, percentile ranges (0.01 % clipped)", *made)
+        return QuantisationCandidate("int8, static, least-squares ranges", *made)
 
-    def _made(self, kept: Collection[str]) -> tuple[onnx.ModelProto, dict[str, Any]]:
-        """The graph in which all layers but those of ``kept`` are integers, and what is to be said of it."""
+    def _made(self, kept: Collection[str]) -> _Made:
+        """Quantise all layers but ``kept``; return the graph and its details."""
         graph = self.quantiser.quantised(self._integers(kept), self.settings)
         return graph, self._details(graph, kept)
 
-    def _corrected(self, kept: Collection[str]) -> tuple[onnx.ModelProto, dict[str, Any]]:
-        """The same with corrected biases of the convolutions."""
+    def _raw(self, layers: Sequence[str]) -> onnx.ModelProto:
+        return self.quantiser.raw(self._backbone, layers, self.settings)
+
+    @property
+    def _backbone(self) -> SealedBackbone:
+        return self.quantiser.backbone(self.settings)
+
+    def _corrected(self, kept: Collection[str]) -> _Made:
+        """Quantise all layers but ``kept`` and correct the biases of the convolutions."""
         layers = self._integers(kept)
         static = [name for name in layers if name in self.quantiser.plan.static]
-        images = self.squares.calibration[:_CORRECTED]
+        images = self.images.calibration[:_CORRECTION_IMAGES]
         with progress_task("Correcting biases", total=len(static)) as task:
-            graph = bias.corrected(
-                self.quantiser.network(self.settings),
-                self.quantiser.raw(layers, self.settings),
-                static,
-                images,
-                self.threads,
-                task.advance,
+            graph = correct_biases(
+                self._backbone, self._raw(layers), static, images, self.threads, task.advance
             )
-        graph = self.quantiser.centred(graph)
+        graph = self.quantiser.finished(graph)
         return graph, self._details(graph, kept) | {"biases_corrected": len(static)}
 
-    def _trained(self, kept: Collection[str]) -> tuple[onnx.ModelProto, dict[str, Any]] | None:
-        """The same, trained; None if PyTorch lacks one of its operators, or no epoch moves answers less."""
+    def _trained(self, kept: Collection[str]) -> _Made | None:
+        """Quantise and train; None if PyTorch lacks an operator, or no epoch moves predictions less."""
         from eyebright.compression.int8.qat import RoundedNetwork
         from eyebright.onnx_torch.reader import UnreadableError
 
-        layers, network = self._integers(kept), self.quantiser.network(self.settings)
-        rounded = self.quantiser.raw(layers, self.settings)
-        best, least = None, self.quantiser.cost(self.quantiser.centred(rounded))
+        layers, backbone = self._integers(kept), self._backbone
+        rounded = self._raw(layers)
+        best, least = None, self.quantiser.cost(self.quantiser.finished(rounded))
         try:
-            learner = RoundedNetwork(network, rounded, layers)
+            learner = RoundedNetwork(backbone, rounded, layers)
         except UnreadableError:
             # The formats that hold int8 do without PyTorch, so this is no error of theirs.
             return None
-        images = self.squares.calibration
-        text = translate("Quantisation-aware training")
-        with progress().task(text, total=_EPOCHS * len(images)) as task:
+        images = self.images.calibration
+        with progress_task("Quantisation-aware training", total=_EPOCHS * len(images)) as task:
             for epoch in range(_EPOCHS):
                 learner.epoch(images, epoch, task.advance)
-                changed = network.with_constants(learner.constants())
-                graph = self.quantiser.centred(self.quantiser.raw_of(changed, layers, self.settings))
+                changed = backbone.with_constants(learner.constants())
+                graph = self.quantiser.finished(self.quantiser.raw(changed, layers, self.settings))
                 if (cost := self.quantiser.cost(graph)) < least:
                     best, least = (graph, epoch + 1), cost
         return best and (best[0], self._details(best[0], kept) | {"epochs": best[1]})
@@ -124,43 +134,54 @@ class Int8Ladder:
     def _details(self, graph: onnx.ModelProto, kept: Collection[str]) -> dict[str, Any]:
         layers, plan = set(self._integers(kept)), self.quantiser.plan
         return {
-            "calibration_images": len(self.squares.calibration),
+            "calibration_images": len(self.images.calibration),
             "ranges": self.settings.ranges if plan.static else None,
             "equalised": self.settings.equalised,
             "static_layers": len(layers.intersection(plan.static)),
             "dynamic_layers": len(layers.intersection(plan.dynamic)),
-            "kept_float": [self.quantiser.described(name) for name in kept],
+            "kept_float": [self.quantiser.describe(name) for name in kept],
             "training_difference": round(self.quantiser.cost(graph), 6),
         }
 
-    def _best_settings(self) -> tuple[Settings, Settings]:
-        """Those that move the answers to the held-out images least, of all and of those not tried yet."""
+    def _best_settings(self) -> tuple[RangeSettings, RangeSettings]:
+        """Return the settings that change predictions least: of all, and of those not used yet."""
         layers, costs = self.quantiser.plan.layers, {}
-        candidates = (self.settings, *_TRIED)
+        candidates = (self.settings, *_OTHER_SETTINGS)
         with progress_task("Comparing quantisation ranges", total=len(candidates)) as task:
             for settings in candidates:
                 costs[settings] = self.quantiser.cost(self.quantiser.quantised(layers, settings))
                 task.advance()
-        return min(costs, key=costs.__getitem__), min(_TRIED, key=costs.__getitem__)
+        return min(costs, key=costs.__getitem__), min(_OTHER_SETTINGS, key=costs.__getitem__)
 
-    def _sensitive(self) -> Iterator[Sequence[str]]:
-        """Layers to keep in float, more each time: those that do the stated shares of all harm."""
-        candidates = sensitivity.groups(self.quantiser.plan.layers)
-        harms = np.array(self._harms(candidates))
+    def _sensitive_layers(self) -> Iterator[Sequence[str]]:
+        """Yield layers to keep in float, more each time: those that do the stated shares of all harm."""
+        groups = layer_groups(self.quantiser.plan.layers)
+        harms = np.array(self._harms(groups))
         order = np.argsort(harms)[::-1]
         shares = np.cumsum(harms[order]) / (harms.sum() or 1)
         for share in _SHARES:
-            chosen = order[: int(np.searchsorted(shares, share)) + 1]
-            yield [name for place in sorted(chosen) for name in candidates[place]]
+            selected = order[: int(np.searchsorted(shares, share)) + 1]
+            yield [name for place in sorted(selected) for name in groups[place]]
 
-    def _harms(self, candidates: Sequence[Sequence[str]]) -> list[float]:
-        images = self.squares.held_out[:_BLAMED]
-        text = translate("Measuring the sensitivity of layers")
-        with progress().task(text, total=len(candidates)) as task:
-            before: FloatArray = self.quantiser.logits(self.quantiser.network(self.settings).graph, images)
+    def _harms(self, groups: Sequence[Sequence[str]]) -> list[float]:
+        """Return how far the logits of some holdout images scatter when only one group is integers."""
+        images = self.images.holdout[:_SENSITIVITY_IMAGES]
+        with progress_task("Measuring the sensitivity of layers", total=len(groups)) as task:
+            before = self.quantiser.logits(self._backbone.graph, images)
             harms = []
-            for layers in candidates:
-                after = self.quantiser.logits(self.quantiser.raw(layers, self.settings), images)
-                harms.append(sensitivity.scattered(before, after))
+            for layers in groups:
+                harms.append(scatter(before, self.quantiser.logits(self._raw(layers), images)))
                 task.advance()
         return harms
+
+
+def scatter(before: FloatArray, after: FloatArray) -> float:
+    """Return how far logits (N, K) moved, less the move of all images alike: the head takes that back."""
+    change = after - before
+    return float(np.abs(change - change.mean(axis=0)).mean())
+
+
+def layer_groups(layers: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return layers one by one, or neighbours together if there are many."""
+    several = -(-len(layers) // _SENSITIVITY_GROUPS)
+    return [tuple(layers[i : i + several]) for i in range(0, len(layers), several)]

@@ -12,7 +12,7 @@ from eyebright.evaluation.intervals import hull, pair, wilson
 from eyebright.evaluation.multiclass.ranking import BoolArray
 from eyebright.evaluation.multiclass.results import figure_json
 from eyebright.evaluation.rules.answering import positive
-from eyebright.types import FloatArray, IntArray, Interval, Split
+from eyebright.types import FloatArray, IntArray, Interval, JsonObject, Split
 
 _NOTHING = "It takes an image to count. The part holds none of the kind."
 
@@ -51,7 +51,7 @@ class Threshold:
     chosen: float
     chosen_on: str
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """What the sealed model carries."""
         return {
             "target": str(self.target),
@@ -82,7 +82,7 @@ class OperatingPoint:
         """The figure that the target is of."""
         return self.figures[self.threshold.target.figure]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """The point as `metrics.json` holds it."""
         return {
             **self.threshold.to_json(),

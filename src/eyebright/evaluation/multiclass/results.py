@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
-from eyebright.types import IntArray, Interval, Split
+from eyebright.types import IntArray, Interval, JsonObject, Split
 
 #: The figures that come first, and that the sealed model carries in its metadata.
 HEADLINE = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece")
@@ -53,7 +52,7 @@ class ClassMetrics:
     roc_auc: Interval | None = None
     average_precision: Interval | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """The figures as `metrics.json` holds them."""
         return {
             "support": self.support,
@@ -119,7 +118,7 @@ class Metrics:
         """The names of the figures that come first."""
         return HEADLINE
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """The metrics as `metrics.json` holds them."""
         return {
             "split": self.split,
@@ -134,7 +133,7 @@ class Metrics:
         }
 
 
-def figure_json(interval: Interval | None, reason: str) -> dict[str, float | str | None]:
+def figure_json(interval: Interval | None, reason: str) -> JsonObject:
     """An interval as `metrics.json` holds it; of what cannot be measured, the reason."""
     if interval is None:
         return {"value": None, "low": None, "high": None, "reason": reason}

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from eyebright.evaluation.multiclass.results import Metrics, figure_json
-from eyebright.types import IntArray, Interval
+from eyebright.types import IntArray, Interval, JsonObject
 
 _HEADLINE = ("accuracy", "hamming_loss", "macro_f1", "micro_f1", "log_loss", "ece")
 _BESIDE = ("balanced_accuracy", "weighted_f1", "brier")
@@ -49,7 +48,7 @@ class LabelMetrics(Metrics):
         rarer = [min(c.support, self.count - c.support) for c in self.per_class]
         return sum(rarer) / len(rarer) / self.count
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """The metrics as `metrics.json` holds them."""
         errors = zip(self.per_class, self.thresholds, self.missed, self.invented, strict=True)
         return {

@@ -16,13 +16,13 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from eyebright.evaluation.intervals import Float64Array, share_of
-from eyebright.types import FloatArray, IntArray, Interval
+from eyebright.types import FloatArray, IntArray, Interval, JsonObject
 
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
@@ -64,7 +64,7 @@ class SetRule:
             int(facts["images"]),
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """What the sealed model carries."""
         return {
             "method": "adaptive",

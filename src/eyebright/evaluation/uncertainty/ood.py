@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
 from eyebright.evaluation.intervals import share_of
 from eyebright.evaluation.multiclass.ranking import rank
 from eyebright.evaluation.uncertainty.conformal import quantile
-from eyebright.types import FloatArray, Interval
+from eyebright.types import FloatArray, Interval, JsonObject
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class UnknownRule:
             int(facts["images"]),
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """What the sealed model carries."""
         return {
             "method": "residual of principal components, or energy",
@@ -69,7 +69,7 @@ class Separation:
     accepted: Interval
     rejected: Interval
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """For `metrics.json`."""
         return {
             "auroc": asdict(self.auroc),
@@ -108,6 +108,6 @@ def softmax_separation(own: FloatArray, foreign: FloatArray, rejected: float) ->
         foreign: (M, K).
         rejected: the share of own images above the threshold.
     """
-    doubt, doubt_foreign = -own.max(axis=1), -foreign.max(axis=1)
+    doubt, doubt_ood = -own.max(axis=1), -foreign.max(axis=1)
     place = min(round(rejected * len(doubt)), len(doubt) - 1)
-    return separation(doubt, doubt_foreign, float(np.sort(doubt)[::-1][place]))
+    return separation(doubt, doubt_ood, float(np.sort(doubt)[::-1][place]))

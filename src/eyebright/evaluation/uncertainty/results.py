@@ -1,20 +1,19 @@
-"""What a model does not know: its own and foreign images by their strangeness, and its sets of classes."""
+"""What a model does not know: OOD scores of its own and of OOD images, and prediction sets."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from eyebright.evaluation.decisions.operating import Labelled
 from eyebright.evaluation.uncertainty.conformal import SetFigures, SetRule, set_figures
 from eyebright.evaluation.uncertainty.ood import Separation, UnknownRule, above
-from eyebright.types import FloatArray, Interval
+from eyebright.types import FloatArray, Interval, JsonObject
 
 
 @dataclass(frozen=True)
-class Accepted:
-    """A foreign image that did not count as unknown: its place, the class it got, and how sure that was."""
+class AcceptedImage:
+    """An OOD image that was not predicted as unknown: its path, predicted class, confidence and OOD score."""
 
     path: str
     label: str
@@ -23,83 +22,87 @@ class Accepted:
 
 
 @dataclass(frozen=True)
-class Foreign:
-    """Images of something else.
+class OodImages:
+    """How a model predicts out-of-distribution (OOD) images.
 
     Attributes:
         folder: where they lie.
-        scores: (M,) how strange they are.
-        by_score: how well the score tells them from the model's own.
-        by_softmax: the same by the highest probability, at the same share of own images rejected.
-        accepted: those that did not count as unknown, the least strange first.
+        scores: (M,) OOD scores.
+        by_score: how well the OOD score separates them from the model's own images.
+        by_softmax: the same of the maximum softmax probability, at the same share of own images rejected.
+        accepted: those that were not predicted as unknown, lowest score first.
     """
 
     folder: str
     scores: FloatArray
     by_score: Separation
     by_softmax: Separation
-    accepted: tuple[Accepted, ...]
+    accepted: tuple[AcceptedImage, ...]
+
+    def to_json(self) -> JsonObject:
+        """Return what `metrics.json` holds of them."""
+        return {
+            "auroc": asdict(self.by_score.auroc),
+            "accepted": asdict(self.by_score.accepted),
+            "ood": {"folder": self.folder, "images": len(self.scores)},
+            "max_softmax": self.by_softmax.to_json(),
+        }
 
 
 @dataclass(frozen=True)
-class Knowing:
-    """What is found on the images that are reported.
+class Uncertainty:
+    """OOD scores and prediction sets on the evaluated split.
 
     Attributes:
         labels: the K classes.
-        part: that is reported.
-        rule: when an image counts as unknown; None of a model that does not tell.
-        own: (N,) how strange the reported images are; None likewise.
-        rejected: the share of them that count as unknown.
-        sets: how sets are made; None of a model without.
-        alike: figures of sets with one threshold for all classes.
-        by_class: figures of sets with a threshold for each.
-        foreign: images of something else, where there were any.
+        split: the evaluated one.
+        rule: when an image is predicted as unknown; None of a model without OOD score.
+        own: (N,) OOD scores of the evaluated images; None likewise.
+        rejected: the share of them that is predicted as unknown.
+        sets: how prediction sets are made; None of a model without.
+        marginal: measured with one threshold for all classes.
+        by_class: measured with a threshold for each class.
+        ood: OOD images, where some were given.
     """
 
     labels: tuple[str, ...]
-    part: str
+    split: str
     rule: UnknownRule | None = None
     own: FloatArray | None = None
     rejected: Interval | None = None
     sets: SetRule | None = None
-    alike: SetFigures | None = None
+    marginal: SetFigures | None = None
     by_class: SetFigures | None = None
-    foreign: Foreign | None = None
+    ood: OodImages | None = None
 
-    def metadata(self) -> dict[str, Any]:
-        """What the sealed model carries."""
+    def metadata(self) -> JsonObject:
+        """Return the rules as the sealed model carries them."""
         found = {"unknown": self.rule, "conformal": self.sets}
         return {name: rule.to_json() for name, rule in found.items() if rule is not None}
 
-    def figures(self) -> dict[str, Any]:
-        """For `metrics.json`."""
-        found: dict[str, Any] = {}
+    def to_json(self) -> JsonObject:
+        """Return the entries `unknown` and `conformal` of `metrics.json`, as far as the model has them."""
+        found: JsonObject = {}
         if self.rule is not None and self.rejected is not None:
-            found["unknown"] = self.rule.to_json() | {"part": self.part, "rejected": asdict(self.rejected)}
-        if self.foreign is not None:
-            found["unknown"] |= self._foreign(self.foreign)
-        chosen, other = self.alike, self.by_class
-        if self.sets is not None and chosen is not None and other is not None:
+            found["unknown"] = {
+                **self.rule.to_json(),
+                "split": self.split,
+                "rejected": asdict(self.rejected),
+                **({} if self.ood is None else self.ood.to_json()),
+            }
+        selected, other = self.marginal, self.by_class
+        if self.sets is not None and selected is not None and other is not None:
             if self.sets.per_class:
-                chosen, other = other, chosen
+                selected, other = other, selected
             found["conformal"] = {
                 **self.sets.to_json(),
-                "part": self.part,
-                **self._sets(chosen),
-                "alike" if self.sets.per_class else "class_conditional": self._sets(other),
+                "split": self.split,
+                **self._sets(selected),
+                "marginal" if self.sets.per_class else "class_conditional": self._sets(other),
             }
         return found
 
-    def _foreign(self, foreign: Foreign) -> dict[str, Any]:
-        return {
-            "auroc": asdict(foreign.by_score.auroc),
-            "accepted": asdict(foreign.by_score.accepted),
-            "foreign": {"folder": foreign.folder, "images": len(foreign.scores)},
-            "max_softmax": foreign.by_softmax.to_json(),
-        }
-
-    def _sets(self, figures: SetFigures) -> dict[str, Any]:
+    def _sets(self, figures: SetFigures) -> JsonObject:
         return {
             "measured": asdict(figures.measured),
             "mean_set_size": figures.mean_size,
@@ -116,29 +119,30 @@ class Knowing:
         }
 
 
-def know(
+def measure_uncertainty(
     labels: Sequence[str],
-    judged: Labelled,
+    evaluated: Labelled,
     scores: FloatArray | None,
     rule: UnknownRule | None,
     sets: SetRule | None,
-) -> Knowing:
-    """How rules turn out on the images that are reported.
+) -> Uncertainty:
+    """Measure on the evaluated images how the rules for unknown images and for prediction sets turn out.
 
     Args:
         labels: the K classes.
-        judged: the answers for these images, at least one.
-        scores: (N,) how strange they are; None of a model that does not tell.
+        evaluated: the predictions for these images, at least one.
+        scores: (N,) their OOD scores; None of a model without.
         rule: chosen on other images.
         sets: calibrated on other images.
     """
-    return Knowing(
+    probabilities, truth = evaluated.probabilities, evaluated.truth
+    return Uncertainty(
         tuple(labels),
-        judged.part,
+        evaluated.part,
         rule,
         scores,
         None if scores is None or rule is None else above(scores, rule.threshold),
         sets,
-        None if sets is None else set_figures(sets.sets(judged.probabilities, False), judged.truth),
-        None if sets is None else set_figures(sets.sets(judged.probabilities, True), judged.truth),
+        None if sets is None else set_figures(sets.sets(probabilities, False), truth),
+        None if sets is None else set_figures(sets.sets(probabilities, True), truth),
     )

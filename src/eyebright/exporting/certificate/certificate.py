@@ -5,21 +5,21 @@ from __future__ import annotations
 import math
 import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from eyebright.exporting.base import Format, Precision, Source, in_our_words
-from eyebright.exporting.certificate.comparison import Comparison, Originals
+from eyebright.exporting.base import ExportSource, Format, Precision, wrap_converter_errors
+from eyebright.exporting.certificate.comparison import ExportComparison, ReferencePredictions
 from eyebright.exporting.certificate.hashes import sha256, sha256_of
 from eyebright.runtime.machine import processor_name, usable_cores
 from eyebright.runtime.timing import interleaved_ms
 from eyebright.sealed.model import SealedModel
 from eyebright.text.language import english, translate
-from eyebright.types import FloatArray
+from eyebright.types import FloatArray, UInt8Array
 
 _TIMED_RUNS = 30
 # A loss of exactly what may be lost passes, however its fraction was rounded.
@@ -27,12 +27,12 @@ _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
-class Bar:
-    """What an export must reach.
+class AcceptanceCriteria:
+    """What an export must reach to be accepted.
 
     Attributes:
-        min_agreement: share of the images on which both name the same class, asked of fp32 and fp16.
-        max_loss: of accuracy, as a fraction, asked of int8.
+        min_agreement: least share of images on which both models predict the same class, for fp32 and fp16.
+        max_loss: largest loss of accuracy, as a fraction, for int8.
     """
 
     min_agreement: float = 0.999
@@ -41,7 +41,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Reason:
-    """Why an export was rejected: an English template with its values, so that it can be told in Chinese."""
+    """Why an export was rejected: an English template and its values, to be translated."""
 
     template: str
     values: Mapping[str, object]
@@ -56,11 +56,11 @@ class Reason:
 
 @dataclass(frozen=True)
 class Speed:
-    """How fast an export answers here, from decoded pixels to probabilities.
+    """The speed of an export on this machine, from decoded pixels to probabilities.
 
     Attributes:
-        latency_ms, latency_original_ms: of one image with one thread; medians of runs in turn.
-        images_per_second: one image after the other, with all cores.
+        latency_ms, latency_original_ms: for one image on one thread; medians of runs in turn.
+        images_per_second: one image after another, on all cores.
     """
 
     latency_ms: float
@@ -70,18 +70,18 @@ class Speed:
 
 @dataclass(frozen=True, kw_only=True)
 class Certificate:
-    """What was found of an export; `certificate.json` has the fields of all parts side by side.
+    """The comparison of an export; `certificate.json` has the fields of all parts side by side.
 
     Attributes:
         format, precision, input: what was exported, and what it takes and gives.
-        reasons: why the bar was not reached; none where it was.
+        reasons: why the criteria were not met; none if they were.
         comparison: with the original.
-        speed: here.
+        speed: on this machine.
         files: SHA-256 by file; ``size_bytes`` of all together.
         parent_sha256: of the original.
-        versions, processor: with which this was found.
-        bar: what was asked.
-        notes: what else must be known, in English.
+        versions, processor: with which this was measured.
+        criteria: what had to be reached.
+        notes: what else a user must know, in English.
         details: how it was compressed.
     """
 
@@ -89,24 +89,24 @@ class Certificate:
     precision: Precision
     input: str
     reasons: tuple[Reason, ...]
-    comparison: Comparison
+    comparison: ExportComparison
     speed: Speed
     files: Mapping[str, str]
     size_bytes: int
     parent_sha256: str
     versions: Mapping[str, str]
     processor: str
-    bar: Bar
+    criteria: AcceptanceCriteria
     notes: tuple[str, ...]
     details: Mapping[str, Any]
 
     @property
     def passed(self) -> bool:
-        """Whether the bar was reached."""
+        """Return whether the criteria were met."""
         return not self.reasons
 
     def to_json(self) -> dict[str, Any]:
-        """The content of `certificate.json`; what is not finite is null there, as JSON has no other word."""
+        """Return the content of `certificate.json`; numbers that are not finite become null."""
         fields = asdict(self)
         comparison, speed = fields.pop("comparison"), fields.pop("speed")
         verdict = {"passed": self.passed, "reasons": [str(reason) for reason in self.reasons]}
@@ -124,39 +124,39 @@ def _valid(value: Any) -> Any:
 
 def certify(
     target: Format,
-    source: Source,
+    source: ExportSource,
     folder: Path,
-    originals: Originals,
-    bar: Bar,
+    reference: ReferencePredictions,
+    criteria: AcceptanceCriteria,
     *,
     versions: Mapping[str, str],
     details: Mapping[str, Any],
     on_image: Callable[[], None],
 ) -> Certificate:
-    """Loads an export with its own runtime, asks it about the images, and compares.
+    """Load an export with its own runtime, run it on the images, and compare.
 
     Args:
         target: the format.
         source: what was exported.
         folder: with the export's files.
-        originals: the original's answers.
-        bar: what must be reached.
-        versions: of packages, to be written down.
-        details: of the compression, to be written down.
+        reference: the original's predictions.
+        criteria: what must be reached.
+        versions: of packages, to be recorded.
+        details: of the compression, to be recorded.
         on_image: is called after each image.
 
     Raises:
         UnsupportedError: its runtime cannot load it.
     """
-    answers, rate = _ask(target, source, folder, originals, on_image)
-    comparison = Comparison.of(answers, originals)
-    latency, latency_original = _latencies(target, source, folder, originals)
+    probabilities, rate = _predict(target, source, folder, reference, on_image)
+    comparison = ExportComparison.of(probabilities, reference)
+    latency, latency_original = _latencies(target, source, folder, next(reference.pixels()))
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     return Certificate(
         format=target.name,
         precision=source.precision,
         input=target.input,
-        reasons=_shortfalls(source.precision, answers, comparison, bar),
+        reasons=_shortfalls(source.precision, probabilities, comparison, criteria),
         comparison=comparison,
         speed=Speed(latency, latency_original, rate),
         files={path.relative_to(folder).as_posix(): sha256(path) for path in paths},
@@ -164,28 +164,31 @@ def certify(
         parent_sha256=sha256(source.model.path),
         versions=versions,
         processor=f"{processor_name()}, {usable_cores()} cores, {platform.system()}",
-        bar=bar,
+        criteria=criteria,
         notes=target.notes,
         details=details,
     )
 
 
 def _shortfalls(
-    precision: Precision, answers: FloatArray, comparison: Comparison, bar: Bar
+    precision: Precision,
+    probabilities: FloatArray,
+    comparison: ExportComparison,
+    criteria: AcceptanceCriteria,
 ) -> tuple[Reason, ...]:
-    if not np.isfinite(answers).all():
+    if not np.isfinite(probabilities).all():
         return (Reason("Some of its probabilities are NaN or infinite.", {}),)
     loss = -comparison.accuracy_difference.value
     if precision == "int8":
-        if loss > bar.max_loss + _ROUNDING:
-            values = {"loss": f"{100 * loss:.2f}", "most": f"{100 * bar.max_loss:.2f}"}
+        if loss > criteria.max_loss + _ROUNDING:
+            values = {"loss": f"{100 * loss:.2f}", "most": f"{100 * criteria.max_loss:.2f}"}
             return (
                 Reason("Accuracy drops by {loss} percentage points; at most {most} are allowed.", values),
             )
-    elif comparison.agreement < bar.min_agreement:
+    elif comparison.agreement < criteria.min_agreement:
         values = {
             "agreement": f"{100 * comparison.agreement:.2f}",
-            "least": f"{100 * bar.min_agreement:.2f}",
+            "least": f"{100 * criteria.min_agreement:.2f}",
         }
         template = (
             "It predicts the same class on {agreement} % of the images; at least {least} % is required."
@@ -194,31 +197,31 @@ def _shortfalls(
     return ()
 
 
-def _ask(
-    target: Format, source: Source, folder: Path, originals: Originals, on_image: Callable[[], None]
+def _predict(
+    target: Format,
+    source: ExportSource,
+    folder: Path,
+    reference: ReferencePredictions,
+    on_image: Callable[[], None],
 ) -> tuple[FloatArray, float]:
-    """The export's probabilities (N, K), and images a second without the time of decoding."""
-    with in_our_words(target.name):
+    """Return the export's probabilities (N, K), and images per second without the time of decoding."""
+    with wrap_converter_errors(target.name):
         runner = target.load(source, folder, usable_cores())
     rows: list[FloatArray] = []
     seconds = 0.0
-    for image in originals.pixels():
+    for image in reference.pixels():
         start = time.perf_counter()
-        rows.append(runner.answer(image))
+        rows.append(runner.predict(image))
         seconds += time.perf_counter() - start
         on_image()
     return np.stack(rows), len(rows) / seconds
 
 
-def _latencies(target: Format, source: Source, folder: Path, originals: Originals) -> tuple[float, float]:
-    """Median milliseconds of one answer with one thread: the export's and the original's, asked in turn."""
-    with in_our_words(target.name):
+def _latencies(target: Format, source: ExportSource, folder: Path, image: UInt8Array) -> tuple[float, float]:
+    """Return median milliseconds for an image on one thread: of the export and of the original, in turn."""
+    with wrap_converter_errors(target.name):
         export = target.load(source, folder, 1)
     original = SealedModel(source.model.path, threads=1)
-    image = next(originals.pixels())
-    calls: Sequence[Callable[[], object]] = (
-        lambda: export.answer(image),
-        lambda: original.probabilities(image[None]),
-    )
+    calls = (lambda: export.predict(image), lambda: original.probabilities(image[None]))
     latency, latency_original = interleaved_ms(calls, _TIMED_RUNS)
     return latency, latency_original

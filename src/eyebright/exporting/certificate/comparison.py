@@ -1,4 +1,4 @@
-"""How two models' answers to the same images differ."""
+"""How two models' predictions for the same images differ."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from eyebright.types import FloatArray, IntArray, Interval, UInt8Array
 
 
 @dataclass(frozen=True)
-class Originals:
-    """The original's answers on the images of the comparison.
+class ReferencePredictions:
+    """The original's predictions for the compared images.
 
     Attributes:
         probabilities: (N, K).
-        truth: (N,) class numbers, or (N, K) where an image may have several labels.
-        pixels: gives the N decoded images (H, W, 3), in order, each time anew.
-        split: the part that they are from.
-        thresholds: (K,) from which on a label is named, where an image may have several; else None.
+        truth: (N,) class numbers, or (N, K) if multi-label.
+        pixels: returns the N decoded images (H, W, 3), in order, each time anew.
+        split: of the images.
+        thresholds: (K,) from which on a label is predicted, if multi-label; else None.
     """
 
     probabilities: FloatArray
@@ -33,12 +33,12 @@ class Originals:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """An export's answers beside its original's.
+class ExportComparison:
+    """An export's predictions compared with its original's.
 
     Attributes:
-        images, split: how many images were compared, and of which part.
-        agreement: share of them on which both name the same class, or the same labels.
+        images, split: how many images were compared, and of which split.
+        agreement: share of them on which both predict the same class, or the same labels.
         accuracy, accuracy_original: of the export and of the original.
         accuracy_difference: export less original, paired, with its 95 % interval.
         max_difference, mean_difference: of the probabilities.
@@ -54,19 +54,19 @@ class Comparison:
     mean_difference: float
 
     @classmethod
-    def of(cls, answers: FloatArray, originals: Originals) -> Comparison:
-        """Compares probabilities (N, K)."""
-        thresholds = originals.thresholds
-        named, before = answered(answers, thresholds), answered(originals.probabilities, thresholds)
-        right, right_before = same(named, originals.truth), same(before, originals.truth)
-        difference = np.abs(answers - originals.probabilities)
+    def of(cls, probabilities: FloatArray, reference: ReferencePredictions) -> ExportComparison:
+        """Compare probabilities (N, K) with the original's."""
+        thresholds = reference.thresholds
+        predicted, before = answered(probabilities, thresholds), answered(reference.probabilities, thresholds)
+        correct, correct_before = same(predicted, reference.truth), same(before, reference.truth)
+        difference = np.abs(probabilities - reference.probabilities)
         return cls(
-            images=len(answers),
-            split=originals.split,
-            agreement=float(same(named, before).mean()),
-            accuracy=float(right.mean()),
-            accuracy_original=float(right_before.mean()),
-            accuracy_difference=accuracy_difference(right, right_before),
+            images=len(probabilities),
+            split=reference.split,
+            agreement=float(same(predicted, before).mean()),
+            accuracy=float(correct.mean()),
+            accuracy_original=float(correct_before.mean()),
+            accuracy_difference=accuracy_difference(correct, correct_before),
             max_difference=float(difference.max()),
             mean_difference=float(difference.mean()),
         )

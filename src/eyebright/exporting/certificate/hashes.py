@@ -1,4 +1,4 @@
-"""Hashes of exported files, and whether they are still what was certified."""
+"""SHA-256 of files, and of several files together."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pathlib import Path
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
+    """Return the SHA-256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sha256_of(files: Mapping[str, str]) -> str:
-    """One hash for an export: its file's own, or of several files that of their list.
+    """Return one hash for an export: its file's own, or that of the list of several files.
 
-    The list is what `sha256sum` prints, sorted by name, so anybody can compute it again.
+    The list is what `sha256sum` prints, sorted by name, so anyone can recompute it.
     """
     if len(files) == 1:
         return next(iter(files.values()))

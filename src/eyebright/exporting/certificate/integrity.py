@@ -1,4 +1,4 @@
-"""Whether an export's files are still those that its certificate names."""
+"""Whether an export's files are still those listed in its certificate."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from eyebright.errors import ModelError
 from eyebright.exporting.certificate.hashes import sha256
 
 CERTIFICATE = "certificate.json"
-# A file of a Core ML package lies so deep in the export's folder, deeper than those of other formats.
+# Levels at which a file of a Core ML package is in the export's folder; other formats have fewer.
 _DEEPEST = 5
 
 
 @dataclass(frozen=True)
 class FileCheck:
-    """One file and whether its hash is the one that was written down."""
+    """One file, and whether its hash is the recorded one."""
 
     name: str
     state: Literal["unchanged", "changed", "missing"]
 
 
 def export_folder(path: Path) -> Path | None:
-    """The export that a folder is, or that a file or folder belongs to; None where it is neither."""
+    """Return the export that a path is or belongs to; None if there is none."""
     if path.is_dir() and (path / CERTIFICATE).is_file():
         return path
     for parent in list(path.absolute().parents)[:_DEEPEST]:
@@ -36,21 +36,21 @@ def export_folder(path: Path) -> Path | None:
 
 
 def _names(certificate: Mapping[str, Any]) -> set[str]:
-    """The files of an export and the folders that they lie in."""
-    files = {CERTIFICATE, *certificate["files"], *_beside(certificate)}
+    """Return the files of an export and the folders that contain them."""
+    files = {CERTIFICATE, *certificate["files"], *_sidecar_files(certificate)}
     return files | {folder.as_posix() for name in files for folder in PurePosixPath(name).parents}
 
 
 def read_certificate(folder: Path) -> dict[str, Any]:
-    """The content of `certificate.json`.
+    """Return the content of `certificate.json`.
 
     Raises:
-        ModelError: it is not what `eyebright export` writes.
+        ModelError: `eyebright export` did not write it.
     """
     path = folder / CERTIFICATE
     try:
         content: dict[str, Any] = dict(json.loads(path.read_text(encoding="utf-8")))
-        names = [*dict(content["files"]), *dict(_beside(content))]
+        names = [*dict(content["files"]), *dict(_sidecar_files(content))]
         if any(Path(name).is_absolute() or ".." in Path(name).parts for name in names):
             raise ValueError("a name leads out of the folder")
         str(content["format"]), dict(content.get("versions") or {}), [*content.get("notes", ())]
@@ -65,11 +65,11 @@ def read_certificate(folder: Path) -> dict[str, Any]:
 
 
 def check_files(folder: Path, certificate: Mapping[str, Any]) -> tuple[FileCheck, ...]:
-    """Each file that a certificate names, the export's own first, with what has become of it."""
+    """Check each file that a certificate lists, the export's own first."""
     suffix = "" if certificate.get("passed", True) else ".rejected"
     own = (_check(folder, name, digest, suffix) for name, digest in certificate["files"].items())
-    beside = (_check(folder, name, digest, "") for name, digest in _beside(certificate).items())
-    return (*own, *beside)
+    sidecar = (_check(folder, name, digest, "") for name, digest in _sidecar_files(certificate).items())
+    return (*own, *sidecar)
 
 
 def _check(folder: Path, name: str, digest: str, suffix: str) -> FileCheck:
@@ -79,6 +79,7 @@ def _check(folder: Path, name: str, digest: str, suffix: str) -> FileCheck:
     return FileCheck(name, "unchanged" if sha256(path) == digest else "changed")
 
 
-def _beside(certificate: Mapping[str, Any]) -> Mapping[str, str]:
-    found: Mapping[str, str] = certificate.get("beside", {})
+def _sidecar_files(certificate: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the hashes of the files besides the export's own; earlier certificates call them `beside`."""
+    found: Mapping[str, str] = certificate.get("sidecar_files", certificate.get("beside", {}))
     return found

@@ -1,25 +1,25 @@
-"""Where an export comes from: what it recognises, what it was made of, and under which licences."""
+"""Where an export comes from: its classes, what it was made from, and under which licences."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from eyebright.exporting.base import Format, Source
+from eyebright.exporting.base import ExportSource, Format
 from eyebright.exporting.certificate.certificate import Certificate
 from eyebright.exporting.certificate.hashes import sha256
 
 PROVENANCE = "provenance.json"
-# How a model answers beyond its probabilities; some formats have no place for it in their own files.
-_ANSWERING = ("task", "thresholds", "unknown", "conformal", "operating_points", "costs")
+# How a model predicts beyond its probabilities; some formats have no place for it in their own files.
+_RULES = ("task", "thresholds", "unknown", "conformal", "operating_points", "costs")
 
 
-def provenance(target: Format, source: Source, certificate: Certificate) -> dict[str, Any]:
-    """The content of `provenance.json`.
+def provenance(target: Format, source: ExportSource, certificate: Certificate) -> dict[str, Any]:
+    """Return the content of `provenance.json`.
 
-    Licences are given as they were when the model was trained: the weights' by their card, the data's by the
-    LICENSE file in the data's folder. What is not known is null. How the model answers beyond its
-    probabilities (thresholds, the unknown rule and the like) is there as far as the model has it.
+    Licences are those at training time: the weights' from their card, the data's from the LICENSE file in the
+    data's folder. What is not known is null. How the model predicts beyond its probabilities (thresholds, the
+    rule for unknown images and the like) is included as far as the model has it.
 
     Args:
         target: the format.
@@ -42,12 +42,12 @@ def provenance(target: Format, source: Source, certificate: Certificate) -> dict
         "compression": certificate.details.get("compression"),
         "versions": {"training": _json(facts.get("versions")), "export": dict(certificate.versions)},
         "notes": list(target.notes),
-        **{key: metadata_value(facts[key]) for key in _ANSWERING if key in facts},
+        **{key: metadata_value(facts[key]) for key in _RULES if key in facts},
     }
 
 
 def metadata_value(text: str) -> Any:
-    """A metadata entry: JSON, or plain text such as the name of a task or licence."""
+    """Return a metadata entry: JSON, or plain text such as the name of a task or licence."""
     try:
         return json.loads(text)
     except ValueError:

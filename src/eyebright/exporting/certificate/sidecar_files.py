@@ -1,4 +1,4 @@
-"""What stands beside the files of a certified export: where it comes from, its classes, and how to use it."""
+"""Files that accompany a certified export: its provenance, its classes, and examples of its use."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import re
 from importlib.resources import files
 from pathlib import Path
 
-from eyebright.exporting.base import Format, Source
+from eyebright.exporting.base import ExportSource, Format
 from eyebright.exporting.certificate.certificate import Certificate
 from eyebright.exporting.certificate.hashes import sha256
-from eyebright.exporting.certificate.labels import LABELS, label_lines
 from eyebright.exporting.certificate.provenance import PROVENANCE, provenance
 from eyebright.runtime.atomic import write_text
 
-# How an example in Python answers the likeliest class, and all labels that reach their thresholds.
+LABELS = "labels.txt"
+# How an example in Python prints the most probable class, and all labels that reach their thresholds.
 _BEST = re.compile(r"( +)best = (\S+)\.argmax\(\)\n.*\n")
 _SEVERAL = r"""\1for label, probability, threshold in zip(labels, \2, {thresholds}):
 \1    if probability >= threshold:
@@ -22,11 +22,13 @@ _SEVERAL = r"""\1for label, probability, threshold in zip(labels, \2, {threshold
 """
 
 
-def write_beside(target: Format, source: Source, folder: Path, certificate: Certificate) -> dict[str, str]:
-    """Writes `provenance.json`, `labels.txt` and the examples.
+def write_sidecar_files(
+    target: Format, source: ExportSource, folder: Path, certificate: Certificate
+) -> dict[str, str]:
+    """Write `provenance.json`, `labels.txt` and the examples.
 
-    This comes after the certificate, whose hash and size are those of the export's own files alone; so the
-    hash of a single file stays what `sha256sum` says of it.
+    They are written after the certificate, whose hash and size are those of the export's own files alone, so
+    the hash of a single file is the one that `sha256sum` prints.
 
     Args:
         target: the format.
@@ -44,8 +46,8 @@ def write_beside(target: Format, source: Source, folder: Path, certificate: Cert
     return {name: sha256(folder / name) for name in texts}
 
 
-def examples(name: str, source: Source) -> dict[str, str]:
-    """Short programs that use an export, by file name.
+def examples(name: str, source: ExportSource) -> dict[str, str]:
+    """Return short programs that use an export, by file name.
 
     Their templates are the files in the folder of the format's name; ``{{size}}`` and the like are filled in.
 
@@ -71,10 +73,15 @@ def examples(name: str, source: Source) -> dict[str, str]:
     thresholds = source.model.thresholds
     if thresholds is None:
         return written
-    # Only Python's are told how to answer several labels, and of these not Triton's: its server answers one.
+    # Only Python's are adapted to several labels, and of these not Triton's: its server returns one label.
     rule = _SEVERAL.format(thresholds=thresholds.tolist())
-    told = {file: _BEST.subn(rule, text) for file, text in written.items() if file.endswith(".py")}
-    return {file: text for file, (text, replaced) in told.items() if replaced}
+    adapted = {file: _BEST.subn(rule, text) for file, text in written.items() if file.endswith(".py")}
+    return {file: text for file, (text, replaced) in adapted.items() if replaced}
+
+
+def label_lines(labels: tuple[str, ...]) -> str:
+    """Return the classes as text that every language can read: one a line, in the order of the outputs."""
+    return "".join(f"{' '.join(label.splitlines())}\n" for label in labels)
 
 
 def _filled(template: str, values: dict[str, str]) -> str:

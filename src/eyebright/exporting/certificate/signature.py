@@ -1,4 +1,4 @@
-"""What a file takes and gives: the inputs and outputs of its graph, read from the file itself."""
+"""The inputs and outputs of a model file, read from the file itself."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ class Signature:
 
 
 def signature(path: Path) -> Signature | None:
-    """Of an ONNX file or an OpenVINO model; None for what cannot be read without a runtime of its own."""
+    """Read an ONNX file or an OpenVINO model; None for formats that need a runtime of their own."""
     readable = path.suffix == ".onnx" or (path.suffix == ".xml" and find_spec("openvino") is not None)
     return stored_facts(path)[1] if readable else None
 
 
 def stored_facts(path: Path) -> tuple[dict[str, str], Signature]:
-    """The metadata that an ONNX file, OpenVINO model or page of ours carries, and its inputs and outputs.
+    """Return the metadata of an ONNX file, OpenVINO model or offline page, and its inputs and outputs.
 
     Raises:
         ValueError: it is none of them.
@@ -61,7 +61,7 @@ def stored_facts(path: Path) -> tuple[dict[str, str], Signature]:
 
 
 def onnx_signature(model: onnx.ModelProto) -> Signature:
-    """Of an ONNX graph; weights that are listed as inputs are none."""
+    """Return the signature of an ONNX graph; weights that are listed as inputs do not count."""
     weights = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in weights]
     return Signature(_onnx(inputs), _onnx(model.graph.output))
@@ -99,7 +99,7 @@ def _from_openvino(path: Path) -> tuple[dict[str, str], Signature]:
 
 
 def with_sizes(sentence: str, size: int | None, classes: int) -> str:
-    """A format's sentence on what it takes and gives, with numbers for S and K as far as they are known."""
+    """Return a format's sentence on its input and output, with numbers for S and K as far as known."""
     numbers = {"S": str(size or "S"), "K": str(classes or "K")}
     return re.sub(r"\b[SK]\b", lambda found: numbers[found[0]], sentence)
 

@@ -8,46 +8,41 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from eyebright.exporting.base import Precision, Source, require
+from eyebright.exporting.base import ExportSource
 from eyebright.exporting.formats.torch_source import (
     ONE_IMAGE,
+    TorchFormat,
     TorchRunner,
     module_of,
-    need_torch,
     quietly,
     unsupported,
 )
 from eyebright.runtime.atomic import not_written
 from eyebright.sealed.graph import INPUT, OUTPUT
 
-_NAME, _FOLDER = "Core ML", "model.mlpackage"
+_FOLDER = "model.mlpackage"
 
 
-class CoreMl:
+class CoreMl(TorchFormat):
     """`model.mlpackage`; converted and read again anywhere, run by Core ML on macOS only."""
 
-    name = "coreml"
+    name, purpose = "coreml", "Core ML"
+    needed = (("coremltools", "coreml"),)
     input = ONE_IMAGE
     packages = ("coremltools", "torch")
     notes = (
         "Core ML predicts on macOS only. Elsewhere PyTorch computes the certificate's answers from the "
         "program in the file, and its times say nothing of Apple's devices.",
     )
-    precisions: frozenset[Precision] = frozenset({"fp32"})
 
-    def check(self, source: Source) -> None:
-        """Takes every network whose operators are known; the rest only the conversion tells."""
-        need_torch(_NAME)
-        require("coremltools", "coreml", _NAME)
-
-    def export(self, source: Source, folder: Path) -> None:
-        """Converts the network for one image.
+    def export(self, source: ExportSource, folder: Path) -> None:
+        """Convert the model for one image.
 
         Raises:
             UnsupportedError: Core ML has no counterpart of an operator.
             StorageError: the disk is full.
         """
-        module = module_of(source, _NAME, batch=1)
+        module = module_of(source, self.purpose, batch=1)
         import torch
 
         with quietly(), torch.no_grad():
@@ -66,12 +61,12 @@ class CoreMl:
             except (NotImplementedError, ValueError, RuntimeError) as error:
                 if "FileWriter" in str(error):  # weights go to the disk already while it converts
                     raise not_written(Path(tempfile.gettempdir()), error) from error
-                raise unsupported(_NAME, _part(error), "onnx, openvino, executorch") from error
+                raise unsupported(self.purpose, _part(error), "onnx, openvino, executorch") from error
             package.user_defined_metadata.update(source.model.metadata)
             package.save(str(folder / _FOLDER))
 
-    def load(self, source: Source, folder: Path, threads: int) -> TorchRunner:
-        """Runs it with Core ML on macOS; computes its program elsewhere.
+    def load(self, source: ExportSource, folder: Path, threads: int) -> TorchRunner:
+        """Load it with Core ML on macOS; compute its program elsewhere.
 
         Raises:
             UnsupportedError: the program cannot be computed here.
@@ -101,7 +96,7 @@ class _Device:
 
 
 def _part(error: Exception) -> str:
-    """What a converter names in its error: an operator if it says one, else its first line."""
+    """Return what a converter names in its error: an operator if there is one, else its first line."""
     text = str(error)
     found = re.search(r"convert function for op '([^']+)'", text)
     return found[1] if found else (text.strip().splitlines() or [type(error).__name__])[0][:200]

@@ -5,34 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar
 
-from eyebright.exporting.base import Precision, Source, require
-from eyebright.exporting.formats.torch_source import ONE_IMAGE, TorchRunner, module_of, need_torch, quietly
+from eyebright.exporting.base import ExportSource
+from eyebright.exporting.formats.torch_source import ONE_IMAGE, TorchFormat, TorchRunner, module_of, quietly
 from eyebright.runtime.atomic import write_bytes
 
-_NAME, _FILE = "ExecuTorch", "model.pte"
+_FILE = "model.pte"
 
 
-class ExecuTorch:
+class ExecuTorch(TorchFormat):
     """`model.pte`, lowered to XNNPACK; what XNNPACK lacks runs in ExecuTorch's portable kernels."""
 
-    name = "executorch"
+    name, purpose = "executorch", "ExecuTorch"
+    needed = (("executorch", "executorch"),)
     input = ONE_IMAGE
     packages = ("executorch", "torch")
     notes = ("Lowered to XNNPACK, which runs on the processors of phones and computers.",)
-    precisions: frozenset[Precision] = frozenset({"fp32"})
 
-    def check(self, source: Source) -> None:
-        """Takes every network whose operators are known."""
-        need_torch(_NAME)
-        require("executorch", "executorch", _NAME)
-
-    def export(self, source: Source, folder: Path) -> None:
-        """Exports the network for one image and lowers it.
+    def export(self, source: ExportSource, folder: Path) -> None:
+        """Export the model for one image and lower it.
 
         Raises:
             UnsupportedError: an operator is not known.
         """
-        module = module_of(source, _NAME, batch=1)
+        module = module_of(source, self.purpose, batch=1)
         import torch
 
         with quietly(), torch.no_grad():
@@ -43,16 +38,16 @@ class ExecuTorch:
             lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
             write_bytes(folder / _FILE, lowered.to_executorch().buffer)
 
-    def load(self, source: Source, folder: Path, threads: int) -> TorchRunner:
-        """Loads it with ExecuTorch's own runtime."""
+    def load(self, source: ExportSource, folder: Path, threads: int) -> TorchRunner:
+        """Load it with ExecuTorch's own runtime."""
         return TorchRunner(source, _Method(folder / _FILE, threads), threads)
 
 
 class _Method:
     """The program with a number of threads.
 
-    ExecuTorch has one pool of threads a process. What was loaded before the pool is replaced must not run
-    again, so whoever answers after another is loaded anew.
+    ExecuTorch has one pool of threads per process. What was loaded before the pool was replaced must not run
+    again, so a program that runs after another is loaded anew.
     """
 
     _current: ClassVar[_Method | None] = None

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from eyebright.errors import ModelError
-from eyebright.exporting.base import Source
+from eyebright.exporting.base import ExportSource
 from eyebright.exporting.formats.html_texts import terms, texts
 from eyebright.text.language import LANGUAGES, language, speaking
 from eyebright.types import Lang
@@ -55,7 +55,7 @@ class PageParts:
     script: str
 
 
-def page(source: Source, model: bytes) -> str:
+def page(source: ExportSource, model: bytes) -> str:
     """Return the whole page.
 
     Args:
@@ -106,7 +106,7 @@ def _environment() -> Environment:
     )
 
 
-def _facts(source: Source) -> dict[str, Any]:
+def _facts(source: ExportSource) -> dict[str, Any]:
     """Return what the page's script must know."""
     version, thresholds = runtime_version(), source.model.thresholds
     return {

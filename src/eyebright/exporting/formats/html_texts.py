@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eyebright.exporting.base import Source
+from eyebright.exporting.base import ExportSource
 from eyebright.text.language import translate
 from eyebright.version import __version__
 
@@ -54,7 +54,7 @@ def texts() -> dict[str, str]:
     }
 
 
-def terms(source: Source, runtime_version: str) -> list[tuple[str, str]]:
+def terms(source: ExportSource, runtime_version: str) -> list[tuple[str, str]]:
     """Return names and values of what is known about the model."""
     metadata, size = source.model.metadata, source.size
     rows = [

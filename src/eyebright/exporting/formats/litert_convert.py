@@ -1,6 +1,6 @@
-"""Run by the Python of LiteRT's own environment: an ONNX file becomes a `.tflite` file.
+"""Convert an ONNX file to a `.tflite` file; run by the Python of LiteRT's own environment.
 
-It needs numpy, onnx, onnxruntime and litert-torch from there, and of this package only the reader of graphs.
+It needs numpy, onnx, onnxruntime and litert-torch from there, and of this package only `onnx_torch`.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-#: What stands before the operator's name where a network cannot be read.
+#: Precedes the operator's name if a model cannot be read.
 UNREADABLE = "no counterpart in PyTorch: "
 
 
 def convert(graph: Path, size: int, target: Path) -> None:
-    """Converts for one image.
+    """Convert a graph for one image.
 
     Args:
         graph: an ONNX file with one input (B, 3, S, S).

@@ -1,7 +1,7 @@
 """LiteRT, once TensorFlow Lite: one `.tflite` file for Android and small devices.
 
-The converter wants a PyTorch and a typing-extensions of its own, so it lives in an environment of its own,
-which the person makes: nothing is installed by itself. What comes out runs beside our packages.
+The converter needs its own versions of PyTorch and typing-extensions, so it has an environment of its own,
+which the user creates: nothing is installed automatically. The file it writes runs with our packages.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import onnx
 
 from eyebright.errors import MissingExtraError
-from eyebright.exporting.base import Precision, Source, UnsupportedError, require
+from eyebright.exporting.base import ExportSource, Precision, UnsupportedError, require
 from eyebright.exporting.formats.litert_convert import UNREADABLE
 from eyebright.exporting.formats.torch_source import ONE_IMAGE, unsupported
 from eyebright.runtime.atomic import write_bytes
@@ -37,20 +37,20 @@ class LiteRt:
     notes = ("Converted by litert-torch in an environment of its own.",)
     precisions: frozenset[Precision] = frozenset({"fp32"})
 
-    def check(self, source: Source) -> None:
-        """Takes every network whose operators are known; looks for the converter's environment."""
+    def check(self, source: ExportSource) -> None:
+        """Look for the runtime and for the converter's environment."""
         require("ai_edge_litert", "litert", _NAME)
         _python()
 
-    def export(self, source: Source, folder: Path) -> None:
-        """Has the converter's environment convert the ONNX graph.
+    def export(self, source: ExportSource, folder: Path) -> None:
+        """Convert the ONNX graph in the converter's environment.
 
         Raises:
-            UnsupportedError: the converter lacks a part of the network.
+            UnsupportedError: the converter lacks a part of the model.
         """
         with tempfile.TemporaryDirectory() as name:
-            graph, target = Path(name) / "squares.onnx", Path(name) / _FILE
-            onnx.save(source.squares, graph)
+            graph, target = Path(name) / "resized.onnx", Path(name) / _FILE
+            onnx.save(source.resized_graph, graph)
             script = Path(__file__).with_name("litert_convert.py")
             command = [str(_python()), "-I", str(script), str(graph), str(source.size), str(target)]
             done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
@@ -58,16 +58,16 @@ class LiteRt:
                 raise _refusal(done.stderr)
             write_bytes(folder / _FILE, target.read_bytes())
 
-    def load(self, source: Source, folder: Path, threads: int) -> _Interpreter:
-        """Loads it with LiteRT's interpreter."""
+    def load(self, source: ExportSource, folder: Path, threads: int) -> _Interpreter:
+        """Load it with LiteRT's interpreter."""
         return _Interpreter(source, folder / _FILE, threads)
 
 
 def _python() -> Path:
-    """The interpreter of the converter's environment.
+    """Return the Python of the converter's environment.
 
     Raises:
-        MissingExtraError: there is none; the text says how to make it.
+        MissingExtraError: there is none; the text says how to create it.
     """
     within = Path("Scripts", "python.exe") if sys.platform == "win32" else Path("bin", "python")
     chosen = os.environ.get(_VARIABLE)
@@ -96,7 +96,7 @@ def _refusal(message: str) -> UnsupportedError:
 
 
 class _Interpreter:
-    def __init__(self, source: Source, path: Path, threads: int) -> None:
+    def __init__(self, source: ExportSource, path: Path, threads: int) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
         self._source = source
@@ -105,9 +105,9 @@ class _Interpreter:
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._output = self._interpreter.get_output_details()[0]["index"]
 
-    def answer(self, image: UInt8Array) -> FloatArray:
-        """Probabilities (K,) of one RGB image (H, W, 3)."""
-        self._interpreter.set_tensor(self._input, self._source.square(image))
+    def predict(self, image: UInt8Array) -> FloatArray:
+        """Return probabilities (K,) of one RGB image (H, W, 3)."""
+        self._interpreter.set_tensor(self._input, self._source.resized(image))
         self._interpreter.invoke()
         probabilities: FloatArray = self._interpreter.get_tensor(self._output)[0]
         return probabilities

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from eyebright.errors import ModelError
-from eyebright.exporting.base import Precision, Source, require
+from eyebright.exporting.base import ExportSource, Precision
 from eyebright.exporting.formats.torch_source import (
     ONE_IMAGE,
+    TorchFormat,
     module_of,
-    need_torch,
     quietly,
     trace,
     unsupported,
@@ -23,33 +23,28 @@ from eyebright.exporting.formats.torch_source import (
 from eyebright.runtime.atomic import write_bytes
 from eyebright.types import FloatArray, UInt8Array
 
-_NAME, _PARAM, _BIN = "ncnn", "model.ncnn.param", "model.ncnn.bin"
+_PARAM, _BIN = "model.ncnn.param", "model.ncnn.bin"
 _INPUT, _OUTPUT = "in0", "out0"
 
 
-class Ncnn:
+class Ncnn(TorchFormat):
     """`model.ncnn.param` and `model.ncnn.bin`; fp16 halves the weights."""
 
-    name = "ncnn"
+    name, purpose = "ncnn", "ncnn"
+    needed = (("pnnx", "ncnn"), ("ncnn", "ncnn"))
     input = ONE_IMAGE + f"; blobs {_INPUT} and {_OUTPUT}"
     packages = ("ncnn", "pnnx", "torch")
     notes = ("Only convolutional networks can be converted.",)
     precisions: frozenset[Precision] = frozenset({"fp32", "fp16"})
 
-    def check(self, source: Source) -> None:
-        """Takes convolutional networks; only the conversion tells."""
-        need_torch(_NAME)
-        require("pnnx", "ncnn", _NAME)
-        require("ncnn", "ncnn", _NAME)
-
-    def export(self, source: Source, folder: Path) -> None:
-        """Traces the network for one image and has pnnx convert the trace.
+    def export(self, source: ExportSource, folder: Path) -> None:
+        """Trace the model for one image and let pnnx convert the trace.
 
         Raises:
             UnsupportedError: ncnn lacks a layer.
             ModelError: pnnx ended with an error.
         """
-        module = module_of(source, _NAME, batch=1)
+        module = module_of(source, self.purpose, batch=1)
         import torch
 
         shape = (1, 3, source.size, source.size)
@@ -61,12 +56,12 @@ class Ncnn:
             _convert(place, shape, half=source.precision == "fp16")
             param = (place / _PARAM).read_bytes()
             if missing := _unknown_layers(param.decode()):
-                raise unsupported(_NAME, ", ".join(missing), "onnx, openvino, executorch")
+                raise unsupported(self.purpose, ", ".join(missing), "onnx, openvino, executorch")
             write_bytes(folder / _PARAM, param)
             write_bytes(folder / _BIN, (place / _BIN).read_bytes())
 
-    def load(self, source: Source, folder: Path, threads: int) -> _Net:
-        """Loads it with ncnn, on the processor and in float32."""
+    def load(self, source: ExportSource, folder: Path, threads: int) -> _Net:
+        """Load it with ncnn, on the CPU and in float32."""
         return _Net(source, folder, threads)
 
 
@@ -86,13 +81,13 @@ def _convert(place: Path, shape: tuple[int, ...], *, half: bool) -> None:
 
 
 def _unknown_layers(param: str) -> list[str]:
-    """Kinds of layers that ncnn does not have; pnnx leaves them under PyTorch's name, with a dot or colon."""
+    """Return the layers that ncnn lacks; pnnx leaves them under PyTorch's name, with a dot or colon."""
     kinds = {line.split()[0] for line in param.splitlines()[2:] if line.strip()}
     return sorted(kind for kind in kinds if "." in kind or ":" in kind)
 
 
 class _Net:
-    def __init__(self, source: Source, folder: Path, threads: int) -> None:
+    def __init__(self, source: ExportSource, folder: Path, threads: int) -> None:
         import ncnn
 
         self._source = source
@@ -109,15 +104,15 @@ class _Net:
                     path=folder / name,
                 )
 
-    def answer(self, image: UInt8Array) -> FloatArray:
-        """Probabilities (K,) of one RGB image (H, W, 3)."""
-        pixels = self._source.square(image)[0]  # must live until the answer is there: Mat takes no copy
+    def predict(self, image: UInt8Array) -> FloatArray:
+        """Return probabilities (K,) of one RGB image (H, W, 3)."""
+        pixels = self._source.resized(image)[0]  # must live until the extraction ends: Mat takes no copy
         with self._net.create_extractor() as extractor:
             extractor.input(_INPUT, self._library.Mat(pixels))
-            status, answer = extractor.extract(_OUTPUT)
+            status, output = extractor.extract(_OUTPUT)
             if status:
                 raise ModelError(
                     "ncnn must be able to run the model. It failed with status {code}. Use onnx or openvino.",
                     code=status,
                 )
-            return np.array(answer, np.float32).reshape(-1)
+            return np.array(output, np.float32).reshape(-1)

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import onnx
 
-from eyebright.exporting.base import Precision, Source, UnsupportedError
+from eyebright.exporting.base import ExportSource, Precision, UnsupportedError
 from eyebright.exporting.formats.html_page import embedded_model, page
-from eyebright.exporting.session import OnnxSession
+from eyebright.exporting.formats.onnx_file import OnnxRunner
 from eyebright.runtime.atomic import write_text
-from eyebright.sealed.graph import INPUT
 from eyebright.sealed.heatmap import with_heat
 from eyebright.sealed.model import set_metadata
 
@@ -30,7 +29,7 @@ class OfflinePage:
     )
     precisions: frozenset[Precision] = frozenset({"fp32", "int8"})
 
-    def check(self, source: Source) -> None:
+    def check(self, source: ExportSource) -> None:
         """Accept every network of at most 300 MB."""
         size = source.graph.ByteSize()
         if size > _MOST_BYTES:
@@ -41,11 +40,11 @@ class OfflinePage:
                 size=size // 1_000_000,
             )
 
-    def export(self, source: Source, folder: Path) -> None:
+    def export(self, source: ExportSource, folder: Path) -> None:
         """Write `index.html`."""
         write_text(folder / _FILE, self.text(source))
 
-    def text(self, source: Source) -> str:
+    def text(self, source: ExportSource) -> str:
         """Return the page."""
         graph = with_heat(source.graph)
         if graph is None:
@@ -54,7 +53,7 @@ class OfflinePage:
         set_metadata(graph, source.model.metadata)
         return page(source, graph.SerializeToString())
 
-    def load(self, source: Source, folder: Path, threads: int) -> OnnxSession:
+    def load(self, source: ExportSource, folder: Path, threads: int) -> OnnxRunner:
         """Take the model out of the page and load it with ONNX Runtime."""
         model = embedded_model((folder / _FILE).read_text(encoding="utf-8"))
-        return OnnxSession(model, threads, INPUT, lambda image: image[None])
+        return OnnxRunner(model, threads)

@@ -1,66 +1,95 @@
-"""ONNX: the sealed graph as it is, or the bare network for a normalised tensor."""
+"""ONNX: the sealed graph as it is, or the part of it behind resize and normalisation."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import onnx
 
-from eyebright.exporting.base import Precision, Source
-from eyebright.exporting.session import OnnxSession
+from eyebright.exporting.base import ExportSource, Precision
+from eyebright.onnx_graph.edit import copy_of
 from eyebright.runtime.atomic import write_bytes
-from eyebright.sealed.graph import INPUT
+from eyebright.runtime.onnx_session import open_session
+from eyebright.sealed.graph import INPUT, OUTPUT
 from eyebright.sealed.model import set_metadata
 from eyebright.sealed.subgraphs import PIXELS
+from eyebright.types import FloatArray, UInt8Array
 
 FILE = "model.onnx"
 
 
-class SealedOnnx:
-    """The sealed graph, for ONNX Runtime; int8 and fp16 are compressed graphs with the same contract."""
+class _OnnxFile:
+    """`model.onnx`, run by ONNX Runtime; int8 and fp16 are compressed graphs with the same interface."""
+
+    packages: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    precisions: frozenset[Precision] = frozenset({"fp32", "fp16", "int8"})
+
+    def check(self, source: ExportSource) -> None:
+        """Accept every model."""
+
+
+class SealedOnnx(_OnnxFile):
+    """The sealed graph, which takes raw pixels."""
 
     name = "onnx"
     input = "uint8 RGB images (B, H, W, 3) of any size; probabilities (B, K)"
-    packages = ()
-    notes = ()
-    precisions: frozenset[Precision] = frozenset({"fp32", "fp16", "int8"})
 
-    def check(self, source: Source) -> None:
-        """Takes every network."""
-
-    def export(self, source: Source, folder: Path) -> None:
-        """Writes `model.onnx` with the original's metadata."""
+    def export(self, source: ExportSource, folder: Path) -> None:
+        """Write `model.onnx` with the original's metadata."""
         write_onnx(source.graph, source, folder)
 
-    def load(self, source: Source, folder: Path, threads: int) -> OnnxSession:
-        """Loads it with ONNX Runtime."""
-        return OnnxSession(folder / FILE, threads, INPUT, lambda image: image[None])
+    def load(self, source: ExportSource, folder: Path, threads: int) -> OnnxRunner:
+        """Load it with ONNX Runtime."""
+        return OnnxRunner(folder / FILE, threads)
 
 
-class PlainOnnx:
-    """The network alone, for programs that resize and normalise by themselves."""
+class PlainOnnx(_OnnxFile):
+    """Backbone and head alone, for programs that resize and normalise by themselves."""
 
     name = "onnx-plain"
     input = "float32 (B, 3, S, S), resized and normalised as the card says; probabilities (B, K)"
-    packages = ()
-    notes = ()
-    precisions: frozenset[Precision] = frozenset({"fp32", "fp16", "int8"})
 
-    def check(self, source: Source) -> None:
-        """Takes every network."""
+    def export(self, source: ExportSource, folder: Path) -> None:
+        """Write `model.onnx` with the original's metadata."""
+        write_onnx(source.normalised_graph, source, folder)
 
-    def export(self, source: Source, folder: Path) -> None:
-        """Writes `model.onnx` with the original's metadata."""
-        write_onnx(source.plain, source, folder)
-
-    def load(self, source: Source, folder: Path, threads: int) -> OnnxSession:
-        """Loads it with ONNX Runtime; resize and normalisation are Pillow's and numpy's."""
-        return OnnxSession(folder / FILE, threads, PIXELS, source.normalised)
+    def load(self, source: ExportSource, folder: Path, threads: int) -> OnnxRunner:
+        """Load it with ONNX Runtime; Pillow resizes and numpy normalises."""
+        return OnnxRunner(folder / FILE, threads, PIXELS, source.normalised)
 
 
-def write_onnx(graph: onnx.ModelProto, source: Source, folder: Path) -> None:
-    """Writes a graph as `model.onnx`, with the labels and all that the original says of itself."""
-    whole = onnx.ModelProto()
-    whole.CopyFrom(graph)
+class OnnxRunner:
+    """An ONNX file that predicts one image per call.
+
+    Args:
+        model: the file, or its bytes.
+        threads: of one call.
+        input_name: of the graph's input.
+        prepare: turns an RGB image (H, W, 3) into a batch of one, as the input takes it.
+    """
+
+    def __init__(
+        self,
+        model: Path | bytes,
+        threads: int,
+        input_name: str = INPUT,
+        prepare: Callable[[UInt8Array], Any] = lambda image: image[None],
+    ) -> None:
+        self._session = open_session(model, threads)
+        self._input = input_name
+        self._prepare = prepare
+
+    def predict(self, image: UInt8Array) -> FloatArray:
+        """Return probabilities (K,) of one RGB image (H, W, 3)."""
+        probabilities: FloatArray = self._session.run([OUTPUT], {self._input: self._prepare(image)})[0][0]
+        return probabilities
+
+
+def write_onnx(graph: onnx.ModelProto, source: ExportSource, folder: Path) -> None:
+    """Write a graph as `model.onnx`, with the labels and all other metadata of the original."""
+    whole = copy_of(graph)
     set_metadata(whole, source.model.metadata)
     write_bytes(folder / FILE, whole.SerializeToString())

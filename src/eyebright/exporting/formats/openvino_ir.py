@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from eyebright.exporting.base import Precision, Source, require
+from eyebright.exporting.base import ExportSource, Precision, require
 from eyebright.runtime.atomic import not_written
 from eyebright.runtime.telemetry import load_openvino
 from eyebright.sealed.graph import INPUT
@@ -28,12 +28,12 @@ class OpenVino:
     )
     precisions: frozenset[Precision] = frozenset({"fp32", "fp16", "int8"})
 
-    def check(self, source: Source) -> None:
-        """Takes every network."""
+    def check(self, source: ExportSource) -> None:
+        """Check that OpenVINO is installed."""
         require("openvino", "openvino", "OpenVINO")
 
-    def export(self, source: Source, folder: Path) -> None:
-        """Converts the graph behind the resize, and puts OpenVINO's own resize before it.
+    def export(self, source: ExportSource, folder: Path) -> None:
+        """Convert the graph behind the resize, and put OpenVINO's own resize before it.
 
         OpenVINO's reading of ONNX's antialiased Resize differs by up to 80 grey levels.
 
@@ -41,7 +41,7 @@ class OpenVino:
             StorageError: the disk is full.
         """
         openvino = load_openvino()
-        model = openvino.Core().read_model(source.squares.SerializeToString())
+        model = openvino.Core().read_model(source.resized_graph.SerializeToString())
         model.reshape([1, 3, source.size, source.size])
         model = _with_resize(openvino, model, source.preprocessing.interpolation)
         for key, value in source.model.metadata.items():
@@ -53,8 +53,8 @@ class OpenVino:
                 raise
             raise not_written(folder / FILE, error) from error  # it tells no more of a full disk
 
-    def load(self, source: Source, folder: Path, threads: int) -> _Compiled:
-        """Loads it on the processor, in float32: left alone, OpenVINO takes bfloat16 where it can."""
+    def load(self, source: ExportSource, folder: Path, threads: int) -> _Compiled:
+        """Load it on the CPU in float32; by default OpenVINO uses bfloat16 where it can."""
         return _Compiled(folder / FILE, threads)
 
 
@@ -79,19 +79,19 @@ class _Compiled:
     def __init__(self, path: Path, threads: int) -> None:
         self._request = compiled(path, threads).create_infer_request()
 
-    def answer(self, image: UInt8Array) -> FloatArray:
-        """Probabilities (K,) of one RGB image (H, W, 3)."""
+    def predict(self, image: UInt8Array) -> FloatArray:
+        """Return probabilities (K,) of one RGB image (H, W, 3)."""
         self._request.infer({INPUT: np.ascontiguousarray(image[None])})
         probabilities: FloatArray = self._request.get_output_tensor(0).data[0].copy()
         return probabilities
 
 
 def compiled(path: Path, threads: int, **more: str) -> Any:
-    """A model as it runs on this processor, in float32 where it does not say otherwise itself.
+    """Compile a model for this CPU, in float32 unless the model says otherwise.
 
     Args:
         path: of `model.xml`.
-        threads: of one answer.
+        threads: for one prediction.
         **more: settings of OpenVINO.
     """
     settings = {

@@ -1,4 +1,4 @@
-"""What the formats that begin at PyTorch share: the module, and how torch answers."""
+"""What the formats that begin at PyTorch share: the module, and how torch runs it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eyebright.exporting.base import Source, UnsupportedError, require
+from eyebright.exporting.base import ExportSource, Precision, UnsupportedError, require
 from eyebright.runtime.atomic import write_bytes
 from eyebright.types import FloatArray, UInt8Array
 
@@ -22,17 +22,31 @@ ANY_BATCH = "float32 RGB images (B, 3, S, S), resized, grey levels from 0 to 255
 ONE_IMAGE = "float32 RGB image (1, 3, S, S), resized, grey levels from 0 to 255; probabilities (1, K)"
 
 
-def need_torch(purpose: str) -> None:
-    """Makes sure that PyTorch is installed.
+class TorchFormat:
+    """What the formats that begin at PyTorch have in common.
 
-    Raises:
-        MissingExtraError: it is not.
+    Attributes:
+        purpose: the format's name in its own spelling.
+        needed: further modules and the extras that install them.
     """
-    require("torch", "torch", purpose)
+
+    purpose: str
+    needed: tuple[tuple[str, str], ...] = ()
+    packages: tuple[str, ...] = ("torch",)
+    precisions: frozenset[Precision] = frozenset({"fp32"})
+
+    def check(self, source: ExportSource) -> None:
+        """Check that the converter is installed; whether it takes the model only the conversion shows.
+
+        Raises:
+            MissingExtraError: a package is not installed.
+        """
+        for module, extra in (("torch", "torch"), *self.needed):
+            require(module, extra, self.purpose)
 
 
-def module_of(source: Source, purpose: str, batch: int | None = None) -> GraphModule:
-    """The network behind the resize as a module, for batches of any size or of ``batch``.
+def module_of(source: ExportSource, purpose: str, batch: int | None = None) -> GraphModule:
+    """Return the model behind the resize as a module, for batches of any size or of ``batch``.
 
     Raises:
         UnsupportedError: an operator has no counterpart in PyTorch.
@@ -41,18 +55,18 @@ def module_of(source: Source, purpose: str, batch: int | None = None) -> GraphMo
     from eyebright.onnx_torch.reader import UnreadableError
 
     try:
-        return to_module(source.squares, batch)
+        return to_module(source.resized_graph, batch)
     except UnreadableError as error:
         raise unsupported(purpose, error.operator) from error
 
 
 def unsupported(purpose: str, part: str, instead: str = "onnx, openvino") -> UnsupportedError:
-    """The error for a network with a part that a format does not have.
+    """Return the error for a model with a part that a format does not have.
 
     Args:
         purpose: the format's name in its own spelling.
         part: what it lacks.
-        instead: formats that take the network.
+        instead: formats that take the model.
     """
     return UnsupportedError(
         "{format} must support every operator of the model. It does not support {part}. Use {others}.",
@@ -63,14 +77,14 @@ def unsupported(purpose: str, part: str, instead: str = "onnx, openvino") -> Uns
 
 
 def trace(module: GraphModule, shape: tuple[int, ...]) -> Any:
-    """The module as TorchScript, traced on zeros of ``shape``."""
+    """Return the module as TorchScript, traced on zeros of ``shape``."""
     import torch
 
     return torch.jit.trace(module, torch.zeros(shape), check_trace=False)  # type: ignore[no-untyped-call]
 
 
 def write_through_memory(path: Path, save: Callable[[io.BytesIO], object]) -> None:
-    """Writes what ``save`` puts into a file: where the disk is full, torch's own writer ends the process.
+    """Write what ``save`` puts into a file: on a full disk torch's own writer would end the process.
 
     Raises:
         StorageError: the disk is full.
@@ -82,7 +96,7 @@ def write_through_memory(path: Path, save: Callable[[io.BytesIO], object]) -> No
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Converters print, log and warn of what their own authors must change."""
+    """Silence converters, which print, log and warn of what their own authors must change."""
     disabled = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -94,29 +108,29 @@ def quietly() -> Iterator[None]:
 
 
 class TorchRunner:
-    """A function of tensors that answers one image a call.
+    """A function of tensors that predicts one image per call.
 
     Args:
         source: what was exported.
         function: tensor (1, 3, S, S) to tensor (1, K).
-        threads: that one answer may use.
+        threads: for one prediction.
     """
 
-    def __init__(self, source: Source, function: Callable[[Any], Any], threads: int) -> None:
+    def __init__(self, source: ExportSource, function: Callable[[Any], Any], threads: int) -> None:
         self._source = source
         self._function = function
         self._threads = threads
 
-    def answer(self, image: UInt8Array) -> FloatArray:
-        """Probabilities (K,) of one RGB image (H, W, 3); the process keeps its number of threads."""
+    def predict(self, image: UInt8Array) -> FloatArray:
+        """Return probabilities (K,) of one RGB image (H, W, 3); the process keeps its number of threads."""
         import torch
 
         before = torch.get_num_threads()
         torch.set_num_threads(self._threads)
         try:
             with torch.no_grad():
-                answer = self._function(torch.from_numpy(self._source.square(image)))
+                outputs = self._function(torch.from_numpy(self._source.resized(image)))
         finally:
             torch.set_num_threads(before)
-        probabilities: FloatArray = answer[0].numpy().copy()
+        probabilities: FloatArray = outputs[0].numpy().copy()
         return probabilities

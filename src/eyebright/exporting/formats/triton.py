@@ -6,13 +6,12 @@ import json
 from importlib.util import find_spec
 from pathlib import Path
 
-from eyebright.exporting.base import Precision, Source
-from eyebright.exporting.certificate.labels import LABELS, label_lines
+from eyebright.exporting.base import ExportSource, Precision
+from eyebright.exporting.certificate.sidecar_files import LABELS, label_lines
 from eyebright.exporting.certificate.signature import Tensor, onnx_signature
-from eyebright.exporting.formats.onnx_file import FILE, write_onnx
-from eyebright.exporting.session import OnnxSession
+from eyebright.exporting.formats.onnx_file import FILE, OnnxRunner, write_onnx
 from eyebright.runtime.atomic import write_text
-from eyebright.sealed.graph import INPUT, OUTPUT
+from eyebright.sealed.graph import OUTPUT
 
 _CONFIG = "config.pbtxt"
 _VERSION = "1"
@@ -29,11 +28,11 @@ class Triton:
     notes = ("Triton puts requests together only where their images have one size.",)
     precisions: frozenset[Precision] = frozenset({"fp32", "fp16", "int8"})
 
-    def check(self, source: Source) -> None:
-        """Takes every network."""
+    def check(self, source: ExportSource) -> None:
+        """Accept every model."""
 
-    def export(self, source: Source, folder: Path) -> None:
-        """Writes the repository; Triton's own schema reads the configuration first, where it is installed."""
+    def export(self, source: ExportSource, folder: Path) -> None:
+        """Write the repository; Triton's own schema reads the configuration first, if it is installed."""
         config = configuration(source)
         if find_spec("tritonclient") and find_spec("grpc"):
             read_configuration(config)
@@ -43,14 +42,14 @@ class Triton:
         write_text(model / _CONFIG, config)
         write_text(model / LABELS, label_lines(source.labels))
 
-    def load(self, source: Source, folder: Path, threads: int) -> OnnxSession:
-        """Loads the repository's model with ONNX Runtime, which is what Triton's backend does."""
+    def load(self, source: ExportSource, folder: Path, threads: int) -> OnnxRunner:
+        """Load the repository's model with ONNX Runtime, as Triton's backend does."""
         (config,) = folder.glob(f"*/{_CONFIG}")
-        return OnnxSession(config.parent / _VERSION / FILE, threads, INPUT, lambda image: image[None])
+        return OnnxRunner(config.parent / _VERSION / FILE, threads)
 
 
-def configuration(source: Source) -> str:
-    """The text of `config.pbtxt`, from the inputs and outputs of the graph.
+def configuration(source: ExportSource) -> str:
+    """Return the text of `config.pbtxt`, from the inputs and outputs of the graph.
 
     The first dimension is the batch, which Triton adds by itself; those that are free stand as -1.
     """
@@ -75,7 +74,7 @@ def _tensor(tensor: Tensor, more: str) -> str:
 
 
 def read_configuration(text: str) -> object:
-    """A `config.pbtxt` as Triton's own message, `inference.ModelConfig`.
+    """Parse a `config.pbtxt` as Triton's own message, `inference.ModelConfig`.
 
     Raises:
         google.protobuf.text_format.ParseError: Triton could not read it.

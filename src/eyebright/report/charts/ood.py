@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from eyebright.evaluation.uncertainty.results import Knowing
+from eyebright.evaluation.uncertainty.results import Uncertainty
 from eyebright.report.charts.axis import Axis, linear_axis
 from eyebright.report.charts.curve import Line, curve_chart
 from eyebright.report.charts.drawing import draw
@@ -37,12 +37,12 @@ class OodChart:
     beyond: str
 
 
-def ood_chart(knowing: Knowing) -> Markup | None:
+def ood_chart(knowing: Uncertainty) -> Markup | None:
     """Return the chart; None where there are no scores or no threshold."""
     if knowing.own is None or knowing.rule is None:
         return None
     threshold = knowing.rule.threshold
-    ood = None if knowing.foreign is None else knowing.foreign.scores
+    ood = None if knowing.ood is None else knowing.ood.scores
     edges = _edges(knowing.own, ood, threshold)
     lines = [Line(translate("in-distribution images"), _outline(knowing.own, edges))]
     if ood is not None:

@@ -31,7 +31,8 @@ class LabelMistake:
 def label_mistakes(content: ReportContent) -> Section:
     """Return the images with a wrong label, the most confident first."""
     wrong = sorted(
-        (row for row in content.judged if row.predicted != row.label), key=lambda r: (-r.confidence, r.path)
+        (row for row in content.evaluated if row.predicted != row.label),
+        key=lambda r: (-r.confidence, r.path),
     )
     shown = wrong[:_SHOWN]
     pictures = thumbnails(content.manifest.root, [row.path for row in shown], _THUMBNAIL_PX)

@@ -10,7 +10,7 @@ from eyebright.types import Interval
 
 def beside_parent(content: ReportContent) -> Section | None:
     """Accuracy, size and time of both, and the paired difference with its interval."""
-    both = content.parent
+    both = content.baseline
     if both is None:
         return None
     title = translate("Comparison with the baseline")
@@ -22,7 +22,9 @@ def beside_parent(content: ReportContent) -> Section | None:
     ]
     rows = [
         _row(translate("this model"), both.accuracy, both.size_bytes, both.latency_ms),
-        _row(translate("baseline"), both.accuracy_parent, both.size_bytes_parent, both.latency_ms_parent),
+        _row(
+            translate("baseline"), both.accuracy_baseline, both.size_bytes_baseline, both.latency_ms_baseline
+        ),
     ]
     basis = translate(
         "Both models were run on the same {count:image|images} of the {part} split and timed "

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from eyebright.evaluation.multiclass.results import PredictionRow
-from eyebright.report.content import FeatureMap, ReportContent
+from eyebright.report.content import EmbeddingMap, ReportContent
 from eyebright.report.markup import Section, details, name, number, paragraph, percent, text
 from eyebright.report.thumbnails import across, contact_sheet
 from eyebright.text.language import translate
@@ -24,7 +24,7 @@ _LISTED = 200
 
 def feature_map(content: ReportContent) -> Section | None:
     """The map with its colours, and the mistakes on it as a list for the keyboard."""
-    found = content.map
+    found = content.embedding_map
     if found is None:
         return None
     labels = content.metrics.labels
@@ -55,7 +55,7 @@ def _affordable(content: ReportContent, rows: Sequence[PredictionRow]) -> int:
     return int(np.searchsorted(total, _MOST_PIXELS, side="right"))
 
 
-def _words(found: FeatureMap, shown: int, pictured: int, classes: int) -> str:
+def _words(found: EmbeddingMap, shown: int, pictured: int, classes: int) -> str:
     how = translate(
         "Each point is an image. Points close together are images that look similar to the model "
         "({method} of its features); the distance between clusters means little. Ringed points are "
@@ -91,7 +91,7 @@ def _words(found: FeatureMap, shown: int, pictured: int, classes: int) -> str:
     return paragraph(how) + (paragraph(" ".join(more)) if more else "")
 
 
-def _drawing(found: FeatureMap, order: Sequence[int], labels: Sequence[str]) -> str:
+def _drawing(found: EmbeddingMap, order: Sequence[int], labels: Sequence[str]) -> str:
     """The points as SVG, mistakes above the others; each knows its place in the page's data."""
     place = {label: i for i, label in enumerate(labels)}
     spans = np.ptp(found.points, axis=0)

@@ -22,13 +22,13 @@ _EXAMPLE_PX = 160
 def mistakes(content: ReportContent) -> Section:
     """The mistakes that the model was surest of, each with its picture."""
     title = translate("Most confident mistakes")
-    wrong = surest_mistakes(content.judged)
+    wrong = surest_mistakes(content.evaluated)
     if not wrong:
         return Section("mistakes", title, paragraph(translate("No image was misclassified."), "note"))
     shown = _chosen(wrong)
     pictures = thumbnails(content.manifest.root, [r.path for r in shown], _MISTAKE_PX)
     cards = "".join(
-        _mistake(r, picture, content.heat.get(r.path)) for r, picture in zip(shown, pictures, strict=True)
+        _mistake(r, picture, content.heatmaps.get(r.path)) for r, picture in zip(shown, pictures, strict=True)
     )
     intro = (
         translate("{count:mistake|mistakes}, most confident first.", count=number(len(wrong)))
@@ -40,7 +40,7 @@ def mistakes(content: ReportContent) -> Section:
             count=number(len(wrong)),
         )
     )
-    explained = _heat_in_words() if content.heat else ""
+    explained = _heat_in_words() if content.heatmaps else ""
     gallery = f'{_filter(shown)}<ul class="gallery" id="gallery">{cards}</ul>{viewer()}'
     return Section("mistakes", title, paragraph(intro) + explained + gallery)
 
@@ -53,7 +53,7 @@ def surest_mistakes(rows: Iterable[PredictionRow]) -> list[PredictionRow]:
 def examples(content: ReportContent) -> Section | None:
     """A few images of each class that were named right, from the surest to the least sure."""
     right = sorted(
-        (r for r in content.judged if r.predicted == r.label), key=lambda r: (r.label, -r.confidence)
+        (r for r in content.evaluated if r.predicted == r.label), key=lambda r: (r.label, -r.confidence)
     )
     if not right:
         return None

@@ -12,7 +12,7 @@ from eyebright.text.language import translate
 
 def data_curve(content: ReportContent) -> Section | None:
     """The forecast in words, the curve, and its figures; None where it was not asked for."""
-    curve = content.curve
+    curve = content.learning_curve
     if curve is None:
         return None
     known = [(point.images, point.accuracy) for point in curve.points]

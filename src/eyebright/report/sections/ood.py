@@ -6,7 +6,7 @@ from pathlib import Path
 
 from eyebright.evaluation.uncertainty.conformal import SetFigures
 from eyebright.evaluation.uncertainty.ood import Separation, UnknownRule
-from eyebright.evaluation.uncertainty.results import Accepted, Foreign, Knowing
+from eyebright.evaluation.uncertainty.results import AcceptedImage, OodImages, Uncertainty
 from eyebright.report.charts.interval import interval_bar
 from eyebright.report.charts.ood import ood_chart
 from eyebright.report.content import ReportContent
@@ -33,14 +33,14 @@ _MOST_CLASSES = 100
 
 def unknown(content: ReportContent) -> Section | None:
     """Both parts; None of a model that tells neither."""
-    knowing = content.knowing
+    knowing = content.uncertainty
     if knowing is None or (knowing.rule is None and knowing.sets is None):
         return None
     body = _strange(knowing) + _sets(knowing)
     return Section("unknown", translate("Uncertainty"), body)
 
 
-def _strange(knowing: Knowing) -> str:
+def _strange(knowing: Uncertainty) -> str:
     if knowing.rule is None or knowing.rejected is None:
         return ""
     words = paragraph(
@@ -53,18 +53,18 @@ def _strange(knowing: Knowing) -> str:
     words += paragraph(
         translate(
             "{share} of the images in the {part} split count as unknown ({between}).",
-            part=part_name(knowing.part),  # type: ignore[arg-type]
+            part=part_name(knowing.split),  # type: ignore[arg-type]
             share=percent(knowing.rejected.value),
             between=percent_range(knowing.rejected),
         )
     )
-    if knowing.foreign is None:
+    if knowing.ood is None:
         hint = translate(
             "To measure how well it detects OOD images, run eyebright evaluate --ood FOLDER. Unseen "
             "classes that resemble the known ones are harder to detect."
         )
         words += paragraph(hint, "note")
-    foreign = "" if knowing.foreign is None else _foreign(knowing.foreign)
+    foreign = "" if knowing.ood is None else _foreign(knowing.ood)
     return f'<div class="side">{ood_chart(knowing) or ""}<div>{words}</div></div>{foreign}'
 
 
@@ -84,7 +84,7 @@ def _limit(rule: UnknownRule) -> str:
     )
 
 
-def _foreign(foreign: Foreign) -> str:
+def _foreign(foreign: OodImages) -> str:
     rows = [
         [text(title), *_measures(found)]
         for title, found in (
@@ -116,7 +116,7 @@ def _share(interval: Interval) -> str:
     return f"<b>{percent(interval.value)}</b>{between}"
 
 
-def _pictures(foreign: Foreign) -> str:
+def _pictures(foreign: OodImages) -> str:
     if not foreign.accepted:
         return paragraph(translate("No OOD image was accepted."), "note")
     shown = foreign.accepted[:_SHOWN]
@@ -130,7 +130,7 @@ def _pictures(foreign: Foreign) -> str:
     return f'<div class="single"><h3>{text(title)}</h3><ul class="gallery accepted">{cards}</ul></div>'
 
 
-def _card(image: Accepted, picture: Thumbnail) -> str:
+def _card(image: AcceptedImage, picture: Thumbnail) -> str:
     description = translate("{label}: {path}", label=image.label, path=Path(image.path).name)
     return (
         f'<li><figure><div class="picture">{picture.html(description)}</div><figcaption>'
@@ -140,8 +140,8 @@ def _card(image: Accepted, picture: Thumbnail) -> str:
     )
 
 
-def _sets(knowing: Knowing) -> str:
-    rule, alike, by_class = knowing.sets, knowing.alike, knowing.by_class
+def _sets(knowing: Uncertainty) -> str:
+    rule, alike, by_class = knowing.sets, knowing.marginal, knowing.by_class
     if rule is None or alike is None or by_class is None:
         return ""
     promise = translate(
@@ -165,7 +165,7 @@ def _sets(knowing: Knowing) -> str:
     return f'<div class="single"><h3>{text(title)}</h3>{words}{classes}</div>'
 
 
-def _classes(knowing: Knowing, alike: SetFigures, by_class: SetFigures) -> str:
+def _classes(knowing: Uncertainty, alike: SetFigures, by_class: SetFigures) -> str:
     """Coverage and size for each class: one limit for all beside a limit for each."""
     rows = []
     for number_, label in enumerate(knowing.labels[:_MOST_CLASSES]):

@@ -26,10 +26,10 @@ from eyebright.types import Interval
 
 def operating(content: ReportContent) -> Section | None:
     """Each target with its threshold, figures and curves, and the costs; None without either."""
-    if not content.decided and content.cost is None:
+    if not content.operating_curves and content.cost is None:
         return None
-    body = "".join(_point(curve) for curve in content.decided)
-    if content.decided:
+    body = "".join(_point(curve) for curve in content.operating_curves)
+    if content.operating_curves:
         several = isinstance(content.metrics, LabelMetrics)
         rule = translate(
             "A label is predicted when its probability reaches its threshold. All metrics on this "

@@ -22,7 +22,7 @@ def pairs(content: ReportContent) -> Section | None:
     """Images of the most confused pairs of classes; None where no pair is confused twice."""
     wrong = Counter(
         (min(r.label, r.predicted), max(r.label, r.predicted))
-        for r in content.judged
+        for r in content.evaluated
         if r.label != r.predicted
     )
     worst = sorted((p for p in wrong if wrong[p] >= _FEWEST), key=lambda p: (-wrong[p], p))[:_PAIRS]
@@ -46,7 +46,7 @@ def _title(first: str, second: str, count: int) -> str:
 
 def _side(content: ReportContent, label: str, other: str) -> str:
     """Images of a class that were taken for the other; where there are none, some that were named right."""
-    rows = [r for r in content.judged if r.label == label]
+    rows = [r for r in content.evaluated if r.label == label]
     taken = [r for r in rows if r.predicted == other]
     if taken:
         title = translate(

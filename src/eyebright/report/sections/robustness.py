@@ -17,9 +17,9 @@ from eyebright.types import Interval
 
 def robustness(content: ReportContent) -> Section | None:
     """The curves, what the model bears least, and the check for shortcuts; None where it was not asked."""
-    if content.stressed is None:
+    if content.robustness is None:
         return None
-    found = content.stressed.robustness
+    found = content.robustness.robustness
     intro = translate(
         "Evaluated on {count:image|images}, unmodified and with five strengths of each corruption, "
         "scaled to the input size of the model first. Bands are 95 % intervals. From the vertical "
@@ -28,7 +28,7 @@ def robustness(content: ReportContent) -> Section | None:
     )
     charts = "".join(_chart(found, kind, levels) for kind, levels in found.curves.items())
     body = paragraph(_verdict(found)) + paragraph(intro) + f'<div class="curves">{charts}</div>'
-    body += _shortcut(content.stressed.shortcut)
+    body += _shortcut(content.robustness.shortcut)
     return Section("robustness", translate("Robustness to image corruption"), body)
 
 

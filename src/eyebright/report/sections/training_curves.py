@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from eyebright.report.charts.axis import linear_axis, rate_axis
 from eyebright.report.charts.curve import Line, curve_chart
-from eyebright.report.content import Learning, RateSearch, ReportContent
+from eyebright.report.content import RateSearch, ReportContent, TrainingCurves
 from eyebright.report.markup import Section, decimal, details, number, paragraph, percent, table, text
 from eyebright.text.language import language, translate
 from eyebright.training.finetune.history import EpochRow
@@ -16,7 +16,7 @@ from eyebright.training.finetune.history import EpochRow
 
 def learning(content: ReportContent) -> Section | None:
     """The curves, the numbers behind them, and what the network saw."""
-    told = content.learning
+    told = content.training_curves
     if told is None:
         return None
     body = (
@@ -29,7 +29,7 @@ def learning(content: ReportContent) -> Section | None:
     return Section("learning", translate("Training curves"), body)
 
 
-def _words(told: Learning) -> str:
+def _words(told: TrainingCurves) -> str:
     sentences = [told.stopped_because] if told.stopped_because else []
     if told.best is not None:
         sentences.append(translate("The weights of epoch {epoch} were kept.", epoch=told.best))
@@ -40,7 +40,7 @@ def _words(told: Learning) -> str:
     return (paragraph(joined) if joined else "") + "".join(paragraph(note) for note in told.notes)
 
 
-def _curves(told: Learning) -> str:
+def _curves(told: TrainingCurves) -> str:
     rows, best = told.history, told.best
     train, held = translate("training"), translate("holdout")
     losses = [

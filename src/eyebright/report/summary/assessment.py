@@ -43,12 +43,12 @@ def judgement(content: ReportContent) -> Judgement:
 
 def _steps(content: ReportContent) -> list[Statement]:
     if isinstance(content.metrics, LabelMetrics):
-        return [Statement(*step) for step in label_steps(content.metrics, content.judged)]
+        return [Statement(*step) for step in label_steps(content.metrics, content.evaluated)]
     trained = Counter(sample.label for sample in content.manifest.of("train"))
-    forecast = None if content.curve is None else content.curve.forecast
+    forecast = None if content.learning_curve is None else content.learning_curve.forecast
     steps = next_steps(
         content.metrics,
-        content.judged,
+        content.evaluated,
         trained,
         tunable=content.tunable,
         more_helps=None if forecast is None else forecast.worth_it,
@@ -58,7 +58,7 @@ def _steps(content: ReportContent) -> list[Statement]:
 
 def _trust(content: ReportContent) -> list[Statement]:
     said = []
-    if (sure := sure_answers(content.judged)) is None:
+    if (sure := sure_answers(content.evaluated)) is None:
         none = translate("No confidence level is shown to give 95 % accuracy: review every prediction.")
         said.append(Statement(none, "reliability"))
     elif not sure.level:
@@ -89,7 +89,7 @@ def _doubt(content: ReportContent) -> list[Statement]:
     said = [Statement(_missed(c), "classes") for c in doubted(m)[:_LISTED]]
     if isinstance(m, LabelMetrics):
         said += [Statement(sentence, "classes") for sentence in label_doubts(m)[:_LISTED]]
-    sure = sum(row.confidence >= SURE and row.predicted != row.label for row in content.judged)
+    sure = sum(row.confidence >= SURE and row.predicted != row.label for row in content.evaluated)
     if sure:
         sentence = translate(
             "{count:wrong prediction has|wrong predictions have} a confidence of at least {level}.",
@@ -107,7 +107,7 @@ def _doubt(content: ReportContent) -> list[Statement]:
         "Images unlike the training images, from another camera or place: these metrics say nothing "
         "about them."
     )
-    return [*said, Statement(other, "data" if content.knowing is None else "unknown")]
+    return [*said, Statement(other, "data" if content.uncertainty is None else "unknown")]
 
 
 def _step(step: Step) -> Statement:

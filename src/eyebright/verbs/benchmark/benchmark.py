@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,28 +16,32 @@ import numpy as np
 
 from eyebright.data.decode import decode
 from eyebright.errors import EyebrightError
+from eyebright.report.display import Displayed, ResultTable
+from eyebright.runs.metrics import versions
 from eyebright.runs.run import new_directory
-from eyebright.runs.write import versions
 from eyebright.runtime.atomic import write_text
 from eyebright.runtime.context import progress_task, stage
 from eyebright.runtime.machine import processor_name, usable_cores
+from eyebright.text.language import translate
+from eyebright.text.table import printable
 from eyebright.types import UInt8Array
-from eyebright.verbs.benchmark.models import Candidate, candidates
+from eyebright.verbs.benchmark.models import BenchmarkModel, benchmark_models
 from eyebright.verbs.benchmark.options import BenchmarkConfig
 from eyebright.verbs.benchmark.page import Measurement, write_benchmark
-from eyebright.verbs.benchmark.process import CandidateProcess
+from eyebright.verbs.benchmark.process import ModelProcess
 
 ROUNDS = 5
 _NOISE_SIZE = (375, 500)
+_MUCH_UNREST = 0.25
 
 
-@dataclass(frozen=True)
-class Benchmark:
-    """What was measured, and what could not be.
+@dataclass(frozen=True, repr=False)
+class Benchmark(Displayed):
+    """What was measured, and what could not be; it shows its figures when it is printed.
 
     Attributes:
         directory: holds `benchmark.json`, `benchmark.csv` and `benchmark.html`.
-        measured: in the order of the candidates.
+        measured: in the order of the benchmark_models.
         left_out: why a candidate was not measured, by its description.
     """
 
@@ -49,6 +53,25 @@ class Benchmark:
     def page(self) -> Path:
         """The page to read."""
         return self.directory / "benchmark.html"
+
+    def display(self) -> Iterator[str | ResultTable]:
+        """Yield the table of measurements, what was left out, and whether the machine was busy."""
+        yield ResultTable([_display_head(), *map(_display_row, self.measured)], right=range(2, 9))
+        lines = [
+            translate("Not measured: {name}. {reason}", name=printable(name), reason=reason)
+            for name, reason in self.left_out.items()
+        ]
+        worst = max(self.measured, key=lambda m: m.unrest)
+        if worst.unrest > _MUCH_UNREST:
+            lines.append(
+                translate(
+                    "The machine was busy during the benchmark: the rounds of {name} differ by {percent} "
+                    "%. Measure longer with --seconds, or on an idle machine.",
+                    name=f"{printable(worst.name)} ({worst.runtime})",
+                    percent=f"{100 * worst.unrest:.0f}",
+                )
+            )
+        yield "\n".join([*lines, translate("Page  {path}", path=printable(str(self.page)))])
 
 
 @stage
@@ -66,7 +89,7 @@ def benchmark(config: BenchmarkConfig) -> Benchmark:
     cores = usable_cores()
     with ExitStack() as stack:
         threads = [count or cores for count in config.threads]
-        asked = candidates(config.models, threads, config.batch, stack)
+        asked = benchmark_models(config.models, threads, config.batch, stack)
         running, left_out = _started(asked, image, stack)
         directory = new_directory(config.out, "benchmarks", config.models[0].resolve().name)
         times = _turns(running, config)
@@ -83,16 +106,16 @@ def _image(config: BenchmarkConfig) -> UInt8Array:
 
 
 def _started(
-    asked: Sequence[Candidate], image: UInt8Array, stack: ExitStack
-) -> tuple[list[CandidateProcess], dict[str, str]]:
+    asked: Sequence[BenchmarkModel], image: UInt8Array, stack: ExitStack
+) -> tuple[list[ModelProcess], dict[str, str]]:
     """The processes of those that could be loaded, and why the others could not."""
-    running: list[CandidateProcess] = []
+    running: list[ModelProcess] = []
     left_out: dict[str, str] = {}
     reasons: list[EyebrightError] = []
     with progress_task("Loading the models", total=len(asked)) as task:
         for candidate in asked:
             try:
-                running.append(stack.enter_context(CandidateProcess(candidate, image)))
+                running.append(stack.enter_context(ModelProcess(candidate, image)))
             except EyebrightError as error:
                 left_out[_described(candidate)] = error.text()
                 reasons.append(error)
@@ -102,11 +125,11 @@ def _started(
     return running, left_out
 
 
-def _described(candidate: Candidate) -> str:
+def _described(candidate: BenchmarkModel) -> str:
     return f"{candidate.name}, {candidate.runtime}, {candidate.threads} × {candidate.batch}"
 
 
-def _turns(running: Sequence[CandidateProcess], config: BenchmarkConfig) -> list[list[list[float]]]:
+def _turns(running: Sequence[ModelProcess], config: BenchmarkConfig) -> list[list[list[float]]]:
     """Milliseconds of every call, by candidate and round."""
     times: list[list[list[float]]] = [[] for _ in running]
     turn = config.seconds / (ROUNDS * len(running))
@@ -119,7 +142,7 @@ def _turns(running: Sequence[CandidateProcess], config: BenchmarkConfig) -> list
     return times
 
 
-def _measurement(process: CandidateProcess, rounds: Sequence[Sequence[float]]) -> Measurement:
+def _measurement(process: ModelProcess, rounds: Sequence[Sequence[float]]) -> Measurement:
     calls = np.concatenate([np.asarray(found) for found in rounds])
     medians = [float(np.median(found)) for found in rounds]
     p50, p95, p99 = (float(value) for value in np.percentile(calls, (50, 95, 99)))
@@ -159,3 +182,31 @@ def _write(result: Benchmark, config: BenchmarkConfig, image: UInt8Array) -> Non
     shown = {name: str(value) for name, value in facts.items() if name != "versions"} | versions()
     title = config.models[0].resolve().name
     write_benchmark(result.page, title, result.measured, result.left_out, shown)
+
+
+def _display_head() -> tuple[str, ...]:
+    return (
+        translate("Model"),
+        translate("Runtime"),
+        translate("Threads"),
+        translate("Batch size"),
+        "p50 ms",
+        "p95 ms",
+        "p99 ms",
+        translate("images/s"),
+        "MB",
+    )
+
+
+def _display_row(found: Measurement) -> tuple[str, ...]:
+    return (
+        printable(found.name),
+        found.runtime,
+        str(found.threads),
+        str(found.batch),
+        f"{found.p50_ms:.1f}",
+        f"{found.p95_ms:.1f}",
+        f"{found.p99_ms:.1f}",
+        f"{found.images_per_second:.1f}",
+        "-" if found.memory_bytes is None else f"{found.memory_bytes / 1e6:.0f}",
+    )

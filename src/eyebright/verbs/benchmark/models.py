@@ -13,7 +13,7 @@ from typing import Literal
 import onnx
 
 from eyebright.errors import ModelError
-from eyebright.exporting.base import Source
+from eyebright.exporting.base import ExportSource
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.exporting.certificate.integrity import check_files, export_folder, read_certificate
 from eyebright.exporting.formats.openvino_ir import OpenVino
@@ -23,7 +23,7 @@ Kind = Literal["onnx", "openvino", "export"]
 
 
 @dataclass(frozen=True)
-class Candidate:
+class BenchmarkModel:
     """One thing that is measured, in a process of its own.
 
     Attributes:
@@ -46,9 +46,9 @@ class Candidate:
     batch: int
 
 
-def candidates(
+def benchmark_models(
     models: Sequence[Path], threads: Sequence[int], batches: Sequence[int], stack: ExitStack
-) -> list[Candidate]:
+) -> list[BenchmarkModel]:
     """All that is to be measured, in the order that was asked for.
 
     Args:
@@ -61,14 +61,14 @@ def candidates(
         NotFoundError, ModelError: one of the models is none.
     """
     parents = _parents(models)
-    found: list[Candidate] = []
+    found: list[BenchmarkModel] = []
     for path in models:
         folder = export_folder(path)
         ways = _sealed(path, stack) if folder is None else _exported(folder, parents)
         for name, runtime, kind, file, parent in ways:
             sizes = [1] if kind == "export" else list(dict.fromkeys(batches))
             found += [
-                Candidate(name, runtime, kind, file, parent, count, batch)
+                BenchmarkModel(name, runtime, kind, file, parent, count, batch)
                 for count in dict.fromkeys(threads)
                 for batch in sizes
             ]
@@ -86,7 +86,7 @@ def _sealed(path: Path, stack: ExitStack) -> Iterator[_Way]:
     if find_spec("openvino") is None:
         return
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-    OpenVino().export(Source(model, onnx.load(model.path)), folder)
+    OpenVino().export(ExportSource(model, onnx.load(model.path)), folder)
     yield name, "openvino", "openvino", folder / "model.xml", model.path
 
 

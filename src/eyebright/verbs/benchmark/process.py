@@ -15,10 +15,10 @@ import numpy as np
 
 from eyebright.errors import EyebrightError
 from eyebright.types import UInt8Array
-from eyebright.verbs.benchmark.models import Candidate
+from eyebright.verbs.benchmark.models import BenchmarkModel
 
 
-class CandidateProcess:
+class ModelProcess:
     """Starts a process that loads a candidate and answers once to be warm; it waits until its turn comes.
 
     Args:
@@ -29,7 +29,7 @@ class CandidateProcess:
         EyebrightError: it cannot be loaded, or cannot take so many images; the text has its last words.
     """
 
-    def __init__(self, candidate: Candidate, image: UInt8Array) -> None:
+    def __init__(self, candidate: BenchmarkModel, image: UInt8Array) -> None:
         self.candidate = candidate
         self.memory_bytes: int | None = None
         self._folder = tempfile.TemporaryDirectory()

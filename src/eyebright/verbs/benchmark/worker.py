@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from eyebright.exporting.base import Source
+from eyebright.exporting.base import ExportSource
 from eyebright.exporting.catalog import FORMATS
 from eyebright.exporting.certificate.integrity import read_certificate
 from eyebright.exporting.certificate.signature import stored_facts
@@ -72,10 +72,10 @@ def _loaded(spec: dict[str, Any], images: UInt8Array) -> Callable[[], object]:
             return _openvino(path, spec["threads"], images)
         case _:
             parent = Path(spec["parent"])
-            source = Source(_Described(parent), onnx.load(parent))
+            source = ExportSource(_Described(parent), onnx.load(parent))
             target = FORMATS[read_certificate(path)["format"]]
             runner = target.load(source, path, spec["threads"])
-            return lambda: runner.answer(images[0])
+            return lambda: runner.predict(images[0])
 
 
 def _openvino(path: Path, threads: int, images: UInt8Array) -> Callable[[], object]:

@@ -2,38 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
+from eyebright.report.display import Displayed, ResultTable
+from eyebright.runtime.context import stage
+from eyebright.text.language import translate
+from eyebright.text.table import printable
 from eyebright.training.cache import usage as cache_usage
 from eyebright.training.cache.store import default_folder
 from eyebright.training.cache.usage import ExportsUsage, SpaceUsage
+from eyebright.verbs.cache.options import CacheConfig
 
 
-@dataclass(frozen=True)
-class CacheUsage:
-    """The cache's folder, its size, its spaces, the one used last first, and its exported networks."""
+@dataclass(frozen=True, repr=False)
+class CacheUsage(Displayed):
+    """What the cache holds; it shows it when it is printed.
+
+    Attributes:
+        path: the cache's folder.
+        bytes: its size.
+        entries: its feature spaces, the one used last first.
+        exports: its exported backbones; None where there are none.
+        freed: bytes that were removed; None where nothing was to be.
+    """
 
     path: Path
     bytes: int
     entries: Sequence[SpaceUsage]
     exports: ExportsUsage | None
+    freed: int | None = None
+
+    def display(self) -> Iterator[str | ResultTable]:
+        """Yield what was freed, the cache's size, and a table of what it holds."""
+        line = translate("{path} uses {size}.", path=printable(str(self.path)), size=_megabytes(self.bytes))
+        freed = [] if self.freed is None else [translate("Freed {size}.", size=_megabytes(self.freed))]
+        yield "\n".join([*freed, line])
+        rows = [(e.name, f"{e.images:,}", _megabytes(e.bytes), _day(e.last_used)) for e in self.entries]
+        if self.exports is not None:
+            name = translate("Exported backbones: {count}", count=self.exports.networks)
+            rows.append((name, "", _megabytes(self.exports.bytes), _day(self.exports.last_used)))
+        if rows:
+            head = (translate("Content"), translate("Images"), translate("Size"), translate("Last used"))
+            yield ResultTable([head, *rows], right=(1, 2))
 
 
-def usage() -> CacheUsage:
-    """What the cache holds."""
+@stage
+def cache(config: CacheConfig) -> CacheUsage:
+    """Remove from the cache what the options say, and return what it holds then.
+
+    Args:
+        config: whether to remove everything, or what was used longest ago until a size is reached.
+    """
     folder = default_folder()
+    freed = None
+    if config.clear:
+        freed = cache_usage.clear(folder)
+    elif config.trim is not None:
+        freed = cache_usage.trim(folder, config.trim)
     entries, exports = cache_usage.usage(folder), cache_usage.exports_usage(folder)
     total = sum(entry.bytes for entry in entries) + (exports.bytes if exports else 0)
-    return CacheUsage(folder, total, entries, exports)
+    return CacheUsage(folder, total, entries, exports, freed)
 
 
-def clear() -> int:
-    """Removes everything; returns how many bytes of features and networks were freed."""
-    return cache_usage.clear(default_folder())
+def _megabytes(count: int) -> str:
+    """Return ``count`` bytes for a person; ``--trim`` reads the same units."""
+    return f"{count / 1e6:,.1f} MB"
 
 
-def trim(limit_bytes: int) -> int:
-    """Removes what was used longest ago until ``limit_bytes`` are left; returns the bytes freed."""
-    return cache_usage.trim(default_folder(), limit_bytes)
+def _day(moment: datetime | float) -> str:
+    when = moment if isinstance(moment, datetime) else datetime.fromtimestamp(moment)
+    return f"{when:%Y-%m-%d %H:%M}"

@@ -16,7 +16,7 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?", re.IGNORECASE)
 
 
 def size_bytes(text: object) -> int:
-    """Bytes from a size such as ``500MB``, ``1.5 GiB`` or ``0``.
+    """Return the bytes of a size such as ``500MB``, ``1.5 GiB`` or ``0``.
 
     Raises:
         ConfigError: ``text`` is not a size.
@@ -33,7 +33,7 @@ def size_bytes(text: object) -> int:
 
 
 class CacheConfig(Config):
-    """What `eyebright cache` can be told."""
+    """Options of `eyebright cache`."""
 
     trim: Annotated[int, BeforeValidator(size_bytes)] | None = Field(
         None,

@@ -1,9 +1,9 @@
-"""`compare`: which of several models is better on the same images, and whether that is more than chance."""
+"""`compare`: which of several models is better on the same images, and whether significantly so."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,26 +13,28 @@ import numpy as np
 from eyebright.evaluation.intervals import hull, pair, student, wilson
 from eyebright.evaluation.multiclass.per_image_stats import SMALLEST_PROBABILITY
 from eyebright.evaluation.paired import WORST_LOSS, Difference, differences
+from eyebright.report.display import Displayed, ResultTable
 from eyebright.runs.run import Run, new_directory
 from eyebright.runtime.atomic import write_text
 from eyebright.runtime.context import stage
-from eyebright.text.language import speaking
+from eyebright.text.language import speaking, translate
+from eyebright.text.table import printable
 from eyebright.types import Interval
 from eyebright.verbs.compare.content import ChangedPrediction, ComparedRun, ComparisonContent
 from eyebright.verbs.compare.options import CompareConfig
 from eyebright.verbs.compare.page import write_comparison
-from eyebright.verbs.compare.paired_images import CommonImages, common_images
+from eyebright.verbs.compare.paired_images import PairedImages, paired_images
 from eyebright.verbs.compare.verdict import verdict
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """What `compare` found, and where it stands.
+@dataclass(frozen=True, repr=False)
+class Comparison(Displayed):
+    """The result of `compare`, and where it is written; it shows its metrics when it is printed.
 
     Attributes:
         directory: holds `compare.json` and `compare.html`.
-        content: the figures.
-        verdict: what they say, in plain words.
+        content: metrics and differences.
+        verdict: sentences that say what they mean.
     """
 
     directory: Path
@@ -41,29 +43,39 @@ class Comparison:
 
     @property
     def report(self) -> Path:
-        """The page to read."""
+        """Return the path of the page."""
         return self.directory / "compare.html"
 
     @property
     def winner(self) -> str | None:
-        """The run that is shown to be more accurate than every other, if any."""
+        """Return the run that is significantly more accurate than every other, if any."""
         return self.content.winner
+
+    def display(self) -> Iterator[str | ResultTable]:
+        """Yield the runs' metrics, their differences, and what these say."""
+        yield translate(
+            "Comparison on {count:image|images} that all runs evaluated:", count=self.content.images
+        )
+        yield ResultTable(_run_rows(self.content), right=(1, 3))
+        yield ResultTable(_difference_rows(self.content), right=(1, 3))
+        page = translate("Page  {path}", path=printable(str(self.report)))
+        yield "\n".join([*map(printable, self.verdict), page])
 
 
 @stage
 def compare(config: CompareConfig) -> Comparison:
-    """Compares runs on the images that all of them judged, and writes `compare.json` and `compare.html`.
+    """Compare runs on the images that all of them evaluated, and write `compare.json` and `compare.html`.
 
     Args:
         config: which runs.
 
     Raises:
         NotFoundError: a directory holds no finished run.
-        DataError: the runs judged no common image, or a run has no predictions to compare.
+        DataError: the runs evaluated no common image, or a run has no predictions to compare.
     """
     runs = [Run.open(path) for path in config.runs]
-    common = common_images(runs)
-    right, losses = _right(common), _losses(common)
+    common = paired_images(runs)
+    right, losses = _correct(common), _losses(common)
     content = ComparisonContent(
         runs=[
             ComparedRun(name, str(run.directory), run.metrics["split"], _accuracy(hits), _loss(loss))
@@ -87,13 +99,13 @@ def compare(config: CompareConfig) -> Comparison:
     return comparison
 
 
-def _right(common: CommonImages) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
-    """(R, N) whether each run named each image right."""
+def _correct(common: PairedImages) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+    """Return (R, N) whether each run predicted each image correctly."""
     return np.array([[row.predicted == row.label for row in rows] for rows in common.rows])
 
 
-def _losses(common: CommonImages) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """(R, N) log losses, in nats."""
+def _losses(common: PairedImages) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """Return (R, N) log losses, in nats."""
     shares = np.array([[row.label_probability for row in rows] for rows in common.rows], np.float64)
     return np.asarray(-np.log(np.clip(shares, SMALLEST_PROBABILITY, 1)))
 
@@ -107,8 +119,8 @@ def _loss(losses: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Interval:
     return hull(float(losses.mean()), limits, top=WORST_LOSS)
 
 
-def _changed(common: CommonImages) -> list[ChangedPrediction]:
-    """Images that the runs name differently: those first that one names right, then by how sure they are."""
+def _changed(common: PairedImages) -> list[ChangedPrediction]:
+    """Return images that the runs predict differently: first those that one predicts correctly."""
     found = [
         ChangedPrediction(
             common.roots[0], rows[0].path, rows[0].label, [(r.predicted, r.confidence) for r in rows]
@@ -120,7 +132,7 @@ def _changed(common: CommonImages) -> list[ChangedPrediction]:
 
 
 def _figures(content: ComparisonContent, sentences: Sequence[str]) -> dict[str, Any]:
-    """The content of `compare.json`."""
+    """Return the content of `compare.json`."""
     names = [run.name for run in content.runs]
     return {
         "images": content.images,
@@ -150,3 +162,59 @@ def _difference(d: Difference, names: Sequence[str]) -> dict[str, Any]:
         "better": None if d.better is None else names[d.better],
         "better_log_loss": None if d.better_loss is None else names[d.better_loss],
     }
+
+
+def _run_rows(content: ComparisonContent) -> list[tuple[str, ...]]:
+    between = translate("95 % interval")
+    rows: list[tuple[str, ...]] = [("", translate("Accuracy"), between, translate("Log loss"), between)]
+    for run in content.runs:
+        a, loss = run.accuracy, run.log_loss
+        rows.append(
+            (
+                printable(run.name),
+                f"{100 * a.value:.1f} %",
+                _between(f"{100 * a.low:.1f}", f"{100 * a.high:.1f} %"),
+                f"{loss.value:.3f}",
+                _between(f"{loss.low:.3f}", f"{loss.high:.3f}"),
+            )
+        )
+    return rows
+
+
+def _difference_rows(content: ComparisonContent) -> list[tuple[str, ...]]:
+    names = [printable(run.name) for run in content.runs]
+    between = translate("95 % interval")
+    head = (
+        "",
+        translate("difference (points)"),
+        between,
+        translate("only one correct"),
+        translate("p (McNemar)"),
+        translate("log loss"),
+        between,
+        "p",
+    )
+    rows: list[tuple[str, ...]] = [head]
+    for d in content.differences:
+        a, loss = d.accuracy, d.log_loss
+        rows.append(
+            (
+                f"{names[d.second]} - {names[d.first]}",
+                f"{100 * a.value:+.1f}",
+                _between(f"{100 * a.low:+.1f}", f"{100 * a.high:+.1f}"),
+                f"{d.only_second} / {d.only_first}",
+                _chance(d.accuracy_p),
+                f"{loss.value:+.3f}",
+                _between(f"{loss.low:+.3f}", f"{loss.high:+.3f}"),
+                _chance(d.log_loss_p),
+            )
+        )
+    return rows
+
+
+def _chance(p: float) -> str:
+    return f"{p:.3f}" if p >= 0.001 else "< 0.001"
+
+
+def _between(low: str, high: str) -> str:
+    return translate("{low} to {high}", low=low, high=high)

@@ -11,7 +11,7 @@ from eyebright.options.base import Config
 
 
 class CompareConfig(Config):
-    """What `eyebright compare` can be told; every field is also a command-line option and a TOML key."""
+    """Options of `eyebright compare`; every field is also a command-line option and a TOML key."""
 
     runs: list[Path] = Field(
         min_length=2, description="Two or more run directories, of trainings or evaluations."

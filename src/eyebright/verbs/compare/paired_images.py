@@ -1,4 +1,4 @@
-"""The images that several runs judged: found by their content, wherever they lie."""
+"""The images that several runs evaluated, found by their content, wherever they lie."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from eyebright.runtime.context import say
 
 
 @dataclass(frozen=True)
-class CommonImages:
-    """N images with the answers of R runs.
+class PairedImages:
+    """N images with the predictions of R runs.
 
     Attributes:
-        names: of the runs, each another.
+        names: of the runs, all different.
         shas: (N,) of the images.
-        rows: (R, N) the answers.
-        roots: (R,) folders under which the runs saw the images.
-        left_out: (R,) judged images of each run that another did not judge.
+        rows: (R, N) the predictions.
+        roots: (R,) folders that held the images of each run.
+        left_out: (R,) images evaluated by each run but not by all others.
     """
 
     names: Sequence[str]
@@ -32,8 +32,8 @@ class CommonImages:
     left_out: Sequence[int]
 
 
-def common_images(runs: Sequence[Run]) -> CommonImages:
-    """The images that all runs judged: those of the part that each one's figures are of.
+def paired_images(runs: Sequence[Run]) -> PairedImages:
+    """Return the images that all runs evaluated: those of the split that each run's metrics are of.
 
     Of images with equal bytes one counts. An image that lies under different labels is left out.
 
@@ -41,16 +41,16 @@ def common_images(runs: Sequence[Run]) -> CommonImages:
         DataError: there is none, or a run has no predictions to compare.
     """
     names = _names([run.directory for run in runs])
-    judged = [_judged(run) for run in runs]
-    shared = [sha for sha in judged[0] if all(sha in rows for rows in judged[1:])]
-    kept = [sha for sha in shared if len({rows[sha].label for rows in judged}) == 1]
+    evaluated = [_evaluated(run) for run in runs]
+    shared = [sha for sha in evaluated[0] if all(sha in rows for rows in evaluated[1:])]
+    kept = [sha for sha in shared if len({rows[sha].label for rows in evaluated}) == 1]
     if not kept:
         raise DataError(
             "Runs must have evaluated the same images, with the same labels. {runs} have none in "
             "common. Evaluate their models on one folder: eyebright evaluate MODEL DATA --out DIR.",
             runs=", ".join(names),
         )
-    left_out = [len(rows) - len(kept) for rows in judged]
+    left_out = [len(rows) - len(kept) for rows in evaluated]
     if any(left_out):
         counts = ", ".join(f"{name}: {count}" for name, count in zip(names, left_out, strict=True))
         say(
@@ -62,11 +62,11 @@ def common_images(runs: Sequence[Run]) -> CommonImages:
         text = "Not compared: {count:image|images} with different labels in these runs."
         say(text, count=len(shared) - len(kept))
     roots = [Path(run.metrics["root"]) for run in runs]
-    return CommonImages(names, kept, [[rows[sha] for sha in kept] for rows in judged], roots, left_out)
+    return PairedImages(names, kept, [[rows[sha] for sha in kept] for rows in evaluated], roots, left_out)
 
 
-def _judged(run: Run) -> dict[str, PredictionRow]:
-    """The rows that the run's figures are of, by the images' hashes."""
+def _evaluated(run: Run) -> dict[str, PredictionRow]:
+    """Return the predictions that the run's metrics are of, by the images' hashes."""
     found: dict[str, PredictionRow] = {}
     for row in read_predictions(run.directory / NAME):
         if row.split == run.metrics["split"]:
@@ -75,7 +75,7 @@ def _judged(run: Run) -> dict[str, PredictionRow]:
 
 
 def _names(directories: Sequence[Path]) -> list[str]:
-    """The directories' own names, with as many parents as it takes to tell them apart."""
+    """Return the directories' own names, with as many parents as make them different."""
     parts = [directory.resolve().parts for directory in directories]
     for depth in range(1, max(map(len, parts))):
         names = ["/".join(path[-depth:]) for path in parts]

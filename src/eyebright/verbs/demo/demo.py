@@ -15,7 +15,7 @@ from eyebright.verbs.train.train import train
 
 @stage
 def demo(config: DemoConfig) -> Run:
-    """Trains on the textile images of the package conformal-clip-data (Megahed and Chen, MIT licence).
+    """Train on the textile images of the package conformal-clip-data (Megahed and Chen, MIT licence).
 
     Raises:
         MissingExtraError: the package is not installed.
@@ -25,7 +25,7 @@ def demo(config: DemoConfig) -> Run:
 
 
 def demo_images() -> Path:
-    """The folder of class folders with the demo's 2,000 images.
+    """Return the folder of class folders with the demo's 2,000 images.
 
     Raises:
         MissingExtraError: the package is not installed.

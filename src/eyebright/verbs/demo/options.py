@@ -11,7 +11,7 @@ from eyebright.options.fields import ReportLang, Seed
 
 
 class DemoConfig(Config):
-    """What `eyebright demo` can be told."""
+    """Options of `eyebright demo`."""
 
     out: Path = Field(Path("runs/demo"), description="Run directory to write.")
     seed: Seed = 0

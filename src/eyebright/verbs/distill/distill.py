@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from eyebright.backbones import catalog
-from eyebright.runs import messages as tell
-from eyebright.runs.integrity import check_untouched
+from eyebright.runs import messages
+from eyebright.runs.integrity import require_unmodified
 from eyebright.runs.run import Run
 from eyebright.runtime.context import stage
 from eyebright.sealed.model import SealedModel
 from eyebright.verbs.distill.options import DistillConfig
-from eyebright.verbs.train.options import TrainConfig
-from eyebright.verbs.train.single_label import require_one_label
+from eyebright.verbs.train.options import TrainConfig, require_single_label
 from eyebright.verbs.train.train import train
 
 _AS_THEY_ARE = (
@@ -56,11 +55,11 @@ def distill(config: DistillConfig) -> Run:
         MissingExtraError: PyTorch is not installed.
     """
     teacher = SealedModel(config.model)
-    require_one_label(teacher.thresholds is not None, "distill")
-    check_untouched(teacher.path)
+    require_single_label(teacher.thresholds is not None, "distill")
+    require_unmodified(teacher.path)
     catalog.find(config.student)  # before anything is read
     run = train(_training(config))
-    tell.decisions_left(teacher, run.model)
+    messages.say_decisions_dropped(teacher, run.model)
     return run
 
 

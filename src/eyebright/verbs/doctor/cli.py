@@ -1,4 +1,4 @@
-"""`eyebright doctor`: what this machine has, and what is missing."""
+"""Declare `eyebright doctor`: show what this machine has, and what is missing."""
 
 from __future__ import annotations
 
@@ -16,16 +16,7 @@ if TYPE_CHECKING:
     from eyebright.verbs.doctor.options import DoctorConfig
 
 
-def _config() -> type[DoctorConfig]:
-    from eyebright.verbs.doctor.options import DoctorConfig
-
-    return DoctorConfig
-
-
-def _run(config: DoctorConfig) -> int:
-    from eyebright.verbs.doctor.doctor import doctor
-
-    facts = doctor()
+def _show(facts: Sequence[Fact], config: DoctorConfig) -> int:
     print(_json(facts) if config.json_ else _table(facts))
     return 0
 
@@ -47,6 +38,5 @@ def _table(facts: Sequence[Fact]) -> str:
 VERB = Verb(
     name="doctor",
     summary="Show what this machine has: processor, memory, GPU, inference engines, and missing extras.",
-    config=_config,
-    run=_run,
+    show=_show,
 )

@@ -1,4 +1,4 @@
-"""What this machine has and lacks, as facts that a person or a program can read."""
+"""`doctor`: what this machine has and lacks, as facts that a person or a program can read."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from importlib.util import find_spec
 from typing import Literal
 
 from eyebright.runtime import machine
+from eyebright.runtime.context import stage
 from eyebright.runtime.telemetry import load_onnxruntime, load_openvino
 from eyebright.text.language import translate
 from eyebright.training.cache.store import default_folder
+from eyebright.verbs.doctor.options import DoctorConfig
 
 #: The modules that an extra brings, for each extra that a user can want.
 EXTRAS: dict[str, tuple[str, ...]] = {
@@ -49,11 +51,11 @@ class Fact:
 
     Attributes:
         key: the same in every language.
-        title: what it is about, for a person.
-        text: how it is, for a person.
-        value: how it is, for a program: text, numbers (bytes where they count memory), lists, or None.
+        title: its name, for a person.
+        text: its value, for a person.
+        value: its value, for a program: text, numbers (bytes where they count memory), lists, or None.
         state: ``ok``, ``missing``, or ``note`` for what is neither good nor bad.
-        command: what gets the missing thing.
+        command: installs what is missing.
     """
 
     key: str
@@ -64,8 +66,9 @@ class Fact:
     command: str | None = None
 
 
-def doctor() -> list[Fact]:
-    """Facts on processor, memory, disk, accelerators, engines and extras."""
+@stage
+def doctor(config: DoctorConfig) -> list[Fact]:
+    """Return facts on processor, memory, disk, accelerators, engines and extras."""
     return [*_system(), *_memory(), *_accelerators(), *_engines(), *_extras()]
 
 

@@ -1,4 +1,4 @@
-"""`evaluate`: how good a sealed model is on labelled images that it has not seen."""
+"""`evaluate`: how good a sealed model is on labelled images that it was not trained on."""
 
 from __future__ import annotations
 
@@ -8,33 +8,27 @@ from pathlib import Path
 from eyebright.data.manifest import Manifest
 from eyebright.data.manifest_file import read_manifest
 from eyebright.data.source import scan_part
-from eyebright.errors import DataError, nearest
-from eyebright.evaluation.robustness import Stressed
-from eyebright.evaluation.slices import Column
-from eyebright.runs import messages as tell
+from eyebright.errors import DataError, EyebrightError
+from eyebright.runs.evaluation import Evaluation, EvaluationPlan, evaluate_model, write_results
+from eyebright.runs.images import check_labels
+from eyebright.runs.messages import command, say_found
+from eyebright.runs.metrics import versions
+from eyebright.runs.operating_points import Wanted, carried, wanted
+from eyebright.runs.rules import CarriedRules
 from eyebright.runs.run import Run, new_directory, write_metrics
-from eyebright.runs.scoring import Answers, ask
-from eyebright.runs.write import Outcome, versions
-from eyebright.runtime.context import progress_task, stage, timed, watch
-from eyebright.sealed.image_statistics import Looks
+from eyebright.runs.slices import ColumnsFile
+from eyebright.runs.uncertainty import require_score, with_ood
+from eyebright.runtime.context import stage, timed
 from eyebright.sealed.model import SEVERAL, SealedModel
 from eyebright.text.language import translate
-from eyebright.training.cache.store import default_folder
-from eyebright.types import Skipped, Split
-from eyebright.verbs.evaluate.heatmaps import inside
-from eyebright.verbs.evaluate.operating_points import at_thresholds, say_unmet, wanted
-from eyebright.verbs.evaluate.operating_points_again import choosing_part, decide_evaluated
+from eyebright.types import JsonObject, Skipped, Split
 from eyebright.verbs.evaluate.options import EvaluateConfig
 from eyebright.verbs.evaluate.robustness import stress
-from eyebright.verbs.evaluate.slices import find_slices, read_columns
-from eyebright.verbs.evaluate.uncertainty import know_evaluated, require_score, with_foreign
-
-_ENGINE = "onnxruntime float32"
 
 
 @stage
 def evaluate(config: EvaluateConfig) -> Run:
-    """Asks a sealed model about labelled images and writes `metrics.json`, `predictions.csv` and a report.
+    """Evaluate a sealed model, and write `metrics.json`, `predictions.csv` and a report.
 
     Args:
         config: which model, which images.
@@ -45,115 +39,89 @@ def evaluate(config: EvaluateConfig) -> Run:
         DataError: the data has no images, or classes that the model does not know.
     """
     model = SealedModel(config.model, threads=1)
+    plan = _plan(config, model)
+    directory = new_directory(config.out, "evaluations", config.data.resolve().name)
+    evaluation = _extended(config, evaluate_model(model, plan))
+    with timed("report"):
+        content = evaluation.report(
+            config.data.resolve().name, command("evaluate", config, ("model", "data"))
+        )
+        facts = {translate("Model"): str(model.path), **versions()}
+        write_results(directory, replace(content, seconds={}, facts=facts))
+    task: JsonObject = {} if model.thresholds is None else {"task": SEVERAL}
+    metrics = replace(evaluation.metrics_file(), model=model.path, provenance=task)
+    write_metrics(directory / "metrics.json", metrics.to_json())
+    return Run(directory, model.path)
+
+
+def _plan(config: EvaluateConfig, model: SealedModel) -> EvaluationPlan:
+    """Read the data, and check that it, the options and the model fit together."""
     with timed("scan"):
         manifest, split = scan_part(config.data, config.split)
     check_labels(manifest, model)
     manifest = _noting_trained(_noting_absent(manifest, model), model.path)
-    tell.found(manifest)
+    say_found(manifest)
     asked = wanted(config, model.labels, several=model.thresholds is not None)
-    if config.foreign is not None:
+    if config.ood is not None:
         require_score(model)
-    choosing = choosing_part(config, model, asked, split)
-    directory = new_directory(config.out, "evaluations", config.data.resolve().name)
-    looks = Looks(default_folder(), model.size)
-    with timed("evaluate"):
-        samples = manifest.of(split)
-        with progress_task("Running the sealed model", total=len(samples)) as task:
-            answers = ask(model, manifest.root, samples, task, default_folder(), looks.see)
-    answers.require_images(split)
-    with timed("decide"):
-        decided = decide_evaluated(model, asked, choosing, answers.labelled(split), config)
-    say_unmet(decided)
-    answers = at_thresholds(answers, decided)
-    knowing = know_evaluated(model, answers, split)
-    if config.foreign is not None:
-        with timed("foreign"):
-            own = answers.labelled(split)
-            knowing = with_foreign(knowing, model, own, config.foreign)
-    with timed("slices"):
-        further = _columns(config, manifest.root, answers, split)
-        slices = find_slices(answers, split, manifest.root, looks, further)
-    stressed = _stressed(config, model, answers, split, manifest.root)
-    outcome = Outcome(manifest.without(answers.skipped), answers, split, config.seed)
-    card = model.card
-    with timed("inside"):
-        seen = inside(model, manifest.root, answers, split, config.seed)
-    with timed("report"):
-        content = {
-            "title": config.data.resolve().name,
-            "engine": _ENGINE,
-            "backbone": card["backbone"],
-            "size": model.size,
-            "layers": card.get("layers", ", ".join(card["taps"])),
-            "command": tell.command("evaluate", config, ("model", "data")),
-            "licence": model.metadata.get("licence", ""),
-            "decided": decided.curves,
-            "cost": decided.cost,
-            "slices": slices,
-            "stressed": stressed,
-            **seen,
-            "knowing": knowing,
-            "facts": {translate("Model"): str(model.path), **versions()},
-        }
-        outcome.write(directory, content)
-    facts = {
-        **({} if model.thresholds is None else {"task": SEVERAL}),
-        "model": str(model.path),
-        "data_sha": manifest.digest,
-        "versions": versions(),
-        **decided.figures(),
-        "slices": [found.to_json() for found in slices],
-        **({} if stressed is None else stressed.to_json()),
-        **knowing.figures(),
-    }
-    write_metrics(directory / "metrics.json", outcome.figures(watch().seconds, _ENGINE, **facts))
-    return Run(directory, model.path)
+    return EvaluationPlan(
+        manifest=manifest,
+        split=split,
+        predicted=(split,),
+        seed=config.seed,
+        rules=CarriedRules(model, asked, _choosing_images(config, model, asked, split)),
+        columns=None if config.columns is None else ColumnsFile(config.columns, config.data),
+    )
 
 
-def _columns(config: EvaluateConfig, root: Path, answers: Answers, split: Split) -> list[Column]:
-    """Further properties of the evaluated images, where a file of them was given."""
-    if config.columns is None:
-        return []
-    samples = [answers.samples[i] for i in answers.of(split)]
-    return read_columns(config.columns, samples, (root, config.data))
+def _extended(config: EvaluateConfig, evaluation: Evaluation) -> Evaluation:
+    """Add the OOD images and the robustness test, where they are asked for."""
+    model, predictions, split = evaluation.model, evaluation.predictions, evaluation.split
+    if config.ood is not None:
+        with timed("ood"):
+            uncertainty = with_ood(evaluation.uncertainty, model, predictions.labelled(split), config.ood)
+        evaluation = replace(evaluation, uncertainty=uncertainty)
+    if config.robustness:
+        with timed("robustness"):
+            robustness = stress(model, predictions, split, evaluation.manifest.root, config.seed)
+        evaluation = replace(evaluation, robustness=robustness)
+    return evaluation
 
 
-def _stressed(
-    config: EvaluateConfig, model: SealedModel, answers: Answers, split: Split, root: Path
-) -> Stressed | None:
-    """How the model bears worse images, where that is asked for."""
-    if not config.robustness:
-        return None
-    with timed("robustness"):
-        return stress(model, answers, split, root, config.seed)
-
-
-def check_labels(manifest: Manifest, model: SealedModel) -> None:
-    """Refuses classes that the model does not know, and one label an image where it names several.
+def _choosing_images(
+    config: EvaluateConfig, model: SealedModel, asked: Wanted, split: Split
+) -> Manifest | None:
+    """Return the images on which thresholds are chosen: the data's val/; None where the model has them all.
 
     Raises:
-        DataError: naming the classes and the nearest that it knows.
+        DataError: targets need it, and there is none, or it is the evaluated split.
     """
-    if (manifest.several is None) != (model.thresholds is None):
-        raise DataError(
-            "The data and the model must be of the same kind. In {one}, an image has one label; in "
-            "{other}, it may have several. Use images labelled like those that {path} was trained on.",
-            one=manifest.root if manifest.several is None else model.path,
-            other=model.path if manifest.several is None else manifest.root,
-            path=model.path,
-        )
-    unknown = [label for label in manifest.labels if label not in model.labels]
-    if unknown:
-        raise DataError(
-            "The model must know every class in the data. It does not know: {unknown}. Closest "
-            "matches: {nearest}. Rename the folders, remove them, or train on these classes.",
-            unknown=", ".join(unknown),
-            nearest=nearest(unknown[0], model.labels),
-        )
+    known = carried(model)
+    if all(target in known for target in asked.targets):
+        return None
+    try:
+        if split == "val":
+            raise _no_split(config)
+        manifest, _ = scan_part(config.data, "val")
+    except EyebrightError:
+        raise _no_split(config) from None
+    if manifest.several is not None:
+        return manifest
+    samples = tuple(sample for sample in manifest.samples if sample.label in model.labels)
+    return replace(manifest, samples=samples)
+
+
+def _no_split(config: EvaluateConfig) -> DataError:
+    return DataError(
+        "A threshold must be selected on images outside the evaluated split. The model contains no "
+        "threshold for this target, and {path} has no val/ besides the evaluated split. Add val/, or "
+        "pass --target to `eyebright train`.",
+        path=config.data,
+    )
 
 
 def _noting_absent(manifest: Manifest, model: SealedModel) -> Manifest:
-    """The manifest with a warning where the model names labels that the data never does."""
+    """Return the manifest with a warning where the model has labels that never occur in the data."""
     absent = [label for label in model.labels if manifest.several and label not in manifest.several]
     if not absent:
         return manifest
@@ -163,7 +131,7 @@ def _noting_absent(manifest: Manifest, model: SealedModel) -> Manifest:
 
 
 def _noting_trained(manifest: Manifest, model: Path) -> Manifest:
-    """The manifest with a warning for every image that the model was trained on, as its run tells."""
+    """Return the manifest with a warning where the model was trained on images in it, as its run records."""
     beside = model.with_name("manifest.parquet")
     if not beside.is_file():
         return manifest

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from eyebright.options.base import Config
 from eyebright.options.decisions import DecisionConfig
 from eyebright.options.fields import ReportLang
+from eyebright.options.marks import CommandLineOnly
 
 
 class EvaluatedConfig(Config):
@@ -22,7 +23,7 @@ class EvaluatedConfig(Config):
         "auto", description="Split to evaluate; auto takes test, else val, else all images."
     )
     seed: int = Field(0, ge=0, description="Random seed of the bootstrap intervals.")
-    format: Literal["table", "json"] = Field(
+    format: Annotated[Literal["table", "json"], CommandLineOnly()] = Field(
         "table", description="Output format of the metrics: aligned text, or the contents of metrics.json."
     )
     columns: Path | None = Field(
@@ -45,7 +46,7 @@ class EvaluatedConfig(Config):
 class EvaluateConfig(DecisionConfig, EvaluatedConfig):
     """What `eyebright evaluate` can be told; every field is also a command-line option and a TOML key."""
 
-    foreign: Path | None = Field(
+    ood: Path | None = Field(
         None,
         description="Folder of out-of-distribution (OOD) images, which the model should predict as unknown.",
     )

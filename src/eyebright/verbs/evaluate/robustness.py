@@ -1,4 +1,4 @@
-"""A sealed model asked about images that get worse and worse, and about parts of images."""
+"""Robustness: a sealed model run on ever more corrupted images, and on parts of images."""
 
 from __future__ import annotations
 
@@ -11,62 +11,62 @@ import numpy as np
 from eyebright.data.corruptions import PARTS, STRENGTHS, corrupt, only
 from eyebright.data.decode import PILLOW, open_rgb
 from eyebright.data.manifest import Sample
-from eyebright.evaluation.robustness import Stressed, robustness, shortcut
+from eyebright.evaluation.robustness import RobustnessResult, robustness, shortcut
 from eyebright.report.markup import duration, number
-from eyebright.runs.scoring import Answers, BoolArray
-from eyebright.runtime.context import progress, say
+from eyebright.runs.scoring import BoolArray, Predictions
+from eyebright.runtime.context import progress_task, say
 from eyebright.runtime.parallel import parallel
 from eyebright.sealed.model import SealedModel
-from eyebright.text.language import translate
 from eyebright.training.linear_probe.selection import subset
 from eyebright.types import IntArray, Split, UInt8Array
 
-#: At most about so many images are asked about, drawn a class at a time.
+#: At most about so many images are used, drawn a class at a time.
 IMAGES = 200
 _TIMED_IMAGES = 4
 
 
-def stress(model: SealedModel, answers: Answers, split: Split, root: Path, seed: int) -> Stressed:
-    """Asks about some images of one part, as they are, at each strength of each corruption, and in parts.
+def stress(
+    model: SealedModel, predictions: Predictions, split: Split, root: Path, seed: int
+) -> RobustnessResult:
+    """Run the model on some images: as they are, at each strength of each corruption, and in parts.
 
     Images are scaled to the model's input size first, as in the usual benchmarks, so that a strength means
-    the same for all. How long it takes is told once a few images are done.
+    the same for all. The time that is left is said once a few images are done.
 
     Args:
         model: opened with one thread a call.
-        answers: tell which images can be read.
-        split: the part.
+        predictions: of the images that can be read.
+        split: the evaluated one.
         root: of the images.
-        seed: of the choice of images and of what is drawn for each.
+        seed: of the choice of images, and of the corruptions.
     """
-    kept = _some(answers, split, seed)
+    kept = _some(predictions, split, seed)
     variants = 1 + sum(map(len, STRENGTHS.values())) + len(PARTS)
 
-    def ask(place: int) -> BoolArray:
-        sample = answers.samples[place]
+    def predict(place: int) -> BoolArray:
+        sample = predictions.samples[place]
         images = _variants(_seen_size(root / sample.path, model), sample, seed)
         probabilities = np.concatenate([model.probabilities(image[None]) for image in images])
-        return answers.are_right(probabilities, answers.truth[place])
+        return predictions.are_correct(probabilities, predictions.truth[place])
 
     right: list[BoolArray] = []
     began = perf_counter()
-    text = translate("Running the model on corrupted images")
-    with progress().task(text, total=variants * len(kept)) as task:
-        for row in parallel(ask, kept.tolist()):
+    with progress_task("Running the model on corrupted images", total=variants * len(kept)) as task:
+        for row in parallel(predict, kept.tolist()):
             right.append(row)
             task.advance(variants)
             if len(right) == _TIMED_IMAGES < len(kept):
                 each = (perf_counter() - began) / _TIMED_IMAGES
                 _say_how_long(variants * len(kept), each * (len(kept) - len(right)))
-    return _figures(np.stack(right), answers.kinds[kept])
+    return _results(np.stack(right), predictions.kinds[kept])
 
 
-def _some(answers: Answers, split: Split, seed: int) -> IntArray:
-    """The places of about as many distinct images of the part as are asked about."""
-    places = answers.of(split)
-    _, first = np.unique([answers.samples[i].sha for i in places], return_index=True)
+def _some(predictions: Predictions, split: Split, seed: int) -> IntArray:
+    """Return the places of about 200 distinct images of the split."""
+    places = predictions.of(split)
+    _, first = np.unique([predictions.samples[i].sha for i in places], return_index=True)
     distinct = places[first]
-    kept: IntArray = distinct[subset(answers.kinds[distinct], np.arange(len(distinct)), IMAGES, seed)]
+    kept: IntArray = distinct[subset(predictions.kinds[distinct], np.arange(len(distinct)), IMAGES, seed)]
     return kept
 
 
@@ -82,7 +82,7 @@ def _variants(pixels: UInt8Array, sample: Sample, seed: int) -> Iterator[UInt8Ar
 
 
 def _seen_size(path: Path, model: SealedModel) -> UInt8Array:
-    """The image (H, W, 3), its short side scaled down to the input size as the model does it, never up."""
+    """Return the image (H, W, 3), its short side scaled down to the input size as by the model, never up."""
     image = open_rgb(path, min_side=model.size)
     short = min(image.size)
     if short > model.size:
@@ -92,18 +92,18 @@ def _seen_size(path: Path, model: SealedModel) -> UInt8Array:
     return np.asarray(image)
 
 
-def _figures(right: BoolArray, kinds: IntArray) -> Stressed:
-    """From whether each of V answers about each of N images is right (N, V), and what the images are (N,)."""
+def _results(right: BoolArray, kinds: IntArray) -> RobustnessResult:
+    """Measure V predictions for each of N images, correct or not (N, V), of the classes ``kinds`` (N,)."""
     columns: Iterator[BoolArray] = iter(right.T)
     clean = next(columns)
     curves = {kind: [next(columns) for _ in strengths] for kind, strengths in STRENGTHS.items()}
     border, centre = (next(columns) for _ in PARTS)
-    return Stressed(robustness(clean, curves, STRENGTHS), shortcut(clean, border, centre, kinds))
+    return RobustnessResult(robustness(clean, curves, STRENGTHS), shortcut(clean, border, centre, kinds))
 
 
-def _say_how_long(answers: int, seconds: float) -> None:
+def _say_how_long(predictions: int, seconds: float) -> None:
     say(
         "Robustness test: {count:prediction|predictions} on corrupted images, about {time}.",
-        count=number(answers),
+        count=number(predictions),
         time=duration(seconds),
     )

@@ -15,12 +15,15 @@ from eyebright.errors import ConfigError, ImageError, NotFoundError, nearest
 from eyebright.explaining.base import Explainer, Method
 from eyebright.explaining.choose import explainer
 from eyebright.explaining.overlay import overlay
+from eyebright.report.display import Displayed, ResultTable
 from eyebright.report.thumbnails import data_uri
 from eyebright.runs.run import new_directory
 from eyebright.runtime.atomic import write_bytes
 from eyebright.runtime.context import progress_task, stage
 from eyebright.runtime.parallel import parallel
 from eyebright.sealed.model import SealedModel
+from eyebright.text.language import translate
+from eyebright.text.table import printable
 from eyebright.types import FloatArray, Skipped
 from eyebright.verbs.explain.options import ExplainConfig
 from eyebright.verbs.explain.page import ExplainedImage, write_explanations
@@ -51,9 +54,9 @@ class Explained:
     picture: Path
 
 
-@dataclass(frozen=True)
-class Explanations:
-    """What `explain` leaves.
+@dataclass(frozen=True, repr=False)
+class Explanations(Displayed):
+    """The result of `explain`; it lists its pictures when it is printed.
 
     Attributes:
         directory: holds the pictures and `index.html`.
@@ -72,6 +75,16 @@ class Explanations:
         """All pictures beside their images."""
         return self.directory / "index.html"
 
+    def display(self) -> Iterator[str | ResultTable]:
+        """Yield each image's probability, class and picture, and where the page is."""
+        rows = [
+            (f"{100 * image.probability:.1f} %", printable(image.label), printable(str(image.picture)))
+            for image in self.images
+        ]
+        if rows:
+            yield ResultTable(rows, right=(0,), head=False)
+        yield translate("Page  {path}", path=printable(str(self.page)))
+
 
 @stage
 def explain(config: ExplainConfig) -> Explanations:
@@ -84,7 +97,7 @@ def explain(config: ExplainConfig) -> Explanations:
         NotFoundError: the model does not exist, or a path or pattern matches nothing.
         ModelError: the file is not a sealed model.
         ConfigError: the model does not know the class.
-        NoHeatError: the method has nothing to show of this network.
+        NoHeatMapError: the method has nothing to show of this network.
         MissingExtraError: the method needs packages that are not installed.
         StorageError: the disk is full or must not be written.
     """

@@ -1,4 +1,4 @@
-"""The graphs that an export tries: the model as it is, in float16, or step after step in int8."""
+"""The graphs that an export tries: the model as it is, in float16, or one int8 candidate after another."""
 
 from __future__ import annotations
 
@@ -7,80 +7,52 @@ from collections.abc import Callable, Iterator
 import onnx
 
 from eyebright.backbones.card import Preprocessing
-from eyebright.compression.float16 import halved
-from eyebright.compression.int8.candidate import Rung
-from eyebright.compression.int8.search import Int8Ladder
-from eyebright.compression.network import Network, prepared
+from eyebright.compression.backbone import prepare_backbone
+from eyebright.compression.candidate import QuantisationCandidate, to_float16
+from eyebright.compression.int8.search import Int8Search
 from eyebright.exporting.base import Format, Precision, UnsupportedError
 from eyebright.exporting.catalog import FORMATS
 from eyebright.exporting.precision import check_compressible
 from eyebright.runtime.machine import usable_cores
 from eyebright.sealed.model import SealedModel
-from eyebright.verbs.export.calibration_images import squares
-from eyebright.verbs.export.images import ExportImages
-from eyebright.verbs.export.options import ExportConfig
+from eyebright.verbs.export.images import ExportImages, read_calibration_images
 
 
-class Rungs:
-    """One model's compressed graphs; each is made once, however many formats try it.
+def quantisation_candidates(
+    model: SealedModel, precision: Precision, images: Callable[[], ExportImages], seed: int
+) -> Iterator[QuantisationCandidate]:
+    """Yield a model's graphs in a precision, the most wanted first; each is computed when it is needed.
 
     Args:
         model: the original.
-        images: finds the user's images, where they are needed.
-        config: precision, seed and language.
+        precision: of the graphs.
+        images: returns the user's images; int8 alone needs them.
+        seed: of the draw of calibration images.
+
+    Raises:
+        UnsupportedError: the model was compressed before.
+        DataError: the training images are missing, or there are too few.
     """
-
-    def __init__(self, model: SealedModel, images: Callable[[], ExportImages], config: ExportConfig) -> None:
-        self.model = model
-        self.images = images
-        self.config = config
-        self.precision: Precision = "int8" if config.int8 else "fp16" if config.fp16 else "fp32"
-        self._waiting = self._make()
-        self._made: list[Rung] = []
-        self._failed: Exception | None = None
-
-    def __iter__(self) -> Iterator[Rung]:
-        """The graphs, the most wanted first."""
-        place = 0
-        while True:
-            if place == len(self._made):
-                if self._failed is not None:
-                    raise self._failed
-                try:
-                    self._made.append(next(self._waiting))
-                except StopIteration:
-                    return
-                except Exception as error:  # a generator that raised is over: the next format must hear why
-                    self._failed = error
-                    raise
-            yield self._made[place]
-            place += 1
-
-    def _make(self) -> Iterator[Rung]:
-        graph = onnx.load(self.model.path)
-        if self.precision == "fp32":
-            yield Rung("unchanged", graph)
-            return
-        check_compressible(self.model, graph)
-        network = self._network(graph)
-        if self.precision == "fp16":
-            yield halved(network)
-            return
-        config, size = self.config, self.model.size
-        interpolation = Preprocessing(**self.model.card["preprocessing"]).interpolation
-        images = squares(self.images(), size, interpolation, config.seed)
-        yield from Int8Ladder(network, images, usable_cores()).rungs()
-
-    def _network(self, graph: onnx.ModelProto) -> Network:
-        taps: list[str] = self.model.card["taps"]
-        return prepared(graph, [tap.rpartition(":")[0] for tap in taps], self.model.size)
+    graph = onnx.load(model.path)
+    if precision == "fp32":
+        yield QuantisationCandidate("unchanged", graph)
+        return
+    check_compressible(model, graph)
+    taps: list[str] = model.card["taps"]
+    backbone = prepare_backbone(graph, [tap.rpartition(":")[0] for tap in taps], model.size)
+    if precision == "fp16":
+        yield to_float16(backbone)
+        return
+    interpolation = Preprocessing(**model.card["preprocessing"]).interpolation
+    calibration = read_calibration_images(images(), model.size, interpolation, seed)
+    yield from Int8Search(backbone, calibration, usable_cores()).candidates()
 
 
 def check_precision(target: Format, precision: Precision) -> None:
-    """Makes sure that a format holds a precision.
+    """Make sure that a format can hold a precision.
 
     Raises:
-        UnsupportedError: it does not; the text names those that do.
+        UnsupportedError: it cannot; the text names those that can.
     """
     if precision not in target.precisions:
         raise UnsupportedError(

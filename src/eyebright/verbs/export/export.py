@@ -1,71 +1,49 @@
-"""`export`: a sealed model in other formats, none handed out before it was compared with the original."""
+"""`export`: a sealed model in other formats, each compared with the original before it is written."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-from eyebright.compression.int8.candidate import Rung
+from eyebright.compression.candidate import QuantisationCandidate
 from eyebright.data.decode import decode
 from eyebright.errors import EyebrightError
-from eyebright.exporting.base import Format, Source, UnsupportedError, in_our_words
+from eyebright.exporting.base import (
+    ExportSource,
+    Format,
+    Precision,
+    UnsupportedError,
+    wrap_converter_errors,
+)
 from eyebright.exporting.catalog import FORMATS
-from eyebright.exporting.certificate.certificate import Bar, Certificate, certify
-from eyebright.exporting.certificate.comparison import Originals
-from eyebright.exporting.certificate.kernels import kernels
-from eyebright.exporting.certificate.sidecar_files import write_beside
-from eyebright.exporting.certificate.speedup import gain, original_bytes
+from eyebright.exporting.certificate.certificate import AcceptanceCriteria, Certificate, certify
+from eyebright.exporting.certificate.comparison import ReferencePredictions
+from eyebright.exporting.certificate.compression import kernels, original_bytes, speedup
+from eyebright.exporting.certificate.sidecar_files import write_sidecar_files
 from eyebright.exporting.precision import precision_of
-from eyebright.runs.integrity import check_untouched
-from eyebright.runs.scoring import ask
-from eyebright.runs.write import versions
+from eyebright.runs.integrity import require_unmodified
+from eyebright.runs.metrics import versions
+from eyebright.runs.scoring import predict_samples
 from eyebright.runtime.atomic import write_text
-from eyebright.runtime.context import progress, say, stage
+from eyebright.runtime.context import progress, progress_task, say, stage
 from eyebright.sealed.model import SealedModel
 from eyebright.text.language import translate
 from eyebright.types import UInt8Array
-from eyebright.verbs.export.candidates import Rungs, check_precision
+from eyebright.verbs.export.candidates import check_precision, quantisation_candidates
 from eyebright.verbs.export.folder import CERTIFICATE, finished, in_progress, rejected, waiting
 from eyebright.verbs.export.images import ExportImages, export_images
 from eyebright.verbs.export.options import ExportConfig
-
-
-@dataclass(frozen=True)
-class Exported:
-    """One export: its folder's name, where it lies, and what the comparison found."""
-
-    name: str
-    folder: Path
-    certificate: Certificate
-
-
-@dataclass(frozen=True)
-class Exports:
-    """What an export left: everything that was written, and why the rest was not.
-
-    Attributes:
-        directory: holds a folder for each export.
-        done: in the order that was asked for, rejected ones too.
-        failed: errors by format.
-    """
-
-    directory: Path
-    done: Sequence[Exported]
-    failed: dict[str, EyebrightError]
-
-    @property
-    def passed(self) -> bool:
-        """Whether everything that was asked for was written and reached its bar."""
-        return not self.failed and all(exported.certificate.passed for exported in self.done)
+from eyebright.verbs.export.result import Exported, Exports
 
 
 @stage
 def export(config: ExportConfig) -> Exports:
-    """Exports a model to each format that is asked for, and certifies each.
+    """Export a model to each format, and certify each.
 
     Args:
         config: which model, which formats.
@@ -73,8 +51,8 @@ def export(config: ExportConfig) -> Exports:
     Raises:
         NotFoundError: the model does not exist.
         ModelError: the file is not a sealed model.
-        DataError: the images to compare on are gone.
-        UnsupportedError, MissingExtraError: the only format that is asked for cannot be had.
+        DataError: the images to compare on are missing.
+        UnsupportedError, MissingExtraError: the only format cannot be written.
     """
     exporter = Exporter(config)
     done: list[Exported] = []
@@ -91,152 +69,168 @@ def export(config: ExportConfig) -> Exports:
 
 
 class Exporter:
-    """Exports of one model; the original is asked and compressed once for all formats."""
+    """Export one model; the original is run and compressed once for all formats."""
 
     def __init__(self, config: ExportConfig) -> None:
         self.config = config
         self.model = SealedModel(config.model, threads=1)
-        check_untouched(self.model.path)
+        require_unmodified(self.model.path)
         self.directory = config.out or self.model.path.parent / "exports"
-        self.bar = Bar(config.min_agreement, config.max_loss / 100)
+        self.criteria = AcceptanceCriteria(config.min_agreement, config.max_loss / 100)
         names = [_name(name, config.plain) for name in dict.fromkeys(config.to)]
         self.targets = [FORMATS[name] for name in names]
-        self.rungs = Rungs(self.model, lambda: self.images, config)
+        self.precision: Precision = "int8" if config.int8 else "fp16" if config.fp16 else "fp32"
+        self._coming = quantisation_candidates(self.model, self.precision, lambda: self.images, config.seed)
+        self._made: list[QuantisationCandidate | Exception | None] = []
 
     @cached_property
     def images(self) -> ExportImages:
-        """The images to compare and calibrate on."""
+        """Return the images to compare and calibrate on."""
         config = self.config
-        return export_images(self.model, config.data, config.images, config.seed)
+        return export_images(self.model, config.data, config.max_images, config.seed)
 
     @cached_property
-    def originals(self) -> Originals:
-        """The original's answers."""
+    def reference(self) -> ReferencePredictions:
+        """Return the original's predictions."""
         images = self.images
-        text = translate("Running the sealed model")
-        with progress().task(text, total=len(images.compared)) as task:
-            answers = ask(self.model, images.root, images.compared, task)
-
+        answers = predict_samples(self.model, images.root, images.compared)
         if answers.skipped:
-            text = "{count} of {total:image|images} could not be read; only the rest is compared."
-            counts = {"count": len(answers.skipped), "total": len(images.compared)}
-            say(text, **counts)
+            say(
+                "{count} of {total:image|images} could not be read; only the rest is compared.",
+                count=len(answers.skipped),
+                total=len(images.compared),
+            )
 
         def pixels() -> Iterator[UInt8Array]:
             return (decode(images.root / s.path, min_side=self.model.size) for s in answers.samples)
 
-        return Originals(answers.probabilities, answers.truth, pixels, "val", self.model.thresholds)
+        return ReferencePredictions(
+            answers.probabilities, answers.truth, pixels, "val", self.model.thresholds
+        )
 
     def export(self, target: Format) -> Exported:
-        """Exports to one format, by the first rung that reaches the bar; by the best, if none does."""
-        precision = self.rungs.precision
-        check_precision(target, precision)
-        name = target.name if precision == "fp32" else f"{target.name}-{precision}"
-        tried: list[tuple[Rung, Exported]] = []
+        """Export to one format, with the first candidate that passes; with the best, if none does."""
+        check_precision(target, self.precision)
+        name = target.name if self.precision == "fp32" else f"{target.name}-{self.precision}"
+        tried: list[tuple[QuantisationCandidate, Exported]] = []
         refused: UnsupportedError | None = None
-        # An earlier export stays until the last rung: the ladder may be stopped, or end with an error.
+        # An earlier export stays until the last candidate: the search may be stopped, or end with an error.
         with waiting(self.directory / name) as best:
-            for rung in self.rungs:
+            for candidate in self._candidates():
                 # As it is, a model may be a compressed one already.
-                computes = precision_of(rung.graph) if precision == "fp32" else precision
-                source = Source(self.model, rung.graph, computes)
+                computes = precision_of(candidate.graph) if self.precision == "fp32" else self.precision
+                source = ExportSource(self.model, candidate.graph, computes)
                 target.check(source)
                 try:
-                    exported = self._one(_Attempt(target, name, source, rung, tuple(tried)), best)
+                    exported = self._attempt(_Attempt(target, name, source, candidate, tuple(tried)), best)
                 except UnsupportedError as error:
-                    if precision != "int8":
+                    if self.precision != "int8":
                         raise
-                    # What a runtime cannot load of one step, it may of the next, which keeps more in float.
+                    # A runtime that cannot load one candidate may load the next, which keeps more in float.
                     progress().say(error.text())
                     refused = error
                     continue
-                tried.append((rung, exported))
+                tried.append((candidate, exported))
                 if exported.certificate.passed:
                     return exported
             if refused is not None and not tried:
                 raise refused
             rejected(best, self.directory / name)
-        return max((exported for _, exported in tried), key=_worth)
+        return max((exported for _, exported in tried), key=_quality)
 
-    def _one(self, attempt: _Attempt, best: Path) -> Exported:
-        """Where it fails, it is kept in ``best`` only if none before was better."""
+    def _candidates(self) -> Iterator[QuantisationCandidate]:
+        """Yield the candidates, each made once for all formats; an error is raised for each of them."""
+        for place in count():
+            if place == len(self._made):
+                try:
+                    self._made.append(next(self._coming, None))
+                except Exception as error:  # a generator that raised is over: the next format must hear why
+                    self._made.append(error)
+            made = self._made[place]
+            if isinstance(made, Exception):
+                raise made
+            if made is None:
+                return
+            yield made
+
+    def _attempt(self, attempt: _Attempt, best: Path) -> Exported:
+        """Write and certify one candidate; a failed one is kept in ``best`` if none before was better."""
         name = attempt.name
         folder = self.directory / name
-        originals = self.originals  # before anything is written: its images may be gone
+        reference = self.reference  # before anything is written: its images may be missing
         with in_progress(folder) as temporary:
-            how = translate(attempt.rung.summary)
-            say("Exporting to {format}: {how}", format=name, how=how)
-            with in_our_words(name):
+            say("Exporting to {format}: {how}", format=name, how=translate(attempt.candidate.summary))
+            with wrap_converter_errors(name):
                 attempt.target.export(attempt.source, temporary)
-            certificate = self._certified(attempt, temporary, originals)
+            certificate = self._certified(attempt, temporary, reference)
             exported = Exported(name, folder, certificate)
-            beside = (
-                write_beside(attempt.target, attempt.source, temporary, certificate)
+            sidecar_files = (
+                write_sidecar_files(attempt.target, attempt.source, temporary, certificate)
                 if certificate.passed
                 else {}
             )
-            content = certificate.to_json() | {"beside": beside}
+            content = certificate.to_json() | {"sidecar_files": sidecar_files}
             write_text(
                 temporary / CERTIFICATE, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
             )
             if certificate.passed:
                 finished(temporary, folder)
-            elif all(_worth(exported) > _worth(other) for _, other in attempt.before):
+            elif all(_quality(exported) > _quality(other) for _, other in attempt.before):
                 finished(temporary, best)
         return exported
 
-    def _certified(self, attempt: _Attempt, folder: Path, originals: Originals) -> Certificate:
+    def _certified(self, attempt: _Attempt, folder: Path, reference: ReferencePredictions) -> Certificate:
         target, source = attempt.target, attempt.source
-        details = {"compression": attempt.rung.summary, **attempt.rung.details}
-        if self.rungs.precision == "int8":
-            before = [_summary(rung, exported) for rung, exported in attempt.before]
-            with in_our_words(attempt.name):
-                details |= {"tried_before": before, **asdict(kernels(target, source, folder))}
-        text = translate("Comparing {format} with the original", format=attempt.name)
-        with progress().task(text, total=len(originals.truth)) as task:
+        details = {"compression": attempt.candidate.summary, **attempt.candidate.details}
+        if self.precision == "int8":
+            before = [_summary(candidate, exported) for candidate, exported in attempt.before]
+            with wrap_converter_errors(attempt.name):
+                details |= {"rejected_candidates": before, **asdict(kernels(target, source, folder))}
+        total = len(reference.truth)
+        with progress_task("Comparing {format} with the original", total, format=attempt.name) as task:
             certificate = certify(
                 target,
                 source,
                 folder,
-                originals,
-                self.bar,
+                reference,
+                self.criteria,
                 versions=versions(*target.packages),
                 details=details,
                 on_image=task.advance,
             )
         for reason in certificate.reasons:
             progress().say(reason.text())
-        if self.rungs.precision == "fp32":
+        if self.precision == "fp32":
             return certificate
-        found = gain(certificate, original_bytes(target, source))
+        found = speedup(certificate, original_bytes(target, source))
         progress().say(found.text())
         return replace(certificate, notes=(*certificate.notes, str(found)))
 
 
 @dataclass(frozen=True)
 class _Attempt:
-    """One rung in one format, and the rungs that failed before it."""
+    """One candidate in one format, and the candidates that were rejected before it."""
 
     target: Format
     name: str
-    source: Source
-    rung: Rung
-    before: tuple[tuple[Rung, Exported], ...]
+    source: ExportSource
+    candidate: QuantisationCandidate
+    before: tuple[tuple[QuantisationCandidate, Exported], ...]
 
 
-def _summary(rung: Rung, exported: Exported) -> dict[str, Any]:
-    """What the certificate of a later rung says of one that failed."""
+def _summary(candidate: QuantisationCandidate, exported: Exported) -> dict[str, Any]:
+    """Return what the certificate of a later candidate says of a rejected one."""
     found = exported.certificate.comparison
     return {
-        "compression": rung.summary,
+        "compression": candidate.summary,
         "accuracy_difference": found.accuracy_difference.value,
         "mean_difference": found.mean_difference,
-        **rung.details,
+        **candidate.details,
     }
 
 
-def _worth(exported: Exported) -> tuple[float, float]:
-    """Orders exports that failed: by accuracy, then by how little the probabilities moved."""
+def _quality(exported: Exported) -> tuple[float, float]:
+    """Order rejected exports: by accuracy, then by how little the probabilities moved."""
     found = exported.certificate.comparison
     return found.accuracy, -found.mean_difference
 

@@ -1,4 +1,4 @@
-"""An export's folder: it appears whole and certified, or with its files set aside as rejected."""
+"""An export's folder: it appears complete and certified, or with its files marked as rejected."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from eyebright.runtime.atomic import storage_errors
 
 @contextmanager
 def in_progress(folder: Path) -> Iterator[Path]:
-    """An empty folder beside ``folder`` to write into; what is still there at the end is removed.
+    """Make an empty folder beside ``folder`` to write into; what is still there at the end is removed.
 
     Raises:
-        StorageError: the disk is full or must not be written, or ``folder`` holds what is no export.
+        StorageError: the disk is full or cannot be written, or ``folder`` is not an export.
     """
     with waiting(folder) as temporary:
         temporary.mkdir(parents=True)
@@ -27,10 +27,10 @@ def in_progress(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def waiting(folder: Path) -> Iterator[Path]:
-    """A name beside ``folder`` for what may take its place later; what is there at the end is removed.
+    """Give a path beside ``folder`` for what may take its place later; what is there at the end is removed.
 
     Raises:
-        StorageError: the disk is full or must not be written, or ``folder`` holds what is no export.
+        StorageError: the disk is full or cannot be written, or ``folder`` is not an export.
     """
     if folder.is_symlink() or (folder.exists() and not _is_export(folder)):
         raise StorageError(
@@ -51,7 +51,7 @@ def _is_export(folder: Path) -> bool:
 
 
 def finished(temporary: Path, folder: Path) -> None:
-    """Puts what was written whole in its place; an earlier one is replaced."""
+    """Put a completely written export in its place; an earlier one is replaced."""
     old = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.old")
     if folder.exists():
         folder.rename(old)
@@ -65,7 +65,7 @@ def finished(temporary: Path, folder: Path) -> None:
 
 
 def rejected(temporary: Path, folder: Path) -> None:
-    """The same for one that failed: its files get the suffix `.rejected`, all but the certificate."""
+    """Put a rejected export in its place: all its files but the certificate get the suffix `.rejected`."""
     for path in sorted(temporary.rglob("*")):
         if path.is_file() and path.name != CERTIFICATE:
             path.rename(path.with_name(f"{path.name}.rejected"))

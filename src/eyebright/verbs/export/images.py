@@ -1,4 +1,4 @@
-"""The images that an export is compared and calibrated on: the run's own, wherever they lie now."""
+"""The images that an export is compared and calibrated on: the run's own, wherever they are now."""
 
 from __future__ import annotations
 
@@ -6,10 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from eyebright.compression.int8.calibration import CalibrationImages
+from eyebright.data.decode import load_square
 from eyebright.data.manifest import Sample
-from eyebright.runs.images import drawn, manifest_of
+from eyebright.errors import DataError, ImageError
+from eyebright.runs.images import check_labels, drawn, manifest_of
+from eyebright.runtime.context import progress_task
+from eyebright.runtime.parallel import parallel
 from eyebright.sealed.model import SealedModel
-from eyebright.verbs.evaluate.evaluate import check_labels
+from eyebright.types import Interpolation, UInt8Array
+
+_MOST, _LEAST = 200, 20  # calibration images; with fewer, ranges depend on single images
+_HOLDOUT = 64
+_HOLDOUT_SHARE = 4  # one of so many, where there are few
 
 
 @dataclass(frozen=True)
@@ -17,9 +28,9 @@ class ExportImages:
     """Samples under a root.
 
     Attributes:
-        root: ``root / sample.path`` is where one lies.
+        root: ``root / sample.path`` is an image's file.
         compared: validation images, on which the certificate is made.
-        training: for calibration and for what is learned again.
+        training: for calibration and quantisation-aware training.
     """
 
     root: Path
@@ -28,17 +39,65 @@ class ExportImages:
 
 
 def export_images(model: SealedModel, data: Path | None, count: int, seed: int) -> ExportImages:
-    """Finds the images of a model.
+    """Find the images of a model.
 
     Args:
-        model: the original; its run's manifest lies beside it, or ``data`` is given.
-        data: a folder to look in instead; images that the run knows keep their part there, by their content.
+        model: the original; its run's manifest is in the same directory, or ``data`` is given.
+        data: a folder to look in instead; images that the run knows keep their split, by their content.
         count: of validation images, at most; they are drawn with ``seed``.
-        seed: of the draw, and of the split where ``data`` has neither parts nor a run that knows it.
+        seed: of the draw, and of the split where ``data`` has neither splits nor a run that knows it.
 
     Raises:
-        DataError: the images are gone, or none is left to compare on.
+        DataError: the images are missing, or none is left to compare on.
     """
-    manifest = manifest_of(model, data, seed, parts=("val",))
+    manifest = manifest_of(model, data, seed, splits=("val",))
     check_labels(manifest, model)
     return ExportImages(manifest.root, drawn(manifest, count, seed), manifest.of("train"))
+
+
+def read_calibration_images(
+    images: ExportImages, size: int, interpolation: Interpolation, seed: int
+) -> CalibrationImages:
+    """Draw training images and resize them to (S, S, 3) as the sealed model does.
+
+    Raises:
+        DataError: they are missing, or there are too few.
+    """
+    training = images.training
+    if missing := [sample for sample in training if not (images.root / sample.path).is_file()]:
+        raise DataError(
+            "An int8 export is calibrated on the training images of the run. Missing: {count} of "
+            "{total}, for example {path}. Name their current folder with --data.",
+            count=len(missing),
+            total=len(training),
+            path=images.root / missing[0].path,
+        )
+    holdout = min(_HOLDOUT, len(training) // _HOLDOUT_SHARE)
+    order = np.random.default_rng(seed).permutation(len(training))[: _MOST + holdout]
+    with progress_task("Reading calibration images", total=len(order)) as task:
+
+        def read(sample: Sample) -> UInt8Array | None:
+            found = _read(images.root / sample.path, size, interpolation)
+            task.advance()
+            return found
+
+        readable = [image for image in parallel(read, [training[i] for i in order]) if image is not None]
+    if len(readable) - holdout < _LEAST:
+        raise DataError(
+            "An int8 export needs at least {least} training images for calibration and {held_out} "
+            "more for comparison; {most} for calibration are best. Found {count:readable "
+            "image|readable images}. Add images, or name more with --data.",
+            least=_LEAST,
+            held_out=max(holdout, 1),
+            most=_MOST,
+            count=len(readable),
+        )
+    stacked = np.stack(readable)
+    return CalibrationImages(stacked[holdout:], stacked[:holdout])
+
+
+def _read(path: Path, size: int, interpolation: Interpolation) -> UInt8Array | None:
+    try:
+        return load_square(path, size, interpolation)
+    except ImageError:  # training skipped it, and said so
+        return None

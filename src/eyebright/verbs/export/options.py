@@ -26,7 +26,7 @@ FormatName = Literal[
 
 
 class ExportConfig(Config):
-    """What `eyebright export` can be told; every field is also a command-line option and a TOML key."""
+    """Options of `eyebright export`; every field is also a command-line option and a TOML key."""
 
     model: Path = Field(description="Model to export: a run directory, or its model.onnx.")
     to: Annotated[list[FormatName], Several(), Field(min_length=1)] = Field(
@@ -40,7 +40,7 @@ class ExportConfig(Config):
         description="Folder that holds the images now (default: the path recorded in the run).",
     )
     out: Path | None = Field(None, description="Folder to write (default: exports/ beside the model).")
-    images: int = Field(500, ge=1, description="Maximum number of validation images to compare on.")
+    max_images: int = Field(500, ge=1, description="Maximum number of validation images to compare on.")
     min_agreement: float = Field(
         0.999,
         ge=0,

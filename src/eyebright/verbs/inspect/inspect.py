@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,66 +20,21 @@ from eyebright.exporting.certificate.signature import Signature, signature, stor
 from eyebright.runs.integrity import recorded_sha256
 from eyebright.runtime.context import stage
 from eyebright.verbs.inspect.options import InspectConfig
+from eyebright.verbs.inspect.result import Inspection
 
 _FORMATS = {".xml": "openvino", ".html": "html"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Inspection:
-    """What is known of a model file or an export.
-
-    Attributes:
-        path: what was looked at.
-        kind: a sealed model, or an export.
-        format, precision, input: of an export, and its sentence on what it takes and gives.
-        passed: whether an export's certificate was passed; None for a sealed model.
-        labels: the classes in the order of the outputs.
-        licence: of the weights and of the data, None where it is not known.
-        card: backbone, preprocessing, taps and temperature.
-        metrics: headline figures, and the part that they were measured on.
-        hashes: of the file or export, of its parent, of the configuration and of the data.
-        versions: of packages, those of the training and those of the export.
-        signature: the graph's inputs and outputs; None where the file cannot be read here.
-        files: those whose hash was written down, and what has become of each.
-        notes: what else a user must know, in English.
-    """
-
-    path: Path
-    kind: Literal["sealed", "export"]
-    format: str
-    precision: str | None = None
-    input: str | None = None
-    passed: bool | None = None
-    labels: tuple[str, ...] = ()
-    licence: Mapping[str, str | None]
-    card: Mapping[str, Any] | None = None
-    metrics: Mapping[str, Any] | None = None
-    hashes: Mapping[str, str | None]
-    versions: Mapping[str, Mapping[str, str] | None]
-    signature: Signature | None = None
-    files: tuple[FileCheck, ...] = ()
-    notes: tuple[str, ...] = field(default=())
-
-    @property
-    def untouched(self) -> bool:
-        """Whether no file was changed or is gone, as far as hashes were written down."""
-        return all(check.state == "unchanged" for check in self.files)
-
-    def to_json(self) -> dict[str, Any]:
-        """The content of `inspect --json`."""
-        return asdict(self) | {"path": str(self.path), "untouched": self.untouched}
-
-
 @stage
 def inspect(config: InspectConfig) -> Inspection:
-    """Looks at a file or folder that Eyebright wrote; nothing in it is run.
+    """Return the facts on a file or folder that Eyebright wrote; nothing in it is run.
 
     Args:
-        config: which.
+        config: which file or folder.
 
     Raises:
         NotFoundError: it does not exist.
-        ModelError: it is not ours.
+        ModelError: it was not written by Eyebright.
     """
     path = config.path
     if not path.exists():
@@ -166,7 +119,7 @@ def _sealed(path: Path) -> Inspection:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Signature]:
-    """What a file says of itself, and its inputs and outputs."""
+    """Return a model file's metadata, and its inputs and outputs."""
     try:
         stored, graph = stored_facts(path)
     except ValueError as error:

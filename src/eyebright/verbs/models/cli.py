@@ -1,4 +1,4 @@
-"""`eyebright models`: the backbones that can be used."""
+"""Declare `eyebright models`: list the backbones that can be used."""
 
 from __future__ import annotations
 
@@ -13,36 +13,27 @@ from eyebright.text.table import table
 from eyebright.verbs.verb import Verb
 
 if TYPE_CHECKING:
-    from eyebright.verbs.models.models import Listing, ModelInfo
+    from eyebright.verbs.models.models import ModelInfo, ModelList
     from eyebright.verbs.models.options import ModelsConfig
 
 
-def _config() -> type[ModelsConfig]:
-    from eyebright.verbs.models.options import ModelsConfig
-
-    return ModelsConfig
-
-
-def _run(config: ModelsConfig) -> int:
-    from eyebright.verbs.models.models import models
-
-    listing = models(config)
+def _show(found: ModelList, config: ModelsConfig) -> int:
     if config.json_:
-        rows = [asdict(model) for model in listing.models]
+        rows = [asdict(model) for model in found.models]
         print(json.dumps(rows, indent=2, ensure_ascii=False))
-        return 0
-    print(_shown(listing, config))
+    else:
+        print(_text(found, config))
     return 0
 
 
-def _shown(listing: Listing, config: ModelsConfig) -> str:
+def _text(found: ModelList, config: ModelsConfig) -> str:
     lines = [
-        _table(listing.models, config)
-        if listing.models
+        _table(found.models, config)
+        if found.models
         else translate("No backbone name contains {text}.", text=config.search)
     ]
-    if listing.more:
-        lines.append(translate("and {count} more; --limit shows them.", count=listing.more))
+    if found.more:
+        lines.append(translate("and {count} more; --limit shows them.", count=found.more))
     if config.search is not None and find_spec("torch") is None:
         command = 'pip install "eyebright[torch]"'
         lines.append(
@@ -85,6 +76,5 @@ def _or_dash(value: float | None, written: Callable[[float], str]) -> str:
 VERB = Verb(
     name="models",
     summary="List the available backbones with size, accuracy and licence.",
-    config=_config,
-    run=_run,
+    show=_show,
 )

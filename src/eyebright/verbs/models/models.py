@@ -22,7 +22,7 @@ from eyebright.verbs.models.options import ModelsConfig
 if TYPE_CHECKING:
     from eyebright.backbones.zoo.source import Entry
 
-_RACED_IMAGES = 8
+_TIMED_IMAGES = 8
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,14 @@ class ModelInfo:
 
     Attributes:
         name: of the backbone.
-        parameters: how many weights; None where they could not be counted.
+        parameters: number of weights; None where unknown.
         input_size: S in pixels that it was trained at; training may choose another.
         licence: SPDX identifier of the weights' licence.
         accuracy: ImageNet top-1 as a fraction, None where unknown.
         size_bytes: of the stored file, None where it is not on this machine.
         source: where the weights come from.
-        images_per_second: taken in on this machine by the fastest engine, frozen; None where not measured, or
-            where the network cannot be built here.
+        images_per_second: speed of its features here, by the fastest engine; None where not measured, or
+            where the backbone cannot be built here.
     """
 
     name: str
@@ -52,50 +52,50 @@ class ModelInfo:
 
 
 @dataclass(frozen=True)
-class Listing:
-    """The backbones that were asked for, and how many more there are."""
+class ModelList:
+    """The backbones that match a search, and how many more do."""
 
     models: tuple[ModelInfo, ...]
     more: int = 0
 
 
 @stage
-def models(config: ModelsConfig) -> Listing:
-    """The backbone of this installation, or those that a search finds.
+def models(config: ModelsConfig) -> ModelList:
+    """Return the embedded backbone, or those that a search finds.
 
     Args:
-        config: what to look for, and whether to measure.
+        config: what to search for, and whether to measure speed.
 
     Raises:
-        MissingExtraError: something is searched for and a part of PyTorch's libraries is missing.
+        MissingExtraError: a search needs one of PyTorch's libraries that is not installed.
     """
-    listing = Listing((_embedded(),)) if config.search is None else _found(config.search, config.limit)
+    found = ModelList((_embedded(),)) if config.search is None else _found(config.search, config.limit)
     if not config.speed:
-        return listing
+        return found
     text = translate("Measuring speed")
-    with progress().task(text, total=len(listing.models)) as task:
+    with progress().task(text, total=len(found.models)) as task:
         timed = []
-        for model in listing.models:
+        for model in found.models:
             timed.append(replace(model, images_per_second=images_per_second(model.name)))
             task.advance()
-    return replace(listing, models=tuple(timed))
+    return replace(found, models=tuple(timed))
 
 
 def images_per_second(name: str) -> float | None:
-    """How fast ``name`` turns squares of its own size into features; None if it cannot be built here."""
+    """Return images per second that ``name`` turns into features; None if it cannot be built here."""
     with TemporaryDirectory() as folder:
         try:
-            return _race(_backbone(name, Path(folder)))
+            return _speed(_backbone(name, Path(folder)))
         except Exception:  # libraries fail in their own ways on some of their hundreds of networks
             return None
 
 
-def _race(backbone: Backbone) -> float:
+def _speed(backbone: Backbone) -> float:
     preprocessing = backbone.card.preprocessing
     final = [Tap(layer, "mean") for layer in backbone.card.layers if layer.kind == "final"]
     graph = features_graph(backbone.model(preprocessing.size), preprocessing, final).SerializeToString()
     side = preprocessing.size
-    noise = np.random.default_rng(0).integers(0, 256, (_RACED_IMAGES, side, side, 3), np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (_TIMED_IMAGES, side, side, 3), np.uint8)
     return race(graph, list(noise))[0].images_per_second
 
 
@@ -120,9 +120,9 @@ def _embedded() -> ModelInfo:
     )
 
 
-def _found(text: str, limit: int) -> Listing:
+def _found(text: str, limit: int) -> ModelList:
     found = catalog.search(text, limit)
-    return Listing(tuple(_listed(found.entries)), found.more)
+    return ModelList(tuple(_listed(found.entries)), found.more)
 
 
 def _listed(entries: Sequence[Entry]) -> list[ModelInfo]:

@@ -1,4 +1,4 @@
-"""Which images a person means: files, folders, patterns, or a list that comes in."""
+"""The images to predict: files, folders, patterns, or paths from standard input."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from eyebright.errors import NotFoundError
 
 
 def image_paths(names: Sequence[str], null: bool = False) -> Iterator[str]:
-    """The paths of the images, as they are found.
+    """Return an iterator over the paths of the images, as they are found.
 
     Args:
         names: files, folders or glob patterns; "-" stands for paths on standard input.
         null: whether paths on standard input end with a NUL instead of a line's end.
 
     Raises:
-        NotFoundError: a name stands for nothing; raised before any path is given.
+        NotFoundError: a name matches nothing; raised before the first path.
     """
     for name in names:
         _require(name)
@@ -54,7 +54,7 @@ def _matching(pattern: str) -> Iterator[str]:
 
 
 def _from_input(end: bytes) -> Iterator[str]:
-    """Paths from standard input as they arrive."""
+    """Yield paths from standard input as they arrive."""
     rest = b""
     stream = io.BufferedReader(io.FileIO(sys.stdin.fileno(), closefd=False))
     while block := stream.read1(1 << 16):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from eyebright.options.base import Config
 from eyebright.options.fields import MessageLang
+from eyebright.options.marks import CommandLineOnly
 
 
 class PredictConfig(Config):
-    """What `eyebright predict` can be told; every field is also a command-line option and a TOML key."""
+    """Options of `eyebright predict`; every field is also a command-line option and a TOML key."""
 
     model: Path = Field(description="Model to use: a model.onnx, or the run directory that contains it.")
     images: list[str] = Field(
@@ -20,10 +21,10 @@ class PredictConfig(Config):
         description="Image files, folders or glob patterns; - reads a list of paths from standard input.",
     )
     top: int = Field(1, ge=1, description="Number of most probable classes to output for each image.")
-    format: Literal["table", "csv", "jsonl"] = Field(
+    format: Annotated[Literal["table", "csv", "jsonl"], CommandLineOnly()] = Field(
         "table", description="Output format: aligned text, CSV, or one JSON object per line."
     )
-    null: bool = Field(
+    null: Annotated[bool, CommandLineOnly()] = Field(
         False, description="Paths on standard input are NUL-terminated, as written by find -print0."
     )
     lang: MessageLang = "en"

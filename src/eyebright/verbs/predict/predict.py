@@ -1,4 +1,4 @@
-"""`predict`: a sealed model's answers for images, one after another and in constant memory."""
+"""`predict`: a sealed model's predictions for images, one after another and in constant memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from eyebright.verbs.predict.options import PredictConfig
 
 @stage
 def predict(config: PredictConfig) -> Iterator[Prediction | Skipped]:
-    """Return an iterator over predictions in the order in which the images were named, or why there is none.
+    """Return an iterator over predictions in the order of the images, or over why there is none.
 
     Args:
         config: which model, which images.
@@ -29,20 +29,20 @@ def predict(config: PredictConfig) -> Iterator[Prediction | Skipped]:
     model = SealedModel(config.model, threads=1)
     paths = image_paths(config.images, config.null)
 
-    def answer(path: str) -> Prediction | Skipped:
+    def predicted(path: str) -> Prediction | Skipped:
         try:
             return model.predict(path, top=config.top)
         except (ImageError, NotFoundError) as error:
             return Skipped(path, error.template, error.values)
 
-    return _counted(parallel(answer, paths), progress_task("Predicting"))
+    return _counted(parallel(predicted, paths), progress_task("Predicting"))
 
 
 def _counted(
-    answers: Iterator[Prediction | Skipped], shown: AbstractContextManager[Task]
+    predictions: Iterator[Prediction | Skipped], shown: AbstractContextManager[Task]
 ) -> Iterator[Prediction | Skipped]:
-    """Yield ``answers``, counted in the progress that surrounded the call, not each step."""
+    """Yield ``predictions``, counted in the progress that surrounded the call, not each step."""
     with shown as task:
-        for answer in answers:
+        for prediction in predictions:
             task.advance()
-            yield answer
+            yield prediction

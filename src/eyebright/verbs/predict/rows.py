@@ -1,4 +1,4 @@
-"""The formats of `eyebright predict`: each writes one prediction at a time and remembers none."""
+"""The formats of `eyebright predict`: each writes one prediction at a time and keeps none."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 
 
 class Rows(Protocol):
-    """Writes predictions in one format."""
+    """Writer of predictions in one format."""
 
     def prediction(self, prediction: Prediction) -> None:
-        """Writes one image's answer."""
+        """Write the prediction of one image."""
 
     def skipped(self, skipped: Skipped) -> None:
-        """Writes that an image could not be read, where the format has a place for it."""
+        """Write that an image could not be read, where the format has a place for it."""
 
     def end(self) -> None:
-        """All images were answered."""
+        """Finish after the last image."""
 
 
 class TableRows:
-    """Confidence, class and path; further classes stand under the likeliest.
+    """Aligned confidence, class and path; further classes stand below the most probable.
 
-    An unknown image is called that; its likeliest class, or a set of several classes, follows the path.
+    An unknown image has no class; its most probable one, or a prediction set of several, follows the path.
     """
 
     def __init__(self, out: IO[str]) -> None:
@@ -39,9 +39,9 @@ class TableRows:
         self._label_columns = 0
 
     def prediction(self, prediction: Prediction) -> None:
-        """One line for each class; of several labels, one with those that are named."""
+        """Write a line for each class; of a multi-label prediction, one with the predicted labels."""
         if prediction.named is not None:
-            self._several(prediction, prediction.named)
+            self._multi_label(prediction, prediction.named)
             return
         labels = [printable(label) for label in prediction.labels]
         shares = [f"{100 * probability:5.1f} %" for probability in prediction.probabilities]
@@ -54,33 +54,32 @@ class TableRows:
             self._out.write(f"{share}  {pad(label, self._label_columns)}  {path}".rstrip() + "\n")
 
     def _remark(self, prediction: Prediction, share: str) -> str:
-        """What else the answered class might be, or what an unknown image would have been called."""
+        """Return the prediction set, or the most probable class of an unknown image."""
         if prediction.unknown:
             return f"  [{printable(prediction.label)} {share.strip()}]"
         if prediction.set is not None and len(prediction.set) > 1:
             return f"  {{{', '.join(printable(label) for label in prediction.set)}}}"
         return ""
 
-    def _several(self, prediction: Prediction, named: tuple[str, ...]) -> None:
-        chances = dict(zip(prediction.labels, prediction.probabilities, strict=True))
-        answers = ", ".join(f"{printable(label)} {100 * chances[label]:.1f} %" for label in named) or "-"
-        self._label_columns = max(self._label_columns, width(answers))
+    def _multi_label(self, prediction: Prediction, named: tuple[str, ...]) -> None:
+        probabilities = dict(zip(prediction.labels, prediction.probabilities, strict=True))
+        labels = ", ".join(f"{printable(label)} {100 * probabilities[label]:.1f} %" for label in named) or "-"
+        self._label_columns = max(self._label_columns, width(labels))
         remark = f"  [{self._unknown}]" if prediction.unknown else ""
-        self._out.write(f"{pad(answers, self._label_columns)}  {printable(prediction.path or '')}{remark}\n")
+        self._out.write(f"{pad(labels, self._label_columns)}  {printable(prediction.path or '')}{remark}\n")
 
     def skipped(self, skipped: Skipped) -> None:
-        """Only standard error tells it."""
+        """Write nothing: standard error reports it."""
 
     def end(self) -> None:
-        """Nothing is left to write."""
+        """Write nothing more."""
 
 
 class CsvRows:
-    """path, label, confidence; with more classes also label_2, confidence_2 and so on.
+    """CSV of path, label, confidence; with more classes also label_2, confidence_2 and so on.
 
-    Where an image may have several labels, label holds all that are named, and a column for each label
-    follows with its probability. Of a model that tells, then come unknown (true or false), and set, a JSON
-    list of classes.
+    Of a multi-label model, label holds all predicted labels, and a column for each label follows with its
+    probability. Then come, where the model has them, unknown (true or false) and set, a JSON list of classes.
     """
 
     def __init__(self, out: IO[str]) -> None:
@@ -88,28 +87,30 @@ class CsvRows:
         self._header = False
 
     def prediction(self, prediction: Prediction) -> None:
-        """One row, and the header before the first."""
-        known = {"unknown": prediction.unknown, "set": prediction.set}
-        told = {
-            name: json.dumps(value, ensure_ascii=False) for name, value in known.items() if value is not None
+        """Write a row, and the header before the first."""
+        optional = {"unknown": prediction.unknown, "set": prediction.set}
+        given = {
+            name: json.dumps(value, ensure_ascii=False)
+            for name, value in optional.items()
+            if value is not None
         }
         if prediction.named is not None:
-            chances = dict(zip(prediction.labels, prediction.probabilities, strict=True))
-            self._begin(1, [*(f"p({label})" for label in sorted(chances)), *told])
-            answer = [prediction.path or "", prediction.label, f"{prediction.confidence:.6f}"]
-            shares = (f"{chances[label]:.6f}" for label in sorted(chances))
-            self._writer.writerow([*answer, *shares, *told.values()])
+            probabilities = dict(zip(prediction.labels, prediction.probabilities, strict=True))
+            self._begin(1, [*(f"p({label})" for label in sorted(probabilities)), *given])
+            first = [prediction.path or "", prediction.label, f"{prediction.confidence:.6f}"]
+            shares = (f"{probabilities[label]:.6f}" for label in sorted(probabilities))
+            self._writer.writerow([*first, *shares, *given.values()])
             return
-        self._begin(len(prediction.labels), list(told))
+        self._begin(len(prediction.labels), list(given))
         pairs = zip(prediction.labels, (f"{p:.6f}" for p in prediction.probabilities), strict=True)
         cells = [cell for pair in pairs for cell in pair]
-        self._writer.writerow([prediction.path or "", *cells, *told.values()])
+        self._writer.writerow([prediction.path or "", *cells, *given.values()])
 
     def skipped(self, skipped: Skipped) -> None:
-        """Only standard error tells it."""
+        """Write nothing: standard error reports it."""
 
     def end(self) -> None:
-        """A file without rows still has its header."""
+        """Write the header of a file without rows."""
         self._begin(1)
 
     def _begin(self, classes: int, further: Sequence[str] = ()) -> None:
@@ -122,18 +123,17 @@ class CsvRows:
 class JsonlRows:
     """One JSON object a line: path, label, confidence and top; or path and error.
 
-    Where an image may have several labels, `labels` lists those that are named. Of a model that tells, also
-    unknown, unknown_score and set.
+    Of a multi-label model, `labels` lists those predicted; unknown, unknown_score and set where it has them.
     """
 
     def __init__(self, out: IO[str]) -> None:
         self._out = out
 
     def prediction(self, prediction: Prediction) -> None:
-        """One object."""
+        """Write an object."""
         pairs = zip(prediction.labels, prediction.probabilities, strict=True)
         score = prediction.unknown_score
-        told = {
+        optional = {
             "unknown": prediction.unknown,
             "unknown_score": None if score is None else round(score, 6),
             "set": prediction.set,
@@ -145,17 +145,17 @@ class JsonlRows:
                 **({} if prediction.named is None else {"labels": list(prediction.named)}),
                 "confidence": round(prediction.confidence, 6),
                 "top": [{"label": label, "confidence": round(p, 6)} for label, p in pairs],
-                **{name: value for name, value in told.items() if value is not None},
+                **{name: value for name, value in optional.items() if value is not None},
             }
         )
 
     def skipped(self, skipped: Skipped) -> None:
-        """The reason is English, for programs to compare."""
+        """Write the reason in English, for programs to compare."""
         reason = english(skipped.reason, **skipped.reason_values)
         self._write({"path": skipped.path, "error": reason})
 
     def end(self) -> None:
-        """Nothing is left to write."""
+        """Write nothing more."""
 
     def _write(self, value: dict[str, object]) -> None:
         line = json.dumps(value, ensure_ascii=False)
@@ -167,7 +167,7 @@ class JsonlRows:
 
 
 def writer(name: str, out: IO[str]) -> Rows:
-    """The format ``name`` (``table``, ``csv`` or ``jsonl``) on ``out``; words of the table in ``lang``."""
+    """Return the writer of the format ``name`` (``table``, ``csv`` or ``jsonl``) to ``out``."""
     if name == "table":
         return TableRows(out)
     return CsvRows(out) if name == "csv" else JsonlRows(out)

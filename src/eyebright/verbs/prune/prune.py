@@ -13,10 +13,10 @@ from eyebright.backbones import catalog
 from eyebright.data.decode import load_square
 from eyebright.data.manifest import Manifest
 from eyebright.errors import ImageError
-from eyebright.exporting.base import Source, require
-from eyebright.runs import messages as tell
+from eyebright.exporting.base import ExportSource, require
+from eyebright.runs import messages
 from eyebright.runs.images import check_classes, manifest_of
-from eyebright.runs.integrity import check_elsewhere, check_untouched
+from eyebright.runs.integrity import require_other_directory, require_unmodified
 from eyebright.runs.run import Run, new_directory
 from eyebright.runtime.atomic import write_bytes
 from eyebright.runtime.context import progress_task, say, stage
@@ -25,8 +25,7 @@ from eyebright.training.linear_probe.folds import class_numbers
 from eyebright.types import FloatArray, IntArray
 from eyebright.verbs.prune.options import PruneConfig
 from eyebright.verbs.train.finetune.finetune import PRUNED
-from eyebright.verbs.train.options import TrainConfig
-from eyebright.verbs.train.single_label import require_one_label
+from eyebright.verbs.train.options import TrainConfig, require_single_label
 from eyebright.verbs.train.train import train
 
 _FILE = "pruned.onnx"
@@ -52,9 +51,9 @@ def prune(config: PruneConfig) -> Run:
     catalog.require_torch()
     require("torch_pruning", "prune", "prune")
     model = SealedModel(config.model)
-    require_one_label(model.thresholds is not None, "prune")
-    check_untouched(model.path)
-    check_elsewhere(config.out, model.path)
+    require_single_label(model.thresholds is not None, "prune")
+    require_unmodified(model.path)
+    require_other_directory(config.out, model.path)
     manifest = manifest_of(model, config.data, config.seed)
     check_classes(model, manifest.labels)
     directory = new_directory(config.out, "runs", model.path.resolve().parent.name)
@@ -71,7 +70,7 @@ def prune(config: PruneConfig) -> Run:
         "layers": "stages",
     }
     run = train(TrainConfig.build(**options))
-    tell.decisions_left(model, run.model)
+    messages.say_decisions_dropped(model, run.model)
     return run
 
 
@@ -79,7 +78,7 @@ def _write_pruned(config: PruneConfig, model: SealedModel, manifest: Manifest, p
     from eyebright.compression.pruned import write_card
     from eyebright.compression.pruning import prune as prune_graph
 
-    source = Source(model, onnx.load(model.path))
+    source = ExportSource(model, onnx.load(model.path))
     taps: list[str] = model.card["taps"]
     layers = list(dict.fromkeys(tap.rpartition(":")[0] for tap in taps))
     with progress_task("Pruning channels") as task:
@@ -111,7 +110,7 @@ def _write_pruned(config: PruneConfig, model: SealedModel, manifest: Manifest, p
 
 
 def _batches(
-    config: PruneConfig, source: Source, manifest: Manifest
+    config: PruneConfig, source: ExportSource, manifest: Manifest
 ) -> Iterator[tuple[FloatArray, IntArray]]:
     """Return normalised training images with their classes."""
     samples = manifest.of("train")

@@ -1,4 +1,4 @@
-"""Models that a search for a smaller one has tried: their figures, and which of them is chosen."""
+"""Candidates of a search for a smaller model: their metrics, and which of them is selected."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from eyebright.evaluation.intervals import share_of
 from eyebright.exporting.base import Precision
 from eyebright.runtime.atomic import write_text
-from eyebright.types import Interval
+from eyebright.types import Interval, JsonObject
 from eyebright.verbs.shrink.targets import Target
 
 _COLUMNS = (
@@ -30,14 +30,14 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Candidate:
+class ShrinkCandidate:
     """A sealed model that was made and measured.
 
     Attributes:
         name: how it was made.
         path: of the file.
         precision: of its arithmetic.
-        correct, count: validation images named right, of how many.
+        correct, count: validation images predicted correctly, of how many.
         size_bytes: of the file.
         latency_ms: of one image with one thread.
     """
@@ -52,19 +52,19 @@ class Candidate:
 
     @property
     def accuracy(self) -> Interval:
-        """On the validation images."""
+        """Return the accuracy on the validation images."""
         return share_of(self.correct, self.count)
 
     def excess(self, targets: Sequence[Target]) -> float:
-        """How many times too much it is, by the target that it misses most; at most 1 where it meets all."""
+        """Return by which factor it misses its worst target; at most 1 where it meets all."""
         return max(target.excess(self.latency_ms, self.size_bytes) for target in targets)
 
     def meets(self, targets: Sequence[Target]) -> bool:
-        """Whether it keeps to every target."""
+        """Return whether it meets every target."""
         return self.excess(targets) <= 1
 
-    def beaten(self, others: Sequence[Candidate]) -> bool:
-        """Whether another is at least as good in everything, and better in something."""
+    def beaten(self, others: Sequence[ShrinkCandidate]) -> bool:
+        """Return whether another is at least as good in everything, and better in something."""
         mine = self._costs()
         return any(
             all(a <= b for a, b in zip(other._costs(), mine, strict=True)) and other._costs() != mine
@@ -75,22 +75,22 @@ class Candidate:
         return (-self.correct / self.count, self.latency_ms, float(self.size_bytes))
 
 
-def choose(candidates: Sequence[Candidate], targets: Sequence[Target]) -> Candidate:
-    """The most accurate of those that meet all targets, the quickest of equals; else the nearest to them."""
+def choose(candidates: Sequence[ShrinkCandidate], targets: Sequence[Target]) -> ShrinkCandidate:
+    """Return the most accurate that meets all targets, the quickest of equals; else the closest to them."""
     fitting = [c for c in candidates if c.meets(targets)]
     if fitting:
         return max(fitting, key=lambda c: (c.correct / c.count, -c.latency_ms))
     return min(candidates, key=lambda c: c.excess(targets))
 
 
-def first_good(found: Iterable[Candidate], enough: float) -> Candidate:
-    """The first that names enough images right; where none does, the most accurate, and the first of equals.
+def first_good(found: Iterable[ShrinkCandidate], enough: float) -> ShrinkCandidate:
+    """Return the first that predicts enough images correctly; else the most accurate, the first of equals.
 
-    Further ones are not asked for, and the files of those that lost are removed.
+    Later ones are not made, and the files of those that lost are removed.
 
     Args:
         found: one or more, each with a file of its own.
-        enough: images named right.
+        enough: images predicted correctly.
     """
     rest = iter(found)
     best = next(rest)
@@ -101,9 +101,9 @@ def first_good(found: Iterable[Candidate], enough: float) -> Candidate:
 
 
 def rows(
-    candidates: Sequence[Candidate], targets: Sequence[Target], chosen: Candidate
-) -> list[dict[str, Any]]:
-    """Everything that is known of each, for `pareto.json`."""
+    candidates: Sequence[ShrinkCandidate], targets: Sequence[Target], selected: ShrinkCandidate
+) -> list[JsonObject]:
+    """Return the candidates as `pareto.json` holds them."""
     return [
         {
             "name": c.name,
@@ -115,14 +115,14 @@ def rows(
             "size_bytes": c.size_bytes,
             "meets": c.meets(targets),
             "best": not c.beaten(candidates),
-            "selected": c is chosen,
+            "selected": c is selected,
         }
         for c in candidates
     ]
 
 
 def write_csv(path: Path, found: Sequence[dict[str, Any]]) -> None:
-    """Writes one row a candidate."""
+    """Write one row a candidate."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)

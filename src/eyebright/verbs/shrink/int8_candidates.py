@@ -1,4 +1,4 @@
-"""What int8 makes of a candidate: the first rungs of the ladder that `eyebright export --int8` climbs."""
+"""Int8 versions of a candidate: the first quantisation candidates that `eyebright export --int8` tries."""
 
 from __future__ import annotations
 
@@ -8,17 +8,14 @@ from pathlib import Path
 
 from eyebright.data.manifest import Manifest
 from eyebright.sealed.model import SealedModel, write_sealed
-from eyebright.verbs.export.candidates import Rungs
+from eyebright.verbs.export.candidates import quantisation_candidates
 from eyebright.verbs.export.images import ExportImages
-from eyebright.verbs.export.options import ExportConfig
 
-_RUNGS = (
-    2  # of each candidate; further ones take minutes, and an export climbs them for the one that is chosen
-)
+_CANDIDATES = 2  # of each model; further ones take minutes, and an export tries them for the selected one
 
 
 def quantised(model: Path, path: Path, manifest: Manifest, seed: int) -> Iterator[Path]:
-    """Writes one int8 model after the other, each more careful than the one before.
+    """Write one int8 model after another, each keeping more accuracy than the last.
 
     Args:
         model: the sealed model in float32.
@@ -34,10 +31,9 @@ def quantised(model: Path, path: Path, manifest: Manifest, seed: int) -> Iterato
     """
     sealed = SealedModel(model, threads=1)
     images = ExportImages(manifest.root, manifest.of("val"), manifest.of("train"))
-    config = ExportConfig(model=model, to=["onnx"], int8=True, seed=seed)
-    rungs = islice(Rungs(sealed, lambda: images, config), _RUNGS)
-    for number, rung in enumerate(rungs, start=1):
+    candidates = quantisation_candidates(sealed, "int8", lambda: images, seed)
+    for number, candidate in enumerate(islice(candidates, _CANDIDATES), start=1):
         one = path if number == 1 else path.with_stem(f"{path.stem}-{number}")
         facts = {k: v for k, v in sealed.metadata.items() if k not in ("labels", "metrics")}
-        write_sealed(one, rung.graph, sealed.labels, {**facts, "compression": rung.summary})
+        write_sealed(one, candidate.graph, sealed.labels, {**facts, "compression": candidate.summary})
         yield one

@@ -1,63 +1,63 @@
-"""Frozen networks with heads for a search: every input size and every set of layers, each sealed.
+"""Linear probes for a search: every input size and every set of feature layers, each sealed.
 
-The network passes over the images once a size; the heads of narrower sets stand on columns of the same rows.
+The backbone runs once a size; the heads of narrower sets stand on columns of the same features.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eyebright.backbones.backbone import Backbone
 from eyebright.backbones.card import BackboneCard
 from eyebright.backbones.feature_layers import tap_sets, width
 from eyebright.data.manifest import Manifest
-from eyebright.runs import messages as tell
 from eyebright.runtime.context import clocked, say
 from eyebright.training.cache.store import default_folder
 from eyebright.training.linear_probe.features import FeatureExtractor
 from eyebright.training.linear_probe.probe import IN_MEMORY_BYTES, FrozenModel
 from eyebright.verbs.train.linear_probe import as_trained, frozen_model
 from eyebright.verbs.train.options import TrainConfig
+from eyebright.verbs.train.provenance import provenance_of
 from eyebright.verbs.train.seal import seal
-from eyebright.verbs.train.trained_model import Trained
+from eyebright.verbs.train.trained_model import TrainedModel
 
 
 @dataclass(frozen=True)
-class Sealed:
-    """A classifier and its file.
+class SealedProbe:
+    """A linear probe and its file.
 
     Attributes:
         name: of the candidate.
         path: of the file.
         trained: the classifier.
-        scored: by how many images that were not learned from its unknown score was scaled; 0 without one.
+        scored: number of holdout images that scaled the OOD score; 0 without a score.
     """
 
     name: str
     path: Path
-    trained: Trained
+    trained: TrainedModel
     scored: int
 
 
-def frozen_ones(
+def linear_probe_candidates(
     config: TrainConfig,
     manifest: Manifest,
     backbone: Backbone,
     sizes: Sequence[int],
     folder: Path,
-    parent_sha256: str,
-) -> Iterator[Sealed]:
-    """Makes one after the other, the smallest input first.
+    baseline: Path,
+) -> Iterator[SealedProbe]:
+    """Make one after the other, the smallest input first.
 
     Args:
         config: seed, language and false rejection.
-        manifest: whose training part the heads are solved on.
+        manifest: whose training split the heads are solved on.
         backbone: the network.
-        sizes: in pixels; where the network takes only one, that one instead.
+        sizes: in pixels; where the backbone takes only one, that one instead.
         folder: where the files go.
-        parent_sha256: of the model that a smaller one is sought for.
+        baseline: the model that a smaller one is sought for.
     """
     card = backbone.card
     wanted = [card.fixed_size] if card.fixed_size else sorted({s for s in sizes if s % card.stride == 0})
@@ -72,15 +72,16 @@ def frozen_ones(
             with clocked():
                 model = frozen_model(options, manifest, backbone)
             widest = widest or model
-            trained = as_trained(model)
+            trained = replace(as_trained(model), baseline=baseline)
             path = folder / f"{card.name.replace('/', '-')}-{size}-{layers}.onnx"
-            facts = tell.provenance(trained, manifest) | {"parent_sha256": parent_sha256}
-            sealed = seal(trained, manifest, path, facts, config.false_rejection, config.seed)
-            yield Sealed(name, path, trained, sealed.scored)
+            provenance = provenance_of(trained, manifest)
+            sealed = seal(trained, manifest, path, provenance, config.false_rejection, config.seed)
+            sealed.model.write(provenance.metadata())
+            yield SealedProbe(name, path, trained, sealed.scored)
 
 
 def _sets(card: BackboneCard, images: int) -> list[str]:
-    """Names of the tap sets, the widest first, without what memory does not hold."""
+    """Return the names of the layer sets, the widest first, without those that do not fit into memory."""
     sets = tap_sets(card)
     fitting = [name for name in ("all", "stages") if images * width(sets[name]) * 4 <= IN_MEMORY_BYTES]
     if sets["all"] == sets["stages"]:
@@ -89,7 +90,7 @@ def _sets(card: BackboneCard, images: int) -> list[str]:
 
 
 def _hand_down(widest: FrozenModel, layers: str, manifest: Manifest) -> None:
-    """Lets a narrower set of taps find its features among those that are there."""
+    """Let a narrower set of layers find its features among those that were computed."""
     wide = widest.extractor
     taps = tap_sets(wide.backbone.card)[layers]
     narrow = FeatureExtractor(default_folder(), wide.backbone, wide.preprocessing, taps, wide.engine, 1)

@@ -1,4 +1,4 @@
-"""What a search for a smaller model tells: the picture of all that was tried, and which was chosen."""
+"""What a search for a smaller model says and writes of its candidates."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from eyebright.runtime.atomic import write_text
 from eyebright.text.language import translate
-from eyebright.verbs.shrink.candidate import Candidate, write_csv
+from eyebright.types import JsonObject
+from eyebright.verbs.shrink.candidate import ShrinkCandidate, write_csv
 from eyebright.verbs.shrink.options import ShrinkConfig
 from eyebright.verbs.shrink.page import CandidateFigures, write_pareto
 from eyebright.verbs.shrink.targets import Target
@@ -18,16 +18,16 @@ from eyebright.verbs.shrink.targets import Target
 FIGURES = "pareto.json"
 
 
-def verdict(chosen: Candidate, targets: Sequence[Target]) -> str:
-    """One sentence: what was chosen, and whether it keeps to the targets."""
+def verdict(selected: ShrinkCandidate, targets: Sequence[Target]) -> str:
+    """Return in one sentence what was selected, and whether it meets the targets."""
     values = {
-        "name": chosen.name,
-        "accuracy": f"{100 * chosen.accuracy.value:.1f}",
-        "latency": f"{chosen.latency_ms:.1f}",
-        "size": f"{chosen.size_bytes / 1e6:.2f}",
+        "name": selected.name,
+        "accuracy": f"{100 * selected.accuracy.value:.1f}",
+        "latency": f"{selected.latency_ms:.1f}",
+        "size": f"{selected.size_bytes / 1e6:.2f}",
         "targets": ", ".join(map(str, targets)),
     }
-    if chosen.meets(targets):
+    if selected.meets(targets):
         return translate(
             "Selected on the validation images: {name}, with an accuracy of {accuracy} %, {latency} "
             "ms and {size} MB. It is the most accurate candidate that meets {targets}.",
@@ -41,14 +41,14 @@ def verdict(chosen: Candidate, targets: Sequence[Target]) -> str:
     )
 
 
-def write_tried(
+def write_pareto_files(
     directory: Path,
     config: ShrinkConfig,
-    found: Sequence[dict[str, Any]],
+    found: Sequence[JsonObject],
     targets: Sequence[Target],
     sentences: Sequence[str],
 ) -> None:
-    """The picture of what was tried, and the same as figures."""
+    """Write the comparison of the candidates as a page, as CSV and as JSON."""
     write_csv(directory / "pareto.csv", found)
     content = {"targets": [asdict(target) for target in targets], "candidates": found}
     write_text(directory / FIGURES, json.dumps(content, indent=1, ensure_ascii=False))

@@ -39,14 +39,14 @@ class ShrinkConfig(Config):
     size: Annotated[list[_Size], Metavar("N …"), Several(), Field(min_length=1)] = Field(
         [96, 160, 224, 288], description="Input sizes to try, in pixels; multiples of 32."
     )
-    also: Annotated[list[Path], Metavar("RUN …"), Several()] = Field(
+    candidates: Annotated[list[Path], Metavar("RUN …"), Several()] = Field(
         [], description="More candidates with the same classes, such as distilled or pruned models."
     )
     int8: bool = Field(True, description="Skip int8 versions of the best candidates.")
     budget: Annotated[Annotated[float, BeforeValidator(time_seconds)] | None, Metavar("TIME")] = Field(
         None, description="Time after which no new candidate starts, such as 10m or 1h."
     )
-    images: int = Field(500, ge=1, description="Maximum number of validation images to compare on.")
+    max_images: int = Field(500, ge=1, description="Maximum number of validation images to compare on.")
     seed: int = Field(
         0, ge=0, description="Random seed for sampling images and for the cross-validation folds."
     )

@@ -31,7 +31,7 @@ class CandidateFigures:
         size_bytes: of the sealed file.
         meets: whether it keeps to every target.
         best: whether no other is at least as good in everything and better in something.
-        chosen: whether it was selected.
+        selected: whether it was selected.
         images: how many validation images it was evaluated on.
     """
 
@@ -42,7 +42,7 @@ class CandidateFigures:
     size_bytes: int
     meets: bool
     best: bool
-    chosen: bool
+    selected: bool
     images: int
 
     @classmethod
@@ -118,7 +118,7 @@ def _chart(
             cost(c),
             100 * c.accuracy.value,
             c.precision == "int8",
-            c.chosen,
+            c.selected,
         )
         for c in candidates
     ]

@@ -1,36 +1,26 @@
-"""`eyebright train`: a folder of images becomes a sealed model."""
+"""Declare `eyebright train`: a folder of images becomes a sealed model."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from eyebright.runs.summary import print_run
-from eyebright.verbs.verb import Verb
+from eyebright.verbs.verb import Verb, print_result
 
 if TYPE_CHECKING:
+    from eyebright.runs.run import Run
     from eyebright.verbs.train.options import TrainConfig
 
 
-def _config() -> type[TrainConfig]:
-    from eyebright.verbs.train.options import TrainConfig
-
-    return TrainConfig
-
-
-def _run(config: TrainConfig) -> int:
+def _show(run: Run, config: TrainConfig) -> int:
+    """Print the run, once for all processes of a distributed training."""
     from eyebright.verbs.train.launch import is_main
-    from eyebright.verbs.train.train import train
 
-    run = train(config)
-    if is_main():
-        print_run(run)
-    return 0
+    return print_result(run, config) if is_main() else 0
 
 
 VERB = Verb(
     name="train",
     summary="Train a model on a folder of labelled images and evaluate it.",
-    config=_config,
-    run=_run,
+    show=_show,
     file=True,
 )

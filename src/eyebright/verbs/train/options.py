@@ -10,12 +10,12 @@ from eyebright.errors import ConfigError
 from eyebright.options.base import Config
 from eyebright.options.decisions import DecisionConfig
 from eyebright.options.fields import ChosenSize, Data, Layers, Out, ReportLang, Seed, Test, Val
-from eyebright.options.uncertainty import KnowingConfig
+from eyebright.options.uncertainty import UncertaintyConfig
 from eyebright.verbs.train.finetune.options import FinetuneConfig
 
 
 class DataConfig(Config):
-    """What is trained on and how images become features: the options that every training has."""
+    """Options that every training has: the data, and how images become features."""
 
     data: Data = None
     out: Out = None
@@ -40,12 +40,12 @@ class DataConfig(Config):
 
 
 def data_or_resume(resume: Path | None, info: ValidationInfo) -> Path | None:
-    """``resume``, unless neither it nor the field `data` before it, nor a teacher with images, was given.
+    """Return ``resume``; it, the field `data` before it or a teacher with images must be given.
 
     Raises:
-        ConfigError: neither was.
+        ConfigError: none was.
     """
-    # Data that was given but cannot be is not among info.data, and is told of by itself.
+    # Data that was given but is invalid is not in info.data; it has an error of its own.
     if resume is None and info.data.get("data", "") is None and info.data.get("teacher") is None:
         raise ConfigError(
             "Data or a run to resume must be given. Neither was. Give a folder of images, or --resume RUN."
@@ -54,10 +54,28 @@ def data_or_resume(resume: Path | None, info: ValidationInfo) -> Path | None:
 
 
 # Fields come in the order of the bases read from the right: the data's first.
-class TrainConfig(FinetuneConfig, KnowingConfig, DecisionConfig, DataConfig):
+class TrainConfig(FinetuneConfig, UncertaintyConfig, DecisionConfig, DataConfig):
     """Options of `eyebright train`; every field is also a command-line option and a TOML key."""
 
     @field_validator("resume")
     @classmethod
     def _something_to_train_on(cls, value: Path | None, info: ValidationInfo) -> Path | None:
         return data_or_resume(value, info)
+
+
+def require_single_label(several: bool, what: str) -> None:
+    """Refuse multi-label data or a multi-label model for what cannot do with it.
+
+    Args:
+        several: whether an image may have several labels.
+        what: was asked for, as it stands on the command line.
+
+    Raises:
+        ConfigError: an image may have several.
+    """
+    if several:
+        raise ConfigError(
+            "{what} requires single-label data. Here an image may have several labels. Do without "
+            "it; to shrink a multi-label model, use `eyebright export --int8`.",
+            what=what,
+        )

@@ -1,20 +1,18 @@
-"""How a trained classifier learns what is strange to it, for the stages."""
+"""Sealing: a trained classifier becomes one graph, raw pixels to probabilities and OOD score."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnx
 
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.sealed.graph import sealed_graph
-from eyebright.sealed.inference import answers
-from eyebright.sealed.model import SealedModel, write_sealed
+from eyebright.sealed.inference import predict_blocks
+from eyebright.sealed.model import UnwrittenModel, set_metadata
 from eyebright.sealed.ood_output import with_unknown
 from eyebright.training.cache.store import default_folder
 from eyebright.training.linear_probe.folds import assign_folds, groups_of
@@ -22,82 +20,81 @@ from eyebright.training.linear_probe.targets import strata_of, truth_of
 from eyebright.training.ood import MOST_ROWS, fit_unknown, held_out_lengths
 from eyebright.types import FloatArray, IntArray
 from eyebright.verbs.train.holdout import with_holdout
-from eyebright.verbs.train.trained_model import Trained
+from eyebright.verbs.train.provenance import Provenance
+from eyebright.verbs.train.trained_model import TrainedModel
 
 _FOLDS = 5
 
 
 @dataclass(frozen=True)
-class SealedGraph:
-    """A graph that was sealed.
+class SealedClassifier:
+    """A sealed model that is in memory, with what it knows of OOD images.
 
     Attributes:
-        graph: with the output `unknown_score`, unless its features cannot be reached.
-        scored: by how many images that were not learned from the score's scale was made; 0 without a score.
+        model: with the output `unknown_score`, unless its features cannot be reached.
+        scored: number of holdout images that scaled the OOD score; 0 without a score.
     """
 
-    graph: onnx.ModelProto
+    model: UnwrittenModel
     scored: int
 
 
 def seal(
-    trained: Trained,
+    trained: TrainedModel,
     manifest: Manifest,
     path: Path,
-    facts: Mapping[str, Any],
+    provenance: Provenance,
     false_rejection: float,
     seed: int,
-) -> SealedGraph:
-    """Seals a classifier that tells how strange an image is to it, and writes it to ``path``.
+) -> SealedClassifier:
+    """Seal a classifier in memory, with an OOD score where its features can be reached.
 
     Args:
         trained: the classifier.
-        manifest: whose training part it was trained on.
-        path: of the file.
-        facts: for its metadata.
-        false_rejection: share of the model's own images that may count as unknown.
+        manifest: whose training split it was trained on.
+        path: where the model will be written.
+        provenance: for its metadata.
+        false_rejection: share of the model's own images that may be predicted as unknown.
         seed: of the draw of training images, and of the folds.
     """
-    network = trained.backbone.model(trained.preprocessing.size)
     graph = sealed_graph(
-        network,
+        trained.backbone.model(trained.preprocessing.size),
         trained.preprocessing,
         trained.taps,
         trained.head,
         trained.temperature,
         trained.several,
     )
-    write_sealed(path, graph, manifest.labels, facts)
-    samples, rows = _rows(trained, path, manifest, seed)
+    set_metadata(graph, {"labels": list(manifest.labels), **provenance.metadata()})
+    model = UnwrittenModel(path, graph, threads=1)
+    samples, rows = _rows(trained, model, manifest, seed)
     if not samples:
-        return SealedGraph(graph, 0)
+        return SealedClassifier(model, 0)
     lengths = held_out_lengths(rows, *_folds(trained, samples, manifest, seed))
     if not len(lengths):
-        return SealedGraph(graph, 0)
-    graph = with_unknown(graph, fit_unknown(rows, lengths, trained.held_out_energy, false_rejection))
-    write_sealed(path, graph, manifest.labels, facts)
-    return SealedGraph(graph, len(lengths))
+        return SealedClassifier(model, 0)
+    score = fit_unknown(rows, lengths, trained.holdout_energy, false_rejection)
+    return SealedClassifier(UnwrittenModel(path, with_unknown(graph, score), threads=1), len(lengths))
 
 
 def _rows(
-    trained: Trained, path: Path, manifest: Manifest, seed: int
+    trained: TrainedModel, model: UnwrittenModel, manifest: Manifest, seed: int
 ) -> tuple[Sequence[Sample], npt.NDArray[np.floating]]:
-    """Some images with their features (n, D): from the cache, or else asked of the sealed file.
+    """Return some images with their features (n, D): from the cache, or else from the sealed model.
 
-    They are of the training part; where fine-tuning was stopped by the validation part, of that one too.
+    They are of the training split; where fine-tuning was stopped by the validation split, of that one too.
     """
-    gone = {s.path for s in trained.skipped}
-    samples = [s for s in manifest.of("train") if s.path not in gone]
+    skipped = {s.path for s in trained.skipped}
+    samples = [s for s in manifest.of("train") if s.path not in skipped]
     if trained.rows is None and manifest.of("test"):
         samples += manifest.of("val")
     drawn = np.sort(np.random.default_rng(seed).permutation(len(samples))[:MOST_ROWS])
     samples = [samples[i] for i in drawn]
     if trained.rows is not None:
         return samples, trained.rows(samples)
-    model = SealedModel(path, threads=1)
     kept: list[Sample] = []
     rows: list[FloatArray] = []
-    for block in answers(model, manifest.root, samples, default_folder()):
+    for block in predict_blocks(model, manifest.root, samples, default_folder()):
         if block.features is not None:
             kept += block.samples
             rows.append(block.features)
@@ -105,12 +102,12 @@ def _rows(
 
 
 def _folds(
-    trained: Trained, samples: Sequence[Sample], manifest: Manifest, seed: int
+    trained: TrainedModel, samples: Sequence[Sample], manifest: Manifest, seed: int
 ) -> tuple[IntArray, range]:
-    """Fold numbers (n,), and those that are scored: all, or what fine-tuning held out, which is fold 0."""
+    """Return fold numbers (n,), and those that are scored: all, or fine-tuning's holdout, which is fold 0."""
     if trained.rows is not None:
         strata = strata_of(truth_of(samples, manifest))
         folds = assign_folds(strata, groups_of(samples), _FOLDS, seed)
         return folds, range(int(folds.max()) + 1)
-    held_out = {s.sha for s in with_holdout(manifest, seed).of("val")}
-    return np.array([0 if s.sha in held_out else 1 for s in samples], np.int64), range(1)
+    holdout = {s.sha for s in with_holdout(manifest, seed).of("val")}
+    return np.array([0 if s.sha in holdout else 1 for s in samples], np.int64), range(1)

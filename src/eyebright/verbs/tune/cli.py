@@ -1,27 +1,18 @@
-"""`eyebright tune`: searches the settings of fine-tuning, then trains with the best."""
+"""Declare `eyebright tune`: search the settings of fine-tuning, then train with the best."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from eyebright.runs.summary import print_run
-from eyebright.verbs.verb import Verb
+from eyebright.verbs.verb import Verb, print_result
 
 if TYPE_CHECKING:
+    from eyebright.runs.run import Run
     from eyebright.verbs.tune.options import TuneConfig
 
 
-def _config() -> type[TuneConfig]:
-    from eyebright.verbs.tune.options import TuneConfig
-
-    return TuneConfig
-
-
-def _run(config: TuneConfig) -> int:
-    from eyebright.verbs.tune.tune import tune
-
-    run = tune(config)
-    print_run(run)
+def _show(run: Run, config: TuneConfig) -> int:
+    print_result(run, config)
     print(run.directory / "search.html")
     return 0
 
@@ -29,7 +20,6 @@ def _run(config: TuneConfig) -> int:
 VERB = Verb(
     name="tune",
     summary="Search fine-tuning settings with Optuna, then train with the best.",
-    config=_config,
-    run=_run,
+    show=_show,
     file=True,
 )

@@ -58,12 +58,12 @@ class TrainFunction(Protocol):
 
 
 @stage
-def tune(config: TuneConfig, train: TrainFunction = train_stage.train) -> Run:
+def tune(config: TuneConfig, train: TrainFunction | None = None) -> Run:
     """Search settings on holdout images of the training split, then train a model with the best.
 
     Args:
         config: what to search on and how long.
-        train: the stage function.
+        train: the stage function; that of `eyebright train` where None.
 
     Returns:
         The run directory of the last training; `search.html`, `trials.csv` and `search.sqlite` lie in it.
@@ -72,6 +72,7 @@ def tune(config: TuneConfig, train: TrainFunction = train_stage.train) -> Run:
         MissingExtraError: Optuna or PyTorch is not installed.
         EyebrightError: the data, an option or the disk does not allow it.
     """
+    train = train or train_stage.train
     config, directory = _opened(config)
     study = open_study(directory / _STUDY, config.seed, config.trials)
     _refuse_other_images(study, config)

@@ -11,7 +11,7 @@ from scipy.stats import beta
 from eyebright.evaluation.calibration import softmax
 from eyebright.evaluation.decisions.operating import Labelled
 from eyebright.evaluation.uncertainty.conformal import SetRule, calibrate, mass_before, quantile, set_figures
-from eyebright.evaluation.uncertainty.results import know
+from eyebright.evaluation.uncertainty.results import measure_uncertainty
 from eyebright.training.linear_probe.head import fit_head
 from eyebright.types import FloatArray, IntArray
 
@@ -108,7 +108,9 @@ def test_figures_of_classes_without_an_image(predictions) -> None:
     rule = calibrate(probabilities, truth, 0.9, False, "val")
     threes = truth == 3
     judged = Labelled(probabilities[threes], truth[threes], "test")
-    figures = know([str(k) for k in range(10)], judged, None, None, rule).figures()["conformal"]
+    figures = measure_uncertainty([str(k) for k in range(10)], judged, None, None, rule).to_json()[
+        "conformal"
+    ]
     assert figures["classes"]["4"] == {"images": 0, "measured": None, "mean_set_size": None}
     assert figures["classes"]["3"]["measured"] == figures["measured"]
     assert figures["class_conditional"]["mean_set_size"] >= 1

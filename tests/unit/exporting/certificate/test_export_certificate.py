@@ -15,9 +15,9 @@ from onnx import numpy_helper
 
 from eyebright.data.decode import decode
 from eyebright.data.manifest_file import read_manifest
-from eyebright.exporting.base import Precision, Source
-from eyebright.exporting.certificate.certificate import Bar, Certificate, _shortfalls, certify
-from eyebright.exporting.certificate.comparison import Comparison, Originals
+from eyebright.exporting.base import ExportSource, Precision
+from eyebright.exporting.certificate.certificate import AcceptanceCriteria, Certificate, _shortfalls, certify
+from eyebright.exporting.certificate.comparison import ExportComparison, ReferencePredictions
 from eyebright.exporting.certificate.hashes import sha256, sha256_of
 from eyebright.exporting.formats.onnx_file import PlainOnnx, SealedOnnx
 from eyebright.runs.run import Run
@@ -27,12 +27,12 @@ from eyebright.types import UInt8Array
 
 
 @pytest.fixture(scope="module")
-def source(textile_run: Run) -> Source:
-    return Source(SealedModel(textile_run.model, threads=1), onnx.load(textile_run.model))
+def source(textile_run: Run) -> ExportSource:
+    return ExportSource(SealedModel(textile_run.model, threads=1), onnx.load(textile_run.model))
 
 
 @pytest.fixture(scope="module")
-def originals(textile_run: Run, source: Source) -> Originals:
+def originals(textile_run: Run, source: ExportSource) -> ReferencePredictions:
     manifest = read_manifest(textile_run.directory / "manifest.parquet")
     samples = manifest.of("val")
 
@@ -40,11 +40,15 @@ def originals(textile_run: Run, source: Source) -> Originals:
         return (decode(manifest.root / sample.path) for sample in samples)
 
     probabilities = np.concatenate([source.model.probabilities(image[None]) for image in pixels()])
-    return Originals(probabilities, class_numbers(samples, source.labels), pixels, "val")
+    return ReferencePredictions(probabilities, class_numbers(samples, source.labels), pixels, "val")
 
 
 def certified(
-    source: Source, originals: Originals, folder: Path, target: SealedOnnx | PlainOnnx, bar: Bar | None = None
+    source: ExportSource,
+    originals: ReferencePredictions,
+    folder: Path,
+    target: SealedOnnx | PlainOnnx,
+    bar: AcceptanceCriteria | None = None,
 ) -> Certificate:
     folder.mkdir(exist_ok=True)
     target.export(source, folder)
@@ -54,7 +58,7 @@ def certified(
         source,
         folder,
         originals,
-        bar or Bar(),
+        bar or AcceptanceCriteria(),
         versions={"onnx": onnx.__version__},
         details={},
         on_image=lambda: asked.append(1),
@@ -63,7 +67,7 @@ def certified(
     return found
 
 
-def test_the_original_itself_passes(source: Source, originals: Originals, tmp_path: Path):
+def test_the_original_itself_passes(source: ExportSource, originals: ReferencePredictions, tmp_path: Path):
     found = certified(source, originals, tmp_path, SealedOnnx())
     assert found.passed
     assert found.comparison.agreement == 1
@@ -74,7 +78,9 @@ def test_the_original_itself_passes(source: Source, originals: Originals, tmp_pa
     assert found.speed.images_per_second > 0
 
 
-def test_the_json_has_the_fields_that_others_rely_on(source: Source, originals: Originals, tmp_path: Path):
+def test_the_json_has_the_fields_that_others_rely_on(
+    source: ExportSource, originals: ReferencePredictions, tmp_path: Path
+):
     content = json.loads(json.dumps(certified(source, originals, tmp_path, SealedOnnx()).to_json()))
     promised = {"format", "passed", "images", "agreement", "accuracy", "accuracy_original"}
     promised |= {"accuracy_difference", "max_difference", "mean_difference", "latency_ms"}
@@ -86,10 +92,12 @@ def test_the_json_has_the_fields_that_others_rely_on(source: Source, originals: 
     assert content["parent_sha256"] == sha256(source.model.path)
 
 
-def test_a_forgotten_normalisation_is_rejected(source: Source, originals: Originals, tmp_path: Path):
-    class Forgetful(Source):
+def test_a_forgotten_normalisation_is_rejected(
+    source: ExportSource, originals: ReferencePredictions, tmp_path: Path
+):
+    class Forgetful(ExportSource):
         def normalised(self, image: UInt8Array) -> np.ndarray:
-            return self.square(image)
+            return self.resized(image)
 
     wrong = Forgetful(source.model, source.graph)
     found = certified(wrong, originals, tmp_path, PlainOnnx())
@@ -98,16 +106,16 @@ def test_a_forgotten_normalisation_is_rejected(source: Source, originals: Origin
     assert chinese(found.reasons[0]) != found.reasons[0].text()
 
 
-def test_swapped_colours_are_rejected(source: Source, originals: Originals, tmp_path: Path):
+def test_swapped_colours_are_rejected(source: ExportSource, originals: ReferencePredictions, tmp_path: Path):
     """Textile is all but grey, so the colours are told apart by a tint that is put over the images."""
     tint = np.array([255, 90, 0])
 
     def tinted() -> Iterator[UInt8Array]:
         return (((image * 0.6) + tint * 0.4).astype(np.uint8) for image in originals.pixels())
 
-    class Swapped(Source):
-        def square(self, image: UInt8Array) -> np.ndarray:
-            return super().square(image[:, :, ::-1])
+    class Swapped(ExportSource):
+        def resized(self, image: UInt8Array) -> np.ndarray:
+            return super().resized(image[:, :, ::-1])
 
     expected = np.concatenate([source.model.probabilities(image[None]) for image in tinted()])
     tinted_originals = replace(originals, probabilities=expected, pixels=tinted)
@@ -118,42 +126,46 @@ def test_swapped_colours_are_rejected(source: Source, originals: Originals, tmp_
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 def test_a_destroyed_weight_is_rejected(
-    precision: Precision, source: Source, originals: Originals, tmp_path: Path
+    precision: Precision, source: ExportSource, originals: ReferencePredictions, tmp_path: Path
 ):
     broken = onnx.ModelProto()
     broken.CopyFrom(source.graph)
     kernels = [t for t in broken.graph.initializer if len(t.dims) == 4 and t.dims[0] > 8]
     assert kernels
     kernels[0].CopyFrom(numpy_helper.from_array(-3 * numpy_helper.to_array(kernels[0]), kernels[0].name))
-    found = certified(Source(source.model, broken, precision), originals, tmp_path, SealedOnnx())
+    found = certified(ExportSource(source.model, broken, precision), originals, tmp_path, SealedOnnx())
     assert not found.passed
 
 
-def test_probabilities_that_are_no_numbers_are_rejected(source: Source, originals: Originals, tmp_path: Path):
+def test_probabilities_that_are_no_numbers_are_rejected(
+    source: ExportSource, originals: ReferencePredictions, tmp_path: Path
+):
     broken = onnx.ModelProto()
     broken.CopyFrom(source.graph)
     bias = next(t for t in broken.graph.initializer if t.name == "sealed_bias")
     bias.CopyFrom(numpy_helper.from_array(np.full(bias.dims, np.nan, np.float32), bias.name))
-    found = certified(Source(source.model, broken), originals, tmp_path, SealedOnnx())
+    found = certified(ExportSource(source.model, broken), originals, tmp_path, SealedOnnx())
     assert [reason.text() for reason in found.reasons] == ["Some of its probabilities are not numbers."]
     content = json.loads(json.dumps(found.to_json(), allow_nan=False))
     assert content["max_difference"] is None
     assert content["images"] == 30
 
 
-def test_the_bar_can_be_set(source: Source, originals: Originals, tmp_path: Path):
+def test_the_bar_can_be_set(source: ExportSource, originals: ReferencePredictions, tmp_path: Path):
     wrong = replace(originals, probabilities=np.roll(originals.probabilities, 1, axis=1))
     assert not certified(source, wrong, tmp_path, SealedOnnx()).passed
-    assert certified(source, wrong, tmp_path, SealedOnnx(), Bar(min_agreement=0)).passed
+    assert certified(source, wrong, tmp_path, SealedOnnx(), AcceptanceCriteria(min_agreement=0)).passed
 
 
 def test_a_loss_of_exactly_what_may_be_lost_passes():
     right = np.eye(2, dtype=np.float32)[np.zeros(1000, int)]
-    before = Originals(right, np.zeros(1000, int), lambda: iter(()), "val")
+    before = ReferencePredictions(right, np.zeros(1000, int), lambda: iter(()), "val")
     for wrong, passes in ((7, True), (8, False)):
         answers = right.copy()
         answers[:wrong] = answers[:wrong, ::-1]
-        found = _shortfalls("int8", answers, Comparison.of(answers, before), Bar(max_loss=0.7 / 100))
+        found = _shortfalls(
+            "int8", answers, ExportComparison.of(answers, before), AcceptanceCriteria(max_loss=0.7 / 100)
+        )
         assert (found == ()) == passes
 
 

@@ -16,10 +16,9 @@ from exports import Exports
 from PIL import Image, ImageOps
 
 from eyebright.errors import MissingExtraError
-from eyebright.exporting.base import Source
+from eyebright.exporting.base import ExportSource
 from eyebright.exporting.catalog import FORMATS
-from eyebright.exporting.certificate.labels import label_lines
-from eyebright.exporting.certificate.sidecar_files import examples
+from eyebright.exporting.certificate.sidecar_files import examples, label_lines
 from eyebright.runs.run import Run
 from eyebright.sealed.model import SealedModel
 
@@ -157,7 +156,7 @@ def test_every_template_is_filled_in(exports: Exports) -> None:
 
 def test_python_is_python(exports: Exports, textile_run: Run) -> None:
     """Also where it cannot be run here: it is valid, and imports no more than it says it needs."""
-    source = Source(SealedModel(textile_run.model), onnx.load(textile_run.model))
+    source = ExportSource(SealedModel(textile_run.model), onnx.load(textile_run.model))
     for folder in TEMPLATES.iterdir():
         text = examples(folder.name, source)["example.py"]
         tree = ast.parse(text)

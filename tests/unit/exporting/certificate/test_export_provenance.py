@@ -25,7 +25,7 @@ def sha(path: Path) -> str:
 @pytest.fixture(scope="module")
 def folder(textile_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("exports")
-    export(ExportConfig(model=textile_run.directory, to=["onnx"], out=out, images=4))
+    export(ExportConfig(model=textile_run.directory, to=["onnx"], out=out, max_images=4))
     return out / "onnx"
 
 
@@ -65,7 +65,7 @@ def test_it_names_classes_licences_hashes_and_versions(provenance: dict[str, Any
 
 def test_the_certificate_holds_its_hash_and_counts_the_model_alone(folder: Path) -> None:
     certificate = json.loads((folder / "certificate.json").read_text(encoding="utf-8"))
-    assert certificate["beside"]["provenance.json"] == sha(folder / "provenance.json")
+    assert certificate["sidecar_files"]["provenance.json"] == sha(folder / "provenance.json")
     assert certificate["files"] == {"model.onnx": sha(folder / "model.onnx")}
     assert certificate["sha256"] == sha(folder / "model.onnx")
 
@@ -73,7 +73,7 @@ def test_the_certificate_holds_its_hash_and_counts_the_model_alone(folder: Path)
 def test_a_changed_model_is_refused(copied: Path) -> None:
     changed(copied / "model.onnx")
     with pytest.raises(ModelError, match="was changed afterwards"):
-        export(ExportConfig(model=copied, to=["onnx"], images=4))
+        export(ExportConfig(model=copied, to=["onnx"], max_images=4))
     assert not (copied / "exports").exists()
 
 
@@ -81,13 +81,13 @@ def test_a_changed_model_is_refused(copied: Path) -> None:
 def test_damaged_figures_are_named(copied: Path, content: str) -> None:
     (copied / "metrics.json").write_text(content)
     with pytest.raises(ModelError, match=r"metrics\.json beside a model must be"):
-        export(ExportConfig(model=copied, to=["onnx"], images=4))
+        export(ExportConfig(model=copied, to=["onnx"], max_images=4))
 
 
 def test_a_model_without_figures_beside_it_passes(copied: Path) -> None:
     (copied / "metrics.json").unlink()
     changed(copied / "model.onnx")
-    assert export(ExportConfig(model=copied, to=["onnx"], images=4)).passed
+    assert export(ExportConfig(model=copied, to=["onnx"], max_images=4)).passed
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from eyebright.errors import ModelError
-from eyebright.exporting.base import Source, UnsupportedError
-from eyebright.exporting.certificate.speedup import original_bytes
+from eyebright.exporting.base import ExportSource, UnsupportedError
+from eyebright.exporting.certificate.compression import original_bytes
 from eyebright.exporting.formats import offline_page
 from eyebright.exporting.formats.html_page import embedded_model
 from eyebright.exporting.formats.html_texts import texts
@@ -31,12 +31,12 @@ MOST_BEYOND_THE_MODEL = 20_000_000
 
 
 @pytest.fixture(scope="module")
-def source(textile_run: Run) -> Source:
-    return Source(SealedModel(textile_run.model), onnx.load(textile_run.model), "fp32")
+def source(textile_run: Run) -> ExportSource:
+    return ExportSource(SealedModel(textile_run.model), onnx.load(textile_run.model), "fp32")
 
 
 @pytest.fixture(scope="module")
-def folder(source: Source, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(source: ExportSource, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("page")
     with speaking("zh"):
         OfflinePage().export(source, place)
@@ -53,26 +53,28 @@ def facts(text: str) -> dict[str, object]:
     return found
 
 
-def test_it_is_one_file_that_is_not_much_larger_than_the_model(folder: Path, source: Source):
+def test_it_is_one_file_that_is_not_much_larger_than_the_model(folder: Path, source: ExportSource):
     assert [path.name for path in folder.iterdir()] == ["index.html"]
     beyond = (folder / "index.html").stat().st_size - source.model.path.stat().st_size
     assert beyond < MOST_BEYOND_THE_MODEL
 
 
-def test_its_model_answers_as_the_original(folder: Path, source: Source, photographs: dict[str, Image.Image]):
+def test_its_model_answers_as_the_original(
+    folder: Path, source: ExportSource, photographs: dict[str, Image.Image]
+):
     runner = OfflinePage().load(source, folder, 1)
     for photograph in photographs.values():
         image = np.asarray(photograph)
-        np.testing.assert_array_equal(runner.answer(image), source.model.probabilities(image[None])[0])
+        np.testing.assert_array_equal(runner.predict(image), source.model.probabilities(image[None])[0])
 
 
-def test_its_model_has_a_heat_map_and_its_metadata(text: str, source: Source):
+def test_its_model_has_a_heat_map_and_its_metadata(text: str, source: ExportSource):
     model = onnx.load_from_string(embedded_model(text))
     assert [output.name for output in model.graph.output] == ["probabilities", "unknown_score", "heat"]
     assert {entry.key: entry.value for entry in model.metadata_props} == source.model.metadata
 
 
-def test_a_compressed_page_is_compared_with_the_page_of_the_original(source: Source, text: str):
+def test_a_compressed_page_is_compared_with_the_page_of_the_original(source: ExportSource, text: str):
     smaller = replace(source, precision="int8")
     with speaking("zh"):
         page_bytes = original_bytes(OfflinePage(), smaller)
@@ -87,14 +89,14 @@ def test_nothing_is_fetched(text: str):
     assert "connect-src" not in own
 
 
-def test_the_script_knows_the_model(text: str, source: Source):
+def test_the_script_knows_the_model(text: str, source: ExportSource):
     found = facts(text)
     assert found["labels"] == list(source.labels)
     assert (found["side"], found["lang"]) == (source.size, "zh")
     assert found["unknown"] == json.loads(source.model.metadata["unknown"])
 
 
-def test_a_label_cannot_end_the_script(source: Source, textile_run: Run, tmp_path: Path):
+def test_a_label_cannot_end_the_script(source: ExportSource, textile_run: Run, tmp_path: Path):
     evil = "</script><script>document.title = 'taken'</script>"
     graph = onnx.load(textile_run.model)
     labels = [evil, *source.labels[1:]]
@@ -105,7 +107,7 @@ def test_a_label_cannot_end_the_script(source: Source, textile_run: Run, tmp_pat
     folder = tmp_path / "a <b> & c"
     folder.mkdir()
     onnx.save(graph, folder / "model.onnx")
-    OfflinePage().export(Source(SealedModel(folder), graph), tmp_path)
+    OfflinePage().export(ExportSource(SealedModel(folder), graph), tmp_path)
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert evil not in page
     assert facts(page)["labels"] == labels
@@ -131,7 +133,7 @@ def test_a_page_without_a_model_is_told(tmp_path: Path):
         embedded_model((tmp_path / "index.html").read_text())
 
 
-def test_a_model_that_is_too_large_is_refused(source: Source, monkeypatch: pytest.MonkeyPatch):
+def test_a_model_that_is_too_large_is_refused(source: ExportSource, monkeypatch: pytest.MonkeyPatch):
     OfflinePage().check(source)
     monkeypatch.setattr(offline_page, "_MOST_BYTES", 10_000)
     with pytest.raises(UnsupportedError, match="can embed a model of up to"):

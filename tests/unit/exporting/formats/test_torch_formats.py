@@ -19,15 +19,14 @@ torch = pytest.importorskip("torch")
 
 from eyebright.data.decode import decode  # noqa: E402
 from eyebright.errors import MissingExtraError, ModelError  # noqa: E402
-from eyebright.exporting.base import Source, UnsupportedError  # noqa: E402
+from eyebright.exporting.base import ExportSource, UnsupportedError  # noqa: E402
 from eyebright.exporting.formats import litert_convert, litert_file  # noqa: E402
 from eyebright.exporting.formats.coreml_package import CoreMl  # noqa: E402
 from eyebright.exporting.formats.executorch_program import ExecuTorch  # noqa: E402
 from eyebright.exporting.formats.litert_file import LiteRt  # noqa: E402
 from eyebright.exporting.formats.ncnn_net import Ncnn, _unknown_layers  # noqa: E402
-from eyebright.exporting.formats.torch_program import TorchProgram  # noqa: E402
+from eyebright.exporting.formats.torch_file import TorchProgram, TorchScript  # noqa: E402
 from eyebright.exporting.formats.torch_source import module_of  # noqa: E402
-from eyebright.exporting.formats.torchscript import TorchScript  # noqa: E402
 from eyebright.runs.run import Run  # noqa: E402
 from eyebright.sealed.model import SealedModel  # noqa: E402
 from eyebright.types import UInt8Array  # noqa: E402
@@ -38,8 +37,8 @@ FORMATS = [TorchScript(), TorchProgram(), ExecuTorch(), CoreMl(), Ncnn(), LiteRt
 
 
 @pytest.fixture(scope="module")
-def source(textile_run: Run) -> Source:
-    return Source(SealedModel(textile_run.model), onnx.load(textile_run.model))
+def source(textile_run: Run) -> ExportSource:
+    return ExportSource(SealedModel(textile_run.model), onnx.load(textile_run.model))
 
 
 @pytest.fixture(scope="module")
@@ -48,24 +47,28 @@ def picture(textile: Path) -> UInt8Array:
 
 
 @pytest.fixture
-def strange(source: Source) -> Source:
+def strange(source: ExportSource) -> ExportSource:
     """The same model with an operator at its end that nobody has."""
     graph = onnx.ModelProto()
     graph.CopyFrom(source.graph)
     softmax = next(node for node in graph.graph.node if "probabilities" in node.output)
     softmax.output[0] = "almost"
     graph.graph.node.append(helper.make_node("Hardmax", ["almost"], ["probabilities"]))
-    return Source(source.model, graph)
+    return ExportSource(source.model, graph)
 
 
 @pytest.mark.parametrize("target", FORMATS[:5], ids=lambda target: target.name)
-def test_an_unknown_operator_is_named_with_formats_that_take_it(target, strange: Source, tmp_path: Path):
+def test_an_unknown_operator_is_named_with_formats_that_take_it(
+    target, strange: ExportSource, tmp_path: Path
+):
     with pytest.raises(UnsupportedError, match=r"none for Hardmax\. Use onnx, openvino\."):
         target.export(strange, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_pt2_holds_no_example_and_takes_any_batch(source: Source, picture: UInt8Array, exports: Exports):
+def test_pt2_holds_no_example_and_takes_any_batch(
+    source: ExportSource, picture: UInt8Array, exports: Exports
+):
     file = exports["pt2"] / "model.pt2"
     with zipfile.ZipFile(file) as archive:
         entries = {info.filename: info.file_size for info in archive.infolist()}
@@ -77,47 +80,49 @@ def test_pt2_holds_no_example_and_takes_any_batch(source: Source, picture: UInt8
     program = torch.export.load(file, extra_files=labels)
     assert json.loads(labels["labels"]) == list(source.labels)
     assert program.example_inputs is None
-    squares = torch.from_numpy(np.repeat(source.square(picture), 3, axis=0))
+    squares = torch.from_numpy(np.repeat(source.resized(picture), 3, axis=0))
     rows = program.module()(squares).detach().numpy()
     np.testing.assert_allclose(rows[2], source.model.probabilities(picture[None])[0], atol=1e-4)
 
 
 def test_torchscript_takes_any_batch_and_is_called_legacy(
-    source: Source, picture: UInt8Array, exports: Exports
+    source: ExportSource, picture: UInt8Array, exports: Exports
 ):
     assert "legacy" in TorchScript().notes[0]
     labels = {"labels": ""}
     program = torch.jit.load(str(exports["torchscript"] / "model.ts"), _extra_files=labels)
     assert json.loads(labels["labels"]) == list(source.labels)
     for batch in (1, 5):
-        squares = torch.from_numpy(np.repeat(source.square(picture), batch, axis=0))
+        squares = torch.from_numpy(np.repeat(source.resized(picture), batch, axis=0))
         assert program(squares).shape == (batch, len(source.labels))
 
 
-def test_threads_of_torch_stay_what_they_were(source: Source, picture: UInt8Array, exports: Exports):
+def test_threads_of_torch_stay_what_they_were(source: ExportSource, picture: UInt8Array, exports: Exports):
     before = torch.get_num_threads()
-    TorchScript().load(source, exports["torchscript"], threads=before + 1).answer(picture)
+    TorchScript().load(source, exports["torchscript"], threads=before + 1).predict(picture)
     assert torch.get_num_threads() == before
 
 
-def test_executorch_answers_whichever_was_asked_last(source: Source, picture: UInt8Array, exports: Exports):
+def test_executorch_answers_whichever_was_asked_last(
+    source: ExportSource, picture: UInt8Array, exports: Exports
+):
     pytest.importorskip("executorch", reason="needs eyebright[executorch]")
     folder = exports["executorch"]
     one, two = (ExecuTorch().load(source, folder, threads) for threads in (1, 2))
     expected = source.model.probabilities(picture[None])[0]
     for runner in (one, two, one):
-        np.testing.assert_allclose(runner.answer(picture), expected, atol=1e-4)
+        np.testing.assert_allclose(runner.predict(picture), expected, atol=1e-4)
 
 
 def test_core_ml_is_computed_from_what_lies_in_the_file(
-    source: Source, picture: UInt8Array, exports: Exports, tmp_path: Path
+    source: ExportSource, picture: UInt8Array, exports: Exports, tmp_path: Path
 ):
     pytest.importorskip("coremltools", reason="needs eyebright[coreml]")
     target = CoreMl()
     folder = Path(shutil.copytree(exports["coreml"], tmp_path / "coreml"))
     assert "macOS only" in target.notes[0]
     expected = source.model.probabilities(picture[None])[0]
-    answer = target.load(source, folder, 1).answer(picture)
+    answer = target.load(source, folder, 1).predict(picture)
     np.testing.assert_allclose(answer, expected, atol=1e-4)
     (weights,) = folder.rglob("weight.bin")
     content = weights.read_bytes()
@@ -125,31 +130,31 @@ def test_core_ml_is_computed_from_what_lies_in_the_file(
     ends = [*starts[1:], len(content)]
     start, end = max(zip(starts, ends, strict=True), key=lambda pair: pair[1] - pair[0])
     weights.write_bytes(content[: start + 64] + bytes(end - start - 64) + content[end:])
-    wrong = target.load(source, folder, 1).answer(picture)
+    wrong = target.load(source, folder, 1).predict(picture)
     assert np.abs(wrong - expected).max() > 1e-3
 
 
 def test_ncnn_in_half_precision_is_half_as_large(
-    source: Source, picture: UInt8Array, exports: Exports, tmp_path: Path
+    source: ExportSource, picture: UInt8Array, exports: Exports, tmp_path: Path
 ):
     pytest.importorskip("pnnx", reason="needs eyebright[ncnn]")
-    half = Source(source.model, source.graph, "fp16")
+    half = ExportSource(source.model, source.graph, "fp16")
     Ncnn().export(half, tmp_path)
-    answer = Ncnn().load(half, tmp_path, 1).answer(picture)
+    answer = Ncnn().load(half, tmp_path, 1).predict(picture)
     np.testing.assert_allclose(answer, source.model.probabilities(picture[None])[0], atol=0.02)
     size, whole = ((folder / "model.ncnn.bin").stat().st_size for folder in (tmp_path, exports["ncnn"]))
     assert size < 0.55 * whole
 
 
 def test_ncnn_that_has_no_answer_says_so(
-    source: Source, picture: UInt8Array, exports: Exports, tmp_path: Path
+    source: ExportSource, picture: UInt8Array, exports: Exports, tmp_path: Path
 ):
     pytest.importorskip("pnnx", reason="needs eyebright[ncnn]")
     folder = Path(shutil.copytree(exports["ncnn"], tmp_path / "ncnn"))
     param = folder / "model.ncnn.param"
     param.write_text(param.read_text().replace("out0", "out1"))
     with pytest.raises(ModelError, match="must be able to run the network"):
-        Ncnn().load(source, folder, 1).answer(picture)
+        Ncnn().load(source, folder, 1).predict(picture)
 
 
 def test_layers_that_ncnn_lacks_are_found_by_their_names():
@@ -157,7 +162,7 @@ def test_layers_that_ncnn_lacks_are_found_by_their_names():
     assert _unknown_layers(param) == ["Tensor.reshape", "aten::roll"]
 
 
-def test_a_transformer_is_refused_by_ncnn(tmp_path: Path, source: Source, monkeypatch):
+def test_a_transformer_is_refused_by_ncnn(tmp_path: Path, source: ExportSource, monkeypatch):
     pytest.importorskip("pnnx", reason="needs eyebright[ncnn]")
     monkeypatch.setitem(source.__dict__, "squares", _attention(source.size))
     with pytest.raises(UnsupportedError, match=r"It has none for .+ Use onnx, openvino, executorch"):
@@ -187,7 +192,7 @@ def _attention(size: int) -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
 
 
-def test_litert_says_how_to_make_its_environment(source: Source, tmp_path: Path, monkeypatch):
+def test_litert_says_how_to_make_its_environment(source: ExportSource, tmp_path: Path, monkeypatch):
     pytest.importorskip("ai_edge_litert", reason="needs eyebright[litert]")
     monkeypatch.setenv("EYEBRIGHT_LITERT", str(tmp_path / "nowhere"))
     with pytest.raises(MissingExtraError) as caught:
@@ -197,7 +202,7 @@ def test_litert_says_how_to_make_its_environment(source: Source, tmp_path: Path,
     assert '-m pip install "litert-torch==0.10.*" onnx onnxruntime' in text
 
 
-def test_litert_tells_what_its_converter_said(source: Source, tmp_path: Path, monkeypatch):
+def test_litert_tells_what_its_converter_said(source: ExportSource, tmp_path: Path, monkeypatch):
     """A Python without the converter stands in for a broken environment."""
     broken = tmp_path / "environment" / "bin"
     broken.mkdir(parents=True)

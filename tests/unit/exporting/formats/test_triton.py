@@ -9,7 +9,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from eyebright.exporting.base import Source
+from eyebright.exporting.base import ExportSource
 from eyebright.exporting.formats.triton import Triton, configuration, read_configuration
 from eyebright.runs.run import Run
 from eyebright.sealed.model import SealedModel
@@ -18,22 +18,22 @@ pytest.importorskip("tritonclient.grpc", reason="needs eyebright[triton]")
 
 
 @pytest.fixture(scope="module")
-def source(textile_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Source:
+def source(textile_run: Run, tmp_path_factory: pytest.TempPathFactory) -> ExportSource:
     """The model in a folder whose name no program would take."""
     folder = tmp_path_factory.mktemp("runs") / 'my "first" run 猫'
     folder.mkdir()
     model = Path(shutil.copy(textile_run.model, folder / "model.onnx"))
-    return Source(SealedModel(model), onnx.load(model))
+    return ExportSource(SealedModel(model), onnx.load(model))
 
 
 @pytest.fixture(scope="module")
-def repository(source: Source, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def repository(source: ExportSource, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("triton")
     Triton().export(source, folder)
     return folder
 
 
-def test_the_files_lie_as_triton_looks_for_them(repository: Path, source: Source) -> None:
+def test_the_files_lie_as_triton_looks_for_them(repository: Path, source: ExportSource) -> None:
     names = sorted(
         path.relative_to(repository).as_posix() for path in repository.rglob("*") if path.is_file()
     )
@@ -72,7 +72,7 @@ def test_a_batch_of_the_largest_size_is_answered(repository: Path, photographs) 
     assert answers.shape == (32, 3)
 
 
-def test_a_configuration_that_triton_cannot_read_is_not_written(source: Source, tmp_path: Path) -> None:
+def test_a_configuration_that_triton_cannot_read_is_not_written(source: ExportSource, tmp_path: Path) -> None:
     from google.protobuf.text_format import ParseError
 
     with pytest.raises(ParseError):

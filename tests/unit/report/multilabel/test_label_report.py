@@ -9,6 +9,7 @@ from report_material import several
 
 from eyebright.report.card import model_card
 from eyebright.report.page import render
+from eyebright.text.language import speaking
 from eyebright.types import Lang
 
 LABELS = ("cell", "dust", "stain")
@@ -26,7 +27,7 @@ def test_mistakes_say_what_was_missed_and_what_was_invented(page: str):
         (kind, label) for kind in ("true", "named") for label in LABELS if f'data-{kind}="{label}"' in gallery
     }
     assert {kind for kind, _ in kinds} == {"true", "named"}
-    assert "Images with a wrong answer: 6, shown: 6." in page
+    assert "6 images with at least one wrong label, 6 shown" in page
 
 
 def test_labels_that_come_together_link_to_no_confusion(page: str):
@@ -37,17 +38,18 @@ def test_labels_that_come_together_link_to_no_confusion(page: str):
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_names_from_outside_are_text(tmp_path: Path, lang: Lang):
-    html = render(several(tmp_path, ("a < b", "<script>", "c & d")), lang)
+    with speaking(lang):
+        html = render(several(tmp_path, ("a < b", "<script>", "c & d")))
     assert "a < b" not in html
     assert html.count("<script>") == 1  # the page's own
 
 
 def test_every_image_right_is_said(tmp_path: Path):
-    assert "Every image was named just its labels." in render(several(tmp_path, wrong=0))
+    assert "Every image was predicted with exactly its labels." in render(several(tmp_path, wrong=0))
 
 
 def test_the_model_card_has_the_figures_of_labels(tmp_path: Path):
     card = model_card(several(tmp_path))
-    assert "| All labels right |" in card
+    assert "| Exact-match accuracy |" in card
     assert "Hamming loss" in card
     assert "thresholds" in card

@@ -31,19 +31,16 @@ def row(label: str, predicted: str, confidence: float) -> PredictionRow:
 
 def test_a_label_that_is_always_named_is_not_praised(metrics: LabelMetrics):
     assert hardly_denied(metrics) == {"cell": (4, 4)}
-    assert label_doubts(metrics) == [
-        "cell, to say that it is not there: of 4 images without it, 4 are named it."
-    ]
+    assert label_doubts(metrics) == ["Ruling out cell: of 4 images without it, 4 are false positives."]
 
 
 def test_steps_name_the_label_with_the_most_errors_and_sure_mistakes(metrics: LabelMetrics):
     rows = [row("cell; stain", "cell", 0.95), row("cell", "cell", 0.99), row("", "cell", 0.6)]
     sentences, evidence = zip(*label_steps(metrics, rows), strict=True)
-    assert sentences[0] == "Add images with stain: 20 of 24 wrong answers miss it."
-    assert sentences[1].startswith(
-        "Give stain a threshold of its own (--target): at 0.5 it is missed 20 times"
-    )
-    assert sentences[2] == "Check the labels of the 1 mistakes (of 2) that it was surest of."
+    assert sentences[0] == "Add images with stain: its false negatives make up 20 of 24 errors."
+    assert sentences[1].startswith("Set a separate threshold for stain (--target): at 0.5")
+    assert sentences[1].endswith("it has 20 false negatives and 0 false positives.")
+    assert sentences[2] == "Check the labels of the 1 most confident mistake (of 2)."
     assert evidence == ("classes", "classes", "mistakes")
 
 
@@ -52,7 +49,7 @@ def test_a_label_with_few_images_comes_first(metrics: LabelMetrics):
     truth[:5] = 1
     few = measure_labels(truth, truth.astype(np.float32), np.full(1, 0.5), ("rare",), "test")
     ((sentence, _),) = label_steps(few, [])
-    assert sentence.startswith("Judge by more images: rare has 5")
+    assert sentence.startswith("Evaluate on more images: rare has only 5 images")
 
 
 def test_who_is_no_better_than_one_answer_for_all_is_told_so():
@@ -61,10 +58,10 @@ def test_who_is_no_better_than_one_answer_for_all_is_told_so():
     same = np.tile(np.array([[0.1, 0.9]], np.float32), (COUNT, 1))
     m = measure_labels(truth, same, np.full(2, 0.5), ("rare", "common"), "test")
     assert m.constant_loss == m.hamming_loss.value == 0.05
-    assert label_doubts(m)[0].startswith("Telling images apart")
+    assert label_doubts(m)[0].startswith("Not significantly better than predicting the same labels")
 
 
 def test_the_verdict_names_the_weakest_label(metrics: LabelMetrics):
     whole, weakest = label_verdict(metrics)
-    assert "about 70 will be named just the labels that they have" in whole
-    assert weakest.startswith("Weakest label: stain.")
+    assert "about 70 will get exactly the right labels" in whole
+    assert weakest.startswith("Weakest label: stain, recall")

@@ -15,16 +15,16 @@ import pytest
 from PIL import Image
 from report_material import evaluation
 
-from eyebright.report.content import FeatureMap, ReportContent
+from eyebright.report.content import EmbeddingMap, ReportContent
 from eyebright.report.sections.feature_map import feature_map
 from eyebright.report.thumbnails import across, contact_sheet
 
 
 def mapped(content: ReportContent, **more: Any) -> ReportContent:
-    rows = content.judged
+    rows = content.evaluated
     points = np.random.default_rng(0).random((len(rows), 2), dtype=np.float32)
     facts: dict[str, Any] = {"rows": rows, "points": points, "method": "t-SNE", "count": len(rows)} | more
-    return replace(content, map=FeatureMap(**facts))
+    return replace(content, embedding_map=EmbeddingMap(**facts))
 
 
 def page(content: ReportContent) -> str:
@@ -51,7 +51,7 @@ def test_every_image_has_a_point_and_mistakes_lie_on_top(tmp_path: Path) -> None
     assert sorted(int(i) for _, _, i in circles) == list(range(60))
     assert [bool(wrong) for _, wrong, _ in circles] == [False] * 53 + [True] * 7
     facts = data(html)
-    rows = {row.path: row for row in content.judged}
+    rows = {row.path: row for row in content.evaluated}
     for colour, wrong, i in circles:
         true, named, _, path = facts["points"][int(i)]
         row = rows[path]
@@ -70,7 +70,7 @@ def test_points_stand_where_they_were_put(tmp_path: Path) -> None:
         int(i): (float(x), float(y))
         for x, y, i in re.findall(r'cx="(.*?)" cy="(.*?)" .*?data-i="(\d+)"', html)
     }
-    found = np.array([at[place[row.path]] for row in content.judged])
+    found = np.array([at[place[row.path]] for row in content.evaluated])
     np.testing.assert_allclose((found - found[0]) / np.ptp(found[:, 0]), corners, atol=1e-3)
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from report_material import fine_tuning, learned, training
 
-from eyebright.report.charts.curve import Line, curve_chart, linear_axis, rate_axis
-from eyebright.report.content import Learning, RateSearch
+from eyebright.report.charts.axis import linear_axis, rate_axis
+from eyebright.report.charts.curve import Line, curve_chart
+from eyebright.report.content import RateSearch, TrainingCurves
 from eyebright.report.page import render
 from eyebright.training.finetune.history import EpochRow
 from eyebright.types import Lang
@@ -58,7 +59,7 @@ def test_every_measure_has_its_chart_and_its_numbers(tmp_path: Path) -> None:
 
 def test_what_was_not_measured_has_no_chart(tmp_path: Path) -> None:
     history = [replace(row, memory_mb=math.nan, val_accuracy=math.nan) for row in learned().history]
-    text = render(replace(training(tmp_path), learning=Learning(history=history)))
+    text = render(replace(training(tmp_path), training_curves=TrainingCurves(history=history)))
     assert text.count('class="curve"') == 3
     assert "<h3>Memory</h3>" not in text
 
@@ -66,7 +67,7 @@ def test_what_was_not_measured_has_no_chart(tmp_path: Path) -> None:
 def test_nothing_to_draw_is_no_error(tmp_path: Path) -> None:
     nothing = EpochRow(1, 1, *([math.nan] * 8))
     for history in ((), (nothing,)):
-        text = render(replace(training(tmp_path), learning=Learning(history=history)))
+        text = render(replace(training(tmp_path), training_curves=TrainingCurves(history=history)))
         assert "learning" in sections(text)
         assert 'class="curve"' not in text
 
@@ -120,6 +121,6 @@ def test_rates_are_as_far_apart_as_their_powers() -> None:
 def test_an_explosion_does_not_flatten_the_finders_dip(tmp_path: Path) -> None:
     search = RateSearch([1e-5, 1e-4, 1e-3, 1e-2], [1.0, 0.8, 0.6, 1e9], 1e-4)
     told = replace(learned(), history=(), search=search)
-    text = render(replace(training(tmp_path), learning=told))
+    text = render(replace(training(tmp_path), training_curves=told))
     heights = [float(y) for y in re.findall(r'class="dot" cx="[\d.]+" cy="([\d.]+)"', text)]
     assert heights[2] - heights[0] > 40

@@ -15,9 +15,9 @@ from eyebright.errors import EyebrightError, ModelError, NotFoundError
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.runs.run import Run
 from eyebright.verbs.benchmark.benchmark import Benchmark, benchmark
-from eyebright.verbs.benchmark.models import Candidate
+from eyebright.verbs.benchmark.models import BenchmarkModel
 from eyebright.verbs.benchmark.options import BenchmarkConfig
-from eyebright.verbs.benchmark.process import CandidateProcess
+from eyebright.verbs.benchmark.process import ModelProcess
 from eyebright.verbs.export.export import export
 from eyebright.verbs.export.options import ExportConfig
 
@@ -25,7 +25,7 @@ from eyebright.verbs.export.options import ExportConfig
 @pytest.fixture(scope="module")
 def exports(textile_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("exports")
-    export(ExportConfig(model=textile_run.directory, to=["openvino", "triton"], out=out, images=4))
+    export(ExportConfig(model=textile_run.directory, to=["openvino", "triton"], out=out, max_images=4))
     return out
 
 
@@ -148,8 +148,8 @@ def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_a_process_that_dies_is_told_of(textile_run: Run) -> None:
     image = np.zeros((30, 40, 3), np.uint8)
     model = textile_run.model
-    candidate = Candidate("textile", "onnxruntime", "onnx", model, model, threads=1, batch=1)
-    with CandidateProcess(candidate, image) as process:
+    candidate = BenchmarkModel("textile", "onnxruntime", "onnx", model, model, threads=1, batch=1)
+    with ModelProcess(candidate, image) as process:
         assert process.run(0.01)
         process._process.kill()
         process._process.wait()

@@ -11,7 +11,8 @@ import eyebright as eb
 from eyebright.backbones import embedded
 from eyebright.cli.main import main
 from eyebright.training.cache.store import FeatureSpace
-from eyebright.verbs.cache import cache
+from eyebright.verbs.cache.cache import cache
+from eyebright.verbs.cache.options import CacheConfig
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_an_empty_cache_is_shown_as_empty(own_cache: Path) -> None:
-    shown = cache.usage()
+    shown = cache(CacheConfig())
     assert (shown.path, shown.bytes, list(shown.entries)) == (own_cache, 0, [])
 
 
@@ -32,14 +33,13 @@ def test_what_it_holds_is_shown_and_trimmed(own_cache: Path) -> None:
         for key in range(50):
             space.add(key.to_bytes(16, "big"), np.full(100, key, np.float16))
         space.flush()
-    shown = cache.usage()
+    shown = cache(CacheConfig())
     assert [entry.images for entry in shown.entries] == [50, 50]
     assert shown.bytes == sum(entry.bytes for entry in shown.entries) > 20_000
-    freed = cache.trim(shown.bytes - 1)
-    assert freed == shown.bytes // 2
-    assert cache.usage().bytes == shown.bytes - freed
-    cache.trim(0)
-    assert cache.usage().bytes == 0
+    trimmed = cache(CacheConfig(trim=shown.bytes - 1))
+    assert trimmed.freed == shown.bytes // 2
+    assert trimmed.bytes == shown.bytes - trimmed.freed
+    assert cache(CacheConfig(clear=True)).bytes == 0
 
 
 def test_exported_networks_are_part_of_it(own_cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -47,9 +47,9 @@ def test_exported_networks_are_part_of_it(own_cache: Path, capsys: pytest.Captur
     folder.mkdir()
     for name in ("a", "b"):
         (folder / f"{name}.onnx").write_bytes(b"x" * 600_000)
-    assert cache.usage().bytes == 1_200_000
+    assert cache(CacheConfig()).bytes == 1_200_000
     assert main(["cache"]) == 0
-    assert "Exported networks: 2" in capsys.readouterr().out
+    assert "Exported backbones: 2" in capsys.readouterr().out
     assert main(["cache", "--trim", "600KB"]) == 0
     assert "Freed 0.6 MB." in capsys.readouterr().out
     assert len(list(folder.iterdir())) == 1

@@ -61,7 +61,7 @@ def test_evaluations_of_one_model_are_the_same(textile_run: Run, fresh: Path, tm
     assert difference.only_first == difference.only_second == 0
     assert found.winner is None
     assert found.content.changed == []
-    assert "所有运行对每张图像的判断都相同" in found.report.read_text(encoding="utf-8")
+    assert "所有运行对每张图像的预测都相同" in found.report.read_text(encoding="utf-8")
 
 
 def test_only_common_images_count(textile_run: Run, fresh: Path, tmp_path: Path) -> None:

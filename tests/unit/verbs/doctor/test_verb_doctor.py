@@ -12,6 +12,7 @@ import onnxruntime
 import pytest
 
 from eyebright.verbs.doctor.doctor import EXTRAS, doctor
+from eyebright.verbs.doctor.options import DoctorConfig
 
 PROJECT = Path(__file__).parents[4] / "pyproject.toml"
 
@@ -38,13 +39,13 @@ def test_text_marks_each_line():
 
 def test_the_cache_folder_is_the_one_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("EYEBRIGHT_CACHE", str(tmp_path / "not" / "there"))
-    disk = next(fact for fact in doctor() if fact.key == "disk")
+    disk = next(fact for fact in doctor(DoctorConfig()) if fact.key == "disk")
     assert str(tmp_path) in disk.text
 
 
 def test_a_missing_extra_comes_with_its_command(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(EXTRAS, "demo", ("a_module_that_nobody_has",))
-    fact = next(fact for fact in doctor() if fact.key == "extra_demo")
+    fact = next(fact for fact in doctor(DoctorConfig()) if fact.key == "extra_demo")
     assert (fact.state, fact.command) == ("missing", 'pip install "eyebright[demo]"')
 
 

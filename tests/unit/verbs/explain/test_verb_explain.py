@@ -12,7 +12,7 @@ from PIL import Image
 import eyebright as eb
 from eyebright.cli.main import main
 from eyebright.errors import ConfigError, NotFoundError
-from eyebright.explaining.base import NoHeatError
+from eyebright.explaining.base import NoHeatMapError
 from eyebright.runs.run import Run
 
 
@@ -73,7 +73,7 @@ def test_what_is_not_there_is_refused_at_once(textile_run: Run, tmp_path: Path):
 
 
 def test_roll_out_of_a_network_without_attention_is_refused(textile_run: Run, folder: Path, tmp_path: Path):
-    with pytest.raises(NoHeatError, match="Attention roll-out needs a transformer"):
+    with pytest.raises(NoHeatMapError, match="Attention roll-out needs a transformer"):
         eb.explain(textile_run.model, [str(folder)], method="rollout", out=tmp_path / "out")
 
 

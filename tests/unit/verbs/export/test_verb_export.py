@@ -15,14 +15,13 @@ from languages import chinese
 from eyebright.cli.main import main
 from eyebright.data.manifest_file import read_manifest
 from eyebright.errors import ConfigError, DataError, StorageError
-from eyebright.exporting.base import Source, UnsupportedError
+from eyebright.exporting.base import ExportSource, UnsupportedError
 from eyebright.exporting.catalog import FORMATS
-from eyebright.exporting.formats.onnx_file import SealedOnnx
-from eyebright.exporting.session import OnnxSession
+from eyebright.exporting.formats.onnx_file import OnnxRunner, SealedOnnx
 from eyebright.runs.run import Run
 from eyebright.sealed.model import SealedModel
 from eyebright.types import FloatArray, UInt8Array
-from eyebright.verbs.export.candidates import Rungs
+from eyebright.verbs.export.candidates import quantisation_candidates
 from eyebright.verbs.export.export import export
 from eyebright.verbs.export.folder import finished
 from eyebright.verbs.export.images import ExportImages
@@ -64,9 +63,8 @@ def compressed(
     model = SealedModel(textile_run.model)
     manifest = read_manifest(run / "manifest.parquet")
     images = ExportImages(manifest.root, manifest.of("val"), manifest.of("train"))
-    config = ExportConfig(model=run, to=["onnx"], **{request.param: True})
-    graph = next(iter(Rungs(model, lambda: images, config))).graph
-    SealedOnnx().export(Source(model, graph), run)
+    graph = next(quantisation_candidates(model, request.param, lambda: images, 0)).graph
+    SealedOnnx().export(ExportSource(model, graph), run)
     return request.param, run
 
 
@@ -86,7 +84,7 @@ def test_a_compressed_model_is_not_compressed_again(again: str, compressed: tupl
 def test_a_compressed_model_is_called_so_as_it_is(compressed: tuple[str, Path], tmp_path: Path) -> None:
     precision, run = compressed
     formats = ["onnx", "openvino", "html"]
-    found = export(ExportConfig(model=run, to=formats, out=tmp_path, images=6))
+    found = export(ExportConfig(model=run, to=formats, out=tmp_path, max_images=6))
     assert found.passed
     assert [exported.name for exported in found.done] == formats
     for folder in (exported.folder for exported in found.done):
@@ -111,7 +109,7 @@ def test_a_folder_that_is_no_export_is_left_alone(textile_run: Run, tmp_path: Pa
     own.parent.mkdir()
     own.write_text("mine")
     (tmp_path / "openvino").mkdir()  # empty, so nothing can be lost
-    config = ExportConfig(model=textile_run.directory, to=["onnx", "openvino"], out=tmp_path, images=3)
+    config = ExportConfig(model=textile_run.directory, to=["onnx", "openvino"], out=tmp_path, max_images=3)
     exports = export(config)
     assert own.read_text() == "mine"
     assert "holds something else" in str(exports.failed["onnx"])
@@ -126,12 +124,12 @@ class Failing(SealedOnnx):
     def __init__(self, fails_to: str) -> None:
         self.fails_to = fails_to
 
-    def export(self, source: Source, folder: Path) -> None:
+    def export(self, source: ExportSource, folder: Path) -> None:
         if self.fails_to == "convert":
             raise KeyError("aten::strange")
         super().export(source, folder)
 
-    def load(self, source: Source, folder: Path, threads: int) -> OnnxSession:
+    def load(self, source: ExportSource, folder: Path, threads: int) -> OnnxRunner:
         if self.fails_to == "load":
             (folder / "model.onnx").write_bytes(b"nothing that ONNX Runtime reads")
         return super().load(source, folder, threads)
@@ -143,7 +141,7 @@ def test_an_error_of_one_format_leaves_the_others(
 ) -> None:
     monkeypatch.setitem(FORMATS, "triton", Failing(fails_to))
     formats = ["triton", "openvino"]
-    found = export(ExportConfig(model=textile_run.directory, to=formats, out=tmp_path, images=4))
+    found = export(ExportConfig(model=textile_run.directory, to=formats, out=tmp_path, max_images=4))
     assert [exported.name for exported in found.done] == ["openvino"]
     error = found.failed["triton"]
     assert isinstance(error, UnsupportedError)
@@ -161,17 +159,17 @@ def test_a_step_that_a_runtime_cannot_load_is_followed_by_the_next(
 
         exported = 0
 
-        def export(self, source: Source, folder: Path) -> None:
+        def export(self, source: ExportSource, folder: Path) -> None:
             self.exported += 1
             super().export(source, folder)
 
-        def load(self, source: Source, folder: Path, threads: int) -> OnnxSession:
+        def load(self, source: ExportSource, folder: Path, threads: int) -> OnnxRunner:
             if self.exported == 1:
                 raise RuntimeError("no kernel")
             return super().load(source, folder, threads)
 
     monkeypatch.setitem(FORMATS, "onnx", Later())
-    options: dict[str, Any] = {"int8": True, "max_loss": 100.0, "images": 4}
+    options: dict[str, Any] = {"int8": True, "max_loss": 100.0, "max_images": 4}
     (exported,) = export(ExportConfig(model=textile_run.directory, to=["onnx"], out=tmp_path, **options)).done
     assert exported.certificate.passed
     first = "int8, static, ranges from the smallest to the largest value"
@@ -184,10 +182,10 @@ def test_an_earlier_export_stays_until_the_ladder_is_at_its_end(
     """Its first step is rejected, the second meets a full disk."""
 
     class NoNumbers:
-        def answer(self, image: UInt8Array) -> FloatArray:
+        def predict(self, image: UInt8Array) -> FloatArray:
             return np.full(3, np.nan, np.float32)
 
-    options: dict[str, Any] = {"int8": True, "images": 4, "out": tmp_path}
+    options: dict[str, Any] = {"int8": True, "max_images": 4, "out": tmp_path}
     config = ExportConfig(model=textile_run.directory, to=["onnx"], max_loss=100.0, **options)
     assert export(config).passed
     before = {path: path.read_bytes() for path in (tmp_path / "onnx-int8").iterdir()}
@@ -195,13 +193,13 @@ def test_an_earlier_export_stays_until_the_ladder_is_at_its_end(
     class Full(SealedOnnx):
         exported = 0
 
-        def export(self, source: Source, folder: Path) -> None:
+        def export(self, source: ExportSource, folder: Path) -> None:
             self.exported += 1
             if self.exported == 2:
                 raise OSError(errno.ENOSPC, "No space left on device")
             super().export(source, folder)
 
-        def load(self, source: Source, folder: Path, threads: int) -> Any:
+        def load(self, source: ExportSource, folder: Path, threads: int) -> Any:
             return NoNumbers()
 
     monkeypatch.setitem(FORMATS, "onnx", Full())

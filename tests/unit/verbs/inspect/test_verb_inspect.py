@@ -11,21 +11,22 @@ import pytest
 
 from eyebright.cli.main import main
 from eyebright.errors import ModelError, NotFoundError
-from eyebright.exporting.base import Source
+from eyebright.exporting.base import ExportSource
 from eyebright.exporting.certificate.signature import with_sizes
 from eyebright.exporting.formats.offline_page import OfflinePage
 from eyebright.runs.run import Run
 from eyebright.sealed.model import SealedModel
 from eyebright.verbs.export.export import export
 from eyebright.verbs.export.options import ExportConfig
-from eyebright.verbs.inspect.inspect import Inspection, inspect
+from eyebright.verbs.inspect.inspect import inspect
 from eyebright.verbs.inspect.options import InspectConfig
+from eyebright.verbs.inspect.result import Inspection
 
 
 @pytest.fixture(scope="module")
 def folders(textile_run: Run, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     out = tmp_path_factory.mktemp("exports")
-    export(ExportConfig(model=textile_run.directory, to=["onnx", "openvino"], out=out, images=6))
+    export(ExportConfig(model=textile_run.directory, to=["onnx", "openvino"], out=out, max_images=6))
     return {name: out / name for name in ("onnx", "openvino")}
 
 
@@ -119,7 +120,7 @@ def test_an_openvino_model_alone_says_what_it_is(
 
 def test_a_page_that_was_moved_says_what_it_is(textile_run: Run, tmp_path: Path) -> None:
     model = SealedModel(textile_run.model)
-    OfflinePage().export(Source(model, onnx.load(model.path), "fp32"), tmp_path)
+    OfflinePage().export(ExportSource(model, onnx.load(model.path), "fp32"), tmp_path)
     found = looked_at((tmp_path / "index.html").rename(tmp_path / "sorter.html"))
     assert (found.kind, found.format) == ("sealed", "html")
     assert found.labels == textile_run.labels
@@ -167,7 +168,7 @@ def test_a_changed_model_of_a_run_is_named(textile_run: Run, tmp_path: Path) -> 
 def test_a_rejected_export_is_still_what_was_written(textile_run: Run, tmp_path: Path) -> None:
     from eyebright.verbs.export.folder import CERTIFICATE, rejected
 
-    export(ExportConfig(model=textile_run.directory, to=["onnx"], out=tmp_path, images=6))
+    export(ExportConfig(model=textile_run.directory, to=["onnx"], out=tmp_path, max_images=6))
     certificate = json.loads((tmp_path / "onnx" / CERTIFICATE).read_text()) | {"passed": False, "beside": {}}
     for name in ("provenance.json", "labels.txt"):
         (tmp_path / "onnx" / name).unlink()

@@ -9,7 +9,7 @@ import pytest
 import eyebright as eb
 from eyebright.backbones import embedded
 from eyebright.verbs.models import cli as verb
-from eyebright.verbs.models.models import Listing, ModelInfo, images_per_second, models
+from eyebright.verbs.models.models import ModelInfo, ModelList, images_per_second, models
 from eyebright.verbs.models.options import ModelsConfig
 
 
@@ -59,7 +59,7 @@ def test_the_table_says_what_is_unknown_and_how_many_are_left(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unknown = ModelInfo("net", None, 224, "unknown", None, None, "timm", 12.4)
-    monkeypatch.setattr("eyebright.verbs.models.models.models", lambda *_: Listing((unknown,), 7))
+    monkeypatch.setattr("eyebright.verbs.models.models.models", lambda *_: ModelList((unknown,), 7))
     told = printed(capsys, ModelsConfig(search="net", speed=True)).splitlines()
     assert told[1].split() == ["net", "-", "-", "224", "px", "-", "12", "unknown", "timm"]
     assert told[2].startswith("and 7 more")
@@ -68,8 +68,8 @@ def test_the_table_says_what_is_unknown_and_how_many_are_left(
 def test_without_torch_a_search_names_the_extra(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("eyebright.verbs.models.models.models", lambda *_: Listing(()))
+    monkeypatch.setattr("eyebright.verbs.models.models.models", lambda *_: ModelList(()))
     monkeypatch.setattr(verb, "find_spec", lambda _: None)
     told = printed(capsys, ModelsConfig(search="vit"))
-    assert "No backbone's name holds vit." in told
+    assert "No backbone name contains vit." in told
     assert 'pip install "eyebright[torch]"' in told

@@ -75,7 +75,7 @@ def test_a_file_whose_name_looks_like_a_pattern_is_that_file(textile_run: Run, f
 
 
 def test_a_pattern_that_matches_nothing_is_told(textile_run: Run, folder: Path) -> None:
-    with pytest.raises(NotFoundError, match=r"\*\.png matches none"):
+    with pytest.raises(NotFoundError, match=r"\*\.png matches nothing"):
         asked(textile_run, folder / "*.png")
 
 

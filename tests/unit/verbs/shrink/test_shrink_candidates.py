@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from eyebright.verbs.shrink.candidate import Candidate, choose, first_good, rows, write_csv
+from eyebright.text.language import LANGUAGES, speaking
+from eyebright.verbs.shrink.candidate import ShrinkCandidate, choose, first_good, rows, write_csv
 from eyebright.verbs.shrink.page import CandidateFigures, write_pareto
 from eyebright.verbs.shrink.targets import parse_target
 
 TARGETS = [parse_target("latency<=10ms"), parse_target("size<=5MB")]
 
 
-def made(name: str, correct: int, latency_ms: float, megabytes: float) -> Candidate:
-    return Candidate(
+def made(name: str, correct: int, latency_ms: float, megabytes: float) -> ShrinkCandidate:
+    return ShrinkCandidate(
         name=name,
         path=Path(f"{name}.onnx"),
         precision="int8" if "int8" in name else "fp32",
@@ -61,7 +62,7 @@ def test_who_is_beaten() -> None:
 def test_the_first_good_one_is_kept_else_the_most_accurate(
     tmp_path: Path, right: list[int], kept: int, tried: int
 ) -> None:
-    def files() -> Iterator[Candidate]:
+    def files() -> Iterator[ShrinkCandidate]:
         for number, correct in enumerate(right):
             path = tmp_path / f"{number}.onnx"
             path.write_bytes(b"")
@@ -80,12 +81,13 @@ def test_the_table_and_the_page_hold_every_candidate(tmp_path: Path) -> None:
     with (tmp_path / "pareto.csv").open(encoding="utf-8", newline="") as file:
         table = list(csv.DictReader(file))
     assert [row["name"] for row in table] == [c.name for c in ALL]
-    assert [row["chosen"] for row in table] == ["False", "False", "True", "False", "False"]
+    assert [row["selected"] for row in table] == ["False", "False", "True", "False", "False"]
     assert [row["meets"] for row in table] == ["False", "True", "True", "True", "True"]
-    for lang in ("en", "zh"):
+    for lang in LANGUAGES:
         path = tmp_path / f"{lang}.html"
         figures = [CandidateFigures.of(row) for row in found]
-        write_pareto(path, "a <title>", figures, {"latency": 10.0, "size": 5e6}, ["Chosen."], lang)
+        with speaking(lang):
+            write_pareto(path, "a <title>", figures, {"latency": 10.0, "size": 5e6}, ["Selected."])
         page = path.read_text(encoding="utf-8")
         assert page.count("<title>") == 1 + 2 * len(ALL)  # the page, and a dot in each picture
         assert "a &lt;title&gt;" in page

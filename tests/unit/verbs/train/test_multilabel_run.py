@@ -60,7 +60,7 @@ def test_the_model_is_better_than_chance_and_says_what_it_is(cloth_run: Run):
 
 
 def test_more_images_name_more_of_them_right(cloth_run: Run):
-    points = cloth_run.metrics["data_curve"]["points"]
+    points = cloth_run.metrics["learning_curve"]["points"]
     assert [p["share"] for p in points] == sorted(p["share"] for p in points)
     assert points[-1]["share"] == 1.0
     assert points[-1]["accuracy"]["high"] > points[0]["accuracy"]["value"]
@@ -179,7 +179,7 @@ def test_runs_are_compared_by_all_labels_together(cloth_run: Run, cloth: Path, t
 
 
 def test_what_stands_beside_an_export_says_how_labels_are_answered(cloth_run: Run, tmp_path: Path):
-    eb.export(cloth_run.directory, to=["onnx", "triton"], out=tmp_path, images=4)
+    eb.export(cloth_run.directory, to=["onnx", "triton"], out=tmp_path, max_images=4)
     facts = SealedModel(cloth_run.model).metadata
     for name in ("onnx", "triton"):
         found = json.loads((tmp_path / name / "provenance.json").read_text(encoding="utf-8"))

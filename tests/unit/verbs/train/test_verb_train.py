@@ -188,7 +188,7 @@ def test_it_says_what_it_found_and_counts_every_image(textile: Path, tmp_path: P
     heard = Heard()
     monkeypatch.setenv("EYEBRIGHT_CACHE", str(tmp_path / "cache"))
     train(TrainConfig(data=textile, out=tmp_path / "run", size=96, layers="texture"), heard)
-    assert "Found 3 classes: 72 images to train on, 30 to validate, 0 to test." in heard.lines
+    assert "Found 3 classes. Images: 72 for training, 30 for validation, 0 to test." in heard.lines
     assert any(line.startswith("Engine: ") for line in heard.lines)
     totals = {description: (total, sum(counts)) for description, total, counts in heard.tasks}
     assert totals["Reading images"] == (102, 102)
@@ -249,9 +249,9 @@ def test_the_python_api_trains_and_predicts(textile_run: Run, textile: Path) -> 
 
 def test_a_curve_is_measured_where_it_is_asked_for(textile: Path, textile_run: Run, tmp_path: Path) -> None:
     run = train(TrainConfig(data=textile, out=tmp_path / "run", size=96, layers="texture", curve=True))
-    curve = run.metrics["data_curve"]
+    curve = run.metrics["learning_curve"]
     assert [(p["share"], p["images"]) for p in curve["points"]] == [(0.2, 11), (0.5, 29), (1.0, 58)]
     assert curve["forecast"]["images"] == 144
     assert 'id="curve"' in run.report.read_text()
-    assert "data_curve" not in textile_run.metrics
+    assert "learning_curve" not in textile_run.metrics
     assert run.metrics["accuracy"] == textile_run.metrics["accuracy"]

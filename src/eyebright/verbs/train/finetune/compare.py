@@ -12,7 +12,6 @@ from eyebright.data.manifest import Manifest
 from eyebright.engines.selection import some_squares
 from eyebright.evaluation.calibration import fit_temperature
 from eyebright.report.content import Choice
-from eyebright.runs import messages as tell
 from eyebright.runtime.context import progress
 from eyebright.runtime.progress import SILENT
 from eyebright.text.language import translate
@@ -21,6 +20,8 @@ from eyebright.training.finetune.system.cpu_speedups import cpu_speedups
 from eyebright.training.finetune.system.distributed import init_group
 from eyebright.training.linear_probe.selection import better
 from eyebright.training.linear_probe.targets import truth_of
+from eyebright.types import JsonObject
+from eyebright.verbs.train import messages as tell
 from eyebright.verbs.train.finetune.dataset import learning_size
 from eyebright.verbs.train.finetune.finetune_setup import FinetuneSetup
 from eyebright.verbs.train.finetune.fit import FinetuneResult, HoldoutScore, holdout_score
@@ -30,7 +31,7 @@ from eyebright.verbs.train.finetune.recipe import Depth
 from eyebright.verbs.train.launch import main_first
 from eyebright.verbs.train.linear_probe import as_trained, frozen_model
 from eyebright.verbs.train.options import TrainConfig
-from eyebright.verbs.train.trained_model import Trained
+from eyebright.verbs.train.trained_model import TrainedModel
 
 
 def probe_score(setup: FinetuneSetup) -> HoldoutScore:
@@ -78,7 +79,7 @@ def best_of(
     probe: HoldoutScore,
     results: Mapping[Depth, FinetuneResult],
     reasons: tuple[str, ...],
-) -> Trained:
+) -> TrainedModel:
     """Return the result with the lowest holdout loss if its gain is significant, else the linear probe.
 
     Args:
@@ -96,11 +97,12 @@ def best_of(
     progress().say(reason)
     selected = best if wins else "off"
     trained = package(results[best], setup) if wins else _probe_of_all(config, manifest, setup)
+    compared: JsonObject = {depth: s.metrics() for depth, s in scores.items()}
     return replace(
         trained,
         tunings=[Choice(tell.tuned_name(d), s.accuracy, d == selected) for d, s in scores.items()],
         reasons=(*reasons, reason),
-        tried={**trained.tried, "finetuning": {depth: s.metrics() for depth, s in scores.items()}},
+        candidates={**trained.candidates, "finetuning": compared},
     )
 
 
@@ -123,7 +125,7 @@ def _reason(best: Depth, gain: float, wins: bool) -> str:
     )
 
 
-def _probe_of_all(config: TrainConfig, manifest: Manifest, setup: FinetuneSetup) -> Trained:
+def _probe_of_all(config: TrainConfig, manifest: Manifest, setup: FinetuneSetup) -> TrainedModel:
     """Return the linear probe, solved on the holdout images as well."""
     probe = setup.probe
     fixed = config.model_copy(update={"size": setup.preprocessing.size, "layers": probe.layers})

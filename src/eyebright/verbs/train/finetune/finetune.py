@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 from eyebright.backbones import catalog
 from eyebright.data.manifest import Manifest
-from eyebright.runs import messages as tell
 from eyebright.runtime.context import say, timed
 from eyebright.training.cache.store import EXPORTS, default_folder
+from eyebright.verbs.train import messages as tell
 from eyebright.verbs.train.holdout import with_holdout
 from eyebright.verbs.train.launch import is_main, main_first
 from eyebright.verbs.train.linear_probe import frozen_model
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.resume import adopt
-from eyebright.verbs.train.trained_model import Trained
+from eyebright.verbs.train.trained_model import TrainedModel
 
 if TYPE_CHECKING:
     from eyebright.backbones.torch.network import Network
@@ -74,7 +74,7 @@ def finetune(
     directory: Path,
     on_epoch: Callable[[EpochRow], None],
     began: float,
-) -> Trained:
+) -> TrainedModel:
     """Fine-tune a copy of a network on the training split of ``manifest``.
 
     Args:
@@ -171,7 +171,7 @@ def _finetune_depth(
 
 def _finetune_auto(
     config: TrainConfig, manifest: Manifest, model: FinetuneModel, setup: FinetuneSetup
-) -> Trained:
+) -> TrainedModel:
     """Compare the linear probe with the last blocks fine-tuned and, from there, everything fine-tuned."""
     from eyebright.verbs.train.finetune.compare import against_full, best_depth, best_of, probe_score
     from eyebright.verbs.train.finetune.recipe import AUTO_SECONDS

@@ -14,21 +14,22 @@ from eyebright.data.decode import load_square
 from eyebright.data.manifest import Sample
 from eyebright.evaluation.calibration import calibrated
 from eyebright.evaluation.decisions.operating import Labelled
-from eyebright.report.content import Learning
-from eyebright.runs import messages as tell
+from eyebright.report.content import TrainingCurves
+from eyebright.runs.parity_check import Reference
 from eyebright.training.finetune.model.classifier import Classifier
 from eyebright.training.finetune.model.lora import merge_adapters
 from eyebright.training.finetune.model.predictions import device_of, image_logits
 from eyebright.training.linear_probe.probe import FrozenModel
 from eyebright.training.ood import energy
 from eyebright.types import FloatArray
+from eyebright.verbs.train import messages as tell
 from eyebright.verbs.train.finetune.finetune_setup import FinetuneSetup
 from eyebright.verbs.train.finetune.fit import FinetuneResult
 from eyebright.verbs.train.finetune.recipe import batch_of
-from eyebright.verbs.train.trained_model import Reference, Trained
+from eyebright.verbs.train.trained_model import TrainedModel
 
 
-def package(result: FinetuneResult, setup: FinetuneSetup) -> Trained:
+def package(result: FinetuneResult, setup: FinetuneSetup) -> TrainedModel:
     """Return the fine-tuned model, ready to be sealed.
 
     It is a copy on the CPU, in full float32, in which adapters are merged.
@@ -46,7 +47,7 @@ def package(result: FinetuneResult, setup: FinetuneSetup) -> Trained:
     if result.plan.options.lora:
         merge_adapters(network.body)
     network.refresh_card()
-    return Trained(
+    return TrainedModel(
         backbone=ExportedBackbone(network, None),
         preprocessing=setup.preprocessing,
         taps=probe.extractor.taps,
@@ -57,11 +58,11 @@ def package(result: FinetuneResult, setup: FinetuneSetup) -> Trained:
         skipped=(*probe.skipped, *result.unreadable),
         reference=_reference(classifier, setup.preprocessing, temperature, several),
         chosen=_selected(result, probe),
-        tried=_candidates(result, probe),
-        held_out=Labelled(calibrated(result.logits, temperature, several), result.truth, "train"),
-        held_out_energy=None if several else energy(result.logits / np.float32(temperature)),
+        candidates=_candidates(result, probe),
+        holdout=Labelled(calibrated(result.logits, temperature, several), result.truth, "train"),
+        holdout_energy=None if several else energy(result.logits / np.float32(temperature)),
         choices=tell.choices(probe),
-        learning=_learning(result),
+        training_curves=_training_curves(result),
         random_weights=not network.pretrained,
         several=several,
     )
@@ -87,17 +88,17 @@ def _candidates(result: FinetuneResult, probe: FrozenModel) -> dict[str, Any]:
     """Return what was compared and what happened, for `metrics.json`."""
     fitted = result.fitted
     return {
-        **tell.tried(probe),
+        **tell.candidates(probe),
         "notes": fitted.notes,
         "stopped_because": fitted.stopped_because,
         "waited_share": fitted.waited_share,
     }
 
 
-def _learning(result: FinetuneResult) -> Learning:
+def _training_curves(result: FinetuneResult) -> TrainingCurves:
     """Return the course of the training, for the report."""
     fitted = result.fitted
-    return Learning(
+    return TrainingCurves(
         history=fitted.history,
         best=fitted.best_epoch,
         stopped_because=tell.stopped(fitted.stopped_because),

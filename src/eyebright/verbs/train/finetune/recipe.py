@@ -14,8 +14,7 @@ from eyebright.training.finetune.model.losses import LabelsLoss, SoftTargetLoss,
 from eyebright.training.finetune.recipe import Precision, Recipe
 from eyebright.training.finetune.step import Loss
 from eyebright.types import IntArray
-from eyebright.verbs.train.options import TrainConfig
-from eyebright.verbs.train.single_label import require_one_label
+from eyebright.verbs.train.options import TrainConfig, require_single_label
 
 Depth = Literal["off", "last", "full"]
 
@@ -40,7 +39,7 @@ def check(config: TrainConfig, *, several: bool = False) -> None:
         "--sampler balanced": config.sampler == "balanced",
     }
     for what, given in idle.items():
-        require_one_label(several and given, what)
+        require_single_label(several and given, what)
     if config.cutmix and config.finetune != "full":
         raise ConfigError(
             "--cutmix pastes image regions, so the whole backbone must be trained. Got --finetune "

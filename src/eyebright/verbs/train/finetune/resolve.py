@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from eyebright.report.content import RateSearch
-from eyebright.runs import messages as tell
 from eyebright.runtime.context import progress
 from eyebright.training.finetune.data.augment import AugmentName
 from eyebright.training.finetune.data.augment_search import LADDER
 from eyebright.training.finetune.step import Loss
 from eyebright.training.finetune.system.distributed import ProcessGroup, init_group
 from eyebright.training.finetune.system.probes import choose_precision, rate_test
+from eyebright.verbs.train import messages as tell
 from eyebright.verbs.train.finetune.dataset import FinetuneDataset, learning_size, select_augmentation
 from eyebright.verbs.train.finetune.finetune_setup import FinetuneSetup
 from eyebright.verbs.train.finetune.initial_model import FinetuneModel

@@ -16,20 +16,20 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from eyebright.backbones.graph import GraphBuilder
 from eyebright.data.decode import load_square
 from eyebright.data.manifest import Sample
 from eyebright.engines.base import Engine
 from eyebright.engines.choose import make, remembered_race
 from eyebright.engines.selection import some_squares
 from eyebright.errors import ConfigError
-from eyebright.exporting.base import Source
+from eyebright.exporting.base import ExportSource
 from eyebright.exporting.certificate.hashes import sha256
+from eyebright.onnx_graph.builder import GraphBuilder
 from eyebright.runs.images import check_classes
 from eyebright.runtime.parallel import parallel
 from eyebright.sealed.graph import OUTPUT
 from eyebright.sealed.model import SealedModel
-from eyebright.sealed.subgraphs import FEATURES, SQUARES, between
+from eyebright.sealed.subgraphs import FEATURES, RESIZED, subgraph_from
 from eyebright.text.language import translate
 from eyebright.training.cache.store import default_folder
 from eyebright.training.finetune.data.activation_cache import ActivationSource, CachedViews, cache_activations
@@ -94,7 +94,7 @@ def teacher_predictions(
     """
     model = SealedModel(config.teacher or Path(), threads=1)
     check_classes(model, labels)
-    source = Source(model, onnx.load(model.path))
+    source = ExportSource(model, onnx.load(model.path))
     interpolation = source.preprocessing.interpolation
     engine_name = _fastest(source, root, samples)
     basis = None
@@ -118,7 +118,7 @@ def teacher_predictions(
     return rows
 
 
-def _fastest(source: Source, root: Path, samples: Sequence[Sample]) -> str:
+def _fastest(source: ExportSource, root: Path, samples: Sequence[Sample]) -> str:
     """Return the engine for the teacher; operators of its own only ONNX Runtime knows."""
     if any(node.domain not in ("", "ai.onnx") for node in source.graph.graph.node):
         return "onnxruntime float32"
@@ -126,7 +126,7 @@ def _fastest(source: Source, root: Path, samples: Sequence[Sample]) -> str:
     return remembered_race(default_folder(), _graph(source, None).SerializeToString(), squares)[0].name
 
 
-def _graph(source: Source, basis: Basis | None) -> onnx.ModelProto:
+def _graph(source: ExportSource, basis: Basis | None) -> onnx.ModelProto:
     """Return the graph `images` uint8 (B, S, S, 3) → `answers` (B, K + F)."""
     after = GraphBuilder()
     least = after.constant("least_probability", np.array(_LEAST, np.float32))
@@ -145,13 +145,13 @@ def _graph(source: Source, basis: Basis | None) -> onnx.ModelProto:
 
 
 def _from_squares(
-    source: Source, wanted: Sequence[str], after: GraphBuilder, output: str, width: int
+    source: ExportSource, wanted: Sequence[str], after: GraphBuilder, output: str, width: int
 ) -> onnx.ModelProto:
     """Return the sealed graph behind its resize, which images of the right size do not need."""
     before, side = GraphBuilder(), source.size
     channels_first = before.node("Transpose", ["images"], "images_nchw", perm=[0, 3, 1, 2])
-    before.node("Cast", [channels_first], SQUARES, to=TensorProto.FLOAT)
-    part = between(source.graph, SQUARES, side, wanted)
+    before.node("Cast", [channels_first], RESIZED, to=TensorProto.FLOAT)
+    part = subgraph_from(source.graph, RESIZED, side, wanted)
     graph = helper.make_graph(
         [*before.nodes, *part.graph.node, *after.nodes],
         "teacher",
@@ -162,7 +162,7 @@ def _from_squares(
     return helper.make_model(graph, opset_imports=part.opset_import, ir_version=part.ir_version)
 
 
-def _basis(source: Source, engine: str, root: Path, samples: Sequence[Sample], count: int) -> Basis:
+def _basis(source: ExportSource, engine: str, root: Path, samples: Sequence[Sample], count: int) -> Basis:
     """Return the first ``count`` directions of the teacher's features over some training images."""
     if not any(FEATURES in node.output for node in source.graph.graph.node):
         raise ConfigError(
@@ -197,7 +197,7 @@ def _basis_count(samples: Sequence[Sample]) -> int:
     return min(len(samples), _BASIS_IMAGES)
 
 
-def _feature_width(source: Source) -> int:
+def _feature_width(source: ExportSource) -> int:
     """Return D, from the weights of the linear head that takes the features."""
     shapes = {tensor.name: tuple(tensor.dims) for tensor in source.graph.graph.initializer}
     head = next(node for node in source.graph.graph.node if FEATURES in node.input)

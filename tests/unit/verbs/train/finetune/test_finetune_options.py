@@ -10,7 +10,7 @@ from eyebright.cli.help import verb_help
 from eyebright.cli.options import options_of, parse
 from eyebright.errors import ConfigError
 from eyebright.options.fields import time_seconds
-from eyebright.options.uncertainty import KnowingConfig
+from eyebright.options.uncertainty import UncertaintyConfig
 from eyebright.text.language import speaking
 from eyebright.verbs.train.cli import VERB
 from eyebright.verbs.train.finetune.options import FinetuneConfig
@@ -81,7 +81,7 @@ def test_options_that_change_nothing_are_known() -> None:
 def test_the_datas_options_come_first() -> None:
     names = list(TrainConfig.model_fields)
     assert names[0] == "data"
-    further = ["target", "cost", *KnowingConfig.model_fields, *FinetuneConfig.model_fields]
+    further = ["target", "cost", *UncertaintyConfig.model_fields, *FinetuneConfig.model_fields]
     assert names[names.index("lang") + 1 :] == further
 
 

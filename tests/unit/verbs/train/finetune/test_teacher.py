@@ -109,10 +109,10 @@ def test_other_classes_are_refused(textile_run: Run, textile_manifest: Manifest)
 
 
 def test_a_run_keeps_its_parts(textile_run: Run, textile_manifest: Manifest, textile: Path):
-    from eyebright.runs.images import with_run_parts
+    from eyebright.runs.images import with_run_splits
 
     turned = tuple(replace(s, split="train") for s in textile_manifest.samples)
-    found = with_run_parts(replace(textile_manifest, samples=turned), SealedModel(textile_run.model))
+    found = with_run_splits(replace(textile_manifest, samples=turned), SealedModel(textile_run.model))
     assert found.digest == textile_manifest.digest
 
 

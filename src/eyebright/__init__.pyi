@@ -1,0 +1,52 @@
+"""The names that `import eyebright` offers; `__init__.py` loads each when it is first used."""
+
+from .api import (
+    benchmark as benchmark,
+)
+from .api import (
+    compare as compare,
+)
+from .api import (
+    demo as demo,
+)
+from .api import (
+    distill as distill,
+)
+from .api import (
+    doctor as doctor,
+)
+from .api import (
+    evaluate as evaluate,
+)
+from .api import (
+    explain as explain,
+)
+from .api import (
+    export as export,
+)
+from .api import (
+    inspect as inspect,
+)
+from .api import (
+    load as load,
+)
+from .api import (
+    models as models,
+)
+from .api import (
+    predict as predict,
+)
+from .api import (
+    prune as prune,
+)
+from .api import (
+    shrink as shrink,
+)
+from .api import (
+    train as train,
+)
+from .api import (
+    tune as tune,
+)
+from .runtime.context import showing as showing
+from .version import __version__ as __version__

@@ -1,0 +1,210 @@
+"""The Python API: the same stages that the command line runs, with their options as keywords."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, Unpack
+
+from eyebright.api import keywords
+from eyebright.api.keywords import StrPath
+from eyebright.api.signature import with_options
+from eyebright.options.base import Config
+from eyebright.runs.run import Run
+from eyebright.runtime.context import Shown, showing
+from eyebright.sealed.model import SealedModel
+from eyebright.types import Prediction, Skipped
+from eyebright.verbs.benchmark.benchmark import Benchmark
+from eyebright.verbs.benchmark.benchmark import benchmark as benchmark_stage
+from eyebright.verbs.benchmark.options import BenchmarkConfig
+from eyebright.verbs.compare.compare import Comparison
+from eyebright.verbs.compare.compare import compare as compare_stage
+from eyebright.verbs.compare.options import CompareConfig
+from eyebright.verbs.demo.demo import demo as demo_stage
+from eyebright.verbs.demo.options import DemoConfig
+from eyebright.verbs.distill.distill import distill as distill_stage
+from eyebright.verbs.distill.options import DistillConfig
+from eyebright.verbs.doctor.doctor import Fact
+from eyebright.verbs.doctor.doctor import doctor as doctor_stage
+from eyebright.verbs.doctor.options import DoctorConfig
+from eyebright.verbs.evaluate.evaluate import evaluate as evaluate_stage
+from eyebright.verbs.evaluate.options import EvaluateConfig
+from eyebright.verbs.explain.explain import Explanations
+from eyebright.verbs.explain.explain import explain as explain_stage
+from eyebright.verbs.explain.options import ExplainConfig
+from eyebright.verbs.export.export import export as export_stage
+from eyebright.verbs.export.options import ExportConfig
+from eyebright.verbs.export.result import Exports
+from eyebright.verbs.inspect.inspect import inspect as inspect_stage
+from eyebright.verbs.inspect.options import InspectConfig
+from eyebright.verbs.inspect.result import Inspection
+from eyebright.verbs.models.models import ModelInfo
+from eyebright.verbs.models.models import models as models_stage
+from eyebright.verbs.models.options import ModelsConfig
+from eyebright.verbs.predict.options import PredictConfig
+from eyebright.verbs.predict.predict import predict as predict_stage
+from eyebright.verbs.prune.options import PruneConfig
+from eyebright.verbs.prune.prune import prune as prune_stage
+from eyebright.verbs.shrink.options import ShrinkConfig
+from eyebright.verbs.shrink.result import Shrunk
+from eyebright.verbs.shrink.shrink import shrink as shrink_stage
+from eyebright.verbs.train.options import TrainConfig
+from eyebright.verbs.train.train import train as train_stage
+from eyebright.verbs.tune.options import TuneConfig
+from eyebright.verbs.tune.tune import tune as tune_stage
+
+OptionsT = TypeVar("OptionsT", bound=Config)
+ResultT = TypeVar("ResultT")
+
+
+@with_options(TrainConfig)
+def train(
+    data: StrPath | None = None, *, progress: Shown = None, **options: Unpack[keywords.TrainOptions]
+) -> Run:
+    """Train a model on a folder of labelled images, evaluate it, and seal it into one file.
+
+    Args:
+        data: folder of class folders, or with train/, val/ and optionally test/; None where a run is resumed.
+        progress: None shows it in a terminal or notebook, False nowhere; any :class:`Progress` replaces it.
+        **options: the options of `eyebright train`, listed under Options by `help(eb.train)`.
+
+    Returns:
+        The run, with its `metrics`, `model` and `report`.
+
+    Raises:
+        EyebrightError: the data, an option or the disk does not allow it.
+    """
+    return _run(train_stage, TrainConfig, progress, data=data, **options)
+
+
+@with_options(TuneConfig)
+def tune(
+    data: StrPath | None = None, *, progress: Shown = None, **options: Unpack[keywords.TuneOptions]
+) -> Run:
+    """Search the settings of fine-tuning with Optuna, then train with the best."""
+    return _run(tune_stage, TuneConfig, progress, data=data, **options)
+
+
+@with_options(EvaluateConfig)
+def evaluate(
+    model: StrPath, data: StrPath, *, progress: Shown = None, **options: Unpack[keywords.EvaluateOptions]
+) -> Run:
+    """Evaluate a model on labelled images and write the report."""
+    return _run(evaluate_stage, EvaluateConfig, progress, model=model, data=data, **options)
+
+
+@with_options(CompareConfig)
+def compare(
+    runs: Sequence[StrPath], *, progress: Shown = None, **options: Unpack[keywords.CompareOptions]
+) -> Comparison:
+    """Compare two or more runs on the images that all of them evaluated."""
+    return _run(compare_stage, CompareConfig, progress, runs=list(runs), **options)
+
+
+@with_options(PredictConfig)
+def predict(
+    model: StrPath,
+    images: Sequence[str],
+    *,
+    progress: Shown = None,
+    **options: Unpack[keywords.PredictOptions],
+) -> Iterator[Prediction | Skipped]:
+    """Return an iterator over a model's predictions for files, folders and patterns."""
+    return _run(predict_stage, PredictConfig, progress, model=model, images=images, **options)
+
+
+@with_options(ExplainConfig)
+def explain(
+    model: StrPath,
+    images: Sequence[str],
+    *,
+    progress: Shown = None,
+    **options: Unpack[keywords.ExplainOptions],
+) -> Explanations:
+    """Draw heat maps: which parts of each image the prediction is based on."""
+    return _run(explain_stage, ExplainConfig, progress, model=model, images=images, **options)
+
+
+@with_options(ExportConfig)
+def export(
+    model: StrPath, to: Sequence[str], *, progress: Shown = None, **options: Unpack[keywords.ExportOptions]
+) -> Exports:
+    """Export a model to other formats and compare each with the original."""
+    return _run(export_stage, ExportConfig, progress, model=model, to=to, **options)
+
+
+@with_options(DistillConfig)
+def distill(model: StrPath, *, progress: Shown = None, **options: Unpack[keywords.DistillOptions]) -> Run:
+    """Distil a model into a smaller one."""
+    return _run(distill_stage, DistillConfig, progress, model=model, **options)
+
+
+@with_options(PruneConfig)
+def prune(model: StrPath, *, progress: Shown = None, **options: Unpack[keywords.PruneOptions]) -> Run:
+    """Remove the least important channels of a model and retrain it with the original as teacher."""
+    return _run(prune_stage, PruneConfig, progress, model=model, **options)
+
+
+@with_options(ShrinkConfig)
+def shrink(
+    model: StrPath,
+    target: Sequence[str],
+    *,
+    progress: Shown = None,
+    **options: Unpack[keywords.ShrinkOptions],
+) -> Shrunk:
+    """Find the most accurate model that meets each ``target``, such as `["size<=5MB", "latency<=10ms"]`."""
+    return _run(shrink_stage, ShrinkConfig, progress, model=model, target=target, **options)
+
+
+@with_options(InspectConfig)
+def inspect(path: StrPath, **options: Unpack[keywords.InspectOptions]) -> Inspection:
+    """Return what a model file or export is, where it comes from, and whether it was changed."""
+    return _run(inspect_stage, InspectConfig, False, path=path, **options)
+
+
+@with_options(BenchmarkConfig)
+def benchmark(
+    *models: StrPath, progress: Shown = None, **options: Unpack[keywords.BenchmarkOptions]
+) -> Benchmark:
+    """Measure the speed of runs, sealed models and exports on this machine."""
+    return _run(benchmark_stage, BenchmarkConfig, progress, models=list(models), **options)
+
+
+@with_options(ModelsConfig)
+def models(
+    search: str | None = None, *, progress: Shown = None, **options: Unpack[keywords.ModelsOptions]
+) -> list[ModelInfo]:
+    """Return the embedded backbone, or those of all libraries whose name contains ``search``."""
+    return list(_run(models_stage, ModelsConfig, progress, search=search, **options).models)
+
+
+@with_options(DoctorConfig)
+def doctor(**options: Unpack[keywords.DoctorOptions]) -> list[Fact]:
+    """Return facts on this machine: processor, memory, GPU, inference engines, and missing extras."""
+    return _run(doctor_stage, DoctorConfig, False, **options)
+
+
+@with_options(DemoConfig)
+def demo(*, progress: Shown = None, **options: Unpack[keywords.DemoOptions]) -> Run:
+    """Train on real photos of textile defects (requires the demo extra)."""
+    return _run(demo_stage, DemoConfig, progress, **options)
+
+
+def load(model: StrPath) -> SealedModel:
+    """Open a sealed model, whose `predict` takes a path, bytes, a Pillow image or an array.
+
+    Raises:
+        NotFoundError: there is no such file.
+        ModelError: the file is not a sealed model.
+    """
+    return SealedModel(Path(model))
+
+
+def _run(
+    stage: Callable[[OptionsT], ResultT], config: type[OptionsT], progress: Shown, /, **values: Any
+) -> ResultT:
+    """Build the options from ``values``, and run ``stage`` with them where its progress is shown."""
+    options = config.build(**values)
+    with showing(progress):
+        return stage(options)

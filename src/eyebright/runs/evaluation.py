@@ -1,0 +1,229 @@
+"""The evaluation of a sealed model, the same for every verb: predictions, and all that follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from eyebright.data.manifest import Manifest
+from eyebright.evaluation.calibration import uncalibrated_error
+from eyebright.evaluation.multiclass.results import Metrics
+from eyebright.evaluation.multilabel.results import LabelMetrics
+from eyebright.evaluation.robustness import RobustnessResult
+from eyebright.evaluation.slices import Slice
+from eyebright.evaluation.uncertainty.results import Uncertainty
+from eyebright.report.card import model_card
+from eyebright.report.content import BaselineComparison, EmbeddingMap, ReportContent
+from eyebright.report.page import write_report
+from eyebright.runs.baseline import compare_with_baseline
+from eyebright.runs.heatmaps import explain_predictions
+from eyebright.runs.metrics import MetricsFile, versions
+from eyebright.runs.operating_points import OperatingPoints, at_thresholds, say_unmet
+from eyebright.runs.parity_check import Reference, check_parity
+from eyebright.runs.predictions_csv import write_predictions
+from eyebright.runs.rules import Rules
+from eyebright.runs.scoring import Predictions, predict_samples
+from eyebright.runs.slices import ColumnsFile, find_slices
+from eyebright.runtime.atomic import write_text
+from eyebright.runtime.context import timed, watch
+from eyebright.sealed.image_statistics import ImageStatistics
+from eyebright.sealed.model import SealedModel
+from eyebright.sealed.parity import Parity
+from eyebright.training.cache.store import default_folder
+from eyebright.types import JsonObject, Skipped, Split
+
+#: The engine that sealed models run on.
+ENGINE = "onnxruntime float32"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationPlan:
+    """What a model is evaluated on, and what it is compared with.
+
+    Attributes:
+        manifest: of the images.
+        split: the evaluated one, whose metrics count.
+        predicted: the splits that the model is run on; rules may be chosen on others than ``split``.
+        seed: of the bootstrap, and of the choice of what is shown.
+        rules: how operating points and uncertainty rules are found.
+        skipped: images that a training could not read.
+        reference: the training pipeline, for the parity check of a model that was trained here.
+        baseline: the teacher or original to compare with.
+        columns: a file of further properties to slice the metrics by.
+    """
+
+    manifest: Manifest
+    split: Split
+    predicted: Sequence[Split]
+    seed: int
+    rules: Rules
+    skipped: Sequence[Skipped] = ()
+    reference: Reference | None = None
+    baseline: Path | None = None
+    columns: ColumnsFile | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """A sealed model's predictions with everything that is derived from them.
+
+    Attributes:
+        model: the sealed model.
+        manifest: without the images that could not be read.
+        data_sha: hash of the images, their labels and splits, with those that could not be read.
+        predictions: for all splits that the model was run on, at its operating points.
+        metrics: of the evaluated split.
+        operating: operating points and costs.
+        uncertainty: OOD scores and prediction sets.
+        slices: the metrics by image properties, files and folders.
+        heatmaps: of the most confident mistakes, as data URIs by path; empty of a multi-label model.
+        embedding_map: the images by their features; None of few images or a multi-label model.
+        parity: the sealed model compared with the training pipeline.
+        baseline: the model compared with its teacher or original.
+        robustness: accuracy on corrupted images, where it was measured.
+    """
+
+    model: SealedModel
+    manifest: Manifest
+    data_sha: str
+    predictions: Predictions
+    metrics: Metrics
+    operating: OperatingPoints
+    uncertainty: Uncertainty
+    slices: Sequence[Slice]
+    heatmaps: Mapping[str, str]
+    embedding_map: EmbeddingMap | None
+    parity: Parity | None
+    baseline: BaselineComparison | None
+    robustness: RobustnessResult | None = None
+
+    @property
+    def split(self) -> Split:
+        """Return the evaluated split."""
+        return self.metrics.split
+
+    def ece_before(self, temperature: float) -> float:
+        """Return the calibration error that the same predictions would have without the temperature."""
+        places = self.predictions.of(self.split)
+        probabilities = self.predictions.probabilities[places]
+        return uncalibrated_error(self.predictions.truth[places], probabilities, temperature)
+
+    def metadata(self) -> JsonObject:
+        """Return what the sealed model carries of its evaluation."""
+        headline = {name: asdict(getattr(self.metrics, name)) for name in self.metrics.headline}
+        return {
+            **self.operating.metadata(),
+            **self.uncertainty.metadata(),
+            "metrics": {"split": self.split, **headline},
+        }
+
+    def report(self, title: str, command: str, engine: str = ENGINE) -> ReportContent:
+        """Return what the report shows of the evaluation; verbs add what else they know with ``replace``."""
+        card = self.model.card
+        return ReportContent(
+            title=title,
+            manifest=self.manifest,
+            metrics=self.metrics,
+            rows=self.predictions.rows(),
+            engine=engine,
+            backbone=card["backbone"],
+            size=self.model.size,
+            layers=card.get("layers", ", ".join(card["taps"])),
+            command=command,
+            licence=self.model.metadata.get("licence", ""),
+            baseline=self.baseline,
+            parity=self.parity,
+            operating_curves=self.operating.curves,
+            cost=self.operating.cost,
+            slices=self.slices,
+            robustness=self.robustness,
+            embedding_map=self.embedding_map,
+            heatmaps=self.heatmaps,
+            uncertainty=self.uncertainty,
+            seconds=watch().seconds,
+        )
+
+    def metrics_file(self, engine: str = ENGINE) -> MetricsFile:
+        """Return the content of `metrics.json`; verbs add what else they know with ``replace``."""
+        return MetricsFile(
+            metrics=self.metrics,
+            manifest=self.manifest,
+            engine=engine,
+            seconds=watch().seconds,
+            operating=self.operating,
+            uncertainty=self.uncertainty,
+            slices=self.slices,
+            data_sha=self.data_sha,
+            versions=versions(),
+            parity=self.parity,
+            baseline=self.baseline,
+            robustness=self.robustness,
+        )
+
+
+def evaluate_model(model: SealedModel, plan: EvaluationPlan) -> Evaluation:
+    """Run a sealed model on labelled images, and derive everything that is reported of it.
+
+    Args:
+        model: opened with one thread a call.
+        plan: what it is evaluated on, by which rules, and what it is compared with.
+
+    Raises:
+        DataError: no image of the evaluated split can be read, or none to choose a threshold on.
+        ModelError: the sealed model does not predict what the training pipeline does.
+    """
+    manifest, split, root = plan.manifest, plan.split, plan.manifest.root
+    statistics = ImageStatistics(default_folder(), model.size)
+    with timed("evaluate"):
+        samples = [sample for part in plan.predicted for sample in manifest.of(part)]
+        predictions = predict_samples(model, root, samples, default_folder(), statistics.measure)
+        predictions.require_images(split)
+    parity, baseline = _compared(model, plan, predictions)
+    with timed("decide"):
+        operating = plan.rules.operating_points(predictions, split, plan.seed)
+    say_unmet(operating)
+    predictions = at_thresholds(predictions, operating)
+    with timed("slices"):
+        slices = find_slices(predictions, split, root, statistics, plan.columns)
+    with timed("inside"):
+        heatmaps, embedding_map = explain_predictions(model, predictions, split, root, plan.seed)
+    return Evaluation(
+        model=model,
+        manifest=manifest.without([*plan.skipped, *predictions.skipped]),
+        data_sha=manifest.digest,
+        predictions=predictions,
+        metrics=predictions.metrics(split, plan.seed),
+        operating=operating,
+        uncertainty=plan.rules.uncertainty(predictions, split),
+        slices=slices,
+        heatmaps=heatmaps,
+        embedding_map=embedding_map,
+        parity=parity,
+        baseline=baseline,
+    )
+
+
+def _compared(
+    model: SealedModel, plan: EvaluationPlan, predictions: Predictions
+) -> tuple[Parity | None, BaselineComparison | None]:
+    """Compare with the training pipeline and with the baseline, as far as there are such."""
+    parity = baseline = None
+    root = plan.manifest.root
+    if plan.reference is not None:
+        with timed("proof"):
+            parity = check_parity(plan.reference, model, predictions, root, plan.seed)
+    if plan.baseline is not None:
+        with timed("compare"):
+            baseline = compare_with_baseline(plan.baseline, model, predictions, plan.split, root)
+    return parity, baseline
+
+
+def write_results(directory: Path, content: ReportContent) -> None:
+    """Write `report.html`, `model_card.md` and `predictions.csv`, which hold the same rows."""
+    write_report(directory / "report.html", content)
+    write_text(directory / "model_card.md", model_card(content))
+    multi_label = isinstance(content.metrics, LabelMetrics)
+    write_predictions(
+        directory / "predictions.csv", content.rows, content.metrics.labels if multi_label else ()
+    )

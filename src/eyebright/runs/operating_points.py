@@ -1,0 +1,170 @@
+"""Operating points and costs: thresholds are chosen on images outside the evaluated split, checked on it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+
+from eyebright.data.manifest import Manifest
+from eyebright.errors import ConfigError, DataError
+from eyebright.evaluation.decisions.costs import CostFigures, cost_figures, read_costs
+from eyebright.evaluation.decisions.curves import OperatingCurve, operating_curve
+from eyebright.evaluation.decisions.operating import Labelled, Threshold, check, choose, stored
+from eyebright.evaluation.decisions.targets import OperatingTarget, check_target, parse_target
+from eyebright.evaluation.intervals import Float64Array
+from eyebright.options.decisions import DecisionConfig
+from eyebright.runs.scoring import Predictions
+from eyebright.runtime.context import say
+from eyebright.sealed.model import SealedModel
+from eyebright.types import JsonObject
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Targets and costs of the options, checked against the classes."""
+
+    targets: tuple[OperatingTarget, ...]
+    costs: Float64Array | None
+
+
+@dataclass(frozen=True)
+class OperatingPoints:
+    """Operating points and costs of a model, measured on the evaluated split.
+
+    Attributes:
+        curves: an operating point for each target, with its curves.
+        costs: (K, K), or None.
+        cost: the costs measured; None without costs.
+    """
+
+    curves: tuple[OperatingCurve, ...]
+    costs: Float64Array | None
+    cost: CostFigures | None
+
+    def metadata(self) -> JsonObject:
+        """Return the thresholds and costs as the sealed model carries them."""
+        points = [curve.point.threshold.to_json() for curve in self.curves]
+        return ({"operating_points": points} if points else {}) | (
+            {} if self.costs is None else {"costs": self.costs.tolist()}
+        )
+
+    def to_json(self) -> JsonObject:
+        """Return the entries `operating_points` and `costs` of `metrics.json`."""
+        points = [curve.point.to_json() for curve in self.curves]
+        if self.costs is None or self.cost is None:
+            return {"operating_points": points}
+        return {"operating_points": points, "costs": {"table": self.costs.tolist(), **asdict(self.cost)}}
+
+
+def wanted(config: DecisionConfig, labels: Sequence[str], *, several: bool = False) -> Wanted:
+    """Return the targets and costs of the options; ``several`` says that an image may have several labels.
+
+    Raises:
+        ConfigError: a target cannot be read, names no class, or comes together with costs; or costs cannot be
+            read, or are given for multi-label data.
+    """
+    if several and config.cost is not None:
+        raise ConfigError(
+            "Costs apply to confusing one class with another. Here, an image may have several "
+            "labels. Remove --cost, and give a --target for each label that matters."
+        )
+    targets = tuple(parse_target(text) for text in config.target)
+    for target in targets:
+        check_target(target, labels)
+    if targets and config.cost is not None:
+        raise ConfigError(
+            "Predictions can follow either targets or costs. Got --target and --cost. Remove one of them."
+        )
+    return Wanted(targets, None if config.cost is None else read_costs(config.cost, labels))
+
+
+def check_wanted(config: DecisionConfig, manifest: Manifest) -> None:
+    """Refuse targets and costs that a training could not meet, before it begins.
+
+    Raises:
+        ConfigError: see :func:`wanted`.
+        DataError: a target's class has no validation image although there is a test split.
+    """
+    targets = wanted(config, manifest.labels, several=manifest.several is not None).targets
+    if manifest.of("test"):
+        present = manifest.counts()["val"]
+        for target in targets:
+            if not present[target.label]:
+                raise no_image(target.label)
+
+
+def thresholds(
+    targets: Sequence[OperatingTarget], labels: Sequence[str], chosen_on: Labelled
+) -> list[Threshold]:
+    """Choose the threshold for each target.
+
+    Raises:
+        DataError: there is no image of its class to choose it on.
+    """
+    found = []
+    for target in targets:
+        number = list(labels).index(target.label)
+        scores, positive = chosen_on.of_class(number)
+        if not positive.any():
+            raise no_image(target.label)
+        found.append(choose(target, scores, positive, chosen_on.part))
+    return found
+
+
+def no_image(label: str) -> DataError:
+    """Return the error for a class without an image to choose its threshold on."""
+    return DataError(
+        "A target needs validation images of its class. There are none of {label}. Add some, or "
+        "remove the target.",
+        label=label,
+    )
+
+
+def measure_points(
+    chosen: Sequence[Threshold],
+    costs: Float64Array | None,
+    labels: Sequence[str],
+    evaluated: Labelled,
+    seed: int,
+) -> OperatingPoints:
+    """Measure thresholds and costs on the evaluated images."""
+    curves = []
+    for threshold in chosen:
+        number = list(labels).index(threshold.target.label)
+        scores, positive = evaluated.of_class(number)
+        curves.append(operating_curve(check(threshold, scores, positive, evaluated.part), scores, positive))
+    cost = None if costs is None else cost_figures(evaluated.truth, evaluated.probabilities, costs, seed)
+    return OperatingPoints(tuple(curves), costs, cost)
+
+
+def at_thresholds(predictions: Predictions, points: OperatingPoints) -> Predictions:
+    """Return multi-label predictions at the operating points; of several for one label the first counts."""
+    if predictions.thresholds is None:
+        return predictions
+    thresholds = predictions.thresholds.copy()
+    for curve in reversed(points.curves):
+        threshold = curve.point.threshold
+        thresholds[list(predictions.labels).index(threshold.target.label)] = threshold.value
+    return replace(predictions, thresholds=thresholds)
+
+
+def carried(model: SealedModel) -> dict[OperatingTarget, Threshold]:
+    """Return the thresholds in the model's metadata, by their targets."""
+    found = {}
+    for entry in json.loads(model.metadata.get("operating_points", "[]")):
+        target = parse_target(entry["target"])
+        found[target] = stored(entry, target)
+    return found
+
+
+def say_unmet(points: OperatingPoints) -> None:
+    """Say which targets no threshold meets, and the best that one can do."""
+    for curve in points.curves:
+        threshold = curve.point.threshold
+        if not threshold.met:
+            say(
+                "{target} cannot be met: the best threshold reaches {best} % and is used.",
+                target=str(threshold.target),
+                best=f"{100 * threshold.chosen:.2f}",
+            )

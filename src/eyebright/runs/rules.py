@@ -1,0 +1,105 @@
+"""Where operating points and uncertainty rules come from: chosen by a training, or carried by the model."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from eyebright.data.manifest import Manifest
+from eyebright.evaluation.decisions.operating import Labelled
+from eyebright.evaluation.uncertainty.results import Uncertainty
+from eyebright.options.decisions import DecisionConfig
+from eyebright.options.uncertainty import UncertaintyConfig
+from eyebright.runs.operating_points import (
+    OperatingPoints,
+    Wanted,
+    carried,
+    measure_points,
+    thresholds,
+    wanted,
+)
+from eyebright.runs.scoring import Predictions, predict_samples
+from eyebright.runs.uncertainty import apply_rules, training_rules
+from eyebright.sealed.model import SealedModel
+from eyebright.training.cache.store import default_folder
+from eyebright.types import Split
+
+
+class Rules(Protocol):
+    """How the rules of a model are found, none of them on the evaluated split."""
+
+    def operating_points(self, predictions: Predictions, split: Split, seed: int) -> OperatingPoints:
+        """Find thresholds and costs, and measure them on the evaluated split."""
+
+    def uncertainty(self, predictions: Predictions, split: Split) -> Uncertainty:
+        """Find when an image is unknown and how prediction sets are made, and measure both."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedRules:
+    """Rules that a training chooses: on the validation split beside a test split, else on holdout images.
+
+    Attributes:
+        decisions: targets and costs.
+        promises: coverage and false rejection.
+        holdout: predictions for training images that the model did not learn from.
+        scored: number of such images that scaled the OOD score; 0 without a score.
+    """
+
+    decisions: DecisionConfig
+    promises: UncertaintyConfig
+    holdout: Labelled | None
+    scored: int
+
+    def operating_points(self, predictions: Predictions, split: Split, seed: int) -> OperatingPoints:
+        """Choose a threshold for each target, and measure them with the costs."""
+        asked = wanted(self.decisions, predictions.labels)
+        chosen_on = self._chosen_on(predictions, split)
+        chosen = thresholds(asked.targets, predictions.labels, chosen_on) if chosen_on else []
+        return measure_points(chosen, asked.costs, predictions.labels, predictions.labelled(split), seed)
+
+    def uncertainty(self, predictions: Predictions, split: Split) -> Uncertainty:
+        """Choose the OOD threshold, calibrate prediction sets, and measure both."""
+        chosen_on = self._chosen_on(predictions, split)
+        rules = training_rules(self.promises, chosen_on, self.scored, predictions, split)
+        return apply_rules(predictions, split, *rules)
+
+    def _chosen_on(self, predictions: Predictions, split: Split) -> Labelled | None:
+        return predictions.labelled("val") if split == "test" else self.holdout
+
+
+@dataclass(frozen=True)
+class CarriedRules:
+    """Rules in the metadata of a model, or others that are asked of it.
+
+    Attributes:
+        model: the sealed model.
+        asked: targets and costs in place of those that it carries.
+        choosing: images on which thresholds are chosen that the model lacks; None where it lacks none.
+    """
+
+    model: SealedModel
+    asked: Wanted = field(default=Wanted((), None))
+    choosing: Manifest | None = None
+
+    def operating_points(self, predictions: Predictions, split: Split, seed: int) -> OperatingPoints:
+        """Take the thresholds and costs that are asked for, or else those that the model carries."""
+        model, known, costs = self.model, carried(self.model), self.asked.costs
+        chosen = [known[target] for target in self.asked.targets if target in known]
+        if self.choosing is not None:
+            missing = [target for target in self.asked.targets if target not in known]
+            images = self.choosing
+            others = predict_samples(model, images.root, images.samples, default_folder())
+            chosen += thresholds(missing, model.labels, others.labelled("val"))
+        elif not self.asked.targets and costs is None:
+            chosen = list(known.values())
+            if "costs" in model.metadata:
+                costs = np.array(json.loads(model.metadata["costs"]), np.float64)
+        return measure_points(chosen, costs, model.labels, predictions.labelled(split), seed)
+
+    def uncertainty(self, predictions: Predictions, split: Split) -> Uncertainty:
+        """Measure the model's own rules."""
+        return apply_rules(predictions, split, self.model.unknown_rule, self.model.set_rule)

@@ -1,0 +1,103 @@
+"""Messages of a training, and its sentences in the report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from eyebright.backbones.card import BackboneCard
+from eyebright.evaluation.intervals import share_of
+from eyebright.report.content import Choice
+from eyebright.runtime.context import say
+from eyebright.sealed.model import SealedModel
+from eyebright.text.language import translate
+from eyebright.training.finetune.history import EpochRow
+from eyebright.training.linear_probe.probe import FrozenModel
+from eyebright.training.linear_probe.selection import ProbeCandidate
+from eyebright.types import Interval, JsonObject
+
+if TYPE_CHECKING:
+    from eyebright.training.finetune.data.augment_search import AugmentTrial
+    from eyebright.training.finetune.system.precision import PrecisionTrial
+
+
+def candidates(model: FrozenModel) -> JsonObject:
+    """Return the engines, input sizes and layers that were compared, as `metrics.json` lists them."""
+
+    def rows(compared: Sequence[ProbeCandidate]) -> list[JsonObject]:
+        return [asdict(c) | {"accuracy": asdict(_accuracy(c))} for c in compared]
+
+    engines = [asdict(trial) for trial in model.trials]
+    return {"engines": engines, "sizes": rows(model.sizes), "layers": rows(model.tap_sets)}
+
+
+def choices(model: FrozenModel) -> list[Choice]:
+    """Return the input sizes and layers that were compared, as the report shows them."""
+    sizes = [(translate("Input size {size} px", size=c.name), c) for c in model.sizes]
+    layers = [(translate("Feature layers: {layers}", layers=c.name), c) for c in model.tap_sets]
+    return [Choice(name, _accuracy(c), c.chosen) for name, c in (*sizes, *layers)]
+
+
+def tuned_name(name: str) -> str:
+    """Return how much of the backbone was fine-tuned, in words."""
+    names = {
+        "off": translate("Frozen backbone"),
+        "last": translate("Last blocks fine-tuned"),
+        "full": translate("Full fine-tuning"),
+    }
+    return names[name]
+
+
+def student(card: BackboneCard, teacher: Path) -> None:
+    """Say that a student is not smaller than its teacher, if so."""
+    size = SealedModel(teacher).path.stat().st_size
+    if card.size_bytes >= size:
+        say(
+            "The student is not smaller than its teacher: {name} has up to {own} MB of weights, the "
+            "teacher's file {other} MB. Distillation may improve accuracy but does not shrink the "
+            "model.",
+            name=card.name,
+            own=f"{card.size_bytes / 1e6:.1f}",
+            other=f"{size / 1e6:.1f}",
+        )
+
+
+def precision(trials: Sequence[PrecisionTrial], chosen: str) -> str:
+    """Return which number format is trained in, and how fast each is."""
+    times = ", ".join(f"{trial.precision} {trial.seconds:.2f} s" for trial in trials)
+    return translate("Numeric precision: {chosen}. Time per trial step: {times}.", chosen=chosen, times=times)
+
+
+def augmentation(trials: Sequence[AugmentTrial], chosen: str) -> str:
+    """Return which augmentation is used, and the holdout accuracy under each."""
+    seen = ", ".join(f"{trial.name} {100 * trial.accuracy:.0f} %" for trial in trials)
+    return translate(
+        "Augmentation: {chosen}. Holdout accuracy under each: {seen}.",
+        chosen=chosen,
+        seen=seen,
+    )
+
+
+def stopped(why: str) -> str:
+    """Return why a training ended, as a sentence."""
+    sentences = {
+        "epochs": translate("All epochs were completed."),
+        "patience": translate("Training stopped early: the holdout loss no longer improved."),
+        "budget": translate("The time budget was used up."),
+        "nan": translate("Training diverged: the loss became NaN or infinite."),
+    }
+    return sentences[why]
+
+
+def epoch_figures(row: EpochRow) -> dict[str, float]:
+    """Return what trackers log of an epoch; what was not measured is left out."""
+    return {
+        name: float(value) for name, value in asdict(row).items() if math.isfinite(value) and name != "epoch"
+    }
+
+
+def _accuracy(candidate: ProbeCandidate) -> Interval:
+    return share_of(candidate.correct, candidate.count)

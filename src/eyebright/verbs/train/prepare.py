@@ -1,0 +1,96 @@
+"""The beginning of every training: options, data and backbone are checked before anything is learned."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from eyebright.data.manifest import Manifest
+from eyebright.data.source import scan
+from eyebright.runs.images import manifest_of, require_validation_images, with_run_splits
+from eyebright.runs.messages import say_found
+from eyebright.runs.operating_points import check_wanted
+from eyebright.runtime.context import say, timed
+from eyebright.sealed.model import SealedModel
+from eyebright.tracking.several import Trackers, trackers
+from eyebright.verbs.train.finetune.finetune import network_to_finetune
+from eyebright.verbs.train.launch import is_main
+from eyebright.verbs.train.options import TrainConfig, require_single_label
+from eyebright.verbs.train.resume import begin, refuse_other_images
+
+if TYPE_CHECKING:
+    from eyebright.backbones.torch.network import Network
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingPlan:
+    """What a training does, once everything that could stop it at once was checked.
+
+    Attributes:
+        config: the options.
+        manifest: all samples.
+        directory: of the run.
+        network: the backbone to fine-tune; None of a linear probe.
+        tracker: where epochs are logged besides.
+        began: when the time of a budget began, on the monotonic clock.
+    """
+
+    config: TrainConfig
+    manifest: Manifest
+    directory: Path
+    network: Network | None
+    tracker: Trackers
+    began: float
+
+
+def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
+    """Read the data, and check that it, the options and the backbone fit together.
+
+    Args:
+        config: the options.
+        directory: of the run; fine-tuning writes its manifest and options there.
+
+    Raises:
+        EyebrightError: they do not; nothing of an earlier run was changed.
+    """
+    began = time.monotonic()
+    with timed("scan"):
+        manifest = _images(config)
+    say_found(manifest)
+    several = manifest.several is not None
+    require_single_label(several and config.teacher is not None, "--teacher")
+    check_wanted(config, manifest)
+    refuse_other_images(config, manifest, directory)
+    network = None
+    if config.finetune == "off":
+        _say_ignored(config)
+    else:
+        network = network_to_finetune(config, several)
+        if is_main():
+            begin(config, manifest, directory)
+    tracker = trackers(config.track if network is not None and is_main() else [], directory)
+    tracker.start(directory.name, config.model_dump(mode="json"))
+    return TrainingPlan(
+        config=config, manifest=manifest, directory=directory, network=network, tracker=tracker, began=began
+    )
+
+
+def _images(config: TrainConfig) -> Manifest:
+    """Return the samples; a teacher's training images must not be in its student's evaluated split."""
+    teacher = None if config.teacher is None else SealedModel(config.teacher)
+    if teacher is not None and config.data is None:
+        return manifest_of(teacher, None, config.seed)
+    found = scan(config.data or Path(), val=config.val, test=config.test, seed=config.seed)
+    if teacher is None:
+        return found
+    found = with_run_splits(found, teacher)
+    require_validation_images(found)
+    return found
+
+
+def _say_ignored(config: TrainConfig) -> None:
+    if idle := config.idle():
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in idle)
+        say("Ignored because the backbone is frozen (--finetune off): {names}.", names=names)

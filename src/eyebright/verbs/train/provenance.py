@@ -1,0 +1,75 @@
+"""Where a sealed model comes from: its card, its licences, its data, as the file carries them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from eyebright.data.licence import data_licence
+from eyebright.data.manifest import Manifest
+from eyebright.evaluation.rules.answering import THRESHOLD
+from eyebright.exporting.certificate.hashes import sha256
+from eyebright.runs.metrics import versions
+from eyebright.sealed.model import SEVERAL, SealedModel
+from eyebright.types import JsonObject
+from eyebright.verbs.train.trained_model import TrainedModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """What a sealed model tells of its making.
+
+    Attributes:
+        card: backbone, preprocessing, feature layers, temperature and the selected settings.
+        licence: of the weights.
+        data_licence: of the images, where the data states one.
+        data_sha: hash of the images, their labels and splits.
+        versions: of the packages that it was made with.
+        baseline_sha256: of the teacher or original, where there is one.
+        thresholds: (K,) from which probability on a label is predicted; None of a single-label model.
+    """
+
+    card: JsonObject
+    licence: str
+    data_licence: str | None
+    data_sha: str
+    versions: Mapping[str, str]
+    baseline_sha256: str | None
+    thresholds: Sequence[float] | None
+
+    def metadata(self) -> JsonObject:
+        """Return the entries of the sealed model's metadata, which `metrics.json` repeats."""
+        optional: JsonObject = {
+            "task": None if self.thresholds is None else SEVERAL,
+            "thresholds": self.thresholds,
+            "card": self.card,
+            "licence": self.licence,
+            "data_licence": self.data_licence,
+            "data_sha": self.data_sha,
+            "versions": self.versions,
+            "parent_sha256": self.baseline_sha256,
+        }
+        return {name: value for name, value in optional.items() if value is not None}
+
+
+def provenance_of(trained: TrainedModel, manifest: Manifest) -> Provenance:
+    """Return the provenance of a trained classifier, with the default thresholds where it has labels."""
+    card = trained.backbone.card
+    baseline = trained.baseline
+    return Provenance(
+        card={
+            "backbone": card.name,
+            "backbone_sha": card.sha,
+            "source": card.source,
+            "preprocessing": asdict(trained.preprocessing),
+            "taps": [f"{tap.layer.name}:{tap.kind}" for tap in trained.taps],
+            "temperature": trained.temperature,
+            **trained.chosen,
+        },
+        licence=card.licence,
+        data_licence=data_licence(manifest.root),
+        data_sha=manifest.digest,
+        versions=versions(),
+        baseline_sha256=None if baseline is None else sha256(SealedModel(baseline).path),
+        thresholds=[THRESHOLD] * len(manifest.labels) if trained.several else None,
+    )
