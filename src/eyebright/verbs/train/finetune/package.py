@@ -80,7 +80,7 @@ def _selected(result: FinetuneResult, probe: FrozenModel) -> dict[str, Any]:
         "precision": plan.precision,
         "lr": plan.lr,
         "epoch": result.fitted.best_epoch,
-        "interpolation": result.interpolation,
+        "weight_interpolation": result.interpolation,
     }
 
 
