@@ -105,7 +105,7 @@ def stage_name(stage: str) -> str:
         "seal": translate("Sealing the model"),
         "evaluate": translate("Evaluation"),
         "proof": translate("Parity check"),
-        "compare": translate("CandidateTable with the baseline"),
+        "compare": translate("Comparison with the baseline"),
         "decide": translate("Operating points"),
         "foreign": translate("OOD images"),
         "ood": translate("OOD images"),

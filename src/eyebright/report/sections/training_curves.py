@@ -80,7 +80,7 @@ def _charts(told: TrainingCurves) -> list[TrainingChart]:
     charts = [
         _chart(translate("Loss"), losses, lambda v: f"{v:.3g}", kept),
         _chart(translate("Holdout accuracy"), accuracies, lambda v: f"{100 * v:.4g}\u00a0%", kept),
-        _chart(translate("TrainingCurves rate"), rates, _rate, zero=True),
+        _chart(translate("Learning rate"), rates, _rate, zero=True),
         _chart(translate("Images per second"), speeds, lambda v: f"{v:,.4g}", zero=True),
         _chart(translate("Memory"), memory, lambda v: f"{v:.3g} GB", zero=True),
     ]
