@@ -46,4 +46,4 @@ def test_the_page_has_no_error_and_its_filter_filters(browser: Any, tmp_path: Pa
     cards[0].find_element(By.TAG_NAME, "button").send_keys(Keys.ENTER)
     viewer = browser.find_element(By.ID, "viewer")
     assert viewer.is_displayed()
-    assert "invented" in viewer.text
+    assert "false positives" in viewer.text
