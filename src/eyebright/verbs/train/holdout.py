@@ -12,7 +12,7 @@ _FOLDS = 7
 
 
 def with_holdout(manifest: Manifest, seed: int) -> Manifest:
-    """Return the manifest to learn from; its validation split are the images that choices are made by.
+    """Return the manifest to fine-tune on: training images, and the holdout images as validation split.
 
     Where there is a test split, which is then evaluated, the validation split serves; else a seventh of the
     training split is held out, copies together, each class in proportion. Of every class some images stay in

@@ -1,4 +1,4 @@
-"""Resuming a run: what it keeps in its directory, and what must be the same when it is resumed."""
+"""What a training leaves in its directory so that it can be resumed, and the checks when it is."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from eyebright.runs.run import OPTIONS, write_options
 from eyebright.verbs.train.options import TrainConfig
 
 _IMAGES = "manifest.parquet"
+_PARTS = ("history.csv", "plan.json")  # of a fine-tuning, beside its checkpoints
 _NAMED = 3
 
 
@@ -63,7 +64,7 @@ def refuse_other_images(config: TrainConfig, manifest: Manifest, directory: Path
 
 
 def begin(config: TrainConfig, manifest: Manifest, directory: Path) -> None:
-    """Write what resuming needs; a new fine-tuning removes what an older one left.
+    """Write what a resumed run needs; a new fine-tuning leaves nothing of an older one behind.
 
     A resumed one changes nothing yet: its options are written once its checkpoint is loaded.
     """
@@ -74,19 +75,21 @@ def begin(config: TrainConfig, manifest: Manifest, directory: Path) -> None:
     (directory / "metrics.json").unlink(missing_ok=True)
     for part in (directory, directory / "last", directory / "full"):
         remove_steps(part / "checkpoints")
-        (part / "history.csv").unlink(missing_ok=True)
+        for name in _PARTS:
+            (part / name).unlink(missing_ok=True)
     write_manifest(manifest, directory / _IMAGES)
     write_options(config, directory)
 
 
 def adopt(part: Path, directory: Path) -> None:
-    """Copy a training's history and checkpoints out of its folder into the run's."""
+    """Copy a training's plan, history and checkpoints out of its folder into the run's."""
     shutil.copytree(part / "checkpoints", directory / "checkpoints", dirs_exist_ok=True)
-    shutil.copyfile(part / "history.csv", directory / "history.csv")
+    for name in _PARTS:
+        shutil.copyfile(part / name, directory / name)
 
 
 def _compare(before: Manifest, now: Manifest) -> None:
-    """Compare the images; those that the earlier training could not read do not count."""
+    """Compare images; those that could not be read at the end of an earlier training do not count."""
     unreadable = {entry.path for entry in before.skipped}
     now_readable = [s for s in now.samples if s.path not in unreadable]
     if _content(before.samples) == _content(now_readable):
@@ -106,5 +109,5 @@ def _compare(before: Manifest, now: Manifest) -> None:
 
 
 def _content(samples: Iterable[Sample]) -> Counter[tuple[str, str, str]]:
-    """Count images, splits and labels, wherever the files lie."""
+    """Return images, splits and labels, wherever the files lie."""
     return Counter((s.sha, s.split, s.label) for s in samples)
