@@ -30,7 +30,7 @@ def sealed_graph(
     taps: Sequence[Tap],
     head: LinearHead,
     temperature: float,
-    several: bool = False,
+    multilabel: bool = False,
 ) -> onnx.ModelProto:
     """Build the graph `images` uint8 (B, H, W, 3) → `probabilities` float32 (B, K), for any H and W.
 
@@ -50,7 +50,7 @@ def sealed_graph(
     weights = after.constant(WEIGHTS, (head.weights / temperature).astype(np.float32))
     bias = after.constant(BIAS, (head.bias / temperature).astype(np.float32))
     logits = after.node("Gemm", [features, weights, bias], LOGITS)
-    if several:
+    if multilabel:
         after.node("Sigmoid", [logits], OUTPUT)
     else:
         after.node("Softmax", [logits], OUTPUT, axis=1)

@@ -15,7 +15,7 @@ from eyebright.engines.choose import Trial, remembered_race
 from eyebright.engines.selection import say_engine, some_squares
 from eyebright.errors import ConfigError, DataError
 from eyebright.runtime.context import progress, progress_task, say, timed
-from eyebright.runtime.memory import give_back
+from eyebright.runtime.machine import release_memory
 from eyebright.text.language import translate
 from eyebright.training.cache.selection_cache import Selection, cached_selection
 from eyebright.training.linear_probe.features import FeatureExtractor, graph_bytes, training_preprocessing
@@ -275,7 +275,7 @@ class FrozenTrainer:
         truth = self._truth(self.samples)
         if not self._fits(extractor.taps) and not self.manifest.task.multilabel:
             extractor.release()
-            give_back()
+            release_memory()
             text = translate("Accumulating statistics")
             with progress().task(text, total=len(self.samples)) as task:
                 return fit_large(extractor, self.samples, truth, groups_of(self.samples), task)

@@ -10,7 +10,7 @@ import numpy as np
 
 from eyebright.backbones.feature_layers import width
 from eyebright.data.manifest import Sample
-from eyebright.runtime.memory import give_back
+from eyebright.runtime.machine import release_memory
 from eyebright.runtime.progress import Task
 from eyebright.training.linear_probe.class_statistics import FeatureStatistics
 from eyebright.training.linear_probe.closed_form import choose_shrinkage, solve
@@ -56,7 +56,7 @@ def fit_large(
             for number in range(len(extractor.spaces)):
                 part.add(extractor.read([samples[i] for i in chunk], taps, number), truth[chunk])
             task.advance(len(chunk))
-    give_back()
+    release_memory()
     shrinkage = choose_shrinkage(parts)
     held_out = np.flatnonzero(folds == 0)[:_HELD_OUT_ROWS]
     judge = solve(reduce(add, parts[1:]), shrinkage)
