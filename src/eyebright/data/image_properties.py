@@ -43,7 +43,7 @@ def _laplacian(grey: FloatArray) -> FloatArray:
 
 
 def camera(path: Path) -> str:
-    """Return make and model from the EXIF block of a JPEG or TIFF, or "" where there is none that can be read."""
+    """Return make and model from the EXIF block of a JPEG or TIFF, or "" where none can be read."""
     try:
         with path.open("rb") as file:
             if b"Exif\0" not in (head := file.read(_HEAD_BYTES)) and head[:2] not in (b"II", b"MM"):

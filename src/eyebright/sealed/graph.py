@@ -40,7 +40,7 @@ def sealed_graph(
         taps: the features that the head was trained on.
         head: on these features.
         temperature: divides the logits.
-        several: whether the model is multi-label, so that probabilities do not add up to 1.
+        multilabel: whether the model is multi-label, so that probabilities do not add up to 1.
     """
     before, after = GraphBuilder(), GraphBuilder()
     channels_first = before.node("Transpose", [INPUT], "images_nchw", perm=[0, 3, 1, 2])
