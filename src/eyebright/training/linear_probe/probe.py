@@ -50,12 +50,12 @@ class FrozenModel:
         extractor: of the chosen input size and feature layer set.
         layers: the chosen feature layer set's name.
         fit: the head, with its held-out logits (N, K).
-        truth: (N,) classes of the held-out logits' images, or (N, K) where they may have several labels.
+        truth: (N,) classes of the held-out logits' images, or (N, K) if multi-label.
         trials: the engines that were compared, the one that is used first.
         sizes: the input sizes that were compared; none where the size was given.
         tap_sets: the feature layer sets that were compared; none where the set was given.
         skipped: images that could not be read.
-        curve: how good heads of fewer images are, where that was asked for.
+        curve: the accuracy of heads of fewer images, if requested.
     """
 
     extractor: FeatureExtractor

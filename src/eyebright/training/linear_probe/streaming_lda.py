@@ -46,7 +46,7 @@ def fit_large(
     taps = extractor.taps
     classes = int(truth.max()) + 1
     folds = assign_folds(truth, groups, _FOLDS, seed=0)
-    # A class that stands in one fold alone, as copies of one image do, must not be the one that is judged.
+    # A class that stands in one fold alone, as copies of one image do, must not be the one that is scored.
     folds = np.where(learnable(truth, folds), folds, 1)
     parts = [FeatureStatistics.empty(width(taps), classes) for _ in range(_FOLDS)]
     for fold, part in enumerate(parts):
@@ -59,10 +59,12 @@ def fit_large(
     release_memory()
     shrinkage = choose_shrinkage(parts)
     held_out = np.flatnonzero(folds == 0)[:_HELD_OUT_ROWS]
-    judge = solve(reduce(add, parts[1:]), shrinkage)
+    without_first = solve(reduce(add, parts[1:]), shrinkage)
     logits = np.concatenate(
         [
-            judge.logits(extractor.read([samples[i] for i in held_out[start : start + _CHUNK_ROWS]], taps))
+            without_first.logits(
+                extractor.read([samples[i] for i in held_out[start : start + _CHUNK_ROWS]], taps)
+            )
             for start in range(0, len(held_out), _CHUNK_ROWS)
         ]
     )
