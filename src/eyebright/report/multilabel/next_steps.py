@@ -8,7 +8,7 @@ from itertools import islice
 from eyebright.evaluation.advice import SURE
 from eyebright.evaluation.multiclass.results import PredictionRow
 from eyebright.evaluation.multilabel.results import LabelMetrics
-from eyebright.report.markup import number, percent, percent_range
+from eyebright.text.format import number, percent, percent_range
 from eyebright.text.language import translate
 
 _STEPS = 3

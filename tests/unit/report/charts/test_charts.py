@@ -12,7 +12,7 @@ from eyebright.evaluation.multiclass.results import ReliabilityBin
 from eyebright.report.charts.confusion import confused_pairs, confusion_table, heat_grid
 from eyebright.report.charts.interval import interval_bar, interval_dot, plain_bar
 from eyebright.report.charts.reliability import reliability_diagram
-from eyebright.report.markup import duration, percent, text
+from eyebright.text.format import duration, percent
 from eyebright.text.language import speaking
 from eyebright.types import Interval
 
@@ -79,8 +79,3 @@ def test_percent_never_rounds_up_to_all(value: float, said: str) -> None:
 )
 def test_durations_read_as_a_person_says_them(seconds: float, said: str) -> None:
     assert duration(seconds) == said
-
-
-def test_text_escapes_quotes_and_replaces_what_html_cannot_hold() -> None:
-    assert text("<a href=\"x\" b='y'>&") == "&lt;a href=&quot;x&quot; b=&#x27;y&#x27;&gt;&amp;"
-    assert text("a\x00b\u202ec\udc80") == "a\ufffdb\ufffdc?"
