@@ -108,8 +108,8 @@ def choose_threshold(target: OperatingTarget, scores: FloatArray, positive: Bool
 
     Of the thresholds that meet a recall, the highest, which gives fewest false alarms; of those that meet
     another metric, the lowest, which finds most. Where none does, the one that comes nearest. It lies midway
-    between the probabilities of two images, so that a pixel's rounding changes no prediction. The class must be
-    found at least once: a threshold that predicts nothing meets nothing.
+    between the probabilities of two images, so that a pixel's rounding changes no prediction. The class must
+    be found at least once: a threshold that predicts nothing meets nothing.
 
     Args:
         target: what to meet.
