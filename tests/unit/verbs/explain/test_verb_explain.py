@@ -67,13 +67,13 @@ def test_a_class_that_is_not_known_is_refused_with_the_nearest(
 
 
 def test_what_is_not_there_is_refused_at_once(textile_run: Run, tmp_path: Path):
-    with pytest.raises(NotFoundError, match="matches none"):
+    with pytest.raises(NotFoundError, match="matches nothing"):
         eb.explain(textile_run.model, [str(tmp_path / "nothing.jpg")], out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_roll_out_of_a_network_without_attention_is_refused(textile_run: Run, folder: Path, tmp_path: Path):
-    with pytest.raises(NoHeatMapError, match="Attention roll-out needs a transformer"):
+    with pytest.raises(NoHeatMapError, match="Attention rollout needs a transformer"):
         eb.explain(textile_run.model, [str(folder)], method="rollout", out=tmp_path / "out")
 
 
@@ -86,4 +86,4 @@ def test_the_command_line_prints_a_row_an_image(
     assert out.out.count("%") == 3
     assert str(tmp_path / "index.html") in out.out
     assert "d.jpg" in out.err
-    assert "热力图" in (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "热图" in (tmp_path / "index.html").read_text(encoding="utf-8")

@@ -157,7 +157,7 @@ def test_a_search_is_not_mixed_with_another(photos: Path, tmp_path: Path) -> Non
     with pytest.raises(ConfigError, match=f"--resume {tmp_path}"):
         searched(tmp_path, Trainings(), trials=2)
     next((photos / "3").iterdir()).unlink()
-    with pytest.raises(DataError, match="with the images that it began with"):
+    with pytest.raises(DataError, match="with the images it started with"):
         tune(TuneConfig.build(resume=tmp_path, trials=5), train=Trainings())
 
 

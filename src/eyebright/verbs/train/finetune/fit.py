@@ -19,7 +19,7 @@ from eyebright.training.finetune.model.weight_interpolation import copy_weights,
 from eyebright.training.finetune.step import Loss
 from eyebright.training.finetune.system.distributed import init_group
 from eyebright.training.finetune.trainer_state import TrainingRecord
-from eyebright.training.linear_probe.targets import image_losses, named_right
+from eyebright.training.linear_probe.targets import correct, image_losses
 from eyebright.types import FloatArray, IntArray, Interval, Skipped
 from eyebright.verbs.train.finetune.dataset import FinetuneDataset
 from eyebright.verbs.train.finetune.finetune_setup import FinetuneSetup
@@ -92,7 +92,7 @@ class FinetuneResult:
 def holdout_score(logits: FloatArray, truth: IntArray, temperature: float) -> HoldoutScore:
     """Return the score of logits (N', K) over ``temperature`` against their truth."""
     losses = image_losses(logits / np.float32(temperature), truth)
-    return HoldoutScore(losses, int(named_right(logits, truth).sum()))
+    return HoldoutScore(losses, int(correct(logits, truth).sum()))
 
 
 def fit(

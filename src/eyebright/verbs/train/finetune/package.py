@@ -39,7 +39,7 @@ def package(result: FinetuneResult, setup: FinetuneSetup) -> TrainedModel:
         setup: what all fine-tunings of the run share.
     """
     probe, temperature = setup.probe, result.temperature
-    several = setup.manifest.several is not None
+    several = setup.manifest.task.multilabel
     model = result.model.copy()
     network, classifier = model.network, model.classifier
     classifier.cpu()
