@@ -21,7 +21,7 @@ JOINT = "; "
 
 
 def joined(labels: Iterable[str]) -> str:
-    """The labels of one image as one text, empty where it has none."""
+    """Return the labels of one image as one text, empty where it has none."""
     return JOINT.join(sorted(labels))
 
 
@@ -49,7 +49,7 @@ class Sample:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels of an image that may have several."""
+        """Return the labels of an image that may have several."""
         return tuple(self.label.split(JOINT)) if self.label else ()
 
 
@@ -84,16 +84,19 @@ class Manifest:
         return tuple(sorted({s.label for s in self.samples}))
 
     def of(self, split: Split) -> tuple[Sample, ...]:
-        """The samples of one part, in the manifest's order."""
+        """Return the samples of one split, in the manifest's order."""
         return self._parts[split]
 
     def counts(self) -> dict[Split, dict[str, int]]:
-        """Images by part and class, of several labels under each; every class is named in every part."""
+        """Return the number of images by split and class; multi-label images count under each label.
+
+        Every class is named in every split.
+        """
         found = {split: Counter(self._named(self._parts[split])) for split in SPLITS}
         return {split: {label: found[split][label] for label in self.labels} for split in SPLITS}
 
     def without(self, skipped: Iterable[Skipped]) -> Manifest:
-        """This manifest less the samples whose paths are skipped; the reasons are kept with it."""
+        """Return this manifest less the samples whose paths are skipped; the reasons are kept with it."""
         gone = tuple(skipped)
         paths = {s.path for s in gone}
         kept = tuple(s for s in self.samples if s.path not in paths)
@@ -101,7 +104,7 @@ class Manifest:
 
     @cached_property
     def digest(self) -> str:
-        """Hex hash of the images, their labels and their parts; places and order do not enter it."""
+        """Return the hex hash of the images, their labels and splits; paths and order do not enter it."""
         # Hash and part have a fixed alphabet and no file name holds a NUL, so no two tables give one text.
         lines = sorted(f"{s.sha} {s.split} {s.label}\0" for s in self.samples)
         state = blake2b(digest_size=16)

@@ -24,19 +24,19 @@ _SHARE_VAL = 0.2
 
 
 def has_table(folder: Path) -> bool:
-    """Whether ``folder`` holds the table that says what its images are."""
+    """Return whether ``folder`` holds the table that says what its images are."""
     return os.path.isfile(folder / NAME)  # False, and no error, of a folder that must not be read
 
 
 def scan_table(
     folder: Path, *, val: Path | float | None = None, test: Path | float | None = None, seed: int = 0
 ) -> Manifest:
-    """The manifest to train on: every image that the table names and that can be read.
+    """Return the manifest to train on: every image that the table names and that can be read.
 
     Args:
         folder: holds the table, and the images where it says.
         val: share of the images to hold out for validation, where the table has no parts (default: 0.2).
-        test: the same for the test part (default: none).
+        test: the same for the test split (default: none).
         seed: of the split.
 
     Raises:
@@ -65,7 +65,7 @@ def scan_table_part(
     folder: Path,
     wanted: Split | None,
 ) -> tuple[Manifest, Split]:
-    """The images of one part, and which that is: the one that is wanted, else test, validation or all.
+    """Return the images of one split, and which that is: the requested one, else test, validation or all.
 
     Raises:
         NotFoundError: the table has no images of that part.
@@ -89,7 +89,7 @@ def scan_table_part(
 
 
 def _read(folder: Path) -> tuple[Manifest, bool]:
-    """All images of the table, those without a part as training images; and whether it names parts."""
+    """Return all images of the table, without a split as training images, and whether it names splits."""
     table = read_table(require_folder(folder) / NAME)
     skipped: list[Skipped] = []
     rows = _usable(folder, table, skipped)
@@ -120,7 +120,10 @@ def _read(folder: Path) -> tuple[Manifest, bool]:
 
 
 def _usable(folder: Path, table: LabelTable, skipped: list[Skipped]) -> dict[str, Row]:
-    """The rows by the places of their images; those of no image, or of one that came before, are skipped."""
+    """Return the rows by the paths of their images.
+
+    Those of no image, or of one that came before, are skipped.
+    """
     found: dict[str, Row] = {}
     for row in table.rows:
         path = PurePosixPath(row.path.replace("\\", "/")).as_posix()
@@ -147,7 +150,7 @@ def _usable(folder: Path, table: LabelTable, skipped: list[Skipped]) -> dict[str
 
 
 def _unnamed(folder: Path, rows: Iterable[str]) -> list[Skipped]:
-    """A note on images, class folders perhaps, that the table does not name."""
+    """Return a note on images, class folders perhaps, that the table does not name."""
     named = {os.path.normpath(folder / path) for path in rows}
     count = sum(os.path.normpath(path) not in named for path in image_files(folder))
     if not count:
@@ -157,7 +160,7 @@ def _unnamed(folder: Path, rows: Iterable[str]) -> list[Skipped]:
 
 
 def _grouped(samples: Sequence[Sample]) -> list[Sample]:
-    """The samples with groups that share an image joined to one."""
+    """Return the samples with groups that share an image joined to one."""
     if not any(s.group for s in samples):
         return list(samples)
     parent: dict[str, str] = {}

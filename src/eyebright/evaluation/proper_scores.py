@@ -1,4 +1,4 @@
-"""Figures of the probabilities: log loss, Brier score and calibration error, with their intervals."""
+"""Metrics of the probabilities: log loss, Brier score and calibration error, with their intervals."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ def require_finite(probabilities: FloatArray) -> None:
 
 
 def log_loss(stats: PerImageStats, sums: ResampledSums) -> Interval:
-    """In nats. A mistake costs what it would have cost with these images' probabilities."""
+    """Return the log loss in nats. A mistake costs what it would with these images' probabilities."""
     mistake = -np.log(np.maximum(-np.expm1(-stats.loss), SMALLEST_PROBABILITY))
     return _mean(stats.loss, sums.means()[:, 0], mistake, stats, WORST_LOSS)
 
 
 def brier(stats: PerImageStats, sums: ResampledSums) -> Interval:
-    """Mean squared distance from the truth: at most 1 of two classes, else at most 2, as in scikit-learn."""
+    """Return the mean squared distance from the truth: at most 1 of two classes, else 2, as scikit-learn."""
     top = 1.0 if stats.classes == 2 else 2.0
     return _mean(stats.brier, sums.means()[:, 1], top * stats.confidence**2, stats, top)
 
 
 def calibration_error(stats: PerImageStats, sums: ResampledSums) -> Interval:
-    """Of the likeliest class; see :func:`gap_interval`."""
+    """Return the calibration error of the most probable class; see :func:`gap_interval`."""
     return gap_interval(stats.confidence, stats.hit, sums.calibration_error(), stats.independent)
 
 
 def gap_interval(
     confidence: Float64Array, hit: Float64Array, drawn: Float64Array, independent: float
 ) -> Interval:
-    """Mean distance over bins between confidence (N,) and how often it is right.
+    """Return the mean distance over bins between confidence (N,) and accuracy.
 
     Its interval: the bootstrap, MOVER over the bins, and the least that Wilson's limits of each bin allow.
 
@@ -75,14 +75,14 @@ def gap_interval(
 def _mean(
     loss: Float64Array, drawn: Float64Array, mistake: Float64Array, stats: PerImageStats, top: float
 ) -> Interval:
-    """Of losses (N,), at most ``top`` each; of one image the interval is all that a loss can be."""
+    """Return the interval of losses (N,), at most ``top`` each; of one image, all that a loss can be."""
     analytic = student(loss) if len(loss) > 1 else (0.0, top)
     unseen = _unseen(float(loss.mean()), float(mistake.mean()), stats)
     return hull(float(loss.mean()), pair(percentiles(drawn)), analytic, unseen, top=top)
 
 
 def _unseen(loss: float, mistake: float, stats: PerImageStats) -> tuple[float, float]:
-    """What a mean loss may be where all answers were right, or all wrong: no loss shows the other case.
+    """Return the limits of a mean loss where all predictions were correct, or all wrong.
 
     Wilson's limit of accuracy says how many mistakes may have gone unseen, and ``mistake`` what one costs.
     """

@@ -9,12 +9,12 @@ from typing import Any
 
 from eyebright.evaluation.multiclass.results import Metrics
 from eyebright.report.content import ReportContent
-from eyebright.report.markup import decimal, number, part_name, percent, percent_range
 from eyebright.report.multilabel.headline import sentences
 from eyebright.report.sections.usage import snippet
-from eyebright.report.summary.assessment import judgement
+from eyebright.report.summary.assessment import assess
 from eyebright.report.summary.headline import basis
 from eyebright.report.templating import render_markdown
+from eyebright.text.format import decimal, number, percent, percent_range, split_name
 from eyebright.text.language import translate
 
 #: The hub's own names of licences that weights commonly have; others are given as text.
@@ -58,7 +58,7 @@ class ModelCard:
 
 def model_card(content: ReportContent) -> str:
     """Return the card as Markdown; its metrics are those of the page, with their intervals."""
-    said = judgement(content)
+    said = assess(content)
     card = ModelCard(
         front_matter=_front_matter(content),
         title=content.title,
@@ -107,7 +107,7 @@ def _facts(content: ReportContent) -> list[tuple[str, str]]:
         translate("Licence of the weights"): content.licence,
         translate("Classes"): ", ".join(content.metrics.labels),
         translate("Images"): ", ".join(
-            f"{part_name(split)} {number(len(content.manifest.of(split)))}"
+            f"{split_name(split)} {number(len(content.manifest.of(split)))}"
             for split in ("train", "val", "test")
         ),
     }

@@ -2,50 +2,39 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
+
+from markupsafe import Markup
 
 from eyebright.evaluation.multilabel.results import LabelMetrics
 from eyebright.report.content import ReportContent
-from eyebright.report.markup import Section, paragraph, text
+from eyebright.report.document import Section, document
 from eyebright.report.multilabel.gallery import label_mistakes
 from eyebright.report.multilabel.headline import label_headline, sentences
 from eyebright.report.multilabel.tables import honest, per_label, together
-from eyebright.report.sections.baseline import beside_parent
+from eyebright.report.sections.baseline import baseline
 from eyebright.report.sections.classes import confusion, per_class
 from eyebright.report.sections.dataset import dataset
 from eyebright.report.sections.feature_map import feature_map
 from eyebright.report.sections.gallery import examples, mistakes
-from eyebright.report.sections.learning_curve import data_curve
-from eyebright.report.sections.ood import unknown
+from eyebright.report.sections.learning_curve import learning_curve
+from eyebright.report.sections.ood import uncertainty
 from eyebright.report.sections.operating import operating
 from eyebright.report.sections.pairs import pairs
 from eyebright.report.sections.reliability import reliability
 from eyebright.report.sections.robustness import robustness
 from eyebright.report.sections.selection import choices, proof, stages, tunings
 from eyebright.report.sections.slices import slices
-from eyebright.report.sections.training_curves import learning
+from eyebright.report.sections.training_curves import training_curves
 from eyebright.report.sections.usage import facts, usage
+from eyebright.report.summary.assessment import assess
 from eyebright.report.summary.headline import headline
-from eyebright.report.summary.verdict import verdict_lists
+from eyebright.report.templating import render as filled
 from eyebright.runtime.atomic import write_text
-from eyebright.text.language import language, translate
-
-# Five petals and the yellow spot of the flower.
-_MARK = (
-    '<svg class="logo" viewBox="0 0 24 24" aria-hidden="true"><g>'
-    + "".join(
-        f'<ellipse cx="12" cy="5.6" rx="3.4" ry="4.8" transform="rotate({72 * i} 12 12)"/>' for i in range(5)
-    )
-    + '</g><circle cx="12" cy="12" r="2.6"/></svg>'
-)
 
 
 def write_report(path: Path, content: ReportContent) -> None:
-    """Writes the page to ``path``, whole or not at all.
+    """Write the page to ``path``, whole or not at all.
 
     Images that cannot be read become placeholders.
 
@@ -56,47 +45,31 @@ def write_report(path: Path, content: ReportContent) -> None:
 
 
 def render(content: ReportContent) -> str:
-    """The page as text."""
+    """Return the page as text."""
     sections = [section for section in _sections(content) if section is not None]
-    words = "".join(paragraph(sentence, "verdict") for sentence in sentences(content.metrics))
-    lists = verdict_lists(content, {section.anchor for section in sections})
-    return document(content.title, words + _alarm(content) + lists, sections)
+    return document(content.title, _head(content, sections), sections)
 
 
-def document(title: str, head: str, sections: Sequence[Section]) -> str:
-    """A whole page.
-
-    Args:
-        title: plain text.
-        head: HTML that stands under the title.
-        sections: in their order; the contents list them.
-    """
-    links = "".join(f'<li><a href="#{s.anchor}">{text(s.title)}</a></li>' for s in sections)
-    body = "".join(section.html() for section in sections)
-    script = _resource("page.js") + _resource("map.js")
-    return (
-        f'<!DOCTYPE html><html lang="{"zh-Hans" if language() == "zh" else "en"}">'
-        '<head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_policy(script)}">'
-        '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">'
-        f"<title>{text(title)}</title><style>{_resource('page.css')}</style></head><body>"
-        f'<a class="skip" href="#main">{text(translate("Skip to content"))}</a>'
-        f'<header><p class="brand">{_MARK}Eyebright</p><h1>{text(title)}</h1>{head}</header>'
-        f'<div class="columns"><nav aria-label="{text(translate("Contents"))}"><ol>{links}</ol></nav>'
-        f'<main id="main" tabindex="-1">{body}</main></div><script>{script}</script></body></html>\n'
+def _head(content: ReportContent, sections: list[Section]) -> Markup:
+    """Return the verdict; a sentence whose evidence is not on the page has no link to it."""
+    return filled(
+        "summary/verdict.html",
+        sentences=sentences(content.metrics),
+        random_weights=content.random_weights,
+        assessment=assess(content),
+        anchors={section.anchor for section in sections},
     )
 
 
 def _sections(content: ReportContent) -> list[Section | None]:
     m = content.metrics
-    judged = _of_labels(content, m) if isinstance(m, LabelMetrics) else _of_classes(content)
+    evaluated = _multilabel(content, m) if isinstance(m, LabelMetrics) else _single_label(content)
     return [
-        *judged,
-        data_curve(content),
+        *evaluated,
+        learning_curve(content),
         choices(content),
         tunings(content),
-        learning(content),
+        training_curves(content),
         proof(content),
         stages(content),
         usage(m),
@@ -104,10 +77,10 @@ def _sections(content: ReportContent) -> list[Section | None]:
     ]
 
 
-def _of_classes(content: ReportContent) -> list[Section | None]:
+def _single_label(content: ReportContent) -> list[Section | None]:
     return [
         headline(content),
-        beside_parent(content),
+        baseline(content),
         dataset(content),
         confusion(content),
         pairs(content),
@@ -116,14 +89,14 @@ def _of_classes(content: ReportContent) -> list[Section | None]:
         robustness(content),
         operating(content),
         reliability(content),
-        unknown(content),
+        uncertainty(content),
         mistakes(content),
         feature_map(content),
         examples(content),
     ]
 
 
-def _of_labels(content: ReportContent, m: LabelMetrics) -> list[Section | None]:
+def _multilabel(content: ReportContent, m: LabelMetrics) -> list[Section | None]:
     return [
         label_headline(content, m),
         dataset(content),
@@ -133,26 +106,6 @@ def _of_labels(content: ReportContent, m: LabelMetrics) -> list[Section | None]:
         robustness(content),
         operating(content),
         honest(content, m),
-        unknown(content),
+        uncertainty(content),
         label_mistakes(content),
     ]
-
-
-def _alarm(content: ReportContent) -> str:
-    if not content.random_weights:
-        return ""
-    warning = translate(
-        "Random weights: the backbone was not pretrained (--weights none). With pretrained weights "
-        "it would need far fewer images."
-    )
-    return paragraph(warning, "alarm")
-
-
-def _policy(script: str) -> str:
-    """Nothing is fetched, and no script but the page's own runs."""
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    return f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
-
-
-def _resource(filename: str) -> str:
-    return files("eyebright.report").joinpath(filename).read_text(encoding="utf-8")

@@ -8,13 +8,22 @@ from functools import cache
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from eyebright.report.markup import decimal, duration, number, part_name, percent, percent_range
+from eyebright.text.format import (
+    decimal,
+    decimal_range,
+    duration,
+    number,
+    paragraph_of,
+    percent,
+    percent_range,
+    split_name,
+)
 from eyebright.text.language import language, translate
 
 # Not allowed in HTML, or able to turn the direction of the text around them.
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 _MARKDOWN = frozenset("\\*_[]<>|#")
-_FORMATS = (decimal, duration, number, part_name, percent, percent_range)
+_FORMATS = (decimal, decimal_range, duration, number, percent, percent_range, split_name)
 
 
 def render(template: str, **values: object) -> Markup:
@@ -42,7 +51,9 @@ def _html() -> Environment:
         lstrip_blocks=True,
         finalize=_clean,
     )
-    environment.globals |= {"_": translate, "language": language}
+    # One JSON object may hold thousands of points.
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
+    environment.globals |= {"_": translate, "language": language, "paragraph_of": paragraph_of}
     environment.filters |= {made.__name__: made for made in _FORMATS} | {"unbroken": _unbroken}
     return environment
 

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from eyebright.report.markup import text
 from eyebright.runtime.parallel import in_context
 from eyebright.text.language import translate
 
@@ -31,15 +30,9 @@ class Thumbnail:
     uri: str
     reason: str = ""
 
-    def html(self, description: str) -> str:
-        """The picture, or a placeholder of the same size; ``description`` is plain text."""
-        if self.uri:
-            return f'<img src="{self.uri}" alt="{text(description)}">'
-        return f'<div class="lost" role="img" aria-label="{text(description)}">{text(self.reason)}</div>'
-
 
 def thumbnails(root: Path, paths: Sequence[str], side: int) -> list[Thumbnail]:
-    """One thumbnail for each path, at most ``side`` pixels wide and high.
+    """Return a thumbnail for each path, at most ``side`` pixels wide and high.
 
     An image that cannot be read yields a placeholder with the reason.
     """
@@ -48,14 +41,14 @@ def thumbnails(root: Path, paths: Sequence[str], side: int) -> list[Thumbnail]:
 
 
 def data_uri(image: Image.Image, side: int) -> str:
-    """An RGB image as a data URI, made at most ``side`` pixels wide and high."""
+    """Return an RGB image as a data URI, made at most ``side`` pixels wide and high."""
     picture = image.copy()
     picture.thumbnail((side, side), Image.Resampling.BICUBIC)
     return _uri(picture)
 
 
 def contact_sheet(root: Path, paths: Sequence[str], side: int) -> str:
-    """Images on one picture, as a data URI: squares of ``side`` pixels, row after row.
+    """Return images on one picture, as a data URI: squares of ``side`` pixels, row after row.
 
     A row has :func:`across` of them. What cannot be read leaves its square empty.
     """
@@ -73,7 +66,7 @@ def contact_sheet(root: Path, paths: Sequence[str], side: int) -> str:
 
 
 def across(count: int) -> int:
-    """Squares in a row of a sheet of so many."""
+    """Return how many squares a row has on a sheet of ``count``."""
     return max(1, math.ceil(math.sqrt(count)))
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 
 from eyebright.data.manifest import Manifest
 from eyebright.errors import ConfigError, DataError
-from eyebright.evaluation.decisions.costs import CostFigures, cost_figures, read_costs
+from eyebright.evaluation.decisions.costs import CostFigures, measure_costs, read_costs
 from eyebright.evaluation.decisions.curves import OperatingCurve, operating_curve
 from eyebright.evaluation.decisions.operating import Labelled, Threshold, check, choose, stored
 from eyebright.evaluation.decisions.targets import OperatingTarget, check_target, parse_target
@@ -134,7 +134,7 @@ def measure_points(
         number = list(labels).index(threshold.target.label)
         scores, positive = evaluated.of_class(number)
         curves.append(operating_curve(check(threshold, scores, positive, evaluated.part), scores, positive))
-    cost = None if costs is None else cost_figures(evaluated.truth, evaluated.probabilities, costs, seed)
+    cost = None if costs is None else measure_costs(evaluated.truth, evaluated.probabilities, costs, seed)
     return OperatingPoints(tuple(curves), costs, cost)
 
 

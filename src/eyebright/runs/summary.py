@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from eyebright.report.display import ResultTable
+from eyebright.text.format import split_name
 from eyebright.text.language import translate
 from eyebright.text.table import printable
 
@@ -158,14 +159,3 @@ def _places(run: RunLike) -> list[tuple[str, str]]:
             )
         )
     return rows
-
-
-def split_name(split: str) -> str:
-    """The name of a part of the data."""
-    match split:
-        case "test":
-            return translate("test")
-        case "val":
-            return translate("validation")
-        case _:
-            return translate("training")

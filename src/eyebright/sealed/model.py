@@ -177,7 +177,7 @@ class SealedModel:
             [named] = self.task.names(self.task.predicted(probabilities[None]), self.labels)
             top = None
         if self.decisions is not None:
-            answer = self.decisions.answer(probabilities[None])[0]
+            answer = self.decisions.predict(probabilities[None])[0]
             order = np.concatenate([[answer], order[order != answer]])
         shown = order[:top]
         rule = self.unknown_rule

@@ -16,12 +16,12 @@ from eyebright.types import IntArray, Interval
 
 
 def kappa(stats: PerImageStats, sums: ResampledSums) -> Interval | None:
-    """Cohen's kappa; None where all images are of one class and all are predicted so."""
+    """Return Cohen's kappa; None where all images are of one class and all are predicted as it."""
     return _beyond_chance(stats, sums, correlation=False)
 
 
 def matthews(stats: PerImageStats, sums: ResampledSums) -> Interval | None:
-    """Matthews' correlation; None where all images are of one class."""
+    """Return Matthews' correlation; None where all images are of one class."""
     return _beyond_chance(stats, sums, correlation=True)
 
 
@@ -43,7 +43,7 @@ def _beyond_chance(stats: PerImageStats, sums: ResampledSums, *, correlation: bo
 def _chance(
     support: Float64Array | IntArray, predicted: Float64Array | IntArray, correlation: bool
 ) -> tuple[Float64Array, Float64Array]:
-    """The accuracy that chance gives (R,), and the span above it; NaN where agreement means nothing.
+    """Return the accuracy that chance gives (R,), and the span above it; NaN where agreement means nothing.
 
     Where all images are predicted one class, the correlation has no span: it is 0, as scikit-learn's.
     """

@@ -27,7 +27,7 @@ def measure(
     seed: int = 0,
     resamples: int = 1000,
 ) -> Metrics:
-    """All figures of one part of the data, with 95 % intervals.
+    """Return all metrics of one split, with 95 % intervals.
 
     Of equal probabilities the first class counts as predicted. Each interval is the percentile bootstrap's,
     or of ranking the jackknife's, widened where an analytic interval is wider (see
@@ -44,7 +44,7 @@ def measure(
         truth: (N,) class numbers, N >= 1.
         probabilities: (N, K), rows that sum to 1.
         labels: K class names.
-        split: which part of the data this is.
+        split: which split this is.
         groups: (N,) numbers from 0 that images which are not independent share; None where all are.
         seed: of the bootstrap.
         resamples: number of bootstrap resamples.
@@ -87,7 +87,7 @@ def measure(
 
 
 def _share(stats: PerImageStats, hit: Float64Array, drawn: Float64Array) -> Interval:
-    """Of images (N,) that were right, with the same of R resamples."""
+    """Return the share of correct images (N,) with its interval; ``drawn`` (R,) are the resamples' shares."""
     return hull(
         float(hit.mean()),
         pair(percentiles(drawn)),

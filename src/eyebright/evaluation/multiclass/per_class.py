@@ -29,7 +29,7 @@ _UNKNOWN = Interval(0.0, 0.0, 1.0)
 def per_class(
     stats: PerImageStats, labels: Sequence[str], sums: ResampledSums, ranking: Ranking
 ) -> tuple[ClassMetrics, ...]:
-    """Precision, recall, F1 and ranking of each class.
+    """Return precision, recall, F1 and ranking of each class.
 
     Of grouped images the bootstrap widens precision and recall too: Wilson knows only the groups' number.
     """
@@ -47,7 +47,7 @@ def class_metrics(
     sums: ResampledSums,
     ranking: Ranking,
 ) -> tuple[ClassMetrics, ...]:
-    """The same from counts (K,) of images that are and are named each class, that are named it, that are it.
+    """Return metrics of each class from counts (K,) of hits, of predictions and of support.
 
     ``share`` of the images counts in analytic intervals.
     """
@@ -72,7 +72,7 @@ def class_metrics(
 
 
 def class_mean(per_class: Sequence[Interval], weights: Float64Array, draws: Float64Array) -> Interval:
-    """Mean of the classes that weigh something.
+    """Return the weighted mean of a metric over the classes.
 
     Args:
         per_class: a figure of each of K classes.
@@ -86,7 +86,7 @@ def class_mean(per_class: Sequence[Interval], weights: Float64Array, draws: Floa
 
 
 def _ratios(numerator: IntArray, denominator: IntArray, limits: Limits) -> list[Interval]:
-    """A ratio of each class with its limits; 0 where there is nothing to divide by."""
+    """Return a ratio of each class with its limits; 0 where there is nothing to divide by."""
     values = numerator / np.maximum(denominator, 1)
     return [hull(value, (low, high)) for value, low, high in zip(values, *limits, strict=True)]
 

@@ -38,7 +38,7 @@ def measure_labels(
     seed: int = 0,
     resamples: int = 1000,
 ) -> LabelMetrics:
-    """All figures of one part of the data, with 95 % intervals over images, or over groups of them.
+    """Return all metrics of one split, with 95 % intervals over images, or over groups of them.
 
     As in :func:`eyebright.evaluation.multiclass.metrics.measure`, bootstrap intervals are widened where an
     analytic one is wider, so that none is a point. The answers of one image are not independent: wherever an
@@ -49,7 +49,7 @@ def measure_labels(
         probabilities: (N, K), each label's own.
         thresholds: (K,) from which on a label is predicted.
         labels: K names.
-        split: which part of the data this is.
+        split: which split this is.
         groups: (N,) numbers from 0 that images which are not independent share; None where all are.
         seed: of the bootstrap.
         resamples: number of bootstrap resamples.
@@ -87,20 +87,20 @@ def measure_labels(
         ece=gap_interval(*_pairs(stats), sums.calibration_error(), stats.independent / len(labels)),
         per_class=classes,
         together=truth.T @ truth,
-        missed=support - hits,
-        invented=predicted - hits,
+        false_negatives=support - hits,
+        false_positives=predicted - hits,
         reliability=reliability(*_pairs(stats)),
     )
 
 
 def _share(stats: PerImageLabelStats, value: float, drawn: Float64Array) -> Interval:
-    """A share of the images, or of all answers, which tell no more than as many as there are images."""
+    """Return the interval of a share of images, or of image-label pairs, which count as one an image."""
     trials = stats.independent * len(stats.truth)
     return hull(value, pair(percentiles(drawn)), pair(wilson(value * trials, trials)))
 
 
 def _mean(figures: Sequence[Interval], weights: npt.ArrayLike, drawn: Float64Array) -> Interval:
-    """Mean of the labels that some image has; where none has any, nothing was measured."""
+    """Return the mean over the labels that some image has; [0, 1] where none has any."""
     shares = np.asarray(weights, np.float64)
     known = shares > 0
     if not known.any():
@@ -125,7 +125,7 @@ def _micro_f1(
 def _loss(
     stats: PerImageLabelStats, loss: Float64Array, drawn: Float64Array, flipped: Float64Array, top: float
 ) -> Interval:
-    """Of losses (N,) of at most ``top``; ``flipped`` (N,) says what one error more would add.
+    """Return the interval of losses (N,) of at most ``top``; one error more would add ``flipped`` (N,).
 
     As with one label an image, Wilson's limits of accuracy say what may have gone unseen where all images are
     right, or all wrong.
@@ -140,7 +140,7 @@ def _loss(
 
 
 def _flipped_loss(stats: PerImageLabelStats) -> Float64Array:
-    """(N,) what the log loss would gain if the least sure label of an image were wrong."""
+    """Return (N,) what the log loss would gain if the least sure label of an image were wrong."""
     least = stats.own.min(axis=1)
     other = np.clip(1 - least, SMALLEST_PROBABILITY, 1)
     gained = np.log(np.clip(least, SMALLEST_PROBABILITY, 1)) - np.log(other)
@@ -148,12 +148,12 @@ def _flipped_loss(stats: PerImageLabelStats) -> Float64Array:
 
 
 def _flipped_brier(stats: PerImageLabelStats) -> Float64Array:
-    """(N,) the same of the Brier score."""
+    """Return (N,) what the Brier score would gain if the least sure label of an image were wrong."""
     least = stats.own.min(axis=1)
     found: Float64Array = (least**2 - (1 - least) ** 2) / stats.truth.shape[1]
     return found
 
 
 def _pairs(stats: PerImageLabelStats) -> tuple[Float64Array, Float64Array]:
-    """(N * K,) probabilities, and 1 where they came true."""
+    """Return (N * K,) probabilities, and 1 where they came true."""
     return stats.probabilities.ravel(), stats.truth.ravel().astype(np.float64)

@@ -73,15 +73,6 @@ class HeatGrid:
     description: str
 
 
-@dataclass(frozen=True)
-class MistakesLink:
-    """A link to the mistakes of one kind, in ``words``."""
-
-    label: str
-    predicted: str
-    words: str
-
-
 def confusion_table(
     confusion: IntArray, labels: tuple[str, ...], caption: str, corner: str, *, linked: bool = True
 ) -> Markup:
@@ -114,11 +105,6 @@ def heat_grid(confusion: IntArray, description: str) -> Markup:
         if ((levels == level) & mask).any()
     ]
     return draw("heat_grid.svg", HeatGrid(len(confusion), shades, description))
-
-
-def mistakes_link(true: str, named: str, inner: str) -> Markup:
-    """Return a link to the mistakes of one kind."""
-    return draw("mistakes_link.html", MistakesLink(true, named, inner))
 
 
 def confused_pairs(confusion: IntArray, limit: int) -> list[tuple[int, int, int]]:

@@ -12,7 +12,7 @@ from eyebright.evaluation.uncertainty.results import Uncertainty
 from eyebright.report.charts.axis import Axis, linear_axis
 from eyebright.report.charts.curve import Line, curve_chart
 from eyebright.report.charts.drawing import draw
-from eyebright.report.markup import percent
+from eyebright.text.format import percent
 from eyebright.text.language import translate
 from eyebright.types import FloatArray
 

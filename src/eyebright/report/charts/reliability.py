@@ -11,7 +11,7 @@ from markupsafe import Markup
 from eyebright.evaluation.multiclass.results import ReliabilityBin
 from eyebright.report.charts.drawing import draw
 from eyebright.report.charts.interval import fraction
-from eyebright.report.markup import number, percent
+from eyebright.text.format import number, percent
 from eyebright.text.language import translate
 
 # A share of fewer images than this is drawn faintly.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from eyebright.data.manifest import JOINT
 from eyebright.evaluation.multiclass.results import PredictionRow
 from eyebright.report.content import ReportContent
-from eyebright.report.markup import Section
+from eyebright.report.document import Section
 from eyebright.report.templating import render
 from eyebright.report.thumbnails import Thumbnail, thumbnails
 from eyebright.text.language import translate

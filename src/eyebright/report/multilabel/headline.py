@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from eyebright.evaluation.multiclass.results import Metrics
 from eyebright.evaluation.multilabel.results import LabelMetrics
-from eyebright.report.charts.interval import interval_bar
 from eyebright.report.content import ReportContent
-from eyebright.report.markup import Section, decimal, number, percent, percent_range
+from eyebright.report.document import Section
 from eyebright.report.summary.headline import basis, verdict
+from eyebright.report.summary.metric_card import MetricCard, decimal_card, share_card, share_row
 from eyebright.report.templating import render
+from eyebright.text.format import number, percent, percent_range
 from eyebright.text.language import translate
-from eyebright.types import Interval
-
-
-@dataclass(frozen=True)
-class LabelMetric:
-    """A metric in words: its name, value, 95 % interval and meaning, and its chart where it has one."""
-
-    title: str
-    value: str
-    interval: str
-    meaning: str
-    chart: str = ""
 
 
 def sentences(m: Metrics) -> tuple[str, ...]:
@@ -57,39 +45,39 @@ def label_verdict(m: LabelMetrics) -> tuple[str, ...]:
 def label_headline(content: ReportContent, m: LabelMetrics) -> Section:
     """Return the six key metrics, and further ones folded away."""
     body = render(
-        "multilabel/headline.html",
+        "summary/headline.html",
         basis=basis(m),
+        few=False,
         cards=list(_key_metrics(content, m)),
         rows=list(_further(m)),
     )
     return Section("figures", translate("Key metrics"), body)
 
 
-def _key_metrics(content: ReportContent, m: LabelMetrics) -> Iterator[LabelMetric]:
-    yield _share(
+def _key_metrics(content: ReportContent, m: LabelMetrics) -> Iterator[MetricCard]:
+    yield share_card(
         translate("Exact-match accuracy"),
         m.accuracy,
         translate("share of images with exactly the right labels"),
     )
-    yield _share(
+    yield share_card(
         translate("Hamming loss"),
         m.hamming_loss,
         translate("share of wrong predictions over all images and labels"),
     )
-    yield _share(
+    yield share_card(
         translate("Macro F1"),
         m.macro_f1,
         translate("harmonic mean of precision and recall, averaged over labels"),
     )
-    yield _share(translate("Micro F1"), m.micro_f1, translate("F1 over all predictions pooled"))
-    yield LabelMetric(
+    yield share_card(translate("Micro F1"), m.micro_f1, translate("F1 over all predictions pooled"))
+    yield decimal_card(
         translate("Log loss"),
-        decimal(m.log_loss.value),
-        _decimals(m.log_loss),
+        m.log_loss,
         translate("penalty for wrong or overconfident probabilities; 0 is perfect"),
     )
     ece = percent(m.ece.value)
-    yield LabelMetric(
+    yield MetricCard(
         translate("Calibration error"),
         ece if content.ece_before is None else f"{percent(content.ece_before)} → {ece}",
         percent_range(m.ece),
@@ -97,7 +85,7 @@ def _key_metrics(content: ReportContent, m: LabelMetrics) -> Iterator[LabelMetri
     )
 
 
-def _further(m: LabelMetrics) -> Iterator[LabelMetric]:
+def _further(m: LabelMetrics) -> Iterator[MetricCard]:
     shares = [
         (
             translate("Macro recall"),
@@ -122,19 +110,9 @@ def _further(m: LabelMetrics) -> Iterator[LabelMetric]:
     ]
     for title, interval, meaning in shares:
         if interval:
-            yield LabelMetric(title, percent(interval.value), percent_range(interval), meaning)
-    yield LabelMetric(
+            yield share_row(title, interval, meaning)
+    yield decimal_card(
         translate("Brier score"),
-        decimal(m.brier.value),
-        _decimals(m.brier),
+        m.brier,
         translate("squared error of the probabilities; 0 is perfect"),
     )
-
-
-def _share(title: str, interval: Interval, meaning: str) -> LabelMetric:
-    value, between = percent(interval.value), percent_range(interval)
-    return LabelMetric(title, value, between, meaning, interval_bar(interval))
-
-
-def _decimals(interval: Interval) -> str:
-    return translate("{low} to {high}", low=decimal(interval.low), high=decimal(interval.high))

@@ -12,7 +12,7 @@ from eyebright.evaluation.multilabel.results import LabelMetrics
 from eyebright.report.charts.confusion import confusion_table, heat_grid
 from eyebright.report.charts.interval import interval_bar
 from eyebright.report.content import ReportContent
-from eyebright.report.markup import Section
+from eyebright.report.document import Section
 from eyebright.report.sections.more_metrics import ranking
 from eyebright.report.sections.reliability import diagram_section
 from eyebright.report.templating import render
@@ -35,13 +35,13 @@ class LabelRow:
 
 def per_label(m: LabelMetrics) -> Section:
     """Return precision, recall, F1 and the errors of each label, the weakest first."""
-    errors = zip(m.per_class, m.missed, m.invented, strict=True)
+    errors = zip(m.per_class, m.false_negatives, m.false_positives, strict=True)
     rows = [
         _row(c, int(missed), int(invented))
         for c, missed, invented in sorted(errors, key=lambda row: (row[0].f1.value, row[0].label))
     ]
     thresholds = ", ".join(f"{label} {t:.3g}" for label, t in zip(m.labels, m.thresholds, strict=True))
-    body = render("multilabel/labels.html", rows=rows, thresholds=thresholds, ranking=Markup(ranking(m)))
+    body = render("multilabel/labels.html", rows=rows, thresholds=thresholds, ranking=ranking(m))
     return Section("classes", translate("Results by label"), body)
 
 

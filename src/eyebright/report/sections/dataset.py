@@ -1,35 +1,80 @@
-"""What the model was made of: images by class and part, their sizes, and what was left out and why."""
+"""What the model was made of: images by class and split, their sizes, and the skipped files with reasons."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import median_low
 from typing import get_args
+
+from markupsafe import Markup
 
 from eyebright.data.manifest import Manifest
 from eyebright.report.charts.interval import plain_bar
 from eyebright.report.content import ReportContent
-from eyebright.report.markup import Section, details, name, number, paragraph, part_name, table, terms, text
+from eyebright.report.document import Section
+from eyebright.report.templating import render
+from eyebright.text.format import number
 from eyebright.text.language import translate
 from eyebright.types import Skipped, Split
 
-_SHOWN_CLASSES = 20
+_FOLDED_FROM = 20
 _SHOWN_FILES = 100
 
 
+@dataclass(frozen=True)
+class ClassCounts:
+    """A class with its images in each split, and a bar of all of them."""
+
+    label: str
+    counts: Sequence[int]
+    chart: Markup
+
+
+@dataclass(frozen=True)
+class ListedFile:
+    """A file with what there is to say about it."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class DatasetCounts:
+    """Images by class and split.
+
+    Attributes:
+        splits: those that have images.
+        rows: a class each.
+        totals: (S,) images of each split.
+        folded: whether there are so many classes that they show on demand.
+    """
+
+    splits: Sequence[Split]
+    rows: Sequence[ClassCounts]
+    totals: Sequence[int]
+    folded: bool
+
+
 def dataset(content: ReportContent) -> Section:
-    """Counts, model, sizes, warnings and skipped files."""
+    """Return counts, model, sizes, warnings and skipped files."""
     manifest = content.manifest
     trained = any(sample.split == "train" for sample in manifest.samples)
     title = translate("Data and model") if trained else translate("Evaluation data")
-    body = (
-        terms(_summary(content))
-        + _counts(manifest)
-        + _left_out(manifest.warnings, translate("Warnings: {count}", count=len(manifest.warnings)))
-        + _left_out(
-            manifest.skipped, translate("{count:skipped file|skipped files}", count=len(manifest.skipped))
-        )
+    body = render(
+        "sections/dataset.html",
+        terms=_summary(content),
+        counts=_counts(manifest),
+        warnings=[_file(file) for file in manifest.warnings],
+        skipped=[_file(file) for file in manifest.skipped],
+        shown=_SHOWN_FILES,
     )
     return Section("data", title, body)
+
+
+def _file(skipped: Skipped) -> ListedFile:
+    # The reasons' templates stand where the files are read.
+    return ListedFile(skipped.path, translate(skipped.reason, **skipped.reason_values))
 
 
 def _summary(content: ReportContent) -> list[tuple[str, str]]:
@@ -47,7 +92,7 @@ def _summary(content: ReportContent) -> list[tuple[str, str]]:
 
 
 def _sizes(manifest: Manifest) -> str:
-    """The common size, or the smallest, the middle and the largest by area."""
+    """Return the common size, or the smallest, the middle and the largest by area."""
     sizes = sorted({(s.width * s.height, s.width, s.height) for s in manifest.samples})
     if not sizes:
         return ""
@@ -62,33 +107,14 @@ def _pixels(width: int, height: int) -> str:
     return f"{width}\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}{height}\N{NO-BREAK SPACE}px"
 
 
-def _counts(manifest: Manifest) -> str:
+def _counts(manifest: Manifest) -> DatasetCounts:
     counts = manifest.counts()
     splits = [split for split in get_args(Split) if manifest.of(split)]
     totals = {label: sum(counts[split][label] for split in splits) for label in manifest.labels}
     most = max(totals.values(), default=1)
     rows = [
-        [name(label), *(number(counts[split][label]) for split in splits), plain_bar(totals[label] / most)]
+        ClassCounts(label, [counts[split][label] for split in splits], plain_bar(totals[label] / most))
         for label in manifest.labels
     ]
-    whole = [number(len(manifest.of(split))) for split in splits]
-    rows.append([text(translate("Total")), *whole, ""])
-    head = [text(translate("Class")), *(text(part_name(split)) for split in splits), ""]
-    caption = translate("Images by class and split")
-    counted = table(caption, head, rows, "counts")
-    if len(manifest.labels) <= _SHOWN_CLASSES:
-        return counted
-    return details(translate("Images by class and split: {count:class|classes}", count=len(totals)), counted)
-
-
-def _left_out(files: tuple[Skipped, ...], title: str) -> str:
-    if not files:
-        return ""
-    # The reasons' templates stand where the files are read.
-    items = "".join(
-        f"<li><code>{name(s.path)}</code> {text(translate(s.reason, **s.reason_values))}</li>"
-        for s in files[:_SHOWN_FILES]
-    )
-    rest = len(files) - _SHOWN_FILES
-    more = paragraph(translate("And {count} more.", count=number(rest))) if rest > 0 else ""
-    return details(title, f'<ul class="files">{items}</ul>{more}')
+    whole = [len(manifest.of(split)) for split in splits]
+    return DatasetCounts(splits, rows, whole, folded=len(rows) > _FOLDED_FROM)

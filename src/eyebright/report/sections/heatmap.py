@@ -1,26 +1,13 @@
-"""Heat maps on a page: beside their images, with the meaning of their colours."""
+"""Heat maps in words."""
 
 from __future__ import annotations
 
 from eyebright.explaining.base import Method
-from eyebright.report.markup import text
 from eyebright.text.language import translate
 
 
-def legend(signed: bool) -> str:
-    """What the colours mean."""
-    if not signed:
-        seen = text(translate("attended to by the model"))
-        return f'<p class="heat-legend"><span class="for">{seen}</span></p>'
-    speaks = text(translate("counts for the class"))
-    against = text(translate("counts against the class"))
-    return (
-        f'<p class="heat-legend"><span class="for">{speaks}</span><span class="against">{against}</span></p>'
-    )
-
-
 def method_in_words(method: Method) -> str:
-    """What a map of this method is."""
+    """Return what a heat map of ``method`` shows."""
     match method:
         case "exact":
             return translate(
@@ -41,9 +28,3 @@ def method_in_words(method: Method) -> str:
                 "through all layers. It is the same for every class. A highlighted position may "
                 "speak for a class or against it."
             )
-
-
-def pair(before: str, heat: str, description: str) -> str:
-    """A picture, as HTML, beside its heat map, a data URI with a plain description."""
-    after = f'<div class="picture"><img src="{heat}" alt="{text(description)}"></div>'
-    return f'<div class="pair">{before}{after}</div>'

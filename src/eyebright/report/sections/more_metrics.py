@@ -1,25 +1,29 @@
-"""Figures beside the headline's, folded away: of all classes together, and how each class is ranked."""
+"""Metrics beside the key ones: of all classes together, and how well each class is ranked."""
 
 from __future__ import annotations
 
-from eyebright.evaluation.multiclass.results import ClassMetrics, Metrics
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from eyebright.evaluation.multiclass.results import Metrics
 from eyebright.report.charts.interval import interval_bar
-from eyebright.report.markup import (
-    decimal,
-    details,
-    name,
-    paragraph,
-    percent,
-    percent_range,
-    table,
-    text,
-)
+from eyebright.report.summary.metric_card import MetricCard, decimal_card, share_row
+from eyebright.report.templating import render
 from eyebright.text.language import translate
 from eyebright.types import Interval
 
 
-def further(m: Metrics) -> str:
-    """Top 5, weighted F1, agreement beyond chance, ranking and Brier score."""
+@dataclass(frozen=True)
+class RankedClass:
+    """A class with its ROC-AUC and average precision, each with its chart."""
+
+    label: str
+    metrics: tuple[tuple[Interval | None, Markup], ...]
+
+
+def further(m: Metrics) -> list[MetricCard]:
+    """Return top 5, weighted F1, ranking, agreement beyond chance and Brier score, where they are known."""
     shares = [
         (translate("Top-5 accuracy"), m.top5, translate("true class among the five most probable")),
         (
@@ -34,7 +38,7 @@ def further(m: Metrics) -> str:
             translate("area under the precision-recall curve"),
         ),
     ]
-    plain = [
+    decimals = [
         (
             translate("Cohen's kappa"),
             m.kappa,
@@ -51,37 +55,20 @@ def further(m: Metrics) -> str:
             translate("squared error of the probabilities; 0 is perfect"),
         ),
     ]
-    rows = [_row(title, percent(i.value), percent_range(i), hint) for title, i, hint in shares if i]
-    for title, interval, hint in plain:
-        if interval:
-            between = translate("{low} to {high}", low=decimal(interval.low), high=decimal(interval.high))
-            rows.append(_row(title, decimal(interval.value), between, hint))
-    head = [text(translate("Metric")), text(translate("Value")), text(translate("Meaning"))]
-    caption = translate("More metrics")
-    return details(caption, table(caption, head, rows, "further"))
+    return [
+        *(share_row(title, i, meaning) for title, i, meaning in shares if i),
+        *(decimal_card(title, i, meaning) for title, i, meaning in decimals if i),
+    ]
 
 
-def ranking(m: Metrics) -> str:
-    """ROC-AUC and average precision of each class, the weakest first."""
+def ranking(m: Metrics) -> Markup:
+    """Return ROC-AUC and average precision of each class, the weakest first; empty where none is known."""
     classes = sorted(
         (c for c in m.per_class if c.roc_auc is not None),
-        key=lambda c: (_value(c.average_precision), c.label),
+        key=lambda c: (-1.0 if c.average_precision is None else c.average_precision.value, c.label),
     )
-    if not classes:
-        return ""
-    intro = translate(
-        "ROC-AUC: how often an image of the class gets a higher probability for it than an image of "
-        "another class. Average precision: area under the precision-recall curve, that is the mean "
-        "precision over the images of the class, ranked by probability."
-    )
-    head = [
-        text(translate("Class")),
-        text(translate("ROC-AUC")),
-        text(translate("Average precision")),
-    ]
-    rows = [_class_row(c) for c in classes]
-    title = translate("Metrics by class, independent of a threshold")
-    return details(title, paragraph(intro) + table(title, head, rows, "classes"))
+    rows = [RankedClass(c.label, (_drawn(c.roc_auc), _drawn(c.average_precision))) for c in classes]
+    return render("sections/ranking.html", rows=rows)
 
 
 def _ranked(m: Metrics) -> str:
@@ -90,21 +77,5 @@ def _ranked(m: Metrics) -> str:
     return translate("how well each class is ranked above the others, averaged over classes")
 
 
-def _row(title: str, value: str, between: str, hint: str) -> list[str]:
-    figure = f'<b>{text(value)}</b><small class="between">{text(between)}</small>'
-    return [text(title), figure, f"<small>{text(hint)}</small>"]
-
-
-def _class_row(c: ClassMetrics) -> list[str]:
-    return [name(c.label), _figure(c.roc_auc), _figure(c.average_precision)]
-
-
-def _figure(interval: Interval | None) -> str:
-    if interval is None:
-        return "–"
-    between = f'<small class="between">{text(percent_range(interval))}</small>'
-    return f"<b>{percent(interval.value)}</b>{interval_bar(interval)}{between}"
-
-
-def _value(interval: Interval | None) -> float:
-    return -1.0 if interval is None else interval.value
+def _drawn(interval: Interval | None) -> tuple[Interval | None, Markup]:
+    return interval, Markup() if interval is None else interval_bar(interval)

@@ -1,28 +1,23 @@
-"""What the model does not know: strange images, and sets of classes that hold the true one."""
+"""What the model does not know: OOD images, and prediction sets that contain the true class."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from markupsafe import Markup
+
 from eyebright.evaluation.uncertainty.conformal import SetFigures
-from eyebright.evaluation.uncertainty.ood import Separation, UnknownRule
+from eyebright.evaluation.uncertainty.ood import UnknownRule
 from eyebright.evaluation.uncertainty.results import AcceptedImage, OodImages, Uncertainty
 from eyebright.report.charts.interval import interval_bar
 from eyebright.report.charts.ood import ood_chart
 from eyebright.report.content import ReportContent
-from eyebright.report.markup import (
-    Section,
-    decimal,
-    name,
-    number,
-    paragraph,
-    part_name,
-    percent,
-    percent_range,
-    table,
-    text,
-)
+from eyebright.report.document import Section
+from eyebright.report.templating import render
 from eyebright.report.thumbnails import Thumbnail, thumbnails
+from eyebright.text.format import decimal, percent
 from eyebright.text.language import translate
 from eyebright.types import Interval
 
@@ -31,41 +26,53 @@ _PICTURE_PX = 160
 _MOST_CLASSES = 100
 
 
-def unknown(content: ReportContent) -> Section | None:
-    """Both parts; None of a model that tells neither."""
-    knowing = content.uncertainty
-    if knowing is None or (knowing.rule is None and knowing.sets is None):
+@dataclass(frozen=True)
+class AcceptedTile:
+    """An OOD image that was accepted as known, with its picture and the name of its file."""
+
+    image: AcceptedImage
+    name: str
+    thumbnail: Thumbnail
+
+
+@dataclass(frozen=True)
+class SetCell:
+    """Coverage and mean size of a class's prediction sets; None of a class without images."""
+
+    coverage: Interval | None
+    size: float | None
+    chart: Markup
+
+
+@dataclass(frozen=True)
+class SetRow:
+    """A class under one threshold for all classes, and under its own."""
+
+    label: str
+    cells: Sequence[SetCell]
+
+
+def uncertainty(content: ReportContent) -> Section | None:
+    """Return OOD detection and prediction sets; None of a model with neither."""
+    found = content.uncertainty
+    if found is None or (found.rule is None and found.sets is None):
         return None
-    body = _strange(knowing) + _sets(knowing)
-    return Section("unknown", translate("Uncertainty"), body)
+    return Section("unknown", translate("Uncertainty"), _ood(found) + _sets(found))
 
 
-def _strange(knowing: Uncertainty) -> str:
-    if knowing.rule is None or knowing.rejected is None:
-        return ""
-    words = paragraph(
-        translate(
-            "Each prediction comes with an out-of-distribution (OOD) score. Above the threshold, the "
-            "image counts as unknown, and no class should be trusted, however high its confidence."
-        )
+def _ood(found: Uncertainty) -> Markup:
+    if found.rule is None or found.rejected is None:
+        return Markup()
+    ood = found.ood
+    return render(
+        "sections/ood.html",
+        chart=ood_chart(found) or "",
+        limit=_limit(found.rule),
+        uncertainty=found,
+        ood=ood,
+        scores=None if ood is None else _scores(ood),
+        tiles=[] if ood is None else _tiles(ood),
     )
-    words += paragraph(_limit(knowing.rule))
-    words += paragraph(
-        translate(
-            "{share} of the images in the {part} split count as unknown ({between}).",
-            part=part_name(knowing.split),  # type: ignore[arg-type]
-            share=percent(knowing.rejected.value),
-            between=percent_range(knowing.rejected),
-        )
-    )
-    if knowing.ood is None:
-        hint = translate(
-            "To measure how well it detects OOD images, run eyebright evaluate --ood FOLDER. Unseen "
-            "classes that resemble the known ones are harder to detect."
-        )
-        words += paragraph(hint, "note")
-    foreign = "" if knowing.ood is None else _foreign(knowing.ood)
-    return f'<div class="side">{ood_chart(knowing) or ""}<div>{words}</div></div>{foreign}'
 
 
 def _limit(rule: UnknownRule) -> str:
@@ -78,115 +85,46 @@ def _limit(rule: UnknownRule) -> str:
         "The OOD threshold {limit} was set on {where} ({images:image|images}), so that {share} of "
         "in-distribution images count as unknown.",
         limit=decimal(rule.threshold),
-        images=number(rule.images),
+        images=rule.images,
         where=where,
         share=percent(rule.false_rejection, 0),
     )
 
 
-def _foreign(foreign: OodImages) -> str:
-    rows = [
-        [text(title), *_measures(found)]
-        for title, found in (
-            (translate("OOD score"), foreign.by_score),
-            (translate("Maximum softmax probability"), foreign.by_softmax),
-        )
+def _scores(ood: OodImages) -> list[tuple[str, object]]:
+    return [
+        (translate("OOD score"), ood.by_score),
+        (translate("Maximum softmax probability"), ood.by_softmax),
     ]
-    head = [
-        text(translate("Score")),
-        text(translate("AUROC")),
-        text(translate("OOD images accepted")),
-        text(translate("In-distribution images rejected")),
-    ]
-    caption = translate(
-        "{count:OOD image|OOD images} from {folder}", count=number(len(foreign.scores)), folder=foreign.folder
-    )
-    return table(caption, head, rows, "further") + _pictures(foreign)
 
 
-def _measures(found: Separation) -> list[str]:
-    auroc = f"<b>{decimal(found.auroc.value)}</b>"
-    between = translate("{low} to {high}", low=decimal(found.auroc.low), high=decimal(found.auroc.high))
-    cells = [f'{auroc}<small class="between">{text(between)}</small>']
-    return [*cells, _share(found.accepted), _share(found.rejected)]
-
-
-def _share(interval: Interval) -> str:
-    between = f'<small class="between">{text(percent_range(interval))}</small>'
-    return f"<b>{percent(interval.value)}</b>{between}"
-
-
-def _pictures(foreign: OodImages) -> str:
-    if not foreign.accepted:
-        return paragraph(translate("No OOD image was accepted."), "note")
-    shown = foreign.accepted[:_SHOWN]
-    title = translate(
-        "OOD images accepted as known, lowest OOD score first ({shown} of {count})",
-        shown=len(shown),
-        count=number(len(foreign.accepted)),
-    )
+def _tiles(ood: OodImages) -> list[AcceptedTile]:
+    shown = ood.accepted[:_SHOWN]
     pictures = thumbnails(Path(), [image.path for image in shown], _PICTURE_PX)
-    cards = "".join(_card(image, picture) for image, picture in zip(shown, pictures, strict=True))
-    return f'<div class="single"><h3>{text(title)}</h3><ul class="gallery accepted">{cards}</ul></div>'
-
-
-def _card(image: AcceptedImage, picture: Thumbnail) -> str:
-    description = translate("{label}: {path}", label=image.label, path=Path(image.path).name)
-    return (
-        f'<li><figure><div class="picture">{picture.html(description)}</div><figcaption>'
-        f'<span class="said">{name(image.label)}</span> '
-        f'<span class="sure">{percent(image.confidence, 0)}</span>'
-        f'<span class="path">{name(Path(image.path).name)}</span></figcaption></figure></li>'
-    )
-
-
-def _sets(knowing: Uncertainty) -> str:
-    rule, alike, by_class = knowing.sets, knowing.marginal, knowing.by_class
-    if rule is None or alike is None or by_class is None:
-        return ""
-    promise = translate(
-        "Instead of a single class, the model can output a prediction set that contains the true "
-        "class for {coverage} of images. Its threshold was calibrated on {images:image|images} that "
-        "are not part of this report.",
-        coverage=percent(rule.coverage, 0),
-        images=number(rule.images),
-    )
-    chosen = by_class if rule.per_class else alike
-    found = translate(
-        "On this split, prediction sets contained the true class for {share} of images ({between}), "
-        "with a mean size of {size}.",
-        share=percent(chosen.measured.value),
-        between=percent_range(chosen.measured),
-        size=f"{chosen.mean_size:.2f}",
-    )
-    title = translate("Prediction sets")
-    words = paragraph(promise) + paragraph(found)
-    classes = _classes(knowing, alike, by_class)
-    return f'<div class="single"><h3>{text(title)}</h3>{words}{classes}</div>'
-
-
-def _classes(knowing: Uncertainty, alike: SetFigures, by_class: SetFigures) -> str:
-    """Coverage and size for each class: one limit for all beside a limit for each."""
-    rows = []
-    for number_, label in enumerate(knowing.labels[:_MOST_CLASSES]):
-        cells = [name(label)]
-        for figures in (alike, by_class):
-            share, size = figures.classes[number_], figures.class_sizes[number_]
-            cells += (
-                ["–", ""]
-                if share is None or size is None
-                else [
-                    f"{_share(share)}{interval_bar(share)}",
-                    f"{size:.2f}",
-                ]
-            )
-        rows.append(cells)
-    sizes = text(translate("Size"))
-    head = [
-        text(translate("Class")),
-        text(translate("One threshold for all classes")),
-        sizes,
-        text(translate("Per-class threshold")),
-        sizes,
+    return [
+        AcceptedTile(image, Path(image.path).name, picture)
+        for image, picture in zip(shown, pictures, strict=True)
     ]
-    return table(translate("Coverage of the prediction sets"), head, rows, "further")
+
+
+def _sets(found: Uncertainty) -> Markup:
+    rule, marginal, by_class = found.sets, found.marginal, found.by_class
+    if rule is None or marginal is None or by_class is None:
+        return Markup()
+    return render(
+        "sections/prediction_sets.html",
+        rule=rule,
+        selected=by_class if rule.per_class else marginal,
+        rows=list(_set_rows(found.labels, (marginal, by_class))),
+    )
+
+
+def _set_rows(labels: Sequence[str], both: Sequence[SetFigures]) -> Iterator[SetRow]:
+    """Yield coverage and size for each class: one threshold for all, and one for each."""
+    for place, label in enumerate(labels[:_MOST_CLASSES]):
+        found = [(figures.classes[place], figures.class_sizes[place]) for figures in both]
+        yield SetRow(label, [SetCell(share, size, _bar(share)) for share, size in found])
+
+
+def _bar(share: Interval | None) -> Markup:
+    return Markup() if share is None else interval_bar(share)

@@ -1,79 +1,63 @@
-"""Where classes are answered from a threshold on, what that gives, and what mistakes cost."""
+"""From which threshold on a class is predicted, what that gives, and what mistakes cost."""
 
 from __future__ import annotations
 
-from eyebright.evaluation.decisions.costs import CostFigures
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
 from eyebright.evaluation.decisions.curves import OperatingCurve
+from eyebright.evaluation.decisions.operating import Threshold
 from eyebright.evaluation.decisions.targets import Figure
 from eyebright.evaluation.multilabel.results import LabelMetrics
 from eyebright.report.charts.axis import Axis
 from eyebright.report.charts.curve import Line, curve_chart
 from eyebright.report.charts.interval import interval_bar
 from eyebright.report.content import ReportContent
-from eyebright.report.markup import (
-    Section,
-    decimal,
-    paragraph,
-    part_name,
-    percent,
-    percent_range,
-    table,
-    text,
-)
+from eyebright.report.document import Section
+from eyebright.report.templating import render
+from eyebright.text.format import percent
 from eyebright.text.language import translate
-from eyebright.types import Interval
+from eyebright.types import Interval, Split
+
+
+@dataclass(frozen=True)
+class OperatingMetric:
+    """A metric at a threshold; ``interval`` is None where no image is counted."""
+
+    name: str
+    target: bool
+    interval: Interval | None
+    chart: Markup
+
+
+@dataclass(frozen=True)
+class OperatingView:
+    """A target with its threshold, what that gives on ``split``, and the curves with their titles."""
+
+    target: str
+    threshold: Threshold
+    split: Split
+    rows: Sequence[OperatingMetric]
+    curves: Sequence[tuple[str, Markup]]
 
 
 def operating(content: ReportContent) -> Section | None:
-    """Each target with its threshold, figures and curves, and the costs; None without either."""
+    """Return each target with its threshold, metrics and curves, and the costs; None without either."""
     if not content.operating_curves and content.cost is None:
         return None
-    body = "".join(_point(curve) for curve in content.operating_curves)
-    if content.operating_curves:
-        several = isinstance(content.metrics, LabelMetrics)
-        rule = translate(
-            "A label is predicted when its probability reaches its threshold. All metrics on this "
-            "page use these thresholds."
-            if several
-            else (
-                "A class is predicted once its probability reaches its threshold, even where another "
-                "class is more likely. All other metrics on this page use the most likely class."
-            )
-        )
-        body = paragraph(rule) + body
-    if content.cost is not None:
-        body += _cost(content.cost)
+    body = render(
+        "sections/operating.html",
+        points=[_view(curve) for curve in content.operating_curves],
+        multilabel=isinstance(content.metrics, LabelMetrics),
+        cost=content.cost,
+    )
     return Section("operating", translate("Operating points"), body)
 
 
-def _point(curve: OperatingCurve) -> str:
-    point = curve.point
-    threshold = point.threshold
-    part = (
-        translate("training images the model was not fitted to")
-        if threshold.chosen_on == "train"
-        else translate("the validation split")
-    )
-    sentence = translate(
-        "The class is predicted when its probability is at least {threshold}. This threshold was "
-        "selected on {part}, where the metric was {chosen}.",
-        threshold=f"{threshold.value:.4f}",
-        part=part,
-        chosen=percent(threshold.chosen, 2),
-    )
-    verdict = "" if threshold.met else paragraph(_unmet(), "note")
-    return (
-        f"<h3>{text(threshold.target)}</h3>{paragraph(sentence)}{verdict}{_figures(curve)}"
-        f'<div class="curves">{_curves(curve)}</div>'
-    )
-
-
-def _unmet() -> str:
-    return translate("No threshold met the target on those images; this one came closest.")
-
-
 def figure_name(figure: Figure) -> str:
-    """What a figure is called."""
+    """Return what a metric of an operating point is called."""
     match figure:
         case "recall":
             return translate("Recall (sensitivity)")
@@ -85,68 +69,34 @@ def figure_name(figure: Figure) -> str:
             return translate("False positive rate")
 
 
-def _figures(curve: OperatingCurve) -> str:
-    wanted = curve.point.threshold.target.figure
-    rows = []
-    for figure, interval in curve.point.figures.items():
-        mark = f' <span class="mark">{text(translate("target"))}</span>' if figure == wanted else ""
-        rows.append([f"{text(figure_name(figure))}{mark}", *_cells(interval)])
-    head = [text(translate("Metric")), text(translate("Value")), ""]
-    caption = translate("Measured on the {part} split", part=part_name(curve.point.split))
-    return table(caption, head, rows, "further")
+def _view(curve: OperatingCurve) -> OperatingView:
+    point = curve.point
+    wanted = point.threshold.target.figure
+    rows = [
+        OperatingMetric(
+            figure_name(figure),
+            figure == wanted,
+            interval,
+            Markup() if interval is None else interval_bar(interval),
+        )
+        for figure, interval in point.figures.items()
+    ]
+    return OperatingView(str(point.threshold.target), point.threshold, point.split, rows, _curves(curve))
 
 
-def _cells(interval: Interval | None) -> list[str]:
-    if interval is None:
-        return ["–", ""]
-    between = f'<small class="between">{text(percent_range(interval))}</small>'
-    return [f"<b>{percent(interval.value)}</b>{between}", interval_bar(interval)]
-
-
-def _curves(curve: OperatingCurve) -> str:
+def _curves(curve: OperatingCurve) -> list[tuple[str, Markup]]:
+    """Return the ROC curve with the line of chance, and the precision-recall curve."""
     if not curve.roc:
-        return ""
+        return []
     found = curve.point.figures
     recall, precision, alarms = (found[f] for f in ("recall", "precision", "false_positive_rate"))
     axis = Axis(0, 1, (0, 0.25, 0.5, 0.75, 1), lambda v: percent(v, 0))
-    drawings = (
-        (
-            translate("ROC curve: recall against false positive rate"),
-            curve.roc,
-            (alarms.value, recall.value) if alarms and recall else None,
-            ((0.0, 0.0), (1.0, 1.0)),
-        ),
-        (
-            translate("Precision-recall curve"),
-            curve.precision_recall,
-            (recall.value, precision.value) if recall and precision else None,
-            (),
-        ),
-    )
-    return "".join(
-        f"<figure><h3>{text(title)}</h3>{chart}</figure>"
-        for title, points, ring, chance in drawings
-        for chart in [
-            curve_chart(
-                [Line(title, points), *([Line("", chance)] if chance else [])], axis, axis, title, point=ring
-            )
-        ]
-    )
-
-
-def _cost(cost: CostFigures) -> str:
-    rows = [
-        [text(title), decimal(i.value), text(_range(i))]
-        for title, i in (
-            (translate("Predicting the most likely class"), cost.likeliest),
-            (translate("Predicting the class with the lowest expected cost"), cost.cheapest),
-            (translate("Saved"), cost.saved),
-        )
+    roc = translate("ROC curve: recall against false positive rate")
+    trade = translate("Precision-recall curve")
+    roc_ring = (alarms.value, recall.value) if alarms and recall else None
+    trade_ring = (recall.value, precision.value) if recall and precision else None
+    roc_lines = [Line(roc, curve.roc), Line("", ((0.0, 0.0), (1.0, 1.0)))]
+    return [
+        (roc, curve_chart(roc_lines, axis, axis, roc, point=roc_ring)),
+        (trade, curve_chart([Line(trade, curve.precision_recall)], axis, axis, trade, point=trade_ring)),
     ]
-    intro = translate("The model predicts the class with the lowest expected cost.")
-    head = [text(translate("Mean cost per image")), text(translate("Value")), ""]
-    return paragraph(intro) + table(translate("Cost of mistakes"), head, rows)
-
-
-def _range(interval: Interval) -> str:
-    return translate("{low} to {high}", low=decimal(interval.low), high=decimal(interval.high))

@@ -1,39 +1,47 @@
-"""How the model bears worse images: a curve for each corruption; and whether it looks at the background."""
+"""How the model bears corrupted images: a curve for each corruption; and whether it uses the background."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from markupsafe import Markup
+
 from eyebright.data.corruptions import BORDER, Corruption
-from eyebright.evaluation.robustness import Level, Robustness, Shortcut
+from eyebright.evaluation.robustness import Level, Robustness
 from eyebright.report.charts.axis import Axis
 from eyebright.report.charts.curve import Line, curve_chart
 from eyebright.report.charts.interval import interval_bar
 from eyebright.report.content import ReportContent
-from eyebright.report.markup import Section, number, paragraph, percent, percent_range, table, text
+from eyebright.report.document import Section
+from eyebright.report.templating import render
+from eyebright.text.format import percent
 from eyebright.text.language import translate
-from eyebright.types import Interval
 
 
 def robustness(content: ReportContent) -> Section | None:
-    """The curves, what the model bears least, and the check for shortcuts; None where it was not asked."""
+    """Return the curves, the worst corruption, and the check for shortcuts; None where it was not asked."""
     if content.robustness is None:
         return None
-    found = content.robustness.robustness
-    intro = translate(
-        "Evaluated on {count:image|images}, unmodified and with five strengths of each corruption, "
-        "scaled to the input size of the model first. Bands are 95 % intervals. From the vertical "
-        "line on, the model is significantly worse.",
-        count=number(found.images),
+    found, regions = content.robustness.robustness, content.robustness.shortcut
+    visible = (
+        (translate("Whole image"), regions.clean),
+        (translate("Centre only"), regions.centre),
+        (translate("Border only"), regions.border),
     )
-    charts = "".join(_chart(found, kind, levels) for kind, levels in found.curves.items())
-    body = paragraph(_verdict(found)) + paragraph(intro) + f'<div class="curves">{charts}</div>'
-    body += _shortcut(content.robustness.shortcut)
+    body = render(
+        "sections/robustness.html",
+        verdict=_verdict(found),
+        images=found.images,
+        charts=[_chart(found, kind, levels) for kind, levels in found.curves.items()],
+        border=BORDER,
+        shortcut=regions,
+        regions=[(title, interval, interval_bar(interval)) for title, interval in visible],
+    )
     return Section("robustness", translate("Robustness to image corruption"), body)
 
 
 def corruption_name(kind: Corruption) -> str:
-    """What a corruption is called, with the unit of its strength."""
+    """Return what a corruption is called, with the unit of its strength."""
     match kind:
         case "noise":
             return translate("Noise: standard deviation, share of white")
@@ -58,7 +66,7 @@ def _written(kind: Corruption, strength: float) -> str:
 
 
 def _level(kind: Corruption, strength: float) -> str:
-    """One strength in words, as it stands in a sentence."""
+    """Return one strength in words, as it stands in a sentence."""
     value = _written(kind, strength)
     match kind:
         case "noise":
@@ -76,7 +84,7 @@ def _level(kind: Corruption, strength: float) -> str:
 
 
 def _verdict(found: Robustness) -> str:
-    """Which change costs most over its strengths, and from where on."""
+    """Return which corruption costs most over its strengths, and from where on."""
     fallen = {kind: level for kind in found.curves if (level := found.falls(kind))}
     if not fallen:
         return translate("None of the corruptions makes the model significantly worse.")
@@ -90,8 +98,8 @@ def _verdict(found: Robustness) -> str:
     )
 
 
-def _chart(found: Robustness, kind: Corruption, levels: Sequence[Level]) -> str:
-    """Accuracy by the number of the strength, the first being the images as they are."""
+def _chart(found: Robustness, kind: Corruption, levels: Sequence[Level]) -> tuple[str, Markup]:
+    """Return the title and accuracy by the number of the strength, the first being the original images."""
     points = [found.clean, *(level.accuracy for level in levels)]
     names = ["–", *(_written(kind, level.strength) for level in levels)]
     x = Axis(0, len(levels), range(len(points)), lambda i: names[round(i)])
@@ -102,38 +110,4 @@ def _chart(found: Robustness, kind: Corruption, levels: Sequence[Level]) -> str:
     mark = None if fallen is None else (1.0 + levels.index(fallen), "")
     title = corruption_name(kind)
     told = "; ".join(f"{at} {percent(interval.value, 0)}" for at, interval in zip(names, points, strict=True))
-    chart = curve_chart([line], x, y, f"{title}: {told}", mark=mark, band=band)
-    return f"<figure><h3>{text(title)}</h3>{chart}</figure>"
-
-
-def _shortcut(found: Shortcut) -> str:
-    rows = [
-        _row(title, interval)
-        for title, interval in (
-            (translate("Whole image"), found.clean),
-            (translate("Centre only"), found.centre),
-            (translate("Border only"), found.border),
-        )
-    ]
-    rule = translate(
-        "The border takes {share} of the width or height on each side. Always predicting the most "
-        "frequent class would reach {majority}.",
-        share=percent(BORDER, 0),
-        majority=percent(found.majority),
-    )
-    if found.suspicious:
-        said = translate(
-            "The border alone is almost enough. The model may rely on the background, unless the "
-            "objects fill the image: test it on other backgrounds."
-        )
-        verdict = paragraph(said, "note")
-    else:
-        verdict = paragraph(translate("The border alone is not enough."))
-    head = [text(translate("Visible region")), text(translate("Accuracy"))]
-    caption = translate("Check for reliance on the background")
-    return f"<h3>{text(caption)}</h3>{verdict}{paragraph(rule)}{table(caption, head, rows, 'further')}"
-
-
-def _row(title: str, interval: Interval) -> list[str]:
-    between = f'<small class="between">{text(percent_range(interval))}</small>'
-    return [text(title), f"<b>{percent(interval.value)}</b>{interval_bar(interval)}{between}"]
+    return title, curve_chart([line], x, y, f"{title}: {told}", mark=mark, band=band)

@@ -1,100 +1,124 @@
-"""How the model came about: what was compared, the proof of the sealed file, and where the time went."""
+"""How the model came about: what was compared, the parity check of the sealed file, and the time spent."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
 
 from eyebright.report.charts.interval import interval_dot, plain_bar
 from eyebright.report.content import Choice, ReportContent
-from eyebright.report.markup import (
-    Section,
-    duration,
-    name,
-    number,
-    paragraph,
-    percent,
-    percent_range,
-    table,
-    terms,
-    text,
-)
+from eyebright.report.document import Section
+from eyebright.report.templating import render
+from eyebright.text.format import number
 from eyebright.text.language import translate
 
 
+@dataclass(frozen=True)
+class CandidateTable:
+    """Candidates, each with its chart, on one scale from ``low`` to ``high``."""
+
+    rows: Sequence[tuple[Choice, Markup]]
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class StageTime:
+    """A stage of a run with its seconds, and a bar of its share of all."""
+
+    name: str
+    seconds: float
+    chart: Markup
+
+
 def choices(content: ReportContent) -> Section | None:
-    """Every way that was tried, with its cross-validated accuracy."""
+    """Return every candidate with its cross-validated accuracy."""
     if not content.choices:
         return None
-    intro = paragraph(
-        translate(
+    body = render(
+        "sections/selection.html",
+        intro=translate(
             "Compared by cross-validation within the training split. The images behind the metrics "
             "above played no part."
-        )
+        ),
+        caption=translate("Candidates compared"),
+        compared=_compared(content.choices),
+        reasons=(),
     )
-    grid = _compared(content.choices, translate("Candidates compared"))
-    return Section("choices", translate("Selection of input size and feature layers"), intro + grid)
+    return Section("choices", translate("Selection of input size and feature layers"), body)
 
 
 def tunings(content: ReportContent) -> Section | None:
-    """The head alone against the last units and everything, and why one of them was taken."""
+    """Return the linear probe against fine-tuning of some or all blocks, and why one was selected."""
     if not content.tunings:
         return None
-    intro = translate(
-        "Fine-tuning more of the backbone helps it fit images unlike its pretraining data. The "
-        "candidates are compared on holdout images of the training split; the images behind the "
-        "metrics above were not used."
+    body = render(
+        "sections/selection.html",
+        intro=translate(
+            "Fine-tuning more of the backbone helps it fit images unlike its pretraining data. The "
+            "candidates are compared on holdout images of the training split; the images behind the "
+            "metrics above were not used."
+        ),
+        caption=translate("Depth of fine-tuning"),
+        compared=_compared(content.tunings),
+        reasons=content.reasons,
     )
-    grid = _compared(content.tunings, translate("Depth of fine-tuning"))
-    body = paragraph(intro) + grid + "".join(paragraph(reason) for reason in content.reasons)
     return Section("tuning", translate("Fine-tuning vs. linear probe"), body)
 
 
 def proof(content: ReportContent) -> Section | None:
-    """How far the sealed file's answers lie from the training pipeline's."""
+    """Return how far the sealed model's predictions lie from the training pipeline's."""
     parity = content.parity
     if parity is None:
         return None
     same = translate("{same} of {count}", same=number(parity.same_class), count=number(parity.images))
-    intro = translate("The sealed model was run on raw images and compared with the training pipeline.")
-    figures = [
-        (translate("Same class predicted"), same),
-        (translate("Largest probability difference"), f"{parity.largest_difference:.4f}"),
-        (translate("Mean probability difference"), f"{parity.mean_difference:.5f}"),
-    ]
-    title = translate("Parity check")
-    return Section("proof", title, paragraph(intro) + terms(figures))
+    body = render("sections/parity.html", parity=parity, same=same)
+    return Section("proof", translate("Parity check"), body)
 
 
 def stages(content: ReportContent) -> Section | None:
-    """Seconds by stage as bars."""
-    parts = {key: seconds for key, seconds in content.seconds.items() if key != "total"}
-    if not parts:
+    """Return the seconds by stage as bars."""
+    steps = {key: seconds for key, seconds in content.seconds.items() if key != "total"}
+    if not steps:
         return None
-    total = content.seconds.get("total", sum(parts.values()))
+    total = content.seconds.get("total", sum(steps.values()))
     rows = [
-        [name(key), text(duration(seconds)), plain_bar(seconds / total if total else 0.0)]
-        for key, seconds in parts.items()
+        StageTime(stage_name(key), seconds, plain_bar(seconds / total if total else 0.0))
+        for key, seconds in steps.items()
     ]
-    rows.append([text(translate("Total")), text(duration(total)), ""])
-    head = [text(translate("Stage")), text(translate("Time")), ""]
-    return Section(
-        "time",
-        translate("Time spent"),
-        table(translate("Time by stage"), head, rows, "stages"),
-    )
+    return Section("time", translate("Time spent"), render("sections/stages.html", rows=rows, total=total))
 
 
-def _compared(candidates: Sequence[Choice], caption: str) -> str:
-    """Accuracies with their intervals, on one scale."""
+def stage_name(stage: str) -> str:
+    """Return what a stage of a run, a key of the seconds in `metrics.json`, is called."""
+    names = {
+        "scan": translate("Reading the dataset"),
+        "engine": translate("Engine selection"),
+        "selection": translate("Selection of input size and feature layers"),
+        "features": translate("Features"),
+        "head": translate("Classification head"),
+        "curve": translate("Learning curve"),
+        "finetune": translate("Fine-tuning"),
+        "search": translate("Search"),
+        "seal": translate("Sealing the model"),
+        "evaluate": translate("Evaluation"),
+        "proof": translate("Parity check"),
+        "compare": translate("Comparison with the baseline"),
+        "decide": translate("Operating points"),
+        "foreign": translate("OOD images"),
+        "ood": translate("OOD images"),
+        "robustness": translate("Robustness to image corruption"),
+        "slices": translate("Accuracy by slice"),
+        "inside": translate("Heat maps and embedding map"),
+        "report": translate("Report"),
+    }
+    return names.get(stage, stage)
+
+
+def _compared(candidates: Sequence[Choice]) -> CandidateTable:
     low = min(c.accuracy.low for c in candidates)
     high = max(c.accuracy.high for c in candidates)
-    rows = []
-    for c in candidates:
-        mark = f' <span class="mark">✓ {text(translate("selected"))}</span>' if c.chosen else ""
-        between = f'<small class="between">{percent_range(c.accuracy)}</small>'
-        figure = f"<b>{percent(c.accuracy.value)}</b> {between}"
-        rows.append([f"{name(c.name)}{mark}", figure, interval_dot(c.accuracy, low, high, c.chosen)])
-    ends = "".join(f"<span>{percent(end, 0)}</span>" for end in (low, high))
-    scale = f'<span class="scale">{ends}</span>'
-    head = [text(translate("Candidate")), text(translate("Accuracy")), scale]
-    return table(caption, head, rows, "choices")
+    rows = [(c, interval_dot(c.accuracy, low, high, c.chosen)) for c in candidates]
+    return CandidateTable(rows, low, high)

@@ -2,54 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
+
+from markupsafe import Markup
 
 from eyebright.evaluation.slices import Slice
 from eyebright.report.charts.interval import interval_bar
 from eyebright.report.content import ReportContent
-from eyebright.report.markup import (
-    Section,
-    details,
-    name,
-    number,
-    paragraph,
-    percent,
-    percent_range,
-    table,
-    text,
-)
+from eyebright.report.document import Section
+from eyebright.report.templating import render
+from eyebright.text.format import number, paragraph_of, percent
 from eyebright.text.language import translate
 
 
+@dataclass(frozen=True)
+class SliceRow:
+    """A slice with the name of its property, which images it holds, and the chart of its accuracy."""
+
+    slice: Slice
+    column: str
+    name: str
+    chart: Markup
+
+
 def slices(content: ReportContent) -> Section | None:
-    """The slices that are worse in words, the weakest of each property, and all of them folded away."""
+    """Return the worse slices in words, the weakest of each property, and all of them folded away."""
     found = content.slices
     if not found:
         return None
     worse = sorted((s for s in found if s.worse), key=lambda s: s.p)
-    if worse:
-        body = "".join(paragraph(_sentence(s), "note") for s in worse)
-    else:
-        calm = translate(
-            "No slice is significantly worse than the rest ({count:slice|slices} compared).",
-            count=number(len(found)),
-        )
-        body = paragraph(calm)
-    rule = translate(
-        "The images are divided by one property at a time. A slice is called worse only if the "
-        "difference is significant after correction for the number of slices (Holm, 5 %)."
-    )
     weakest = [min(group, key=lambda s: s.accuracy.value) for _, group in groupby(found, lambda s: s.column)]
-    body += paragraph(rule) + _table(translate("Weakest slice of each property"), weakest)
-    if len(found) > len(weakest):
-        every = translate("All slices")
-        body += details(every, _table(every, found))
+    body = render(
+        "sections/slices.html",
+        sentences=[_sentence(s) for s in worse],
+        weakest=[_row(s) for s in weakest],
+        every=[_row(s) for s in found],
+    )
     return Section("slices", translate("Accuracy by slice"), body)
 
 
 def column_name(column: str) -> str:
-    """What a property is called; a user's own column bears its name."""
+    """Return what a property is called; a user's own column bears its name."""
     match column:
         case "brightness":
             return translate("Brightness")
@@ -72,7 +66,7 @@ def column_name(column: str) -> str:
 
 
 def slice_name(found: Slice) -> str:
-    """Which images a slice holds, beside its property's name."""
+    """Return which images a slice holds, beside its property's name."""
     if found.low is None or found.high is None:
         return str(found.value)
     low, high = (_written(found.column, limit) for limit in (found.low, found.high))
@@ -102,25 +96,8 @@ def _sentence(found: Slice) -> str:
         "Its classes are harder ones: the same class mix reaches {expected} elsewhere.",
         expected=percent(found.expected),
     )
-    return f"{worse} {mixed}"
+    return paragraph_of(worse, mixed)
 
 
-def _table(caption: str, rows: Sequence[Slice]) -> str:
-    head = [
-        text(translate("Property")),
-        text(translate("Images")),
-        text(translate("Accuracy")),
-        text(translate("Other images")),
-    ]
-    return table(caption, head, (_row(s) for s in rows), "classes slices")
-
-
-def _row(found: Slice) -> list[str]:
-    mark = f' <span class="mark">{text(translate("significantly worse"))}</span>' if found.worse else ""
-    between = f'<small class="between">{text(percent_range(found.accuracy))}</small>'
-    return [
-        f"{text(column_name(found.column))}{mark}<small>{name(slice_name(found))}</small>",
-        number(found.images),
-        f"<b>{percent(found.accuracy.value)}</b>{interval_bar(found.accuracy)}{between}",
-        percent(found.rest),
-    ]
+def _row(found: Slice) -> SliceRow:
+    return SliceRow(found, column_name(found.column), slice_name(found), interval_bar(found.accuracy))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from eyebright.evaluation.multiclass.results import Metrics
 from eyebright.evaluation.multilabel.results import LabelMetrics
 from eyebright.report.content import ReportContent
-from eyebright.report.markup import Section, paragraph, terms, text
+from eyebright.report.document import Section
+from eyebright.report.templating import render
 from eyebright.text.language import translate
 
 #: Runs as it stands beside a model.onnx; a test runs it.
@@ -38,32 +39,17 @@ for label, probability, threshold in zip(labels, probabilities[0], thresholds):
 
 
 def snippet(metrics: Metrics) -> str:
-    """The lines of Python that suit a model of such figures."""
+    """Return the lines of Python that suit a model with such metrics."""
     return SEVERAL_SNIPPET if isinstance(metrics, LabelMetrics) else SNIPPET
 
 
 def usage(metrics: Metrics) -> Section:
-    """A few lines of Python that need nothing of ours, and the command line."""
-    body = (
-        paragraph(
-            translate(
-                "model.onnx takes raw images of any size; resizing, normalisation and calibration "
-                "are built in. With only onnxruntime and numpy:"
-            )
-        )
-        + _code(snippet(metrics))
-        + paragraph(translate("Or, for a whole folder, on the command line:"))
-        + _code("eyebright predict model.onnx photos/")
-    )
+    """Return a few lines of Python that need nothing of ours, and the command line."""
+    body = render("sections/usage.html", snippet=snippet(metrics))
     return Section("use", translate("How to use the model"), body)
 
 
 def facts(content: ReportContent) -> Section:
-    """The command and the free facts."""
-    pairs = terms(content.facts.items()) if content.facts else ""
-    made = paragraph(translate("This page was created with:")) + _code(content.command)
-    return Section("facts", translate("Details"), pairs + made)
-
-
-def _code(code: str) -> str:
-    return f'<pre tabindex="0" translate="no"><code>{text(code)}</code></pre>'
+    """Return the command and the free facts."""
+    body = render("sections/facts.html", facts=content.facts, command=content.command)
+    return Section("facts", translate("Details"), body)

@@ -10,8 +10,8 @@ from eyebright.evaluation.advice import SURE, Step, doubted, next_steps, sure_an
 from eyebright.evaluation.multiclass.results import ClassMetrics
 from eyebright.evaluation.multilabel.results import LabelMetrics
 from eyebright.report.content import ReportContent
-from eyebright.report.markup import number, percent, percent_range
 from eyebright.report.multilabel.next_steps import hardly_denied, label_doubts, label_steps
+from eyebright.text.format import number, percent, percent_range
 from eyebright.text.language import translate
 from eyebright.types import Interval
 
@@ -21,14 +21,14 @@ _NAMES = 8
 
 @dataclass(frozen=True)
 class Statement:
-    """A sentence, and the anchor of the section whose figures back it."""
+    """A sentence, and the anchor of the section that backs it."""
 
     sentence: str
     evidence: str
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Assessment:
     """Three lists of statements; none is empty, but for ``steps`` of a model without a mistake."""
 
     trust: Sequence[Statement]
@@ -36,9 +36,9 @@ class Judgement:
     steps: Sequence[Statement]
 
 
-def judgement(content: ReportContent) -> Judgement:
-    """What the figures of a run say to somebody who wants to use the model."""
-    return Judgement(_trust(content), _doubt(content), _steps(content))
+def assess(content: ReportContent) -> Assessment:
+    """Return what the metrics of a run say to somebody who wants to use the model."""
+    return Assessment(_trust(content), _doubt(content), _steps(content))
 
 
 def _steps(content: ReportContent) -> list[Statement]:

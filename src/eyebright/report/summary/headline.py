@@ -1,29 +1,23 @@
-"""The verdict in plain words, and the headline figures with their intervals."""
+"""The verdict in plain words, and the key metrics with their intervals."""
 
 from __future__ import annotations
 
 from math import ceil
 
 from eyebright.evaluation.multiclass.results import Metrics
-from eyebright.report.charts.interval import interval_bar
 from eyebright.report.content import ReportContent
-from eyebright.report.markup import (
-    Section,
-    decimal,
-    number,
-    paragraph,
-    part_name,
-    percent,
-    percent_range,
-    text,
-)
+from eyebright.report.document import Section
 from eyebright.report.sections.more_metrics import further
+from eyebright.report.summary.metric_card import MetricCard, decimal_card, share_card
+from eyebright.report.templating import render
+from eyebright.text.format import number, percent, percent_range, split_name
 from eyebright.text.language import translate
-from eyebright.types import Interval
+
+_FEW = 100
 
 
 def verdict(metrics: Metrics) -> tuple[str, ...]:
-    """What the accuracy means for new images, and the class that is found least often; plain sentences."""
+    """Return what the accuracy means for new images, and the weakest class, as plain sentences."""
     if metrics.accuracy.value >= 1.0:
         return (_flawless(metrics.count),)
     # Near perfection a hundred images are too few to show a difference.
@@ -49,7 +43,7 @@ def verdict(metrics: Metrics) -> tuple[str, ...]:
 
 
 def headline(content: ReportContent) -> Section:
-    """The five figures; probabilities' calibration before and after."""
+    """Return the five key metrics, and further ones folded away."""
     m = content.metrics
     cards = [
         share_card(translate("Accuracy"), m.accuracy, translate("share of images predicted correctly")),
@@ -63,24 +57,35 @@ def headline(content: ReportContent) -> Section:
             m.macro_f1,
             translate("harmonic mean of precision and recall, averaged over classes"),
         ),
-        log_loss_card(m.log_loss),
+        decimal_card(
+            translate("Log loss"),
+            m.log_loss,
+            translate("penalty for wrong or overconfident probabilities; 0 is perfect"),
+        ),
         _calibration(content),
     ]
-    note = ""
-    if m.count < 100:
-        few = translate("Fewer than 100 images were evaluated: treat these metrics as a first indication.")
-        note = paragraph(few, "note")
-    shown = f'<ul class="cards">{"".join(cards)}</ul>{further(m)}'
-    return Section("figures", translate("Key metrics"), paragraph(basis(m)) + note + shown)
+    few = m.count < _FEW
+    body = render("summary/headline.html", basis=basis(m), few=few, cards=cards, rows=further(m))
+    return Section("figures", translate("Key metrics"), body)
 
 
 def basis(metrics: Metrics) -> str:
-    """What the figures were measured on, as a sentence."""
+    """Return what the metrics were measured on, as a sentence."""
     return translate(
         "Metrics on the {part} split ({count:image|images}). Ranges are 95 % intervals.",
-        part=part_name(metrics.split),
+        part=split_name(metrics.split),
         count=number(metrics.count),
     )
+
+
+def _calibration(content: ReportContent) -> MetricCard:
+    ece = content.metrics.ece
+    value = percent(ece.value)
+    meaning = translate("gap between confidence and accuracy; 0 is perfect")
+    if content.ece_before is not None:
+        value = f"{percent(content.ece_before)} → {value}"
+        meaning = translate("gap between confidence and accuracy, before and after temperature scaling")
+    return MetricCard(translate("Calibration error"), value, percent_range(ece), meaning)
 
 
 def _flawless(count: int) -> str:
@@ -91,43 +96,4 @@ def _flawless(count: int) -> str:
         "perfection: of 1,000 new images like these, up to {allowed} may still be misclassified.",
         count=number(count),
         allowed=number(allowed),
-    )
-
-
-def share_card(title: str, interval: Interval, meaning: str) -> str:
-    """A fraction with its interval, as text and as a bar."""
-    value = percent(interval.value)
-    return card(title, value, percent_range(interval), meaning, interval_bar(interval))
-
-
-def log_loss_card(interval: Interval) -> str:
-    """The log loss, in nats."""
-    return card(
-        translate("Log loss"),
-        decimal(interval.value),
-        translate("{low} to {high}", low=decimal(interval.low), high=decimal(interval.high)),
-        translate("penalty for wrong or overconfident probabilities; 0 is perfect"),
-    )
-
-
-def _calibration(content: ReportContent) -> str:
-    ece = content.metrics.ece
-    value = percent(ece.value)
-    if content.ece_before is not None:
-        value = f"{percent(content.ece_before)} → {value}"
-    return card(
-        translate("Calibration error"),
-        value,
-        percent_range(ece),
-        translate("gap between confidence and accuracy, before and after temperature scaling")
-        if content.ece_before is not None
-        else translate("gap between confidence and accuracy; 0 is perfect"),
-    )
-
-
-def card(title: str, value: str, between: str, meaning: str, chart: str = "") -> str:
-    """One figure; all but ``chart`` are plain text."""
-    return (
-        f'<li><h3>{text(title)}</h3><p class="value">{text(value)}</p>{chart}'
-        f'<p class="range">{text(between)}</p><p class="meaning">{text(meaning)}</p></li>'
     )

@@ -10,8 +10,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from eyebright.report.charts.interval import interval_dot, plain_bar
-from eyebright.report.markup import Section
-from eyebright.report.page import document
+from eyebright.report.document import Section, document
 from eyebright.report.templating import render
 from eyebright.runtime.atomic import write_text
 from eyebright.text.language import translate

@@ -11,8 +11,7 @@ from markupsafe import Markup
 
 from eyebright.evaluation.paired import Difference, accuracy_difference
 from eyebright.report.charts.interval import difference_dot, interval_bar, widest
-from eyebright.report.markup import Section
-from eyebright.report.page import document
+from eyebright.report.document import Section, document
 from eyebright.report.templating import render
 from eyebright.report.thumbnails import Thumbnail, thumbnails
 from eyebright.runtime.atomic import write_text

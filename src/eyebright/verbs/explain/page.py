@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eyebright.explaining.base import Explainer
-from eyebright.report.markup import Section
-from eyebright.report.page import document
+from eyebright.report.document import Section, document
 from eyebright.report.sections.heatmap import method_in_words
 from eyebright.report.templating import render
 from eyebright.runtime.atomic import write_text

@@ -10,7 +10,8 @@ from typing import Any, Literal
 from eyebright.exporting.certificate.integrity import FileCheck
 from eyebright.exporting.certificate.signature import Signature, with_sizes
 from eyebright.report.display import Displayed, ResultTable
-from eyebright.runs.summary import figure_rows, split_name
+from eyebright.runs.summary import figure_rows
+from eyebright.text.format import split_name
 from eyebright.text.language import translate
 from eyebright.text.table import printable
 

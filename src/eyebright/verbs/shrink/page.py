@@ -11,10 +11,10 @@ from markupsafe import Markup
 
 from eyebright.report.charts.axis import linear_axis
 from eyebright.report.charts.scatter import Dot, scatter_chart
-from eyebright.report.markup import Section, percent
-from eyebright.report.page import document
+from eyebright.report.document import Section, document
 from eyebright.report.templating import render
 from eyebright.runtime.atomic import write_text
+from eyebright.text.format import percent
 from eyebright.text.language import translate
 from eyebright.types import Interval
 

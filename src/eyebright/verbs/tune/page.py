@@ -12,10 +12,10 @@ from typing import Literal
 from eyebright.report.charts.axis import linear_axis
 from eyebright.report.charts.curve import Line, curve_chart
 from eyebright.report.charts.interval import plain_bar
-from eyebright.report.markup import Section, percent
-from eyebright.report.page import document
+from eyebright.report.document import Section, document
 from eyebright.report.templating import render
 from eyebright.runtime.atomic import write_text
+from eyebright.text.format import percent
 from eyebright.text.language import translate
 
 TrialState = Literal["complete", "pruned", "failed"]

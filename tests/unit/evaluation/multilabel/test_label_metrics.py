@@ -76,8 +76,8 @@ def test_each_labels_figures_are_scikit_learns(
         area = reference.roc_auc_score(truth[:, k], probabilities[:, k])
         assert found.roc_auc.value == pytest.approx(area)
     tables = reference.multilabel_confusion_matrix(truth, named)
-    assert measured.missed.tolist() == tables[:, 1, 0].tolist()
-    assert measured.invented.tolist() == tables[:, 0, 1].tolist()
+    assert measured.false_negatives.tolist() == tables[:, 1, 0].tolist()
+    assert measured.false_positives.tolist() == tables[:, 0, 1].tolist()
     assert measured.together.diagonal().tolist() == support.tolist()
 
 

@@ -1,0 +1,69 @@
+"""Numbers as a person reads them, in the current language."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from eyebright.text.language import language, translate
+
+if TYPE_CHECKING:  # `types` imports numpy, which `--help` must not wait for
+    from eyebright.types import Interval
+
+_NBSP = "\N{NO-BREAK SPACE}"
+
+
+def percent(value: float, digits: int = 1) -> str:
+    """Return a fraction as per cent; what is not quite 1 never reads as 100."""
+    if not math.isfinite(value):
+        return "–"
+    rounded = round(100 * value, digits)
+    if rounded >= 100 > 100 * value:
+        rounded = 100 - 10.0**-digits
+    unit = "%" if language() == "zh" else _NBSP + "%"
+    return f"{rounded:.{digits}f}{unit}"
+
+
+def percent_range(interval: Interval) -> str:
+    """Return the limits of an interval of fractions."""
+    low, high = percent(interval.low), percent(interval.high)
+    return translate("{low} to {high}", low=low, high=high)
+
+
+def decimal(value: float, digits: int = 3) -> str:
+    """Return a number with a fixed number of decimals."""
+    return f"{value:.{digits}f}" if math.isfinite(value) else "–"
+
+
+def decimal_range(interval: Interval) -> str:
+    """Return the limits of an interval with a fixed number of decimals."""
+    return translate("{low} to {high}", low=decimal(interval.low), high=decimal(interval.high))
+
+
+def number(value: int) -> str:
+    """Return a count with its thousands apart."""
+    return f"{value:,}"
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as a person would say them."""
+    if round(seconds, 1) < 60:
+        return translate("{seconds} s", seconds=f"{seconds:.1f}")
+    minutes, rest = divmod(round(seconds), 60)
+    return translate("{minutes} min {seconds} s", minutes=minutes, seconds=rest)
+
+
+def paragraph_of(*sentences: str) -> str:
+    """Return whole sentences as one paragraph; empty ones leave no gap."""
+    return ("" if language() == "zh" else " ").join(sentence for sentence in sentences if sentence)
+
+
+def split_name(split: str) -> str:
+    """Return the name of a split."""
+    match split:
+        case "test":
+            return translate("test")
+        case "val":
+            return translate("validation")
+        case _:
+            return translate("training")
