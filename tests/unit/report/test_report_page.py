@@ -17,6 +17,7 @@ from eyebright.evaluation.multiclass.results import PredictionRow
 from eyebright.report.content import ReportContent
 from eyebright.report.page import render, write_report
 from eyebright.report.sections.usage import SNIPPET
+from eyebright.text.language import speaking
 from eyebright.types import Interval, Lang
 
 VOID = {"meta", "link", "img"}
@@ -56,7 +57,8 @@ class Page(HTMLParser):
 
 
 def parsed(content: ReportContent, lang: Lang = "en") -> Page:
-    page = Page(render(content, lang))
+    with speaking(lang):
+        page = Page(render(content))
     assert page.open == []
     return page
 
@@ -69,7 +71,8 @@ def test_every_page_is_whole_and_asks_no_network(
     tmp_path: Path, lang: Lang, classes: int, count: int, wrong: int
 ) -> None:
     labels = tuple(f"class {i:03d}" for i in range(classes))
-    text = render(training(tmp_path, labels, count, wrong), lang)
+    with speaking(lang):
+        text = render(training(tmp_path, labels, count, wrong))
     page = Page(text)
     assert page.open == []
     assert page.all("html")[0]["lang"] == {"en": "en", "zh": "zh-Hans"}[lang]
@@ -133,7 +136,8 @@ def test_hostile_labels_and_names_stay_text(tmp_path: Path, lang: Lang) -> None:
         command=HOSTILE[0],
         layers=HOSTILE[1],
     )
-    write_report(tmp_path / "report.html", content, lang)
+    with speaking(lang):
+        write_report(tmp_path / "report.html", content)
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert len(page.all("script")) == 1
     assert page.all("img") == []
@@ -149,8 +153,8 @@ def test_without_mistakes_the_section_says_so_and_the_verdict_does_not_promise_p
     tmp_path: Path,
 ) -> None:
     page = parsed(evaluation(tmp_path, ("cat", "dog"), 60, 0))
-    assert "No image was named wrong." in page.text
-    assert "up to 49 may still be named wrong" in page.text
+    assert "No image was misclassified." in page.text
+    assert "up to 49 may still be misclassified" in page.text
     assert "Weakest class" not in page.text
     assert page.all("select") == []
 
@@ -160,14 +164,14 @@ def test_the_verdict_counts_out_of_a_hundred_and_out_of_a_thousand_near_perfecti
     usual = replace(base, metrics=replace(base.metrics, accuracy=Interval(0.92, 0.9, 0.94)))
     near = replace(base, metrics=replace(base.metrics, accuracy=Interval(0.996, 0.99, 0.999)))
     assert (
-        "Of 100 new images like these, about 92 will be named right (between 90 and 94)."
+        "Of 100 new images like these, about 92 will be classified correctly (between 90 and 94)."
         in parsed(usual).text
     )
     assert "Of 1,000 new images like these, about 996 " in parsed(near).text
 
 
 def test_few_images_carry_a_warning(tmp_path: Path) -> None:
-    few = "Fewer than 100 images were judged"
+    few = "Fewer than 100 images were evaluated"
     assert few in parsed(evaluation(tmp_path, ("cat", "dog"), 99, 9)).text
     assert few not in parsed(evaluation(tmp_path, ("cat", "dog"), 100, 9)).text
 

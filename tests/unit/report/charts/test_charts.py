@@ -12,8 +12,6 @@ from eyebright.evaluation.multiclass.results import ReliabilityBin
 from eyebright.report.charts.confusion import confused_pairs, confusion_table, heat_grid
 from eyebright.report.charts.interval import interval_bar, interval_dot, plain_bar
 from eyebright.report.charts.reliability import reliability_diagram
-from eyebright.text.format import duration, percent
-from eyebright.text.language import speaking
 from eyebright.types import Interval
 
 
@@ -64,18 +62,3 @@ def test_the_reliability_diagram_has_a_bar_a_dot_and_a_count_for_each_bin() -> N
     assert html.count('class="fill"') == html.count("<circle") == html.count('class="count"') == 2
     # Four images are too few for a firm mark.
     assert html.count('class="dot few"') == 1
-
-
-@pytest.mark.parametrize(
-    ("value", "said"), [(0.5, "50.0%"), (0.99999, "99.9%"), (1.0, "100.0%"), (0.0, "0.0%"), (math.nan, "–")]
-)
-def test_percent_never_rounds_up_to_all(value: float, said: str) -> None:
-    with speaking("zh"):
-        assert percent(value) == said
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"), [(0.04, "0.0 s"), (25.44, "25.4 s"), (59.97, "1 min 0 s"), (119.7, "2 min 0 s")]
-)
-def test_durations_read_as_a_person_says_them(seconds: float, said: str) -> None:
-    assert duration(seconds) == said

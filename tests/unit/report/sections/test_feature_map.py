@@ -85,7 +85,7 @@ def test_a_label_cannot_end_the_data(tmp_path: Path) -> None:
 def test_what_was_chosen_is_said(tmp_path: Path) -> None:
     content = evaluation(tmp_path, tuple(f"class {i}" for i in range(12)), 24, 3)
     html = page(mapped(content, count=10_000, method="PCA"))
-    assert "24 of 10,000 images are shown" in html
+    assert "Showing 24 of 10,000 images, mistakes first." in html
     assert "eyebright[map]" in html
     assert "more classes than colours" in html
 
@@ -94,7 +94,7 @@ def test_large_originals_are_read_for_mistakes_first(tmp_path: Path) -> None:
     content = evaluation(tmp_path, ("cat", "dog"), 40, 5)
     samples = tuple(replace(s, width=10_000, height=6_000) for s in content.manifest.samples)  # 60 megapixels
     html = page(mapped(replace(content, manifest=replace(content.manifest, samples=samples))))
-    assert "only 10 points have a picture" in html
+    assert "only 10 points have a thumbnail" in html
     facts = data(html)
     assert facts["pictured"] == 10
     assert all(true != named for true, named, _, _ in facts["points"][:5])

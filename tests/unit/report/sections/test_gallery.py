@@ -14,7 +14,7 @@ from eyebright.report.sections.gallery import examples, mistakes
 
 def test_the_surest_mistakes_come_first_and_at_most_96(tmp_path: Path) -> None:
     html = mistakes(evaluation(tmp_path, ("cat", "dog"), 130, 110)).body
-    assert "96 of 110 mistakes, the surest of each kind among them" in html
+    assert "Showing 96 of 110 mistakes, including the most confident of each kind" in html
     shown = re.findall(r'class="path" title="(\d+)\.png"', html)
     # The material's confidence falls with the number.
     assert shown == [f"{i:05d}" for i in range(96)]
@@ -53,7 +53,7 @@ def test_examples_of_many_classes_stay_within_120_pictures(tmp_path: Path) -> No
     section = examples(evaluation(tmp_path, labels, 450, 0))
     assert section is not None
     assert section.body.count("<img") == 120
-    assert "120 of 150 classes are shown." in section.body
+    assert "Showing 120 of 150 classes." in section.body
 
 
 def test_nothing_right_means_no_examples(tmp_path: Path) -> None:

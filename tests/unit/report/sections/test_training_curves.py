@@ -14,6 +14,7 @@ from eyebright.report.charts.axis import linear_axis, rate_axis
 from eyebright.report.charts.curve import Line, curve_chart
 from eyebright.report.content import RateSearch, TrainingCurves
 from eyebright.report.page import render
+from eyebright.text.language import speaking
 from eyebright.training.finetune.history import EpochRow
 from eyebright.types import Lang
 
@@ -28,8 +29,9 @@ def plain(value: float) -> str:
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_fine_tuning_adds_its_sections_and_a_frozen_training_has_none(tmp_path: Path, lang: Lang) -> None:
-    with_it = sections(render(fine_tuning(tmp_path), lang))
-    assert with_it - sections(render(training(tmp_path), lang)) == {"tuning", "learning"}
+    with speaking(lang):
+        with_it, without = (sections(render(made(tmp_path))) for made in (fine_tuning, training))
+    assert with_it - without == {"tuning", "learning"}
 
 
 def test_random_weights_are_told_before_anything_else(tmp_path: Path) -> None:
@@ -51,7 +53,7 @@ def test_the_page_says_what_was_kept_and_how_long_the_device_waited(tmp_path: Pa
 def test_every_measure_has_its_chart_and_its_numbers(tmp_path: Path) -> None:
     text = render(fine_tuning(tmp_path))
     assert text.count('class="curve"') == 6  # five of the history, one of the finder
-    rows = re.search(r"Figures by epoch</caption>.*?<tbody>(.*?)</tbody>", text, re.S)
+    rows = re.search(r"Metrics by epoch</caption>.*?<tbody>(.*?)</tbody>", text, re.S)
     assert rows is not None
     assert rows[1].count("<tr>") == 9
     assert "1.91 GB" in rows[1]
