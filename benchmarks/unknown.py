@@ -21,9 +21,9 @@ from eyebright.backbones.feature_layers import tap_sets
 from eyebright.data.folder import scan
 from eyebright.evaluation.uncertainty.ood import choose_unknown, separation
 from eyebright.runtime.progress import SILENT
+from eyebright.task.task import MultiClass
 from eyebright.training.cache.store import default_folder
 from eyebright.training.linear_probe.features import FeatureExtractor, training_preprocessing
-from eyebright.training.linear_probe.folds import class_numbers
 from eyebright.training.linear_probe.head import fit_head
 from eyebright.training.linear_probe.pca import standardise
 from eyebright.training.ood import Scale, energy, fit_residual
@@ -47,7 +47,7 @@ def rows_of(folder: Path, size: int, layers: str, count: int) -> tuple[FloatArra
         extractor.compute(manifest.root, chosen, task)
     return (
         extractor.read(chosen, taps).astype(np.float32),
-        class_numbers(chosen, manifest.labels),
+        MultiClass().encode(chosen, manifest.labels),
         manifest.labels,
     )
 

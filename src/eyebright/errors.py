@@ -61,7 +61,10 @@ class StorageError(EyebrightError, OSError):
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> str:
-    """The known names most like ``name``, as text for the end of an error; all of them when none is near."""
+    """Return the known names most like ``name``, as text for the end of an error.
+
+    All of them when none is near.
+    """
     names = sorted(known)
     folded = {n.casefold(): n for n in names}
     close = [folded[m] for m in get_close_matches(name.casefold(), folded, n=count, cutoff=0.5)]

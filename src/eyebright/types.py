@@ -71,12 +71,18 @@ class Prediction:
 
     @property
     def label(self) -> str:
-        """The class that is answered; of several labels all of them as one text, perhaps an empty one."""
+        """Return the class that is answered.
+
+        Of several labels all of them as one text, perhaps an empty one.
+        """
         return self.labels[0] if self.named is None else "; ".join(self.named)
 
     @property
     def confidence(self) -> float:
-        """The answered class's calibrated probability; of several labels, that just those named hold."""
+        """Return the answered class's calibrated probability.
+
+        Of several labels, that just those named hold.
+        """
         if self.named is None:
             return self.probabilities[0]
         pairs = zip(self.labels, self.probabilities, strict=True)

@@ -11,7 +11,7 @@ from .syntax import PACKAGE, files, imported, module_name, nodes, where
 # A module may import from its own package and from the layers that stand before it here, from no other.
 # Imports for types alone and inside functions count too: what is needed belongs to the lower layer.
 LAYERS = [
-    {"errors", "text", "types", "runtime", "version"},
+    {"errors", "task", "text", "types", "runtime", "version"},
     {"options", "onnx_graph"},
     {"data", "backbones"},
     {"engines"},

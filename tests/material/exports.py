@@ -19,7 +19,7 @@ class Exports(dict[str, Path]):
 
     def __missing__(self, name: str) -> Path:
         plain = name == "onnx-plain"
-        options = {"to": ["onnx" if plain else name], "plain": plain, "out": self.out, "images": 6}
+        options = {"to": ["onnx" if plain else name], "plain": plain, "out": self.out, "max_images": 6}
         (done,) = export(ExportConfig(model=self.run, **options)).done
         self[name] = done.folder
         return self[name]

@@ -145,7 +145,7 @@ def several(
         for i, (row, own, said) in enumerate(zip(base.rows, *texts, strict=True))
     ]
     metrics = measure_labels(truth, probabilities, np.full(len(labels), 0.5), labels, "val", resamples=50)
-    manifest = replace(base.manifest, samples=samples, several=labels)
+    manifest = replace(base.manifest, samples=samples, label_set=labels)
     return replace(base, manifest=manifest, metrics=metrics, rows=rows)
 
 

@@ -105,7 +105,7 @@ class EvaluateOptions(TypedDict, total=False):
     lang: Literal["en", "zh"]
     target: Sequence[str]
     cost: StrPath | None
-    foreign: StrPath | None
+    ood: StrPath | None
 
 
 class CompareOptions(TypedDict, total=False):
@@ -203,10 +203,10 @@ class ShrinkOptions(TypedDict, total=False):
     out: StrPath | None
     backbone: Sequence[str]
     size: Sequence[int]
-    also: Sequence[StrPath]
+    candidates: Sequence[StrPath]
     int8: bool
     budget: float | str | None
-    images: int
+    max_images: int
     seed: int
     lang: Literal["en", "zh"]
 

@@ -15,10 +15,10 @@ class Backbone(Protocol):
 
     @property
     def card(self) -> BackboneCard:
-        """All that must travel with the weights."""
+        """Return the card, which must travel with the weights."""
 
     def model(self, size: int) -> onnx.ModelProto:
-        """The network for inputs of ``size`` pixels a side, free to be changed.
+        """Return the network for inputs of ``size`` pixels a side, free to be changed.
 
         Returns:
             A graph with the input `pixels` (B, 3, S, S), float32 and normalised; each layer of the card is a

@@ -77,7 +77,7 @@ class BackboneCard:
 
 
 def wrong_size(name: str, size: int) -> ConfigError:
-    """The error for an architecture that cannot be built for a size."""
+    """Return the error for an architecture that cannot be built for a size."""
     return ConfigError(
         "The backbone must accept the input size. {name} cannot be built for {size} px. Omit the "
         "size, or choose another backbone.",

@@ -57,7 +57,7 @@ class SearchResult:
 
 
 def load(name: str, weights: Weights = None, size: int | None = None) -> Network:
-    """Builds the backbone ``name``.
+    """Build the backbone ``name``.
 
     Args:
         name: `SOURCE:NAME` with timm, torchvision or hf, or a bare name: embedded, then timm, then
@@ -76,7 +76,7 @@ def load(name: str, weights: Weights = None, size: int | None = None) -> Network
 
 
 def require_torch() -> None:
-    """Sees to it that what fine-tuning needs is there.
+    """Require the packages that fine-tuning needs.
 
     Raises:
         MissingExtraError: it is not installed.
@@ -85,7 +85,7 @@ def require_torch() -> None:
 
 
 def find(name: str) -> tuple[ModelZoo, str]:
-    """The source that has ``name``, and the name that it knows it by.
+    """Return the source that has ``name``, and its name there.
 
     Raises:
         ConfigError: none has it.
@@ -104,7 +104,7 @@ def find(name: str) -> tuple[ModelZoo, str]:
 
 
 def search(text: str, limit: int = 20) -> SearchResult:
-    """The backbones whose name holds ``text``; without PyTorch only the embedded one can be found.
+    """Return the backbones whose name holds ``text``; without PyTorch only the embedded one can be found.
 
     The weights of those that are returned are counted, which takes a moment each.
     """

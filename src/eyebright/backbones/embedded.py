@@ -29,12 +29,12 @@ _DEPTHWISE = (
 
 @cache
 def file_bytes() -> bytes:
-    """The ONNX file: `pixels` (B, 3, H, W) in; the stages' feature maps and ImageNet `logits` out."""
+    """Return the ONNX file: `pixels` (B, 3, H, W) in; the stages' feature maps and ImageNet `logits` out."""
     return files("eyebright").joinpath("backbones", "files", f"{NAME}.onnx").read_bytes()
 
 
 def model() -> onnx.ModelProto:
-    """A fresh copy of the network, free to be changed."""
+    """Return a fresh copy of the network, free to be changed."""
     import onnx
 
     return onnx.load_from_string(file_bytes())
@@ -42,7 +42,7 @@ def model() -> onnx.ModelProto:
 
 @cache
 def card() -> BackboneCard:
-    """The card of the embedded backbone."""
+    """Return the card of the embedded backbone."""
     data = file_bytes()
     stages = [Layer(f"stage{i}", channels, i, "stage") for i, channels in enumerate(_STAGES)]
     depthwise = [
@@ -69,9 +69,9 @@ class EmbeddedBackbone:
 
     @property
     def card(self) -> BackboneCard:
-        """Its card."""
+        """Return its card."""
         return card()
 
     def model(self, size: int) -> onnx.ModelProto:
-        """The network; it takes every size."""
+        """Return the network; it takes every size."""
         return model()

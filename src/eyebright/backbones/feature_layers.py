@@ -1,7 +1,7 @@
 """Which feature maps are pooled, and into what: the features of a frozen backbone.
 
 Early stages see texture and late ones see things, so every stage is pooled, not only the last layer. A *tap*
-is a layer with a kind of pooling; a *tap set* is a choice among them that training compares.
+is a layer with a kind of pooling; a *feature layer set* is a choice among them that training compares.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class Tap:
 
     @property
     def width(self) -> int:
-        """How many features it gives."""
+        """Return the number of its features."""
         return self.layer.channels * (3 if self.kind == "moments" else 1)
 
 
 def tap_sets(card: BackboneCard) -> Mapping[str, tuple[Tap, ...]]:
-    """The choices that training compares, the cheapest at prediction time first; each holds those before it.
+    """Return the sets that training compares, cheapest at prediction first; each contains those before it.
 
     - "texture": the moments of the first four sevenths of the stages; the network is cut off there.
     - "stages": the moments of every stage, and the mean of the last convolution.
@@ -52,12 +52,12 @@ def tap_sets(card: BackboneCard) -> Mapping[str, tuple[Tap, ...]]:
 
 
 def width(taps: Sequence[Tap]) -> int:
-    """D, how many features the taps give together."""
+    """Return D, the number of features of all ``taps``."""
     return sum(tap.width for tap in taps)
 
 
 def columns(taps: Sequence[Tap], within: Sequence[Tap]) -> IntArray:
-    """Where the features of ``taps`` stand in a row of the features of ``within``."""
+    """Return the columns of the features of ``taps`` in a row of the features of ``within``."""
     ends = np.cumsum([tap.width for tap in within])
     places = {tap: np.arange(end - tap.width, end) for tap, end in zip(within, ends, strict=True)}
     return np.concatenate([places[tap] for tap in taps]).astype(np.int64)

@@ -22,7 +22,7 @@ OPSET = 18
 def normalise(
     builder: GraphBuilder, pixels: str, preprocessing: Preprocessing, output: str = "pixels"
 ) -> str:
-    """Pixels (B, 3, S, S) between 0 and 255 as float32 → the backbone's input."""
+    """Return the nodes that turn float32 pixels (B, 3, S, S) from 0 to 255 into the backbone's input."""
     mean = np.array(preprocessing.mean, np.float32).reshape(1, 3, 1, 1)
     std = np.array(preprocessing.std, np.float32).reshape(1, 3, 1, 1)
     scaled = builder.node("Mul", [pixels, builder.constant("scale", 1 / (255 * std))], f"{output}_scaled")
@@ -30,7 +30,7 @@ def normalise(
 
 
 def pool(builder: GraphBuilder, taps: Sequence[Tap], output: str = "features") -> str:
-    """The taps' pooled statistics, in the order of ``taps``, as one row (B, D) an image."""
+    """Return the taps' pooled statistics, in the order of ``taps``, as one row (B, D) an image."""
     space = builder.constant("spatial_axes", np.array([2, 3], np.int64))
     parts: list[str] = []
     for tap in taps:
@@ -51,7 +51,7 @@ def pool(builder: GraphBuilder, taps: Sequence[Tap], output: str = "features") -
 def features_graph(
     backbone: onnx.ModelProto, preprocessing: Preprocessing, taps: Sequence[Tap]
 ) -> onnx.ModelProto:
-    """The graph that the engines run: `images` uint8 (B, S, S, 3) in, `features` float32 (B, D) out."""
+    """Return the engines' graph: `images` uint8 (B, S, S, 3) in, `features` float32 (B, D) out."""
     before, after = GraphBuilder(), GraphBuilder()
     channels_first = before.node("Transpose", ["images"], "images_nchw", perm=[0, 3, 1, 2])
     normalise(
@@ -65,7 +65,7 @@ def features_graph(
 
 
 def pixels_graph(network: onnx.ModelProto, size: int, output: str, width: int) -> onnx.ModelProto:
-    """The graph that the engines run for a network of `pixels` (B, 3, S, S) from 0 to 255, not normalised.
+    """Return the engines' graph of a network whose `pixels` (B, 3, S, S) are 0 to 255, not normalised.
 
     Returns:
         `images` uint8 (B, S, S, 3) in, ``output`` float32 (B, width) out.
@@ -85,7 +85,7 @@ def assemble(
     graph_input: onnx.ValueInfoProto,
     graph_outputs: Sequence[onnx.ValueInfoProto],
 ) -> onnx.ModelProto:
-    """Joins the backbone with what comes before and after it, and drops what no output needs."""
+    """Join the backbone with what comes before and after it, and drop what no output needs."""
     graph = helper.make_graph(
         [*before.nodes, *backbone.graph.node, *after.nodes],
         "eyebright",

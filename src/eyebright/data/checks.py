@@ -20,12 +20,12 @@ _RANK: Mapping[Split, int] = {"train": 0, "val": 1, "test": 2}
 
 
 def require_classes(counts: Mapping[Split, Mapping[str, int]], folder: Path) -> None:
-    """Refuses classes that no classifier can be trained on.
+    """Refuse classes that no classifier can be trained on.
 
     Args:
-        counts: images by part and class; a class without images counts 0. Training images that will be
+        counts: images by split and class; a class without images counts 0. Training images that will be
             held out still count as training images.
-        folder: the training part, for the sentences.
+        folder: the training split, for the sentences.
 
     Raises:
         DataError: names alike but for case or Unicode form; classes that only validation or test has; fewer
@@ -57,7 +57,7 @@ def require_classes(counts: Mapping[Split, Mapping[str, int]], folder: Path) -> 
 
 
 def require_labels(samples: Sequence[Sequence[str]], labels: Sequence[str], table: Path) -> Sequence[Skipped]:
-    """Refuses labels that nothing can be learned of; of those of which little can, it returns a warning.
+    """Refuse labels that cannot be learned, and return warnings of those with few images.
 
     Args:
         samples: each training image's labels.
@@ -93,7 +93,7 @@ def require_labels(samples: Sequence[Sequence[str]], labels: Sequence[str], tabl
 
 
 def conflicts(samples: Iterable[Sample]) -> list[Skipped]:
-    """A warning for each image that lies under several labels, naming all of its places."""
+    """Return a warning for each image that lies under several labels, naming all of its places."""
     first: dict[str, Sample] = {}
     rivals: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
@@ -104,7 +104,7 @@ def conflicts(samples: Iterable[Sample]) -> list[Skipped]:
 
 
 def copies(samples: Sequence[Sample]) -> list[Skipped]:
-    """A warning that counts the exact copies, if there are any."""
+    """Return a warning that counts the exact copies, if there are any."""
     count = len(samples) - len({sample.sha for sample in samples})
     if not count:
         return []
@@ -119,7 +119,7 @@ def copies(samples: Sequence[Sample]) -> list[Skipped]:
 
 
 def leaks(samples: Iterable[Sample]) -> list[Skipped]:
-    """The samples to leave out so that no image lies in two parts: test wins over val, val over train."""
+    """Return the samples to skip so that no image is in two splits: test wins over val, val over train."""
     owner: dict[str, Sample] = {}
     samples = list(samples)
     for sample in samples:

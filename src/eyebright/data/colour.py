@@ -10,7 +10,7 @@ from eyebright.types import UInt8Array
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """``image`` in mode RGB; the same object if it is that already.
+    """Return ``image`` in mode RGB; the same object if it is that already.
 
     Transparent pixels are laid on white. 16-bit grey is divided by 257, so that 65535 becomes 255.
     32-bit integers (mode I) and floats (mode F) carry no range: see :func:`_grey`.
@@ -42,7 +42,7 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def _grey(image: Image.Image) -> UInt8Array:
-    """(H, W) of an image of modes I;16, I or F, on the smallest usual range that holds its values.
+    """Return an image (H, W) of modes I;16, I or F, on the smallest usual range that holds its values.
 
     Modes I;16 and I: 0 to 65535. Mode F: 0 to 1, to 255, or to 65535. Beyond these, from the image's own
     minimum to its maximum.

@@ -41,7 +41,7 @@ _Change: TypeAlias = Callable[[UInt8Array, float, np.random.Generator], UInt8Arr
 def corrupt(
     pixels: UInt8Array, kind: Corruption, strength: float, generator: np.random.Generator
 ) -> UInt8Array:
-    """The image (H, W, 3) as ``kind`` leaves it, of the same shape.
+    """Return the image (H, W, 3) corrupted by ``kind``, of the same shape.
 
     Args:
         pixels: RGB.
@@ -53,7 +53,7 @@ def corrupt(
 
 
 def only(pixels: UInt8Array, part: Part) -> UInt8Array:
-    """The image (H, W, 3) with nothing but its border, or its centre, to be seen.
+    """Return the image (H, W, 3) with nothing but its border, or its centre, to be seen.
 
     The rest has the mean colour of what is seen, and so tells nothing.
     """

@@ -27,7 +27,7 @@ PILLOW = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BIC
 
 
 def decode(source: ImageLike, *, min_side: int | None = None) -> UInt8Array:
-    """The pixels of an image: RGB, upright, transparency on white, the first frame or page.
+    """Return the pixels of an image: RGB, upright, transparency on white, the first frame or page.
 
     Args:
         source: a path, encoded bytes, a Pillow image, or uint8 (H, W), (H, W, 1), (H, W, 3) or (H, W, 4).
@@ -53,7 +53,7 @@ def decode(source: ImageLike, *, min_side: int | None = None) -> UInt8Array:
 def load_square(
     source: ImageLike, size: int, interpolation: Interpolation = "bilinear", crop: float | None = None
 ) -> UInt8Array:
-    """:func:`decode` and :func:`to_square` in one, for the hot path.
+    """Decode an image and resize it to a square: :func:`decode` and :func:`to_square` in one.
 
     JPEGs are decoded at reduced scale where at least twice the pixels needed remain (see :func:`open_rgb`).
 
@@ -75,7 +75,7 @@ def to_square(
     interpolation: Interpolation = "bilinear",
     crop: float | None = None,
 ) -> UInt8Array:
-    """The image as a square, resampled with antialiasing by Pillow.
+    """Return the image as a square, resampled with antialiasing by Pillow.
 
     Args:
         image: a Pillow RGB image, or (H, W, 3).
@@ -97,7 +97,7 @@ def to_square(
 
 
 def open_rgb(source: ImageLike, *, min_side: int | None = None) -> Image.Image:
-    """The image as a decoded Pillow image in mode RGB, upright.
+    """Return the image as a decoded Pillow image in mode RGB, upright.
 
     Args:
         source: as for :func:`decode`.
@@ -164,7 +164,7 @@ def _short_side(size: int, crop: float | None) -> int:
 
 
 def _middle(width: int, height: int, size: int, short: int) -> tuple[float, float, float, float]:
-    """The box that becomes the square: what a resize to ``short`` and a crop of the middle would show."""
+    """Return the box that becomes the square: that of a resize to ``short`` and a centre crop."""
     scale = short / min(width, height)
     wide, high = (short if side == min(width, height) else int(side * scale) for side in (width, height))
     left, top = round((wide - size) / 2), round((high - size) / 2)

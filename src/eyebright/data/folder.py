@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 def scan(
     folder: Path, *, val: Path | float | None = None, test: Path | float | None = None, seed: int = 0
 ) -> Manifest:
-    """The manifest to train on: every image under ``folder`` with its class and its part.
+    """Return the manifest to train on: every image under ``folder`` with its class and its split.
 
     The folder holds class folders, or train/, val/ (or valid/, validation/) and optionally test/. Files that
-    cannot be used are listed with the reason. No image lies in two parts: our own split keeps copies
+    cannot be used are listed with the reason. No image lies in two splits: our own split keeps copies
     together, and in the user's the copies are left out of training first, then of validation.
 
     Args:
         folder: the data.
-        val: folder of the validation part, or the share of training images to hold out (default: val/ if
+        val: folder of the validation split, or the share of training images to hold out (default: val/ if
             there is one, else 0.2).
-        test: the same for the test part (default: test/ if there is one, else none).
+        test: the same for the test split (default: test/ if there is one, else none).
         seed: seed of the split.
 
     Raises:
@@ -71,7 +71,7 @@ def scan_part(
     folder: Path,
     split: Split = "test",
 ) -> Manifest:
-    """Every image under a folder of class folders, as one part; one class or one image is enough.
+    """Return every image under a folder of class folders, as one split; one class or one image is enough.
 
     Raises:
         NotFoundError: the folder does not exist.
@@ -91,7 +91,7 @@ def scan_part(
 def scan_ood(
     folder: Path,
 ) -> Manifest:
-    """Every image under a folder, in class folders or not, as one test part; whose names do not matter.
+    """Return every image under a folder as one test split, whether it has class folders or not.
 
     Raises:
         NotFoundError: the folder does not exist.
@@ -175,7 +175,7 @@ def _collect(
 
 
 def _hold_out(samples: Sequence[Sample], shares: dict[Split, float], seed: int) -> tuple[Sample, ...]:
-    """The samples with those of the training part moved that are held out, in the order of their paths."""
+    """Return the samples by path, those of the training split that are held out in their new split."""
     pool = [i for i, s in enumerate(samples) if s.split == "train"]
     labels, shas = [samples[i].label for i in pool], [samples[i].sha for i in pool]
     parts = assign(labels, shas, shares.get("val", 0.0), shares.get("test", 0.0), seed)
@@ -206,7 +206,7 @@ def _other_files(listings: Iterable[FolderListing]) -> list[Skipped]:
 
 
 def _prefix(folder: Path, root: Path) -> str:
-    """What stands before a part's paths: nothing, its folder below the root, or all of where it lies."""
+    """Return the prefix of a split's paths: nothing, its folder below the root, or its absolute path."""
     real = Path(os.path.abspath(folder))
     for base, place in ((root, real), (root, real.resolve())):
         if place.is_relative_to(base):

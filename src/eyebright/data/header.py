@@ -33,7 +33,7 @@ class Header:
 
 
 def hash_bytes(data: bytes) -> str:
-    """BLAKE2b-128 in hex: the name by which an image's content is known everywhere."""
+    """Return the BLAKE2b-128 hash of an image file in hex, which identifies its content everywhere."""
     return blake2b(data, digest_size=16).hexdigest()
 
 
@@ -59,7 +59,7 @@ def read_header(path: str | os.PathLike[str]) -> Header:
 
 
 def open_image(file: BinaryIO) -> Image.Image:
-    """A Pillow image whose pixels are not decoded yet.
+    """Return a Pillow image whose pixels are not decoded yet.
 
     Raises:
         ImageError: not an image of a format we read, or larger than :data:`MAX_PIXELS`.
@@ -76,7 +76,7 @@ def open_image(file: BinaryIO) -> Image.Image:
 
 
 def check_size(image: Image.Image) -> Image.Image:
-    """``image``, if it is not too large to be decoded.
+    """Return ``image``, if it is not too large to be decoded.
 
     Raises:
         ImageError: it has more than :data:`MAX_PIXELS` pixels.
@@ -87,7 +87,7 @@ def check_size(image: Image.Image) -> Image.Image:
 
 
 def damaged(error: Exception) -> ImageError:
-    """The error for a file whose content Pillow could not make sense of."""
+    """Return the error for a file whose content Pillow could not make sense of."""
     return ImageError(
         "The image is truncated or damaged ({reason}). Copy it again from its source, or remove it.",
         reason=str(error) or type(error).__name__,
@@ -95,7 +95,7 @@ def damaged(error: Exception) -> ImageError:
 
 
 def unreadable(error: OSError) -> ImageError:
-    """The error for a file that the system does not let us read."""
+    """Return the error for a file that may not be read."""
     return ImageError(
         "The file cannot be opened: {reason}. Check the file and its permissions.",
         reason=error.strerror or str(error),

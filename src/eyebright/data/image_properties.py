@@ -16,7 +16,7 @@ _LONG_SIDE = 256
 
 
 def looks(pixels: UInt8Array) -> FloatArray:
-    """Brightness, contrast and sharpness of an image (H, W, 3).
+    """Return brightness, contrast and sharpness of an image (H, W, 3).
 
     Returns:
         (3,): mean and standard deviation of the grey levels as fractions of white, and the variance of the
@@ -29,7 +29,7 @@ def looks(pixels: UInt8Array) -> FloatArray:
 
 
 def _laplacian(grey: FloatArray) -> FloatArray:
-    """Of four neighbours, (H - 2, W - 2); one 0 where there is no pixel with all of them."""
+    """Return the Laplacian of four neighbours (H - 2, W - 2); one 0 where no pixel has all of them."""
     if min(grey.shape) < 3:
         return np.zeros(1, np.float32)
     middle = grey[1:-1, 1:-1]

@@ -32,11 +32,11 @@ class Layout:
 
 
 def find_layout(folder: Path, val: Path | float | None, test: Path | float | None) -> Layout:
-    """The layout of ``folder``.
+    """Return the layout of ``folder``.
 
     It has parts if it holds a train folder (any case) and nothing else, or beside val or test. What the user
     asks for with ``val`` and ``test`` replaces a part of the folder's own, with a note. Without any
-    validation part, 0.2 of the training images become one.
+    validation split, 0.2 of the training images become one.
 
     Raises:
         NotFoundError: a folder does not exist.
@@ -67,11 +67,11 @@ def find_layout(folder: Path, val: Path | float | None, test: Path | float | Non
 
 
 def evaluation_part(folder: Path, wanted: Split | Literal["auto"]) -> tuple[Path, Split]:
-    """The folder of class folders to evaluate, and which part it is.
+    """Return the folder of class folders to evaluate, and which split it is.
 
     Args:
         folder: of class folders, or with train/, val/ or test/ in it.
-        wanted: a part, or "auto": test/, else val/, else the folder itself as a test part.
+        wanted: a part, or "auto": test/, else val/, else the folder itself as a test split.
 
     Raises:
         NotFoundError: the folder does not exist, or has no such part.
@@ -92,7 +92,7 @@ def evaluation_part(folder: Path, wanted: Split | Literal["auto"]) -> tuple[Path
 
 
 def require_folder(folder: Path) -> Path:
-    """``folder``, if it is one.
+    """Return ``folder``, if it is one.
 
     Raises:
         NotFoundError: it does not exist.

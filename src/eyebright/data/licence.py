@@ -9,7 +9,7 @@ _LONGEST = 200
 
 
 def data_licence(root: Path) -> str | None:
-    """What a LICENSE file in the data's folder says it is: its name and its first line.
+    """Return the name and the first line of a LICENSE file in the data's folder.
 
     Args:
         root: the data's folder.

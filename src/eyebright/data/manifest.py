@@ -9,6 +9,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+from eyebright.task.task import ClassificationTask, MultiClass, MultiLabel
 from eyebright.types import Skipped, Split
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ JOINT = "; "
 
 
 def joined(labels: Iterable[str]) -> str:
-    """The labels of one image as one text, empty where it has none."""
+    """Return the labels of one image as one text, empty where it has none."""
     return JOINT.join(sorted(labels))
 
 
@@ -48,42 +49,54 @@ class Sample:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels of an image that may have several."""
+        """Return the labels of an image that may have several."""
         return tuple(self.label.split(JOINT)) if self.label else ()
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """All samples, their classes, and what was left out and why.
+    """All samples, their classes, and the skipped files with their reasons.
 
-    ``root / sample.path`` is where a sample lies. ``several`` are the labels where an image may have several
-    of them or none; None where each has one.
+    Attributes:
+        root: ``root / sample.path`` is where a sample lies.
+        samples: of all splits.
+        skipped: files that are not among them.
+        warnings: of the data.
+        label_set: the labels of a multi-label manifest; None of a multi-class one.
     """
 
     root: Path
     samples: tuple[Sample, ...]
     skipped: tuple[Skipped, ...] = ()
     warnings: tuple[Skipped, ...] = field(default=())
-    several: tuple[str, ...] | None = None
+    label_set: tuple[str, ...] | None = None
+
+    @cached_property
+    def task(self) -> ClassificationTask:
+        """Return whether an image has one class or any number of labels."""
+        return MultiClass() if self.label_set is None else MultiLabel()
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
-        """The classes in the order of the model's outputs."""
-        if self.several is not None:
-            return self.several
+        """Return the classes in the order of the model's outputs."""
+        if self.label_set is not None:
+            return self.label_set
         return tuple(sorted({s.label for s in self.samples}))
 
     def of(self, split: Split) -> tuple[Sample, ...]:
-        """The samples of one part, in the manifest's order."""
+        """Return the samples of one split, in the manifest's order."""
         return self._parts[split]
 
     def counts(self) -> dict[Split, dict[str, int]]:
-        """Images by part and class, of several labels under each; every class is named in every part."""
+        """Return the number of images by split and class; multi-label images count under each label.
+
+        Every class is named in every split.
+        """
         found = {split: Counter(self._named(self._parts[split])) for split in SPLITS}
         return {split: {label: found[split][label] for label in self.labels} for split in SPLITS}
 
     def without(self, skipped: Iterable[Skipped]) -> Manifest:
-        """This manifest less the samples whose paths are skipped; the reasons are kept with it."""
+        """Return this manifest less the samples whose paths are skipped; the reasons are kept with it."""
         gone = tuple(skipped)
         paths = {s.path for s in gone}
         kept = tuple(s for s in self.samples if s.path not in paths)
@@ -91,7 +104,7 @@ class Manifest:
 
     @cached_property
     def digest(self) -> str:
-        """Hex hash of the images, their labels and their parts; places and order do not enter it."""
+        """Return the hex hash of the images, their labels and splits; paths and order do not enter it."""
         # Hash and part have a fixed alphabet and no file name holds a NUL, so no two tables give one text.
         lines = sorted(f"{s.sha} {s.split} {s.label}\0" for s in self.samples)
         state = blake2b(digest_size=16)
@@ -101,7 +114,7 @@ class Manifest:
 
     def _named(self, samples: Iterable[Sample]) -> Iterator[str]:
         for sample in samples:
-            yield from (sample.label,) if self.several is None else sample.labels
+            yield from sample.labels if self.task.multilabel else (sample.label,)
 
     @cached_property
     def _parts(self) -> dict[Split, tuple[Sample, ...]]:

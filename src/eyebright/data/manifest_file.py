@@ -46,7 +46,7 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
         "root": str(manifest.root),
         "skipped": [asdict(s) for s in manifest.skipped],
         "warnings": [asdict(s) for s in manifest.warnings],
-        "several": manifest.several,
+        "several": manifest.label_set,
     }
     schema = _SCHEMA.with_metadata({_KEY: json.dumps(about, default=str).encode()})
     with atomic_path(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
@@ -76,13 +76,13 @@ def read_manifest(path: Path) -> Manifest:
             path=path,
             error=error,
         ) from None
-    several = about.get("several")
+    label_set = about.get("several")
     return Manifest(
         Path(about["root"]),
         samples,
         _notes(about["skipped"]),
         _notes(about["warnings"]),
-        None if several is None else tuple(several),
+        None if label_set is None else tuple(label_set),
     )
 
 

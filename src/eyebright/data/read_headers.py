@@ -16,7 +16,7 @@ _CHUNK = 256
 def read_headers(
     folder: Path, files: Sequence[tuple[str, str]]
 ) -> Iterator[tuple[Sequence[tuple[str, str]], list[Header | ImageError]]]:
-    """Files, each a label and a path below ``folder``, in chunks and in their order, with their headers."""
+    """Yield files (label, path below ``folder``) with their headers, in chunks and in their order."""
     top = os.fspath(folder)
     chunks = [files[start : start + _CHUNK] for start in range(0, len(files), _CHUNK)]
 

@@ -15,7 +15,7 @@ from eyebright.types import Split
 def scan(
     data: Path, *, val: Path | float | None = None, test: Path | float | None = None, seed: int = 0
 ) -> Manifest:
-    """The manifest to train on; see :func:`eyebright.data.folder.scan`.
+    """Return the manifest to train on; see :func:`eyebright.data.folder.scan`.
 
     Raises:
         NotFoundError: a folder does not exist.
@@ -29,7 +29,7 @@ def scan_part(
     data: Path,
     wanted: Split | Literal["auto"],
 ) -> tuple[Manifest, Split]:
-    """The images to judge a model by, and which part they are: "auto" is test, else validation, else all.
+    """Return the images to evaluate on, and their split: "auto" is test, else validation, else all.
 
     Raises:
         NotFoundError: the data does not exist, or has no such part.

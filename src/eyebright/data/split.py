@@ -22,7 +22,7 @@ _NAMES: tuple[Split, ...] = ("train", "val", "test")
 def assign(
     labels: Sequence[str], shas: Sequence[str], share_val: float, share_test: float, seed: int
 ) -> list[Split]:
-    """The part of each image.
+    """Return the split of each image.
 
     Images with equal hashes form a group that stays together. Each class gives the asked share of its
     images to each part, to the nearest group, and at least one group to every part as far as its groups
@@ -65,7 +65,7 @@ def assign(
 
 
 def rarest(labels: Sequence[Sequence[str]]) -> list[str]:
-    """Each image's rarest label, empty where it has none.
+    """Return each image's rarest label, empty where it has none.
 
     Parts that hold their share of these hold about their share of every label, for the common ones come along
     (the first step of iterative stratification: Sechidis, Tsoumakas and Vlahavas, 2011).
@@ -77,7 +77,7 @@ def rarest(labels: Sequence[Sequence[str]]) -> list[str]:
 def _held_out(
     classes: IntArray, sizes: IntArray, keys: _Keys, targets: npt.NDArray[np.float64], spare: int
 ) -> IntArray:
-    """Indices of the groups to hold out: small groups first, ``spare`` groups of each class stay."""
+    """Return indices of the groups to hold out: small groups first, ``spare`` groups of each class stay."""
     # Small first: a much-copied image counts as many in a metric, so it is better trained on than judged by.
     order = np.lexsort((keys, sizes, classes))
     size, label = sizes[order], classes[order]
@@ -91,7 +91,7 @@ def _held_out(
 
 
 def _groups(shas: Sequence[str]) -> tuple[_Keys, IntArray]:
-    """A 64-bit key for each distinct hash, and each image's index among them."""
+    """Return a 64-bit key for each distinct hash, and each image's index among them."""
     halves = np.frombuffer(bytes.fromhex("".join(shas)), ">u8").astype(np.uint64).reshape(-1, 2)
     order = np.lexsort((halves[:, 1], halves[:, 0]))
     rows = halves[order]
@@ -102,7 +102,7 @@ def _groups(shas: Sequence[str]) -> tuple[_Keys, IntArray]:
 
 
 def _classes(labels: Sequence[str], group: IntArray, count: int) -> tuple[IntArray, IntArray]:
-    """Each group's class (the first by name where copies disagree) and how many images it holds."""
+    """Return each group's class (the first by name where copies disagree) and how many images it holds."""
     codes = {label: code for code, label in enumerate(sorted(set(labels)))}
     classes = np.full(count, len(codes), np.int64)
     np.minimum.at(classes, group, np.fromiter((codes[label] for label in labels), np.int64, len(labels)))
@@ -112,7 +112,7 @@ def _classes(labels: Sequence[str], group: IntArray, count: int) -> tuple[IntArr
 
 
 def _mix(keys: _Keys, seed: int, salt: int) -> _Keys:
-    """The keys in another order for each seed and part (the finaliser of SplitMix64)."""
+    """Return the keys in another order for each seed and split (the finaliser of SplitMix64)."""
     x = keys ^ np.uint64((seed * 0x9E3779B97F4A7C15 + salt * 0xD1B54A32D192ED03) % 2**64)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         x = (x ^ (x >> np.uint64(shift))) * np.uint64(factor)

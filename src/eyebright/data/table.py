@@ -24,19 +24,19 @@ _SHARE_VAL = 0.2
 
 
 def has_table(folder: Path) -> bool:
-    """Whether ``folder`` holds the table that says what its images are."""
+    """Return whether ``folder`` holds the table that says what its images are."""
     return os.path.isfile(folder / NAME)  # False, and no error, of a folder that must not be read
 
 
 def scan_table(
     folder: Path, *, val: Path | float | None = None, test: Path | float | None = None, seed: int = 0
 ) -> Manifest:
-    """The manifest to train on: every image that the table names and that can be read.
+    """Return the manifest to train on: every image that the table names and that can be read.
 
     Args:
         folder: holds the table, and the images where it says.
         val: share of the images to hold out for validation, where the table has no parts (default: 0.2).
-        test: the same for the test part (default: none).
+        test: the same for the test split (default: none).
         seed: of the split.
 
     Raises:
@@ -65,7 +65,7 @@ def scan_table_part(
     folder: Path,
     wanted: Split | None,
 ) -> tuple[Manifest, Split]:
-    """The images of one part, and which that is: the one that is wanted, else test, validation or all.
+    """Return the images of one split, and which that is: the requested one, else test, validation or all.
 
     Raises:
         NotFoundError: the table has no images of that part.
@@ -89,7 +89,7 @@ def scan_table_part(
 
 
 def _read(folder: Path) -> tuple[Manifest, bool]:
-    """All images of the table, those without a part as training images; and whether it names parts."""
+    """Return all images of the table, without a split as training images, and whether it names splits."""
     table = read_table(require_folder(folder) / NAME)
     skipped: list[Skipped] = []
     rows = _usable(folder, table, skipped)
@@ -115,16 +115,19 @@ def _read(folder: Path) -> tuple[Manifest, bool]:
         )
     ordered = sorted(_grouped(samples), key=lambda s: s.path)
     notes = (*table.notes, *_unnamed(folder, rows))
-    manifest = Manifest(folder.resolve(), tuple(ordered), tuple(skipped), notes, table.several)
+    manifest = Manifest(folder.resolve(), tuple(ordered), tuple(skipped), notes, table.label_set)
     return manifest, any(row.split for row in table.rows)
 
 
 def _usable(folder: Path, table: LabelTable, skipped: list[Skipped]) -> dict[str, Row]:
-    """The rows by the places of their images; those of no image, or of one that came before, are skipped."""
+    """Return the rows by the paths of their images.
+
+    Those of no image, or of one that came before, are skipped.
+    """
     found: dict[str, Row] = {}
     for row in table.rows:
         path = PurePosixPath(row.path.replace("\\", "/")).as_posix()
-        if table.several is None and not row.label:
+        if table.label_set is None and not row.label:
             skipped.append(Skipped(path, "The table gives no label for this image."))
         elif not row.path or not os.path.isfile(folder / path):
             skipped.append(Skipped(path, "The table lists this image, but there is no such file."))
@@ -147,7 +150,7 @@ def _usable(folder: Path, table: LabelTable, skipped: list[Skipped]) -> dict[str
 
 
 def _unnamed(folder: Path, rows: Iterable[str]) -> list[Skipped]:
-    """A note on images, class folders perhaps, that the table does not name."""
+    """Return a note on images, class folders perhaps, that the table does not name."""
     named = {os.path.normpath(folder / path) for path in rows}
     count = sum(os.path.normpath(path) not in named for path in image_files(folder))
     if not count:
@@ -157,7 +160,7 @@ def _unnamed(folder: Path, rows: Iterable[str]) -> list[Skipped]:
 
 
 def _grouped(samples: Sequence[Sample]) -> list[Sample]:
-    """The samples with groups that share an image joined to one."""
+    """Return the samples with groups that share an image joined to one."""
     if not any(s.group for s in samples):
         return list(samples)
     parent: dict[str, str] = {}
@@ -178,8 +181,8 @@ def _grouped(samples: Sequence[Sample]) -> list[Sample]:
 
 
 def _require(manifest: Manifest, folder: Path) -> Sequence[Skipped]:
-    if manifest.several is not None:
-        return require_labels([s.labels for s in manifest.of("train")], manifest.several, folder / NAME)
+    if manifest.label_set is not None:
+        return require_labels([s.labels for s in manifest.of("train")], manifest.label_set, folder / NAME)
     require_classes({split: Counter(s.label for s in manifest.of(split)) for split in SPLITS}, folder / NAME)
     return []
 
@@ -187,7 +190,7 @@ def _require(manifest: Manifest, folder: Path) -> Sequence[Skipped]:
 def _assigned(
     manifest: Manifest, samples: Sequence[Sample], val: float, test: float, seed: int
 ) -> list[Split]:
-    several = manifest.several is not None
-    labels = rarest([s.labels for s in samples]) if several else [s.label for s in samples]
+    multilabel = manifest.task.multilabel
+    labels = rarest([s.labels for s in samples]) if multilabel else [s.label for s in samples]
     keys = [blake2b(s.group.encode(), digest_size=16).hexdigest() if s.group else s.sha for s in samples]
     return assign(labels, keys, val, test, seed)

@@ -45,17 +45,17 @@ class LabelTable:
 
     Attributes:
         rows: in their order.
-        several: the labels where an image may have several of them or none; None where each has one.
+        label_set: the labels of a multi-label table; None of a multi-class one.
         notes: columns that were not used.
     """
 
     rows: Sequence[Row]
-    several: tuple[str, ...] | None
+    label_set: tuple[str, ...] | None
     notes: Sequence[Skipped] = ()
 
 
 def read_table(path: Path) -> LabelTable:
-    """The table in ``path``.
+    """Return the table in ``path``.
 
     It has a column with the image's path, and either one column with the label or a list of labels, or a
     column of 0 and 1 for each label; besides, if wanted, `split` and `group`.
@@ -79,18 +79,18 @@ def read_table(path: Path) -> LabelTable:
     else:
         table = _lists(path, columns[named], always=named.casefold() in _LISTS)
         others = [name for name in columns if name != named]
-    labels, several = table
+    labels, label_set = table
     parts: list[Split | None] = [_part(path, line, value) for line, value in enumerate(splits, 2)]
     rows = map(Row, paths, labels, parts or [None] * len(paths), groups or [""] * len(paths))
     notes = [
         Skipped(NAME, "Column {name} contains no 0/1 labels. It was ignored.", {"name": name})
         for name in others
     ]
-    return LabelTable(tuple(rows), several, notes)
+    return LabelTable(tuple(rows), label_set, notes)
 
 
 def _columns(path: Path) -> dict[str, list[str]]:
-    """The columns by their names, cells without blanks around them."""
+    """Return the columns by their names, cells without blanks around them."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -139,7 +139,7 @@ def _part(path: Path, line: int, value: str) -> Split:
 
 
 def _flags(path: Path, columns: Mapping[str, list[str]]) -> tuple[_Labels, list[str]]:
-    """Labels from columns of 0 and 1; a column with neither is something else, and is named."""
+    """Return labels from columns of 0 and 1; other columns are returned by name."""
     used = {name: cells for name, cells in columns.items() if any(c.casefold() in _TRUE for c in cells)}
     for name, cells in used.items():
         for line, cell in enumerate(cells, 2):
@@ -166,7 +166,10 @@ def _flags(path: Path, columns: Mapping[str, list[str]]) -> tuple[_Labels, list[
 
 
 def _lists(path: Path, cells: Sequence[str], *, always: bool) -> _Labels:
-    """Labels from one column; several an image if a cell holds several, or if the column's name says so."""
+    """Return labels from one column.
+
+    Images have several if a cell holds several, or if the column's name says so.
+    """
     between = next((mark for mark in _BETWEEN if any(mark in cell for cell in cells)), None)
     if between is None and not always:
         return list(cells), None

@@ -27,7 +27,7 @@ def view(
     interpolation: Interpolation = "bilinear",
     crop: float | None = None,
 ) -> UInt8Array:
-    """One view of an image.
+    """Return one view of an image.
 
     View 0 is the plain image, view 1 its mirror image. The others are crops of 0.4 to 1 of its area,
     mirrored or not, whose sides are stretched by 3/4 to 4/3 against view 0.
@@ -53,7 +53,7 @@ def view(
 
 
 def _draw(width: int, height: int, seed_text: str) -> tuple[tuple[float, float, float, float], bool]:
-    """A crop's box in pixels, and whether it is mirrored."""
+    """Return a crop's box in pixels, and whether it is mirrored."""
     digest = blake2b(seed_text.encode(), digest_size=40).digest()
     area, ratio, x, y, flip = (np.frombuffer(digest, "<u8") / 2.0**64).tolist()
     share = _AREA[0] + area * (_AREA[1] - _AREA[0])

@@ -37,18 +37,18 @@ class FolderListing:
 
 
 def identity(folder: str | os.PathLike[str]) -> Identity:
-    """The folder's identity, the same through every link to it."""
+    """Return the folder's identity, the same through every link to it."""
     status = os.stat(folder)
     return status.st_dev, status.st_ino
 
 
 def printable(path: str) -> str:
-    r"""``path`` as text that can be written anywhere: bytes that are no text appear as ``\xff``."""
+    r"""Return ``path`` as text that can be written anywhere: bytes that are no text appear as ``\xff``."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def subfolders(folder: Path) -> list[str]:
-    """Names of the folders directly in ``folder`` that are not hidden, sorted.
+    """Return names of the folders directly in ``folder`` that are not hidden, sorted.
 
     Raises:
         DataError: the system does not let us look into it.
@@ -65,7 +65,7 @@ def subfolders(folder: Path) -> list[str]:
 
 
 def is_text(name: str) -> bool:
-    """Whether a name that the system gave can be written as UTF-8."""
+    """Return whether a name that the system gave can be written as UTF-8."""
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:
@@ -74,7 +74,7 @@ def is_text(name: str) -> bool:
 
 
 def list_images(folder: Path, seen: set[Identity]) -> FolderListing:
-    """The images under ``folder``, in the order of their paths, wherever the file system has them.
+    """Return the images under ``folder``, in the order of their paths, wherever the file system has them.
 
     Args:
         folder: holds the class folders.

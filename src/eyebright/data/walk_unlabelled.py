@@ -10,7 +10,7 @@ from eyebright.data.header import EXTENSIONS
 
 
 def image_files(folder: Path) -> Iterator[str]:
-    """Paths of the image files under ``folder``, a folder's own first, hidden ones left out.
+    """Return paths of the image files under ``folder``, a folder's own first, hidden ones left out.
 
     Links to folders are not followed. Nothing is gathered, so that a million files need no memory.
     """

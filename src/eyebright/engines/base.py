@@ -27,9 +27,12 @@ class Engine(Protocol):
     callers: int
 
     def run(self, image: UInt8Array) -> FloatArray:
-        """The graph's output (D,) for one image (S, S, 3); safe to call from several threads at once."""
+        """Return the graph's output (D,) for one image (S, S, 3).
+
+        Safe to call from several threads at once.
+        """
 
 
 def installed(package: str) -> bool:
-    """Whether ``package`` can be imported here."""
+    """Return whether ``package`` can be imported here."""
     return importlib.util.find_spec(package) is not None

@@ -37,7 +37,7 @@ class Trial:
 
 
 def makers() -> dict[str, Callable[[bytes], Engine]]:
-    """The engines that this machine can run, by name."""
+    """Return the engines that this machine can run, by name."""
     found: dict[str, Callable[[bytes], Engine]] = {"onnxruntime float32": OnnxRuntimeEngine}
     if installed("openvino"):
         found["openvino float32"] = lambda graph: OpenVinoEngine(graph, "float32")
@@ -47,7 +47,7 @@ def makers() -> dict[str, Callable[[bytes], Engine]]:
 
 
 def make(name: str, graph: bytes) -> Engine:
-    """The named engine on ``graph``.
+    """Return the named engine on ``graph``.
 
     Raises:
         MissingExtraError: the engine's package is not installed.
@@ -69,7 +69,7 @@ def make(name: str, graph: bytes) -> Engine:
 
 
 def race(graph: bytes, images: Sequence[UInt8Array]) -> list[Trial]:
-    """Runs every engine on the same images (N, each (S, S, 3)), all cores at work.
+    """Run every engine on the same images (N, each (S, S, 3)), all cores at work.
 
     Returns:
         The trials, the fastest that agrees first; ONNX Runtime in float32 is the reference.
@@ -84,7 +84,7 @@ def race(graph: bytes, images: Sequence[UInt8Array]) -> list[Trial]:
 
 
 def remembered_race(folder: Path, graph: bytes, images: Sequence[UInt8Array]) -> list[Trial]:
-    """The race's result, kept in ``folder`` for these images, this graph, processor and these versions.
+    """Return the engine selection, cached in ``folder`` by images, graph, processor and versions.
 
     Args:
         folder: where results are kept.
@@ -109,7 +109,7 @@ def remembered_race(folder: Path, graph: bytes, images: Sequence[UInt8Array]) ->
 
 
 def disagreement(features: FloatArray, reference: FloatArray) -> float:
-    """The median feature's root mean square error as a share of its standard deviation over the images."""
+    """Return the median feature's root mean square error, as a share of its standard deviation."""
     error = np.sqrt(((features - reference) ** 2).mean(axis=0))
     spread = reference.std(axis=0)
     moving = spread > 1e-6 * (1 + np.abs(reference).max(axis=0))

@@ -24,6 +24,6 @@ class OnnxRuntimeEngine:
         self._input = self._session.get_inputs()[0].name
 
     def run(self, image: UInt8Array) -> FloatArray:
-        """The graph's output (D,) for one image (S, S, 3)."""
+        """Return the graph's output (D,) for one image (S, S, 3)."""
         features: FloatArray = self._session.run(None, {self._input: image[None]})[0][0]
         return features

@@ -47,7 +47,7 @@ class OpenVinoEngine:
         self.precision = precision
 
     def run(self, image: UInt8Array) -> FloatArray:
-        """The graph's output (D,) for one image (S, S, 3)."""
+        """Return the graph's output (D,) for one image (S, S, 3)."""
         request, pixels, features = self._free.get()
         try:
             np.copyto(pixels[0], image)
@@ -59,5 +59,5 @@ class OpenVinoEngine:
 
 
 def has_bfloat16() -> bool:
-    """Whether OpenVINO runs bfloat16 natively on this processor."""
+    """Return whether OpenVINO runs bfloat16 natively on this processor."""
     return "BF16" in load_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")

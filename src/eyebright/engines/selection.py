@@ -17,7 +17,7 @@ _IMAGES = 12
 
 
 def some_squares(paths: Sequence[Path], preprocessing: Preprocessing) -> list[UInt8Array]:
-    """Up to twelve images from all over, each (S, S, 3), as the engines see them.
+    """Return up to twelve images from all over, each (S, S, 3), as the engines see them.
 
     Raises:
         DataError: none can be read.
@@ -43,7 +43,7 @@ def some_squares(paths: Sequence[Path], preprocessing: Preprocessing) -> list[UI
 
 
 def say_engine(trials: Sequence[Trial]) -> None:
-    """Says which engine was taken, and which faster one was not."""
+    """Say which engine was selected, and which faster one was not."""
     trial, *others = trials
     rate = f"{trial.images_per_second:.0f}"
     say("Engine: {name}, {rate} images/s on this machine.", name=trial.name, rate=rate)

@@ -54,7 +54,7 @@ class Step:
 
 
 def sure_answers(rows: Sequence[PredictionRow]) -> SureAnswers | None:
-    """The lowest level of confidence from which on answers are right.
+    """Return the lowest confidence from which on predictions are correct.
 
     Args:
         rows: of the judged part.
@@ -72,12 +72,12 @@ def sure_answers(rows: Sequence[PredictionRow]) -> SureAnswers | None:
 
 
 def trusted(metrics: Metrics) -> list[ClassMetrics]:
-    """The classes that are found and named reliably."""
+    """Return the classes with reliable recall and precision."""
     return [c for c in _present(metrics) if min(c.recall.low, c.precision.low) >= TRUSTED]
 
 
 def doubted(metrics: Metrics) -> list[ClassMetrics]:
-    """The classes of which too many are missed, beyond what chance explains; the worst first."""
+    """Return the classes with significantly low recall, the worst first."""
     return sorted((c for c in _present(metrics) if c.recall.high < DOUBTED), key=lambda c: c.recall.value)
 
 
@@ -89,7 +89,7 @@ def next_steps(
     tunable: bool,
     more_helps: bool | None = None,
 ) -> list[Step]:
-    """The three steps that touch the most mistakes, the most useful first.
+    """Return the three steps that concern the most mistakes, the most useful first.
 
     Args:
         metrics: of the judged part.
@@ -117,7 +117,7 @@ def _check_labels(wrong: Sequence[PredictionRow]) -> list[Step]:
 def _add_images(
     metrics: Metrics, wrong: Sequence[PredictionRow], trained: Mapping[str, int], *, more_helps: bool | None
 ) -> list[Step]:
-    """Of the class that is missed most, unless more images are known not to help."""
+    """Return the step for the class with most false negatives, unless more images are known not to help."""
     if more_helps is False or not wrong:
         return []
     missed = Counter(row.label for row in wrong)
@@ -127,7 +127,7 @@ def _add_images(
 
 
 def _tell_apart(wrong: Sequence[PredictionRow]) -> list[Step]:
-    """The two classes that are taken for each other most, if that is more than a slip."""
+    """Return the two classes that are confused most, if that is more than a slip."""
     pairs = Counter(tuple(sorted((row.label, row.predicted))) for row in wrong)
     if not pairs:
         return []
@@ -139,7 +139,7 @@ def _tell_apart(wrong: Sequence[PredictionRow]) -> list[Step]:
 def _fine_tune(
     metrics: Metrics, wrong: Sequence[PredictionRow], *, tunable: bool, more_helps: bool | None
 ) -> list[Step]:
-    """Where mistakes are left that more images will not mend, or nothing is known of that."""
+    """Return the step for mistakes that more images will not correct, or of which that is unknown."""
     if not tunable or not wrong:
         return []
     share = len(wrong) if more_helps is False else (len(wrong) + 1) // 2
@@ -147,7 +147,7 @@ def _fine_tune(
 
 
 def _judge_more(metrics: Metrics) -> list[Step]:
-    """Comes first: where the classes have few images, every other figure is a guess."""
+    """Return the first step where classes have few images, so that every other metric is a guess."""
     few = [c for c in metrics.per_class if c.support < _FEW_IMAGES]
     if not few:
         return []

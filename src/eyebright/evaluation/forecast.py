@@ -41,7 +41,7 @@ class Forecast:
 
     @property
     def worth_it(self) -> bool:
-        """Whether so many images would give more than hardly anything."""
+        """Return whether so many images would help noticeably."""
         return self.accuracy.value - self.now >= _LITTLE
 
 
@@ -62,12 +62,12 @@ class LearningCurve:
     forecast: Forecast | None
 
     def to_json(self) -> JsonObject:
-        """The curve as `metrics.json` holds it."""
+        """Return the curve as `metrics.json` holds it."""
         return asdict(self)
 
 
 def grown(points: Sequence[CurvePoint], seed: int) -> LearningCurve | None:
-    """The curve with its forecast; None without points."""
+    """Return the curve with its forecast; None without points."""
     if not points:
         return None
     right = np.stack([point.right for point in points])
@@ -84,11 +84,11 @@ def forecast(
     seed: int = 0,
     resamples: int = 1000,
 ) -> Forecast | None:
-    """The forecast for twice as many images as there are; None from fewer than three sizes.
+    """Return the forecast for twice as many images as there are; None from fewer than three sizes.
 
     Args:
         sizes: P numbers of training images, rising.
-        right: (P, N) whether each of the same N images was named right at each size.
+        right: (P, N) whether each of the same N images was predicted correctly at each size.
         count: of the images that there are.
         seed: of the bootstrap.
         resamples: how many.
@@ -106,7 +106,7 @@ def forecast(
 
 
 def _lines(wrong: Float64Array, images: int, sizes: Float64Array, at: float) -> Float64Array:
-    """(2, R) logarithms of the error that both lines of R resamples say.
+    """Return (2, R) logarithms of the error that both lines of R resamples predict.
 
     Args:
         wrong: (R, P) images that were named wrong.

@@ -34,7 +34,7 @@ _DRAWN_AT_ONCE = 2_000_000
 
 
 def wilson(successes: npt.ArrayLike, trials: npt.ArrayLike) -> Limits:
-    """Wilson's 95 % score interval of proportions; [0, 1] where there was no trial.
+    """Return Wilson's 95 % score interval of proportions; [0, 1] where there was no trial.
 
     Args:
         successes: counts of any shape.
@@ -54,20 +54,20 @@ def wilson(successes: npt.ArrayLike, trials: npt.ArrayLike) -> Limits:
 
 
 def share_of(hits: int, count: int) -> Interval:
-    """The share that ``hits`` are of ``count``, with Wilson's interval; 0 in [0, 1] of nothing."""
+    """Return the share that ``hits`` are of ``count``, with Wilson's interval; 0 in [0, 1] of nothing."""
     low, high = wilson(hits, count)
     return Interval(hits / max(count, 1), float(low), float(high))
 
 
 def wilson_f1(hits: npt.ArrayLike, predicted: npt.ArrayLike, support: npt.ArrayLike) -> Limits:
-    """95 % limits of F1, from Wilson's limits of hits among images that are or were called the class."""
+    """Return 95 % limits of F1, from Wilson's limits of hits among true and predicted images."""
     hits = np.asarray(hits, np.float64)
     low, high = wilson(hits, np.asarray(predicted) + np.asarray(support) - hits)
     return 2 * low / (1 + low), 2 * high / (1 + high)
 
 
 def mover(values: Float64Array, limits: Limits, weights: Float64Array) -> tuple[float, float]:
-    """95 % limits of ``weights @ values`` from the limits of each value (K,), taken as independent."""
+    """Return 95 % limits of ``weights @ values`` from the limits of each value (K,), taken as independent."""
     mean = float(weights @ values)
     below = float(np.sqrt(np.sum((weights * (values - limits[0])) ** 2)))
     above = float(np.sqrt(np.sum((weights * (limits[1] - values)) ** 2)))
@@ -75,7 +75,7 @@ def mover(values: Float64Array, limits: Limits, weights: Float64Array) -> tuple[
 
 
 def student(values: Float64Array) -> tuple[float, float]:
-    """Student's 95 % interval of the mean of N >= 2 values."""
+    """Return Student's 95 % interval of the mean of N >= 2 values."""
     n = len(values)
     half = float(stdtrit(n - 1, (1 + LEVEL) / 2)) * float(values.std(ddof=1)) / n**0.5
     mean = float(values.mean())
@@ -83,7 +83,7 @@ def student(values: Float64Array) -> tuple[float, float]:
 
 
 def score_limits(areas: Float64Array, positives: Float64Array, negatives: Float64Array) -> Limits:
-    """95 % limits (K,) of areas under ROC curves: those that Hanley and McNeil's variance does not rule out.
+    """Return 95 % limits (K,) of areas under ROC curves that Hanley and McNeil's variance does not exclude.
 
     Args:
         areas: (K,) observed.
@@ -103,7 +103,7 @@ def score_limits(areas: Float64Array, positives: Float64Array, negatives: Float6
 def _edge(
     outside: Float64Array, inside: Float64Array, excluded: Callable[[Float64Array], npt.NDArray[np.bool_]]
 ) -> Float64Array:
-    """Where ``excluded`` begins to hold on the way from ``inside`` to ``outside``, by bisection."""
+    """Return where ``excluded`` begins to hold on the way from ``inside`` to ``outside``, by bisection."""
     for _ in range(50):
         middle = (outside + inside) / 2
         gone = excluded(middle)
@@ -112,7 +112,7 @@ def _edge(
 
 
 def logit_limits(values: Float64Array, errors: Float64Array) -> Limits:
-    """95 % limits of fractions (K,) from their standard errors, symmetric in the logit.
+    """Return 95 % limits of fractions (K,) from their standard errors, symmetric in the logit.
 
     Where a value is 0 or 1 there is no logit, and the limits are the value itself.
     """
@@ -126,7 +126,7 @@ def logit_limits(values: Float64Array, errors: Float64Array) -> Limits:
 def bootstrap_sums(
     table: csr_array, seed: int, resamples: int, groups: IntArray | None = None
 ) -> Float64Array:
-    """Sums of a table's columns over ``resamples`` draws of its N rows with replacement.
+    """Return the sums of a table's columns over ``resamples`` draws of its N rows with replacement.
 
     Every figure of an evaluation is made of such sums; so the whole bootstrap is one sparse product, in
     pieces of bounded memory.
@@ -148,7 +148,7 @@ def bootstrap_sums(
 
 
 def _draws(n: int, seed: int, resamples: int) -> Iterator[Float64Array]:
-    """How often each of ``n`` rows was drawn: (n, some) arrays, ``resamples`` columns in all."""
+    """Return how often each of ``n`` rows was drawn: (n, some) arrays, ``resamples`` columns in all."""
     generator = np.random.default_rng(seed)
     step = max(1, _DRAWN_AT_ONCE // n)
     for start in range(0, resamples, step):
@@ -158,18 +158,18 @@ def _draws(n: int, seed: int, resamples: int) -> Iterator[Float64Array]:
 
 
 def percentiles(draws: npt.NDArray[Any]) -> Limits:
-    """The middle 95 % of draws along the first axis; NaN, as of an absent class, is left out."""
+    """Return the middle 95 % of draws along the first axis; NaN, as of an absent class, is left out."""
     low, high = np.nanquantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     return low, high
 
 
 def pair(limits: Limits) -> tuple[float, float]:
-    """Limits of one figure as plain numbers."""
+    """Return limits of one figure as plain numbers."""
     return float(limits[0]), float(limits[1])
 
 
 def hull(value: float, *limits: tuple[float, float], bottom: float = 0.0, top: float = 1.0) -> Interval:
-    """The smallest interval that holds the value and all ``limits``, within [``bottom``, ``top``]."""
+    """Return the smallest interval that holds the value and all ``limits``, within [``bottom``, ``top``]."""
     low = min(value, *(float(pair[0]) for pair in limits))
     high = max(value, *(float(pair[1]) for pair in limits))
     return Interval(float(value), max(bottom, low), min(top, high))

@@ -1,4 +1,4 @@
-"""Models on the same images: how they differ, with intervals and exact tests for paired answers."""
+"""Models on the same images: how they differ, with intervals and exact tests for paired predictions."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ class Difference:
 
     @property
     def better(self) -> int | None:
-        """The number of the model that is shown to name more images right, if any."""
+        """Return the number of the model that is significantly more accurate, if any."""
         if self.accuracy_p >= SIGNIFICANT:
             return None
         return self.second if self.only_second > self.only_first else self.first
 
     @property
     def better_loss(self) -> int | None:
-        """The number of the model that is shown to have the lower log loss, if any."""
+        """Return the number of the model with the significantly lower log loss, if any."""
         if self.log_loss_p >= SIGNIFICANT:
             return None
         return self.second if self.log_loss.value < 0 else self.first
@@ -66,7 +66,7 @@ class Difference:
 def differences(
     right: npt.NDArray[np.bool_], losses: Float64Array, *, seed: int = 0, resamples: int = 1000
 ) -> tuple[Difference, ...]:
-    """Every pair of R models on N images.
+    """Return every pair of R models on N images.
 
     Args:
         right: (R, N) whether each model was right.
@@ -98,7 +98,7 @@ def differences(
 
 
 def accuracy_difference(right: npt.NDArray[np.bool_], right_before: npt.NDArray[np.bool_]) -> Interval:
-    """How much more accurate one model is than another, with a 95 % interval for paired answers.
+    """Return how much more accurate one model is than another, with a 95 % interval for paired predictions.
 
     Only images that one of the two gets wrong tell them apart; each kind of them counts one more than there
     are, so that an interval of no difference on few images is not a point (Bonett and Price, 2012).
@@ -117,13 +117,13 @@ def accuracy_difference(right: npt.NDArray[np.bool_], right_before: npt.NDArray[
 
 
 def mcnemar(right: npt.NDArray[np.bool_], right_before: npt.NDArray[np.bool_]) -> float:
-    """McNemar's exact two-sided p: could a fair coin have decided who is right where only one of two is."""
+    """Return McNemar's exact two-sided p of the images for which only one of two models is correct."""
     gained, lost = int((right & ~right_before).sum()), int((~right & right_before).sum())
     return min(1.0, 2 * float(bdtr(min(gained, lost), gained + lost, 0.5)))
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """Holm's adjustment (1979): all together are wrong no more often than one alone would be."""
+    """Return Holm's adjustment (1979): all together are wrong no more often than one alone would be."""
     adjusted = [0.0] * len(p)
     largest = 0.0
     for place, number in enumerate(sorted(range(len(p)), key=lambda i: p[i])):
@@ -133,7 +133,7 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def _paired_t(difference: Float64Array) -> float:
-    """Student's two-sided p that a mean difference (N,) is 0; 1 where there is nothing to tell by."""
+    """Return Student's two-sided p that a mean difference (N,) is 0; 1 where nothing differs."""
     n, spread = len(difference), float(difference.std(ddof=1)) if len(difference) > 1 else 0.0
     if not spread:
         return 1.0
@@ -148,7 +148,7 @@ def _accuracy(
 
 
 def _loss(difference: Float64Array, drawn: Float64Array) -> Interval:
-    """Of one image the interval is all that a difference can be."""
+    """Return the interval of a mean difference; of one image, all that a difference can be."""
     analytic = student(difference) if len(difference) > 1 else (-WORST_LOSS, WORST_LOSS)
     limits = (analytic, pair(percentiles(drawn)))
     return hull(float(difference.mean()), *limits, bottom=-WORST_LOSS, top=WORST_LOSS)

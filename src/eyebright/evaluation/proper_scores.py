@@ -1,38 +1,52 @@
-"""Figures of the probabilities: log loss, Brier score and calibration error, with their intervals."""
+"""Metrics of the probabilities: log loss, Brier score and calibration error, with their intervals."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from eyebright.errors import ModelError
 from eyebright.evaluation.calibration import reliability
 from eyebright.evaluation.intervals import Float64Array, hull, mover, pair, percentiles, student, wilson
-from eyebright.evaluation.multiclass.per_image_stats import SMALLEST_PROBABILITY, Sums, Tally
-from eyebright.types import Interval
+from eyebright.evaluation.multiclass.per_image_stats import SMALLEST_PROBABILITY, PerImageStats
+from eyebright.evaluation.resampled_sums import ResampledSums
+from eyebright.types import FloatArray, Interval
 
 WORST_LOSS = -float(np.log(SMALLEST_PROBABILITY))
 
 
-def log_loss(tally: Tally, sums: Sums) -> Interval:
-    """In nats. A mistake costs what it would have cost with these images' probabilities."""
-    mistake = -np.log(np.maximum(-np.expm1(-tally.loss), SMALLEST_PROBABILITY))
-    return _mean(tally.loss, sums.means()[:, 0], mistake, tally, WORST_LOSS)
+def require_finite(probabilities: FloatArray) -> None:
+    """Require probabilities (N, K) that can be scored.
+
+    Raises:
+        ModelError: one is NaN or infinite.
+    """
+    if not np.isfinite(probabilities).all():
+        raise ModelError(
+            "Probabilities must be finite. The model returned NaN or infinity. Train the model again."
+        )
 
 
-def brier(tally: Tally, sums: Sums) -> Interval:
-    """Mean squared distance from the truth: at most 1 of two classes, else at most 2, as in scikit-learn."""
-    top = 1.0 if tally.classes == 2 else 2.0
-    return _mean(tally.brier, sums.means()[:, 1], top * tally.confidence**2, tally, top)
+def log_loss(stats: PerImageStats, sums: ResampledSums) -> Interval:
+    """Return the log loss in nats. A mistake costs what it would with these images' probabilities."""
+    mistake = -np.log(np.maximum(-np.expm1(-stats.loss), SMALLEST_PROBABILITY))
+    return _mean(stats.loss, sums.means()[:, 0], mistake, stats, WORST_LOSS)
 
 
-def calibration_error(tally: Tally, sums: Sums) -> Interval:
-    """Of the likeliest class; see :func:`gap_interval`."""
-    return gap_interval(tally.confidence, tally.hit, sums.gap(), tally.independent)
+def brier(stats: PerImageStats, sums: ResampledSums) -> Interval:
+    """Return the mean squared distance from the truth: at most 1 of two classes, else 2, as scikit-learn."""
+    top = 1.0 if stats.classes == 2 else 2.0
+    return _mean(stats.brier, sums.means()[:, 1], top * stats.confidence**2, stats, top)
+
+
+def calibration_error(stats: PerImageStats, sums: ResampledSums) -> Interval:
+    """Return the calibration error of the most probable class; see :func:`gap_interval`."""
+    return gap_interval(stats.confidence, stats.hit, sums.calibration_error(), stats.independent)
 
 
 def gap_interval(
     confidence: Float64Array, hit: Float64Array, drawn: Float64Array, independent: float
 ) -> Interval:
-    """Mean distance over bins between confidence (N,) and how often it is right.
+    """Return the mean distance over bins between confidence (N,) and accuracy.
 
     Its interval: the bootstrap, MOVER over the bins, and the least that Wilson's limits of each bin allow.
 
@@ -59,19 +73,19 @@ def gap_interval(
 
 
 def _mean(
-    loss: Float64Array, drawn: Float64Array, mistake: Float64Array, tally: Tally, top: float
+    loss: Float64Array, drawn: Float64Array, mistake: Float64Array, stats: PerImageStats, top: float
 ) -> Interval:
-    """Of losses (N,), at most ``top`` each; of one image the interval is all that a loss can be."""
+    """Return the interval of losses (N,), at most ``top`` each; of one image, all that a loss can be."""
     analytic = student(loss) if len(loss) > 1 else (0.0, top)
-    unseen = _unseen(float(loss.mean()), float(mistake.mean()), tally)
+    unseen = _unseen(float(loss.mean()), float(mistake.mean()), stats)
     return hull(float(loss.mean()), pair(percentiles(drawn)), analytic, unseen, top=top)
 
 
-def _unseen(loss: float, mistake: float, tally: Tally) -> tuple[float, float]:
-    """What a mean loss may be where all answers were right, or all wrong: no loss shows the other case.
+def _unseen(loss: float, mistake: float, stats: PerImageStats) -> tuple[float, float]:
+    """Return the limits of a mean loss where all predictions were correct, or all wrong.
 
     Wilson's limit of accuracy says how many mistakes may have gone unseen, and ``mistake`` what one costs.
     """
-    count, hits = tally.independent * len(tally.hit), tally.independent * tally.hit.sum()
+    count, hits = stats.independent * len(stats.hit), stats.independent * stats.hit.sum()
     low, high = pair(wilson(hits, count))
     return loss * (1 - high) if hits == 0 else loss, loss + (1 - low) * mistake if hits == count else loss

@@ -43,7 +43,10 @@ class Robustness:
     curves: Mapping[Corruption, Sequence[Level]]
 
     def falls(self, kind: Corruption) -> Level | None:
-        """The weakest level at which the model is worse by more than chance; None where there is none."""
+        """Return the weakest level at which the model is significantly worse.
+
+        None where there is none.
+        """
         lower = (level for level in self.curves[kind] if level.accuracy.value < self.clean.value)
         return next((level for level in lower if level.p < SIGNIFICANT), None)
 
@@ -67,7 +70,7 @@ class Shortcut:
 
     @property
     def suspicious(self) -> bool:
-        """Whether the border alone all but suffices: then the model may look at the background."""
+        """Return whether the border alone nearly suffices: then the model may look at the background."""
         known = self.clean.value - self.majority
         beyond = self.border.value - self.majority
         return self.border.low > self.majority and beyond >= _SUFFICES * known
@@ -81,7 +84,7 @@ class RobustnessResult:
     shortcut: Shortcut
 
     def to_json(self) -> JsonObject:
-        """Both as `metrics.json` holds them."""
+        """Return both as `metrics.json` holds them."""
         shortcut = {**asdict(self.shortcut), "suspicious": self.shortcut.suspicious}
         return {"robustness": asdict(self.robustness), "shortcut": shortcut}
 
@@ -91,7 +94,7 @@ def robustness(
     right: Mapping[Corruption, Sequence[BoolArray]],
     strengths: Mapping[Corruption, Sequence[float]],
 ) -> Robustness:
-    """Figures from whether the model was right about N images (N,), as they are and at each strength."""
+    """Measure robustness from whether N images (N,) were correct, as they are and at each strength."""
     tests = {kind: [mcnemar(levels, clean) for levels in rows] for kind, rows in right.items()}
     adjusted = iter(holm([p for row in tests.values() for p in row]))
     curves = {
@@ -105,11 +108,11 @@ def robustness(
 
 
 def shortcut(clean: BoolArray, border: BoolArray, centre: BoolArray, truth: IntArray) -> Shortcut:
-    """Figures from whether the model was right about N images (N,) of classes ``truth`` (N,)."""
+    """Measure whether the model was right about N images (N,) of classes ``truth`` (N,)."""
     majority = float(np.bincount(truth).max() / len(truth))
     return Shortcut(len(clean), proportion(clean), proportion(border), proportion(centre), majority)
 
 
 def proportion(right: BoolArray) -> Interval:
-    """The share that is right of N answers (N,), with Wilson's interval."""
+    """Return the share of correct predictions (N,), with Wilson's interval."""
     return share_of(int(right.sum()), len(right))

@@ -64,21 +64,21 @@ class Slice:
 
     @property
     def worse(self) -> bool:
-        """Whether it is worse than the rest by more than chance."""
+        """Return whether it is significantly worse than the rest."""
         return self.p < SIGNIFICANT
 
     @property
     def explained(self) -> bool:
-        """Whether its mix of classes alone would make it about as bad."""
+        """Return whether its mix of classes alone would make it about as bad."""
         return self.expected <= self.accuracy.high
 
     def to_json(self) -> JsonObject:
-        """The slice as `metrics.json` holds it."""
+        """Return the slice as `metrics.json` holds it."""
         return {**asdict(self), "worse": self.worse}
 
 
 def slices(columns: Sequence[Column], right: BoolArray, truth: IntArray) -> tuple[Slice, ...]:
-    """The slices of every property that cuts the images in two or more.
+    """Return the slices of every property that cuts the images in two or more.
 
     Numbers are cut into quarters of the images, of fewer than 100 into thirds, of fewer than 30 not at all.
     Of names the 20 most frequent are looked at, each with at least 5 images.
@@ -104,7 +104,10 @@ def _known(column: Column) -> BoolArray:
 
 
 def _cut(column: Column) -> list[tuple[tuple[str | None, float | None, float | None], BoolArray]]:
-    """Name or limits of each slice, with its members (N,); none where there would be fewer than two."""
+    """Return the name or limits of each slice, with its members (N,).
+
+    None where there would be fewer than two.
+    """
     values = column.values
     parts = _quantiles(values) if isinstance(values, np.ndarray) else _names(values)
     kept = [part for part in parts if part[1].sum() >= FEWEST]
@@ -139,7 +142,7 @@ def _slice(
     right: BoolArray,
     truth: IntArray,
 ) -> tuple[dict[str, Any], float]:
-    """The slice's figures, and its p before it is adjusted."""
+    """Return the slice's figures, and its p before it is adjusted."""
     n, hits = int(members.sum()), int((members & right).sum())
     total, total_hits = int(known.sum()), int((known & right).sum())
     low, high = (float(limit) for limit in wilson(hits, n))
@@ -159,7 +162,10 @@ def _slice(
 
 
 def _expected(members: BoolArray, known: BoolArray, right: BoolArray, truth: IntArray) -> float:
-    """Mean over the members of how often their class is right elsewhere; of a class that is not, as here."""
+    """Return the mean over the members of how often their class is right elsewhere.
+
+    A class that occurs only here counts as it does here.
+    """
     classes = int(truth.max()) + 1
     outside = known & ~members
     everywhere = np.bincount(truth[known], right[known], classes) / np.maximum(

@@ -1,4 +1,4 @@
-"""What tells where in an image an answer comes from."""
+"""Explainers: which places of an image a prediction is based on."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ Method = Literal["exact", "gradcam", "rollout"]
 
 
 class NoHeatMapError(EyebrightError, ValueError):
-    """A method has nothing to show of this network; the text says which one has."""
+    """A method has no heat map for this model; the text says which method has one."""
 
 
 class Explainer(Protocol):
-    """One way of laying an answer out over the places of an image."""
+    """One method of spreading a prediction over the places of an image."""
 
     @property
     def method(self) -> Method:
-        """Its name."""
+        """Return the method's name."""
 
     @property
     def signed(self) -> bool:
-        """Whether values below 0 speak against the class; else none are below 0."""
+        """Return whether values below 0 count against the class; else none are below 0."""
 
     @property
     def of_class(self) -> bool:
-        """Whether each class has a map of its own."""
+        """Return whether each class has a map of its own."""
 
     @property
     def placeless(self) -> float:
-        """Share of the features that have no places and are spread evenly."""
+        """Return the share of the features that have no places and are spread evenly."""
 
     def heat(self, image: UInt8Array, number: int) -> FloatArray:
-        """The map (h, h) of an image (H, W, 3) for class ``number``, laid over the whole image."""
+        """Return the map (h, h) of an image (H, W, 3) for class ``number``, laid over the whole image."""

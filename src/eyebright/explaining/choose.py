@@ -1,4 +1,4 @@
-"""Which way of explaining suits a model."""
+"""Choose the method that explains a model."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from eyebright.types import Interpolation
 
 
 def explainer(model: SealedModel, method: Method | Literal["auto"] = "auto") -> Explainer:
-    """The way of explaining that is asked for; `auto` takes the exact one where it can be had, else Grad-CAM.
+    """Return an explainer; `auto` takes the exact method where possible, else Grad-CAM.
 
     Raises:
-        NoHeatMapError: the method has nothing to show of this network.
+        NoHeatMapError: the method has no heat map for this model.
         MissingExtraError: Grad-CAM needs PyTorch and captum, and they are not installed.
     """
     sealed = model.graph()

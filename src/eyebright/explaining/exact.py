@@ -1,4 +1,4 @@
-"""The exact map: a linear head on pooled features, taken apart into places, with nothing estimated."""
+"""The exact map: a linear head on pooled features, decomposed into places, with nothing estimated."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from eyebright.types import FloatArray, UInt8Array
 
 
 class Exact:
-    """Each cell has its share of the class's logit; the cells' sum is the logit.
+    """Decompose the logit of a class into cells, whose sum is the logit.
 
-    The bias is spread evenly. Training's mean features lie in it, so a cell that looks as training images do
-    on average has about 0, whatever the features' own zero is.
+    The bias is spread evenly. It contains the mean features of training, so a cell like the average
+    training image has about 0, whatever the features' own zero is.
 
     Args:
         sealed: the sealed graph.
@@ -45,7 +45,7 @@ class Exact:
         self.placeless = without / sum(part.channels for part in parts)
 
     def heat(self, image: UInt8Array, number: int) -> FloatArray:
-        """The map (g, g), with g = S // 8, in nats."""
+        """Return the map (g, g), with g = S // 8, in nats."""
         given = {INPUT: image[None], HEAT_CLASS: np.array([number], np.int64)}
         cells: FloatArray = self._session.run([HEAT], given)[0][0]
         whole: FloatArray = cells + self._bias[number] / np.float32(cells.size)

@@ -1,4 +1,4 @@
-"""Grad-CAM by captum, on the sealed file read back into PyTorch: where no exact map can be had."""
+"""Grad-CAM by captum, on the sealed file read back into PyTorch: for models without an exact map."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from torch import fx, nn
 
 from eyebright.data.decode import to_square
 from eyebright.explaining.base import Method, NoHeatMapError
-from eyebright.explaining.places import Places, last_places, one_square
+from eyebright.explaining.places import Places, last_places, one_image_graph
 from eyebright.onnx_torch.module import to_module
 from eyebright.onnx_torch.reader import UnreadableError
 from eyebright.types import FloatArray, Interpolation, UInt8Array
 
 
 class GradCam:
-    """The last map, each channel weighted by the mean gradient of the class's logit.
+    """Weight each channel of the last map by the mean gradient of the class's logit.
 
-    Values below 0 are kept: they speak against the class.
+    Values below 0 are kept: they count against the class.
 
     Args:
         sealed: the sealed graph.
@@ -27,7 +27,7 @@ class GradCam:
         interpolation: of the resize to S × S.
 
     Raises:
-        NoHeatMapError: PyTorch has no counterpart of the network, or the network has no map.
+        NoHeatMapError: PyTorch lacks an operator of the model, or the model has no map.
     """
 
     method: Method = "gradcam"
@@ -37,7 +37,7 @@ class GradCam:
 
     def __init__(self, sealed: onnx.ModelProto, size: int, interpolation: Interpolation) -> None:
         self._size, self._interpolation = size, interpolation
-        graph = one_square(sealed, size)
+        graph = one_image_graph(sealed, size)
         try:
             module = to_module(graph, batch=1)
         except UnreadableError as error:
@@ -50,7 +50,7 @@ class GradCam:
         self._cam = LayerGradCam(module, layer)
 
     def heat(self, image: UInt8Array, number: int) -> FloatArray:
-        """The map (h, h) of the network's last places, in nats but for a factor."""
+        """Return the map (h, h) of the backbone's last places, in nats up to a factor."""
         square = to_square(image, self._size, interpolation=self._interpolation)
         pixels = torch.from_numpy(np.ascontiguousarray(square.transpose(2, 0, 1)[None], np.float32))
         with torch.enable_grad():
@@ -61,7 +61,7 @@ class GradCam:
 
 
 def _watched(graph: onnx.ModelProto, module: fx.GraphModule) -> tuple[Places, nn.Module]:
-    """The last places, and a layer put into ``module`` that they pass through with their channels second."""
+    """Return the last places, and a layer put into ``module`` that sees them with their channels second."""
     nodes = {name: node for node in module.graph.nodes for name in node.meta.get("values", ())}
     places = next((p for p in last_places(graph) if p.value in nodes), None)
     if places is None:

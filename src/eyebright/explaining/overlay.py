@@ -16,13 +16,13 @@ _TOP = 99  # per cent of the cells are below full colour: one cell alone must no
 
 
 def overlay(image: UInt8Array, heat: FloatArray, side: int, signed: bool = True) -> Image.Image:
-    """The image in pale colours, orange where the map speaks for the class, blue where against.
+    """Draw a heat map over a pale image: orange where it counts for the class, blue where against.
 
     Args:
         image: (H, W, 3).
         heat: (h, h), laid over the whole image.
-        side: pixels that the picture has at most, each way; no image is enlarged.
-        signed: whether values below 0 speak against; else the smallest value is the map's zero.
+        side: largest width and height in pixels; no image is enlarged.
+        signed: whether values below 0 count against the class; else the smallest value is the map's zero.
     """
     picture = Image.fromarray(image)
     picture.thumbnail((side, side), Image.Resampling.LANCZOS)
@@ -36,7 +36,7 @@ def overlay(image: UInt8Array, heat: FloatArray, side: int, signed: bool = True)
 
 
 def scaled(heat: FloatArray, signed: bool) -> FloatArray:
-    """The map between -1 and 1, its zero kept; all 0 where it says nothing."""
+    """Scale the map to between -1 and 1, its zero kept; all 0 if the map is constant 0."""
     values = heat if signed else heat - heat.min()
     top = float(np.percentile(np.abs(values), _TOP)) or float(np.abs(values).max())
     if not top:
@@ -46,6 +46,6 @@ def scaled(heat: FloatArray, signed: bool) -> FloatArray:
 
 
 def _smooth(values: FloatArray, size: tuple[int, int]) -> FloatArray:
-    """The map (h, h) as (H, W) for a picture of ``size``, width first."""
+    """Enlarge the map (h, h) to (H, W) for a picture of ``size``, width first."""
     wide = Image.fromarray(values).resize(size, Image.Resampling.BICUBIC)
     return np.clip(np.asarray(wide, np.float32), -1, 1)

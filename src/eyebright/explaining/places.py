@@ -1,4 +1,4 @@
-"""Where a network still has places, found by the shapes of its values: maps, tokens and attention."""
+"""Where a backbone still has places, found by the shapes of its values: maps, tokens and attention."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NO_MAPS = ("Softmax", "MatMul", "Transpose", "Reshape", "Sub", "Constant")
 
 @dataclass(frozen=True)
 class Places:
-    """A value whose places lie on a square.
+    """A value whose places form a square.
 
     Attributes:
         value: its name.
@@ -34,17 +34,17 @@ class Places:
     prefix: int = 0
 
 
-def one_square(sealed: onnx.ModelProto, size: int) -> onnx.ModelProto:
-    """The graph from one square, float32 (1, 3, S, S) from 0 to 255, to its logits (1, K)."""
+def one_image_graph(sealed: onnx.ModelProto, size: int) -> onnx.ModelProto:
+    """Return the graph from one resized image, float32 (1, 3, S, S) to 255, to its logits (1, K)."""
     graph = subgraph_from(sealed, RESIZED, size, [LOGITS], "images")
     graph.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
     return graph
 
 
 def attentions(graph: onnx.ModelProto, index: GraphIndex) -> list[str]:
-    """The attention weights (1, heads, N, N) of all tokens for all tokens, in the order of the layers.
+    """Return the names of attention weights (1, heads, N, N) of all tokens, in the order of the layers.
 
-    Empty where there are none, or where attention stays within windows or changes its number of tokens.
+    Empty if there are none, or where attention stays within windows or changes its number of tokens.
     """
     shapes = {
         node.output[0]: index.shape(node.output[0]) for node in graph.graph.node if node.op_type == "Softmax"
@@ -55,9 +55,9 @@ def attentions(graph: onnx.ModelProto, index: GraphIndex) -> list[str]:
 
 
 def last_places(graph: onnx.ModelProto) -> Iterator[Places]:
-    """Values whose places still have a say in the answer, the last first.
+    """Yield values whose places still influence the prediction, the last first.
 
-    Behind a transformer's last attention only the class token counts, so its tokens are taken before it.
+    After a transformer's last attention only the class token counts, so its tokens are taken before it.
     """
     index = GraphIndex(graph)
     weights = attentions(graph, index)
@@ -72,8 +72,8 @@ def last_places(graph: onnx.ModelProto) -> Iterator[Places]:
                 yield found
 
 
-def on_square(count: int) -> tuple[int, int]:
-    """Side and prefix of so many tokens."""
+def token_square(count: int) -> tuple[int, int]:
+    """Return the side and the prefix of so many tokens."""
     side = isqrt(count)
     return side, count - side * side
 
@@ -89,7 +89,7 @@ def _map(value: str, shape: tuple[int, ...]) -> Places | None:
 
 
 def _norm_before(index: GraphIndex, attention: str) -> Places | None:
-    """The nearest norm of tokens before an attention."""
+    """Return the nearest norm of tokens before an attention."""
     waiting, seen = [attention], set()
     while waiting:
         node = index.producers.get(waiting.pop(0))
@@ -98,6 +98,6 @@ def _norm_before(index: GraphIndex, attention: str) -> Places | None:
         seen.add(node.output[0])
         shape = index.shape(node.output[0])
         if node.op_type == "LayerNormalization" and len(shape) == 3 and shape[1] > 1:
-            return Places(node.output[0], "tokens", *on_square(shape[1]))
+            return Places(node.output[0], "tokens", *token_square(shape[1]))
         waiting += node.input
     return None

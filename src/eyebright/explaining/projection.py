@@ -1,4 +1,4 @@
-"""Features laid out on a plane, so that images that are alike to the model lie close together."""
+"""Features projected onto a plane, so that images similar to the model are close together."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Projection:
 
 
 def project(features: FloatArray, seed: int) -> Projection:
-    """Standardised features in 50 principal components, and from there by t-SNE (openTSNE) onto a plane.
+    """Project standardised features onto 50 principal components, and from there by t-SNE onto a plane.
 
-    Without openTSNE the first two components are taken.
+    Without the package openTSNE the first two components are taken.
 
     Args:
         features: (n, D), of at least 2 images.
@@ -53,10 +53,10 @@ def project(features: FloatArray, seed: int) -> Projection:
 
 
 def principal(features: FloatArray, count: int) -> FloatArray:
-    """The scores (n, c) of standardised features (n, D) on their first ``count`` components, at least two."""
+    """Return the scores (n, c) of standardised features (n, D) on their first ``count`` components."""
     centred = features - features.mean(axis=0)
     deviation = centred.std(axis=0)
-    # A channel that is all but dead here would count as much as the others.
+    # Otherwise a channel that is almost constant would count as much as the others.
     centred /= np.maximum(deviation, 0.1 * np.median(deviation) + 1e-12)
     products = (centred @ centred.T / centred.shape[1]).astype(np.float64)
     wanted = min(count, len(products) - 1)
@@ -72,7 +72,7 @@ def principal(features: FloatArray, count: int) -> FloatArray:
 
 
 def _unit(points: FloatArray) -> FloatArray:
-    """Points moved and scaled into the unit square, both axes alike, in its middle."""
+    """Move and scale points into the middle of the unit square, both axes alike."""
     low, high = points.min(axis=0), points.max(axis=0)
     span = float((high - low).max()) or 1.0
     scaled: FloatArray = ((points - (low + high) / 2) / span + 0.5).astype(np.float32)

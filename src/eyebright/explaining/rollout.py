@@ -1,4 +1,4 @@
-"""Attention roll-out (Abnar and Zuidema, 2020): how far each place can reach the answer through attention."""
+"""Attention rollout (Abnar and Zuidema, 2020): how far each place reaches the prediction."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from onnx import TensorProto, helper
 
 from eyebright.data.decode import to_square
 from eyebright.explaining.base import Method, NoHeatMapError
-from eyebright.explaining.places import attentions, on_square, one_square
+from eyebright.explaining.places import attentions, one_image_graph, token_square
 from eyebright.onnx_graph.index import GraphIndex
 from eyebright.runtime.onnx_session import open_session
 from eyebright.types import FloatArray, Interpolation, UInt8Array
 
 
 class Rollout:
-    """One map for all classes: which places are looked at, not what they speak for.
+    """Make one map for all classes: which places are attended to, not which class they count for.
 
     Args:
         sealed: the sealed graph.
@@ -25,7 +25,7 @@ class Rollout:
         interpolation: of the resize to S × S.
 
     Raises:
-        NoHeatMapError: the network has no attention, or none over the whole image.
+        NoHeatMapError: the model has no attention, or none over the whole image.
     """
 
     method: Method = "rollout"
@@ -34,7 +34,7 @@ class Rollout:
     placeless = 0.0
 
     def __init__(self, sealed: onnx.ModelProto, size: int, interpolation: Interpolation) -> None:
-        graph = one_square(sealed, size)
+        graph = one_image_graph(sealed, size)
         self._layers = attentions(graph, GraphIndex(graph))
         if not self._layers:
             raise NoHeatMapError(
@@ -48,14 +48,14 @@ class Rollout:
         self._size, self._interpolation = size, interpolation
 
     def heat(self, image: UInt8Array, number: int) -> FloatArray:
-        """The map (h, h) of shares that sum to at most 1; ``number`` has no say."""
+        """Return the map (h, h) of shares that sum to at most 1; ``number`` is ignored."""
         square = to_square(image, self._size, interpolation=self._interpolation)
         given = np.ascontiguousarray(square.transpose(2, 0, 1)[None], np.float32)
         return rolled_out(weights[0] for weights in self._session.run(self._layers, {"images": given}))
 
 
 def rolled_out(layers: Iterable[FloatArray]) -> FloatArray:
-    """Attention multiplied up through the layers, each with the residual connection beside it.
+    """Multiply attention through the layers, each with its residual connection.
 
     Args:
         layers: (heads, N, N) weights, whose rows sum to 1, the first layer first.
@@ -69,6 +69,6 @@ def rolled_out(layers: Iterable[FloatArray]) -> FloatArray:
         reach = mixed if reach is None else mixed @ reach
     if reach is None:
         raise ValueError("there must be a layer")
-    side, prefix = on_square(len(reach))
+    side, prefix = token_square(len(reach))
     answer: FloatArray = reach[0] if prefix else reach.mean(axis=0)
     return answer[prefix:].reshape(side, side)

@@ -19,7 +19,7 @@ class Config(BaseModel):
 
     @classmethod
     def build(cls, file: Path | None = None, **options: Any) -> Self:
-        """Options from a TOML file, overridden by those given.
+        """Return options from a TOML file, overridden by those given.
 
         Args:
             file: a TOML file with the same keys, or None.
@@ -36,7 +36,10 @@ class Config(BaseModel):
             raise OptionsError(problems(error, cls.model_fields)) from None
 
     def toml(self) -> str:
-        """These options as TOML, which :meth:`build` reads back; options that are unset are left out."""
+        """Return these options as TOML, which :meth:`build` reads back.
+
+        Options that are unset are left out.
+        """
         import tomli_w
 
         return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))

@@ -16,7 +16,7 @@ _TIME = re.compile(rf"(?:{_NUMBER}\s*h)?\s*(?:{_NUMBER}\s*m(?:in)?)?\s*(?:{_NUMB
 
 
 def time_seconds(text: object) -> float:
-    """Seconds from a time such as ``10m``, ``90s``, ``1h30m`` or ``600``.
+    """Return seconds from a time such as ``10m``, ``90s``, ``1h30m`` or ``600``.
 
     Raises:
         ConfigError: ``text`` is not a time, or is none at all.

@@ -24,7 +24,7 @@ class Mismatch:
     errors: tuple[ErrorDetails, ...]
 
     def text(self) -> str:
-        """The sentence in ``lang``."""
+        """Return the sentence in ``lang``."""
         wanted = dict.fromkeys(_wanted(error) for error in self.errors)
         return translate(
             "{name} must be {wanted}; got {value}.",
@@ -55,14 +55,14 @@ class OptionsError(ConfigError):
 
 
 def problems(error: ValidationError, known: Iterable[str]) -> Iterator[Mismatch | EyebrightError]:
-    """One problem for each option that ``error`` names; ``known`` are the options that there are."""
+    """Return one problem for each option that ``error`` names; ``known`` are the options that there are."""
     names = tuple(known)
     for name, group in groupby(error.errors(), key=lambda e: str(e["loc"][0]) if e["loc"] else ""):
         yield _problem(option_name(name), tuple(group), [option_name(n) for n in names])
 
 
 def option_name(field: str) -> str:
-    """How a person writes a field's name (``json_`` is there because pydantic keeps ``json`` for itself)."""
+    """Return the option's name of a field (``json_`` stands for ``json``, which pydantic reserves)."""
     return field.rstrip("_")
 
 
@@ -81,7 +81,7 @@ def _problem(name: str, errors: tuple[ErrorDetails, ...], known: list[str]) -> M
 
 
 def _wanted(error: ErrorDetails) -> str:
-    """What the value should have been, as the end of "must be"."""
+    """Return what the value should have been, as the end of "must be"."""
     limits: dict[str, Any] = error.get("ctx", {})
     match error["type"].split("_"):
         case ["greater", "than", "equal"]:
@@ -111,5 +111,5 @@ def _wanted(error: ErrorDetails) -> str:
 
 
 def _choices(expected: str) -> str:
-    """Pydantic's ``'a', 'b' or 'c'`` without the quotes, in ``lang``."""
+    """Return pydantic's ``'a', 'b' or 'c'`` without the quotes, in ``lang``."""
     return expected.replace("'", "").replace(" or ", translate(" or "))

@@ -113,12 +113,12 @@ def check_labels(manifest: Manifest, model: SealedModel) -> None:
     Raises:
         DataError: naming the classes and the nearest that it knows.
     """
-    if (manifest.several is None) != (model.thresholds is None):
+    if manifest.task.multilabel != model.task.multilabel:
         raise DataError(
             "The data and the model must be of the same kind. In {one}, an image has one label; in "
             "{other}, it may have several. Use images labelled like those that {path} was trained on.",
-            one=manifest.root if manifest.several is None else model.path,
-            other=model.path if manifest.several is None else manifest.root,
+            one=model.path if manifest.task.multilabel else manifest.root,
+            other=manifest.root if manifest.task.multilabel else model.path,
             path=model.path,
         )
     unknown = [label for label in manifest.labels if label not in model.labels]

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 
 from eyebright.data.manifest import Manifest
 from eyebright.errors import ConfigError, DataError
-from eyebright.evaluation.decisions.costs import CostFigures, cost_figures, read_costs
+from eyebright.evaluation.decisions.costs import CostFigures, measure_costs, read_costs
 from eyebright.evaluation.decisions.curves import OperatingCurve, operating_curve
 from eyebright.evaluation.decisions.operating import Labelled, Threshold, check, choose, stored
 from eyebright.evaluation.decisions.targets import OperatingTarget, check_target, parse_target
@@ -57,14 +57,14 @@ class OperatingPoints:
         return {"operating_points": points, "costs": {"table": self.costs.tolist(), **asdict(self.cost)}}
 
 
-def wanted(config: DecisionConfig, labels: Sequence[str], *, several: bool = False) -> Wanted:
-    """Return the targets and costs of the options; ``several`` says that an image may have several labels.
+def wanted(config: DecisionConfig, labels: Sequence[str], *, multilabel: bool = False) -> Wanted:
+    """Return the targets and costs of the options; ``multilabel`` says of which task.
 
     Raises:
         ConfigError: a target cannot be read, names no class, or comes together with costs; or costs cannot be
             read, or are given for multi-label data.
     """
-    if several and config.cost is not None:
+    if multilabel and config.cost is not None:
         raise ConfigError(
             "Costs apply to confusing one class with another. Here, an image may have several "
             "labels. Remove --cost, and give a --target for each label that matters."
@@ -86,7 +86,7 @@ def check_wanted(config: DecisionConfig, manifest: Manifest) -> None:
         ConfigError: see :func:`wanted`.
         DataError: a target's class has no validation image although there is a test split.
     """
-    targets = wanted(config, manifest.labels, several=manifest.several is not None).targets
+    targets = wanted(config, manifest.labels, multilabel=manifest.task.multilabel).targets
     if manifest.of("test"):
         present = manifest.counts()["val"]
         for target in targets:
@@ -134,7 +134,7 @@ def measure_points(
         number = list(labels).index(threshold.target.label)
         scores, positive = evaluated.of_class(number)
         curves.append(operating_curve(check(threshold, scores, positive, evaluated.part), scores, positive))
-    cost = None if costs is None else cost_figures(evaluated.truth, evaluated.probabilities, costs, seed)
+    cost = None if costs is None else measure_costs(evaluated.truth, evaluated.probabilities, costs, seed)
     return OperatingPoints(tuple(curves), costs, cost)
 
 

@@ -7,28 +7,22 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from eyebright.data.manifest import Sample, joined
 from eyebright.errors import DataError
 from eyebright.evaluation.decisions.operating import Labelled
 from eyebright.evaluation.intervals import Float64Array
-from eyebright.evaluation.multiclass.metrics import measure
+from eyebright.evaluation.measure import measure_split
 from eyebright.evaluation.multiclass.results import Metrics, PredictionRow
-from eyebright.evaluation.multilabel.metrics import measure_labels
-from eyebright.evaluation.rules.answering import answered, set_probabilities
 from eyebright.runtime.context import progress_task
 from eyebright.runtime.progress import Task
 from eyebright.sealed.inference import OnDecoded, predict_blocks
 from eyebright.sealed.model import SealedModel
-from eyebright.training.linear_probe.folds import class_numbers, groups_of
-from eyebright.training.linear_probe.targets import label_table
+from eyebright.task.task import BoolArray, ClassificationTask, task_at
+from eyebright.training.linear_probe.folds import groups_of
 from eyebright.types import FloatArray, IntArray, Skipped, Split
-
-BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -51,12 +45,15 @@ class Predictions:
     thresholds: Float64Array | None = None
     scores: FloatArray | None = None
 
+    @property
+    def task(self) -> ClassificationTask:
+        """Return the task, with the thresholds of a multi-label one."""
+        return task_at(self.thresholds)
+
     @cached_property
     def truth(self) -> IntArray:
         """Return class numbers (N,), or (N, K) of 0 and 1 of a multi-label model."""
-        if self.thresholds is not None:
-            return label_table(self.samples, self.labels)
-        return class_numbers(self.samples, self.labels)
+        return self.task.encode(self.samples, self.labels)
 
     @cached_property
     def kinds(self) -> IntArray:
@@ -70,29 +67,27 @@ class Predictions:
 
     def are_correct(self, probabilities: FloatArray, truth: IntArray) -> BoolArray:
         """Return (n,) whether other predictions (n, K) are correct; ``truth`` may be one for all."""
-        if self.thresholds is None:
-            return np.asarray(probabilities.argmax(axis=1) == truth)
-        return np.asarray((answered(probabilities, self.thresholds) == truth).all(axis=1))
+        return self.task.agree(self.task.predicted(probabilities), truth)
 
     def rows(self) -> list[PredictionRow]:
         """Return one row an image, as `predictions.csv` and the report take it."""
-        if self.thresholds is not None:
-            return self._label_rows(self.thresholds)
-        best = self.probabilities.argmax(axis=1)
+        predicted = self.task.predicted(self.probabilities)
+        confidence = self.task.confidence(self.probabilities, predicted)
+        of_truth = self.task.confidence(self.probabilities, self.truth)
+        names = self.task.names(predicted, self.labels)
+        rows = zip(self.samples, names, confidence, of_truth, self.probabilities, strict=True)
         return [
-            PredictionRow(s.path, s.split, s.label, self.labels[b], float(p[b]), float(p[t]), s.sha)
-            for s, b, t, p in zip(self.samples, best, self.truth, self.probabilities, strict=True)
-        ]
-
-    def _label_rows(self, thresholds: Float64Array) -> list[PredictionRow]:
-        """Return rows whose confidence is the probability that exactly the predicted labels hold."""
-        named = answered(self.probabilities, thresholds)
-        sure = set_probabilities(self.probabilities, named)
-        own = set_probabilities(self.probabilities, self.truth)
-        texts = [joined(label for label, n in zip(self.labels, row, strict=True) if n) for row in named]
-        return [
-            PredictionRow(s.path, s.split, s.label, text, float(c), float(o), s.sha, tuple(map(float, p)))
-            for s, text, c, o, p in zip(self.samples, texts, sure, own, self.probabilities, strict=True)
+            PredictionRow(
+                s.path,
+                s.split,
+                s.label,
+                joined(name),
+                float(c),
+                float(t),
+                s.sha,
+                tuple(map(float, p)) if self.task.multilabel else (),
+            )
+            for s, name, c, t, p in rows
         ]
 
     def of(self, split: Split) -> IntArray:
@@ -138,17 +133,8 @@ class Predictions:
         # Copies of an image are no further evidence.
         groups = groups_of([self.samples[i] for i in places])
         copied = int(groups.max()) + 1 < len(groups)
-        if self.thresholds is not None:
-            return measure_labels(
-                self.truth[places],
-                probabilities,
-                self.thresholds,
-                self.labels,
-                split,
-                groups=groups if copied else None,
-                seed=seed,
-            )
-        return measure(
+        return measure_split(
+            self.task,
             self.truth[places],
             probabilities,
             self.labels,

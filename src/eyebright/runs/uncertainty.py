@@ -27,6 +27,7 @@ from eyebright.options.uncertainty import UncertaintyConfig
 from eyebright.runs.scoring import Predictions, predict_samples
 from eyebright.runtime.context import progress_task
 from eyebright.sealed.model import SealedModel
+from eyebright.task.task import task_of
 from eyebright.training.cache.store import default_folder
 from eyebright.types import FloatArray, Split
 
@@ -53,7 +54,7 @@ def training_rules(
         scores = predictions.scores_of("val")
         rule = choose_unknown(scores, options.false_rejection, part) if len(scores) else rule
     sets = None
-    if chosen_on is not None and len(chosen_on.truth) and chosen_on.truth.ndim == 1:
+    if chosen_on is not None and len(chosen_on.truth) and not task_of(chosen_on.truth).multilabel:
         sets = calibrate(
             chosen_on.probabilities, chosen_on.truth, options.coverage, options.coverage_per_class, part
         )

@@ -19,7 +19,7 @@ _DISK = _FULL | _FORBIDDEN | _NO_PLACE
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that takes its place when the block ends without an error.
+    """Return a temporary path beside ``path`` that takes its place when the block ends without an error.
 
     Raises:
         StorageError: the disk is full or must not be written.
@@ -38,7 +38,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Tells of a full or forbidden disk in our words, naming ``path``.
+    """Raise a StorageError for a full or read-only disk, naming ``path``.
 
     Raises:
         StorageError: in place of the system's error.
@@ -54,7 +54,7 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 
 def not_written(path: Path, reason: object) -> StorageError:
-    """The error for what could not be written, also for libraries that tell of it in words of their own."""
+    """Return the error for what could not be written, also by libraries with errors of their own."""
     return StorageError(
         "The disk must have free space and be writable. Writing {path} failed: {reason}. Free some "
         "space or choose another location; finished work is kept and reused.",
@@ -64,13 +64,13 @@ def not_written(path: Path, reason: object) -> StorageError:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Writes ``data`` to ``path`` atomically."""
+    """Write ``data`` to ``path`` atomically."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes ``text`` to ``path`` atomically, as UTF-8."""
+    """Write ``text`` to ``path`` atomically, as UTF-8."""
     write_bytes(path, text.encode("utf-8"))
 
 

@@ -13,7 +13,7 @@ _FOLDER = "EYEBRIGHT_FAILURES"
 
 
 def tell(text: str) -> None:
-    """Prints an error's text, or leaves it to the :func:`told_once` in which this process was started."""
+    """Print an error's text, or leave it to the :func:`told_once` in which this process was started."""
     if folder := os.environ.get(_FOLDER):
         Path(folder, f"{os.getpid()}.txt").write_text(text, encoding="utf-8", errors="surrogateescape")
     else:
@@ -22,7 +22,7 @@ def tell(text: str) -> None:
 
 @contextmanager
 def told_once() -> Iterator[None]:
-    """What processes that are started in this block leave is printed at its end, each text once."""
+    """Print the errors of processes that are started in this block at its end, each text once."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ[_FOLDER] = folder
         try:

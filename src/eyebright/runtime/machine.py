@@ -29,7 +29,7 @@ _INSTRUCTION_SETS = {
 
 
 def processor_name() -> str:
-    """The processor's name, or its architecture where the system does not tell."""
+    """Return the processor's name, or its architecture where the system does not say."""
     if sys.platform == "darwin":
         name = _output("sysctl", "-n", "machdep.cpu.brand_string")
     elif sys.platform == "win32":
@@ -40,7 +40,7 @@ def processor_name() -> str:
 
 
 def instruction_sets() -> tuple[str, ...] | None:
-    """Those that speed up inference, in a fixed order; None where the system does not tell."""
+    """Return the instruction sets that speed up inference, in fixed order; None where unknown."""
     if sys.platform == "darwin":
         return _darwin_instruction_sets()
     words = set((_cpuinfo("flags") or _cpuinfo("Features")).split())
@@ -50,7 +50,7 @@ def instruction_sets() -> tuple[str, ...] | None:
 
 
 def usable_cores() -> int:
-    """Cores that this process may use: those it is bound to, and no more than its container is given."""
+    """Return the cores that this process may use: those it is bound to, within its container's quota."""
     # macOS and Windows bind no process to cores.
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = _cpu_quota()
@@ -58,7 +58,10 @@ def usable_cores() -> int:
 
 
 def memory_bytes() -> tuple[int, int] | None:
-    """Total and available memory, within the container's limit; None where the system does not tell."""
+    """Return total and available memory, within the container's limit.
+
+    None where the system does not say.
+    """
     if sys.platform == "darwin":
         total = _output("sysctl", "-n", "hw.memsize")
         return (int(total), _darwin_available_bytes() or int(total)) if total.isdigit() else None
@@ -75,7 +78,7 @@ def memory_bytes() -> tuple[int, int] | None:
 
 
 def peak_memory_bytes() -> int | None:
-    """The most memory that this process has held; None where the system does not tell."""
+    """Return the most memory that this process has held; None where the system does not say."""
     # Not by getrusage on Linux: what is counted there begins with the peak of whoever started the process.
     status = Path("/proc/self/status")
     if status.is_file():
@@ -89,13 +92,13 @@ def peak_memory_bytes() -> int | None:
 
 
 def disk_free_bytes(path: Path) -> int:
-    """Free space where ``path`` is, or will be."""
+    """Return free space where ``path`` is, or will be."""
     there = next(p for p in [path.absolute(), *path.absolute().parents] if p.exists())
     return shutil.disk_usage(there).free
 
 
 def gpus() -> tuple[str, ...]:
-    """NVIDIA GPUs by nvidia-smi, and Apple's own."""
+    """Return NVIDIA GPUs found by nvidia-smi, and Apple's."""
     if sys.platform == "darwin" and platform.machine() == "arm64":
         return (f"{processor_name()} (MPS)",)
     lines = _output("nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader")
@@ -103,7 +106,7 @@ def gpus() -> tuple[str, ...]:
 
 
 def has_tpu() -> bool:
-    """Whether the environment or a device file tells of a TPU."""
+    """Return whether the environment or a device file names a TPU."""
     named = any(name in os.environ for name in ("TPU_NAME", "TPU_WORKER_ID", "COLAB_TPU_ADDR"))
     return named or any(Path("/dev").glob("accel[0-9]*"))
 
@@ -117,7 +120,7 @@ def _read(path: Path) -> str:
 
 
 def _output(*command: str) -> str:
-    """What a system program prints; nothing where it does not exist, fails or hangs."""
+    """Return what a system program prints; nothing where it does not exist, fails or hangs."""
     program = shutil.which(command[0])
     if program is None:
         return ""
@@ -136,7 +139,7 @@ def _cpuinfo(key: str) -> str:
 
 
 def _cpu_quota() -> float | None:
-    """Cores by the container's quota, of cgroup version 2 or 1."""
+    """Return cores by the container's quota, of cgroup version 2 or 1."""
     limit, _, period = _read(_CGROUPS / "cpu.max").partition(" ")
     if not limit:
         limit = _read(_CGROUPS / "cpu" / "cpu.cfs_quota_us")
@@ -162,7 +165,7 @@ def _darwin_instruction_sets() -> tuple[str, ...]:
 
 
 def _darwin_available_bytes() -> int | None:
-    """Free, inactive and speculative pages, which the system hands out without swapping."""
+    """Return the bytes of free, inactive and speculative pages, which are free without swapping."""
     text = _output("vm_stat")
     page = re.search(r"page size of (\d+) bytes", text)
     counts = re.findall(r"^Pages (?:free|inactive|speculative):\s+(\d+)\.", text, re.MULTILINE)

@@ -8,7 +8,7 @@ import sys
 
 
 def give_back() -> None:
-    """Returns freed memory to the system, which glibc would else keep in its arenas for later."""
+    """Return freed memory to the system, which glibc would else keep in its arenas for later."""
     gc.collect()
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none

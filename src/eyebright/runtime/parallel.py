@@ -29,7 +29,7 @@ def in_context(work: Callable[Arguments, Result]) -> Callable[Arguments, Result]
 def parallel(
     work: Callable[[Item], Result], items: Iterable[Item], threads: int | None = None
 ) -> Iterator[Result]:
-    """The results in the items' order, with a bounded number of items under way.
+    """Return the results in the items' order, with a bounded number of items under way.
 
     Args:
         work: is done on each item.

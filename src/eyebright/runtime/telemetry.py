@@ -12,7 +12,10 @@ from typing import Any
 
 
 def load_onnxruntime() -> Any:
-    """The module onnxruntime; ORT_DISABLE_TELEMETRY, which it reads while it loads, is set unless it is."""
+    """Return the module onnxruntime.
+
+    ORT_DISABLE_TELEMETRY, which it reads while it loads, is set unless it is.
+    """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
@@ -20,7 +23,10 @@ def load_onnxruntime() -> Any:
 
 
 def load_openvino() -> Any:
-    """The module openvino; where it finds no openvino_telemetry it takes its stub, which sends nothing."""
+    """Return the module openvino.
+
+    Where it finds no openvino_telemetry it takes its stub, which sends nothing.
+    """
     hidden = "openvino_telemetry" not in sys.modules
     if hidden:
         sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # Python: not to be imported

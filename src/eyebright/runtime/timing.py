@@ -17,7 +17,7 @@ class Stopwatch:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Times a block as part of the stage ``name``."""
+        """Time a block as part of the stage ``name``."""
         self._stages.setdefault(name, 0.0)
         start = time.perf_counter()
         try:
@@ -27,12 +27,12 @@ class Stopwatch:
 
     @property
     def seconds(self) -> dict[str, float]:
-        """Seconds by stage, and the ``total`` since the watch was made."""
+        """Return seconds by stage, and the ``total`` since the watch was made."""
         return {**self._stages, "total": time.perf_counter() - self._start}
 
 
 def interleaved_ms(calls: Sequence[Callable[[], object]], runs: int = 30, warm_up: int = 3) -> list[float]:
-    """Median milliseconds of each call, made in turn, so that a noisy moment meets all of them alike.
+    """Return median milliseconds of each call, made in turn, so that a noisy moment meets all of them alike.
 
     Args:
         calls: what is timed.

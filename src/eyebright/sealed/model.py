@@ -14,7 +14,6 @@ import onnx
 from eyebright.data.decode import decode
 from eyebright.errors import ModelError, NotFoundError
 from eyebright.evaluation.intervals import Float64Array
-from eyebright.evaluation.rules.answering import answered
 from eyebright.evaluation.rules.decisions import Decisions
 from eyebright.evaluation.uncertainty.conformal import SetRule
 from eyebright.evaluation.uncertainty.ood import UnknownRule
@@ -22,6 +21,7 @@ from eyebright.runtime.atomic import write_bytes
 from eyebright.runtime.onnx_session import open_session
 from eyebright.sealed.graph import INPUT, OUTPUT, UNKNOWN
 from eyebright.sealed.split_model import SplitModel, split_at_features
+from eyebright.task.task import ClassificationTask, task_at
 from eyebright.types import FloatArray, ImageLike, Prediction, UInt8Array
 
 if TYPE_CHECKING:
@@ -132,6 +132,11 @@ class SealedModel:
         return np.array(json.loads(self.metadata["thresholds"]), np.float64)
 
     @cached_property
+    def task(self) -> ClassificationTask:
+        """Return the task, with the thresholds of a multi-label one."""
+        return task_at(self.thresholds)
+
+    @cached_property
     def decisions(self) -> Decisions | None:
         """Return how operating points or costs change the prediction; None for the most probable class."""
         return None if self.thresholds is not None else Decisions.from_metadata(self.metadata, self.labels)
@@ -169,11 +174,10 @@ class SealedModel:
         order = np.argsort(-probabilities, kind="stable")
         named = None
         if self.thresholds is not None:
-            held = np.flatnonzero(answered(probabilities[None], self.thresholds)[0])
-            named = tuple(self.labels[i] for i in held)
+            [named] = self.task.names(self.task.predicted(probabilities[None]), self.labels)
             top = None
         if self.decisions is not None:
-            answer = self.decisions.answer(probabilities[None])[0]
+            answer = self.decisions.predict(probabilities[None])[0]
             order = np.concatenate([[answer], order[order != answer]])
         shown = order[:top]
         rule = self.unknown_rule

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eyebright.evaluation.intervals import Float64Array
-from eyebright.evaluation.rules.answering import answered, same
+from eyebright.task.task import task_at
 from eyebright.types import FloatArray
 
 LARGEST_DIFFERENCE = 0.02
@@ -40,5 +40,6 @@ def compare(
 ) -> Parity:
     """Compare probabilities (N, K) with a reference (N, K); ``thresholds`` (K,) if they are multi-label."""
     difference = np.abs(probabilities - reference)
-    alike = same(answered(probabilities, thresholds), answered(reference, thresholds))
-    return Parity(len(alike), int(alike.sum()), float(difference.max(initial=0)), float(difference.mean()))
+    task = task_at(thresholds)
+    equal = task.agree(task.predicted(probabilities), task.predicted(reference))
+    return Parity(len(equal), int(equal.sum()), float(difference.max(initial=0)), float(difference.mean()))

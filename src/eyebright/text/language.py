@@ -28,7 +28,7 @@ def language() -> Lang:
 
 @contextmanager
 def speaking(lang: Lang) -> Iterator[None]:
-    """Speak ``lang`` while the block runs."""
+    """Use ``lang`` while the block runs."""
     token = _language.set(lang)
     try:
         yield

@@ -7,18 +7,18 @@ from unicodedata import combining, east_asian_width
 
 
 def width(text: str) -> int:
-    """How many columns of a terminal ``text`` takes."""
+    """Return how many columns of a terminal ``text`` takes."""
     return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def pad(text: str, columns: int, *, right: bool = False) -> str:
-    """``text`` filled with spaces to ``columns``; ``right`` puts them in front."""
+    """Return ``text`` filled with spaces to ``columns``; ``right`` puts them in front."""
     space = " " * (columns - width(text))
     return space + text if right else text + space
 
 
 def table(rows: Sequence[Sequence[str]], *, right: Collection[int] = (), gap: str = "  ") -> str:
-    """``rows`` as lines of aligned columns.
+    """Return ``rows`` as lines of aligned columns.
 
     Args:
         rows: the cells, equally many in each row.
@@ -34,7 +34,7 @@ def table(rows: Sequence[Sequence[str]], *, right: Collection[int] = (), gap: st
 
 
 def wrap(text: str, columns: int) -> list[str]:
-    """``text`` in lines of at most ``columns``, broken at spaces, and anywhere between Chinese characters."""
+    """Return ``text`` in lines of at most ``columns``, broken at spaces and between Chinese characters."""
     lines = [""]
     for piece in _pieces(text):
         if width(lines[-1]) + width(piece.rstrip()) > columns and lines[-1]:
@@ -44,12 +44,12 @@ def wrap(text: str, columns: int) -> list[str]:
 
 
 def printable(text: str) -> str:
-    """``text`` with its control characters written out, so that a file's name cannot steer the terminal."""
+    """Return ``text`` with control characters written out, so that a file name cannot steer the terminal."""
     return "".join(c if c.isprintable() or 0xDC80 <= ord(c) <= 0xDCFF else ascii(c)[1:-1] for c in text)
 
 
 def _pieces(text: str) -> list[str]:
-    """Pieces that must stay whole: words with the space after them, and single wide characters."""
+    """Return pieces that must stay whole: words with the space after them, and single wide characters."""
     pieces = [""]
     closing = "，。；：、）？！"
     for before, char in zip(" " + text, text, strict=False):

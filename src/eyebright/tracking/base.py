@@ -1,33 +1,33 @@
-"""What a tracker is: somewhere else that a training's figures go, epoch by epoch."""
+"""The protocol of experiment trackers, which log a training's metrics epoch by epoch."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Protocol
 
-#: A figure by its name; what was not measured is None and is not logged.
-Figures = Mapping[str, float | None]
+#: A figure by its name; what was not without_missing is None and is not logged.
+EpochMetrics = Mapping[str, float | None]
 
 
 class Tracker(Protocol):
-    """A place where runs are compared; it must cost nothing to go on after :meth:`start` was called again."""
+    """A tool in which runs are compared; :meth:`start` may be called again to resume a run."""
 
     name: str
 
     def start(self, run: str, params: Mapping[str, object]) -> None:
-        """Begins the run called ``run``, or goes on with it; ``params`` are the options by name.
+        """Start the run called ``run``, or resume it; ``params`` are the options by name.
 
         Raises:
-            EyebrightError: the place cannot be reached or written.
+            EyebrightError: the tracker cannot be reached or written.
         """
 
-    def epoch(self, number: int, figures: Figures) -> None:
-        """Logs the figures of one epoch; a number that was logged before is replaced or repeated."""
+    def epoch(self, number: int, metrics: EpochMetrics) -> None:
+        """Log the metrics of one epoch; an epoch that was logged before is replaced or repeated."""
 
-    def finish(self, figures: Figures) -> None:
-        """Logs the final figures and closes the run."""
+    def finish(self, metrics: EpochMetrics) -> None:
+        """Log the final metrics and close the run."""
 
 
-def measured(figures: Figures) -> dict[str, float]:
-    """Those of ``figures`` that there are."""
-    return {name: float(value) for name, value in figures.items() if value is not None}
+def without_missing(metrics: EpochMetrics) -> dict[str, float]:
+    """Return the metrics that were measured."""
+    return {name: float(value) for name, value in metrics.items() if value is not None}

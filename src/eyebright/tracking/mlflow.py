@@ -11,14 +11,14 @@ from typing import Any
 
 from eyebright.errors import MissingExtraError, StorageError
 from eyebright.runtime.atomic import write_text
-from eyebright.tracking.base import Figures, measured
+from eyebright.tracking.base import EpochMetrics, without_missing
 
 _EXPERIMENT = "eyebright"
 _LONGEST = 6000  # characters of a parameter that every MLflow server takes
 
 
 class MLflowTracker:
-    """Logs a run to MLflow; ``memory`` is a small file that remembers the run, so that a resumed one goes on.
+    """Log a run to MLflow; ``memory`` is a small file that stores its identifier, so that it can be resumed.
 
     Raises:
         MissingExtraError: the package is not installed.
@@ -29,7 +29,7 @@ class MLflowTracker:
     def __init__(self, memory: Path, uri: str | None = None) -> None:
         # Read by MLflow while it is imported.
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-        # A plain folder needs no database; MLflow wants to be told that this is meant.
+        # A plain folder needs no database; MLflow asks to confirm that this is intended.
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
         if find_spec("mlflow") is None:
             raise MissingExtraError(
@@ -42,7 +42,7 @@ class MLflowTracker:
         self._run = ""
 
     def start(self, run: str, params: Mapping[str, object]) -> None:
-        """Makes the run in the experiment `eyebright`, or opens the one that ``memory`` names."""
+        """Create the run in the experiment `eyebright`, or open the one that ``memory`` names."""
         from mlflow import MlflowClient
 
         try:
@@ -59,17 +59,17 @@ class MLflowTracker:
                 reason=str(error).splitlines()[0] if str(error) else type(error).__name__,
             ) from error
 
-    def epoch(self, number: int, figures: Figures) -> None:
-        """Logs each figure with the epoch as its step."""
-        self._log(figures=figures, step=number)
+    def epoch(self, number: int, metrics: EpochMetrics) -> None:
+        """Log each metric with the epoch as its step."""
+        self._log(metrics=metrics, step=number)
 
-    def finish(self, figures: Figures) -> None:
-        """Logs the final figures and ends the run."""
-        self._log(figures={f"final_{name}": value for name, value in figures.items()})
+    def finish(self, metrics: EpochMetrics) -> None:
+        """Log the final metrics and end the run."""
+        self._log(metrics={f"final_{name}": value for name, value in metrics.items()})
         self._client.set_terminated(self._run)
 
     def _known(self) -> str:
-        """The run of an earlier start, if the store still has it."""
+        """Return the run of an earlier start, if the store still has it."""
         from mlflow.exceptions import MlflowException
 
         if not self._memory.is_file():
@@ -89,13 +89,13 @@ class MLflowTracker:
         return run
 
     def _log(
-        self, params: Mapping[str, str] | None = None, figures: Figures | None = None, step: int = 0
+        self, params: Mapping[str, str] | None = None, metrics: EpochMetrics | None = None, step: int = 0
     ) -> None:
         from mlflow.entities import Metric, Param
 
         now = int(1000 * time.time())
-        metrics = [Metric(name, value, now, step) for name, value in measured(figures or {}).items()]
+        values = [Metric(name, value, now, step) for name, value in without_missing(metrics or {}).items()]
         # A parameter that is already there may not change: the options of a resumed run may.
         known = self._client.get_run(self._run).data.params if params else {}
         fresh = [Param(name, value) for name, value in (params or {}).items() if name not in known]
-        self._client.log_batch(self._run, metrics=metrics, params=fresh)
+        self._client.log_batch(self._run, metrics=values, params=fresh)

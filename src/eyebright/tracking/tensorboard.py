@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from eyebright.errors import MissingExtraError
-from eyebright.tracking.base import Figures, measured
+from eyebright.tracking.base import EpochMetrics, without_missing
 
 
 class TensorBoardTracker:
-    """Writes event files to ``folder``; `tensorboard --logdir` shows them.
+    """Write event files to ``folder``; `tensorboard --logdir` shows them.
 
     Raises:
         MissingExtraError: the package is not installed.
@@ -32,7 +32,7 @@ class TensorBoardTracker:
         self._fresh = True
 
     def start(self, run: str, params: Mapping[str, object]) -> None:
-        """Opens a new event file and writes the options, as the HParams page shows them."""
+        """Open a new event file and write the options, as the HParams page shows them."""
         from tensorboard.compat.proto.summary_pb2 import Summary
         from tensorboard.plugins.hparams import metadata
         from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionStartInfo
@@ -52,25 +52,27 @@ class TensorBoardTracker:
         self._write(0, summary=Summary(value=[value]))
         self._fresh = True
 
-    def epoch(self, number: int, figures: Figures) -> None:
-        """Writes a scalar for each figure."""
+    def epoch(self, number: int, metrics: EpochMetrics) -> None:
+        """Write a scalar for each metric."""
         from tensorboard.compat.proto.event_pb2 import SessionLog
 
         if self._fresh:
-            # Whatever an interrupted run logged from here on is dropped by whoever reads the files.
+            # Readers drop what an interrupted run logged from here on.
             self._write(number, session_log=SessionLog(status=SessionLog.START))
             self._fresh = False
-        self._scalars(number, figures)
+        self._scalars(number, metrics)
 
-    def finish(self, figures: Figures) -> None:
-        """Writes the final figures under ``final/`` and closes the file."""
-        self._scalars(0, {f"final/{name}": value for name, value in figures.items()})
+    def finish(self, metrics: EpochMetrics) -> None:
+        """Write the final metrics under ``final/`` and close the file."""
+        self._scalars(0, {f"final/{name}": value for name, value in metrics.items()})
         self._writer.close()
 
-    def _scalars(self, step: int, figures: Figures) -> None:
+    def _scalars(self, step: int, metrics: EpochMetrics) -> None:
         from tensorboard.compat.proto.summary_pb2 import Summary
 
-        values = [Summary.Value(tag=tag, simple_value=number) for tag, number in measured(figures).items()]
+        values = [
+            Summary.Value(tag=tag, simple_value=number) for tag, number in without_missing(metrics).items()
+        ]
         self._write(step, summary=Summary(value=values))
         self._writer.flush()
 

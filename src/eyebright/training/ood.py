@@ -1,11 +1,11 @@
-"""How strange an image is: by its features, or by logits that are all low, whichever is more unusual.
+"""The OOD score of an image: by its features, or by logits that are all low, whichever is more unusual.
 
 Standardised features of the training images vary most along a few directions; what an image has outside of
-them (the residual of principal components) tells images of something else. A network that has learned its
-classes is sure of those, too: a textile model's probabilities were higher for clothes than for textile, while
-the residual told the two apart without an error. What it does not tell is a class of the same kind that was
-never shown, which looks as all others do; there the energy of the logits does (Liu et al., 2020). What else
-was compared is in docs/benchmarks.md.
+them (the residual of principal components) separates out-of-distribution images. A network that has learned
+its classes is confident about those, too: a textile model's probabilities were higher for clothes than for
+textile, while the residual separated the two without an error. What it does not detect is a class of the same
+kind that was never shown, which looks as all others do; there the energy of the logits does (Liu et al.,
+2020). What else was compared is in docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Residual:
     step: FloatArray
 
     def lengths(self, features: npt.NDArray[np.floating]) -> FloatArray:
-        """Square lengths (N,) of features (N, D) outside of the directions."""
+        """Return square lengths (N,) of features (N, D) outside of the directions."""
         rows = (features.astype(np.float32, copy=False) - self.mean) * self.scale
         along = rows @ self.directions.astype(np.float32) * self.step
         found: FloatArray = np.maximum(np.square(rows).sum(axis=1) - np.square(along).sum(axis=1), 0)
@@ -62,10 +62,10 @@ class Scale:
 
     @classmethod
     def fit(cls, values: FloatArray, share: float) -> Scale:
-        """The scale by values (n,), at least one, of images that were not learned from.
+        """Return the scale by values (n,), at least one, of images that were not learned from.
 
         Args:
-            values: the larger, the stranger.
+            values: the larger, the more unusual.
             share: of them that may have more than 1.
         """
         place = min(math.ceil((len(values) + 1) * (1 - share) - 1e-9), len(values))
@@ -74,7 +74,7 @@ class Scale:
         return cls(middle, max(span, _TINY * max(abs(middle), 1.0)))
 
     def of(self, values: FloatArray) -> FloatArray:
-        """Values (n,) on this scale."""
+        """Return values (n,) on this scale."""
         return np.asarray((values - self.middle) / self.span, np.float32)
 
 
@@ -93,7 +93,7 @@ class UnknownScore:
     energy_scale: Scale | None
 
     def scores(self, features: npt.NDArray[np.floating], logits: FloatArray) -> FloatArray:
-        """Scores (N,) of features (N, D) and logits (N, K): 0 is usual, above 1 unusual."""
+        """Return scores (N,) of features (N, D) and logits (N, K): 0 is usual, above 1 unusual."""
         found = self.residual_scale.of(self.residual.lengths(features))
         if self.energy_scale is not None:
             found = np.maximum(found, self.energy_scale.of(energy(logits)))
@@ -101,12 +101,12 @@ class UnknownScore:
 
 
 def energy(logits: FloatArray) -> FloatArray:
-    """Minus the log of the summed exponentials (N,) of logits (N, K): high where all of them are low."""
+    """Return the energy (N,) of logits (N, K), minus their log-sum-exp: high where all of them are low."""
     return np.asarray(-logsumexp(logits, axis=1), np.float32)
 
 
 def fit_residual(features: npt.NDArray[np.floating]) -> Residual:
-    """Fits the directions to features (N, D) of training images; more than :data:`MOST_ROWS` gain little."""
+    """Fit the directions to features (N, D) of training images; more than :data:`MOST_ROWS` gain little."""
     rows, mean, scale = standardise(features)
     basis = _widest(rows)
     step = np.maximum(np.abs(basis).max(axis=0), _TINY) / np.float32(_INTEGERS)
@@ -119,7 +119,7 @@ def fit_unknown(
     held_out_energy: FloatArray | None,
     false_rejection: float,
 ) -> UnknownScore:
-    """Fits the score; all but ``false_rejection`` of the model's own images will have at most 1.
+    """Fit the score; all but ``false_rejection`` of the model's own images will have at most 1.
 
     Args:
         features: (N, D) of training images.
@@ -136,25 +136,25 @@ def fit_unknown(
 
 
 def held_out_lengths(
-    features: npt.NDArray[np.floating], folds: IntArray, judged: Iterable[int]
+    features: npt.NDArray[np.floating], folds: IntArray, measured: Iterable[int]
 ) -> FloatArray:
-    """Square lengths of the rows of some folds, each by a fit to the rows of all others.
+    """Return square lengths of the rows of some folds, each by a fit to the rows of all others.
 
     Args:
         features: (N, D).
         folds: (N,) fold numbers.
-        judged: the folds whose rows are measured.
+        measured: the folds whose rows are measured.
     """
     found = [
         fit_residual(features[folds != fold]).lengths(features[folds == fold])
-        for fold in judged
+        for fold in measured
         if (folds == fold).any() and (folds != fold).any()
     ]
     return np.concatenate(found) if found else np.empty(0, np.float32)
 
 
 def _widest(rows: FloatArray) -> FloatArray:
-    """The directions (D, R) in which rows (N, D) around 0 vary most, through the smaller Gram matrix."""
+    """Return the directions (D, R) in which rows (N, D) around 0 vary most, by the smaller Gram matrix."""
     count, width = rows.shape
     wanted = max(1, min(_DIRECTIONS, count // _ROWS_A_DIRECTION, width))
     tall = count > width

@@ -46,7 +46,7 @@ def labels_of(manifest: Manifest) -> dict[str, tuple[str, ...]]:
 
 def test_columns_of_0_and_1_are_labels(folder: Path):
     manifest = scan(table(folder))
-    assert manifest.labels == manifest.several == ("cell", "dust")
+    assert manifest.labels == manifest.label_set == ("cell", "dust")
     found = labels_of(manifest)
     assert [found[f"images/{i:02}.png"] for i in range(4)] == [("cell", "dust"), ("dust",), ("cell",), ()]
     assert len(manifest.samples) == COUNT
@@ -64,14 +64,14 @@ def test_a_list_says_the_same_as_columns(folder: Path, between: str):
 def test_one_name_an_image_is_a_class(folder: Path):
     write(folder, ["file;kind", *(f"images/{i:02}.png;{'ab'[i % 2]}" for i in range(COUNT))])
     manifest = scan(folder)
-    assert manifest.several is None
+    assert manifest.label_set is None
     assert manifest.labels == ("a", "b")
     assert manifest.counts()["train"] == {"a": 16, "b": 16}
 
 
 def test_the_name_labels_says_that_there_may_be_several(folder: Path):
     write(folder, ["path,labels", *(f"images/{i:02}.png,{'ab'[i % 2]}" for i in range(COUNT))])
-    assert scan(folder).several == ("a", "b")
+    assert scan(folder).label_set == ("a", "b")
 
 
 def test_the_split_column_is_followed_and_read_back_by_evaluation(folder: Path):

@@ -11,14 +11,19 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 
 from eyebright.evaluation.calibration import (
-    TEMPERATURE_BOUNDS,
+    BINS,
     bin_of,
     expected_calibration_error,
-    fit_temperature,
     reliability,
-    softmax,
 )
+from eyebright.task.logits import softmax
+from eyebright.task.task import MultiClass
+from eyebright.task.temperature import TEMPERATURE_BOUNDS, fit_temperature
 from eyebright.types import FloatArray, IntArray
+
+
+def calibration_error(truth: IntArray, probabilities: FloatArray, bins: int = BINS) -> float:
+    return expected_calibration_error(*MultiClass().scored(probabilities, truth), bins)
 
 
 @pytest.fixture(scope="module")
@@ -45,20 +50,20 @@ def test_calibration_error_worked_out_by_hand() -> None:
     top = np.array([0.62, 0.66, 0.9, 0.95, 1.0])
     probabilities = np.stack([top, 1 - top], axis=1).astype(np.float32)
     truth = np.array([0, 1, 0, 0, 1])
-    assert expected_calibration_error(truth, probabilities, bins=5) == pytest.approx(0.226, abs=1e-6)
+    assert calibration_error(truth, probabilities, bins=5) == pytest.approx(0.226, abs=1e-6)
 
 
 def test_calibration_error_of_certain_answers() -> None:
     probabilities = np.array([[1, 0], [1, 0]], np.float32)
-    assert expected_calibration_error(np.array([0, 0]), probabilities) == 0
-    assert expected_calibration_error(np.array([1, 1]), probabilities) == 1
-    assert expected_calibration_error(np.array([0, 1]), probabilities) == 0.5
+    assert calibration_error(np.array([0, 0]), probabilities) == 0
+    assert calibration_error(np.array([1, 1]), probabilities) == 1
+    assert calibration_error(np.array([0, 1]), probabilities) == 0.5
 
 
 def test_tie_counts_as_the_first_class() -> None:
     probabilities = np.full((1, 2), 0.5, np.float32)
-    assert expected_calibration_error(np.array([0]), probabilities) == 0.5
-    assert expected_calibration_error(np.array([1]), np.full((1, 4), 0.25, np.float32)) == 0.25
+    assert calibration_error(np.array([0]), probabilities) == 0.5
+    assert calibration_error(np.array([1]), np.full((1, 4), 0.25, np.float32)) == 0.25
 
 
 def test_bins_hold_their_lower_edge_and_the_last_holds_one() -> None:
@@ -73,7 +78,7 @@ def test_reliability_bins_add_up_to_the_calibration_error(held_out: tuple[FloatA
     assert sum(b.count for b in bins) == len(truth)
     assert all(b.count and b.low <= b.confidence <= b.high for b in bins)
     total = sum(b.count * abs(b.confidence - b.accuracy) for b in bins) / len(truth)
-    assert total == pytest.approx(expected_calibration_error(truth, probabilities))
+    assert total == pytest.approx(calibration_error(truth, probabilities))
     assert total > 0.1
 
 

@@ -14,7 +14,7 @@ from eyebright.backbones.backbone import Backbone
 from eyebright.backbones.feature_layers import Tap
 from eyebright.explaining.choose import explainer
 from eyebright.explaining.exact import Exact
-from eyebright.explaining.places import last_places, one_square
+from eyebright.explaining.places import last_places, one_image_graph
 from eyebright.explaining.rollout import Rollout
 from eyebright.runs.run import Run
 from eyebright.sealed.graph import sealed_graph
@@ -64,7 +64,7 @@ def test_on_means_of_the_last_map_it_is_the_exact_map(cat: UInt8Array):
 
 
 def test_the_tokens_of_a_transformer_are_found_before_its_last_attention(transformer: onnx.ModelProto):
-    places = next(last_places(one_square(transformer, 160)))
+    places = next(last_places(one_image_graph(transformer, 160)))
     assert (places.order, places.side, places.prefix) == ("tokens", 10, 1)
 
 

@@ -14,8 +14,8 @@ from eyebright.backbones import embedded
 from eyebright.backbones.embedded import EmbeddedBackbone
 from eyebright.backbones.feature_layers import tap_sets, width
 from eyebright.data.decode import to_square
-from eyebright.evaluation.calibration import softmax
 from eyebright.sealed.graph import sealed_graph
+from eyebright.task.logits import softmax
 from eyebright.training.linear_probe.features import graph_bytes, training_preprocessing
 from eyebright.training.linear_probe.linear import LinearHead
 from eyebright.types import FloatArray, UInt8Array

@@ -23,7 +23,6 @@ from eyebright.evaluation.calibration import fit_temperature
 from eyebright.runs.parity_check import check_parity
 from eyebright.runs.run import Run
 from eyebright.runs.scoring import Predictions, predict_samples
-from eyebright.runtime.progress import SILENT
 from eyebright.sealed.graph import sealed_graph
 from eyebright.sealed.model import SealedModel, write_sealed
 from eyebright.sealed.parity import compare
@@ -66,7 +65,7 @@ print(json.dumps(answers))
 
 def trained(folder: Path, cache: Path, layers: str, size: int) -> FrozenModel:
     manifest = scan(folder, val=None if (folder / "val").is_dir() else 0.2)
-    trainer = FrozenTrainer(manifest, EmbeddedBackbone(), cache, views=1, layers=layers, seed=0, lang="en")
+    trainer = FrozenTrainer(manifest, EmbeddedBackbone(), cache, views=1, layers=layers, seed=0)
     return trainer.train(size)
 
 
@@ -81,8 +80,7 @@ def sealed(model: FrozenModel, temperature: float, labels: tuple[str, ...], path
 def asked(model: SealedModel, folder: Path) -> tuple[Predictions, Path]:
     manifest = scan(folder, val=None if (folder / "val").is_dir() else 0.2)
     samples = manifest.of("val")
-    with SILENT.task("", len(samples)) as task:
-        return predict_samples(model, manifest.root, samples, task), manifest.root
+    return predict_samples(model, manifest.root, samples), manifest.root
 
 
 def pipeline(model: FrozenModel, temperature: float) -> Reference:

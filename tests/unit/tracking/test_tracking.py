@@ -14,8 +14,8 @@ from eyebright.errors import MissingExtraError, StorageError
 from eyebright.runtime.context import showing
 from eyebright.runtime.progress import Silent
 from eyebright.tracking.mlflow import MLflowTracker
-from eyebright.tracking.several import Trackers, trackers
 from eyebright.tracking.tensorboard import TensorBoardTracker
+from eyebright.tracking.trackers import Trackers, trackers
 
 PARAMS = {"lr": 0.001, "tune": "full", "gradual": True, "weights": None, "track": ["mlflow"]}
 

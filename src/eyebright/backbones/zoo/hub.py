@@ -19,7 +19,7 @@ class HubError(EyebrightError, OSError):
 
 @contextmanager
 def hugging_face(name: str) -> Iterator[None]:
-    """Runs what reads from the Hugging Face hub; what it has read before is used without a network.
+    """Run a reader of the Hugging Face hub; files that were read before need no network.
 
     Raises:
         HubError: the hub was needed and could not be reached.
@@ -39,7 +39,7 @@ def hugging_face(name: str) -> Iterator[None]:
 
 
 def unreachable(name: str, hub: str) -> HubError:
-    """The error for weights that could not be fetched."""
+    """Return the error for weights that could not be fetched."""
     return HubError(
         "The weights of {name} must come from a model hub or a file. {hub} cannot be reached or does "
         "not have them. Give a file with --weights FILE (safetensors or .pth), connect to a network, "
@@ -50,7 +50,7 @@ def unreachable(name: str, hub: str) -> HubError:
 
 
 def _known(address: str) -> bool:
-    """Whether the host's name can be resolved, or a proxy will do it."""
+    """Return whether the host's name can be resolved, or a proxy will do it."""
     if any(os.environ.get(name) for name in _PROXIES):
         return True
     try:

@@ -47,15 +47,15 @@ class HuggingFace:
     name = "hf"
 
     def names(self) -> Sequence[str]:
-        """None: the hub has too many, and they are not known without a network."""
+        """Return nothing: the hub has too many, which are unknown without a network."""
         return []
 
     def supports(self, name: str) -> bool:
-        """Whether it may be a repository or is a folder."""
+        """Return whether it may be a repository or is a folder."""
         return "/" in name or Path(name).is_dir()
 
     def entry(self, name: str) -> Entry:
-        """From the configuration; its weights are not read."""
+        """Return the line from the configuration; weights are not read."""
         transformers = _library()
         config = _config(transformers, name)
         with _readable(name), torch.device("meta"):
@@ -97,7 +97,7 @@ def _library() -> Any:
 
 @contextmanager
 def _readable(name: str) -> Iterator[None]:
-    """Errors of the hub, and of folders and repositories that hold something else."""
+    """Turn errors of the hub, and of folders with other content, into errors of ours."""
     place = nullcontext() if Path(name).is_dir() else hub.hugging_face(name)
     try:
         with place:
@@ -119,7 +119,7 @@ def _config(transformers: Any, name: str) -> Any:
 
 
 def _pretrained(auto: Any, name: str, config: Any) -> nn.Module:
-    """The repository's weights; only its classifier may be missing."""
+    """Return the repository's weights; only its classifier may be missing."""
     model, found = auto.from_pretrained(
         name, config=config, trust_remote_code=False, use_safetensors=True, output_loading_info=True
     )
@@ -150,7 +150,7 @@ def _classifier(model: nn.Module) -> str:
 
 
 def _drop_classifier(model: nn.Module) -> str:
-    """Replaces the last linear layer and the dropout before it; returns the layer's name."""
+    """Replace the last linear layer and the dropout before it; return the layer's name."""
     name = _classifier(model)
     parent, _, own = name.rpartition(".")
     container = model.get_submodule(parent)
@@ -162,7 +162,7 @@ def _drop_classifier(model: nn.Module) -> str:
 
 
 def _options(model: nn.Module, size: int, native: int) -> dict[str, bool]:
-    """Position embeddings are interpolated where they are for another size and the model can do so."""
+    """Return the options that interpolate position embeddings of another size, where the model can."""
     name = "interpolate_pos_encoding"
     return {name: True} if size != native and name in inspect.signature(model.forward).parameters else {}
 
@@ -190,7 +190,7 @@ def _origin(transformers: Any, name: str, weights: Weights, body: _Body, size: i
 
 
 def _licence(name: str) -> str:
-    """From the repository's README, whose head names it; never asked for over the network."""
+    """Return the licence from the head of the repository's README, without the network."""
     readme = Path(name) / "README.md"
     lines = readme.read_text(encoding="utf-8", errors="replace").splitlines() if readme.is_file() else []
     named = [line.partition(":")[2].strip() for line in lines[:50] if line.startswith("license:")]
@@ -198,7 +198,7 @@ def _licence(name: str) -> str:
 
 
 def _preprocessing(transformers: Any, name: str, size: int) -> Preprocessing:
-    """From the repository's preprocessor; ImageNet's usual one where there is none."""
+    """Return the repository's preprocessing; ImageNet's usual one where there is none."""
     try:
         with _readable(name):
             found = transformers.AutoImageProcessor.from_pretrained(name, trust_remote_code=False)

@@ -26,19 +26,19 @@ class Embedded:
     name = "embedded"
 
     def names(self) -> Sequence[str]:
-        """Its name."""
+        """Return its only name."""
         return [embedded.NAME]
 
     def supports(self, name: str) -> bool:
-        """Whether it is meant."""
+        """Return whether ``name`` is this one."""
         return name == embedded.NAME
 
     def entry(self, name: str) -> Entry:
-        """From its card."""
+        """Return the line from its card."""
         return embedded_entry()
 
     def build(self, name: str, weights: Weights, size: int | None) -> Network:
-        """With its weights: batch norms folded into the convolutions. With others: timm's architecture."""
+        """Build it with batch norms folded into the convolutions; with other weights, timm's architecture."""
         if weights is not None:
             network = Timm().build(ARCHITECTURE, weights, size)
             network.card = replace(network.card, name=name, stride=embedded.card().stride)
@@ -55,7 +55,7 @@ class Embedded:
 
 
 def _depthwise(body: nn.Module) -> Iterator[Layer]:
-    """The widest map of each block, behind its activation, as in the embedded card."""
+    """Return the widest map of each block, behind its activation, as in the embedded card."""
     widths = iter([layer.channels for layer in embedded.card().layers if layer.kind == "depthwise"])
     for stage, blocks in enumerate(body.get_submodule("blocks").children()):
         for number, block in enumerate(blocks.children()):
@@ -64,7 +64,7 @@ def _depthwise(body: nn.Module) -> Iterator[Layer]:
 
 
 def _folded() -> nn.Module:
-    """The architecture whose convolutions have biases instead of batch norms behind them."""
+    """Return the architecture whose convolutions have biases instead of batch norms behind them."""
     body: nn.Module = timm.create_model(ARCHITECTURE, num_classes=0, drop_path_rate=0.1)
     tensors = _stored()
     for name, conv, norm in _pairs(body):
@@ -78,7 +78,7 @@ def _folded() -> nn.Module:
 
 
 def _pairs(body: nn.Module) -> Iterator[tuple[str, str, str]]:
-    """Each convolution: its name in the ONNX file, its module's and its batch norm's."""
+    """Return each convolution: its name in the ONNX file, its module's and its batch norm's."""
     yield "stem", "conv_stem", "bn1"
     for stage, blocks in enumerate(body.get_submodule("blocks").children()):
         for number, block in enumerate(blocks.children()):
@@ -93,7 +93,7 @@ def _pairs(body: nn.Module) -> Iterator[tuple[str, str, str]]:
 
 
 def _stored() -> dict[str, Tensor]:
-    """Weights and biases by their names in the ONNX file, unpacked from 16 bits."""
+    """Return weights and biases by their names in the ONNX file, unpacked from 16 bits."""
     arrays = {i.name: numpy_helper.to_array(i) for i in embedded.model().graph.initializer}
     packed = [name.removesuffix("_int16") for name in arrays if name.endswith("_int16")]
     unpacked = {name: arrays[f"{name}_int16"].astype(np.float32) * arrays[f"{name}_scale"] for name in packed}

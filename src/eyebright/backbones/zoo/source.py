@@ -47,16 +47,16 @@ class ModelZoo(Protocol):
     name: str
 
     def names(self) -> Sequence[str]:
-        """All that it can build, without building any."""
+        """Return the names of all that it can build."""
 
     def supports(self, name: str) -> bool:
-        """Whether it can build ``name``."""
+        """Return whether it can build ``name``."""
 
     def entry(self, name: str) -> Entry:
-        """A line about one network, in less than a second and without its weights."""
+        """Return a line about one network, in less than a second and without its weights."""
 
     def build(self, name: str, weights: Weights, size: int | None) -> Network:
-        """Builds a network.
+        """Build a network.
 
         Args:
             name: one that :meth:`supports` knows.
@@ -71,12 +71,12 @@ class ModelZoo(Protocol):
 
 
 def interpolation(name: str) -> Interpolation:
-    """The nearest of the two resizes that we have."""
+    """Return the nearer of the two resizes that there are."""
     return "bilinear" if "bilinear" in name.lower() else "bicubic"
 
 
 def licence(name: str | None) -> str:
-    """A licence as a library writes it, as an SPDX identifier where it is a well-known one."""
+    """Return a library's licence text as an SPDX identifier where it is a well-known one."""
     known = {
         "apache-2.0": "Apache-2.0",
         "mit": "MIT",
@@ -88,6 +88,6 @@ def licence(name: str | None) -> str:
 
 
 def embedded_entry() -> Entry:
-    """A line about the embedded backbone, which needs no PyTorch."""
+    """Return a line about the embedded backbone, which needs no PyTorch."""
     card = embedded.card()
     return Entry(card.name, "embedded", card.parameters, card.preprocessing.size, card.licence, card.accuracy)

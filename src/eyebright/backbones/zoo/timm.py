@@ -32,11 +32,11 @@ class Timm:
     name = "timm"
 
     def names(self) -> Sequence[str]:
-        """The architectures, and the short names that we add."""
+        """Return the architectures, and the short names that are added."""
         return [*_SHORT, *timm.list_models()]
 
     def supports(self, name: str) -> bool:
-        """Whether timm has the architecture; a tag after a dot must be one of its weights."""
+        """Return whether timm has the architecture; a tag after a dot must be one of its weights."""
         name = _SHORT.get(name, name)
         if not timm.is_model(name):
             return False
@@ -46,7 +46,7 @@ class Timm:
             return False
 
     def entry(self, name: str) -> Entry:
-        """Counted on torch's meta device, where tensors have no content."""
+        """Return the line, counted on torch's meta device, where tensors have no content."""
         known = _SHORT.get(name, name)
         settings = _settings(known)
         with torch.device("meta"):
@@ -73,12 +73,15 @@ class Timm:
 
 
 def _settings(name: str) -> Any:
-    """The PretrainedCfg: input size, normalisation, licence, whether there are weights."""
+    """Return the PretrainedCfg: input size, normalisation, licence, whether there are weights."""
     return timm.get_pretrained_cfg(name)
 
 
 def _create(name: str, size: int, options: dict[str, Any]) -> nn.Module:
-    """With skippable branches where the architecture has them; they skip nothing until they are told to."""
+    """Build with skippable branches where the architecture has them.
+
+    They skip nothing until they are told to.
+    """
     try:
         return timm.create_model(name, drop_path_rate=0.1, **options)
     except TypeError as error:
@@ -101,13 +104,13 @@ def _create_plain(name: str, size: int, options: dict[str, Any]) -> nn.Module:
 
 
 def _classifier(settings: Any) -> tuple[str, ...]:
-    """Beginnings of the names of the classifier's tensors."""
+    """Return beginnings of the names of the classifier's tensors."""
     names = settings.classifier or ()
     return tuple(f"{name}." for name in ([names] if isinstance(names, str) else names))
 
 
 def _filter(body: nn.Module) -> Callable[[dict[str, Tensor]], dict[str, Tensor]] | None:
-    """What turns the authors' layout, or position embeddings of another size, into the network's."""
+    """Return the function that converts the authors' layout or position embeddings to the network's."""
     function = getattr(sys.modules[type(body).__module__], "checkpoint_filter_fn", None)
     return None if function is None else lambda found: function(found, body)
 

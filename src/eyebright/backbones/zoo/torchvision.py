@@ -28,16 +28,16 @@ class Torchvision:
     name = "torchvision"
 
     def names(self) -> Sequence[str]:
-        """Its classifiers of images."""
+        """Return its classifiers of images."""
         names: list[str] = models.list_models(module=models)
         return names
 
     def supports(self, name: str) -> bool:
-        """Whether torchvision has it."""
+        """Return whether torchvision has it."""
         return name in self.names()
 
     def entry(self, name: str) -> Entry:
-        """From the description of its weights."""
+        """Return the line from the description of its weights."""
         published = _published(name)
         return Entry(
             f"{self.name}:{name}",
@@ -62,7 +62,7 @@ class Torchvision:
 
 
 def _published(name: str) -> Any:
-    """The description of the newest weights."""
+    """Return the description of the newest weights."""
     return models.get_model_weights(name).DEFAULT
 
 
@@ -95,7 +95,7 @@ def _create(name: str, size: int, weights: Weights) -> nn.Module:
 
 
 def _drop_classifier(body: nn.Module) -> str:
-    """Replaces the last linear layer, or convolution, and the dropout beside it; returns the layer's name."""
+    """Replace the last linear layer, or convolution, and the dropout beside it; return the layer's name."""
     kinds = (nn.Linear,) if any(isinstance(m, nn.Linear) for m in body.modules()) else (nn.Conv2d,)
     last: str = [name for name, module in body.named_modules() if isinstance(module, kinds)][-1]
     parent, _, own = last.rpartition(".")

@@ -29,7 +29,7 @@ def load_file(
     ignored: Sequence[str] = (),
     convert: Callable[[Tensors], Tensors] | None = None,
 ) -> None:
-    """Loads the weights in ``path`` into ``module``, all or none.
+    """Load the weights in ``path`` into ``module``, all or none.
 
     Args:
         module: whose tensors are replaced.
@@ -52,7 +52,7 @@ def load_file(
 
 
 def read(path: Path) -> Tensors:
-    """The tensors in a file by name, whatever dictionaries they are wrapped in.
+    """Return the tensors in a file by name, whatever dictionaries they are wrapped in.
 
     Raises:
         NotFoundError: there is no such file.
@@ -118,7 +118,7 @@ def _unwrap(content: object) -> Tensors:
 
 
 def strip_prefixes(found: Tensors, expected: Mapping[str, Tensor]) -> Tensors:
-    """Takes what wrappers put before every name away, as long as the names then fit better."""
+    """Remove the prefixes of wrappers from every name, as long as the names then fit better."""
     for prefix in _PREFIXES:
         stripped = {key.removeprefix(prefix): tensor for key, tensor in found.items()}
         if len(stripped.keys() & expected.keys()) > len(found.keys() & expected.keys()):
@@ -138,7 +138,7 @@ def _converted(convert: Callable[[Tensors], Tensors], found: Tensors) -> Tensors
 
 
 def check_fit(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], name: str, path: Path) -> None:
-    """Compares names and shapes of the tensors.
+    """Compare names and shapes of the tensors.
 
     Raises:
         ModelError: with the first tensors that are missing, unexpected or of another shape.

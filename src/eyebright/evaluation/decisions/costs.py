@@ -33,7 +33,7 @@ class CostFigures:
 
 
 def read_costs(path: Path, labels: Sequence[str]) -> Float64Array:
-    """Costs (K, K) of a true class (row) that is answered as another (column), in the order of ``labels``.
+    """Return costs (K, K) of a true class (row) predicted as another (column), in the order of ``labels``.
 
     Raises:
         ConfigError: the file cannot be read, or lacks a class or a number.
@@ -60,15 +60,15 @@ def read_costs(path: Path, labels: Sequence[str]) -> Float64Array:
 
 
 def cheapest(probabilities: FloatArray, costs: Float64Array) -> IntArray:
-    """The class (N,) whose expected cost is least; of equal ones the likeliest."""
+    """Return the class (N,) whose expected cost is least; of equal ones the most probable."""
     expected = probabilities @ costs
     return np.lexsort((-probabilities, expected), axis=1)[:, 0].astype(np.int64)
 
 
-def cost_figures(
+def measure_costs(
     truth: IntArray, probabilities: FloatArray, costs: Float64Array, seed: int, resamples: int = 1000
 ) -> CostFigures:
-    """Mean costs of N images with 95 % intervals: the bootstrap's and Student's."""
+    """Return mean costs of N images with 95 % intervals: the bootstrap's and Student's."""
     likeliest = costs[truth, probabilities.argmax(axis=1)]
     least = costs[truth, cheapest(probabilities, costs)]
     columns = np.stack([likeliest, least, likeliest - least], axis=1)

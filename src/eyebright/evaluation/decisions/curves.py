@@ -30,7 +30,7 @@ class OperatingCurve:
 
 
 def operating_curve(point: OperatingPoint, scores: FloatArray, positive: BoolArray) -> OperatingCurve:
-    """Curves of the class's probabilities (N,) for images that are of it or not (N,)."""
+    """Return curves of the class's probabilities (N,) for images that are of it or not (N,)."""
     positives, negatives = int(positive.sum()), int((~positive).sum())
     if not positives or not negatives:
         return OperatingCurve(point, (), ())

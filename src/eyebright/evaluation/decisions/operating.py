@@ -10,8 +10,8 @@ import numpy as np
 from eyebright.evaluation.decisions.targets import Figure, OperatingTarget, choose_threshold, counts_of
 from eyebright.evaluation.intervals import hull, pair, wilson
 from eyebright.evaluation.multiclass.ranking import BoolArray
-from eyebright.evaluation.multiclass.results import figure_json
-from eyebright.evaluation.rules.answering import positive
+from eyebright.evaluation.multiclass.results import metric_json
+from eyebright.task.task import task_of
 from eyebright.types import FloatArray, IntArray, Interval, JsonObject, Split
 
 _NOTHING = "It takes an image to count. The part holds none of the kind."
@@ -29,8 +29,8 @@ class Labelled:
     part: Split
 
     def of_class(self, number: int) -> tuple[FloatArray, BoolArray]:
-        """A class's probabilities (N,), and whether each image is of it."""
-        return self.probabilities[:, number], positive(self.truth, number)
+        """Return a class's probabilities (N,), and whether each image is of it."""
+        return self.probabilities[:, number], task_of(self.truth).positive(self.truth, number)
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Threshold:
         value: the class is answered where its probability is at least this.
         met: whether the images that it was chosen on keep to the target.
         chosen: what the figure was on them.
-        chosen_on: which they are: "val", or "train" for the training part's held-out folds.
+        chosen_on: which they are: "val", or "train" for the training split's held-out folds.
     """
 
     target: OperatingTarget
@@ -52,7 +52,7 @@ class Threshold:
     chosen_on: str
 
     def to_json(self) -> JsonObject:
-        """What the sealed model carries."""
+        """Return what the sealed model's metadata carry."""
         return {
             "target": str(self.target),
             "class": self.target.label,
@@ -79,33 +79,36 @@ class OperatingPoint:
 
     @property
     def value(self) -> Interval | None:
-        """The figure that the target is of."""
+        """Return the metric that the target constrains."""
         return self.figures[self.threshold.target.figure]
 
     def to_json(self) -> JsonObject:
-        """The point as `metrics.json` holds it."""
+        """Return the point as `metrics.json` holds it."""
         return {
             **self.threshold.to_json(),
             "split": self.split,
-            **figure_json(self.value, _NOTHING),
-            "figures": {name: figure_json(i, _NOTHING) for name, i in self.figures.items()},
+            **metric_json(self.value, _NOTHING),
+            "figures": {name: metric_json(i, _NOTHING) for name, i in self.figures.items()},
         }
 
 
 def choose(target: OperatingTarget, scores: FloatArray, positive: BoolArray, chosen_on: str) -> Threshold:
-    """The threshold for a target on images with probabilities ``scores`` (N,) of its class."""
+    """Select the threshold for a target on images with probabilities ``scores`` (N,) of its class."""
     value, met = choose_threshold(target, scores, positive)
-    found = figures_at(value, scores, positive)[target.figure]
+    found = metrics_at(value, scores, positive)[target.figure]
     return Threshold(target, value, met, found.value if found else 0.0, chosen_on)
 
 
 def check(threshold: Threshold, scores: FloatArray, positive: BoolArray, split: Split) -> OperatingPoint:
-    """What the threshold gives on other images, with Wilson's intervals."""
-    return OperatingPoint(threshold, split, figures_at(threshold.value, scores, positive))
+    """Measure the threshold on other images, with Wilson's intervals."""
+    return OperatingPoint(threshold, split, metrics_at(threshold.value, scores, positive))
 
 
-def figures_at(threshold: float, scores: FloatArray, positive: BoolArray) -> dict[Figure, Interval | None]:
-    """All four figures of answering the class from ``threshold`` on; None where no image is counted."""
+def metrics_at(threshold: float, scores: FloatArray, positive: BoolArray) -> dict[Figure, Interval | None]:
+    """Return all four metrics of predicting the class from ``threshold`` on.
+
+    None where no image is counted.
+    """
     named = scores >= threshold
     hits, alarms = np.array([(named & positive).sum()]), np.array([(named & ~positive).sum()])
     found: dict[Figure, Interval | None] = {}
@@ -117,7 +120,7 @@ def figures_at(threshold: float, scores: FloatArray, positive: BoolArray) -> dic
 
 
 def stored(entry: dict[str, Any], target: OperatingTarget) -> Threshold:
-    """What :meth:`Threshold.to_json` gave, read back."""
+    """Return the threshold that :meth:`Threshold.to_json` wrote."""
     return Threshold(
         target,
         float(entry["threshold"]),

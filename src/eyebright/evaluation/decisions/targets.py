@@ -39,7 +39,7 @@ class OperatingTarget:
         return f"{self.figure}({self.label}) {sign} {self.bound:g}"
 
     def met_by(self, values: Float64Array) -> BoolArray:
-        """Whether each value keeps to the bound; a figure of no image, NaN, does not."""
+        """Return whether each value keeps to the bound; NaN, the metric of no image, does not."""
         # A share such as 19 of 20 must meet 0.95 whatever its last bit is.
         margin = 1e-9
         kept = values <= self.bound + margin if self.figure in _AT_MOST else values >= self.bound - margin
@@ -47,7 +47,7 @@ class OperatingTarget:
 
 
 def parse_target(text: str) -> OperatingTarget:
-    """A target from what a person writes.
+    """Parse a target.
 
     Raises:
         ConfigError: it is none, or asks for what is no fraction.
@@ -87,7 +87,7 @@ def parse_target(text: str) -> OperatingTarget:
 
 
 def check_target(target: OperatingTarget, labels: Sequence[str]) -> None:
-    """Refuses a target of a class that there is not.
+    """Refuse a target of an unknown class.
 
     Raises:
         ConfigError: naming the nearest classes.
@@ -104,7 +104,7 @@ def check_target(target: OperatingTarget, labels: Sequence[str]) -> None:
 
 
 def choose_threshold(target: OperatingTarget, scores: FloatArray, positive: BoolArray) -> tuple[float, bool]:
-    """The threshold from which on the class is answered, and whether it meets the target on these images.
+    """Select the threshold from which on the class is predicted; return it and whether it meets the target.
 
     Of the thresholds that meet a recall, the highest, which gives fewest false alarms; of those that meet
     another figure, the lowest, which finds most. Where none does, the one that comes nearest. It lies midway
@@ -119,7 +119,7 @@ def choose_threshold(target: OperatingTarget, scores: FloatArray, positive: Bool
     levels = np.unique(scores.astype(np.float64))[::-1]
     hits = _at_least(np.sort(scores[positive]), levels)
     alarms = _at_least(np.sort(scores[~positive]), levels)
-    values = figure_of(target.figure, hits, alarms, int(positive.sum()), int((~positive).sum()))
+    values = metric_of(target.figure, hits, alarms, int(positive.sum()), int((~positive).sum()))
     useful = np.flatnonzero(hits > 0)
     met = useful[target.met_by(values[useful])]
     if len(met):
@@ -131,10 +131,10 @@ def choose_threshold(target: OperatingTarget, scores: FloatArray, positive: Bool
     return float((levels[place] + below) / 2), bool(len(met))
 
 
-def figure_of(
+def metric_of(
     figure: Figure, hits: Float64Array, alarms: Float64Array, positives: int, negatives: int
 ) -> Float64Array:
-    """The figure from counts (n,) of images of the class, and of others, that were answered so; or NaN."""
+    """Return the metric (n,) from counts of true and false positives; NaN where no image is counted."""
     numerator, denominator = counts_of(figure, hits, alarms, positives, negatives)
     return np.where(denominator > 0, numerator / np.maximum(denominator, 1), np.nan)
 
@@ -142,7 +142,7 @@ def figure_of(
 def counts_of(
     figure: Figure, hits: Float64Array, alarms: Float64Array, positives: int, negatives: int
 ) -> tuple[Float64Array, Float64Array]:
-    """The images that the figure counts, and those that it counts them of."""
+    """Return the numerator and the denominator of the metric."""
     match figure:
         case "recall":
             return hits, np.full_like(hits, positives)
@@ -155,6 +155,6 @@ def counts_of(
 
 
 def _at_least(ascending: FloatArray, levels: Float64Array) -> Float64Array:
-    """How many of the scores are at least each level."""
+    """Return how many of the scores are at least each level."""
     found = len(ascending) - np.searchsorted(ascending.astype(np.float64), levels, side="left")
     return np.asarray(found, np.float64)

@@ -1,6 +1,6 @@
 """Agreement beyond chance: Cohen's kappa and Matthews' correlation, with their intervals.
 
-Both are (accuracy - a) / b, where a is the accuracy that chance would give with as many images named each
+Both are (accuracy - a) / b, where a is the accuracy that chance would give with as many images predicted each
 class, and b makes perfect agreement 1. Wilson's limits of accuracy, carried over with a and b as they were
 seen, keep the interval from being a point where everything was right, or wrong.
 """
@@ -10,28 +10,29 @@ from __future__ import annotations
 import numpy as np
 
 from eyebright.evaluation.intervals import Float64Array, hull, pair, percentiles, wilson
-from eyebright.evaluation.multiclass.per_image_stats import Sums, Tally
+from eyebright.evaluation.multiclass.per_image_stats import PerImageStats
+from eyebright.evaluation.resampled_sums import ResampledSums
 from eyebright.types import IntArray, Interval
 
 
-def kappa(tally: Tally, sums: Sums) -> Interval | None:
-    """Cohen's kappa; None where all images are of one class and all are named so."""
-    return _beyond_chance(tally, sums, correlation=False)
+def kappa(stats: PerImageStats, sums: ResampledSums) -> Interval | None:
+    """Return Cohen's kappa; None where all images are of one class and all are predicted as it."""
+    return _beyond_chance(stats, sums, correlation=False)
 
 
-def matthews(tally: Tally, sums: Sums) -> Interval | None:
-    """Matthews' correlation; None where all images are of one class."""
-    return _beyond_chance(tally, sums, correlation=True)
+def matthews(stats: PerImageStats, sums: ResampledSums) -> Interval | None:
+    """Return Matthews' correlation; None where all images are of one class."""
+    return _beyond_chance(stats, sums, correlation=True)
 
 
-def _beyond_chance(tally: Tally, sums: Sums, *, correlation: bool) -> Interval | None:
-    confusion = tally.confusion()
-    support, named = confusion.sum(axis=1)[None], confusion.sum(axis=0)[None]
-    chance, span = _chance(support, named, correlation)
+def _beyond_chance(stats: PerImageStats, sums: ResampledSums, *, correlation: bool) -> Interval | None:
+    confusion = stats.confusion()
+    support, predicted = confusion.sum(axis=1)[None], confusion.sum(axis=0)[None]
+    chance, span = _chance(support, predicted, correlation)
     if np.isnan(chance[0]):
         return None
-    count = tally.independent * confusion.sum()
-    hits = tally.independent * np.trace(confusion)
+    count = stats.independent * confusion.sum()
+    hits = stats.independent * np.trace(confusion)
     value = _over(np.array([hits / count]), chance, span)[0]
     limits = _over(np.array(pair(wilson(hits, count))), chance, span)
     drawn = _over(sums.hits.sum(axis=1) / sums.count, *_chance(sums.support, sums.predicted, correlation))
@@ -40,21 +41,21 @@ def _beyond_chance(tally: Tally, sums: Sums, *, correlation: bool) -> Interval |
 
 
 def _chance(
-    support: Float64Array | IntArray, named: Float64Array | IntArray, correlation: bool
+    support: Float64Array | IntArray, predicted: Float64Array | IntArray, correlation: bool
 ) -> tuple[Float64Array, Float64Array]:
-    """The accuracy that chance gives (R,), and the span above it; NaN where agreement means nothing.
+    """Return the accuracy that chance gives (R,), and the span above it; NaN where agreement means nothing.
 
-    Where all images are named one class, the correlation has no span: it is 0, as scikit-learn's.
+    Where all images are predicted one class, the correlation has no span: it is 0, as scikit-learn's.
     """
     count = support.sum(axis=1).astype(np.float64)
-    chance = (support * named).sum(axis=1) / count**2
+    chance = (support * predicted).sum(axis=1) / count**2
     if not correlation:
         span = 1 - chance
         meaningless = span <= 0
     else:
         of_truth = 1 - (support / count[:, None] ** 2 * support).sum(axis=1)
-        of_names = 1 - (named / count[:, None] ** 2 * named).sum(axis=1)
-        span = np.sqrt(np.maximum(of_truth, 0) * np.maximum(of_names, 0))
+        of_predictions = 1 - (predicted / count[:, None] ** 2 * predicted).sum(axis=1)
+        span = np.sqrt(np.maximum(of_truth, 0) * np.maximum(of_predictions, 0))
         meaningless = (support > 0).sum(axis=1) < 2
     return np.where(meaningless, np.nan, chance), span
 

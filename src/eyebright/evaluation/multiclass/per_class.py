@@ -16,36 +16,38 @@ from eyebright.evaluation.intervals import (
     wilson,
     wilson_f1,
 )
-from eyebright.evaluation.multiclass.per_image_stats import Sums, Tally
+from eyebright.evaluation.multiclass.per_image_stats import PerImageStats
 from eyebright.evaluation.multiclass.ranking import BoolArray, Ranking
 from eyebright.evaluation.multiclass.results import ClassMetrics
-from eyebright.evaluation.multilabel.per_image_stats import LabelSums
+from eyebright.evaluation.resampled_sums import ResampledSums
 from eyebright.types import IntArray, Interval
 
 #: Of what was not measured.
 _UNKNOWN = Interval(0.0, 0.0, 1.0)
 
 
-def per_class(tally: Tally, labels: Sequence[str], sums: Sums, ranking: Ranking) -> tuple[ClassMetrics, ...]:
-    """Precision, recall, F1 and ranking of each class.
+def per_class(
+    stats: PerImageStats, labels: Sequence[str], sums: ResampledSums, ranking: Ranking
+) -> tuple[ClassMetrics, ...]:
+    """Return precision, recall, F1 and ranking of each class.
 
     Of grouped images the bootstrap widens precision and recall too: Wilson knows only the groups' number.
     """
-    confusion = tally.confusion()
+    confusion = stats.confusion()
     hits, predicted, support = np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1)
-    return class_figures(hits, predicted, support, tally.independent, labels, sums, ranking)
+    return class_metrics(hits, predicted, support, stats.independent, labels, sums, ranking)
 
 
-def class_figures(
+def class_metrics(
     hits: IntArray,
     predicted: IntArray,
     support: IntArray,
     share: float,
     labels: Sequence[str],
-    sums: Sums | LabelSums,
+    sums: ResampledSums,
     ranking: Ranking,
 ) -> tuple[ClassMetrics, ...]:
-    """The same from counts (K,) of images that are and are named each class, that are named it, that are it.
+    """Return metrics of each class from counts (K,) of hits, of predictions and of support.
 
     ``share`` of the images counts in analytic intervals.
     """
@@ -70,7 +72,7 @@ def class_figures(
 
 
 def class_mean(per_class: Sequence[Interval], weights: Float64Array, draws: Float64Array) -> Interval:
-    """Mean of the classes that weigh something.
+    """Return the weighted mean of a metric over the classes.
 
     Args:
         per_class: a figure of each of K classes.
@@ -84,7 +86,7 @@ def class_mean(per_class: Sequence[Interval], weights: Float64Array, draws: Floa
 
 
 def _ratios(numerator: IntArray, denominator: IntArray, limits: Limits) -> list[Interval]:
-    """A ratio of each class with its limits; 0 where there is nothing to divide by."""
+    """Return a ratio of each class with its limits; 0 where there is nothing to divide by."""
     values = numerator / np.maximum(denominator, 1)
     return [hull(value, (low, high)) for value, low, high in zip(values, *limits, strict=True)]
 

@@ -1,4 +1,4 @@
-"""What each image adds to the figures, and the sums of it that resamples have."""
+"""What each image of a multi-class task contributes to the metrics."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ import numpy as np
 from scipy.sparse import csr_array, hstack
 
 from eyebright.evaluation.calibration import BINS, bin_of
-from eyebright.evaluation.intervals import Float64Array
+from eyebright.evaluation.intervals import Float64Array, bootstrap_sums
+from eyebright.evaluation.resampled_sums import ResampledSums
 from eyebright.types import FloatArray, IntArray
 
 #: A probability of the true class counts as at least this, so that one mistake cannot cost an endless loss.
 SMALLEST_PROBABILITY = float(np.finfo(np.float32).eps)
-#: How many of the likeliest classes count as named in the figure "top 5".
+#: How many of the likeliest classes count as predicted in the metric "top 5".
 TOP = 5
 _ROWS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
-class Tally:
-    """What the figures need of each image: no array here has more than N numbers.
+class PerImageStats:
+    """What the metrics need of each image: no array here has more than N numbers.
 
     Attributes:
         truth: class numbers.
@@ -43,8 +44,8 @@ class Tally:
     independent: float
 
     @classmethod
-    def of(cls, truth: IntArray, probabilities: FloatArray, groups: IntArray | None = None) -> Tally:
-        """From class numbers (N,), probabilities (N, K) and the groups' numbers (N,), if any."""
+    def of(cls, truth: IntArray, probabilities: FloatArray, groups: IntArray | None = None) -> PerImageStats:
+        """Return the stats of class numbers (N,), probabilities (N, K) and group numbers (N,), if any."""
         classes = probabilities.shape[1]
         rows = np.arange(len(truth))
         predicted = probabilities.argmax(axis=1)
@@ -57,21 +58,26 @@ class Tally:
         independent = 1.0 if groups is None else (int(groups.max()) + 1) / len(truth)
         return cls(truth.astype(np.int64), predicted, confidence, loss, brier, in_top, classes, independent)
 
+    def resampled(self, seed: int, resamples: int, groups: IntArray | None) -> ResampledSums:
+        """Return the sums of bootstrap resamples of the images."""
+        drawn = bootstrap_sums(self.table(), seed, resamples, groups)
+        return ResampledSums(drawn, self.classes, drawn[:, : self.classes].sum(axis=1))
+
     @property
     def hit(self) -> Float64Array:
-        """1 where the answer is right, else 0."""
+        """Return 1 where the prediction is correct, else 0."""
         return np.equal(self.truth, self.predicted).astype(np.float64)
 
     def confusion(self) -> IntArray:
-        """(K, K) counts, a row for each true class."""
+        """Return counts (K, K), a row for each true class."""
         cells = np.bincount(self.truth * self.classes + self.predicted, minlength=self.classes**2)
         return cells.reshape(self.classes, self.classes)
 
     def table(self) -> csr_array:
-        """(N, 3K + BINS + 3).
+        """Return (N, 3K + BINS + 3), the columns that :class:`ResampledSums` sums.
 
-        The image's class, its predicted class, its class if hit, gap by bin of confidence, log loss, Brier
-        score, top 5.
+        The image's class, its predicted class, its class if correct, gap by bin of confidence, log loss,
+        Brier score, top 5.
         """
         ones = np.ones(len(self.truth))
         return hstack(
@@ -86,63 +92,13 @@ class Tally:
         )
 
 
-@dataclass(frozen=True)
-class Sums:
-    """The sums of each of R resamples, (R, 3K + BINS + 3), columns as in :meth:`Tally.table`."""
-
-    columns: Float64Array
-    classes: int
-
-    @property
-    def support(self) -> Float64Array:
-        """(R, K) images of each class."""
-        return self.columns[:, : self.classes]
-
-    @property
-    def predicted(self) -> Float64Array:
-        """(R, K) images that were named each class."""
-        return self.columns[:, self.classes : 2 * self.classes]
-
-    @property
-    def hits(self) -> Float64Array:
-        """(R, K) images of each class that were named right."""
-        return self.columns[:, 2 * self.classes : 3 * self.classes]
-
-    @property
-    def count(self) -> Float64Array:
-        """(R,) images: of grouped ones not every resample has as many."""
-        count: Float64Array = self.support.sum(axis=1)
-        return count
-
-    def recall(self) -> Float64Array:
-        """(R, K), NaN where the resample has no image of the class."""
-        return self.hits / np.where(self.support > 0, self.support, np.nan)
-
-    def precision(self) -> Float64Array:
-        """(R, K), NaN where the resample has no image that was named the class."""
-        return self.hits / np.where(self.predicted > 0, self.predicted, np.nan)
-
-    def f1(self) -> Float64Array:
-        """(R, K), NaN where the resample has no image of the class."""
-        return 2 * self.hits / np.where(self.support > 0, self.support + self.predicted, np.nan)
-
-    def gap(self) -> Float64Array:
-        """(R,) calibration error."""
-        total: Float64Array = np.abs(self.columns[:, 3 * self.classes : -3]).sum(axis=1)
-        return total / self.count
-
-    def means(self) -> Float64Array:
-        """(R, 3): log loss, Brier score, share in the top 5."""
-        return self.columns[:, -3:] / self.count[:, None]
-
-
 def _spread(column: IntArray, values: Float64Array, width: int) -> csr_array:
-    """(N, width): one value in each row."""
+    """Return (N, width) with one value in each row."""
     return csr_array((values, column, np.arange(len(column) + 1)), shape=(len(column), width))
 
 
 def _in_top(truth: IntArray, probabilities: FloatArray) -> Float64Array:
-    """1 where fewer than five classes come before the true one; of equal ones the first comes first."""
+    """Return 1 where fewer than five classes rank before the true one; of equal ones the first does."""
     found = np.empty(len(truth))
     number = np.arange(probabilities.shape[1])
     for start in range(0, len(truth), _ROWS_AT_ONCE):

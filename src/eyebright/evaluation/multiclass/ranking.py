@@ -59,7 +59,7 @@ class Ranking:
 
 
 def rank(truth: IntArray, probabilities: FloatArray, groups: IntArray | None = None) -> Ranking:
-    """Figures of ranking with 95 % intervals.
+    """Return ranking metrics with 95 % intervals.
 
     Args:
         truth: (N,) class numbers.
@@ -74,7 +74,7 @@ def rank(truth: IntArray, probabilities: FloatArray, groups: IntArray | None = N
 
 
 def rank_labels(truth: IntArray, probabilities: FloatArray, groups: IntArray | None = None) -> Ranking:
-    """The same where images may have several labels: ``truth`` is (N, K) of 0 and 1, and means are means."""
+    """Return ranking metrics of a multi-label task, with ``truth`` (N, K) and plain means over the labels."""
     return _rank(lambda k: truth[:, k] == 1, truth.sum(axis=0), probabilities, groups)
 
 
@@ -106,7 +106,7 @@ def _rank(
 
 
 def _columns(probabilities: FloatArray, numbers: IntArray) -> Iterator[tuple[int, FloatArray]]:
-    """Columns as contiguous rows, some at a time: one by one each would read the whole table again."""
+    """Yield columns as contiguous rows, some at a time: one by one each would read the whole table again."""
     for start in range(0, len(numbers), _COLUMNS_AT_ONCE):
         some = numbers[start : start + _COLUMNS_AT_ONCE]
         yield from zip(some.tolist(), np.ascontiguousarray(probabilities[:, some].T), strict=True)
@@ -168,14 +168,14 @@ class _Curve:
         return float((self.hits * self.hits_above / self.above).sum()) / self.positives
 
     def area_influence(self) -> tuple[IntArray, Float64Array]:
-        """The images' places (N,), and what ROC-AUC gains with the weight of each."""
+        """Return the images' places (N,), and what ROC-AUC gains with the weight of each."""
         area = self.roc_auc
         of_class = (self.others_below / self.negatives - area) / self.positives
         of_others = ((self.hits_above - self.hits / 2) / self.positives - area) / self.negatives
         return self._each(of_class, of_others)
 
     def precision_influence(self) -> tuple[IntArray, Float64Array]:
-        """The same of average precision: an image moves its own term and those of all that rank below it."""
+        """Return places and gains of average precision: an image moves its own term and all below it."""
         precision = self.hits_above / self.above
         gained = _sum_from_end(self.hits / self.above)
         lost = _sum_from_end(self.hits * precision / self.above)
@@ -205,7 +205,7 @@ class _Summary:
         self._errors.append(self._error(influence, places))
 
     def intervals(self, limits: Limits) -> list[Interval]:
-        """One of each class, widened to hold its analytic ``limits``."""
+        """Return an interval of each class, widened to hold its analytic ``limits``."""
         drawn = logit_limits(np.array(self.values), np.array(self._errors))
         return [
             hull(value, (a, b), (c, d))
@@ -213,7 +213,7 @@ class _Summary:
         ]
 
     def mean(self, limits: Limits) -> Interval | None:
-        """Of the classes; None where there is none."""
+        """Return the mean over the classes; None where none has a value."""
         count = len(self.values)
         if not count:
             return None

@@ -39,7 +39,7 @@ class PredictionRow:
 
 @dataclass(frozen=True)
 class ClassMetrics:
-    """One class's figures; ``support`` is its number of images in the evaluated part.
+    """One class's metrics; ``support`` is its number of images in the evaluated split.
 
     ``roc_auc`` and ``average_precision`` are None where the part has no image of the class, or of no other.
     """
@@ -53,12 +53,12 @@ class ClassMetrics:
     average_precision: Interval | None = None
 
     def to_json(self) -> JsonObject:
-        """The figures as `metrics.json` holds them."""
+        """Return the metrics as `metrics.json` holds them."""
         return {
             "support": self.support,
             **{name: asdict(getattr(self, name)) for name in ("precision", "recall", "f1")},
-            "roc_auc": figure_json(self.roc_auc, _CLASS_ALONE),
-            "average_precision": figure_json(self.average_precision, _CLASS_ALONE),
+            "roc_auc": metric_json(self.roc_auc, _CLASS_ALONE),
+            "average_precision": metric_json(self.average_precision, _CLASS_ALONE),
         }
 
 
@@ -75,7 +75,7 @@ class ReliabilityBin:
 
 @dataclass(frozen=True)
 class Metrics:
-    """Figures of one part of the data.
+    """Metrics of one split.
 
     Attributes:
         split: which part, never one that was used to choose anything.
@@ -115,16 +115,16 @@ class Metrics:
 
     @property
     def headline(self) -> tuple[str, ...]:
-        """The names of the figures that come first."""
+        """Return the names of the headline metrics."""
         return HEADLINE
 
     def to_json(self) -> JsonObject:
-        """The metrics as `metrics.json` holds them."""
+        """Return the metrics as `metrics.json` holds them."""
         return {
             "split": self.split,
             **{name: asdict(getattr(self, name)) for name in HEADLINE},
             **({"top5": asdict(self.top5)} if self.top5 else {}),
-            **{name: figure_json(getattr(self, name), _ONE_CLASS) for name in FURTHER},
+            **{name: metric_json(getattr(self, name), _ONE_CLASS) for name in FURTHER},
             **({"positive": self.labels[1]} if len(self.labels) == 2 else {}),
             "per_class": {c.label: c.to_json() for c in self.per_class},
             "confusion": self.confusion.tolist(),
@@ -133,8 +133,8 @@ class Metrics:
         }
 
 
-def figure_json(interval: Interval | None, reason: str) -> JsonObject:
-    """An interval as `metrics.json` holds it; of what cannot be measured, the reason."""
+def metric_json(interval: Interval | None, reason: str) -> JsonObject:
+    """Return an interval as `metrics.json` holds it; of what cannot be measured, the reason."""
     if interval is None:
         return {"value": None, "low": None, "high": None, "reason": reason}
     return asdict(interval)

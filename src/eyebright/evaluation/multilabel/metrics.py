@@ -6,13 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array, hstack
 
-from eyebright.errors import ModelError
 from eyebright.evaluation.calibration import reliability
 from eyebright.evaluation.intervals import (
     Float64Array,
-    bootstrap_sums,
     hull,
     pair,
     percentiles,
@@ -20,12 +17,13 @@ from eyebright.evaluation.intervals import (
     wilson,
     wilson_f1,
 )
-from eyebright.evaluation.multiclass.per_class import class_figures, class_mean
+from eyebright.evaluation.multiclass.per_class import class_mean, class_metrics
 from eyebright.evaluation.multiclass.per_image_stats import SMALLEST_PROBABILITY
 from eyebright.evaluation.multiclass.ranking import rank_labels
-from eyebright.evaluation.multilabel.per_image_stats import LabelSums, LabelTally
+from eyebright.evaluation.multilabel.per_image_stats import PerImageLabelStats
 from eyebright.evaluation.multilabel.results import LabelMetrics
-from eyebright.evaluation.proper_scores import WORST_LOSS, gap_interval
+from eyebright.evaluation.proper_scores import WORST_LOSS, gap_interval, require_finite
+from eyebright.evaluation.resampled_sums import ResampledSums
 from eyebright.types import FloatArray, IntArray, Interval, Split
 
 
@@ -40,7 +38,7 @@ def measure_labels(
     seed: int = 0,
     resamples: int = 1000,
 ) -> LabelMetrics:
-    """All figures of one part of the data, with 95 % intervals over images, or over groups of them.
+    """Return all metrics of one split, with 95 % intervals over images, or over groups of them.
 
     As in :func:`eyebright.evaluation.multiclass.metrics.measure`, bootstrap intervals are widened where an
     analytic one is wider, so that none is a point. The answers of one image are not independent: wherever an
@@ -49,9 +47,9 @@ def measure_labels(
     Args:
         truth: (N, K) of 0 and 1, N >= 1.
         probabilities: (N, K), each label's own.
-        thresholds: (K,) from which on a label is named.
+        thresholds: (K,) from which on a label is predicted.
         labels: K names.
-        split: which part of the data this is.
+        split: which split this is.
         groups: (N,) numbers from 0 that images which are not independent share; None where all are.
         seed: of the bootstrap.
         resamples: number of bootstrap resamples.
@@ -59,55 +57,50 @@ def measure_labels(
     Raises:
         ModelError: a probability is not a number.
     """
-    if not np.isfinite(probabilities).all():
-        raise ModelError(
-            "Probabilities must be finite. The model returned NaN or infinity. Train the model again."
-        )
-    tally = LabelTally.of(truth, probabilities, thresholds, groups)
-    ones = csr_array(np.ones((len(truth), 1)))
-    drawn = bootstrap_sums(hstack([tally.table(), ones], format="csr"), seed, resamples, groups)
-    sums = LabelSums(drawn[:, :-1], len(labels), drawn[:, -1])
+    require_finite(probabilities)
+    stats = PerImageLabelStats.of(truth, probabilities, thresholds, groups)
+    sums = stats.resampled(seed, resamples, groups)
     ranking = rank_labels(truth, probabilities, groups)
-    hits, named = (truth * tally.named).sum(axis=0), tally.named.sum(axis=0)
+    hits, predicted = (truth * stats.predicted).sum(axis=0), stats.predicted.sum(axis=0)
     support = truth.sum(axis=0)
-    classes = class_figures(hits, named, support, tally.independent, labels, sums, ranking)
+    classes = class_metrics(hits, predicted, support, stats.independent, labels, sums, ranking)
     f1, drawn_f1 = [c.f1 for c in classes], sums.f1()
     return LabelMetrics(
         split=split,
         count=len(truth),
         labels=tuple(labels),
         thresholds=tuple(map(float, thresholds)),
-        accuracy=_share(tally, float(tally.right.mean()), sums.means()[:, 0]),
+        accuracy=_share(stats, float(stats.correct.mean()), sums.means()[:, 0]),
         balanced_accuracy=_mean([c.recall for c in classes], support > 0, sums.recall()),
-        hamming_loss=_share(tally, float((truth != tally.named).mean()), sums.means()[:, 1]),
+        hamming_loss=_share(stats, float((truth != stats.predicted).mean()), sums.means()[:, 1]),
         macro_f1=_mean(f1, support > 0, drawn_f1),
         weighted_f1=_mean(f1, support, drawn_f1),
-        micro_f1=_micro_f1(tally, int(hits.sum()), int(named.sum()), int(support.sum()), sums),
+        micro_f1=_micro_f1(stats, int(hits.sum()), int(predicted.sum()), int(support.sum()), sums),
         top5=None,
         kappa=None,
         matthews=None,
         confusion=np.zeros((0, 0), np.int64),
         roc_auc=ranking.mean_roc_auc,
         average_precision=ranking.mean_average_precision,
-        log_loss=_loss(tally, tally.loss, sums.means()[:, 2], _flipped_loss(tally), WORST_LOSS),
-        brier=_loss(tally, tally.brier, sums.means()[:, 3], _flipped_brier(tally), 1.0),
-        ece=gap_interval(*_answers(tally), sums.gap(), tally.independent / len(labels)),
+        log_loss=_loss(stats, stats.loss, sums.means()[:, 2], _flipped_loss(stats), WORST_LOSS),
+        brier=_loss(stats, stats.brier, sums.means()[:, 3], _flipped_brier(stats), 1.0),
+        ece=gap_interval(*_pairs(stats), sums.calibration_error(), stats.independent / len(labels)),
         per_class=classes,
         together=truth.T @ truth,
-        missed=support - hits,
-        invented=named - hits,
-        reliability=reliability(*_answers(tally)),
+        false_negatives=support - hits,
+        false_positives=predicted - hits,
+        reliability=reliability(*_pairs(stats)),
     )
 
 
-def _share(tally: LabelTally, value: float, drawn: Float64Array) -> Interval:
-    """A share of the images, or of all answers, which tell no more than as many as there are images."""
-    trials = tally.independent * len(tally.truth)
+def _share(stats: PerImageLabelStats, value: float, drawn: Float64Array) -> Interval:
+    """Return the interval of a share of images, or of image-label pairs, which count as one an image."""
+    trials = stats.independent * len(stats.truth)
     return hull(value, pair(percentiles(drawn)), pair(wilson(value * trials, trials)))
 
 
 def _mean(figures: Sequence[Interval], weights: npt.ArrayLike, drawn: Float64Array) -> Interval:
-    """Mean of the labels that some image has; where none has any, nothing was measured."""
+    """Return the mean over the labels that some image has; [0, 1] where none has any."""
     shares = np.asarray(weights, np.float64)
     known = shares > 0
     if not known.any():
@@ -119,46 +112,48 @@ def _mean(figures: Sequence[Interval], weights: npt.ArrayLike, drawn: Float64Arr
     return class_mean(figures, shares, means)
 
 
-def _micro_f1(tally: LabelTally, hits: int, named: int, support: int, sums: LabelSums) -> Interval:
-    if not named + support:
+def _micro_f1(
+    stats: PerImageLabelStats, hits: int, predicted: int, support: int, sums: ResampledSums
+) -> Interval:
+    if not predicted + support:
         return Interval(0.0, 0.0, 1.0)
-    scale = tally.independent * min(1.0, len(tally.truth) / (named + support - hits))
-    limits = wilson_f1(scale * hits, scale * named, scale * support)
-    return hull(2 * hits / (named + support), pair(percentiles(sums.micro_f1())), pair(limits))
+    scale = stats.independent * min(1.0, len(stats.truth) / (predicted + support - hits))
+    limits = wilson_f1(scale * hits, scale * predicted, scale * support)
+    return hull(2 * hits / (predicted + support), pair(percentiles(sums.micro_f1())), pair(limits))
 
 
 def _loss(
-    tally: LabelTally, loss: Float64Array, drawn: Float64Array, flipped: Float64Array, top: float
+    stats: PerImageLabelStats, loss: Float64Array, drawn: Float64Array, flipped: Float64Array, top: float
 ) -> Interval:
-    """Of losses (N,) of at most ``top``; ``flipped`` (N,) says what one error more would add.
+    """Return the interval of losses (N,) of at most ``top``; one error more would add ``flipped`` (N,).
 
     As with one label an image, Wilson's limits of accuracy say what may have gone unseen where all images are
     right, or all wrong.
     """
     mean = float(loss.mean())
     analytic = student(loss) if len(loss) > 1 else (0.0, top)
-    trials = tally.independent * len(loss)
-    low, high = pair(wilson(trials * tally.right.mean(), trials))
-    least = mean if tally.right.any() else mean * (1 - high)
-    most = mean + (1 - low) * float(flipped.mean()) if tally.right.all() else mean
+    trials = stats.independent * len(loss)
+    low, high = pair(wilson(trials * stats.correct.mean(), trials))
+    least = mean if stats.correct.any() else mean * (1 - high)
+    most = mean + (1 - low) * float(flipped.mean()) if stats.correct.all() else mean
     return hull(mean, pair(percentiles(drawn)), analytic, (least, most), top=top)
 
 
-def _flipped_loss(tally: LabelTally) -> Float64Array:
-    """(N,) what the log loss would gain if the least sure label of an image were wrong."""
-    least = tally.own.min(axis=1)
+def _flipped_loss(stats: PerImageLabelStats) -> Float64Array:
+    """Return (N,) what the log loss would gain if the least sure label of an image were wrong."""
+    least = stats.own.min(axis=1)
     other = np.clip(1 - least, SMALLEST_PROBABILITY, 1)
     gained = np.log(np.clip(least, SMALLEST_PROBABILITY, 1)) - np.log(other)
-    return np.asarray(gained / tally.truth.shape[1], np.float64)
+    return np.asarray(gained / stats.truth.shape[1], np.float64)
 
 
-def _flipped_brier(tally: LabelTally) -> Float64Array:
-    """(N,) the same of the Brier score."""
-    least = tally.own.min(axis=1)
-    found: Float64Array = (least**2 - (1 - least) ** 2) / tally.truth.shape[1]
+def _flipped_brier(stats: PerImageLabelStats) -> Float64Array:
+    """Return (N,) what the Brier score would gain if the least sure label of an image were wrong."""
+    least = stats.own.min(axis=1)
+    found: Float64Array = (least**2 - (1 - least) ** 2) / stats.truth.shape[1]
     return found
 
 
-def _answers(tally: LabelTally) -> tuple[Float64Array, Float64Array]:
-    """(N * K,) probabilities, and 1 where they came true."""
-    return tally.probabilities.ravel(), tally.truth.ravel().astype(np.float64)
+def _pairs(stats: PerImageLabelStats) -> tuple[Float64Array, Float64Array]:
+    """Return (N * K,) probabilities, and 1 where they came true."""
+    return stats.probabilities.ravel(), stats.truth.ravel().astype(np.float64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from eyebright.evaluation.multiclass.results import Metrics, figure_json
+from eyebright.evaluation.multiclass.results import Metrics, metric_json
 from eyebright.types import IntArray, Interval, JsonObject
 
 _HEADLINE = ("accuracy", "hamming_loss", "macro_f1", "micro_f1", "log_loss", "ece")
@@ -14,7 +14,7 @@ _NO_LABEL = "Images with a label and without it are needed. The part has none of
 
 @dataclass(frozen=True)
 class LabelMetrics(Metrics):
-    """Figures of one part of the data.
+    """Metrics of one split.
 
     Those of :class:`Metrics` mean the same, with these words: ``accuracy`` is the share of images of which
     just the labels that they have are named; ``balanced_accuracy`` the mean recall of the labels; log loss,
@@ -26,45 +26,45 @@ class LabelMetrics(Metrics):
         hamming_loss: share of all answers that are wrong.
         micro_f1: F1 of all answers together.
         together: (K, K) images that have both labels; the diagonal has those with one.
-        missed: (K,) images that have the label and are not named it.
-        invented: (K,) images that are named the label and do not have it.
+        false_negatives: (K,) images that have the label and are not named it.
+        false_positives: (K,) images that are named the label and do not have it.
     """
 
     thresholds: tuple[float, ...]
     hamming_loss: Interval
     micro_f1: Interval
     together: IntArray
-    missed: IntArray
-    invented: IntArray
+    false_negatives: IntArray
+    false_positives: IntArray
 
     @property
     def headline(self) -> tuple[str, ...]:
-        """The names of the figures that come first."""
+        """Return the names of the headline metrics."""
         return _HEADLINE
 
     @property
     def constant_loss(self) -> float:
-        """The Hamming loss of whoever gives every image the same labels, those that most of them have."""
+        """Return the Hamming loss of predicting for every image exactly the labels that most images have."""
         rarer = [min(c.support, self.count - c.support) for c in self.per_class]
         return sum(rarer) / len(rarer) / self.count
 
     def to_json(self) -> JsonObject:
-        """The metrics as `metrics.json` holds them."""
-        errors = zip(self.per_class, self.thresholds, self.missed, self.invented, strict=True)
+        """Return the metrics as `metrics.json` holds them."""
+        errors = zip(self.per_class, self.thresholds, self.false_negatives, self.false_positives, strict=True)
         return {
             "split": self.split,
             **{name: asdict(getattr(self, name)) for name in (*_HEADLINE, *_BESIDE)},
             "constant_hamming_loss": self.constant_loss,
-            "roc_auc": figure_json(self.roc_auc, _NO_LABEL),
-            "average_precision": figure_json(self.average_precision, _NO_LABEL),
+            "roc_auc": metric_json(self.roc_auc, _NO_LABEL),
+            "average_precision": metric_json(self.average_precision, _NO_LABEL),
             "per_class": {
                 c.label: {
                     **c.to_json(),
                     "threshold": t,
-                    "false_negatives": int(missed),
-                    "false_positives": int(invented),
+                    "false_negatives": int(false_negatives),
+                    "false_positives": int(false_positives),
                 }
-                for c, t, missed, invented in errors
+                for c, t, false_negatives, false_positives in errors
             },
             "together": self.together.tolist(),
             "labels": list(self.labels),

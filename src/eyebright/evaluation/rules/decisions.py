@@ -32,7 +32,7 @@ class Decisions:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str], labels: Sequence[str]) -> Decisions | None:
-        """What a sealed model carries; None where its answer is the likeliest class.
+        """Return the decisions in a sealed model's metadata; None where the most probable class is predicted.
 
         Of several targets of one class the first decides.
         """
@@ -44,8 +44,8 @@ class Decisions:
             return None
         return cls(thresholds, None if costs is None else np.array(costs, np.float64))
 
-    def answer(self, probabilities: FloatArray) -> IntArray:
-        """Class numbers (N,) for probabilities (N, K)."""
+    def predict(self, probabilities: FloatArray) -> IntArray:
+        """Return class numbers (N,) for probabilities (N, K)."""
         if self.costs is not None:
             return cheapest(probabilities, self.costs)
         bound = ~np.isnan(self.thresholds)

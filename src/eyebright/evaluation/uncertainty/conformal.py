@@ -31,14 +31,14 @@ _EVERYTHING = 1.0  # no class has more probability before it
 
 @dataclass(frozen=True)
 class SetRule:
-    """How sets are made.
+    """How prediction sets are made.
 
     Attributes:
         coverage: the share of images whose set is to hold the true class.
         threshold: for all classes alike.
         class_thresholds: (K,), for the promise to each class.
         per_class: whether that is the promise.
-        calibrated_on: the part, "val", or "train" for held-out images of it.
+        calibrated_on: the split, "val", or "train" for held-out images of it.
         images: how many they were.
     """
 
@@ -51,7 +51,7 @@ class SetRule:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> SetRule | None:
-        """What a sealed model carries; None of one without."""
+        """Return the rule in a sealed model's metadata; None of one without."""
         facts = json.loads(metadata.get("conformal", "null"))
         if facts is None:
             return None
@@ -65,7 +65,7 @@ class SetRule:
         )
 
     def to_json(self) -> JsonObject:
-        """What the sealed model carries."""
+        """Return what the sealed model's metadata carry."""
         return {
             "method": "adaptive",
             "coverage": self.coverage,
@@ -77,7 +77,7 @@ class SetRule:
         }
 
     def sets(self, probabilities: FloatArray, per_class: bool | None = None) -> BoolArray:
-        """Which classes the sets of images hold, (N, K), for probabilities (N, K)."""
+        """Return (N, K) which classes the prediction sets contain, for probabilities (N, K)."""
         per_class = self.per_class if per_class is None else per_class
         limits = self.class_thresholds if per_class else self.threshold
         return np.asarray(mass_before(probabilities) <= np.asarray(limits))
@@ -103,7 +103,10 @@ class SetFigures:
 
 
 def mass_before(probabilities: FloatArray) -> Float64Array:
-    """How much probability lies on likelier classes, (N, K); of equal ones the first counts as likelier."""
+    """Return (N, K) how much probability lies on more probable classes.
+
+    Of equal ones the first counts as more probable.
+    """
     order = np.argsort(-probabilities, axis=1, kind="stable")
     ranked = np.take_along_axis(probabilities, order, axis=1).astype(np.float64)
     before = np.cumsum(ranked, axis=1) - ranked
@@ -115,7 +118,7 @@ def mass_before(probabilities: FloatArray) -> Float64Array:
 def calibrate(
     probabilities: FloatArray, truth: IntArray, coverage: float, per_class: bool, part: str
 ) -> SetRule:
-    """The thresholds that keep a promise.
+    """Return the rule that guarantees a coverage.
 
     A class with too few images for it (fewer than 9 at 0.9) is in every set of the class-conditional kind.
 
@@ -139,7 +142,7 @@ def calibrate(
 
 
 def quantile(scores: npt.NDArray[np.floating], coverage: float, beyond: float = _EVERYTHING) -> float:
-    """The score that a new one is at most with a chance of ``coverage``; ``beyond`` where scores are too few.
+    """Return the limit that a new score keeps with probability ``coverage``; ``beyond`` of too few scores.
 
     With n scores, the ⌈(n + 1) coverage⌉-th smallest: a new score is as likely to fall anywhere among them.
     """
@@ -147,8 +150,8 @@ def quantile(scores: npt.NDArray[np.floating], coverage: float, beyond: float = 
     return beyond if place > len(scores) else float(np.sort(scores)[max(place, 1) - 1])
 
 
-def set_figures(sets: BoolArray, truth: IntArray) -> SetFigures:
-    """Figures of sets (N, K) with 95 % intervals (Wilson's), N being 1 or more."""
+def measure_sets(sets: BoolArray, truth: IntArray) -> SetFigures:
+    """Measure prediction sets (N, K) with 95 % intervals (Wilson's), N being 1 or more."""
     sizes = sets.sum(axis=1)
     hit = sets[np.arange(len(truth)), truth]
     images = np.bincount(truth, minlength=sets.shape[1])

@@ -1,4 +1,4 @@
-"""When an image counts as unknown, how many of the own ones do, and how well foreign ones are told apart."""
+"""When an image is predicted as unknown, how many in-distribution images are, and how OOD images differ."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from eyebright.types import FloatArray, Interval, JsonObject
 
 @dataclass(frozen=True)
 class UnknownRule:
-    """When an image counts as unknown: where its score is above the threshold.
+    """When an image is predicted as unknown: where its OOD score is above the threshold.
 
     Attributes:
         threshold: of the score.
         false_rejection: the share of the model's own images that may be above it.
-        chosen_on: the part, "val", or "train" for images of it that the score was not fitted to.
+        chosen_on: the split, "val", or "train" for images of it that the score was not fitted to.
         images: how many they were.
     """
 
@@ -33,7 +33,7 @@ class UnknownRule:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> UnknownRule | None:
-        """What a sealed model carries; None of one without."""
+        """Return the rule in a sealed model's metadata; None of one without."""
         facts = json.loads(metadata.get("unknown", "null"))
         if facts is None:
             return None
@@ -45,7 +45,7 @@ class UnknownRule:
         )
 
     def to_json(self) -> JsonObject:
-        """What the sealed model carries."""
+        """Return what the sealed model's metadata carry."""
         return {
             "method": "residual of principal components, or energy",
             "threshold": self.threshold,
@@ -57,11 +57,11 @@ class UnknownRule:
 
 @dataclass(frozen=True)
 class Separation:
-    """How well a score tells foreign images from the model's own.
+    """How well a score separates OOD images from the model's own.
 
     Attributes:
-        auroc: the chance that a foreign image is stranger than one of the model's own.
-        accepted: the share of foreign images that do not count as unknown.
+        auroc: the probability that an OOD image scores higher than one of the model's own.
+        accepted: the share of OOD images that are not predicted as unknown.
         rejected: the share of own images that do.
     """
 
@@ -70,7 +70,7 @@ class Separation:
     rejected: Interval
 
     def to_json(self) -> JsonObject:
-        """For `metrics.json`."""
+        """Return the separation as `metrics.json` holds it."""
         return {
             "auroc": asdict(self.auroc),
             "accepted": asdict(self.accepted),
@@ -79,35 +79,38 @@ class Separation:
 
 
 def choose_unknown(scores: FloatArray, false_rejection: float, part: str) -> UnknownRule:
-    """The rule by scores (n,) of own images; the largest score where they are too few for the quantile."""
+    """Choose the rule by scores (n,) of own images.
+
+    The largest score where they are too few for the quantile.
+    """
     most = float(scores.max())
     return UnknownRule(quantile(scores, 1 - false_rejection, beyond=most), false_rejection, part, len(scores))
 
 
 def above(scores: FloatArray, threshold: float) -> Interval:
-    """The share of scores (N,) above a threshold, with its 95 % interval; N is 1 or more."""
+    """Return the share of scores (N,) above a threshold, with its 95 % interval; N is 1 or more."""
     return share_of(int((scores > threshold).sum()), len(scores))
 
 
-def separation(own: FloatArray, foreign: FloatArray, threshold: float) -> Separation:
-    """How well scores of own (N,) and foreign (M,) images differ, both 1 or more."""
-    scores = np.concatenate([own, foreign]).astype(np.float32)
-    truth = np.repeat(np.array([0, 1]), [len(own), len(foreign)])
+def separation(own: FloatArray, ood: FloatArray, threshold: float) -> Separation:
+    """Measure how well scores of own (N,) and OOD (M,) images differ, both 1 or more."""
+    scores = np.concatenate([own, ood]).astype(np.float32)
+    truth = np.repeat(np.array([0, 1]), [len(own), len(ood)])
     ranked = rank(truth, np.stack([-scores, scores], axis=1))
     auroc = cast("Interval", ranked.mean_roc_auc)  # there are images of both kinds
-    beyond = above(foreign, threshold)
+    beyond = above(ood, threshold)
     accepted = Interval(1 - beyond.value, 1 - beyond.high, 1 - beyond.low)
     return Separation(auroc, accepted, above(own, threshold))
 
 
-def softmax_separation(own: FloatArray, foreign: FloatArray, rejected: float) -> Separation:
-    """The same by the highest probability alone, which most would take, at the same share of own rejected.
+def softmax_separation(own: FloatArray, ood: FloatArray, rejected: float) -> Separation:
+    """Measure the usual baseline, the highest probability, at the same share of own images rejected.
 
     Args:
         own: (N, K) probabilities.
-        foreign: (M, K).
+        ood: (M, K).
         rejected: the share of own images above the threshold.
     """
-    doubt, doubt_ood = -own.max(axis=1), -foreign.max(axis=1)
+    doubt, ood_doubt = -own.max(axis=1), -ood.max(axis=1)
     place = min(round(rejected * len(doubt)), len(doubt) - 1)
-    return separation(doubt, doubt_ood, float(np.sort(doubt)[::-1][place]))
+    return separation(doubt, ood_doubt, float(np.sort(doubt)[::-1][place]))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from eyebright.evaluation.decisions.operating import Labelled
-from eyebright.evaluation.uncertainty.conformal import SetFigures, SetRule, set_figures
+from eyebright.evaluation.uncertainty.conformal import SetFigures, SetRule, measure_sets
 from eyebright.evaluation.uncertainty.ood import Separation, UnknownRule, above
 from eyebright.types import FloatArray, Interval, JsonObject
 
@@ -143,6 +143,6 @@ def measure_uncertainty(
         scores,
         None if scores is None or rule is None else above(scores, rule.threshold),
         sets,
-        None if sets is None else set_figures(sets.sets(probabilities, False), truth),
-        None if sets is None else set_figures(sets.sets(probabilities, True), truth),
+        None if sets is None else measure_sets(sets.sets(probabilities, False), truth),
+        None if sets is None else measure_sets(sets.sets(probabilities, True), truth),
     )

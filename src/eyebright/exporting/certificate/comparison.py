@@ -9,7 +9,7 @@ import numpy as np
 
 from eyebright.evaluation.intervals import Float64Array
 from eyebright.evaluation.paired import accuracy_difference
-from eyebright.evaluation.rules.answering import answered, same
+from eyebright.task.task import task_at
 from eyebright.types import FloatArray, IntArray, Interval, UInt8Array
 
 
@@ -56,14 +56,14 @@ class ExportComparison:
     @classmethod
     def of(cls, probabilities: FloatArray, reference: ReferencePredictions) -> ExportComparison:
         """Compare probabilities (N, K) with the original's."""
-        thresholds = reference.thresholds
-        predicted, before = answered(probabilities, thresholds), answered(reference.probabilities, thresholds)
-        correct, correct_before = same(predicted, reference.truth), same(before, reference.truth)
+        task = task_at(reference.thresholds)
+        predicted, before = task.predicted(probabilities), task.predicted(reference.probabilities)
+        correct, correct_before = task.agree(predicted, reference.truth), task.agree(before, reference.truth)
         difference = np.abs(probabilities - reference.probabilities)
         return cls(
             images=len(probabilities),
             split=reference.split,
-            agreement=float(same(predicted, before).mean()),
+            agreement=float(task.agree(predicted, before).mean()),
             accuracy=float(correct.mean()),
             accuracy_original=float(correct_before.mean()),
             accuracy_difference=accuracy_difference(correct, correct_before),

@@ -32,7 +32,7 @@ def rarely_ruled_out(m: LabelMetrics) -> dict[str, tuple[int, int]]:
     A model that always predicts a label that is nearly always true has high recall and precision for it.
     """
     without = m.count - m.together.diagonal()
-    counts = zip(m.labels, m.invented.tolist(), without.tolist(), strict=True)
+    counts = zip(m.labels, m.false_positives.tolist(), without.tolist(), strict=True)
     return {label: (invented, total) for label, invented, total in counts if 2 * invented >= total}
 
 
@@ -71,11 +71,11 @@ def _all(m: LabelMetrics, rows: Sequence[PredictionRow]) -> Iterator[tuple[str, 
             between=translate("from {low} to {high}", low=low, high=high),
         )
         yield sentence, "classes"
-    wrong = int((m.missed + m.invented).sum())
+    wrong = int((m.false_negatives + m.false_positives).sum())
     if not wrong:
         return
-    worst = int((m.missed + m.invented).argmax())
-    missed, invented = int(m.missed[worst]), int(m.invented[worst])
+    worst = int((m.false_negatives + m.false_positives).argmax())
+    missed, invented = int(m.false_negatives[worst]), int(m.false_positives[worst])
     values = {"label": m.labels[worst], "count": number(max(missed, invented)), "all": number(wrong)}
     if missed >= invented:
         yield (

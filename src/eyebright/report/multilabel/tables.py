@@ -35,7 +35,7 @@ class LabelRow:
 
 def per_label(m: LabelMetrics) -> Section:
     """Return precision, recall, F1 and the errors of each label, the weakest first."""
-    errors = zip(m.per_class, m.missed, m.invented, strict=True)
+    errors = zip(m.per_class, m.false_negatives, m.false_positives, strict=True)
     rows = [
         _row(c, int(missed), int(invented))
         for c, missed, invented in sorted(errors, key=lambda row: (row[0].f1.value, row[0].label))

@@ -1,4 +1,4 @@
-"""The choice of input size and layers, remembered as the engines' race is.
+"""The selection of input size and layers, cached as that of the engine is.
 
 It follows from the images, their labels, the features and the code that compares them, and from nothing else.
 A second training on the same images then goes straight to its head.
@@ -21,28 +21,31 @@ from eyebright.training.linear_probe.selection import ProbeCandidate
 
 _FOLDER = "choices"  # in the cache
 # Modules whose code decides which candidate is best; a change of any of them makes another choice.
-_PROBE = Path(__file__).parents[1] / "linear_probe"
+_PACKAGE = Path(__file__).parents[2]
+_PROBE = "training/linear_probe"
 _CODE = (
-    "folds",
-    "head",
-    "lda",
-    "logistic",
-    "multilabel",
-    "pca",
-    "probe",
-    "regularisation_path",
-    "selection",
-    "targets",
+    "task/logits.py",
+    "task/task.py",
+    f"{_PROBE}/folds.py",
+    f"{_PROBE}/head.py",
+    f"{_PROBE}/lda.py",
+    f"{_PROBE}/logistic.py",
+    f"{_PROBE}/multilabel.py",
+    f"{_PROBE}/pca.py",
+    f"{_PROBE}/probe.py",
+    f"{_PROBE}/regularisation_path.py",
+    f"{_PROBE}/selection.py",
+    f"{_PROBE}/targets.py",
 )
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What was chosen, of which candidates.
+    """What was selected, of which candidates.
 
     Attributes:
         size: S in pixels.
-        layers: the tap set's name.
+        layers: the feature layer set's name.
         sizes, tap_sets: the candidates; none where there was nothing to choose.
     """
 
@@ -52,14 +55,14 @@ class Selection:
     tap_sets: list[ProbeCandidate] = field(default_factory=list)
 
 
-def remembered(
+def cached_selection(
     cache: Path, samples: Sequence[Sample], facts: Sequence[object], choose: Callable[[], Selection]
 ) -> Selection:
-    """The choice that was made for the same samples, facts and code, or the one that ``choose`` makes now.
+    """Return the selection cached for the same samples, facts and code, or the one that ``choose`` makes.
 
     Args:
         cache: the feature cache's folder.
-        samples: of the training part.
+        samples: of the training split.
         facts: all else that the choice hangs on.
         choose: compares the candidates.
     """
@@ -69,7 +72,7 @@ def remembered(
     content.update(json.dumps([str(fact) for fact in facts]).encode())
     content.update(f"{np.__version__} {scipy.__version__}".encode())
     for name in _CODE:
-        content.update((_PROBE / f"{name}.py").read_bytes())
+        content.update((_PACKAGE / name).read_bytes())
     path = cache / _FOLDER / f"{content.hexdigest()}.json"
     if path.exists():
         found = json.loads(path.read_text(encoding="utf-8"))

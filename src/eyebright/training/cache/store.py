@@ -40,7 +40,7 @@ _FLUSH_SECONDS = 3.0
 
 
 def default_folder() -> Path:
-    """Where features are kept: $EYEBRIGHT_CACHE, or the system's place for caches."""
+    """Return the folder of cached features: $EYEBRIGHT_CACHE, or the system's place for caches."""
     chosen = os.environ.get("EYEBRIGHT_CACHE")
     return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("eyebright", appauthor=False))
 
@@ -66,19 +66,19 @@ class Space(Generic[Value]):
         self._open(card)
 
     def __len__(self) -> int:
-        """How many rows are on disk."""
+        """Return how many rows are on disk."""
         return len(self._places)
 
     def __contains__(self, key: bytes) -> bool:
         return key in self._places
 
     def add(self, key: bytes, row: npt.NDArray[Value]) -> None:
-        """Takes a row (D,); it is safe on disk after the next :meth:`flush`."""
+        """Take a row (D,); it is safe on disk after the next :meth:`flush`."""
         self._keys.append(key)
         self._rows.append(row)
 
     def flush(self) -> None:
-        """Writes the rows that were added as one segment.
+        """Write the rows that were added as one segment.
 
         Raises:
             StorageError: the disk is full; rows of earlier flushes are kept.
@@ -95,7 +95,7 @@ class Space(Generic[Value]):
         self._load(self.folder / f"{name}.keys.npy")
 
     def keep(self, rows: Iterable[tuple[bytes, npt.NDArray[Value]]]) -> None:
-        """Takes rows (D,) by their keys as they are made, and has them on disk within seconds.
+        """Take rows (D,) by their keys as they are made, and have them on disk within seconds.
 
         Raises:
             StorageError: the disk is full; what was written is kept.
@@ -112,7 +112,7 @@ class Space(Generic[Value]):
             self.flush()
 
     def check_room(self, count: int) -> None:
-        """Makes sure that ``count`` more rows would fit on the disk.
+        """Make sure that ``count`` more rows would fit on the disk.
 
         Raises:
             StorageError: they would not.
@@ -121,11 +121,11 @@ class Space(Generic[Value]):
 
     @property
     def row_bytes(self) -> int:
-        """What a row takes on disk."""
+        """Return what a row takes on disk."""
         return self.width * np.dtype(self._dtype).itemsize
 
     def read(self, keys: Sequence[bytes], columns: IntArray | slice = slice(None)) -> npt.NDArray[Value]:
-        """The rows (N, D') of ``keys`` in their order, reduced to ``columns``.
+        """Return the rows (N, D') of ``keys`` in their order, reduced to ``columns``.
 
         Rows are read and not mapped, so that memory holds only what is returned.
         """
@@ -164,7 +164,7 @@ class Space(Generic[Value]):
             self._load(path)
 
     def _load(self, path: Path) -> None:
-        """Maps a segment; one whose files are damaged counts as absent, so its rows are computed again."""
+        """Map a segment; one whose files are damaged counts as absent, so its rows are computed again."""
         try:
             keys = np.load(path, allow_pickle=False)
             rows = np.load(rows_path(path), mmap_mode="r", allow_pickle=False)
@@ -180,7 +180,7 @@ class Space(Generic[Value]):
 
 
 def require_room(folder: Path, needed_bytes: int) -> None:
-    """Makes sure that the disk under ``folder`` has room.
+    """Make sure that the disk under ``folder`` has room.
 
     Raises:
         StorageError: it has not.
@@ -205,19 +205,19 @@ class FeatureSpace(Space[np.float16]):
 
 
 def _save(path: Path, array: npt.NDArray[Any]) -> None:
-    """Writes as `np.save` does, which would lose the reason where the disk is full."""
+    """Write as `np.save` does, which would lose the reason where the disk is full."""
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
         file.write(np.ascontiguousarray(array).data)
 
 
 def rows_path(keys: Path) -> Path:
-    """The file of a segment's rows, from that of its keys."""
+    """Return the file of a segment's rows, from that of its keys."""
     return keys.with_name(keys.name.replace(".keys.", ".rows."))
 
 
 def keys_path(rows: Path) -> Path:
-    """The file of a segment's keys, from that of its rows."""
+    """Return the file of a segment's keys, from that of its rows."""
     return rows.with_name(rows.name.replace(".rows.", ".keys."))
 
 

@@ -47,12 +47,12 @@ class _Piece:
 
 
 def usage(root: Path) -> list[SpaceUsage]:
-    """The spaces under ``root``, the one used last first."""
+    """Return the spaces under ``root``, the one used last first."""
     return sorted(_spaces(root), key=lambda s: -s.last_used)
 
 
 def exports_usage(root: Path) -> ExportsUsage | None:
-    """The exported networks under ``root``; None where there are none."""
+    """Return the exported networks under ``root``; None where there are none."""
     found = [path.stat() for path in _exports(root)]
     if not found:
         return None
@@ -60,7 +60,7 @@ def exports_usage(root: Path) -> ExportsUsage | None:
 
 
 def trim(root: Path, limit_bytes: int, kind: str | None = None) -> int:
-    """Deletes what was used longest ago: exported networks, and segments, the oldest of a space first.
+    """Delete what was used longest ago: exported networks, and segments, the oldest of a space first.
 
     Args:
         root: the cache's folder.
@@ -87,7 +87,7 @@ def trim(root: Path, limit_bytes: int, kind: str | None = None) -> int:
 
 
 def clear(root: Path) -> int:
-    """Deletes all that Eyebright keeps under ``root``; returns the bytes of rows and networks."""
+    """Delete all that Eyebright keeps under ``root``; return the bytes of rows and networks."""
     freed = trim(root, 0)
     folders = [root / name for name in ("choices", "engines", EXPORTS)]
     for folder in (*folders, *(space.folder for space in usage(root))):
@@ -137,7 +137,7 @@ def _spaces(root: Path) -> Iterator[SpaceUsage]:
 
 
 def _count(keys: Path) -> int:
-    """Rows of a segment; none of a damaged one."""
+    """Return the rows of a segment; none of a damaged one."""
     try:
         return len(np.load(keys, mmap_mode="r", allow_pickle=False))
     except (ValueError, OSError, EOFError):
@@ -145,7 +145,7 @@ def _count(keys: Path) -> int:
 
 
 def _sweep(folder: Path) -> None:
-    """Removes what a killed run left behind: old temporary files, and rows that never got their keys."""
+    """Remove what a killed run left behind: old temporary files, and rows that never got their keys."""
     orphans = [p for p in folder.glob("*.rows.npy") if not keys_path(p).exists()]
     for path in (*folder.glob(".*.tmp"), *orphans):
         if time.time() - path.stat().st_mtime > _STALE_SECONDS:

@@ -6,16 +6,13 @@ They add up: of chunks, of folds, of machines. Memory is D²/2 + K·D numbers an
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeAlias, TypeVar
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
-from eyebright.errors import DataError, NotFoundError
-from eyebright.runtime.atomic import atomic_path
+from eyebright.errors import DataError
 from eyebright.types import FloatArray, IntArray
 
 Float64Array: TypeAlias = npt.NDArray[np.float64]
@@ -48,7 +45,7 @@ class FeatureStatistics:
 
     @classmethod
     def empty(cls, features: int, classes: int) -> FeatureStatistics:
-        """Statistics of no rows of ``features`` numbers in ``classes`` classes."""
+        """Return statistics of no rows of ``features`` numbers in ``classes`` classes."""
         return cls(
             mean=np.zeros(features),
             triangle=np.zeros(features * (features + 1) // 2),
@@ -58,21 +55,21 @@ class FeatureStatistics:
 
     @property
     def count(self) -> int:
-        """N, the number of rows."""
+        """Return N, the number of rows."""
         return int(self.class_counts.sum())
 
     @property
     def scatter(self) -> Float64Array:
-        """(D, D), XᵀX of the rows less their mean."""
+        """Return (D, D), XᵀX of the rows less their mean."""
         return self.scatter_less(np.zeros((0, len(self.mean))), np.float64)
 
     @property
     def squares(self) -> Float64Array:
-        """(D,) the scatter's diagonal."""
+        """Return (D,) the scatter's diagonal."""
         return self.triangle[_row_starts(len(self.mean))]
 
     def scatter_less(self, x: Float64Array, dtype: type[Real]) -> npt.NDArray[Real]:
-        """The scatter (D, D) less XᵀX of a few rows ``x`` (n, D), rounded to ``dtype`` at the end."""
+        """Return the scatter (D, D) less XᵀX of a few rows ``x`` (n, D), rounded to ``dtype`` at the end."""
         size = len(self.mean)
         out = np.empty((size, size), dtype)
         starts = _row_starts(size)
@@ -88,11 +85,11 @@ class FeatureStatistics:
 
     @property
     def gram(self) -> Float64Array:
-        """(D, D), XᵀX of the rows as they are."""
+        """Return (D, D), XᵀX of the rows as they are."""
         return self.scatter + self.count * np.outer(self.mean, self.mean)
 
     def add(self, x: npt.NDArray[np.floating], y: IntArray) -> None:
-        """Takes in rows ``x`` (n, D), float16 or float32, of classes ``y`` (n,).
+        """Take in rows ``x`` (n, D), float16 or float32, of classes ``y`` (n,).
 
         Raises:
             DataError: shapes that do not fit, a class number outside 0 to K - 1, or a feature that is NaN.
@@ -102,7 +99,7 @@ class FeatureStatistics:
             self._add_block(x[start : start + _BLOCK_ROWS], y[start : start + _BLOCK_ROWS])
 
     def __add__(self, other: FeatureStatistics) -> FeatureStatistics:
-        """Statistics of both parts' rows; neither part is changed."""
+        """Return statistics of the rows of both; neither is changed."""
         if self.class_sums.shape != other.class_sums.shape:
             raise DataError(
                 "Statistics can be added only if their classes and features match. One has {first}, "
@@ -117,41 +114,6 @@ class FeatureStatistics:
         whole.triangle += other.triangle
         whole._combine(other.mean, other.class_counts, other.class_sums)
         return whole
-
-    def save(self, path: Path) -> None:
-        """Writes an .npz file, whole or not at all."""
-        with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.savez(
-                file,
-                mean=self.mean,
-                triangle=self.triangle,
-                class_counts=self.class_counts,
-                class_sums=self.class_sums,
-            )
-
-    @classmethod
-    def load(cls, path: Path) -> FeatureStatistics:
-        """Reads what :meth:`save` wrote; nothing in it is ever unpickled.
-
-        Raises:
-            NotFoundError: there is no such file.
-            DataError: the file is not one that :meth:`save` wrote.
-        """
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                names = ("mean", "triangle", "class_counts", "class_sums")
-                loaded = cls(*(arrays[name] for name in names))
-        except FileNotFoundError as error:
-            raise NotFoundError(
-                "The file of feature statistics must exist. {path} does not. Check the path.", path=path
-            ) from error
-        except (ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
-            raise _not_ours(path) from error
-        classes, features = loaded.class_sums.shape if loaded.class_sums.ndim == 2 else (-1, -1)
-        shapes = [a.shape for a in (loaded.mean, loaded.triangle, loaded.class_counts)]
-        if shapes != [(features,), (features * (features + 1) // 2,), (classes,)]:
-            raise _not_ours(path)
-        return loaded
 
     def _check(self, x: npt.NDArray[np.floating], y: IntArray) -> None:
         classes, features = self.class_sums.shape
@@ -193,7 +155,7 @@ class FeatureStatistics:
         self._combine(mean, counts, sums)
 
     def _combine(self, mean: Float64Array, counts: IntArray, sums: Float64Array) -> None:
-        """Takes in the other sums of rows whose scatter around their own mean was added already."""
+        """Take in the other sums of rows whose scatter around their own mean was added already."""
         before, added = self.count, int(counts.sum())
         if not added:
             return
@@ -208,21 +170,13 @@ class FeatureStatistics:
 
 
 def _row_starts(size: int) -> IntArray:
-    """(D,) where each row's diagonal element stands in a triangle."""
+    """Return (D,) where each row's diagonal element stands in a triangle."""
     rows = np.arange(size)
     starts: IntArray = rows * size - rows * (rows - 1) // 2
     return starts
 
 
 def _scatter(rows: FloatArray) -> FloatArray:
-    """XᵀX; BLAS computes but one triangle of a matrix times its own transpose."""
+    """Return XᵀX; BLAS computes but one triangle of a matrix times its own transpose."""
     product: FloatArray = rows.T @ rows
     return product
-
-
-def _not_ours(path: Path) -> DataError:
-    return DataError(
-        "Feature statistics must be a file written by Eyebright. {path} is not, or is damaged. "
-        "Compute the statistics again.",
-        path=path,
-    )

@@ -7,7 +7,7 @@ log-posteriors of a Gaussian model, far too confident on real features: fit a te
 
 The shared covariance is shrunk towards independent features: on the scale on which every feature has
 variance 1 within its class, it is (1 - s) R + s I (Friedman 1989; Schäfer and Strimmer 2005). The shrinkage s
-is the one under which held-out images are likeliest, which the statistics of folds tell exactly.
+is the one under which held-out images are most probable, which the statistics of folds tell exactly.
 """
 
 from __future__ import annotations
@@ -31,14 +31,12 @@ _LEAST_WITHIN = 1e-6
 _COLUMNS = 512
 
 
-def solve(statistics: FeatureStatistics, shrinkage: float, priors: Float64Array | None = None) -> LinearHead:
-    """The discriminant head of ``statistics``; its logits are log-posteriors up to a temperature.
+def solve(statistics: FeatureStatistics, shrinkage: float) -> LinearHead:
+    """Return the discriminant head of ``statistics``; its logits are log-posteriors up to a temperature.
 
     Args:
-        statistics: of the training part, at least one row of each class.
+        statistics: of the training split, at least one row of each class.
         shrinkage: s in (0, 1].
-        priors: (K,) how frequent each class will be; by default as in the statistics. Equal ones give every
-            class the same weight.
 
     Raises:
         DataError: a class has no rows.
@@ -50,8 +48,7 @@ def solve(statistics: FeatureStatistics, shrinkage: float, priors: Float64Array 
             "or remove the class.",
             number=int(np.flatnonzero(~present)[0]),
         )
-    if priors is None:
-        priors = statistics.class_counts / statistics.count
+    priors = statistics.class_counts / statistics.count
     covariance, scale = _within_scaled(statistics, np.float64)
     covariance *= 1 - shrinkage
     covariance[np.diag_indices(len(covariance))] += shrinkage
@@ -64,7 +61,7 @@ def solve(statistics: FeatureStatistics, shrinkage: float, priors: Float64Array 
 
 
 def choose_shrinkage(folds: Sequence[FeatureStatistics], candidates: Sequence[float] = SHRINKAGES) -> float:
-    """The candidate under which each fold's rows are likeliest, given the other folds.
+    """Return the candidate under which each fold's rows are most probable, given the other folds.
 
     Each fold costs one eigendecomposition, which serves all candidates. Rows of a class that only the
     held-out fold has count by their spread around their own mean.
@@ -108,11 +105,11 @@ class _Axes:
         return cls(means, turn, np.maximum(values, 0).astype(np.float64))
 
     def variances(self, shrinkage: float) -> Float64Array:
-        """(D,) shrunken variances along the axes."""
+        """Return (D,) shrunken variances along the axes."""
         return (1 - shrinkage) * self.values + shrinkage
 
     def spread(self, held_out: FeatureStatistics) -> Float64Array:
-        """(D,) sums of squares of held-out rows around these class means, along the axes."""
+        """Return (D,) sums of squares of held-out rows around these class means, along the axes."""
         within = _within(held_out, np.float32)
         inner = np.empty(len(self.values))
         for first in range(0, len(inner), _COLUMNS):
@@ -126,7 +123,7 @@ class _Axes:
 def _within_scaled(
     statistics: FeatureStatistics, dtype: type[Real]
 ) -> tuple[npt.NDArray[Real], Float64Array]:
-    """The covariance (D, D) within the classes, features scaled to variance 1 there, and the scale (D,)."""
+    """Return the covariance (D, D) within classes, features scaled to variance 1, and the scale (D,)."""
     classes = int((statistics.class_counts > 0).sum())
     within = _within(statistics, dtype)
     within /= max(1, statistics.count - classes)
@@ -143,14 +140,14 @@ def _within_scaled(
 
 
 def _means(statistics: FeatureStatistics) -> Float64Array:
-    """(K, D), NaN for a class without rows."""
+    """Return the class means (K, D), NaN for a class without rows."""
     counts = np.where(statistics.class_counts > 0, statistics.class_counts, np.nan)
     means: Float64Array = statistics.class_sums / counts[:, None]
     return means
 
 
 def _within(statistics: FeatureStatistics, dtype: type[Real]) -> npt.NDArray[Real]:
-    """(D, D) scatter of the rows around their class means."""
+    """Return (D, D) scatter of the rows around their class means."""
     shift = np.nan_to_num(_means(statistics) - statistics.mean)
     shift *= np.sqrt(statistics.class_counts)[:, None]
     return statistics.scatter_less(shift, dtype)

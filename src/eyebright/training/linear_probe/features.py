@@ -33,12 +33,15 @@ _FLUSH_SECONDS = 3.0
 
 
 def training_preprocessing(card: BackboneCard, size: int) -> Preprocessing:
-    """How images are shown to the backbone: the whole image, squashed to S × S; nothing is cropped away."""
+    """Return how images are shown to the backbone: the whole image, squashed to S × S.
+
+    Nothing is cropped away.
+    """
     return replace(card.preprocessing, size=size, crop=None)
 
 
 def graph_bytes(backbone: Backbone, preprocessing: Preprocessing, taps: Sequence[Tap]) -> bytes:
-    """The backbone's feature graph, for the engines."""
+    """Return the backbone's feature graph, for the engines."""
     network = backbone.model(preprocessing.size)
     data: bytes = features_graph(network, preprocessing, taps).SerializeToString()
     return data
@@ -82,7 +85,7 @@ class FeatureExtractor:
         self.spaces = [FeatureSpace(cache, definition | {"view": v}, width(taps)) for v in range(views)]
 
     def compute(self, root: Path, samples: Sequence[Sample], task: Task) -> list[Skipped]:
-        """Makes sure that the cache holds all views of ``samples``; advances ``task`` by one an image.
+        """Make sure that the cache holds all views of ``samples``; advance ``task`` by one an image.
 
         Returns:
             The images that could not be read, with the reasons.
@@ -115,15 +118,15 @@ class FeatureExtractor:
         return [Skipped(s.path, error.template, error.values) for s, error in found]
 
     def release(self) -> None:
-        """Lets go of the engine and its memory; the next image that is missing starts another."""
+        """Let go of the engine and its memory; the next image that is missing starts another."""
         self._running = None
 
     def missing(self, samples: Sequence[Sample]) -> list[Sample]:
-        """Those of ``samples`` of which the cache lacks a view."""
+        """Return those of ``samples`` of which the cache lacks a view."""
         return [s for s in samples if self._missing(s.sha)]
 
     def adopt(self, wider: FeatureExtractor, samples: Sequence[Sample]) -> None:
-        """Takes the features of ``samples`` from an extractor that has computed these and others.
+        """Take the features of ``samples`` from an extractor that has computed these and others.
 
         Nothing is taken where the two compute with different precision or views.
         """
@@ -136,14 +139,14 @@ class FeatureExtractor:
             space.keep((key, other.read([key], places)[0]) for key in keys)
 
     def read(self, samples: Sequence[Sample], taps: Sequence[Tap], number: int = 0) -> Rows:
-        """The features (N, D) of ``taps`` for one view of ``samples``, which must have been computed."""
+        """Return the computed features (N, D) of ``taps`` for one view of ``samples``."""
         places = columns(taps, self.taps)
         return self.spaces[number].read([bytes.fromhex(s.sha) for s in samples], places)
 
     def _features(
         self, engine: Engine, root: Path, sample: Sample
     ) -> list[tuple[int, Rows]] | EyebrightError:
-        """The rows (D,) of the views that the cache lacks, or why there are none."""
+        """Return the rows (D,) of the views that the cache lacks, or why there are none."""
         try:
             image = open_rgb(root / sample.path, min_side=self.preprocessing.size)
         except (ImageError, NotFoundError) as error:

@@ -10,23 +10,17 @@ from eyebright.data.manifest import Sample
 from eyebright.types import FloatArray, IntArray
 
 
-def class_numbers(samples: Sequence[Sample], labels: Sequence[str]) -> IntArray:
-    """(N,) places of the samples' labels among ``labels``."""
-    number = {label: i for i, label in enumerate(labels)}
-    return np.array([number[s.label] for s in samples], np.int64)
-
-
 def groups_of(samples: Sequence[Sample]) -> IntArray:
-    """(N,) numbers that equal images share, and those of a group, so that no fold leaks what it judges."""
+    """Return (N,) numbers that equal images share, and images of a group, so that no fold leaks."""
     numbers: dict[str, int] = {}
     return np.array([numbers.setdefault(s.group or s.sha, len(numbers)) for s in samples], np.int64)
 
 
 def assign_folds(truth: IntArray, groups: IntArray | None, folds: int, seed: int) -> IntArray:
-    """Stratified folds; the rows of one group never lie in different folds.
+    """Return stratified folds; the rows of one group never lie in different folds.
 
     The groups of a class are dealt to the folds in turn, so that a class with two groups or more is never
-    missing from a fold's training part. There are as many folds as the median class has groups, at least 2
+    missing from a fold's training rows. There are as many folds as the median class has groups, at least 2
     and at most ``folds``: with 2 images a class each half is held out once, while a few rare classes among
     large ones do not cost the others training data.
 
@@ -53,15 +47,15 @@ def assign_folds(truth: IntArray, groups: IntArray | None, folds: int, seed: int
 
 
 def class_weights(truth: IntArray, power: float) -> FloatArray:
-    """Row weights (N,) proportional to the class's count to the power of ``-power``, with mean 1."""
+    """Return row weights (N,) proportional to the class's count to the power of ``-power``, with mean 1."""
     weights = np.bincount(truth)[truth].astype(np.float64) ** -power
     return np.asarray(weights / weights.mean(), np.float32)
 
 
 def fold_weights(truth: IntArray, weights: FloatArray, held_out_in: IntArray) -> FloatArray:
-    """Training weights (N, F) of each fold, 0 for its held-out rows; every column sums to 1.
+    """Return training weights (N, F) of each fold, 0 for its held-out rows; every column sums to 1.
 
-    A fold's training part may hold half of a rare class and all of the others. Each class is weighted up
+    A fold's training rows may hold half of a rare class and all of the others. Each class is weighted up
     to its share of the whole, or small classes would look less likely to the folds than to the final fit.
     """
     classes = int(truth.max()) + 1
@@ -76,7 +70,7 @@ def fold_weights(truth: IntArray, weights: FloatArray, held_out_in: IntArray) ->
 
 
 def learnable(truth: IntArray, held_out_in: IntArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Whether the class of each row (N,) also has rows outside the row's own fold."""
+    """Return whether the class of each row (N,) also has rows outside the row's own fold."""
     folds = int(held_out_in.max()) + 1
     table = np.zeros((int(truth.max()) + 1, folds), np.int64)
     np.add.at(table, (truth, held_out_in), 1)

@@ -25,7 +25,7 @@ from eyebright.types import FloatArray, IntArray
 
 @dataclass(frozen=True)
 class HeadFit:
-    """A head, the strength that was chosen, the path, and held-out logits (N', K) of the scored rows.
+    """A head, the selected strength, the path, and held-out logits (N', K) of the scored rows.
 
     ``discriminant_share`` says how much of the head is a discriminant, from 0 to 1.
     """
@@ -74,16 +74,16 @@ def fit_head(
     fold = assign_folds(truth, groups, folds, seed)
     problems = LogisticProblems(rows, truth, fold_weights(truth, weights, fold))
     kept = np.ones(len(truth), bool) if scored is None else scored
-    judged = np.where(_measurable(kept, truth, fold), weights, 0)
+    scored_weights = np.where(_measurable(kept, truth, fold), weights, 0)
 
-    def judge(logits: FloatArray) -> tuple[float, float]:
-        right = (logits.argmax(axis=1) == truth)[judged > 0]
-        return log_loss(logits, truth, judged), float(right.mean())
+    def score(logits: FloatArray) -> tuple[float, float]:
+        right = (logits.argmax(axis=1) == truth)[scored_weights > 0]
+        return log_loss(logits, truth, scored_weights), float(right.mean())
 
-    path, best, held_out = follow_path(problems, classes, fold, judge, strengths, on_strength)
+    path, best, held_out = follow_path(problems, classes, fold, score, strengths, on_strength)
     l2 = min(path, key=lambda point: point.log_loss).l2
     second = _held_out_discriminant(problems, classes, fold)
-    mixture = mix(held_out, second, truth, judged, shares)
+    mixture = mix(held_out, second, truth, scored_weights, shares)
     final = solve_all(problems, weights, l2, best)
     if mixture.share:
         whole = discriminant(rows, truth, weights / weights.sum(), classes)
@@ -92,7 +92,7 @@ def fit_head(
 
 
 def _held_out_discriminant(problems: LogisticProblems, classes: int, fold: IntArray) -> FloatArray:
-    """Logits (N, K) of discriminants of the folds, each on the rows that it did not see."""
+    """Return logits (N, K) of discriminants of the folds, each on the rows that it did not see."""
     logits = np.empty((len(fold), classes), np.float32)
     for f in range(problems.weights.shape[1]):
         coefficients = discriminant(problems.rows, problems.truth, problems.weights[:, f], classes)
@@ -102,6 +102,6 @@ def _held_out_discriminant(problems: LogisticProblems, classes: int, fold: IntAr
 
 
 def _measurable(scored: BoolArray, truth: IntArray, fold: IntArray) -> BoolArray:
-    """The scored rows whose class the other folds know, or all scored rows where there are none."""
+    """Return the scored rows whose class the other folds know, or all scored rows where there are none."""
     measurable = scored & learnable(truth, fold)
     return measurable if measurable.any() else scored

@@ -31,12 +31,12 @@ class Mixture:
     scale: float
 
     def of(self, first: FloatArray, second: FloatArray) -> FloatArray:
-        """The mixture of logits, or of the coefficients that make them."""
+        """Return the mixture of logits, or of the coefficients that make them."""
         return (1 - np.float32(self.share)) * first + np.float32(self.share / self.scale) * second
 
 
 def discriminant(rows: FloatArray, truth: IntArray, weights: FloatArray, classes: int) -> FloatArray:
-    """Coefficients (R + 1, K) of the discriminant whose logits are log-posteriors, far too confident ones.
+    """Return coefficients (R + 1, K) of the discriminant; its logits are far too confident log-posteriors.
 
     The covariance within the classes is shrunk towards a multiple of the identity.
 
@@ -69,7 +69,7 @@ def mix(
     weights: FloatArray,
     shares: Sequence[float] = SHARES,
 ) -> Mixture:
-    """The mixture of held-out logits (N, K) with the lowest weighted log loss.
+    """Return the mixture of held-out logits (N, K) with the lowest weighted log loss.
 
     Args:
         first: of the head.
@@ -84,7 +84,7 @@ def mix(
 
 
 def log_loss(logits: FloatArray, truth: IntArray, weights: FloatArray) -> float:
-    """Weighted mean cross-entropy of logits (N, K), in nats."""
+    """Return the weighted mean cross-entropy of logits (N, K), in nats."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(truth)), truth]
     return float(np.average(losses, weights=weights))

@@ -31,7 +31,7 @@ class CurvePoint:
     Attributes:
         share: of the images that a head's part holds.
         images: mean number that the heads were trained on, folds being left out.
-        right: (N,) whether each training image was named right by a head that had not seen it.
+        right: (N,) whether each training image was predicted correctly by a head that had not seen it.
     """
 
     share: float
@@ -39,7 +39,7 @@ class CurvePoint:
     right: npt.NDArray[np.bool_]
 
 
-def data_curve(
+def learning_curve(
     truth: IntArray,
     groups: IntArray,
     whole: npt.NDArray[np.bool_],
@@ -47,13 +47,13 @@ def data_curve(
     seed: int,
     on_part: Callable[[], None],
 ) -> tuple[CurvePoint, ...]:
-    """A point for each size at which the median class still has images enough, small to large.
+    """Return a point for each size at which the median class still has images enough, small to large.
 
     Args:
         truth: (N,) classes of the training images.
         groups: (N,) numbers that equal images share; a group lies in one part.
-        whole: (N,) whether each image was named right when all of them were trained on.
-        fit: trains on the images at these places (n,) and says whether each was named right when left out.
+        whole: (N,) whether each image was predicted correctly when all of them were trained on.
+        fit: trains on the images at these places (n,) and returns whether each was correct when held out.
         seed: of the cut.
         on_part: is called after each part.
     """
@@ -71,14 +71,14 @@ def data_curve(
 
 
 def _sizes(truth: IntArray, groups: IntArray) -> IntArray:
-    """Distinct images of each class that has some."""
+    """Return the number of distinct images of each class that has some."""
     _, first = np.unique(groups, return_index=True)
     sizes = np.bincount(truth[first])
     return sizes[sizes > 0]
 
 
 def _cut(truth: IntArray, groups: IntArray, parts: int, seed: int) -> Iterator[IntArray]:
-    """The places of each part, every class in proportion."""
+    """Yield the places of each part, every class in proportion."""
     if parts == 1:
         yield np.arange(len(truth))
         return
@@ -88,6 +88,6 @@ def _cut(truth: IntArray, groups: IntArray, parts: int, seed: int) -> Iterator[I
 
 
 def _trained_on(truth: IntArray, groups: IntArray, parts: int) -> float:
-    """Images that a head learns from where those of one fold are left out."""
+    """Return the number of images that a head learns from where those of one fold are left out."""
     folds = float(np.clip(np.median(_sizes(truth, groups)) // parts, 2, FOLDS))
     return len(truth) / parts * (1 - 1 / folds)

@@ -18,5 +18,5 @@ class LinearHead:
     bias: FloatArray
 
     def logits(self, features: npt.NDArray[np.floating]) -> FloatArray:
-        """Logits (N, K) of features (N, D)."""
+        """Return logits (N, K) of features (N, D)."""
         return np.asarray(features.astype(np.float32, copy=False) @ self.weights + self.bias, np.float32)

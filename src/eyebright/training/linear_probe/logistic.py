@@ -115,7 +115,7 @@ class LogisticProblems:
         return Point(coefficients, value, gradient, point.curvature)
 
     def _evaluate(self, coefficients: FloatArray, penalty: FloatArray, chosen: IntArray) -> Point:
-        """Objective and gradient of the chosen problems; no array of N x F x K is ever held."""
+        """Return objective and gradient of the selected problems; no array of N x F x K is ever held."""
         size, problems, classes = coefficients.shape
         flat = coefficients.reshape(size, -1)
         value = 0.5 * (penalty * coefficients * coefficients).sum(axis=(0, 2), dtype=np.float64)
@@ -143,19 +143,19 @@ class LogisticProblems:
 
 
 def chunk_rows(columns: int) -> int:
-    """How many rows of as many logits are worked on at once."""
+    """Return how many rows of as many logits are worked on at once."""
     return max(64, _CHUNK_BYTES // (4 * columns))
 
 
 def _dot(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Inner products of the problems (F,)."""
+    """Return inner products of the problems (F,)."""
     return np.asarray(np.einsum("rfk,rfk->f", a, b), np.float32)
 
 
 def _direction(
     gradient: FloatArray, scale: FloatArray, history: list[tuple[FloatArray, FloatArray, FloatArray]]
 ) -> FloatArray:
-    """Two-loop recursion of L-BFGS with ``scale`` as the inverse Hessian's first guess."""
+    """Return the direction of L-BFGS's two-loop recursion with ``scale`` as the first inverse Hessian."""
     direction = -gradient
     factors = []
     for step, change, inverse in reversed(history):

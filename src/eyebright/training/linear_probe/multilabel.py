@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from eyebright.task.logits import binary_cross_entropy, sigmoid
+from eyebright.task.task import MultiLabel
 from eyebright.training.linear_probe.folds import assign_folds
 from eyebright.training.linear_probe.head import HeadFit
 from eyebright.training.linear_probe.logistic import BoolArray, LogisticProblems, Point, chunk_rows
@@ -38,7 +40,7 @@ class LabelProblems(LogisticProblems):
             rows, truth = self.rows[first : first + length], self.truth[first : first + length, None]
             weights = self.weights[first : first + length, chosen, None]
             logits = (rows @ flat[:-1] + flat[-1]).reshape(len(rows), problems, labels)
-            value += (binary_losses(logits, truth) * weights).sum(axis=(0, 2), dtype=np.float64)
+            value += (binary_cross_entropy(logits, truth) * weights).sum(axis=(0, 2), dtype=np.float64)
             probabilities = sigmoid(logits)
             curvature += (probabilities * (1 - probabilities) * weights).sum(axis=0, dtype=np.float64)
             residual = ((probabilities - truth) * weights).reshape(len(rows), -1).astype(np.float32)
@@ -81,21 +83,11 @@ def fit_labels(
     learned = (fold[:, None] != np.arange(fold.max() + 1)).astype(np.float32)
     problems = LabelProblems(rows, truth, learned / learned.sum(axis=0))
 
-    def judge(logits: FloatArray) -> tuple[float, float]:
-        right = ((logits > 0) == (truth > 0)).all(axis=1)
-        return float(binary_losses(logits, truth)[kept].mean()), float(right[kept].mean())
+    def score(logits: FloatArray) -> tuple[float, float]:
+        correct = MultiLabel().correct(logits, truth)
+        return float(binary_cross_entropy(logits, truth)[kept].mean()), float(correct[kept].mean())
 
-    path, best, held_out = follow_path(problems, truth.shape[1], fold, judge, strengths, on_strength)
+    path, best, held_out = follow_path(problems, truth.shape[1], fold, score, strengths, on_strength)
     l2 = min(path, key=lambda point: point.log_loss).l2
     final = solve_all(problems, np.ones(len(truth), np.float32), l2, best)
     return HeadFit(unstandardised(final, basis, mean, scale), l2, path, held_out[kept], 0.0)
-
-
-def binary_losses(logits: FloatArray, truth: IntArray) -> FloatArray:
-    """Cross-entropy in nats of each logit with its answer, 0 or 1, of shapes that broadcast."""
-    return np.asarray(np.logaddexp(0, logits) - truth * logits, np.float32)
-
-
-def sigmoid(logits: FloatArray) -> FloatArray:
-    """Probabilities of logits of any shape."""
-    return np.asarray(0.5 * (1 + np.tanh(0.5 * logits)), np.float32)

@@ -16,7 +16,7 @@ _SMALLEST_DEVIATION = 0.3  # of the median column: a channel that was all but de
 
 
 def standardise(features: npt.NDArray[np.floating]) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Rows (N, D) of mean square norm 1, with the mean and the scale (D,) that make them from the features.
+    """Return rows (N, D) of mean square norm 1, with the mean and the scale (D,) that standardise features.
 
     One float32 copy, worked on in place; columns that do not vary get the scale 0.
     """
@@ -47,7 +47,7 @@ def standardise(features: npt.NDArray[np.floating]) -> tuple[FloatArray, FloatAr
 
 
 def principal_directions(rows: FloatArray, rank: int | None, seed: int) -> tuple[FloatArray, FloatArray]:
-    """The rows in their leading principal directions (N, R), and these as an orthonormal basis (D, R).
+    """Return the rows in their leading principal directions (N, R), and these as an orthonormal basis (D, R).
 
     Exact through the smaller Gram matrix where that is small, else by a randomised range finder: the row
     space of a random mix, sharpened by one power step.
@@ -77,7 +77,7 @@ def principal_directions(rows: FloatArray, rank: int | None, seed: int) -> tuple
 
 
 def _orthonormal(columns: FloatArray) -> FloatArray:
-    """Nearly orthonormal columns of the same span, by Cholesky: matrix products only, far faster than QR."""
+    """Return nearly orthonormal columns of the same span, by Cholesky: far faster than QR."""
     gram = (columns.T @ columns).astype(np.float64)
     gram[np.diag_indices(len(gram))] += 1e-6 * np.trace(gram) / len(gram) + 1e-30
     factor = np.linalg.cholesky(gram).astype(np.float32)
@@ -87,7 +87,7 @@ def _orthonormal(columns: FloatArray) -> FloatArray:
 def unstandardised(
     coefficients: FloatArray, basis: FloatArray, mean: FloatArray, scale: FloatArray
 ) -> LinearHead:
-    """The head on raw features from coefficients (R + 1, K) in the principal directions."""
+    """Return the head on raw features from coefficients (R + 1, K) in the principal directions."""
     weights = (basis @ coefficients[:-1]).astype(np.float64) * scale[:, None]
     bias = coefficients[-1] - mean.astype(np.float64) @ weights
     return LinearHead(weights.astype(np.float32), bias.astype(np.float32))

@@ -1,4 +1,4 @@
-"""Training on frozen features, everything chosen inside the training part: engine, input size, layers, L2."""
+"""Linear probing: engine, input size, layers and L2 strength are selected inside the training split."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from eyebright.errors import ConfigError, DataError
 from eyebright.runtime.context import progress, progress_task, say, timed
 from eyebright.runtime.memory import give_back
 from eyebright.text.language import translate
-from eyebright.training.cache.selection_cache import Selection, remembered
+from eyebright.training.cache.selection_cache import Selection, cached_selection
 from eyebright.training.linear_probe.features import FeatureExtractor, graph_bytes, training_preprocessing
 from eyebright.training.linear_probe.folds import groups_of
 from eyebright.training.linear_probe.head import HeadFit
-from eyebright.training.linear_probe.learning_curve import PARTS, CurvePoint, data_curve
+from eyebright.training.linear_probe.learning_curve import PARTS, CurvePoint, learning_curve
 from eyebright.training.linear_probe.logistic import BoolArray
 from eyebright.training.linear_probe.regularisation_path import STRENGTHS
 from eyebright.training.linear_probe.selection import (
@@ -34,8 +34,8 @@ from eyebright.training.linear_probe.selection import (
     subset,
 )
 from eyebright.training.linear_probe.streaming_lda import fit_large
+from eyebright.training.linear_probe.targets import correct, strata_of, truth_of
 from eyebright.training.linear_probe.targets import fit as fit_task
-from eyebright.training.linear_probe.targets import named_right, strata_of, truth_of
 from eyebright.types import IntArray, Skipped
 
 #: Feature tables of up to this many bytes, as float32, are solved in memory.
@@ -44,16 +44,16 @@ IN_MEMORY_BYTES = 400_000_000
 
 @dataclass(frozen=True)
 class FrozenModel:
-    """A trained head with all that was chosen on the way.
+    """A trained head with all that was selected on the way.
 
     Attributes:
-        extractor: of the chosen input size and tap set.
-        layers: the chosen tap set's name.
+        extractor: of the chosen input size and feature layer set.
+        layers: the chosen feature layer set's name.
         fit: the head, with its held-out logits (N, K).
         truth: (N,) classes of the held-out logits' images, or (N, K) where they may have several labels.
-        trials: the engines that were raced, the one that is used first.
+        trials: the engines that were compared, the one that is used first.
         sizes: the input sizes that were compared; none where the size was given.
-        tap_sets: the tap sets that were compared; none where the set was given.
+        tap_sets: the feature layer sets that were compared; none where the set was given.
         skipped: images that could not be read.
         curve: how good heads of fewer images are, where that was asked for.
     """
@@ -70,15 +70,15 @@ class FrozenModel:
 
 
 class FrozenTrainer:
-    """Trains on the training part of a manifest.
+    """Linear probing on the training split of a manifest.
 
     Args:
-        manifest: its other parts are never looked at.
+        manifest: its other splits are never looked at.
         backbone: whose features the head is trained on.
         cache: the feature cache's folder.
         views: of each image that the head is trained on.
         seed: of the folds and the subset.
-        layers: the tap set's name, or "auto".
+        layers: the feature layer set's name, or "auto".
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class FrozenTrainer:
         self.sets = self._usable_sets(layers)
 
     def train(self, size: int | None) -> FrozenModel:
-        """Trains a head.
+        """Train a head.
 
         Args:
             size: S in pixels, or None to choose it.
@@ -125,22 +125,22 @@ class FrozenTrainer:
         return FrozenModel(extractor, layers, fit, truth, self.trials, *found, self.skipped)
 
     def curve(self, model: FrozenModel) -> tuple[CurvePoint, ...]:
-        """How good heads of fewer images are; none of images too many for memory."""
+        """Return the accuracy of heads of fewer images; nothing where the features do not fit in memory."""
         truth = model.truth
         if not self._fits(model.extractor.taps):
             return ()
 
         def right(places: IntArray) -> BoolArray:
             fit = self._fit(model.extractor, [self.samples[i] for i in places])
-            return named_right(fit.held_out, truth[places])
+            return correct(fit.held_out, truth[places])
 
-        whole, strata = named_right(model.fit.held_out, truth), strata_of(truth)
+        whole, strata = correct(model.fit.held_out, truth), strata_of(truth)
         text = translate("Solving heads on fewer images")
         with timed("curve"), progress().task(text, total=sum(PARTS)) as task:
-            return data_curve(strata, groups_of(self.samples), whole, right, self.seed, task.advance)
+            return learning_curve(strata, groups_of(self.samples), whole, right, self.seed, task.advance)
 
     def _choose(self, sizes: Sequence[int]) -> Selection:
-        """The size and the layers, compared now or on the same images before."""
+        """Return the size and the layers, compared now or on the same images before."""
         *_, widest = self.sets
         if len(sizes) == 1 and len(self.sets) == 1:
             return Selection(sizes[0], widest)
@@ -148,29 +148,29 @@ class FrozenTrainer:
         def compare() -> Selection:
             extractor = self._extractor(sizes[0], widest)
             samples = self._subset(extractor)
-            tried: list[ProbeCandidate] = []
-            compared: list[ProbeCandidate] = []
+            size_candidates: list[ProbeCandidate] = []
+            layer_candidates: list[ProbeCandidate] = []
             layers, known = widest, None
             if len(sizes) > 1:
-                extractor, tried, known = self._choose_size(sizes, samples)
+                extractor, size_candidates, known = self._choose_size(sizes, samples)
             if len(self.sets) > 1:
-                layers, compared = self._choose_layers(extractor, samples, known)
-            return Selection(extractor.preprocessing.size, layers, tried, compared)
+                layers, layer_candidates = self._choose_layers(extractor, samples, known)
+            return Selection(extractor.preprocessing.size, layers, size_candidates, layer_candidates)
 
         features = [space.folder.name for space in self._extractor(sizes[0], widest).spaces]
         facts = (
             self.manifest.labels,
-            self.manifest.several,
+            self.manifest.label_set,
             sizes,
             list(self.sets),
             features,
             self.seed,
             SUBSET,
         )
-        return remembered(self.cache, self.samples, facts, compare)
+        return cached_selection(self.cache, self.samples, facts, compare)
 
     def _usable_sets(self, layers: str) -> dict[str, tuple[Tap, ...]]:
-        """The tap sets to compare, each holding those before it: what was asked for, or what memory allows.
+        """Return the feature layer sets to compare, each containing those before it, within memory.
 
         Measured, "all" beats "stages" wherever there are images enough, but may look worse on a subset.
         """
@@ -186,7 +186,7 @@ class FrozenTrainer:
             names = [layers]
         elif not self._fits(sets["stages"]):
             # The closed form that needs no table in memory is one of classes.
-            names = ["stages" if self.manifest.several is None else "texture"]
+            names = ["texture" if self.manifest.task.multilabel else "stages"]
         else:
             wide = sets["all"] != sets["stages"] and self._fits(sets["all"])
             names = ["texture", "all" if wide else "stages"]
@@ -211,7 +211,7 @@ class FrozenTrainer:
         return trials
 
     def _compute(self, extractor: FeatureExtractor, samples: Sequence[Sample], text: str) -> list[Sample]:
-        """Fills the cache; returns the samples that could be read and remembers the others."""
+        """Fill the cache; return the samples that could be read, and note the others."""
         if not extractor.missing(samples):
             return list(samples)
         with progress().task(text, total=len(samples)) as task:
@@ -223,9 +223,7 @@ class FrozenTrainer:
         return [s for s in samples if s.path not in gone]
 
     def _check_classes(self) -> None:
-        truth = self._truth(self.samples)
-        several = truth.ndim == 2
-        counts = truth.sum(axis=0) if several else np.bincount(truth, minlength=len(self.manifest.labels))
+        counts = self.manifest.task.counts(self._truth(self.samples), len(self.manifest.labels))
         few = [label for label, n in zip(self.manifest.labels, counts, strict=True) if n < 2]
         if few:
             raise DataError(
@@ -235,7 +233,7 @@ class FrozenTrainer:
             )
 
     def _subset(self, extractor: FeatureExtractor) -> list[Sample]:
-        """The images on which sizes and layers are compared, all of which can be read."""
+        """Return the images on which sizes and layers are compared, all of which can be read."""
         kept = subset(strata_of(self._truth(self.samples)), groups_of(self.samples), SUBSET, self.seed)
         return self._try(extractor, [self.samples[i] for i in kept])
 
@@ -255,13 +253,16 @@ class FrozenTrainer:
             fits[size] = self._fit(extractors[size], samples)
             return fits[size]
 
-        chosen, tried = climb(list(extractors), fit, self._truth(samples))
-        return extractors[chosen], tried, fits[chosen]
+        chosen, size_candidates = climb(list(extractors), fit, self._truth(samples))
+        return extractors[chosen], size_candidates, fits[chosen]
 
     def _choose_layers(
         self, extractor: FeatureExtractor, samples: Sequence[Sample], known: HeadFit | None
     ) -> tuple[str, list[ProbeCandidate]]:
-        """The best tap set at the extractor's size; ``known`` is the widest one's fit, if there is one."""
+        """Return the best feature layer set at the extractor's size.
+
+        ``known`` is the widest one's fit, if there is one.
+        """
         *narrower, widest = self.sets
         fits = {name: self._fit(extractor, samples, self.sets[name]) for name in narrower}
         fits[widest] = self._fit(extractor, samples) if known is None else known
@@ -270,9 +271,9 @@ class FrozenTrainer:
         return best, candidates(fits, best, truth)
 
     def _solve(self, extractor: FeatureExtractor) -> tuple[HeadFit, IntArray]:
-        """Trains the head on all training images; returns it with the classes of its held-out logits."""
+        """Train the head on all training images; return it with the truth of its held-out logits."""
         truth = self._truth(self.samples)
-        if not self._fits(extractor.taps) and truth.ndim == 1:
+        if not self._fits(extractor.taps) and not self.manifest.task.multilabel:
             extractor.release()
             give_back()
             text = translate("Accumulating statistics")

@@ -1,4 +1,4 @@
-"""The path of L2 strengths, from strong to weak, each step judged on held-out rows."""
+"""The path of L2 strengths, from strong to weak, each step scored on held-out rows."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ def follow_path(
     problems: LogisticProblems,
     classes: int,
     fold: IntArray,
-    judge: Callable[[FloatArray], tuple[float, float]],
+    score: Callable[[FloatArray], tuple[float, float]],
     strengths: tuple[float, ...],
     on_strength: Callable[[], None] | None,
 ) -> tuple[tuple[PathPoint, ...], FloatArray, FloatArray]:
-    """Solves the problems of all folds at one strength after another, until it gets worse.
+    """Solve the problems of all folds at one strength after another, until it gets worse.
 
     Args:
         problems: one a fold.
         classes: K.
         fold: (N,) in which each row is held out.
-        judge: log loss and accuracy of held-out logits (N, K).
+        score: log loss and accuracy of held-out logits (N, K).
         strengths: strong to weak.
         on_strength: called after each.
 
@@ -56,7 +56,7 @@ def follow_path(
         for f in range(count):
             inside = fold == f
             logits[inside] = problems.rows[inside] @ coefficients[:-1, f] + coefficients[-1, f]
-        path.append(PathPoint(l2, *judge(logits)))
+        path.append(PathPoint(l2, *score(logits)))
         if on_strength:
             on_strength()
         if number == 0 or path[-1].log_loss < path[best_at].log_loss:
@@ -67,6 +67,6 @@ def follow_path(
 
 
 def solve_all(problems: LogisticProblems, weights: FloatArray, l2: float, folds: FloatArray) -> FloatArray:
-    """Coefficients (R + 1, K) on all rows, from the mean of the folds' (R + 1, F, K): a few steps away."""
+    """Return coefficients (R + 1, K) on all rows, starting at the mean of the folds' (R + 1, F, K)."""
     everything = replace(problems, weights=(weights / weights.sum())[:, None])
     return everything.solve(l2, folds.mean(axis=1, keepdims=True), _FINAL_TOLERANCE)[:, 0]

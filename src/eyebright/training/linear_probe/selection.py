@@ -1,4 +1,4 @@
-"""Chooses the input size and the layers by cross-validation inside the training part, never outside it."""
+"""Selection of the input size and the layers, by cross-validation inside the training split only."""
 
 from __future__ import annotations
 
@@ -8,40 +8,40 @@ from dataclasses import dataclass
 import numpy as np
 
 from eyebright.training.linear_probe.head import HeadFit
-from eyebright.training.linear_probe.targets import image_losses, named_right
+from eyebright.training.linear_probe.targets import correct, image_losses
 from eyebright.types import FloatArray, IntArray
 
-#: Input sizes in pixels that are tried in turn; a step up must earn its cost.
+#: Input sizes in pixels, compared in turn; a step up must earn its cost.
 SIZE_LADDER = (96, 160, 224, 288, 448)
 _PHOTO_SIZE = 224
 _ENLARGE = 4
 SUBSET = 400
-# A step up doubles the time of training and of every answer: it must gain more than one standard error, and
-# the next one is tried only after a step that took a fifth off the loss.
+# A step up doubles the time of training and of every prediction: it must gain more than one standard error,
+# and the next one is tried only after a step that took a fifth off the loss.
 _STANDARD_ERRORS = 1.0
 _PROMISING = 0.8
 
 
 @dataclass(frozen=True)
 class ProbeCandidate:
-    """One way that was tried, judged by cross-validation inside the training part.
+    """A candidate, evaluated by cross-validation inside the training split.
 
     Attributes:
-        name: of the input size or tap set.
-        correct, count: images named right, of how many.
+        name: of the input size or feature layer set.
+        correct, count: images predicted correctly, and their number.
         log_loss: their mean, in nats.
-        chosen: whether it was taken.
+        selected: whether it was selected.
     """
 
     name: str
     correct: int
     count: int
     log_loss: float
-    chosen: bool
+    selected: bool
 
 
 def ladder(short_sides: Sequence[int]) -> tuple[int, ...]:
-    """The sizes worth trying for images with these short sides in pixels, the first to be tried first.
+    """Return the sizes worth trying for images with these short sides in pixels, the first to try first.
 
     Photographs start at the size that the backbone was trained at, tiny images at the smallest; nothing is
     enlarged more than four times.
@@ -53,7 +53,7 @@ def ladder(short_sides: Sequence[int]) -> tuple[int, ...]:
 
 
 def subset(truth: IntArray, groups: IntArray, count: int, seed: int) -> IntArray:
-    """About ``count`` of N samples, drawn a class at a time in proportion, whole groups together."""
+    """Return about ``count`` of N samples, drawn a class at a time in proportion, whole groups together."""
     if len(truth) <= count:
         return np.arange(len(truth))
     order = np.random.default_rng(seed).permutation(groups.max() + 1)[groups]
@@ -68,12 +68,12 @@ def subset(truth: IntArray, groups: IntArray, count: int, seed: int) -> IntArray
 
 
 def losses(fit: HeadFit, truth: IntArray) -> FloatArray:
-    """The held-out log loss (N,) of each image, in nats."""
+    """Return the held-out log loss (N,) of each image, in nats."""
     return image_losses(fit.held_out, truth)
 
 
 def better(candidate: FloatArray, best: FloatArray) -> bool:
-    """Whether the candidate's losses (N,) are lower on the same images by more than a standard error."""
+    """Return whether the candidate's losses (N,) are lower by more than a standard error."""
     gain = best - candidate
     error = gain.std() / np.sqrt(len(gain))
     return bool(gain.mean() > _STANDARD_ERRORS * error and gain.mean() > 0)
@@ -82,7 +82,7 @@ def better(candidate: FloatArray, best: FloatArray) -> bool:
 def climb(
     names: Sequence[str], fit: Callable[[str], HeadFit], truth: IntArray
 ) -> tuple[str, list[ProbeCandidate]]:
-    """Tries ``names`` from the cheapest up, until a step gains little or nothing.
+    """Try ``names`` from the cheapest up, until a step gains little or nothing.
 
     Args:
         names: the candidates.
@@ -90,7 +90,7 @@ def climb(
         truth: (N,) of these images, or (N, K).
 
     Returns:
-        The best of those that were tried, and a row for each.
+        The best candidate, and a row for each.
     """
     fits = {names[0]: fit(names[0])}
     best = names[0]
@@ -104,11 +104,11 @@ def climb(
     return best, candidates(fits, best, truth)
 
 
-def candidates(fits: Mapping[str, HeadFit], chosen: str, truth: IntArray) -> list[ProbeCandidate]:
-    """A row for each fit that was compared on images of classes ``truth`` (N,), or labels (N, K)."""
+def candidates(fits: Mapping[str, HeadFit], selected: str, truth: IntArray) -> list[ProbeCandidate]:
+    """Return a row for each fit that was compared on images of classes ``truth`` (N,), or labels (N, K)."""
     rows = []
     for name, fit in fits.items():
-        correct = int(named_right(fit.held_out, truth).sum())
+        count = int(correct(fit.held_out, truth).sum())
         loss = float(losses(fit, truth).mean())
-        rows.append(ProbeCandidate(name, correct, len(truth), loss, name == chosen))
+        rows.append(ProbeCandidate(name, count, len(truth), loss, name == selected))
     return rows

@@ -31,7 +31,7 @@ def fit_large(
     groups: IntArray,
     task: Task,
 ) -> tuple[HeadFit, IntArray]:
-    """Fits the closed-form head to cached features.
+    """Fit the closed-form head to cached features.
 
     Args:
         extractor: has computed the features of ``samples``.

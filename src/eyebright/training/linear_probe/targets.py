@@ -1,7 +1,7 @@
-"""What the head is to learn: the one label of each image, or which of several labels it has.
+"""Truth as a linear probe takes it, and the head that fits a task.
 
-Truth is (N,) class numbers in the first case and a table (N, K) of 0 and 1 in the second. Whoever is handed
-truth tells them apart by that, here and in nothing else below the stages but evaluation.
+Truth is class numbers (N,) of a multi-class task, a table (N, K) of 0 and 1 of a multi-label one; see
+:mod:`eyebright.task.task`.
 """
 
 from __future__ import annotations
@@ -12,36 +12,20 @@ import numpy as np
 import numpy.typing as npt
 
 from eyebright.data.manifest import Manifest, Sample
-from eyebright.training.linear_probe.folds import class_numbers
+from eyebright.task.task import BoolArray, task_of
 from eyebright.training.linear_probe.head import HeadFit, fit_head
-from eyebright.training.linear_probe.logistic import BoolArray
-from eyebright.training.linear_probe.multilabel import binary_losses, fit_labels
+from eyebright.training.linear_probe.multilabel import fit_labels
 from eyebright.types import FloatArray, IntArray
 
 
 def truth_of(samples: Sequence[Sample], manifest: Manifest) -> IntArray:
-    """(N,) class numbers of samples of a manifest, or (N, K) where they may have several labels."""
-    if manifest.several is None:
-        return class_numbers(samples, manifest.labels)
-    return label_table(samples, manifest.labels)
-
-
-def label_table(samples: Sequence[Sample], labels: Sequence[str]) -> IntArray:
-    """(N, K), 1 where a sample has a label, else 0."""
-    number = {label: i for i, label in enumerate(labels)}
-    table = np.zeros((len(samples), len(labels)), np.int64)
-    for row, sample in zip(table, samples, strict=True):
-        row[[number[label] for label in sample.labels]] = 1
-    return table
+    """Return the truth of samples of a manifest: (N,), or (N, K) of a multi-label one."""
+    return manifest.task.encode(samples, manifest.labels)
 
 
 def strata_of(truth: IntArray) -> IntArray:
-    """(N,) numbers of what folds should hold in proportion: the class, or the rarest label, K for none."""
-    if truth.ndim == 1:
-        return truth
-    order = np.argsort(truth.sum(axis=0), kind="stable")
-    rarest = order[truth[:, order].argmax(axis=1)]
-    return np.asarray(np.where(truth.any(axis=1), rarest, truth.shape[1]), np.int64)
+    """Return (N,) numbers of what each fold should hold in proportion: the class, or the rarest label."""
+    return task_of(truth).strata(truth)
 
 
 def fit(
@@ -54,28 +38,28 @@ def fit(
     seed: int,
     on_strength: Callable[[], None] | None = None,
 ) -> HeadFit:
-    """The head for features (N, D); see :func:`fit_head` and :func:`fit_labels`."""
-    if truth.ndim == 1:
-        return fit_head(
-            features, truth, classes, groups=groups, scored=scored, seed=seed, on_strength=on_strength
+    """Fit the head of truth's task to features (N, D); see :func:`fit_head` and :func:`fit_labels`."""
+    task = task_of(truth)
+    if task.multilabel:
+        return fit_labels(
+            features,
+            truth,
+            task.strata(truth),
+            groups=groups,
+            scored=scored,
+            seed=seed,
+            on_strength=on_strength,
         )
-    strata = strata_of(truth)
-    return fit_labels(
-        features, truth, strata, groups=groups, scored=scored, seed=seed, on_strength=on_strength
+    return fit_head(
+        features, truth, classes, groups=groups, scored=scored, seed=seed, on_strength=on_strength
     )
 
 
 def image_losses(logits: FloatArray, truth: IntArray) -> FloatArray:
-    """Log loss (N,) of each image in nats; where there are several labels the mean over them."""
-    if truth.ndim == 2:
-        return np.asarray(binary_losses(logits, truth).mean(axis=1), np.float32)
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    loss: FloatArray = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(truth)), truth]
-    return loss
+    """Return the log loss (N,) of each image in nats; of several labels their mean."""
+    return task_of(truth).losses(logits, truth)
 
 
-def named_right(logits: FloatArray, truth: IntArray) -> BoolArray:
-    """(N,) whether each image is named right: by its class, or by just the labels that it has."""
-    if truth.ndim == 2:
-        return np.asarray(((logits > 0) == (truth > 0)).all(axis=1))
-    return np.asarray(logits.argmax(axis=1) == truth)
+def correct(logits: FloatArray, truth: IntArray) -> BoolArray:
+    """Return (N,) whether the class, or exactly the labels of an image, are predicted."""
+    return task_of(truth).correct(logits, truth)

@@ -1,4 +1,4 @@
-"""`benchmark`: how fast models answer here, each in a process of its own, all taking turns."""
+"""`benchmark`: the speed of models on this machine, each in a process of its own, all taking turns."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Benchmark(Displayed):
 
     @property
     def page(self) -> Path:
-        """The page to read."""
+        """Return the page to read."""
         return self.directory / "benchmark.html"
 
     def display(self) -> Iterator[str | ResultTable]:
@@ -76,7 +76,7 @@ class Benchmark(Displayed):
 
 @stage
 def benchmark(config: BenchmarkConfig) -> Benchmark:
-    """Measures every candidate in rounds of random order, and writes the figures down.
+    """Measure every model in rounds of random order, and write the results.
 
     Args:
         config: what is measured, and how long.
@@ -108,7 +108,7 @@ def _image(config: BenchmarkConfig) -> UInt8Array:
 def _started(
     asked: Sequence[BenchmarkModel], image: UInt8Array, stack: ExitStack
 ) -> tuple[list[ModelProcess], dict[str, str]]:
-    """The processes of those that could be loaded, and why the others could not."""
+    """Start the processes; return those that could load their model, and why the others could not."""
     running: list[ModelProcess] = []
     left_out: dict[str, str] = {}
     reasons: list[EyebrightError] = []
@@ -130,7 +130,7 @@ def _described(candidate: BenchmarkModel) -> str:
 
 
 def _turns(running: Sequence[ModelProcess], config: BenchmarkConfig) -> list[list[list[float]]]:
-    """Milliseconds of every call, by candidate and round."""
+    """Return the milliseconds of every call, by model and round."""
     times: list[list[list[float]]] = [[] for _ in running]
     turn = config.seconds / (ROUNDS * len(running))
     order = np.random.default_rng(config.seed)

@@ -1,4 +1,4 @@
-"""What `eyebright benchmark` compares: each model in each runtime, with each number of threads and images."""
+"""The measurements of `eyebright benchmark`: each model in each runtime, by threads and batch size."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Kind = Literal["onnx", "openvino", "export"]
 
 @dataclass(frozen=True)
 class BenchmarkModel:
-    """One thing that is measured, in a process of its own.
+    """One model in one runtime, measured in a process of its own.
 
     Attributes:
         name: of the model, as it is shown.
@@ -49,16 +49,16 @@ class BenchmarkModel:
 def benchmark_models(
     models: Sequence[Path], threads: Sequence[int], batches: Sequence[int], stack: ExitStack
 ) -> list[BenchmarkModel]:
-    """All that is to be measured, in the order that was asked for.
+    """Return all that is to be measured, in the order of the models.
 
     Args:
         models: runs, sealed models and folders of exports.
         threads: numbers of threads.
         batches: numbers of images.
-        stack: keeps what is converted on the way until the measuring is over.
+        stack: keeps converted files until the measuring is over.
 
     Raises:
-        NotFoundError, ModelError: one of the models is none.
+        NotFoundError, ModelError: a path is not a model.
     """
     parents = _parents(models)
     found: list[BenchmarkModel] = []
@@ -79,7 +79,7 @@ _Way = tuple[str, str, Kind, Path, Path]
 
 
 def _sealed(path: Path, stack: ExitStack) -> Iterator[_Way]:
-    """A sealed model as it is, and as OpenVINO takes it where that is; not every platform has it."""
+    """Yield a sealed model in ONNX Runtime, and in OpenVINO if that is installed."""
     model = SealedModel(path, threads=1)
     name = model.path.absolute().parent.name if path.is_dir() else path.stem
     yield name, "onnxruntime", "onnx", model.path, model.path
@@ -126,6 +126,6 @@ def _exported(folder: Path, parents: dict[str, Path]) -> Iterator[_Way]:
 
 
 def _parents(models: Sequence[Path]) -> dict[str, Path]:
-    """The sealed models among those that were named, by their hash."""
+    """Return the sealed models among the given paths, by their hash."""
     files = [path / "model.onnx" if path.is_dir() else path for path in models if export_folder(path) is None]
     return {sha256(file): file for file in files if file.is_file()}

@@ -12,7 +12,7 @@ from eyebright.options.marks import Metavar, Several
 
 
 class BenchmarkConfig(Config):
-    """What `eyebright benchmark` can be told; every field is also a command-line option and a TOML key."""
+    """Options of `eyebright benchmark`; every field is also a command-line option and a TOML key."""
 
     models: list[Path] = Field(min_length=1, description="One or more runs, sealed models or export folders.")
     threads: Annotated[list[Annotated[int, Field(ge=0)]], Several(), Metavar("N …")] = Field(

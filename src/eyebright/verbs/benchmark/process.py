@@ -1,4 +1,4 @@
-"""A candidate's own process, seen from `eyebright benchmark`."""
+"""A model's own process, seen from `eyebright benchmark`."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from eyebright.verbs.benchmark.models import BenchmarkModel
 
 
 class ModelProcess:
-    """Starts a process that loads a candidate and answers once to be warm; it waits until its turn comes.
+    """Start a process that loads a model and runs it to warm up; then it waits for its turn.
 
     Args:
         candidate: what it loads.
-        image: (H, W, 3), the photo that it is asked about.
+        image: (H, W, 3), the image to predict.
 
     Raises:
-        EyebrightError: it cannot be loaded, or cannot take so many images; the text has its last words.
+        EyebrightError: it cannot be loaded, or cannot take such a batch; the text has its last output.
     """
 
     def __init__(self, candidate: BenchmarkModel, image: UInt8Array) -> None:
@@ -53,7 +53,7 @@ class ModelProcess:
             raise
 
     def run(self, seconds: float) -> list[float]:
-        """Milliseconds of the calls that it made in its turn, one at least.
+        """Return the milliseconds of the calls in one turn, at least one.
 
         Raises:
             EyebrightError: the process has ended.
@@ -90,6 +90,6 @@ class ModelProcess:
         return content
 
     def _close(self) -> None:
-        """Ends the process: it stops at the end of its input."""
+        """End the process: it stops at the end of its input."""
         self._process.communicate()
         self._folder.cleanup()

@@ -1,8 +1,7 @@
-"""The process in which one candidate of `eyebright benchmark` lives: it answers lines with lines of JSON.
+"""The process that measures one model of `eyebright benchmark`; it replies to lines with lines of JSON.
 
-It is given a JSON object of the candidate's fields and the photo's file. Each line on standard input is a
-number of seconds; the answer holds the milliseconds of every call made in that time, and the peak memory so
-far.
+Its argument is a JSON object of the model's fields and the image's file. Each line on standard input is a
+number of seconds; the reply has the milliseconds of every call made in that time, and the peak memory so far.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _WARM_UP_CALLS = 2
 
 
 def main() -> None:
-    """Loads, warms up, says that it is ready, and serves until standard input ends."""
+    """Load, warm up, report ready, and serve until standard input ends."""
     # What a runtime prints must not come between the answers.
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
         os.dup2(2, 1)
@@ -62,7 +61,7 @@ def _measured(call: Callable[[], object], seconds: float) -> list[float]:
 
 
 def _loaded(spec: dict[str, Any], images: UInt8Array) -> Callable[[], object]:
-    """A call that answers the images (B, H, W, 3)."""
+    """Return a call that predicts the images (B, H, W, 3)."""
     path = Path(spec["path"])
     match spec["kind"]:
         case "onnx":
@@ -88,7 +87,7 @@ def _openvino(path: Path, threads: int, images: UInt8Array) -> Callable[[], obje
 
 
 class _Described(SealedModel):
-    """A sealed model of which only the description is read: loading it would count as the export's memory."""
+    """A sealed model of which only the metadata is read: loading it would count as the export's memory."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

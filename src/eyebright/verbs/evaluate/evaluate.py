@@ -61,7 +61,7 @@ def _plan(config: EvaluateConfig, model: SealedModel) -> EvaluationPlan:
     check_labels(manifest, model)
     manifest = _noting_trained(_noting_absent(manifest, model), model.path)
     say_found(manifest)
-    asked = wanted(config, model.labels, several=model.thresholds is not None)
+    asked = wanted(config, model.labels, multilabel=model.task.multilabel)
     if config.ood is not None:
         require_score(model)
     return EvaluationPlan(
@@ -105,7 +105,7 @@ def _choosing_images(
         manifest, _ = scan_part(config.data, "val")
     except EyebrightError:
         raise _no_split(config) from None
-    if manifest.several is not None:
+    if manifest.task.multilabel:
         return manifest
     samples = tuple(sample for sample in manifest.samples if sample.label in model.labels)
     return replace(manifest, samples=samples)
@@ -122,7 +122,7 @@ def _no_split(config: EvaluateConfig) -> DataError:
 
 def _noting_absent(manifest: Manifest, model: SealedModel) -> Manifest:
     """Return the manifest with a warning where the model has labels that never occur in the data."""
-    absent = [label for label in model.labels if manifest.several and label not in manifest.several]
+    absent = [label for label in model.labels if manifest.label_set and label not in manifest.label_set]
     if not absent:
         return manifest
     reason = "Labels that never occur in the data count as absent from every image: {labels}."

@@ -12,10 +12,11 @@ from eyebright.data.corruptions import PARTS, STRENGTHS, corrupt, only
 from eyebright.data.decode import PILLOW, open_rgb
 from eyebright.data.manifest import Sample
 from eyebright.evaluation.robustness import RobustnessResult, robustness, shortcut
-from eyebright.runs.scoring import BoolArray, Predictions
+from eyebright.runs.scoring import Predictions
 from eyebright.runtime.context import progress_task, say
 from eyebright.runtime.parallel import parallel
 from eyebright.sealed.model import SealedModel
+from eyebright.task.task import BoolArray
 from eyebright.text.format import duration, number
 from eyebright.training.linear_probe.selection import subset
 from eyebright.types import IntArray, Split, UInt8Array

@@ -1,4 +1,4 @@
-"""`explain`: where in an image an answer comes from, as pictures, a page and arrays."""
+"""`explain`: the parts of an image a prediction is based on, as pictures, a page and arrays."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def explain(config: ExplainConfig) -> Explanations:
         NotFoundError: the model does not exist, or a path or pattern matches nothing.
         ModelError: the file is not a sealed model.
         ConfigError: the model does not know the class.
-        NoHeatMapError: the method has nothing to show of this network.
+        NoHeatMapError: the method has no heat map for this model.
         MissingExtraError: the method needs packages that are not installed.
         StorageError: the disk is full or must not be written.
     """
@@ -125,7 +125,7 @@ def explain(config: ExplainConfig) -> Explanations:
 
 
 class _Drawer:
-    """Draws one image after another, from several threads."""
+    """Draw one image after another, from several threads."""
 
     def __init__(self, config: ExplainConfig, model: SealedModel, how: Explainer) -> None:
         if config.class_ is not None and config.class_ not in model.labels:
@@ -140,7 +140,7 @@ class _Drawer:
         self.directory = new_directory(config.out, "explanations", model.path.resolve().parent.name)
 
     def draw(self, named: tuple[str, str]) -> tuple[Explained, ExplainedImage] | Skipped:
-        """The map of an image, written to a file of the given name."""
+        """Draw the map of an image into a file of the given name."""
         path, name = named
         try:
             pixels = decode(path, min_side=self._model.size)  # what the model answers about
@@ -169,7 +169,7 @@ class _Drawer:
 
 
 def _with_names(paths: Iterator[str]) -> Iterator[tuple[str, str]]:
-    """Each path with a file name of its own: images in several folders are often called alike."""
+    """Yield each path with a unique file name: images in several folders often have the same name."""
     taken: dict[str, int] = {}
     for path in paths:
         stem = re.sub(r"[^\w.-]+", "-", Path(path).stem).strip("-.") or "image"

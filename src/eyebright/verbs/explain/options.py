@@ -13,7 +13,7 @@ from eyebright.options.marks import Metavar
 
 
 class ExplainConfig(Config):
-    """What `eyebright explain` can be told; every field is also a command-line option and a TOML key."""
+    """Options of `eyebright explain`; every field is also a command-line option and a TOML key."""
 
     model: Path = Field(description="Model to explain: a model.onnx, or the run directory that contains it.")
     images: list[str] = Field(

@@ -21,7 +21,6 @@ from eyebright.runs.run import Run, new_directory
 from eyebright.runtime.atomic import write_bytes
 from eyebright.runtime.context import progress_task, say, stage
 from eyebright.sealed.model import SealedModel
-from eyebright.training.linear_probe.folds import class_numbers
 from eyebright.types import FloatArray, IntArray
 from eyebright.verbs.prune.options import PruneConfig
 from eyebright.verbs.train.finetune.finetune import PRUNED
@@ -127,4 +126,4 @@ def _batches(
             some.append(sample)
         if some:
             pixels = np.concatenate([source.normalised(square) for square in squares])
-            yield pixels, class_numbers(some, manifest.labels)
+            yield pixels, manifest.task.encode(some, manifest.labels)

@@ -38,7 +38,7 @@ def choices(model: FrozenModel) -> list[Choice]:
     """Return the input sizes and layers that were compared, as the report shows them."""
     sizes = [(translate("Input size {size} px", size=c.name), c) for c in model.sizes]
     layers = [(translate("Feature layers: {layers}", layers=c.name), c) for c in model.tap_sets]
-    return [Choice(name, _accuracy(c), c.chosen) for name, c in (*sizes, *layers)]
+    return [Choice(name, _accuracy(c), c.selected) for name, c in (*sizes, *layers)]
 
 
 def tuned_name(name: str) -> str:

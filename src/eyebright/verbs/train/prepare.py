@@ -14,7 +14,7 @@ from eyebright.runs.messages import say_found
 from eyebright.runs.operating_points import check_wanted
 from eyebright.runtime.context import say, timed
 from eyebright.sealed.model import SealedModel
-from eyebright.tracking.several import Trackers, trackers
+from eyebright.tracking.trackers import Trackers, trackers
 from eyebright.verbs.train.finetune.finetune import network_to_tune
 from eyebright.verbs.train.launch import is_main
 from eyebright.verbs.train.options import TrainConfig, require_single_label
@@ -59,7 +59,7 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
     with timed("scan"):
         manifest = _images(config)
     say_found(manifest)
-    several = manifest.several is not None
+    several = manifest.task.multilabel
     require_single_label(several and config.teacher is not None, "--teacher")
     check_wanted(config, manifest)
     refuse_other_images(config, manifest, directory)

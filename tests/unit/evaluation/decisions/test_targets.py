@@ -12,9 +12,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
 
 from eyebright.errors import ConfigError
-from eyebright.evaluation.decisions.costs import cheapest, cost_figures, read_costs
+from eyebright.evaluation.decisions.costs import cheapest, measure_costs, read_costs
 from eyebright.evaluation.decisions.curves import operating_curve
-from eyebright.evaluation.decisions.operating import check, choose, figures_at
+from eyebright.evaluation.decisions.operating import check, choose, metrics_at
 from eyebright.evaluation.decisions.targets import (
     OperatingTarget,
     check_target,
@@ -78,7 +78,7 @@ def test_thresholds_are_the_best_of_all(eights: tuple[FloatArray, np.ndarray], f
     threshold, met = choose_threshold(target, scores, positive)
 
     def at(t: float) -> dict[str, float]:
-        return {name: i.value for name, i in figures_at(t, scores, positive).items() if i}
+        return {name: i.value for name, i in metrics_at(t, scores, positive).items() if i}
 
     kept = [
         f for f in map(at, np.unique(scores)) if f["recall"] > 0 and target.met_by(np.array([f[figure]]))[0]
@@ -138,13 +138,13 @@ def test_curves_are_those_of_scikit_learn(eights: tuple[FloatArray, np.ndarray])
 def test_decisions_follow_thresholds_then_the_likeliest() -> None:
     probabilities = np.array([[0.2, 0.7, 0.1], [0.05, 0.6, 0.35], [0.5, 0.3, 0.2]], np.float32)
     one = Decisions(np.array([0.15, np.nan, np.nan]))
-    np.testing.assert_array_equal(one.answer(probabilities), [0, 1, 0])
+    np.testing.assert_array_equal(one.predict(probabilities), [0, 1, 0])
     strict = Decisions(np.array([0.9, np.nan, np.nan]))
-    np.testing.assert_array_equal(strict.answer(probabilities), [1, 1, 1])
+    np.testing.assert_array_equal(strict.predict(probabilities), [1, 1, 1])
     two = Decisions(np.array([0.1, np.nan, 0.3]))
-    np.testing.assert_array_equal(two.answer(probabilities), [0, 2, 0])
+    np.testing.assert_array_equal(two.predict(probabilities), [0, 2, 0])
     every = Decisions(np.array([0.9, 0.9, 0.9]))
-    np.testing.assert_array_equal(every.answer(probabilities), [1, 1, 0])
+    np.testing.assert_array_equal(every.predict(probabilities), [1, 1, 0])
 
 
 def test_of_several_targets_of_a_class_the_first_decides() -> None:
@@ -166,7 +166,7 @@ def test_costs_are_read_by_name_and_decide(tmp_path: Path) -> None:
     probabilities = np.array([[0.05, 0.95], [0.2, 0.8]], np.float32)
     np.testing.assert_array_equal(cheapest(probabilities, costs), [1, 0])
     truth: IntArray = np.array([1, 0])
-    figures = cost_figures(truth, probabilities, costs, seed=0)
+    figures = measure_costs(truth, probabilities, costs, seed=0)
     assert (figures.likeliest.value, figures.cheapest.value, figures.saved.value) == (5, 0, 5)
     for interval in (figures.likeliest, figures.cheapest, figures.saved):
         assert interval.low <= interval.value <= interval.high

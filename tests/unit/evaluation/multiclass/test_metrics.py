@@ -18,9 +18,12 @@ from sklearn.metrics import (
 )
 
 from eyebright.errors import ModelError
-from eyebright.evaluation.calibration import expected_calibration_error, fit_temperature, softmax
+from eyebright.evaluation.calibration import expected_calibration_error
 from eyebright.evaluation.multiclass.metrics import measure
 from eyebright.evaluation.multiclass.results import Metrics
+from eyebright.task.logits import softmax
+from eyebright.task.task import MultiClass
+from eyebright.task.temperature import fit_temperature
 from eyebright.types import FloatArray, IntArray, Interval
 
 LABELS = [str(k) for k in range(10)]
@@ -116,7 +119,7 @@ def test_calibration_error_allows_for_the_gaps_that_chance_makes(
     truth, probabilities = answers
     logits = np.log(np.maximum(probabilities, 1e-9))
     calibrated = softmax(logits, fit_temperature(logits, truth))
-    whole = expected_calibration_error(truth, calibrated)
+    whole = expected_calibration_error(*MultiClass().scored(calibrated, truth))
     assert whole < 0.02
     held = 0
     for repeat in range(100):

@@ -10,11 +10,11 @@ from sklearn import metrics as reference
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
-from eyebright.evaluation.calibration import fit_temperature, uncalibrated_error
+from eyebright.evaluation.calibration import uncalibrated_error
 from eyebright.evaluation.multilabel.metrics import measure_labels
 from eyebright.evaluation.multilabel.results import LabelMetrics
-from eyebright.evaluation.rules.answering import answered, same, set_probabilities
-from eyebright.training.linear_probe.multilabel import sigmoid
+from eyebright.task.logits import sigmoid
+from eyebright.task.task import MultiLabel
 from eyebright.types import FloatArray, IntArray, Interval
 
 LABELS = ("even", "above six", "prime")
@@ -76,8 +76,8 @@ def test_each_labels_figures_are_scikit_learns(
         area = reference.roc_auc_score(truth[:, k], probabilities[:, k])
         assert found.roc_auc.value == pytest.approx(area)
     tables = reference.multilabel_confusion_matrix(truth, named)
-    assert measured.missed.tolist() == tables[:, 1, 0].tolist()
-    assert measured.invented.tolist() == tables[:, 0, 1].tolist()
+    assert measured.false_negatives.tolist() == tables[:, 1, 0].tolist()
+    assert measured.false_positives.tolist() == tables[:, 0, 1].tolist()
     assert measured.together.diagonal().tolist() == support.tolist()
 
 
@@ -126,15 +126,7 @@ def test_images_without_any_label_are_measured_without_nan():
 def test_a_temperature_mends_what_is_too_sure(predictions: tuple[IntArray, FloatArray]):
     truth, probabilities = predictions
     honest = np.log(probabilities / (1 - probabilities))
-    temperature = fit_temperature(3 * honest, truth)
-    assert temperature == pytest.approx(3 * fit_temperature(honest, truth), rel=0.02)
-    calibrated = sigmoid(honest / fit_temperature(honest, truth))
+    temperature = MultiLabel().fit_temperature(3 * honest, truth)
+    assert temperature == pytest.approx(3 * MultiLabel().fit_temperature(honest, truth), rel=0.02)
+    calibrated = sigmoid(honest / MultiLabel().fit_temperature(honest, truth))
     assert uncalibrated_error(truth, calibrated, 3.0) > uncalibrated_error(truth, calibrated, 1.0)
-
-
-def test_answers_are_sets():
-    probabilities = np.array([[0.6, 0.3], [0.2, 0.9]], np.float32)
-    named = answered(probabilities, np.array([0.5, 0.95]))
-    assert named.tolist() == [[1, 0], [0, 0]]
-    assert same(named, np.array([[1, 0], [0, 1]])).tolist() == [True, False]
-    assert set_probabilities(probabilities, named) == pytest.approx([0.6 * 0.7, 0.8 * 0.1])

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy.stats import beta
 
-from eyebright.evaluation.calibration import softmax
 from eyebright.evaluation.decisions.operating import Labelled
-from eyebright.evaluation.uncertainty.conformal import SetRule, calibrate, mass_before, quantile, set_figures
+from eyebright.evaluation.uncertainty.conformal import SetRule, calibrate, mass_before, measure_sets, quantile
 from eyebright.evaluation.uncertainty.results import measure_uncertainty
+from eyebright.task.logits import softmax
 from eyebright.training.linear_probe.head import fit_head
 from eyebright.types import FloatArray, IntArray
 
@@ -63,7 +63,7 @@ def test_coverage_over_200_resplits_is_what_theory_says(predictions) -> None:
         first, rest = resplit(predictions, seed, count)
         rule = calibrate(first.probabilities, first.truth, COVERAGE, False, "val")
         assert rule.threshold > 0
-        figures = set_figures(rule.sets(rest.probabilities), rest.truth)
+        figures = measure_sets(rule.sets(rest.probabilities), rest.truth)
         found.append(figures.measured.value)
         sizes.append(figures.mean_size)
     rank = math.ceil((count + 1) * COVERAGE)
@@ -81,7 +81,7 @@ def test_each_class_keeps_its_own_promise(predictions) -> None:
         first, rest = resplit(predictions, seed, 800)
         rule = calibrate(first.probabilities, first.truth, 0.95, True, "val")
         for per_class, shares in ((False, alike), (True, by_class)):
-            classes = set_figures(rule.sets(rest.probabilities, per_class), rest.truth).classes
+            classes = measure_sets(rule.sets(rest.probabilities, per_class), rest.truth).classes
             shares.append([share.value for share in classes if share])
     least_alike, least_by_class = (np.mean(shares, axis=0).min() for shares in (alike, by_class))
     assert least_by_class > 0.94

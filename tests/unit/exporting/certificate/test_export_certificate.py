@@ -22,7 +22,7 @@ from eyebright.exporting.certificate.hashes import sha256, sha256_of
 from eyebright.exporting.formats.onnx_file import PlainOnnx, SealedOnnx
 from eyebright.runs.run import Run
 from eyebright.sealed.model import SealedModel
-from eyebright.training.linear_probe.folds import class_numbers
+from eyebright.task.task import MultiClass
 from eyebright.types import UInt8Array
 
 
@@ -40,7 +40,7 @@ def originals(textile_run: Run, source: ExportSource) -> ReferencePredictions:
         return (decode(manifest.root / sample.path) for sample in samples)
 
     probabilities = np.concatenate([source.model.probabilities(image[None]) for image in pixels()])
-    return ReferencePredictions(probabilities, class_numbers(samples, source.labels), pixels, "val")
+    return ReferencePredictions(probabilities, MultiClass().encode(samples, source.labels), pixels, "val")
 
 
 def certified(
@@ -102,7 +102,7 @@ def test_a_forgotten_normalisation_is_rejected(
     wrong = Forgetful(source.model, source.graph)
     found = certified(wrong, originals, tmp_path, PlainOnnx())
     assert not found.passed
-    assert "names the same class on" in found.reasons[0].text()
+    assert "predicts the same class on" in found.reasons[0].text()
     assert chinese(found.reasons[0]) != found.reasons[0].text()
 
 
@@ -145,7 +145,7 @@ def test_probabilities_that_are_no_numbers_are_rejected(
     bias = next(t for t in broken.graph.initializer if t.name == "sealed_bias")
     bias.CopyFrom(numpy_helper.from_array(np.full(bias.dims, np.nan, np.float32), bias.name))
     found = certified(ExportSource(source.model, broken), originals, tmp_path, SealedOnnx())
-    assert [reason.text() for reason in found.reasons] == ["Some of its probabilities are not numbers."]
+    assert [reason.text() for reason in found.reasons] == ["Some of its probabilities are NaN or infinite."]
     content = json.loads(json.dumps(found.to_json(), allow_nan=False))
     assert content["max_difference"] is None
     assert content["images"] == 30

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import add
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ from sklearn.covariance import EmpiricalCovariance
 from sklearn.datasets import load_digits
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from eyebright.errors import DataError, NotFoundError
+from eyebright.errors import DataError
 from eyebright.training.linear_probe import class_statistics as module
 from eyebright.training.linear_probe.class_statistics import FeatureStatistics
 from eyebright.training.linear_probe.closed_form import SHRINKAGES, choose_shrinkage, solve
@@ -89,42 +88,6 @@ def test_features_far_from_zero_keep_their_scatter(digits: tuple[FloatArray, Int
     np.testing.assert_allclose(far.scatter, near.scatter, atol=1e-4 * near.scatter.max())
 
 
-def test_file_gives_the_same_statistics_and_no_half_file(
-    digits: tuple[FloatArray, IntArray], tmp_path: Path
-) -> None:
-    statistics = of(*digits)
-    statistics.save(tmp_path / "part.npz")
-    loaded = FeatureStatistics.load(tmp_path / "part.npz")
-    for name in ("mean", "triangle", "class_counts", "class_sums"):
-        np.testing.assert_array_equal(getattr(loaded, name), getattr(statistics, name))
-    assert [p.name for p in tmp_path.iterdir()] == ["part.npz"]
-
-
-def test_files_that_are_not_ours_are_refused(digits: tuple[FloatArray, IntArray], tmp_path: Path) -> None:
-    path = tmp_path / "part.npz"
-    with pytest.raises(NotFoundError):
-        FeatureStatistics.load(path)
-    of(*digits).save(path)
-    path.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(DataError, match="must be one that Eyebright wrote"):
-        FeatureStatistics.load(path)
-    np.savez(
-        path,
-        mean=np.zeros(3),
-        triangle=np.zeros(6),
-        class_counts=np.zeros(2),
-        class_sums=np.zeros((2, 4)),
-    )
-    with pytest.raises(DataError):
-        FeatureStatistics.load(path)
-    np.savez(path, mean=np.array([object()], dtype=object))
-    with pytest.raises(DataError):
-        FeatureStatistics.load(path)
-    np.save(path.open("wb"), np.zeros(3))
-    with pytest.raises(DataError):
-        FeatureStatistics.load(path)
-
-
 @pytest.mark.parametrize(
     ("x", "y"),
     [
@@ -180,17 +143,6 @@ def test_shrunken_head_is_the_textbook_formula(digits: tuple[FloatArray, IntArra
     np.testing.assert_allclose(
         ours - ours.mean(axis=1, keepdims=True), expected - expected.mean(axis=1, keepdims=True), atol=1e-2
     )
-
-
-def test_priors_move_the_bias_alone(digits: tuple[FloatArray, IntArray]) -> None:
-    x, y = digits
-    keep = (y != 8) | (np.arange(len(y)) % 20 == 0)
-    statistics = of(x[keep], y[keep])
-    skewed, equal = solve(statistics, 0.1), solve(statistics, 0.1, np.full(CLASSES, 1 / CLASSES))
-    np.testing.assert_array_equal(skewed.weights, equal.weights)
-    eights = x[~keep]
-    found = [np.mean((eights @ h.weights + h.bias).argmax(axis=1) == 8) for h in (skewed, equal)]
-    assert found[1] > found[0]
 
 
 def test_chosen_shrinkage_is_the_likeliest_on_the_held_out_rows(digits: tuple[FloatArray, IntArray]) -> None:

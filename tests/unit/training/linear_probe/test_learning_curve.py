@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 
 from eyebright.evaluation.forecast import forecast
 from eyebright.training.linear_probe.head import fit_head
-from eyebright.training.linear_probe.learning_curve import data_curve
+from eyebright.training.linear_probe.learning_curve import learning_curve
 
 N = 400
 
@@ -37,7 +37,7 @@ def test_accuracy_grows_and_the_forecast_holds_what_comes(digits: tuple[np.ndarr
     seen: list[int] = []
     right = solver(pixels, truth, seen)
     whole, done = right(np.arange(N)), []
-    points = data_curve(truth[:N], np.arange(N), whole, right, 0, lambda: done.append(1))
+    points = learning_curve(truth[:N], np.arange(N), whole, right, 0, lambda: done.append(1))
     assert [point.share for point in points] == [0.1, 0.2, 0.5, 1.0]
     assert sum(seen) == 4 * N  # ten, five and two parts, and before that all
     assert len(done) == 18
@@ -61,7 +61,7 @@ def test_copies_stay_together(digits: tuple[np.ndarray, np.ndarray]) -> None:
         parts.append(groups[places])
         return np.ones(len(places), bool)
 
-    data_curve(classes, groups, np.ones(N, bool), right, 3, lambda: None)
+    learning_curve(classes, groups, np.ones(N, bool), right, 3, lambda: None)
     for few in (parts[:5], parts[5:]):
         assert sorted(np.concatenate(few).tolist()) == groups.tolist()
         assert sum(len(set(part.tolist())) for part in few) == N // 2
@@ -69,5 +69,5 @@ def test_copies_stay_together(digits: tuple[np.ndarray, np.ndarray]) -> None:
 
 def test_sizes_with_too_few_images_are_left_out() -> None:
     truth, right = np.repeat(np.arange(6), 5), np.ones(30, bool)
-    points = data_curve(truth, np.arange(30), right, lambda places: right[places], 0, lambda: None)
+    points = learning_curve(truth, np.arange(30), right, lambda places: right[places], 0, lambda: None)
     assert [point.share for point in points] == [1.0]

@@ -7,8 +7,9 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
-from eyebright.training.linear_probe.multilabel import LabelProblems, binary_losses, fit_labels, sigmoid
-from eyebright.training.linear_probe.targets import image_losses, named_right, strata_of
+from eyebright.task.logits import binary_cross_entropy, sigmoid
+from eyebright.training.linear_probe.multilabel import LabelProblems, fit_labels
+from eyebright.training.linear_probe.targets import correct, image_losses, strata_of
 from eyebright.types import FloatArray, IntArray
 
 COUNT = 300
@@ -50,8 +51,8 @@ def test_the_head_answers_unseen_digits(questions: tuple[FloatArray, IntArray]):
     pixels, truth = questions
     fit, again = (fit_labels(pixels[:200], truth[:200], strata_of(truth[:200])) for _ in range(2))
     assert fit.head.weights.tobytes() == again.head.weights.tobytes()
-    unseen = named_right(fit.head.logits(pixels[200:]), truth[200:]).mean()
-    held_out = named_right(fit.held_out, truth[:200]).mean()
+    unseen = correct(fit.head.logits(pixels[200:]), truth[200:]).mean()
+    held_out = correct(fit.held_out, truth[:200]).mean()
     assert unseen > 0.6
     assert abs(held_out - unseen) < 0.15
     assert fit.l2 == min(fit.path, key=lambda point: point.log_loss).l2
@@ -70,7 +71,7 @@ def test_a_label_that_is_nearly_always_true_stays_finite(questions: tuple[FloatA
 
 def test_losses_of_very_sure_answers_are_finite():
     logits = np.array([[1000.0, -1000.0]], np.float32)
-    assert binary_losses(logits, np.array([[1, 1]])).tolist() == [[0, 1000]]
+    assert binary_cross_entropy(logits, np.array([[1, 1]])).tolist() == [[0, 1000]]
     assert image_losses(logits, np.array([[1, 1]])).tolist() == [500]
     assert sigmoid(logits).tolist() == [[1, 0]]
 

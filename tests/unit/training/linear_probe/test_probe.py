@@ -103,8 +103,8 @@ def test_the_training_part_has_its_say(model, textile_manifest: Manifest, featur
 def test_layers_are_compared_on_the_training_part(textile_manifest: Manifest, feature_cache: Path) -> None:
     chosen = trainer(textile_manifest, feature_cache, layers="auto").train(64)
     assert [c.name for c in chosen.tap_sets] == ["texture", "all"]
-    assert [c.name for c in chosen.tap_sets if c.chosen] == [chosen.layers]
-    assert min(chosen.tap_sets, key=lambda c: c.log_loss).chosen
+    assert [c.name for c in chosen.tap_sets if c.selected] == [chosen.layers]
+    assert min(chosen.tap_sets, key=lambda c: c.log_loss).selected
     assert {c.count for c in chosen.tap_sets} == {len(textile_manifest.of("train"))}
     assert chosen.extractor.taps == tap_sets(embedded.card())[chosen.layers]
 
@@ -113,7 +113,7 @@ def test_sizes_are_compared_from_the_smallest(textile_manifest, feature_cache, m
     monkeypatch.setattr(frozen, "ladder", lambda sides: (32, 64))
     chosen = trainer(textile_manifest, feature_cache).train(None)
     assert [c.name for c in chosen.sizes] == ["32", "64"]
-    assert [c.name for c in chosen.sizes if c.chosen] == [str(chosen.extractor.preprocessing.size)]
+    assert [c.name for c in chosen.sizes if c.selected] == [str(chosen.extractor.preprocessing.size)]
 
 
 def test_only_a_subset_is_compared(textile_manifest, feature_cache, monkeypatch) -> None:

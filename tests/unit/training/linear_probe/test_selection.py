@@ -133,7 +133,7 @@ def climbed(losses_by_name: dict[str, float], spread: float = 0.3) -> tuple[str,
 
     best, rows = climb(list(losses_by_name), fit, truth)
     assert [row.name for row in rows] == tried
-    assert [row.name for row in rows if row.chosen] == [best]
+    assert [row.name for row in rows if row.selected] == [best]
     return best, tried
 
 
@@ -162,5 +162,5 @@ def test_the_rows_count_what_was_named_right() -> None:
     held_out = np.array([[2, 1], [2, 1], [1, 2], [2, 1]], np.float32)
     fit = fit_with(held_out)
     (row,) = candidates({"texture": fit}, "texture", truth)
-    assert (row.name, row.correct, row.count, row.chosen) == ("texture", 3, 4, True)
+    assert (row.name, row.correct, row.count, row.selected) == ("texture", 3, 4, True)
     assert row.log_loss == pytest.approx(losses(fit, truth).mean())

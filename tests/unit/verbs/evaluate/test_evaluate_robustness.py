@@ -10,6 +10,7 @@ import pytest
 import eyebright as eb
 from eyebright.data.corruptions import STRENGTHS
 from eyebright.runs.run import Run
+from eyebright.runtime.context import showing
 from eyebright.runtime.progress import Silent
 from eyebright.verbs.evaluate.evaluate import evaluate
 from eyebright.verbs.evaluate.options import EvaluateConfig
@@ -43,13 +44,14 @@ def heard() -> Heard:
 @pytest.fixture(scope="module")
 def stressed(textile_run: Run, few: Path, tmp_path_factory: pytest.TempPathFactory, heard: Heard) -> Run:
     out = tmp_path_factory.mktemp("stressed") / "out"
-    return evaluate(
-        EvaluateConfig(model=textile_run.model, data=few, robustness=True, seed=5, out=out), heard
-    )
+    with showing(heard):
+        return evaluate(EvaluateConfig(model=textile_run.model, data=few, robustness=True, seed=5, out=out))
 
 
 def test_it_says_beforehand_how_long_it_takes(stressed: Run, heard: Heard) -> None:
-    assert [line for line in heard.said if line.startswith("Robustness: 570 answers about worse images")]
+    assert [
+        line for line in heard.said if line.startswith("Robustness test: 570 predictions on corrupted images")
+    ]
 
 
 def test_the_figures_are_of_all_images_and_all_strengths(stressed: Run) -> None:

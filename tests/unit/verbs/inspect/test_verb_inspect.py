@@ -147,7 +147,7 @@ def test_a_changed_file_is_named(copied: Path, name: str, capsys: pytest.Capture
 def test_a_certificate_of_another_form_is_refused(copied: Path, changes: dict[str, object]) -> None:
     file = copied / "certificate.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | changes))
-    with pytest.raises(ModelError, match="must be one that `eyebright export` wrote"):
+    with pytest.raises(ModelError, match="must be a file written by `eyebright export`"):
         looked_at(copied)
 
 
@@ -169,7 +169,8 @@ def test_a_rejected_export_is_still_what_was_written(textile_run: Run, tmp_path:
     from eyebright.verbs.export.folder import CERTIFICATE, rejected
 
     export(ExportConfig(model=textile_run.directory, to=["onnx"], out=tmp_path, max_images=6))
-    certificate = json.loads((tmp_path / "onnx" / CERTIFICATE).read_text()) | {"passed": False, "beside": {}}
+    certificate = json.loads((tmp_path / "onnx" / CERTIFICATE).read_text())
+    certificate |= {"passed": False, "sidecar_files": {}}
     for name in ("provenance.json", "labels.txt"):
         (tmp_path / "onnx" / name).unlink()
     (tmp_path / "onnx" / CERTIFICATE).write_text(json.dumps(certificate))

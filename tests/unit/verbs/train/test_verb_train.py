@@ -19,7 +19,7 @@ from eyebright.data.manifest_file import read_manifest
 from eyebright.errors import ConfigError, ModelError, NotFoundError, StorageError
 from eyebright.runs.run import Run
 from eyebright.sealed.model import SealedModel
-from eyebright.verbs.train import parity_check as proof
+from eyebright.sealed.parity import Parity
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.train import train
 
@@ -207,7 +207,7 @@ def test_a_run_that_fails_does_not_look_finished(textile: Path, tmp_path: Path, 
     """An earlier run's metrics do not stand beside the new run's model."""
     config = TrainConfig(data=textile, out=tmp_path / "run", size=96, layers="texture")
     train(config)
-    monkeypatch.setattr(proof.Parity, "passed", False)
+    monkeypatch.setattr(Parity, "passed", False)
     with pytest.raises(ModelError):
         train(config)
     with pytest.raises(NotFoundError):

@@ -137,7 +137,7 @@ class Tuner:
             search=search,
             unreadable=self._unreadable,
         )
-        options, several = self.options.of(name), self.manifest.several is not None
+        options, several = self.options.of(name), self.manifest.task.multilabel
         trained = ready_to_seal(learned, options, self.network, net, self.start, self.reasons, several)
         return judged(name, trained, logits, answers)
 

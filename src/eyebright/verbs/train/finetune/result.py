@@ -10,7 +10,7 @@ import numpy as np
 from eyebright.evaluation.calibration import calibrated
 from eyebright.evaluation.decisions.operating import Labelled
 from eyebright.evaluation.intervals import share_of
-from eyebright.training.linear_probe.targets import image_losses, named_right
+from eyebright.training.linear_probe.targets import correct, image_losses
 from eyebright.training.ood import energy
 from eyebright.types import FloatArray, IntArray, Interval
 from eyebright.verbs.train.finetune.recipe import Name
@@ -57,4 +57,4 @@ def judged(name: Name, trained: TrainedModel, logits: FloatArray, truth: IntArra
         holdout=Labelled(probabilities, truth, "train"),
         holdout_energy=None if trained.several else energy(scaled),
     )
-    return Tuned(name, trained, image_losses(scaled, truth), int(named_right(logits, truth).sum()))
+    return Tuned(name, trained, image_losses(scaled, truth), int(correct(logits, truth).sum()))

@@ -175,7 +175,7 @@ def test_threads_and_batches_give_the_same_rows(textile: Path, tmp_path: Path) -
 
 @pytest.mark.parametrize("calls", [1, 7])
 def test_a_computation_that_was_killed_goes_on(textile: Path, tmp_path: Path, calls: int) -> None:
-    environment = {"PYTHONPATH": ":".join(sys.path)}
+    environment = {"PYTHONPATH": ":".join([str(Path(__file__).parent), *sys.path])}
     done = subprocess.run(
         [sys.executable, "-c", KILLED, str(textile), str(tmp_path), str(calls)], env=environment
     )

@@ -1,4 +1,4 @@
-"""The trackers that were asked for, as one; none of them can stop a training that has begun."""
+"""Several trackers as one; none of them can stop a running training."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from eyebright.runtime.context import say
-from eyebright.tracking.base import Figures, Tracker
+from eyebright.tracking.base import EpochMetrics, Tracker
 from eyebright.tracking.mlflow import MLflowTracker
 from eyebright.tracking.tensorboard import TensorBoardTracker
 
 
 class Trackers:
-    """Hands everything on to each tracker; one that fails on the way is dropped, and that is said."""
+    """Pass everything on to each tracker; one that fails is dropped with a message."""
 
     name = "trackers"
 
@@ -20,7 +20,7 @@ class Trackers:
         self._trackers = list(trackers)
 
     def start(self, run: str, params: Mapping[str, object]) -> None:
-        """Starts all.
+        """Start all.
 
         Raises:
             EyebrightError: one of them cannot be reached or written.
@@ -28,19 +28,19 @@ class Trackers:
         for tracker in self._trackers:
             tracker.start(run, params)
 
-    def epoch(self, number: int, figures: Figures) -> None:
-        """Logs one epoch everywhere."""
-        self._each(lambda tracker: tracker.epoch(number, figures))
+    def epoch(self, number: int, metrics: EpochMetrics) -> None:
+        """Log one epoch to each."""
+        self._each(lambda tracker: tracker.epoch(number, metrics))
 
-    def finish(self, figures: Figures) -> None:
-        """Closes all."""
-        self._each(lambda tracker: tracker.finish(figures))
+    def finish(self, metrics: EpochMetrics) -> None:
+        """Close all."""
+        self._each(lambda tracker: tracker.finish(metrics))
 
     def _each(self, call: Callable[[Tracker], None]) -> None:
         for tracker in tuple(self._trackers):
             try:
                 call(tracker)
-            except Exception as error:  # a server that is gone must not cost hours of training
+            except Exception as error:  # an unreachable server must not cost hours of training
                 self._trackers.remove(tracker)
                 say(
                     "Logging to {name} failed ({reason}). Later epochs are not logged there; "
@@ -51,7 +51,7 @@ class Trackers:
 
 
 def trackers(names: Sequence[str], directory: Path) -> Trackers:
-    """The trackers called ``names`` (``tensorboard``, ``mlflow``) for the run in ``directory``.
+    """Return the trackers called ``names`` (``tensorboard``, ``mlflow``) for the run in ``directory``.
 
     Raises:
         MissingExtraError: the package of one of them is not installed.

@@ -1,0 +1,43 @@
+"""Measures the predictions of a split, whatever the task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from eyebright.evaluation.multiclass.metrics import measure
+from eyebright.evaluation.multiclass.results import Metrics
+from eyebright.evaluation.multilabel.metrics import measure_labels
+from eyebright.task.task import THRESHOLD, ClassificationTask, MultiLabel
+from eyebright.types import FloatArray, IntArray, Split
+
+
+def measure_split(
+    task: ClassificationTask,
+    truth: IntArray,
+    probabilities: FloatArray,
+    labels: Sequence[str],
+    split: Split,
+    *,
+    groups: IntArray | None = None,
+    seed: int = 0,
+) -> Metrics:
+    """Return the metrics of one split with 95 % intervals.
+
+    Args:
+        task: multi-class, or multi-label with its thresholds.
+        truth: (N,) or (N, K), as the task has it.
+        probabilities: (N, K).
+        labels: K names.
+        split: that is measured.
+        groups: (N,) numbers from 0 that images which are not independent share; None where all are.
+        seed: of the bootstrap.
+
+    Raises:
+        ModelError: a probability is not finite.
+    """
+    if isinstance(task, MultiLabel):
+        thresholds = np.full(len(labels), THRESHOLD) if task.thresholds is None else task.thresholds
+        return measure_labels(truth, probabilities, thresholds, labels, split, groups=groups, seed=seed)
+    return measure(truth, probabilities, labels, split, groups=groups, seed=seed)
