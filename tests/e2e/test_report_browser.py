@@ -11,6 +11,7 @@ from chromium import NEEDS_BROWSER, opened, show
 from report_material import training
 
 from eyebright.report.page import write_report
+from eyebright.text.language import speaking
 
 pytestmark = NEEDS_BROWSER
 
@@ -32,7 +33,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_phone_never_scrolls_sideways(browser: Any, tmp_path: Path, classes: int, lang: Any) -> None:
     labels = (*(f"a rather long class name {i}" for i in range(classes - 1)), "x" * 90)
     page = tmp_path / "report.html"
-    write_report(page, training(tmp_path, labels, 4 * classes, classes), lang)
+    with speaking(lang):
+        write_report(page, training(tmp_path, labels, 4 * classes, classes))
     show(browser, page, width=390)
     assert browser.execute_script("return document.documentElement.scrollWidth") == 390
 

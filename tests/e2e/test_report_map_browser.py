@@ -74,7 +74,7 @@ def test_a_pointer_finds_the_image_with_its_picture(shown: Any) -> None:
     assert not card.is_displayed()
     ActionChains(shown).move_to_element(circle).perform()
     assert card.is_displayed()
-    assert "in truth" in card.text
+    assert "true class" in card.text
     assert ".png" in card.text
     inside = shown.execute_script(
         "const [a, b] = [arguments[0], document.getElementById('map-figure')]"
@@ -95,7 +95,7 @@ def test_a_pointer_finds_the_image_with_its_picture(shown: Any) -> None:
 
 def test_colours_follow_the_choice_and_one_class_can_be_seen_alone(shown: Any) -> None:
     assert sum("wrong" in kind for kind in classes(shown)) == 9
-    choose(shown, "map-by", "Right or wrong")
+    choose(shown, "map-by", "Correct or wrong")
     assert sum(kind.startswith("said") for kind in classes(shown)) == 9
     assert sum(kind.startswith("right") for kind in classes(shown)) == 111
     choose(shown, "map-class", "cat")

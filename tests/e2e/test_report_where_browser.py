@@ -17,6 +17,7 @@ from eyebright.evaluation.forecast import grown
 from eyebright.evaluation.robustness import RobustnessResult, robustness, shortcut
 from eyebright.evaluation.slices import Column, slices
 from eyebright.report.page import write_report
+from eyebright.text.language import speaking
 from eyebright.training.linear_probe.learning_curve import CurvePoint
 
 pytestmark = NEEDS_BROWSER
@@ -50,7 +51,8 @@ def page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         ),
         learning_curve=grown(points, 0),
     )
-    write_report(folder / "report.html", content, request.param)
+    with speaking(request.param):
+        write_report(folder / "report.html", content)
     return folder / "report.html"
 
 

@@ -8,7 +8,16 @@ from functools import cache
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from eyebright.text.format import decimal, decimal_range, duration, number, percent, percent_range, split_name
+from eyebright.text.format import (
+    decimal,
+    decimal_range,
+    duration,
+    number,
+    paragraph_of,
+    percent,
+    percent_range,
+    split_name,
+)
 from eyebright.text.language import language, translate
 
 # Not allowed in HTML, or able to turn the direction of the text around them.
@@ -44,7 +53,7 @@ def _html() -> Environment:
     )
     # One JSON object may hold thousands of points.
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
-    environment.globals |= {"_": translate, "language": language}
+    environment.globals |= {"_": translate, "language": language, "paragraph_of": paragraph_of}
     environment.filters |= {made.__name__: made for made in _FORMATS} | {"unbroken": _unbroken}
     return environment
 

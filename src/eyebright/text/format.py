@@ -53,6 +53,11 @@ def duration(seconds: float) -> str:
     return translate("{minutes} min {seconds} s", minutes=minutes, seconds=rest)
 
 
+def paragraph_of(*sentences: str) -> str:
+    """Return whole sentences as one paragraph; empty ones leave no gap."""
+    return ("" if language() == "zh" else " ").join(sentence for sentence in sentences if sentence)
+
+
 def split_name(split: str) -> str:
     """Return the name of a split."""
     match split:

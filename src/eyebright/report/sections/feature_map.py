@@ -13,7 +13,7 @@ from eyebright.report.content import EmbeddingMap, ReportContent
 from eyebright.report.document import Section
 from eyebright.report.templating import render
 from eyebright.report.thumbnails import across, contact_sheet
-from eyebright.text.format import number, percent
+from eyebright.text.format import number, paragraph_of, percent
 from eyebright.text.language import translate
 
 # Colours that can be told apart; further classes take them again.
@@ -58,7 +58,7 @@ def feature_map(content: ReportContent) -> Section | None:
     body = render(
         "sections/feature_map.html",
         method=found.method,
-        notes=_notes(found, len(rows), pictured, len(labels)),
+        notes=paragraph_of(*_notes(found, len(rows), pictured, len(labels))),
         map=_drawing(found, order, labels),
         sheet=contact_sheet(content.manifest.root, [row.path for row in rows[:pictured]], _TILE_PX),
         labels=labels,

@@ -12,7 +12,7 @@ from eyebright.report.charts.interval import interval_bar
 from eyebright.report.content import ReportContent
 from eyebright.report.document import Section
 from eyebright.report.templating import render
-from eyebright.text.format import number, percent
+from eyebright.text.format import number, paragraph_of, percent
 from eyebright.text.language import translate
 
 
@@ -96,7 +96,7 @@ def _sentence(found: Slice) -> str:
         "Its classes are harder ones: the same class mix reaches {expected} elsewhere.",
         expected=percent(found.expected),
     )
-    return f"{worse} {mixed}"
+    return paragraph_of(worse, mixed)
 
 
 def _row(found: Slice) -> SliceRow:

@@ -14,8 +14,8 @@ from eyebright.report.charts.curve import Line, curve_chart
 from eyebright.report.content import RateSearch, ReportContent, TrainingCurves
 from eyebright.report.document import Section
 from eyebright.report.templating import render
-from eyebright.text.format import decimal, number, percent
-from eyebright.text.language import language, translate
+from eyebright.text.format import decimal, number, paragraph_of, percent
+from eyebright.text.language import translate
 from eyebright.training.finetune.history import EpochRow
 
 
@@ -61,7 +61,7 @@ def _sentences(told: TrainingCurves) -> list[str]:
     if told.waited is not None:
         share = percent(told.waited)
         sentences.append(translate("The device waited for images {share} of the time.", share=share))
-    joined = ("" if language() == "zh" else " ").join(sentences)
+    joined = paragraph_of(*sentences)
     return [joined, *told.notes] if joined else list(told.notes)
 
 
