@@ -73,7 +73,7 @@ class CachedViews:
         views: int,
         seed: int,
     ) -> None:
-        self.part, self.pixels, self.size = part, pixels, size
+        self.part, self.pixels, self.size, self.cache = part, pixels, size, cache
         self.count = 1 if augmentation == Augmentation() else views
         self._augmentation, self._seed = augmentation, seed
         chance = {"augmentation": asdict(augmentation), "seed": seed, "stored": pixels.size}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,13 +16,11 @@ from eyebright.text.language import translate
 from eyebright.training.cache.store import FeatureSpace
 from eyebright.training.finetune.data.activation_cache import (
     ActivationJob,
-    ActivationSource,
     CachedViews,
     cache_activations,
     keys_of,
     to_floats,
 )
-from eyebright.training.finetune.data.augment import Augmentation
 from eyebright.training.finetune.data.mixup import Mixing, MixPlan, before, plan_mix
 from eyebright.training.finetune.data.pixel_data import LabelledPixels, as_inputs, targets_of
 from eyebright.training.finetune.data.protocol import batch_slices
@@ -34,41 +31,32 @@ class ActivationData:
     """Inputs (b, D) float32: rows of a frozen stem.
 
     Args:
-        prefix: the frozen stem.
-        train: the training images, of ``augmentation.stored_size(S)``.
-        holdout: the holdout images, of size S.
+        views: of the training images; epoch e shows view e % ``views.count``.
+        truth: (N,) class numbers of the training images, or (N, K) their labels.
+        holdout: the holdout images, of the views' size.
         classes: K.
-        augmentation: of the training images; where it changes nothing there is one view.
-        cache: folder that rows are kept in.
-        views: of each training image; epoch e shows view e % views.
-        seed: of the augmentation.
         mixup: Beta's parameter for mixing rows of two images; 0 mixes none.
         teacher: predictions of another model for the same views; targets then hold these behind the labels.
     """
 
     def __init__(
         self,
-        source: ActivationSource,
+        views: CachedViews,
         *,
-        train: LabelledPixels,
+        truth: IntArray,
         holdout: LabelledPixels,
         classes: int,
-        augmentation: Augmentation,
-        cache: Path,
-        views: int = 4,
-        seed: int = 0,
         mixup: float = 0.0,
         teacher: CachedViews | None = None,
     ) -> None:
-        self.count, self.classes = len(train.truth), classes
+        self.count, self.classes = len(truth), classes
         self.holdout_count = len(holdout.truth)
-        self._source, self._holdout, self._teacher = source, holdout.pixels, teacher
-        self.truth, self._holdout_truth = torch.from_numpy(train.truth), torch.from_numpy(holdout.truth)
+        self._source, self._views, self._teacher = views.part, views, teacher
+        self._holdout, self._holdout_truth = holdout.pixels, torch.from_numpy(holdout.truth)
+        self.truth = torch.from_numpy(truth)
         self._mixing = Mixing(mixup)
-        plain = {"size": holdout.pixels.size, "precision": "float16", **source.card, "view": "plain"}
-        self._plain = FeatureSpace(cache, plain, source.width)
-        views = teacher.count if teacher else views
-        self._views = CachedViews(source, train.pixels, holdout.pixels.size, augmentation, cache, views, seed)
+        plain = {"size": views.size, "precision": "float16", **views.part.card, "view": "plain"}
+        self._plain = FeatureSpace(views.cache, plain, views.part.width)
 
     @property
     def size_bytes(self) -> int:

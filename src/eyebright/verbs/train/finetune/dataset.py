@@ -33,6 +33,7 @@ from eyebright.verbs.train.finetune.teacher import teacher_predictions
 from eyebright.verbs.train.options import TrainConfig
 
 _COMPARED = 128  # holdout images on which augmentations are compared
+_VIEWS = 4  # of each training image, behind a frozen stem
 _SHOWN = 4  # images in the augmentation preview
 
 
@@ -93,14 +94,20 @@ class FinetuneImages:
 
     def activations(self, source: ActivationSource) -> ActivationData:
         """Return activations of a frozen stem as training data; they are yet to be computed."""
-        return ActivationData(
+        views = CachedViews(
             source,
-            train=self.train,
+            self.train.pixels,
+            self.holdout.pixels.size,
+            self.augmentation,
+            default_folder(),
+            self.teacher.count if self.teacher else _VIEWS,
+            self.config.seed,
+        )
+        return ActivationData(
+            views,
+            truth=self.train.truth,
             holdout=self.holdout,
             classes=self.classes,
-            augmentation=self.augmentation,
-            cache=default_folder(),
-            seed=self.config.seed,
             mixup=self.config.mixup,
             teacher=self.teacher,
         )

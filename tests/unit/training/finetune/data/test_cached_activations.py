@@ -19,8 +19,9 @@ from data_material import CPU, SIZE, generator, pixels_of, samples_of, truth_of 
 from eyebright.errors import StorageError  # noqa: E402
 from eyebright.training.cache import store as cache_module  # noqa: E402
 from eyebright.training.cache.usage import usage  # noqa: E402
+from eyebright.training.finetune.data.activation_cache import ActivationSource, CachedViews  # noqa: E402
 from eyebright.training.finetune.data.augment import PRESETS, Augmentation  # noqa: E402
-from eyebright.training.finetune.data.cached_activations import ActivationData, ActivationSource  # noqa: E402
+from eyebright.training.finetune.data.cached_activations import ActivationData  # noqa: E402
 from eyebright.training.finetune.data.pixel_data import LabelledPixels  # noqa: E402
 
 VIEWS, PLACES = 3, np.array([7, 3, 11, 0, 5, 3, 8])
@@ -74,14 +75,14 @@ def data_of(
     (truth, classes), (holdout_truth, _) = truth_of(train), truth_of(val)
     pixels = pixels_of(root, train, how.stored_size(SIZE), cache)
     card = card or {"backbone": "convolution", "backbone_sha": "0", "cut": "end"}
+    source = ActivationSource(run, 4 * (SIZE // 8) ** 2, card, threads)
+    count, seed = options.pop("views", VIEWS), options.pop("seed", 0)
     return ActivationData(
-        ActivationSource(run, 4 * (SIZE // 8) ** 2, card, threads),
-        train=LabelledPixels(pixels, truth),
+        CachedViews(source, pixels, SIZE, how, cache, count, seed),
+        truth=truth,
         holdout=LabelledPixels(pixels_of(root, val, SIZE, cache), holdout_truth),
         classes=classes,
-        augmentation=how,
-        cache=cache,
-        **{"views": VIEWS, **options},
+        **options,
     )
 
 

@@ -104,7 +104,7 @@ def test_the_student_sees_the_view_that_was_asked_about(textile_run: Run, textil
 def test_other_classes_are_refused(textile_run: Run, textile_manifest: Manifest):
     model = SealedModel(textile_run.model)
     check_classes(model, textile_manifest.labels)
-    with pytest.raises(DataError, match="Only one of the two has: velvet"):
+    with pytest.raises(DataError, match="Found in only one of them: velvet"):
         check_classes(model, [*textile_manifest.labels, "velvet"])
 
 
