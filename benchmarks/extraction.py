@@ -19,7 +19,7 @@ from eyebright.backbones import embedded
 from eyebright.backbones.embedded import EmbeddedBackbone
 from eyebright.backbones.feature_layers import tap_sets
 from eyebright.data.decode import load_square
-from eyebright.data.walk_unlabelled import image_files
+from eyebright.data.walk import image_files
 from eyebright.engines.choose import make, race
 from eyebright.runtime.machine import usable_cores
 from eyebright.training.linear_probe.features import graph_bytes, training_preprocessing

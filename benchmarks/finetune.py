@@ -6,8 +6,9 @@ DATA has train/ and val/. RECIPE.py takes DATA, --epochs and --full, and prints 
 s"; it runs with TORCH_PYTHON. Eyebright runs with this interpreter, which needs the extra `torch`.
 
 Images/s while training are measured: of the recipe over all epochs but the first (its workers start anew in
-each), with two images a class left in val/, so that hardly anything but training is timed; of `--tune full`
-and `--tune last` by history.csv. What these compute once, before their first epoch and after their last, is
+each), with two images a class left in val/, so that hardly anything but training is timed; of
+`--finetune full` and `--finetune last` by history.csv. What these compute once,
+before their first epoch and after their last, is
 given beside it. All at 224 px, with every stage; OPTIONS OF TRAIN come later and win.
 
 With --accuracy instead: what five epochs of the recipe reach on val/ and the time that they took, and what
@@ -73,15 +74,17 @@ def compare_rates(args: argparse.Namespace, options: list[str], work: Path) -> N
     for number in range(args.rounds):
         rates["recipe"].append(recipe_rate(recipe(args, data, args.epochs), images))
         text = f"round {number + 1}   recipe {rates['recipe'][-1]:.1f} images/s"
-        for tune in ("full", "last"):
-            rate = our_rate(data, tune, args.epochs, options, work / f"{number}-{tune}")
-            rates[tune].append(rate.images_per_second)
-            text += f"   {tune} {rate.images_per_second:.1f} (once {rate.once_seconds:.1f} s)"
+        for finetune in ("full", "last"):
+            rate = our_rate(data, finetune, args.epochs, options, work / f"{number}-{finetune}")
+            rates[finetune].append(rate.images_per_second)
+            text += f"   {finetune} {rate.images_per_second:.1f} (once {rate.once_seconds:.1f} s)"
         print(text, flush=True)
-    for tune in ("full", "last"):
-        ratios = [ours / theirs for ours, theirs in zip(rates[tune], rates["recipe"], strict=True)]
+    for finetune in ("full", "last"):
+        ratios = [ours / theirs for ours, theirs in zip(rates[finetune], rates["recipe"], strict=True)]
         spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
-        print(f"{tune} / recipe   {median(rates[tune]) / median(rates['recipe']):.2f}   rounds {spread}")
+        print(
+            f"{finetune} / recipe   {median(rates[finetune]) / median(rates['recipe']):.2f}   rounds {spread}"
+        )
 
 
 def compare_accuracy(args: argparse.Namespace, options: list[str], work: Path) -> None:
@@ -89,12 +92,12 @@ def compare_accuracy(args: argparse.Namespace, options: list[str], work: Path) -
     data = laid_out(args.data, work / "data", None)
     accuracy, theirs = recipe(args, data, _ACCURACY_EPOCHS)[-1]
     print(f"recipe, {_ACCURACY_EPOCHS} epochs   {accuracy:.1f} %   {theirs:.1f} s   {load()}", flush=True)
-    for tune in args.ways:
-        out = work / tune
-        seconds = eyebright(data, out, ["--tune", tune, *options])
+    for finetune in args.ways:
+        out = work / finetune
+        seconds = eyebright(data, out, ["--finetune", finetune, *options])
         ours = 100 * json.loads((out / "metrics.json").read_text())["accuracy"]["value"]
         reached = f"{theirs / seconds:.1f} x less" if ours >= accuracy else "not reached"
-        print(f"--tune {tune}   {ours:.1f} %   {seconds:.1f} s   {reached}   {load()}", flush=True)
+        print(f"--finetune {finetune}   {ours:.1f} %   {seconds:.1f} s   {reached}   {load()}", flush=True)
 
 
 def load() -> str:
@@ -115,8 +118,8 @@ def recipe_rate(lines: Lines, images: int) -> float:
     return epochs * images / (lines[-1][1] - started)
 
 
-def our_rate(data: Path, tune: str, epochs: int, options: list[str], out: Path) -> Rate:
-    fixed = [*_RATE_OPTIONS, "--tune", tune, "--epochs", str(epochs)]
+def our_rate(data: Path, finetune: str, epochs: int, options: list[str], out: Path) -> Rate:
+    fixed = [*_RATE_OPTIONS, "--finetune", finetune, "--epochs", str(epochs)]
     eyebright(data, out, [*fixed, *options])
     with (out / "history.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

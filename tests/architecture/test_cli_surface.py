@@ -9,15 +9,15 @@ SURFACE = {
     "train": (
         "data --out --val --test --seed --size --layers --curve --views --lang --target --cost "
         "--coverage --coverage-per-class --false-rejection "
-        "--backbone --weights --tune --unfreeze --gradual --batch-norm --lora --epochs --budget --patience "
-        "--batch --optimizer --lr --schedule --warmup --weight-decay --layer-decay --ema "
+        "--backbone --weights --finetune --unfreeze --gradual --batch-norm --lora --epochs --budget "
+        "--patience --batch --optimizer --lr --schedule --warmup --weight-decay --layer-decay --ema "
         "--dropout --drop-path --label-smoothing --loss --class-weights --sampler "
-        "--augment --erasing --mixup --cutmix "
+        "--augment --random-erasing --mixup --cutmix "
         "--teacher --teacher-share --teacher-temperature --teacher-features --teacher-views "
         "--precision --device --processes --save-memory --pixel-cache --track --resume --config"
     ),
     "tune": (
-        "data --trials --epochs --budget --out --val --test --seed --backbone --weights --tune --size "
+        "data --trials --epochs --budget --out --val --test --seed --backbone --weights --finetune --size "
         "--batch --device --precision --lang --resume --config"
     ),
     "evaluate": (
@@ -30,7 +30,7 @@ SURFACE = {
         "--lang --config"
     ),
     "distill": (
-        "model --student --weights --data --out --tune --share --temperature --features --views "
+        "model --student --weights --data --out --finetune --share --temperature --features --views "
         "--size --layers --epochs --budget --patience --batch --lr --augment --precision --device --seed "
         "--lang --config"
     ),

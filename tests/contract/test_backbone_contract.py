@@ -147,7 +147,7 @@ def test_the_card_is_true(network: Network):
     assert _size(network) % card.stride == 0
     stages = [layer for layer in card.layers if layer.kind == "stage"]
     assert [layer.stage for layer in stages] == list(range(len(stages)))
-    assert {layer.name for layer in stages} <= set(network.units)
+    assert {layer.name for layer in stages} <= set(network.blocks)
     assert card.layers[-1].stage == len(stages)
     assert len(card.layers) >= 5
     assert network.pretrained == (card.source != "random weights")
@@ -168,9 +168,9 @@ def test_the_hash_follows_the_weights(network: Network):
 
 def test_units_run_in_order(network: Network):
     order = list(outputs_of(network.body, _pixels(network, 1)))
-    places = [order.index(unit) for unit in network.units]
+    places = [order.index(block) for block in network.blocks]
     assert places == sorted(places)
-    assert len(network.units) >= 4
+    assert len(network.blocks) >= 4
 
 
 def test_every_parameter_has_its_unit(network: Network):
@@ -178,12 +178,12 @@ def test_every_parameter_has_its_unit(network: Network):
     assert set(network.depths) == names
     with_weights = {
         place
-        for place, unit in enumerate(network.units)
-        if any(True for _ in network.body.get_submodule(unit).parameters())
+        for place, block in enumerate(network.blocks)
+        if any(True for _ in network.body.get_submodule(block).parameters())
     }
-    assert with_weights <= set(network.depths.values()) <= set(range(len(network.units)))
-    for place, unit in enumerate(network.units):
-        assert {network.depths[n] for n in names if n.startswith(f"{unit}.")} <= {place}
+    assert with_weights <= set(network.depths.values()) <= set(range(len(network.blocks)))
+    for place, block in enumerate(network.blocks):
+        assert {network.depths[n] for n in names if n.startswith(f"{block}.")} <= {place}
 
 
 def test_everything_learns(network: Network):
@@ -210,8 +210,8 @@ def test_nothing_is_skipped_until_told(network: Network):
 
 @pytest.mark.parametrize("share", [0, 0.5, 1])
 def test_the_parts_do_what_the_whole_does(network: Network, share: float):
-    unit = network.units[round(share * (len(network.units) - 1))]
-    lower, upper = split(network.body, network.units, unit, _size(network))
+    block = network.blocks[round(share * (len(network.blocks) - 1))]
+    lower, upper = split(network.body, network.blocks, block, _size(network))
     pixels = _pixels(network, 3)
     with torch.no_grad():
         torch.testing.assert_close(upper(lower(pixels)), network.body(pixels), rtol=1e-4, atol=1e-5)
@@ -219,7 +219,7 @@ def test_the_parts_do_what_the_whole_does(network: Network, share: float):
     assert not below & above
     assert below | above == {id(p) for p in network.body.parameters()}
     places = {id(p): network.depths[name] for name, p in network.body.named_parameters()}
-    cut = network.units.index(unit)
+    cut = network.blocks.index(block)
     assert all(places[p] <= cut for p in below)
 
 

@@ -77,14 +77,14 @@ def _proven(run: api.Run) -> bool:
     return parity["images"] == 9 and parity["same_class"] == 9 and parity["largest_difference"] < 0.01
 
 
-@pytest.mark.parametrize(("name", "tune"), WAYS)
-def test_it_trains_and_the_sealed_model_agrees(name: str, tune: str, few: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "finetune"), WAYS)
+def test_it_trains_and_the_sealed_model_agrees(name: str, finetune: str, few: Path, tmp_path: Path) -> None:
     run = api.train(
         few,
         out=tmp_path / "run",
         backbone=name,
         weights="none",
-        tune=tune,
+        finetune=finetune,
         size=SIZE,
         epochs=1,
         batch=9,
@@ -97,7 +97,9 @@ def test_it_trains_and_the_sealed_model_agrees(name: str, tune: str, few: Path, 
 
 
 def test_a_network_of_choice_stays_frozen(few: Path, tmp_path: Path) -> None:
-    run = api.train(few, out=tmp_path / "run", backbone="test_resnet", weights="none", tune="head", size=64)
+    run = api.train(
+        few, out=tmp_path / "run", backbone="test_resnet", weights="none", finetune="off", size=64
+    )
     assert _proven(run)
     assert not (run.directory / "checkpoints").exists()
 

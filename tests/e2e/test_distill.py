@@ -29,7 +29,7 @@ def teacher(textile: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_student_is_a_run_beside_its_teacher(teacher: Path, tmp_path: Path) -> None:
     run = tmp_path / "student"
-    done = eyebright("distill", teacher, "--tune", "last", "--features", "0.1", *WORDS, "--out", run)
+    done = eyebright("distill", teacher, "--finetune", "last", "--features", "0.1", *WORDS, "--out", run)
     assert done.returncode == 0, done.stderr
     assert {p.name for p in run.iterdir()} == FINETUNED_FILES
     figures = metrics(run)
@@ -80,5 +80,5 @@ def test_images_that_are_gone_are_asked_for(teacher: Path, tmp_path: Path) -> No
 
 
 def test_mixed_images_and_a_teacher_are_refused(teacher: Path, tmp_path: Path) -> None:
-    words = ("--teacher", teacher, "--tune", "full", "--mixup", "0.2", "--out", tmp_path / "out")
+    words = ("--teacher", teacher, "--finetune", "full", "--mixup", "0.2", "--out", tmp_path / "out")
     assert "A teacher is asked about whole images" in refused(eyebright("train", *words), status=2)

@@ -1,4 +1,4 @@
-"""`eyebright train --tune last|full|auto` from end to end, on real photographs and the embedded weights."""
+"""`eyebright train --finetune last|full|auto` end to end, on real photographs and the embedded weights."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def data(textile: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def last(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished training of the last units; tests only read it."""
     run = tmp_path_factory.mktemp("runs") / "last"
-    finished(data, "--tune", "last", "--epochs", "2", *SMALL, "--out", run)
+    finished(data, "--finetune", "last", "--epochs", "2", *SMALL, "--out", run)
     return run
 
 
@@ -41,7 +41,7 @@ def again(last: Path, tmp_path: Path) -> Path:
 def test_the_run_directory_is_whole(last: Path) -> None:
     _whole(last, epochs=2)
     figures = metrics(last)
-    assert figures["chosen"]["tune"] == "last"
+    assert figures["chosen"]["finetune"] == "last"
     report = (last / "report.html").read_text(encoding="utf-8")
     assert "How the network learned" in report
     assert "Random weights" not in report
@@ -53,18 +53,18 @@ def test_predictions_are_the_sealed_models(last: Path, data: Path) -> None:
 
 def test_everything_learns(data: Path, tmp_path: Path) -> None:
     run = tmp_path / "full"
-    finished(data, "--tune", "full", "--epochs", "2", *SMALL, "--out", run)
+    finished(data, "--finetune", "full", "--epochs", "2", *SMALL, "--out", run)
     _whole(run, epochs=2)
     _told_by_the_sealed_model(run, data)
 
 
 def test_auto_keeps_the_better_and_shows_the_comparison(data: Path, tmp_path: Path) -> None:
     run = tmp_path / "auto"
-    words = ("--tune", "auto", "--budget", "90s", "--epochs", "2", "--out", run)
+    words = ("--finetune", "auto", "--budget", "90s", "--epochs", "2", "--out", run)
     finished(data, *words, *SMALL)
     figures = metrics(run)
     assert _agrees(figures)
-    assert set(figures["tried"]["tunings"]) >= {"head", "last"}
+    assert set(figures["tried"]["finetuning"]) >= {"off", "last"}
     report = (run / "report.html").read_text(encoding="utf-8")
     assert "Was it worth training the network itself" in report
     assert "Last units fine-tuned" in report
@@ -74,7 +74,7 @@ def test_auto_keeps_the_better_and_shows_the_comparison(data: Path, tmp_path: Pa
 @pytest.mark.slow
 def test_the_budget_is_kept(data: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    words = ("--tune", "last", "--budget", "60s", "--epochs", "100000", "--patience", "0", "--out", run)
+    words = ("--finetune", "last", "--budget", "60s", "--epochs", "100000", "--patience", "0", "--out", run)
     finished(data, *words, *SMALL)
     figures = metrics(run)
     assert figures["tried"]["stopped_because"] == "budget"
@@ -85,7 +85,7 @@ def test_the_budget_is_kept(data: Path, tmp_path: Path) -> None:
 
 def test_a_budget_too_short_for_an_epoch_still_ends_with_a_model(data: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    done = finished(data, "--tune", "full", "--budget", "1s", *SMALL, "--out", run)
+    done = finished(data, "--finetune", "full", "--budget", "1s", *SMALL, "--out", run)
     sentence = "The budget must allow at least one epoch."
     assert sentence in done.stderr
     assert sentence in (run / "report.html").read_text(encoding="utf-8")
@@ -95,7 +95,7 @@ def test_a_budget_too_short_for_an_epoch_still_ends_with_a_model(data: Path, tmp
 
 def test_random_weights_are_said_loudly(data: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    words = ("--backbone", "resnet18", "--weights", "none", "--tune", "last", "--epochs", "1")
+    words = ("--backbone", "resnet18", "--weights", "none", "--finetune", "last", "--epochs", "1")
     done = finished(data, *words, *SMALL, "--out", run)
     assert "WARNING: resnet18 starts from random weights" in done.stderr
     assert "Random weights" in (run / "report.html").read_text(encoding="utf-8")
@@ -135,7 +135,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(again: Path) -> None:
 @pytest.mark.xdist_group("alone")
 def test_two_processes_learn_what_one_does(data: Path, tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
-    words = (data, "--tune", "full", "--epochs", "1", *SMALL)
+    words = (data, "--finetune", "full", "--epochs", "1", *SMALL)
     finished(*words, "--out", one)
     done = finished(*words, "--out", two, "--processes", "2", cache=tmp_path / "empty")
     assert done.stderr.count("Found 3 classes") == 1

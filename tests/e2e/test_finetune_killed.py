@@ -22,15 +22,18 @@ _CHANGES_AN_EPOCH = 10  # about so many a run makes to its files
 @pytest.mark.xdist_group("alone")
 @pytest.mark.skipif(sys.platform == "win32", reason="signals as Unix has them")
 @pytest.mark.parametrize(
-    ("tune", "epochs", "kills"),
-    [("last", 2, 1), *(pytest.param(tune, 4, 4, marks=pytest.mark.slow) for tune in ("last", "full"))],
+    ("finetune", "epochs", "kills"),
+    [
+        ("last", 2, 1),
+        *(pytest.param(finetune, 4, 4, marks=pytest.mark.slow) for finetune in ("last", "full")),
+    ],
 )
 def test_a_killed_training_ends_as_if_nothing_was(
-    tune: str, epochs: int, kills: int, textile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finetune: str, epochs: int, kills: int, textile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     data = few(textile, tmp_path / "data")
-    words = (data, "--tune", tune, "--epochs", str(epochs), "--patience", "0", "--ema", "0.9", *SMALL)
+    words = (data, "--finetune", finetune, "--epochs", str(epochs), "--patience", "0", "--ema", "0.9", *SMALL)
     finished(*words, "--out", tmp_path / "whole", cache=tmp_path / "undisturbed", process=True)
 
     run, cache = tmp_path / "run", same_engine(tmp_path / "cache", tmp_path / "undisturbed")

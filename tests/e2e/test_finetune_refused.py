@@ -31,7 +31,7 @@ def data(textile: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return few(textile, tmp_path_factory.mktemp("data") / "textile")
 
 
-@pytest.mark.parametrize("words", [("--tune", "last"), ("--tune", "full", "--processes", "2")])
+@pytest.mark.parametrize("words", [("--finetune", "last"), ("--finetune", "full", "--processes", "2")])
 def test_a_missing_extra(
     words: tuple[str, ...], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -50,7 +50,7 @@ def test_a_missing_extra(
     [
         (("--backbone", "resnet19"), 2, ("resnet19", "Near: resnet18")),
         (("--backbone", "resnet18"), 1, ("--weights FILE", "backbone efficientnet_lite0")),
-        (("--cutmix", "1"), 2, ("--tune full",)),
+        (("--cutmix", "1"), 2, ("--finetune full",)),
     ],
 )
 def test_options_that_cannot_be(
@@ -67,7 +67,7 @@ def test_options_that_cannot_be(
     for path in own:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"mine")
-    done = eyebright("train", data, "--tune", "last", *words, *SMALL, "--out", tmp_path / "run")
+    done = eyebright("train", data, "--finetune", "last", *words, *SMALL, "--out", tmp_path / "run")
     sentence = refused(done, status)
     for part in said:
         assert part in sentence
@@ -79,11 +79,11 @@ def test_weights_of_another_network(data: Path, tmp_path: Path) -> None:
 
     file = tmp_path / "resnet18.pth"
     torch.save(create_model("resnet18").state_dict(), file)
-    words = ("--tune", "last", "--backbone", "resnet34", "--weights", file)
+    words = ("--finetune", "last", "--backbone", "resnet34", "--weights", file)
     sentence = refused(eyebright("train", data, *words, *SMALL, "--out", tmp_path / "run"))
     assert "must fit resnet34" in sentence
     assert "layer1.2.conv1.weight" in sentence
-    words = ("--tune", "last", "--backbone", "resnet50", "--weights", file)
+    words = ("--finetune", "last", "--backbone", "resnet50", "--weights", file)
     sentence = refused(eyebright("train", data, *words, *SMALL, "--out", tmp_path / "run"))
     assert "layer1.0.conv1.weight 64×64×1×1 → 64×64×3×3" in sentence
 
@@ -98,7 +98,7 @@ def test_a_directory_that_holds_no_training(data: Path, tmp_path: Path) -> None:
 
 def test_a_loss_that_is_no_number(data: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    words = ("--tune", "last", "--lr", "1e9", "--epochs", "3", "--out", run)
+    words = ("--finetune", "last", "--lr", "1e9", "--epochs", "3", "--out", run)
     sentence = refused(eyebright("train", data, *words, *SMALL, "--batch", "4"))
     assert "The loss must be a number. At step " in sentence
     assert "The learning rate is probably too high; try a tenth of it." in sentence
@@ -107,7 +107,18 @@ def test_a_loss_that_is_no_number(data: Path, tmp_path: Path) -> None:
 
 def test_a_loss_that_is_no_number_later_keeps_the_last_good_state(data: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    words = ("--tune", "last", "--epochs", "3", "--schedule", "constant", "--warmup", "0", "--patience", "0")
+    words = (
+        "--finetune",
+        "last",
+        "--epochs",
+        "3",
+        "--schedule",
+        "constant",
+        "--warmup",
+        "0",
+        "--patience",
+        "0",
+    )
     finished(data, *words, *SMALL, "--epochs", "1", "--out", run)
     done = finished("--resume", run, "--lr", "1e12", "--epochs", "3")
     assert "lr was 0.0003 and is 1000000000000.0 from here on." in done.stderr
@@ -117,7 +128,7 @@ def test_a_loss_that_is_no_number_later_keeps_the_last_good_state(data: Path, tm
 
 def test_other_images_are_refused_with_the_difference(textile: Path, data: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    finished(data, "--tune", "last", "--epochs", "1", *SMALL, "--out", run)
+    finished(data, "--finetune", "last", "--epochs", "1", *SMALL, "--out", run)
     content = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     more = few(textile, tmp_path / "more", each=10)
     sentence = refused(eyebright("train", more, "--resume", run, "--epochs", "2"))
@@ -135,7 +146,18 @@ def test_other_images_are_refused_with_the_difference(textile: Path, data: Path,
 
 @pytest.mark.xdist_group("alone")
 def test_two_processes_that_fail_alike_say_so_once(data: Path, tmp_path: Path) -> None:
-    words = ("--tune", "last", "--lr", "1e9", "--epochs", "3", "--out", tmp_path / "run", "--processes", "2")
+    words = (
+        "--finetune",
+        "last",
+        "--lr",
+        "1e9",
+        "--epochs",
+        "3",
+        "--out",
+        tmp_path / "run",
+        "--processes",
+        "2",
+    )
     done = eyebright("train", data, *words, *SMALL, "--batch", "4")
     assert "All 2 processes must come to their end." in refused(done)
     assert done.stderr.count("The loss must be a number. At step ") == 1

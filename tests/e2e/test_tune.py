@@ -19,7 +19,7 @@ FILES = FINETUNED_FILES | {"search.html", "search.sqlite", "search.toml", "trial
 
 def test_two_trials_and_a_model(textile: Path, tmp_path: Path) -> None:
     data, run = few(textile, tmp_path / "data"), tmp_path / "run"
-    words = ("--trials", "2", "--epochs", "1", "--size", "64", "--tune", "last", "--batch", "8")
+    words = ("--trials", "2", "--epochs", "1", "--size", "64", "--finetune", "last", "--batch", "8")
     done = eyebright("tune", data, *words, "--precision", "fp32", "--out", run)
     assert done.returncode == 0, done.stderr
     assert "Trial 2: " in done.stderr
@@ -29,7 +29,7 @@ def test_two_trials_and_a_model(textile: Path, tmp_path: Path) -> None:
     assert [trial["trial"] for trial in trials] == ["1", "2"]
     best = min(trials, key=lambda trial: float(trial["loss"]))
     assert metrics(run)["chosen"]["lr"] == pytest.approx(float(best["lr"]), rel=0.01)
-    assert metrics(run)["chosen"]["tune"] == "last"
+    assert metrics(run)["chosen"]["finetune"] == "last"
     # Gone on with: a third trial, and nothing of the first two again.
     done = eyebright("tune", "--resume", run, "--trials", "3")
     assert done.returncode == 0, done.stderr

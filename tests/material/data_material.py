@@ -11,7 +11,7 @@ from eyebright.data.folder import scan
 from eyebright.data.manifest import Sample
 from eyebright.training.finetune.data.augment import Augmentation
 from eyebright.training.finetune.data.mixup import Mixing
-from eyebright.training.finetune.data.pixel_data import PixelData
+from eyebright.training.finetune.data.pixel_data import LabelledPixels, PixelData
 from eyebright.training.finetune.data.pixels import Pixels, open_pixels
 from eyebright.types import IntArray, Split
 
@@ -41,15 +41,13 @@ def pixel_data(
 ) -> PixelData:
     """12 training images and 7 held-out ones."""
     train, val = samples_of(root, "train", 12), samples_of(root, "val", 7)
-    (truth, classes), (held_out_truth, _) = truth_of(train), truth_of(val)
+    (truth, classes), (holdout_truth, _) = truth_of(train), truth_of(val)
     return PixelData(
-        pixels_of(root, train, how.stored_size(size or SIZE, SIZE), cache),
-        truth,
-        pixels_of(root, val, SIZE, cache),
-        held_out_truth,
-        classes,
-        how,
-        mixing or Mixing(),
+        train=LabelledPixels(pixels_of(root, train, how.stored_size(size or SIZE, SIZE), cache), truth),
+        holdout=LabelledPixels(pixels_of(root, val, SIZE, cache), holdout_truth),
+        classes=classes,
+        augmentation=how,
+        mixing=mixing or Mixing(),
         size=size,
     )
 

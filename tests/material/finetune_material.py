@@ -21,9 +21,10 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from eyebright.training.finetune.data.protocol import blocks
+from eyebright.training.finetune.data.protocol import batch_slices
 from eyebright.training.finetune.loop import Fitted, fit
 from eyebright.training.finetune.recipe import Recipe
+from eyebright.training.finetune.trainer_state import TrainingRecord
 
 SIDE = 64
 
@@ -68,7 +69,7 @@ class Photographs:
         self.pixels, self.labels = images(folder / "train")
         self.val_pixels, self.val_labels = images(folder / "val")
         self.count, self.classes = len(self.labels), int(self.labels.max()) + 1
-        self.held_out_count = len(self.val_labels)
+        self.holdout_count = len(self.val_labels)
 
     def draw(self, places: Any, epoch: int, generator: torch.Generator) -> Flipped:
         index = torch.from_numpy(places)
@@ -76,11 +77,11 @@ class Photographs:
         brighter = torch.randn(len(index), generator=generator) / 4
         return Flipped(self.pixels[index], self.labels[index], mirrored, brighter, self.classes)
 
-    def held_out(
+    def holdout(
         self, batch: int, device: torch.device, rows: slice | None = None
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        for block in blocks(self.held_out_count, batch, rows):
-            yield self.val_pixels[block].to(device), self.val_labels[block].to(device)
+        for span in batch_slices(self.holdout_count, batch, rows):
+            yield self.val_pixels[span].to(device), self.val_labels[span].to(device)
 
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
@@ -116,7 +117,7 @@ class Gluttonous(nn.Module):
 def train(
     folder: Path, out: Path, recipe: Recipe, net: nn.Module | None = None, data: Any = None, **more: Any
 ) -> tuple[nn.Module, Fitted]:
-    """One whole training; ``more`` goes to the loop."""
+    """One whole training; ``more`` goes to the loop and its record."""
     data = data or Photographs(folder)
     net = net or small_net(data.classes)
     options: dict[str, Any] = {"lr": recipe.lr, "weight_decay": recipe.weight_decay}
@@ -125,8 +126,9 @@ def train(
         if recipe.optimizer == "sgd"
         else torch.optim.AdamW(net.parameters(), **options)
     )
-    more = {"loss": cross_entropy, "fingerprint": {"images": data.count}, **more}
-    return net, fit(net, data, recipe, optimizer, out, **more)
+    kept = {name: more.pop(name) for name in ("fingerprint", "resume", "on_epoch") if name in more}
+    record = TrainingRecord(directory=out, **{"fingerprint": {"images": data.count}, **kept})
+    return net, fit(net, data, recipe, optimizer, more.pop("loss", cross_entropy), record, **more)
 
 
 def started(

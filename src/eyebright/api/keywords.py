@@ -31,7 +31,7 @@ class TrainOptions(TypedDict, total=False):
     false_rejection: float
     backbone: str
     weights: StrPath | Literal["none"] | None
-    tune: Literal["head", "last", "full", "auto"]
+    finetune: Literal["off", "last", "full", "auto"]
     unfreeze: int | None
     gradual: bool
     batch_norm: Literal["frozen", "train"]
@@ -56,7 +56,7 @@ class TrainOptions(TypedDict, total=False):
     augment: Literal[
         "auto", "none", "colour", "gentle", "light", "upright", "standard", "randaugment", "trivial"
     ]
-    erasing: float
+    random_erasing: float
     mixup: float
     cutmix: float
     teacher: StrPath | None
@@ -85,7 +85,7 @@ class TuneOptions(TypedDict, total=False):
     seed: int
     backbone: str
     weights: StrPath | Literal["none"] | None
-    tune: Literal["last", "full", "auto"]
+    finetune: Literal["last", "full", "auto"]
     size: int | Literal["auto"]
     batch: int | Literal["auto"]
     device: Literal["auto", "cpu", "cuda", "mps", "xla"]
@@ -154,7 +154,7 @@ class DistillOptions(TypedDict, total=False):
     weights: StrPath | Literal["none"] | None
     data: StrPath | None
     out: StrPath | None
-    tune: Literal["last", "full", "auto"]
+    finetune: Literal["last", "full", "auto"]
     share: float
     temperature: float
     features: float

@@ -15,16 +15,16 @@ from eyebright.errors import ModelError, NotFoundError
 from eyebright.onnx_torch.module import to_module
 
 _CARD = "card"
-_UNIT = "body"
+_BLOCK = "body"
 
 
 def write_card(graph: onnx.ModelProto, card: dict[str, Any]) -> None:
-    """Puts into the graph's metadata what :func:`load_pruned` must know."""
+    """Put into the graph's metadata what :func:`load_pruned` must know."""
     graph.metadata_props.add(key=_CARD, value=json.dumps(card))
 
 
 def load_pruned(path: Path) -> Network:
-    """The network of a file that `eyebright prune` wrote.
+    """Return the network of a file that `eyebright prune` wrote.
 
     Raises:
         NotFoundError: there is no such file.
@@ -44,11 +44,11 @@ def load_pruned(path: Path) -> Network:
         )
     card: dict[str, Any] = json.loads(facts[_CARD])
     body = nn.Sequential()
-    body.add_module(_UNIT, to_module(graph))
+    body.add_module(_BLOCK, to_module(graph))
     network = Network(
         body=body,
         card=_card(card, sum(p.numel() for p in body.parameters())),
-        units=(_UNIT,),
+        blocks=(_BLOCK,),
         fixed_size=card["preprocessing"]["size"],
         pretrained=True,
         depths={name: 0 for name, _ in body.named_parameters()},

@@ -57,7 +57,7 @@ def prune(
     batches: Iterable[tuple[FloatArray, IntArray]],
     on_step: Callable[[float], None] = lambda share: None,
 ) -> Pruned:
-    """Removes channels until the network needs at most ``keep`` of its multiplications.
+    """Remove channels until the network needs at most ``keep`` of its multiplications.
 
     Args:
         sealed: a sealed graph in float32.
@@ -110,7 +110,7 @@ def prune(
 
 
 def _check(graph: onnx.ModelProto) -> None:
-    """Refuses networks that multiply activations with each other: torch-pruning gets their shapes wrong."""
+    """Refuse networks that multiply activations with each other: torch-pruning gets their shapes wrong."""
     constants = {tensor.name for tensor in graph.graph.initializer}
     products = [node for node in graph.graph.node if node.op_type == "MatMul"]
     if any(constants.isdisjoint(node.input) for node in products):
@@ -121,7 +121,7 @@ def _check(graph: onnx.ModelProto) -> None:
 
 
 def _opened(sealed: onnx.ModelProto, size: int, layers: Sequence[str]) -> onnx.ModelProto:
-    """The graph from normalised pixels to the maps (B, C, h, w) of ``layers``, features and probabilities."""
+    """Return the graph from normalised pixels to maps (B, C, h, w), features and probabilities."""
     part = subgraph_from(sealed, PIXELS, size, [*layers, FEATURES, OUTPUT])
     for output in part.graph.output:
         if output.name in layers:
@@ -133,7 +133,7 @@ def _opened(sealed: onnx.ModelProto, size: int, layers: Sequence[str]) -> onnx.M
 
 
 def _flattened(whole: fx.GraphModule) -> fx.GraphModule:
-    """Rows are made by flattening, where exporters write down how many channels there were.
+    """Flatten where exporters reshape to a fixed number of channels.
 
     A reshape of something else breaks when channels go, and is told then.
     """
@@ -145,7 +145,7 @@ def _flattened(whole: fx.GraphModule) -> fx.GraphModule:
 
 
 def _with_outputs(whole: fx.GraphModule, which: int | slice) -> fx.GraphModule:
-    """The same layers, with only some of the outputs."""
+    """Return the same layers, with only some of the outputs."""
     graph = fx.Graph()
     copied: dict[fx.Node, Any] = {}
     graph.graph_copy(whole.graph, copied)
@@ -181,7 +181,7 @@ def _pruner(library: Any, trunk: nn.Module, example: Tensor, importance: Importa
 
 
 def _slopes(whole: nn.Module, batches: Iterable[tuple[FloatArray, IntArray]]) -> None:
-    """Leaves the slopes of the log loss over the images in the weights' ``grad``."""
+    """Leave the gradient of the log loss over the images in the weights' ``grad``."""
     whole.requires_grad_(True)
     for pixels, truth in batches:
         *_, probabilities = whole(torch.from_numpy(pixels))
@@ -191,7 +191,7 @@ def _slopes(whole: nn.Module, batches: Iterable[tuple[FloatArray, IntArray]]) ->
 
 @torch.no_grad()
 def _width(body: nn.Module, size: int) -> int:
-    """D; and that what is left still fits together, whatever the number of images."""
+    """Return D; a pass of two images shows that what is left still fits together."""
     features: Tensor = body(torch.zeros(2, 3, size, size))
     return features.shape[1]
 

@@ -28,8 +28,8 @@ def require_classes(counts: Mapping[Split, Mapping[str, int]], folder: Path) -> 
         folder: the training split, for the sentences.
 
     Raises:
-        DataError: names alike but for case or Unicode form; classes that only validation or test has; fewer
-            than two classes; classes with fewer than 2 training images, all of them named.
+        DataError: names equal but for case or Unicode form; classes that only validation or test has; fewer
+            than two classes; classes with fewer than 2 training images, all of them listed.
     """
     train = counts["train"]
     _require_distinct({label for part in counts.values() for label in part})
@@ -65,7 +65,7 @@ def require_labels(samples: Sequence[Sequence[str]], labels: Sequence[str], tabl
         table: for the sentences.
 
     Raises:
-        DataError: labels are true of fewer than 2 training images or of all, all of them named; or there is
+        DataError: labels are true of fewer than 2 training images or of all, all of them listed; or there is
             none.
     """
     _require_distinct(labels)

@@ -1,9 +1,11 @@
-"""How an image looks, in three numbers: what a photograph's light, haze and focus do to a model's answers."""
+"""Properties of an image by which slices are formed: brightness, contrast, sharpness and its camera."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 
 from eyebright.types import FloatArray, UInt8Array
 
@@ -13,6 +15,8 @@ LOOKS = ("brightness", "contrast", "sharpness")
 LOOKING = 1
 # Sharpness says nothing without the size at which it is seen; 256 px are near what models see.
 _LONG_SIDE = 256
+# EXIF stands near a file's beginning; so many bytes rule out most files without it.
+_HEAD_BYTES = 4096
 
 
 def looks(pixels: UInt8Array) -> FloatArray:
@@ -36,3 +40,22 @@ def _laplacian(grey: FloatArray) -> FloatArray:
     return np.asarray(
         grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:] - 4 * middle, np.float32
     )
+
+
+def camera(path: Path) -> str:
+    """Return make and model from the EXIF block of a JPEG or TIFF, or "" where none can be read."""
+    try:
+        with path.open("rb") as file:
+            if b"Exif\0" not in (head := file.read(_HEAD_BYTES)) and head[:2] not in (b"II", b"MM"):
+                return ""
+        with Image.open(path) as image:
+            exif = image.getexif()
+    except Exception:  # a parser that is fed arbitrary bytes may raise anything; a camera is not worth it
+        return ""
+    make, model = (_clean(exif.get(tag)) for tag in (ExifTags.Base.Make, ExifTags.Base.Model))
+    # Many models begin with their maker's name.
+    return model if model.casefold().startswith(make.casefold()) else f"{make} {model}".strip()
+
+
+def _clean(value: object) -> str:
+    return value.strip("\0 ") if isinstance(value, str) else ""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 SPLITS: tuple[Split, ...] = get_args(Split)
-#: What stands between the labels of an image that may have several; no label holds a semicolon.
+#: What separates the labels of a multi-label image; no label contains a semicolon.
 JOINT = "; "
 
 
@@ -32,11 +32,11 @@ class Sample:
     Attributes:
         path: relative to the manifest's root, with forward slashes; absolute when it lies elsewhere.
         label: the class's name; where images may have several labels, all of them as one text.
-        split: the part that it belongs to.
+        split: the split that it belongs to.
         sha: BLAKE2b-128 of the file's bytes, in hex; equal images have equal hashes.
         width: pixels, after the EXIF rotation.
         height: pixels, after the EXIF rotation.
-        group: images that are not independent share it, and stay in one part; empty where none is known.
+        group: images that are not independent share it, and stay in one split; empty where none is known.
     """
 
     path: str
@@ -90,7 +90,7 @@ class Manifest:
     def counts(self) -> dict[Split, dict[str, int]]:
         """Return the number of images by split and class; multi-label images count under each label.
 
-        Every class is named in every split.
+        Every class is listed in every split.
         """
         found = {split: Counter(self._named(self._parts[split])) for split in SPLITS}
         return {split: {label: found[split][label] for label in self.labels} for split in SPLITS}

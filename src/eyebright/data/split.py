@@ -1,4 +1,4 @@
-"""The split: which images train and which judge. Seeded, stratified, and no duplicate crosses it."""
+"""The split: which images train and which evaluate. Seeded, stratified, and no duplicate crosses it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def assign(
 ) -> list[Split]:
     """Return the split of each image.
 
-    Images with equal hashes form a group that stays together. Each class gives the asked share of its
+    Images with equal hashes form a group that stays together. Each class gives the requested share of its
     images to each part, to the nearest group, and at least one group to every part as far as its groups
     go round: training first, then validation, then test. A group's place depends on its hash and the seed
     alone: neither on the order of the images nor, but for the rounding, on what else is there, so a split
@@ -78,7 +78,7 @@ def _held_out(
     classes: IntArray, sizes: IntArray, keys: _Keys, targets: npt.NDArray[np.float64], spare: int
 ) -> IntArray:
     """Return indices of the groups to hold out: small groups first, ``spare`` groups of each class stay."""
-    # Small first: a much-copied image counts as many in a metric, so it is better trained on than judged by.
+    # Small first: a much-copied image counts as many in a metric, better trained on than evaluated on.
     order = np.lexsort((keys, sizes, classes))
     size, label = sizes[order], classes[order]
     starts = np.searchsorted(label, np.arange(len(targets)))

@@ -15,7 +15,7 @@ from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.data.read_headers import read_headers
 from eyebright.data.split import assign, rarest
 from eyebright.data.table_file import NAME, LabelTable, Row, read_table
-from eyebright.data.walk_unlabelled import image_files
+from eyebright.data.walk import image_files
 from eyebright.errors import DataError, ImageError, NotFoundError
 from eyebright.runtime.context import progress_task
 from eyebright.types import Skipped, Split

@@ -1,4 +1,4 @@
-"""The fastest engine on this machine whose answer agrees, found by a short race on the user's own images."""
+"""Engine selection: the fastest engine of this machine whose output agrees, timed on the user's images."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _RACE_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Trial:
-    """One engine's result in the race; ``error`` is the median feature's, as a share of its spread."""
+    """One engine's measured speed; ``error`` is the median feature's, as a share of its spread."""
 
     name: str
     images_per_second: float

@@ -1,4 +1,4 @@
-"""The race of the engines before training: on a few of the training images, and told to whoever watches."""
+"""Engine selection before training, on a few of the training images, and how it is reported."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def some_squares(paths: Sequence[Path], preprocessing: Preprocessing) -> list[UI
     for path in (*paths[::stride], *paths):
         try:
             image = open_rgb(path, min_side=size)
-        except (ImageError, NotFoundError):  # it is named when its features are computed
+        except (ImageError, NotFoundError):  # it is reported when its features are computed
             continue
         squares.append(to_square(image, size, interpolation=interpolation))
         if len(squares) == _IMAGES:

@@ -39,9 +39,9 @@ class Step:
 
     Attributes:
         kind: labels to check, images of a class to add, a pair of classes to tell apart, the backbone to
-            fine-tune, or more images to judge by.
+            fine-tune, or more images to evaluate on.
         mistakes: how many of the mistakes it is about.
-        of: how many mistakes there are; for a class its images, to train on or (``judge``) to judge by.
+        of: how many mistakes there are; for a class its images, to train on or (``judge``) to evaluate on.
         figure: what backs it: the share of the mistakes, of the class that is found, or of all that is right.
         classes: that it is about.
     """
@@ -57,7 +57,7 @@ def sure_answers(rows: Sequence[PredictionRow]) -> SureAnswers | None:
     """Return the lowest confidence from which on predictions are correct.
 
     Args:
-        rows: of the judged part.
+        rows: of the evaluated split.
 
     Returns:
         The level at which the interval's lower end is at least 95 of 100; None where none is, or there are
@@ -92,10 +92,10 @@ def next_steps(
     """Return the three steps that concern the most mistakes, the most useful first.
 
     Args:
-        metrics: of the judged part.
+        metrics: of the evaluated split.
         rows: its predictions.
         trained: training images of each class; empty where they are not known.
-        tunable: whether the backbone was frozen, so that fine-tuning is still to be tried.
+        tunable: whether the backbone was frozen, so that fine-tuning may still help.
         more_helps: whether the data-size curve still rises, where there is one.
     """
     wrong = [row for row in rows if row.predicted != row.label]

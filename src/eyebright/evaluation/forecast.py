@@ -109,7 +109,7 @@ def _lines(wrong: Float64Array, images: int, sizes: Float64Array, at: float) -> 
     """Return (2, R) logarithms of the error that both lines of R resamples predict.
 
     Args:
-        wrong: (R, P) images that were named wrong.
+        wrong: (R, P) images that were predicted wrongly.
         images: N.
         sizes: (P,) logarithms.
         at: how far beyond the last size, as a logarithm.

@@ -71,7 +71,7 @@ def differences(
     Args:
         right: (R, N) whether each model was right.
         losses: (R, N) log losses, in nats.
-        seed: of the paired bootstrap, which draws images with the answers of all models.
+        seed: of the paired bootstrap, which draws images with the predictions of all models.
         resamples: how many.
     """
     pairs = list(combinations(range(len(right)), 2))

@@ -1,7 +1,8 @@
 """Where a model is worse: its images cut into slices by one property after another, each beside the rest.
 
-The worst of many slices is bad by chance alone. So the chance that a slice would have so few right answers,
-were its images drawn from all, is taken exactly (hypergeometric), and adjusted by Holm for their number.
+The worst of many slices is bad by chance alone. So the chance that a slice would have so few correct
+predictions, were its images drawn from all, is taken exactly (hypergeometric), and adjusted by Holm for their
+number.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Slice:
 
     Attributes:
         column: the property.
-        value: what they share, of a property that is named.
+        value: what they share, of a property with names.
         low, high: between which values they lie, of a property that is a number.
         images: how many they are.
         accuracy: of them, with Wilson's interval.

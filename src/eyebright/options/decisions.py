@@ -1,4 +1,4 @@
-"""The options that say what a mistake costs, and so when a class is answered."""
+"""Options of operating points and of the costs of errors, by which a class is predicted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a field can be marked with for the command line: a place, a heading, its value's name."""
+"""Marks of a field for the command line: a position, a heading, its value's name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with given options, told in sentences: all of it at once, in either language."""
+"""What is wrong with given options, in sentences: all of it at once, in either language."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ class OptionsError(ConfigError):
     def __init__(self, problems: Iterable[Mismatch | EyebrightError]) -> None:
         self.problems = tuple(problems)
         with speaking("en"):  # as every error's `str`
-            told = self._told()
+            sentences = self._sentences()
         super().__init__(
             "Options must exist and have valid values. {problems} Correct them and run again.",
-            problems=told,
+            problems=sentences,
         )
 
     def text(self) -> str:
         """Return all problems in the current language."""
-        return translate(self.template, problems=self._told())
+        return translate(self.template, problems=self._sentences())
 
-    def _told(self) -> str:
+    def _sentences(self) -> str:
         return " ".join(problem.text() for problem in self.problems)
 
 

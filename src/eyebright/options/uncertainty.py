@@ -1,4 +1,4 @@
-"""The options that say how a model tells what it does not know."""
+"""Options of prediction sets and of the out-of-distribution score."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from eyebright.options.marks import Heading
 
 
 class UncertaintyConfig(Config):
-    """Sets of classes, and images that are unlike all that was trained on."""
+    """Coverage of prediction sets and rejection of out-of-distribution images."""
 
     coverage: Annotated[float, Heading("Uncertainty")] = Field(
         0.9,

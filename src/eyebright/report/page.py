@@ -11,7 +11,7 @@ from eyebright.report.content import ReportContent
 from eyebright.report.document import Section, document
 from eyebright.report.multilabel.gallery import label_mistakes
 from eyebright.report.multilabel.headline import label_headline, sentences
-from eyebright.report.multilabel.tables import honest, per_label, together
+from eyebright.report.multilabel.tables import label_co_occurrence, label_reliability, per_label
 from eyebright.report.sections.baseline import baseline
 from eyebright.report.sections.classes import confusion, per_class
 from eyebright.report.sections.dataset import dataset
@@ -101,11 +101,11 @@ def _multilabel(content: ReportContent, m: LabelMetrics) -> list[Section | None]
         label_headline(content, m),
         dataset(content),
         per_label(m),
-        together(m),
+        label_co_occurrence(m),
         slices(content),
         robustness(content),
         operating(content),
-        honest(content, m),
+        label_reliability(content, m),
         uncertainty(content),
         label_mistakes(content),
     ]

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eyebright.data.camera import camera
-from eyebright.data.image_properties import LOOKS
+from eyebright.data.image_properties import LOOKS, camera
 from eyebright.data.manifest import Sample
 from eyebright.errors import DataError, NotFoundError
 from eyebright.evaluation.intervals import Float64Array

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
 import platform
 import re
@@ -183,3 +185,12 @@ def _windows_memory_bytes() -> tuple[int, int] | None:
     if not ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
         return None
     return int(status[1]), int(status[2])
+
+
+def release_memory() -> None:
+    """Return freed memory to the system, which glibc would else keep in its arenas for later."""
+    gc.collect()
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
+        if trim:
+            trim(0)

@@ -30,7 +30,7 @@ def sealed_graph(
     taps: Sequence[Tap],
     head: LinearHead,
     temperature: float,
-    several: bool = False,
+    multilabel: bool = False,
 ) -> onnx.ModelProto:
     """Build the graph `images` uint8 (B, H, W, 3) → `probabilities` float32 (B, K), for any H and W.
 
@@ -40,7 +40,7 @@ def sealed_graph(
         taps: the features that the head was trained on.
         head: on these features.
         temperature: divides the logits.
-        several: whether the model is multi-label, so that probabilities do not add up to 1.
+        multilabel: whether the model is multi-label, so that probabilities do not add up to 1.
     """
     before, after = GraphBuilder(), GraphBuilder()
     channels_first = before.node("Transpose", [INPUT], "images_nchw", perm=[0, 3, 1, 2])
@@ -50,7 +50,7 @@ def sealed_graph(
     weights = after.constant(WEIGHTS, (head.weights / temperature).astype(np.float32))
     bias = after.constant(BIAS, (head.bias / temperature).astype(np.float32))
     logits = after.node("Gemm", [features, weights, bias], LOGITS)
-    if several:
+    if multilabel:
         after.node("Sigmoid", [logits], OUTPUT)
     else:
         after.node("Softmax", [logits], OUTPUT, axis=1)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 #: What the metadata's `task` says where an image may have several labels.
-SEVERAL = "multilabel"
+MULTILABEL = "multilabel"
 _NOT_OURS = (
     "A sealed model must be an ONNX file written by Eyebright. {path}: {reason}. Use a run directory "
     "or its model.onnx."
@@ -127,7 +127,7 @@ class SealedModel:
     @cached_property
     def thresholds(self) -> Float64Array | None:
         """Return the thresholds (K,) of a multi-label model's probabilities; None of a single-label model."""
-        if self.metadata.get("task") != SEVERAL:
+        if self.metadata.get("task") != MULTILABEL:
             return None
         return np.array(json.loads(self.metadata["thresholds"]), np.float64)
 

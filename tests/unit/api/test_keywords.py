@@ -51,6 +51,7 @@ def test_help_names_every_option(name: str) -> None:
         assert f"    {option}: {field.description.rstrip('.')}" in function.__doc__
 
 
+@pytest.mark.slow  # mypy reads the whole package, with a cache of its own
 def test_a_type_checker_knows_the_keywords(tmp_path: Path) -> None:
     code = tmp_path / "snippet.py"
     code.write_text(

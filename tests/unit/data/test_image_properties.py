@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageEnhance, ImageFilter
 
-from eyebright.data.camera import camera
-from eyebright.data.image_properties import LOOKS, looks
+from eyebright.data.image_properties import LOOKS, camera, looks
 
 
 def of(image: Image.Image) -> dict[str, float]:

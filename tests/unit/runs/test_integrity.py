@@ -35,11 +35,13 @@ def refuse(what: Callable[[], object], run: Path) -> None:
 
 def test_a_teacher_is_not_written_over(run: Path, textile: Path) -> None:
     refuse(lambda: train(TrainConfig(data=textile, teacher=run, out=run)), run)
-    refuse(lambda: train(TrainConfig(data=textile, teacher=run / "model.onnx", out=run, tune="full")), run)
+    refuse(
+        lambda: train(TrainConfig(data=textile, teacher=run / "model.onnx", out=run, finetune="full")), run
+    )
 
 
 def test_a_training_is_not_resumed_over_its_teacher(run: Path, textile: Path) -> None:
-    write_options(TrainConfig(data=textile, teacher=run, tune="full"), run)
+    write_options(TrainConfig(data=textile, teacher=run, finetune="full"), run)
     refuse(lambda: train(TrainConfig(resume=run)), run)
 
 

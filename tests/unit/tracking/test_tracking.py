@@ -17,7 +17,7 @@ from eyebright.tracking.mlflow import MLflowTracker
 from eyebright.tracking.tensorboard import TensorBoardTracker
 from eyebright.tracking.trackers import Trackers, trackers
 
-PARAMS = {"lr": 0.001, "tune": "full", "gradual": True, "weights": None, "track": ["mlflow"]}
+PARAMS = {"lr": 0.001, "finetune": "full", "gradual": True, "weights": None, "track": ["mlflow"]}
 
 
 class Heard(Silent):
@@ -90,7 +90,7 @@ def test_mlflow_reads_the_run_back_from_the_folder_here(tmp_path: Path, client: 
     (run,) = runs(client)
     assert run.info.run_name == "first"
     assert run.info.status == "FINISHED"
-    assert run.data.params == {"lr": "0.001", "tune": "full", "gradual": "True", "track": "['mlflow']"}
+    assert run.data.params == {"lr": "0.001", "finetune": "full", "gradual": "True", "track": "['mlflow']"}
     assert run.data.metrics["final_accuracy"] == 0.9
     history = client.get_metric_history(run.info.run_id, "loss")
     assert [(m.step, m.value) for m in history] == [(1, 0.5), (2, 0.25)]

@@ -1,4 +1,4 @@
-"""The units of a network (stages or blocks), found by watching one blank image pass through it.
+"""The blocks of a network (stages or transformer blocks), found by watching one blank image pass through it.
 
 A network's trunk is a row of numbered siblings (`layer1` to `layer4`, `blocks.0` to `blocks.11`) that holds
 most of its weights; this is so in every library, whatever the names.
@@ -19,14 +19,14 @@ from torch.utils.hooks import RemovableHandle
 from eyebright.backbones.card import Layer
 from eyebright.errors import ModelError
 
-# More units than this are blocks of one width, and a few of them say as much as all.
-_MANY_UNITS = 8
+# More blocks than this are transformer blocks of one width, and a few of them say as much as all.
+_MANY_BLOCKS = 8
 _TAPS_OF_MANY = 4
 
 
 @dataclass(frozen=True)
 class MapShape:
-    """How a unit's output is read as a map (B, C, h, h).
+    """How a block's output is read as a map (B, C, h, h).
 
     Attributes:
         order: "nchw"; "nhwc"; or "tokens" (B, prefix + h · h, C).
@@ -42,13 +42,13 @@ class MapShape:
 
 
 @dataclass(frozen=True)
-class Units:
+class Blocks:
     """What was found.
 
     Attributes:
-        names: of the units, in order of execution.
-        maps: of the units whose output is a map.
-        depths: of every parameter's name, the place of its unit.
+        names: of the blocks, in order of execution.
+        maps: of the blocks whose output is a map.
+        depths: of every parameter's name, the place of its block.
         features: D, the width of the pooled features.
     """
 
@@ -58,8 +58,8 @@ class Units:
     features: int
 
 
-def find_units(body: nn.Module, size: int) -> Units:
-    """Finds the units of ``body`` by one pass of a blank image of ``size`` pixels a side.
+def find_blocks(body: nn.Module, size: int) -> Blocks:
+    """Finds the blocks of ``body`` by one pass of a blank image of ``size`` pixels a side.
 
     Raises:
         ModelError: its output is not one row (B, D).
@@ -75,7 +75,7 @@ def find_units(body: nn.Module, size: int) -> Units:
     trunk = _trunk(steps, sizes)
     names = (*_stem(list(steps), trunk), *trunk)
     maps = {name: shape for name in names if (shape := map_shape(body, steps[name])) is not None}
-    return Units(names, maps, _depths(body, list(steps), names), features.shape[1])
+    return Blocks(names, maps, _depths(body, list(steps), names), features.shape[1])
 
 
 def outputs_of(body: nn.Module, pixels: Tensor) -> dict[str, object]:
@@ -148,35 +148,35 @@ def _is_spatial(output: object) -> bool:
     return tensor is not None and tensor.ndim in (3, 4) and tensor[0].numel() > max(tensor.shape[1:])
 
 
-def _inside(name: str, unit: str) -> bool:
-    return name == unit or name.startswith(f"{unit}.")
+def _inside(name: str, block: str) -> bool:
+    return name == block or name.startswith(f"{block}.")
 
 
 def _stem(order: Sequence[str], trunk: Sequence[str]) -> Iterator[str]:
-    """What ended last before the first unit began, if that was anything."""
+    """What ended last before the first block began, if that was anything."""
     first = next(place for place, name in enumerate(order) if _inside(name, trunk[0]))
     if first:
         yield order[first - 1]
 
 
-def _depths(body: nn.Module, order: Sequence[str], units: Sequence[str]) -> dict[str, int]:
-    """The place of each parameter's unit: the one that it is in, or else the next to end."""
+def _depths(body: nn.Module, order: Sequence[str], blocks: Sequence[str]) -> dict[str, int]:
+    """The place of each parameter's block: the one that it is in, or else the next to end."""
     ended = {name: place for place, name in enumerate(order)}
-    last = len(units) - 1
+    last = len(blocks) - 1
 
     def depth(owner: str) -> int:
-        for place, unit in enumerate(units):
-            if _inside(owner, unit):
+        for place, block in enumerate(blocks):
+            if _inside(owner, block):
                 return place
-        if owner not in ended or any(_inside(unit, owner) for unit in units):
-            return 0  # position embeddings and class tokens belong to whatever holds the units
-        return min(last, sum(ended[unit] < ended[owner] for unit in units))
+        if owner not in ended or any(_inside(block, owner) for block in blocks):
+            return 0  # position embeddings and class tokens belong to whatever holds the blocks
+        return min(last, sum(ended[block] < ended[owner] for block in blocks))
 
     return {name: depth(name.rpartition(".")[0]) for name, _ in body.named_parameters()}
 
 
 def map_shape(body: nn.Module, output: object) -> MapShape | None:
-    """How a unit's output, made from a square image, is read as a map; None where it cannot be."""
+    """How a block's output, made from a square image, is read as a map; None where it cannot be."""
     tensor = first_tensor(output)
     if tensor is None or tensor.ndim not in (3, 4):
         return None
@@ -194,10 +194,10 @@ def map_shape(body: nn.Module, output: object) -> MapShape | None:
 
 
 def as_map(output: object, shape: MapShape) -> Tensor:
-    """A unit's output as (B, C, h, h); h may differ from the one that was watched."""
+    """A block's output as (B, C, h, h); h may differ from the one that was watched."""
     tensor = first_tensor(output)
     if tensor is None:
-        raise TypeError("the unit gave no tensor")
+        raise TypeError("the block gave no tensor")
     if shape.order == "nchw":
         return tensor
     if shape.order == "nhwc":
@@ -207,15 +207,15 @@ def as_map(output: object, shape: MapShape) -> Tensor:
     return tokens.reshape(-1, shape.channels, side, side)
 
 
-def smallest_map(found: Units) -> int:
+def smallest_map(found: Blocks) -> int:
     """The side of the smallest map."""
     return min((shape.side for shape in found.maps.values()), default=1)
 
 
-def feature_layers(found: Units) -> tuple[Layer, ...]:
+def feature_layers(found: Blocks) -> tuple[Layer, ...]:
     """The layers whose maps become features: every stage or a few of many blocks, and the pooled features."""
     names = [name for name in found.names if name in found.maps]
-    if len(names) > _MANY_UNITS:
+    if len(names) > _MANY_BLOCKS:
         blocks = len(names)
         names = [names[round(blocks * (i + 1) / _TAPS_OF_MANY) - 1] for i in range(_TAPS_OF_MANY)]
     stages = [Layer(name, found.maps[name].channels, place, "stage") for place, name in enumerate(names)]

@@ -70,7 +70,7 @@ class ExportedBackbone:
 
 
 class _Maps(nn.Module):
-    """The maps of some units, in their order, and the pooled features last."""
+    """The maps of some blocks, in their order, and the pooled features last."""
 
     def __init__(self, body: nn.Module, names: Sequence[str], size: int) -> None:
         super().__init__()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from eyebright.backbones.card import BackboneCard, wrong_size
-from eyebright.backbones.torch.blocks import feature_layers, find_units, smallest_map
+from eyebright.backbones.torch.blocks import feature_layers, find_blocks, smallest_map
 
 if TYPE_CHECKING:
     from torch import nn
@@ -24,17 +24,17 @@ class Network:
     Attributes:
         body: normalised pixels (B, 3, S, S) → pooled features (B, D); no classifier, no dropout before one.
         card: what is known of the weights; its sha is the hash of the body's tensors.
-        units: names of the body's submodules in order of execution, the stem first: stages or transformer
+        blocks: names of the body's submodules in order of execution, the stem first: stages or transformer
             blocks. What runs between two of them belongs to the later one; what runs after the last one
             belongs to the last.
         fixed_size: the one S that it was built for; None where any multiple of the card's stride will do.
         pretrained: False where the weights are random.
-        depths: of every parameter's name, the place of its unit in ``units``.
+        depths: of every parameter's name, the place of its block in ``blocks``.
     """
 
     body: nn.Module
     card: BackboneCard
-    units: tuple[str, ...]
+    blocks: tuple[str, ...]
     fixed_size: int | None
     pretrained: bool
     depths: dict[str, int]
@@ -68,7 +68,7 @@ class Origin:
 
 
 def make_network(body: nn.Module, origin: Origin) -> Network:
-    """Looks for the body's units by one pass of one blank image, and writes its card.
+    """Looks for the body's blocks by one pass of one blank image, and writes its card.
 
     Raises:
         ConfigError: the image's size is none that the network can take.
@@ -78,7 +78,7 @@ def make_network(body: nn.Module, origin: Origin) -> Network:
     body.eval()
     size = origin.preprocessing.size
     try:
-        found = find_units(body, size)
+        found = find_blocks(body, size)
     except (RuntimeError, AssertionError, IndexError) as error:
         raise wrong_size(origin.name, size) from error
     parameters = sum(p.numel() for p in body.parameters())

@@ -1,4 +1,4 @@
-"""A network cut in two behind one of its units: the frozen part below, and what learns above it."""
+"""A network cut in two behind one of its blocks: the frozen stem below, and what learns above it."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _UNFOLLOWABLE = (
 )
 
 
-def split(body: nn.Module, units: Iterable[str], unit: str, size: int) -> tuple[nn.Module, nn.Module]:
-    """Cuts ``body`` behind ``unit``; both parts share its submodules and parameters.
+def split(body: nn.Module, blocks: Iterable[str], block: str, size: int) -> tuple[nn.Module, nn.Module]:
+    """Cuts ``body`` behind ``block``; both parts share its submodules and parameters.
 
     Args:
         body: a network's; see :class:`~eyebright.backbones.torch.network.Network`.
-        units: all of its units.
-        unit: the last one of the lower part.
+        blocks: all of its blocks.
+        block: the last one of the lower part.
         size: S of the images that it will see.
 
     Returns:
@@ -42,19 +42,19 @@ def split(body: nn.Module, units: Iterable[str], unit: str, size: int) -> tuple[
     Raises:
         ModelError: more than one value crosses the cut, or the network's forward pass cannot be followed.
     """
-    # The forward passes of the modules around the units are followed, all others are taken as they are.
-    tracer = _Tracer(body, {*_around(units), *_around([unit])}, size)
+    # The forward passes of the modules around the blocks are followed, all others are taken as they are.
+    tracer = _Tracer(body, {*_around(blocks), *_around([block])}, size)
     try:
         graph = tracer.trace(body, _defaults(body))
-        cut = _cut(graph, unit, tracer)
+        cut = _cut(graph, block, tracer)
         result = next(node for node in graph.nodes if node.op == "output").args[0]
         lower = _lower(body, graph, cut[0])
         upper = _upper(body, graph, cut, result, tracer)
         same = _agree(body, lower, upper, size)
     except _UNFOLLOWABLE as error:
-        raise _uncuttable(unit) from error
+        raise _uncuttable(block) from error
     if not same:
-        raise _uncuttable(unit)
+        raise _uncuttable(block)
     return lower, upper
 
 
@@ -64,10 +64,10 @@ def _defaults(body: nn.Module) -> dict[str, Any]:
     return {p.name: p.default for p in parameters if p.default is not p.empty}
 
 
-def _around(units: Iterable[str]) -> set[str]:
-    """Names of the modules that hold units; the body's own is empty."""
+def _around(blocks: Iterable[str]) -> set[str]:
+    """Names of the modules that hold blocks; the body's own is empty."""
     holders = {""}
-    for name in units:
+    for name in blocks:
         while name := name.rpartition(".")[0]:
             holders.add(name)
     return holders
@@ -112,9 +112,9 @@ class _Tracer(fx.Tracer):
         return node.target(*arguments, **keywords)
 
 
-def _cut(graph: fx.Graph, unit: str, tracer: _Tracer) -> list[fx.Node]:
-    """The unit's tensor in the graph; where it gives several values, the nodes that take the first one."""
-    place = next(n for n in graph.nodes if n.op == "call_module" and n.target == unit)
+def _cut(graph: fx.Graph, block: str, tracer: _Tracer) -> list[fx.Node]:
+    """The block's tensor in the graph; where it gives several values, the nodes that take the first one."""
+    place = next(n for n in graph.nodes if n.op == "call_module" and n.target == block)
     if isinstance(tracer.value(place), Tensor):
         return [place]
     return [n for n in place.users if n.target is operator.getitem and n.args[1] == 0]
@@ -207,9 +207,9 @@ def _agree(body: nn.Module, lower: nn.Module, upper: nn.Module, size: int) -> bo
     return whole.shape == parts.shape and bool(torch.allclose(whole, parts, rtol=1e-4, atol=1e-5))
 
 
-def _uncuttable(unit: str) -> ModelError:
+def _uncuttable(block: str) -> ModelError:
     return ModelError(
         "Exactly one value must pass from the frozen stem of a backbone to the rest. After block "
-        "{unit}, this is not possible. Use --finetune full, or --finetune off to train the head only.",
-        unit=unit,
+        "{block}, this is not possible. Use --finetune full, or --finetune off to train the head only.",
+        block=block,
     )

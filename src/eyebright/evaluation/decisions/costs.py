@@ -1,4 +1,4 @@
-"""What mistakes cost, and the answer whose expected cost is least."""
+"""Costs of errors, and the prediction whose expected cost is least."""
 
 from __future__ import annotations
 

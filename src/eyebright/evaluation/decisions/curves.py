@@ -36,12 +36,12 @@ def operating_curve(point: OperatingPoint, scores: FloatArray, positive: BoolArr
         return OperatingCurve(point, (), ())
     order = np.argsort(-scores, kind="stable")
     ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
-    hits, named = np.cumsum(positive[order])[ends], ends + 1
+    hits, predicted = np.cumsum(positive[order])[ends], ends + 1
     if len(ends) > _POINTS:
         some = np.unique(np.linspace(0, len(ends) - 1, _POINTS).round().astype(np.int64))
-        hits, named = hits[some], named[some]
-    recall, alarms = hits / positives, (named - hits) / negatives
+        hits, predicted = hits[some], predicted[some]
+    recall, alarms = hits / positives, (predicted - hits) / negatives
     roc = [(0.0, 0.0), *zip(alarms.tolist(), recall.tolist(), strict=True)]
     return OperatingCurve(
-        point, tuple(roc), tuple(zip(recall.tolist(), (hits / named).tolist(), strict=True))
+        point, tuple(roc), tuple(zip(recall.tolist(), (hits / predicted).tolist(), strict=True))
     )

@@ -21,7 +21,7 @@ _NOTHING = "It takes an image to count. The part holds none of the kind."
 class Labelled:
     """Probabilities (N, K) with the truth, of images that ``part`` names.
 
-    Truth is class numbers (N,), or (N, K) of 0 and 1 where images may have several labels.
+    Truth is class numbers (N,), or (N, K) of 0 and 1 of a multi-label task.
     """
 
     probabilities: FloatArray
@@ -38,7 +38,7 @@ class Threshold:
     """A target with the threshold that was chosen for it.
 
     Attributes:
-        target: what was asked.
+        target: that was given.
         value: the class is answered where its probability is at least this.
         met: whether the images that it was chosen on keep to the target.
         chosen: what the figure was on them.
@@ -109,8 +109,8 @@ def metrics_at(threshold: float, scores: FloatArray, positive: BoolArray) -> dic
 
     None where no image is counted.
     """
-    named = scores >= threshold
-    hits, alarms = np.array([(named & positive).sum()]), np.array([(named & ~positive).sum()])
+    predicted = scores >= threshold
+    hits, alarms = np.array([(predicted & positive).sum()]), np.array([(predicted & ~positive).sum()])
     found: dict[Figure, Interval | None] = {}
     for figure in get_args(Figure):
         counted, of = counts_of(figure, hits, alarms, int(positive.sum()), int((~positive).sum()))

@@ -107,9 +107,9 @@ def choose_threshold(target: OperatingTarget, scores: FloatArray, positive: Bool
     """Select the threshold from which on the class is predicted; return it and whether it meets the target.
 
     Of the thresholds that meet a recall, the highest, which gives fewest false alarms; of those that meet
-    another figure, the lowest, which finds most. Where none does, the one that comes nearest. It lies midway
-    between the probabilities of two images, so that a pixel's rounding does not change an answer. The class
-    must be found at least once: a threshold that answers nothing meets nothing.
+    another metric, the lowest, which finds most. Where none does, the one that comes nearest. It lies midway
+    between the probabilities of two images, so that a pixel's rounding changes no prediction. The class must
+    be found at least once: a threshold that predicts nothing meets nothing.
 
     Args:
         target: what to meet.

@@ -1,4 +1,4 @@
-"""Figures of predictions against the truth, each with an interval that says how sure it is."""
+"""Multi-class metrics of predictions, each with a 95 % interval."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def measure(
 
     Of equal probabilities the first class counts as predicted. Each interval is the percentile bootstrap's,
     or of ranking the jackknife's, widened where an analytic interval is wider (see
-    :mod:`eyebright.evaluation.intervals`), so that no interval is a point, whether all answers are right or N
-    is 1.
+    :mod:`eyebright.evaluation.intervals`), so that no interval is a point, even if all predictions are
+    correct or N is 1.
 
-    Balanced accuracy and macro F1 are means over the classes with an image in this part. For balanced
+    Balanced accuracy and macro F1 are means over the classes with an image in this split. For balanced
     accuracy scikit-learn does so too; its macro F1 would also count, as 0, a class that was predicted but
     has no image here. Such a class has support 0, and precision, recall and F1 are 0 with interval [0, 1],
     as for all that was not measured; so is the precision of a class that was never predicted. What needs

@@ -1,4 +1,4 @@
-"""Figures of each class, and their means over the classes, with their intervals."""
+"""Metrics of each class, and their means over the classes, with their intervals."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from eyebright.types import IntArray, Interval, JsonObject, Split
 
-#: The figures that come first, and that the sealed model carries in its metadata.
+#: The metrics that come first, and that the sealed model carries in its metadata.
 HEADLINE = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece")
 #: The others of all classes together, beside the top 5.
 FURTHER = ("weighted_f1", "kappa", "matthews", "roc_auc", "average_precision", "brier")
@@ -16,15 +16,15 @@ _CLASS_ALONE = "Images of this class and of others are needed. The part holds on
 
 @dataclass(frozen=True, slots=True)
 class PredictionRow:
-    """The sealed model's answer for one labelled image.
+    """The sealed model's prediction for one labelled image.
 
     Attributes:
         path, split, label: as the manifest has them.
-        predicted: the likeliest class.
+        predicted: the most probable class.
         confidence: its probability.
         label_probability: that of the true class; of several labels, that just these hold.
         sha: hash of the file's bytes, by which runs are compared.
-        probabilities: of each label, where an image may have several; else none.
+        probabilities: of each label of a multi-label task; else none.
     """
 
     path: str

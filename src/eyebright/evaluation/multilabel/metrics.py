@@ -1,4 +1,4 @@
-"""Figures where an image may have several labels, each with an interval that says how sure it is."""
+"""Multi-label metrics of predictions, each with a 95 % interval."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def measure_labels(
     """Return all metrics of one split, with 95 % intervals over images, or over groups of them.
 
     As in :func:`eyebright.evaluation.multiclass.metrics.measure`, bootstrap intervals are widened where an
-    analytic one is wider, so that none is a point. The answers of one image are not independent: wherever an
-    analytic interval counts answers, it counts at most as many as there are images.
+    analytic one is wider, so that none is a point. The labels of one image are not independent: wherever an
+    analytic interval counts labels, it counts at most as many as there are images.
 
     Args:
         truth: (N, K) of 0 and 1, N >= 1.

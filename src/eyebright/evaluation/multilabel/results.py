@@ -1,4 +1,4 @@
-"""What an evaluation yields where an image may have several labels, each a question of its own."""
+"""The metrics of a multi-label evaluation."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ class LabelMetrics(Metrics):
     """Metrics of one split.
 
     Those of :class:`Metrics` mean the same, with these words: ``accuracy`` is the share of images of which
-    just the labels that they have are named; ``balanced_accuracy`` the mean recall of the labels; log loss,
-    Brier score and calibration error are of all answers, one for each image and label; ROC-AUC and average
+    exactly their labels are predicted; ``balanced_accuracy`` the mean recall of the labels; log loss,
+    Brier score and calibration error are of all pairs of image and label; ROC-AUC and average
     precision are means of the labels that have them. There is no confusion, kappa or top 5.
 
     Attributes:
-        thresholds: (K,) from which probability on each label is named.
-        hamming_loss: share of all answers that are wrong.
-        micro_f1: F1 of all answers together.
+        thresholds: (K,) the probabilities from which on a label is predicted.
+        hamming_loss: share of all pairs of image and label that are wrong.
+        micro_f1: F1 of all pairs together.
         together: (K, K) images that have both labels; the diagonal has those with one.
-        false_negatives: (K,) images that have the label and are not named it.
-        false_positives: (K,) images that are named the label and do not have it.
+        false_negatives: (K,) images with the label for which it is not predicted.
+        false_positives: (K,) images without the label for which it is predicted.
     """
 
     thresholds: tuple[float, ...]

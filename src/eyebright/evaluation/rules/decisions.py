@@ -1,4 +1,4 @@
-"""Which class is answered: the likeliest, or what operating points or costs say."""
+"""Which class is predicted: the most probable, or what operating points or costs say."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from eyebright.types import FloatArray, IntArray
 
 @dataclass(frozen=True)
 class Decisions:
-    """How a model with K classes answers.
+    """How a model with K classes predicts.
 
-    A class with a threshold is answered where its probability reaches it. Where several do, the one whose
+    A class with a threshold is predicted where its probability reaches it. Where several do, the one whose
     probability exceeds its threshold the most times over. Where none does, the likeliest class without a
     threshold; where every class has one, the class that comes nearest to its own. With costs, the class whose
     expected cost is least.
 
     Attributes:
         thresholds: (K,), NaN of a class without one.
-        costs: (K, K) of a true class (row) that is answered as another (column), or None.
+        costs: (K, K) of a true class (row) that is predicted as another (column), or None.
     """
 
     thresholds: Float64Array

@@ -5,7 +5,7 @@ before it, on the likelier classes: adaptive, as of Romano, Sesia and Candès (2
 without it, so that no set is empty, nothing is drawn, and a model that is sure and right gets sets of one
 class. A set holds the classes whose score is at most the threshold, which is a quantile of the true classes'
 scores on images that the model did not learn from. Where many scores are 0, because the likeliest class is
-right more often than was asked for, sets hold the true class more often than promised, never less.
+right more often than was asked for, sets contain the true class more often than promised, never less.
 
 The same can be kept to by each class for itself (class-conditional, "Mondrian"), with a threshold each.
 """
@@ -35,7 +35,7 @@ class SetRule:
 
     Attributes:
         coverage: the share of images whose set is to hold the true class.
-        threshold: for all classes alike.
+        threshold: one for all classes.
         class_thresholds: (K,), for the promise to each class.
         per_class: whether that is the promise.
         calibrated_on: the split, "val", or "train" for held-out images of it.

@@ -26,7 +26,7 @@ def label_steps(m: LabelMetrics, rows: Sequence[PredictionRow]) -> list[tuple[st
     return list(islice(_all(m, rows), _STEPS))
 
 
-def hardly_denied(m: LabelMetrics) -> dict[str, tuple[int, int]]:
+def rarely_ruled_out(m: LabelMetrics) -> dict[str, tuple[int, int]]:
     """Return labels that are predicted for most images without them: how many, of how many without.
 
     A model that always predicts a label that is nearly always true has high recall and precision for it.
@@ -55,7 +55,7 @@ def label_doubts(m: LabelMetrics) -> list[str]:
             count=number(total),
             invented=number(invented),
         )
-        for label, (invented, total) in hardly_denied(m).items()
+        for label, (invented, total) in rarely_ruled_out(m).items()
     ]
 
 

@@ -45,7 +45,7 @@ def per_label(m: LabelMetrics) -> Section:
     return Section("classes", translate("Results by label"), body)
 
 
-def together(m: LabelMetrics) -> Section | None:
+def label_co_occurrence(m: LabelMetrics) -> Section | None:
     """Return how many images have two labels both, as a table or, of many labels, as shades."""
     if len(m.labels) < 2:
         return None
@@ -55,11 +55,11 @@ def together(m: LabelMetrics) -> Section | None:
     else:
         description = translate("Co-occurrence of {count:label|labels}, as shades", count=len(m.labels))
         grid = heat_grid(m.together, description)
-    body = render("multilabel/together.html", grid=grid, inseparable=_inseparable(m))
+    body = render("multilabel/co_occurrence.html", grid=grid, inseparable=_inseparable(m))
     return Section("together", translate("Label co-occurrence"), body)
 
 
-def honest(content: ReportContent, m: LabelMetrics) -> Section | None:
+def label_reliability(content: ReportContent, m: LabelMetrics) -> Section | None:
     """Return the reliability diagram of all predictions, with what it says."""
     if not m.reliability:
         return None

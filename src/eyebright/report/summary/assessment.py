@@ -10,7 +10,7 @@ from eyebright.evaluation.advice import SURE, Step, doubted, next_steps, sure_an
 from eyebright.evaluation.multiclass.results import ClassMetrics
 from eyebright.evaluation.multilabel.results import LabelMetrics
 from eyebright.report.content import ReportContent
-from eyebright.report.multilabel.next_steps import hardly_denied, label_doubts, label_steps
+from eyebright.report.multilabel.next_steps import label_doubts, label_steps, rarely_ruled_out
 from eyebright.text.format import number, percent, percent_range
 from eyebright.text.language import translate
 from eyebright.types import Interval
@@ -73,7 +73,7 @@ def _trust(content: ReportContent) -> list[Statement]:
         )
         said.append(Statement(sentence, "reliability"))
     m = content.metrics
-    hollow = hardly_denied(m) if isinstance(m, LabelMetrics) else {}
+    hollow = rarely_ruled_out(m) if isinstance(m, LabelMetrics) else {}
     if classes := [c for c in trusted(m) if c.label not in hollow]:
         sentence = translate(
             "Classes whose recall and precision are at least 80 % even at the lower end of the "

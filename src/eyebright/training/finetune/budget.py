@@ -29,26 +29,26 @@ class Budget:
         self._step = 0.0
 
     def elapsed(self) -> float:
-        """Seconds on this process's clock since the run began, pauses between its parts left out."""
+        """Return seconds on this process's clock since the run began, pauses between its parts left out."""
         return time.monotonic() - self._started
 
     def stepped(self, elapsed: float, previous: float) -> None:
-        """A step ended at ``elapsed`` that began at ``previous``, on the clock that all processes share."""
+        """Count a step from ``previous`` to ``elapsed``, on the clock that all processes share."""
         self._elapsed = elapsed
         step = elapsed - previous
         self._step = step if not self._step else (1 - _SMOOTHING) * self._step + _SMOOTHING * step
 
     def evaluated(self, elapsed: float, seconds: float) -> None:
-        """An evaluation ended at ``elapsed`` and took ``seconds``."""
+        """Count an evaluation that ended at ``elapsed`` and took ``seconds``."""
         self._elapsed = elapsed
         self._reserve = seconds * _EVALUATION_MARGIN
 
     def share(self) -> float:
-        """Share of the time for training that is gone, 0 … 1; always 0 without a limit."""
+        """Return share of the time for training that is gone, 0 … 1; always 0 without a limit."""
         if self._seconds is None:
             return 0.0
         return min(1.0, self._elapsed / max(self._seconds - self._reserve, 1e-9))
 
     def over(self) -> bool:
-        """Whether another step would leave too little time for the last evaluation."""
+        """Return whether another step would leave too little time for the last evaluation."""
         return self._seconds is not None and self._elapsed + self._step + self._reserve > self._seconds

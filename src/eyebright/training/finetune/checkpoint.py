@@ -37,7 +37,7 @@ class Checkpoint:
 
 
 def write(path: Path, checkpoint: Checkpoint) -> None:
-    """Writes a file atomically.
+    """Write a file atomically.
 
     Raises:
         StorageError: the disk is full or must not be written.
@@ -54,7 +54,7 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def read(path: Path) -> Checkpoint:
-    """Reads a file that :func:`write` wrote.
+    """Read a file that :func:`write` wrote.
 
     Raises:
         ModelError: the file is cut short, damaged, or something else.
@@ -75,7 +75,7 @@ def read(path: Path) -> Checkpoint:
 
 
 def save_step(folder: Path, step: int, checkpoint: Checkpoint) -> None:
-    """Writes the checkpoint of ``step``, and removes all but the last two."""
+    """Write the checkpoint of ``step``, and remove all but the last two."""
     write(folder / f"step-{step:09}.safetensors", checkpoint)
     for old in sorted(folder.glob(_PATTERN))[:-_KEPT]:
         old.unlink(missing_ok=True)
@@ -84,7 +84,7 @@ def save_step(folder: Path, step: int, checkpoint: Checkpoint) -> None:
 
 
 def latest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
-    """The newest checkpoint that can be read, or None, and a sentence for each that cannot."""
+    """Return the newest checkpoint that can be read, or None, and a sentence for each that cannot."""
     notes: list[str] = []
     for path in sorted(folder.glob(_PATTERN), reverse=True):
         try:
@@ -99,7 +99,7 @@ def latest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
 
 
 def remove_steps(folder: Path) -> None:
-    """Removes the checkpoints of an earlier training; called where one begins anew."""
+    """Remove the checkpoints of an earlier training; called where one begins anew."""
     for path in [*folder.glob(_PATTERN), *folder.glob(_LEFT), folder / BEST]:
         path.unlink(missing_ok=True)
 
@@ -117,17 +117,17 @@ class Spacing:
         self._cost = 0.0
 
     def due(self, elapsed: float, epoch_ends: bool = False) -> bool:
-        """Whether to write one now."""
+        """Return whether to write one now."""
         affordable = self._cost / _MOST_OF_THE_TIME
         return elapsed - self._last >= (affordable if epoch_ends else max(self._seconds, affordable))
 
     def wrote(self, elapsed: float, cost: float) -> None:
-        """One was written at ``elapsed``, and took ``cost`` seconds."""
+        """Remember that one was written at ``elapsed``, and took ``cost`` seconds."""
         self._last, self._cost = elapsed, cost
 
 
 def _tied(tensors: Mapping[str, Tensor]) -> dict[str, str]:
-    """Names of tensors that are another one under a second name, with the first; they are stored once."""
+    """Return the names of tensors that are another one under a second name, with the first name."""
     first: dict[object, str] = {}
     tied = {}
     for name, tensor in tensors.items():
@@ -138,7 +138,7 @@ def _tied(tensors: Mapping[str, Tensor]) -> dict[str, str]:
 
 
 def _plain(tensor: Tensor) -> Tensor:
-    """On the CPU, with a memory of its own: safetensors refuses views that overlap."""
+    """Return the tensor on the CPU with its own memory: safetensors refuses overlapping views."""
     plain = tensor.detach().cpu().contiguous()
     return plain.clone() if plain.untyped_storage().nbytes() > plain.nbytes else plain
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 @dataclass
 class Stopping:
-    """What is known of the held-out results so far; plain values, so that a checkpoint can hold it.
+    """What is known of the holdout results so far; plain values, so that a checkpoint can hold it.
 
     Attributes:
         on: the figure that must gain.
@@ -31,11 +31,11 @@ class Stopping:
     waited: int = 0
 
     def update(self, epoch: int, loss: float, accuracy: float, counts: bool = True) -> bool:
-        """Takes the results of an epoch, and says whether they are the best so far.
+        """Take the results of an epoch, and return whether they are the best so far.
 
         Args:
             epoch: its number; 0 is the network as it was given.
-            loss: on the held-out part.
+            loss: on the holdout images.
             accuracy: likewise.
             counts: whether an epoch without gain is one that was waited.
         """
@@ -55,5 +55,5 @@ class Stopping:
         return figure < best - self.min_delta
 
     def exhausted(self) -> bool:
-        """Whether training has waited long enough for a gain."""
+        """Return whether training has waited long enough for a gain."""
         return 0 < self.patience <= self.waited

@@ -20,8 +20,8 @@ class EpochRow:
         epoch: from 1; 0 is the network before its first step, and a last epoch may be a part of one.
         step: steps until its end.
         train_loss: mean over its images, augmented, while the weights moved.
-        val_loss, val_accuracy: of the held-out part at its end, by the averaged weights where there are any.
-        learning_rate: of the group that learns fastest, at its end.
+        val_loss, val_accuracy: of the holdout images at its end, by the averaged weights where there are any.
+        learning_rate: of the parameter group with the highest, at its end.
         images_per_second: while training.
         memory_mb: the most that was in use so far, of the device or, on a CPU, of the process.
         seconds: training and evaluation.
@@ -44,7 +44,7 @@ _FIELDS = [field.name for field in fields(EpochRow)]
 
 
 def write_history(path: Path, rows: Iterable[EpochRow]) -> None:
-    """Writes all rows, atomically; NaN becomes an empty field."""
+    """Write all rows, atomically; NaN becomes an empty field."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_FIELDS)
@@ -54,13 +54,13 @@ def write_history(path: Path, rows: Iterable[EpochRow]) -> None:
 
 
 def read_history(path: Path) -> list[EpochRow]:
-    """The rows of a file that :func:`write_history` wrote."""
+    """Return the rows of a file that :func:`write_history` wrote."""
     with path.open(encoding="utf-8", newline="") as file:
         return [from_fields(row) for row in csv.DictReader(file)]
 
 
 def from_fields(values: dict[str, str] | dict[str, float | None]) -> EpochRow:
-    """A row from its values by name; what is empty or None is NaN."""
+    """Return a row from its values by name; what is empty or None is NaN."""
     numbers = {name: math.nan if values[name] in ("", None) else float(values[name] or 0) for name in _FIELDS}
     whole = {name: int(numbers[name]) for name in ("epoch", "step")}
     return EpochRow(**{**numbers, **whole})  # type: ignore[arg-type]

@@ -1,19 +1,17 @@
 """The training loop.
 
 It reads from top to bottom: :func:`fit` sets everything up, takes back what a checkpoint holds, and then goes
-through epochs of steps, each followed by a look at the held-out part. A step is in ``step.py``, a look in
-``judge.py``; nothing happens behind a callback.
+through epochs of steps, each followed by a look at the holdout images. A step is in ``step.py``, a look in
+``validate.py``; nothing happens behind a callback.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from eyebright.errors import ModelError
 from eyebright.runtime.context import progress_task
@@ -21,17 +19,25 @@ from eyebright.runtime.progress import Task
 from eyebright.text.language import translate
 from eyebright.training.finetune import checkpoint
 from eyebright.training.finetune.checkpoint import Checkpoint
-from eyebright.training.finetune.data.prefetch import Feed
+from eyebright.training.finetune.data.prefetch import Prefetcher
 from eyebright.training.finetune.data.protocol import TrainData
 from eyebright.training.finetune.history import EpochRow
 from eyebright.training.finetune.recipe import Recipe
-from eyebright.training.finetune.step import Cut, Loss, Part, Stepper, cuts, make_parts, set_modes
-from eyebright.training.finetune.system.distributed import gather_team
-from eyebright.training.finetune.system.errors import LossNotFiniteError, LossWatch, TrainingError
-from eyebright.training.finetune.system.micro_batch import choose_micro_batch
+from eyebright.training.finetune.step import (
+    Loss,
+    MicroBatch,
+    OptimizerStep,
+    StepBatch,
+    make_micro_batches,
+    set_modes,
+    step_batches,
+)
+from eyebright.training.finetune.system.distributed import init_group
+from eyebright.training.finetune.system.errors import LossNotFiniteError, NanGuard, TrainingError
+from eyebright.training.finetune.system.probes import choose_micro_batch
 from eyebright.training.finetune.system.seeding import epoch_order
-from eyebright.training.finetune.trainer_state import FitRun
-from eyebright.training.finetune.validate import judge
+from eyebright.training.finetune.trainer_state import TrainerState, TrainingRecord
+from eyebright.training.finetune.validate import validate
 from eyebright.types import FloatArray
 
 _ACCELERATOR_LOOKS_EVERY = 20  # steps between two readings of the losses
@@ -42,7 +48,6 @@ class Fitted:
     """What a training came to; the network holds the best weights.
 
     Attributes:
-        best_state: the best weights by name, on the CPU.
         best_epoch: where they are from; 0 is the network as it was given.
         history: a row an epoch, the first for the network as it was given.
         stopped_because: ``"epochs"``, ``"patience"``, ``"budget"`` or ``"nan"``.
@@ -52,7 +57,6 @@ class Fitted:
         steps: steps done, ``seconds`` the time of the whole run, ``device`` and ``processes`` where.
     """
 
-    best_state: dict[str, Tensor]
     best_epoch: int
     history: list[EpochRow]
     stopped_because: str
@@ -70,29 +74,23 @@ def fit(
     data: TrainData,
     recipe: Recipe,
     optimizer: torch.optim.Optimizer,
-    directory: Path,
-    *,
     loss: Loss,
-    fingerprint: Mapping[str, Any],
+    record: TrainingRecord,
+    *,
     sample_weights: FloatArray | None = None,
     begin_epoch: Callable[[int], None] = lambda epoch: None,
-    resume: bool = False,
-    on_epoch: Callable[[EpochRow], None] = lambda row: None,
 ) -> Fitted:
-    """Trains a network, and leaves it with the weights that were best on the held-out part.
+    """Train a network, and leave it with the weights that were best on the holdout images.
 
     Args:
         net: inputs (b, ...) → logits (b, K).
         data: what is learned from.
         recipe: how.
         optimizer: of the network's parameters; each group's ``lr`` is its highest.
-        directory: gets ``history.csv`` and ``checkpoints/``.
         loss: of each image.
-        fingerprint: what the data are, by name; a run is resumed with the same only.
+        record: where the training is kept, and whether it is resumed.
         sample_weights: (N,) how often each image is wanted in an epoch; None takes each once.
         begin_epoch: called with the epoch's number (from 0) before it; may change which parameters learn.
-        resume: whether to go on from the last checkpoint in ``directory``.
-        on_epoch: called with each row of the history.
 
     Raises:
         TrainingError: the loss was no number before an epoch was finished, or not even one image fits.
@@ -100,17 +98,17 @@ def fit(
         ModelError: resumed with another network.
     """
     # ---------------------------------------------------------------- what is needed
-    team = gather_team(recipe.device)
-    net.to(team.device)
-    stepper = Stepper(net, optimizer, loss, team, recipe.precision, recipe.seed, recipe.clip_norm)
-    run = FitRun(stepper, data, recipe, directory, fingerprint, on_epoch)
-    run.take_back() if resume else run.start_anew()
+    group = init_group(recipe.device)
+    net.to(group.device)
+    stepper = OptimizerStep(net, optimizer, loss, group, recipe.precision, recipe.seed, recipe.clip_norm)
+    run = TrainerState(stepper, data, recipe, record)
+    run.resume() if record.resume else run.start()
     run.state.micro_batch = run.state.micro_batch or choose_micro_batch(run, sample_weights)
-    watch = LossWatch(1 if team.device.type == "cpu" else _ACCELERATOR_LOOKS_EVERY)
+    watch = NanGuard(1 if group.device.type == "cpu" else _ACCELERATOR_LOOKS_EVERY)
 
     # ---------------------------------------------------------------- where it begins
     if not run.state.history:
-        judge(run)
+        validate(run)
 
     # ---------------------------------------------------------------- epochs
     with progress_task("Fine-tuning", total=recipe.epochs * data.count) as task:
@@ -122,35 +120,35 @@ def fit(
             except LossNotFiniteError as error:
                 why = _after_nan(run, error)
                 break
-            judge(run)
+            validate(run)
 
     # ---------------------------------------------------------------- the best weights
     return _end(run, why)
 
 
-def _train_epoch(run: FitRun, watch: LossWatch, sample_weights: FloatArray | None, task: Task) -> None:
-    """The steps of an epoch, from where the run stands, as far as the budget allows."""
+def _train_epoch(run: TrainerState, watch: NanGuard, sample_weights: FloatArray | None, task: Task) -> None:
+    """Do the steps of an epoch, from where the run stands, as far as the budget allows."""
     state, recipe, stepper, data = run.state, run.recipe, run.stepper, run.data
     order = epoch_order(data.count, recipe.seed, state.epoch, sample_weights)
     set_modes(run.net, recipe.frozen_norm)
     watch.total = state.epoch_loss
     run.last = run.clock()
 
-    def make(cut: Cut) -> list[Part]:
-        return make_parts(data, cut, run.team, state.micro_batch, recipe.seed)
+    def make(step_batch: StepBatch) -> list[MicroBatch]:
+        return make_micro_batches(data, step_batch, run.group, state.micro_batch, recipe.seed)
 
-    with Feed(lambda: cuts(order, state.epoch, state.position, recipe.batch), make) as feed:
+    with Prefetcher(lambda: step_batches(order, state.epoch, state.position, recipe.batch), make) as feed:
         while state.position < data.count and not run.budget.over():
-            cut = feed.peek()
+            step_batch = feed.peek()
             rate = run.set_rate()
-            loss = stepper.try_gradients(cut, feed.take)
-            if loss is None:  # memory ran out: the same step again, in smaller parts
+            loss = stepper.try_gradients(step_batch, feed.take)
+            if loss is None:  # memory ran out: the same step again, in smaller micro-batches
                 run.halve()
                 feed.restart()
                 continue
-            watch.add(state.step + 1, rate, len(cut.places), stepper.update(loss))
-            run.stepped(len(cut.places), feed.collect_waited())
-            task.advance(len(cut.places))
+            watch.add(state.step + 1, rate, len(step_batch.places), stepper.update(loss))
+            run.stepped(len(step_batch.places), feed.collect_waited())
+            task.advance(len(step_batch.places))
             if run.save_due():
                 watch.look()
                 state.epoch_loss = watch.total
@@ -159,8 +157,8 @@ def _train_epoch(run: FitRun, watch: LossWatch, sample_weights: FloatArray | Non
     state.epoch_loss = watch.total
 
 
-def _after_nan(run: FitRun, error: LossNotFiniteError) -> str:
-    """Ends with the best epoch so far.
+def _after_nan(run: TrainerState, error: LossNotFiniteError) -> str:
+    """End with the best epoch so far.
 
     Raises:
         TrainingError: no epoch was finished.
@@ -183,8 +181,8 @@ def _after_nan(run: FitRun, error: LossNotFiniteError) -> str:
     return "nan"
 
 
-def _end(run: FitRun, why: str) -> Fitted:
-    """The last checkpoint, and the best weights."""
+def _end(run: TrainerState, why: str) -> Fitted:
+    """Write the last checkpoint, and load the best weights."""
     state = run.state
     if why == "budget" and state.epoch == 0:
         run.note(
@@ -197,13 +195,12 @@ def _end(run: FitRun, why: str) -> Fitted:
     if why != "nan" and run.sound():  # else the weights in memory are spoilt
         run.save()
     run.stepper.drop()
-    run.team.wait()
+    run.group.barrier()
     best = _best(run, why)
     run.net.load_state_dict(best.tensors)
-    run.team.share(run.net)
+    run.group.broadcast_weights(run.net)
     run.net.eval()
     return Fitted(
-        best_state=best.tensors,
         best_epoch=best.values["epoch"],
         history=state.history,
         stopped_because=why,
@@ -212,13 +209,13 @@ def _end(run: FitRun, why: str) -> Fitted:
         micro_batch=state.micro_batch,
         steps=state.step,
         seconds=run.budget.elapsed(),
-        device=run.team.device.type,
-        processes=run.team.size,
+        device=run.group.device.type,
+        processes=run.group.size,
     )
 
 
-def _best(run: FitRun, why: str) -> Checkpoint:
-    """The best weights; those in memory where the file is damaged."""
+def _best(run: TrainerState, why: str) -> Checkpoint:
+    """Return the best weights; those in memory where the file is damaged."""
     try:
         return checkpoint.read(run.folder / checkpoint.BEST)
     except ModelError as error:

@@ -1,4 +1,4 @@
-"""How a network is fine-tuned: plain values that are saved with every checkpoint and told in the report."""
+"""How a network is fine-tuned: plain values that are saved with every checkpoint and shown in the report."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Recipe:
 
     Attributes:
         epochs: passes through the training images, at most.
-        batch: images a step, over all processes and parts.
+        batch: images a step, over all processes and micro-batches.
         micro_batch: images that are in memory at once in one process; None finds it.
         device: ``"cpu"``, ``"cuda"``, ``"mps"``, ``"xla"``, or ``"auto"``.
         precision: number format of the forward pass; the weights stay float32.
@@ -31,19 +31,20 @@ class Recipe:
         clip_norm: largest norm of all gradients together; None lets them be.
         ema_decay: of the weights' moving average, which then is what is evaluated and kept; 0 keeps none.
         frozen_norm: whether batch normalisation keeps its running statistics.
-        save_memory: activations are computed twice instead of kept.
-        gradual: whether units begin to learn one after another.
+        save_memory: activation checkpointing: recompute activations instead of storing them.
+        gradual: whether blocks begin to learn one after another.
         patience: epochs without gain after which training stops; 0 never stops. Where the rate will fall,
             those of the first half do not count.
-        stop_on: the held-out figure that must gain at least ``min_delta``.
-        budget: wall-clock time that was asked for, for all that the caller does, in seconds.
+        stop_on: the holdout figure that must gain at least ``min_delta``.
+        budget: wall-clock time for all that the caller does, in seconds.
         budget_seconds: what the loop has of it, evaluations included. While ``budget`` is the same, a resumed
             training keeps its own: what was reckoned anew would move the learning rate.
         save_seconds: time between two checkpoints within an epoch.
         optimizer, lr, weight_decay, layer_decay, unfreeze, loss, label_smoothing, class_weights, sampler:
             what the caller made the optimiser, the loss and the order of images from; kept here so that a
             resumed run can tell what changed.
-        augment, erasing, mixup, cutmix, dropout, drop_path: the same of what varies images and network.
+        augment, random_erasing, mixup, cutmix, dropout, drop_path: the same of what varies images and
+            network.
         teacher_share, teacher_temperature, teacher_features, teacher_views: the same of a teacher; a share of
             0 is none.
     """
@@ -77,7 +78,7 @@ class Recipe:
     sampler: str = "shuffle"
     unfreeze: int | None = None
     augment: str = "none"
-    erasing: float = 0.0
+    random_erasing: float = 0.0
     mixup: float = 0.0
     cutmix: float = 0.0
     dropout: float = 0.0
@@ -88,12 +89,12 @@ class Recipe:
     teacher_views: int = 8
 
     def to_json(self) -> dict[str, Any]:
-        """Field names and plain values."""
+        """Return field names and plain values."""
         return asdict(self)
 
 
 def recipe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Sentences that tell which settings of a saved recipe, as JSON, are others now."""
+    """Return sentences that name the settings of a saved recipe, as JSON, that have changed."""
     return [
         translate("{name} was {old} and is {new} from here on.", name=name, old=before[name], new=new)
         for name, new in now.items()
@@ -102,7 +103,7 @@ def recipe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[st
 
 
 def refuse_other_data(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Compares what the data were with what they are.
+    """Compare the fingerprint of the data then with the one now.
 
     Raises:
         DataError: they differ.

@@ -18,7 +18,7 @@ _NAMED = 3
 
 
 @dataclass
-class State:
+class LoopState:
     """All that moves, apart from tensors.
 
     Attributes:
@@ -26,7 +26,7 @@ class State:
         epoch: epochs done.
         position: images of the epoch under way that are done.
         micro_batch: images at once in one process.
-        rate: the learning rate of the last step, of the group that learns fastest.
+        rate: the learning rate of the last step, of the parameter group with the highest.
         elapsed: seconds that the run has taken.
         evaluation_seconds: of the last evaluation.
         epoch_loss: sum of the losses of the epoch's images so far.
@@ -52,25 +52,25 @@ class State:
     history: list[EpochRow] = field(default_factory=list)
 
     def end_epoch(self) -> None:
-        """The next epoch begins."""
+        """Begin the next epoch."""
         self.epoch, self.position = self.epoch + 1, 0
         self.trained_seconds += self.epoch_seconds
         self.waited_seconds += self.epoch_waited
         self.epoch_loss = self.epoch_seconds = self.epoch_waited = 0.0
 
     def waited_share(self) -> float:
-        """Share of the whole training time that the loop waited for data."""
+        """Return share of the whole training time that the loop waited for data."""
         seconds = self.trained_seconds + self.epoch_seconds
         return (self.waited_seconds + self.epoch_waited) / seconds if seconds else 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; NaN, which JSON has not, becomes None."""
+        """Return plain values; NaN, which JSON lacks, becomes None."""
         rows = [{k: None if math.isnan(v) else v for k, v in asdict(r).items()} for r in self.history]
         return {**asdict(self), "history": rows}
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> State:
-        """The state that :meth:`to_json` told of; rows of an epoch that was not finished are dropped."""
+    def from_json(cls, values: Mapping[str, Any]) -> LoopState:
+        """Return the state of :meth:`to_json`; rows of an epoch that was not finished are dropped."""
         rows = [from_fields(row) for row in values["history"]]
         return cls(
             **{
@@ -82,7 +82,7 @@ class State:
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, net: nn.Module) -> dict[str, Tensor]:
-    """The optimiser's state, as ``KEY/PARAMETER`` → tensor; learning rates and the like are the recipe's."""
+    """Return the optimiser's state, as ``KEY/PARAMETER`` → tensor; learning rates are the recipe's."""
     return {
         f"{key}/{name}": value if isinstance(value, Tensor) else torch.tensor(value)
         for name, parameter in net.named_parameters()
@@ -92,7 +92,7 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer, net: nn.Module) -> dict[
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, net: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Brings back what :func:`optimizer_tensors` gave; parameters are found by name."""
+    """Restore what :func:`optimizer_tensors` gave; parameters are found by name."""
     parameters = dict(net.named_parameters())
     places = {id(p): n for n, p in enumerate(p for group in optimizer.param_groups for p in group["params"])}
     state: dict[int, dict[str, Tensor]] = {}
@@ -105,7 +105,7 @@ def load_optimizer(optimizer: torch.optim.Optimizer, net: nn.Module, tensors: Ma
 
 
 def load_net(net: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Copies tensors by name into the network.
+    """Copy tensors by name into the network.
 
     Raises:
         ModelError: names or shapes are not the network's.

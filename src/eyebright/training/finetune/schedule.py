@@ -13,7 +13,7 @@ _LAST = 4e-6  # where one-cycle ends, likewise
 
 
 def rate_factor(name: str, share: float, warmup: float = 0.0) -> float:
-    """The factor on the highest learning rate; a pure function, so that nothing of it must be remembered.
+    """Return the factor on the highest learning rate; a pure function, so it has no state to save.
 
     Args:
         name: ``"cosine"`` rises in a straight line, then falls to 0; ``"onecycle"`` does both along cosines;
@@ -37,16 +37,16 @@ def rate_factor(name: str, share: float, warmup: float = 0.0) -> float:
 
 
 def stalls_count(name: str, share: float) -> bool:
-    """Whether an epoch without gain means that training is done, ``share`` of it being over.
+    """Return whether an epoch without gain counts for early stopping, after ``share`` of the training.
 
-    While a rate that will fall is still high, the held-out loss jumps up and down; the gain comes later.
+    While a rate that will fall is still high, the holdout loss jumps up and down; the gain comes later.
     """
     return name in ("constant", "plateau") or share >= _HALF
 
 
 @dataclass
 class Plateau:
-    """Lowers the rate when the held-out loss stalls: ReduceLROnPlateau, as plain values for a checkpoint.
+    """Lowers the rate when the holdout loss stalls: ReduceLROnPlateau, as plain values for a checkpoint.
 
     Attributes:
         drop: what the factor is multiplied by.
@@ -67,7 +67,7 @@ class Plateau:
     waited: int = 0
 
     def update(self, loss: float) -> float:
-        """Takes the held-out loss of an epoch; gives the factor from here on."""
+        """Take the holdout loss of an epoch; return the factor from here on."""
         if isfinite(loss) and (self.best is None or loss < self.best * (1 - self.threshold)):
             self.best, self.waited = loss, 0
         else:
@@ -77,14 +77,14 @@ class Plateau:
         return self.factor
 
     def state(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values."""
         return asdict(self)
 
     def load_state(self, values: Mapping[str, Any]) -> None:
-        """Brings back what :meth:`state` gave."""
+        """Restore what :meth:`state` gave."""
         self.__dict__.update(values)
 
 
 def _half_wave(share: float) -> float:
-    """From 0 to 1 along a cosine."""
+    """Return a value from 0 to 1 along a cosine."""
     return (1 - cos(pi * share)) / 2

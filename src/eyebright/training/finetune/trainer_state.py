@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,79 +22,92 @@ from eyebright.training.finetune.early_stopping import Stopping
 from eyebright.training.finetune.history import EpochRow
 from eyebright.training.finetune.model.ema import Ema
 from eyebright.training.finetune.recipe import Recipe, recipe_changes, refuse_other_data
-from eyebright.training.finetune.saved_state import State, load_net, load_optimizer, optimizer_tensors
+from eyebright.training.finetune.saved_state import LoopState, load_net, load_optimizer, optimizer_tensors
 from eyebright.training.finetune.schedule import Plateau, rate_factor
-from eyebright.training.finetune.step import Stepper
-from eyebright.training.finetune.system.errors import no_room_for_one
+from eyebright.training.finetune.step import OptimizerStep
+from eyebright.training.finetune.system.errors import no_memory_for_one_image
 
 
-class FitRun:
-    """What the functions of the loop share.
+@dataclass(frozen=True, kw_only=True)
+class TrainingRecord:
+    """Where a training is kept, and how it begins.
+
+    Attributes:
+        directory: gets ``history.csv`` and ``checkpoints/``.
+        fingerprint: what the data are, by name; a training is resumed with the same only.
+        resume: whether to continue from the last checkpoint in ``directory``.
+        on_epoch: called with each row of the history; what it raises ends the training.
+    """
+
+    directory: Path
+    fingerprint: Mapping[str, Any]
+    resume: bool = False
+    on_epoch: Callable[[EpochRow], None] = lambda row: None
+
+
+class TrainerState:
+    """A training under way, which the functions of the loop share.
 
     Args:
         stepper: moves the weights.
         data: what is learned from.
         recipe: how.
-        directory: of the run.
-        fingerprint: what the data are, by name.
-        on_epoch: called with each row of the history.
+        record: where it is kept.
     """
 
     def __init__(
         self,
-        stepper: Stepper,
+        stepper: OptimizerStep,
         data: TrainData,
         recipe: Recipe,
-        directory: Path,
-        fingerprint: Mapping[str, Any],
-        on_epoch: Callable[[EpochRow], None],
+        record: TrainingRecord,
     ) -> None:
-        self.stepper, self.net, self.team = stepper, stepper.net, stepper.team
+        self.stepper, self.net, self.group = stepper, stepper.net, stepper.group
         self.data, self.recipe = data, recipe
-        self.directory, self.folder = directory, directory / "checkpoints"
-        self.on_epoch = on_epoch
+        self.directory, self.folder = record.directory, record.directory / "checkpoints"
+        self.on_epoch = record.on_epoch
         self.notes: list[str] = []
         self.average = Ema(self.net, recipe.ema_decay) if recipe.ema_decay else None
         self.plateau = Plateau() if recipe.schedule == "plateau" else None
-        self.state = State(Stopping(recipe.stop_on, recipe.min_delta, recipe.patience))
+        self.state = LoopState(Stopping(recipe.stop_on, recipe.min_delta, recipe.patience))
         self.budget = Budget(recipe.budget_seconds)
         self.last = 0.0
-        self._fingerprint = dict(fingerprint)
+        self._fingerprint = dict(record.fingerprint)
         self._spacing = Spacing(recipe.save_seconds)
         self._save_now = False
 
     # ---- where it is
 
     def note(self, text: str) -> None:
-        """Says a sentence, and keeps it for the report."""
+        """Say a sentence, and keep it for the report."""
         self.notes.append(text)
-        if self.team.main:
+        if self.group.main:
             progress().say(text)
 
     def seen(self) -> int:
-        """Images that passed through the network in training."""
+        """Return the number of images that passed through the network in training."""
         return self.state.epoch * self.data.count + self.state.position
 
     def share(self) -> float:
-        """Of the work or the time that is gone, whichever is more."""
+        """Return the share of the work or of the time that is gone, whichever is more."""
         done = self.seen() / (self.recipe.epochs * self.data.count)
         return max(done, self.budget.share())
 
     def clock(self) -> float:
-        """Seconds since the run began; with a budget, the same in all processes."""
+        """Return the seconds since the run began; with a budget, the same in all processes."""
         elapsed = self.budget.elapsed()
-        return elapsed if self.recipe.budget_seconds is None else self.team.agree(elapsed)
+        return elapsed if self.recipe.budget_seconds is None else self.group.broadcast(elapsed)
 
     def rows(self) -> int:
-        """The most images of a step that one process has."""
-        return -(-min(self.recipe.batch, self.data.count) // self.team.size)
+        """Return the most images of a step that one process has."""
+        return -(-min(self.recipe.batch, self.data.count) // self.group.size)
 
     def averaged(self) -> AbstractContextManager[object]:
-        """The network holds the averaged weights in this block, where there are any."""
+        """Within, the network holds the averaged weights, where there are any."""
         return nullcontext() if self.average is None else self.average.applied(self.net)
 
     def finished(self) -> str | None:
-        """Why training ends now, or None where it goes on."""
+        """Return why training ends now, or None where it continues."""
         if self.state.epoch >= self.recipe.epochs:
             return "epochs"
         if self.state.stopping.exhausted():
@@ -104,13 +117,13 @@ class FitRun:
     # ---- a step
 
     def set_rate(self) -> float:
-        """Sets the learning rate of the step that comes, by the share of work or time that is gone."""
+        """Set the learning rate of the step that comes, by the share of work or time that is gone."""
         now = rate_factor(self.recipe.schedule, self.share(), self.recipe.warmup)
         self.state.rate = self.stepper.set_rate(now if self.plateau is None else now * self.plateau.factor)
         return self.state.rate
 
     def stepped(self, images: int, waited_seconds: float) -> None:
-        """A step of so many images is done."""
+        """Count a step of so many images."""
         state, now = self.state, self.clock()
         state.step, state.position = state.step + 1, state.position + images
         state.epoch_seconds += now - self.last
@@ -121,14 +134,14 @@ class FitRun:
             self.average.update(self.net)
 
     def halve(self) -> None:
-        """Fewer images at once from now on.
+        """Halve the micro-batch from now on.
 
         Raises:
             TrainingError: it was but one.
         """
         before = min(self.state.micro_batch, self.rows())
         if before == 1:
-            raise no_room_for_one()
+            raise no_memory_for_one_image()
         self.state.micro_batch = before // 2
         self._save_now = True  # what was found out survives a kill
         self.note(
@@ -145,44 +158,44 @@ class FitRun:
     # ---- checkpoints
 
     def sound(self) -> bool:
-        """Whether the last look at the held-out images gave a number; else the weights may be spoilt."""
+        """Return whether the last holdout loss is finite; else the weights may be spoilt."""
         return math.isfinite(self.state.history[-1].val_loss)
 
     def save_due(self, epoch_ends: bool = False) -> bool:
-        """Whether to write a checkpoint now; a run is to go on from weights that are sound."""
+        """Return whether to write a checkpoint now; a run must resume from sound weights."""
         if epoch_ends and not self.sound():
             return False
         return self._save_now or self._spacing.due(self.budget.elapsed(), epoch_ends)
 
     def save(self) -> None:
-        """Writes a checkpoint; only the first process does."""
+        """Write a checkpoint; only the first process does."""
         self._save_now = False
         self.state.elapsed = began = self.budget.elapsed()
-        if self.team.main:
+        if self.group.main:
             checkpoint.save_step(self.folder, self.state.step, Checkpoint(self._tensors(), self._values()))
         self._spacing.wrote(began, self.budget.elapsed() - began)
 
-    def start_anew(self) -> None:
-        """Begins with step 0; checkpoints of an earlier training are removed."""
-        self.team.wait()
-        if self.team.main:
+    def start(self) -> None:
+        """Begin with step 0; checkpoints of an earlier training are removed."""
+        self.group.barrier()
+        if self.group.main:
             checkpoint.remove_steps(self.folder)
         self.state.micro_batch = self.recipe.micro_batch or 0
 
-    def take_back(self) -> None:
-        """Goes on from the last checkpoint that is whole.
+    def resume(self) -> None:
+        """Resume from the last checkpoint that is whole.
 
         Raises:
             DataError: it is from other data.
             ModelError: it is of another network.
         """
         found, notes = checkpoint.latest(self.folder)
-        self.team.wait()
+        self.group.barrier()
         for text in notes:
             self.note(text)
         if found is None:
             self.note(translate("No checkpoint found; training starts from the beginning."))
-            return self.start_anew()
+            return self.start()
         refuse_other_data(found.values["fingerprint"], self._fingerprint)
         self._load_tensors(found.tensors, found.values["recipe"]["optimizer"])
         return self._load_values(found.values)
@@ -218,7 +231,7 @@ class FitRun:
         }
 
     def _place(self) -> dict[str, Any]:
-        return {"device": self.team.device.type, "processes": self.team.size}
+        return {"device": self.group.device.type, "processes": self.group.size}
 
     def _load_values(self, values: Mapping[str, Any]) -> None:
         before, place = values["recipe"], values["place"]
@@ -227,7 +240,7 @@ class FitRun:
         recipe = self.recipe
         for text in recipe_changes({**before, **place}, {**recipe.to_json(), **self._place()}):
             self.note(text)
-        own, state = self.state.stopping, State.from_json(values["state"])
+        own, state = self.state.stopping, LoopState.from_json(values["state"])
         old = state.stopping
         if own.on == old.on:
             own.best, own.best_epoch, own.trained = old.best, old.best_epoch, old.trained

@@ -1,4 +1,4 @@
-"""After each epoch: the held-out part, a row of history, the best weights, and a checkpoint."""
+"""After each epoch: the holdout images, a row of history, the best weights, and a checkpoint."""
 
 from __future__ import annotations
 
@@ -14,58 +14,58 @@ from eyebright.training.finetune.checkpoint import Checkpoint
 from eyebright.training.finetune.history import EpochRow, write_history
 from eyebright.training.finetune.schedule import stalls_count
 from eyebright.training.finetune.step import autocast
-from eyebright.training.finetune.system.memory import peak_memory_mb, with_fewer
-from eyebright.training.finetune.trainer_state import FitRun
+from eyebright.training.finetune.system.memory import peak_memory_mb, retry_smaller
+from eyebright.training.finetune.trainer_state import TrainerState
 
 _TEMPERATURES = tuple(2 ** (step / 4) for step in range(-8, 9))  # a quarter to four
 
 
-def judge(run: FitRun) -> None:
-    """Evaluates the network where it stands: before the first step, or after an epoch or a part of one."""
+def validate(run: TrainerState) -> None:
+    """Evaluate the network where it stands: before the first step, or after an epoch or a part of one."""
     state = run.state
     began = run.clock()
     with run.averaged():
-        loss, accuracy = evaluate(run)
+        loss, accuracy = evaluate_holdout(run)
         now = run.clock()
         state.evaluation_seconds = now - began
         run.budget.evaluated(now, state.evaluation_seconds)
         row = _row(run, loss, accuracy)
         counts = stalls_count(run.recipe.schedule, run.share())
-        if state.stopping.update(row.epoch, loss, accuracy, counts) and run.team.main:
+        if state.stopping.update(row.epoch, loss, accuracy, counts) and run.group.main:
             _keep_best(run, row)
     _go_on(run, row)
-    if run.team.main:
+    if run.group.main:
         write_history(run.directory / "history.csv", state.history)
         run.on_epoch(row)
     if run.save_due(epoch_ends=True):
         run.save()
 
 
-def evaluate(run: FitRun) -> tuple[float, float]:
-    """Calibrated loss and accuracy on the held-out part, with as many images at once as memory holds.
+def evaluate_holdout(run: TrainerState) -> tuple[float, float]:
+    """Return calibrated loss and accuracy on the holdout images, as many at once as memory holds.
 
     The loss is the mean cross-entropy at the temperature that suits it best: the model gets one in the end,
-    and without it label smoothing, which makes answers modest, would look like a loss of knowledge.
+    and without it label smoothing, which lowers confidence, would look like a loss of accuracy.
     """
-    attempts = run.stepper.attempts
-    sums, _ = with_fewer(lambda batch: attempts.do(partial(_sums, run, batch)), max(run.state.micro_batch, 1))
+    retry = run.stepper.retry
+    sums, _ = retry_smaller(lambda batch: retry.do(partial(_sums, run, batch)), max(run.state.micro_batch, 1))
     # Outside of the attempt: an addition that one process repeated would leave the others behind.
-    *losses, right, count = run.team.add(sums).tolist()
+    *losses, right, count = run.group.sum(sums).tolist()
     # A loss that is no number at one temperature is none at all.
     loss = min(losses) if all(math.isfinite(value) for value in losses) else math.nan
     return loss / max(count, 1), right / max(count, 1)
 
 
 @torch.no_grad()
-def _sums(run: FitRun, batch: int) -> Tensor:
-    """Losses at each temperature, right answers and images, of this process's rows.
+def _sums(run: TrainerState, batch: int) -> Tensor:
+    """Return losses at each temperature, correct predictions and images, of this process's rows.
 
     Rows are shared and not batches, whose size differs where one process has less memory.
     """
-    device, data = run.team.device, run.data
+    device, data = run.group.device, run.data
     sums = torch.zeros(len(_TEMPERATURES) + 2, device=device)
     run.net.eval()
-    for inputs, labels in data.held_out(batch, device, run.team.rows(data.held_out_count)):
+    for inputs, labels in data.holdout(batch, device, run.group.rows(data.holdout_count)):
         with autocast(run.recipe.precision, device):
             logits = run.net(inputs)
         losses = [_loss(logits.float() / t, labels) for t in _TEMPERATURES]
@@ -75,7 +75,7 @@ def _sums(run: FitRun, batch: int) -> Tensor:
 
 
 def _loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy, added up over the images; of several labels the mean over them."""
+    """Return the cross-entropy, summed over the images; of several labels the mean over them."""
     if labels.ndim == 2:
         each = binary_cross_entropy_with_logits(logits, labels.float(), reduction="none")
         return each.mean(1).sum()
@@ -83,11 +83,11 @@ def _loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def _right(logits: Tensor, labels: Tensor) -> Tensor:
-    """(b,) whether the likeliest class is right, or all labels are."""
+    """Return (b,) whether the likeliest class is right, or all labels are."""
     return ((logits > 0) == (labels > 0)).all(1) if labels.ndim == 2 else logits.argmax(1) == labels
 
 
-def _row(run: FitRun, loss: float, accuracy: float) -> EpochRow:
+def _row(run: TrainerState, loss: float, accuracy: float) -> EpochRow:
     state = run.state
     start = not state.history
     seconds = state.epoch_seconds
@@ -99,19 +99,19 @@ def _row(run: FitRun, loss: float, accuracy: float) -> EpochRow:
         val_accuracy=accuracy,
         learning_rate=math.nan if start else state.rate,
         images_per_second=state.position / seconds if seconds else math.nan,
-        memory_mb=peak_memory_mb(run.team.device),
+        memory_mb=peak_memory_mb(run.group.device),
         seconds=seconds + state.evaluation_seconds,
         waited_share=state.epoch_waited / seconds if seconds else math.nan,
     )
 
 
-def _keep_best(run: FitRun, row: EpochRow) -> None:
+def _keep_best(run: TrainerState, row: EpochRow) -> None:
     values = {"epoch": row.epoch, "step": row.step, "loss": row.val_loss, "accuracy": row.val_accuracy}
     checkpoint.write(run.folder / checkpoint.BEST, Checkpoint(run.net.state_dict(), values))
 
 
-def _go_on(run: FitRun, row: EpochRow) -> None:
-    """Writes the row down; the next epoch begins if this one is done."""
+def _go_on(run: TrainerState, row: EpochRow) -> None:
+    """Add the row to the history; begin the next epoch if this one is done."""
     state = run.state
     earlier = [old for old in state.history if old.epoch < row.epoch]  # a part may be looked at twice
     state.history = [*earlier, row]

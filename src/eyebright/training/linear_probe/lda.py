@@ -57,7 +57,7 @@ def discriminant(rows: FloatArray, truth: IntArray, weights: FloatArray, classes
     within *= 1 - _SHRINKAGE
     within[np.diag_indices(len(within))] += _SHRINKAGE * even
     slopes = cho_solve(cho_factor(within, overwrite_a=True, check_finite=False), means.T)
-    # A class that the rows lack, as a fold may, is never named.
+    # A class that the rows lack, as a fold may, is never predicted.
     intercept = np.log(np.maximum(mass, 1e-30)) - 0.5 * (means.T * slopes).sum(axis=0)
     return np.vstack([slopes, intercept]).astype(np.float32)
 

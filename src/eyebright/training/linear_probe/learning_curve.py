@@ -1,7 +1,7 @@
-"""How good the head is with fewer training images: solved again on parts of them, judged on what it left out.
+"""The learning curve: heads solved again on parts of the training images, scored on what was held out.
 
-The training images are cut into 10, 5 and 2 parts that share none. Each part is trained on and judged by
-itself, by cross-validation, so at every size each image is judged once: that is the repeat, and the sizes are
+The training images are cut into 10, 5 and 2 parts that share none. Each part is trained on and scored by
+itself, by cross-validation, so at every size each image is scored once: that is the repeat, and the sizes are
 compared on the same images. Nothing is chosen here.
 """
 
@@ -20,7 +20,7 @@ from eyebright.types import IntArray
 PARTS = (10, 5, 2, 1)
 #: The largest number of folds of a head's cross-validation, as `fit_head` has it.
 FOLDS = 5
-# With fewer images of the median class a part cannot be judged by cross-validation.
+# With fewer images of the median class a part cannot be scored by cross-validation.
 _FEWEST_OF_A_CLASS = 3
 
 

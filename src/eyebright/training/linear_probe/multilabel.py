@@ -27,7 +27,7 @@ LABEL_STRENGTHS = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 1e-5, 1e-6)
 
 @dataclass(frozen=True)
 class LabelProblems(LogisticProblems):
-    """The same rows and weights with K yes-or-no answers (N, K) each; the objective is the sum over them."""
+    """Logistic problems with K binary targets (N, K) a row; the objective is the sum over them."""
 
     def _evaluate(self, coefficients: FloatArray, penalty: FloatArray, chosen: IntArray) -> Point:
         size, problems, labels = coefficients.shape

@@ -15,7 +15,7 @@ from eyebright.engines.choose import Trial, remembered_race
 from eyebright.engines.selection import say_engine, some_squares
 from eyebright.errors import ConfigError, DataError
 from eyebright.runtime.context import progress, progress_task, say, timed
-from eyebright.runtime.memory import give_back
+from eyebright.runtime.machine import release_memory
 from eyebright.text.language import translate
 from eyebright.training.cache.selection_cache import Selection, cached_selection
 from eyebright.training.linear_probe.features import FeatureExtractor, graph_bytes, training_preprocessing
@@ -50,12 +50,12 @@ class FrozenModel:
         extractor: of the chosen input size and feature layer set.
         layers: the chosen feature layer set's name.
         fit: the head, with its held-out logits (N, K).
-        truth: (N,) classes of the held-out logits' images, or (N, K) where they may have several labels.
+        truth: (N,) classes of the held-out logits' images, or (N, K) if multi-label.
         trials: the engines that were compared, the one that is used first.
         sizes: the input sizes that were compared; none where the size was given.
         tap_sets: the feature layer sets that were compared; none where the set was given.
         skipped: images that could not be read.
-        curve: how good heads of fewer images are, where that was asked for.
+        curve: the accuracy of heads of fewer images, if requested.
     """
 
     extractor: FeatureExtractor
@@ -275,7 +275,7 @@ class FrozenTrainer:
         truth = self._truth(self.samples)
         if not self._fits(extractor.taps) and not self.manifest.task.multilabel:
             extractor.release()
-            give_back()
+            release_memory()
             text = translate("Accumulating statistics")
             with progress().task(text, total=len(self.samples)) as task:
                 return fit_large(extractor, self.samples, truth, groups_of(self.samples), task)

@@ -10,7 +10,7 @@ import numpy as np
 
 from eyebright.backbones.feature_layers import width
 from eyebright.data.manifest import Sample
-from eyebright.runtime.memory import give_back
+from eyebright.runtime.machine import release_memory
 from eyebright.runtime.progress import Task
 from eyebright.training.linear_probe.class_statistics import FeatureStatistics
 from eyebright.training.linear_probe.closed_form import choose_shrinkage, solve
@@ -46,7 +46,7 @@ def fit_large(
     taps = extractor.taps
     classes = int(truth.max()) + 1
     folds = assign_folds(truth, groups, _FOLDS, seed=0)
-    # A class that stands in one fold alone, as copies of one image do, must not be the one that is judged.
+    # A class that stands in one fold alone, as copies of one image do, must not be the one that is scored.
     folds = np.where(learnable(truth, folds), folds, 1)
     parts = [FeatureStatistics.empty(width(taps), classes) for _ in range(_FOLDS)]
     for fold, part in enumerate(parts):
@@ -56,13 +56,15 @@ def fit_large(
             for number in range(len(extractor.spaces)):
                 part.add(extractor.read([samples[i] for i in chunk], taps, number), truth[chunk])
             task.advance(len(chunk))
-    give_back()
+    release_memory()
     shrinkage = choose_shrinkage(parts)
     held_out = np.flatnonzero(folds == 0)[:_HELD_OUT_ROWS]
-    judge = solve(reduce(add, parts[1:]), shrinkage)
+    without_first = solve(reduce(add, parts[1:]), shrinkage)
     logits = np.concatenate(
         [
-            judge.logits(extractor.read([samples[i] for i in held_out[start : start + _CHUNK_ROWS]], taps))
+            without_first.logits(
+                extractor.read([samples[i] for i in held_out[start : start + _CHUNK_ROWS]], taps)
+            )
             for start in range(0, len(held_out), _CHUNK_ROWS)
         ]
     )

@@ -18,7 +18,7 @@ _AS_THEY_ARE = (
     "weights",
     "data",
     "out",
-    "tune",
+    "finetune",
     "size",
     "layers",
     "epochs",
@@ -37,9 +37,9 @@ _RATE_FROM_RANDOM, _LAYER_DECAY_FROM_RANDOM = 1e-3, 1.0
 
 @stage
 def distill(config: DistillConfig) -> Run:
-    """Trains a network on the images of a sealed model, from the labels and from the model's answers.
+    """Train a network on a sealed model's images, from the labels and from the model's predictions.
 
-    It is a training with a teacher, so `eyebright train --resume` goes on with one that was interrupted.
+    It is a training with a teacher, so `eyebright train --resume` resumes one that was interrupted.
 
     Args:
         config: which teacher, which student.

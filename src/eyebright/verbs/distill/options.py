@@ -27,7 +27,7 @@ from eyebright.options.marks import Heading, Metavar
 
 
 class DistillConfig(Config):
-    """What `eyebright distill` can be told; every field is also a command-line option and a TOML key."""
+    """Options of `eyebright distill`; every field is also a command-line option and a TOML key."""
 
     model: Path = Field(description="Teacher: a run directory, or its model.onnx.")
     student: Annotated[str, Metavar("NAME")] = Field(
@@ -39,7 +39,7 @@ class DistillConfig(Config):
         None, description="Folder that holds the images now (default: the path recorded in the run)."
     )
     out: Out = None
-    tune: Literal["last", "full", "auto"] = Field(
+    finetune: Literal["last", "full", "auto"] = Field(
         "full",
         description=(
             "How much of the student to fine-tune: the last blocks, everything, or whichever scores "

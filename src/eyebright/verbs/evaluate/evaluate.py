@@ -19,7 +19,7 @@ from eyebright.runs.run import Run, new_directory, write_metrics
 from eyebright.runs.slices import ColumnsFile
 from eyebright.runs.uncertainty import require_score, with_ood
 from eyebright.runtime.context import stage, timed
-from eyebright.sealed.model import SEVERAL, SealedModel
+from eyebright.sealed.model import MULTILABEL, SealedModel
 from eyebright.text.language import translate
 from eyebright.types import JsonObject, Skipped, Split
 from eyebright.verbs.evaluate.options import EvaluateConfig
@@ -48,7 +48,7 @@ def evaluate(config: EvaluateConfig) -> Run:
         )
         facts = {translate("Model"): str(model.path), **versions()}
         write_results(directory, replace(content, seconds={}, facts=facts))
-    task: JsonObject = {} if model.thresholds is None else {"task": SEVERAL}
+    task: JsonObject = {} if model.thresholds is None else {"task": MULTILABEL}
     metrics = replace(evaluation.metrics_file(), model=model.path, provenance=task)
     write_metrics(directory / "metrics.json", metrics.to_json())
     return Run(directory, model.path)

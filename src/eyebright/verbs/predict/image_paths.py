@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from eyebright.data.walk_unlabelled import image_files
+from eyebright.data.walk import image_files
 from eyebright.errors import NotFoundError
 
 

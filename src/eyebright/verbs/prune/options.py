@@ -23,7 +23,7 @@ from eyebright.options.marks import Heading
 
 
 class PruneConfig(Config):
-    """What `eyebright prune` can be told; every field is also a command-line option and a TOML key."""
+    """Options of `eyebright prune`; every field is also a command-line option and a TOML key."""
 
     model: Path = Field(description="Model to prune: a run directory, or its model.onnx.")
     keep: float = Field(0.5, gt=0, lt=1, description="Share of the backbone's multiply-adds to keep.")

@@ -34,7 +34,7 @@ _AS_THEY_ARE = ("epochs", "budget", "batch", "lr", "augment", "precision", "devi
 
 @stage
 def prune(config: PruneConfig) -> Run:
-    """Prunes a sealed model, solves its head again, lets the whole model teach it, and seals it.
+    """Prune a sealed model, retrain it with the original as teacher, and seal it.
 
     Args:
         config: which model, how much of it may stay.
@@ -64,7 +64,7 @@ def prune(config: PruneConfig) -> Run:
         "teacher": config.model,
         "teacher_views": config.views,
         "out": directory,
-        "tune": "full",
+        "finetune": "full",
         "size": model.size,
         "layers": "stages",
     }
@@ -111,7 +111,7 @@ def _write_pruned(config: PruneConfig, model: SealedModel, manifest: Manifest, p
 def _batches(
     config: PruneConfig, source: ExportSource, manifest: Manifest
 ) -> Iterator[tuple[FloatArray, IntArray]]:
-    """Normalised training images with their classes."""
+    """Return normalised training images with their classes."""
     samples = manifest.of("train")
     order = np.random.default_rng(config.seed).permutation(len(samples))[:_IMAGES]
     chosen = [samples[i] for i in order]

@@ -12,7 +12,7 @@ _FOLDS = 7
 
 
 def with_holdout(manifest: Manifest, seed: int) -> Manifest:
-    """The manifest to learn from: its training part, and as validation part what choices are judged by.
+    """Return the manifest to fine-tune on: training images, and the holdout images as validation split.
 
     Where there is a test part, which is what is reported, the validation part serves; else a seventh of the
     training part is held out, equal images together, each class in proportion. Of every class something stays

@@ -16,38 +16,38 @@ from eyebright.runs.run import Run
 from eyebright.verbs.train.options import TrainConfig
 
 
-def team_size() -> int:
-    """How many processes a launcher started together, this one among them."""
+def world_size() -> int:
+    """Return how many processes a launcher started together, this one among them."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def is_main() -> bool:
-    """Whether this process is the one that talks and writes."""
+    """Return whether this process is the one that prints and writes."""
     return os.environ.get("RANK", "0") == "0"
 
 
 @contextmanager
 def main_first(device: str) -> Iterator[None]:
-    """The first process does what is in the block while the others wait; then they find it in the cache.
+    """Within, the first process works while the others wait; then they find its results in the cache.
 
     Args:
         device: that is trained on, as in the options.
     """
-    if team_size() == 1:
+    if world_size() == 1:
         yield
         return
-    from eyebright.training.finetune.system.distributed import gather_team
+    from eyebright.training.finetune.system.distributed import init_group
 
-    team = gather_team(device)
-    if not team.main:
-        team.wait()
+    group = init_group(device)
+    if not group.main:
+        group.barrier()
     yield
-    if team.main:
-        team.wait()
+    if group.main:
+        group.barrier()
 
 
 def launch(config: TrainConfig, directory: Path) -> Run:
-    """Runs `eyebright train` in ``config.processes`` processes of this machine.
+    """Run `eyebright train` in ``config.processes`` processes of this machine.
 
     Args:
         config: the options of the run.
@@ -65,7 +65,7 @@ def launch(config: TrainConfig, directory: Path) -> Run:
         command = [sys.executable, "-m", "eyebright.verbs.train.torchrun", "--standalone"]
         command += ["--nproc-per-node", str(config.processes)]
         command += ["-m", "eyebright", "train", "--config", str(file)]
-        # The results are printed by whoever asked for them; what is said on the way comes through.
+        # The results are printed by the caller; messages on the way come through.
         done = subprocess.run(
             command,
             check=False,
@@ -83,5 +83,5 @@ def launch(config: TrainConfig, directory: Path) -> Run:
 
 
 def _threads(config: TrainConfig) -> str:
-    """The launcher would give each process a single thread."""
+    """Return the threads of each process; the launcher would give it a single one."""
     return str(max(1, (os.cpu_count() or 1) // config.processes))

@@ -29,7 +29,7 @@ def frozen_model(config: TrainConfig, manifest: Manifest, backbone: Backbone) ->
     )
     model = trainer.train(None if config.size == "auto" else config.size)
     # Before fine-tuning the head is only a start, and says nothing about what more images would give.
-    asked = config.curve and config.tune == "head"
+    asked = config.curve and config.finetune == "off"
     return replace(model, curve=trainer.curve(model)) if asked else model
 
 

@@ -44,7 +44,7 @@ def choices(model: FrozenModel) -> list[Choice]:
 def tuned_name(name: str) -> str:
     """Return how much of the backbone was fine-tuned, in words."""
     names = {
-        "head": translate("Frozen backbone"),
+        "off": translate("Frozen backbone"),
         "last": translate("Last blocks fine-tuned"),
         "full": translate("Full fine-tuning"),
     }

@@ -63,17 +63,17 @@ class TrainConfig(FinetuneConfig, UncertaintyConfig, DecisionConfig, DataConfig)
         return data_or_resume(value, info)
 
 
-def require_single_label(several: bool, what: str) -> None:
+def require_single_label(multilabel: bool, what: str) -> None:
     """Refuse multi-label data or a multi-label model for what cannot do with it.
 
     Args:
-        several: whether an image may have several labels.
+        multilabel: whether an image may have several labels.
         what: was asked for, as it stands on the command line.
 
     Raises:
         ConfigError: an image may have several.
     """
-    if several:
+    if multilabel:
         raise ConfigError(
             "{what} requires single-label data. Here an image may have several labels. Do without "
             "it; to shrink a multi-label model, use `eyebright export --int8`.",

@@ -15,7 +15,7 @@ from eyebright.runs.operating_points import check_wanted
 from eyebright.runtime.context import say, timed
 from eyebright.sealed.model import SealedModel
 from eyebright.tracking.trackers import Trackers, trackers
-from eyebright.verbs.train.finetune.finetune import network_to_tune
+from eyebright.verbs.train.finetune.finetune import network_to_finetune
 from eyebright.verbs.train.launch import is_main
 from eyebright.verbs.train.options import TrainConfig, require_single_label
 from eyebright.verbs.train.resume import begin, refuse_other_images
@@ -64,10 +64,10 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
     check_wanted(config, manifest)
     refuse_other_images(config, manifest, directory)
     network = None
-    if config.tune == "head":
+    if config.finetune == "off":
         _say_ignored(config)
     else:
-        network = network_to_tune(config, several)
+        network = network_to_finetune(config, several)
         if is_main():
             begin(config, manifest, directory)
     tracker = trackers(config.track if network is not None and is_main() else [], directory)

@@ -9,7 +9,7 @@ from eyebright.data.licence import data_licence
 from eyebright.data.manifest import Manifest
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.runs.metrics import versions
-from eyebright.sealed.model import SEVERAL, SealedModel
+from eyebright.sealed.model import MULTILABEL, SealedModel
 from eyebright.task.task import THRESHOLD
 from eyebright.types import JsonObject
 from eyebright.verbs.train.trained_model import TrainedModel
@@ -40,7 +40,7 @@ class Provenance:
     def metadata(self) -> JsonObject:
         """Return the entries of the sealed model's metadata, which `metrics.json` repeats."""
         optional: JsonObject = {
-            "task": None if self.thresholds is None else SEVERAL,
+            "task": None if self.thresholds is None else MULTILABEL,
             "thresholds": self.thresholds,
             "card": self.card,
             "licence": self.licence,

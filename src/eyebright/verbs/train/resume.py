@@ -1,4 +1,4 @@
-"""What a training leaves in its directory so that it can be gone on with, and what is asked of it then."""
+"""What a training leaves in its directory so that it can be resumed, and the checks when it is."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from eyebright.runs.run import OPTIONS, write_options
 from eyebright.verbs.train.options import TrainConfig
 
 _IMAGES = "manifest.parquet"
+_PARTS = ("history.csv", "plan.json")  # of a fine-tuning, beside its checkpoints
 _NAMED = 3
 
 
 def with_earlier(config: TrainConfig) -> TrainConfig:
-    """The options of the run to resume, changed by those that are given now.
+    """Return the options of the run to resume, changed by those that are given now.
 
     Raises:
         NotFoundError: there is no such run.
@@ -53,7 +54,7 @@ def with_earlier(config: TrainConfig) -> TrainConfig:
 
 
 def refuse_other_images(config: TrainConfig, manifest: Manifest, directory: Path) -> None:
-    """Refuses to resume a run with other images.
+    """Refuse to resume a run with other images.
 
     Raises:
         DataError: it began with others; nothing was changed.
@@ -63,7 +64,7 @@ def refuse_other_images(config: TrainConfig, manifest: Manifest, directory: Path
 
 
 def begin(config: TrainConfig, manifest: Manifest, directory: Path) -> None:
-    """Writes down what a resumed run must know; a new fine-tuning leaves nothing of an older one behind.
+    """Write what a resumed run needs; a new fine-tuning leaves nothing of an older one behind.
 
     A resumed one changes nothing yet: its options are kept when its checkpoint was taken up.
     """
@@ -74,19 +75,21 @@ def begin(config: TrainConfig, manifest: Manifest, directory: Path) -> None:
     (directory / "metrics.json").unlink(missing_ok=True)
     for part in (directory, directory / "last", directory / "full"):
         remove_steps(part / "checkpoints")
-        (part / "history.csv").unlink(missing_ok=True)
+        for name in _PARTS:
+            (part / name).unlink(missing_ok=True)
     write_manifest(manifest, directory / _IMAGES)
     write_options(config, directory)
 
 
 def adopt(part: Path, directory: Path) -> None:
-    """Copies a training's history and checkpoints out of its folder into the run's."""
+    """Copy a training's plan, history and checkpoints out of its folder into the run's."""
     shutil.copytree(part / "checkpoints", directory / "checkpoints", dirs_exist_ok=True)
-    shutil.copyfile(part / "history.csv", directory / "history.csv")
+    for name in _PARTS:
+        shutil.copyfile(part / name, directory / name)
 
 
 def _compare(before: Manifest, now: Manifest) -> None:
-    """Images that could not be read at the end of an earlier training do not count."""
+    """Compare images; those that could not be read at the end of an earlier training do not count."""
     unreadable = {entry.path for entry in before.skipped}
     now_readable = [s for s in now.samples if s.path not in unreadable]
     if _content(before.samples) == _content(now_readable):
@@ -106,5 +109,5 @@ def _compare(before: Manifest, now: Manifest) -> None:
 
 
 def _content(samples: Iterable[Sample]) -> Counter[tuple[str, str, str]]:
-    """Images, parts and labels, wherever the files lie."""
+    """Return images, splits and labels, wherever the files lie."""
     return Counter((s.sha, s.split, s.label) for s in samples)

@@ -1,4 +1,4 @@
-"""PyTorch's launcher without its own account of a failure: the process that failed has told the reason.
+"""PyTorch's launcher without its own account of a failure: the process that failed has printed the reason.
 
 Run as ``python -m eyebright.verbs.train.torchrun``, with the options of ``torchrun``.
 """
@@ -12,7 +12,7 @@ from eyebright.runtime.errors_once import told_once
 
 
 def main(words: list[str]) -> int:
-    """Runs the launcher; gives 0, or the status of the process that failed first."""
+    """Run the launcher; return 0, or the status of the process that failed first."""
     from torch.distributed import run
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 

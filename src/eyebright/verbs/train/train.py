@@ -16,7 +16,7 @@ from eyebright.runtime.context import progress, showing, stage
 from eyebright.runtime.progress import SILENT
 from eyebright.verbs.train.finetune.finetune import exports, finetune, load_network
 from eyebright.verbs.train.finish import finish
-from eyebright.verbs.train.launch import is_main, launch, team_size
+from eyebright.verbs.train.launch import is_main, launch, world_size
 from eyebright.verbs.train.linear_probe import as_trained, frozen_model
 from eyebright.verbs.train.messages import epoch_figures
 from eyebright.verbs.train.options import TrainConfig
@@ -45,7 +45,7 @@ def train(config: TrainConfig, *, on_epoch: Callable[[EpochRow], None] | None = 
     """
     config = with_earlier(config)
     directory = _directory(config)
-    if config.processes > 1 and config.tune != "head" and team_size() == 1:
+    if config.processes > 1 and config.finetune != "off" and world_size() == 1:
         return launch(config, directory)
     with showing(progress() if is_main() else SILENT):
         plan = prepare(config, directory)

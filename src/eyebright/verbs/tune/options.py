@@ -27,7 +27,7 @@ from eyebright.verbs.train.options import data_or_resume
 
 
 class TuneConfig(Config):
-    """What `eyebright tune` can be told; every field is also a command-line option and a TOML key."""
+    """Options of `eyebright tune`; every field is also a command-line option and a TOML key."""
 
     data: Data = None
     trials: int = Field(20, ge=1, description="Number of trials, each with its own settings.")
@@ -41,7 +41,7 @@ class TuneConfig(Config):
     seed: Seed = 0
     backbone: BackboneName = "efficientnet_lite0"
     weights: Weights = None
-    tune: Literal["last", "full", "auto"] = Field(
+    finetune: Literal["last", "full", "auto"] = Field(
         "auto",
         description="How much of the backbone to fine-tune: the last blocks, everything, or both in turn.",
     )

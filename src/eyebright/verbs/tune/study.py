@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _SIZES = (160, 224, 288)
 _FLEXIBLE = "efficientnet_lite0"  # takes every size; others may be built for one
-_FEWEST = 6  # complete trials that importances are told of
+_FEWEST = 6  # complete trials that importances need
 _FIRST = {"lr": 3e-4, "weight_decay": 0.05, "layer_decay": 0.8, "augment": "standard", "mixup": 0.0}
 
 
@@ -32,9 +32,9 @@ class Enough(Exception):  # noqa: N818 - nothing went wrong
 
 
 def open_study(path: Path, seed: int, trials: int) -> optuna.Study:
-    """The study in the SQLite file ``path``, made where there is none.
+    """Open the study in the SQLite file ``path``, or make it where there is none.
 
-    What a killed process left in the middle is queued to be tried again.
+    What a killed process left in the middle is queued again.
 
     Raises:
         MissingExtraError: Optuna is not installed.
@@ -67,7 +67,7 @@ def open_study(path: Path, seed: int, trials: int) -> optuna.Study:
 
 
 def suggest(trial: optuna.Trial, config: TuneConfig) -> dict[str, Any]:
-    """The settings of one trial, as options of `eyebright train`."""
+    """Return the settings of one trial, as options of `eyebright train`."""
     settings: dict[str, Any] = {
         "lr": trial.suggest_float("lr", 1e-5, 3e-3, log=True),
         "weight_decay": trial.suggest_float("weight_decay", 1e-4, 0.3, log=True),
@@ -76,11 +76,11 @@ def suggest(trial: optuna.Trial, config: TuneConfig) -> dict[str, Any]:
             "augment", ["none", "light", "standard", "randaugment", "trivial"]
         ),
         "mixup": trial.suggest_float("mixup", 0.0, 0.4, step=0.1),
-        "tune": config.tune,
+        "finetune": config.finetune,
         "size": config.size,
     }
-    if config.tune == "auto":
-        settings["tune"] = trial.suggest_categorical("tune", ["last", "full"])
+    if config.finetune == "auto":
+        settings["finetune"] = trial.suggest_categorical("finetune", ["last", "full"])
     if config.size == "auto" and config.backbone == _FLEXIBLE:
         settings["size"] = trial.suggest_categorical("size", _SIZES)
     return settings
@@ -100,7 +100,7 @@ class Watch:
         self._epochs = epochs
 
     def __call__(self, row: EpochRow) -> None:
-        """Takes the row of an epoch; epoch 0 is the same for all and says nothing of the settings.
+        """Take the row of an epoch; epoch 0 is the same for all and says nothing of the settings.
 
         Raises:
             Abandoned: earlier trials were better by now.
@@ -123,7 +123,7 @@ def run_trial(
     config: TuneConfig,
     attempt: Callable[[Mapping[str, Any], int, Callable[[EpochRow], None]], object],
 ) -> TrialFigures:
-    """Asks for settings, trains with them, and tells the study.
+    """Get settings, train with them, and report to the study.
 
     Args:
         study: see :func:`open_study`.
@@ -158,7 +158,7 @@ def run_trial(
 
 
 def figures_of(trial: optuna.trial.FrozenTrial) -> TrialFigures:
-    """A finished trial, as the report shows it."""
+    """Return a finished trial, as the report shows it."""
     losses = [loss for loss in trial.intermediate_values.values() if math.isfinite(loss)]
     states: dict[str, TrialState] = {"COMPLETE": "complete", "PRUNED": "pruned"}
     return TrialFigures(
@@ -173,7 +173,7 @@ def figures_of(trial: optuna.trial.FrozenTrial) -> TrialFigures:
 
 
 def importances(study: optuna.Study) -> dict[str, float]:
-    """Share of the differences that each setting explains; empty where too few trials are complete."""
+    """Return the share of the differences that each setting explains; empty with too few trials."""
     import optuna
 
     complete = study.get_trials(states=[optuna.trial.TrialState.COMPLETE])

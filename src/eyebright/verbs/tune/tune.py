@@ -54,12 +54,12 @@ class TrainFunction(Protocol):
         *,
         on_epoch: Callable[[EpochRow], None] | None = ...,
     ) -> Run:
-        """Trains; what ``on_epoch`` raises ends it and comes through."""
+        """Train; what ``on_epoch`` raises ends it and comes through."""
 
 
 @stage
 def tune(config: TuneConfig, train: TrainFunction | None = None) -> Run:
-    """Searches settings on held-out images of the training part, then trains a model with the best.
+    """Search settings on holdout images of the training split, then train a model with the best.
 
     Args:
         config: what to search on and how long.
@@ -93,7 +93,7 @@ def tune(config: TuneConfig, train: TrainFunction | None = None) -> Run:
 
 
 def _opened(config: TuneConfig) -> tuple[TuneConfig, Path]:
-    """The options and the directory, of a new search or of one to go on with."""
+    """Return the options and the directory, of a new search or of one to resume."""
     if config.resume is None:
         directory = new_directory(config.out, "runs", (config.data or Path()).resolve().name)
         if (directory / _STUDY).exists():
@@ -118,7 +118,7 @@ def _opened(config: TuneConfig) -> tuple[TuneConfig, Path]:
 
 
 def _refuse_other_images(study: optuna.Study, config: TuneConfig) -> None:
-    """Trials on other images, or other parts of them, cannot be compared."""
+    """Refuse other images or splits: trials on them cannot be compared."""
     found = scan(config.data or Path(), val=config.val, test=config.test, seed=config.seed)
     if study.user_attrs.get(_IMAGES, found.digest) != found.digest:
         raise DataError(
@@ -130,7 +130,7 @@ def _refuse_other_images(study: optuna.Study, config: TuneConfig) -> None:
 
 
 def _search(study: optuna.Study, config: TuneConfig, directory: Path, train: TrainFunction) -> None:
-    """Runs the trials that are missing, until the budget is spent."""
+    """Run the trials that are missing, until the budget is spent."""
     start = time.monotonic()
     done = sum(trial.state.name in ("COMPLETE", "PRUNED") for trial in study.trials)
     with progress_task("Trials", total=config.trials) as task:
@@ -168,7 +168,7 @@ def _attempt(
 
 
 def _last_training(study: optuna.Study, config: TuneConfig, directory: Path) -> TrainConfig:
-    """The training with the best settings, or what is left of it where it was interrupted."""
+    """Return the training with the best settings, or what is left of it where it was interrupted."""
     best = study.best_trial.number
     interrupted = (directory / "checkpoints").is_dir() and not (directory / "metrics.json").is_file()
     if interrupted and study.user_attrs.get("last_training") == best:
@@ -179,7 +179,7 @@ def _last_training(study: optuna.Study, config: TuneConfig, directory: Path) -> 
 
 def _train_config(config: TuneConfig, settings: Mapping[str, Any], out: Path) -> TrainConfig:
     options = {name: getattr(config, name) for name in _HANDED_ON}
-    fixed = {"size": config.size, "tune": config.tune}
+    fixed = {"size": config.size, "finetune": config.finetune}
     return TrainConfig.build(**{**options, **fixed, **settings, "out": out})
 
 
@@ -195,7 +195,7 @@ def _say(figures: TrialFigures, config: TuneConfig) -> None:
 
 
 def _write_table(path: Path, trials: Sequence[TrialFigures]) -> None:
-    """Writes one row a trial as CSV."""
+    """Write one row a trial as CSV."""
     settings = list(dict.fromkeys(key for trial in trials for key in trial.settings))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

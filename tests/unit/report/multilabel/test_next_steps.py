@@ -9,7 +9,7 @@ from eyebright.evaluation.multiclass.results import PredictionRow
 from eyebright.evaluation.multilabel.metrics import measure_labels
 from eyebright.evaluation.multilabel.results import LabelMetrics
 from eyebright.report.multilabel.headline import label_verdict
-from eyebright.report.multilabel.next_steps import hardly_denied, label_doubts, label_steps
+from eyebright.report.multilabel.next_steps import label_doubts, label_steps, rarely_ruled_out
 
 COUNT = 80
 
@@ -30,7 +30,7 @@ def row(label: str, predicted: str, confidence: float) -> PredictionRow:
 
 
 def test_a_label_that_is_always_named_is_not_praised(metrics: LabelMetrics):
-    assert hardly_denied(metrics) == {"cell": (4, 4)}
+    assert rarely_ruled_out(metrics) == {"cell": (4, 4)}
     assert label_doubts(metrics) == ["Ruling out cell: of 4 images without it, 4 are false positives."]
 
 

@@ -13,13 +13,13 @@ torch = pytest.importorskip("torch")
 
 from eyebright.errors import ConfigError  # noqa: E402
 from eyebright.training.finetune import budget  # noqa: E402
-from eyebright.training.finetune.data.prefetch import Feed  # noqa: E402
+from eyebright.training.finetune.data.prefetch import Prefetcher  # noqa: E402
 from eyebright.training.finetune.history import EpochRow, read_history, write_history  # noqa: E402
 from eyebright.training.finetune.recipe import Recipe, recipe_changes  # noqa: E402
-from eyebright.training.finetune.step import cuts  # noqa: E402
-from eyebright.training.finetune.system.distributed import Team, gather_team  # noqa: E402
+from eyebright.training.finetune.step import step_batches  # noqa: E402
+from eyebright.training.finetune.system.distributed import ProcessGroup, init_group  # noqa: E402
 from eyebright.training.finetune.system.memory import (  # noqa: E402
-    computed_twice,
+    activation_checkpointing,
     find_micro_batch,
     is_out_of_memory,
     peak_memory_mb,
@@ -62,25 +62,25 @@ def test_draw_and_dropout_differ_by_place_and_repeat():
 @pytest.mark.parametrize(("count", "batch"), [(100, 32), (33, 32), (7, 32), (64, 32), (5, 1)])
 def test_an_epoch_is_cut_evenly_and_from_any_step_on(count, batch):
     order = np.arange(count)[::-1].copy()
-    all_cuts = list(cuts(order, 3, 0, batch))
+    all_cuts = list(step_batches(order, 3, 0, batch))
     sizes = [len(cut.places) for cut in all_cuts]
     assert np.array_equal(np.concatenate([cut.places for cut in all_cuts]), order)
     assert max(sizes) <= batch
     assert max(sizes) - min(sizes) <= 1
     assert len(sizes) == math.ceil(count / batch)
-    later = list(cuts(order, 3, all_cuts[-1].position, batch))
+    later = list(step_batches(order, 3, all_cuts[-1].position, batch))
     assert np.array_equal(later[0].places, all_cuts[-1].places)
 
 
 def test_processes_share_rows_without_gap():
-    rows = [range(17)[Team(CPU, rank, 4).rows(17)] for rank in range(4)]
+    rows = [range(17)[ProcessGroup(CPU, rank, 4).rows(17)] for rank in range(4)]
     assert [n for part in rows for n in part] == list(range(17))
 
 
 def test_a_process_alone_needs_no_group(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    team = gather_team("cpu")
-    assert (team.device, team.size, team.main) == (CPU, 1, True)
+    group = init_group("cpu")
+    assert (group.device, group.size, group.main) == (CPU, 1, True)
 
 
 # ---- feed
@@ -88,7 +88,7 @@ def test_a_process_alone_needs_no_group(monkeypatch):
 
 def test_the_feed_gives_in_order_and_begins_again():
     begin = 0
-    with Feed(lambda: iter(range(begin, 6)), lambda n: n * n) as feed:
+    with Prefetcher(lambda: iter(range(begin, 6)), lambda n: n * n) as feed:
         assert feed.peek() == 0
         assert [feed.take() for _ in range(3)] == [0, 1, 4]
         begin = 1
@@ -108,7 +108,7 @@ def test_the_feed_works_ahead_in_a_thread_and_its_errors_come_through():
             raise MemoryError("no room")
         return number
 
-    with Feed(lambda: iter(range(4)), make) as feed:
+    with Prefetcher(lambda: iter(range(4)), make) as feed:
         assert made.wait(10)  # the second was made though nobody asked for it
         assert [feed.take(), feed.take()] == [0, 1]
         with pytest.raises(MemoryError, match="no room"):
@@ -219,7 +219,7 @@ def test_what_is_computed_twice_has_the_same_gradients_and_counts_once(module):
         return [*(p.grad.clone() for p in module.parameters()), *(b.clone() for b in module.buffers())]
 
     plain = gradients()
-    with computed_twice([module]):
+    with activation_checkpointing([module]):
         twice = gradients()
     assert all(map(torch.equal, plain, twice))  # running mean, variance and count among them
     assert "forward" not in vars(module)
@@ -228,8 +228,8 @@ def test_what_is_computed_twice_has_the_same_gradients_and_counts_once(module):
 
 def test_a_device_that_is_not_there_is_said():
     missing = "mps" if torch.cuda.is_available() else "cuda"
-    with pytest.raises(ConfigError, match=f"Got {missing}, and it finds none"):
-        gather_team(missing)
+    with pytest.raises(ConfigError, match=f"Got {missing}, which PyTorch does not find"):
+        init_group(missing)
 
 
 # ---- history and recipe

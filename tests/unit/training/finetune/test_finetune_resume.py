@@ -121,7 +121,7 @@ def test_a_damaged_checkpoint_is_passed_over(textile_data, textile, tmp_path):
     newest.write_bytes(bytes(content))
     _, fitted = train(textile, out, Recipe(**RECIPE), data=textile_data, resume=True)
     assert str(newest) in fitted.notes[0]
-    assert "the one before is used" in fitted.notes[0]
+    assert "the previous checkpoint is used" in fitted.notes[0]
     assert_same_end(tmp_path / "whole", out)
 
 
@@ -153,10 +153,10 @@ def test_another_optimizer_begins_anew(few, textile, tmp_path, before, after, ke
 
 def test_a_finished_run_goes_on_only_when_told_more(textile_data, textile, tmp_path):
     recipe = Recipe(**{**RECIPE, "epochs": 1})
-    _, first = train(textile, tmp_path, recipe, data=textile_data)
-    _, again = train(textile, tmp_path, recipe, data=textile_data, resume=True)
+    net, first = train(textile, tmp_path, recipe, data=textile_data)
+    same, again = train(textile, tmp_path, recipe, data=textile_data, resume=True)
     assert (again.steps, again.stopped_because) == (first.steps, "epochs")
-    assert torch.equal(again.best_state["fc.weight"], first.best_state["fc.weight"])
+    assert torch.equal(same.state_dict()["fc.weight"], net.state_dict()["fc.weight"])
     _, more = train(textile, tmp_path, Recipe(**{**RECIPE, "epochs": 2}), data=textile_data, resume=True)
     assert more.steps == 2 * first.steps
 
@@ -190,10 +190,10 @@ class Unanswered(Photographs):
         super().__init__(folder)
         self.left = nth
 
-    def held_out(self, batch: int, device: Any, rows: slice | None = None) -> Any:
+    def holdout(self, batch: int, device: Any, rows: slice | None = None) -> Any:
         self.left -= 1
         wrong = 0 if self.left > 0 else math.nan
-        return ((pixels + wrong, labels) for pixels, labels in super().held_out(batch, device, rows))
+        return ((pixels + wrong, labels) for pixels, labels in super().holdout(batch, device, rows))
 
 
 def test_what_answers_with_no_number_is_not_gone_on_from(textile, tmp_path):
@@ -223,7 +223,7 @@ def test_another_network_is_refused(textile_data, textile, tmp_path):
 
 def test_resuming_before_the_first_checkpoint_starts_anew(textile_data, textile, tmp_path):
     _, fitted = train(textile, tmp_path, Recipe(**{**RECIPE, "epochs": 1}), data=textile_data, resume=True)
-    assert "no checkpoint yet" in fitted.notes[0]
+    assert "No checkpoint found" in fitted.notes[0]
     assert fitted.steps == 5
 
 

@@ -169,8 +169,8 @@ def test_a_rejected_export_is_still_what_was_written(textile_run: Run, tmp_path:
     from eyebright.verbs.export.folder import CERTIFICATE, rejected
 
     export(ExportConfig(model=textile_run.directory, to=["onnx"], out=tmp_path, max_images=6))
-    certificate = json.loads((tmp_path / "onnx" / CERTIFICATE).read_text())
-    certificate |= {"passed": False, "sidecar_files": {}}
+    written = json.loads((tmp_path / "onnx" / CERTIFICATE).read_text())
+    certificate = written | {"passed": False, "sidecar_files": {}}
     for name in ("provenance.json", "labels.txt"):
         (tmp_path / "onnx" / name).unlink()
     (tmp_path / "onnx" / CERTIFICATE).write_text(json.dumps(certificate))

@@ -207,10 +207,10 @@ def test_exports_are_certified_on_sets_of_labels(cloth_run: Run, tmp_path: Path,
         )
 
 
-@pytest.mark.parametrize("tune", ["last", pytest.param("full", marks=pytest.mark.slow)])
-def test_the_network_itself_learns_labels(cloth: Path, cloth_run: Run, tmp_path: Path, tune: str):
+@pytest.mark.parametrize("finetune", ["last", pytest.param("full", marks=pytest.mark.slow)])
+def test_the_network_itself_learns_labels(cloth: Path, cloth_run: Run, tmp_path: Path, finetune: str):
     pytest.importorskip("timm", reason="needs the extra torch")
-    options = {"size": SIZE, "layers": LAYERS, "augment": "none", "tune": tune}
+    options = {"size": SIZE, "layers": LAYERS, "augment": "none", "finetune": finetune}
     run = eb.train(cloth, out=tmp_path / "run", epochs=2, **options)
     assert run.metrics["task"] == "multilabel"
     assert run.metrics["parity"]["largest_difference"] < 0.02

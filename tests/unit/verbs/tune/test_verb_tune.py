@@ -42,7 +42,7 @@ def photos(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
 
 def loss_of(config: TrainConfig) -> float:
     """Best at a learning rate of 1e-3, and where everything learns."""
-    return 0.2 + abs(math.log10(float(config.lr)) + 3) + 0.1 * (config.tune == "last")
+    return 0.2 + abs(math.log10(float(config.lr)) + 3) + 0.1 * (config.finetune == "last")
 
 
 class Trainings:
@@ -93,9 +93,9 @@ def test_the_last_training_has_the_best_settings_and_is_finished(found: tuple[Pa
     assert last.epochs == 3
     complete = [int(row["trial"]) - 1 for row in rows(out) if row["state"] == "complete"]
     best = min((trials[i] for i in complete), key=loss_of)
-    assert (last.lr, last.tune, last.mixup, last.augment, last.size) == (
+    assert (last.lr, last.finetune, last.mixup, last.augment, last.size) == (
         best.lr,
-        best.tune,
+        best.finetune,
         best.mixup,
         best.augment,
         best.size,
@@ -195,8 +195,8 @@ def test_an_interrupted_last_training_is_resumed(tmp_path: Path) -> None:
 
 def test_part_and_size_are_searched_only_where_they_are_open(tmp_path: Path) -> None:
     trainings = Trainings()
-    searched(tmp_path, trainings, tune="last", size=96)
-    assert {(config.tune, config.size) for config in trainings.configs} == {("last", 96)}
+    searched(tmp_path, trainings, finetune="last", size=96)
+    assert {(config.finetune, config.size) for config in trainings.configs} == {("last", 96)}
     other = Trainings()
     searched(tmp_path / "vit", other, backbone="vit_tiny", trials=2)
     assert {config.size for config in other.configs} == {"auto"}

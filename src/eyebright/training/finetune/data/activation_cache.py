@@ -1,4 +1,4 @@
-"""Rows of something that does not learn (a frozen part, a teacher), computed once for each view of an image.
+"""Rows of something that does not learn (a frozen stem, a teacher), computed once for each view of an image.
 
 A view's augmentation depends on the image, the view's number and the seed alone, so that its row stays good
 when images are added, when a run is killed half-way, and in the next run.
@@ -21,19 +21,19 @@ from eyebright.runtime.context import progress
 from eyebright.runtime.parallel import parallel
 from eyebright.runtime.progress import Task
 from eyebright.training.cache.store import FeatureSpace, Rows
-from eyebright.training.finetune.data.augment import COLUMNS, Augmentation, Plan, plan
+from eyebright.training.finetune.data.augment import COLUMNS, Augmentation, AugmentPlan, plan
 from eyebright.training.finetune.data.pixels import Pixels
 from eyebright.types import IntArray
 
 #: Pixels (b, 3, S, S) float32 from 0 to 255, on the CPU → rows (b, D) float32.
-FrozenPart = Callable[[Tensor], Tensor]
+StemFunction = Callable[[Tensor], Tensor]
 
 _LARGEST = float(np.finfo(np.float16).max)
 
 
 @dataclass(frozen=True)
-class Prefix:
-    """A frozen part of a network, or a whole one.
+class ActivationSource:
+    """A frozen stem of a network, or a whole one.
 
     Attributes:
         run: computes its rows.
@@ -44,13 +44,13 @@ class Prefix:
             time, which engines like best. Otherwise a batch at a time is passed.
     """
 
-    run: FrozenPart
+    run: StemFunction
     width: int
     card: dict[str, Any]
     threads: bool = False
 
 
-class ViewRows:
+class CachedViews:
     """Rows of augmented views of the training images.
 
     Args:
@@ -65,7 +65,7 @@ class ViewRows:
 
     def __init__(
         self,
-        part: Prefix,
+        part: ActivationSource,
         pixels: Pixels,
         size: int,
         augmentation: Augmentation,
@@ -73,24 +73,24 @@ class ViewRows:
         views: int,
         seed: int,
     ) -> None:
-        self.part, self.pixels, self.size = part, pixels, size
+        self.part, self.pixels, self.size, self.cache = part, pixels, size, cache
         self.count = 1 if augmentation == Augmentation() else views
         self._augmentation, self._seed = augmentation, seed
         chance = {"augmentation": asdict(augmentation), "seed": seed, "stored": pixels.size}
         card = {"size": size, "precision": "float16", **part.card, **chance}
         self._spaces = [FeatureSpace(cache, card | {"view": view}, part.width) for view in range(self.count)]
 
-    def jobs(self) -> Iterator[Job]:
-        """What the cache may lack, view by view."""
+    def jobs(self) -> Iterator[ActivationJob]:
+        """Yield what the cache may lack, view by view."""
         for view, space in enumerate(self._spaces):
-            yield Job(space, self.pixels.samples, partial(self._inputs, view))
+            yield ActivationJob(space, self.pixels.samples, partial(self._inputs, view))
 
-    def plan(self, view: int, places: IntArray, size: int) -> Plan:
-        """What happens to the images at ``places`` in a view, for inputs of any ``size``."""
+    def plan(self, view: int, places: IntArray, size: int) -> AugmentPlan:
+        """Return the augmentation of the images at ``places`` in a view, for inputs of any ``size``."""
         return view_plan(self._augmentation, size, self._seed, view, [self.pixels.samples[p] for p in places])
 
     def read(self, view: int, places: IntArray, device: torch.device) -> Tensor:
-        """(b, D) float32 of one view of the images at ``places``; they must have been computed."""
+        """Return (b, D) float32 of one view of the images at ``places``; they must have been computed."""
         rows = self._spaces[view].read(keys_of([self.pixels.samples[place] for place in places]))
         return to_floats(rows, device)
 
@@ -99,7 +99,7 @@ class ViewRows:
         return drawn.apply(torch.arange(len(places)), torch.from_numpy(self.pixels.rows(places)))
 
 
-class Job:
+class ActivationJob:
     """The rows of one space that are to be computed."""
 
     def __init__(
@@ -111,8 +111,10 @@ class Job:
         self.missing = np.array(lacking, np.int64)
 
 
-def compute_rows(part: Prefix, jobs: Callable[[], Iterator[Job]], batch: int, text: str) -> None:
-    """Computes the rows that the cache lacks.
+def cache_activations(
+    part: ActivationSource, jobs: Callable[[], Iterator[ActivationJob]], batch: int, text: str
+) -> None:
+    """Compute the rows that the cache lacks.
 
     Args:
         part: what computes them.
@@ -136,31 +138,33 @@ def compute_rows(part: Prefix, jobs: Callable[[], Iterator[Job]], batch: int, te
                 job.space.keep(_made(part, job, batch, task))
 
 
-def view_plan(augmentation: Augmentation, size: int, seed: int, view: int, samples: Sequence[Sample]) -> Plan:
-    """What happens to some images in a view of that number: the same for inputs of any ``size``."""
+def view_plan(
+    augmentation: Augmentation, size: int, seed: int, view: int, samples: Sequence[Sample]
+) -> AugmentPlan:
+    """Return the augmentation of some images in one view: the same for inputs of any ``size``."""
     drawn = (np.random.default_rng([seed, view, int(s.sha, 16)]) for s in samples)
     chances = np.stack([chance.random(COLUMNS, np.float32) for chance in drawn])
     return plan(augmentation, size, torch.from_numpy(chances))
 
 
 def keys_of(samples: Sequence[Sample]) -> list[bytes]:
-    """The cache's keys of images."""
+    """Return the cache's keys of images."""
     return [bytes.fromhex(s.sha) for s in samples]
 
 
 def to_floats(rows: Rows, device: torch.device) -> Tensor:
-    """Half the bytes travel; float32 is made where they arrive."""
+    """Return the rows on the device; half the bytes travel, and float32 is made where they arrive."""
     return torch.from_numpy(rows).to(device).float()
 
 
-def _made(part: Prefix, job: Job, batch: int, task: Task) -> Iterator[tuple[bytes, Rows]]:
+def _made(part: ActivationSource, job: ActivationJob, batch: int, task: Task) -> Iterator[tuple[bytes, Rows]]:
     def rows(places: IntArray) -> tuple[IntArray, Rows]:
         with torch.no_grad():
             found = part.run(job.inputs(places)).float().clamp(-_LARGEST, _LARGEST)
         return places, found.cpu().numpy().astype(np.float16)
 
     step = 1 if part.threads else batch
-    parts = np.split(job.missing, range(step, len(job.missing), step))
-    for places, found in parallel(rows, parts) if part.threads else map(rows, parts):
+    batches = np.split(job.missing, range(step, len(job.missing), step))
+    for places, found in parallel(rows, batches) if part.threads else map(rows, batches):
         task.advance(len(places))
         yield from zip(keys_of([job.samples[place] for place in places]), found, strict=True)

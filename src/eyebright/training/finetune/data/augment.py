@@ -1,4 +1,4 @@
-"""Augmentation of whole batches on the device, decided once and applied in any parts.
+"""Augmentation of whole batches on the device, decided once and applied to any rows.
 
 All chance is drawn for the effective batch; :meth:`Plan.apply` is then plain arithmetic on some of its
 images, so that a part gives the same numbers however the batch is cut. Nothing touches torch's global random
@@ -6,7 +6,7 @@ state, which the training thread uses for dropout while another thread prepares 
 
 Crop, mirror, stretch and rotation are one affine sampling. On one core of a CPU it makes 2,160 images/s (256
 to 224 px), as many as torchvision's resized crop image by image (2,100), and the same code runs on a GPU. It
-does not antialias, which matters little: stored squares are only 8/7 as large as inputs.
+does not antialias, which matters little: stored images are only 8/7 as large as inputs.
 """
 
 from __future__ import annotations
@@ -60,15 +60,15 @@ class Augmentation:
 
     @property
     def moves(self) -> bool:
-        """Whether pixels are sampled between pixels, so that squares larger than the input are of use."""
+        """Whether pixels are sampled between pixels, so that images larger than the input are of use."""
         return self.area != (1.0, 1.0) or self.ratio != (1.0, 1.0) or self.degrees > 0
 
     def stored_size(self, size: int, least: int = 0) -> int:
-        """The side, in pixels, of the squares that inputs of ``size`` are made from; not below ``least``."""
+        """Return the side of the images that inputs of ``size`` are made from, at least ``least``."""
         return max(round(size * 8 / 7) if self.moves else size, least)
 
     def input_size(self, size: int) -> int:
-        """The side of training inputs for a model whose own are of ``size``: a multiple of 32, never larger.
+        """Return the side of training inputs for a model of ``size``: a multiple of 32, never larger.
 
         A crop is shown larger than the whole image is, so things would be larger in training than they are
         later. Inputs that are smaller by the mean side of a crop show them as large, and cost less (Touvron
@@ -95,7 +95,7 @@ PRESETS: dict[AugmentName, Augmentation] = {
 
 
 @dataclass(frozen=True)
-class Plan:
+class AugmentPlan:
     """What happens to each image of an effective batch.
 
     Attributes:
@@ -115,7 +115,7 @@ class Plan:
     operations: list[list[Operation]]
 
     def apply(self, places: Tensor, pixels: Tensor) -> Tensor:
-        """Inputs of some images of the batch.
+        """Return inputs of some images of the batch.
 
         Args:
             places: (b,) which of the batch, on the CPU.
@@ -165,8 +165,8 @@ class Plan:
         return torch.stack(changed).float()
 
 
-def plan(how: Augmentation, size: int, chances: Tensor) -> Plan:
-    """Decides what happens to each image.
+def plan(how: Augmentation, size: int, chances: Tensor) -> AugmentPlan:
+    """Decide what happens to each image.
 
     Args:
         how: the augmentation.
@@ -177,7 +177,7 @@ def plan(how: Augmentation, size: int, chances: Tensor) -> Plan:
         chances, [_GEOMETRY, _COLOUR, _ERASING, policies.COLUMNS], dim=1
     )
     spread = torch.tensor([how.brightness, how.contrast, how.saturation])
-    return Plan(
+    return AugmentPlan(
         how,
         size,
         moves=_moves(how, geometry),
@@ -216,7 +216,7 @@ def _erased(share: float, size: int, chances: Tensor) -> Tensor:
 
 
 def _colour(images: Tensor, factors: Tensor) -> Tensor:
-    """Brightness, contrast and saturation in one, in place: torchvision's three blends, clipped once."""
+    """Change brightness, contrast and saturation in one, in place: torchvision's blends, clipped once."""
     brightness, contrast, saturation = factors.view(-1, 3, 1, 1, 1).unbind(1)
     grey = (_GREY[0] * images[:, 0] + _GREY[1] * images[:, 1] + _GREY[2] * images[:, 2]).unsqueeze(1)
     # Whole numbers add up to the same sum in any order, so in batches of any size.

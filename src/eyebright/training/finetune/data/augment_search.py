@@ -1,7 +1,7 @@
 """How strongly training images may be varied: as much as leaves them what the network knows them by.
 
 A mirrored cat is a cat. A mirrored weave is another weave: a head that named 98 % of textile images right
-named 30 % of their mirror images. So the network that training begins with is asked about held-out images,
+predicted 30 % of their mirror images. So the network that training starts from is run on holdout images,
 varied in one way after another.
 """
 
@@ -27,7 +27,7 @@ _BATCH = 16
 
 @dataclass(frozen=True)
 class AugmentTrial:
-    """Share of held-out images, varied so, that are named right."""
+    """The accuracy on holdout images under one augmentation."""
 
     name: AugmentName
     accuracy: float
@@ -36,14 +36,14 @@ class AugmentTrial:
 def choose_augmentation(
     accuracy: Callable[[AugmentName], float], chance: float
 ) -> tuple[AugmentName, list[AugmentTrial]]:
-    """The strongest augmentation under which the network still knows most of what it knew.
+    """Return the strongest augmentation under which the network keeps most of its accuracy.
 
     Args:
         accuracy: of the network under an augmentation.
         chance: accuracy of somebody who knows nothing.
 
     Returns:
-        Its name, and what was tried, images as they are first.
+        Its name, and the candidates, images as they are first.
     """
     trials = [AugmentTrial("none", accuracy("none"))]
     known = trials[0].accuracy - chance
@@ -60,7 +60,7 @@ def choose_augmentation(
 def accuracy_under(
     name: AugmentName, net: nn.Module, pixels: Pixels, truth: IntArray, size: int, seed: int
 ) -> float:
-    """Share of images that a network names right when they are varied, or of answers if there are several.
+    """Return the accuracy on augmented images, over images or over all labels of multi-label ones.
 
     Args:
         name: of the augmentation.
@@ -76,8 +76,8 @@ def accuracy_under(
     drawn = plan(PRESETS[name], size, torch.rand(len(truth), COLUMNS, generator=generator))
     right = 0.0
     for places in np.split(np.arange(len(truth)), range(_BATCH, len(truth), _BATCH)):
-        squares = torch.from_numpy(pixels.rows(places)).to(device)
-        logits = net(drawn.apply(torch.from_numpy(places), squares))
-        answers = ((logits > 0) if truth.ndim == 2 else logits.argmax(1)).cpu().numpy()
-        right += float((answers == truth[places]).mean()) * len(places)
+        images = torch.from_numpy(pixels.rows(places)).to(device)
+        logits = net(drawn.apply(torch.from_numpy(places), images))
+        predicted = ((logits > 0) if truth.ndim == 2 else logits.argmax(1)).cpu().numpy()
+        right += float((predicted == truth[places]).mean()) * len(places)
     return right / len(truth)

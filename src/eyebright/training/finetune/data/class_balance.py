@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from eyebright.training.finetune.model.losses import balanced_weights
 from eyebright.types import FloatArray, IntArray
 
 ClassWeights = Literal["none", "balanced"]
@@ -15,7 +16,7 @@ Sampler = Literal["shuffle", "balanced"]
 
 
 def class_weights(kind: ClassWeights, truth: IntArray, classes: int) -> Tensor | None:
-    """Weights (K,) of the classes in the loss, 1 in the mean over the images; None where all count alike.
+    """Return weights (K,) of the classes in the loss, 1 in the mean over the images; None for equal ones.
 
     Args:
         kind: ``"balanced"`` lets every class weigh as much as any other.
@@ -28,9 +29,20 @@ def class_weights(kind: ClassWeights, truth: IntArray, classes: int) -> Tensor |
 
 
 def sample_weights(sampler: Sampler, truth: IntArray) -> FloatArray | None:
-    """How often (N,) each image is wanted in an epoch; None where each is wanted once."""
+    """Return how often (N,) each image is drawn in an epoch; None where each is drawn once."""
     if sampler == "shuffle":
         return None
     counts = np.bincount(truth)
     weights: FloatArray = (1 / counts[truth]).astype(np.float32)
     return weights
+
+
+def balanced_weights(counts: Sequence[int]) -> Tensor:
+    """Return weights (K,) with which every class weighs as much as any other, and an image 1 in the mean.
+
+    Args:
+        counts: images of each class; a class without any weighs nothing.
+    """
+    images = torch.tensor(counts, dtype=torch.float32)
+    shown = images > 0
+    return torch.where(shown, images.sum() / (shown.sum() * images.clamp(min=1)), 0.0)

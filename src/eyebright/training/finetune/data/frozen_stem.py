@@ -1,4 +1,4 @@
-"""The frozen part of a cut network, run by one of the fast engines instead of PyTorch."""
+"""The frozen stem of a cut network, run by one of the fast engines instead of PyTorch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from eyebright.backbones.graph import pixels_graph
 from eyebright.backbones.torch.exported import to_onnx
 from eyebright.engines.base import Engine
-from eyebright.training.finetune.model.classifier import Lower
+from eyebright.training.finetune.model.classifier import FrozenStem
 
 _OUTPUT = "rows"
 
@@ -18,29 +18,29 @@ _OUTPUT = "rows"
 class _Rows(nn.Module):
     """Pixels to rows, as a module to export."""
 
-    def __init__(self, lower: Lower) -> None:
+    def __init__(self, stem: FrozenStem) -> None:
         super().__init__()
-        self.lower = lower
-        self.below = lower.below
+        self.stem = stem
+        self.below = stem.below
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return self.lower.rows(pixels)
+        return self.stem.rows(pixels)
 
 
-def frozen_graph(lower: Lower) -> bytes:
-    """The lower part as a graph for the engines: `images` uint8 (B, S, S, 3) in, `rows` (B, D) out.
+def frozen_graph(stem: FrozenStem) -> bytes:
+    """Return the stem as a graph for the engines: `images` uint8 (B, S, S, 3) in, `rows` (B, D) out.
 
     Raises:
         ModelError: it cannot be exported.
     """
-    side = lower.size
-    module = _Rows(copy.deepcopy(lower)).cpu().eval()
+    side = stem.size
+    module = _Rows(copy.deepcopy(stem)).cpu().eval()
     network = to_onnx(module, torch.zeros(2, 3, side, side), "pixels", [_OUTPUT])
-    graph: bytes = pixels_graph(network, side, _OUTPUT, lower.width).SerializeToString()
+    graph: bytes = pixels_graph(network, side, _OUTPUT, stem.width).SerializeToString()
     return graph
 
 
 def run_engine(engine: Engine, pixels: Tensor) -> Tensor:
-    """Rows (b, D) of pixels (b, 3, S, S) from 0 to 255, which are rounded, as the engines take uint8."""
+    """Return activations (b, D) of pixels (b, 3, S, S) from 0 to 255, rounded to the engines' uint8."""
     images = pixels.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
     return torch.stack([torch.from_numpy(engine.run(image)) for image in images])

@@ -1,4 +1,4 @@
-"""MixUp and CutMix of neighbours in a batch, decided once and applied in any parts.
+"""MixUp and CutMix of neighbours in a batch, decided once and applied to any rows.
 
 As torchvision's, an image is mixed with the one before it, and the first with the last: the order of an epoch
 is drawn anyway. Unlike there, every image has its own share, and where both are on, each image gets one.
@@ -47,7 +47,7 @@ class MixPlan:
     cut: Tensor
 
     def pixels(self, places: Tensor, own: Tensor, partners: Tensor) -> Tensor:
-        """(b, 3, S, S) mixed from the images at ``places`` and those before them."""
+        """Return (b, 3, S, S) mixed from the images at ``places`` and those before them."""
         device = own.device
         kept = self.shares[places].to(device).view(-1, 1, 1, 1)
         if self.cut.any():
@@ -56,13 +56,13 @@ class MixPlan:
         return (own - partners).mul_(kept).add_(partners)
 
     def rows(self, places: Tensor, own: Tensor, partners: Tensor) -> Tensor:
-        """(b, D) of anything else that belongs to them, by their labels' shares."""
+        """Return (b, D) of anything else that belongs to them, by their labels' shares."""
         shares = self.shares[places].to(own.device).unsqueeze(1)
         return partners + (own - partners) * shares
 
 
 def plan_mix(how: Mixing, count: int, size: int, generator: torch.Generator) -> MixPlan:
-    """Decides how ``count`` images of ``size`` pixels a side are mixed."""
+    """Decide how ``count`` images of ``size`` pixels a side are mixed."""
     seed = int(torch.randint(2**62, (1,), generator=generator))
     chance = np.random.default_rng(seed)
     cut = chance.random(count) < (0.5 if how.mixup and how.cutmix else float(how.cutmix > 0))
@@ -77,13 +77,13 @@ def plan_mix(how: Mixing, count: int, size: int, generator: torch.Generator) -> 
 
 
 def before(rows: slice, count: int) -> Tensor:
-    """The places ``rows`` of a batch of ``count``, with the partner of the first in front of them."""
+    """Return the places ``rows`` of a batch of ``count``, with the partner of the first in front of them."""
     places = torch.arange(rows.start - 1, rows.stop)
     return places % count
 
 
 def _outside(boxes: Tensor, size: int) -> Tensor:
-    """(b, 1, S, S): 0 in the boxes, 1 elsewhere."""
+    """Return (b, 1, S, S): 0 in the boxes, 1 elsewhere."""
     place = torch.arange(size, device=boxes.device)
     left, top, right, bottom = boxes.view(-1, 4, 1, 1).unbind(1)
     x, y = place.view(1, 1, -1), place.view(1, -1, 1)
@@ -91,7 +91,7 @@ def _outside(boxes: Tensor, size: int) -> Tensor:
 
 
 def _boxes(shares: npt.NDArray[np.float64], size: int, chance: np.random.Generator) -> IntArray:
-    """Squares about random points, clipped at the edges, that leave about ``shares`` of the image."""
+    """Return squares about random points, clipped at the edges, that leave about ``shares`` of the image."""
     half = (0.5 * np.sqrt(1 - shares) * size).astype(np.int64)
     x, y = chance.integers(size, size=(2, len(shares)))
     boxes: IntArray = np.stack([x - half, y - half, x + half, y + half], axis=1).clip(0, size)

@@ -1,4 +1,4 @@
-"""Training data as pixels: augmented batches of the training part, and the held-out part as it is."""
+"""Training data as pixels: augmented batches of the training split, and the holdout images as it is."""
 
 from __future__ import annotations
 
@@ -10,47 +10,57 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from eyebright.training.finetune.data.activation_cache import ViewRows
-from eyebright.training.finetune.data.augment import COLUMNS, Augmentation, Plan, plan
+from eyebright.training.finetune.data.activation_cache import CachedViews
+from eyebright.training.finetune.data.augment import COLUMNS, Augmentation, AugmentPlan, plan
 from eyebright.training.finetune.data.mixup import Mixing, MixPlan, before, plan_mix
 from eyebright.training.finetune.data.pixels import Pixels
-from eyebright.training.finetune.data.protocol import blocks
+from eyebright.training.finetune.data.protocol import batch_slices
 from eyebright.types import IntArray, UInt8Array
 
 
+@dataclass(frozen=True)
+class LabelledPixels:
+    """Decoded images with their labels.
+
+    Attributes:
+        pixels: N images.
+        truth: (N,) class numbers, or (N, K) labels of 0 and 1.
+    """
+
+    pixels: Pixels
+    truth: IntArray
+
+
 class PixelData:
-    """Inputs (b, 3, S', S') float32 from 0 to 255; S' is S unless told otherwise.
+    """Inputs (b, 3, S', S') float32 from 0 to 255; S' is S by default.
 
     Args:
-        pixels: the training images, of ``augmentation.stored_size(S', S)``.
-        truth: (N,) their class numbers.
-        held_out: the held-out images, of size S.
-        held_out_truth: their class numbers.
+        train: the training images, of ``augmentation.stored_size(S', S)``.
+        holdout: the holdout images, of size S.
         classes: K.
         augmentation: of the training images.
-        mixing: of their pairs; none with a teacher, whose answers are for whole images.
-        teacher: what another model answers for fixed views of the images. Epoch e then shows view
-            e % ``teacher.count`` at this data's own size, and targets hold the answers behind the labels.
+        mixing: of their pairs; none with a teacher, whose predictions are for whole images.
+        teacher: predictions of another model for fixed views of the images. Epoch e then shows view
+            e % ``teacher.count`` at this data's own size, and targets hold these behind the labels.
         size: S', the side of training inputs.
     """
 
     def __init__(
         self,
-        pixels: Pixels,
-        truth: IntArray,
-        held_out: Pixels,
-        held_out_truth: IntArray,
+        *,
+        train: LabelledPixels,
+        holdout: LabelledPixels,
         classes: int,
         augmentation: Augmentation,
         mixing: Mixing,
-        teacher: ViewRows | None = None,
+        teacher: CachedViews | None = None,
         size: int | None = None,
     ) -> None:
-        self.count, self.classes = len(truth), classes
-        self.held_out_count = len(held_out_truth)
-        self.size = size or held_out.size
-        self.pixels, self.truth = pixels, torch.from_numpy(truth)
-        self._held_out, self._held_out_truth = held_out, torch.from_numpy(held_out_truth)
+        self.count, self.classes = len(train.truth), classes
+        self.holdout_count = len(holdout.truth)
+        self.size = size or holdout.pixels.size
+        self.pixels, self.truth = train.pixels, torch.from_numpy(train.truth)
+        self._holdout, self._holdout_truth = holdout.pixels, torch.from_numpy(holdout.truth)
         self._augmentation, self._mixing, self._teacher = augmentation, mixing, teacher
 
     def draw(self, places: IntArray, epoch: int, generator: torch.Generator) -> PixelBatch:
@@ -62,16 +72,16 @@ class PixelData:
         mixed = plan_mix(self._mixing, len(places), self.size, generator) if self._mixing else None
         return PixelBatch(self, places, plan(self._augmentation, self.size, chances), mixed)
 
-    def held_out(
+    def holdout(
         self, batch: int, device: torch.device, rows: slice | None = None
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """See :class:`~eyebright.training.finetune.data.protocol.TrainData`."""
-        for block in blocks(self.held_out_count, batch, rows):
-            pixels = to_device(self._held_out.rows(np.arange(block.start, block.stop)), device)
-            yield as_inputs(pixels), self._held_out_truth[block].to(device)
+        for span in batch_slices(self.holdout_count, batch, rows):
+            pixels = to_device(self._holdout.rows(np.arange(span.start, span.stop)), device)
+            yield as_inputs(pixels), self._holdout_truth[span].to(device)
 
     def targets(self, view: int, places: IntArray, device: torch.device) -> Tensor:
-        """Soft targets of the training images at ``places``; ``view`` is for a teacher's."""
+        """Return soft targets of the training images at ``places``; ``view`` is for a teacher's."""
         return targets_of(self.truth, self.classes, self._teacher, view, places, device)
 
 
@@ -81,7 +91,7 @@ class PixelBatch:
 
     data: PixelData
     places: IntArray
-    plan: Plan
+    plan: AugmentPlan
     mixed: MixPlan | None
     view: int = 0
 
@@ -108,7 +118,7 @@ class PixelBatch:
 
 
 def to_device(array: UInt8Array, device: torch.device) -> Tensor:
-    """The array's numbers on the device; on the way to a GPU the caller's thread does not wait."""
+    """Copy the array to the device; on the way to a GPU the caller's thread does not wait."""
     tensor = torch.from_numpy(array)
     if device.type == "cuda":
         tensor = tensor.pin_memory()
@@ -117,20 +127,25 @@ def to_device(array: UInt8Array, device: torch.device) -> Tensor:
 
 
 def as_inputs(pixels: Tensor) -> Tensor:
-    """(b, S, S, 3) uint8 → (b, 3, S, S) float32 from 0 to 255."""
+    """Return (b, S, S, 3) uint8 → (b, 3, S, S) float32 from 0 to 255."""
     return pixels.permute(0, 3, 1, 2).float()
 
 
 def targets_of(
-    truth: Tensor, classes: int, teacher: ViewRows | None, view: int, places: IntArray, device: torch.device
+    truth: Tensor,
+    classes: int,
+    teacher: CachedViews | None,
+    view: int,
+    places: IntArray,
+    device: torch.device,
 ) -> Tensor:
-    """Targets float32 of some training images: (b, K) from their labels, and a teacher's row behind them.
+    """Return float32 targets of training images: (b, K) from their labels, a teacher's row behind them.
 
     Args:
         truth: (N,) class numbers of all, or (N, K) where an image may have several labels.
         classes: K.
         teacher: rows of D numbers an image; None for labels alone.
-        view: that the teacher was asked about.
+        view: that the teacher was run on.
         places: (b,) which images.
         device: where to.
     """

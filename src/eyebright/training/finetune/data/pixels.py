@@ -34,13 +34,13 @@ class Pixels(Protocol):
     size: int
 
     def rows(self, places: IntArray) -> UInt8Array:
-        """The images (b, S, S, 3) at ``places`` of :attr:`samples`; may be called from any thread."""
+        """Return the images (b, S, S, 3) at ``places`` of :attr:`samples`; may be called from any thread."""
 
 
 def open_pixels(
     root: Path, samples: Sequence[Sample], size: int, interpolation: Interpolation, cache: Path | None
 ) -> tuple[Pixels, list[Skipped]]:
-    """Decodes every image once, and gives access to those that can be read.
+    """Decode every image once, and give access to those that can be read.
 
     Args:
         root: what the samples' paths are relative to.
@@ -125,7 +125,7 @@ class _Decoder:
     def squares(
         self, samples: Sequence[Sample], unreadable: dict[str, EyebrightError], task: Task
     ) -> Iterator[tuple[bytes, UInt8Array]]:
-        """Squares by their keys; images that cannot be read enter ``unreadable`` instead."""
+        """Yield squares by their keys; images that cannot be read enter ``unreadable`` instead."""
         for sample, square in parallel(lambda s: (s, self._try(s)), samples):
             task.advance()
             if isinstance(square, EyebrightError):

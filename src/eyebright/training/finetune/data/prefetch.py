@@ -10,13 +10,13 @@ from typing import Generic, TypeVar
 
 from eyebright.runtime.parallel import in_context
 
-Plan = TypeVar("Plan")
+Wanted = TypeVar("Wanted")
 Made = TypeVar("Made")
 
 _AHEAD = 2
 
 
-class Feed(Generic[Plan, Made]):
+class Prefetcher(Generic[Wanted, Made]):
     """What will be needed, made ahead by one thread, in order.
 
     Args:
@@ -24,15 +24,15 @@ class Feed(Generic[Plan, Made]):
         make: makes one; runs in the thread.
     """
 
-    def __init__(self, plans: Callable[[], Iterator[Plan]], make: Callable[[Plan], Made]) -> None:
+    def __init__(self, plans: Callable[[], Iterator[Wanted]], make: Callable[[Wanted], Made]) -> None:
         self._waited = 0.0
         self._plans = plans
         self._make = make
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="eyebright-feed")
-        self._coming: deque[tuple[Plan, Future[Made]]] = deque()
+        self._coming: deque[tuple[Wanted, Future[Made]]] = deque()
         self.restart()
 
-    def __enter__(self) -> Feed[Plan, Made]:
+    def __enter__(self) -> Prefetcher[Wanted, Made]:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -40,7 +40,7 @@ class Feed(Generic[Plan, Made]):
         self._coming.clear()
 
     def restart(self) -> None:
-        """Throws away what was made, and begins again with ``plans()``."""
+        """Discard what was made, and begin again with ``plans()``."""
         while self._coming:
             _, future = self._coming.popleft()
             if not future.cancel():
@@ -49,12 +49,12 @@ class Feed(Generic[Plan, Made]):
         self._left = self._plans()
         self._top_up()
 
-    def peek(self) -> Plan:
-        """The plan of what :meth:`take` gives next."""
+    def peek(self) -> Wanted:
+        """Return the plan of what :meth:`take` gives next."""
         return self._coming[0][0]
 
     def take(self) -> Made:
-        """The next; an error of its making is raised here."""
+        """Return the next one; an error of its making is raised here."""
         began = time.monotonic()
         _, future = self._coming.popleft()
         try:
@@ -64,7 +64,7 @@ class Feed(Generic[Plan, Made]):
             self._top_up()
 
     def collect_waited(self) -> float:
-        """Seconds that :meth:`take` had to wait since this was last asked."""
+        """Return the seconds that :meth:`take` had to wait since the last call."""
         waited, self._waited = self._waited, 0.0
         return waited
 

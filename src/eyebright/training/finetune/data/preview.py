@@ -16,7 +16,7 @@ _SIDE = 128
 
 
 def contact_sheet(data: PixelData, places: IntArray, variants: int = 6, seed: int = 0) -> bytes:
-    """A PNG with a row for each image: itself, a gap, and variants as training sees them.
+    """Return a PNG with a row for each image: itself, a gap, and variants as training sees them.
 
     Args:
         data: the training images with their augmentation and mixing.

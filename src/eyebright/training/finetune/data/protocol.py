@@ -1,4 +1,4 @@
-"""What the training loop asks of its data: batches that can be made again in parts, and a held-out part."""
+"""The interface of training data: batches that can be made again in micro-batches, and holdout images."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ class Drawn(Protocol):
         """Images in the batch."""
 
     def part(self, rows: slice, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Inputs (b, ...) and soft targets (b, K), both float32 and on ``device``, of these rows.
+        """Return inputs (b, ...) and soft targets (b, K), both float32 and on ``device``, of these rows.
 
         Called from the thread that prefetches. The same rows are the same numbers however the batch is cut.
         """
 
 
 class TrainData(Protocol):
-    """The training part, by places, and the held-out part in its own order."""
+    """Training images, by places, and holdout images in their own order."""
 
     count: int
     classes: int
-    held_out_count: int
+    holdout_count: int
 
     def draw(self, places: IntArray, epoch: int, generator: torch.Generator) -> Drawn:
-        """The images at ``places`` (of 0 … count - 1) with augmentation drawn from ``generator`` alone.
+        """Return the images at ``places`` (0 … count - 1), their augmentation drawn from ``generator`` alone.
 
         ``epoch`` counts from 0. The generator is a CPU one, seeded anew for every batch.
         """
 
-    def held_out(
+    def holdout(
         self, batch: int, device: torch.device, rows: slice | None = None
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Inputs (b, ...) float32 and class numbers (b,) int64 on ``device``, at most ``batch`` at a time.
+        """Yield inputs (b, ...) float32 and class numbers (b,) int64 on ``device``, b at most ``batch``.
 
         Where an image may have several labels, a table (b, K) of 0 and 1 instead of numbers. ``rows`` are
-        those of one process; None gives all ``held_out_count``.
+        those of one process; None gives all ``holdout_count``.
         """
 
 
-def blocks(count: int, batch: int, rows: slice | None = None) -> Iterator[slice]:
-    """``rows`` of ``count``, or all of them, at most ``batch`` at a time."""
+def batch_slices(count: int, batch: int, rows: slice | None = None) -> Iterator[slice]:
+    """Yield slices of ``rows`` of ``count``, or of all, with at most ``batch`` each."""
     wanted = range(count)[rows or slice(None)]
     for begin in range(wanted.start, wanted.stop, batch):
         yield slice(begin, min(begin + batch, wanted.stop))

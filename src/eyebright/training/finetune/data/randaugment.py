@@ -50,12 +50,12 @@ _RAND_STRENGTH, _RAND_OPERATIONS = 9, 2
 
 
 def operations(policy: Policy, chances: Tensor) -> list[list[Operation]]:
-    """What is done to each image, from its random numbers (n, COLUMNS) between 0 and 1."""
+    """Return the operations on each image, from its random numbers (n, COLUMNS) between 0 and 1."""
     return [_drawn(policy, row) for row in chances.tolist()]
 
 
 def apply(image: Tensor, todo: Sequence[Operation]) -> Tensor:
-    """The image (3, S, S) uint8 after the operations."""
+    """Return the image (3, S, S) uint8 after the operations."""
     for name, strength in todo:
         image = _one(image, name, strength)
     return image

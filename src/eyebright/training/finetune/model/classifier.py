@@ -1,13 +1,14 @@
 """A network with taps and a head: the torch twin of what is sealed.
 
-Its features are those of the frozen path (pooled maps of several units), so that training can start from the
-head that was solved on them. Cut at a unit, the frozen part below gives one row of numbers an image, which is
-computed once, and the part above learns from these rows.
+Its features are those of the frozen path (pooled maps of several blocks), so that training can start from the
+head that was solved on them. Cut at a block, the frozen stem below gives one row of activations an image,
+which is computed once, and the part above is trained on these.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,30 +16,29 @@ import torch
 from torch import Tensor, nn
 
 from eyebright.backbones.feature_layers import Tap
-from eyebright.backbones.torch.blocks import as_map, map_shape
 from eyebright.backbones.torch.network import Network
 from eyebright.backbones.torch.split import split
+from eyebright.training.finetune.model.feature_pooling import FINAL, FeaturePooling
 from eyebright.training.linear_probe.linear import LinearHead
 from eyebright.types import FloatArray
 
-_FINAL = "final"
 _SMALLEST_DEVIATION = 0.3  # of the median feature, as for the solved head
 
 
 class Classifier(nn.Module):
-    """Pixels (b, 3, S, S) between 0 and 255, or rows of a frozen lower part → logits (b, K).
+    """Pixels (b, 3, S, S) between 0 and 255, or rows of a frozen stem → logits (b, K).
 
-    While training, (b, K + F) where F numbers of a teacher are guessed.
+    While training, (b, K + F) where F numbers of a teacher are predicted.
 
     Args:
-        network: whose body learns.
+        network: whose body is trained.
         taps: the features.
         start: (N, D) some features as they are now, whose mean and deviation keep the head's input in scale.
         classes: K.
         head: what to start from; None for zeros.
         dropout: of the features.
-        guesses: F, how many numbers are guessed from the features while training, behind the logits; the
-            linear map that does it is no part of what is sealed.
+        distilled: F, how many numbers of a teacher's features are predicted while training, behind the
+            logits; the linear map that does it is no part of what is sealed.
     """
 
     mean: Tensor
@@ -54,16 +54,16 @@ class Classifier(nn.Module):
         classes: int,
         head: LinearHead | None,
         dropout: float,
-        guesses: int = 0,
+        distilled: int = 0,
     ) -> None:
         super().__init__()
         self.body = network.body
-        self.pooled = Pooled(network.body, taps)
+        self.pooled = FeaturePooling(network.body, taps)
         self.trunk = _trunk(network, taps)
-        self.lower: Lower | None = None
+        self.stem: FrozenStem | None = None
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(start.shape[1], classes)
-        self.guess = nn.Linear(start.shape[1], guesses) if guesses else None
+        self.distill = nn.Linear(start.shape[1], distilled) if distilled else None
         mean = start.mean(axis=0, dtype=np.float64)
         deviation = start.std(axis=0, dtype=np.float64)
         moving = deviation[deviation > 0]
@@ -83,9 +83,9 @@ class Classifier(nn.Module):
         with torch.no_grad():
             self.head.weight.zero_()
             self.head.bias.zero_()
-            if self.guess is not None:
-                self.guess.weight.zero_()
-                self.guess.bias.zero_()
+            if self.distill is not None:
+                self.distill.weight.zero_()
+                self.distill.bias.zero_()
             if head is not None:
                 weights = torch.from_numpy(head.weights)
                 self.head.weight.copy_((weights * self.deviation[:, None]).T)
@@ -93,21 +93,21 @@ class Classifier(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """See the class."""
-        features = self.lower.rest(inputs) if self.lower else self.features(inputs)
+        features = self.stem.rest(inputs) if self.stem else self.features(inputs)
         scaled = self.dropout((features - self.mean) / self.deviation)
         logits: Tensor = self.head(scaled)
-        if self.guess is None or not self.training:
+        if self.distill is None or not self.training:
             return logits
-        return torch.cat([logits, self.guess(scaled)], dim=1)
+        return torch.cat([logits, self.distill(scaled)], dim=1)
 
     def features(self, pixels: Tensor) -> Tensor:
-        """(b, D) of pixels (b, 3, S, S)."""
+        """Return (b, D) of pixels (b, 3, S, S)."""
         found, output = self.pooled.during(self.trunk, self.normalised(pixels))
         return torch.cat(self.pooled.ordered(found, output), dim=1)
 
     @torch.no_grad()
     def takes(self, size: int) -> bool:
-        """Whether inputs of ``size`` pixels a side pass through rightly; a cut trunk may know but one."""
+        """Return whether inputs of ``size`` pixels give right features; a cut trunk may take one only."""
         if self.trunk is self.body:
             return True
         self.eval()
@@ -122,48 +122,54 @@ class Classifier(nn.Module):
         return torch.allclose(features, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max()))
 
     def normalised(self, pixels: Tensor) -> Tensor:
-        """What the body takes."""
+        """Return normalised pixels, as the body takes them."""
         scaled: Tensor = (pixels - self.pixel_mean) * self.pixel_scale
         return scaled.contiguous(memory_format=torch.channels_last)
 
     def linear_head(self) -> LinearHead:
-        """The head on raw features, as the sealed model has it."""
+        """Return the head on raw features, as the sealed model has it."""
         with torch.no_grad():
             weights = (self.head.weight / self.deviation).cpu().double().T  # MPS has no float64
             bias = self.head.bias.cpu().double() - self.mean.cpu().double() @ weights
         return LinearHead(weights.float().numpy().copy(), bias.float().numpy().copy())
 
-    def recomputable(self, units: Sequence[str]) -> list[nn.Module]:
-        """The units, or the largest parts of one, that no feature is taken inside of."""
+    def checkpointable(self, blocks: Sequence[str]) -> list[nn.Module]:
+        """Return the blocks, or the largest parts of one, that no feature is taken inside of."""
         taps = [tap.layer.name for tap in self.pooled.taps]
-        return [part for unit in units for part in _without_taps(self.body.get_submodule(unit), unit, taps)]
+        return [
+            part for block in blocks for part in _without_taps(self.body.get_submodule(block), block, taps)
+        ]
 
-    def cut(self, network: Network, unit: str, size: int) -> Lower:
-        """From now on takes rows of the part up to ``unit``; gives that part.
+    def frozen_stem(self, network: Network, block: str, size: int) -> FrozenStem:
+        """Return the part up to ``block``, cut off.
 
         Raises:
             ModelError: the network cannot be cut there.
         """
-        below, above = split(self.trunk, network.units, unit, size)
-        self.lower = Lower(self, below, above, size)
-        return self.lower
+        below, above = split(self.trunk, network.blocks, block, size)
+        return FrozenStem(self, below, above, size)
 
-    def join(self) -> None:
-        """Takes pixels again."""
-        self.lower = None
+    @contextmanager
+    def reading(self, stem: FrozenStem | None) -> Iterator[None]:
+        """Within, take activations of ``stem`` as inputs; pixels where it is None."""
+        before, self.stem = self.stem, stem
+        try:
+            yield
+        finally:
+            self.stem = before
 
 
-def used_units(network: Network, taps: Sequence[Tap]) -> tuple[str, ...]:
-    """The units that the taps need: all of them where the last features are among these."""
+def used_blocks(network: Network, taps: Sequence[Tap]) -> tuple[str, ...]:
+    """Return the blocks that the taps need: all of them where the last features are among these."""
     names = [tap.layer.name for tap in taps]
-    if _FINAL in names:
-        return network.units
-    used = [any(_inside(name, unit) for name in names) for unit in network.units]
-    return network.units[: len(used) - used[::-1].index(True)]
+    if FINAL in names:
+        return network.blocks
+    used = [any(_inside(name, block) for name in names) for block in network.blocks]
+    return network.blocks[: len(used) - used[::-1].index(True)]
 
 
-def _inside(name: str, unit: str) -> bool:
-    return name == unit or name.startswith(f"{unit}.")
+def _inside(name: str, block: str) -> bool:
+    return name == block or name.startswith(f"{block}.")
 
 
 def _without_taps(module: nn.Module, name: str, taps: Sequence[str]) -> Iterator[nn.Module]:
@@ -175,60 +181,17 @@ def _without_taps(module: nn.Module, name: str, taps: Sequence[str]) -> Iterator
 
 
 def _trunk(network: Network, taps: Sequence[Tap]) -> nn.Module:
-    """The body as far as it is used, so that nothing is computed in vain."""
-    used = used_units(network, taps)
-    if len(used) == len(network.units):
+    """Return the body as far as it is used, so that nothing is computed in vain."""
+    used = used_blocks(network, taps)
+    if len(used) == len(network.blocks):
         return network.body
-    below, _ = split(network.body, network.units, used[-1], network.card.preprocessing.size)
+    below, _ = split(network.body, network.blocks, used[-1], network.card.preprocessing.size)
     return below
 
 
-class Pooled:
-    """Pooled maps of the units that run while a module is called, in the order of ``taps``."""
-
-    def __init__(self, body: nn.Module, taps: Sequence[Tap]) -> None:
-        self.body = body
-        self.taps = taps
-
-    def ordered(self, found: dict[Tap, Tensor], output: Tensor) -> list[Tensor]:
-        """All taps' features, each (b, d), from what was found on the way and what came out at the end."""
-        return [output if tap.layer.name == _FINAL else found[tap] for tap in self.taps]
-
-    def during(self, part: nn.Module, inputs: Tensor) -> tuple[dict[Tap, Tensor], Tensor]:
-        """Of the taps that ``part``, a piece of the body, comes by; and its output."""
-        found: dict[Tap, Tensor] = {}
-
-        def hook(tap: Tap) -> torch.utils.hooks.RemovableHandle:
-            def pool(_module: nn.Module, _inputs: object, output: Tensor) -> None:
-                found[tap] = _pool(self.body, output, tap)
-
-            return self.body.get_submodule(tap.layer.name).register_forward_hook(pool)
-
-        handles = [hook(tap) for tap in self.taps if tap.layer.name != _FINAL]
-        try:
-            output = part(inputs)
-        finally:
-            for handle in handles:
-                handle.remove()
-        return found, output
-
-
-def _pool(body: nn.Module, output: Tensor, tap: Tap) -> Tensor:
-    shape = map_shape(body, output)
-    if shape is None:
-        raise TypeError(f"{tap.layer.name} gives no map")
-    maps = as_map(output, shape)
-    mean = maps.mean((2, 3), keepdim=True)
-    if tap.kind == "mean":
-        return mean.flatten(1)
-    # The smallest number keeps the root's slope finite where a map is constant.
-    deviation = ((maps - mean).square().mean((2, 3)) + 1e-12).sqrt()
-    return torch.cat([mean.flatten(1), maps.amax((2, 3)), deviation], dim=1)
-
-
 @dataclass
-class Lower:
-    """The frozen part: pixels → one row of numbers an image, and the way from rows to features.
+class FrozenStem:
+    """The frozen stem: pixels → one row of numbers an image, and the way from rows to features.
 
     A row holds the activations at the cut, and the pooled features that lie below it.
     """
@@ -247,12 +210,12 @@ class Lower:
         self.width = output[0].numel() + sum(found[tap].shape[1] for tap in self.taps)
 
     def rows(self, pixels: Tensor) -> Tensor:
-        """Rows (b, width) of pixels (b, 3, S, S) between 0 and 255."""
+        """Return rows (b, width) of pixels (b, 3, S, S) between 0 and 255."""
         found, output = self._run(pixels)
         return torch.cat([output.flatten(1), *(found[tap] for tap in self.taps)], dim=1)
 
     def rest(self, rows: Tensor) -> Tensor:
-        """Features (b, D) of rows."""
+        """Return features (b, D) of rows."""
         length = int(np.prod(self.shape))
         activations = torch.unflatten(rows[:, :length], 1, self.shape)
         if activations.ndim == 4:

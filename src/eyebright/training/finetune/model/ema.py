@@ -32,13 +32,13 @@ class Ema:
         self._average = {name: tensor.detach().clone() for name, tensor in _floats(net).items()}
 
     def decay(self) -> float:
-        """Share of the average that the next update keeps."""
+        """Return share of the average that the next update keeps."""
         risen: float = 1 - (1 + self.updates) ** -_WARMUP_POWER
         return min(self._decay, risen)
 
     @torch.no_grad()
     def update(self, net: nn.Module) -> None:
-        """Moves the average towards the network's weights."""
+        """Move the average towards the network's weights."""
         own = _floats(net)
         torch._foreach_lerp_(
             list(self._average.values()), [own[name] for name in self._average], weight=1 - self.decay()
@@ -47,7 +47,7 @@ class Ema:
 
     @contextmanager
     def applied(self, net: nn.Module) -> Iterator[None]:
-        """Within it the network has the averaged weights; what changes them there changes the average."""
+        """Within, the network has the averaged weights; what changes them there changes the average."""
         self._swap(net)
         try:
             yield
@@ -55,11 +55,11 @@ class Ema:
             self._swap(net)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """The averaged tensors by their names in the network, and the number of updates."""
+        """Return the averaged tensors by their names in the network, and the number of updates."""
         return {**self._average, _UPDATES: torch.tensor(self.updates)}
 
     def load_state_dict(self, tensors: Mapping[str, Tensor]) -> None:
-        """Brings back what :meth:`state_dict` gave; from a network's own state it begins anew."""
+        """Restore what :meth:`state_dict` gave; from a network's own state it begins anew."""
         for name, average in self._average.items():
             if name in tensors:  # a network's own state lacks what it does not keep, such as pixel means
                 average.copy_(tensors[name])
@@ -72,6 +72,6 @@ class Ema:
 
 
 def _floats(net: nn.Module) -> dict[str, Tensor]:
-    """Parameters and buffers of floating point by name, tied ones once."""
+    """Return parameters and buffers of floating point by name, tied ones once."""
     named = [*net.named_parameters(), *net.named_buffers()]
     return {name: tensor for name, tensor in named if tensor.is_floating_point()}

@@ -1,7 +1,7 @@
 """Batch norms whose statistics stay as they are, folded into the convolutions before them.
 
 A frozen batch norm is a scale and a shift for each channel. In the convolution's weights they cost nothing,
-and the maps between the two are neither kept nor passed through once more. What learns is the folded network.
+and the maps between the two are neither kept nor passed through once more. The folded network is trained.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class _Before:
 
 
 def fold_norms(body: nn.Module, example: Tensor) -> int:
-    """Folds, in place, every batch norm behind a convolution into it; what ``body`` gives stays the same.
+    """Fold every batch norm behind a convolution into it, in place; outputs of ``body`` stay the same.
 
     A batch norm before a convolution, or one whose convolution's output is also used elsewhere, stays.
     Activations that belong to a batch norm (timm's BatchNormAct2d) stay where it was.
@@ -65,7 +65,7 @@ def fold_norms(body: nn.Module, example: Tensor) -> int:
 
 
 def _pairs(body: nn.Module, example: Tensor) -> list[_Pair]:
-    """Candidates, by watching which tensor goes from a convolution into a batch norm."""
+    """Yield candidates, by watching which tensor goes from a convolution into a batch norm."""
     outputs: dict[str, Tensor] = {}  # kept, so that no two have the same id
     takers: dict[str, list[str]] = {}
     calls: Counter[str] = Counter()
@@ -94,7 +94,7 @@ def _watched(
     on_conv: Callable[[str, Tensor], None],
     on_norm: Callable[[str, Tensor], None],
 ) -> Iterator[None]:
-    """Within it, convolutions tell their outputs and batch norms their inputs."""
+    """Within, record the outputs of convolutions and the inputs of batch norms."""
     handles = []
     for name, module in body.named_modules():
         if type(module).__name__ in _CONVS:
@@ -115,7 +115,7 @@ def _modules(body: nn.Module, pair: _Pair) -> tuple[Any, Any]:
 
 
 def _fold(body: nn.Module, pair: _Pair) -> _Before:
-    """Folds one pair; gives what was there before."""
+    """Fold one pair; return what was there before."""
     conv, norm = _modules(body, pair)
     before = _Before(norm, conv.weight, conv.bias)
     conv.weight, conv.bias = fuse_conv_bn_weights(
@@ -127,7 +127,7 @@ def _fold(body: nn.Module, pair: _Pair) -> _Before:
 
 
 def _what_is_left(norm: nn.Module) -> nn.Module:
-    """What timm's batch norms do besides: dropping and activation."""
+    """Return what timm's batch norms do besides: dropping and activation."""
     rest = [getattr(norm, own) for own in ("drop", "act") if hasattr(norm, own)]
     rest = [module for module in rest if not isinstance(module, nn.Identity)]
     return nn.Identity() if not rest else rest[0] if len(rest) == 1 else nn.Sequential(*rest)

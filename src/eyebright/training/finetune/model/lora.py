@@ -13,7 +13,7 @@ from eyebright.errors import ConfigError
 def add_adapters(
     body: nn.Module, rank: int, example: Tensor, name: str, alpha: int | None = None
 ) -> tuple[str, ...]:
-    """Puts adapters beside all linear layers inside ``body``, in place, and freezes all else of it.
+    """Put adapters beside all linear layers inside ``body``, in place, and freeze all else of it.
 
     Outputs stay what they are until the adapters learn. Attention that torch computes without calling its
     linear layers (torchvision's) gets none; its MLPs do.
@@ -47,7 +47,7 @@ def add_adapters(
 
 
 def merge_adapters(body: nn.Module) -> None:
-    """Adds the adapters to the layers that they stand beside, and removes them: a plain network again."""
+    """Add the adapters to the layers that they stand beside, and remove them: a plain network again."""
     from peft.tuners.lora import LoraLayer
 
     for name, module in list(body.named_modules()):
@@ -58,7 +58,7 @@ def merge_adapters(body: nn.Module) -> None:
 
 
 def _linears_inside(body: nn.Module, example: Tensor) -> tuple[str, ...]:
-    """Linear layers that are called with more than one vector an image; the others see pooled features."""
+    """Return the linear layers called with several vectors an image; others see pooled features."""
     found: list[str] = []
 
     def watch(name: str, layer: nn.Module) -> torch.utils.hooks.RemovableHandle:

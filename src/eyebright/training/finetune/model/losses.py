@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, kl_div, log_softmax
 
@@ -25,7 +22,7 @@ class SoftTargetLoss:
         self._smoothing, self._weights, self._gamma = smoothing, weights, gamma
 
     def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """The loss of each image."""
+        """Return the loss of each image."""
         if self._weights is not None:
             self._weights = self._weights.to(logits.device)  # copied once, at the first call
         if not self._gamma:
@@ -54,7 +51,7 @@ class LabelsLoss:
         self._smoothing = smoothing
 
     def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """The loss of each image."""
+        """Return the loss of each image."""
         smooth = targets * (1 - self._smoothing) + self._smoothing / 2
         return binary_cross_entropy_with_logits(logits, smooth, reduction="none").mean(1)
 
@@ -62,7 +59,7 @@ class LabelsLoss:
 class TeacherLoss:
     """The loss of each image where a teacher is learned from as well (Hinton et al., 2015).
 
-    Outputs (b, K) or (b, K + F) hold logits and, behind them, guesses of the teacher's features. Targets
+    Outputs (b, K) or (b, K + F) hold logits and, behind them, predictions of the teacher's features. Targets
     (b, 2 K) or (b, 2 K + F) hold soft labels, the teacher's log-probabilities, and its features.
 
     Args:
@@ -71,7 +68,7 @@ class TeacherLoss:
         share: of the divergence from the teacher's softened probabilities.
         temperature: by which both are softened; the divergence is multiplied by its square, as its slopes
             shrink by that.
-        features: weight of the mean square error of the guesses.
+        features: weight of the mean square error of these predictions.
     """
 
     def __init__(
@@ -81,24 +78,13 @@ class TeacherLoss:
         self._share, self._temperature, self._features = share, temperature, features
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The loss of each image."""
+        """Return the loss of each image."""
         k, t = self._classes, self._temperature
-        logits, guesses = outputs[:, :k], outputs[:, k:]
+        logits, predicted = outputs[:, :k], outputs[:, k:]
         labels, taught, features = targets[:, :k], targets[:, k : 2 * k], targets[:, 2 * k :]
         own, teachers = log_softmax(logits / t, dim=1), log_softmax(taught / t, dim=1)
         soft = kl_div(own, teachers, reduction="none", log_target=True).sum(1) * t**2
         loss = (1 - self._share) * self._labels(logits, labels) + self._share * soft
-        if guesses.shape[1]:  # none while the network is judged or timed
-            loss = loss + self._features * (guesses - features).square().mean(1)
+        if predicted.shape[1]:  # none in evaluation mode
+            loss = loss + self._features * (predicted - features).square().mean(1)
         return loss
-
-
-def balanced_weights(counts: Sequence[int]) -> Tensor:
-    """Weights (K,) with which every class weighs as much as any other, and an image 1 in the mean.
-
-    Args:
-        counts: images of each class; a class without any weighs nothing.
-    """
-    images = torch.tensor(counts, dtype=torch.float32)
-    shown = images > 0
-    return torch.where(shown, images.sum() / (shown.sum() * images.clamp(min=1)), 0.0)

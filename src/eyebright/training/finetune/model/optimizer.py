@@ -1,8 +1,9 @@
-"""Optimisers with learning rates by depth, and without weight decay where it does harm."""
+"""Optimisers with learning rates by depth, without weight decay where it does harm; gradual unfreezing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import ceil
 from typing import TypeAlias
 
 import torch
@@ -11,23 +12,24 @@ from torch import nn
 Optimizer: TypeAlias = torch.optim.Optimizer
 
 _MOMENTUM = 0.9
+_GRADUAL_SHARE = 0.5  # of the training, after which every block is trained
 # Tables that are added to tokens; pulling them to zero would move every token.
 _NO_DECAY = ("pos_embed", "position_embed", "pos_embedding", "cls_token", "class_token", "relative_position")
 
 
 def depths(names: Iterable[str], places: Mapping[str, int], prefix: str = "body.") -> dict[str, int]:
-    """How far each parameter is from the head: 0 for the head's own, 1 for the last unit's, and so on.
+    """Return the distance of each parameter from the head: 0 for its own, 1 for the last block's, ...
 
     Args:
         names: parameters of the whole network, body and head.
-        places: the unit's place of each of the body's parameters (``Network.depths``), as the body was built.
-            Parameters that came later (a folded bias, an adapter) stand where their nearest owner stands.
+        places: of each of the body's parameters, its block's place (``Network.depths``), as the body was
+            built. Those added later (a folded bias, an adapter) stand where their nearest owner stands.
         prefix: of the body's parameters within ``names``.
     """
     owners = {name.rpartition(".")[0]: place for name, place in places.items()}
-    units = max(places.values(), default=-1) + 1
+    blocks = max(places.values(), default=-1) + 1
     return {
-        name: units - _place(name.removeprefix(prefix), owners) if name.startswith(prefix) else 0
+        name: blocks - _place(name.removeprefix(prefix), owners) if name.startswith(prefix) else 0
         for name in names
     }
 
@@ -40,9 +42,9 @@ def make_optimizer(
     weight_decay: float = 0.0,
     layer_decay: float = 1.0,
 ) -> Optimizer:
-    """An optimiser of all parameters in ``depth_of``, those that are frozen now included.
+    """Return an optimiser of all parameters in ``depth_of``, those that are frozen now included.
 
-    A parameter without a gradient is passed over and costs nothing, so units may begin to learn later.
+    A parameter without a gradient is passed over and costs nothing, so blocks may begin to learn later.
 
     Args:
         net: whose parameters they are.
@@ -50,7 +52,7 @@ def make_optimizer(
         name: ``"adamw"``, ``"adam"`` or ``"sgd"`` (Nesterov's momentum, 0.9).
         lr: highest learning rate of the head.
         weight_decay: pull to zero; norms, biases, position embeddings and class tokens are spared.
-        layer_decay: factor on the learning rate for each unit further from the head.
+        layer_decay: factor on the learning rate for each block further from the head.
 
     Returns:
         Groups with ``lr`` = lr · ``lr_scale``; a schedule sets ``lr`` = lr · factor · ``lr_scale``.
@@ -77,10 +79,37 @@ def make_optimizer(
     raise ValueError(f"{name} is no optimiser")
 
 
+def unfrozen_depth(epoch: int, epochs: int, deepest: int) -> int:
+    """Return how far from the head parameters are trained in an epoch of gradual unfreezing.
+
+    The head and the last block are trained from the first epoch on, everything from half of the training on.
+
+    Args:
+        epoch: from 0.
+        epochs: of the whole training.
+        deepest: the greatest distance from the head that there is to reach.
+    """
+    steps = max(1, ceil(epochs * _GRADUAL_SHARE))
+    return min(deepest, max(1, ceil(deepest * (epoch + 1) / steps)))
+
+
+def unfreeze(net: nn.Module, depth_of: Mapping[str, int], deepest: int) -> None:
+    """Train the parameters in ``depth_of`` that are at most ``deepest`` from the head, and freeze its others.
+
+    Args:
+        net: whose parameters they are.
+        depth_of: distance from the head by name; what it does not name stays as it is.
+        deepest: see :func:`unfrozen_depth`.
+    """
+    for name, parameter in net.named_parameters():
+        if name in depth_of:
+            parameter.requires_grad_(depth_of[name] <= deepest)
+
+
 def _groups(
     net: nn.Module, depth_of: Mapping[str, int], weight_decay: float
 ) -> dict[tuple[int, float], list[nn.Parameter]]:
-    """Parameters by depth and weight decay, the head's first."""
+    """Return parameters by depth and weight decay, the head's first."""
     groups: dict[tuple[int, float], list[nn.Parameter]] = {}
     named = [(name, parameter) for name, parameter in net.named_parameters() if name in depth_of]
     for name, parameter in sorted(named, key=lambda pair: depth_of[pair[0]]):
@@ -90,7 +119,7 @@ def _groups(
 
 
 def _place(name: str, owners: Mapping[str, int]) -> int:
-    """The place of the nearest owner that has one; 0 (the stem's) for what stands beside the units."""
+    """Return the place of the nearest owner that has one; 0 (the stem's) for what is in no block."""
     owner = name
     while owner:
         owner = owner.rpartition(".")[0]

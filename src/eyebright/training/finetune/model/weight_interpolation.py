@@ -15,35 +15,35 @@ from torch import Tensor, nn
 SHARES = (1.0, 0.75, 0.5, 0.25)
 
 
-def settle(
+def interpolate(
     net: nn.Module,
     start: Mapping[str, Tensor],
-    judge: Callable[[], float],
+    holdout_loss: Callable[[], float],
     shares: tuple[float, ...] = SHARES,
 ) -> float:
-    """Leaves the network at the best place between ``start`` and its own weights.
+    """Return interpolate the network to the best place between ``start`` and its own weights.
 
     Args:
         net: with the weights that training found.
         start: the weights that it began with, by name.
-        judge: the held-out loss of the network as it is.
+        holdout_loss: of the network as it is.
         shares: how far from the start to look.
 
     Returns:
         The share of the way at which the loss is lowest.
     """
-    found = weights_of(net)
+    found = copy_weights(net)
     losses = {}
     for share in shares:
         net.load_state_dict(_between(start, found, share))
-        losses[share] = judge()
+        losses[share] = holdout_loss()
     best = min(losses, key=lambda share: losses[share])
     net.load_state_dict(_between(start, found, best))
     return best
 
 
-def weights_of(net: nn.Module) -> dict[str, Tensor]:
-    """Copies of the network's tensors by name."""
+def copy_weights(net: nn.Module) -> dict[str, Tensor]:
+    """Copy of the network's tensors by name."""
     return {name: tensor.detach().clone() for name, tensor in net.state_dict().items()}
 
 

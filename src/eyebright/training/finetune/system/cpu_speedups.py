@@ -24,8 +24,8 @@ _MALLOC = {"trim threshold": (-1, 2**31 - 1, 128 * 1024), "most mappings": (-4, 
 
 
 @contextmanager
-def quick_on_cpu(net: nn.Module, device: torch.device) -> Iterator[None]:
-    """Within it, steps of ``net`` are quicker if ``device`` is a CPU; parameters and outputs stay the same.
+def cpu_speedups(net: nn.Module, device: torch.device) -> Iterator[None]:
+    """Within, steps of ``net`` are quicker if ``device`` is a CPU; parameters and outputs are the same.
 
     Enter it when the network is as it will be trained (folded, split, with adapters).
     """
@@ -38,7 +38,7 @@ def quick_on_cpu(net: nn.Module, device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def _kept_memory() -> Iterator[None]:
-    """Memory that is freed is not given back to the system.
+    """Within, memory that is freed is not given back to the system.
 
     glibc maps every large tensor anew, and the system fills each of its pages with zeros: a third of a step.
     Other C libraries have no such switch.
@@ -59,7 +59,7 @@ def _kept_memory() -> Iterator[None]:
 
 @contextmanager
 def _quick_modules(net: nn.Module) -> Iterator[None]:
-    """While it lasts, modules have classes of this file: the same parameters, another backward pass."""
+    """Within, modules have classes of this file: the same parameters, another backward pass."""
     changed = []
     for module in net.modules():
         if (quick := _quick_class(module)) is not None:
@@ -176,7 +176,7 @@ class _WideDepthwiseFunction(torch.autograd.Function):
 def _weight_gradient(
     gradient: Tensor, maps: Tensor, weight: Tensor, stride: tuple[int, int], padding: tuple[int, int]
 ) -> Tensor:
-    """The weights' gradient (C, 1, rows, columns), by groups of three columns."""
+    """Return the weights' gradient (C, 1, rows, columns), by groups of three columns."""
     result = torch.empty_like(weight)
     columns, side, step = weight.shape[3], padding[1], stride[1]
     for first in range(0, columns, _COLUMNS):
@@ -196,7 +196,7 @@ def _backward(
     padding: Sequence[int],
     which: int,
 ) -> Tensor:
-    """The gradient of the maps (0) or of the weights (1)."""
+    """Return the gradient of the maps (0) or of the weights (1)."""
     mask = [which == 0, which == 1, False]
     results: tuple[Tensor, ...] = torch.ops.aten.convolution_backward(
         gradient, maps, weight, None, stride, padding, [1, 1], False, [0, 0], weight.shape[0], mask

@@ -4,11 +4,11 @@ Hugging Face Accelerate starts the group: which backend (NCCL, Gloo, XCCL, XLA â
 device, which network interface. It does no more than that here, for these reasons:
 
 - DistributedDataParallel adds up gradients inside the backward pass. A process that runs out of memory there
-  leaves the others waiting, while ours can try again with smaller parts; and it wants to know at the start
+  leaves the others waiting, while ours can retry with smaller micro-batches; and it must know at the start
   which weights will ever learn, which gradual unfreezing changes. So each process makes its gradients alone,
   and one sum of one flat vector follows. What is lost is that the sum does not overlap the backward pass.
 - ``Accelerator`` replaces the network's ``forward``, and fixes precision and device for the life of the
-  process, in which `--tune auto` trains several times.
+  process, in which `--finetune auto` trains several times.
 
 Everything that processes must agree on (gradients, loss, time) travels in these sums.
 """
@@ -31,7 +31,7 @@ _PATIENCE = timedelta(days=2)
 
 
 @dataclass(frozen=True)
-class Team:
+class ProcessGroup:
     """The processes that train together.
 
     Attributes:
@@ -50,11 +50,11 @@ class Team:
         return self.rank == 0
 
     def rows(self, count: int) -> slice:
-        """This process's part of ``count`` rows."""
+        """Return this process's slice of ``count`` rows."""
         return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
 
-    def add(self, numbers: Tensor) -> Tensor:
-        """The sum over all processes, of a tensor that has the same shape in each."""
+    def sum(self, numbers: Tensor) -> Tensor:
+        """Return the sum over all processes, of a tensor that has the same shape in each."""
         if self.size == 1:
             return numbers
         from accelerate.utils import reduce
@@ -62,28 +62,28 @@ class Team:
         total: Tensor = reduce(numbers, reduction="sum")
         return total
 
-    def agree(self, number: float) -> float:
-        """The first process's number, for all; for what each would measure differently."""
-        return float(self._first(torch.tensor([number]))) if self.size > 1 else number
+    def broadcast(self, number: float) -> float:
+        """Return the first process's number in all; for what each would measure differently."""
+        return float(self._broadcast(torch.tensor([number]))) if self.size > 1 else number
 
-    def first(self, table: FloatArray) -> FloatArray:
-        """The first process's table, for all; it has the same shape in each."""
-        return self._first(torch.from_numpy(table)).cpu().numpy() if self.size > 1 else table
+    def broadcast_array(self, table: FloatArray) -> FloatArray:
+        """Return the first process's array in all; it has the same shape in each."""
+        return self._broadcast(torch.from_numpy(table)).cpu().numpy() if self.size > 1 else table
 
-    def share(self, net: nn.Module) -> None:
-        """Gives all processes the first one's weights, whose files another machine may not see."""
+    def broadcast_weights(self, net: nn.Module) -> None:
+        """Give all processes the first one's weights, whose files another machine may not see."""
         if self.size > 1:
             for tensor in net.state_dict().values():
-                tensor.copy_(self._first(tensor))
+                tensor.copy_(self._broadcast(tensor))
 
-    def _first(self, tensor: Tensor) -> Tensor:
+    def _broadcast(self, tensor: Tensor) -> Tensor:
         from accelerate.utils import broadcast
 
         found: Tensor = broadcast(tensor.to(self.device))
         return found
 
-    def add_gradients(self, net: nn.Module, *figures: Tensor) -> list[Tensor]:
-        """Replaces each gradient by its sum over the processes, and adds up ``figures`` (scalars) on the way.
+    def sum_gradients(self, net: nn.Module, *figures: Tensor) -> list[Tensor]:
+        """Replace each gradient by its sum over the processes, and add up ``figures`` (scalars) on the way.
 
         Running statistics (float buffers) become their mean, so that the networks stay equal.
         """
@@ -96,20 +96,20 @@ class Team:
         gradients = [p.grad for p in learning if p.grad is not None]
         statistics = [b for b in net.buffers() if b.is_floating_point()]
         parts = [*gradients, *(b / self.size for b in statistics), *figures]
-        total = self.add(torch.cat([part.detach().flatten().float() for part in parts]))
+        total = self.sum(torch.cat([part.detach().flatten().float() for part in parts]))
         _spread(total, [*gradients, *statistics])
         return list(total[-len(figures) :])
 
-    def wait(self) -> None:
-        """Until all processes are here."""
+    def barrier(self) -> None:
+        """Wait until all processes are here."""
         if self.size > 1:
             from accelerate.state import PartialState
 
             PartialState().wait_for_everyone()
 
 
-def gather_team(device: str = "auto") -> Team:
-    """The processes that this one was started with, or itself alone.
+def init_group(device: str = "auto") -> ProcessGroup:
+    """Return the processes that this one was started with, or itself alone.
 
     Args:
         device: ``"cpu"``, ``"cuda"``, ``"mps"``, ``"xla"``, or ``"auto"`` for the best there is.
@@ -118,13 +118,13 @@ def gather_team(device: str = "auto") -> Team:
         ConfigError: this machine has no such device, or PyTorch cannot use it.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 and device != "xla":
-        return Team(_device(device))
+        return ProcessGroup(_device(device))
     from accelerate.state import PartialState
 
     state = PartialState(cpu=device == "cpu", timeout=_PATIENCE)
     if device not in ("auto", torch.device(state.device).type):
         raise _no_such(device)
-    return Team(torch.device(state.device), state.process_index, state.num_processes)
+    return ProcessGroup(torch.device(state.device), state.process_index, state.num_processes)
 
 
 def _device(name: str) -> torch.device:

@@ -1,4 +1,4 @@
-"""Training that cannot go on: a loss that is no number, or memory that is too small for a single image."""
+"""Training that cannot continue: the loss is NaN, or memory too small for a single image."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ class TrainingError(EyebrightError, RuntimeError):
     """Training broke off and left no better model than the one it began with."""
 
 
-def no_room_for_one() -> TrainingError:
-    """The error for the case that memory runs out with one image at a time."""
+def no_memory_for_one_image() -> TrainingError:
+    """Return the error for the case that memory runs out with one image at a time."""
     return TrainingError(
         "Out of memory even with a single image. Use a smaller --size or backbone, --finetune last, "
         "or --save-memory."
     )
 
 
-class LossWatch:
-    """Looks at the losses of the steps, for whether they are numbers.
+class NanGuard:
+    """Watches the losses of the steps for NaN and infinity.
 
     Reading a loss makes an accelerator wait, so there several steps' losses are read together; the weights in
     memory may then have been spoilt a few steps ago, which is why checkpoints are written after a look only.
@@ -38,13 +38,13 @@ class LossWatch:
         self._pending: list[tuple[int, float, int, Tensor]] = []
 
     def add(self, step: int, rate: float, images: int, loss: Tensor) -> None:
-        """The mean loss (a scalar) of a step's ``images``, still on the device."""
+        """Take the mean loss (a scalar) of a step's ``images``, still on the device."""
         self._pending.append((step, rate, images, loss))
         if len(self._pending) >= self._every:
             self.look()
 
     def look(self) -> None:
-        """Reads what was not read yet into ``total``, the sum over images.
+        """Read what was not read yet into ``total``, the sum over images.
 
         Raises:
             LossNotFiniteError: a loss is NaN or infinite.
@@ -58,14 +58,14 @@ class LossWatch:
 
 
 class LossNotFiniteError(ArithmeticError):
-    """The loss of a step was NaN or infinite; told to the user by :func:`why`."""
+    """The loss of a step was NaN or infinite; explained to the user by :meth:`why`."""
 
     def __init__(self, step: int, rate: float, value: float) -> None:
         super().__init__(step, rate, value)
         self.step, self.rate, self.value = step, rate, value
 
     def why(self, precision: str, early: bool) -> str:
-        """What most likely made it so.
+        """Return the most likely cause.
 
         Args:
             precision: number format of the forward pass.

@@ -39,7 +39,7 @@ def find_rate(
     optimizer: torch.optim.Optimizer,
     steps: int = 100,
 ) -> RateTest:
-    """Trains with rising rates, and puts network, optimiser and random state back, bit by bit.
+    """Train with rising rates, then restore network, optimiser and random state bit by bit.
 
     Args:
         step: moves the weights by one batch at a learning rate, and gives the batch's loss.
@@ -63,7 +63,7 @@ def find_rate(
 
 
 def suggest(rates: Sequence[float], losses: Sequence[float]) -> float:
-    """The suggestion from what was seen (see :class:`RateTest`); the lowest rate if that was nothing.
+    """Return the suggestion from what was seen (see :class:`RateTest`); the lowest rate if that was nothing.
 
     The curve of a head that starts from its solution is flat: where it turns up says more than its slope.
     """

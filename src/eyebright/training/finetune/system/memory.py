@@ -18,7 +18,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 from eyebright.runtime.parallel import in_context
-from eyebright.training.finetune.system.errors import no_room_for_one
+from eyebright.training.finetune.system.errors import no_memory_for_one_image
 
 _SIGNS = (
     "out of memory",  # CUDA, MPS, XPU
@@ -37,14 +37,14 @@ _TIMED_STEPS = 2
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error means that memory ran out, on whatever device."""
+    """Return whether an error means that memory ran out, on whatever device."""
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
     return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SIGNS)
 
 
 def free(device: torch.device) -> None:
-    """Gives back what nothing refers to any more."""
+    """Give back memory that nothing refers to any more."""
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
@@ -57,8 +57,8 @@ def free(device: torch.device) -> None:
             trim(0)
 
 
-class Attempts:
-    """Does work that may run out of memory, and clears up where it did.
+class OomRetry:
+    """Does work that may run out of memory, so that it can be retried with less.
 
     Work is done in the thread that asks for it, until memory runs out on a CPU. From then on it is done in
     another, and after each failure in a new one: a backward pass that fails leaves its graph with all
@@ -73,7 +73,7 @@ class Attempts:
         self._thread: ThreadPoolExecutor | None = None
 
     def do(self, work: Callable[[], Result]) -> Result | None:
-        """What ``work()`` gives; None where memory ran out, with nothing left of the attempt."""
+        """Return what ``work()`` gives; None where memory ran out, with nothing left of the attempt."""
         try:
             return work() if self._thread is None else self._thread.submit(in_context(work)).result()
         except (RuntimeError, MemoryError) as error:
@@ -89,8 +89,8 @@ class Attempts:
         return None
 
 
-def with_fewer(attempt: Callable[[int], Result | None], images: int) -> tuple[Result, int]:
-    """What an attempt with so many images at once gives, or with half as many, as often as it is None.
+def retry_smaller(attempt: Callable[[int], Result | None], images: int) -> tuple[Result, int]:
+    """Return what an attempt with so many images gives, halving their number as often as it is None.
 
     Args:
         attempt: gives None where memory ran out.
@@ -104,19 +104,19 @@ def with_fewer(attempt: Callable[[int], Result | None], images: int) -> tuple[Re
     """
     while (result := attempt(images)) is None:
         if images == 1:
-            raise no_room_for_one()
+            raise no_memory_for_one_image()
         images //= 2
     return result, images
 
 
 def finish(device: torch.device) -> None:
-    """Waits until the device has done what it was told; a clock read before shows when it was told."""
+    """Wait until the device has finished; a clock read before shows only when the work was queued."""
     if device.type in ("cuda", "mps", "xpu"):
         torch.accelerator.synchronize(device)
 
 
 def peak_memory_mb(device: torch.device) -> float:
-    """The most memory in use so far: of the device, or of this process where the device is no other."""
+    """Return the most memory in use so far: of the device, or of this process on a CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     if device.type == "mps":
@@ -125,7 +125,7 @@ def peak_memory_mb(device: torch.device) -> float:
 
 
 @contextmanager
-def computed_twice(modules: Sequence[nn.Module]) -> Iterator[None]:
+def activation_checkpointing(modules: Sequence[nn.Module]) -> Iterator[None]:
     """Within, activations inside ``modules`` are not kept for the backward pass, but computed again there."""
     before = [vars(module).get("forward") for module in modules]
     for module in modules:
@@ -144,7 +144,7 @@ def computed_twice(modules: Sequence[nn.Module]) -> Iterator[None]:
 
 
 def _contexts(module: nn.Module) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-    """Of the first pass and of the second, in which norms must not count the same batch again."""
+    """Return the contexts of the first and the second pass, in which norms must not count a batch again."""
     return nullcontext(), _uncounted(module)
 
 
@@ -166,7 +166,7 @@ def _uncounted(module: nn.Module) -> Iterator[None]:
 
 
 def forget_peak(device: torch.device) -> None:
-    """What :func:`peak_memory_mb` tells begins anew, where the device can do that."""
+    """Reset what :func:`peak_memory_mb` returns, where the device can do that."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
 
@@ -177,7 +177,7 @@ def find_micro_batch(
     device: torch.device,
     clock: Callable[[], float] = time.perf_counter,
 ) -> int:
-    """How many images at once are fastest: a few real steps of growing size, until nothing is gained.
+    """Return how many images at once are fastest, by real steps of growing size until nothing is gained.
 
     Args:
         make_step: loads so many images, and gives what makes their gradients and drops them. In training
@@ -211,8 +211,8 @@ def _peak_resident_bytes() -> int:
         return int(psutil.Process().memory_info().peak_wset)
     import resource
 
-    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    block = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * block
 
 
 def _rate(
@@ -221,7 +221,7 @@ def _rate(
     device: torch.device,
     clock: Callable[[], float],
 ) -> float | None:
-    """Images a second, and None where memory ran out."""
+    """Return images a second, and None where memory ran out."""
 
     def measure() -> float:
         step = make_step(size)
@@ -233,4 +233,4 @@ def _rate(
         finish(device)
         return _TIMED_STEPS * size / max(clock() - began, 1e-9)
 
-    return Attempts(device).do(measure)
+    return OomRetry(device).do(measure)

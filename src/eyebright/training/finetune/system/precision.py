@@ -34,7 +34,7 @@ class PrecisionTrial:
 
 
 def candidates(device: torch.device) -> tuple[Precision, ...]:
-    """The formats worth a trial on a device, float32 first, as the one that others are compared with."""
+    """Return the formats worth a trial on a device; the first, float32, is what others are compared with."""
     if device.type == "mps":
         return ("fp32", "fp16")
     if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
@@ -47,7 +47,7 @@ def choose(
     formats: Sequence[Precision],
     clock: Callable[[], float] = time.perf_counter,
 ) -> tuple[Precision, list[PrecisionTrial]]:
-    """The fastest format whose loss agrees with the first one's.
+    """Return the fastest format whose loss agrees with the first one's.
 
     Args:
         step: makes the gradients of always the same batch in a format, drops them, and gives the loss, as a

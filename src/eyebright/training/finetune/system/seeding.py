@@ -1,7 +1,7 @@
 """All chance is drawn anew from (seed, epoch, position), so nothing random has to be remembered.
 
-Therefore a resumed run, a batch cut into parts and several processes see the same samples, in the same order,
-with the same augmentation.
+Therefore a resumed run, a batch cut into micro-batches and several processes see the same samples, in the
+same order, with the same augmentation.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _ORDER, _DRAW, _DROPOUT = range(3)
 
 
 def epoch_order(count: int, seed: int, epoch: int, weights: FloatArray | None = None) -> IntArray:
-    """The places of the images (N,) in the order of this epoch.
+    """Return the places of the images (N,) in the order of this epoch.
 
     Args:
         count: N, number of images.
@@ -31,12 +31,12 @@ def epoch_order(count: int, seed: int, epoch: int, weights: FloatArray | None = 
 
 
 def draw_generator(seed: int, epoch: int, position: int) -> torch.Generator:
-    """What augmentation of the batch that begins at ``position`` of the epoch is drawn from."""
+    """Return the generator for the augmentation of the batch at ``position`` of the epoch."""
     return torch.Generator().manual_seed(_number(_DRAW, seed, epoch, position))
 
 
 def seed_dropout(seed: int, epoch: int, position: int, row: int) -> None:
-    """Seeds what the network itself draws for the part of a batch that begins at ``row``."""
+    """Seed what the network itself draws for the micro-batch that begins at ``row``."""
     torch.manual_seed(_number(_DROPOUT, seed, epoch, position, row))
 
 
@@ -45,5 +45,5 @@ def _number(*numbers: int) -> int:
 
 
 def seed_weights(seed: int) -> None:
-    """The weights that are drawn next are the same in every process and in every part of a resumed run."""
+    """Seed the weights drawn next: the same in every process and in every part of a resumed run."""
     torch.manual_seed(seed)

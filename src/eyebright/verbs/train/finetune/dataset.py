@@ -1,9 +1,9 @@
-"""The images of a fine-tuning as the loop takes them: pixels, or rows of a frozen part, with targets."""
+"""The training data of a fine-tuning: pixels, or cached activations of the frozen stem."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,106 +12,162 @@ from eyebright.backbones.torch.network import Network
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.engines.choose import make
 from eyebright.training.cache.store import default_folder
-from eyebright.training.finetune.data.activation_cache import Prefix, ViewRows
+from eyebright.training.finetune.data.activation_cache import ActivationSource, CachedViews
 from eyebright.training.finetune.data.augment import PRESETS, Augmentation, AugmentName
 from eyebright.training.finetune.data.augment_search import AugmentTrial, accuracy_under, choose_augmentation
-from eyebright.training.finetune.data.cached_activations import PrefixData
+from eyebright.training.finetune.data.cached_activations import ActivationData
 from eyebright.training.finetune.data.frozen_stem import frozen_graph, run_engine
 from eyebright.training.finetune.data.mixup import Mixing
-from eyebright.training.finetune.data.pixel_data import PixelData
-from eyebright.training.finetune.data.pixels import Pixels, open_pixels
+from eyebright.training.finetune.data.pixel_data import LabelledPixels, PixelData
+from eyebright.training.finetune.data.pixels import open_pixels
 from eyebright.training.finetune.data.preview import contact_sheet
-from eyebright.training.finetune.model.classifier import Classifier
+from eyebright.training.finetune.data.protocol import TrainData
+from eyebright.training.finetune.model.classifier import Classifier, FrozenStem
 from eyebright.training.linear_probe.targets import truth_of
 from eyebright.types import IntArray, Skipped
-from eyebright.verbs.train.finetune.teacher import teacher_rows
+from eyebright.verbs.train.finetune.finetune_setup import FinetuneSetup
+from eyebright.verbs.train.finetune.initial_model import FinetuneModel
+from eyebright.verbs.train.finetune.plan import FinetunePlan
+from eyebright.verbs.train.finetune.recipe import augmentation_of
+from eyebright.verbs.train.finetune.teacher import teacher_predictions
 from eyebright.verbs.train.options import TrainConfig
 
-_ASKED = 128  # held-out images on which augmentations are compared
-_SHOWN = 4  # images in the picture of augmentation
+_COMPARED = 128  # holdout images on which augmentations are compared
+_VIEWS = 4  # of each training image, behind a frozen stem
+_SHOWN = 4  # images in the augmentation preview
 
 
-@dataclass(frozen=True)
-class TuningImages:
-    """Images that can be read, as squares, with their classes.
+@dataclass(frozen=True, kw_only=True)
+class FinetuneDataset:
+    """The training data of a fine-tuning.
+
+    Attributes:
+        data: batches for the loop.
+        truth: (N,) class numbers of the training images, or (N, K) their labels.
+        stem: the frozen stem whose activations ``data`` holds; None where it holds pixels.
+        preview: a PNG of augmented images.
+        unreadable: images of the training split that were left out.
+    """
+
+    data: TrainData
+    truth: IntArray
+    stem: FrozenStem | None
+    preview: bytes
+    unreadable: Sequence[Skipped]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinetuneImages:
+    """Images that can be read, resized, with their labels.
 
     Attributes:
         config: the options.
-        pixels, truth: the training images and their class numbers (N,).
-        judges, judge_truth: the held-out images.
+        train: the training images.
+        holdout: the holdout images.
         classes: K.
         augmentation: of the training images.
-        teacher: its answers, where one is learned from.
-        size: the side of the inputs to learn from.
-        unreadable: held-out images that were left out.
+        teacher: its predictions, where there is one.
+        size: side of the training inputs.
+        unreadable: holdout images that were left out.
     """
 
     config: TrainConfig
-    pixels: Pixels
-    truth: IntArray
-    judges: Pixels
-    judge_truth: IntArray
+    train: LabelledPixels
+    holdout: LabelledPixels
     classes: int
     augmentation: Augmentation
-    teacher: ViewRows | None
+    teacher: CachedViews | None
     size: int
     unreadable: Sequence[Skipped]
 
-    def whole(self) -> PixelData:
-        """The images themselves."""
-        mixing = Mixing(self.config.mixup, self.config.cutmix)
+    def pixel_data(self) -> PixelData:
+        """Return the images themselves as training data."""
         return PixelData(
-            self.pixels,
-            self.truth,
-            self.judges,
-            self.judge_truth,
-            self.classes,
-            self.augmentation,
-            mixing,
-            self.teacher,
-            self.size,
+            train=self.train,
+            holdout=self.holdout,
+            classes=self.classes,
+            augmentation=self.augmentation,
+            mixing=Mixing(self.config.mixup, self.config.cutmix),
+            teacher=self.teacher,
+            size=self.size,
         )
 
-    def picture(self) -> bytes:
-        """A PNG of some images as augmentation shows them."""
-        whole = self.whole()
-        shown = np.linspace(0, whole.count - 1, min(_SHOWN, whole.count)).astype(np.int64)
-        return contact_sheet(whole, shown, seed=self.config.seed)
-
-    def behind(self, prefix: Prefix) -> PrefixData:
-        """Rows of a frozen part, which are yet to be computed."""
-        return PrefixData(
-            prefix,
-            self.pixels,
-            self.truth,
-            self.judges,
-            self.judge_truth,
-            self.classes,
+    def activations(self, source: ActivationSource) -> ActivationData:
+        """Return activations of a frozen stem as training data; they are yet to be computed."""
+        views = CachedViews(
+            source,
+            self.train.pixels,
+            self.holdout.pixels.size,
             self.augmentation,
             default_folder(),
-            seed=self.config.seed,
+            self.teacher.count if self.teacher else _VIEWS,
+            self.config.seed,
+        )
+        return ActivationData(
+            views,
+            truth=self.train.truth,
+            holdout=self.holdout,
+            classes=self.classes,
             mixup=self.config.mixup,
             teacher=self.teacher,
         )
+
+    def preview(self) -> bytes:
+        """Return a PNG of some images as augmentation shows them."""
+        data = self.pixel_data()
+        shown = np.linspace(0, data.count - 1, min(_SHOWN, data.count)).astype(np.int64)
+        return contact_sheet(data, shown, seed=self.config.seed)
+
+
+def build(plan: FinetunePlan, model: FinetuneModel, setup: FinetuneSetup) -> FinetuneDataset:
+    """Return the training data of a plan; what the cache lacks is computed.
+
+    Args:
+        plan: says what is trained, and at which size.
+        model: whose frozen stem computes activations, where a part of it stays frozen.
+        setup: what all fine-tunings of the run share.
+
+    Raises:
+        DataError, StorageError: the images or the disk do not allow it.
+        ModelError: the backbone cannot be cut there, or the stem not be exported.
+    """
+    images = open_images(
+        plan.options, setup.manifest, setup.samples, setup.holdout, setup.preprocessing, plan.input_size
+    )
+    preview = images.preview()
+    stem, data = None, None
+    if plan.stem_end is not None:
+        stem = model.classifier.frozen_stem(model.network, plan.stem_end, plan.size)
+        engine_name = setup.probe.trials[0].name
+        data = images.activations(_activation_source(stem, model.network, plan.stem_end, engine_name))
+        data.compute()
+    own = {s.path for s in setup.whole.of("train")}
+    return FinetuneDataset(
+        data=data or images.pixel_data(),
+        truth=images.train.truth,
+        stem=stem,
+        preview=preview,
+        unreadable=[s for s in images.unreadable if s.path in own],  # others are reported in the end
+    )
 
 
 def open_images(
     config: TrainConfig,
     manifest: Manifest,
     samples: Sequence[Sample],
-    judges: Sequence[Sample],
+    holdout: Sequence[Sample],
     preprocessing: Preprocessing,
     input_size: int | None = None,
-) -> TuningImages:
-    """Decodes what the cache lacks, and asks the teacher, if there is one.
+) -> FinetuneImages:
+    """Decode what the cache lacks, and run the teacher, if there is one.
 
     Args:
         config: the options.
         manifest: of the samples.
-        samples: to learn from.
-        judges: held out.
-        preprocessing: of the network that learns.
-        input_size: the side of the inputs to learn from; the network's own unless told.
+        samples: the training images.
+        holdout: the holdout images.
+        preprocessing: of the backbone.
+        input_size: side of the training inputs; the backbone's own by default.
     """
     root, labels = manifest.root, manifest.labels
     augmentation = augmentation_of(config)
@@ -120,79 +176,41 @@ def open_images(
     input_size = input_size or size
     side = augmentation.stored_size(input_size, size)
     pixels, _ = open_pixels(root, samples, side, how, cache)
-    judged, unreadable = open_pixels(root, judges, size, how, cache)
+    holdout_pixels, unreadable = open_pixels(root, holdout, size, how, cache)
     teacher = None
     if config.teacher is not None:
-        teacher = teacher_rows(config, root, labels, pixels.samples, augmentation)
-    return TuningImages(
-        config,
-        pixels,
-        truth_of(pixels.samples, manifest),
-        judged,
-        truth_of(judged.samples, manifest),
-        len(labels),
-        augmentation,
-        teacher,
-        input_size,
-        unreadable,
+        teacher = teacher_predictions(config, root, labels, pixels.samples, augmentation)
+    return FinetuneImages(
+        config=config,
+        train=LabelledPixels(pixels, truth_of(pixels.samples, manifest)),
+        holdout=LabelledPixels(holdout_pixels, truth_of(holdout_pixels.samples, manifest)),
+        classes=len(labels),
+        augmentation=augmentation,
+        teacher=teacher,
+        size=input_size,
+        unreadable=unreadable,
     )
 
 
-def frozen_prefix(net: Classifier, network: Network, unit: str, size: int, engine_name: str) -> Prefix:
-    """Cuts ``net`` behind ``unit``, and gives the part before it, which stays as it is.
-
-    Args:
-        net: takes rows of that part from now on.
-        network: that it stands on.
-        unit: the last one that does not learn.
-        size: of the images in pixels.
-        engine_name: what runs the part.
-
-    Raises:
-        ModelError: the network cannot be cut there, or the part not be exported.
-    """
-    lower = net.cut(network, unit, size)
-    engine = make(engine_name, frozen_graph(lower))
-    card = {
-        "backbone": network.card.name,
-        "backbone_sha": network.card.sha,
-        "cut": unit,
-        "taps": [f"{tap.layer.name}:{tap.kind}" for tap in lower.taps],
-        "engine": engine.name,
-    }
-    return Prefix(lambda pixels: run_engine(engine, pixels), lower.width, card, threads=True)
-
-
-def learning_size(config: TrainConfig, net: Classifier, network: Network, size: int) -> int:
-    """The side of what is learned from where everything learns, for images of ``size`` pixels."""
+def learning_size(config: TrainConfig, model: FinetuneModel, size: int) -> int:
+    """Return the side of the training inputs where everything is trained, for images of ``size`` pixels."""
     smaller = augmentation_of(config).input_size(size)
-    return smaller if network.fixed_size is None and net.takes(smaller) else size
+    return smaller if model.network.fixed_size is None and model.classifier.takes(smaller) else size
 
 
-def augmentation_of(config: TrainConfig) -> Augmentation:
-    """How the training images are varied; as usual where it is not chosen yet."""
-    preset = PRESETS["standard" if config.augment == "auto" else config.augment]
-    return replace(preset, erasing=config.erasing)
-
-
-def try_augmentations(
-    config: TrainConfig,
-    manifest: Manifest,
-    judges: Sequence[Sample],
-    preprocessing: Preprocessing,
-    net: Classifier,
+def select_augmentation(
+    config: TrainConfig, setup: FinetuneSetup, net: Classifier
 ) -> tuple[AugmentName, list[AugmentTrial]]:
-    """How strongly images may be varied, by what ``net`` makes of varied held-out ones.
+    """Return how strongly images may be augmented, by what ``net`` predicts for augmented holdout images.
 
     Args:
         config: the options.
-        manifest: of the samples.
-        judges: the held-out images, of which some are looked at.
-        preprocessing: of the network.
-        net: that training begins with; takes pixels.
+        setup: gives the holdout images, of which some are used.
+        net: that training starts from; takes pixels.
     """
-    some = judges[:: max(1, len(judges) // _ASKED)]
-    size, how = preprocessing.size, preprocessing.interpolation
+    manifest, holdout = setup.manifest, setup.holdout
+    some = holdout[:: max(1, len(holdout) // _COMPARED)]
+    size, how = setup.preprocessing.size, setup.preprocessing.interpolation
 
     def accuracy(name: AugmentName) -> float:
         pixels, _ = open_pixels(manifest.root, some, PRESETS[name].stored_size(size), how, None)
@@ -201,8 +219,21 @@ def try_augmentations(
     return choose_augmentation(accuracy, _chance(truth_of(some, manifest), len(manifest.labels)))
 
 
+def _activation_source(stem: FrozenStem, network: Network, end: str, engine_name: str) -> ActivationSource:
+    """Return what runs the stem, up to the block ``end``, with one of the engines."""
+    engine = make(engine_name, frozen_graph(stem))
+    card = {
+        "backbone": network.card.name,
+        "backbone_sha": network.card.sha,
+        "cut": end,
+        "taps": [f"{tap.layer.name}:{tap.kind}" for tap in stem.taps],
+        "engine": engine.name,
+    }
+    return ActivationSource(lambda pixels: run_engine(engine, pixels), stem.width, card, threads=True)
+
+
 def _chance(truth: IntArray, classes: int) -> float:
-    """How often one is right who knows nothing, or only how common each of several labels is."""
+    """Return the accuracy of guessing: of a class, or of labels by how common each is."""
     if truth.ndim == 1:
         return 1 / classes
     shares = truth.mean(axis=0)

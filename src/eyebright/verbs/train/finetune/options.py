@@ -23,17 +23,17 @@ from eyebright.options.fields import (
 from eyebright.options.marks import Heading, Metavar
 
 #: What also matters when nothing but the head is learned.
-_ALSO_FOR_HEAD = frozenset({"backbone", "weights", "tune", "resume"})
+_ALSO_FOR_HEAD = frozenset({"backbone", "weights", "finetune", "resume"})
 
 
 class FinetuneConfig(Config):
-    """How the backbone itself is trained; without effect where only the head is (``tune="head"``)."""
+    """Options of fine-tuning; without effect where the backbone is frozen (``finetune="off"``)."""
 
     # ---- what trains
     backbone: Annotated[BackboneName, Heading("Backbone")] = "efficientnet_lite0"
     weights: Weights = None
-    tune: Literal["head", "last", "full", "auto"] = Field(
-        "head",
+    finetune: Literal["off", "last", "full", "auto"] = Field(
+        "off",
         description=(
             "How much of the backbone to fine-tune: nothing, the last blocks, everything, or "
             "whichever scores best on holdout images."
@@ -101,7 +101,7 @@ class FinetuneConfig(Config):
     )
     # ---- augmentation
     augment: Annotated[Augment, Heading("Augmentation")] = "auto"
-    erasing: float = Field(
+    random_erasing: float = Field(
         0.0,
         ge=0,
         le=1,
@@ -115,7 +115,7 @@ class FinetuneConfig(Config):
         ge=0,
         description="CutMix: paste rectangles between images, with areas from Beta(NUMBER, NUMBER); 0: off.",
     )
-    # ---- another model's answers
+    # ---- distillation
     teacher: Annotated[Path | None, Heading("Teacher")] = Field(
         None,
         description="Run or sealed model to use as teacher (distillation); DATA may be omitted.",
@@ -140,7 +140,8 @@ class FinetuneConfig(Config):
         False, description="Activation checkpointing: recompute activations instead of storing them."
     )
     pixel_cache: bool = Field(
-        True, description="Decode the images again in every epoch instead of caching pixels on disk."
+        True,
+        description="Cache decoded pixels on disk; --no-pixel-cache decodes the images again in every epoch.",
     )
     # ---- the run
     track: Annotated[list[Literal["tensorboard", "mlflow"]], Heading("Run and tracking")] = Field(
@@ -153,8 +154,8 @@ class FinetuneConfig(Config):
     )
 
     def idle(self) -> tuple[str, ...]:
-        """Names of the fine-tuning options that differ from their defaults although only the head learns."""
-        if self.tune != "head":
+        """Return the fine-tuning options that differ from their defaults although the backbone is frozen."""
+        if self.finetune != "off":
             return ()
         fields = FinetuneConfig.model_fields
         return tuple(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
+from eyebright.backbones.torch.network import Network
 from eyebright.errors import ConfigError
+from eyebright.training.finetune.data.augment import PRESETS, Augmentation
 from eyebright.training.finetune.data.class_balance import class_weights
 from eyebright.training.finetune.model.losses import LabelsLoss, SoftTargetLoss, TeacherLoss
 from eyebright.training.finetune.recipe import Precision, Recipe
@@ -13,19 +16,19 @@ from eyebright.training.finetune.step import Loss
 from eyebright.types import IntArray
 from eyebright.verbs.train.options import TrainConfig, require_single_label
 
-Name = Literal["head", "last", "full"]
+Depth = Literal["off", "last", "full"]
 
 _EPOCHS: Mapping[str, int] = {"last": 20, "full": 10}
 _RATES: Mapping[str, float] = {"adamw": 3e-4, "adam": 3e-4, "sgd": 1e-2}
-_WHOLE = 1 / 3  # of the rate, where everything learns: lower units know more that must not be lost
+_WHOLE = 1 / 3  # of the rate, where everything is trained: lower blocks know more that must not be lost
 _BATCH = 32
-#: `--tune auto` without a budget stops here: it is meant to be asked for without a thought.
+#: `--finetune auto` without a budget stops here: it is meant for use without a thought.
 AUTO_SECONDS = 45 * 60.0
 _FOCAL_GAMMA = 2.0
 
 
 def check(config: TrainConfig, *, several: bool = False) -> None:
-    """Refuses what cannot be had together, or not where an image may have ``several`` labels.
+    """Refuse options that exclude each other, or that need single-label data where it is ``several``.
 
     Raises:
         ConfigError: saying what.
@@ -35,50 +38,61 @@ def check(config: TrainConfig, *, several: bool = False) -> None:
         "--class-weights balanced": config.class_weights == "balanced",
         "--sampler balanced": config.sampler == "balanced",
     }
-    for what, asked in idle.items():
-        require_single_label(several and asked, what)
-    if config.cutmix and config.tune != "full":
+    for what, given in idle.items():
+        require_single_label(several and given, what)
+    if config.cutmix and config.finetune != "full":
         raise ConfigError(
             "--cutmix pastes image regions, so the whole backbone must be trained. Got --finetune "
-            "{tune}. Use --finetune full, or --mixup.",
-            tune=config.tune,
+            "{finetune}. Use --finetune full, or --mixup.",
+            finetune=config.finetune,
         )
     if config.teacher is not None and (config.mixup or config.cutmix):
         raise ConfigError(
             "A teacher predicts on whole images, so images must not be mixed. Got --teacher together "
             "with --mixup or --cutmix. Remove one of them."
         )
-    if config.lora and config.tune != "full":
+    if config.lora and config.finetune != "full":
         raise ConfigError(
-            "--lora adds adapters to the whole backbone. Got --finetune {tune}. Use --finetune full.",
-            tune=config.tune,
+            "--lora adds adapters to the whole backbone. Got --finetune {finetune}. Use --finetune full.",
+            finetune=config.finetune,
         )
 
 
-def rate_of(config: TrainConfig, name: Name) -> float:
-    """The highest learning rate."""
+def rate_of(config: TrainConfig, depth: Depth) -> float:
+    """Return the highest learning rate."""
     if not isinstance(config.lr, str):
         return config.lr
-    return _RATES[config.optimizer] * (_WHOLE if name == "full" else 1)
+    return _RATES[config.optimizer] * (_WHOLE if depth == "full" else 1)
 
 
 def batch_of(config: TrainConfig) -> int:
-    """Images a step."""
+    """Return the batch size."""
     return _BATCH if config.batch == "auto" else config.batch
 
 
-def epochs_of(config: TrainConfig, name: Name) -> int:
-    """Passes through the images."""
-    return config.epochs or _EPOCHS[name]
+def epochs_of(config: TrainConfig, depth: Depth) -> int:
+    """Return the number of epochs."""
+    return config.epochs or _EPOCHS[depth]
 
 
 def budget_of(config: TrainConfig) -> float | None:
-    """Seconds within which the model is finished; None for as long as it takes."""
-    return config.budget or (AUTO_SECONDS if config.tune == "auto" else None)
+    """Return the seconds within which the model is finished; None for as long as it takes."""
+    return config.budget or (AUTO_SECONDS if config.finetune == "auto" else None)
+
+
+def keeps_norms(config: TrainConfig, network: Network) -> bool:
+    """Return whether batch normalisation keeps its statistics; random weights have none worth keeping."""
+    return config.batch_norm == "frozen" and network.pretrained
+
+
+def augmentation_of(config: TrainConfig) -> Augmentation:
+    """Return how the training images are augmented; the standard preset where none is selected yet."""
+    preset = PRESETS["standard" if config.augment == "auto" else config.augment]
+    return replace(preset, erasing=config.random_erasing)
 
 
 def loss_of(config: TrainConfig, truth: IntArray, classes: int) -> Loss:
-    """The loss of each image.
+    """Return the loss of each image.
 
     Args:
         config: the options.
@@ -97,19 +111,19 @@ def loss_of(config: TrainConfig, truth: IntArray, classes: int) -> Loss:
 
 
 def recipe_of(
-    config: TrainConfig, name: Name, precision: Precision, seconds: float | None, frozen_norm: bool
+    config: TrainConfig, depth: Depth, precision: Precision, seconds: float | None, frozen_norm: bool
 ) -> Recipe:
-    """The settings of the loop.
+    """Return the settings of the loop.
 
     Args:
         config: the options.
-        name: how much of the network learns.
+        depth: how much of the backbone is trained.
         precision: that was given or chosen.
         seconds: that the training may take.
         frozen_norm: whether batch normalisation keeps its statistics.
     """
     return Recipe(
-        epochs=epochs_of(config, name),
+        epochs=epochs_of(config, depth),
         batch=batch_of(config),
         device=config.device,
         precision=precision,
@@ -124,7 +138,7 @@ def recipe_of(
         budget=budget_of(config),
         budget_seconds=seconds,
         optimizer=config.optimizer,
-        lr=rate_of(config, name),
+        lr=rate_of(config, depth),
         weight_decay=config.weight_decay,
         layer_decay=config.layer_decay,
         loss=config.loss,
@@ -133,7 +147,7 @@ def recipe_of(
         sampler=config.sampler,
         unfreeze=config.unfreeze,
         augment=config.augment,
-        erasing=config.erasing,
+        random_erasing=config.random_erasing,
         mixup=config.mixup,
         cutmix=config.cutmix,
         dropout=config.dropout,

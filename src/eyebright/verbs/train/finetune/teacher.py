@@ -1,8 +1,8 @@
-"""The teacher of a training: a sealed model that is asked about fixed views of the training images.
+"""The teacher of a training: a sealed model that is run on fixed views of the training images.
 
 Teacher and student see the same crop of the same image, mirrored and coloured alike, each at its own input
-size: a teacher that is asked about something else than what the student sees teaches worse (Beyer et al.,
-2022). Because the views are fixed, each is asked about once, and the answers are kept.
+size: a teacher that sees something else than the student teaches worse (Beyer et al., 2022). Because the
+views are fixed, the teacher is run on each once, and its predictions are kept.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from eyebright.sealed.model import SealedModel
 from eyebright.sealed.subgraphs import FEATURES, RESIZED, subgraph_from
 from eyebright.text.language import translate
 from eyebright.training.cache.store import default_folder
-from eyebright.training.finetune.data.activation_cache import Prefix, ViewRows, compute_rows
+from eyebright.training.finetune.data.activation_cache import ActivationSource, CachedViews, cache_activations
 from eyebright.training.finetune.data.augment import Augmentation
 from eyebright.training.finetune.data.frozen_stem import run_engine
 from eyebright.training.finetune.data.pixels import open_pixels
@@ -64,21 +64,21 @@ class Basis:
         return hashlib.blake2b(self.mean.tobytes() + self.directions.tobytes(), digest_size=16).hexdigest()
 
 
-def guesses_of(config: TrainConfig, samples: Sequence[Sample]) -> int:
-    """F, how many numbers of the teacher's features are guessed."""
+def distilled_width(config: TrainConfig, samples: Sequence[Sample]) -> int:
+    """Return F, how many numbers of the teacher's features are distilled."""
     if config.teacher is None or not config.teacher_features:
         return 0
     return min(_DIRECTIONS, _basis_count(samples) - 1)
 
 
-def teacher_rows(
+def teacher_predictions(
     config: TrainConfig,
     root: Path,
     labels: Sequence[str],
     samples: Sequence[Sample],
     augmentation: Augmentation,
-) -> ViewRows:
-    """The teacher's log-probabilities (K) and features (F) for each view; what the cache lacks is computed.
+) -> CachedViews:
+    """Return the teacher's log-probabilities (K) and features (F) of each view, from the cache or computed.
 
     Args:
         config: with a ``teacher``.
@@ -90,7 +90,7 @@ def teacher_rows(
     Raises:
         NotFoundError, ModelError: the teacher is not there, or not a sealed model.
         DataError: it knows other classes.
-        ConfigError: its features are asked for and cannot be told.
+        ConfigError: its features are wanted and cannot be read.
     """
     model = SealedModel(config.teacher or Path(), threads=1)
     check_classes(model, labels)
@@ -98,7 +98,7 @@ def teacher_rows(
     interpolation = source.preprocessing.interpolation
     engine_name = _fastest(source, root, samples)
     basis = None
-    if count := guesses_of(config, samples):
+    if count := distilled_width(config, samples):
         basis = _basis(source, engine_name, root, samples, count)
     engine = make(engine_name, _graph(source, basis).SerializeToString())
     card = {
@@ -108,18 +108,18 @@ def teacher_rows(
         "basis": None if basis is None else basis.digest,
     }
     width = len(labels) + (0 if basis is None else basis.directions.shape[1])
-    part = Prefix(lambda pixels: run_engine(engine, pixels), width, card, threads=True)
+    part = ActivationSource(lambda pixels: run_engine(engine, pixels), width, card, threads=True)
     cache = default_folder() if config.pixel_cache else None
     side = augmentation.stored_size(model.size)
     pixels, _ = open_pixels(root, samples, side, interpolation, cache)
     views = config.teacher_views
-    rows = ViewRows(part, pixels, model.size, augmentation, default_folder(), views, config.seed)
-    compute_rows(part, rows.jobs, 1, translate("Running the teacher"))
+    rows = CachedViews(part, pixels, model.size, augmentation, default_folder(), views, config.seed)
+    cache_activations(part, rows.jobs, 1, translate("Running the teacher"))
     return rows
 
 
 def _fastest(source: ExportSource, root: Path, samples: Sequence[Sample]) -> str:
-    """The engine for the teacher; operators of its own only ONNX Runtime knows."""
+    """Return the engine for the teacher; operators of its own only ONNX Runtime knows."""
     if any(node.domain not in ("", "ai.onnx") for node in source.graph.graph.node):
         return "onnxruntime float32"
     squares = some_squares([root / s.path for s in samples], source.preprocessing)
@@ -127,7 +127,7 @@ def _fastest(source: ExportSource, root: Path, samples: Sequence[Sample]) -> str
 
 
 def _graph(source: ExportSource, basis: Basis | None) -> onnx.ModelProto:
-    """`images` uint8 (B, S, S, 3) → `answers` (B, K + F)."""
+    """Return the graph `images` uint8 (B, S, S, 3) → `answers` (B, K + F)."""
     after = GraphBuilder()
     least = after.constant("least_probability", np.array(_LEAST, np.float32))
     kept = after.node("Max", [OUTPUT, least], "kept_probabilities")
@@ -147,7 +147,7 @@ def _graph(source: ExportSource, basis: Basis | None) -> onnx.ModelProto:
 def _from_squares(
     source: ExportSource, wanted: Sequence[str], after: GraphBuilder, output: str, width: int
 ) -> onnx.ModelProto:
-    """The sealed graph behind its resize, which squares of the right size do not need, for the engines."""
+    """Return the sealed graph behind its resize, which images of the right size do not need."""
     before, side = GraphBuilder(), source.size
     channels_first = before.node("Transpose", ["images"], "images_nchw", perm=[0, 3, 1, 2])
     before.node("Cast", [channels_first], RESIZED, to=TensorProto.FLOAT)
@@ -163,7 +163,7 @@ def _from_squares(
 
 
 def _basis(source: ExportSource, engine: str, root: Path, samples: Sequence[Sample], count: int) -> Basis:
-    """The first ``count`` directions of the teacher's features over some of the training images."""
+    """Return the first ``count`` directions of the teacher's features over some training images."""
     if not any(FEATURES in node.output for node in source.graph.graph.node):
         raise ConfigError(
             "--teacher-features needs a teacher whose pooled features can be read. Compression "
@@ -189,7 +189,7 @@ def _basis(source: ExportSource, engine: str, root: Path, samples: Sequence[Samp
 
 
 def spread(samples: Sequence[Sample], count: int) -> list[Sample]:
-    """``count`` of the samples, evenly spread: they lie in the order of their classes, and all count."""
+    """Return ``count`` of the samples, evenly spread: they lie in the order of their classes."""
     return [samples[i * len(samples) // count] for i in range(count)]
 
 
@@ -198,7 +198,7 @@ def _basis_count(samples: Sequence[Sample]) -> int:
 
 
 def _feature_width(source: ExportSource) -> int:
-    """D, from the weights of the linear head that takes the features."""
+    """Return D, from the weights of the linear head that takes the features."""
     shapes = {tensor.name: tuple(tensor.dims) for tensor in source.graph.graph.initializer}
     head = next(node for node in source.graph.graph.node if FEATURES in node.input)
     return int(next(shapes[name][0] for name in head.input if len(shapes.get(name, ())) == 2))

@@ -1,71 +1,99 @@
-"""What of a network learns: the head, and as many units below it as the options say."""
+"""What of a model is trained: the head, and as many blocks below it as the plan says."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from eyebright.backbones.torch.network import Network
-from eyebright.training.finetune.model.classifier import Classifier
-from eyebright.training.finetune.model.optimizer import Optimizer, depths, make_optimizer
-from eyebright.training.finetune.model.unfreeze import deepest_learning, unfreeze
-from eyebright.verbs.train.finetune.recipe import Name, epochs_of, rate_of
+from eyebright.training.finetune.model.classifier import Classifier, FrozenStem
+from eyebright.training.finetune.model.optimizer import (
+    Optimizer,
+    depths,
+    make_optimizer,
+    unfreeze,
+    unfrozen_depth,
+)
+from eyebright.training.finetune.system.cpu_speedups import cpu_speedups
+from eyebright.training.finetune.system.distributed import ProcessGroup
+from eyebright.training.finetune.system.memory import activation_checkpointing
+from eyebright.verbs.train.finetune.initial_model import FinetuneModel
+from eyebright.verbs.train.finetune.plan import FinetunePlan
+from eyebright.verbs.train.finetune.recipe import epochs_of
 from eyebright.verbs.train.options import TrainConfig
 
 
 @dataclass(frozen=True)
-class Unfrozen:
-    """What of a network learns.
+class Trainable:
+    """The parameters of a classifier that are trained.
 
     Attributes:
-        net: the network with its head.
-        reach: how many units learn, counted from the head.
-        depths: of the parameters that learn, by name; the head has 0.
+        classifier: whose parameters they are.
+        blocks: number of blocks that are trained, counted from the head.
+        depths: distance of each parameter from the head, by name; the head has 0.
     """
 
-    net: Classifier
-    reach: int
+    classifier: Classifier
+    blocks: int
     depths: dict[str, int]
 
-    def optimizer(self, config: TrainConfig, name: Name) -> Optimizer:
-        """An optimiser of these parameters, as the options want it."""
+    def optimizer(self, plan: FinetunePlan) -> Optimizer:
+        """Return an optimiser of these parameters."""
+        options = plan.options
         return make_optimizer(
-            self.net,
+            self.classifier,
             self.depths,
-            config.optimizer,
-            rate_of(config, name),
-            config.weight_decay,
-            config.layer_decay,
+            options.optimizer,
+            plan.lr,
+            options.weight_decay,
+            options.layer_decay,
         )
 
-    def begin_epoch(self, config: TrainConfig, name: Name, epoch: int) -> None:
-        """Lets those units learn whose turn has come, where they learn one after another."""
-        if config.gradual:
-            deepest = deepest_learning(epoch, epochs_of(config, name), self.reach)
-            unfreeze(self.net, self.depths, deepest)
+    def begin_epoch(self, plan: FinetunePlan, epoch: int) -> None:
+        """Unfreeze the blocks whose turn has come, with gradual unfreezing."""
+        if plan.options.gradual:
+            deepest = unfrozen_depth(epoch, epochs_of(plan.options, plan.depth), self.blocks)
+            unfreeze(self.classifier, self.depths, deepest)
 
 
-def let_learn(
-    config: TrainConfig, name: Name, net: Classifier, network: Network, units: Sequence[str]
-) -> Unfrozen:
-    """Lets the head and the last units or all of them learn, and nothing else.
+@contextmanager
+def ready_to_train(
+    plan: FinetunePlan, model: FinetuneModel, stem: FrozenStem | None, group: ProcessGroup
+) -> Iterator[Trainable]:
+    """Within, the model is on its device, reads activations of ``stem`` and trains as the plan says.
 
     Args:
-        config: the options.
-        name: how much is to learn.
-        net: the network with its head; what learns is changed in place.
-        network: that it stands on.
-        units: of the network that a feature needs.
+        plan: what is trained.
+        model: which is moved, and whose parameters are frozen and unfrozen.
+        stem: the frozen stem; None where the model reads pixels.
+        group: of processes; gives the device of this one.
     """
-    reach = len(units)
-    if name != "full":
-        reach = min(config.unfreeze or max(1, round(len(units) / 4)), len(units))
-    idle = len(network.units) - len(units)
-    found = depths([parameter for parameter, _ in net.named_parameters()], network.depths)
-    # Depths count from the head; what lies between it and the last unit that a feature needs is idle.
+    classifier = model.classifier
+    trainable = set_trainable(plan, model)
+    with classifier.reading(stem):
+        classifier.to(group.device)
+        recomputed = classifier.checkpointable(model.blocks) if plan.options.save_memory else ()
+        with cpu_speedups(classifier, group.device), activation_checkpointing(recomputed):
+            yield trainable
+
+
+def trained_blocks(config: TrainConfig, depth: str, blocks: int) -> int:
+    """Return how many of a model's blocks are trained, counted from the head."""
+    if depth == "full":
+        return blocks
+    return min(config.unfreeze or max(1, round(blocks / 4)), blocks)
+
+
+def set_trainable(plan: FinetunePlan, model: FinetuneModel) -> Trainable:
+    """Unfreeze the head and the blocks of the plan, and freeze everything else."""
+    classifier, network = model.classifier, model.network
+    idle = len(network.blocks) - len(model.blocks)
+    found = depths([parameter for parameter, _ in classifier.named_parameters()], network.depths)
+    # Depths count from the head; what lies between it and the last block that a feature needs is idle.
     used = {name: max(depth - idle, 0) for name, depth in found.items() if depth == 0 or depth > idle}
-    if config.lora:
+    if plan.options.lora:
         used = {name: depth for name, depth in used.items() if depth == 0 or "lora_" in name}
-    net.requires_grad_(False)
-    unfreeze(net, used, reach)
-    return Unfrozen(net, reach, {name: depth for name, depth in used.items() if depth <= reach})
+    classifier.requires_grad_(False)
+    unfreeze(classifier, used, plan.blocks)
+    trained = {name: depth for name, depth in used.items() if depth <= plan.blocks}
+    return Trainable(classifier, plan.blocks, trained)

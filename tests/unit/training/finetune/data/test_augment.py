@@ -17,7 +17,7 @@ from eyebright.training.finetune.data.augment import (  # noqa: E402
     PRESETS,
     Augmentation,
     AugmentName,
-    Plan,
+    AugmentPlan,
     plan,
 )
 from eyebright.training.finetune.data.randaugment import FILL  # noqa: E402
@@ -41,7 +41,7 @@ def photos(photographs: dict[str, Image.Image]) -> torch.Tensor:
     return torch.from_numpy(np.stack(crops))
 
 
-def drawn(how: Augmentation, seed: int = 0, count: int = COUNT, size: int = SIZE) -> Plan:
+def drawn(how: Augmentation, seed: int = 0, count: int = COUNT, size: int = SIZE) -> AugmentPlan:
     return plan(how, size, torch.rand(count, COLUMNS, generator=torch.Generator().manual_seed(seed)))
 
 

@@ -19,8 +19,10 @@ from data_material import CPU, SIZE, generator, pixels_of, samples_of, truth_of 
 from eyebright.errors import StorageError  # noqa: E402
 from eyebright.training.cache import store as cache_module  # noqa: E402
 from eyebright.training.cache.usage import usage  # noqa: E402
+from eyebright.training.finetune.data.activation_cache import ActivationSource, CachedViews  # noqa: E402
 from eyebright.training.finetune.data.augment import PRESETS, Augmentation  # noqa: E402
-from eyebright.training.finetune.data.cached_activations import Prefix, PrefixData  # noqa: E402
+from eyebright.training.finetune.data.cached_activations import ActivationData  # noqa: E402
+from eyebright.training.finetune.data.pixel_data import LabelledPixels  # noqa: E402
 
 VIEWS, PLACES = 3, np.array([7, 3, 11, 0, 5, 3, 8])
 KILLED = """
@@ -68,18 +70,23 @@ def data_of(
     threads: bool = False,
     card: dict[str, Any] | None = None,
     **options: Any,
-) -> PrefixData:
+) -> ActivationData:
     train, val = samples_of(root, "train", 12)[:count], samples_of(root, "val", 7)
-    (truth, classes), (judged, _) = truth_of(train), truth_of(val)
+    (truth, classes), (holdout_truth, _) = truth_of(train), truth_of(val)
     pixels = pixels_of(root, train, how.stored_size(SIZE), cache)
     card = card or {"backbone": "convolution", "backbone_sha": "0", "cut": "end"}
-    prefix = Prefix(run, 4 * (SIZE // 8) ** 2, card, threads)
-    held_out = pixels_of(root, val, SIZE, cache)
-    options = {"views": VIEWS, **options}
-    return PrefixData(prefix, pixels, truth, held_out, judged, classes, how, cache, **options)
+    source = ActivationSource(run, 4 * (SIZE // 8) ** 2, card, threads)
+    count, seed = options.pop("views", VIEWS), options.pop("seed", 0)
+    return ActivationData(
+        CachedViews(source, pixels, SIZE, how, cache, count, seed),
+        truth=truth,
+        holdout=LabelledPixels(pixels_of(root, val, SIZE, cache), holdout_truth),
+        classes=classes,
+        **options,
+    )
 
 
-def whole(data: PrefixData, epoch: int = 0) -> torch.Tensor:
+def whole(data: ActivationData, epoch: int = 0) -> torch.Tensor:
     places = np.arange(data.count)
     return data.draw(places, epoch, generator()).part(slice(0, data.count), CPU)[0]
 
@@ -87,7 +94,7 @@ def whole(data: PrefixData, epoch: int = 0) -> torch.Tensor:
 def test_held_out_rows_are_those_of_the_plain_images(textile: Path, tmp_path: Path) -> None:
     data = data_of(textile, tmp_path)
     data.compute()
-    parts = list(data.held_out(3, CPU))
+    parts = list(data.holdout(3, CPU))
     assert [len(p[1]) for p in parts] == [3, 3, 1]
     val = samples_of(textile, "val", 7)
     pixels = torch.from_numpy(pixels_of(textile, val, SIZE, tmp_path).rows(np.arange(7)))
@@ -95,7 +102,7 @@ def test_held_out_rows_are_those_of_the_plain_images(textile: Path, tmp_path: Pa
     assert expected.std() > 0.05
     torch.testing.assert_close(torch.cat([p[0] for p in parts]), expected, rtol=1e-3, atol=1e-3)
     np.testing.assert_array_equal(torch.cat([p[1] for p in parts]), truth_of(val)[0])
-    own, labels = zip(*data.held_out(2, CPU, slice(1, 6)), strict=True)  # those of one process
+    own, labels = zip(*data.holdout(2, CPU, slice(1, 6)), strict=True)  # those of one process
     assert torch.equal(torch.cat(own), torch.cat([p[0] for p in parts])[1:6])
     assert torch.equal(torch.cat(labels), torch.cat([p[1] for p in parts])[1:6])
 

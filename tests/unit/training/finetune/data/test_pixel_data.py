@@ -14,7 +14,7 @@ from data_material import CPU, SIZE, generator, pixel_data, samples_of, truth_of
 from eyebright.data.decode import load_square  # noqa: E402
 from eyebright.training.finetune.data.augment import PRESETS  # noqa: E402
 from eyebright.training.finetune.data.mixup import Mixing  # noqa: E402
-from eyebright.training.finetune.system.distributed import Team  # noqa: E402
+from eyebright.training.finetune.system.distributed import ProcessGroup  # noqa: E402
 
 PLACES = np.array([7, 3, 11, 0, 5, 3, 8])
 
@@ -51,7 +51,7 @@ def test_without_augmentation_inputs_are_what_the_sealed_model_sees(
 def test_held_out_images_come_in_order_and_unchanged(textile: Path, feature_cache: Path, batch: int) -> None:
     data = pixel_data(textile, feature_cache, PRESETS["standard"], Mixing(1.0))
     val = samples_of(textile, "val", 7)
-    parts = list(data.held_out(batch, CPU))
+    parts = list(data.holdout(batch, CPU))
     assert [len(p[1]) for p in parts] == [min(batch, 7 - n) for n in range(0, 7, batch)]
     expected = np.stack([load_square(textile / s.path, SIZE, "bicubic") for s in val])
     pixels = torch.cat([p[0] for p in parts]).permute(0, 2, 3, 1).numpy()
@@ -61,13 +61,13 @@ def test_held_out_images_come_in_order_and_unchanged(textile: Path, feature_cach
 
 def test_processes_share_held_out_images_whatever_their_batches(textile: Path, feature_cache: Path) -> None:
     data = pixel_data(textile, feature_cache, PRESETS["none"])
-    teams = [Team(CPU, rank, 3) for rank in range(3)]
+    teams = [ProcessGroup(CPU, rank, 3) for rank in range(3)]
     parts = [
         part
-        for team, batch in zip(teams, (4, 1, 2), strict=True)
-        for part in data.held_out(batch, CPU, team.rows(data.held_out_count))
+        for group, batch in zip(teams, (4, 1, 2), strict=True)
+        for part in data.holdout(batch, CPU, group.rows(data.holdout_count))
     ]
-    whole = list(data.held_out(7, CPU))
+    whole = list(data.holdout(7, CPU))
     assert len(parts) > len(teams)
     for one, other in zip(zip(*parts, strict=True), zip(*whole, strict=True), strict=True):
         assert torch.equal(torch.cat(one), torch.cat(other))
@@ -90,5 +90,5 @@ def test_training_inputs_may_be_smaller_than_what_is_judged(textile: Path, featu
     images, _ = data.draw(PLACES, 0, generator()).part(slice(0, 7), CPU)
     assert images.shape == (7, 3, 32, 32)
     assert data.pixels.size == SIZE
-    judged = torch.cat([inputs for inputs, _ in data.held_out(4, CPU)])
+    judged = torch.cat([inputs for inputs, _ in data.holdout(4, CPU)])
     assert judged.shape == (7, 3, SIZE, SIZE)

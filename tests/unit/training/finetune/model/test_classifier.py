@@ -14,7 +14,7 @@ from eyebright.backbones import catalog  # noqa: E402
 from eyebright.backbones.feature_layers import Tap, tap_sets, width  # noqa: E402
 from eyebright.backbones.torch.network import Network  # noqa: E402
 from eyebright.training.finetune.model.classifier import Classifier  # noqa: E402
-from eyebright.training.finetune.system.memory import computed_twice  # noqa: E402
+from eyebright.training.finetune.system.memory import activation_checkpointing  # noqa: E402
 from eyebright.training.linear_probe.linear import LinearHead  # noqa: E402
 
 CLASSES = 3
@@ -63,7 +63,7 @@ def test_activations_computed_twice_change_no_gradient(case) -> None:
         return [p.grad.clone() for p in model.parameters() if p.grad is not None]
 
     plain = gradients()
-    parts = model.recomputable(network.units)
+    parts = model.checkpointable(network.blocks)
     kept: list[torch.Size] = []
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
@@ -72,12 +72,15 @@ def test_activations_computed_twice_change_no_gradient(case) -> None:
 
     counts = []
     for modules in ((), parts):
-        with computed_twice(modules), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        with (
+            activation_checkpointing(modules),
+            torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
+        ):
             kept.clear()
             model(pixels)
             counts.append(sum(map(torch.Size.numel, kept)))
     assert counts[1] < 0.6 * counts[0]
-    with computed_twice(parts):
+    with activation_checkpointing(parts):
         twice = gradients()
     for one, other in zip(plain, twice, strict=True):
         torch.testing.assert_close(one, other)
@@ -96,24 +99,26 @@ def test_cut_anywhere_the_answers_are_the_same(case) -> None:
     network, model, pixels, _, side = case
     with torch.no_grad():
         whole = model(pixels)
-        for unit in network.units[:-1]:
-            lower = model.cut(network, unit, side)
-            rows = lower.rows(pixels)
-            assert rows.shape == (4, lower.width)
-            torch.testing.assert_close(model(rows), whole, rtol=1e-4, atol=1e-3 * float(whole.abs().max()))
-            model.join()
+        for block in network.blocks[:-1]:
+            stem = model.frozen_stem(network, block, side)
+            rows = stem.rows(pixels)
+            assert rows.shape == (4, stem.width)
+            with model.reading(stem):
+                found = model(rows)
+            torch.testing.assert_close(found, whole, rtol=1e-4, atol=1e-3 * float(whole.abs().max()))
+            assert torch.equal(model(pixels), whole)
 
 
 def test_above_the_cut_alone_learns(case) -> None:
     network, model, pixels, _, side = case
-    place = len(network.units) // 2
-    lower = model.cut(network, network.units[place], side)
+    place = len(network.blocks) // 2
+    stem = model.frozen_stem(network, network.blocks[place], side)
     with torch.no_grad():
-        rows = lower.rows(pixels)
-    model(rows).square().sum().backward()
+        rows = stem.rows(pixels)
+    with model.reading(stem):
+        model(rows).square().sum().backward()
     learned = {name for name, p in network.body.named_parameters() if p.grad is not None and p.grad.any()}
     model.zero_grad(set_to_none=True)
-    model.join()
     assert learned
     assert all(network.depths[name] > place for name in learned)
 

@@ -15,7 +15,7 @@ from eyebright.backbones import catalog  # noqa: E402
 from eyebright.training.finetune.model.fold_batchnorm import fold_norms  # noqa: E402
 
 
-def settle(body: nn.Module, pixels) -> None:
+def interpolate(body: nn.Module, pixels) -> None:
     """Statistics and scales that are not the ones of a fresh batch norm."""
     for module in body.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -47,7 +47,7 @@ def test_outputs_stay_the_same(backbone: str, left: int):
     torch.manual_seed(0)
     body = catalog.load(backbone, "none", 64).body
     pixels = torch.randn(4, 3, 64, 64)
-    settle(body, pixels)
+    interpolate(body, pixels)
     with torch.no_grad():
         expected = body(pixels)
         before = norms(body)
@@ -62,7 +62,7 @@ def test_the_folded_network_learns():
     torch.manual_seed(0)
     body = catalog.load("timm:resnet10t", "none", 64).body
     pixels = torch.randn(4, 3, 64, 64)
-    settle(body, pixels)
+    interpolate(body, pixels)
     fold_norms(body, pixels)
     body.train()
     body(pixels).square().mean().backward()
@@ -92,7 +92,7 @@ def test_only_what_nothing_else_depends_on_is_folded():
     torch.manual_seed(0)
     body = Shared()
     pixels = torch.randn(4, 3, 16, 16)
-    settle(body, pixels)
+    interpolate(body, pixels)
     expected, before = body(pixels), copy.deepcopy(body.state_dict())
     assert fold_norms(body, pixels) == 1
     assert isinstance(body.bn1, nn.Identity)

@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 
 pytest.importorskip("torch")
 
-from eyebright.training.finetune.model.initial_head import beginning_head
+from eyebright.training.finetune.model.initial_head import initial_head
 from eyebright.training.finetune.model.losses import LabelsLoss, SoftTargetLoss
 from eyebright.training.linear_probe.head import fit_head
 
@@ -32,7 +32,7 @@ def smoothed_loss(logits: np.ndarray, truth: np.ndarray, smoothing: float = 0.1)
 
 def test_the_smoothed_loss_is_at_its_lowest_over_all_scales(solved):
     rows, truth, head = solved
-    logits = beginning_head(head, rows, truth, SoftTargetLoss(0.1)).logits(rows)
+    logits = initial_head(head, rows, truth, SoftTargetLoss(0.1)).logits(rows)
     loss = smoothed_loss(logits, truth)
     assert loss < smoothed_loss(head.logits(rows), truth)
     assert loss <= smoothed_loss(logits * 1.1, truth)
@@ -41,18 +41,18 @@ def test_the_smoothed_loss_is_at_its_lowest_over_all_scales(solved):
 
 def test_it_names_every_image_as_before(solved):
     rows, truth, head = solved
-    begun = beginning_head(head, rows, truth, SoftTargetLoss(0.1))
+    begun = initial_head(head, rows, truth, SoftTargetLoss(0.1))
     assert (begun.logits(rows).argmax(axis=1) == head.logits(rows).argmax(axis=1)).all()
 
 
 def test_without_smoothing_it_stays_as_sure_as_it_is(solved):
     rows, truth, head = solved
-    begun = beginning_head(head, rows, truth, SoftTargetLoss(0.0))
+    begun = initial_head(head, rows, truth, SoftTargetLoss(0.0))
     np.testing.assert_array_equal(begun.weights, head.weights)
 
 
 def test_several_labels_are_softened_too(solved):
     rows, truth, head = solved
     table = np.eye(CLASSES, dtype=np.int64)[truth]
-    begun = beginning_head(head, rows, table, LabelsLoss(0.1))
+    begun = initial_head(head, rows, table, LabelsLoss(0.1))
     assert np.ptp(begun.logits(rows)) < np.ptp(head.logits(rows))

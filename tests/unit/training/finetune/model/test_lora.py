@@ -64,7 +64,7 @@ def test_adapters_learn_alone_and_merge(backbone: str, size: int, ends: set[str]
 
 def test_a_convolutional_network_is_refused():
     body = catalog.load("timm:resnet10t", "none", None).body
-    with pytest.raises(ConfigError, match=r"resnet10t has none.*--tune last"):
+    with pytest.raises(ConfigError, match=r"resnet10t has none.*--finetune last"):
         add_adapters(body, 4, torch.zeros(1, 3, 64, 64), "resnet10t")
 
 

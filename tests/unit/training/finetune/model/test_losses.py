@@ -8,11 +8,11 @@ torch = pytest.importorskip("torch")
 
 from torch.nn.functional import binary_cross_entropy, cross_entropy, one_hot  # noqa: E402
 
+from eyebright.training.finetune.data.class_balance import balanced_weights  # noqa: E402
 from eyebright.training.finetune.model.losses import (  # noqa: E402
     LabelsLoss,
     SoftTargetLoss,
     TeacherLoss,
-    balanced_weights,
 )
 
 WEIGHTS = torch.tensor([0.5, 1.0, 2.0, 4.0])

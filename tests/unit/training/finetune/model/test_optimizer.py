@@ -56,8 +56,8 @@ def test_depths_of_a_real_network_fall_from_stem_to_head(backbone: str):
     body = {f"body.{name}" for name, _ in network.body.named_parameters()}
     found = depths([*body, "head.weight"], network.depths)
     assert set(found) == body | {"head.weight"}
-    assert {found[name] for name in body} == set(range(1, len(network.units) + 1))
-    last = [name for name in body if name.startswith(f"body.{network.units[-1]}.")]
+    assert {found[name] for name in body} == set(range(1, len(network.blocks) + 1))
+    last = [name for name in body if name.startswith(f"body.{network.blocks[-1]}.")]
     assert {found[name] for name in last} == {1}
 
 

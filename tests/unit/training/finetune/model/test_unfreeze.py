@@ -8,20 +8,20 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
-from eyebright.training.finetune.model.unfreeze import deepest_learning, unfreeze  # noqa: E402
+from eyebright.training.finetune.model.optimizer import unfreeze, unfrozen_depth  # noqa: E402
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 5, 10, 50])
 @pytest.mark.parametrize("deepest", [1, 3, 8])
 def test_it_goes_down_from_the_head_and_arrives_half_way(epochs: int, deepest: int):
-    reached = [deepest_learning(epoch, epochs, deepest) for epoch in range(epochs)]
+    reached = [unfrozen_depth(epoch, epochs, deepest) for epoch in range(epochs)]
     assert reached == sorted(reached)
     assert reached[0] >= 1
     assert set(reached[(epochs - 1) // 2 :]) == {deepest}
 
 
 def test_a_long_training_passes_through_every_depth():
-    assert [deepest_learning(epoch, 8, 4) for epoch in range(8)] == [1, 2, 3, 4, 4, 4, 4, 4]
+    assert [unfrozen_depth(epoch, 8, 4) for epoch in range(8)] == [1, 2, 3, 4, 4, 4, 4, 4]
 
 
 def test_only_what_is_named_changes():

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from eyebright.backbones import catalog  # noqa: E402
-from eyebright.training.finetune.system.cpu_speedups import quick_on_cpu  # noqa: E402
+from eyebright.training.finetune.system.cpu_speedups import cpu_speedups  # noqa: E402
 
 CPU = torch.device("cpu")
 
@@ -36,7 +36,7 @@ def test_gradients_of_wide_depthwise_convolutions(kernel, stride, padding, side,
     net = nn.Sequential(nn.Conv2d(16, 16, kernel, stride, padding, groups=16, bias=bias)).double()
     inputs = torch.randn(3, 16, side, side, dtype=torch.float64)
     expected = gradients(net, inputs, enabled=False)
-    with quick_on_cpu(net, CPU):
+    with cpu_speedups(net, CPU):
         assert type(net[0]) is not nn.Conv2d
         found = gradients(net, inputs, enabled=False)
     assert found.keys() == expected.keys()
@@ -49,7 +49,7 @@ def test_under_bfloat16_gradients_agree_as_far_as_that_goes():
     net = nn.Sequential(nn.Conv2d(16, 16, 5, 1, 2, groups=16), nn.ReLU6(inplace=True))
     inputs = torch.randn(3, 16, 12, 12)
     expected = gradients(net, inputs, enabled=True)
-    with quick_on_cpu(net, CPU):
+    with cpu_speedups(net, CPU):
         found = gradients(net, inputs, enabled=True)
     for name, gradient in expected.items():
         assert found[name].dtype == torch.float32
@@ -64,7 +64,7 @@ def test_the_embedded_network_has_the_same_outputs_and_gradients():
     with torch.no_grad():
         output = net(pixels)
     expected = gradients(net, pixels, enabled=False)
-    with quick_on_cpu(net, CPU):
+    with cpu_speedups(net, CPU):
         changed = sum(type(module) is not old for module, old in zip(net.modules(), before, strict=True))
         with torch.no_grad():
             torch.testing.assert_close(net(pixels), output)
@@ -78,7 +78,7 @@ def test_the_embedded_network_has_the_same_outputs_and_gradients():
 
 def test_a_frozen_convolution_gets_no_gradient_and_passes_one_on():
     net = nn.Sequential(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 5, padding=2, groups=8).requires_grad_(False))
-    with quick_on_cpu(net, CPU):
+    with cpu_speedups(net, CPU):
         found = gradients(net, torch.randn(1, 3, 8, 8), enabled=False)
     assert set(found) == {"0.weight", "0.bias", "inputs"}
 
@@ -93,18 +93,18 @@ def test_what_it_does_not_know_it_leaves_alone():
         nn.Conv2d(16, 16, 5, groups=16, padding=2, padding_mode="reflect"),
         nn.ReLU6(),
     )
-    with quick_on_cpu(net, CPU):
+    with cpu_speedups(net, CPU):
         assert [type(m) for m in net] == [nn.Conv2d] * 6 + [nn.ReLU6]
 
 
 def test_on_another_device_nothing_changes():
     net = nn.Sequential(nn.ReLU6(inplace=True))
-    with quick_on_cpu(net, torch.device("cuda")):
+    with cpu_speedups(net, torch.device("cuda")):
         assert type(net[0]) is nn.ReLU6
 
 
 def test_an_error_leaves_the_network_as_it_was():
     net = nn.Sequential(nn.ReLU6(inplace=True))
-    with pytest.raises(KeyError), quick_on_cpu(net, CPU):
+    with pytest.raises(KeyError), cpu_speedups(net, CPU):
         raise KeyError
     assert type(net[0]) is nn.ReLU6

@@ -73,4 +73,4 @@ def test_a_real_limit_of_memory_is_lived_with(textile, tmp_path):
     assert started(textile, tmp_path, recipe, one_arena, net={"enlarge": 8}, room_mb=1000).wait() == 0
     found = result(tmp_path)
     assert 1 <= found["micro_batch"] < 72
-    assert any("Memory did not hold 72 images" in note for note in found["notes"])
+    assert any("Out of memory at micro-batch 72" in note for note in found["notes"])

@@ -10,11 +10,11 @@ pytest.importorskip("timm")
 from finetune_material import Gluttonous, Photographs, cross_entropy  # noqa: E402
 
 from eyebright.training.finetune.recipe import Recipe  # noqa: E402
-from eyebright.training.finetune.system.distributed import Team  # noqa: E402
+from eyebright.training.finetune.system.distributed import ProcessGroup  # noqa: E402
 from eyebright.training.finetune.system.lr_range_test import RateTest  # noqa: E402
 from eyebright.training.finetune.system.probes import choose_precision, rate_test  # noqa: E402
 
-TEAM = Team(torch.device("cpu"))
+TEAM = ProcessGroup(torch.device("cpu"))
 
 
 def sought(net: Gluttonous, data: Photographs, micro_batch: int | None = None) -> RateTest:

@@ -74,7 +74,7 @@ def test_a_run_to_resume_stands_for_the_data() -> None:
 
 def test_options_that_change_nothing_are_known() -> None:
     assert TrainConfig.build(data="photos", epochs=5, mixup=0.2, lr="auto").idle() == ("epochs", "mixup")
-    assert TrainConfig.build(data="photos", epochs=5, tune="last").idle() == ()
+    assert TrainConfig.build(data="photos", epochs=5, finetune="last").idle() == ()
     assert TrainConfig.build(data="photos", backbone="vit_tiny", weights="none").idle() == ()
 
 

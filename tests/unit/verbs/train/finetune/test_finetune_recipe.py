@@ -13,7 +13,7 @@ from eyebright.training.finetune.recipe import recipe_changes
 from eyebright.verbs.train.finetune.recipe import recipe_of
 from eyebright.verbs.train.options import TrainConfig
 
-PLAIN: dict[str, Any] = {"data": Path("photos"), "tune": "full", "augment": "light"}
+PLAIN: dict[str, Any] = {"data": Path("photos"), "finetune": "full", "augment": "light"}
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ PLAIN: dict[str, Any] = {"data": Path("photos"), "tune": "full", "augment": "lig
         ("patience", 0),
         ("gradual", True),
         ("augment", "trivial"),
-        ("erasing", 0.5),
+        ("random_erasing", 0.5),
         ("mixup", 0.2),
         ("cutmix", 1.0),
         ("dropout", 0.5),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +12,16 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("timm")
 
 from eyebright.backbones.torch.exported import ExportedBackbone  # noqa: E402
+from eyebright.backbones.torch.network import Network  # noqa: E402
 from eyebright.data.manifest import Manifest  # noqa: E402
 from eyebright.training.finetune.checkpoint import read, write  # noqa: E402
-from eyebright.verbs.train.finetune import finetuner as tuning  # noqa: E402
-from eyebright.verbs.train.finetune.finetune import exports, load_network  # noqa: E402
-from eyebright.verbs.train.finetune.finetuner import Tuner  # noqa: E402
+from eyebright.verbs.train.finetune import finetune_setup  # noqa: E402
+from eyebright.verbs.train.finetune.finetune import _finetune_depth, exports, load_network  # noqa: E402
+from eyebright.verbs.train.finetune.finetune_setup import FinetuneSetup  # noqa: E402
+from eyebright.verbs.train.finetune.fit import FinetuneResult  # noqa: E402
+from eyebright.verbs.train.finetune.initial_model import initial_model  # noqa: E402
+from eyebright.verbs.train.finetune.package import package  # noqa: E402
+from eyebright.verbs.train.finetune.plan import PLAN  # noqa: E402
 from eyebright.verbs.train.holdout import with_holdout  # noqa: E402
 from eyebright.verbs.train.linear_probe import frozen_model  # noqa: E402
 from eyebright.verbs.train.options import TrainConfig  # noqa: E402
@@ -23,12 +29,12 @@ from eyebright.verbs.train.options import TrainConfig  # noqa: E402
 EARLIER = 1e6  # seconds
 
 
-def tuner_of(manifest: Manifest, out: Path, resume: Path | None = None) -> Tuner:
-    """As `--tune last` makes one, for a single step of training."""
-    config = TrainConfig(
+def config_of(manifest: Manifest, resume: Path | None = None) -> TrainConfig:
+    """`--finetune last` for a single step of training."""
+    return TrainConfig(
         data=manifest.root,
         resume=resume,
-        tune="last",
+        finetune="last",
         unfreeze=1,
         epochs=1,
         batch=256,
@@ -37,32 +43,78 @@ def tuner_of(manifest: Manifest, out: Path, resume: Path | None = None) -> Tuner
         augment="none",
         precision="fp32",
     )
-    inner, network = with_holdout(manifest, config.seed), load_network(config)
-    start = frozen_model(config, inner, ExportedBackbone(network, exports()))
-    return Tuner(config, inner, network, start, out, lambda row: None, 0.0, manifest)
+
+
+def setup_of(config: TrainConfig, manifest: Manifest, network: Network, out: Path) -> FinetuneSetup:
+    inner = with_holdout(manifest, config.seed)
+    return FinetuneSetup(
+        manifest=inner,
+        whole=manifest,
+        probe=frozen_model(config, inner, ExportedBackbone(network, exports())),
+        directory=out,
+        device="cpu",
+        on_epoch=lambda row: None,
+        began=0.0,
+    )
+
+
+def finetuned(
+    manifest: Manifest, out: Path, resume: Path | None = None
+) -> tuple[FinetuneSetup, FinetuneResult]:
+    config = config_of(manifest, resume)
+    network = load_network(config)
+    setup = setup_of(config, manifest, network, out)
+    model = initial_model(config, setup, network)
+    return setup, _finetune_depth(config, "last", model, setup, None)
 
 
 def test_what_earlier_parts_of_a_run_took_is_gone_from_its_budget(
     textile_manifest: Manifest, tmp_path: Path
 ) -> None:
-    tuner_of(textile_manifest, tmp_path).train("last", None)
+    finetuned(textile_manifest, tmp_path)
     newest = max((tmp_path / "checkpoints").glob("step-*"))
     kept = read(newest)
     kept.values["state"]["elapsed"] = EARLIER
     write(newest, kept)
-    resumed = tuner_of(textile_manifest, tmp_path, resume=tmp_path)
-    left = resumed.seconds_left(1e9)
-    resumed.train("last", None)
-    assert resumed.seconds_left(1e9) < left - EARLIER
+    setup, resumed = finetuned(textile_manifest, tmp_path, resume=tmp_path)
+    assert resumed.earlier_seconds > EARLIER - 100
+    left = setup.seconds_left(1e9)
+    assert setup.seconds_left(1e9, resumed.earlier_seconds) < left - EARLIER + 100
 
 
-def test_time_is_kept_for_every_image_that_the_sealed_model_is_asked_about(
+def test_a_fine_tuning_changes_nothing_that_it_started_from(
+    textile_manifest: Manifest, tmp_path: Path
+) -> None:
+    config = config_of(textile_manifest)
+    network = load_network(config)
+    before = {name: tensor.clone() for name, tensor in network.body.state_dict().items()}
+    setup = setup_of(config, textile_manifest, network, tmp_path)
+    first = initial_model(config, setup, network)
+    result = _finetune_depth(config, "last", first.copy(), setup, None)
+    trained = {name: tensor.clone() for name, tensor in result.model.classifier.state_dict().items()}
+    second = _finetune_depth(config, "last", result.model.copy(), setup, None)
+    package(result, setup)
+    assert all(torch.equal(before[name], tensor) for name, tensor in network.body.state_dict().items())
+    assert all(torch.equal(before[n], tensor) for n, tensor in first.network.body.state_dict().items())
+    after = result.model.classifier.state_dict()
+    assert all(torch.equal(trained[name], tensor) for name, tensor in after.items())
+    assert second.plan == result.plan
+    plan = json.loads((tmp_path / PLAN).read_text())
+    assert (plan["depth"], plan["blocks"], plan["size"]) == ("last", 1, 64)
+    assert plan["recipe"]["micro_batch"] == result.fitted.micro_batch
+    assert plan["recipe"]["augment"] == "none"
+
+
+def test_time_is_kept_for_every_image_that_the_sealed_model_is_run_on(
     textile_manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     val = textile_manifest.of("val")
     test = [replace(sample, split="test") for sample in val[::2]]
     samples = (*textile_manifest.of("train"), *val[1::2], *test)
-    tuner = tuner_of(replace(textile_manifest, samples=samples), tmp_path)
-    monkeypatch.setattr(tuning.time, "monotonic", lambda: 0.0)
-    evaluation = len(val) / tuner.start.trials[0].images_per_second
-    assert tuner.seconds_left(1000) == pytest.approx(1000 - tuning._SEALING_SECONDS - evaluation, abs=1e-6)
+    manifest = replace(textile_manifest, samples=samples)
+    config = config_of(manifest)
+    setup = setup_of(config, manifest, load_network(config), tmp_path)
+    monkeypatch.setattr(finetune_setup.time, "monotonic", lambda: 0.0)
+    evaluation = len(val) / setup.probe.trials[0].images_per_second
+    left = 1000 - finetune_setup._SEALING_SECONDS - evaluation
+    assert setup.seconds_left(1000) == pytest.approx(left, abs=1e-6)

@@ -22,7 +22,7 @@ from eyebright.sealed.model import SealedModel  # noqa: E402
 from eyebright.training.finetune.data.augment import PRESETS, Augmentation  # noqa: E402
 from eyebright.verbs.train.finetune import teacher as teaching  # noqa: E402
 from eyebright.verbs.train.finetune.dataset import open_images  # noqa: E402
-from eyebright.verbs.train.finetune.teacher import spread, teacher_rows  # noqa: E402
+from eyebright.verbs.train.finetune.teacher import spread, teacher_predictions  # noqa: E402
 from eyebright.verbs.train.options import TrainConfig  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -32,7 +32,7 @@ COUNT = 6
 def rows_of(run: Run, manifest: Manifest, augmentation: Augmentation, **options: Any):
     config = TrainConfig(teacher=run.directory, **options)
     samples = manifest.of("train")[:COUNT]
-    return teacher_rows(config, manifest.root, manifest.labels, samples, augmentation)
+    return teacher_predictions(config, manifest.root, manifest.labels, samples, augmentation)
 
 
 def test_plain_views_are_answered_as_the_sealed_model_does(textile_run: Run, textile_manifest: Manifest):
@@ -90,9 +90,9 @@ def test_the_student_sees_the_view_that_was_asked_about(textile_run: Run, textil
     preprocessing = Preprocessing(size, "bilinear", None, (0, 0, 0), (1, 1, 1))
     images = open_images(config, textile_manifest, samples, samples, preprocessing)
     assert images.teacher is not None
-    data = images.whole()
+    data = images.pixel_data()
     inputs, targets = data.draw(np.arange(COUNT), 3, torch.Generator()).part(slice(0, COUNT), CPU)
-    assert torch.equal(targets[:, :3].argmax(1), torch.from_numpy(images.truth))
+    assert torch.equal(targets[:, :3].argmax(1), torch.from_numpy(images.train.truth))
     assert torch.equal(targets[:, 3:], images.teacher.read(1, np.arange(COUNT), CPU))  # epoch 3 of 2 views
     seen = images.teacher._inputs(1, np.arange(COUNT))
     smaller = torch.nn.functional.interpolate(seen, size=(size, size), mode="area")
@@ -104,7 +104,7 @@ def test_the_student_sees_the_view_that_was_asked_about(textile_run: Run, textil
 def test_other_classes_are_refused(textile_run: Run, textile_manifest: Manifest):
     model = SealedModel(textile_run.model)
     check_classes(model, textile_manifest.labels)
-    with pytest.raises(DataError, match="Only one of the two has: velvet"):
+    with pytest.raises(DataError, match="Found in only one of them: velvet"):
         check_classes(model, [*textile_manifest.labels, "velvet"])
 
 

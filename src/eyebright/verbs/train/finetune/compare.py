@@ -1,0 +1,144 @@
+"""Compare the linear probe, the last blocks fine-tuned and everything fine-tuned, by the holdout images."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from eyebright.data.manifest import Manifest
+from eyebright.engines.selection import some_squares
+from eyebright.evaluation.calibration import fit_temperature
+from eyebright.report.content import Choice
+from eyebright.runtime.context import progress
+from eyebright.runtime.progress import SILENT
+from eyebright.text.language import translate
+from eyebright.training.finetune.model.predictions import step_seconds
+from eyebright.training.finetune.system.cpu_speedups import cpu_speedups
+from eyebright.training.finetune.system.distributed import init_group
+from eyebright.training.linear_probe.selection import better
+from eyebright.training.linear_probe.targets import truth_of
+from eyebright.types import JsonObject
+from eyebright.verbs.train import messages as tell
+from eyebright.verbs.train.finetune.dataset import learning_size
+from eyebright.verbs.train.finetune.finetune_setup import FinetuneSetup
+from eyebright.verbs.train.finetune.fit import FinetuneResult, HoldoutScore, holdout_score
+from eyebright.verbs.train.finetune.initial_model import FinetuneModel
+from eyebright.verbs.train.finetune.package import package
+from eyebright.verbs.train.finetune.recipe import Depth
+from eyebright.verbs.train.launch import main_first
+from eyebright.verbs.train.linear_probe import as_trained, frozen_model
+from eyebright.verbs.train.options import TrainConfig
+from eyebright.verbs.train.trained_model import TrainedModel
+
+
+def probe_score(setup: FinetuneSetup) -> HoldoutScore:
+    """Return the score of the linear probe that fine-tuning starts from."""
+    probe, extractor, manifest = setup.probe, setup.probe.extractor, setup.manifest
+    with main_first(setup.device), SILENT.task("", total=len(setup.holdout)) as task:
+        unreadable = {s.path for s in extractor.compute(manifest.root, setup.holdout, task)}
+    holdout = [s for s in setup.holdout if s.path not in unreadable]
+    logits = probe.fit.head.logits(extractor.read(holdout, extractor.taps))
+    truth = truth_of(holdout, manifest)
+    # Its temperature comes from the same images as the others': else these would seem better.
+    return holdout_score(logits, truth, fit_temperature(logits, truth))
+
+
+def against_full(last: FinetuneResult, left: float, setup: FinetuneSetup) -> str | None:
+    """Return why it is not worth it to fine-tune everything after the ``last`` blocks; None if it is.
+
+    Args:
+        last: what fine-tuning the last blocks came to.
+        left: seconds that remain.
+        setup: what all fine-tunings of the run share.
+    """
+    score = last.score
+    if score.correct == len(score.losses):
+        return translate(
+            "Full fine-tuning skipped: with the last blocks fine-tuned, every holdout image "
+            "({count}) is already predicted correctly.",
+            count=score.correct,
+        )
+    needed = 2 * _seconds_an_epoch(last.plan.options, last.model, setup)
+    if left > needed:
+        return None
+    return translate(
+        "Full fine-tuning skipped: two epochs would take {needed:minute|minutes}, and only "
+        "{left:minute is|minutes are} left.",
+        needed=f"{needed / 60:.0f}",
+        left=f"{max(left, 0) / 60:.0f}",
+    )
+
+
+def best_of(
+    config: TrainConfig,
+    manifest: Manifest,
+    setup: FinetuneSetup,
+    probe: HoldoutScore,
+    results: Mapping[Depth, FinetuneResult],
+    reasons: tuple[str, ...],
+) -> TrainedModel:
+    """Return the result with the lowest holdout loss if its gain is significant, else the linear probe.
+
+    Args:
+        config: the options.
+        manifest: all samples.
+        setup: what all fine-tunings of the run share.
+        probe: score of the linear probe.
+        results: of the fine-tunings.
+        reasons: sentences for the report.
+    """
+    scores: dict[Depth, HoldoutScore] = {"off": probe, **{d: r.score for d, r in results.items()}}
+    best = best_depth(results)
+    wins = better(scores[best].losses, probe.losses)
+    reason = _reason(best, float((probe.losses - scores[best].losses).mean()), wins)
+    progress().say(reason)
+    selected = best if wins else "off"
+    trained = package(results[best], setup) if wins else _probe_of_all(config, manifest, setup)
+    compared: JsonObject = {depth: s.metrics() for depth, s in scores.items()}
+    return replace(
+        trained,
+        tunings=[Choice(tell.tuned_name(d), s.accuracy, d == selected) for d, s in scores.items()],
+        reasons=(*reasons, reason),
+        candidates={**trained.candidates, "finetuning": compared},
+    )
+
+
+def best_depth(results: Mapping[Depth, FinetuneResult]) -> Depth:
+    """Return the depth whose holdout loss is lowest."""
+    return min(results, key=lambda depth: results[depth].score.losses.mean())
+
+
+def _reason(best: Depth, gain: float, wins: bool) -> str:
+    if wins:
+        return translate(
+            "Selected: {name}. Its holdout loss is lower by {gain}, more than one standard error.",
+            name=tell.tuned_name(best),
+            gain=f"{gain:.3f}",
+        )
+    return translate(
+        "The frozen backbone was kept: fine-tuning changed the holdout loss by {gain}, which is "
+        "not a significant improvement.",
+        gain=f"{-gain:+.3f}",
+    )
+
+
+def _probe_of_all(config: TrainConfig, manifest: Manifest, setup: FinetuneSetup) -> TrainedModel:
+    """Return the linear probe, solved on the holdout images as well."""
+    probe = setup.probe
+    fixed = config.model_copy(update={"size": setup.preprocessing.size, "layers": probe.layers})
+    with main_first(config.device):
+        return as_trained(frozen_model(fixed, manifest, probe.extractor.backbone))
+
+
+def _seconds_an_epoch(config: TrainConfig, model: FinetuneModel, setup: FinetuneSetup) -> float:
+    """Return how long an epoch in which everything is trained would take, by one small step."""
+    group = init_group(config.device)
+    seen = replace(setup.preprocessing, size=learning_size(config, model, setup.preprocessing.size))
+    images = some_squares([setup.manifest.root / s.path for s in setup.samples], seen)
+    net = copy.deepcopy(model.classifier).to(group.device)
+    with cpu_speedups(net, group.device):
+        seconds = len(setup.samples) * step_seconds(net, np.stack(images))
+    return group.broadcast(seconds)
