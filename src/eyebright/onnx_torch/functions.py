@@ -95,7 +95,7 @@ def _sqrt(reader: Reader, node: onnx.NodeProto) -> fx.Node:
 
 
 def _multiply(reader: Reader, node: onnx.NodeProto) -> fx.Node:
-    """A product, or the SiLU or GELU that an exporter took apart: formats have faster ones of their own."""
+    """Multiply, or apply the SiLU or GELU that an exporter took apart: formats have faster ones."""
     a, b = (reader.tensor(name) for name in node.input)
     for x, factor in ((a, b), (b, a)):
         if factor.target is torch.sigmoid and factor.args[0] is x:

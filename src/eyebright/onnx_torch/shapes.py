@@ -123,7 +123,7 @@ def _gather(reader: Reader, node: onnx.NodeProto) -> fx.Node:
 
 
 def _takes_all(reader: Reader, node: onnx.NodeProto) -> bool:
-    """Whether all numbers of one row are taken in their order: the exporter's way to say `as_strided`."""
+    """Return whether all numbers of a row are taken in order: how the exporter says `as_strided`."""
     if not reader.is_settled(node.input[1]) or len(reader.shape(node.input[0])) != 1:
         return False
     probes = reader.all_probes(node.input[1])

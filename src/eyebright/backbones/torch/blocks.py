@@ -79,7 +79,7 @@ def find_blocks(body: nn.Module, size: int) -> Blocks:
 
 
 def outputs_of(body: nn.Module, pixels: Tensor) -> dict[str, object]:
-    """What each submodule gave, in the order in which they ended; the body's own output last, as ""."""
+    """Return what each submodule gave, in the order in which they ended; the body's output last, as ""."""
     outputs: dict[str, object] = {}
 
     def record(name: str, module: nn.Module) -> RemovableHandle:
@@ -107,7 +107,7 @@ def _parameters_below(body: nn.Module) -> dict[str, int]:
 
 
 def _trunk(steps: Mapping[str, object], sizes: Mapping[str, int]) -> list[str]:
-    """The numbered siblings with the most weights, the outermost that hold half of them if there are any."""
+    """Return the numbered siblings with the most weights, the outermost that hold half of them if any."""
     groups: dict[tuple[str, str], list[str]] = {}
     for name in steps:
         parent, _, own = name.rpartition(".")
@@ -124,7 +124,7 @@ def _trunk(steps: Mapping[str, object], sizes: Mapping[str, int]) -> list[str]:
 
 
 def _children(steps: Mapping[str, object], sizes: Mapping[str, int]) -> list[str]:
-    """Of a network without numbered siblings: the outermost modules with weights, below all wrappers."""
+    """Return the outermost modules with weights, for a network without numbered siblings."""
     prefix = ""
     while True:
         depth = prefix.count(".")
@@ -213,7 +213,7 @@ def smallest_map(found: Blocks) -> int:
 
 
 def feature_layers(found: Blocks) -> tuple[Layer, ...]:
-    """The layers whose maps become features: every stage or a few of many blocks, and the pooled features."""
+    """Return the layers whose maps become features: every stage or a few of many blocks, and the pooled."""
     names = [name for name in found.names if name in found.maps]
     if len(names) > _MANY_BLOCKS:
         blocks = len(names)

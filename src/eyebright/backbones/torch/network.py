@@ -101,7 +101,7 @@ def make_network(body: nn.Module, origin: Origin) -> Network:
 
 
 def _stride(size: int, side: int, fixed: bool) -> int:
-    """Of the whole network, from the sides of its input and its smallest map; padding may have rounded up."""
+    """Return the stride, from the sides of the input and the smallest map; padding may have rounded up."""
     return size // side if fixed else 1 << (-(-size // side) - 1).bit_length()
 
 

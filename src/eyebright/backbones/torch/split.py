@@ -113,7 +113,7 @@ class _Tracer(fx.Tracer):
 
 
 def _cut(graph: fx.Graph, block: str, tracer: _Tracer) -> list[fx.Node]:
-    """The block's tensor in the graph; where it gives several values, the nodes that take the first one."""
+    """Return the block's tensor in the graph, or of several values the nodes that take the first one."""
     place = next(n for n in graph.nodes if n.op == "call_module" and n.target == block)
     if isinstance(tracer.value(place), Tensor):
         return [place]
@@ -123,7 +123,7 @@ def _cut(graph: fx.Graph, block: str, tracer: _Tracer) -> list[fx.Node]:
 def _upper(
     body: nn.Module, graph: fx.Graph, cut: list[fx.Node], result: fx.Node, tracer: _Tracer
 ) -> fx.GraphModule:
-    """From the cut to the result; sizes that only the lower part knows are the same for all images."""
+    """Build the part from the cut on; sizes that only the lower part knows are equal for all images."""
     part = fx.Graph()
     given = part.placeholder("lower")
     copies: dict[fx.Node, Any] = dict.fromkeys(cut, given)
@@ -194,7 +194,7 @@ def _needed(result: fx.Node, known: Container[fx.Node]) -> set[fx.Node]:
 
 
 def _agree(body: nn.Module, lower: nn.Module, upper: nn.Module, size: int) -> bool:
-    """Whether the parts do what the whole does, for another batch size than the one that was followed."""
+    """Return whether the parts do what the whole does, for another batch size than the traced one."""
     pixels = torch.linspace(-1, 1, 2 * 3 * size * size).reshape(2, 3, size, size)
     training = {module: module.training for module in body.modules()}
     try:

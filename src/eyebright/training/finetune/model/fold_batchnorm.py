@@ -94,7 +94,7 @@ def _watched(
     on_conv: Callable[[str, Tensor], None],
     on_norm: Callable[[str, Tensor], None],
 ) -> Iterator[None]:
-    """Within, record the outputs of convolutions and the inputs of batch norms."""
+    """Record the outputs of convolutions and the inputs of batch norms."""
     handles = []
     for name, module in body.named_modules():
         if type(module).__name__ in _CONVS:

@@ -60,7 +60,7 @@ class Trainable:
 def ready_to_train(
     plan: FinetunePlan, model: FinetuneModel, stem: FrozenStem | None, group: ProcessGroup
 ) -> Iterator[Trainable]:
-    """Within, the model is on its device, reads activations of ``stem`` and trains as the plan says.
+    """Put the model on its device, reading activations of ``stem`` and training as the plan says.
 
     Args:
         plan: what is trained.
