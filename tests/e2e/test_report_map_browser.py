@@ -101,7 +101,7 @@ def test_colours_follow_the_choice_and_one_class_can_be_seen_alone(shown: Any) -
     choose(shown, "map-class", "cat")
     near = [kind for kind in classes(shown) if "away" not in kind]
     assert len(near) == 40 + 3  # all cats, and what was taken for one
-    choose(shown, "map-by", "Named")
+    choose(shown, "map-by", "Predicted")
     assert sum(kind.startswith("c0") for kind in classes(shown)) == 40
 
 

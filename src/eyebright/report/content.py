@@ -21,7 +21,7 @@ from eyebright.types import FloatArray, Interval, Split
 
 @dataclass(frozen=True)
 class Choice:
-    """One way that was tried, with its accuracy by cross-validation inside the training part."""
+    """A compared candidate with its accuracy by cross-validation within the training split."""
 
     name: str
     accuracy: Interval
@@ -30,7 +30,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class RateSearch:
-    """What the learning-rate finder saw: the loss at each rate, and the rate that it proposes."""
+    """A learning-rate range test: the loss at each rate, and the suggested rate."""
 
     rates: Sequence[float]
     losses: Sequence[float]

@@ -23,7 +23,7 @@ from eyebright.report.sections.operating import operating
 from eyebright.report.sections.pairs import pairs
 from eyebright.report.sections.reliability import reliability
 from eyebright.report.sections.robustness import robustness
-from eyebright.report.sections.selection import choices, proof, stages, tunings
+from eyebright.report.sections.selection import finetuning, parity_check, selection, time_spent
 from eyebright.report.sections.slices import slices
 from eyebright.report.sections.training_curves import training_curves
 from eyebright.report.sections.usage import facts, usage
@@ -67,11 +67,11 @@ def _sections(content: ReportContent) -> list[Section | None]:
     return [
         *evaluated,
         learning_curve(content),
-        choices(content),
-        tunings(content),
+        selection(content),
+        finetuning(content),
         training_curves(content),
-        proof(content),
-        stages(content),
+        parity_check(content),
+        time_spent(content),
         usage(m),
         facts(content),
     ]

@@ -1,4 +1,4 @@
-"""Whether a run's model is still the file that the run wrote, and stays it."""
+"""Whether a run's model is still the file that the run wrote, and is not overwritten."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from eyebright.exporting.certificate.hashes import sha256
 
 
 def require_unmodified(model: Path) -> None:
-    """Refuses a run's `model.onnx` whose hash is not the one that the `metrics.json` beside it names.
+    """Refuse a run's `model.onnx` whose hash is not the one in the `metrics.json` beside it.
 
     A model without such a file beside it cannot be checked, and passes.
 
     Raises:
-        ModelError: the model was changed, or `metrics.json` was.
+        ModelError: the model or `metrics.json` was modified.
     """
     expected = recorded_sha256(model)
     if expected is not None and (found := sha256(model)) != expected:
@@ -30,7 +30,7 @@ def require_unmodified(model: Path) -> None:
 
 
 def require_other_directory(out: Path | None, model: Path) -> None:
-    """Refuses to write a run over the model that it is made from or compared with.
+    """Refuse to write a run over the model that it is made from or compared with.
 
     Args:
         out: the directory to write; None where it will be a new one.
@@ -49,7 +49,7 @@ def require_other_directory(out: Path | None, model: Path) -> None:
 
 
 def recorded_sha256(model: Path) -> str | None:
-    """The hash that the run of a `model.onnx` wrote down; None where there is none.
+    """Return the hash that the run of a `model.onnx` recorded; None where there is none.
 
     Raises:
         ModelError: the `metrics.json` beside the model is not what a run writes.

@@ -1,4 +1,4 @@
-"""`predictions.csv`: one row an image, as a run leaves it and as runs are compared by it."""
+"""`predictions.csv`: one row an image, by which runs are compared."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COLUMNS = ("path", "split", "label", "predicted", "confidence", "label_probabil
 
 
 def write_predictions(path: Path, rows: Sequence[PredictionRow], labels: Sequence[str] = ()) -> None:
-    """Writes one row an image as CSV; where it may have several ``labels``, with each one's probability.
+    """Write one row an image as CSV; of multi-label models with the probability of each of ``labels``.
 
     The true class's probability has nine significant figures, so that a loss is the same from the file.
     """
@@ -42,7 +42,7 @@ def write_predictions(path: Path, rows: Sequence[PredictionRow], labels: Sequenc
 
 
 def read_predictions(path: Path) -> list[PredictionRow]:
-    """The rows that :func:`write_predictions` wrote.
+    """Read the rows that :func:`write_predictions` wrote.
 
     Raises:
         DataError: the file is missing, or is not such a file.

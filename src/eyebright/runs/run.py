@@ -1,11 +1,11 @@
-"""A run: the directory that training or evaluation leaves, and its figures."""
+"""A run: the directory that training or evaluation writes, and its metrics."""
 
 from __future__ import annotations
 
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ from eyebright.options.base import Config
 from eyebright.report.display import Displayed, ResultTable
 from eyebright.runs.summary import run_display
 from eyebright.runtime.atomic import write_text
+from eyebright.types import Json
 
 OPTIONS = "config.toml"
 
@@ -35,18 +36,18 @@ class Run(Displayed):
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
-        """The content of `metrics.json`."""
+        """Return the content of `metrics.json`."""
         content: dict[str, Any] = json.loads((self.directory / "metrics.json").read_text(encoding="utf-8"))
         return content
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The classes in the order of the model's outputs."""
+        """Return the classes in the order of the model's outputs."""
         return tuple(self.metrics["labels"])
 
     @property
     def report(self) -> Path:
-        """The page to read."""
+        """Return the path of the report."""
         return self.directory / "report.html"
 
     def display(self) -> Iterator[str | ResultTable]:
@@ -55,7 +56,7 @@ class Run(Displayed):
 
     @classmethod
     def open(cls, directory: Path) -> Run:
-        """A run of an earlier time.
+        """Open a run of an earlier time.
 
         Raises:
             NotFoundError: the directory holds no finished run.
@@ -70,7 +71,7 @@ class Run(Displayed):
 
 
 def new_directory(given: Path | None, parent: str, name: str) -> Path:
-    """The directory to write: the one that was given, or ``parent``/NAME-TIME.
+    """Make the directory to write: the one that was given, or ``parent``/NAME-TIME.
 
     Raises:
         StorageError: it cannot be made.
@@ -90,7 +91,7 @@ def new_directory(given: Path | None, parent: str, name: str) -> Path:
 
 
 def write_options(config: Config, directory: Path, name: str = OPTIONS) -> None:
-    """Writes down the options, as a run that is resumed or made again from anywhere takes them up."""
+    """Write the options with absolute paths, so that a run can be resumed or repeated from anywhere."""
     changed = {option: _absolute(value) for option, value in config} | {"out": directory.absolute()}
     if "resume" in changed:
         changed["resume"] = None
@@ -98,12 +99,12 @@ def write_options(config: Config, directory: Path, name: str = OPTIONS) -> None:
 
 
 def _absolute(value: Any) -> Any:
-    """The value of an option with all paths from the root on."""
+    """Return the value of an option with absolute paths."""
     if isinstance(value, list):
         return [_absolute(one) for one in value]
     return value.absolute() if isinstance(value, Path) else value
 
 
-def write_metrics(path: Path, metrics: dict[str, Any]) -> None:
-    """Writes `metrics.json`."""
+def write_metrics(path: Path, metrics: Mapping[str, Json]) -> None:
+    """Write `metrics.json`."""
     write_text(path, json.dumps(metrics, indent=1, ensure_ascii=False))

@@ -13,19 +13,19 @@ from eyebright.text.table import printable
 
 
 class RunLike(Protocol):
-    """What is printed of a run; ``metrics`` is the content of metrics.json."""
+    """A run to print; ``metrics`` is the content of metrics.json."""
 
     @property
     def metrics(self) -> Mapping[str, Any]:
-        """Figures as ``{"value", "low", "high"}``, the split, images by split, seconds by stage."""
+        """Return figures as ``{"value", "low", "high"}``, the split, images by split, seconds by stage."""
 
     @property
     def model(self) -> Path:
-        """The sealed model."""
+        """Return the sealed model."""
 
     @property
     def report(self) -> Path:
-        """The HTML page."""
+        """Return the HTML page."""
 
 
 def run_display(run: RunLike) -> Iterator[str | ResultTable]:
@@ -40,16 +40,16 @@ def run_display(run: RunLike) -> Iterator[str | ResultTable]:
     yield ResultTable(figure_rows(metrics), right=(1,))
     if points := metrics.get("operating_points"):
         yield "\n".join(_operating(point) for point in points)
-    if lines := list(_knowing(metrics)):
+    if lines := list(_uncertainty(metrics)):
         yield "\n".join(lines)
-    if parent := metrics.get("baseline"):
-        yield ResultTable(_beside(parent), right=(1, 2, 3))
-        yield _difference(parent)
+    if baseline := metrics.get("baseline"):
+        yield ResultTable(_compared(baseline), right=(1, 2, 3))
+        yield _difference(baseline)
     yield ResultTable(_places(run), head=False)
 
 
 def figure_rows(metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Headline figures as rows of name, value and interval, with a head."""
+    """Return the headline metrics as rows of name, value and interval, with a head."""
     several = "hamming_loss" in metrics
     names = {
         "accuracy": translate("Exact-match accuracy") if several else translate("Accuracy"),
@@ -75,30 +75,30 @@ def _figures(name: str, interval: Mapping[str, float]) -> tuple[str, str]:
     return f"{100 * value:.1f} %", between
 
 
-def _beside(parent: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """The model and the one that it learned from or was made from."""
+def _compared(baseline: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Return the rows of the model and its baseline."""
     head = ("", translate("accuracy"), "MB", translate("ms, one thread"))
     names = {"": translate("this model"), "_baseline": translate("baseline")}
     rows = [
         (
             text,
-            f"{100 * parent['accuracy' + which]:.1f} %",
-            f"{parent['size_bytes' + which] / 1e6:.2f}",
-            f"{parent['latency_ms' + which]:.1f}",
+            f"{100 * baseline['accuracy' + which]:.1f} %",
+            f"{baseline['size_bytes' + which] / 1e6:.2f}",
+            f"{baseline['latency_ms' + which]:.1f}",
         )
         for which, text in names.items()
     ]
     return [head, *rows]
 
 
-def _difference(parent: Mapping[str, Any]) -> str:
-    gain = parent["accuracy_difference"]
+def _difference(baseline: Mapping[str, Any]) -> str:
+    gain = baseline["accuracy_difference"]
     figures = {name: f"{100 * gain[name]:+.1f}" for name in ("value", "low", "high")}
     return translate("Accuracy difference: {value} percentage points ({low} to {high}).", **figures)
 
 
 def _operating(point: Mapping[str, Any]) -> str:
-    """A target with its threshold, and what it gives on the part that was measured."""
+    """Return a target with its threshold, and what it gives on the evaluated split."""
     head = printable(point["target"])
     if point["value"] is None:
         return translate(
@@ -116,8 +116,8 @@ def _operating(point: Mapping[str, Any]) -> str:
     )
 
 
-def _knowing(metrics: Mapping[str, Any]) -> Iterator[str]:
-    """How many own and foreign images count as unknown, and what sets of classes hold."""
+def _uncertainty(metrics: Mapping[str, Any]) -> Iterator[str]:
+    """Yield how many images are predicted as unknown, and the coverage of prediction sets."""
     if unknown := metrics.get("unknown"):
         value, between = _figures("", unknown["rejected"])
         yield translate(

@@ -33,7 +33,7 @@ class StageTime:
     chart: Markup
 
 
-def choices(content: ReportContent) -> Section | None:
+def selection(content: ReportContent) -> Section | None:
     """Return every candidate with its cross-validated accuracy."""
     if not content.choices:
         return None
@@ -50,7 +50,7 @@ def choices(content: ReportContent) -> Section | None:
     return Section("choices", translate("Selection of input size and feature layers"), body)
 
 
-def tunings(content: ReportContent) -> Section | None:
+def finetuning(content: ReportContent) -> Section | None:
     """Return the linear probe against fine-tuning of some or all blocks, and why one was selected."""
     if not content.tunings:
         return None
@@ -68,7 +68,7 @@ def tunings(content: ReportContent) -> Section | None:
     return Section("tuning", translate("Fine-tuning vs. linear probe"), body)
 
 
-def proof(content: ReportContent) -> Section | None:
+def parity_check(content: ReportContent) -> Section | None:
     """Return how far the sealed model's predictions lie from the training pipeline's."""
     parity = content.parity
     if parity is None:
@@ -78,7 +78,7 @@ def proof(content: ReportContent) -> Section | None:
     return Section("proof", translate("Parity check"), body)
 
 
-def stages(content: ReportContent) -> Section | None:
+def time_spent(content: ReportContent) -> Section | None:
     """Return the seconds by stage as bars."""
     steps = {key: seconds for key, seconds in content.seconds.items() if key != "total"}
     if not steps:

@@ -23,7 +23,7 @@ def with_earlier(config: TrainConfig) -> TrainConfig:
 
     Raises:
         NotFoundError: there is no such run.
-        ConfigError: it is to be written to another place, or is no training.
+        ConfigError: it would be written to another directory, or is not a training run.
     """
     if config.resume is None:
         return config
@@ -57,7 +57,7 @@ def refuse_other_images(config: TrainConfig, manifest: Manifest, directory: Path
     """Refuse to resume a run with other images.
 
     Raises:
-        DataError: it began with others; nothing was changed.
+        DataError: it started with others; nothing was changed.
     """
     if config.resume is not None and (directory / _IMAGES).is_file():
         _compare(read_manifest(directory / _IMAGES), manifest)
@@ -66,7 +66,7 @@ def refuse_other_images(config: TrainConfig, manifest: Manifest, directory: Path
 def begin(config: TrainConfig, manifest: Manifest, directory: Path) -> None:
     """Write what a resumed run needs; a new fine-tuning leaves nothing of an older one behind.
 
-    A resumed one changes nothing yet: its options are kept when its checkpoint was taken up.
+    A resumed one changes nothing yet: its options are written once its checkpoint is loaded.
     """
     if config.resume is not None:
         return

@@ -91,7 +91,7 @@ def test_a_compressed_model_is_called_so_as_it_is(compressed: tuple[str, Path], 
         assert content(folder / "certificate.json")["precision"] == precision
         assert content(folder / "provenance.json")["precision"] == precision
     page = (tmp_path / "html" / "index.html").read_text(encoding="utf-8")
-    assert precision in page.split("Precision", 1)[1][:200]
+    assert precision in page.split("Numeric precision", 1)[1][:200]
 
 
 def test_an_earlier_export_stays_where_the_new_one_cannot_take_its_place(tmp_path: Path) -> None:

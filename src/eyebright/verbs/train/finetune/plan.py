@@ -49,7 +49,7 @@ class FinetunePlan:
 
     @property
     def precision(self) -> Precision:
-        """The number format; float32 until another one is selected."""
+        """Return the number format; float32 until another one is selected."""
         return "fp32" if self.options.precision == "auto" else self.options.precision
 
     def recipe(self, seconds: float | None = None) -> Recipe:
