@@ -1,4 +1,4 @@
-"""What can be known of an image file without decoding its pixels: its hash, its size, if it is one at all."""
+"""Facts about an image file without decoding its pixels: format, hash, size."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def hash_bytes(data: bytes) -> str:
 
 
 def read_header(path: str | os.PathLike[str]) -> Header:
-    """Hash and size of an image file, which is read once and not decoded.
+    """Return hash and size of an image file, which is read once and not decoded.
 
     Raises:
         ImageError: the file cannot be read, is no image, or has more than :data:`MAX_PIXELS` pixels.

@@ -20,7 +20,7 @@ _SMALLEST_SQUARE = 1e-14
 
 
 def _plain(function: Callable[..., Any]) -> Operator:
-    """An operator that takes its inputs and nothing else."""
+    """Return an operator that takes its inputs and nothing else."""
 
     def read(reader: Reader, node: onnx.NodeProto) -> fx.Node:
         return reader.call(function, *(reader.tensor(name) for name in node.input))
@@ -29,7 +29,7 @@ def _plain(function: Callable[..., Any]) -> Operator:
 
 
 def _folded(function: Callable[..., Any]) -> Operator:
-    """An operator of any number of inputs, two at a time."""
+    """Return an operator of any number of inputs, two at a time."""
 
     def read(reader: Reader, node: onnx.NodeProto) -> fx.Node:
         result = reader.tensor(node.input[0])
@@ -41,7 +41,7 @@ def _folded(function: Callable[..., Any]) -> Operator:
 
 
 def _with(function: Callable[..., Any], **names: tuple[str, float]) -> Operator:
-    """An operator whose attributes become keywords: ``keyword=(attribute, default)``."""
+    """Return an operator whose attributes become keywords: ``keyword=(attribute, default)``."""
 
     def read(reader: Reader, node: onnx.NodeProto) -> fx.Node:
         given = attributes(node)
@@ -52,7 +52,7 @@ def _with(function: Callable[..., Any], **names: tuple[str, float]) -> Operator:
 
 
 def _reduce(function: Callable[..., Any]) -> Operator:
-    """An operator along axes, given as an input or, before opset 18, as an attribute."""
+    """Return an operator along axes, given as an input or, before opset 18, as an attribute."""
 
     def read(reader: Reader, node: onnx.NodeProto) -> fx.Node:
         given = attributes(node)
@@ -95,7 +95,7 @@ def _sqrt(reader: Reader, node: onnx.NodeProto) -> fx.Node:
 
 
 def _multiply(reader: Reader, node: onnx.NodeProto) -> fx.Node:
-    """A product, or the SiLU or GELU that an exporter took apart: formats have faster ones of their own."""
+    """Multiply, or apply the SiLU or GELU that an exporter took apart: formats have faster ones."""
     a, b = (reader.tensor(name) for name in node.input)
     for x, factor in ((a, b), (b, a)):
         if factor.target is torch.sigmoid and factor.args[0] is x:
@@ -106,7 +106,7 @@ def _multiply(reader: Reader, node: onnx.NodeProto) -> fx.Node:
 
 
 def _is_normal_probability(reader: Reader, factor: fx.Node, x: fx.Node) -> bool:
-    """Whether ``factor`` is 0.5 * (1 + erf(x / sqrt(2)))."""
+    """Return whether ``factor`` is 0.5 * (1 + erf(x / sqrt(2)))."""
     total = _beside(reader, factor, torch.mul, 0.5)
     error = total and _beside(reader, total, torch.add, 1.0)
     if error is None or error.target is not torch.erf:
@@ -120,7 +120,7 @@ def _is_normal_probability(reader: Reader, factor: fx.Node, x: fx.Node) -> bool:
 
 
 def _beside(reader: Reader, node: fx.Node, function: Callable[..., Any], constant: float) -> fx.Node | None:
-    """The other operand, if ``node`` is ``function`` of it and of ``constant``."""
+    """Return the other operand, if ``node`` is ``function`` of it and of ``constant``."""
     if node.target is not function:
         return None
     for one, other in (node.args, node.args[::-1]):

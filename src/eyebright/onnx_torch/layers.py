@@ -29,7 +29,7 @@ def _weight(value: NDArray[Any]) -> nn.Parameter:
 def _padded(
     reader: Reader, x: fx.Node, pads: Sequence[int], value: float = 0.0
 ) -> tuple[fx.Node, tuple[int, ...]]:
-    """Takes apart ONNX's padding (all begins, then all ends) of the last axes.
+    """Take apart ONNX's padding (all begins, then all ends) of the last axes.
 
     Returns:
         The input, padded where begins and ends differ, and the padding that is left to the layer.
@@ -68,7 +68,7 @@ def _conv(reader: Reader, node: onnx.NodeProto) -> fx.Node:
 def _linear(
     reader: Reader, name: str, x: fx.Node, weight: NDArray[Any], bias: NDArray[Any] | None
 ) -> fx.Node:
-    """A linear layer of ``weight`` (inputs, outputs)."""
+    """Return a linear layer of ``weight`` (inputs, outputs)."""
     layer = nn.Linear(weight.shape[0], weight.shape[1], bias=bias is not None, device="meta")
     layer.weight = _weight(weight.T)
     if bias is not None:
@@ -97,7 +97,7 @@ def _matmul(reader: Reader, node: onnx.NodeProto) -> fx.Node:
 
 
 def _add(reader: Reader, node: onnx.NodeProto) -> fx.Node:
-    """A sum; a row that is added to a linear layer's answer becomes the layer's bias."""
+    """Return a sum; a row that is added to a linear layer's answer becomes the layer's bias."""
     for product, other in (node.input, node.input[::-1]):
         bias, before = reader.constant(other), reader.values.get(product)
         if bias is None or before is None or before.op != "call_module" or reader.uses[product] > 1:

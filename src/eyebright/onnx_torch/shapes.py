@@ -27,7 +27,7 @@ def _reshape(reader: Reader, node: onnx.NodeProto) -> fx.Node:
 
 
 def _to_shape(reader: Reader, x: fx.Node, sizes: Sequence[int | Multiple]) -> fx.Node:
-    """A reshape that needs no arithmetic on the batch size where only one size depends on it."""
+    """Return a reshape that needs no arithmetic on the batch size where only one size depends on it."""
     open_places = [i for i, size in enumerate(sizes) if isinstance(size, Multiple) or size == -1]
     if len(open_places) == 1:
         target: list[Any] = [-1 if i in open_places else size for i, size in enumerate(sizes)]
@@ -123,7 +123,7 @@ def _gather(reader: Reader, node: onnx.NodeProto) -> fx.Node:
 
 
 def _takes_all(reader: Reader, node: onnx.NodeProto) -> bool:
-    """Whether all numbers of one row are taken in their order: the exporter's way to say `as_strided`."""
+    """Return whether all numbers of a row are taken in order: how the exporter says `as_strided`."""
     if not reader.is_settled(node.input[1]) or len(reader.shape(node.input[0])) != 1:
         return False
     probes = reader.all_probes(node.input[1])

@@ -17,15 +17,15 @@ class RunLike(Protocol):
 
     @property
     def metrics(self) -> Mapping[str, Any]:
-        """Figures as ``{"value", "low", "high"}``, the split, images by split, seconds by stage."""
+        """Return figures as ``{"value", "low", "high"}``, the split, images by split, seconds by stage."""
 
     @property
     def model(self) -> Path:
-        """The sealed model."""
+        """Return the sealed model."""
 
     @property
     def report(self) -> Path:
-        """The HTML page."""
+        """Return the HTML page."""
 
 
 def run_display(run: RunLike) -> Iterator[str | ResultTable]:

@@ -43,7 +43,7 @@ class MapShape:
 
 @dataclass(frozen=True)
 class Blocks:
-    """What was found.
+    """Blocks of a network, and where they lie.
 
     Attributes:
         names: of the blocks, in order of execution.
@@ -59,7 +59,7 @@ class Blocks:
 
 
 def find_blocks(body: nn.Module, size: int) -> Blocks:
-    """Finds the blocks of ``body`` by one pass of a blank image of ``size`` pixels a side.
+    """Find the blocks of ``body`` by one pass of a blank image of ``size`` pixels a side.
 
     Raises:
         ModelError: its output is not one row (B, D).
@@ -79,7 +79,7 @@ def find_blocks(body: nn.Module, size: int) -> Blocks:
 
 
 def outputs_of(body: nn.Module, pixels: Tensor) -> dict[str, object]:
-    """What each submodule gave, in the order in which they ended; the body's own output last, as ""."""
+    """Return what each submodule gave, in the order in which they ended; the body's output last, as ""."""
     outputs: dict[str, object] = {}
 
     def record(name: str, module: nn.Module) -> RemovableHandle:
@@ -107,7 +107,7 @@ def _parameters_below(body: nn.Module) -> dict[str, int]:
 
 
 def _trunk(steps: Mapping[str, object], sizes: Mapping[str, int]) -> list[str]:
-    """The numbered siblings with the most weights, the outermost that hold half of them if there are any."""
+    """Return the numbered siblings with the most weights, the outermost that hold half of them if any."""
     groups: dict[tuple[str, str], list[str]] = {}
     for name in steps:
         parent, _, own = name.rpartition(".")
@@ -124,7 +124,7 @@ def _trunk(steps: Mapping[str, object], sizes: Mapping[str, int]) -> list[str]:
 
 
 def _children(steps: Mapping[str, object], sizes: Mapping[str, int]) -> list[str]:
-    """Of a network without numbered siblings: the outermost modules with weights, below all wrappers."""
+    """Return the outermost modules with weights, for a network without numbered siblings."""
     prefix = ""
     while True:
         depth = prefix.count(".")
@@ -136,14 +136,14 @@ def _children(steps: Mapping[str, object], sizes: Mapping[str, int]) -> list[str
 
 
 def first_tensor(output: object) -> Tensor | None:
-    """A module's output, or the first of its outputs; None where that is no tensor."""
+    """Return a module's output, or the first of its outputs; None where that is no tensor."""
     if isinstance(output, (tuple, list)) and output:
         output = output[0]
     return output if isinstance(output, Tensor) else None
 
 
 def _is_spatial(output: object) -> bool:
-    """Whether a module's output still has places: (B, C, h, w) or (B, N, C)."""
+    """Return whether a module's output still has places: (B, C, h, w) or (B, N, C)."""
     tensor = first_tensor(output)
     return tensor is not None and tensor.ndim in (3, 4) and tensor[0].numel() > max(tensor.shape[1:])
 
@@ -153,14 +153,14 @@ def _inside(name: str, block: str) -> bool:
 
 
 def _stem(order: Sequence[str], trunk: Sequence[str]) -> Iterator[str]:
-    """What ended last before the first block began, if that was anything."""
+    """Yield what ended last before the first block began, if that was anything."""
     first = next(place for place, name in enumerate(order) if _inside(name, trunk[0]))
     if first:
         yield order[first - 1]
 
 
 def _depths(body: nn.Module, order: Sequence[str], blocks: Sequence[str]) -> dict[str, int]:
-    """The place of each parameter's block: the one that it is in, or else the next to end."""
+    """Return the place of each parameter's block: the one that it is in, or else the next to end."""
     ended = {name: place for place, name in enumerate(order)}
     last = len(blocks) - 1
 
@@ -176,7 +176,7 @@ def _depths(body: nn.Module, order: Sequence[str], blocks: Sequence[str]) -> dic
 
 
 def map_shape(body: nn.Module, output: object) -> MapShape | None:
-    """How a block's output, made from a square image, is read as a map; None where it cannot be."""
+    """Return how a block's output, made from a square image, is read as a map; None where it cannot be."""
     tensor = first_tensor(output)
     if tensor is None or tensor.ndim not in (3, 4):
         return None
@@ -194,7 +194,7 @@ def map_shape(body: nn.Module, output: object) -> MapShape | None:
 
 
 def as_map(output: object, shape: MapShape) -> Tensor:
-    """A block's output as (B, C, h, h); h may differ from the one that was watched."""
+    """Return a block's output as (B, C, h, h); h may differ from the one that was watched."""
     tensor = first_tensor(output)
     if tensor is None:
         raise TypeError("the block gave no tensor")
@@ -208,12 +208,12 @@ def as_map(output: object, shape: MapShape) -> Tensor:
 
 
 def smallest_map(found: Blocks) -> int:
-    """The side of the smallest map."""
+    """Return the side of the smallest map."""
     return min((shape.side for shape in found.maps.values()), default=1)
 
 
 def feature_layers(found: Blocks) -> tuple[Layer, ...]:
-    """The layers whose maps become features: every stage or a few of many blocks, and the pooled features."""
+    """Return the layers whose maps become features: every stage or a few of many blocks, and the pooled."""
     names = [name for name in found.names if name in found.maps]
     if len(names) > _MANY_BLOCKS:
         blocks = len(names)

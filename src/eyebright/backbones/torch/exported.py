@@ -44,11 +44,11 @@ class ExportedBackbone:
 
     @property
     def card(self) -> BackboneCard:
-        """The network's card."""
+        """Return the network's card."""
         return self.network.card
 
     def model(self, size: int) -> onnx.ModelProto:
-        """The network for inputs of ``size`` pixels a side: the card's layers, `final` as (B, D, 1, 1)."""
+        """Return network for inputs of ``size`` pixels a side: the card's layers, `final` as (B, D, 1, 1)."""
         path = None if self.cache_folder is None else self.cache_folder / f"{self._key(size)}.onnx"
         if path and path.is_file():
             try:
@@ -101,7 +101,7 @@ class _Maps(nn.Module):
 def to_onnx(
     module: nn.Module, example: Tensor, input_name: str, output_names: Sequence[str], name: str = "net"
 ) -> onnx.ModelProto:
-    """Exports a module of one input to ONNX; the batch size stays free.
+    """Return exports a module of one input to ONNX; the batch size stays free.
 
     Args:
         module: in inference mode; its output is a tensor or a tuple of them.

@@ -40,13 +40,13 @@ class Network:
     depths: dict[str, int]
 
     def refresh_card(self) -> None:
-        """Gives the card the hash of the weights as they are now."""
+        """Give the card the hash of the weights as they are now."""
         self.card = replace(self.card, sha=fingerprint(self.body, self.card.name))
 
 
 @dataclass(frozen=True)
 class Origin:
-    """What only the source of a network knows of it.
+    """Facts about a network that only its source knows.
 
     Attributes:
         name: of the backbone.
@@ -68,7 +68,7 @@ class Origin:
 
 
 def make_network(body: nn.Module, origin: Origin) -> Network:
-    """Looks for the body's blocks by one pass of one blank image, and writes its card.
+    """Look for the body's blocks by one pass of one blank image, and writes its card.
 
     Raises:
         ConfigError: the image's size is none that the network can take.
@@ -101,12 +101,12 @@ def make_network(body: nn.Module, origin: Origin) -> Network:
 
 
 def _stride(size: int, side: int, fixed: bool) -> int:
-    """Of the whole network, from the sides of its input and its smallest map; padding may have rounded up."""
+    """Return the stride, from the sides of the input and the smallest map; padding may have rounded up."""
     return size // side if fixed else 1 << (-(-size // side) - 1).bit_length()
 
 
 def fingerprint(body: nn.Module, name: str) -> str:
-    """BLAKE2b-128 of the architecture's name and of all tensors with their names, in hex."""
+    """Return BLAKE2b-128 of the architecture's name and of all tensors with their names, in hex."""
     digest = hashlib.blake2b(name.encode(), digest_size=16)
     for key, tensor in sorted(body.state_dict().items()):
         digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}".encode())
@@ -119,7 +119,7 @@ _DROP_PATH = {"DropPath": "drop_prob", "StochasticDepth": "p"}
 
 
 def set_drop_path(body: nn.Module, rate: float) -> bool:
-    """Lets whole residual branches be skipped in training, the later the oftener, up to ``rate``.
+    """Let whole residual branches be skipped in training, the later the oftener, up to ``rate``.
 
     Returns:
         False where the architecture has no place for it, and nothing was changed.

@@ -28,7 +28,7 @@ _UNFOLLOWABLE = (
 
 
 def split(body: nn.Module, blocks: Iterable[str], block: str, size: int) -> tuple[nn.Module, nn.Module]:
-    """Cuts ``body`` behind ``block``; both parts share its submodules and parameters.
+    """Cut ``body`` behind ``block``; both parts share its submodules and parameters.
 
     Args:
         body: a network's; see :class:`~eyebright.backbones.torch.network.Network`.
@@ -59,13 +59,13 @@ def split(body: nn.Module, blocks: Iterable[str], block: str, size: int) -> tupl
 
 
 def _defaults(body: nn.Module) -> dict[str, Any]:
-    """What the forward pass takes beside the pixels."""
+    """Return what the forward pass takes beside the pixels."""
     parameters = inspect.signature(body.forward).parameters.values()
     return {p.name: p.default for p in parameters if p.default is not p.empty}
 
 
 def _around(blocks: Iterable[str]) -> set[str]:
-    """Names of the modules that hold blocks; the body's own is empty."""
+    """Return names of the modules that hold blocks; the body's own is empty."""
     holders = {""}
     for name in blocks:
         while name := name.rpartition(".")[0]:
@@ -91,7 +91,7 @@ class _Tracer(fx.Tracer):
         return bool(self.value(obj.node))
 
     def value(self, node: fx.Node) -> Any:
-        """What the node gives for a blank image."""
+        """Return what the node gives for a blank image."""
         if node not in self.values:
             with torch.no_grad():
                 self.values[node] = self._compute(node)
@@ -113,7 +113,7 @@ class _Tracer(fx.Tracer):
 
 
 def _cut(graph: fx.Graph, block: str, tracer: _Tracer) -> list[fx.Node]:
-    """The block's tensor in the graph; where it gives several values, the nodes that take the first one."""
+    """Return the block's tensor in the graph, or of several values the nodes that take the first one."""
     place = next(n for n in graph.nodes if n.op == "call_module" and n.target == block)
     if isinstance(tracer.value(place), Tensor):
         return [place]
@@ -123,7 +123,7 @@ def _cut(graph: fx.Graph, block: str, tracer: _Tracer) -> list[fx.Node]:
 def _upper(
     body: nn.Module, graph: fx.Graph, cut: list[fx.Node], result: fx.Node, tracer: _Tracer
 ) -> fx.GraphModule:
-    """From the cut to the result; sizes that only the lower part knows are the same for all images."""
+    """Build the part from the cut on; sizes that only the lower part knows are equal for all images."""
     part = fx.Graph()
     given = part.placeholder("lower")
     copies: dict[fx.Node, Any] = dict.fromkeys(cut, given)
@@ -147,7 +147,7 @@ def _lower(body: nn.Module, graph: fx.Graph, cut: fx.Node) -> fx.GraphModule:
 def _part(
     body: nn.Module, graph: fx.Graph, part: fx.Graph, copies: dict[fx.Node, Any], result: fx.Node
 ) -> fx.GraphModule:
-    """Adds what ``result`` needs to ``part``, which has copies of some nodes, or constants for them."""
+    """Add what ``result`` needs to ``part``, which has copies of some nodes, or constants for them."""
     needed = _needed(result, copies)
     for node in graph.nodes:
         if node in needed:
@@ -160,7 +160,7 @@ def _part(
 
 
 def _from_pixels(graph: fx.Graph, cut: Collection[fx.Node]) -> set[fx.Node]:
-    """The nodes that get anything of the pixels on a way that does not lead through the cut."""
+    """Return the nodes that get anything of the pixels on a way that does not lead through the cut."""
     found: set[fx.Node] = set()
     for node in graph.nodes:
         if node not in cut and (node.op == "placeholder" or found.intersection(node.all_input_nodes)):
@@ -169,7 +169,7 @@ def _from_pixels(graph: fx.Graph, cut: Collection[fx.Node]) -> set[fx.Node]:
 
 
 def _is_batch_size(node: fx.Node) -> bool:
-    """Whether the node is `x.shape[0]`."""
+    """Return whether the node is `x.shape[0]`."""
     whole, place = (*node.args, None, None)[:2]
     if not isinstance(whole, fx.Node) or not isinstance(place, int):
         return False
@@ -182,7 +182,7 @@ def _is_numbers(value: object) -> bool:
 
 
 def _needed(result: fx.Node, known: Container[fx.Node]) -> set[fx.Node]:
-    """The nodes that lead to ``result``, up to the known ones."""
+    """Return the nodes that lead to ``result``, up to the known ones."""
     needed: set[fx.Node] = set()
     waiting = [result]
     while waiting:
@@ -194,7 +194,7 @@ def _needed(result: fx.Node, known: Container[fx.Node]) -> set[fx.Node]:
 
 
 def _agree(body: nn.Module, lower: nn.Module, upper: nn.Module, size: int) -> bool:
-    """Whether the parts do what the whole does, for another batch size than the one that was followed."""
+    """Return whether the parts do what the whole does, for another batch size than the traced one."""
     pixels = torch.linspace(-1, 1, 2 * 3 * size * size).reshape(2, 3, size, size)
     training = {module: module.training for module in body.modules()}
     try:

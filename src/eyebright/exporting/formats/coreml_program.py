@@ -50,7 +50,7 @@ class Program:
                 )
 
     def __call__(self, pixels: Tensor) -> Tensor:
-        """The program's answer."""
+        """Return the program's answer."""
         values: dict[str, Tensor] = {self._input: pixels}
         for step in self._steps:
             given = {name: self._value(variable, values) for name, variable in step.inputs.items()}
@@ -89,7 +89,7 @@ def _reduce(function: Callable[[Tensor, list[int], bool], Tensor]) -> Callable[[
 
 
 def _padded(given: Given, value: float = 0.0) -> Tensor:
-    """The input with the padding of a convolution or pool: begin and end of each axis in turn."""
+    """Return the input with the padding of a convolution or pool: begin and end of each axis in turn."""
     pads = given.get("pad") if given.get("pad_type") == "custom" else None
     x: Tensor = given["x"]
     return functional.pad(x, _around(pads), value=value) if pads and any(pads) else x
@@ -230,7 +230,7 @@ _OPERATORS: dict[str, Callable[[Given], Tensor]] = {
 
 
 def read_package(path: Path) -> Any:
-    """An `.mlpackage`, read but not compiled."""
+    """Return an `.mlpackage`, read but not compiled."""
     import coremltools
 
     return coremltools.models.MLModel(str(path), skip_model_load=True)

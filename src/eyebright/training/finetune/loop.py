@@ -45,7 +45,7 @@ _ACCELERATOR_LOOKS_EVERY = 20  # steps between two readings of the losses
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a training came to; the network holds the best weights.
+    """The result of a training; the network holds the best weights.
 
     Attributes:
         best_epoch: where they are from; 0 is the network as it was given.
@@ -158,7 +158,7 @@ def _train_epoch(run: TrainerState, watch: NanGuard, sample_weights: FloatArray 
 
 
 def _after_nan(run: TrainerState, error: LossNotFiniteError) -> str:
-    """End with the best epoch so far.
+    """Return end with the best epoch so far.
 
     Raises:
         TrainingError: no epoch was finished.

@@ -103,7 +103,7 @@ class TrainerState:
         return -(-min(self.recipe.batch, self.data.count) // self.group.size)
 
     def averaged(self) -> AbstractContextManager[object]:
-        """Within, the network holds the averaged weights, where there are any."""
+        """Give the network the averaged weights, if there are any, within the block."""
         return nullcontext() if self.average is None else self.average.applied(self.net)
 
     def finished(self) -> str | None:

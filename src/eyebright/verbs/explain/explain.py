@@ -72,7 +72,7 @@ class Explanations(Displayed):
 
     @property
     def page(self) -> Path:
-        """All pictures beside their images."""
+        """Return all pictures beside their images."""
         return self.directory / "index.html"
 
     def display(self) -> Iterator[str | ResultTable]:
@@ -88,7 +88,7 @@ class Explanations(Displayed):
 
 @stage
 def explain(config: ExplainConfig) -> Explanations:
-    """Draws a heat map over each image and writes a page of them.
+    """Draw a heat map over each image and writes a page of them.
 
     Args:
         config: which model, which images, which class.

@@ -34,7 +34,7 @@ class Shrunk(Displayed):
 
     @property
     def met(self) -> bool:
-        """Whether the selected one keeps to all targets; else it is the nearest that there is."""
+        """Return whether the selected one keeps to all targets; else it is the nearest that there is."""
         return self.selected.meets(self.targets)
 
     def display(self) -> Iterator[str | ResultTable]:

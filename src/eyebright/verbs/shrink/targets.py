@@ -35,7 +35,7 @@ class Target:
     most: float
 
     def excess(self, latency_ms: float, size_bytes: float) -> float:
-        """How many times too much it is; at most 1 where the target is met."""
+        """Return how many times too much it is; at most 1 where the target is met."""
         return (latency_ms if self.quantity == "latency" else size_bytes) / self.most
 
     def __str__(self) -> str:
@@ -45,7 +45,7 @@ class Target:
 
 
 def parse_target(text: str) -> Target:
-    """The target that is written as ``latency<=10ms`` or ``size<=5MB``.
+    """Return the target that is written as ``latency<=10ms`` or ``size<=5MB``.
 
     Raises:
         ConfigError: it is written otherwise.
@@ -64,7 +64,7 @@ def parse_target(text: str) -> Target:
 
 
 def checked_target(text: str) -> str:
-    """``text``, if it is a target.
+    """Return ``text``, if it is a target.
 
     Raises:
         ConfigError: it is not.

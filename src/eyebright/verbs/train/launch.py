@@ -28,7 +28,7 @@ def is_main() -> bool:
 
 @contextmanager
 def main_first(device: str) -> Iterator[None]:
-    """Within, the first process works while the others wait; then they find its results in the cache.
+    """Let the first process work while the others wait; then they find its results in the cache.
 
     Args:
         device: that is trained on, as in the options.

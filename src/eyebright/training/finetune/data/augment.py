@@ -60,7 +60,7 @@ class Augmentation:
 
     @property
     def moves(self) -> bool:
-        """Whether pixels are sampled between pixels, so that images larger than the input are of use."""
+        """Return whether pixels are interpolated, so that images larger than the input are of use."""
         return self.area != (1.0, 1.0) or self.ratio != (1.0, 1.0) or self.degrees > 0
 
     def stored_size(self, size: int, least: int = 0) -> int:
@@ -96,7 +96,7 @@ PRESETS: dict[AugmentName, Augmentation] = {
 
 @dataclass(frozen=True)
 class AugmentPlan:
-    """What happens to each image of an effective batch.
+    """The augmentation drawn for each image of an effective batch.
 
     Attributes:
         how: the augmentation.
@@ -166,7 +166,7 @@ class AugmentPlan:
 
 
 def plan(how: Augmentation, size: int, chances: Tensor) -> AugmentPlan:
-    """Decide what happens to each image.
+    """Return decide what happens to each image.
 
     Args:
         how: the augmentation.

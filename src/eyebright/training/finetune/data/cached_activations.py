@@ -60,7 +60,7 @@ class ActivationData:
 
     @property
     def size_bytes(self) -> int:
-        """What all rows take on disk."""
+        """Return what all rows take on disk."""
         rows = self._views.count * len(self._views.pixels.samples) + len(self._holdout.samples)
         return rows * self._source.width * np.dtype(np.float16).itemsize
 
@@ -114,7 +114,7 @@ class ActivationBatch:
 
     @property
     def size(self) -> int:
-        """Images in the batch."""
+        """Return images in the batch."""
         return len(self.places)
 
     def part(self, rows: slice, device: torch.device) -> tuple[Tensor, Tensor]:

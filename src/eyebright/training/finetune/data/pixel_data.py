@@ -97,7 +97,7 @@ class PixelBatch:
 
     @property
     def size(self) -> int:
-        """Images in the batch."""
+        """Return images in the batch."""
         return len(self.places)
 
     def part(self, rows: slice, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,7 @@ class Drawn(Protocol):
 
     @property
     def size(self) -> int:
-        """Images in the batch."""
+        """Return images in the batch."""
 
     def part(self, rows: slice, device: torch.device) -> tuple[Tensor, Tensor]:
         """Return inputs (b, ...) and soft targets (b, K), both float32 and on ``device``, of these rows.

@@ -151,7 +151,7 @@ class Classifier(nn.Module):
 
     @contextmanager
     def reading(self, stem: FrozenStem | None) -> Iterator[None]:
-        """Within, take activations of ``stem`` as inputs; pixels where it is None."""
+        """Take activations of ``stem`` as inputs within the block; pixels where it is None."""
         before, self.stem = self.stem, stem
         try:
             yield

@@ -47,7 +47,7 @@ class Ema:
 
     @contextmanager
     def applied(self, net: nn.Module) -> Iterator[None]:
-        """Within, the network has the averaged weights; what changes them there changes the average."""
+        """Give the network the averaged weights within the block; changing them changes the average."""
         self._swap(net)
         try:
             yield

@@ -31,7 +31,7 @@ class _Pair:
 
 @dataclass(frozen=True)
 class _Before:
-    """What a pair was before it was folded."""
+    """A convolution and its batch norm before folding."""
 
     norm: nn.Module
     weight: nn.Parameter
@@ -39,7 +39,7 @@ class _Before:
 
 
 def fold_norms(body: nn.Module, example: Tensor) -> int:
-    """Fold every batch norm behind a convolution into it, in place; outputs of ``body`` stay the same.
+    """Return fold every batch norm behind a convolution into it, in place; outputs of ``body`` stay the same.
 
     A batch norm before a convolution, or one whose convolution's output is also used elsewhere, stays.
     Activations that belong to a batch norm (timm's BatchNormAct2d) stay where it was.
@@ -94,7 +94,7 @@ def _watched(
     on_conv: Callable[[str, Tensor], None],
     on_norm: Callable[[str, Tensor], None],
 ) -> Iterator[None]:
-    """Within, record the outputs of convolutions and the inputs of batch norms."""
+    """Record the outputs of convolutions and the inputs of batch norms."""
     handles = []
     for name, module in body.named_modules():
         if type(module).__name__ in _CONVS:
@@ -115,7 +115,7 @@ def _modules(body: nn.Module, pair: _Pair) -> tuple[Any, Any]:
 
 
 def _fold(body: nn.Module, pair: _Pair) -> _Before:
-    """Fold one pair; return what was there before."""
+    """Return fold one pair; return what was there before."""
     conv, norm = _modules(body, pair)
     before = _Before(norm, conv.weight, conv.bias)
     conv.weight, conv.bias = fuse_conv_bn_weights(

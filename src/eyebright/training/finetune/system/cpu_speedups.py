@@ -25,7 +25,7 @@ _MALLOC = {"trim threshold": (-1, 2**31 - 1, 128 * 1024), "most mappings": (-4, 
 
 @contextmanager
 def cpu_speedups(net: nn.Module, device: torch.device) -> Iterator[None]:
-    """Within, steps of ``net`` are quicker if ``device`` is a CPU; parameters and outputs are the same.
+    """Make steps of ``net`` faster on a CPU within the block; parameters and outputs are the same.
 
     Enter it when the network is as it will be trained (folded, split, with adapters).
     """
@@ -38,7 +38,7 @@ def cpu_speedups(net: nn.Module, device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def _kept_memory() -> Iterator[None]:
-    """Within, memory that is freed is not given back to the system.
+    """Keep freed memory in the process within the block.
 
     glibc maps every large tensor anew, and the system fills each of its pages with zeros: a third of a step.
     Other C libraries have no such switch.
@@ -59,7 +59,7 @@ def _kept_memory() -> Iterator[None]:
 
 @contextmanager
 def _quick_modules(net: nn.Module) -> Iterator[None]:
-    """Within, modules have classes of this file: the same parameters, another backward pass."""
+    """Give modules the classes of this file within the block: equal parameters, another backward pass."""
     changed = []
     for module in net.modules():
         if (quick := _quick_class(module)) is not None:

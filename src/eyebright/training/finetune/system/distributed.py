@@ -46,7 +46,7 @@ class ProcessGroup:
 
     @property
     def main(self) -> bool:
-        """Whether this process writes the files and talks."""
+        """Return whether this process writes the files and talks."""
         return self.rank == 0
 
     def rows(self, count: int) -> slice:

@@ -126,7 +126,7 @@ def peak_memory_mb(device: torch.device) -> float:
 
 @contextmanager
 def activation_checkpointing(modules: Sequence[nn.Module]) -> Iterator[None]:
-    """Within, activations inside ``modules`` are not kept for the backward pass, but computed again there."""
+    """Recompute activations inside ``modules`` in the backward pass instead of keeping them."""
     before = [vars(module).get("forward") for module in modules]
     for module in modules:
         contexts = partial(_contexts, module)

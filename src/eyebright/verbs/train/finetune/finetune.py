@@ -75,7 +75,7 @@ def finetune(
     on_epoch: Callable[[EpochRow], None],
     began: float,
 ) -> TrainedModel:
-    """Fine-tune a copy of a network on the training split of ``manifest``.
+    """Return fine-tune a copy of a network on the training split of ``manifest``.
 
     Args:
         config: with ``finetune`` last, full or auto.

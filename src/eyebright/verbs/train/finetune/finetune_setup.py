@@ -19,7 +19,7 @@ _SEALING_SECONDS = 12.0  # export, session and report; the evaluation comes on t
 
 @dataclass(frozen=True, kw_only=True)
 class FinetuneSetup:
-    """What all fine-tunings of one run share.
+    """The images, linear probe and clock that all fine-tunings of one run share.
 
     Attributes:
         manifest: the training images; its validation split holds the holdout images.
@@ -41,18 +41,18 @@ class FinetuneSetup:
 
     @cached_property
     def samples(self) -> list[Sample]:
-        """The training images, without those that could not be read for the probe."""
+        """Return the training images, without those that could not be read for the probe."""
         unreadable = {s.path for s in self.probe.skipped}
         return [s for s in self.manifest.of("train") if s.path not in unreadable]
 
     @cached_property
     def holdout(self) -> list[Sample]:
-        """The holdout images, by which training is stopped and candidates are compared."""
+        """Return the holdout images, by which training is stopped and candidates are compared."""
         return list(self.manifest.of("val"))
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """The preprocessing that the probe selected."""
+        """Return the preprocessing that the probe selected."""
         return self.probe.extractor.preprocessing
 
     def seconds_left(self, budget: float, earlier: float = 0.0) -> float:

@@ -42,7 +42,7 @@ class HoldoutScore:
 
     @property
     def accuracy(self) -> Interval:
-        """Accuracy with its 95 % interval."""
+        """Return accuracy with its 95 % interval."""
         return share_of(self.correct, len(self.losses))
 
     def metrics(self) -> dict[str, Any]:
@@ -57,7 +57,7 @@ class HoldoutScore:
 
 @dataclass(frozen=True, kw_only=True)
 class FinetuneResult:
-    """What a fine-tuning came to.
+    """The result of one fine-tuning.
 
     Attributes:
         plan: as it was carried out, with the micro-batch that was found.
@@ -85,7 +85,7 @@ class FinetuneResult:
 
     @property
     def score(self) -> HoldoutScore:
-        """The model on the holdout images."""
+        """Return the model on the holdout images."""
         return holdout_score(self.logits, self.truth, self.temperature)
 
 

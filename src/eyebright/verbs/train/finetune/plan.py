@@ -20,7 +20,7 @@ PLAN = "plan.json"
 
 @dataclass(frozen=True, kw_only=True)
 class FinetunePlan:
-    """What one fine-tuning does.
+    """Everything that one fine-tuning was asked for or chose.
 
     Attributes:
         depth: how much of the backbone is trained.
@@ -49,7 +49,7 @@ class FinetunePlan:
 
     @property
     def precision(self) -> Precision:
-        """The number format; float32 until another one is selected."""
+        """Return the number format; float32 until another one is selected."""
         return "fp32" if self.options.precision == "auto" else self.options.precision
 
     def recipe(self, seconds: float | None = None) -> Recipe:

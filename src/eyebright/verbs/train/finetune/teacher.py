@@ -60,7 +60,7 @@ class Basis:
 
     @property
     def digest(self) -> str:
-        """For the cache."""
+        """Return the key of the predictions in the cache."""
         return hashlib.blake2b(self.mean.tobytes() + self.directions.tobytes(), digest_size=16).hexdigest()
 
 

@@ -60,7 +60,7 @@ class Trainable:
 def ready_to_train(
     plan: FinetunePlan, model: FinetuneModel, stem: FrozenStem | None, group: ProcessGroup
 ) -> Iterator[Trainable]:
-    """Within, the model is on its device, reads activations of ``stem`` and trains as the plan says.
+    """Put the model on its device, reading activations of ``stem`` and training as the plan says.
 
     Args:
         plan: what is trained.
@@ -85,7 +85,7 @@ def trained_blocks(config: TrainConfig, depth: str, blocks: int) -> int:
 
 
 def set_trainable(plan: FinetunePlan, model: FinetuneModel) -> Trainable:
-    """Unfreeze the head and the blocks of the plan, and freeze everything else."""
+    """Return unfreeze the head and the blocks of the plan, and freeze everything else."""
     classifier, network = model.classifier, model.network
     idle = len(network.blocks) - len(model.blocks)
     found = depths([parameter for parameter, _ in classifier.named_parameters()], network.depths)
