@@ -46,7 +46,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model says of one image: the class that it answers, then the others, the likeliest first.
+    """The prediction for one image: the predicted class, then the others, most likely first.
 
     The answer is the likeliest class unless the model has operating points or costs.
 

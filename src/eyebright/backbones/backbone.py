@@ -1,4 +1,4 @@
-"""What a frozen backbone is to everything above: a card, and a graph for each input size."""
+"""A frozen backbone: a card, and an ONNX graph for each input size."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class BackboneCard:
-    """What a person or a program must know of a backbone.
+    """The card of a backbone: what must be known to use its weights.
 
     Attributes:
         name: of the backbone.

@@ -1,4 +1,4 @@
-"""What must hold of the classes before anything is trained, and what is worth a warning."""
+"""Checks of the classes before training: errors and warnings."""
 
 from __future__ import annotations
 

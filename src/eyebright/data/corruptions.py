@@ -1,4 +1,4 @@
-"""What may befall a photograph, at five strengths each, and what is seen of it where part is covered.
+"""Corruptions of a photograph at five strengths each, and occlusion of its border or centre.
 
 Strengths are relative to the image, which should have the size that the model looks at: noise that a camera
 adds at four times that size would all but vanish when it is scaled down.

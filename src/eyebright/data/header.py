@@ -1,4 +1,4 @@
-"""What can be known of an image file without decoding its pixels: its hash, its size, if it is one at all."""
+"""Facts about an image file without decoding its pixels: format, hash, size."""
 
 from __future__ import annotations
 

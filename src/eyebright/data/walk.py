@@ -22,7 +22,7 @@ Identity: TypeAlias = tuple[int, int]
 
 @dataclass
 class FolderListing:
-    """What lies under a folder.
+    """The images and other files under a folder.
 
     Attributes:
         files: (label, path) of each image by its name, the path relative to the folder with forward slashes.

@@ -1,4 +1,4 @@
-"""What an engine is: something that runs an ONNX graph on this machine's processor."""
+"""An engine: it runs an ONNX graph on this machine's processor."""
 
 from __future__ import annotations
 

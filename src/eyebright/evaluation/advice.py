@@ -1,4 +1,4 @@
-"""What a model can be trusted with, and which steps would help most; figures first, words elsewhere."""
+"""Advice: what a model can be relied on for, and which steps would help most."""
 
 from __future__ import annotations
 

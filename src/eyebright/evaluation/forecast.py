@@ -1,4 +1,4 @@
-"""What more training images would give, forecast from how accuracy grew with their number so far.
+"""The learning curve and its forecast for more training images.
 
 The error of a classifier mostly falls as a power of the number of its training images (Hestness et al., 2017,
 arXiv 1712.00409), a straight line on logarithmic axes, until it meets what no number of images can mend. So
@@ -27,7 +27,7 @@ _LITTLE = 0.005
 
 @dataclass(frozen=True)
 class Forecast:
-    """What so many training images may give.
+    """The accuracy forecast for a number of training images.
 
     Attributes:
         images: how many.

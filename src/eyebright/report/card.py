@@ -29,7 +29,7 @@ _HUB_NAMES = {"accuracy": "accuracy", "macro_f1": "f1", "balanced_accuracy": "ba
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What the card says, in plain text.
+    """The content of a model card, in plain text.
 
     Attributes:
         front_matter: lines of YAML.

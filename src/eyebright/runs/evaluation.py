@@ -39,7 +39,7 @@ ENGINE = "onnxruntime float32"
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationPlan:
-    """What a model is evaluated on, and what it is compared with.
+    """What to evaluate a model on, and what to compare it with.
 
     Attributes:
         manifest: of the images.

@@ -1,4 +1,4 @@
-"""What a verb of the command line is: a name, its summary, and how the result of its stage is shown."""
+"""A verb of the command line: its name, its summary, and how the result of its stage is shown."""
 
 from __future__ import annotations
 

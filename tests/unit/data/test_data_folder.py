@@ -164,8 +164,8 @@ def test_what_cannot_be_read_is_listed_and_the_rest_goes_on(tmp_path: Path) -> N
         "cat/gone.png": "No such file",
         "cat/loop.png": "symbolic links",
         "cat/pipe.png": "Not a regular file",
-        "loose.png": "beside them",
-        "fish": "holds none",
+        "loose.png": "not in a class folder",
+        "fish": "contains no images",
     }
     assert found.keys() == expected.keys()
     for path, part in expected.items():

@@ -68,14 +68,14 @@ def test_written_and_read_is_the_same(manifest: Manifest, tmp_path: Path) -> Non
 
 def test_more_rows_than_one_batch_come_back_in_order(tmp_path: Path) -> None:
     rows = tuple(Sample(f"{i}.png", f"c{i % 3}", "train", f"{i:032x}", i, 1) for i in range(70_000))
-    Manifest(tmp_path, rows).write(tmp_path / "m.parquet")
+    write_manifest(Manifest(tmp_path, rows), tmp_path / "m.parquet")
     again = read_manifest(tmp_path / "m.parquet")
     assert again.samples == rows
     assert len({id(s.label) for s in again.samples}) == 3, "class names are shared, not one string a row"
 
 
 def test_no_samples_is_a_table_too(tmp_path: Path) -> None:
-    Manifest(tmp_path, ()).write(tmp_path / "m.parquet")
+    write_manifest(Manifest(tmp_path, ()), tmp_path / "m.parquet")
     assert read_manifest(tmp_path / "m.parquet").samples == ()
 
 

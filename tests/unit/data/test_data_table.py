@@ -124,7 +124,7 @@ def test_what_cannot_be_used_is_listed(folder: Path):
     assert [path for path, _ in reasons] == ["images/gone.png", "images/00.png", "images/01.png"]
     assert "there is no such file" in reasons[0][1]
     assert "listed more than once" in reasons[1][1]
-    assert "another with the labels" in reasons[2][1]
+    assert "also with the labels" in reasons[2][1]
     assert any(w.reason_values.get("count") == 1 and "Not listed" in w.reason for w in manifest.warnings)
 
 

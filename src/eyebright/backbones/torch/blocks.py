@@ -43,7 +43,7 @@ class MapShape:
 
 @dataclass(frozen=True)
 class Blocks:
-    """What was found.
+    """Blocks of a network, and where they lie.
 
     Attributes:
         names: of the blocks, in order of execution.

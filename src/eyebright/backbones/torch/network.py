@@ -46,7 +46,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Origin:
-    """What only the source of a network knows of it.
+    """Facts about a network that only its source knows.
 
     Attributes:
         name: of the backbone.

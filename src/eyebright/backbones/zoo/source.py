@@ -1,4 +1,4 @@
-"""What a source of backbones is: a library that can list and build networks."""
+"""A source of backbones: a library that lists and builds networks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class Entry:
-    """What a list of backbones says of one.
+    """One row in a list of backbones.
 
     Attributes:
         name: that `--backbone` takes.

@@ -22,7 +22,7 @@ _AT_MOST = {"false_positive_rate"}
 
 @dataclass(frozen=True)
 class OperatingTarget:
-    """What a class must keep to: at least ``bound``, or, of a false positive rate, at most.
+    """A bound on a metric of one class: at least ``bound``, or at most for a false positive rate.
 
     Attributes:
         figure: what is measured where the class is answered from a threshold on.

@@ -21,7 +21,7 @@ _ROWS_AT_ONCE = 4096
 
 @dataclass(frozen=True)
 class PerImageStats:
-    """What the metrics need of each image: no array here has more than N numbers.
+    """Statistics per image from which all metrics follow; no array has more than N numbers.
 
     Attributes:
         truth: class numbers.

@@ -1,4 +1,4 @@
-"""What a model does not know: OOD scores of its own and of OOD images, and prediction sets."""
+"""Uncertainty results: OOD scores of in-distribution and OOD images, and prediction sets."""
 
 from __future__ import annotations
 

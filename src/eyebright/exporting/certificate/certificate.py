@@ -28,7 +28,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class AcceptanceCriteria:
-    """What an export must reach to be accepted.
+    """Criteria that an export must meet to be accepted.
 
     Attributes:
         min_agreement: least share of images on which both models predict the same class, for fp32 and fp16.

@@ -41,7 +41,7 @@ _CODE = (
 
 @dataclass(frozen=True)
 class Selection:
-    """What was selected, of which candidates.
+    """The selected input size and layers, and the candidates compared.
 
     Attributes:
         size: S in pixels.

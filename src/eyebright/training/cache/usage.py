@@ -40,7 +40,7 @@ class ExportsUsage:
 
 @dataclass(frozen=True)
 class _Piece:
-    """What can be deleted by itself; ``order`` is smaller for what is missed less."""
+    """An entry of the cache that can be deleted by itself, least useful first by ``order``."""
 
     order: tuple[float, float]
     delete: Callable[[], int]

@@ -9,7 +9,7 @@ from typing import Literal
 
 @dataclass
 class Stopping:
-    """What is known of the holdout results so far; plain values, so that a checkpoint can hold it.
+    """Holdout results so far, as plain values that a checkpoint can hold.
 
     Attributes:
         on: the figure that must gain.

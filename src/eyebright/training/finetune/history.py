@@ -14,7 +14,7 @@ from eyebright.runtime.atomic import write_text
 
 @dataclass(frozen=True)
 class EpochRow:
-    """What one epoch brought; figures that the starting point cannot have are NaN.
+    """The metrics of one epoch; those that the starting point cannot have are NaN.
 
     Attributes:
         epoch: from 1; 0 is the network before its first step, and a last epoch may be a part of one.

@@ -45,7 +45,7 @@ _ACCELERATOR_LOOKS_EVERY = 20  # steps between two readings of the losses
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a training came to; the network holds the best weights.
+    """The result of a training; the network holds the best weights.
 
     Attributes:
         best_epoch: where they are from; 0 is the network as it was given.

@@ -37,7 +37,7 @@ _MUCH_UNREST = 0.25
 
 @dataclass(frozen=True, repr=False)
 class Benchmark(Displayed):
-    """What was measured, and what could not be; it shows its figures when it is printed.
+    """The measurements, and the candidates that could not be measured; printing it shows them.
 
     Attributes:
         directory: holds `benchmark.json`, `benchmark.csv` and `benchmark.html`.

@@ -19,7 +19,7 @@ from eyebright.types import Interval
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was measured of one candidate.
+    """The measurements of one candidate.
 
     Attributes:
         name, runtime, threads, batch: what was measured.

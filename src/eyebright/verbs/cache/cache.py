@@ -19,7 +19,7 @@ from eyebright.verbs.cache.options import CacheConfig
 
 @dataclass(frozen=True, repr=False)
 class CacheUsage(Displayed):
-    """What the cache holds; it shows it when it is printed.
+    """The content of the cache; printing it shows it.
 
     Attributes:
         path: the cache's folder.

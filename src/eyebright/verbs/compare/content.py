@@ -53,7 +53,7 @@ class ChangedPrediction:
 
 @dataclass(frozen=True)
 class ComparisonContent:
-    """What is compared.
+    """The runs, images and differences of a comparison.
 
     Attributes:
         runs: R of them.

@@ -44,7 +44,7 @@ class EvaluatedConfig(Config):
 
 # Fields come in the order of the bases read from the right: what is measured first.
 class EvaluateConfig(DecisionConfig, EvaluatedConfig):
-    """What `eyebright evaluate` can be told; every field is also a command-line option and a TOML key."""
+    """Options of `eyebright evaluate`; every field is also a command-line option and a TOML key."""
 
     ood: Path | None = Field(
         None,

@@ -16,7 +16,7 @@ _Size = Annotated[int, Field(ge=64, le=1024, multiple_of=32)]
 
 
 class ShrinkConfig(Config):
-    """What `eyebright shrink` can be told; every field is also a command-line option and a TOML key."""
+    """Options of `eyebright shrink`; every field is also a command-line option and a TOML key."""
 
     model: Path = Field(description="Model to shrink: a run directory, or its model.onnx.")
     target: Annotated[

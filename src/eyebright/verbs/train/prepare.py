@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingPlan:
-    """What a training does, once everything that could stop it at once was checked.
+    """A training after all checks: options, images, network, directory.
 
     Attributes:
         config: the options.

@@ -17,7 +17,7 @@ from eyebright.verbs.train.trained_model import TrainedModel
 
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
-    """What a sealed model tells of its making.
+    """Provenance of a sealed model, for its metadata.
 
     Attributes:
         card: backbone, preprocessing, feature layers, temperature and the selected settings.

@@ -109,7 +109,7 @@ def test_rows_that_cannot_be_are_refused_and_change_nothing(x: np.ndarray, y: In
 
 
 def test_statistics_of_other_labels_do_not_add() -> None:
-    with pytest.raises(DataError, match="same classes and features"):
+    with pytest.raises(DataError, match="classes and features match"):
         FeatureStatistics.empty(4, 2) + FeatureStatistics.empty(4, 3)
 
 
@@ -202,5 +202,5 @@ def test_fewer_images_than_features_and_a_class_in_one_fold_only() -> None:
 
 
 def test_class_without_images_is_an_error(digits: tuple[FloatArray, IntArray]) -> None:
-    with pytest.raises(DataError, match="Class number 10 has none"):
+    with pytest.raises(DataError, match="Class 10 has none"):
         solve(of(*digits, classes=11), 0.1)

@@ -96,7 +96,7 @@ PRESETS: dict[AugmentName, Augmentation] = {
 
 @dataclass(frozen=True)
 class AugmentPlan:
-    """What happens to each image of an effective batch.
+    """The augmentation drawn for each image of an effective batch.
 
     Attributes:
         how: the augmentation.

@@ -31,7 +31,7 @@ class _Pair:
 
 @dataclass(frozen=True)
 class _Before:
-    """What a pair was before it was folded."""
+    """A convolution and its batch norm before folding."""
 
     norm: nn.Module
     weight: nn.Parameter

@@ -20,7 +20,7 @@ _MARGIN = 10.0
 
 @dataclass(frozen=True)
 class RateTest:
-    """What the test saw.
+    """Losses by learning rate, and the proposed rate.
 
     Attributes:
         rates: of the steps.

@@ -18,7 +18,7 @@ _TOLERANCE = 0.02
 
 @dataclass(frozen=True)
 class PrecisionTrial:
-    """What the trial of one number format came to.
+    """The trial of one number format.
 
     Attributes:
         precision: the format.

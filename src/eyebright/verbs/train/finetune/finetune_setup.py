@@ -19,7 +19,7 @@ _SEALING_SECONDS = 12.0  # export, session and report; the evaluation comes on t
 
 @dataclass(frozen=True, kw_only=True)
 class FinetuneSetup:
-    """What all fine-tunings of one run share.
+    """The images, linear probe and clock that all fine-tunings of one run share.
 
     Attributes:
         manifest: the training images; its validation split holds the holdout images.

@@ -57,7 +57,7 @@ class HoldoutScore:
 
 @dataclass(frozen=True, kw_only=True)
 class FinetuneResult:
-    """What a fine-tuning came to.
+    """The result of one fine-tuning.
 
     Attributes:
         plan: as it was carried out, with the micro-batch that was found.

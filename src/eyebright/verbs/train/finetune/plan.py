@@ -20,7 +20,7 @@ PLAN = "plan.json"
 
 @dataclass(frozen=True, kw_only=True)
 class FinetunePlan:
-    """What one fine-tuning does.
+    """Everything that one fine-tuning was asked for or chose.
 
     Attributes:
         depth: how much of the backbone is trained.
