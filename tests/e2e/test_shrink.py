@@ -43,7 +43,7 @@ def test_the_best_that_keeps_to_its_targets_is_handed_out(run: Path, tmp_path: P
     assert model.unknown_rule is not None
     assert model.set_rule is not None
     assert chosen["name"] in done.stdout
-    assert "Beside the model it was made from" in (out / "report.html").read_text(encoding="utf-8")
+    assert "Comparison with the baseline" in (out / "report.html").read_text(encoding="utf-8")
     assert eyebright("predict", out, run.parent, "--top", "1").returncode in (0, 1)  # it is a model
 
 
@@ -52,7 +52,7 @@ def test_targets_that_nothing_meets_end_with_the_nearest_and_status_1(run: Path,
     words = ("--size", "64", "--no-int8", "--out", out)
     done = eyebright("shrink", run, "--target", "size<=0.01MB", *words)
     assert done.returncode == 1
-    assert "Nothing that was tried keeps to size<=0.01MB" in done.stderr
+    assert "No candidate meets size<=0.01MB" in done.stderr
     smallest = min(_candidates(out), key=lambda c: c["size_bytes"])
     assert smallest["chosen"] is True
     assert metrics(out)["met"] is False
@@ -79,4 +79,4 @@ def test_bad_targets_and_models_of_other_classes_are_refused(run: Path, digits: 
     words = ("--size", "64", "--layers", "texture", "--out", other)
     assert eyebright("train", digits, *words).returncode == 0
     sentence = refused(eyebright("shrink", run, "--target", "size<=1MB", "--candidates", other))
-    assert "must know the same classes" in sentence
+    assert "must have the same classes" in sentence
