@@ -75,7 +75,10 @@ def test_what_training_prints(textile: Path, tmp_path: Path) -> None:
     done = eyebright("train", textile, "--out", tmp_path / "run", *QUICK, cache=tmp_path / "cache")
     assert done.returncode == 0
     count = metrics(tmp_path / "run")["images"]
-    assert f"Found 3 classes. Images: {count['train']} for training, {count['val']} for validation, 0" in done.stderr
+    assert (
+        f"Found 3 classes. Images: {count['train']} for training, {count['val']} for validation, 0"
+        in done.stderr
+    )
     assert re.search(r"Engine: \w+ \w+, \d+ images/s on this machine\.", done.stderr)
     assert re.search(r"Computing features at 96 px: \d+ in .+ s, .+/s", done.stderr)
     assert f"Measured on {count['val']} images of the validation split:" in done.stdout
