@@ -187,7 +187,8 @@ def test_the_same_training_gives_the_same_model(textile_run: Run, textile: Path,
 def test_it_says_what_it_found_and_counts_every_image(textile: Path, tmp_path: Path, monkeypatch) -> None:
     heard = Heard()
     monkeypatch.setenv("EYEBRIGHT_CACHE", str(tmp_path / "cache"))
-    train(TrainConfig(data=textile, out=tmp_path / "run", size=96, layers="texture"), heard)
+    with eb.showing(heard):
+        train(TrainConfig(data=textile, out=tmp_path / "run", size=96, layers="texture"))
     assert "Found 3 classes. Images: 72 for training, 30 for validation, 0 to test." in heard.lines
     assert any(line.startswith("Engine: ") for line in heard.lines)
     totals = {description: (total, sum(counts)) for description, total, counts in heard.tasks}
@@ -198,7 +199,8 @@ def test_it_says_what_it_found_and_counts_every_image(textile: Path, tmp_path: P
 
 def test_it_speaks_chinese(textile: Path, tmp_path: Path) -> None:
     heard = Heard()
-    run = train(TrainConfig(data=textile, out=tmp_path / "run", size=96, layers="texture", lang="zh"), heard)
+    with eb.showing(heard):
+        run = train(TrainConfig(data=textile, out=tmp_path / "run", size=96, layers="texture", lang="zh"))
     assert all(re.search("[一-鿿]", line) for line in heard.lines)
     assert 'lang="zh' in run.report.read_text(encoding="utf-8")
 
@@ -230,7 +232,7 @@ def test_an_output_that_cannot_be_made_is_told(textile: Path, tmp_path: Path) ->
 
 def test_an_unknown_option_is_answered_with_the_nearest(textile: Path) -> None:
     with pytest.raises(ConfigError, match="size"):
-        eb.train(textile, sizes=96)
+        eb.train(textile, sizes=96)  # type: ignore[call-arg]
 
 
 def test_the_python_api_trains_and_predicts(textile_run: Run, textile: Path) -> None:
