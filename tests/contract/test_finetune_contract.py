@@ -18,8 +18,8 @@ from eyebright.backbones.feature_layers import tap_sets, width  # noqa: E402
 from eyebright.training.finetune.model.classifier import Classifier  # noqa: E402
 from eyebright.training.finetune.model.losses import SoftTargetLoss  # noqa: E402
 from eyebright.training.finetune.model.optimizer import depths, make_optimizer  # noqa: E402
-from eyebright.training.finetune.step import Cut, Part, Stepper, set_modes  # noqa: E402
-from eyebright.training.finetune.system.distributed import Team  # noqa: E402
+from eyebright.training.finetune.step import MicroBatch, OptimizerStep, StepBatch, set_modes  # noqa: E402
+from eyebright.training.finetune.system.distributed import ProcessGroup  # noqa: E402
 
 SIZE = 64
 FAMILIES = (
@@ -115,12 +115,16 @@ def test_one_batch_is_learned_by_heart(name: str, few: Path) -> None:
     net = Classifier(network, taps, features, 3, None, 0.0)
     found = depths([name for name, _ in net.named_parameters()], network.depths)
     optimizer = make_optimizer(net, found, "adamw", 1e-3, 0.0, 1.0)
-    stepper = Stepper(net, optimizer, SoftTargetLoss(), Team(torch.device("cpu")), "fp32", 0, 1.0)
+    stepper = OptimizerStep(
+        net, optimizer, SoftTargetLoss(), ProcessGroup(torch.device("cpu")), "fp32", 0, 1.0
+    )
     set_modes(net, frozen_norm=False)
     losses = [
         float(
             stepper.update(
-                stepper.gradients(Cut(step, 0, np.arange(len(targets))), [Part(0, pixels, targets)])
+                stepper.gradients(
+                    StepBatch(step, 0, np.arange(len(targets))), [MicroBatch(0, pixels, targets)]
+                )
             )
         )
         for step in range(_STEPS)

@@ -20,7 +20,7 @@ def test_a_pruned_model_is_a_smaller_run(textile: Path, tmp_path: Path) -> None:
     words = ("--keep", "0.6", "--epochs", "1", "--augment", "light", "--views", "1", "--precision", "fp32")
     done = eyebright("prune", whole, *words, "--batch", "8", "--out", run)
     assert done.returncode == 0, done.stderr
-    assert "% of the multiplications" in done.stderr
+    assert "% of the multiply-adds" in done.stderr
     assert "The operating points and costs of" in done.stderr
     assert {p.name for p in run.iterdir()} == FINETUNED_FILES | {"pruned.onnx"}
     figures = metrics(run)

@@ -131,10 +131,10 @@ def test_without_a_network_the_error_names_the_ways_out(
 
 def test_a_folder_that_holds_something_else(tmp_path: Path):
     pytest.importorskip("transformers")
-    with pytest.raises(ModelError, match="classifier of images"):
+    with pytest.raises(ModelError, match="image classifier"):
         catalog.load(f"hf:{tmp_path}")
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}))
-    with pytest.raises(ModelError, match="classifier of images"):
+    with pytest.raises(ModelError, match="image classifier"):
         catalog.load(f"hf:{tmp_path}")
 
 
