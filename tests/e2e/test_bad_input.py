@@ -9,7 +9,7 @@ import shutil
 import struct
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -219,7 +219,7 @@ def without_root_rights() -> None:
 
 
 @pytest.fixture
-def ordinary() -> Iterator[Callable[[], None] | None]:
+def ordinary() -> Callable[[], None] | None:
     if sys.platform != "linux":
         pytest.skip("permissions are tried on Linux")
     return without_root_rights if os.geteuid() == 0 else None

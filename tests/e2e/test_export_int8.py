@@ -17,7 +17,7 @@ from onnx import ModelProto, numpy_helper
 from PIL import Image
 
 from eyebright.cli.main import main
-from eyebright.compression.int8 import quantiser
+from eyebright.compression.int8 import quantise, quantiser
 from eyebright.data.manifest_file import read_manifest, write_manifest
 from eyebright.runs.run import Run
 
@@ -64,7 +64,7 @@ def test_the_file_takes_raw_pixels_of_any_size(exported: tuple[Path, str], texti
 def test_a_destroyed_weight_is_rejected_and_kept_aside(
     textile_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    quantised = quantiser.quantise_static
+    quantised = quantise.quantise_static
 
     def destroyed(*arguments: Any) -> ModelProto:
         graph = quantised(*arguments)

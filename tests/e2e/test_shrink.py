@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_line import RUN_FILES, eyebright, metrics, refused
@@ -14,10 +15,8 @@ WORDS = ("--size", "64", "96", "--no-int8")
 FILES = RUN_FILES | {"candidates", "pareto.csv", "pareto.html", "pareto.json"}
 
 
-def _candidates(out: Path) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = json.loads((out / "pareto.json").read_text(encoding="utf-8"))[
-        "candidates"
-    ]
+def _candidates(out: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((out / "pareto.json").read_text(encoding="utf-8"))["candidates"]
     return found
 
 
