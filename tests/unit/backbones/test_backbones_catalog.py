@@ -99,7 +99,7 @@ def test_without_pytorch_the_embedded_is_found(monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setattr(catalog, "_SOURCES", {"timm": without})
     assert [e.name for e in catalog.search("lite").entries] == [embedded.NAME]
-    with pytest.raises(MissingExtraError, match=r"timm is missing\. Install them: pip install"):
+    with pytest.raises(MissingExtraError, match=r"timm is not installed\. Run: pip install"):
         catalog.load("resnet18")
 
 

@@ -234,7 +234,7 @@ def test_an_output_that_cannot_be_made_is_told(textile: Path, tmp_path: Path) ->
 
 def test_an_unknown_option_is_answered_with_the_nearest(textile: Path) -> None:
     with pytest.raises(ConfigError, match="size"):
-        eb.train(textile, sizes=96)  # type: ignore[call-arg]
+        eb.train(textile, sizes=96)  # type: ignore[call-arg]  # that is the test
 
 
 def test_the_python_api_trains_and_predicts(textile_run: Run, textile: Path) -> None:
