@@ -76,10 +76,10 @@ def test_what_training_prints(textile: Path, tmp_path: Path) -> None:
     assert done.returncode == 0
     count = metrics(tmp_path / "run")["images"]
     assert (
-        f"Found 3 classes. Images: {count['train']} for training, {count['val']} for validation"
+        f"Found 3 classes. Images: {count['train']} for training, {count['val']} for validation, 0"
         in done.stderr
     )
-    assert re.search(r"Engine: \w+ \w+, \d+ images/s here\.", done.stderr)
+    assert re.search(r"Engine: \w+ \w+, \d+ images/s on this machine\.", done.stderr)
     assert re.search(r"Computing features at 96 px: \d+ in .+ s, .+/s", done.stderr)
     assert f"Measured on {count['val']} images of the validation split:" in done.stdout
     accuracy = metrics(tmp_path / "run")["accuracy"]["value"]

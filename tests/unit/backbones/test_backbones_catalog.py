@@ -90,7 +90,7 @@ def test_a_search_counts_only_what_it_shows():
     (entry,) = [e for e in catalog.search("resnet18").entries if e.name == "torchvision:resnet18"]
     assert entry.parameters == 11_689_512
     assert entry.accuracy == pytest.approx(0.6976, abs=1e-4)
-    assert catalog.search("no such thing") == catalog.Found((), 0)
+    assert catalog.search("no such thing") == catalog.SearchResult((), 0)
 
 
 def test_without_pytorch_the_embedded_is_found(monkeypatch: pytest.MonkeyPatch):
@@ -99,7 +99,7 @@ def test_without_pytorch_the_embedded_is_found(monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setattr(catalog, "_SOURCES", {"timm": without})
     assert [e.name for e in catalog.search("lite").entries] == [embedded.NAME]
-    with pytest.raises(MissingExtraError, match=r"timm is missing\. Install them: pip install"):
+    with pytest.raises(MissingExtraError, match=r"timm is not installed\. Run: pip install"):
         catalog.load("resnet18")
 
 
@@ -131,10 +131,10 @@ def test_without_a_network_the_error_names_the_ways_out(
 
 def test_a_folder_that_holds_something_else(tmp_path: Path):
     pytest.importorskip("transformers")
-    with pytest.raises(ModelError, match="classifier of images"):
+    with pytest.raises(ModelError, match="image classifier"):
         catalog.load(f"hf:{tmp_path}")
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}))
-    with pytest.raises(ModelError, match="classifier of images"):
+    with pytest.raises(ModelError, match="image classifier"):
         catalog.load(f"hf:{tmp_path}")
 
 

@@ -21,5 +21,5 @@ def test_a_network_with_attention_is_refused() -> None:
         helper.make_node("MatMul", ["queries", "pixels"], ["probabilities"]),
     ]
     graph = helper.make_model(helper.make_graph(nodes, "attention", [pixels], [named], [weights]))
-    with pytest.raises(ModelError, match="has attention"):
+    with pytest.raises(ModelError, match="This one uses attention"):
         prune(graph, 8, [], 0.5, "norm", [])

@@ -180,9 +180,9 @@ def test_a_file_that_is_not_ours_is_refused_in_a_sentence(write, textile_run: Ru
     with pytest.raises(ModelError) as caught:
         SealedModel(path)
     told = str(caught.value)
-    assert told.startswith("A sealed model must be an ONNX file that Eyebright wrote.")
+    assert told.startswith("A sealed model must be an ONNX file written by Eyebright.")
     assert str(path) in told
-    assert told.endswith("Give the model.onnx of a run, or the run's folder.")
+    assert told.endswith("Use a run directory or its model.onnx.")
     assert "Traceback" not in told
     assert chinese(caught.value) != told
 

@@ -109,7 +109,7 @@ def _readable(name: str) -> Iterator[None]:
             "A Hugging Face folder or repository must contain an image classifier. {name} does not: "
             "{reason}. Choose another one.",
             name=name,
-            reason=str(error).splitlines()[0],
+            reason=str(error).splitlines()[0].rstrip("."),
         ) from error
 
 
