@@ -126,7 +126,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(again: Path) -> None:
     content[len(content) // 2] ^= 255
     newest.write_bytes(content)
     done = finished("--resume", again, "--epochs", "3")
-    assert f"{newest.name} is not" in done.stderr
+    assert f"{newest.name} is incomplete or damaged" in done.stderr
     assert "The file was removed; the previous checkpoint is used." in done.stderr
     assert history(again)[-1]["epoch"] == "3"
 

@@ -48,7 +48,7 @@ def test_a_missing_extra(
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
-        (("--backbone", "resnet19"), 2, ("resnet19", "Near: resnet18")),
+        (("--backbone", "resnet19"), 2, ("named resnet19", "The closest are: resnet18")),
         (("--backbone", "resnet18"), 1, ("--weights FILE", "backbone efficientnet_lite0")),
         (("--cutmix", "1"), 2, ("--finetune full",)),
     ],
