@@ -31,8 +31,7 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def trained(manifest: Manifest, cache: Path, seed: int = 0) -> FrozenModel:
-    settings = {"views": 1, "layers": "auto", "seed": seed, "lang": "en"}
-    trainer = FrozenTrainer(manifest, EmbeddedBackbone(), cache, **settings)
+    trainer = FrozenTrainer(manifest, EmbeddedBackbone(), cache, views=1, layers="auto", seed=seed)
     return trainer.train(None)
 
 
