@@ -62,6 +62,6 @@ def test_whatever_the_choice_hangs_on_makes_another(
     elif change == "subset":
         monkeypatch.setattr(frozen, "SUBSET", 30)
     elif change == "code":
-        monkeypatch.setattr(selection_cache, "_CODE", ("head",))
+        monkeypatch.setattr(selection_cache, "_CODE", ("task/logits.py",))
     trained(replace(textile_manifest, samples=samples), tmp_path, seed=int(change == "seed"))
     assert len(fits) == 4
