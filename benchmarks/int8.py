@@ -70,7 +70,7 @@ def row(run: Path, rounds: int) -> str:
         f"{run.name}, {model.size} px",
         f"{100 * certificate['accuracy_original']:.1f} %, n = {certificate['images']}",
         interval if certificate["passed"] else f"{interval}, REJECTED",
-        str(len(details["tried_before"]) + 1),
+        str(len(details["rejected_candidates"]) + 1),
         f"{size:.2f} -> {size8:.2f} ({size8 / size:.2f})",
         f"{alone:.1f} -> {alone8:.1f} ({alone / alone8:.1f} x)",
         f"{whole:.1f} -> {whole8:.1f} ({whole / whole8:.1f} x)",

@@ -9,17 +9,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 pytest.importorskip("timm")
 
-from eyebright import api  # noqa: E402
-from eyebright.backbones import catalog  # noqa: E402
-from eyebright.backbones.feature_layers import tap_sets, width  # noqa: E402
-from eyebright.training.finetune.model.classifier import Classifier  # noqa: E402
-from eyebright.training.finetune.model.losses import SoftTargetLoss  # noqa: E402
-from eyebright.training.finetune.model.optimizer import depths, make_optimizer  # noqa: E402
-from eyebright.training.finetune.step import Cut, Part, Stepper, set_modes  # noqa: E402
-from eyebright.training.finetune.system.distributed import Team  # noqa: E402
+import torch
+
+from eyebright import api
+from eyebright.backbones import catalog
+from eyebright.backbones.feature_layers import tap_sets, width
+from eyebright.runs.run import Run
+from eyebright.training.finetune.model.classifier import Classifier
+from eyebright.training.finetune.model.losses import SoftTargetLoss
+from eyebright.training.finetune.model.optimizer import depths, make_optimizer
+from eyebright.training.finetune.step import MicroBatch, OptimizerStep, StepBatch, set_modes
+from eyebright.training.finetune.system.distributed import ProcessGroup
 
 SIZE = 64
 FAMILIES = (
@@ -72,7 +75,7 @@ def few(textile: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def _proven(run: api.Run) -> bool:
+def _proven(run: Run) -> bool:
     parity = run.metrics["parity"]
     return parity["images"] == 9 and parity["same_class"] == 9 and parity["largest_difference"] < 0.01
 
@@ -115,12 +118,16 @@ def test_one_batch_is_learned_by_heart(name: str, few: Path) -> None:
     net = Classifier(network, taps, features, 3, None, 0.0)
     found = depths([name for name, _ in net.named_parameters()], network.depths)
     optimizer = make_optimizer(net, found, "adamw", 1e-3, 0.0, 1.0)
-    stepper = Stepper(net, optimizer, SoftTargetLoss(), Team(torch.device("cpu")), "fp32", 0, 1.0)
+    stepper = OptimizerStep(
+        net, optimizer, SoftTargetLoss(), ProcessGroup(torch.device("cpu")), "fp32", 0, 1.0
+    )
     set_modes(net, frozen_norm=False)
     losses = [
         float(
             stepper.update(
-                stepper.gradients(Cut(step, 0, np.arange(len(targets))), [Part(0, pixels, targets)])
+                stepper.gradients(
+                    StepBatch(step, 0, np.arange(len(targets))), [MicroBatch(0, pixels, targets)]
+                )
             )
         )
         for step in range(_STEPS)

@@ -9,7 +9,7 @@ import shutil
 import struct
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -106,9 +106,9 @@ def bad_files(textile: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 REASONS = {
     "bomb.png": "The image has more than 178 million pixels",
-    "cut.jpg": "An image must be whole. This one is cut off or damaged",
-    "empty.png": "An image must hold data. This file is empty.",
-    "text.jpg": "An image must be JPEG, PNG, WebP, BMP, TIFF or GIF. This file's content is none of them",
+    "cut.jpg": "The image is truncated or damaged (image file is truncated",
+    "empty.png": "The file is empty.",
+    "text.jpg": "Not a JPEG, PNG, WebP, BMP, TIFF or GIF image, whatever its name says.",
 }
 
 
@@ -219,7 +219,7 @@ def without_root_rights() -> None:
 
 
 @pytest.fixture
-def ordinary() -> Iterator[Callable[[], None] | None]:
+def ordinary() -> Callable[[], None] | None:
     if sys.platform != "linux":
         pytest.skip("permissions are tried on Linux")
     return without_root_rights if os.geteuid() == 0 else None

@@ -75,10 +75,13 @@ def test_what_training_prints(textile: Path, tmp_path: Path) -> None:
     done = eyebright("train", textile, "--out", tmp_path / "run", *QUICK, cache=tmp_path / "cache")
     assert done.returncode == 0
     count = metrics(tmp_path / "run")["images"]
-    assert f"Found 3 classes: {count['train']} images to train on, {count['val']} to validate" in done.stderr
-    assert re.search(r"Engine: \w+ \w+, \d+ images/s here\.", done.stderr)
+    assert (
+        f"Found 3 classes. Images: {count['train']} for training, {count['val']} for validation, 0"
+        in done.stderr
+    )
+    assert re.search(r"Engine: \w+ \w+, \d+ images/s on this machine\.", done.stderr)
     assert re.search(r"Computing features at 96 px: \d+ in .+ s, .+/s", done.stderr)
-    assert f"Measured on {count['val']} images of the validation part:" in done.stdout
+    assert f"Measured on {count['val']} images of the validation split:" in done.stdout
     accuracy = metrics(tmp_path / "run")["accuracy"]["value"]
     assert f"Accuracy           {100 * accuracy:.1f} %" in done.stdout
     assert str(tmp_path / "run" / "model.onnx") in done.stdout
@@ -149,7 +152,7 @@ def test_evaluation_agrees_with_training(
 ) -> None:
     done = eyebright("evaluate", run, textile, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
-    assert f"Measured on {len(val_images)} images of the validation part:" in done.stdout
+    assert f"Measured on {len(val_images)} images of the validation split:" in done.stdout
     assert {p.name for p in (tmp_path / "out").iterdir()} == {
         "metrics.json",
         "model_card.md",

@@ -101,7 +101,7 @@ def test_images_that_have_moved_are_found_by_their_content(run: Path, textile: P
     first = next((moved / "val").rglob("*.jpg"))
     first.rename(first.with_name("renamed.jpg"))
     model = Path(shutil.copyfile(run / "model.onnx", tmp_path / "alone.onnx"))
-    assert "Give the run's folder, or name the images with --data." in refused(
+    assert "Use a run directory, or name the images with --data." in refused(
         eyebright("export", model, "--to", "onnx")
     )
     done = eyebright("export", model, "--to", "onnx", "--data", moved, "--out", tmp_path / "out")
@@ -114,7 +114,7 @@ def test_images_that_are_gone_are_asked_for(textile: Path, tmp_path: Path) -> No
     api.train(data, out=tmp_path / "run", size=96, layers="texture")
     shutil.rmtree(data / "val")
     sentence = refused(eyebright("export", tmp_path / "run", "--to", "onnx"))
-    assert "30 of 30 are not" in sentence
+    assert "Missing: 30 of 30 images" in sentence
     assert "--data" in sentence
     assert not (tmp_path / "run" / "exports").exists()
 
@@ -122,7 +122,7 @@ def test_images_that_are_gone_are_asked_for(textile: Path, tmp_path: Path) -> No
 def test_what_is_no_model_of_ours(tmp_path: Path) -> None:
     other = tmp_path / "other.onnx"
     other.write_bytes(b"not a model")
-    assert "A sealed model must be an ONNX file that Eyebright wrote." in refused(
+    assert "A sealed model must be an ONNX file written by Eyebright." in refused(
         eyebright("export", other, "--to", "onnx")
     )
     assert "The model must exist." in refused(eyebright("export", tmp_path / "none", "--to", "onnx"))
@@ -148,7 +148,7 @@ def test_a_full_disk_leaves_nothing_half_written(name: str, run: Path) -> None:
     if name in PACKAGES and find_spec(PACKAGES[name]) is None:
         pytest.skip(f"needs {PACKAGES[name]}")
     done = eyebright("export", run, "--to", name, before=little_room)
-    assert "The disk must have room and allow writing." in refused(done)
+    assert "The disk must have free space and be writable." in refused(done)
     assert list((run / "exports").iterdir()) == []
 
 

@@ -43,7 +43,7 @@ def test_the_run_directory_is_whole(last: Path) -> None:
     figures = metrics(last)
     assert figures["chosen"]["finetune"] == "last"
     report = (last / "report.html").read_text(encoding="utf-8")
-    assert "How the network learned" in report
+    assert "Training curves" in report
     assert "Random weights" not in report
 
 
@@ -66,8 +66,8 @@ def test_auto_keeps_the_better_and_shows_the_comparison(data: Path, tmp_path: Pa
     assert _agrees(figures)
     assert set(figures["tried"]["finetuning"]) >= {"off", "last"}
     report = (run / "report.html").read_text(encoding="utf-8")
-    assert "Was it worth training the network itself" in report
-    assert "Last units fine-tuned" in report
+    assert "Depth of fine-tuning" in report
+    assert "Last blocks fine-tuned" in report
     _told_by_the_sealed_model(run, data)
 
 
@@ -97,7 +97,7 @@ def test_random_weights_are_said_loudly(data: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     words = ("--backbone", "resnet18", "--weights", "none", "--finetune", "last", "--epochs", "1")
     done = finished(data, *words, *SMALL, "--out", run)
-    assert "WARNING: resnet18 starts from random weights" in done.stderr
+    assert "Warning: resnet18 starts from random weights" in done.stderr
     assert "Random weights" in (run / "report.html").read_text(encoding="utf-8")
     _told_by_the_sealed_model(run, data)
     first = history(run)
@@ -127,7 +127,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(again: Path) -> None:
     newest.write_bytes(content)
     done = finished("--resume", again, "--epochs", "3")
     assert f"{newest.name} is not" in done.stderr
-    assert "It was removed; the one before is used." in done.stderr
+    assert "The file was removed; the previous checkpoint is used." in done.stderr
     assert history(again)[-1]["epoch"] == "3"
 
 

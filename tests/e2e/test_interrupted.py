@@ -27,7 +27,7 @@ from command_line import (
 
 pytestmark = pytest.mark.xdist_group("alone")
 
-FULL = "The disk must have room and allow writing."
+FULL = "The disk must have free space and be writable."
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +159,7 @@ def test_the_next_run_goes_on(kill: signal.Signals, digits: Path, tmp_path: Path
     if kill is signal.SIGINT:
         assert process.returncode == 130, said.decode()
         assert said.decode().splitlines()[-1] == (
-            "Stopped. Nothing that was finished is lost: the same command finds it in the cache."
+            "Stopped. Finished work is kept: run the same command again to reuse it from the cache."
         )
     else:
         assert process.returncode == -signal.SIGKILL

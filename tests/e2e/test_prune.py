@@ -15,12 +15,12 @@ from finetuning import FINETUNED_FILES, few, history
 
 def test_a_pruned_model_is_a_smaller_run(textile: Path, tmp_path: Path) -> None:
     data, whole, run = few(textile, tmp_path / "textile"), tmp_path / "whole", tmp_path / "pruned"
-    words = ("--size", "64", "--layers", "stages", "--target", "recall(local) >= 0.5")
+    words: tuple[str, ...] = ("--size", "64", "--layers", "stages", "--target", "recall(local) >= 0.5")
     assert eyebright("train", data, *words, "--out", whole).returncode == 0
     words = ("--keep", "0.6", "--epochs", "1", "--augment", "light", "--views", "1", "--precision", "fp32")
     done = eyebright("prune", whole, *words, "--batch", "8", "--out", run)
     assert done.returncode == 0, done.stderr
-    assert "% of the multiplications" in done.stderr
+    assert "% of the multiply-adds" in done.stderr
     assert "The operating points and costs of" in done.stderr
     assert {p.name for p in run.iterdir()} == FINETUNED_FILES | {"pruned.onnx"}
     figures = metrics(run)

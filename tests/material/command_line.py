@@ -67,7 +67,7 @@ def eyebright(
             preexec_fn=before,
             check=False,
         )
-        status, streams = done.returncode, (done.stdout, done.stderr)
+        status, streams = done.returncode, [done.stdout, done.stderr]
     else:
         with _place(cwd, variables):
             status, *streams = _run_here([str(word) for word in words], stdin)

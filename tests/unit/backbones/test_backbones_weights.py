@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
-from safetensors.torch import save_file  # noqa: E402
-from torch import nn  # noqa: E402
+import torch
+from safetensors.torch import save_file
+from torch import nn
 
-from eyebright.backbones import catalog  # noqa: E402
-from eyebright.backbones.zoo.weights import load_file, read  # noqa: E402
-from eyebright.errors import ModelError, NotFoundError  # noqa: E402
+from eyebright.backbones import catalog
+from eyebright.backbones.zoo.weights import load_file, read
+from eyebright.errors import ModelError, NotFoundError
 
 
 def _net(seed: int) -> nn.Module:
@@ -92,6 +93,8 @@ def test_a_classifier_for_other_classes_is_left_out(source, tmp_path: Path):
 
 
 class _Harmful:
+    path: Path
+
     def __reduce__(self):
         return (os.mkdir, (str(self.path),))
 

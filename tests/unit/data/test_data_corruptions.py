@@ -21,7 +21,7 @@ def changed(pixels: np.ndarray, kind: str, strength: float, seed: int = 0) -> np
 @pytest.mark.parametrize("kind", STRENGTHS)
 def test_a_stronger_corruption_changes_more(cat: np.ndarray, kind: str) -> None:
     images = [changed(cat, kind, strength) for strength in STRENGTHS[kind]]
-    assert [(image.shape, image.dtype) for image in images] == [(cat.shape, np.uint8)] * 5
+    assert [(image.shape, image.dtype) for image in images] == [(cat.shape, np.dtype(np.uint8))] * 5
     if kind != "rotation":  # a cat that lies is no further from one that stands than one that leans
         distance = [np.abs(image.astype(float) - cat).mean() for image in images]
         assert distance == sorted(distance)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -147,14 +149,14 @@ def _pool(kind: str, **attributes: object) -> list[onnx.NodeProto]:
     ids=lambda nodes: "-".join(node.op_type for node in nodes),
 )
 def test_operators_with_settings_that_few_networks_use(nodes: list[onnx.NodeProto]):
-    values = {
+    values: dict[str, Any] = {
         "four": [2, 3, 12, 14],
         "pads": [0, 0, 1, 2, 0, 0, 2, 1],
         "huge": [2**63 - 1],
         "places": [3, 0, 1],
     }
     values |= {"one": [1], "two": [2], "last": [-1], "table": [[0, 2], [1, 1]], "five": [5], "minus": [-1]}
-    constants = {name: np.array(value, np.int64) for name, value in values.items()}
+    constants: dict[str, np.ndarray] = {name: np.array(value, np.int64) for name, value in values.items()}
     constants |= {"zero": np.array(0, np.int64), "unit": np.array(1, np.int64)}
     constants["row"] = np.arange(5, dtype=np.float32)[None]
     used = {name for node in nodes for name in node.input}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from report_material import training
@@ -18,7 +19,7 @@ def content(tmp_path) -> ReportContent:
     return training(tmp_path / "images", ("a|b", "dog", "_fox_"), 120, 20)
 
 
-def front_matter(card: str) -> dict[str, object]:
+def front_matter(card: str) -> dict[str, Any]:
     """What stands between the first two lines of dashes; each value is JSON, which is YAML too."""
     _, block, _ = card.split("---\n", 2)
     return {key: json.loads(value) for key, value in (line.split(": ", 1) for line in block.splitlines())}

@@ -191,7 +191,7 @@ def test_an_interrupted_write_leaves_the_old_page(tmp_path: Path) -> None:
     write_report(tmp_path / "report.html", content)
     before = (tmp_path / "report.html").read_bytes()
     with pytest.raises(AttributeError):
-        write_report(tmp_path / "report.html", replace(content, metrics=None))  # type: ignore[arg-type]
+        write_report(tmp_path / "report.html", replace(content, metrics=None))
     assert (tmp_path / "report.html").read_bytes() == before
     assert [p.name for p in tmp_path.iterdir() if p.name.endswith(".tmp")] == []
 

@@ -59,7 +59,7 @@ def test_probabilities_are_equal_bit_for_bit(textile_run: Run, images, tmp_path:
         before, nothing = old.predict_batch(image[None])
         assert nothing is None
         assert score is not None
-        assert (score.shape, score.dtype) == ((1,), np.float32)
+        assert (score.shape, score.dtype) == ((1,), np.dtype(np.float32))
         np.testing.assert_array_equal(probabilities, before)
 
 

@@ -20,7 +20,7 @@ from eyebright.data.decode import decode
 from eyebright.data.folder import scan
 from eyebright.errors import ModelError
 from eyebright.evaluation.calibration import fit_temperature
-from eyebright.runs.parity_check import check_parity
+from eyebright.runs.parity_check import Reference, check_parity
 from eyebright.runs.run import Run
 from eyebright.runs.scoring import Predictions, predict_samples
 from eyebright.sealed.graph import sealed_graph
@@ -29,7 +29,6 @@ from eyebright.sealed.parity import compare
 from eyebright.training.linear_probe.linear import LinearHead
 from eyebright.training.linear_probe.probe import FrozenModel, FrozenTrainer
 from eyebright.verbs.train.linear_probe import probabilities as pipeline_probabilities
-from eyebright.verbs.train.trained_model import Reference
 
 # Runs where nothing but numpy and onnxruntime can be imported from outside the standard library.
 ALONE = """

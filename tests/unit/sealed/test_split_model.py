@@ -107,7 +107,7 @@ def test_another_first_half_finds_nothing(
     manifest: Manifest, tmp_path: Path, other: dict[str, object]
 ) -> None:
     asked(sealed(tmp_path / "a.onnx"), manifest, tmp_path / "cache")
-    model = sealed(tmp_path / "b.onnx", **other)  # type: ignore[arg-type]
+    model = sealed(tmp_path / "b.onnx", **other)
     assert len(asked(model, without_images(manifest, tmp_path), tmp_path / "cache").skipped) == 30
 
 

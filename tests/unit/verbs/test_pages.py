@@ -79,7 +79,7 @@ def pareto(path: Path) -> None:
 def explanations(path: Path) -> None:
     picture = data_uri(Image.new("RGB", (40, 30), "red"), 40)
     images = [ExplainedImage(HOSTILE, HOSTILE, 0.9, "dog", picture, picture, "a-1.png")]
-    write_explanations(path, HOSTILE, ExactMaps(), images, 2)  # type: ignore[arg-type]
+    write_explanations(path, HOSTILE, ExactMaps(), images, 2)
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

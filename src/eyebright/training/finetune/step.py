@@ -141,7 +141,7 @@ class OptimizerStep:
         free(self.group.device)
 
     def update(self, loss: Tensor) -> Tensor:
-        """Return update the weights by the gradients of all processes; return their loss together.
+        """Update the weights by the gradients of all processes; return their loss together.
 
         Raises:
             TrainingError: there is no room for the optimiser's state.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import pytest
@@ -118,7 +119,7 @@ def test_images_without_any_label_are_measured_without_nan():
     assert m.roc_auc is None
     assert m.average_precision is None
     assert (m.macro_f1.low, m.macro_f1.high) == (0.0, 1.0)
-    content = m.to_json()
+    content: Any = m.to_json()
     assert content["roc_auc"]["value"] is None
     assert "label" in content["roc_auc"]["reason"]
 

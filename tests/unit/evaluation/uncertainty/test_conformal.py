@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,7 +77,8 @@ def test_coverage_over_200_resplits_is_what_theory_says(predictions) -> None:
 
 
 def test_each_class_keeps_its_own_promise(predictions) -> None:
-    alike, by_class = [], []
+    alike: list[list[float]] = []
+    by_class: list[list[float]] = []
     for seed in range(200):
         first, rest = resplit(predictions, seed, 800)
         rule = calibrate(first.probabilities, first.truth, 0.95, True, "val")
@@ -98,7 +100,8 @@ def test_a_set_is_never_empty_and_holds_the_likeliest(predictions) -> None:
 def test_a_rule_reads_back(predictions) -> None:
     import json
 
-    rule = calibrate(*predictions, 0.9, True, "val")
+    probabilities, truth = predictions
+    rule = calibrate(probabilities, truth, 0.9, True, "val")
     assert SetRule.from_metadata({"conformal": json.dumps(rule.to_json())}) == rule
     assert SetRule.from_metadata({}) is None
 
@@ -108,9 +111,8 @@ def test_figures_of_classes_without_an_image(predictions) -> None:
     rule = calibrate(probabilities, truth, 0.9, False, "val")
     threes = truth == 3
     judged = Labelled(probabilities[threes], truth[threes], "test")
-    figures = measure_uncertainty([str(k) for k in range(10)], judged, None, None, rule).to_json()[
-        "conformal"
-    ]
+    names = [str(k) for k in range(10)]
+    figures: Any = measure_uncertainty(names, judged, None, None, rule).to_json()["conformal"]
     assert figures["classes"]["4"] == {"images": 0, "measured": None, "mean_set_size": None}
     assert figures["classes"]["3"]["measured"] == figures["measured"]
     assert figures["class_conditional"]["mean_set_size"] >= 1

@@ -11,7 +11,6 @@ pytest.importorskip("timm")
 
 from finetune_material import Gluttonous, Photographs, cross_entropy, small_net, train  # noqa: E402
 
-from eyebright.training.finetune import budget  # noqa: E402
 from eyebright.training.finetune.checkpoint import BEST, read  # noqa: E402
 from eyebright.training.finetune.history import read_history  # noqa: E402
 from eyebright.training.finetune.recipe import Recipe  # noqa: E402
@@ -128,7 +127,7 @@ def test_training_stops_when_nothing_is_gained(textile_data, textile, tmp_path):
 def test_the_budget_is_met_with_a_model_and_a_low_rate(textile_data, textile, tmp_path, monkeypatch):
     """On a clock that goes on by a tenth of a second whenever it is looked at."""
     times = iter(range(10**6))
-    monkeypatch.setattr(budget.time, "monotonic", lambda: next(times) / 10)
+    monkeypatch.setattr("eyebright.training.finetune.budget.time.monotonic", lambda: next(times) / 10)
     recipe = Recipe(**{**RECIPE, "epochs": 1000, "budget_seconds": 9.0, "patience": 0})
     _, fitted = train(textile, tmp_path, recipe, data=textile_data)
     assert fitted.stopped_because == "budget"
@@ -140,7 +139,7 @@ def test_the_budget_is_met_with_a_model_and_a_low_rate(textile_data, textile, tm
 
 def test_a_budget_for_less_than_an_epoch_still_gives_a_model(textile_data, textile, tmp_path, monkeypatch):
     times = iter(range(10**6))
-    monkeypatch.setattr(budget.time, "monotonic", lambda: next(times) / 10)
+    monkeypatch.setattr("eyebright.training.finetune.budget.time.monotonic", lambda: next(times) / 10)
     recipe = Recipe(**{**RECIPE, "batch": 4, "budget_seconds": 2.0})
     _, fitted = train(textile, tmp_path, recipe, data=textile_data)
     assert 0 < fitted.steps < textile_data.count // 4

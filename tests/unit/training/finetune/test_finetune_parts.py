@@ -123,7 +123,7 @@ def test_the_feed_works_ahead_in_a_thread_and_its_errors_come_through():
 @pytest.fixture
 def clock(monkeypatch):
     now = [100.0]
-    monkeypatch.setattr(budget.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("eyebright.training.finetune.budget.time.monotonic", lambda: now[0])
     return now
 
 

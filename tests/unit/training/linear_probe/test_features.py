@@ -213,7 +213,7 @@ def test_what_was_computed_before_an_error_is_kept(
     tmp_path: Path, root, samples, started, monkeypatch
 ) -> None:
     made = extractor(tmp_path / "cache")
-    true_view = module.view
+    true_view = view
 
     def failing(image, size, number, sha, **options):
         if sha == samples[-1].sha:

@@ -81,7 +81,7 @@ def test_the_terminal_shows_a_table(
     shown = capsys.readouterr()
     assert "onnxruntime" in shown.out
     assert "openvino" in shown.out
-    assert "每次图像数" in shown.out
+    assert "批大小" in shown.out
     assert "正在轮流测速" in shown.err
     assert 'lang="zh-Hans"' in (tmp_path / "out" / "benchmark.html").read_text(encoding="utf-8")
 
@@ -98,7 +98,7 @@ def test_an_export_that_was_changed_is_not_measured(textile_run: Run, exports: P
     folder = Path(shutil.copytree(exports / "openvino", tmp_path / "openvino"))
     content = (folder / "model.xml").read_text(encoding="utf-8")
     (folder / "model.xml").write_text(content + "\n", encoding="utf-8")
-    with pytest.raises(ModelError, match=r"were changed or are gone: model\.xml\."):
+    with pytest.raises(ModelError, match=r"Changed or missing in .*openvino: model\.xml\."):
         benchmark(BenchmarkConfig(models=[textile_run.directory, folder], seconds=0.1))
 
 
@@ -114,7 +114,7 @@ def test_a_candidate_that_cannot_be_loaded_is_told_of(
     assert len(result.measured) == 2
     ((name, reason),) = result.left_out.items()
     assert "broken" in name
-    assert "must run to be measured" in reason
+    assert "must run to be benchmarked" in reason
 
 
 def test_nothing_that_can_be_measured_is_an_error(textile_run: Run, exports: Path, tmp_path: Path) -> None:
@@ -122,13 +122,13 @@ def test_nothing_that_can_be_measured_is_an_error(textile_run: Run, exports: Pat
     broken = Path(shutil.copytree(exports / "openvino", run / "exports" / "openvino"))
     spoilt(broken)
     config = BenchmarkConfig(models=[broken], threads=[1], batch=[1], seconds=0.2, out=tmp_path / "out")
-    with pytest.raises(EyebrightError, match="must run to be measured"):
+    with pytest.raises(EyebrightError, match="must run to be benchmarked"):
         benchmark(config)
     assert not (tmp_path / "out").exists()
 
 
 def test_an_export_whose_model_is_gone_is_named(exports: Path) -> None:
-    with pytest.raises(ModelError, match="Name its run as well"):
+    with pytest.raises(ModelError, match="Give its run directory as well"):
         benchmark(BenchmarkConfig(models=[exports / "triton"], seconds=0.1))
 
 

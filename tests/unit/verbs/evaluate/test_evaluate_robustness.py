@@ -71,7 +71,7 @@ def test_the_figures_are_of_all_images_and_all_strengths(stressed: Run) -> None:
 def test_the_page_shows_the_curves(stressed: Run) -> None:
     page = stressed.report.read_text()
     assert 'id="robustness"' in page
-    assert page.count("Border alone") == 1
+    assert page.count("Border only") == 1
 
 
 def test_without_being_asked_it_does_nothing(textile_run: Run, few: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Generator
 from pathlib import Path
 from typing import IO
 
@@ -130,6 +131,7 @@ def test_answers_stream(textile_run: Run, folder: Path, monkeypatch) -> None:
     for _ in range(3):
         assert isinstance(next(answers), Prediction)
     assert read < 1000
+    assert isinstance(answers, Generator)
     answers.close()
 
 

@@ -18,6 +18,7 @@ from eyebright.data.manifest import Manifest
 from eyebright.data.manifest_file import read_manifest
 from eyebright.errors import ConfigError, ModelError, NotFoundError, StorageError
 from eyebright.runs.run import Run
+from eyebright.runtime.context import showing
 from eyebright.sealed.model import SealedModel
 from eyebright.sealed.parity import Parity
 from eyebright.verbs.train.options import TrainConfig
@@ -92,7 +93,7 @@ def test_the_metrics_hold_what_was_promised(textile_run: Run, textile_manifest: 
     assert metrics["images"] == {"train": 72, "val": 30, "test": 0}
     assert metrics["seconds"]["total"] >= sum(v for k, v in metrics["seconds"].items() if k != "total") - 0.05
     assert metrics["seconds"].keys() >= {"scan", "features", "head", "seal", "evaluate", "total"}
-    assert metrics["engine"] == metrics["tried"]["engines"][0]["name"]
+    assert metrics["engine"] == metrics["candidates"]["engines"][0]["name"]
     assert (metrics["chosen"]["size"], metrics["chosen"]["layers"]) == (96, "texture")
     assert metrics["skipped"] == []
     assert metrics["data_sha"] == textile_manifest.digest
@@ -187,18 +188,21 @@ def test_the_same_training_gives_the_same_model(textile_run: Run, textile: Path,
 def test_it_says_what_it_found_and_counts_every_image(textile: Path, tmp_path: Path, monkeypatch) -> None:
     heard = Heard()
     monkeypatch.setenv("EYEBRIGHT_CACHE", str(tmp_path / "cache"))
-    train(TrainConfig(data=textile, out=tmp_path / "run", size=96, layers="texture"), heard)
-    assert "Found 3 classes. Images: 72 for training, 30 for validation, 0 to test." in heard.lines
+    with showing(heard):
+        train(TrainConfig(data=textile, out=tmp_path / "run", size=96, layers="texture"))
+    assert "Found 3 classes. Images: 72 for training, 30 for validation, 0 for testing." in heard.lines
     assert any(line.startswith("Engine: ") for line in heard.lines)
     totals = {description: (total, sum(counts)) for description, total, counts in heard.tasks}
     assert totals["Reading images"] == (102, 102)
     assert totals["Computing features at 96 px"] == (72, 72)
-    assert totals["Asking the sealed model"] == (30, 30)
+    assert totals["Running the sealed model"] == (30, 30)
 
 
 def test_it_speaks_chinese(textile: Path, tmp_path: Path) -> None:
     heard = Heard()
-    run = train(TrainConfig(data=textile, out=tmp_path / "run", size=96, layers="texture", lang="zh"), heard)
+    with showing(heard):
+        run = train(TrainConfig(data=textile, out=tmp_path / "run", size=96, layers="texture", lang="zh"))
+    assert heard.lines
     assert all(re.search("[一-鿿]", line) for line in heard.lines)
     assert 'lang="zh' in run.report.read_text(encoding="utf-8")
 
@@ -230,7 +234,7 @@ def test_an_output_that_cannot_be_made_is_told(textile: Path, tmp_path: Path) ->
 
 def test_an_unknown_option_is_answered_with_the_nearest(textile: Path) -> None:
     with pytest.raises(ConfigError, match="size"):
-        eb.train(textile, sizes=96)
+        eb.train(textile, sizes=96)  # type: ignore[call-arg]  # that is the test
 
 
 def test_the_python_api_trains_and_predicts(textile_run: Run, textile: Path) -> None:

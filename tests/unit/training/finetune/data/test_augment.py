@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
-from PIL import Image  # noqa: E402
-from torchvision.transforms.v2 import functional  # noqa: E402
+import torch
+from PIL import Image
+from torchvision.transforms.v2 import functional
 
-from eyebright.training.finetune.data.augment import (  # noqa: E402
+from eyebright.training.finetune.data.augment import (
     COLUMNS,
     PRESETS,
     Augmentation,
@@ -20,10 +22,10 @@ from eyebright.training.finetune.data.augment import (  # noqa: E402
     AugmentPlan,
     plan,
 )
-from eyebright.training.finetune.data.randaugment import FILL  # noqa: E402
+from eyebright.training.finetune.data.randaugment import FILL
 
 SIZE, STORED, COUNT = 56, 64, 11
-ALL = {
+ALL: dict[Any, Augmentation] = {
     **PRESETS,
     "everything": replace(PRESETS["standard"], upside_down=True, degrees=30.0, erasing=0.5, policy="trivial"),
 }

@@ -7,19 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
-from data_material import SIZE, pixels_of, samples_of  # noqa: E402
-from torch import nn  # noqa: E402
+import torch
+from data_material import SIZE, pixels_of, samples_of
+from torch import nn
 
-from eyebright.training.finetune.data.augment import PRESETS, AugmentName  # noqa: E402
-from eyebright.training.finetune.data.augment_search import (  # noqa: E402
+from eyebright.training.finetune.data.augment import PRESETS, AugmentName
+from eyebright.training.finetune.data.augment_search import (
     LADDER,
     accuracy_under,
     choose_augmentation,
 )
-from eyebright.training.finetune.data.pixels import Pixels  # noqa: E402
-from eyebright.types import IntArray  # noqa: E402
+from eyebright.training.finetune.data.pixels import Pixels
+from eyebright.types import IntArray
 
 
 class Sided(nn.Module):

@@ -12,17 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
-from data_material import CPU, SIZE, generator, pixels_of, samples_of, truth_of  # noqa: E402
+import torch
+from data_material import CPU, SIZE, generator, pixels_of, samples_of, truth_of
 
-from eyebright.errors import StorageError  # noqa: E402
-from eyebright.training.cache import store as cache_module  # noqa: E402
-from eyebright.training.cache.usage import usage  # noqa: E402
-from eyebright.training.finetune.data.activation_cache import ActivationSource, CachedViews  # noqa: E402
-from eyebright.training.finetune.data.augment import PRESETS, Augmentation  # noqa: E402
-from eyebright.training.finetune.data.cached_activations import ActivationData  # noqa: E402
-from eyebright.training.finetune.data.pixel_data import LabelledPixels  # noqa: E402
+from eyebright.errors import StorageError
+from eyebright.training.cache import store as cache_module
+from eyebright.training.cache.usage import usage
+from eyebright.training.finetune.data.activation_cache import ActivationSource, CachedViews
+from eyebright.training.finetune.data.augment import PRESETS, Augmentation
+from eyebright.training.finetune.data.cached_activations import ActivationData
+from eyebright.training.finetune.data.pixel_data import LabelledPixels
 
 VIEWS, PLACES = 3, np.array([7, 3, 11, 0, 5, 3, 8])
 KILLED = """

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
-from data_material import generator  # noqa: E402
+import torch
+from data_material import generator
 
-from eyebright.training.finetune.data.mixup import Mixing, before, plan_mix  # noqa: E402
+from eyebright.training.finetune.data.mixup import Mixing, before, plan_mix
 
 SIZE, COUNT = 40, 500
 ALL = torch.arange(COUNT)

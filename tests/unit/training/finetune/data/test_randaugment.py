@@ -7,12 +7,13 @@ from collections import Counter
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
-from PIL import Image  # noqa: E402
-from torchvision.transforms import v2  # noqa: E402
+import torch
+from PIL import Image
+from torchvision.transforms import v2
 
-from eyebright.training.finetune.data.randaugment import COLUMNS, FILL, Operation, Policy, apply, operations  # noqa: E402
+from eyebright.training.finetune.data.randaugment import COLUMNS, FILL, Operation, Policy, apply, operations
 
 SIDE = 224  # at which torchvision's translation of 32 pixels is ours
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
-from eyebright.backbones import catalog  # noqa: E402
-from eyebright.backbones.feature_layers import Tap, tap_sets, width  # noqa: E402
-from eyebright.backbones.torch.network import Network  # noqa: E402
-from eyebright.training.finetune.model.classifier import Classifier  # noqa: E402
-from eyebright.training.finetune.system.memory import activation_checkpointing  # noqa: E402
-from eyebright.training.linear_probe.linear import LinearHead  # noqa: E402
+import torch
+
+from eyebright.backbones import catalog
+from eyebright.backbones.feature_layers import Tap, tap_sets, width
+from eyebright.backbones.torch.network import Network
+from eyebright.training.finetune.model.classifier import Classifier
+from eyebright.training.finetune.system.memory import activation_checkpointing
+from eyebright.training.linear_probe.linear import LinearHead
 
 CLASSES = 3
 NETWORKS = [("efficientnet_lite0", None, 64), ("timm:resnet10t", "none", 64), ("vit_tiny", "none", 64)]

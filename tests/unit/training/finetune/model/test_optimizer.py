@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
-from torch import nn  # noqa: E402
+import torch
+from torch import nn
 
-from eyebright.backbones import catalog  # noqa: E402
-from eyebright.training.finetune.model.optimizer import depths, make_optimizer  # noqa: E402
+from eyebright.backbones import catalog
+from eyebright.training.finetune.model.optimizer import depths, make_optimizer
 
 
 class Small(nn.Module):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
-from torch import nn  # noqa: E402
+import torch
+from torch import nn
 
-from eyebright.training.finetune.model.weight_interpolation import copy_weights, interpolate  # noqa: E402
+from eyebright.training.finetune.model.weight_interpolation import copy_weights, interpolate
 
 
 def moved(start: float, end: float) -> tuple[nn.Module, dict[str, torch.Tensor]]:

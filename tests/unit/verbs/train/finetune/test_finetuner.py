@@ -114,7 +114,7 @@ def test_time_is_kept_for_every_image_that_the_sealed_model_is_run_on(
     manifest = replace(textile_manifest, samples=samples)
     config = config_of(manifest)
     setup = setup_of(config, manifest, load_network(config), tmp_path)
-    monkeypatch.setattr(finetune_setup.time, "monotonic", lambda: 0.0)
+    monkeypatch.setattr(f"{finetune_setup.__name__}.time.monotonic", lambda: 0.0)
     evaluation = len(val) / setup.probe.trials[0].images_per_second
     left = 1000 - finetune_setup._SEALING_SECONDS - evaluation
     assert setup.seconds_left(1000) == pytest.approx(left, abs=1e-6)
