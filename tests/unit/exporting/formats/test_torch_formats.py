@@ -164,7 +164,7 @@ def test_layers_that_ncnn_lacks_are_found_by_their_names():
 
 def test_a_transformer_is_refused_by_ncnn(tmp_path: Path, source: ExportSource, monkeypatch):
     pytest.importorskip("pnnx", reason="needs eyebright[ncnn]")
-    monkeypatch.setitem(source.__dict__, "squares", _attention(source.size))
+    monkeypatch.setitem(source.__dict__, "resized_graph", _attention(source.size))
     with pytest.raises(UnsupportedError, match=r"It does not support .+ Use onnx, openvino, executorch"):
         Ncnn().export(source, tmp_path)
 

@@ -12,7 +12,6 @@ from eyebright.backbones.embedded import EmbeddedBackbone
 from eyebright.data.manifest import Manifest
 from eyebright.training.cache import selection_cache
 from eyebright.training.linear_probe import probe as frozen
-from eyebright.training.linear_probe import targets
 from eyebright.training.linear_probe.probe import FrozenModel, FrozenTrainer
 
 
@@ -20,7 +19,7 @@ from eyebright.training.linear_probe.probe import FrozenModel, FrozenTrainer
 def fits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many rows each fit had, in their order."""
     counts: list[int] = []
-    true_fit = targets.fit
+    true_fit = frozen.fit_task
 
     def counting(rows, *args, **options):
         counts.append(len(rows))
@@ -32,8 +31,7 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def trained(manifest: Manifest, cache: Path, seed: int = 0) -> FrozenModel:
-    settings = {"views": 1, "layers": "auto", "seed": seed}
-    trainer = FrozenTrainer(manifest, EmbeddedBackbone(), cache, **settings)
+    trainer = FrozenTrainer(manifest, EmbeddedBackbone(), cache, views=1, layers="auto", seed=seed)
     return trainer.train(None)
 
 
@@ -64,6 +62,6 @@ def test_whatever_the_choice_hangs_on_makes_another(
     elif change == "subset":
         monkeypatch.setattr(frozen, "SUBSET", 30)
     elif change == "code":
-        monkeypatch.setattr(selection_cache, "_CODE", ("head",))
+        monkeypatch.setattr(selection_cache, "_CODE", ("task/logits.py",))
     trained(replace(textile_manifest, samples=samples), tmp_path, seed=int(change == "seed"))
     assert len(fits) == 4
