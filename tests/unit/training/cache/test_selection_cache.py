@@ -12,6 +12,7 @@ from eyebright.backbones.embedded import EmbeddedBackbone
 from eyebright.data.manifest import Manifest
 from eyebright.training.cache import selection_cache
 from eyebright.training.linear_probe import probe as frozen
+from eyebright.training.linear_probe import targets
 from eyebright.training.linear_probe.probe import FrozenModel, FrozenTrainer
 
 
@@ -19,7 +20,7 @@ from eyebright.training.linear_probe.probe import FrozenModel, FrozenTrainer
 def fits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many rows each fit had, in their order."""
     counts: list[int] = []
-    true_fit = frozen.fit_task
+    true_fit = targets.fit
 
     def counting(rows, *args, **options):
         counts.append(len(rows))
@@ -31,7 +32,8 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def trained(manifest: Manifest, cache: Path, seed: int = 0) -> FrozenModel:
-    trainer = FrozenTrainer(manifest, EmbeddedBackbone(), cache, views=1, layers="auto", seed=seed)
+    settings = {"views": 1, "layers": "auto", "seed": seed}
+    trainer = FrozenTrainer(manifest, EmbeddedBackbone(), cache, **settings)
     return trainer.train(None)
 
 
