@@ -32,7 +32,8 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def trained(manifest: Manifest, cache: Path, seed: int = 0) -> FrozenModel:
-    trainer = FrozenTrainer(manifest, EmbeddedBackbone(), cache, views=1, layers="auto", seed=seed)
+    settings = {"views": 1, "layers": "auto", "seed": seed}
+    trainer = FrozenTrainer(manifest, EmbeddedBackbone(), cache, **settings)
     return trainer.train(None)
 
 
