@@ -162,7 +162,7 @@ def test_train_skips_with_a_reason(textile: Path, bad_files: Path, tmp_path: Pat
     }
     for name, reason in REASONS.items():
         assert reasons[f"local/{name}"].startswith(reason)
-    assert "This link leads to one already read." in reasons["local/loop"]
+    assert "This link leads to a folder that was already read." in reasons["local/loop"]
     assert "Too many levels of symbolic links" in reasons["nominal/self.jpg"]
     assert sum(figures["images"].values()) == 3 * 8 + 1
 
