@@ -69,7 +69,7 @@ def test_a_run_to_resume_stands_for_the_data() -> None:
     with pytest.raises(ConfigError) as caught:
         TrainConfig.build(data=3)
     assert "data must be a path" in str(caught.value)
-    assert "data must be given" not in str(caught.value)
+    assert "must be given" not in str(caught.value)
 
 
 def test_options_that_change_nothing_are_known() -> None:
