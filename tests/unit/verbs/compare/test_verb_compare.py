@@ -50,7 +50,7 @@ def test_two_trainings(textile_run: Run, other_run: Run, tmp_path: Path) -> None
         assert len({answer["predicted"] for answer in image["answers"].values()}) == 2
     page = found.report.read_text(encoding="utf-8")
     assert page.count("<figure>") == min(60, len(written["changed"])) > 0
-    assert "The file is no longer there" not in page
+    assert "The file no longer exists" not in page
 
 
 def test_evaluations_of_one_model_are_the_same(textile_run: Run, fresh: Path, tmp_path: Path) -> None:
