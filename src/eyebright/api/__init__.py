@@ -135,7 +135,7 @@ def export(
 
 @with_options(DistillConfig)
 def distill(model: StrPath, *, progress: Shown = None, **options: Unpack[keywords.DistillOptions]) -> Run:
-    """Return distil a model into a smaller one."""
+    """Distil a model into a smaller one."""
     return _run(distill_stage, DistillConfig, progress, model=model, **options)
 
 

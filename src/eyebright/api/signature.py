@@ -17,7 +17,7 @@ FunctionT = TypeVar("FunctionT", bound=Callable[..., object])
 
 
 def with_options(config: type[Config]) -> Callable[[FunctionT], FunctionT]:
-    """Return complete a function's signature and docstring with the options that its ``**options`` take.
+    """Complete a function's signature and docstring with the options that its ``**options`` take.
 
     Args:
         config: the class whose fields are the options.

@@ -85,7 +85,7 @@ def assemble(
     graph_input: onnx.ValueInfoProto,
     graph_outputs: Sequence[onnx.ValueInfoProto],
 ) -> onnx.ModelProto:
-    """Return join the backbone with what comes before and after it, and drop what no output needs."""
+    """Join the backbone with what comes before and after it, and drop what no output needs."""
     graph = helper.make_graph(
         [*before.nodes, *backbone.graph.node, *after.nodes],
         "eyebright",

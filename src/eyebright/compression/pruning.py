@@ -133,7 +133,7 @@ def _opened(sealed: onnx.ModelProto, size: int, layers: Sequence[str]) -> onnx.M
 
 
 def _flattened(whole: fx.GraphModule) -> fx.GraphModule:
-    """Return flatten where exporters reshape to a fixed number of channels.
+    """Flatten where exporters reshape to a fixed number of channels.
 
     A reshape of something else breaks when channels go, and is told then.
     """

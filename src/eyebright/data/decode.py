@@ -53,7 +53,7 @@ def decode(source: ImageLike, *, min_side: int | None = None) -> UInt8Array:
 def load_square(
     source: ImageLike, size: int, interpolation: Interpolation = "bilinear", crop: float | None = None
 ) -> UInt8Array:
-    """Return decode an image and resize it to a square: :func:`decode` and :func:`to_square` in one.
+    """Decode an image and resize it to a square: :func:`decode` and :func:`to_square` in one.
 
     JPEGs are decoded at reduced scale where at least twice the pixels needed remain (see :func:`open_rgb`).
 

@@ -36,7 +36,7 @@ def overlay(image: UInt8Array, heat: FloatArray, side: int, signed: bool = True)
 
 
 def scaled(heat: FloatArray, signed: bool) -> FloatArray:
-    """Return scale the map to between -1 and 1, its zero kept; all 0 if the map is constant 0."""
+    """Scale the map to between -1 and 1, its zero kept; all 0 if the map is constant 0."""
     values = heat if signed else heat - heat.min()
     top = float(np.percentile(np.abs(values), _TOP)) or float(np.abs(values).max())
     if not top:
@@ -46,6 +46,6 @@ def scaled(heat: FloatArray, signed: bool) -> FloatArray:
 
 
 def _smooth(values: FloatArray, size: tuple[int, int]) -> FloatArray:
-    """Return enlarge the map (h, h) to (H, W) for a picture of ``size``, width first."""
+    """Enlarge the map (h, h) to (H, W) for a picture of ``size``, width first."""
     wide = Image.fromarray(values).resize(size, Image.Resampling.BICUBIC)
     return np.clip(np.asarray(wide, np.float32), -1, 1)

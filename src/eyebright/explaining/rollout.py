@@ -55,7 +55,7 @@ class Rollout:
 
 
 def rolled_out(layers: Iterable[FloatArray]) -> FloatArray:
-    """Return multiply attention through the layers, each with its residual connection.
+    """Multiply attention through the layers, each with its residual connection.
 
     Args:
         layers: (heads, N, N) weights, whose rows sum to 1, the first layer first.

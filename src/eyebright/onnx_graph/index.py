@@ -25,22 +25,22 @@ class GraphIndex:
 
     @cached_property
     def producers(self) -> dict[str, onnx.NodeProto]:
-        """Return map each value to the node that computes it."""
+        """Map each value to the node that computes it."""
         return {name: node for node in self._model.graph.node for name in node.output}
 
     @cached_property
     def tensors(self) -> dict[str, onnx.TensorProto]:
-        """Return map each initializer's name to its tensor; changing the tensor changes the graph."""
+        """Map each initializer's name to its tensor; changing the tensor changes the graph."""
         return {tensor.name: tensor for tensor in self._model.graph.initializer}
 
     @cached_property
     def readers(self) -> Counter[str]:
-        """Return count how often each value is read by a node."""
+        """Count how often each value is read by a node."""
         return Counter(name for node in self._model.graph.node for name in node.input)
 
     @cached_property
     def types(self) -> dict[str, onnx.TypeProto.Tensor]:
-        """Return map each value whose type can be inferred to its element type and shape."""
+        """Map each value whose type can be inferred to its element type and shape."""
         inferred = onnx.shape_inference.infer_shapes(self._model, data_prop=True).graph
         values = (*inferred.input, *inferred.value_info, *inferred.output)
         return {value.name: value.type.tensor_type for value in values}

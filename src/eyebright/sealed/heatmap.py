@@ -87,7 +87,7 @@ def _shares(builder: GraphBuilder, parts: Sequence[PooledFeatures], named: str) 
 
 
 def _scaled(builder: GraphBuilder, share: str, factors: str, space: str) -> str:
-    """Return scale the weights where the features are the pooled values times ``factors`` (1, C)."""
+    """Scale the weights where the features are the pooled values times ``factors`` (1, C)."""
     if not factors:
         return share
     wide = builder.node("Unsqueeze", [factors, space], f"{share}_factors")

@@ -44,7 +44,7 @@ class Kernels:
 
     @classmethod
     def of(cls, layers: Iterable[tuple[bool, float]], profiled_with: str) -> Kernels:
-        """Return summarise layers: whether each ran in integers, and its seconds."""
+        """Summarise layers: whether each ran in integers, and its seconds."""
         found = list(layers)
         seconds = {kind: sum(time for integer, time in found if integer is kind) for kind in (True, False)}
         integers = sum(integer for integer, _ in found)

@@ -105,7 +105,7 @@ class Quantiser:
         return np.stack([row for (row,) in run_images(ending, images, self.threads)])
 
     def describe(self, layer: str) -> str:
-        """Return describe a layer by its operator and its output, which other tools show too."""
+        """Describe a layer by its operator and its output, which other tools show too."""
         (node,) = (node for node in self._aligned.members if node.name == layer)
         return f"{node.op_type} {node.output[0]}"
 

@@ -73,7 +73,7 @@ class Int8Search:
                 yield QuantisationCandidate("int8, quantisation-aware training", *trained)
 
     def _other_ranges(self) -> QuantisationCandidate:
-        """Return quantise all layers with ranges other than those of the first candidate."""
+        """Quantise all layers with ranges other than those of the first candidate."""
         made = self._made(())
         if self.settings.equalised:
             return QuantisationCandidate("int8, static, channels equalised", *made)
@@ -82,7 +82,7 @@ class Int8Search:
         return QuantisationCandidate("int8, static, least-squares ranges", *made)
 
     def _made(self, kept: Collection[str]) -> _Made:
-        """Return quantise all layers but ``kept``; return the graph and its details."""
+        """Quantise all layers but ``kept``; return the graph and its details."""
         graph = self.quantiser.quantised(self._integers(kept), self.settings)
         return graph, self._details(graph, kept)
 
@@ -94,7 +94,7 @@ class Int8Search:
         return self.quantiser.backbone(self.settings)
 
     def _corrected(self, kept: Collection[str]) -> _Made:
-        """Return quantise all layers but ``kept`` and correct the biases of the convolutions."""
+        """Quantise all layers but ``kept`` and correct the biases of the convolutions."""
         layers = self._integers(kept)
         static = [name for name in layers if name in self.quantiser.plan.static]
         images = self.images.calibration[:_CORRECTION_IMAGES]

@@ -21,7 +21,7 @@ _LAYERS = {"Convolution", "GroupConvolution", "FullyConnected", "MatMul"}
 
 
 def kernels(target: Format, source: ExportSource, folder: Path) -> Kernels:
-    """Return count the convolutions and matrix products that run in integers.
+    """Count the convolutions and matrix products that run in integers.
 
     OpenVINO reports this for its own file. For all other formats the graph is profiled in ONNX Runtime: it is
     the same graph, and their runtimes have no such profile.

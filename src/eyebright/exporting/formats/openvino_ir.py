@@ -87,7 +87,7 @@ class _Compiled:
 
 
 def compiled(path: Path, threads: int, **more: str) -> Any:
-    """Return compile a model for this CPU, in float32 unless the model says otherwise.
+    """Compile a model for this CPU, in float32 unless the model says otherwise.
 
     Args:
         path: of `model.xml`.

@@ -74,7 +74,7 @@ def _mistakes_first(rows: Sequence[PredictionRow]) -> list[int]:
 
 
 def _affordable(content: ReportContent, rows: Sequence[PredictionRow]) -> int:
-    """Return of how many rows, from the first, the originals are not too many pixels to read."""
+    """Count the rows, from the first, whose originals are not too many pixels to read."""
     pixels = {s.path: s.width * s.height for s in content.manifest.samples}
     total = np.cumsum([pixels.get(row.path, 0) for row in rows])
     return int(np.searchsorted(total, _MOST_PIXELS, side="right"))

@@ -158,7 +158,7 @@ def _train_epoch(run: TrainerState, watch: NanGuard, sample_weights: FloatArray 
 
 
 def _after_nan(run: TrainerState, error: LossNotFiniteError) -> str:
-    """Return end with the best epoch so far.
+    """End with the best epoch so far.
 
     Raises:
         TrainingError: no epoch was finished.

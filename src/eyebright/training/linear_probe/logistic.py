@@ -49,7 +49,7 @@ class LogisticProblems:
     weights: FloatArray
 
     def solve(self, l2: float, start: FloatArray, tolerance: float = 1e-2) -> FloatArray:
-        """Return minimise mean cross-entropy + l2 / 2 * squared norm in every problem.
+        """Minimise mean cross-entropy + l2 / 2 * squared norm in every problem.
 
         Args:
             l2: the strength; the intercepts are not shrunk by it.

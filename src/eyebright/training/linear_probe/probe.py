@@ -211,7 +211,7 @@ class FrozenTrainer:
         return trials
 
     def _compute(self, extractor: FeatureExtractor, samples: Sequence[Sample], text: str) -> list[Sample]:
-        """Return fill the cache; return the samples that could be read, and note the others."""
+        """Fill the cache; return the samples that could be read, and note the others."""
         if not extractor.missing(samples):
             return list(samples)
         with progress().task(text, total=len(samples)) as task:

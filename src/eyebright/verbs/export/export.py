@@ -230,7 +230,7 @@ def _summary(candidate: QuantisationCandidate, exported: Exported) -> dict[str, 
 
 
 def _quality(exported: Exported) -> tuple[float, float]:
-    """Return order rejected exports: by accuracy, then by how little the probabilities moved."""
+    """Order rejected exports: by accuracy, then by how little the probabilities moved."""
     found = exported.certificate.comparison
     return found.accuracy, -found.mean_difference
 

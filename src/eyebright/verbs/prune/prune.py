@@ -34,7 +34,7 @@ _AS_THEY_ARE = ("epochs", "budget", "batch", "lr", "augment", "precision", "devi
 
 @stage
 def prune(config: PruneConfig) -> Run:
-    """Return prune a sealed model, retrain it with the original as teacher, and seal it.
+    """Prune a sealed model, retrain it with the original as teacher, and seal it.
 
     Args:
         config: which model, how much of it may stay.

@@ -34,7 +34,7 @@ def frozen_model(config: TrainConfig, manifest: Manifest, backbone: Backbone) ->
 
 
 def as_trained(model: FrozenModel) -> TrainedModel:
-    """Return calibrate the head, and return the classifier with all that is reported of it."""
+    """Calibrate the head, and return the classifier with all that is reported of it."""
     temperature = fit_temperature(model.fit.held_out, model.truth)
     several = model.truth.ndim == 2
     extractor = model.extractor

@@ -123,7 +123,7 @@ def run_trial(
     config: TuneConfig,
     attempt: Callable[[Mapping[str, Any], int, Callable[[EpochRow], None]], object],
 ) -> TrialFigures:
-    """Return get settings, train with them, and report to the study.
+    """Get settings, train with them, and report to the study.
 
     Args:
         study: see :func:`open_study`.

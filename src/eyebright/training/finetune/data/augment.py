@@ -166,7 +166,7 @@ class AugmentPlan:
 
 
 def plan(how: Augmentation, size: int, chances: Tensor) -> AugmentPlan:
-    """Return decide what happens to each image.
+    """Decide what happens to each image.
 
     Args:
         how: the augmentation.

@@ -62,7 +62,7 @@ class MixPlan:
 
 
 def plan_mix(how: Mixing, count: int, size: int, generator: torch.Generator) -> MixPlan:
-    """Return decide how ``count`` images of ``size`` pixels a side are mixed."""
+    """Decide how ``count`` images of ``size`` pixels a side are mixed."""
     seed = int(torch.randint(2**62, (1,), generator=generator))
     chance = np.random.default_rng(seed)
     cut = chance.random(count) < (0.5 if how.mixup and how.cutmix else float(how.cutmix > 0))

@@ -40,7 +40,7 @@ class Pixels(Protocol):
 def open_pixels(
     root: Path, samples: Sequence[Sample], size: int, interpolation: Interpolation, cache: Path | None
 ) -> tuple[Pixels, list[Skipped]]:
-    """Return decode every image once, and give access to those that can be read.
+    """Decode every image once, and give access to those that can be read.
 
     Args:
         root: what the samples' paths are relative to.

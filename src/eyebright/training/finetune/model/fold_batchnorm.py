@@ -39,7 +39,7 @@ class _Before:
 
 
 def fold_norms(body: nn.Module, example: Tensor) -> int:
-    """Return fold every batch norm behind a convolution into it, in place; outputs of ``body`` stay the same.
+    """Fold every batch norm behind a convolution into it, in place; outputs of ``body`` stay the same.
 
     A batch norm before a convolution, or one whose convolution's output is also used elsewhere, stays.
     Activations that belong to a batch norm (timm's BatchNormAct2d) stay where it was.
@@ -115,7 +115,7 @@ def _modules(body: nn.Module, pair: _Pair) -> tuple[Any, Any]:
 
 
 def _fold(body: nn.Module, pair: _Pair) -> _Before:
-    """Return fold one pair; return what was there before."""
+    """Fold one pair; return what was there before."""
     conv, norm = _modules(body, pair)
     before = _Before(norm, conv.weight, conv.bias)
     conv.weight, conv.bias = fuse_conv_bn_weights(

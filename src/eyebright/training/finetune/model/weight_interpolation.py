@@ -21,7 +21,7 @@ def interpolate(
     holdout_loss: Callable[[], float],
     shares: tuple[float, ...] = SHARES,
 ) -> float:
-    """Return interpolate the network to the best place between ``start`` and its own weights.
+    """Interpolate the network to the best place between ``start`` and its own weights.
 
     Args:
         net: with the weights that training found.

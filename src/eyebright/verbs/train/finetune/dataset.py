@@ -159,7 +159,7 @@ def open_images(
     preprocessing: Preprocessing,
     input_size: int | None = None,
 ) -> FinetuneImages:
-    """Return decode what the cache lacks, and run the teacher, if there is one.
+    """Decode what the cache lacks, and run the teacher, if there is one.
 
     Args:
         config: the options.

@@ -75,7 +75,7 @@ def finetune(
     on_epoch: Callable[[EpochRow], None],
     began: float,
 ) -> TrainedModel:
-    """Return fine-tune a copy of a network on the training split of ``manifest``.
+    """Fine-tune a copy of a network on the training split of ``manifest``.
 
     Args:
         config: with ``finetune`` last, full or auto.
@@ -143,7 +143,7 @@ def sized(config: TrainConfig, network: Network) -> TrainConfig:
 def _finetune_depth(
     config: TrainConfig, depth: Depth, model: FinetuneModel, setup: FinetuneSetup, seconds: float | None
 ) -> FinetuneResult:
-    """Return resolve, build and fit one fine-tuning; ``model`` is trained, and becomes the result's.
+    """Resolve, build and fit one fine-tuning; ``model`` is trained, and becomes the result's.
 
     Args:
         config: the options, with what an earlier fine-tuning of the run resolved.

@@ -85,7 +85,7 @@ def trained_blocks(config: TrainConfig, depth: str, blocks: int) -> int:
 
 
 def set_trainable(plan: FinetunePlan, model: FinetuneModel) -> Trainable:
-    """Return unfreeze the head and the blocks of the plan, and freeze everything else."""
+    """Unfreeze the head and the blocks of the plan, and freeze everything else."""
     classifier, network = model.classifier, model.network
     idle = len(network.blocks) - len(model.blocks)
     found = depths([parameter for parameter, _ in classifier.named_parameters()], network.depths)
