@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eyebright.evaluation.multiclass.results import ReliabilityBin
-from eyebright.task.task import ClassificationTask, MultiClass, MultiLabel, task_of
+from eyebright.task.task import task_of
 from eyebright.types import FloatArray, IntArray
 
 Float64Array: TypeAlias = npt.NDArray[np.float64]
@@ -60,17 +60,6 @@ def reliability(confidence: Float64Array, hit: Float64Array) -> tuple[Reliabilit
         )
         for b in np.unique(bins).tolist()
     )
-
-
-def calibrated(logits: FloatArray, temperature: float, multilabel: bool) -> FloatArray:
-    """Return calibrated probabilities (N, K) of a multi-class or a multi-label head."""
-    task: ClassificationTask = MultiLabel() if multilabel else MultiClass()
-    return task.probabilities(logits, temperature)
-
-
-def fit_temperature(logits: FloatArray, truth: IntArray) -> float:
-    """Return the temperature that suits held-out logits (N, K) of truth (N,) or (N, K)."""
-    return task_of(truth).fit_temperature(logits, truth)
 
 
 def calibrated_loss(logits: FloatArray, truth: IntArray) -> float:

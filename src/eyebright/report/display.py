@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -23,12 +24,12 @@ class ResultTable:
     head: bool = True
 
 
-class Displayed:
+class Displayed(ABC):
     """A result that shows its metrics, when it is printed and as the last value of a notebook's cell."""
 
+    @abstractmethod
     def display(self) -> Iterator[str | ResultTable]:
         """Yield the paragraphs and tables to show."""
-        raise NotImplementedError
 
     def __repr__(self) -> str:
         return as_text(self.display())

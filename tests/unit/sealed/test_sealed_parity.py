@@ -19,13 +19,13 @@ from eyebright.backbones.embedded import EmbeddedBackbone
 from eyebright.data.decode import decode
 from eyebright.data.folder import scan
 from eyebright.errors import ModelError
-from eyebright.evaluation.calibration import fit_temperature
 from eyebright.runs.parity_check import Reference, check_parity
 from eyebright.runs.run import Run
 from eyebright.runs.scoring import Predictions, predict_samples
 from eyebright.sealed.graph import sealed_graph
 from eyebright.sealed.model import SealedModel, write_sealed
 from eyebright.sealed.parity import compare
+from eyebright.task.temperature import fit_temperature
 from eyebright.training.linear_probe.linear import LinearHead
 from eyebright.training.linear_probe.probe import FrozenModel, FrozenTrainer
 from eyebright.verbs.train.linear_probe import probabilities as pipeline_probabilities

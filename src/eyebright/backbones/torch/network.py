@@ -118,6 +118,17 @@ def fingerprint(body: nn.Module, name: str) -> str:
 _DROP_PATH = {"DropPath": "drop_prob", "StochasticDepth": "p"}
 
 
+def drop_layer(body: nn.Module, name: str) -> str:
+    """Replace the layer ``name``, and the dropout beside it, by the identity; return the name."""
+    parent, _, own = name.rpartition(".")
+    container = body.get_submodule(parent)
+    setattr(container, own, torch.nn.Identity())
+    for child, module in container.named_children():
+        if isinstance(module, torch.nn.Dropout):
+            setattr(container, child, torch.nn.Identity())
+    return name
+
+
 def set_drop_path(body: nn.Module, rate: float) -> bool:
     """Let whole residual branches be skipped in training, the later the oftener, up to ``rate``.
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from eyebright.backbones.card import Preprocessing, wrong_size
-from eyebright.backbones.torch.network import Network, Origin, make_network
+from eyebright.backbones.torch.network import Network, Origin, drop_layer, make_network
 from eyebright.backbones.zoo import hub
 from eyebright.backbones.zoo.source import (
     IMAGENET_MEAN,
@@ -151,14 +151,7 @@ def _classifier(model: nn.Module) -> str:
 
 def _drop_classifier(model: nn.Module) -> str:
     """Replace the last linear layer and the dropout before it; return the layer's name."""
-    name = _classifier(model)
-    parent, _, own = name.rpartition(".")
-    container = model.get_submodule(parent)
-    setattr(container, own, nn.Identity())
-    for child, module in container.named_children():
-        if isinstance(module, nn.Dropout):
-            setattr(container, child, nn.Identity())
-    return name
+    return drop_layer(model, _classifier(model))
 
 
 def _options(model: nn.Module, size: int, native: int) -> dict[str, bool]:

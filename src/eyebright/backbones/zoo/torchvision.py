@@ -11,7 +11,7 @@ from torchvision import models
 from torchvision.models.vision_transformer import VisionTransformer, interpolate_embeddings
 
 from eyebright.backbones.card import Preprocessing, wrong_size
-from eyebright.backbones.torch.network import Network, Origin, make_network
+from eyebright.backbones.torch.network import Network, Origin, drop_layer, make_network
 from eyebright.backbones.zoo import hub
 from eyebright.backbones.zoo.source import Entry, Weights, interpolation
 from eyebright.backbones.zoo.weights import check_fit, read, strip_prefixes
@@ -98,13 +98,7 @@ def _drop_classifier(body: nn.Module) -> str:
     """Replace the last linear layer, or convolution, and the dropout beside it; return the layer's name."""
     kinds = (nn.Linear,) if any(isinstance(m, nn.Linear) for m in body.modules()) else (nn.Conv2d,)
     last: str = [name for name, module in body.named_modules() if isinstance(module, kinds)][-1]
-    parent, _, own = last.rpartition(".")
-    container = body.get_submodule(parent)
-    setattr(container, own, nn.Identity())
-    for name, module in container.named_children():
-        if isinstance(module, nn.Dropout):
-            setattr(container, name, nn.Identity())
-    return last
+    return drop_layer(body, last)
 
 
 def _fetch(name: str, published: Any) -> dict[str, Tensor]:

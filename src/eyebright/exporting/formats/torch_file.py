@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from torch.fx import GraphModule
 
 
-class _TorchFile(TorchFormat):
+class _TorchFile(TorchFormat, ABC):
     """The model as one file; the sealed file's metadata is in it as extra files."""
 
     file: str
@@ -46,14 +47,17 @@ class _TorchFile(TorchFormat):
         with quietly():
             return TorchRunner(source, self._loaded(folder / self.file), threads)
 
+    @abstractmethod
     def _converted(self, module: GraphModule, zeros: Any) -> Any:
-        raise NotImplementedError
+        """Return the module as PyTorch stores it, traced with ``zeros`` (2, 3, S, S)."""
 
+    @abstractmethod
     def _save(self, converted: Any, file: IO[bytes], facts: dict[str, str]) -> None:
-        raise NotImplementedError
+        """Write what was converted, with the metadata, to ``file``."""
 
+    @abstractmethod
     def _loaded(self, path: Path) -> Any:
-        raise NotImplementedError
+        """Load the file again, ready to be called."""
 
 
 class TorchScript(_TorchFile):

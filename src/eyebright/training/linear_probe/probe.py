@@ -34,8 +34,8 @@ from eyebright.training.linear_probe.selection import (
     subset,
 )
 from eyebright.training.linear_probe.streaming_lda import fit_large
-from eyebright.training.linear_probe.targets import correct, strata_of, truth_of
 from eyebright.training.linear_probe.targets import fit as fit_task
+from eyebright.training.linear_probe.targets import truth_of
 from eyebright.types import IntArray, Skipped
 
 #: Feature tables of up to this many bytes, as float32, are solved in memory.
@@ -126,15 +126,15 @@ class FrozenTrainer:
 
     def curve(self, model: FrozenModel) -> tuple[CurvePoint, ...]:
         """Return the accuracy of heads of fewer images; nothing where the features do not fit in memory."""
-        truth = model.truth
+        truth, kind = model.truth, self.manifest.task
         if not self._fits(model.extractor.taps):
             return ()
 
         def right(places: IntArray) -> BoolArray:
             fit = self._fit(model.extractor, [self.samples[i] for i in places])
-            return correct(fit.held_out, truth[places])
+            return kind.correct(fit.held_out, truth[places])
 
-        whole, strata = correct(model.fit.held_out, truth), strata_of(truth)
+        whole, strata = kind.correct(model.fit.held_out, truth), kind.strata(truth)
         text = translate("Solving heads on fewer images")
         with timed("curve"), progress().task(text, total=sum(PARTS)) as task:
             return learning_curve(strata, groups_of(self.samples), whole, right, self.seed, task.advance)
@@ -234,7 +234,8 @@ class FrozenTrainer:
 
     def _subset(self, extractor: FeatureExtractor) -> list[Sample]:
         """Return the images on which sizes and layers are compared, all of which can be read."""
-        kept = subset(strata_of(self._truth(self.samples)), groups_of(self.samples), SUBSET, self.seed)
+        strata = self.manifest.task.strata(self._truth(self.samples))
+        kept = subset(strata, groups_of(self.samples), SUBSET, self.seed)
         return self._try(extractor, [self.samples[i] for i in kept])
 
     def _try(self, extractor: FeatureExtractor, samples: Sequence[Sample]) -> list[Sample]:

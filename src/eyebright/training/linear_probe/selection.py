@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from eyebright.task.task import task_of
 from eyebright.training.linear_probe.head import HeadFit
-from eyebright.training.linear_probe.targets import correct, image_losses
 from eyebright.types import FloatArray, IntArray
 
 #: Input sizes in pixels, compared in turn; a step up must earn its cost.
@@ -69,7 +69,7 @@ def subset(truth: IntArray, groups: IntArray, count: int, seed: int) -> IntArray
 
 def losses(fit: HeadFit, truth: IntArray) -> FloatArray:
     """Return the held-out log loss (N,) of each image, in nats."""
-    return image_losses(fit.held_out, truth)
+    return task_of(truth).losses(fit.held_out, truth)
 
 
 def better(candidate: FloatArray, best: FloatArray) -> bool:
@@ -108,7 +108,7 @@ def candidates(fits: Mapping[str, HeadFit], selected: str, truth: IntArray) -> l
     """Return a row for each fit that was compared on images of classes ``truth`` (N,), or labels (N, K)."""
     rows = []
     for name, fit in fits.items():
-        count = int(correct(fit.held_out, truth).sum())
+        count = int(task_of(truth).correct(fit.held_out, truth).sum())
         loss = float(losses(fit, truth).mean())
         rows.append(ProbeCandidate(name, count, len(truth), loss, name == selected))
     return rows

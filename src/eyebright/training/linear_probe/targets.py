@@ -15,17 +15,12 @@ from eyebright.data.manifest import Manifest, Sample
 from eyebright.task.task import BoolArray, task_of
 from eyebright.training.linear_probe.head import HeadFit, fit_head
 from eyebright.training.linear_probe.multilabel import fit_labels
-from eyebright.types import FloatArray, IntArray
+from eyebright.types import IntArray
 
 
 def truth_of(samples: Sequence[Sample], manifest: Manifest) -> IntArray:
     """Return the truth of samples of a manifest: (N,), or (N, K) of a multi-label one."""
     return manifest.task.encode(samples, manifest.labels)
-
-
-def strata_of(truth: IntArray) -> IntArray:
-    """Return (N,) numbers of what each fold should hold in proportion: the class, or the rarest label."""
-    return task_of(truth).strata(truth)
 
 
 def fit(
@@ -53,13 +48,3 @@ def fit(
     return fit_head(
         features, truth, classes, groups=groups, scored=scored, seed=seed, on_strength=on_strength
     )
-
-
-def image_losses(logits: FloatArray, truth: IntArray) -> FloatArray:
-    """Return the log loss (N,) of each image in nats; of several labels their mean."""
-    return task_of(truth).losses(logits, truth)
-
-
-def correct(logits: FloatArray, truth: IntArray) -> BoolArray:
-    """Return (N,) whether the class, or exactly the labels of an image, are predicted."""
-    return task_of(truth).correct(logits, truth)

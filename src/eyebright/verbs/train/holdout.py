@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from eyebright.data.manifest import Manifest
 from eyebright.training.linear_probe.folds import assign_folds, groups_of, learnable
-from eyebright.training.linear_probe.targets import strata_of, truth_of
+from eyebright.training.linear_probe.targets import truth_of
 
 _FOLDS = 7
 
@@ -21,7 +21,7 @@ def with_holdout(manifest: Manifest, seed: int) -> Manifest:
     samples = manifest.of("train")
     if manifest.of("test"):
         return replace(manifest, samples=(*samples, *manifest.of("val")))
-    strata = strata_of(truth_of(samples, manifest))
+    strata = manifest.task.strata(truth_of(samples, manifest))
     folds = assign_folds(strata, groups_of(samples), _FOLDS, seed)
     holdout = (folds == 0) & learnable(strata, folds)
     parts = (replace(s, split="val") if out else s for s, out in zip(samples, holdout, strict=True))

@@ -10,9 +10,9 @@ import numpy as np
 
 from eyebright.backbones.backbone import Backbone
 from eyebright.data.manifest import Manifest, Sample
-from eyebright.evaluation.calibration import calibrated, fit_temperature
 from eyebright.evaluation.decisions.operating import Labelled
 from eyebright.runtime.progress import SILENT
+from eyebright.task.task import task_of
 from eyebright.training.cache.store import default_folder
 from eyebright.training.linear_probe.probe import FrozenModel, FrozenTrainer
 from eyebright.training.ood import energy
@@ -35,8 +35,8 @@ def frozen_model(config: TrainConfig, manifest: Manifest, backbone: Backbone) ->
 
 def as_trained(model: FrozenModel) -> TrainedModel:
     """Calibrate the head, and return the classifier with all that is reported of it."""
-    temperature = fit_temperature(model.fit.held_out, model.truth)
-    several = model.truth.ndim == 2
+    task = task_of(model.truth)
+    temperature = task.fit_temperature(model.fit.held_out, model.truth)
     extractor = model.extractor
     return TrainedModel(
         backbone=extractor.backbone,
@@ -56,11 +56,11 @@ def as_trained(model: FrozenModel) -> TrainedModel:
             "discriminant_share": model.fit.discriminant_share,
         },
         candidates=messages.candidates(model),
-        holdout_energy=None if several else energy(model.fit.held_out / np.float32(temperature)),
+        holdout_energy=None if task.multilabel else energy(model.fit.held_out / np.float32(temperature)),
         rows=lambda samples: extractor.read(samples, extractor.taps),
-        holdout=Labelled(calibrated(model.fit.held_out, temperature, several), model.truth, "train"),
+        holdout=Labelled(task.probabilities(model.fit.held_out, temperature), model.truth, "train"),
         choices=messages.choices(model),
-        several=several,
+        task=task,
     )
 
 
@@ -71,4 +71,4 @@ def probabilities(
     with SILENT.task("", total=len(samples)) as task:
         model.extractor.compute(root, samples, task)
     rows = model.extractor.read(samples, model.extractor.taps)
-    return calibrated(model.fit.head.logits(rows), temperature, model.truth.ndim == 2)
+    return task_of(model.truth).probabilities(model.fit.head.logits(rows), temperature)

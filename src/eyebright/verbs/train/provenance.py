@@ -71,5 +71,5 @@ def provenance_of(trained: TrainedModel, manifest: Manifest) -> Provenance:
         data_sha=manifest.digest,
         versions=versions(),
         baseline_sha256=None if baseline is None else sha256(SealedModel(baseline).path),
-        thresholds=[THRESHOLD] * len(manifest.labels) if trained.several else None,
+        thresholds=[THRESHOLD] * len(manifest.labels) if trained.task.multilabel else None,
     )

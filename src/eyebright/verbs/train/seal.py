@@ -16,7 +16,7 @@ from eyebright.sealed.model import UnwrittenModel, set_metadata
 from eyebright.sealed.ood_output import with_unknown
 from eyebright.training.cache.store import default_folder
 from eyebright.training.linear_probe.folds import assign_folds, groups_of
-from eyebright.training.linear_probe.targets import strata_of, truth_of
+from eyebright.training.linear_probe.targets import truth_of
 from eyebright.training.ood import MOST_ROWS, fit_unknown, held_out_lengths
 from eyebright.types import FloatArray, IntArray
 from eyebright.verbs.train.holdout import with_holdout
@@ -63,7 +63,7 @@ def seal(
         trained.taps,
         trained.head,
         trained.temperature,
-        trained.several,
+        trained.task.multilabel,
     )
     set_metadata(graph, {"labels": list(manifest.labels), **provenance.metadata()})
     model = UnwrittenModel(path, graph, threads=1)
@@ -106,7 +106,7 @@ def _folds(
 ) -> tuple[IntArray, range]:
     """Return fold numbers (n,), and those that are scored: all, or fine-tuning's holdout, which is fold 0."""
     if trained.rows is not None:
-        strata = strata_of(truth_of(samples, manifest))
+        strata = manifest.task.strata(truth_of(samples, manifest))
         folds = assign_folds(strata, groups_of(samples), _FOLDS, seed)
         return folds, range(int(folds.max()) + 1)
     holdout = {s.sha for s in with_holdout(manifest, seed).of("val")}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
@@ -14,6 +14,7 @@ from eyebright.data.manifest import Sample
 from eyebright.evaluation.decisions.operating import Labelled
 from eyebright.report.content import Choice, TrainingCurves
 from eyebright.runs.parity_check import Reference
+from eyebright.task.task import ClassificationTask, MultiClass
 from eyebright.training.cache.store import Rows
 from eyebright.training.linear_probe.learning_curve import CurvePoint
 from eyebright.training.linear_probe.linear import LinearHead
@@ -44,7 +45,7 @@ class TrainedModel:
         rows: features of training images, where the backbone stayed as it was.
         choices: the candidates as the report shows them.
         baseline: the sealed model that it learned from, which it is then compared with.
-        several: whether an image may have several labels.
+        task: multi-class or multi-label.
         curve: the accuracy of heads of fewer images.
         tunings, reasons, training_curves, random_weights: of fine-tuning, as the report shows them.
     """
@@ -69,5 +70,5 @@ class TrainedModel:
     training_curves: TrainingCurves | None = None
     random_weights: bool = False
     baseline: Path | None = None
-    several: bool = False
+    task: ClassificationTask = field(default_factory=MultiClass)
     curve: Sequence[CurvePoint] = ()

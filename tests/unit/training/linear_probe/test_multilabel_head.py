@@ -8,8 +8,8 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 from eyebright.task.logits import binary_cross_entropy, sigmoid
+from eyebright.task.task import task_of
 from eyebright.training.linear_probe.multilabel import LabelProblems, fit_labels
-from eyebright.training.linear_probe.targets import correct, image_losses, strata_of
 from eyebright.types import FloatArray, IntArray
 
 COUNT = 300
@@ -49,10 +49,12 @@ def test_folds_solved_together_are_those_solved_alone(questions: tuple[FloatArra
 
 def test_the_head_answers_unseen_digits(questions: tuple[FloatArray, IntArray]):
     pixels, truth = questions
-    fit, again = (fit_labels(pixels[:200], truth[:200], strata_of(truth[:200])) for _ in range(2))
+    fit, again = (
+        fit_labels(pixels[:200], truth[:200], task_of(truth[:200]).strata(truth[:200])) for _ in range(2)
+    )
     assert fit.head.weights.tobytes() == again.head.weights.tobytes()
-    unseen = correct(fit.head.logits(pixels[200:]), truth[200:]).mean()
-    held_out = correct(fit.held_out, truth[:200]).mean()
+    unseen = task_of(truth).correct(fit.head.logits(pixels[200:]), truth[200:]).mean()
+    held_out = task_of(truth).correct(fit.held_out, truth[:200]).mean()
     assert unseen > 0.6
     assert abs(held_out - unseen) < 0.15
     assert fit.l2 == min(fit.path, key=lambda point: point.log_loss).l2
@@ -63,7 +65,7 @@ def test_a_label_that_is_nearly_always_true_stays_finite(questions: tuple[FloatA
     rare = truth.copy()
     rare[:, 0] = 1
     rare[7, 0] = 0
-    fit = fit_labels(pixels, rare, strata_of(rare))
+    fit = fit_labels(pixels, rare, task_of(rare).strata(rare))
     assert np.isfinite(fit.held_out).all()
     assert np.isfinite(fit.head.weights).all()
     assert (fit.held_out[:, 0] > 0).mean() > 0.95
@@ -72,11 +74,11 @@ def test_a_label_that_is_nearly_always_true_stays_finite(questions: tuple[FloatA
 def test_losses_of_very_sure_answers_are_finite():
     logits = np.array([[1000.0, -1000.0]], np.float32)
     assert binary_cross_entropy(logits, np.array([[1, 1]])).tolist() == [[0, 1000]]
-    assert image_losses(logits, np.array([[1, 1]])).tolist() == [500]
+    assert task_of(np.array([[1, 1]])).losses(logits, np.array([[1, 1]])).tolist() == [500]
     assert sigmoid(logits).tolist() == [[1, 0]]
 
 
 def test_strata_are_the_rarest_labels():
     truth = np.array([[1, 1, 0], [1, 0, 0], [0, 0, 0], [1, 1, 1], [1, 0, 0]])
-    assert strata_of(truth).tolist() == [1, 0, 3, 2, 0]
-    assert strata_of(np.array([2, 0, 1])).tolist() == [2, 0, 1]
+    assert task_of(truth).strata(truth).tolist() == [1, 0, 3, 2, 0]
+    assert task_of(np.array([2, 0, 1])).strata(np.array([2, 0, 1])).tolist() == [2, 0, 1]

@@ -10,10 +10,10 @@ import numpy as np
 
 from eyebright.data.manifest import Manifest
 from eyebright.engines.selection import some_squares
-from eyebright.evaluation.calibration import fit_temperature
 from eyebright.report.content import Choice
 from eyebright.runtime.context import progress
 from eyebright.runtime.progress import SILENT
+from eyebright.task.task import task_of
 from eyebright.text.language import translate
 from eyebright.training.finetune.model.predictions import step_seconds
 from eyebright.training.finetune.system.cpu_speedups import cpu_speedups
@@ -43,7 +43,7 @@ def probe_score(setup: FinetuneSetup) -> HoldoutScore:
     logits = probe.fit.head.logits(extractor.read(holdout, extractor.taps))
     truth = truth_of(holdout, manifest)
     # Its temperature comes from the same images as the others': else these would seem better.
-    return holdout_score(logits, truth, fit_temperature(logits, truth))
+    return holdout_score(logits, truth, task_of(truth).fit_temperature(logits, truth))
 
 
 def against_full(last: FinetuneResult, left: float, setup: FinetuneSetup) -> str | None:

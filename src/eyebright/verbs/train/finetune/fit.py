@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from eyebright.evaluation.calibration import calibrated_loss, fit_temperature
+from eyebright.evaluation.calibration import calibrated_loss
 from eyebright.evaluation.intervals import share_of
+from eyebright.task.task import task_of
 from eyebright.training.finetune.data.class_balance import sample_weights
 from eyebright.training.finetune.loop import Fitted
 from eyebright.training.finetune.loop import fit as run_loop
@@ -19,7 +20,6 @@ from eyebright.training.finetune.model.weight_interpolation import copy_weights,
 from eyebright.training.finetune.step import Loss
 from eyebright.training.finetune.system.distributed import init_group
 from eyebright.training.finetune.trainer_state import TrainingRecord
-from eyebright.training.linear_probe.targets import correct, image_losses
 from eyebright.types import FloatArray, IntArray, Interval, Skipped
 from eyebright.verbs.train.finetune.dataset import FinetuneDataset
 from eyebright.verbs.train.finetune.finetune_setup import FinetuneSetup
@@ -91,8 +91,9 @@ class FinetuneResult:
 
 def holdout_score(logits: FloatArray, truth: IntArray, temperature: float) -> HoldoutScore:
     """Return the score of logits (N', K) over ``temperature`` against their truth."""
-    losses = image_losses(logits / np.float32(temperature), truth)
-    return HoldoutScore(losses, int(correct(logits, truth).sum()))
+    task = task_of(truth)
+    losses = task.losses(logits / np.float32(temperature), truth)
+    return HoldoutScore(losses, int(task.correct(logits, truth).sum()))
 
 
 def fit(
@@ -140,7 +141,7 @@ def fit(
         model=model,
         fitted=fitted,
         interpolation=interpolation,
-        temperature=fit_temperature(logits, truth),
+        temperature=task_of(truth).fit_temperature(logits, truth),
         logits=logits,
         truth=truth,
         preview=dataset.preview,

@@ -12,10 +12,10 @@ from eyebright.backbones.card import Preprocessing
 from eyebright.backbones.torch.exported import ExportedBackbone
 from eyebright.data.decode import load_square
 from eyebright.data.manifest import Sample
-from eyebright.evaluation.calibration import calibrated
 from eyebright.evaluation.decisions.operating import Labelled
 from eyebright.report.content import TrainingCurves
 from eyebright.runs.parity_check import Reference
+from eyebright.task.task import ClassificationTask
 from eyebright.training.finetune.model.classifier import Classifier
 from eyebright.training.finetune.model.lora import merge_adapters
 from eyebright.training.finetune.model.predictions import device_of, image_logits
@@ -39,7 +39,7 @@ def package(result: FinetuneResult, setup: FinetuneSetup) -> TrainedModel:
         setup: what all fine-tunings of the run share.
     """
     probe, temperature = setup.probe, result.temperature
-    several = setup.manifest.task.multilabel
+    task = setup.manifest.task
     model = result.model.copy()
     network, classifier = model.network, model.classifier
     classifier.cpu()
@@ -56,15 +56,15 @@ def package(result: FinetuneResult, setup: FinetuneSetup) -> TrainedModel:
         temperature=temperature,
         engine=f"pytorch {result.fitted.device}",
         skipped=(*probe.skipped, *result.unreadable),
-        reference=_reference(classifier, setup.preprocessing, temperature, several),
+        reference=_reference(classifier, setup.preprocessing, temperature, task),
         chosen=_selected(result, probe),
         candidates=_candidates(result, probe),
-        holdout=Labelled(calibrated(result.logits, temperature, several), result.truth, "train"),
-        holdout_energy=None if several else energy(result.logits / np.float32(temperature)),
+        holdout=Labelled(task.probabilities(result.logits, temperature), result.truth, "train"),
+        holdout_energy=None if task.multilabel else energy(result.logits / np.float32(temperature)),
         choices=tell.choices(probe),
         training_curves=_training_curves(result),
         random_weights=not network.pretrained,
-        several=several,
+        task=task,
     )
 
 
@@ -109,11 +109,13 @@ def _training_curves(result: FinetuneResult) -> TrainingCurves:
     )
 
 
-def _reference(net: Classifier, seen: Preprocessing, temperature: float, several: bool) -> Reference:
+def _reference(
+    net: Classifier, seen: Preprocessing, temperature: float, task: ClassificationTask
+) -> Reference:
     """Return the predictions of the network itself, with which the sealed model is compared."""
 
     def probabilities(root: Path, samples: Sequence[Sample]) -> FloatArray:
         images = (load_square(root / s.path, seen.size, seen.interpolation) for s in samples)
-        return calibrated(image_logits(net, images, device_of(net)), temperature, several)
+        return task.probabilities(image_logits(net, images, device_of(net)), temperature)
 
     return probabilities
