@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from eyebright.errors import ConfigError, NotFoundError
 from eyebright.options.problems import OptionsError, problems
+from eyebright.runtime.stored import read_stored, reason_of
 
 
 class Config(BaseModel):
@@ -47,7 +48,7 @@ class Config(BaseModel):
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(read_stored(file).decode("utf-8"))
     except FileNotFoundError:
         raise NotFoundError(
             "The configuration file must exist. {path} does not. Check the path.", path=file
@@ -56,9 +57,9 @@ def _read(file: Path) -> dict[str, Any]:
         raise ConfigError(
             "The configuration file must be readable. Reading {path} failed: {reason}. Check the path.",
             path=file,
-            reason=error.strerror,
+            reason=reason_of(error),
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # a number of too many digits, tables in tables in tables
         raise ConfigError(
             "The configuration file must be valid TOML. {path}: {error}. Correct that line.",
             path=file,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from eyebright.errors import ConfigError, ModelError
 from eyebright.exporting.certificate.hashes import sha256
+from eyebright.runs.metrics import read_metrics
 
 
 def require_unmodified(model: Path) -> None:
@@ -55,15 +55,6 @@ def recorded_sha256(model: Path) -> str | None:
         ModelError: the `metrics.json` beside the model is not what a run writes.
     """
     beside = model.with_name("metrics.json")
-    if model.name != "model.onnx" or not beside.is_file():
+    if model.name != "model.onnx" or not beside.exists():
         return None
-    try:
-        found = dict(json.loads(beside.read_text(encoding="utf-8"))).get("model_sha256")
-    except (ValueError, TypeError) as error:
-        raise ModelError(
-            "The metrics.json beside a model must be the one its run wrote. {path} is not: {reason}. "
-            "Restore it from a copy of the run, or train again.",
-            path=beside,
-            reason=error,
-        ) from error
-    return None if found is None else str(found)
+    return read_metrics(beside).model_sha256

@@ -12,7 +12,10 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
 from eyebright.data.manifest import SPLITS, Manifest
+from eyebright.errors import ModelError
 from eyebright.evaluation.forecast import LearningCurve
 from eyebright.evaluation.multiclass.results import Metrics
 from eyebright.evaluation.robustness import RobustnessResult
@@ -20,9 +23,10 @@ from eyebright.evaluation.slices import Slice
 from eyebright.evaluation.uncertainty.results import Uncertainty
 from eyebright.report.content import BaselineComparison
 from eyebright.runs.operating_points import OperatingPoints
+from eyebright.runtime.stored import STORED, read_json, reason_of
 from eyebright.sealed.parity import Parity
 from eyebright.text.language import english
-from eyebright.types import Json, JsonObject, Skipped
+from eyebright.types import Json, JsonObject, Skipped, Split
 from eyebright.version import __version__
 
 #: Rises when a key changes its meaning or goes; new keys do not raise it.
@@ -115,6 +119,37 @@ class MetricsFile:
             "versions": self.versions,
             **(self.provenance or {}),
         }
+
+
+class StoredMetrics(BaseModel):
+    """What :class:`MetricsFile` wrote: entries that are used again, checked, and the others."""
+
+    model_config = ConfigDict(**STORED, extra="allow")
+
+    labels: list[str]
+    split: Split
+    root: str
+    model_sha256: str | None = None
+
+
+_METRICS = TypeAdapter(StoredMetrics)
+
+
+def read_metrics(path: Path) -> StoredMetrics:
+    """Read a `metrics.json`.
+
+    Raises:
+        ModelError: no run wrote it.
+    """
+    try:
+        return read_json(_METRICS, path)
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            "A metrics.json must be the one its run wrote. {path} is not: {reason}. Restore it from a "
+            "copy of the run, or train again.",
+            path=path,
+            reason=reason_of(error),
+        ) from error
 
 
 def skipped_json(skipped: Skipped) -> JsonObject:

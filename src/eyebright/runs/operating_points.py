@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
@@ -152,8 +151,8 @@ def at_thresholds(predictions: Predictions, points: OperatingPoints) -> Predicti
 def carried(model: SealedModel) -> dict[OperatingTarget, Threshold]:
     """Return the thresholds in the model's metadata, by their targets."""
     found = {}
-    for entry in json.loads(model.metadata.get("operating_points", "[]")):
-        target = parse_target(entry["target"])
+    for entry in model.facts.points:
+        target = parse_target(entry.target)
         found[target] = stored(entry, target)
     return found
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
-from typing import cast
 
+from eyebright.data.manifest import SPLITS
 from eyebright.errors import DataError
 from eyebright.evaluation.multiclass.results import PredictionRow
 from eyebright.runtime.atomic import write_text
-from eyebright.types import Split
+from eyebright.runtime.stored import open_regular, reason_of
 
 NAME = "predictions.csv"
+_ROUNDING = 1e-6
 _COLUMNS = ("path", "split", "label", "predicted", "confidence", "label_probability", "sha")
 
 
@@ -48,7 +50,8 @@ def read_predictions(path: Path) -> list[PredictionRow]:
         DataError: the file is missing, or is not such a file.
     """
     try:
-        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+        binary = open_regular(path)
+        with TextIOWrapper(binary, encoding="utf-8", errors="surrogateescape", newline="") as file:
             reader = csv.DictReader(file)
             if tuple(reader.fieldnames or ())[: len(_COLUMNS)] != _COLUMNS:
                 raise ValueError("its columns are " + ", ".join(reader.fieldnames or ()))
@@ -59,17 +62,21 @@ def read_predictions(path: Path) -> list[PredictionRow]:
             "{reason}. Train or evaluate again with this version.",
             columns=", ".join(_COLUMNS),
             path=path,
-            reason=getattr(error, "strerror", None) or error,
+            reason=reason_of(error),
         ) from None
 
 
 def _row(values: dict[str, str]) -> PredictionRow:
+    if values["split"] not in SPLITS:
+        raise ValueError(f"a split is {values['split']!r}")
+    shares = [float(values[name]) for name in ("confidence", "label_probability")]
+    if not all(-_ROUNDING <= share <= 1 + _ROUNDING for share in shares):
+        raise ValueError("a probability is not between 0 and 1")
     return PredictionRow(
         values["path"],
-        cast("Split", values["split"]),
+        values["split"],
         values["label"],
         values["predicted"],
-        float(values["confidence"]),
-        float(values["label_probability"]),
+        *shares,
         values["sha"],
     )

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Protocol
-
-import numpy as np
 
 from eyebright.data.manifest import Manifest
 from eyebright.evaluation.decisions.operating import Labelled
@@ -96,8 +93,7 @@ class CarriedRules:
             chosen += thresholds(missing, model.labels, others.labelled("val"))
         elif not self.asked.targets and costs is None:
             chosen = list(known.values())
-            if "costs" in model.metadata:
-                costs = np.array(json.loads(model.metadata["costs"]), np.float64)
+            costs = model.facts.costs
         return measure_points(chosen, costs, model.labels, predictions.labelled(split), seed)
 
     def uncertainty(self, predictions: Predictions, split: Split) -> Uncertainty:

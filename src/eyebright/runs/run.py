@@ -14,6 +14,7 @@ from typing import Any
 from eyebright.errors import NotFoundError, StorageError
 from eyebright.options.base import Config
 from eyebright.report.display import Displayed, ResultTable
+from eyebright.runs.metrics import StoredMetrics, read_metrics
 from eyebright.runs.summary import run_display
 from eyebright.runtime.atomic import write_text
 from eyebright.types import Json
@@ -37,13 +38,21 @@ class Run(Displayed):
     @cached_property
     def metrics(self) -> dict[str, Any]:
         """Return the content of `metrics.json`."""
-        content: dict[str, Any] = json.loads((self.directory / "metrics.json").read_text(encoding="utf-8"))
-        return content
+        return self.stored.model_dump()
+
+    @cached_property
+    def stored(self) -> StoredMetrics:
+        """Return what `metrics.json` says, checked.
+
+        Raises:
+            ModelError: no run wrote that file.
+        """
+        return read_metrics(self.directory / "metrics.json")
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Return the classes in the order of the model's outputs."""
-        return tuple(self.metrics["labels"])
+        return tuple(self.stored.labels)
 
     @property
     def report(self) -> Path:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from eyebright.errors import ModelError
 from eyebright.runtime.telemetry import load_onnxruntime
 
 if TYPE_CHECKING:
+    import numpy as np
     import onnx
 
+    from eyebright.types import FloatArray
+
 _ERRORS_ONLY = 3
+_REASON = 200  # characters of a reason that are shown
 
 
 def open_session(model: Path | bytes | onnx.ModelProto, threads: int | None = 1, **settings: object) -> Any:
@@ -36,3 +42,26 @@ def open_session(model: Path | bytes | onnx.ModelProto, threads: int | None = 1,
     else:
         given = model if isinstance(model, bytes) else model.SerializeToString()
     return onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
+
+
+def run(session: Any, outputs: Sequence[str], inputs: Mapping[str, np.ndarray[Any, Any]]) -> list[FloatArray]:
+    """Run a session.
+
+    Raises:
+        ModelError: the graph cannot be run on these inputs.
+    """
+    try:
+        found: list[FloatArray] = session.run(list(outputs), dict(inputs))
+    except Exception as error:  # ONNX Runtime's own errors share no base but Exception
+        raise ModelError(
+            "A model must run on every image. ONNX Runtime stopped: {reason}. Restore the file from a "
+            "copy, or train again.",
+            reason=runtime_reason(error),
+        ) from error
+    return found
+
+
+def runtime_reason(error: Exception) -> str:
+    """Return what ONNX Runtime says in an error, without its own file names and codes."""
+    first = (str(error) or type(error).__name__).splitlines()[0]
+    return (first.rpartition("failed:")[2].strip(" .") or first)[:_REASON]

@@ -17,9 +17,13 @@ from eyebright.evaluation.intervals import Float64Array
 from eyebright.evaluation.rules.decisions import Decisions
 from eyebright.evaluation.uncertainty.conformal import SetRule
 from eyebright.evaluation.uncertainty.ood import UnknownRule
+from eyebright.onnx_graph.stored import read_onnx
 from eyebright.runtime.atomic import write_bytes
-from eyebright.runtime.onnx_session import open_session
+from eyebright.runtime.onnx_session import open_session, run, runtime_reason
+from eyebright.runtime.stored import reason_of
+from eyebright.sealed.contract import check_answers, check_contract
 from eyebright.sealed.graph import INPUT, OUTPUT, UNKNOWN
+from eyebright.sealed.metadata import SealedMetadata
 from eyebright.sealed.split_model import SplitModel, split_at_features
 from eyebright.task.task import ClassificationTask, task_at
 from eyebright.types import FloatArray, ImageLike, Prediction, UInt8Array
@@ -27,8 +31,6 @@ from eyebright.types import FloatArray, ImageLike, Prediction, UInt8Array
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: What the metadata's `task` says where an image may have several labels.
-MULTILABEL = "multilabel"
 _NOT_OURS = (
     "A sealed model must be an ONNX file written by Eyebright. {path}: {reason}. Use a run directory "
     "or its model.onnx."
@@ -66,24 +68,37 @@ class SealedModel:
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
         self.path = path / "model.onnx" if path.is_dir() else path
-        self._session = _open(self.path, threads)
+        graph = _load(self.path)
+        self._check(graph)
         self.size_bytes = self.path.stat().st_size
-        self._read_metadata()
+        del graph  # or it would be in memory twice
+        self._session = _open(self.path, threads)
 
-    def _read_metadata(self) -> None:
-        self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
-        self.labels: tuple[str, ...] = self._check()
+    def _check(self, graph: onnx.ModelProto) -> None:
+        """Read the metadata, and hold the graph to the contract."""
+        try:
+            self.metadata = {entry.key: entry.value for entry in graph.metadata_props}
+            self.facts = SealedMetadata.read(self.metadata)
+            check_contract(graph, len(self.facts.labels))
+            #: Whether the file gives an OOD score for each image.
+            self.has_ood_score = any(output.name == UNKNOWN for output in graph.graph.output)
+        except ValueError as error:
+            raise ModelError(_NOT_OURS, path=self.path, reason=error) from error
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Return the K classes in the order of the outputs."""
+        return self.facts.labels
 
     @property
     def card(self) -> dict[str, Any]:
         """Return the backbone, preprocessing, feature layers and temperature, as training wrote them."""
-        card: dict[str, Any] = json.loads(self.metadata["card"])
-        return card
+        return self.facts.card.model_dump()
 
-    @cached_property
+    @property
     def size(self) -> int:
         """Return S, the side in pixels to which the model itself resizes images."""
-        return int(self.card["preprocessing"]["size"])
+        return self.facts.card.preprocessing.size
 
     @cached_property
     def split_model(self) -> SplitModel | None:
@@ -100,36 +115,34 @@ class SealedModel:
 
     def probabilities(self, images: UInt8Array) -> FloatArray:
         """Return calibrated probabilities (B, K) of raw RGB images (B, H, W, 3)."""
-        probabilities: FloatArray = self._session.run([OUTPUT], {INPUT: images})[0]
-        return probabilities
+        return self._run([OUTPUT], images)[0]
 
     def predict_batch(self, images: UInt8Array) -> tuple[FloatArray, FloatArray | None]:
         """Return probabilities (B, K) of RGB images (B, H, W, 3), and OOD scores (B,) if there are any."""
         outputs = [OUTPUT, UNKNOWN] if self.has_ood_score else [OUTPUT]
-        probabilities, *score = self._session.run(outputs, {INPUT: images})
+        probabilities, *score = self._run(outputs, images)
         return probabilities, score[0] if score else None
 
-    @cached_property
-    def has_ood_score(self) -> bool:
-        """Return whether the file gives an OOD score for each image."""
-        return any(output.name == UNKNOWN for output in self._session.get_outputs())
+    def _run(self, outputs: list[str], images: UInt8Array) -> list[FloatArray]:
+        """Run the graph; the first of ``outputs`` are the probabilities."""
+        found = run(self._session, outputs, {INPUT: images})
+        check_answers(found[0], len(images), len(self.labels))
+        return found
 
-    @cached_property
+    @property
     def unknown_rule(self) -> UnknownRule | None:
         """Return from which OOD score on an image is unknown; None if the file gives no score."""
-        return UnknownRule.from_metadata(self.metadata) if self.has_ood_score else None
+        return self.facts.unknown_rule if self.has_ood_score else None
 
-    @cached_property
+    @property
     def set_rule(self) -> SetRule | None:
         """Return how prediction sets with the requested coverage are made; None if the file has no rule."""
-        return SetRule.from_metadata(self.metadata)
+        return self.facts.set_rule
 
-    @cached_property
+    @property
     def thresholds(self) -> Float64Array | None:
         """Return the thresholds (K,) of a multi-label model's probabilities; None of a single-label model."""
-        if self.metadata.get("task") != MULTILABEL:
-            return None
-        return np.array(json.loads(self.metadata["thresholds"]), np.float64)
+        return self.facts.thresholds
 
     @cached_property
     def task(self) -> ClassificationTask:
@@ -139,7 +152,7 @@ class SealedModel:
     @cached_property
     def decisions(self) -> Decisions | None:
         """Return how operating points or costs change the prediction; None for the most probable class."""
-        return None if self.thresholds is not None else Decisions.from_metadata(self.metadata, self.labels)
+        return self.facts.decisions
 
     def predict(self, image: ImageLike, top: int | None = None) -> Prediction:
         """Predict the classes of one image, the predicted first.
@@ -196,23 +209,6 @@ class SealedModel:
         members = rule.sets(probabilities[None])[0]
         return tuple(self.labels[i] for i in np.argsort(-probabilities, kind="stable") if members[i])
 
-    def _check(self) -> tuple[str, ...]:
-        inputs = [(i.name, i.type) for i in self._session.get_inputs()]
-        classes = {o.name: o.shape[-1] for o in self._session.get_outputs() if o.shape}
-        try:
-            labels = tuple(json.loads(self.metadata["labels"]))
-            fits = inputs == [(INPUT, "tensor(uint8)")] and classes[OUTPUT] == len(labels) and self.size > 0
-            fits = fits and (self.thresholds is None or self.thresholds.shape == (len(labels),))
-            Decisions.from_metadata(self.metadata, labels)
-            fits = fits and (self.unknown_rule, self.set_rule) is not None
-        except (KeyError, TypeError, ValueError):  # an entry is missing, or is not the JSON that we write
-            fits = False
-        if not fits:
-            raise ModelError(
-                _NOT_OURS, path=self.path, reason="it lacks the inputs, outputs or labels of one"
-            )
-        return labels
-
 
 class UnwrittenModel(SealedModel):
     """A sealed model before it is written: everything that is measured of it becomes part of its metadata.
@@ -230,9 +226,9 @@ class UnwrittenModel(SealedModel):
         content = graph.SerializeToString()
         self.path = path
         self._graph = graph
+        self._check(graph)
         self._session = open_session(content, threads)
         self.size_bytes = len(content)
-        self._read_metadata()
 
     def graph(self) -> onnx.ModelProto:
         """Return the model's graph."""
@@ -252,19 +248,24 @@ def _rejected(path: Path) -> Path:
     return path.with_name(path.name + ".rejected")
 
 
-def _open(path: Path, threads: int | None) -> Any:
-    if not path.is_file():
+def _load(path: Path) -> onnx.ModelProto:
+    """Parse a file that may be anything."""
+    if not path.exists():
         raise NotFoundError("The model must exist. {path} does not. Check the path.", path=path)
     try:
-        path.open("rb").close()  # ONNX Runtime would only tell the number of the system's error
+        return read_onnx(path)
     except OSError as error:
         raise ModelError(
             "The model file must be readable. {path}: {reason}. Check its permissions.",
             path=path,
-            reason=error.strerror,
+            reason=reason_of(error),
         ) from error
+    except ValueError as error:
+        raise ModelError(_NOT_OURS, path=path, reason=error) from error
+
+
+def _open(path: Path, threads: int | None) -> Any:
     try:
         return open_session(path, threads)
     except Exception as error:  # ONNX Runtime's own errors share no base but Exception
-        reason = str(error).splitlines()[0].rpartition("failed:")[2].strip(" .")[:200]
-        raise ModelError(_NOT_OURS, path=path, reason=reason) from error
+        raise ModelError(_NOT_OURS, path=path, reason=runtime_reason(error)) from error

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
+from pydantic import BaseModel, Field
 
 from eyebright.evaluation.decisions.targets import Figure, OperatingTarget, choose_threshold, counts_of
 from eyebright.evaluation.intervals import hull, pair, wilson
 from eyebright.evaluation.multiclass.ranking import BoolArray
 from eyebright.evaluation.multiclass.results import metric_json
+from eyebright.runtime.stored import STORED
 from eyebright.task.task import task_of
 from eyebright.types import FloatArray, IntArray, Interval, JsonObject, Split
 
@@ -61,6 +63,19 @@ class Threshold:
             "chosen_on": self.chosen_on,
             "chosen_value": self.chosen,
         }
+
+
+class StoredThreshold(BaseModel):
+    """What :meth:`Threshold.to_json` wrote, read back."""
+
+    model_config = STORED
+
+    target: str
+    label: str = Field(alias="class")
+    threshold: float
+    met: bool
+    chosen_on: str
+    chosen_value: float
 
 
 @dataclass(frozen=True)
@@ -119,12 +134,6 @@ def metrics_at(threshold: float, scores: FloatArray, positive: BoolArray) -> dic
     return found
 
 
-def stored(entry: dict[str, Any], target: OperatingTarget) -> Threshold:
+def stored(entry: StoredThreshold, target: OperatingTarget) -> Threshold:
     """Return the threshold that :meth:`Threshold.to_json` wrote."""
-    return Threshold(
-        target,
-        float(entry["threshold"]),
-        bool(entry["met"]),
-        float(entry["chosen_value"]),
-        str(entry["chosen_on"]),
-    )
+    return Threshold(target, entry.threshold, entry.met, entry.chosen_value, entry.chosen_on)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,20 +27,6 @@ class Decisions:
 
     thresholds: Float64Array
     costs: Float64Array | None = None
-
-    @classmethod
-    def from_metadata(cls, metadata: Mapping[str, str], labels: Sequence[str]) -> Decisions | None:
-        """Return the decisions in a sealed model's metadata; None where the most probable class is predicted.
-
-        Of several targets of one class the first decides.
-        """
-        thresholds = np.full(len(labels), np.nan)
-        for point in reversed(json.loads(metadata.get("operating_points", "[]"))):
-            thresholds[labels.index(point["class"])] = float(point["threshold"])
-        costs = json.loads(metadata.get("costs", "null"))
-        if costs is None and np.isnan(thresholds).all():
-            return None
-        return cls(thresholds, None if costs is None else np.array(costs, np.float64))
 
     def predict(self, probabilities: FloatArray) -> IntArray:
         """Return class numbers (N,) for probabilities (N, K)."""

@@ -12,16 +12,16 @@ The same can be kept to by each class for itself (class-conditional, "Mondrian")
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import ConfigDict
 
 from eyebright.evaluation.intervals import Float64Array, share_of
+from eyebright.runtime.stored import STORED
 from eyebright.types import FloatArray, IntArray, Interval, JsonObject
 
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
@@ -42,27 +42,14 @@ class SetRule:
         images: how many they were.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = STORED
+
     coverage: float
     threshold: float
     class_thresholds: tuple[float, ...]
     per_class: bool
     calibrated_on: str
     images: int
-
-    @classmethod
-    def from_metadata(cls, metadata: Mapping[str, str]) -> SetRule | None:
-        """Return the rule in a sealed model's metadata; None of one without."""
-        facts = json.loads(metadata.get("conformal", "null"))
-        if facts is None:
-            return None
-        return cls(
-            float(facts["coverage"]),
-            float(facts["threshold"]),
-            tuple(float(t) for t in facts["class_thresholds"]),
-            bool(facts["per_class"]),
-            str(facts["calibrated_on"]),
-            int(facts["images"]),
-        )
 
     def to_json(self) -> JsonObject:
         """Return what the sealed model's metadata carry."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import cast
+from typing import ClassVar, cast
 
 import numpy as np
+from pydantic import ConfigDict
 
 from eyebright.evaluation.intervals import share_of
 from eyebright.evaluation.multiclass.ranking import rank
 from eyebright.evaluation.uncertainty.conformal import quantile
+from eyebright.runtime.stored import STORED
 from eyebright.types import FloatArray, Interval, JsonObject
 
 
@@ -26,23 +26,12 @@ class UnknownRule:
         images: how many they were.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = STORED
+
     threshold: float
     false_rejection: float
     chosen_on: str
     images: int
-
-    @classmethod
-    def from_metadata(cls, metadata: Mapping[str, str]) -> UnknownRule | None:
-        """Return the rule in a sealed model's metadata; None of one without."""
-        facts = json.loads(metadata.get("unknown", "null"))
-        if facts is None:
-            return None
-        return cls(
-            float(facts["threshold"]),
-            float(facts["false_rejection"]),
-            str(facts["chosen_on"]),
-            int(facts["images"]),
-        )
 
     def to_json(self) -> JsonObject:
         """Return what the sealed model's metadata carry."""

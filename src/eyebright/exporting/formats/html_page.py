@@ -6,6 +6,7 @@ import base64
 import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -29,6 +30,8 @@ _RUNTIME = {
     "wasm": "ort-wasm-simd-threaded.wasm.gz",
 }
 _MODEL = "model"
+_GZIP = 31  # how zlib calls gzip's header, with its largest window
+_MOST_UNPACKED, _MOST_GROWTH = 2**26, 16
 _SCRIPTS = ("view.js", "pixels.js", "page.js")
 
 
@@ -88,7 +91,19 @@ def embedded_model(text: str) -> bytes:
     packed, ended, _ = rest.partition("\n<")
     if not found or not ended:
         raise ModelError("The page must contain a model. This page contains none. Export it again.")
-    return gzip.decompress(base64.b64decode(packed))
+    try:
+        content = base64.b64decode(packed, validate=True)
+        unpacking = zlib.decompressobj(_GZIP)
+        # Weights hardly shrink; what grows without end is no model.
+        model = unpacking.decompress(content, _MOST_UNPACKED + _MOST_GROWTH * len(content))
+        if not unpacking.eof:
+            raise ValueError("it is incomplete")
+    except (ValueError, zlib.error) as error:
+        raise ModelError(
+            "The page must contain a model. Unpacking this one failed: {reason}. Export it again.",
+            reason=error,
+        ) from error
+    return model
 
 
 def runtime_version() -> str:

@@ -23,6 +23,7 @@ from eyebright.exporting.certificate.integrity import read_certificate
 from eyebright.exporting.certificate.signature import stored_facts
 from eyebright.runtime.machine import peak_memory_bytes
 from eyebright.runtime.telemetry import load_openvino
+from eyebright.sealed.metadata import SealedMetadata
 from eyebright.sealed.model import SealedModel
 from eyebright.types import UInt8Array
 
@@ -72,7 +73,7 @@ def _loaded(spec: dict[str, Any], images: UInt8Array) -> Callable[[], object]:
         case _:
             parent = Path(spec["parent"])
             source = ExportSource(_Described(parent), onnx.load(parent))
-            target = FORMATS[read_certificate(path)["format"]]
+            target = FORMATS[read_certificate(path).format]
             runner = target.load(source, path, spec["threads"])
             return lambda: runner.predict(images[0])
 
@@ -92,7 +93,7 @@ class _Described(SealedModel):
     def __init__(self, path: Path) -> None:
         self.path = path
         self.metadata = stored_facts(path)[0]
-        self.labels = tuple(json.loads(self.metadata["labels"]))
+        self.facts = SealedMetadata.read(self.metadata)
 
 
 if __name__ == "__main__":

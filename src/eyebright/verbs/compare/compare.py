@@ -78,7 +78,7 @@ def compare(config: CompareConfig) -> Comparison:
     right, losses = _correct(common), _losses(common)
     content = ComparisonContent(
         runs=[
-            ComparedRun(name, str(run.directory), run.metrics["split"], _accuracy(hits), _loss(loss))
+            ComparedRun(name, str(run.directory), run.stored.split, _accuracy(hits), _loss(loss))
             for name, run, hits, loss in zip(common.names, runs, right, losses, strict=True)
         ],
         images=len(common.shas),

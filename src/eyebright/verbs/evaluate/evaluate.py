@@ -19,7 +19,8 @@ from eyebright.runs.run import Run, new_directory, write_metrics
 from eyebright.runs.slices import ColumnsFile
 from eyebright.runs.uncertainty import require_score, with_ood
 from eyebright.runtime.context import stage, timed
-from eyebright.sealed.model import MULTILABEL, SealedModel
+from eyebright.sealed.metadata import MULTILABEL
+from eyebright.sealed.model import SealedModel
 from eyebright.text.language import translate
 from eyebright.types import JsonObject, Skipped, Split
 from eyebright.verbs.evaluate.options import EvaluateConfig

@@ -11,6 +11,7 @@ from eyebright.exporting.certificate.integrity import FileCheck
 from eyebright.exporting.certificate.signature import Signature, with_sizes
 from eyebright.report.display import Displayed, ResultTable
 from eyebright.runs.summary import figure_rows
+from eyebright.sealed.metadata import HeadlineMetrics, SealedCard
 from eyebright.text.format import split_name
 from eyebright.text.language import translate
 from eyebright.text.table import printable
@@ -46,8 +47,8 @@ class Inspection(Displayed):
     passed: bool | None = None
     labels: tuple[str, ...] = ()
     licence: Mapping[str, str | None]
-    card: Mapping[str, Any] | None = None
-    metrics: Mapping[str, Any] | None = None
+    card: SealedCard | None = None
+    metrics: HeadlineMetrics | None = None
     hashes: Mapping[str, str | None]
     versions: Mapping[str, Mapping[str, str] | None]
     signature: Signature | None = None
@@ -61,16 +62,22 @@ class Inspection(Displayed):
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of `inspect --json`."""
-        return asdict(self) | {"path": str(self.path), "untouched": self.untouched}
+        card, metrics = self.card, self.metrics
+        return asdict(self) | {
+            "path": str(self.path),
+            "untouched": self.untouched,
+            "card": None if card is None else card.model_dump(),
+            "metrics": None if metrics is None else metrics.model_dump(exclude_unset=True),
+        }
 
     def display(self) -> Iterator[str | ResultTable]:
         """Yield what the file is, where it comes from, its metrics, and whether it was changed."""
         yield _heading(self)
         yield ResultTable([*_graph(self), *_origin(self)], head=False)
         if self.metrics:
-            split = split_name(str(self.metrics.get("split")))
+            split = split_name(self.metrics.split)
             yield translate("Measured at training time, on the {split} split:", split=split)
-            yield ResultTable(figure_rows(self.metrics), right=(1,))
+            yield ResultTable(figure_rows(self.metrics.model_dump(exclude_unset=True)), right=(1,))
         yield ResultTable([*_hashes(self), *_versions(self)], head=False)
         yield "\n".join(_verdict(self))
 
@@ -95,7 +102,7 @@ def _graph(found: Inspection) -> Iterator[tuple[str, str]]:
         for tensor in found.signature.outputs:
             yield translate("Output"), str(tensor)
     elif found.input:
-        size = int(found.card["preprocessing"]["size"]) if found.card else None
+        size = found.card.preprocessing.size if found.card else None
         yield translate("Interface"), with_sizes(found.input, size, len(found.labels))
 
 
@@ -106,10 +113,10 @@ def _origin(found: Inspection) -> Iterator[tuple[str, str]]:
             shown += " " + translate("and {count} more", count=more)
         yield translate("Classes"), f"{len(found.labels)}: {shown}"
     if card := found.card:
-        preprocessing = card["preprocessing"]
-        yield translate("Backbone"), f"{card['backbone']}, {preprocessing['size']} px"
-        yield translate("Source"), str(card.get("source", "-"))
-        kept = {key: preprocessing[key] for key in ("interpolation", "mean", "std")}
+        preprocessing = card.preprocessing
+        yield translate("Backbone"), f"{card.backbone}, {preprocessing.size} px"
+        yield translate("Source"), card.source
+        kept = preprocessing.model_dump(include={"interpolation", "mean", "std"})
         yield translate("Preprocessing"), ", ".join(f"{key} {value}" for key, value in kept.items())
     unknown = translate("unknown")
     yield translate("Licence of the weights"), found.licence.get("weights") or unknown

@@ -9,7 +9,8 @@ from eyebright.data.licence import data_licence
 from eyebright.data.manifest import Manifest
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.runs.metrics import versions
-from eyebright.sealed.model import MULTILABEL, SealedModel
+from eyebright.sealed.metadata import MULTILABEL
+from eyebright.sealed.model import SealedModel
 from eyebright.task.task import THRESHOLD
 from eyebright.types import JsonObject
 from eyebright.verbs.train.trained_model import TrainedModel

@@ -148,13 +148,6 @@ def test_decisions_follow_thresholds_then_the_likeliest() -> None:
     np.testing.assert_array_equal(every.predict(probabilities), [1, 1, 0])
 
 
-def test_of_several_targets_of_a_class_the_first_decides() -> None:
-    text = '[{"class": "a", "threshold": 0.2}, {"class": "a", "threshold": 0.8}]'
-    decisions = Decisions.from_metadata({"operating_points": text}, ("a", "b"))
-    assert decisions.thresholds[0] == 0.2
-    assert Decisions.from_metadata({}, ("a", "b")) is None
-
-
 def written(path: Path, text: str) -> Path:
     path.write_text(text, encoding="utf-8")
     return path

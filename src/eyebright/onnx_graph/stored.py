@@ -1,0 +1,33 @@
+"""ONNX files that anyone may have written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError
+
+from eyebright.runtime.stored import open_regular
+
+
+def read_onnx(path: Path) -> onnx.ModelProto:
+    """Parse an ONNX file; weights in other files are not followed.
+
+    Raises:
+        OSError: it cannot be opened, or is not a regular file.
+        ValueError: it is no ONNX file.
+    """
+    with open_regular(path) as file:
+        return parse_onnx(file.read())
+
+
+def parse_onnx(content: bytes) -> onnx.ModelProto:
+    """Parse the content of an ONNX file.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        return onnx.load_model_from_string(content)
+    except (DecodeError, ValueError) as error:
+        raise ValueError("it is not an ONNX file") from error
