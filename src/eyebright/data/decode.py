@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import os
 from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
 from eyebright.data.colour import to_rgb
-from eyebright.data.header import check_size, damaged, open_image, unreadable
-from eyebright.errors import ImageError, NotFoundError
+from eyebright.data.header import check_size, damaged, open_image, read_image
+from eyebright.errors import ImageError
 
 if TYPE_CHECKING:
     from eyebright.types import ImageLike, Interpolation, UInt8Array
@@ -114,8 +113,9 @@ def open_rgb(source: ImageLike, *, min_side: int | None = None) -> Image.Image:
         return _from_array(source)
     if isinstance(source, Image.Image):
         return _finish(check_size(source))
+    data = source if isinstance(source, bytes) else read_image(source)
     try:
-        image = open_image(BytesIO(source if isinstance(source, bytes) else _read(source)))
+        image = open_image(BytesIO(data))
         if min_side is not None and image.format in ("JPEG", "MPO"):
             image.draft(None, (2 * min_side, 2 * min_side))
         return _finish(image)
@@ -135,15 +135,6 @@ def _finish(image: Image.Image) -> Image.Image:
         raise
     except Exception as error:  # a decoder that is fed arbitrary bytes may raise anything
         raise damaged(error) from None
-
-
-def _read(source: str | os.PathLike[str]) -> bytes:
-    try:
-        return Path(source).read_bytes()
-    except FileNotFoundError:
-        raise NotFoundError("The image must exist. {path} does not. Check the path.", path=source) from None
-    except OSError as error:
-        raise unreadable(error) from None
 
 
 def _from_array(array: UInt8Array) -> Image.Image:
