@@ -93,7 +93,7 @@ class CarriedRules:
             chosen += thresholds(missing, model.labels, others.labelled("val"))
         elif not self.asked.targets and costs is None:
             chosen = list(known.values())
-            costs = model.facts.costs
+            costs = model.facts.decisions.costs
         return measure_points(chosen, costs, model.labels, predictions.labelled(split), seed)
 
     def uncertainty(self, predictions: Predictions, split: Split) -> Uncertainty:

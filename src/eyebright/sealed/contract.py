@@ -9,7 +9,7 @@ import onnx
 from onnx import TensorProto
 
 from eyebright.errors import ModelError
-from eyebright.sealed.graph import INPUT, OUTPUT, UNKNOWN
+from eyebright.sealed.graph import ANSWER, INPUT, OUTPUT, UNKNOWN
 from eyebright.types import FloatArray
 
 # A loop may never end: no sealed graph has one.
@@ -17,7 +17,7 @@ _CONTROL_FLOW = frozenset({"If", "Loop", "Scan"})
 _ROUNDING = 1e-3
 
 
-def check_contract(model: onnx.ModelProto, classes: int) -> None:
+def check_contract(model: onnx.ModelProto, classes: int, multilabel: bool) -> None:
     """Check inputs, outputs and operators of a sealed graph with ``classes`` classes.
 
     Raises:
@@ -33,6 +33,9 @@ def check_contract(model: onnx.ModelProto, classes: int) -> None:
         raise ValueError(f"its output is not {OUTPUT}, float32 (B, {classes})")
     if UNKNOWN in outputs and not _is(outputs[UNKNOWN], TensorProto.FLOAT, (0,)):
         raise ValueError(f"its output {UNKNOWN} is not float32 (B,)")
+    per_image = (0, classes) if multilabel else (0,)
+    if ANSWER in outputs and not _is(outputs[ANSWER], TensorProto.INT64, per_image):
+        raise ValueError(f"its output {ANSWER} is not int64, a number for each image or label")
     if found := _CONTROL_FLOW & {node.op_type for node in graph.node}:
         raise ValueError(f"its graph branches or loops ({min(found)})")
     if model.functions:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -10,7 +10,6 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from eyebright.evaluation.decisions.operating import StoredThreshold
-from eyebright.evaluation.intervals import Float64Array
 from eyebright.evaluation.rules.decisions import Decisions
 from eyebright.evaluation.uncertainty.conformal import SetRule
 from eyebright.evaluation.uncertainty.ood import UnknownRule
@@ -23,7 +22,6 @@ _LARGEST_SIDE = 8192
 
 _Positive = Annotated[float, Field(gt=0)]
 _Names = Annotated[tuple[str, ...], Field(min_length=1)]
-_Table = Annotated[tuple[tuple[float, ...], ...], Field(min_length=1)]
 
 
 class StoredPreprocessing(BaseModel):
@@ -80,7 +78,7 @@ _THRESHOLDS = TypeAdapter(tuple[float, ...], config=STORED)
 _UNKNOWN = TypeAdapter(UnknownRule)
 _SETS = TypeAdapter(SetRule)
 _POINTS = TypeAdapter(tuple[StoredThreshold, ...])
-_COSTS = TypeAdapter(_Table, config=STORED)
+_COSTS = TypeAdapter(tuple[tuple[float, ...], ...], config=STORED)
 _HEADLINE = TypeAdapter(HeadlineMetrics)
 _VERSIONS = TypeAdapter(dict[str, str], config=STORED)
 
@@ -92,22 +90,20 @@ class SealedMetadata:
     Attributes:
         labels: the K classes in the order of the outputs.
         card: backbone and preprocessing.
-        thresholds: (K,) of a multi-label model; None of a single-label one.
+        decisions: how the model decides.
         unknown_rule: from which OOD score on an image is unknown.
         set_rule: how prediction sets are made.
         points: thresholds of targets, in the order in which the targets were given.
-        costs: (K, K), or None.
         metrics: headline metrics at training time.
         versions: of the packages that it was made with.
     """
 
     labels: tuple[str, ...]
     card: SealedCard
-    thresholds: Float64Array | None
+    decisions: Decisions
     unknown_rule: UnknownRule | None
     set_rule: SetRule | None
     points: tuple[StoredThreshold, ...]
-    costs: Float64Array | None
     metrics: HeadlineMetrics | None
     versions: dict[str, str]
 
@@ -120,46 +116,53 @@ class SealedMetadata:
         """
         if missing := {"labels", "card"} - entries.keys():
             raise ValueError(f"the metadata entry {min(missing)} is missing")
-        thresholds = _entry(_THRESHOLDS, entries, "thresholds")
-        costs = _entry(_COSTS, entries, "costs")
-        found = cls(
-            labels=_required(_LABELS, entries, "labels"),
+        labels = _required(_LABELS, entries, "labels")
+        rule = _entry(_SETS, entries, "conformal")
+        _require(len(set(labels)) == len(labels), "labels")
+        _require(rule is None or len(rule.class_thresholds) == len(labels), "conformal")
+        return cls(
+            labels=labels,
             card=_required(_CARD, entries, "card"),
-            thresholds=np.array(thresholds or (), np.float64) if entries.get("task") == MULTILABEL else None,
+            decisions=decisions_of(entries, labels),
             unknown_rule=_entry(_UNKNOWN, entries, "unknown"),
-            set_rule=_entry(_SETS, entries, "conformal"),
+            set_rule=rule,
             points=_entry(_POINTS, entries, "operating_points") or (),
-            costs=None if costs is None else _matrix(costs),
             metrics=_entry(_HEADLINE, entries, "metrics"),
             versions=_entry(_VERSIONS, entries, "versions") or {},
         )
-        found._check_classes()
-        return found
 
-    @property
-    def decisions(self) -> Decisions | None:
-        """Return how operating points or costs change the prediction; None for the most probable class."""
-        if self.thresholds is not None or (not self.points and self.costs is None):
-            return None
-        limits = np.full(len(self.labels), np.nan)
-        for point in reversed(self.points):  # of several targets of one class the first decides
-            limits[self.labels.index(point.label)] = point.threshold
-        return Decisions(limits, self.costs)
 
-    def _check_classes(self) -> None:
-        """Hold what has a value for each class to the number of classes."""
-        classes = len(self.labels)
-        rule = self.set_rule
-        fits = {
-            "labels": len(set(self.labels)) == classes,
-            "thresholds": self.thresholds is None or self.thresholds.shape == (classes,),
-            "conformal": rule is None or len(rule.class_thresholds) == classes,
-            "operating_points": all(point.label in self.labels for point in self.points),
-            "costs": self.costs is None or self.costs.shape == (classes, classes),
-        }
-        for name, fitting in fits.items():
-            if not fitting:
-                raise ValueError(f"the metadata entry {name} does not fit the classes")
+def decisions_of(entries: Mapping[str, str], labels: Sequence[str]) -> Decisions:
+    """Return the decisions in a sealed model's metadata; of several targets of one class the first decides.
+
+    Args:
+        entries: the metadata.
+        labels: the K classes.
+
+    Raises:
+        ValueError: an entry is not what Eyebright writes; one line names it.
+    """
+    multilabel = entries.get("task") == MULTILABEL
+    stored = _entry(_THRESHOLDS, entries, "thresholds")
+    thresholds = np.array(stored or (), np.float64) if multilabel else np.full(len(labels), np.nan)
+    _require(thresholds.shape == (len(labels),), "thresholds")
+    for point in reversed(_entry(_POINTS, entries, "operating_points") or ()):
+        _require(point.label in labels, "operating_points")
+        thresholds[labels.index(point.label)] = point.threshold
+    rows = _entry(_COSTS, entries, "costs")
+    _require(rows is None or {len(row) for row in [rows, *rows]} == {len(labels)}, "costs")
+    rule = _entry(_UNKNOWN, entries, "unknown")
+    return Decisions(
+        thresholds,
+        None if rows is None else np.array(rows, np.float64),
+        multilabel,
+        None if rule is None else rule.threshold,
+    )
+
+
+def _require(fitting: bool, name: str) -> None:
+    if not fitting:
+        raise ValueError(f"the metadata entry {name} does not fit the classes")
 
 
 def _required(kind: TypeAdapter[Value], entries: Mapping[str, str], name: str) -> Value:
@@ -172,9 +175,3 @@ def _required(kind: TypeAdapter[Value], entries: Mapping[str, str], name: str) -
 def _entry(kind: TypeAdapter[Value], entries: Mapping[str, str], name: str) -> Value | None:
     """Return an entry that a model may lack."""
     return None if entries.get(name, "null") == "null" else _required(kind, entries, name)
-
-
-def _matrix(rows: tuple[tuple[float, ...], ...]) -> Float64Array:
-    if len({len(row) for row in rows}) != 1:
-        raise ValueError("the metadata entry costs does not fit the classes")
-    return np.array(rows, np.float64)

@@ -14,19 +14,20 @@ import onnx
 from eyebright.data.decode import decode
 from eyebright.errors import ModelError, NotFoundError
 from eyebright.evaluation.intervals import Float64Array
-from eyebright.evaluation.rules.decisions import Decisions
+from eyebright.evaluation.rules.decisions import UNKNOWN_ANSWER, Decisions
 from eyebright.evaluation.uncertainty.conformal import SetRule
 from eyebright.evaluation.uncertainty.ood import UnknownRule
 from eyebright.onnx_graph.stored import read_onnx
 from eyebright.runtime.atomic import write_bytes
 from eyebright.runtime.onnx_session import open_session, run, runtime_reason
 from eyebright.runtime.stored import reason_of
+from eyebright.sealed.answer_output import with_answer
 from eyebright.sealed.contract import check_answers, check_contract
-from eyebright.sealed.graph import INPUT, OUTPUT, UNKNOWN
-from eyebright.sealed.metadata import SealedMetadata
+from eyebright.sealed.graph import ANSWER, INPUT, OUTPUT, UNKNOWN
+from eyebright.sealed.metadata import SealedMetadata, decisions_of
 from eyebright.sealed.split_model import SplitModel, split_at_features
-from eyebright.task.task import ClassificationTask, task_at
-from eyebright.types import FloatArray, ImageLike, Prediction, UInt8Array
+from eyebright.task.task import ClassificationTask
+from eyebright.types import FloatArray, ImageLike, IntArray, Prediction, UInt8Array
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,21 +38,36 @@ _NOT_OURS = (
 )
 
 
-def write_sealed(path: Path, graph: onnx.ModelProto, labels: Sequence[str], facts: Mapping[str, Any]) -> None:
-    """Write the graph with `labels` (a JSON list in the order of K) and ``facts`` in its metadata.
+def sealed_with(graph: onnx.ModelProto, labels: Sequence[str], facts: Mapping[str, Any]) -> onnx.ModelProto:
+    """Return a sealed graph with metadata, and with the output `answer` that they call for.
 
-    Values of ``facts`` that are not text are stored as JSON.
+    Every model and export gets its metadata here, so that no file answers by other decisions than it names.
+
+    Args:
+        graph: with or without an answer by other decisions; it is left as it is.
+        labels: in the order of K.
+        facts: further metadata; values that are not text are stored as JSON.
     """
-    set_metadata(graph, {"labels": list(labels), **facts})
-    write_bytes(path, graph.SerializeToString())
+    texts = {key: _text(value) for key, value in {"labels": list(labels), **facts}.items()}
+    whole = with_answer(graph, decisions_of(texts, labels))
+    set_metadata(whole, texts)
+    return whole
+
+
+def write_sealed(path: Path, graph: onnx.ModelProto, labels: Sequence[str], facts: Mapping[str, Any]) -> None:
+    """Write :func:`sealed_with` of the arguments."""
+    write_bytes(path, sealed_with(graph, labels, facts).SerializeToString())
 
 
 def set_metadata(graph: onnx.ModelProto, facts: Mapping[str, Any]) -> None:
     """Replace the graph's metadata; values that are not text are stored as JSON."""
     del graph.metadata_props[:]
     for key, value in facts.items():
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        graph.metadata_props.add(key=key, value=text)
+        graph.metadata_props.add(key=key, value=_text(value))
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 class SealedModel:
@@ -79,11 +95,14 @@ class SealedModel:
         try:
             self.metadata = {entry.key: entry.value for entry in graph.metadata_props}
             self.facts = SealedMetadata.read(self.metadata)
-            check_contract(graph, len(self.facts.labels))
-            #: Whether the file gives an OOD score for each image.
-            self.has_ood_score = any(output.name == UNKNOWN for output in graph.graph.output)
+            check_contract(graph, len(self.facts.labels), self.facts.decisions.multilabel)
         except ValueError as error:
             raise ModelError(_NOT_OURS, path=self.path, reason=error) from error
+        given = {output.name for output in graph.graph.output}
+        #: Whether the file gives an OOD score for each image.
+        self.has_ood_score = UNKNOWN in given
+        #: Whether the file gives its answer for each image, as all do that this version writes.
+        self.has_answer = ANSWER in given
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -123,6 +142,18 @@ class SealedModel:
         probabilities, *score = self._run(outputs, images)
         return probabilities, score[0] if score else None
 
+    def predict_answers(self, images: UInt8Array) -> tuple[FloatArray, FloatArray | None, IntArray]:
+        """Return what :meth:`predict_batch` does, and the answers (B,) or (B, K) that the file itself gives.
+
+        A file of an earlier version gives none; then they are decided here.
+        """
+        if not self.has_answer:
+            probabilities, scores = self.predict_batch(images)
+            return probabilities, scores, self.decisions.answer(probabilities, scores)
+        outputs = [OUTPUT, ANSWER, *([UNKNOWN] if self.has_ood_score else [])]
+        probabilities, answers, *score = self._run(outputs, images)
+        return probabilities, score[0] if score else None, np.asarray(answers, np.int64)
+
     def _run(self, outputs: list[str], images: UInt8Array) -> list[FloatArray]:
         """Run the graph; the first of ``outputs`` are the probabilities."""
         found = run(self._session, outputs, {INPUT: images})
@@ -142,17 +173,18 @@ class SealedModel:
     @property
     def thresholds(self) -> Float64Array | None:
         """Return the thresholds (K,) of a multi-label model's probabilities; None of a single-label model."""
-        return self.facts.thresholds
+        return self.decisions.thresholds if self.decisions.multilabel else None
 
     @cached_property
     def task(self) -> ClassificationTask:
-        """Return the task, with the thresholds of a multi-label one."""
-        return task_at(self.thresholds)
+        """Return the task, which predicts as the model does."""
+        return self.decisions.task
 
     @cached_property
-    def decisions(self) -> Decisions | None:
-        """Return how operating points or costs change the prediction; None for the most probable class."""
-        return self.facts.decisions
+    def decisions(self) -> Decisions:
+        """Return how the model decides, by its metadata."""
+        found = self.facts.decisions
+        return found if self.has_ood_score else found.without_unknown()
 
     def predict(self, image: ImageLike, top: int | None = None) -> Prediction:
         """Predict the classes of one image, the predicted first.
@@ -185,22 +217,26 @@ class SealedModel:
             score: the OOD score, if the file gives one.
         """
         order = np.argsort(-probabilities, kind="stable")
+        scores = None if score is None else np.array([score], np.float32)
+        predicted, answer = (
+            self.decisions.predict(probabilities[None]),
+            self.decisions.answer(probabilities[None], scores),
+        )
         named = None
-        if self.thresholds is not None:
-            [named] = self.task.names(self.task.predicted(probabilities[None]), self.labels)
+        if self.decisions.multilabel:
+            [named] = self.task.names(predicted, self.labels)
             top = None
-        if self.decisions is not None:
-            answer = self.decisions.predict(probabilities[None])[0]
-            order = np.concatenate([[answer], order[order != answer]])
+        else:
+            order = np.concatenate([predicted, order[order != predicted[0]]])
         shown = order[:top]
-        rule = self.unknown_rule
+        tells = score is not None and self.unknown_rule is not None
         return Prediction(
             path,
             tuple(self.labels[i] for i in shown),
             tuple(float(probabilities[i]) for i in shown),
             named,
             unknown_score=score,
-            unknown=None if score is None or rule is None else score > rule.threshold,
+            unknown=bool((answer == UNKNOWN_ANSWER).all()) if tells else None,
             set=None if self.set_rule is None else self._set(self.set_rule, probabilities),
         )
 
@@ -234,9 +270,13 @@ class UnwrittenModel(SealedModel):
         """Return the model's graph."""
         return self._graph
 
-    def write(self, facts: Mapping[str, Any]) -> None:
-        """Write the model with its labels and ``facts`` as its metadata."""
-        write_sealed(self.path, self._graph, self.labels, facts)
+    def completed(self, facts: Mapping[str, Any]) -> UnwrittenModel:
+        """Return the model with its labels and ``facts`` as its metadata, and the answer that they call for."""
+        return UnwrittenModel(self.path, sealed_with(self._graph, self.labels, facts), threads=1)
+
+    def write(self) -> None:
+        """Write the model as it is."""
+        write_bytes(self.path, self._graph.SerializeToString())
 
     def reject(self) -> None:
         """Write the model as `model.onnx.rejected`: it failed its parity check."""

@@ -20,10 +20,9 @@ import onnx
 from eyebright.exporting.base import ExportSource
 from eyebright.exporting.catalog import FORMATS
 from eyebright.exporting.certificate.integrity import read_certificate
-from eyebright.exporting.certificate.signature import stored_facts
+from eyebright.onnx_graph.stored import read_onnx
 from eyebright.runtime.machine import peak_memory_bytes
 from eyebright.runtime.telemetry import load_openvino
-from eyebright.sealed.metadata import SealedMetadata
 from eyebright.sealed.model import SealedModel
 from eyebright.types import UInt8Array
 
@@ -92,8 +91,7 @@ class _Described(SealedModel):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.metadata = stored_facts(path)[0]
-        self.facts = SealedMetadata.read(self.metadata)
+        self._check(read_onnx(path))
 
 
 if __name__ == "__main__":
