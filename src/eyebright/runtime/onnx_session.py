@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
     from eyebright.types import FloatArray
 
-_ERRORS_ONLY = 3
+_NOTHING = 4  # an error is raised, with the same words
 _REASON = 200  # characters of a reason that are shown
 
 
 def open_session(model: Path | bytes | onnx.ModelProto, threads: int | None = 1, **settings: object) -> Any:
-    """Open a session that logs errors only.
+    """Open a session that writes nothing to the terminal.
 
     Args:
         model: an ONNX file, a serialized graph, or a graph.
@@ -32,7 +32,7 @@ def open_session(model: Path | bytes | onnx.ModelProto, threads: int | None = 1,
     """
     onnxruntime = load_onnxruntime()
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = _ERRORS_ONLY
+    options.log_severity_level = _NOTHING
     if threads is not None:
         options.intra_op_num_threads = threads
     for name, value in settings.items():

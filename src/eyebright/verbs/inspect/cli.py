@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
+from eyebright.text.table import json_text
 from eyebright.verbs.verb import Verb
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def _show(found: Inspection, config: InspectConfig) -> int:
-    print(json.dumps(found.to_json(), indent=2, ensure_ascii=False) if config.json_ else found)
+    print(json_text(found.to_json(), indent=2) if config.json_ else found)
     return 0 if found.untouched else 1
 
 

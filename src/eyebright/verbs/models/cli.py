@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from eyebright.text.language import translate
-from eyebright.text.table import table
+from eyebright.text.table import json_text, table
 from eyebright.verbs.verb import Verb
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 def _show(found: ModelList, config: ModelsConfig) -> int:
     if config.json_:
         rows = [asdict(model) for model in found.models]
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        print(json_text(rows, indent=2))
     else:
         print(_text(found, config))
     return 0
