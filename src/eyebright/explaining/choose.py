@@ -8,6 +8,7 @@ from eyebright.errors import MissingExtraError
 from eyebright.explaining.base import Explainer, Method, NoHeatMapError
 from eyebright.explaining.exact import Exact
 from eyebright.explaining.rollout import Rollout
+from eyebright.runtime.install import install_command
 from eyebright.sealed.model import SealedModel
 from eyebright.types import Interpolation
 
@@ -33,8 +34,8 @@ def explainer(model: SealedModel, method: Method | Literal["auto"] = "auto") -> 
         from eyebright.explaining.gradcam import GradCam
     except ImportError as error:
         raise MissingExtraError(
-            "Grad-CAM needs PyTorch and captum. {package} is not installed. "
-            'Run: pip install "eyebright[explain]"',
+            "Grad-CAM needs PyTorch and captum. {package} is not installed. Run: {command}",
             package=error.name,
+            command=install_command("explain"),
         ) from error
     return GradCam(sealed, model.size, interpolation)

@@ -16,6 +16,7 @@ import onnx
 from eyebright.backbones.card import Preprocessing
 from eyebright.data.decode import to_square
 from eyebright.errors import EyebrightError, MissingExtraError
+from eyebright.runtime.install import install_command
 from eyebright.sealed.graph import ANSWER, OUTPUT, UNKNOWN
 from eyebright.sealed.model import SealedModel
 from eyebright.sealed.subgraphs import PIXELS, RESIZED, subgraph_from
@@ -199,10 +200,10 @@ def require(package: str, extra: str, purpose: str) -> None:
 
     if find_spec(package) is None:
         raise MissingExtraError(
-            '{format} requires {package}. It is not installed. Run: pip install "eyebright[{extra}]"',
+            "{format} requires {package}. It is not installed. Run: {command}",
             format=purpose,
             package=package,
-            extra=extra,
+            command=install_command(extra),
         )
 
 

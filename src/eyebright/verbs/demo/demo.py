@@ -8,6 +8,7 @@ from pathlib import Path
 from eyebright.errors import MissingExtraError
 from eyebright.runs.run import Run
 from eyebright.runtime.context import stage
+from eyebright.runtime.install import install_command
 from eyebright.verbs.demo.options import DemoConfig
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.train import train
@@ -35,6 +36,7 @@ def demo_images() -> Path:
     except ModuleNotFoundError:
         raise MissingExtraError(
             "The demo needs the package conformal-clip-data, which contains its images. It is not "
-            'installed. Run: pip install "eyebright[demo]"'
+            "installed. Run: {command}",
+            command=install_command("demo"),
         ) from None
     return package / "data" / "textile_images" / "simulated"

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from eyebright.runtime.install import install_command
 from eyebright.text.language import translate
 from eyebright.text.table import json_text, table
 from eyebright.verbs.verb import Verb
@@ -34,7 +35,7 @@ def _text(found: ModelList, config: ModelsConfig) -> str:
     if found.more:
         lines.append(translate("and {count} more; --limit shows them.", count=found.more))
     if config.search is not None and find_spec("torch") is None:
-        command = 'pip install "eyebright[torch]"'
+        command = install_command("torch")
         lines.append(
             translate("Backbones from timm, torchvision and Hugging Face require: {command}", command=command)
         )

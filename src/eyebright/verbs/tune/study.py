@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eyebright.errors import MissingExtraError
+from eyebright.runtime.install import install_command
 from eyebright.verbs.tune.options import TuneConfig
 from eyebright.verbs.tune.page import TrialFigures, TrialState
 
@@ -44,8 +45,8 @@ def open_study(path: Path, seed: int, trials: int) -> optuna.Study:
         from sqlalchemy.engine import URL
     except ModuleNotFoundError:
         raise MissingExtraError(
-            "The settings search needs the package optuna. It is not installed. Run: pip install "
-            '"eyebright[tune]"'
+            "The settings search needs the package optuna. It is not installed. Run: {command}",
+            command=install_command("tune"),
         ) from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
