@@ -11,6 +11,7 @@ from eyebright.exporting.base import ExportSource, Format
 from eyebright.exporting.certificate.certificate import Certificate
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.exporting.certificate.provenance import PROVENANCE, provenance
+from eyebright.exporting.load_image import load_image_code
 from eyebright.runtime.atomic import write_text
 
 LABELS = "labels.txt"
@@ -65,6 +66,8 @@ def examples(name: str, source: ExportSource) -> dict[str, str]:
         "resample": preprocessing.interpolation.upper(),
         "mean": str(list(preprocessing.mean)),
         "std": str(list(preprocessing.std)),
+        "load_image": load_image_code(),
+        "white_level": "" if source.model.white_level is None else f", {source.model.white_level}",
     }
     written = {
         template.name.removesuffix(".in"): _filled(template.read_text(encoding="utf-8"), values)
