@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from contextlib import nullcontext
 from io import BytesIO
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -17,9 +16,9 @@ import numpy as np
 from PIL import Image
 
 from eyebright.data.colour import to_rgb
-from eyebright.data.header import check_size, damaged, open_image, orientation, unreadable
+from eyebright.data.header import check_size, damaged, open_image, orientation, read_image
 from eyebright.data.repair import repaired
-from eyebright.errors import ImageError, NotFoundError
+from eyebright.errors import ImageError
 
 if TYPE_CHECKING:
     from eyebright.types import ImageLike, Interpolation, UInt8Array
@@ -37,8 +36,8 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# Larger images are averaged over whole pixels first: the sealed graph takes 12 bytes a pixel or more. What remains
-# is so much larger than the input that probabilities stay within the parity check's tolerance.
+# Larger images are averaged over whole pixels first: the sealed graph takes 12 bytes a pixel or more. What
+# remains is so much larger than the input that probabilities stay within the parity check's tolerance.
 _LARGE_PX = 16_000_000
 _REMAINING_SHORT, _REMAINING_LONG = 4, 16
 # Images above this fill up to 0.7 GB each, so they are decoded one after another.
@@ -132,8 +131,8 @@ def open_rgb(
         min_side: pixels that the short side is going to be scaled down to. JPEGs are then decoded at 1/2,
             1/4 or 1/8 where the short side stays at least twice that: 4 times faster on 2000 x 1500. After
             the resize the pixels differ from a full decode by 0.2 of 255 on average (62 photographs, sides
-            of 32 to 96 px; 1.9 on average in the worst photograph). Images of more than 16 million pixels that
-            are left are averaged over whole pixels, to sides of at least 4 times that.
+            of 32 to 96 px; 1.9 on average in the worst photograph). More than 16 million
+            pixels that are left are averaged over whole pixels, to sides of at least 4 times that.
         white_level: see :func:`~eyebright.data.colour.to_rgb`.
 
     Raises:
@@ -144,8 +143,8 @@ def open_rgb(
         return _finish(_from_array(source), min_side, white_level)
     if isinstance(source, Image.Image):
         return _finish(check_size(source), min_side, white_level)
+    data = source if isinstance(source, bytes) else read_image(source)
     try:
-        data = source if isinstance(source, bytes) else _read(source)
         try:
             return _decode(data, min_side, white_level)
         except ImageError:
@@ -204,15 +203,6 @@ def _require_brightness(rgb: Image.Image) -> None:
             "Colours of 16 bits must use their range. This image uses the lowest 12 bits or fewer, so it "
             "would be black. Scale it, or save it with 8 bits."
         )
-
-
-def _read(source: str | os.PathLike[str]) -> bytes:
-    try:
-        return Path(source).read_bytes()
-    except FileNotFoundError:
-        raise NotFoundError("The image must exist. {path} does not. Check the path.", path=source) from None
-    except OSError as error:
-        raise unreadable(error) from None
 
 
 def _from_array(array: UInt8Array) -> Image.Image:

@@ -1,4 +1,4 @@
-"""Facts about an image file without decoding its pixels: format, hash, size."""
+"""An image file without decoding its pixels: its bytes, hash, format and size."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import warnings
 from dataclasses import dataclass
 from hashlib import blake2b, file_digest
 from io import BytesIO
+from pathlib import Path
 from typing import BinaryIO
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from eyebright.data.repair import repaired
-from eyebright.errors import ImageError
+from eyebright.errors import ImageError, NotFoundError
 
 #: Files with these extensions are images; all others are not opened.
 EXTENSIONS = frozenset({"jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "tif", "tiff", "gif"})
@@ -44,6 +45,28 @@ class Header:
 def hash_bytes(data: bytes) -> str:
     """Return the BLAKE2b-128 hash of an image file in hex, which identifies its content everywhere."""
     return blake2b(data, digest_size=16).hexdigest()
+
+
+def read_image(path: str | os.PathLike[str], sha: str | None = None) -> bytes:
+    """Return the bytes of an image file, read once: what is decoded or cached is then what was hashed.
+
+    Args:
+        path: of the file.
+        sha: the hash that its manifest has, or None of a file that is in no manifest.
+
+    Raises:
+        NotFoundError: the file does not exist.
+        ImageError: it cannot be read, or its content changed after ``sha`` was taken.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise NotFoundError("The image must exist. {path} does not. Check the path.", path=path) from None
+    except OSError as error:
+        raise _named(unreadable(error), path) from None
+    if sha is not None and hash_bytes(data) != sha:
+        raise _named(_changed(), path)
+    return data
 
 
 def read_header(path: str | os.PathLike[str]) -> Header:
@@ -132,6 +155,17 @@ def unreadable(error: OSError) -> ImageError:
         "The file cannot be opened: {reason}. Check the file and its permissions.",
         reason=error.strerror or str(error),
     )
+
+
+def _changed() -> ImageError:
+    return ImageError(
+        "The file changed after it was listed, so it was not used. Restore it, or run again on the new one."
+    )
+
+
+def _named(error: ImageError, path: str | os.PathLike[str]) -> ImageError:
+    error.add_note(os.fspath(path))  # the sentence stands beside the path wherever skips are listed
+    return error
 
 
 def _too_large() -> ImageError:
