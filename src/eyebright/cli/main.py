@@ -111,7 +111,8 @@ def _find(word: str) -> Verb:
     if word in NAMES:
         return load_verb(word)
     if word.startswith("-"):
-        from eyebright.cli.options import HELP, unknown_option
+        from eyebright.cli.options import HELP
+        from eyebright.options.problems import unknown_option
 
         raise unknown_option(word, [*HELP, "--version", "--lang"])
     raise ConfigError(

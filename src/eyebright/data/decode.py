@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from eyebright.data.colour import to_rgb
-from eyebright.data.header import check_size, damaged, open_image, orientation, read_image
+from eyebright.data.header import check_size, damaged, open_image, orientation
 from eyebright.data.repair import repaired
 from eyebright.errors import ImageError
 
@@ -49,7 +49,8 @@ def decode(source: ImageLike, *, min_side: int | None = None, white_level: int |
     """Return the pixels of an image: RGB, upright, transparency on white, the first frame or page.
 
     Args:
-        source: a path, encoded bytes, a Pillow image, or uint8 (H, W), (H, W, 1), (H, W, 3) or (H, W, 4).
+        source: a path, encoded bytes or a file of them, a Pillow image, or uint8 (H, W), (H, W, 1), (H, W, 4)
+            or (H, W, 3), in the order red, green, blue.
         min_side: see :func:`open_rgb`.
         white_level: see :func:`~eyebright.data.colour.to_rgb`.
 
@@ -143,7 +144,7 @@ def open_rgb(
         return _finish(_from_array(source), min_side, white_level)
     if isinstance(source, Image.Image):
         return _finish(check_size(source), min_side, white_level)
-    data = source if isinstance(source, bytes) else read_image(source)
+    data = encoded(source)
     try:
         try:
             return _decode(data, min_side, white_level)
@@ -152,7 +153,7 @@ def open_rgb(
                 raise
             return _decode(whole, min_side, white_level)
     except ImageError as error:
-        if not isinstance(source, bytes):
+        if isinstance(source, str | os.PathLike):
             error.add_note(os.fspath(source))  # the sentence stands beside the path wherever skips are listed
         raise
 

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from hashlib import blake2b, file_digest
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from eyebright.data.repair import repaired
 from eyebright.errors import ImageError, NotFoundError
+
+if TYPE_CHECKING:
+    from eyebright.types import ImageLike
 
 #: Files with these extensions are images; all others are not opened.
 EXTENSIONS = frozenset({"jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "tif", "tiff", "gif"})
@@ -67,6 +70,30 @@ def read_image(path: str | os.PathLike[str], sha: str | None = None) -> bytes:
     if sha is not None and hash_bytes(data) != sha:
         raise _named(_changed(), path)
     return data
+
+
+def encoded(source: ImageLike) -> bytes:
+    """Return the bytes of an image file.
+
+    Args:
+        source: a path, bytes of any kind, or a file that is open for reading bytes, which is read to its end.
+
+    Raises:
+        NotFoundError: the path does not exist.
+        ImageError: the file cannot be read, or ``source`` is something else.
+    """
+    if isinstance(source, bytes | bytearray | memoryview):
+        return bytes(source)
+    if isinstance(source, str | os.PathLike):
+        return read_image(source)
+    content = source.read() if hasattr(source, "read") else None
+    if not isinstance(content, bytes):
+        raise ImageError(
+            "An image must be a path, encoded bytes, a file opened in binary mode, a Pillow image or a uint8 "
+            "array of RGB pixels. Got {kind}. Convert it; several images are for eyebright.predict.",
+            kind=type(source).__name__,
+        )
+    return content
 
 
 def read_header(path: str | os.PathLike[str]) -> Header:

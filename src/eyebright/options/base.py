@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from eyebright.errors import ConfigError, NotFoundError
 from eyebright.options.problems import OptionsError, problems
@@ -17,6 +18,13 @@ class Config(BaseModel):
     """Base of the option classes; fields with their descriptions are the one source of help."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Take one value where an option may have several, and paths where it has texts."""
+        several = {name for name, field in cls.model_fields.items() if get_origin(field.annotation) is list}
+        return {name: _list(value) if name in several else value for name, value in values.items()}
 
     @classmethod
     def build(cls, file: Path | None = None, **options: Any) -> Self:
@@ -44,6 +52,13 @@ class Config(BaseModel):
         import tomli_w
 
         return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+
+
+def _list(value: Any) -> Any:
+    given = [value] if isinstance(value, str | os.PathLike) else value
+    if not isinstance(given, list | tuple):
+        return given
+    return [os.fspath(one) if isinstance(one, os.PathLike) else one for one in given]
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from eyebright.types import Interpolation, Split
 #: What the metadata's `task` says where an image may have several labels.
 MULTILABEL = "multilabel"
 _LARGEST_SIDE = 8192
+_DEEP_WHITE = "65535"  # of files of an earlier version
 
 _Positive = Annotated[float, Field(gt=0)]
 _Names = Annotated[tuple[str, ...], Field(min_length=1)]
@@ -80,6 +81,7 @@ _SETS = TypeAdapter(SetRule)
 _POINTS = TypeAdapter(tuple[StoredThreshold, ...])
 _COSTS = TypeAdapter(tuple[tuple[float, ...], ...], config=STORED)
 _HEADLINE = TypeAdapter(HeadlineMetrics)
+_LEVEL = TypeAdapter(Annotated[int, Field(ge=1)] | None, config=STORED)
 _VERSIONS = TypeAdapter(dict[str, str], config=STORED)
 
 
@@ -93,6 +95,7 @@ class SealedMetadata:
         decisions: how the model decides.
         unknown_rule: from which OOD score on an image is unknown.
         set_rule: how prediction sets are made.
+        white_level: the grey value that is white where grey has more than 8 bits; None of 8-bit images.
         points: thresholds of targets, in the order in which the targets were given.
         metrics: headline metrics at training time.
         versions: of the packages that it was made with.
@@ -103,6 +106,7 @@ class SealedMetadata:
     decisions: Decisions
     unknown_rule: UnknownRule | None
     set_rule: SetRule | None
+    white_level: int | None
     points: tuple[StoredThreshold, ...]
     metrics: HeadlineMetrics | None
     versions: dict[str, str]
@@ -126,6 +130,7 @@ class SealedMetadata:
             decisions=decisions_of(entries, labels),
             unknown_rule=_entry(_UNKNOWN, entries, "unknown"),
             set_rule=rule,
+            white_level=_required(_LEVEL, {"white_level": _DEEP_WHITE} | dict(entries), "white_level"),
             points=_entry(_POINTS, entries, "operating_points") or (),
             metrics=_entry(_HEADLINE, entries, "metrics"),
             versions=_entry(_VERSIONS, entries, "versions") or {},

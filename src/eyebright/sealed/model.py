@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -84,6 +85,7 @@ class SealedModel:
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
         self.path = path / "model.onnx" if path.is_dir() else path
+        self._threads = threads
         graph = _load(self.path)
         self._check(graph)
         self.size_bytes = self.path.stat().st_size
@@ -103,6 +105,10 @@ class SealedModel:
         self.has_ood_score = UNKNOWN in given
         #: Whether the file gives its answer for each image, as all do that this version writes.
         self.has_answer = ANSWER in given
+
+    def __reduce__(self) -> tuple[type[SealedModel], tuple[Path, int | None]]:
+        """Return how another process opens the same file: a session cannot be sent to it."""
+        return SealedModel, (self.path.absolute(), self._threads)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -125,8 +131,7 @@ class SealedModel:
 
         None of a model whose training images have 8 bits; models from before this was stored took 65535.
         """
-        level: int | None = json.loads(self.metadata.get("white_level", "65535"))
-        return level
+        return self.facts.white_level
 
     @cached_property
     def split_model(self) -> SplitModel | None:
@@ -199,18 +204,14 @@ class SealedModel:
         """Predict the classes of one image, the predicted first.
 
         Args:
-            image: a path, encoded bytes, an array or a Pillow image.
+            image: a path, encoded bytes or a file of them, an array of RGB pixels or a Pillow image.
             top: at most so many classes; a multi-label model gives all.
 
         Raises:
             ImageError: the image cannot be read.
         """
         pixels = decode(image, min_side=self.size)
-        name = (
-            None
-            if isinstance(image, bytes) or hasattr(image, "shape") or hasattr(image, "mode")
-            else str(image)
-        )
+        name = os.fspath(image) if isinstance(image, str | os.PathLike) else None
         probabilities, scores = self.predict_batch(pixels[None])
         return self.prediction(probabilities[0], name, top, None if scores is None else float(scores[0]))
 
@@ -269,7 +270,7 @@ class UnwrittenModel(SealedModel):
 
     def __init__(self, path: Path, graph: onnx.ModelProto, threads: int | None = None) -> None:
         content = graph.SerializeToString()
-        self.path = path
+        self.path, self._threads = path, threads
         self._graph = graph
         self._check(graph)
         self._session = open_session(content, threads)

@@ -17,20 +17,24 @@ def image_paths(names: Sequence[str], null: bool = False) -> Iterator[str]:
     """Return an iterator over the paths of the images, as they are found.
 
     Args:
-        names: files, folders or glob patterns; "-" stands for paths on standard input.
+        names: files, folders or glob patterns; "-" stands for paths on standard input. Images in memory may
+            be among them, and are passed on.
         null: whether paths on standard input end with a NUL instead of a line's end.
 
     Raises:
         NotFoundError: a name matches nothing; raised before the first path.
     """
     for name in names:
-        _require(name)
+        if isinstance(name, str):
+            _require(name)
     return _paths(names, b"\0" if null else b"\n")
 
 
 def _paths(names: Sequence[str], end: bytes) -> Iterator[str]:
     for name in names:
-        if name == "-":
+        if not isinstance(name, str):
+            yield name
+        elif name == "-":
             yield from _from_input(end)
         elif os.path.isdir(name):
             yield from image_files(Path(name))

@@ -29,11 +29,12 @@ def predict(config: PredictConfig) -> Iterator[Prediction | Skipped]:
     model = SealedModel(config.model, threads=1)
     paths = image_paths(config.images, config.null)
 
-    def predicted(path: str) -> Prediction | Skipped:
+    def predicted(image: str) -> Prediction | Skipped:
         try:
-            return model.predict(path, top=config.top)
+            return model.predict(image, top=config.top)
         except (ImageError, NotFoundError) as error:
-            return Skipped(path, error.template, error.values)
+            name = image if isinstance(image, str) else f"<{type(image).__name__}>"
+            return Skipped(name, error.template, error.values)
 
     return _counted(parallel(predicted, paths), progress_task("Predicting"))
 
