@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from eyebright.data.colour import to_rgb
-from eyebright.data.header import check_size, damaged, open_image, orientation
+from eyebright.data.header import check_size, damaged, encoded, open_image, orientation
 from eyebright.data.repair import repaired
 from eyebright.errors import ImageError
 
