@@ -17,6 +17,7 @@ from eyebright.report.display import Displayed, ResultTable
 from eyebright.runs.metrics import StoredMetrics, read_metrics
 from eyebright.runs.summary import run_display
 from eyebright.runtime.atomic import write_text
+from eyebright.runtime.leftovers import sweep
 from eyebright.types import Json
 
 OPTIONS = "config.toml"
@@ -96,6 +97,7 @@ def new_directory(given: Path | None, parent: str, name: str) -> Path:
             path=directory,
             reason=error.strerror,
         ) from error
+    sweep(directory)
     return directory
 
 
