@@ -19,6 +19,7 @@ from eyebright.report.content import BaselineComparison, EmbeddingMap, ReportCon
 from eyebright.report.page import write_report
 from eyebright.runs.baseline import compare_with_baseline
 from eyebright.runs.heatmaps import explain_predictions
+from eyebright.runs.integrity import remove_other_exports
 from eyebright.runs.metrics import MetricsFile, versions
 from eyebright.runs.operating_points import OperatingPoints, decided, say_unmet
 from eyebright.runs.parity_check import Reference, check_answers, check_parity
@@ -225,6 +226,7 @@ def write_model(evaluation: Evaluation, facts: Mapping[str, Any]) -> SealedModel
     with timed("proof"):
         check_answers(model, evaluation.predictions, evaluation.manifest.root)
     model.write()
+    remove_other_exports(model.path)
     return model
 
 

@@ -70,7 +70,7 @@ def cheapest(probabilities: FloatArray, costs: Float64Array) -> IntArray:
 
 
 def tolerance(costs: Float64Array) -> np.float32:
-    """Return what expected costs may differ by and still be equal: a hundred-thousandth of the largest cost."""
+    """Return by how much equal expected costs may differ: a hundred-thousandth of the largest cost."""
     return np.float32(1e-5 * np.abs(costs).max())
 
 
