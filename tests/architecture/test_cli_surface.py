@@ -17,8 +17,8 @@ SURFACE = {
         "--precision --device --processes --save-memory --pixel-cache --track --resume --config"
     ),
     "tune": (
-        "data --trials --epochs --budget --out --overwrite --val --test --seed --backbone --weights --finetune "
-        "--size --batch --device --precision --lang --resume --config"
+        "data --trials --epochs --budget --out --overwrite --val --test --seed --backbone --weights "
+        "--finetune --size --batch --device --precision --lang --resume --config"
     ),
     "evaluate": (
         "model data --out --overwrite --split --seed --format --columns --robustness --lang --target --cost "

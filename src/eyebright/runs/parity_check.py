@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 
 from eyebright.data.decode import decode
+from eyebright.data.header import read_image
 from eyebright.data.manifest import Sample
 from eyebright.errors import ImageError, ModelError, NotFoundError
 from eyebright.runs.scoring import Predictions
@@ -119,6 +120,8 @@ def _predict_whole(model: SealedModel, root: Path, samples: Sequence[Sample]) ->
     """Return probabilities (n, K) of the file as it is."""
 
     def predict(sample: Sample) -> FloatArray:
-        return model.probabilities(decode(root / sample.path, min_side=model.size)[None])
+        return model.probabilities(
+            decode(read_image(root / sample.path, sample.sha), min_side=model.size)[None]
+        )
 
     return np.concatenate(list(parallel(predict, samples)))

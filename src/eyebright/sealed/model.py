@@ -100,6 +100,15 @@ class SealedModel:
         return int(self.card["preprocessing"]["size"])
 
     @cached_property
+    def white_level(self) -> int | None:
+        """Return the grey value that is white where grey has more than 8 bits (see `data/colour.py`).
+
+        None of a model whose training images have 8 bits; models from before this was stored took 65535.
+        """
+        level: int | None = json.loads(self.metadata.get("white_level", "65535"))
+        return level
+
+    @cached_property
     def split_model(self) -> SplitModel | None:
         """Return the model as two graphs with the features between them; None if it cannot be split."""
         return split_at_features(self.graph())

@@ -1,8 +1,8 @@
 """What a model answers: the class, or the labels, that follow from probabilities and the OOD score.
 
 This is the only place that decides. The sealed graph's output `answer` computes the same
-(:mod:`eyebright.sealed.answer_output`), in the same arithmetic: float32, and where sums depend on their order,
-what is nearly equal counts as equal.
+(:mod:`eyebright.sealed.answer_output`), in the same arithmetic: float32, and where sums depend on their
+order, what is nearly equal counts as equal.
 """
 
 from __future__ import annotations

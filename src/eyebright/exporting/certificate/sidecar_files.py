@@ -12,6 +12,7 @@ from eyebright.exporting.certificate.certificate import Certificate
 from eyebright.exporting.certificate.example_answers import deciding, telling
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.exporting.certificate.provenance import PROVENANCE, provenance
+from eyebright.exporting.load_image import load_image_code
 from eyebright.runtime.atomic import write_text
 
 LABELS = "labels.txt"
@@ -64,6 +65,8 @@ def examples(target: Format, source: ExportSource) -> dict[str, str]:
         "std": str(list(preprocessing.std)),
         "decide": deciding(decisions),
         "tell": telling(decisions),
+        "load_image": load_image_code(),
+        "white_level": "" if source.model.white_level is None else f", {source.model.white_level}",
     }
     written = {
         template.name.removesuffix(".in"): _filled(template.read_text(encoding="utf-8"), values)

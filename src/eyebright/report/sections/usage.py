@@ -4,25 +4,30 @@ from __future__ import annotations
 
 from eyebright.evaluation.multiclass.results import Metrics
 from eyebright.evaluation.multilabel.results import LabelMetrics
+from eyebright.exporting.load_image import load_image_code
 from eyebright.report.content import ReportContent
 from eyebright.report.document import Section
 from eyebright.report.templating import render
 from eyebright.text.language import translate
 
-#: Runs as it stands beside a model.onnx; a test runs it.
-SNIPPET = """\
+#: Runs as it stands beside a model.onnx and a photo.jpg; a test runs it.
+SNIPPET = f"""\
 import json
+
 import numpy as np
 import onnxruntime
+from PIL import Image, ImageOps
+
+
+{load_image_code()}
+
 
 session = onnxruntime.InferenceSession("model.onnx")
-labels = json.loads(session.get_modelmeta().custom_metadata_map["labels"])
+metadata = session.get_modelmeta().custom_metadata_map
+labels = json.loads(metadata["labels"])
 
-# Your image as RGB, height x width x 3, any size:
-# np.asarray(PIL.Image.open("photo.jpg").convert("RGB"))
-image = np.zeros((480, 640, 3), np.uint8)
-
-outputs = session.run(["probabilities", "answer"], {"images": image[None]})
+image = load_image("photo.jpg", json.loads(metadata.get("white_level", "65535")))
+outputs = session.run(["probabilities", "answer"], {{"images": image[None]}})
 probabilities, answer = (output[0] for output in outputs)
 # -1 stands for an image unlike the training images.
 print("unknown" if answer < 0 else (labels[answer], float(probabilities[answer])))

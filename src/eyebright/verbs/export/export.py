@@ -12,6 +12,7 @@ from typing import Any
 
 from eyebright.compression.candidate import QuantisationCandidate
 from eyebright.data.decode import decode
+from eyebright.data.header import read_image
 from eyebright.errors import EyebrightError
 from eyebright.exporting.base import (
     ExportSource,
@@ -108,7 +109,10 @@ class Exporter:
             )
 
         def pixels() -> Iterator[UInt8Array]:
-            return (decode(images.root / s.path, min_side=self.model.size) for s in answers.samples)
+            return (
+                decode(read_image(images.root / s.path, s.sha), min_side=self.model.size)
+                for s in answers.samples
+            )
 
         return ReferencePredictions(
             answers.probabilities, answers.truth, pixels, "val", self.model.decisions, answers.scores
