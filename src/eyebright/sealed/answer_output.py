@@ -43,7 +43,7 @@ def with_answer(sealed: onnx.ModelProto, decisions: Decisions) -> onnx.ModelProt
         _best(builder, OUTPUT)
     scored = any(output.name == UNKNOWN for output in whole.graph.output)
     _unknown(builder, decisions if scored else decisions.without_unknown())
-    shape = ["B", len(decisions.thresholds)] if decisions.multilabel else ["B"]
+    shape: list[str | int] = ["B", len(decisions.thresholds)] if decisions.multilabel else ["B"]
     return builder.appended_to(whole, [helper.make_tensor_value_info(ANSWER, TensorProto.INT64, shape)])
 
 

@@ -154,4 +154,4 @@ class Decisions:
         if self.unknown_above is None:
             return None
         near = np.float32(self.unknown_above)
-        return np.nextafter(near, np.float32(-np.inf)) if near > self.unknown_above else near
+        return np.nextafter(near, np.float32(-np.inf)) if float(near) > self.unknown_above else near

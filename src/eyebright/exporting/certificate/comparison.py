@@ -42,7 +42,7 @@ class ReferencePredictions:
         limit = self.decisions.limit
         if self.scores is None or limit is None:
             return np.zeros(len(self.probabilities), np.bool_)
-        return np.abs(self.scores - limit) <= _NEAR
+        return np.asarray(np.abs(self.scores - limit) <= _NEAR)
 
 
 @dataclass(frozen=True)
