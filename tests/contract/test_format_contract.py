@@ -72,10 +72,9 @@ def test_it_answers_as_the_original(
     runner = target.load(source, folder, threads)
     found = [runner.predict(picture) for picture in pictures]
     probabilities = np.stack([output.probabilities for output in found])
-    expected, _, answers = map(
-        np.concatenate,
-        zip(*(source.model.predict_answers(picture[None]) for picture in pictures), strict=True),
-    )
+    wanted = [source.model.predict_answers(picture[None]) for picture in pictures]
+    expected = np.concatenate([probabilities for probabilities, _, _ in wanted])
+    answers = np.concatenate([answers for _, _, answers in wanted])
     assert probabilities.dtype == np.float32
     assert probabilities.shape == expected.shape
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-4)
