@@ -67,7 +67,7 @@ def with_run_splits(found: Manifest, model: SealedModel) -> Manifest:
 
 
 def drawn(manifest: Manifest, count: int, seed: int) -> list[Sample]:
-    """Draw up to ``count`` validation images with ``seed``, in the manifest's order.
+    """Draw up to ``count`` validation images with ``seed``, in the order of their content.
 
     Raises:
         DataError: there are none.
