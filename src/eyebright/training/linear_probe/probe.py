@@ -10,12 +10,14 @@ import numpy as np
 
 from eyebright.backbones.backbone import Backbone
 from eyebright.backbones.feature_layers import Tap, tap_sets, width
+from eyebright.data.checks import naming
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.engines.choose import Trial, remembered_race
 from eyebright.engines.selection import say_engine, some_squares
 from eyebright.errors import ConfigError, DataError
 from eyebright.runtime.context import progress, progress_task, say, timed
 from eyebright.runtime.machine import release_memory
+from eyebright.text.format import listed
 from eyebright.text.language import translate
 from eyebright.training.cache.selection_cache import Selection, cached_selection
 from eyebright.training.linear_probe.features import FeatureExtractor, graph_bytes, training_preprocessing
@@ -104,6 +106,7 @@ class FrozenTrainer:
             DataError: too few images can be read.
         """
         size = size or self.backbone.card.fixed_size
+        self._require_images()
         sizes = (size,) if size else ladder([min(s.width, s.height) for s in self.samples])
         *_, widest = self.sets
         with timed("engine"):
@@ -219,18 +222,24 @@ class FrozenTrainer:
         self.skipped += skipped
         gone = {s.path for s in skipped}
         self.samples = [s for s in self.samples if s.path not in gone]
-        self._check_classes()
+        self._require_images()
         return [s for s in samples if s.path not in gone]
 
-    def _check_classes(self) -> None:
+    def _require_images(self) -> None:
+        """Refuse classes of which no training image is left; one is enough, where another was held out.
+
+        Raises:
+            DataError: naming the classes, and the files that could not be read.
+        """
         counts = self.manifest.task.counts(self._truth(self.samples), len(self.manifest.labels))
-        few = [label for label, n in zip(self.manifest.labels, counts, strict=True) if n < 2]
-        if few:
-            raise DataError(
-                "Every class must have at least 2 readable training images. Too few could be read "
-                "of: {labels}. Repair or add images, or remove the class.",
-                labels=", ".join(few),
+        gone = [label for label, n in zip(self.manifest.labels, counts, strict=True) if not n]
+        if gone:
+            error = DataError(
+                "Every class must have a readable training image besides those that are held out for "
+                "validation or test. None is left of: {labels}. Repair or add images, or remove the class.",
+                labels=listed(gone),
             )
+            raise naming(error, self.skipped)
 
     def _subset(self, extractor: FeatureExtractor) -> list[Sample]:
         """Return the images on which sizes and layers are compared, all of which can be read."""
