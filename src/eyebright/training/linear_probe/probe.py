@@ -107,6 +107,7 @@ class FrozenTrainer:
         """
         size = size or self.backbone.card.fixed_size
         self._require_images()
+        self._say_single()
         sizes = (size,) if size else ladder([min(s.width, s.height) for s in self.samples])
         *_, widest = self.sets
         with timed("engine"):
@@ -240,6 +241,17 @@ class FrozenTrainer:
                 labels=listed(gone),
             )
             raise naming(error, self.skipped)
+
+    def _say_single(self) -> None:
+        counts = self.manifest.task.counts(self._truth(self.samples), len(self.manifest.labels))
+        single = [label for label, n in zip(self.manifest.labels, counts, strict=True) if n == 1]
+        if single:
+            say(
+                "Warning: {count:class has|classes have} a single training image: {labels}. Their "
+                "probabilities cannot be calibrated. Add images.",
+                count=len(single),
+                labels=listed(single),
+            )
 
     def _subset(self, extractor: FeatureExtractor) -> list[Sample]:
         """Return the images on which sizes and layers are compared, all of which can be read."""
