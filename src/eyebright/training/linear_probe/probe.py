@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,14 +11,12 @@ import numpy as np
 
 from eyebright.backbones.backbone import Backbone
 from eyebright.backbones.feature_layers import Tap, tap_sets, width
-from eyebright.data.checks import naming
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.engines.choose import Trial, remembered_race
 from eyebright.engines.selection import say_engine, some_squares
-from eyebright.errors import ConfigError, DataError
+from eyebright.errors import ConfigError
 from eyebright.runtime.context import progress, progress_task, say, timed
 from eyebright.runtime.machine import release_memory
-from eyebright.text.format import listed
 from eyebright.text.language import translate
 from eyebright.training.cache.selection_cache import Selection, cached_selection
 from eyebright.training.linear_probe.features import FeatureExtractor, graph_bytes, training_preprocessing
@@ -38,6 +37,7 @@ from eyebright.training.linear_probe.selection import (
 from eyebright.training.linear_probe.streaming_lda import fit_large
 from eyebright.training.linear_probe.targets import fit as fit_task
 from eyebright.training.linear_probe.targets import truth_of
+from eyebright.training.linear_probe.training_images import require_training_images, say_single_images
 from eyebright.types import IntArray, Skipped
 
 #: Feature tables of up to this many bytes, as float32, are solved in memory.
@@ -69,6 +69,10 @@ class FrozenModel:
     tap_sets: Sequence[ProbeCandidate]
     skipped: Sequence[Skipped]
     curve: Sequence[CurvePoint] = ()
+
+
+class _FewerImagesError(Exception):
+    """Images that were read at one size cannot be read any more at the next."""
 
 
 class FrozenTrainer:
@@ -106,8 +110,8 @@ class FrozenTrainer:
             DataError: too few images can be read.
         """
         size = size or self.backbone.card.fixed_size
-        self._require_images()
-        self._say_single()
+        require_training_images(self.manifest, self.samples, ())
+        say_single_images(self.manifest, self.samples)
         sizes = (size,) if size else ladder([min(s.width, s.height) for s in self.samples])
         *_, widest = self.sets
         with timed("engine"):
@@ -150,16 +154,9 @@ class FrozenTrainer:
             return Selection(sizes[0], widest)
 
         def compare() -> Selection:
-            extractor = self._extractor(sizes[0], widest)
-            samples = self._subset(extractor)
-            size_candidates: list[ProbeCandidate] = []
-            layer_candidates: list[ProbeCandidate] = []
-            layers, known = widest, None
-            if len(sizes) > 1:
-                extractor, size_candidates, known = self._choose_size(sizes, samples)
-            if len(self.sets) > 1:
-                layers, layer_candidates = self._choose_layers(extractor, samples, known)
-            return Selection(extractor.preprocessing.size, layers, size_candidates, layer_candidates)
+            while True:
+                with suppress(_FewerImagesError):  # files went since: those that are left are compared anew
+                    return self._compare(sizes)
 
         features = [space.folder.name for space in self._extractor(sizes[0], widest).spaces]
         facts = (
@@ -172,6 +169,19 @@ class FrozenTrainer:
             SUBSET,
         )
         return cached_selection(self.cache, self.samples, facts, compare)
+
+    def _compare(self, sizes: Sequence[int]) -> Selection:
+        *_, widest = self.sets
+        extractor = self._extractor(sizes[0], widest)
+        samples = self._subset(extractor)
+        size_candidates: list[ProbeCandidate] = []
+        layer_candidates: list[ProbeCandidate] = []
+        layers, known = widest, None
+        if len(sizes) > 1:
+            extractor, size_candidates, known = self._choose_size(sizes, samples)
+        if len(self.sets) > 1:
+            layers, layer_candidates = self._choose_layers(extractor, samples, known)
+        return Selection(extractor.preprocessing.size, layers, size_candidates, layer_candidates)
 
     def _usable_sets(self, layers: str) -> dict[str, tuple[Tap, ...]]:
         """Return the feature layer sets to compare, each containing those before it, within memory.
@@ -223,35 +233,8 @@ class FrozenTrainer:
         self.skipped += skipped
         gone = {s.path for s in skipped}
         self.samples = [s for s in self.samples if s.path not in gone]
-        self._require_images()
+        require_training_images(self.manifest, self.samples, self.skipped)
         return [s for s in samples if s.path not in gone]
-
-    def _require_images(self) -> None:
-        """Refuse classes of which no training image is left; one is enough, where another was held out.
-
-        Raises:
-            DataError: naming the classes, and the files that could not be read.
-        """
-        counts = self.manifest.task.counts(self._truth(self.samples), len(self.manifest.labels))
-        gone = [label for label, n in zip(self.manifest.labels, counts, strict=True) if not n]
-        if gone:
-            error = DataError(
-                "Every class must have a readable training image besides those that are held out for "
-                "validation or test. None is left of: {labels}. Repair or add images, or remove the class.",
-                labels=listed(gone),
-            )
-            raise naming(error, self.skipped)
-
-    def _say_single(self) -> None:
-        counts = self.manifest.task.counts(self._truth(self.samples), len(self.manifest.labels))
-        single = [label for label, n in zip(self.manifest.labels, counts, strict=True) if n == 1]
-        if single:
-            say(
-                "Warning: {count:class has|classes have} a single training image: {labels}. Their "
-                "probabilities cannot be calibrated. Add images.",
-                count=len(single),
-                labels=listed(single),
-            )
 
     def _subset(self, extractor: FeatureExtractor) -> list[Sample]:
         """Return the images on which sizes and layers are compared, all of which can be read."""
@@ -271,7 +254,8 @@ class FrozenTrainer:
         fits: dict[str, HeadFit] = {}
 
         def fit(size: str) -> HeadFit:
-            self._try(extractors[size], samples)
+            if len(self._try(extractors[size], samples)) < len(samples):
+                raise _FewerImagesError
             fits[size] = self._fit(extractors[size], samples)
             return fits[size]
 
