@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
+import warnings
 from dataclasses import dataclass
 from hashlib import blake2b, file_digest
 from io import BytesIO
@@ -12,16 +14,23 @@ from typing import BinaryIO
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from eyebright.data.repair import repaired
 from eyebright.errors import ImageError, NotFoundError
 
 #: Files with these extensions are images; all others are not opened.
 EXTENSIONS = frozenset({"jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "tif", "tiff", "gif"})
 #: Larger images are refused before a pixel is decoded; Pillow's own limit.
 MAX_PIXELS = 178_956_970
+#: Longer sides are refused as well: no camera makes them, and a thin image costs as much as a large one.
+MAX_SIDE = 65_535
 
 # Named, because Pillow would otherwise try all it knows, and its EPS reader runs an outside program.
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 _WHOLE_BYTES = 32 * 2**20
+
+# Pillow's warnings of sizes and EXIF blocks are no news: the limits and the sentences are our own.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +73,7 @@ def read_header(path: str | os.PathLike[str]) -> Header:
     """Return hash and size of an image file, which is read once and not decoded.
 
     Raises:
-        ImageError: the file cannot be read, is no image, or has more than :data:`MAX_PIXELS` pixels.
+        ImageError: the file cannot be read, is no image, or is too large.
     """
     try:
         status = os.stat(path)
@@ -85,7 +94,7 @@ def open_image(file: BinaryIO) -> Image.Image:
     """Return a Pillow image whose pixels are not decoded yet.
 
     Raises:
-        ImageError: not an image of a format we read, or larger than :data:`MAX_PIXELS`.
+        ImageError: not an image of a format we read, or too large.
     """
     try:
         image = Image.open(file, formats=_FORMATS)
@@ -94,7 +103,10 @@ def open_image(file: BinaryIO) -> Image.Image:
     except UnidentifiedImageError:
         raise _not_an_image(file) from None
     except Exception as error:  # a parser that is fed arbitrary bytes may raise anything
-        raise damaged(error) from None
+        file.seek(0)
+        if (whole := repaired(file.read())) is None:
+            raise damaged(error) from None
+        return open_image(BytesIO(whole))
     return check_size(image)
 
 
@@ -102,15 +114,35 @@ def check_size(image: Image.Image) -> Image.Image:
     """Return ``image``, if it is not too large to be decoded.
 
     Raises:
-        ImageError: it has more than :data:`MAX_PIXELS` pixels.
+        ImageError: it has more than :data:`MAX_PIXELS` pixels, or a side of more than :data:`MAX_SIDE`.
     """
     if image.width * image.height > MAX_PIXELS:
         raise _too_large()
+    if max(image.size) > MAX_SIDE:
+        raise ImageError(
+            "Each side of an image must have at most {limit} pixels. This image has {width} × {height}, so "
+            "it was not decoded. Cut it into parts, or remove it.",
+            limit=MAX_SIDE,
+            width=image.width,
+            height=image.height,
+        )
     return image
 
 
+def orientation(image: Image.Image) -> int:
+    """Return how the image is stored, 1 to 8 as EXIF counts; 1 is upright, and what is not known."""
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # broken EXIF does not make an image unusable
+        return 1
+
+
 def damaged(error: Exception) -> ImageError:
-    """Return the error for a file whose content Pillow could not make sense of."""
+    """Return the error for a file that Pillow makes no sense of, or that memory is too small for."""
+    if isinstance(error, MemoryError):
+        return ImageError(
+            "There must be memory to decode the image. It ran out. Downscale the image, or remove it."
+        )
     return ImageError(
         "The image is truncated or damaged ({reason}). Copy it again from its source, or remove it.",
         reason=str(error) or type(error).__name__,
@@ -157,8 +189,4 @@ def _upright_size(image: Image.Image) -> tuple[int, int]:
     # Pillow reports TIFF sizes upright already, and for a PNG without the chunk it would decode all to look.
     if image.format == "TIFF" or (image.format == "PNG" and "exif" not in image.info):
         return width, height
-    try:
-        turned = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
-    except Exception:  # broken EXIF does not make an image unusable
-        turned = False
-    return (height, width) if turned else (width, height)
+    return (height, width) if orientation(image) >= 5 else (width, height)

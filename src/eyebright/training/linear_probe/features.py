@@ -78,7 +78,7 @@ class FeatureExtractor:
         definition = {
             "backbone": card.name,
             "backbone_sha": card.sha,
-            "graph": 1,
+            "graph": 2,
             "precision": engine.split()[-1],
             "taps": [f"{tap.layer.name}:{tap.kind}" for tap in taps],
             **asdict(preprocessing),
