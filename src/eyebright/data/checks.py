@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from unicodedata import normalize
 
 from eyebright.errors import DataError
+from eyebright.text.format import listed, number
+from eyebright.text.language import translate
 from eyebright.types import Skipped, Split
 
 if TYPE_CHECKING:
@@ -16,16 +18,30 @@ if TYPE_CHECKING:
     from eyebright.data.manifest import Sample
 
 _FEW = 10
+_NAMED = 10
 _RANK: Mapping[Split, int] = {"train": 0, "val": 1, "test": 2}
 
 
-def require_classes(counts: Mapping[Split, Mapping[str, int]], folder: Path) -> None:
+def naming(error: DataError, skipped: Sequence[Skipped]) -> DataError:
+    """Return ``error`` with notes that name the files that led to it, the first ten with their reasons."""
+    for entry in skipped[:_NAMED]:
+        reason = translate(entry.reason, **entry.reason_values)
+        error.add_note(translate("Skipped {path}: {reason}", path=entry.path, reason=reason))
+    if len(skipped) > _NAMED:
+        error.add_note(translate("and {count} more", count=number(len(skipped) - _NAMED)))
+    return error
+
+
+def require_classes(
+    counts: Mapping[Split, Mapping[str, int]], folder: Path, skipped: Sequence[Skipped] = ()
+) -> None:
     """Refuse classes that no classifier can be trained on.
 
     Args:
         counts: images by split and class; a class without images counts 0. Training images that will be
             held out still count as training images.
         folder: the training split, for the sentences.
+        skipped: files that do not count, for the notes.
 
     Raises:
         DataError: names equal but for case or Unicode form; classes that only validation or test has; fewer
@@ -38,7 +54,7 @@ def require_classes(counts: Mapping[Split, Mapping[str, int]], folder: Path) -> 
         raise DataError(
             "Every class must have training images. Found only in validation or test: {classes}. Add "
             "training images, correct the folder names, or remove the folders.",
-            classes=", ".join(unknown),
+            classes=listed(unknown),
         )
     if len(train) < 2:
         raise DataError(
@@ -49,11 +65,12 @@ def require_classes(counts: Mapping[Split, Mapping[str, int]], folder: Path) -> 
         )
     few = [f"{label} ({count})" for label, count in sorted(train.items()) if count < 2]
     if few:
-        raise DataError(
+        error = DataError(
             "Every class must have at least 2 readable training images. Too few in: {classes}. Add "
             "images, or remove the folder.",
-            classes=", ".join(few),
+            classes=listed(few),
         )
+        raise naming(error, skipped)
 
 
 def require_labels(samples: Sequence[Sequence[str]], labels: Sequence[str], table: Path) -> Sequence[Skipped]:
@@ -78,7 +95,7 @@ def require_labels(samples: Sequence[Sequence[str]], labels: Sequence[str], tabl
             "images, or remove the labels.",
             path=table,
             count=len(samples),
-            labels=", ".join(f"{label} ({counts[label]})" for label in few) or "-",
+            labels=listed([f"{label} ({counts[label]})" for label in few]) or "-",
         )
     return [
         Skipped(

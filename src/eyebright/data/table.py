@@ -9,7 +9,7 @@ from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 
-from eyebright.data.checks import conflicts, copies, leaks, require_classes, require_labels
+from eyebright.data.checks import conflicts, copies, leaks, naming, require_classes, require_labels
 from eyebright.data.layout import require_folder
 from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.data.read_headers import read_headers
@@ -82,8 +82,8 @@ def scan_table_part(
             split=wanted,
         )
     part: Split = wanted or (there[0] if there else "test")
-    samples = manifest.of(part) if wanted or there else manifest.samples
-    samples = tuple(replace(s, split=part) for s in samples)
+    taken = (s for s in manifest.samples if s.split == part or not (wanted or there))
+    samples = tuple(replace(s, split=part) for s in taken)
     warnings = (*manifest.warnings, *conflicts(samples), *copies(samples))
     return replace(manifest, samples=samples, warnings=warnings), part
 
@@ -106,13 +106,14 @@ def _read(folder: Path) -> tuple[Manifest, bool]:
                 samples.append(Sample(path, label, row.split or "train", header.sha, *size, row.group))
             task.advance(len(some))
     if not samples:
-        raise DataError(
+        error = DataError(
             "The table must list readable images. None of the images in {path} ({count}) can be "
             "read. Paths are relative to its folder; the first is {first}. Correct the paths.",
             count=len(table.rows),
             path=folder / NAME,
             first=table.rows[0].path,
         )
+        raise naming(error, skipped)
     ordered = sorted(_grouped(samples), key=lambda s: s.path)
     notes = (*table.notes, *_unnamed(folder, rows))
     manifest = Manifest(folder.resolve(), tuple(ordered), tuple(skipped), notes, table.label_set)
@@ -183,7 +184,8 @@ def _grouped(samples: Sequence[Sample]) -> list[Sample]:
 def _require(manifest: Manifest, folder: Path) -> Sequence[Skipped]:
     if manifest.label_set is not None:
         return require_labels([s.labels for s in manifest.of("train")], manifest.label_set, folder / NAME)
-    require_classes({split: Counter(s.label for s in manifest.of(split)) for split in SPLITS}, folder / NAME)
+    counts = {split: Counter(s.label for s in manifest.of(split)) for split in SPLITS}
+    require_classes(counts, folder / NAME, manifest.skipped)
     return []
 
 

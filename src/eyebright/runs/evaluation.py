@@ -250,6 +250,7 @@ def write_results(directory: Path, content: ReportContent) -> None:
     write_report(directory / "report.html", content)
     write_text(directory / "model_card.md", model_card(content))
     multi_label = isinstance(content.metrics, LabelMetrics)
-    write_predictions(
-        directory / "predictions.csv", content.rows, content.metrics.labels if multi_label else ()
-    )
+    place = {sample.path: number for number, sample in enumerate(content.manifest.samples)}
+    splits = list(dict.fromkeys(row.split for row in content.rows))
+    rows = sorted(content.rows, key=lambda row: (splits.index(row.split), place[row.path]))
+    write_predictions(directory / "predictions.csv", rows, content.metrics.labels if multi_label else ())

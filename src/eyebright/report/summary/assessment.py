@@ -11,7 +11,7 @@ from eyebright.evaluation.multiclass.results import ClassMetrics
 from eyebright.evaluation.multilabel.results import LabelMetrics
 from eyebright.report.content import ReportContent
 from eyebright.report.multilabel.next_steps import label_doubts, label_steps, rarely_ruled_out
-from eyebright.text.format import number, percent, percent_range
+from eyebright.text.format import listed, number, percent, percent_range
 from eyebright.text.language import translate
 from eyebright.types import Interval
 
@@ -78,7 +78,7 @@ def _trust(content: ReportContent) -> list[Statement]:
         sentence = translate(
             "Classes whose recall and precision are at least 80 % even at the lower end of the "
             "interval: {classes}.",
-            classes=_names([c.label for c in classes]),
+            classes=listed([c.label for c in classes], _NAMES),
         )
         said.append(Statement(sentence, "classes"))
     return said
@@ -100,7 +100,7 @@ def _doubt(content: ReportContent) -> list[Statement]:
     absent = [c.label for c in content.metrics.per_class if not c.support]
     if absent:
         sentence = translate(
-            "Unknown for classes without evaluated images: {classes}.", classes=_names(absent)
+            "Unknown for classes without evaluated images: {classes}.", classes=listed(absent, _NAMES)
         )
         said.append(Statement(sentence, "classes"))
     other = translate(
@@ -156,13 +156,6 @@ def _step(step: Step) -> Statement:
 
 def _missed(figures: ClassMetrics) -> str:
     return translate("{label}: recall {found}.", label=figures.label, found=_share(figures.recall))
-
-
-def _names(labels: Sequence[str]) -> str:
-    listed = ", ".join(labels[:_NAMES])
-    if len(labels) <= _NAMES:
-        return listed
-    return translate("{listed} and {count} more", listed=listed, count=number(len(labels) - _NAMES))
 
 
 def _share(interval: Interval) -> str:
