@@ -11,11 +11,19 @@ from typing import TYPE_CHECKING
 
 from eyebright.data.checks import conflicts, copies, leaks, require_classes
 from eyebright.data.header import Header
-from eyebright.data.layout import Layout, find_layout, require_folder
+from eyebright.data.layout import Layout, find_layout
 from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.data.read_headers import read_headers
 from eyebright.data.split import assign
-from eyebright.data.walk import FolderListing, Identity, identity, list_images, printable, subfolders
+from eyebright.data.walk import (
+    FolderListing,
+    Identity,
+    identity,
+    list_images,
+    printable,
+    require_folder,
+    subfolders,
+)
 from eyebright.errors import DataError, ImageError
 from eyebright.runtime.context import progress_task
 from eyebright.types import Skipped, Split

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from eyebright.data.walk import is_text, printable, subfolders
+from eyebright.data.parts import labelled_parts, training_parts
+from eyebright.data.walk import identity, require_folder
 from eyebright.errors import DataError, NotFoundError
 from eyebright.types import Skipped, Split
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-_NAMES: Mapping[Split, tuple[str, ...]] = {
-    "train": ("train", "training"),
-    "val": ("val", "valid", "validation"),
-    "test": ("test", "testing"),
-}
-_PART_OF = {word: split for split, words in _NAMES.items() for word in words}
 _DEFAULT_SHARE_VAL = 0.2
 
 
@@ -34,19 +26,19 @@ class Layout:
 def find_layout(folder: Path, val: Path | float | None, test: Path | float | None) -> Layout:
     """Return the layout of ``folder``.
 
-    It has parts if it holds a train folder (any case) and nothing else, or beside val or test. What the user
+    It has parts if it holds a train folder (by any of its names) and nothing else, or beside val or test. What the user
     asks for with ``val`` and ``test`` replaces a part of the folder's own, with a note. Without any
     validation split, 0.2 of the training images become one.
 
     Raises:
         NotFoundError: a folder does not exist.
-        DataError: a path is no folder, a share is not between 0 and 1, or there are test and validation
-            folders without one for training.
+        DataError: a path is no folder, a share is not between 0 and 1, or it is open which folders are the
+            classes.
     """
-    names = subfolders(require_folder(folder))
-    folders, notes = _own_parts(folder, names)
-    shares: dict[Split, float] = {}
     asked: dict[Split, Path | float | None] = {"val": val, "test": test}
+    elsewhere = {identity(require_folder(wish)) for wish in asked.values() if isinstance(wish, Path)}
+    folders, notes = training_parts(require_folder(folder), elsewhere)
+    shares: dict[Split, float] = {}
     for split, wish in asked.items():
         if wish is None:
             continue
@@ -58,7 +50,7 @@ def find_layout(folder: Path, val: Path | float | None, test: Path | float | Non
                 )
             )
         if isinstance(wish, Path):
-            folders[split] = require_folder(wish).resolve()
+            folders[split] = wish.resolve()
         else:
             shares[split] = _share(split, wish)
     if "val" not in folders:
@@ -76,10 +68,7 @@ def evaluation_part(folder: Path, wanted: Split | Literal["auto"]) -> tuple[Path
     Raises:
         NotFoundError: the folder does not exist, or has no such part.
     """
-    parts: dict[Split, Path] = {}
-    for name in subfolders(require_folder(folder)):
-        if (split := _PART_OF.get(name.casefold())) and subfolders(folder / name):
-            parts.setdefault(split, folder / name)
+    parts = labelled_parts(require_folder(folder))
     if wanted != "auto" and wanted not in parts:
         raise NotFoundError(
             "The data must contain the requested split. {path} has no {split}/ with class folders. "
@@ -89,60 +78,6 @@ def evaluation_part(folder: Path, wanted: Split | Literal["auto"]) -> tuple[Path
         )
     order: tuple[Split, ...] = ("test", "val") if wanted == "auto" else (wanted,)
     return next(((parts[split], split) for split in order if split in parts), (folder, "test"))
-
-
-def require_folder(folder: Path) -> Path:
-    """Return ``folder``, if it is one.
-
-    Raises:
-        NotFoundError: it does not exist.
-        DataError: it is not a folder, or its path is not text, so that no table could name it.
-    """
-    if not is_text(str(folder.absolute())):
-        raise DataError(
-            "The data path must be valid UTF-8. {path} uses another encoding. Rename its folders.",
-            path=printable(str(folder)),
-        )
-    if folder.is_dir():
-        return folder
-    if folder.exists():
-        raise DataError(
-            "The data must be a folder. {path} is a file. Give a folder with one subfolder for each class.",
-            path=folder,
-        )
-    raise NotFoundError("The data folder must exist. {path} does not. Check the path.", path=folder)
-
-
-def _own_parts(folder: Path, names: list[str]) -> tuple[dict[Split, Path], list[Skipped]]:
-    parts: dict[Split, Path] = {}
-    others = []
-    for name in names:
-        split = _PART_OF.get(name.casefold())
-        if split is None or split in parts:
-            others.append(name)
-        else:
-            parts[split] = folder / name
-    if "train" not in parts:
-        _refuse_lonely(parts)
-        return {"train": folder}, []
-    # Beside bus/ and car/, train/ is a class.
-    if others and (len(parts) == 1 or not subfolders(parts["train"])):
-        return {"train": folder}, []
-    return parts, [
-        Skipped(name, "Only val/ and test/ are read beside train/. This folder was ignored.")
-        for name in others
-    ]
-
-
-def _refuse_lonely(parts: dict[Split, Path]) -> None:
-    lonely = [path for path in parts.values() if subfolders(path)]
-    if lonely:
-        raise DataError(
-            "A folder with val/ or test/ must also have train/. There is no train/ beside {path}. "
-            "Move the other class folders into train/, or move this folder elsewhere and pass it "
-            "with --val or --test.",
-            path=lonely[0],
-        )
 
 
 def _share(split: Split, share: float) -> float:

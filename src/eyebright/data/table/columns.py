@@ -15,7 +15,16 @@ from eyebright.types import Skipped, Split
 
 _PATH = (
     *("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "img"),
-    *("img_path", "image_file", "image_filename", "image_name", "img_name", "fname", "image_id", "image_index"),
+    *(
+        "img_path",
+        "image_file",
+        "image_filename",
+        "image_name",
+        "img_name",
+        "fname",
+        "image_id",
+        "image_index",
+    ),
 )
 _SPLIT = "split"
 #: Columns of true and false, and the split that true stands for; false is training.
@@ -23,7 +32,9 @@ _FLAGS: Mapping[str, Split] = {"is_valid": "val", "is_val": "val", "is_validatio
 _GROUP = "group"
 _INDEX = ("index", "idx")
 _UNNAMED = re.compile(r"unnamed_\d+(_level_\d+)?")
-_LIKE_A_GROUP = re.compile(r"(.*_)?(id|patient|subject|lesion|case|person|product|lot|specimen|slide|video|scene)")
+_LIKE_A_GROUP = re.compile(
+    r"(.*_)?(id|patient|subject|lesion|case|person|product|lot|specimen|slide|video|scene)"
+)
 
 
 @dataclass(frozen=True)

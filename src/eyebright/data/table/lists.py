@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 _BRACKETS = {"[": "]", "(": ")", "{": "}"}
-_ITEM = re.compile(r"""\s*(?:'((?:[^'\\]|\\.)*)'|("(?:[^"\\]|\\.)*")|(-?\d+))\s*(?:,|(?=['"\d-])|$)""", re.DOTALL)
+_ITEM = re.compile(
+    r"""\s*(?:'((?:[^'\\]|\\.)*)'|("(?:[^"\\]|\\.)*")|(-?\d+))\s*(?:,|(?=['"\d-])|$)""", re.DOTALL
+)
 _ESCAPES = re.compile(r"\\(.)", re.DOTALL)
 _ALWAYS, _BY_EVIDENCE = (";", "|"), (",", " ")
 

@@ -10,14 +10,13 @@ from hashlib import blake2b
 from pathlib import Path
 
 from eyebright.data.checks import conflicts, copies, leaks, require_classes, require_labels
-from eyebright.data.layout import require_folder
 from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.data.read_headers import read_headers
 from eyebright.data.split import assign, rarest
 from eyebright.data.table.columns import LabelTable, Row, find_meaning
 from eyebright.data.table.delimited import read_delimited
 from eyebright.data.table.paths import ImagePaths
-from eyebright.data.walk import image_files
+from eyebright.data.walk import image_files, require_folder
 from eyebright.errors import DataError, ImageError, NotFoundError
 from eyebright.runtime.context import progress_task
 from eyebright.types import Skipped, Split
@@ -126,9 +125,7 @@ def _read(folder: Path, multilabel: bool) -> tuple[Manifest, bool]:
     return manifest, any(row.split for row in table.rows)
 
 
-def _usable(
-    folder: Path, table: LabelTable, skipped: list[Skipped], named: set[str]
-) -> dict[str, Row]:
+def _usable(folder: Path, table: LabelTable, skipped: list[Skipped], named: set[str]) -> dict[str, Row]:
     """Return the rows by the paths of their images; ``named`` gets the paths of all files that rows name.
 
     Those of no image, or of one that came before, are skipped.
