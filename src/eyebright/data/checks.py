@@ -29,8 +29,8 @@ def require_classes(counts: Mapping[Split, Mapping[str, int]], folder: Path) -> 
         folder: the training split, for the sentences.
 
     Raises:
-        DataError: names equal but for case, blanks or Unicode form; classes that only validation or test has; fewer
-            than two classes; classes with fewer than 2 training images, all of them listed.
+        DataError: names equal but for case, blanks or Unicode form; classes that only validation or test
+            has; fewer than two classes; classes with fewer than 2 training images, all of them listed.
     """
     train = counts["train"]
     _require_distinct({label for part in counts.values() for label in part})
@@ -153,15 +153,15 @@ def _require_distinct(labels: Iterable[str]) -> None:
         if twin != label:
             shown = _distinguishable(twin, label)
             raise DataError(
-                "Class names must differ by more than case, blanks or the encoding of characters. {first} and "
-                "{second} do not. Merge the two classes, or rename one.",
+                "Class names must differ by more than case, blanks or the encoding of characters. "
+                "{first} and {second} do not. Merge the two classes, or rename one.",
                 first=shown(twin),
                 second=shown(label),
             )
 
 
 def _essence(label: str) -> str:
-    """Return what makes a name another one: not its case, blanks, invisible characters, or form in Unicode."""
+    """Return what makes a name another one: not its case, blanks, or form in Unicode."""
     text = normalize("NFKC", normalize("NFKC", label).casefold())
     text = "".join(c for c in text if not c.isspace() and category(c) not in ("Cf", "Cc"))
     return re.sub(r"^(\d+)\.0+$", r"\1", text)  # as numbers are written by tables that lack some of them

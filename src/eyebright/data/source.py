@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 from eyebright.data import folder as folders
-from eyebright.data.layout import evaluation_part
 from eyebright.data.manifest import Manifest
+from eyebright.data.splits.layout import evaluation_part
 from eyebright.data.table.scan import has_table, scan_table, scan_table_part
 from eyebright.types import Split
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from eyebright.data.split_names import named_split
+from eyebright.data.splits.names import named_split
 from eyebright.data.table.delimited import DataTable
 from eyebright.data.table.label_columns import TRUE, find_labels, is_label_name, plain_name
 from eyebright.errors import DataError
@@ -117,8 +117,8 @@ def _named_columns(table: DataTable) -> dict[str, list[str]]:
             continue
         if not name and not _are_row_numbers(cells):
             raise DataError(
-                "Every column of a table must have a name. Column {number} of {path} has none. Name it in the "
-                "first line.",
+                "Every column of a table must have a name. Column {number} of {path} has none. Name "
+                "it in the first line.",
                 number=i + 1,
                 path=table.source,
             )
@@ -156,8 +156,8 @@ def _splits(
         ]
     if len(found) > 1:
         raise DataError(
-            "One column must say the split. {path} has several that could: {columns}. Keep one of them, named "
-            "split.",
+            "One column must say the split. {path} has several that could: {columns}. Keep one of "
+            "them, named split.",
             path=table.source,
             columns=", ".join(found),
         )

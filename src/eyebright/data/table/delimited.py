@@ -124,7 +124,7 @@ def _text(path: Path) -> str:
 
 
 def _excel_delimiter(text: str) -> tuple[str, str, int]:
-    """Return the delimiter that Excel's line ``sep=;`` names, the text below it, and how many lines it took."""
+    """Return the delimiter that Excel's line ``sep=;`` names, the text below, and the lines above that."""
     first, _, rest = text.partition("\n")
     named = re.fullmatch(r'"?sep=(.)"?', first.strip(" "))
     return (named[1], rest, 1) if named else ("", text, 0)

@@ -91,9 +91,9 @@ def _from_names(table: DataTable, name: str, cells: list[str]) -> Labels:
     listed = found.evidence is not Evidence.NONE and found.separator != " "
     if listed and (found.separator == "[]" or not is_label_name(name)):
         raise DataError(
-            "A column of classes must have one bare name in each cell. {path} has {example} in column {name}. "
-            "If such cells are lists of labels, name the column labels; if they are names, call it label, "
-            "and write names without brackets.",
+            "A column of classes must have one bare name in each cell. {path} has {example} in "
+            "column {name}. If such cells are lists of labels, name the column labels; if they are "
+            "names, call it label, and write names without brackets.",
             path=table.source,
             example=repr(found.example),
             name=name,
@@ -113,9 +113,9 @@ def _from_lists(table: DataTable, name: str, cells: list[str], multilabel: bool)
     found = find_lists(cells)
     if found.evidence is Evidence.DOUBTFUL:
         raise DataError(
-            "Labels must be separated alike in all cells. {path} has {example} in column {name}, which may be "
-            "one label or several. Separate labels with semicolons; if each image has one class, name the "
-            "column label.",
+            "Labels must be separated alike in all cells. {path} has {example} in column {name}, "
+            "which may be one label or several. Separate labels with semicolons; if each image has "
+            "one class, name the column label.",
             path=table.source,
             example=repr(found.example),
             name=name,
@@ -141,8 +141,8 @@ def _on_lists(table: DataTable, name: str, found: LabelLists) -> Skipped:
         )
         return Skipped(table.source.name, reason, {"name": name, "none": none})
     reason = (
-        "Column {name} was read as lists of labels, such as {example}: {several:image has|images have} several "
-        "labels, {none} have none."
+        "Column {name} was read as lists of labels, such as {example}: {several:image has|images "
+        "have} several labels, {none} have none."
     )
     values = {"name": name, "example": repr(found.example), "several": several, "none": none}
     return Skipped(table.source.name, reason, values)

@@ -1,4 +1,4 @@
-"""Cells that hold several labels: written as JSON or Python, or with a separator that recurs between labels."""
+"""Cells that hold several labels: as JSON or Python write them, or with a separator between labels."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _name(item: re.Match[str]) -> str | None:
             return str(json.loads(double, strict=False)).strip()
         except ValueError:
             return None
-    unknown = {escape for escape in _ESCAPES.findall(single)} - {"\\", "'", '"'}
+    unknown = set(_ESCAPES.findall(single)) - {"\\", "'", '"'}
     return None if unknown else _ESCAPES.sub(r"\1", single).strip()
 
 

@@ -28,7 +28,7 @@ _CONTRADICTIONS = 0.1
 
 
 def has_table(folder: Path) -> bool:
-    """Return whether ``folder`` holds the table that says what its images are, even one that is unreadable."""
+    """Return whether ``folder`` holds the table that says what its images are, or a pipe of its name."""
     path = folder / NAME
     return os.path.lexists(path) and not os.path.isdir(path)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from eyebright.data.split_names import named_split, numbered_splits
+from eyebright.data.splits.names import is_no_class, named_split, numbered_splits
 from eyebright.data.walk import Identity, has_images, identity, image_files, is_text, subfolders
 from eyebright.errors import DataError
 from eyebright.types import Skipped, Split
@@ -55,6 +55,7 @@ def training_parts(folder: Path, elsewhere: Collection[Identity]) -> tuple[dict[
     named = {name: inside for name, inside in found.items() if named_split(name)}
     others = [name for name in found if name not in named]
     train = [name for name in named if named_split(name) == "train"]
+    _refuse_table(folder, found)
     flat_train = all(not found[name].folders for name in train)
     if not train:
         _refuse_lonely(folder, named, others)
@@ -64,11 +65,11 @@ def training_parts(folder: Path, elsewhere: Collection[Identity]) -> tuple[dict[
         return {"train": folder}, []
     if others and len(named) == 1:
         raise DataError(
-            "Beside train/ there must be nothing but val/ and test/. {path} also holds {others}. If these are "
-            "splits, name them val and test; if {train} is a class like them, move all class folders into "
-            "a folder train/; else move them elsewhere.",
+            "Beside train/ there must be nothing but val/ and test/. {path} also holds {others}. If "
+            "these are splits, name them val and test; if {train} is a class like them, move all "
+            "class folders into a folder train/; else move them elsewhere.",
             path=folder,
-            others=_listed(others),
+            others=listed(others),
             train=train[0],
         )
     return _with_train(folder, found, train[0], others)
@@ -78,6 +79,7 @@ def _with_train(
     folder: Path, found: dict[str, _Inside], train: str, others: Sequence[str]
 ) -> tuple[dict[Split, Path], list[Skipped]]:
     classes = set(found[train].folders)
+    _require_several(folder / train, found[train])
     notes = [
         Skipped(name, "Only val/ and test/ are read beside train/. This folder was ignored.")
         for name in others
@@ -87,7 +89,9 @@ def _with_train(
         if named_split(name) is None:
             continue
         # Loaders that need a class folder make people put images without classes into a single one.
-        alone = len(inside.folders) == 1 and classes.isdisjoint(inside.folders)
+        alone = (
+            len(inside.folders) == 1 and is_no_class(inside.folders[0]) and classes.isdisjoint(inside.folders)
+        )
         if name != train and classes and (not inside.folders or alone):
             count = sum(1 for _ in image_files(folder / name))
             reason = (
@@ -108,8 +112,8 @@ def _as_parts(folder: Path, names: Collection[str]) -> dict[Split, Path]:
             continue
         if split in parts:
             raise DataError(
-                "Each split must have one folder. In {path}, {first} and {second} are both named like {split}. "
-                "Merge them, or move one elsewhere.",
+                "Each split must have one folder. In {path}, {first} and {second} are both named "
+                "like {split}. Merge them, or move one elsewhere.",
                 path=folder,
                 first=parts[split].name,
                 second=name,
@@ -149,34 +153,26 @@ def _refuse_lonely(folder: Path, named: dict[str, _Inside], others: Sequence[str
             )
         if others:
             raise DataError(
-                "Splits must contain class folders. {path} has none, and lies beside the class folders {others}. "
-                "If it is a class, move all class folders into a folder train/; if its images have no "
-                "classes, move it elsewhere.",
+                "Splits must contain class folders. {path} has none, and lies beside the class "
+                "folders {others}. If it is a class, move all class folders into a folder train/; if "
+                "its images have no classes, move it elsewhere.",
                 path=folder / name,
-                others=_listed(others),
+                others=listed(others),
             )
 
 
 def _require_classes_on_top(folder: Path, found: dict[str, _Inside]) -> None:
     """Refuse folders that are rather splits, folds or sites, each with the classes in it."""
     nested = {name: inside.folders for name, inside in found.items() if not inside.images}
-    if len(found) == 1 and len(nested) == 1:
-        name, inner = next(iter(nested.items()))
-        raise DataError(
-            "The folders directly in the data folder must be the classes, or train/, val/ and test/. {path} "
-            "holds only {name}, which holds {inner}. Give {deeper}.",
-            path=folder,
-            name=name,
-            inner=_listed(inner),
-            deeper=folder / name,
-        )
+    if len(found) == 1:
+        _require_several(folder, _Inside(False, tuple(found)))
     if numbered_splits(list(found)):
         raise DataError(
-            "The folders in the data folder must be classes or splits. In {path}, the names {names} are those "
-            "of folds or batches. Merge them, or name them train, val and test; if they are classes, move "
-            "them into a folder train/.",
+            "The folders in the data folder must be classes or splits. In {path}, the names {names} "
+            "are those of folds or batches. Merge them, or name them train, val and test; if they "
+            "are classes, move them into a folder train/.",
             path=folder,
-            names=_listed(found),
+            names=listed(found),
         )
     counts = Counter(name for inner in nested.values() for name in inner)
     shared = sorted(name for name, count in counts.items() if count > 1)
@@ -184,27 +180,72 @@ def _require_classes_on_top(folder: Path, found: dict[str, _Inside]) -> None:
         return
     if all(map(named_split, shared)):
         raise DataError(
-            "Splits must contain the classes. In {path}, the folders {outer} contain {inner}. Move the images, "
-            "as in {example}.",
+            "Splits must contain the classes. In {path}, the folders {outer} contain {inner}. Move "
+            "the images, as in {example}.",
             path=folder,
-            outer=_listed(nested),
-            inner=_listed(shared),
+            outer=listed(nested),
+            inner=listed(shared),
             example=f"{shared[0]}/{next(iter(nested))}",
         )
     # Years and numbers of cameras are no classes.
     if len(shared) > 1 and not all(any(c.isdecimal() for c in name) for name in shared):
         raise DataError(
-            "It must be clear which folders are the classes. In {path}, the folders {outer} contain folders of "
-            "the same names: {inner}. If {first} is a class, name the folders above train, val and test, or "
-            "merge them; if {second} is a class, move all class folders into a folder train/.",
+            "It must be clear which folders are the classes. In {path}, the folders {outer} contain "
+            "folders of the same names: {inner}. If {first} is a class, name the folders above "
+            "train, val and test, or merge them; if {second} is a class, move all class folders into "
+            "a folder train/.",
             path=folder,
-            outer=_listed(nested),
-            inner=_listed(shared),
+            outer=listed(nested),
+            inner=listed(shared),
             first=shared[0],
             second=next(iter(nested)),
         )
 
 
-def _listed(names: Collection[str]) -> str:
+def _require_several(folder: Path, inside: _Inside) -> None:
+    """Refuse a folder whose only folder holds folders: the classes, or splits, are one level further down."""
+    if inside.images or len(inside.folders) != 1:
+        return
+    deeper = folder / inside.folders[0]
+    inner = () if has_images(deeper, deep=False) else _folders_with_images(deeper)
+    if inner:
+        raise DataError(
+            "The folders directly in the data folder must be the classes, or train/, val/ and test/. {path} "
+            "holds only {name}, which holds {inner}. Give {deeper}, or move these folders up.",
+            path=folder,
+            name=deeper.name,
+            inner=listed(inner),
+            deeper=deeper,
+        )
+
+
+def _refuse_table(folder: Path, found: Mapping[str, _Inside]) -> None:
+    """Refuse folders that say nothing of classes beside a table that may."""
+    silent = len(found) < 2 or numbered_splits(list(found)) or all(map(named_split, found))
+    if not silent or any(inside.folders for inside in found.values()):
+        return
+    tables = sorted(path.name for path in folder.glob("*") if path.suffix.lower() in (".csv", ".tsv"))
+    if tables:
+        raise DataError(
+            "The classes must be the names of folders, or be listed in labels.csv. {path} has no "
+            "class folders, but {table}. If this table lists images and their labels, rename it to "
+            "labels.csv.",
+            path=folder,
+            table=tables[0],
+        )
+
+
+def classes_beside(folder: Path) -> list[str]:
+    """Return the names of the folders beside ``folder`` that look like classes, as it does."""
+    parent = folder.resolve().parent
+    try:
+        names = [name for name in subfolders(parent) if has_images(parent / name, deep=False)]
+    except DataError:  # what lies above need not be readable
+        return []
+    return [] if any(map(named_split, names)) else [name for name in names if name != folder.resolve().name]
+
+
+def listed(names: Collection[str]) -> str:
+    """Return the first of some names as text."""
     some = sorted(names)[:_SHOWN]
     return ", ".join(some) + (", …" if len(names) > len(some) else "")

@@ -13,8 +13,26 @@ _WORDS: Mapping[str, Split] = {
     **dict.fromkeys(("test", "testing", "tst"), "test"),
 }
 # What stands beside those words and says nothing: seg_train, train_images, TestSet, val_split.
-_FILLING = frozenset("set sets split data dataset image images img imgs photo photos seg part folder".split())
-_NUMBERED = frozenset("fold split part batch subset chunk shard".split())
+_FILLING = frozenset(
+    [
+        "set",
+        "sets",
+        "split",
+        "data",
+        "dataset",
+        "image",
+        "images",
+        "img",
+        "imgs",
+        "photo",
+        "photos",
+        "seg",
+        "part",
+        "folder",
+    ]
+)
+_EMPTY = frozenset(["unknown", "unlabelled", "unlabeled", "unlabel", "all", "none", "dummy"])
+_NUMBERED = frozenset(["fold", "split", "part", "batch", "subset", "chunk", "shard"])
 _YEAR = re.compile(r"(19|20)\d\d")
 _PIECES = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
 
@@ -26,6 +44,13 @@ def named_split(name: str) -> Split | None:
     pieces = [_without_set(piece) for piece in _pieces(name)]
     telling = [piece for piece in pieces if piece not in _FILLING and not _YEAR.fullmatch(piece)]
     return _WORDS.get(telling[0]) if len(telling) == 1 else None
+
+
+def is_no_class(name: str) -> bool:
+    """Return whether a name says nothing of what images show: `images`, `test`, `unlabelled_data`."""
+    return all(
+        piece in _FILLING or piece in _EMPTY or piece in _WORDS for piece in map(_without_set, _pieces(name))
+    )
 
 
 def numbered_splits(names: Sequence[str]) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from eyebright.data.parts import labelled_parts, training_parts
+from eyebright.data.splits.parts import labelled_parts, training_parts
 from eyebright.data.walk import identity, require_folder
 from eyebright.errors import DataError, NotFoundError
 from eyebright.types import Skipped, Split
@@ -26,9 +26,9 @@ class Layout:
 def find_layout(folder: Path, val: Path | float | None, test: Path | float | None) -> Layout:
     """Return the layout of ``folder``.
 
-    It has parts if it holds a train folder (by any of its names) and nothing else, or beside val or test. What the user
-    asks for with ``val`` and ``test`` replaces a part of the folder's own, with a note. Without any
-    validation split, 0.2 of the training images become one.
+    It has parts if it holds a train folder, by any of its names, and nothing else, or beside val or test.
+    What the user asks for with ``val`` and ``test`` replaces a part of the folder's own, with a note. Without
+    any validation split, 0.2 of the training images become one.
 
     Raises:
         NotFoundError: a folder does not exist.
