@@ -196,8 +196,8 @@ def _may_be_classes(cells: Sequence[str]) -> bool:
 def _which_label(table: DataTable, columns: Mapping[str, list[str]]) -> DataError:
     candidates = {name: cells for name, cells in columns.items() if _may_be_classes(cells)} or columns
     return DataError(
-        "{path} must have a column named label, or nothing but 0/1 columns for labels. Its columns are "
-        "{columns}. Rename the column that holds the labels, or delete those that hold none.",
+        "{path} must have a column named label, or nothing but 0/1 columns for labels. Columns that could "
+        "hold the label: {columns}. Rename the right one to label, or delete those that hold none.",
         path=table.source,
         columns="; ".join(f"{name}: {_content(cells)}" for name, cells in candidates.items()) or "-",
     )
