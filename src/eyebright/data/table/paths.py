@@ -25,7 +25,7 @@ class ImagePaths:
     def find(self, written: str) -> str | Skipped:
         """Return the path of the file that is meant, with forward slashes, or why there is none."""
         for form in dict.fromkeys((written, written.replace("\\", "/"))):
-            path = PurePosixPath(form).as_posix()
+            path = self._below(PurePosixPath(form))
             if form and os.path.isfile(self._folder / path):
                 return path
             found = self._with_extension(path) if form else []
@@ -44,6 +44,13 @@ class ImagePaths:
             if name and name in (file, os.path.splitext(file)[0]):
                 return Path(path).relative_to(self._folder).as_posix()
         return None
+
+    def _below(self, path: PurePosixPath) -> str:
+        """Return a path relative to the table's folder, if it lies there, with forward slashes."""
+        for top in (self._folder.absolute(), self._folder.resolve()):
+            if path.is_relative_to(top.as_posix()):
+                return path.relative_to(top.as_posix()).as_posix()
+        return path.as_posix()
 
     def _with_extension(self, path: str) -> list[str]:
         place, _, stem = path.rpartition("/")
