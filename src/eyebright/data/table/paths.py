@@ -20,6 +20,7 @@ class ImagePaths:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._tops = {folder.absolute().as_posix(), folder.resolve().as_posix()}
         self._images_in = cache(self._list)
 
     def find(self, written: str) -> str | Skipped:
@@ -47,9 +48,9 @@ class ImagePaths:
 
     def _below(self, path: PurePosixPath) -> str:
         """Return a path relative to the table's folder, if it lies there, with forward slashes."""
-        for top in (self._folder.absolute(), self._folder.resolve()):
-            if path.is_relative_to(top.as_posix()):
-                return path.relative_to(top.as_posix()).as_posix()
+        for top in self._tops:
+            if path.is_absolute() and path.is_relative_to(top):
+                return path.relative_to(top).as_posix()
         return path.as_posix()
 
     def _with_extension(self, path: str) -> list[str]:
