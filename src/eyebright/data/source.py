@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from eyebright.data import folder as folders
+from eyebright.data.checks import few_images
 from eyebright.data.layout import evaluation_part
 from eyebright.data.manifest import Manifest
 from eyebright.data.table import has_table, scan_table, scan_table_part
@@ -22,7 +24,8 @@ def scan(
         DataError: there is nothing, or nothing sensible, to train on.
     """
     read = scan_table if has_table(data) else folders.scan
-    return read(data, val=val, test=test, seed=seed)
+    manifest = read(data, val=val, test=test, seed=seed)
+    return replace(manifest, warnings=(*manifest.warnings, *few_images(manifest)))
 
 
 def scan_part(
