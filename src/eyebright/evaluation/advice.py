@@ -82,7 +82,7 @@ def sure_answers(rows: Sequence[PredictionRow]) -> SureAnswers | None:
 def row_groups(rows: Sequence[PredictionRow]) -> IntArray | None:
     """Return (N,) numbers that rows of one group and copies share; None where no two are related."""
     numbers: dict[str, int] = {}
-    names = (row.group or row.sha or row.path for row in rows)
+    names = (row.group or row.sha or f"{place} alone" for place, row in enumerate(rows))
     found = np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int64)
     return found if len(numbers) < len(found) else None
 

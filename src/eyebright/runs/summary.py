@@ -49,7 +49,7 @@ def run_display(run: RunLike) -> Iterator[str | ResultTable]:
     said = [claim.sentence for claim in claims(metrics)]
     said += few_images(metrics.get("per_class", {}))
     if said:
-        yield "\n".join(map(printable, said))
+        yield "\n".join(printable(sentence.replace("\N{NO-BREAK SPACE}", " ")) for sentence in said)
     if baseline := metrics.get("baseline"):
         yield ResultTable(_compared(baseline), right=(1, 2, 3))
         yield _difference(baseline)
@@ -159,19 +159,23 @@ def _groups(metrics: Mapping[str, Any]) -> Iterator[str]:
     yield translate(
         "The images come in {count:group|groups}; intervals count groups, not images.", count=groups["count"]
     )
-    for label, found in list(groups["classes"].items())[:_CLASSES]:
-        shares = [found["sensitivity"][rule] for rule in ("any", "mean", "vote")]
-        if all(shares):
-            any_image, mean, vote = (f"{100 * share['value']:.1f} %" for share in shares)
-            yield translate(
-                "Sensitivity by group, {label} ({count:group|groups}): any image {any}, mean probability "
-                "{mean}, majority vote {vote}",
-                label=printable(label),
-                count=found["positives"],
-                any=any_image,
-                mean=mean,
-                vote=vote,
+    at_targets = {p["class"]: p["groups"] for p in metrics.get("operating_points", ()) if "groups" in p}
+    for label, found in list((groups["classes"] | at_targets).items())[:_CLASSES]:
+        shares = {
+            rule: " / ".join(
+                "–" if found[name][rule] is None else f"{100 * found[name][rule]['value']:.1f} %"
+                for name in ("sensitivity", "specificity")
             )
+            for rule in ("any", "mean", "vote")
+        }
+        yield translate(
+            "Sensitivity / specificity by group, {label} ({positives} of {count:group|groups}): any image "
+            "{any}, mean probability {mean}, majority vote {vote}",
+            label=printable(label),
+            positives=found["positives"],
+            count=groups["count"],
+            **shares,
+        )
 
 
 def _places(run: RunLike) -> list[tuple[str, str]]:
