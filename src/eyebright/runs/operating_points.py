@@ -172,15 +172,18 @@ def _answers(probabilities: FloatArray, limits: Float64Array, multilabel: bool) 
     return np.equal(Decisions(limits).predict(probabilities)[:, None], np.arange(len(limits)))
 
 
-def at_thresholds(predictions: Predictions, points: OperatingPoints) -> Predictions:
-    """Return multi-label predictions at the operating points; of several for one label the first counts."""
-    if predictions.thresholds is None:
-        return predictions
-    thresholds = predictions.thresholds.copy()
+def decided(predictions: Predictions, points: OperatingPoints) -> Predictions:
+    """Return predictions by operating points and costs, in place of those that the model carries.
+
+    Labels without a target keep their thresholds, where an image may have several. Of several targets of one
+    class the first counts.
+    """
+    before = predictions.decisions
+    thresholds = before.thresholds.copy() if before.multilabel else np.full(len(predictions.labels), np.nan)
     for curve in reversed(points.curves):
         threshold = curve.point.threshold
         thresholds[list(predictions.labels).index(threshold.target.label)] = threshold.value
-    return replace(predictions, thresholds=thresholds)
+    return replace(predictions, decisions=replace(before, thresholds=thresholds, costs=points.costs))
 
 
 def carried(model: SealedModel) -> dict[OperatingTarget, Threshold]:
