@@ -14,7 +14,6 @@ from eyebright.evaluation.decisions.costs import CostFigures, measure_costs, rea
 from eyebright.evaluation.decisions.curves import OperatingCurve, operating_curve
 from eyebright.evaluation.decisions.operating import Answers, Labelled, Threshold, check, choose, stored
 from eyebright.evaluation.decisions.targets import OperatingTarget, check_target, parse_target
-from eyebright.evaluation.group_figures import group_means, measure_groups
 from eyebright.evaluation.intervals import Float64Array
 from eyebright.evaluation.rules.decisions import Decisions
 from eyebright.options.decisions import DecisionConfig
@@ -145,20 +144,12 @@ def measure_points(
     for threshold in reversed(chosen):
         in_force[list(labels).index(threshold.target.label)] = threshold.value
     given, without = (_answers(probabilities, limits, multilabel) for limits in (in_force, none))
-    by_mean = None
-    if groups is not None and evaluated.named:
-        by_mean = _answers(group_means(groups, probabilities), in_force, multilabel)
     curves = []
     for threshold in chosen:
         k = list(labels).index(threshold.target.label)
         scores, positive = evaluated.of_class(k)
-        by_group = None
-        if groups is not None and by_mean is not None:
-            by_group = measure_groups(groups, positive, given[:, k], by_mean[:, k])
         answers = Answers(given[:, k], without[:, k])
-        point = check(
-            threshold, answers, positive, evaluated.part, groups=groups, by_group=by_group, seed=seed
-        )
+        point = check(threshold, answers, positive, evaluated.part, groups=groups, seed=seed)
         curves.append(operating_curve(point, scores, positive))
     cost = None if costs is None else measure_costs(truth, probabilities, costs, seed, groups)
     contested = 0 if multilabel else int(((probabilities >= in_force).sum(axis=1) > 1).sum())
@@ -168,8 +159,10 @@ def measure_points(
 def _answers(probabilities: FloatArray, limits: Float64Array, multilabel: bool) -> BoolArray:
     """Return (N, K) whether each class is answered, with thresholds (K,), NaN of a class without."""
     if multilabel:
-        return np.asarray(probabilities >= np.where(np.isnan(limits), THRESHOLD, limits))
-    return np.equal(Decisions(limits).predict(probabilities)[:, None], np.arange(len(limits)))
+        limits = np.where(np.isnan(limits), THRESHOLD, limits)
+    task = Decisions(limits, multilabel=multilabel).task
+    predicted = task.predicted(probabilities)
+    return np.stack([task.positive(predicted, k) for k in range(len(limits))], axis=1)
 
 
 def decided(predictions: Predictions, points: OperatingPoints) -> Predictions:

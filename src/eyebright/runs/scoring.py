@@ -109,10 +109,7 @@ class Predictions:
     def labelled(self, split: Split) -> Labelled:
         """Return the predictions and the truth of one split."""
         places = self.of(split)
-        named = any(self.samples[i].group for i in places)
-        return Labelled(
-            self.probabilities[places], self.truth[places], split, self.groups(places), named=named
-        )
+        return Labelled(self.probabilities[places], self.truth[places], split, self.groups(places))
 
     def groups(self, places: IntArray) -> IntArray | None:
         """Return (n,) numbers that images of one group and copies share; None where no two are related."""

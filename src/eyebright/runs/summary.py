@@ -159,8 +159,7 @@ def _groups(metrics: Mapping[str, Any]) -> Iterator[str]:
     yield translate(
         "The images come in {count:group|groups}; intervals count groups, not images.", count=groups["count"]
     )
-    at_targets = {p["class"]: p["groups"] for p in metrics.get("operating_points", ()) if "groups" in p}
-    for label, found in list((groups["classes"] | at_targets).items())[:_CLASSES]:
+    for label, found in list(groups["classes"].items())[:_CLASSES]:
         shares = {
             rule: " / ".join(
                 "–" if found[name][rule] is None else f"{100 * found[name][rule]['value']:.1f} %"

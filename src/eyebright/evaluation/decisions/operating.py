@@ -10,7 +10,6 @@ import numpy as np
 
 from eyebright.evaluation.decisions.targets import Figure, OperatingTarget, choose_threshold
 from eyebright.evaluation.decisions.verdicts import TargetVerdict, judge
-from eyebright.evaluation.group_figures import GroupFigures
 from eyebright.evaluation.multiclass.ranking import BoolArray
 from eyebright.evaluation.multiclass.results import metric_json
 from eyebright.evaluation.proportions import proportion
@@ -25,15 +24,13 @@ class Labelled:
     """Probabilities (N, K) with the truth, of images that ``part`` names.
 
     Truth is class numbers (N,), or (N, K) of 0 and 1 of a multi-label task. Images that are not independent
-    share a number of ``groups`` (N,); None where all are independent. ``named`` says whether these are groups
-    of the data (patients, lots), and not only copies of images.
+    share a number of ``groups`` (N,); None where all are independent.
     """
 
     probabilities: FloatArray
     truth: IntArray
     part: Split
     groups: IntArray | None = None
-    named: bool = False
 
     def of_class(self, number: int) -> tuple[FloatArray, BoolArray]:
         """Return a class's probabilities (N,), and whether each image is of it."""
@@ -81,7 +78,6 @@ class OperatingPoint:
         verdict: whether the target is met there.
         answered: the share of the images for which the class is answered.
         answered_without: the same without targets.
-        groups: how patients or lots are found, where images come in such groups.
     """
 
     threshold: Threshold
@@ -90,7 +86,6 @@ class OperatingPoint:
     verdict: TargetVerdict
     answered: Interval
     answered_without: float
-    groups: GroupFigures | None = None
 
     @property
     def value(self) -> Interval | None:
@@ -107,7 +102,6 @@ class OperatingPoint:
             **self.verdict.to_json(),
             "answered": asdict(self.answered),
             "answered_without": self.answered_without,
-            **({} if self.groups is None else {"groups": self.groups.to_json()}),
         }
 
 
@@ -140,7 +134,6 @@ def check(
     split: Split,
     *,
     groups: IntArray | None = None,
-    by_group: GroupFigures | None = None,
     seed: int = 0,
 ) -> OperatingPoint:
     """Measure the threshold on other images, with 95 % intervals over images, or over groups of them.
@@ -151,7 +144,6 @@ def check(
         positive: (N,) whether the images are of the class.
         split: that they are of.
         groups: (N,) numbers that images which are not independent share; None where all are independent.
-        by_group: how patients or lots are found.
         seed: of the bootstrap over groups.
     """
     figures: dict[Figure, Interval | None] = {}
@@ -167,7 +159,6 @@ def check(
         judge(target, counted.hit, counted.groups, seed=seed),
         proportion(answers.given, groups, seed=seed),
         float(answers.without.mean()),
-        by_group,
     )
 
 

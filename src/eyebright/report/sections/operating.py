@@ -16,7 +16,6 @@ from eyebright.report.charts.curve import Line, curve_chart
 from eyebright.report.charts.interval import interval_bar
 from eyebright.report.content import ReportContent
 from eyebright.report.document import Section
-from eyebright.report.sections.groups import rule_name
 from eyebright.report.summary.targets import verdict_name
 from eyebright.report.templating import render
 from eyebright.text.format import percent
@@ -36,17 +35,13 @@ class OperatingMetric:
 
 @dataclass(frozen=True)
 class OperatingView:
-    """A target with its verdict and threshold, what that gives on ``split``, and its curves with titles.
-
-    ``groups`` hold sensitivity and specificity by each rule for the images of a group.
-    """
+    """A target with its verdict and threshold, what that gives on ``split``, and its curves with titles."""
 
     target: str
     verdict: str
     threshold: Threshold
     split: Split
     rows: Sequence[OperatingMetric]
-    groups: Sequence[tuple[str, Interval | None, Interval | None]]
     curves: Sequence[tuple[str, Markup]]
 
 
@@ -89,21 +84,12 @@ def _view(curve: OperatingCurve) -> OperatingView:
         )
         for figure, interval in point.figures.items()
     ]
-    by_group = (
-        []
-        if point.groups is None
-        else [
-            (rule_name(rule), share, point.groups.specificity[rule])
-            for rule, share in point.groups.sensitivity.items()
-        ]
-    )
     return OperatingView(
         str(point.threshold.target),
         verdict_name(point.verdict.name),
         point.threshold,
         point.split,
         rows,
-        by_group,
         _curves(curve),
     )
 
