@@ -214,7 +214,9 @@ def say_unmet(points: OperatingPoints) -> None:
             before.append(str(target))
     if points.contested:
         say(
-            "{count:image reaches|images reach} the thresholds of several classes. The class that "
-            "exceeds its threshold by the largest ratio is predicted, and the verdicts count that.",
+            "{targets} contradict each other on {count:image|images}, which reach the thresholds of several "
+            "classes. The class that exceeds its threshold by the largest ratio is predicted, and the "
+            "verdicts count that.",
+            targets=" & ".join(str(curve.point.threshold.target) for curve in points.curves),
             count=points.contested,
         )

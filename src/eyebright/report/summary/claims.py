@@ -12,11 +12,10 @@ from typing import Any, Literal
 
 from eyebright.report.summary.findings import (
     finetuning_sentence,
-    majority_sentence,
     names,
     robustness_sentence,
 )
-from eyebright.report.summary.targets import target_sentence
+from eyebright.report.summary.targets import target_detail, target_verdict
 from eyebright.text.format import paragraph_of, percent
 from eyebright.text.language import translate
 
@@ -26,11 +25,24 @@ _OF_VERDICT: Mapping[str, ClaimStatus] = {"met": "kept", "not shown": "open", "m
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence about what was promised, whether that was kept, and the anchor of the section behind it."""
+    """What was promised, and whether that was kept.
+
+    Attributes:
+        status: whether it was; open where the images do not tell.
+        head: the verdict, which is to be seen first; may be empty.
+        detail: further sentences; may be empty.
+        evidence: the anchor of the section behind it.
+    """
 
     status: ClaimStatus
-    sentence: str
+    head: str
+    detail: str
     evidence: str
+
+    @property
+    def sentence(self) -> str:
+        """Return all of it as one text."""
+        return paragraph_of(self.head, self.detail)
 
 
 def claims(metrics: Mapping[str, Any]) -> list[Claim]:
@@ -51,7 +63,9 @@ def claims(metrics: Mapping[str, Any]) -> list[Claim]:
 def _targets(metrics: Mapping[str, Any]) -> Iterator[Claim]:
     for point in metrics.get("operating_points", ()):
         if "verdict" in point:  # runs of earlier versions have none
-            yield Claim(_OF_VERDICT[point["verdict"]], target_sentence(point), "operating")
+            yield Claim(
+                _OF_VERDICT[point["verdict"]], target_verdict(point), target_detail(point), "operating"
+            )
 
 
 def _promises(metrics: Mapping[str, Any]) -> Iterator[Claim]:
@@ -72,7 +86,7 @@ def _promises(metrics: Mapping[str, Any]) -> Iterator[Claim]:
                 promised=promised,
                 classes=names(sets["broken_for"]),
             )
-        yield Claim("broken", sentence, "unknown")
+        yield Claim("broken", sentence, "", "unknown")
     if (unknown := metrics.get("unknown")) and not unknown.get("kept", True):
         sentence = translate(
             "Broken promise: {value} of these images ({between}) are predicted as unknown, more than the "
@@ -80,41 +94,51 @@ def _promises(metrics: Mapping[str, Any]) -> Iterator[Claim]:
             **_with_range(unknown["rejected"]),
             promised=percent(unknown["false_rejection"], 0),
         )
-        yield Claim("broken", sentence, "unknown")
+        yield Claim("broken", sentence, "", "unknown")
 
 
 def _against_majority(metrics: Mapping[str, Any]) -> Iterator[Claim]:
     """Yield that the model is not shown to be better than always predicting one class, if so."""
     majority, accuracy = metrics.get("majority"), metrics.get("accuracy")
-    if majority and accuracy and accuracy["low"] <= majority["share"]:
-        worse = accuracy["high"] < majority["share"]
-        sentence = (
-            translate("The model is worse than that (accuracy {value}, {between}).", **_with_range(accuracy))
-            if worse
-            else translate(
-                "The model is not shown to be better (accuracy {value}, {between}).", **_with_range(accuracy)
-            )
+    if not majority or not accuracy or accuracy["low"] > majority["share"]:
+        return
+    values = {
+        "label": majority["label"] or translate("no label"),
+        "share": percent(majority["share"]),
+        **_with_range(accuracy),
+    }
+    if accuracy["high"] < majority["share"]:
+        sentence = translate(
+            "Worse than always predicting {label}, which is correct for {share} of these images: accuracy "
+            "{value} ({between}).",
+            **values,
         )
-        status: ClaimStatus = "broken" if worse else "open"
-        yield Claim(status, paragraph_of(majority_sentence(majority), sentence), "figures")
+        yield Claim("broken", sentence, "", "figures")
+    else:
+        sentence = translate(
+            "Not shown to be better than always predicting {label}, which is correct for {share} of these "
+            "images: accuracy {value} ({between}).",
+            **values,
+        )
+        yield Claim("open", "", sentence, "figures")
 
 
 def _robustness(metrics: Mapping[str, Any]) -> Iterator[Claim]:
     if (found := metrics.get("robustness")) and "worst" in found:
         status: ClaimStatus = "kept" if found["worst"] is None else "open"
-        yield Claim(status, robustness_sentence(found), "robustness")
+        yield Claim(status, "", robustness_sentence(found), "robustness")
     if (shortcut := metrics.get("shortcut")) and shortcut["suspicious"]:
         sentence = translate(
             "The border alone is almost enough. The model may rely on the background, unless the objects "
             "fill the image: test it on other backgrounds."
         )
-        yield Claim("open", sentence, "robustness")
+        yield Claim("open", "", sentence, "robustness")
 
 
 def _finetuning(metrics: Mapping[str, Any]) -> Iterator[Claim]:
     if found := metrics.get("finetuning"):
         status: ClaimStatus = "kept" if found["gained"] or found["kept"] == "off" else "open"
-        yield Claim(status, finetuning_sentence(found), "tuning")
+        yield Claim(status, "", finetuning_sentence(found), "tuning")
 
 
 def _with_range(interval: Mapping[str, float]) -> dict[str, str]:

@@ -13,25 +13,17 @@ from eyebright.text.language import translate
 _ALMOST_SURE = 0.1  # of a limit: then a second decimal tells it from the bound
 
 
-def target_sentence(point: Mapping[str, Any]) -> str:
-    """Return the verdict on a target, its price and, unless it is met, how many images it takes to show it.
+def target_verdict(point: Mapping[str, Any]) -> str:
+    """Return the verdict on a target, an entry of `operating_points` in `metrics.json`."""
+    return translate("{target}: {verdict}.", target=point["target"], verdict=verdict_name(point["verdict"]))
 
-    Args:
-        point: an entry of `operating_points` in `metrics.json`.
-    """
+
+def target_detail(point: Mapping[str, Any]) -> str:
+    """Return what was measured, the price and, unless it is met, how many images it takes to show the target."""
     if point["value"] is None:
-        sentences = [
-            translate(
-                "{target}: {verdict}. There is no image here to measure it on.",
-                target=point["target"],
-                verdict=verdict_name(point["verdict"]),
-            )
-        ]
-    else:
-        sentences = [_measured(point), _price(point)]
-    if point["verdict"] != "met":
-        sentences.append(_needed(point))
-    return paragraph_of(*sentences)
+        return paragraph_of(translate("There is no image here to measure it on."), _needed(point))
+    needed = "" if point["verdict"] == "met" else _needed(point)
+    return paragraph_of(_measured(point), _price(point), needed)
 
 
 def verdict_name(verdict: str) -> str:
@@ -48,18 +40,12 @@ def verdict_name(verdict: str) -> str:
 def _measured(point: Mapping[str, Any]) -> str:
     limit = point["limit"]
     values = {
-        "target": point["target"],
-        "verdict": verdict_name(point["verdict"]),
         "value": percent(point["value"]),
         "limit": percent(limit, 2 if min(limit, 1 - limit) < _ALMOST_SURE else 1),
     }
     if _figure(point) in AT_MOST:
-        return translate(
-            "{target}: {verdict}. Measured {value}; at most {limit} with 95 % confidence.", **values
-        )
-    return translate(
-        "{target}: {verdict}. Measured {value}; at least {limit} with 95 % confidence.", **values
-    )
+        return translate("Measured {value}; at most {limit} with 95 % confidence.", **values)
+    return translate("Measured {value}; at least {limit} with 95 % confidence.", **values)
 
 
 def _price(point: Mapping[str, Any]) -> str:
