@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from eyebright.data.manifest import Sample
+    from eyebright.data.manifest import Manifest, Sample
 
 _FEW = 10
 _NAMED = 10
@@ -108,6 +108,34 @@ def require_labels(samples: Sequence[Sequence[str]], labels: Sequence[str], tabl
         for label in labels
         if not _FEW <= counts[label] <= len(samples) - _FEW
     ]
+
+
+def few_images(manifest: Manifest) -> list[Skipped]:
+    """Return warnings of the classes with few training images, and of those with few images to evaluate.
+
+    Labels with few training images are warned of by :func:`require_labels`.
+    """
+    counts = manifest.counts()
+    evaluated: Split = "test" if manifest.of("test") else "val"
+    found = []
+    learned = _few_of(counts["train"])
+    if learned and not manifest.task.multilabel:
+        reason = "Fewer than {least} training images: {classes}. Add images of these classes."
+        found.append(Skipped(".", reason, {"least": _FEW, "classes": learned}))
+    evaluable = _few_of(counts[evaluated])
+    if evaluable and manifest.of(evaluated):
+        reason = (
+            "Fewer than {least} images to evaluate: {classes}. Nothing can be said of how well these are "
+            "predicted."
+        )
+        found.append(Skipped(".", reason, {"least": _FEW, "classes": evaluable}))
+    return found
+
+
+def _few_of(counts: Mapping[str, int]) -> str:
+    """Return the classes with few images and their numbers, the fewest first; empty where all have enough."""
+    few = sorted((count, label) for label, count in counts.items() if count < _FEW)
+    return listed([f"{label} ({count})" for count, label in few])
 
 
 def conflicts(samples: Iterable[Sample]) -> list[Skipped]:
