@@ -12,6 +12,7 @@ from eyebright.exporting.certificate.integrity import (
     FileCheck,
     check_files,
     export_folder,
+    parent_of,
     read_certificate,
 )
 from eyebright.exporting.certificate.provenance import PROVENANCE, StoredProvenance, read_provenance
@@ -73,6 +74,7 @@ def _export(folder: Path) -> Inspection:
         versions=origin.versions or {"export": certificate.versions},
         signature=signature(graph) if graph is not None and not changed else None,
         files=checks,
+        parent=parent_of(folder, certificate),
         notes=certificate.notes,
     )
 
