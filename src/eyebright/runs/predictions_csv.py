@@ -56,7 +56,7 @@ def read_predictions(path: Path) -> list[PredictionRow]:
     """
     try:
         binary = open_regular(path)
-        with TextIOWrapper(binary, encoding="utf-8", errors="surrogateescape", newline="") as file:
+        with TextIOWrapper(binary, encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file)
             if tuple(reader.fieldnames or ())[: len(_COLUMNS)] != _COLUMNS:
                 raise ValueError("its columns are " + ", ".join(reader.fieldnames or ()))
