@@ -9,15 +9,17 @@ from google.protobuf.message import DecodeError
 
 from eyebright.runtime.stored import open_regular
 
+_MOST_BYTES = 2**31 - 1  # of any message of Protocol Buffers
+
 
 def read_onnx(path: Path) -> onnx.ModelProto:
     """Parse an ONNX file; weights in other files are not followed.
 
     Raises:
-        OSError: it cannot be opened, or is not a regular file.
+        OSError: it cannot be opened, is not a regular file, or is too large for an ONNX file.
         ValueError: it is no ONNX file.
     """
-    with open_regular(path) as file:
+    with open_regular(path, _MOST_BYTES) as file:
         return parse_onnx(file.read())
 
 

@@ -12,7 +12,7 @@ from eyebright.data.manifest import SPLITS
 from eyebright.errors import DataError
 from eyebright.evaluation.multiclass.results import PredictionRow
 from eyebright.runtime.atomic import write_text
-from eyebright.runtime.stored import open_regular, reason_of
+from eyebright.runtime.stored import MOST_TEXT_BYTES, open_regular, reason_of
 
 NAME = "predictions.csv"
 _ROUNDING = 1e-6
@@ -55,7 +55,7 @@ def read_predictions(path: Path) -> list[PredictionRow]:
         DataError: the file is missing, or is not such a file.
     """
     try:
-        binary = open_regular(path)
+        binary = open_regular(path, MOST_TEXT_BYTES)
         with TextIOWrapper(binary, encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file)
             if tuple(reader.fieldnames or ())[: len(_COLUMNS)] != _COLUMNS:

@@ -23,17 +23,24 @@ STORED = ConfigDict(strict=True, allow_inf_nan=False)
 MOST_TEXT_BYTES = 2**29
 
 
-def open_regular(path: Path) -> BufferedReader:
+def open_regular(path: Path, most_bytes: int | None = None) -> BufferedReader:
     """Open a file for reading; a named pipe or device, which might be waited for or never end, is refused.
 
+    Args:
+        path: of the file.
+        most_bytes: that it may have; None for any number.
+
     Raises:
-        OSError: it cannot be opened, or is not a regular file.
+        OSError: it cannot be opened, is not a regular file, or is larger.
     """
     # Without waiting for a pipe's other end; the flag changes nothing for regular files.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "Not a regular file", str(path))
+        if most_bytes is not None and status.st_size > most_bytes:
+            raise OSError(errno.EINVAL, f"Larger than {most_bytes >> 20} MB", str(path))
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
@@ -46,11 +53,8 @@ def read_stored(path: Path) -> bytes:
     Raises:
         OSError: it cannot be opened, is not a regular file, or is too large to be one of ours.
     """
-    with open_regular(path) as file:
-        content = file.read(MOST_TEXT_BYTES + 1) or b""  # None of a file in /proc that has nothing yet
-    if len(content) > MOST_TEXT_BYTES:
-        raise OSError(errno.EINVAL, f"Larger than {MOST_TEXT_BYTES >> 20} MB", str(path))
-    return content
+    with open_regular(path, MOST_TEXT_BYTES) as file:
+        return file.read(MOST_TEXT_BYTES) or b""  # None of a file in /proc that has nothing yet
 
 
 def parse_json(kind: TypeAdapter[Value], text: str | bytes) -> Value:
