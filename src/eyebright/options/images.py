@@ -17,8 +17,8 @@ def image_list(value: object) -> list[Any]:
     Raises:
         ConfigError: one of them is neither.
     """
-    several = isinstance(value, Iterable) and not (isinstance(value, str) or _in_memory(value))
-    return [image for one in (value if several else [value]) for image in _images(one)]
+    one_alone = isinstance(value, str) or _in_memory(value) or not isinstance(value, Iterable)
+    return [image for one in ([value] if one_alone else value) for image in _images(one)]
 
 
 def _images(one: Any) -> Iterable[Any]:

@@ -74,15 +74,16 @@ def read_predictions(path: Path) -> list[PredictionRow]:
 def _row(values: dict[str, str]) -> PredictionRow:
     if values["split"] not in SPLITS:
         raise ValueError(f"a split is {values['split']!r}")
-    shares = [float(values[name]) for name in ("confidence", "label_probability")]
-    if not all(-_ROUNDING <= share <= 1 + _ROUNDING for share in shares):
+    confidence, label_probability = (float(values[name]) for name in ("confidence", "label_probability"))
+    if not all(-_ROUNDING <= share <= 1 + _ROUNDING for share in (confidence, label_probability)):
         raise ValueError("a probability is not between 0 and 1")
     return PredictionRow(
         values["path"],
         values["split"],
         values["label"],
         values["predicted"],
-        *shares,
+        confidence,
+        label_probability,
         values["sha"],
         group=values.get(_GROUP) or "",
     )

@@ -151,7 +151,8 @@ def decisions_of(entries: Mapping[str, str], labels: Sequence[str]) -> Decisions
     stored = _entry(_THRESHOLDS, entries, "thresholds")
     thresholds = np.array(stored or (), np.float64) if multilabel else np.full(len(labels), np.nan)
     _require(thresholds.shape == (len(labels),), "thresholds")
-    for point in reversed(_entry(_POINTS, entries, "operating_points") or ()):
+    points = _entry(_POINTS, entries, "operating_points") or ()
+    for point in reversed(points):
         _require(point.label in labels, "operating_points")
         thresholds[labels.index(point.label)] = point.threshold
     rows = _entry(_COSTS, entries, "costs")

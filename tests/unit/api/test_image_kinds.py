@@ -30,8 +30,9 @@ def model(textile_run: Run) -> SealedModel:
 
 def predicted(run: Run, images: Any) -> list[Prediction]:
     found = list(eb.predict(run.directory, images, progress=False))
-    assert all(isinstance(one, Prediction) for one in found)
-    return found
+    predictions = [one for one in found if isinstance(one, Prediction)]
+    assert len(predictions) == len(found)
+    return predictions
 
 
 def test_bytes_of_any_kind_and_files_get_one_answer(model: SealedModel, photograph: Path) -> None:
@@ -58,18 +59,19 @@ def test_several_images_may_be_given_in_one_call(textile_run: Run, photograph: P
     assert [one.path for one in mixed] == [str(photograph), None]
 
 
-@pytest.mark.parametrize("given", [5, None, [[1, 2]], StringIO("text"), {"a": 1}])
+@pytest.mark.parametrize("given", [5, [[1, 2]], StringIO("text"), {"a": 1}])
 def test_what_is_no_image_is_told_by_its_kind(model: SealedModel, textile_run: Run, given: Any) -> None:
     with pytest.raises(ImageError, match=f"Got {type(given).__name__}"):
         model.predict(given)
     if not isinstance(given, StringIO | dict):  # their items are texts, which are names
         with pytest.raises(ConfigError, match="Images must be paths"):
-            eb.predict(textile_run.directory, given if given is not None else [None])
+            eb.predict(textile_run.directory, given)
 
 
 def test_a_model_is_opened_by_a_path_only() -> None:
+    number: Any = 5
     with pytest.raises(ConfigError, match="Got int"):
-        eb.load(5)  # type: ignore[arg-type]
+        eb.load(number)
 
 
 def test_a_model_is_sent_to_another_process_by_its_path(model: SealedModel, photograph: Path) -> None:

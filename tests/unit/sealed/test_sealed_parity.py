@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +72,7 @@ def trained(folder: Path, cache: Path, layers: str, size: int) -> FrozenModel:
 def sealed(model: FrozenModel, temperature: float, labels: tuple[str, ...], path: Path) -> SealedModel:
     preprocessing = model.extractor.preprocessing
     graph = sealed_graph(embedded.model(), preprocessing, model.extractor.taps, model.fit.head, temperature)
-    card = {"preprocessing": {"size": preprocessing.size}}
+    card = {"backbone": "lite0", "preprocessing": asdict(preprocessing)}
     write_sealed(path, graph, labels, {"card": card})
     return SealedModel(path, threads=1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,8 @@ def sealed(path: Path, layers: str = "texture", size: int = 96, seed: int = 0) -
     preprocessing = training_preprocessing(embedded.card(), size)
     head = LinearHead(weights, np.zeros(3, np.float32))
     graph = sealed_graph(embedded.model(), preprocessing, taps, head, 1.5)
-    write_sealed(path, graph, LABELS, {"card": {"backbone": "lite0", "preprocessing": {"size": size}}})
+    card = {"backbone": "lite0", "preprocessing": asdict(preprocessing)}
+    write_sealed(path, graph, LABELS, {"card": card})
     return SealedModel(path, threads=1)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 
@@ -80,13 +78,3 @@ def test_an_image_is_unknown_above_the_limit_and_not_at_it(limit: float) -> None
     found = decisions.answer(rows(*[[0.9, 0.1]] * 3), scores)
     assert found.tolist() == [-1 if float(score) > limit else 0 for score in scores]
     assert decisions.answer(rows([0.9, 0.1]), None).tolist() == [0]
-
-
-def test_metadata_say_what_is_decided() -> None:
-    points = [{"class": "b", "threshold": 0.2}, {"class": "b", "threshold": 0.9}]
-    facts = {"operating_points": json.dumps(points)}
-    found = Decisions.from_metadata(facts, ["a", "b"])
-    assert found.changed
-    assert np.isnan(found.thresholds[0])
-    assert found.thresholds[1] == 0.2  # of several targets of one class the first
-    assert not Decisions.from_metadata({}, ["a", "b"]).changed
