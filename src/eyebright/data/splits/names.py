@@ -10,7 +10,7 @@ from eyebright.types import Split
 _WORDS: Mapping[str, Split] = {
     **dict.fromkeys(("train", "training", "trn"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "validate", "validating", "dev", "development"), "val"),
-    **dict.fromkeys(("test", "testing", "tst"), "test"),
+    **dict.fromkeys(("test", "tests", "testing", "tst"), "test"),
 }
 # What stands beside those words and says nothing: seg_train, train_images, TestSet, val_split.
 _FILLING = frozenset(

@@ -140,9 +140,7 @@ class _Drawer:
         self.how = how
         self.directory = new_directory(config.out, "explanations", model.path.resolve().parent.name)
         if next(self.directory.iterdir(), None) is None:  # never mark a folder that holds other things
-            write_text(
-                self.directory / OUTPUT_MARK, "Written by `eyebright explain`, so no class.\n"
-            )
+            write_text(self.directory / OUTPUT_MARK, "Written by `eyebright explain`, so no class.\n")
 
     def draw(self, named: tuple[str, str]) -> tuple[Explained, ExplainedImage] | Skipped:
         """Draw the map of an image into a file of the given name."""
