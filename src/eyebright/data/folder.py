@@ -70,7 +70,7 @@ def scan(
                 _collect(files, headers, split, prefix, samples, skipped)
                 task.advance(len(files))
     manifest = Manifest(root, tuple(samples), tuple(skipped)).without(leaks(samples))
-    require_classes(_recount(manifest, counts), where)
+    require_classes(_recount(manifest, counts), where, manifest.skipped)
     warnings = layout.notes + _other_files(listings.values()) + conflicts(samples) + copies(manifest.samples)
     parts = _hold_out(manifest.samples, layout.shares, seed)
     return replace(manifest, samples=parts, warnings=tuple(warnings))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from eyebright.data import folder as folders
+from eyebright.data.checks import few_images
 from eyebright.data.manifest import Manifest
 from eyebright.data.splits.layout import evaluation_part
 from eyebright.data.table.scan import has_table, scan_table, scan_table_part
@@ -29,8 +31,10 @@ def scan(
         DataError: there is nothing, or nothing sensible, to train on.
     """
     if has_table(data):
-        return scan_table(data, val=val, test=test, seed=seed, multilabel=multilabel)
-    return folders.scan(data, val=val, test=test, seed=seed)
+        manifest = scan_table(data, val=val, test=test, seed=seed, multilabel=multilabel)
+    else:
+        manifest = folders.scan(data, val=val, test=test, seed=seed)
+    return replace(manifest, warnings=(*manifest.warnings, *few_images(manifest)))
 
 
 def scan_part(

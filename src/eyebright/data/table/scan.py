@@ -9,7 +9,7 @@ from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 
-from eyebright.data.checks import conflicts, copies, leaks, require_classes, require_labels
+from eyebright.data.checks import conflicts, copies, leaks, naming, require_classes, require_labels
 from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.data.read_headers import read_headers
 from eyebright.data.split import assign, rarest
@@ -93,8 +93,8 @@ def scan_table_part(
             split=wanted,
         )
     part: Split = wanted or (there[0] if there else "test")
-    samples = manifest.of(part) if wanted or there else manifest.samples
-    samples = tuple(replace(s, split=part) for s in samples)
+    taken = (s for s in manifest.samples if s.split == part or not (wanted or there))
+    samples = tuple(replace(s, split=part) for s in taken)
     warnings = (*manifest.warnings, *conflicts(samples), *copies(samples))
     return replace(manifest, samples=samples, warnings=warnings), part
 
@@ -118,7 +118,7 @@ def _read(folder: Path, multilabel: bool) -> tuple[Manifest, bool]:
                 samples.append(Sample(path, label, row.split or "train", header.sha, *size, row.group))
             task.advance(len(some))
     if not samples:
-        raise _nothing_usable(folder, table, skipped)
+        raise naming(_nothing_usable(folder, table, skipped), skipped)
     ordered = sorted(_grouped(samples), key=lambda s: s.path)
     notes = (*table.notes, *_unnamed(folder, named))
     manifest = Manifest(folder.resolve(), tuple(ordered), tuple(skipped), notes, table.label_set)
@@ -236,7 +236,8 @@ def _grouped(samples: Sequence[Sample]) -> list[Sample]:
 def _require(manifest: Manifest, folder: Path) -> Sequence[Skipped]:
     if manifest.label_set is not None:
         return require_labels([s.labels for s in manifest.of("train")], manifest.label_set, folder / NAME)
-    require_classes({split: Counter(s.label for s in manifest.of(split)) for split in SPLITS}, folder / NAME)
+    counts = {split: Counter(s.label for s in manifest.of(split)) for split in SPLITS}
+    require_classes(counts, folder / NAME, manifest.skipped)
     return []
 
 
