@@ -1,4 +1,4 @@
-"""Tables and folders whose meaning is known, drawn from a seed in the many ways in which people write them."""
+"""Tables and folders whose meaning is known, drawn from a seed in the many ways people write them."""
 
 from __future__ import annotations
 

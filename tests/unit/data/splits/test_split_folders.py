@@ -1,4 +1,4 @@
-"""Which folders are splits and which are classes: read right or asked for, never trained as the wrong thing."""
+"""Which folders are splits and which are classes: read right or asked for, never guessed."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_valid_beside_invalid_is_a_class(tmp_path: Path) -> None:
 def test_splits_in_the_classes_are_asked_for(tmp_path: Path) -> None:
     for kind in ("cat", "dog"):
         laid_out(tmp_path / kind, {"train": 5, "test": 4})
-    with pytest.raises(DataError, match="Splits must contain the classes.*test/cat"):
+    with pytest.raises(DataError, match=r"Splits must contain the classes.*test/cat"):
         scan(tmp_path)
 
 
@@ -151,7 +151,7 @@ def test_folders_that_may_be_classes_or_not_are_asked_for(
 def test_a_table_of_another_name_is_pointed_at(tree: dict[str, dict[str, int] | int], tmp_path: Path) -> None:
     laid_out(tmp_path, tree)
     (tmp_path / "train.csv").write_text("image,label\n")
-    with pytest.raises(DataError, match="but train.csv. If this table"):
+    with pytest.raises(DataError, match=r"but train\.csv\. If this table"):
         scan(tmp_path)
 
 

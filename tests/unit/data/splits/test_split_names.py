@@ -12,13 +12,13 @@ from eyebright.data.splits.names import is_no_class, named_split, numbered_split
     [
         (
             "train",
-            "train Train TRAINING training_set trainset seg_train train_images images-train TrainImages train2017",
+            "train Train TRAINING training_set trainset seg_train images-train TrainImages train2017",
         ),
         ("val", "val valid Validation dev val_split ValSet validation-data val2017 dev_set"),
         ("test", "test TEST testing test_set seg_test test_images tests"),
         (
             None,
-            "bus bullet_train train_station contest testimony value eval fold1 latest 2017 train_1 set images",
+            "bus bullet_train train_station contest testimony value eval fold1 2017 train_1 set images",
         ),
     ],
 )
