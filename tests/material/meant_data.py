@@ -125,7 +125,7 @@ def _in_column(names: Sequence[str], cell: Callable[[list[str]], str]) -> _Form:
 
 
 def _flags(rng: np.random.Generator, labels: _Labels, names: Sequence[str]) -> dict[str, list[str]]:
-    no, yes = _one(rng, ("01", "01", "NY", "FT"))
+    no, yes = (("0", "1"), ("0", "1"), ("N", "Y"), ("F", "T"))[int(rng.integers(4))]
     words = {"0": "0", "1": "1", "N": "no", "Y": "Yes", "F": "False", "T": "True"}
     return {name: [words[yes if name in some else no] for some in labels] for name in names}
 
@@ -158,9 +158,10 @@ _PATH_FORMS: Sequence[Callable[[str], str]] = (
 def _write(rng: np.random.Generator, path: Path, columns: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     delimiter, encoding = _one(rng, ",;\t|"), _one(rng, ("utf-8", "utf-8-sig", "utf-16"))
     end = _one(rng, ("\n", "\r\n"))
-    quoting = csv.QUOTE_ALL if rng.random() < 0.3 else csv.QUOTE_MINIMAL
     text = io.StringIO(newline="")
-    writer = csv.writer(text, delimiter=delimiter, lineterminator=end, quoting=quoting)
+    all_quoted = rng.random() < 0.3
+    form = {"delimiter": delimiter, "lineterminator": end}
+    writer = csv.writer(text, **form, quoting=csv.QUOTE_ALL) if all_quoted else csv.writer(text, **form)
     writer.writerow(columns)
     for row in zip(*columns.values(), strict=True):
         writer.writerow(row)

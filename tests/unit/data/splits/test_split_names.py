@@ -12,9 +12,9 @@ from eyebright.data.splits.names import is_no_class, named_split, numbered_split
     [
         (
             "train",
-            "train Train TRAINING training_set trainset seg_train images-train TrainImages train2017",
+            "train Train TRAINING training_set trainset seg_train images-train TrainImages train2017 训练集",
         ),
-        ("val", "val valid Validation dev val_split ValSet validation-data val2017 dev_set"),
+        ("val", "val valid Validation dev val_split ValSet validation-data val2017 dev_set 验证集"),
         ("test", "test TEST testing test_set seg_test test_images tests"),
         (
             None,
