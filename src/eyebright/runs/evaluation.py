@@ -9,6 +9,7 @@ from typing import Any
 
 from eyebright.data.manifest import Manifest
 from eyebright.evaluation.calibration import uncalibrated_error
+from eyebright.evaluation.group_figures import GroupResults
 from eyebright.evaluation.multiclass.results import Metrics
 from eyebright.evaluation.multilabel.results import LabelMetrics
 from eyebright.evaluation.robustness import RobustnessResult
@@ -83,6 +84,7 @@ class Evaluation:
         embedding_map: the images by their features; None of few images or a multi-label model.
         parity: the sealed model compared with the training pipeline.
         baseline: the model compared with its teacher or original.
+        groups: how patients, lots or products are found, where images come in such groups.
         robustness: accuracy on corrupted images, where it was measured.
     """
 
@@ -98,6 +100,7 @@ class Evaluation:
     embedding_map: EmbeddingMap | None
     parity: Parity | None
     baseline: BaselineComparison | None
+    groups: GroupResults | None = None
     robustness: RobustnessResult | None = None
 
     @property
@@ -137,12 +140,14 @@ class Evaluation:
             baseline=self.baseline,
             parity=self.parity,
             operating_curves=self.operating.curves,
+            contested=self.operating.contested,
             cost=self.operating.cost,
             slices=self.slices,
             robustness=self.robustness,
             embedding_map=self.embedding_map,
             heatmaps=self.heatmaps,
             uncertainty=self.uncertainty,
+            groups=self.groups,
             seconds=watch().seconds,
         )
 
@@ -156,6 +161,8 @@ class Evaluation:
             operating=self.operating,
             uncertainty=self.uncertainty,
             slices=self.slices,
+            majority=self.predictions.majority(self.split),
+            groups=self.groups,
             data_sha=self.data_sha,
             versions=versions(),
             parity=self.parity,
@@ -203,6 +210,7 @@ def evaluate_model(model: SealedModel, plan: EvaluationPlan) -> Evaluation:
         embedding_map=embedding_map,
         parity=parity,
         baseline=baseline,
+        groups=predictions.group_results(split),
     )
 
 
@@ -250,6 +258,7 @@ def write_results(directory: Path, content: ReportContent) -> None:
     write_report(directory / "report.html", content)
     write_text(directory / "model_card.md", model_card(content))
     multi_label = isinstance(content.metrics, LabelMetrics)
-    write_predictions(
-        directory / "predictions.csv", content.rows, content.metrics.labels if multi_label else ()
-    )
+    place = {sample.path: number for number, sample in enumerate(content.manifest.samples)}
+    splits = list(dict.fromkeys(row.split for row in content.rows))
+    rows = sorted(content.rows, key=lambda row: (splits.index(row.split), place[row.path]))
+    write_predictions(directory / "predictions.csv", rows, content.metrics.labels if multi_label else ())

@@ -59,7 +59,7 @@ def measure(
     sums = stats.resampled(seed, resamples, groups)
     confusion = stats.confusion()
     ranking = rank(stats.truth, probabilities, groups)
-    classes = per_class(stats, labels, sums, ranking)
+    classes = per_class(stats, labels, sums, ranking, groups)
     share = confusion.sum(axis=1) / len(truth)
     known = share > 0
     even = known / known.sum()
