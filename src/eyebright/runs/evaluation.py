@@ -20,6 +20,7 @@ from eyebright.report.content import BaselineComparison, EmbeddingMap, ReportCon
 from eyebright.report.page import write_report
 from eyebright.runs.baseline import compare_with_baseline
 from eyebright.runs.heatmaps import explain_predictions
+from eyebright.runs.integrity import remove_other_exports
 from eyebright.runs.metrics import MetricsFile, versions
 from eyebright.runs.operating_points import OperatingPoints, decided, say_unmet
 from eyebright.runs.parity_check import Reference, check_answers, check_parity
@@ -233,6 +234,7 @@ def write_model(evaluation: Evaluation, facts: Mapping[str, Any]) -> SealedModel
     with timed("proof"):
         check_answers(model, evaluation.predictions, evaluation.manifest.root)
     model.write()
+    remove_other_exports(model.path)
     return model
 
 
@@ -256,6 +258,7 @@ def write_results(directory: Path, content: ReportContent) -> None:
     write_report(directory / "report.html", content)
     write_text(directory / "model_card.md", model_card(content))
     multi_label = isinstance(content.metrics, LabelMetrics)
-    write_predictions(
-        directory / "predictions.csv", content.rows, content.metrics.labels if multi_label else ()
-    )
+    place = {sample.path: number for number, sample in enumerate(content.manifest.samples)}
+    splits = list(dict.fromkeys(row.split for row in content.rows))
+    rows = sorted(content.rows, key=lambda row: (splits.index(row.split), place[row.path]))
+    write_predictions(directory / "predictions.csv", rows, content.metrics.labels if multi_label else ())

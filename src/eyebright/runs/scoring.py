@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from eyebright.data.checks import naming
 from eyebright.data.manifest import Sample, joined
 from eyebright.errors import DataError
 from eyebright.evaluation.decisions.operating import Labelled
@@ -144,11 +145,12 @@ class Predictions:
             DataError: none could.
         """
         if not len(self.of(split)):
-            raise DataError(
+            error = DataError(
                 "The {split} split must contain a readable image. All of its images are damaged. "
                 "Copy them again, or choose another split.",
                 split=split,
             )
+            raise naming(error, self.skipped)
 
     def metrics(self, split: Split, seed: int) -> Metrics:
         """Measure one split.
@@ -209,10 +211,11 @@ def predict_samples(
                 scores.append(block.scores)
             skipped += block.skipped
     if not kept:
-        raise DataError(
+        error = DataError(
             "At least one image to evaluate must be readable. Got {count:image|images}, none of them "
             "readable. Copy the images again.",
             count=len(samples),
         )
+        raise naming(error, skipped)
     ood_scores = np.concatenate(scores) if scores else None
     return Predictions(kept, model.labels, np.concatenate(rows), skipped, model.decisions, ood_scores)

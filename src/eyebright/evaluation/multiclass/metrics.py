@@ -47,7 +47,7 @@ def measure(
         labels: K class names.
         split: which split this is.
         groups: (N,) numbers from 0 that images which are not independent share; None where all are.
-        predicted: (N,) class numbers that are decided on; None for the most probable, of equal ones the first.
+        predicted: (N,) classes that are decided on; None for the most probable, of equal ones the first.
         seed: of the bootstrap.
         resamples: number of bootstrap resamples.
 

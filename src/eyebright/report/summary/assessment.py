@@ -11,8 +11,8 @@ from eyebright.evaluation.multiclass.results import ClassMetrics
 from eyebright.evaluation.multilabel.results import LabelMetrics
 from eyebright.report.content import ReportContent
 from eyebright.report.multilabel.next_steps import label_doubts, label_steps, rarely_ruled_out
-from eyebright.report.summary.findings import few_images, names
-from eyebright.text.format import number, percent, percent_range
+from eyebright.report.summary.findings import few_images
+from eyebright.text.format import listed, number, percent, percent_range
 from eyebright.text.language import translate
 from eyebright.types import Interval
 
@@ -79,7 +79,7 @@ def _trust(content: ReportContent) -> list[Statement]:
         sentence = translate(
             "Classes whose recall and precision are at least 80 % even at the lower end of the "
             "interval: {classes}.",
-            classes=names([c.label for c in classes]),
+            classes=listed([c.label for c in classes]),
         )
         said.append(Statement(sentence, "classes"))
     return said

@@ -12,11 +12,10 @@ from typing import Any, Literal
 
 from eyebright.report.summary.findings import (
     finetuning_sentence,
-    names,
     robustness_sentence,
 )
 from eyebright.report.summary.targets import target_detail, target_verdict
-from eyebright.text.format import paragraph_of, percent
+from eyebright.text.format import listed, paragraph_of, percent
 from eyebright.text.language import translate
 
 ClaimStatus = Literal["kept", "open", "broken"]
@@ -84,7 +83,7 @@ def _promises(metrics: Mapping[str, Any]) -> Iterator[Claim]:
                 "Broken promise: prediction sets contain the true class less often than the promised "
                 "{promised} for {classes}.",
                 promised=promised,
-                classes=names(sets["broken_for"]),
+                classes=listed(sets["broken_for"]),
             )
         yield Claim("broken", sentence, "", "unknown")
     if (unknown := metrics.get("unknown")) and not unknown.get("kept", True):

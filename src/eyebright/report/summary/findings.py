@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from eyebright.evaluation.advice import FEWEST_EVALUATED
 from eyebright.report.summary.corruption_words import corruption_level
-from eyebright.text.format import number, percent
+from eyebright.text.format import listed, number, percent
 from eyebright.text.language import translate
 
 _LISTED = 4
-_NAMES = 8
 
 
 def few_images(per_class: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -32,17 +31,9 @@ def few_images(per_class: Mapping[str, Mapping[str, Any]]) -> list[str]:
             "{classes}.",
             count=len(few),
             least=FEWEST_EVALUATED,
-            classes=names(list(few)),
+            classes=listed(list(few)),
         )
     ]
-
-
-def names(labels: Sequence[str]) -> str:
-    """Return some names as one text, and how many more there are."""
-    listed = ", ".join(labels[:_NAMES])
-    if len(labels) <= _NAMES:
-        return listed
-    return translate("{listed} and {count} more", listed=listed, count=number(len(labels) - _NAMES))
 
 
 def majority_sentence(majority: Mapping[str, Any]) -> str:
