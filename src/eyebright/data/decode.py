@@ -197,7 +197,7 @@ def _is_cut(image: Image.Image) -> bool:
 
 
 def _require_brightness(rgb: Image.Image) -> None:
-    high = max(band[1] for band in rgb.getextrema())
+    high = int(np.asarray(rgb).max())
     if 0 < high < 16:
         raise ImageError(
             "Colours of 16 bits must use their range. This image uses the lowest 12 bits or fewer, so it "

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eyebright.data.checks import conflicts, copies, leaks, require_classes
+from eyebright.data.contents import with_contents
 from eyebright.data.header import Header
 from eyebright.data.layout import Layout, find_layout, require_folder
 from eyebright.data.manifest import SPLITS, Manifest, Sample
@@ -60,9 +61,11 @@ def scan(
             for files, headers in read_headers(layout.folders[split], listing.files):
                 _collect(files, headers, split, prefix, samples, skipped)
                 task.advance(len(files))
+    samples, notes = with_contents(root, samples)
     manifest = Manifest(root, tuple(samples), tuple(skipped)).without(leaks(samples))
     require_classes(_recount(manifest, counts), where)
-    warnings = layout.notes + _other_files(listings.values()) + conflicts(samples) + copies(manifest.samples)
+    warnings = [*layout.notes, *_other_files(listings.values()), *notes]
+    warnings += conflicts(samples) + copies(manifest.samples)
     parts = _hold_out(manifest.samples, layout.shares, seed)
     return replace(manifest, samples=parts, warnings=tuple(warnings))
 
@@ -84,6 +87,7 @@ def scan_part(
         for files, headers in read_headers(folder, listing.files):
             _collect(files, headers, split, "", samples, skipped)
             task.advance(len(files))
+    samples, _ = with_contents(folder, samples)
     warnings = _other_files([listing]) + conflicts(samples) + copies(samples)
     return Manifest(folder.resolve(), tuple(samples), tuple(skipped), tuple(warnings))
 
@@ -171,13 +175,24 @@ def _collect(
         if isinstance(header, ImageError):
             skipped.append(Skipped(prefix + path, header.template, header.values))
         else:
-            samples.append(Sample(prefix + path, label, split, header.sha, header.width, header.height))
+            samples.append(
+                Sample(
+                    prefix + path,
+                    label,
+                    split,
+                    header.sha,
+                    header.width,
+                    header.height,
+                    white_level=header.white_level,
+                    content=header.content,
+                )
+            )
 
 
 def _hold_out(samples: Sequence[Sample], shares: dict[Split, float], seed: int) -> tuple[Sample, ...]:
     """Return the samples by path, those of the training split that are held out in their new split."""
     pool = [i for i, s in enumerate(samples) if s.split == "train"]
-    labels, shas = [samples[i].label for i in pool], [samples[i].sha for i in pool]
+    labels, shas = [samples[i].label for i in pool], [samples[i].identity for i in pool]
     parts = assign(labels, shas, shares.get("val", 0.0), shares.get("test", 0.0), seed)
     held_out = {i: part for i, part in zip(pool, parts, strict=True) if part != "train"}
     moved = (replace(s, split=held_out[i]) if i in held_out else s for i, s in enumerate(samples))

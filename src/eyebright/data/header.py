@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from eyebright.data.colour import FULL_LEVEL, is_deep
 from eyebright.data.repair import repaired
 from eyebright.errors import ImageError, NotFoundError
 
@@ -27,6 +28,8 @@ MAX_SIDE = 65_535
 # Named, because Pillow would otherwise try all it knows, and its EPS reader runs an outside program.
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 _WHOLE_BYTES = 32 * 2**20
+# Markers of JPEG segments.
+_SCAN, _ADOBE, _COMMENT = b"\xda", 0xEE, 0xFE
 
 # Pillow's warnings of sizes and EXIF blocks are no news: the limits and the sentences are our own.
 warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -35,11 +38,21 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A file's BLAKE2b-128 in hex, and its image's size in pixels after the EXIF rotation."""
+    """What an image file says of itself.
+
+    Attributes:
+        sha: BLAKE2b-128 of its bytes, in hex.
+        width: pixels, after the EXIF rotation.
+        height: pixels, after the EXIF rotation.
+        white_level: 65535 of grey with more than 8 bits, whatever its values; None of all other images.
+        content: of a JPEG, the hash of what its pixels come from, without metadata; empty of other formats.
+    """
 
     sha: str
     width: int
     height: int
+    white_level: int | None
+    content: str
 
 
 def hash_bytes(data: bytes) -> str:
@@ -83,11 +96,28 @@ def read_header(path: str | os.PathLike[str]) -> Header:
             if status.st_size > _WHOLE_BYTES:
                 sha = file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
                 file.seek(0)
-                return Header(sha, *_upright_size(open_image(file)))
+                return _header(sha, open_image(file), b"")
             data = file.read()
-        return Header(hash_bytes(data), *_upright_size(open_image(BytesIO(data))))
+        return _header(hash_bytes(data), open_image(BytesIO(data)), data)
     except OSError as error:
         raise unreadable(error) from None
+
+
+def _header(sha: str, image: Image.Image, data: bytes) -> Header:
+    content = _jpeg_content(data, orientation(image)) if image.format in ("JPEG", "MPO") else ""
+    return Header(sha, *_upright_size(image), FULL_LEVEL if is_deep(image) else None, content)
+
+
+def _jpeg_content(data: bytes, turn: int) -> str:
+    """Return the hash of a JPEG without comments and application segments, save the one on its colours."""
+    state, at = blake2b(bytes([turn & 15]), digest_size=16), 2
+    while data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] not in (b"", _SCAN):
+        marker, end = data[at + 1], at + 2 + int.from_bytes(data[at + 2 : at + 4])
+        if marker == _ADOBE or not (0xE0 <= marker <= 0xEF or marker == _COMMENT):
+            state.update(data[at:end])
+        at = end
+    state.update(memoryview(data)[at:])
+    return state.hexdigest() if data else ""
 
 
 def open_image(file: BinaryIO) -> Image.Image:

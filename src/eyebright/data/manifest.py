@@ -38,6 +38,8 @@ class Sample:
         height: pixels, after the EXIF rotation.
         group: images that are not independent share it, and stay in one split; empty where none is known.
         white_level: the grey value that is white where grey has more than 8 bits; None of 8-bit images.
+        content: the hash of one of the files with these pixels, the same for all of them; empty where no
+            other file was looked at.
     """
 
     path: str
@@ -48,6 +50,19 @@ class Sample:
     height: int
     group: str = ""
     white_level: int | None = None
+    content: str = ""
+
+    @property
+    def identity(self) -> str:
+        """Return what copies have in common: they are one image, whatever metadata their files hold."""
+        return self.content or self.sha
+
+    @property
+    def key(self) -> bytes:
+        """Return the key of what is computed from the pixels: 16 bytes of hash and white level."""
+        if self.white_level is None:
+            return bytes.fromhex(self.sha)
+        return blake2b(f"{self.sha} {self.white_level}".encode(), digest_size=16).digest()
 
     @property
     def labels(self) -> tuple[str, ...]:

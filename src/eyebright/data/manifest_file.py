@@ -30,6 +30,8 @@ _SCHEMA = pa.schema(
         ("width", pa.int32()),
         ("height", pa.int32()),
         ("group", _WORD),
+        ("white_level", pa.int64()),
+        ("content", pa.string()),
     ]
 )
 
@@ -37,7 +39,7 @@ _SCHEMA = pa.schema(
 def write_manifest(manifest: Manifest, path: Path) -> None:
     """Write ``manifest`` to ``path`` as Parquet, atomically.
 
-    Columns: path, label, split, sha, width, height, group. All else is JSON in the schema.
+    Columns: those of :class:`Sample`. All else is JSON in the schema.
 
     Raises:
         StorageError: the disk is full or must not be written.
@@ -91,7 +93,7 @@ def _samples(file: pq.ParquetFile) -> Iterator[Sample]:
     names = [field.name for field in _SCHEMA if field.name in file.schema_arrow.names]  # older ones lack some
     for batch in file.iter_batches(_ROWS, columns=names):
         columns = {name: batch.column(name).to_pylist() for name in names}
-        for name in set(names) - {"path", "sha"}:
+        for name in set(names) - {"path", "sha", "content"}:
             columns[name] = [known.setdefault(value, value) for value in columns[name]]
         yield from map(Sample, *(columns[name] for name in names))
 

@@ -160,7 +160,7 @@ class SealedModel:
         Raises:
             ImageError: the image cannot be read.
         """
-        pixels = decode(image, min_side=self.size)
+        pixels = decode(image, min_side=self.size, white_level=self.white_level)
         name = (
             None
             if isinstance(image, bytes) or hasattr(image, "shape") or hasattr(image, "mode")

@@ -143,8 +143,11 @@ class _Drawer:
         """Draw the map of an image into a file of the given name."""
         path, name = named
         try:
-            pixels = decode(path, min_side=self._model.size)  # what the model answers about
-            image = decode(path, min_side=_PICTURE_PX // 2)
+            level = self._model.white_level
+            pixels = decode(
+                path, min_side=self._model.size, white_level=level
+            )  # what the model answers about
+            image = decode(path, min_side=_PICTURE_PX // 2, white_level=level)
         except (ImageError, NotFoundError) as error:
             return Skipped(path, error.template, error.values)
         prediction = self._model.predict(pixels)
