@@ -67,6 +67,8 @@ def _to_decode(samples: Sequence[Sample]) -> list[Sample]:
 
 def _read_contents(root: Path, samples: Sequence[Sample]) -> dict[str, Content]:
     """Return contents by hash; what cannot be decoded is told when its features are computed."""
+    if not samples:
+        return {}
     with progress_task("Looking for copies", total=len(samples)) as task:
 
         def read(sample: Sample) -> Content | None:

@@ -16,13 +16,22 @@ from eyebright.data.layout import Layout, find_layout, require_folder
 from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.data.read_headers import read_headers
 from eyebright.data.split import assign
-from eyebright.data.walk import FolderListing, Identity, identity, list_images, printable, subfolders
+from eyebright.data.walk import (
+    FolderListing,
+    Identity,
+    identity,
+    list_images,
+    no_images,
+    other_files,
+    printable,
+    subfolders,
+)
 from eyebright.errors import DataError, ImageError
 from eyebright.runtime.context import progress_task
 from eyebright.types import Skipped, Split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    pass
 
 
 def scan(
@@ -64,7 +73,11 @@ def scan(
     samples, notes = with_contents(root, samples)
     manifest = Manifest(root, tuple(samples), tuple(skipped)).without(leaks(samples))
     require_classes(_recount(manifest, counts), where)
-    warnings = [*layout.notes, *_other_files(listings.values()), *notes]
+    warnings = [
+        *layout.notes,
+        *other_files(sum((found.others for found in listings.values()), Counter())),
+        *notes,
+    ]
     warnings += conflicts(samples) + copies(manifest.samples)
     parts = _hold_out(manifest.samples, layout.shares, seed)
     return replace(manifest, samples=parts, warnings=tuple(warnings))
@@ -88,7 +101,7 @@ def scan_part(
             _collect(files, headers, split, "", samples, skipped)
             task.advance(len(files))
     samples, _ = with_contents(folder, samples)
-    warnings = _other_files([listing]) + conflicts(samples) + copies(samples)
+    warnings = other_files(listing.others) + conflicts(samples) + copies(samples)
     return Manifest(folder.resolve(), tuple(samples), tuple(skipped), tuple(warnings))
 
 
@@ -104,11 +117,7 @@ def scan_ood(
     listing = list_images(require_folder(folder), set())
     files = [*listing.files, *(("", name) for name in listing.loose)]
     if not files:
-        raise DataError(
-            "The folder of OOD images must contain images (JPEG, PNG, WebP, BMP, TIFF or GIF). "
-            "{path} contains none. Check the path.",
-            path=folder,
-        )
+        raise no_images(folder, listing.others)
     skipped = list(listing.skipped)
     samples: list[Sample] = []
     with progress_task("Reading images", total=len(files)) as task:
@@ -145,12 +154,7 @@ def _list_part(folder: Path, seen: set[Identity]) -> FolderListing:
             count=len(listing.loose),
         )
     if not listing.files:
-        raise DataError(
-            "Images (JPEG, PNG, WebP, BMP, TIFF or GIF) must be in folders named after their class. "
-            "{path} contains no readable image. Check the path, its permissions, and that names are "
-            "UTF-8.",
-            path=folder,
-        )
+        raise no_images(folder, listing.others)
     listing.skipped += [
         Skipped(name, "The image is not in a class folder. Move it into one.") for name in listing.loose
     ]
@@ -204,20 +208,6 @@ def _recount(manifest: Manifest, before: dict[Split, Counter[str]]) -> dict[Spli
         split: Counter(s.label for s in manifest.of(split)) for split in SPLITS
     }
     return {split: {label: found[split][label] for label in before.get(split, ())} for split in SPLITS}
-
-
-def _other_files(listings: Iterable[FolderListing]) -> list[Skipped]:
-    others = sum((listing.others for listing in listings), Counter[str]())
-    if not others:
-        return []
-    kinds = ", ".join(f"{suffix or '-'} {count}" for suffix, count in others.most_common(5))
-    return [
-        Skipped(
-            ".",
-            "Not images by their extension, so not opened: {count:file|files} ({kinds}).",
-            {"count": others.total(), "kinds": kinds},
-        )
-    ]
 
 
 def _prefix(folder: Path, root: Path) -> str:

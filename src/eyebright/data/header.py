@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import stat
-import warnings
 from dataclasses import dataclass
 from hashlib import blake2b, file_digest
 from io import BytesIO
@@ -15,25 +13,18 @@ from typing import BinaryIO
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from eyebright.data.colour import FULL_LEVEL, is_deep
+from eyebright.data.formats import format_by_content, open_by_content
 from eyebright.data.repair import repaired
 from eyebright.errors import ImageError, NotFoundError
 
-#: Files with these extensions are images; all others are not opened.
-EXTENSIONS = frozenset({"jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "tif", "tiff", "gif"})
 #: Larger images are refused before a pixel is decoded; Pillow's own limit.
 MAX_PIXELS = 178_956_970
 #: Longer sides are refused as well: no camera makes them, and a thin image costs as much as a large one.
 MAX_SIDE = 65_535
 
-# Named, because Pillow would otherwise try all it knows, and its EPS reader runs an outside program.
-_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 _WHOLE_BYTES = 32 * 2**20
 # Markers of JPEG segments.
 _SCAN, _ADOBE, _COMMENT = b"\xda", 0xEE, 0xFE
-
-# Pillow's warnings of sizes and EXIF blocks are no news: the limits and the sentences are our own.
-warnings.filterwarnings("ignore", module=r"PIL\.")
-logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +118,13 @@ def open_image(file: BinaryIO) -> Image.Image:
         ImageError: not an image of a format we read, or too large.
     """
     try:
-        image = Image.open(file, formats=_FORMATS)
+        image = open_by_content(file)
     except Image.DecompressionBombError:
         raise _too_large() from None
     except UnidentifiedImageError:
         raise _not_an_image(file) from None
+    except ImageError:
+        raise
     except Exception as error:  # a parser that is fed arbitrary bytes may raise anything
         file.seek(0)
         if (whole := repaired(file.read())) is None:
@@ -179,6 +172,14 @@ def damaged(error: Exception) -> ImageError:
     )
 
 
+def not_run(error: Exception) -> ImageError:
+    """Return the error for an image that the model could not be run on."""
+    return ImageError(
+        "The model must run on the image. It failed ({reason}). Downscale the image, or free memory.",
+        reason=(str(error) or type(error).__name__).splitlines()[0][:200],
+    )
+
+
 def unreadable(error: OSError) -> ImageError:
     """Return the error for a file that may not be read."""
     return ImageError(
@@ -207,10 +208,24 @@ def _too_large() -> ImageError:
 
 def _not_an_image(file: BinaryIO) -> ImageError:
     file.seek(0)
-    if not file.read(1):
+    head = file.read(132)
+    if not head:
         return ImageError("The file is empty. Copy it again, or remove it.")
+    if (extra := format_by_content(head)) is not None and not extra.installed:
+        return ImageError(
+            "{format} files are read with the extra {extra}. It is not installed. Run: {command}",
+            format=extra.name,
+            extra=extra.extra,
+            command=extra.command,
+        )
+    if head.startswith((b"II*\0", b"MM\0*")):
+        return ImageError(
+            "The pixels of a TIFF must be integers of up to 32 bits, or 32-bit floats of one channel. Pillow "
+            "knows no other kind. Convert it, or remove it."
+        )
     return ImageError(
-        "Not a JPEG, PNG, WebP, BMP, TIFF or GIF image, whatever its name says. Convert it, or remove it."
+        "Not a JPEG, PNG, WebP, BMP, TIFF, GIF or other known image, whatever its name says. Convert it, or "
+        "remove it."
     )
 
 

@@ -16,7 +16,7 @@ from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.data.read_headers import read_headers
 from eyebright.data.split import assign, rarest
 from eyebright.data.table_file import NAME, LabelTable, Row, read_table
-from eyebright.data.walk import image_files
+from eyebright.data.walk import FolderListing, walk
 from eyebright.errors import DataError, ImageError, NotFoundError
 from eyebright.runtime.context import progress_task
 from eyebright.types import Skipped, Split
@@ -165,7 +165,7 @@ def _usable(folder: Path, table: LabelTable, skipped: list[Skipped]) -> dict[str
 def _unnamed(folder: Path, rows: Iterable[str]) -> list[Skipped]:
     """Return a note on images, class folders perhaps, that the table does not name."""
     named = {os.path.normpath(folder / path) for path in rows}
-    count = sum(os.path.normpath(path) not in named for path in image_files(folder))
+    count = sum(os.path.normpath(folder / path) not in named for path in walk(folder, FolderListing(), set()))
     if not count:
         return []
     reason = "Not listed in {name}, so not used: {count:image|images} in its folder."

@@ -18,7 +18,7 @@ from typing import TypeAlias
 import numpy as np
 
 from eyebright.data.decode import DECODING, decode
-from eyebright.data.header import read_image
+from eyebright.data.header import not_run, read_image
 from eyebright.data.manifest import Sample
 from eyebright.errors import ImageError, NotFoundError, StorageError
 from eyebright.runtime.parallel import parallel
@@ -185,7 +185,11 @@ def _reader(
             return Skipped(sample.path, error.template, error.values)
         if on_decoded is not None:
             on_decoded(sample, pixels)
-        row: FloatArray = run(pixels[None])[0]
+        try:
+            row: FloatArray = run(pixels[None])[0]
+        except Exception as error:  # ONNX Runtime's own errors share no base but Exception; memory, for one
+            failed = not_run(error)
+            return Skipped(sample.path, failed.template, failed.values)
         return row
 
     return read

@@ -136,7 +136,9 @@ class Decisions:
     def gain(self) -> FloatArray:
         """Return (K,) what a probability is multiplied by, to tell how many times over it exceeds its threshold."""
         bound = ~np.isnan(self.thresholds)
-        return np.where(bound, 1 / np.maximum(np.where(bound, self.thresholds, 1), _TINY), 0).astype(np.float32)
+        return np.where(bound, 1 / np.maximum(np.where(bound, self.thresholds, 1), _TINY), 0).astype(
+            np.float32
+        )
 
     @property
     def otherwise(self) -> tuple[FloatArray, FloatArray]:

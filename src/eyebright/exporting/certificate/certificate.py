@@ -217,9 +217,7 @@ def _shortfalls(
             "agreement": f"{100 * comparison.agreement:.2f}",
             "least": f"{100 * criteria.min_agreement:.2f}",
         }
-        template = (
-            "It gives the same answer on {agreement} % of the images; at least {least} % is required."
-        )
+        template = "It gives the same answer on {agreement} % of the images; at least {least} % is required."
         return (Reason(template, values),)
     return ()
 
