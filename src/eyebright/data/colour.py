@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ _BEYOND_SHARE = 0.01
 _TRANSPARENT = ("RGBA", "LA", "PA", "La", "RGBa")
 _SAMPLE_FORMAT = 339  # the TIFF tag; 1 stands for unsigned
 
-_Values: TypeAlias = npt.NDArray[np.float64]
+_Values: TypeAlias = npt.NDArray[Any]
 _Conversion: TypeAlias = Callable[[Image.Image], Image.Image]
 
 
@@ -73,7 +73,12 @@ def grey_values(image: Image.Image) -> Iterator[_Values]:
     """
     wrapped = _wrapped(image)
     for _, strip in _strips(image):
-        yield _values(strip, wrapped)
+        values = _values(strip, wrapped)
+        if not np.isfinite(float(values.min()) + float(values.max())):
+            raise ImageError(
+                "Pixel values must be finite. This image contains NaN or infinity. Replace them."
+            )
+        yield values
 
 
 def _conversion(image: Image.Image, white_level: int | None) -> _Conversion:
@@ -124,14 +129,12 @@ def _wrapped(image: Image.Image) -> bool:
 
 
 def _values(image: Image.Image, wrapped: bool) -> _Values:
-    values = np.asarray(image).astype(np.float64)
-    if not np.isfinite(values.sum()):
-        raise ImageError("Pixel values must be finite. This image contains NaN or infinity. Replace them.")
-    return values % 2**32 if wrapped else values
+    values = np.asarray(image)
+    return values.view(np.uint32) if wrapped else values
 
 
 def _scaled(image: Image.Image, *, low: float, top: float, wrapped: bool) -> Image.Image:
-    values = (_values(image, wrapped) - low) * (255 / ((top - low) or 1))
+    values = (_values(image, wrapped).astype(np.float64) - low) * (255 / ((top - low) or 1))
     grey: UInt8Array = np.rint(np.clip(values, 0, 255)).astype(np.uint8)
     return Image.fromarray(grey).convert("RGB")
 

@@ -15,10 +15,11 @@ _MOST_PIXELS = 178_956_970
 
 
 def dicom_image(file: BinaryIO) -> Image.Image:
-    """Return the first frame as an 8-bit image, grey or RGB.
+    """Return the first frame as a picture: RGB, 8-bit grey, or deep grey where the file has no window.
 
-    Grey passes the rescaling and the first window (or look-up table) of the file. Without a window, black and
-    white are the ends of what the stored bits can hold, or the frame's own if they are signed.
+    Grey passes the rescaling and the first window (or look-up table) of the file. Without a window the stored
+    values are the picture, so that they get the white level of the data set; signed ones are shown from the
+    frame's minimum to its maximum.
 
     Raises:
         ImageError: the file holds no picture, or one that is too large.
@@ -33,20 +34,36 @@ def dicom_image(file: BinaryIO) -> Image.Image:
             "remove it.",
             limit=_MOST_PIXELS // 1_000_000,
         )
-    stored = pixels.pixel_array(data, index=0)
+    stored = _stored(data, pixels)
     if data.PhotometricInterpretation == "PALETTE COLOR":
         stored = pixels.apply_color_lut(stored, data)
         return Image.fromarray(_eight_bits(stored, 0, np.iinfo(stored.dtype).max))
     if stored.ndim == 3:
         return Image.fromarray(_eight_bits(stored, 0, 2**data.BitsStored - 1))
-    values = pixels.apply_modality_lut(stored, data)
-    shown = pixels.apply_voi_lut(values, data, index=0)
-    windowed = data.get("VOILUTSequence") or data.get("WindowCenter") is not None
-    if not windowed and data.PixelRepresentation == 1:
-        grey = _eight_bits(shown, float(shown.min()), float(shown.max()))
-    else:
+    turned = data.PhotometricInterpretation == "MONOCHROME1"
+    if data.get("VOILUTSequence") or data.get("WindowCenter") is not None:
+        shown = pixels.apply_voi_lut(pixels.apply_modality_lut(stored, data), data, index=0)
         grey = _eight_bits(shown, *_range(data))
-    return Image.fromarray(255 - grey if data.PhotometricInterpretation == "MONOCHROME1" else grey)
+    elif data.PixelRepresentation == 1:
+        grey = _eight_bits(stored, float(stored.min()), float(stored.max()))
+    elif data.BitsStored <= 8:
+        grey = _eight_bits(stored, 0, 2**data.BitsStored - 1)
+    else:
+        deep = 2**data.BitsStored - 1 - stored.astype(np.int64) if turned else stored
+        return Image.fromarray(deep.astype(np.uint16 if data.BitsStored <= 16 else np.int32))
+    return Image.fromarray(255 - grey if turned else grey)
+
+
+def _stored(data: Any, pixels: Any) -> Any:
+    """Return the stored values of the first frame, (H, W) or (H, W, 3)."""
+    try:
+        return pixels.pixel_array(data, index=0)
+    except (RuntimeError, NotImplementedError):  # pydicom knows the compression, but nothing here undoes it
+        raise ImageError(
+            "A DICOM file must be stored plainly, or as RLE, JPEG or JPEG 2000. This one has {syntax}. "
+            "Decompress it, for example with gdcmconv --raw.",
+            syntax=data.file_meta.TransferSyntaxUID.name,
+        ) from None
 
 
 def _range(data: Any) -> tuple[float, float]:

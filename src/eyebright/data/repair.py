@@ -18,7 +18,8 @@ _FILLERS = (b"", b"\x55" * 64, b"\xa3\x1c" * 32)
 def repaired(data: bytes) -> bytes | None:
     """Return the file so that Pillow reads it, or None where that cannot be done without inventing pixels.
 
-    A PNG loses its texts and its colour profile. A JPEG whose last scan is complete gets its end marker.
+    A PNG loses its texts and its colour profile. A JPEG whose last scan is complete gets its end marker; one
+    that is progressive, and was cut between two scans, then lacks precision but no place.
     """
     if data.startswith(_SIGNATURE):
         return _without_texts(data)
