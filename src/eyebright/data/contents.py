@@ -96,13 +96,13 @@ def _content(data: bytes) -> Content:
     return Content(state.hexdigest(), high)
 
 
-def _white_level(samples: Sequence[Sample], contents: dict[str, Content]) -> tuple[int | None, list[Skipped]]:
+def _white_level(samples: Sequence[Sample], contents: dict[str, Content]) -> tuple[int, list[Skipped]]:
     """Return the white level that training images need, those of a test split not asked."""
     deep = [s for s in samples if s.white_level]
     asked = [s for s in deep if s.split != "test"] or deep
     highs = [high for s in asked if s.sha in contents and (high := contents[s.sha].high) is not None]
     if not highs:
-        return (deep[0].white_level if deep else None), []
+        return (deep[0].white_level if deep else 0), []
     level = fitting_level(max(highs))
     if level == FULL_LEVEL:
         return level, []

@@ -16,8 +16,8 @@ import numpy as np
 from PIL import Image
 
 from eyebright.data.colour import to_rgb
+from eyebright.data.formats.repair import repaired
 from eyebright.data.header import check_size, damaged, open_image, orientation, read_image
-from eyebright.data.repair import repaired
 from eyebright.errors import ImageError
 
 if TYPE_CHECKING:

@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING
 from eyebright.data.checks import conflicts, copies, leaks, require_classes
 from eyebright.data.contents import with_contents
 from eyebright.data.header import Header
-from eyebright.data.layout import Layout, find_layout, require_folder
 from eyebright.data.manifest import SPLITS, Manifest, Sample
+from eyebright.data.passed_over import no_images, other_files
 from eyebright.data.read_headers import read_headers
 from eyebright.data.split import assign
+from eyebright.data.splits.layout import Layout, find_layout
+from eyebright.data.splits.parts import classes_beside, listed
 from eyebright.data.walk import (
     FolderListing,
     Identity,
     identity,
     list_images,
-    no_images,
-    other_files,
     printable,
+    require_folder,
     subfolders,
 )
 from eyebright.errors import DataError, ImageError
@@ -72,7 +73,7 @@ def scan(
                 task.advance(len(files))
     samples, notes = with_contents(root, samples)
     manifest = Manifest(root, tuple(samples), tuple(skipped)).without(leaks(samples))
-    require_classes(_recount(manifest, counts), where)
+    require_classes(_recount(manifest, counts), where, manifest.skipped)
     warnings = [
         *layout.notes,
         *other_files(sum((found.others for found in listings.values()), Counter())),
@@ -146,15 +147,8 @@ def _list_parts(layout: Layout) -> dict[Split, FolderListing]:
 def _list_part(folder: Path, seen: set[Identity]) -> FolderListing:
     elsewhere = set(seen)
     listing = list_images(folder, seen)
-    if not listing.files and listing.loose:
-        raise DataError(
-            "Images must be in one folder per class. {path} contains {count:image|images} and no "
-            "class folder. Create a folder for each class, and move the images into them.",
-            path=folder,
-            count=len(listing.loose),
-        )
     if not listing.files:
-        raise no_images(folder, listing.others)
+        raise _no_classes(folder, listing)
     listing.skipped += [
         Skipped(name, "The image is not in a class folder. Move it into one.") for name in listing.loose
     ]
@@ -165,6 +159,27 @@ def _list_part(folder: Path, seen: set[Identity]) -> FolderListing:
         if printable(name) not in named and identity(folder / name) not in elsewhere
     ]
     return listing
+
+
+def _no_classes(folder: Path, listing: FolderListing) -> DataError:
+    """Return why there is no image in a class folder."""
+    if not listing.loose:
+        return no_images(folder, listing.others)
+    if beside := classes_beside(folder):
+        return DataError(
+            "Images must be in one folder per class. {path} contains {count:image|images} and no "
+            "class folder. If it is a class itself, like the folders beside it ({beside}), use {parent}.",
+            path=folder,
+            count=len(listing.loose),
+            beside=listed(beside),
+            parent=folder.resolve().parent,
+        )
+    return DataError(
+        "Images must be in one folder per class. {path} contains {count:image|images} and no "
+        "class folder. Create a folder for each class, and move the images into them.",
+        path=folder,
+        count=len(listing.loose),
+    )
 
 
 def _collect(

@@ -13,8 +13,8 @@ from typing import BinaryIO
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from eyebright.data.colour import FULL_LEVEL, is_deep
-from eyebright.data.formats import format_by_content, open_by_content
-from eyebright.data.repair import repaired
+from eyebright.data.formats.known import format_by_content, open_by_content
+from eyebright.data.formats.repair import repaired
 from eyebright.errors import ImageError, NotFoundError
 
 #: Larger images are refused before a pixel is decoded; Pillow's own limit.
@@ -35,14 +35,14 @@ class Header:
         sha: BLAKE2b-128 of its bytes, in hex.
         width: pixels, after the EXIF rotation.
         height: pixels, after the EXIF rotation.
-        white_level: 65535 of grey with more than 8 bits, whatever its values; None of all other images.
+        white_level: 65535 of grey with more than 8 bits, whatever its values; 0 of all other images.
         content: of a JPEG, the hash of what its pixels come from, without metadata; empty of other formats.
     """
 
     sha: str
     width: int
     height: int
-    white_level: int | None
+    white_level: int
     content: str
 
 
@@ -96,7 +96,7 @@ def read_header(path: str | os.PathLike[str]) -> Header:
 
 def _header(sha: str, image: Image.Image, data: bytes) -> Header:
     content = _jpeg_content(data, orientation(image)) if image.format in ("JPEG", "MPO") else ""
-    return Header(sha, *_upright_size(image), FULL_LEVEL if is_deep(image) else None, content)
+    return Header(sha, *_upright_size(image), FULL_LEVEL if is_deep(image) else 0, content)
 
 
 def _jpeg_content(data: bytes, turn: int) -> str:
@@ -220,8 +220,8 @@ def _not_an_image(file: BinaryIO) -> ImageError:
         )
     if head.startswith((b"II*\0", b"MM\0*")):
         return ImageError(
-            "The pixels of a TIFF must be integers of up to 32 bits, or 32-bit floats of one channel. Pillow "
-            "knows no other kind. Convert it, or remove it."
+            "A TIFF must be whole, and its pixels integers of up to 32 bits or 32-bit floats of one channel. "
+            "This one cannot be read. Convert it, or remove it."
         )
     return ImageError(
         "Not a JPEG, PNG, WebP, BMP, TIFF, GIF or other known image, whatever its name says. Convert it, or "

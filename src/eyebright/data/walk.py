@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISREG
 from typing import TypeAlias
 
-from eyebright.data.formats import extensions, missing_extra
-from eyebright.errors import DataError
+from eyebright.data.formats.known import extensions
+from eyebright.errors import DataError, NotFoundError
 from eyebright.types import Skipped
 
 _IGNORED_FOLDERS = frozenset({"__macosx", "@eadir"})
 _IGNORED_FILES = frozenset({"thumbs.db", "desktop.ini"})
+
+#: Files of which every run, export and folder of heat maps has one: their pictures are no images of a class.
+OUTPUT_MARK = ".eyebright"
+_OUTPUTS = frozenset({OUTPUT_MARK, "manifest.parquet", "certificate.json"})
 
 #: What makes a folder the same folder under every name: its device and inode.
 Identity: TypeAlias = tuple[int, int]
@@ -52,14 +56,15 @@ def printable(path: str) -> str:
 
 
 def subfolders(folder: Path) -> list[str]:
-    """Return names of the folders directly in ``folder`` that are not hidden, sorted.
+    """Return names of the folders directly in ``folder`` that are neither hidden nor written by us, sorted.
 
     Raises:
         DataError: the system does not let us look into it.
     """
     try:
         with os.scandir(folder) as entries:
-            return sorted(e.name for e in entries if not _ignored(e.name) and _is_folder(e))
+            found = [e for e in entries if not _ignored(e.name) and _is_folder(e)]
+            return sorted(e.name for e in found if not _is_output(e.path))
     except OSError as error:
         raise DataError(
             "The data folders must be readable. {path}: {reason}. Check the permissions.",
@@ -75,6 +80,28 @@ def is_text(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def require_folder(folder: Path) -> Path:
+    """Return ``folder``, if it is one.
+
+    Raises:
+        NotFoundError: it does not exist.
+        DataError: it is not a folder, or its path is not text, so that no table could name it.
+    """
+    if not is_text(str(folder.absolute())):
+        raise DataError(
+            "The data path must be valid UTF-8. {path} uses another encoding. Rename its folders.",
+            path=printable(str(folder)),
+        )
+    if folder.is_dir():
+        return folder
+    if folder.exists():
+        raise DataError(
+            "The data must be a folder. {path} is a file. Give a folder with one subfolder for each class.",
+            path=folder,
+        )
+    raise NotFoundError("The data folder must exist. {path} does not. Check the path.", path=folder)
 
 
 def list_images(folder: Path, seen: set[Identity]) -> FolderListing:
@@ -152,6 +179,13 @@ def _walk(
                 )
             )
             continue
+        if where and not _OUTPUTS.isdisjoint(entry.name for entry in found):
+            listing.skipped.append(
+                Skipped(
+                    where, "This folder was written by Eyebright. Its pictures are not images of a class."
+                )
+            )
+            continue
         deeper: list[str] = []
         for entry in found:
             path = f"{where}/{entry.name}" if where else entry.name
@@ -175,53 +209,6 @@ def _is_image(entry: os.DirEntry[str], path: str, listing: FolderListing) -> boo
     return True
 
 
-def other_files(others: Mapping[str, int]) -> list[Skipped]:
-    """Return the note on files that were passed over for their extensions, with how many have which."""
-    if not others:
-        return []
-    values = {"count": sum(others.values()), "kinds": _kinds(others)}
-    note = Skipped(".", "Not images by their extension, so not opened: {count:file|files} ({kinds}).", values)
-    if (extra := missing_extra(others)) is None:
-        return [note]
-    reason = "{format} files are read with the extra {extra}. It is not installed. Run: {command}"
-    return [
-        note,
-        Skipped(".", reason, {"format": extra.name, "extra": extra.extra, "command": extra.command}),
-    ]
-
-
-def no_images(folder: Path, others: Mapping[str, int]) -> DataError:
-    """Return the error for a folder without an image, with what it holds instead."""
-    if not others:
-        return DataError(
-            "The folder must contain images (JPEG, PNG, TIFF, …). {path} contains none. Check the path and "
-            "its permissions.",
-            path=folder,
-        )
-    if (extra := missing_extra(others)) is not None:
-        return DataError(
-            "The folder must contain images (JPEG, PNG, TIFF, …). {path} contains none, but "
-            "{count:file|files} with other extensions ({kinds}). Convert them to JPEG or PNG, or install "
-            "what reads {format}: {command}",
-            path=folder,
-            count=sum(others.values()),
-            kinds=_kinds(others),
-            format=extra.name,
-            command=extra.command,
-        )
-    return DataError(
-        "The folder must contain images (JPEG, PNG, TIFF, …). {path} contains none, but "
-        "{count:file|files} with other extensions ({kinds}). Convert them to JPEG or PNG, or check the path.",
-        path=folder,
-        count=sum(others.values()),
-        kinds=_kinds(others),
-    )
-
-
-def _kinds(others: Mapping[str, int]) -> str:
-    return ", ".join(f"{suffix or '-'} {count}" for suffix, count in Counter(others).most_common(5))
-
-
 def _is_special(entry: os.DirEntry[str]) -> bool:
     """Return whether it is a pipe, device or socket; a link to nothing is told when it is read."""
     try:
@@ -234,8 +221,23 @@ def _ignored(name: str) -> bool:
     return name.startswith(".") or name.lower() in _IGNORED_FOLDERS | _IGNORED_FILES
 
 
+def _is_output(folder: str) -> bool:
+    return any(os.path.lexists(os.path.join(folder, name)) for name in _OUTPUTS)
+
+
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
     except OSError:  # a link to itself
         return False
+
+
+def has_images(folder: Path, *, deep: bool = True) -> bool:
+    """Return whether an image file lies in ``folder``, or below it with ``deep``; the first one is enough."""
+    first = next(walk(folder, FolderListing(), set()), None)
+    return first is not None and (deep or "/" not in first)
+
+
+def image_files(folder: Path) -> Iterator[str]:
+    """Return an iterator over the paths of the image files under ``folder``, as :func:`walk` finds them."""
+    return (os.path.join(folder, path) for path in walk(folder, FolderListing(), set()))

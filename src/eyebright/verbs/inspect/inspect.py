@@ -13,6 +13,7 @@ from eyebright.exporting.certificate.integrity import (
     FileCheck,
     check_files,
     export_folder,
+    parent_of,
     read_certificate,
 )
 from eyebright.exporting.certificate.provenance import PROVENANCE, metadata_value
@@ -73,6 +74,7 @@ def _export(folder: Path) -> Inspection:
         versions=origin.get("versions", {"export": certificate.get("versions")}),
         signature=signature(graph) if graph is not None and not changed else None,
         files=checks,
+        parent=parent_of(folder, certificate),
         notes=tuple(map(str, certificate.get("notes", ()))),
     )
 

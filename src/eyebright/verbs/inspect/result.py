@@ -35,6 +35,7 @@ class Inspection(Displayed):
         versions: of packages, those of the training and those of the export.
         signature: the graph's inputs and outputs; None where the file cannot be read here.
         files: those whose hash was recorded, each unchanged, changed or missing.
+        parent: whether the model beside an export is the one it was made from; None where that is not known.
         notes: other facts that a user must know, in English.
     """
 
@@ -52,6 +53,7 @@ class Inspection(Displayed):
     versions: Mapping[str, Mapping[str, str] | None]
     signature: Signature | None = None
     files: tuple[FileCheck, ...] = ()
+    parent: Literal["same", "other", "gone"] | None = None
     notes: tuple[str, ...] = field(default=())
 
     @property
@@ -141,6 +143,10 @@ def _listed(versions: Mapping[str, str]) -> str:
 
 def _verdict(found: Inspection) -> Iterator[str]:
     yield from found.notes
+    if found.parent == "other":
+        yield translate("STALE: the model of the run is another one than this export was made from.")
+    elif found.parent == "gone":
+        yield translate("STALE: the model that this export was made from is no longer in the run.")
     if not found.files:
         yield translate("Integrity unknown: no hash of this file is stored beside it.")
     elif found.untouched:

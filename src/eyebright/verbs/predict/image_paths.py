@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from eyebright.data.walk import FolderListing, no_images, other_files, walk
+from eyebright.data.passed_over import no_images, other_files
+from eyebright.data.walk import FolderListing, walk
 from eyebright.errors import NotFoundError
 from eyebright.runtime.context import say
 from eyebright.runtime.parallel import in_context

@@ -12,7 +12,7 @@ from eyebright.backbones.card import Preprocessing
 from eyebright.backbones.feature_layers import Tap
 from eyebright.data.manifest import Sample
 from eyebright.evaluation.decisions.operating import Labelled
-from eyebright.report.content import Choice, TrainingCurves
+from eyebright.report.content import Choice, FinetuneOutcome, TrainingCurves
 from eyebright.runs.parity_check import Reference
 from eyebright.task.task import ClassificationTask, MultiClass
 from eyebright.training.cache.store import Rows
@@ -47,6 +47,7 @@ class TrainedModel:
         baseline: the sealed model that it learned from, which it is then compared with.
         task: multi-class or multi-label.
         curve: the accuracy of heads of fewer images.
+        finetuning: what fine-tuning changed against the frozen backbone.
         tunings, reasons, training_curves, random_weights: of fine-tuning, as the report shows them.
     """
 
@@ -67,6 +68,7 @@ class TrainedModel:
     choices: Sequence[Choice] = ()
     tunings: Sequence[Choice] = ()
     reasons: Sequence[str] = ()
+    finetuning: FinetuneOutcome | None = None
     training_curves: TrainingCurves | None = None
     random_weights: bool = False
     baseline: Path | None = None

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from PIL import Image, features
 
-from eyebright.data.dicom import dicom_image
+from eyebright.data.formats.dicom import dicom_image
 
 # Pillow's warnings of sizes and EXIF blocks are no news: the limits and the sentences are our own.
 warnings.filterwarnings("ignore", module=r"(PIL|pydicom)\.")

@@ -9,27 +9,26 @@ import numpy as np
 import pytest
 from data_images import encoded, photograph, write_classes
 
-from eyebright.data import formats
 from eyebright.data.decode import decode
 from eyebright.data.folder import scan
 from eyebright.data.header import read_header
 from eyebright.errors import DataError, ImageError
 
-HEIC = Path(__file__).parents[2] / "material" / "waves.heic"
+HEIC = Path(__file__).parents[3] / "material" / "waves.heic"
 PICTURE = photograph(64, 48)
 
 
 @pytest.fixture
 def without_extras(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(formats, "find_spec", lambda name: None)
-    formats.extensions.cache_clear()
+    monkeypatch.setattr(known, "find_spec", lambda name: None)
+    known.extensions.cache_clear()
     yield
-    formats.extensions.cache_clear()
+    known.extensions.cache_clear()
 
 
 @pytest.mark.parametrize(("kind", "ending"), [("AVIF", "avif"), ("JPEG2000", "jp2")])
 def test_what_pillow_reads(kind: str, ending: str, tmp_path: Path) -> None:
-    if ending not in formats.extensions():
+    if ending not in known.extensions():
         pytest.skip(f"this Pillow reads no {kind}")
     path = tmp_path / f"a.{ending}"
     path.write_bytes(encoded(PICTURE, kind))
@@ -43,7 +42,7 @@ def test_heic() -> None:
     expected = np.stack([128 + 100 * np.sin(9 * x), 128 + 100 * np.sin(9 * y), 128 + 0 * x], -1)
     assert np.abs(decode(HEIC) - expected).mean() < 6
     assert read_header(HEIC).width == 64
-    assert "heic" in formats.extensions()
+    assert "heic" in known.extensions()
 
 
 def test_dicom() -> None:
