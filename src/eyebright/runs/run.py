@@ -16,8 +16,7 @@ from eyebright.options.base import Config
 from eyebright.report.display import Displayed, ResultTable
 from eyebright.runs.metrics import StoredMetrics, read_metrics
 from eyebright.runs.summary import run_display
-from eyebright.runtime.atomic import write_text
-from eyebright.runtime.leftovers import sweep
+from eyebright.runtime.atomic import remove_left, write_text
 from eyebright.types import Json
 
 OPTIONS = "config.toml"
@@ -119,7 +118,7 @@ def new_directory(given: Path | None, parent: str, name: str, *, overwrite: bool
             path=directory,
             reason=error.strerror,
         ) from error
-    sweep(directory)
+    remove_left(directory)
     return directory
 
 

@@ -1,4 +1,4 @@
-"""What a killed process leaves beside its results: told from what another is writing now, and removed."""
+"""Folders that a killed process left: told from what another is writing now, and removed."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ except ImportError:  # Windows has no locks on folders
 
 #: A folder as young as this may be about to be locked.
 SETTLED_SECONDS = 10.0
-# Files have no lock, and no file takes as long to write.
-_FILE_SECONDS = _UNLOCKED_SECONDS = 86_400.0
+_UNLOCKED_SECONDS = 86_400.0
 
 
 @contextmanager
@@ -36,27 +35,19 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def sweep(place: Path, name: str = "") -> None:
-    """Remove temporary files and folders in ``place`` that no process is writing any more.
+def sweep(place: Path, name: str) -> None:
+    """Remove temporary folders for a folder ``name`` in ``place`` that no process is writing any more.
 
-    Args:
-        place: a folder; it need not exist.
-        name: only those of the file or folder of this name; all of them where empty.
+    Files are removed by :func:`eyebright.runtime.atomic.remove_left`.
     """
-    for left in place.glob(f".{escape(name)}.*.tmp" if name else ".*.tmp"):
+    for left in place.glob(f".{escape(name)}.*.tmp"):
         with suppress(OSError):  # another process may do the same
-            if not _abandoned(left):
-                continue
-            if left.is_dir() and not left.is_symlink():
+            if left.is_dir() and not left.is_symlink() and _abandoned(left):
                 shutil.rmtree(left)
-            else:
-                left.unlink()
 
 
 def _abandoned(left: Path) -> bool:
-    age = time.time() - left.lstat().st_mtime
-    if not left.is_dir():
-        return age > _FILE_SECONDS
+    age = time.time() - left.stat().st_mtime
     if fcntl is None:
         return age > _UNLOCKED_SECONDS
     descriptor = os.open(left, os.O_RDONLY)

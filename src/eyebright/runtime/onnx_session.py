@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eyebright.errors import ModelError
+from eyebright.errors import ImageError
 from eyebright.runtime.telemetry import load_onnxruntime
 
 if TYPE_CHECKING:
@@ -48,14 +48,13 @@ def run(session: Any, outputs: Sequence[str], inputs: Mapping[str, np.ndarray[An
     """Run a session.
 
     Raises:
-        ModelError: the graph cannot be run on these inputs.
+        ImageError: the graph cannot be run on these inputs; there may not be memory enough.
     """
     try:
         found: list[FloatArray] = session.run(list(outputs), dict(inputs))
     except Exception as error:  # ONNX Runtime's own errors share no base but Exception
-        raise ModelError(
-            "A model must run on every image. ONNX Runtime stopped: {reason}. Restore the file from a "
-            "copy, or train again.",
+        raise ImageError(
+            "The model must run on the image. It failed ({reason}). Downscale the image, or free memory.",
             reason=runtime_reason(error),
         ) from error
     return found

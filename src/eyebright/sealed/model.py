@@ -210,7 +210,7 @@ class SealedModel:
         Raises:
             ImageError: the image cannot be read.
         """
-        pixels = decode(image, min_side=self.size)
+        pixels = decode(image, min_side=self.size, white_level=self.white_level)
         name = os.fspath(image) if isinstance(image, str | os.PathLike) else None
         probabilities, scores = self.predict_batch(pixels[None])
         return self.prediction(probabilities[0], name, top, None if scores is None else float(scores[0]))

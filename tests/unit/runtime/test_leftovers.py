@@ -32,14 +32,10 @@ def test_a_folder_is_removed_once_nobody_holds_it(tmp_path: Path) -> None:
 
 
 def test_what_is_new_or_of_another_kind_stays(tmp_path: Path) -> None:
-    new_folder, new_file, old_file = (tmp_path / f".{name}.tmp" for name in ("a.1", "b.2", "c.3"))
-    new_folder.mkdir()
-    for file in (new_file, old_file):
-        file.touch()
-    aged(old_file, 100_000)
-    own = tmp_path / "notes.tmp"
-    own.touch()
-    aged(own, 100_000)
-    sweep(tmp_path)
-    assert sorted(tmp_path.iterdir()) == [new_folder, new_file, own]
-    sweep(tmp_path / "missing")
+    new, file = tmp_path / ".onnx.1.tmp", tmp_path / ".onnx.2.tmp"
+    new.mkdir()
+    file.touch()
+    aged(file, 100_000)
+    sweep(tmp_path, "onnx")
+    assert sorted(tmp_path.iterdir()) == [new, file]
+    sweep(tmp_path / "missing", "onnx")

@@ -24,12 +24,15 @@ def predict(config: PredictConfig) -> Iterator[Prediction | Skipped]:
 
     Raises:
         NotFoundError: the model does not exist, or a path or pattern matches nothing.
+        DataError: a folder contains no image.
         ModelError: the file is not a sealed model.
     """
     model = SealedModel(config.model, threads=1)
     paths = image_paths(config.images, config.null)
 
-    def predicted(image: str) -> Prediction | Skipped:
+    def predicted(image: str | Skipped) -> Prediction | Skipped:
+        if isinstance(image, Skipped):
+            return image
         try:
             return model.predict(image, top=config.top)
         except (ImageError, NotFoundError) as error:
