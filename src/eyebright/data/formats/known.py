@@ -15,6 +15,7 @@ from typing import BinaryIO
 from PIL import Image, features
 
 from eyebright.data.formats.dicom import dicom_image
+from eyebright.runtime.install import install_command
 
 # Pillow's warnings of sizes and EXIF blocks are no news: the limits and the sentences are our own.
 warnings.filterwarnings("ignore", module=r"(PIL|pydicom)\.")
@@ -41,7 +42,7 @@ class ExtraFormat:
     @property
     def command(self) -> str:
         """Return the line that installs the extra."""
-        return f'pip install "eyebright[{self.extra}]"'
+        return install_command(self.extra)
 
     @property
     def installed(self) -> bool:
