@@ -46,7 +46,7 @@ for label, probability, held in zip(labels, probabilities, answer):
 
 
 def snippet(content: ReportContent) -> str:
-    """Return the lines of Python that suit the model; none for one of an earlier version, without an answer."""
+    """Return the lines of Python that suit the model; none for one of an earlier version."""
     if not content.answers:
         return ""
     return SEVERAL_SNIPPET if isinstance(content.metrics, LabelMetrics) else SNIPPET
