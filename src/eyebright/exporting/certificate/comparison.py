@@ -65,9 +65,9 @@ class ExportComparison:
 
     Attributes:
         images, split: how many images were compared, and of which split.
-        agreement: share of them on which both answer the same class, the same labels, or unknown, and hold the
-            same likeliest, also of an unknown image. Where the export gives no answer, or the OOD score lies
-            within a hundredth of its limit, what is unknown does not count.
+        agreement: share of them on which both predict the same class or labels, also of an unknown image, and
+            give the same answer. Where the export gives none, or the OOD score lies within a hundredth of its
+            limit, what is unknown does not count.
         accuracy, accuracy_original: of the export and of the original.
         accuracy_difference: export less original, paired, with its 95 % interval.
         max_difference, mean_difference: of the probabilities.
