@@ -19,7 +19,7 @@ def target_verdict(point: Mapping[str, Any]) -> str:
 
 
 def target_detail(point: Mapping[str, Any]) -> str:
-    """Return what was measured, the price and, unless it is met, how many images it takes to show the target."""
+    """Return what was measured, the price and, unless it is met, how many images the claim takes."""
     if point["value"] is None:
         return paragraph_of(translate("There is no image here to measure it on."), _needed(point))
     needed = "" if point["verdict"] == "met" else _needed(point)
