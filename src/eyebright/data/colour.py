@@ -94,8 +94,9 @@ def _conversion(image: Image.Image, white_level: int | None) -> _Conversion:
 
 def _range(image: Image.Image, white_level: int | None) -> tuple[float, float]:
     """Return the values of a deep image that become 0 and 255."""
-    lows, highs = zip(*((float(v.min()), float(v.max())) for v in grey_values(image)), strict=True)
-    low, high = min(0.0, *lows), max(highs)
+    low, high = 0.0, -np.inf
+    for values in grey_values(image):
+        low, high = min(low, float(values.min())), max(high, float(values.max()))
     if low < 0:
         return low, high
     if image.mode == "F" and high <= 1:

@@ -99,8 +99,12 @@ def test_train_beside_other_classes_is_a_class(tmp_path: Path) -> None:
 
 
 def test_folders_beside_the_parts_are_told(tmp_path: Path) -> None:
-    for number, name in enumerate(("train", "val", "unlabelled")):
+    for number, name in enumerate(("train", "val", "more")):
         write_classes(tmp_path / name, TWO, first=100 * number)
+    with pytest.raises(DataError, match="also holds more"):
+        scan(tmp_path)
+    shutil.move(tmp_path / "more" / "cat", tmp_path / "unlabelled")
+    shutil.rmtree(tmp_path / "more")
     manifest = scan(tmp_path)
     assert parts(manifest) == {"train": 10, "val": 10}
     assert "was ignored" in reasons(manifest.warnings)["unlabelled"]

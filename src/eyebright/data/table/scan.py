@@ -70,7 +70,7 @@ def scan_table(
         moved = {s.path: part for s, part in zip(held, parts, strict=True)}
         samples = tuple(replace(s, split=moved.get(s.path, s.split)) for s in manifest.samples)
         manifest = replace(manifest, samples=samples)
-        _require_held_out(manifest, folder)
+    _require_groups(manifest, folder)
     return replace(manifest, warnings=warnings)
 
 
@@ -257,15 +257,17 @@ def _require(manifest: Manifest, folder: Path) -> Sequence[Skipped]:
     return []
 
 
-def _require_held_out(manifest: Manifest, folder: Path) -> None:
-    if not manifest.of("val"):
+def _require_groups(manifest: Manifest, folder: Path) -> None:
+    """Refuse groups of which none could be held out, from training or within it."""
+    counts = {split: len({s.group or s.sha for s in manifest.of(split)}) for split in SPLITS}
+    if counts["train"] < 2 or not counts["val"]:
         raise DataError(
-            "Images of one group stay in one split, so there must be several groups. In {path}, "
-            "{images:image has|images have} {count:group|groups}, and none is left for validation. Correct "
-            "the column group, or remove it.",
+            "Images of one group stay together, so there must be at least 2 groups for training and 1 for "
+            "validation. {path} leaves {train} for training and {val} for validation. Correct the column "
+            "group, or remove it.",
             path=folder / NAME,
-            images=len(manifest.samples),
-            count=len({s.group or s.sha for s in manifest.samples}),
+            train=counts["train"],
+            val=counts["val"],
         )
 
 
