@@ -87,7 +87,7 @@ def _conversion(image: Image.Image, white_level: int | None) -> _Conversion:
         low, top = _range(image, white_level)
         return partial(_scaled, low=low, top=top, wrapped=_wrapped(image))
     if "transparency" in image.info or image.mode in _TRANSPARENT:
-        seen = any(_rgba(strip).getextrema()[3][1] for _, strip in _strips(image))
+        seen = any(_rgba(strip).getchannel("A").getbbox() for _, strip in _strips(image))
         return _on_white if seen else _colours
     return _opaque
 
