@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.errors import DataError, NotFoundError
 from eyebright.runtime.atomic import atomic_path
-from eyebright.types import Skipped
+from eyebright.types import Skipped, StoredJson
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,5 +96,5 @@ def _samples(file: pq.ParquetFile) -> Iterator[Sample]:
         yield from map(Sample, *(columns[name] for name in names))
 
 
-def _notes(rows: list[dict[str, Any]]) -> tuple[Skipped, ...]:
+def _notes(rows: list[StoredJson]) -> tuple[Skipped, ...]:
     return tuple(Skipped(**row) for row in rows)

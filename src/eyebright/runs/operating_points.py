@@ -151,11 +151,8 @@ def at_thresholds(predictions: Predictions, points: OperatingPoints) -> Predicti
 
 def carried(model: SealedModel) -> dict[OperatingTarget, Threshold]:
     """Return the thresholds in the model's metadata, by their targets."""
-    found = {}
-    for entry in json.loads(model.metadata.get("operating_points", "[]")):
-        target = parse_target(entry["target"])
-        found[target] = stored(entry, target)
-    return found
+    found = map(stored, json.loads(model.metadata.get("operating_points", "[]")))
+    return {threshold.target: threshold for threshold in found}
 
 
 def say_unmet(points: OperatingPoints) -> None:

@@ -19,10 +19,11 @@ from eyebright.evaluation.uncertainty.conformal import SetRule
 from eyebright.evaluation.uncertainty.ood import UnknownRule
 from eyebright.runtime.atomic import write_bytes
 from eyebright.runtime.onnx_session import open_session
+from eyebright.sealed.card import SealedCard
 from eyebright.sealed.graph import INPUT, OUTPUT, UNKNOWN
 from eyebright.sealed.split_model import SplitModel, split_at_features
 from eyebright.task.task import ClassificationTask, task_at
-from eyebright.types import FloatArray, ImageLike, Prediction, UInt8Array
+from eyebright.types import FloatArray, ImageLike, Json, Prediction, UInt8Array
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,9 @@ _NOT_OURS = (
 )
 
 
-def write_sealed(path: Path, graph: onnx.ModelProto, labels: Sequence[str], facts: Mapping[str, Any]) -> None:
+def write_sealed(
+    path: Path, graph: onnx.ModelProto, labels: Sequence[str], facts: Mapping[str, Json]
+) -> None:
     """Write the graph with `labels` (a JSON list in the order of K) and ``facts`` in its metadata.
 
     Values of ``facts`` that are not text are stored as JSON.
@@ -44,7 +47,7 @@ def write_sealed(path: Path, graph: onnx.ModelProto, labels: Sequence[str], fact
     write_bytes(path, graph.SerializeToString())
 
 
-def set_metadata(graph: onnx.ModelProto, facts: Mapping[str, Any]) -> None:
+def set_metadata(graph: onnx.ModelProto, facts: Mapping[str, Json]) -> None:
     """Replace the graph's metadata; values that are not text are stored as JSON."""
     del graph.metadata_props[:]
     for key, value in facts.items():
@@ -75,15 +78,14 @@ class SealedModel:
         self.labels: tuple[str, ...] = self._check()
 
     @property
-    def card(self) -> dict[str, Any]:
+    def card(self) -> SealedCard:
         """Return the backbone, preprocessing, feature layers and temperature, as training wrote them."""
-        card: dict[str, Any] = json.loads(self.metadata["card"])
-        return card
+        return SealedCard.of(self.metadata)
 
     @cached_property
     def size(self) -> int:
         """Return S, the side in pixels to which the model itself resizes images."""
-        return int(self.card["preprocessing"]["size"])
+        return self.card.size
 
     @cached_property
     def split_model(self) -> SplitModel | None:
@@ -238,7 +240,7 @@ class UnwrittenModel(SealedModel):
         """Return the model's graph."""
         return self._graph
 
-    def write(self, facts: Mapping[str, Any]) -> None:
+    def write(self, facts: Mapping[str, Json]) -> None:
         """Write the model with its labels and ``facts`` as its metadata."""
         write_sealed(self.path, self._graph, self.labels, facts)
 

@@ -81,7 +81,8 @@ def test_a_class_token_has_no_exact_map_so_that_auto_takes_gradients(
     transformer: onnx.ModelProto, textile_run: Run, tmp_path: Path
 ):
     known = SealedModel(textile_run.model)
-    card = known.card | {"preprocessing": known.card["preprocessing"] | {"size": 160}}
+    card = known.card.content
+    card = card | {"preprocessing": card["preprocessing"] | {"size": 160}}
     write_sealed(tmp_path / "model.onnx", transformer, known.labels, {"card": card})
     assert explainer(SealedModel(tmp_path / "model.onnx")).method == "gradcam"
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import TypedDict, get_args
 
 import numpy as np
 
-from eyebright.evaluation.decisions.targets import Figure, OperatingTarget, choose_threshold, counts_of
+from eyebright.evaluation.decisions.targets import (
+    Figure,
+    OperatingTarget,
+    choose_threshold,
+    counts_of,
+    parse_target,
+)
 from eyebright.evaluation.intervals import hull, pair, wilson
 from eyebright.evaluation.multiclass.ranking import BoolArray
 from eyebright.evaluation.multiclass.results import metric_json
@@ -31,6 +37,16 @@ class Labelled:
     def of_class(self, number: int) -> tuple[FloatArray, BoolArray]:
         """Return a class's probabilities (N,), and whether each image is of it."""
         return self.probabilities[:, number], task_of(self.truth).positive(self.truth, number)
+
+
+class StoredThreshold(TypedDict):
+    """A :class:`Threshold` as JSON, in the metadata of sealed models and in `metrics.json`."""
+
+    target: str
+    threshold: float
+    met: bool
+    chosen_on: str
+    chosen_value: float
 
 
 @dataclass(frozen=True)
@@ -119,10 +135,10 @@ def metrics_at(threshold: float, scores: FloatArray, positive: BoolArray) -> dic
     return found
 
 
-def stored(entry: dict[str, Any], target: OperatingTarget) -> Threshold:
+def stored(entry: StoredThreshold) -> Threshold:
     """Return the threshold that :meth:`Threshold.to_json` wrote."""
     return Threshold(
-        target,
+        parse_target(entry["target"]),
         float(entry["threshold"]),
         bool(entry["met"]),
         float(entry["chosen_value"]),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Literal
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from eyebright.errors import ModelError
 from eyebright.exporting.certificate.hashes import sha256
@@ -14,6 +14,40 @@ from eyebright.exporting.certificate.hashes import sha256
 CERTIFICATE = "certificate.json"
 # Levels at which a file of a Core ML package is in the export's folder; other formats have fewer.
 _DEEPEST = 5
+
+
+class StoredCertificate(BaseModel):
+    """What `certificate.json` says of an export; what an earlier version did not write is None or empty.
+
+    Attributes:
+        format, precision, input: what was exported, and what it takes and gives.
+        files, sidecar_files: SHA-256 by file, of the export's own and of those beside them.
+        passed: whether the criteria were met.
+        sha256, parent_sha256: of the export's own files together, and of the original.
+        versions: of the packages that it was made with.
+        notes: what else a user must know, in English.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    format: str
+    files: dict[str, str]
+    sidecar_files: dict[str, str] = Field({}, validation_alias=AliasChoices("sidecar_files", "beside"))
+    precision: str | None = None
+    input: str | None = None
+    passed: bool | None = None
+    sha256: str | None = None
+    parent_sha256: str | None = None
+    versions: dict[str, str] | None = None
+    notes: tuple[str, ...] = ()
+
+    @field_validator("files", "sidecar_files")
+    @classmethod
+    def _inside(cls, files: dict[str, str]) -> dict[str, str]:
+        """Refuse names that lead out of the folder."""
+        if any(Path(name).is_absolute() or ".." in Path(name).parts for name in files):
+            raise ValueError("a name leads out of the folder")
+        return files
 
 
 @dataclass(frozen=True)
@@ -35,13 +69,13 @@ def export_folder(path: Path) -> Path | None:
     return None
 
 
-def _names(certificate: Mapping[str, Any]) -> set[str]:
+def _names(certificate: StoredCertificate) -> set[str]:
     """Return the files of an export and the folders that contain them."""
-    files = {CERTIFICATE, *certificate["files"], *_sidecar_files(certificate)}
+    files = {CERTIFICATE, *certificate.files, *certificate.sidecar_files}
     return files | {folder.as_posix() for name in files for folder in PurePosixPath(name).parents}
 
 
-def read_certificate(folder: Path) -> dict[str, Any]:
+def read_certificate(folder: Path) -> StoredCertificate:
     """Return the content of `certificate.json`.
 
     Raises:
@@ -49,26 +83,21 @@ def read_certificate(folder: Path) -> dict[str, Any]:
     """
     path = folder / CERTIFICATE
     try:
-        content: dict[str, Any] = dict(json.loads(path.read_text(encoding="utf-8")))
-        names = [*dict(content["files"]), *dict(_sidecar_files(content))]
-        if any(Path(name).is_absolute() or ".." in Path(name).parts for name in names):
-            raise ValueError("a name leads out of the folder")
-        str(content["format"]), dict(content.get("versions") or {}), [*content.get("notes", ())]
-    except (ValueError, TypeError, KeyError) as error:
+        return StoredCertificate.model_validate_json(path.read_text(encoding="utf-8"))
+    except ValueError as error:
         raise ModelError(
             "certificate.json must be a file written by `eyebright export`. {path} is not: {reason}. "
             "Export the model again.",
             path=path,
-            reason=error,
+            reason=first_problem(error),
         ) from error
-    return content
 
 
-def check_files(folder: Path, certificate: Mapping[str, Any]) -> tuple[FileCheck, ...]:
+def check_files(folder: Path, certificate: StoredCertificate) -> tuple[FileCheck, ...]:
     """Check each file that a certificate lists, the export's own first."""
-    suffix = "" if certificate.get("passed", True) else ".rejected"
-    own = (_check(folder, name, digest, suffix) for name, digest in certificate["files"].items())
-    sidecar = (_check(folder, name, digest, "") for name, digest in _sidecar_files(certificate).items())
+    suffix = ".rejected" if certificate.passed is False else ""
+    own = (_check(folder, name, digest, suffix) for name, digest in certificate.files.items())
+    sidecar = (_check(folder, name, digest, "") for name, digest in certificate.sidecar_files.items())
     return (*own, *sidecar)
 
 
@@ -79,7 +108,9 @@ def _check(folder: Path, name: str, digest: str, suffix: str) -> FileCheck:
     return FileCheck(name, "unchanged" if sha256(path) == digest else "changed")
 
 
-def _sidecar_files(certificate: Mapping[str, Any]) -> Mapping[str, str]:
-    """Return the hashes of the files besides the export's own; earlier certificates call them `beside`."""
-    found: Mapping[str, str] = certificate.get("sidecar_files", certificate.get("beside", {}))
-    return found
+def first_problem(error: ValueError) -> str:
+    """Return in one line what is wrong with a file that was read."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    problem = error.errors()[0]
+    return ": ".join((*map(str, problem["loc"]), problem["msg"]))

@@ -14,7 +14,7 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -25,7 +25,7 @@ import platformdirs
 from eyebright.errors import StorageError
 from eyebright.runtime.atomic import atomic_path, write_text
 from eyebright.runtime.machine import disk_free_bytes
-from eyebright.types import IntArray
+from eyebright.types import IntArray, Json
 
 Rows = npt.NDArray[np.float16]
 Value = TypeVar("Value", np.float16, np.float32, np.uint8)
@@ -55,7 +55,7 @@ class Space(Generic[Value]):
         dtype: of the rows.
     """
 
-    def __init__(self, root: Path, card: dict[str, Any], width: int, dtype: type[Value]) -> None:
+    def __init__(self, root: Path, card: Mapping[str, Json], width: int, dtype: type[Value]) -> None:
         self.folder = root / _digest(card)
         self.width = width
         self._dtype: type[Value] = dtype
@@ -156,9 +156,9 @@ class Space(Generic[Value]):
             )
         return rows
 
-    def _open(self, card: dict[str, Any]) -> None:
+    def _open(self, card: Mapping[str, Json]) -> None:
         write_text(
-            self.folder / CARD, json.dumps(card | {"width": self.width, "used": time.time()}, indent=1)
+            self.folder / CARD, json.dumps({**card, "width": self.width, "used": time.time()}, indent=1)
         )
         for path in sorted(self.folder.glob("*.keys.npy")):
             self._load(path)
@@ -200,7 +200,7 @@ def require_room(folder: Path, needed_bytes: int) -> None:
 class FeatureSpace(Space[np.float16]):
     """Rows (D,) float16 of one backbone, preprocessing, precision and view; the arguments are the base's."""
 
-    def __init__(self, root: Path, card: dict[str, Any], width: int) -> None:
+    def __init__(self, root: Path, card: Mapping[str, Json], width: int) -> None:
         super().__init__(root, card, width, np.float16)
 
 
@@ -221,6 +221,6 @@ def keys_path(rows: Path) -> Path:
     return rows.with_name(rows.name.replace(".rows.", ".keys."))
 
 
-def _digest(card: dict[str, Any]) -> str:
+def _digest(card: Mapping[str, Json]) -> str:
     text = json.dumps(card, sort_keys=True).encode()
     return hashlib.blake2b(text, digest_size=16).hexdigest()

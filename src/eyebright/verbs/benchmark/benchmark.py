@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -24,7 +23,7 @@ from eyebright.runtime.context import progress_task, stage
 from eyebright.runtime.machine import processor_name, usable_cores
 from eyebright.text.language import translate
 from eyebright.text.table import printable
-from eyebright.types import UInt8Array
+from eyebright.types import JsonObject, UInt8Array
 from eyebright.verbs.benchmark.models import BenchmarkModel, benchmark_models
 from eyebright.verbs.benchmark.options import BenchmarkConfig
 from eyebright.verbs.benchmark.page import Measurement, write_benchmark
@@ -163,7 +162,7 @@ def _measurement(process: ModelProcess, rounds: Sequence[Sequence[float]]) -> Me
 
 
 def _write(result: Benchmark, config: BenchmarkConfig, image: UInt8Array) -> None:
-    facts = {
+    facts: JsonObject = {
         "processor": f"{processor_name()}, {usable_cores()} cores, {platform.system()}",
         "image": f"{image.shape[1]} × {image.shape[0]}",
         "seconds": config.seconds,
@@ -172,7 +171,7 @@ def _write(result: Benchmark, config: BenchmarkConfig, image: UInt8Array) -> Non
         "versions": versions(),
     }
     rows = [asdict(found) for found in result.measured]
-    content: dict[str, Any] = {"measured": rows, "left_out": result.left_out, **facts}
+    content: JsonObject = {"measured": rows, "left_out": result.left_out, **facts}
     write_text(result.directory / "benchmark.json", json.dumps(content, indent=1, ensure_ascii=False))
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")

@@ -78,8 +78,7 @@ def _write_pruned(config: PruneConfig, model: SealedModel, manifest: Manifest, p
     from eyebright.compression.pruning import prune as prune_graph
 
     source = ExportSource(model, onnx.load(model.path))
-    taps: list[str] = model.card["taps"]
-    layers = list(dict.fromkeys(tap.rpartition(":")[0] for tap in taps))
+    layers = list(dict.fromkeys(model.card.feature_layers))
     with progress_task("Pruning channels") as task:
         done = prune_graph(
             source.graph,
@@ -93,10 +92,10 @@ def _write_pruned(config: PruneConfig, model: SealedModel, manifest: Manifest, p
     write_card(
         done.graph,
         {
-            "name": f"{model.card['backbone']} pruned",
+            "name": f"{model.card.backbone} pruned",
             "licence": model.metadata.get("licence", "unknown"),
-            "source": model.card["source"],
-            "preprocessing": model.card["preprocessing"],
+            "source": model.card.source,
+            "preprocessing": model.card.content["preprocessing"],
             "width": done.width,
         },
     )

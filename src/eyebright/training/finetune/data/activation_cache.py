@@ -6,11 +6,10 @@ when images are added, when a run is killed half-way, and in the next run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +22,7 @@ from eyebright.runtime.progress import Task
 from eyebright.training.cache.store import FeatureSpace, Rows
 from eyebright.training.finetune.data.augment import COLUMNS, Augmentation, AugmentPlan, plan
 from eyebright.training.finetune.data.pixels import Pixels
-from eyebright.types import IntArray
+from eyebright.types import IntArray, Json, JsonObject
 
 #: Pixels (b, 3, S, S) float32 from 0 to 255, on the CPU → rows (b, D) float32.
 StemFunction = Callable[[Tensor], Tensor]
@@ -46,7 +45,7 @@ class ActivationSource:
 
     run: StemFunction
     width: int
-    card: dict[str, Any]
+    card: Mapping[str, Json]
     threads: bool = False
 
 
@@ -76,9 +75,9 @@ class CachedViews:
         self.part, self.pixels, self.size, self.cache = part, pixels, size, cache
         self.count = 1 if augmentation == Augmentation() else views
         self._augmentation, self._seed = augmentation, seed
-        chance = {"augmentation": asdict(augmentation), "seed": seed, "stored": pixels.size}
+        chance: JsonObject = {"augmentation": asdict(augmentation), "seed": seed, "stored": pixels.size}
         card = {"size": size, "precision": "float16", **part.card, **chance}
-        self._spaces = [FeatureSpace(cache, card | {"view": view}, part.width) for view in range(self.count)]
+        self._spaces = [FeatureSpace(cache, {**card, "view": view}, part.width) for view in range(self.count)]
 
     def jobs(self) -> Iterator[ActivationJob]:
         """Yield what the cache may lack, view by view."""

@@ -24,7 +24,7 @@ from eyebright.training.finetune.data.preview import contact_sheet
 from eyebright.training.finetune.data.protocol import TrainData
 from eyebright.training.finetune.model.classifier import Classifier, FrozenStem
 from eyebright.training.linear_probe.targets import truth_of
-from eyebright.types import IntArray, Skipped
+from eyebright.types import IntArray, JsonObject, Skipped
 from eyebright.verbs.train.finetune.finetune_setup import FinetuneSetup
 from eyebright.verbs.train.finetune.initial_model import FinetuneModel
 from eyebright.verbs.train.finetune.plan import FinetunePlan
@@ -222,7 +222,7 @@ def select_augmentation(
 def _activation_source(stem: FrozenStem, network: Network, end: str, engine_name: str) -> ActivationSource:
     """Return what runs the stem, up to the block ``end``, with one of the engines."""
     engine = make(engine_name, frozen_graph(stem))
-    card = {
+    card: JsonObject = {
         "backbone": network.card.name,
         "backbone_sha": network.card.sha,
         "cut": end,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,7 +20,7 @@ from eyebright.training.finetune.model.lora import merge_adapters
 from eyebright.training.finetune.model.predictions import device_of, image_logits
 from eyebright.training.linear_probe.probe import FrozenModel
 from eyebright.training.ood import energy
-from eyebright.types import FloatArray
+from eyebright.types import FloatArray, JsonObject
 from eyebright.verbs.train import messages as tell
 from eyebright.verbs.train.finetune.finetune_setup import FinetuneSetup
 from eyebright.verbs.train.finetune.fit import FinetuneResult
@@ -68,7 +67,7 @@ def package(result: FinetuneResult, setup: FinetuneSetup) -> TrainedModel:
     )
 
 
-def _selected(result: FinetuneResult, probe: FrozenModel) -> dict[str, Any]:
+def _selected(result: FinetuneResult, probe: FrozenModel) -> JsonObject:
     """Return the settings that were found, for `metrics.json`."""
     plan = result.plan
     return {
@@ -84,7 +83,7 @@ def _selected(result: FinetuneResult, probe: FrozenModel) -> dict[str, Any]:
     }
 
 
-def _candidates(result: FinetuneResult, probe: FrozenModel) -> dict[str, Any]:
+def _candidates(result: FinetuneResult, probe: FrozenModel) -> JsonObject:
     """Return what was compared and what happened, for `metrics.json`."""
     fitted = result.fitted
     return {

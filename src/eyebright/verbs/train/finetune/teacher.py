@@ -102,7 +102,7 @@ def teacher_predictions(
         basis = _basis(source, engine_name, root, samples, count)
     engine = make(engine_name, _graph(source, basis).SerializeToString())
     card = {
-        "backbone": f"teacher {model.card['backbone']}",
+        "backbone": f"teacher {model.card.backbone}",
         "backbone_sha": sha256(model.path),
         "engine": engine.name,
         "basis": None if basis is None else basis.digest,
