@@ -19,7 +19,7 @@ from eyebright.errors import ModelError
 from eyebright.exporting.base import ExportSource
 from eyebright.exporting.formats.html_texts import terms, texts
 from eyebright.text.language import LANGUAGES, language, speaking
-from eyebright.types import JsonObject, Lang
+from eyebright.types import JsonObject
 
 Said = TypeVar("Said")
 # The runtime's files by the names of their blocks in the page.
@@ -109,20 +109,19 @@ def _environment() -> Environment:
 
 def _facts(source: ExportSource) -> JsonObject:
     """Return what the page's script must know."""
-    version, thresholds = runtime_version(), source.model.thresholds
+    version = runtime_version()
     return {
         "labels": source.labels,
         "side": source.size,
         "lang": language(),
-        "thresholds": thresholds if thresholds is None else thresholds.tolist(),
-        "unknown": json.loads(source.model.metadata.get("unknown", "null")),
+        "several": source.model.decisions.multilabel,
         "texts": _in_each_language(texts),
         "terms": _in_each_language(lambda: terms(source, version)),
     }
 
 
-def _in_each_language(said: Callable[[], Said]) -> dict[Lang, Said]:
-    found: dict[Lang, Said] = {}
+def _in_each_language(said: Callable[[], Said]) -> dict[str, Said]:
+    found: dict[str, Said] = {}
     for lang in LANGUAGES:
         with speaking(lang):
             found[lang] = said()
