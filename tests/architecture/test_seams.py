@@ -18,6 +18,8 @@ ALLOWED = {
     "backbones/card.py:from_json": "makes a card of it",
     "exporting/certificate/provenance.py:StoredProvenance": "card and metrics, which `inspect` shows",
     "runs/metrics_content.py:MetricsContent": "keys of `metrics.json` that only users read",
+    "runs/metrics_content.py:UnknownContent": "the same",
+    "runs/metrics_content.py:ConformalContent": "the same",
     "sealed/card.py:SealedCard": "gives it types",
     "training/finetune/checkpoint.py:Checkpoint": "written and read by several parts of the loop",
     "training/finetune/saved_state.py:from_json": "makes a state of it",
@@ -33,7 +35,9 @@ def _places(path: Path) -> Iterator[tuple[str, str]]:
             found = [field.annotation for field in node.body if isinstance(field, ast.AnnAssign)]
         else:
             given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-            found = [one.annotation for one in given if one.annotation] + [node.returns] * bool(node.returns)
+            found = [one.annotation for one in given if one.annotation] + (
+                [node.returns] if node.returns else []
+            )
         for annotation in found:
             yield f"{path.relative_to(PACKAGE).as_posix()}:{node.name}", ast.unparse(annotation)
 

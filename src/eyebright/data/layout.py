@@ -46,8 +46,8 @@ def find_layout(folder: Path, val: Path | float | None, test: Path | float | Non
     names = subfolders(require_folder(folder))
     folders, notes = _own_parts(folder, names)
     shares: dict[Split, float] = {}
-    asked: dict[Split, Path | float | None] = {"val": val, "test": test}
-    for split, wish in asked.items():
+    requested: dict[Split, Path | float | None] = {"val": val, "test": test}
+    for split, wish in requested.items():
         if wish is None:
             continue
         if split in folders:

@@ -118,8 +118,8 @@ class ReportContent:
         command: the command line that made the run.
         ece_before: calibration error before temperature scaling, a fraction.
         temperature: what the logits were divided by.
-        choices: input sizes, layers and so on that were compared.
-        tunings: how much of the network learned, where that was compared; judged on held-out training images.
+        probe_candidates: input sizes, layers and so on that were compared.
+        finetune_candidates: how much of the backbone was fine-tuned, where that was compared on holdout images.
         reasons: sentences in the page's language that say why the one was tried, or chosen, and another not.
         training_curves: how the backbone was fine-tuned, where it was.
         baseline: the comparison with the teacher or original.
@@ -151,8 +151,8 @@ class ReportContent:
     command: str
     ece_before: float | None = None
     temperature: float | None = None
-    choices: Sequence[Choice] = ()
-    tunings: Sequence[Choice] = ()
+    probe_candidates: Sequence[Choice] = ()
+    finetune_candidates: Sequence[Choice] = ()
     reasons: Sequence[str] = ()
     training_curves: TrainingCurves | None = None
     tunable: bool = False

@@ -186,7 +186,7 @@ def evaluate_model(model: SealedModel, plan: EvaluationPlan) -> Evaluation:
     parity, baseline = _compared(model, plan, predictions)
     with timed("slices"):
         slices = find_slices(predictions, split, root, statistics, plan.columns)
-    with timed("inside"):
+    with timed("heatmaps"):
         heatmaps, embedding_map = explain_predictions(model, predictions, split, root, plan.seed)
     return Evaluation(
         model=model,
@@ -221,7 +221,7 @@ def write_model(evaluation: Evaluation, facts: Mapping[str, Json]) -> SealedMode
     if not isinstance(draft, UnwrittenModel):
         raise TypeError(f"{draft.path} is written already")
     model = draft.completed({**facts, **evaluation.metadata()})
-    with timed("proof"):
+    with timed("parity"):
         check_answers(model, evaluation.predictions, evaluation.manifest.root)
     model.write()
     return model
@@ -234,7 +234,7 @@ def _compared(
     parity = baseline = None
     root = plan.manifest.root
     if plan.reference is not None:
-        with timed("proof"):
+        with timed("parity"):
             parity = check_parity(plan.reference, model, predictions, root, plan.seed)
     if plan.baseline is not None:
         with timed("compare"):

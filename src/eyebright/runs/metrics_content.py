@@ -18,37 +18,67 @@ class IntervalContent(TypedDict):
     high: float
 
 
-class OperatingPointContent(TypedDict):
-    """A target with its threshold, and what that gives on the evaluated split; None without images of it."""
-
-    target: str
-    threshold: float
-    met: bool
-    value: float | None
-    low: float | None
-    high: float | None
+#: A target with its threshold, and what that gives on the evaluated split; None without images of its class.
+OperatingPointContent = TypedDict(
+    "OperatingPointContent",
+    {
+        "target": str,
+        "class": str,
+        "threshold": float,
+        "met": bool,
+        "chosen_on": Split,
+        "chosen_value": float,
+        "split": Split,
+        "value": float | None,
+        "low": float | None,
+        "high": float | None,
+        "reason": NotRequired[str],
+        "figures": dict[str, StoredJson],
+    },
+)
 
 
 class UnknownContent(TypedDict):
     """How many images are predicted as unknown, and how well OOD images are told apart."""
 
+    method: str
     threshold: float
+    false_rejection: float
+    chosen_on: Split
+    images: int
+    split: Split
     rejected: IntervalContent
     auroc: NotRequired[IntervalContent]
     accepted: NotRequired[IntervalContent]
+    ood: NotRequired[StoredJson]
+    max_softmax: NotRequired[StoredJson]
 
 
 class ConformalContent(TypedDict):
-    """The coverage of prediction sets, requested and measured."""
+    """Prediction sets: the rule, and the coverage that was measured."""
 
+    method: str
     coverage: float
+    per_class: bool
+    threshold: float
+    class_thresholds: list[float]
+    calibrated_on: Split
+    images: int
+    split: Split
     measured: IntervalContent
     mean_set_size: float
+    classes: dict[str, StoredJson]
+    class_conditional: NotRequired[StoredJson]
+    marginal: NotRequired[StoredJson]
 
 
 class BaselineContent(TypedDict):
     """The model compared with its teacher, or with the original it was made from."""
 
+    baseline: str
+    baseline_sha256: str
+    split: Split
+    images: int
     accuracy: float
     accuracy_baseline: float
     accuracy_difference: IntervalContent

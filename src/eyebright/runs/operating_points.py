@@ -110,7 +110,7 @@ def thresholds(
         scores, positive = chosen_on.of_class(number)
         if not positive.any():
             raise no_image(target.label)
-        found.append(choose(target, scores, positive, chosen_on.part))
+        found.append(choose(target, scores, positive, chosen_on.split))
     return found
 
 
@@ -135,7 +135,7 @@ def measure_points(
     for threshold in chosen:
         number = list(labels).index(threshold.target.label)
         scores, positive = evaluated.of_class(number)
-        curves.append(operating_curve(check(threshold, scores, positive, evaluated.part), scores, positive))
+        curves.append(operating_curve(check(threshold, scores, positive, evaluated.split), scores, positive))
     cost = None if costs is None else measure_costs(evaluated.truth, evaluated.probabilities, costs, seed)
     return OperatingPoints(tuple(curves), costs, cost)
 

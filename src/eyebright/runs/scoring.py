@@ -14,8 +14,9 @@ from eyebright.data.manifest import Sample, joined
 from eyebright.errors import DataError
 from eyebright.evaluation.decisions.operating import Labelled
 from eyebright.evaluation.intervals import Float64Array
-from eyebright.evaluation.measure import measure_split
+from eyebright.evaluation.multiclass.metrics import measure
 from eyebright.evaluation.multiclass.results import Metrics, PredictionRow
+from eyebright.evaluation.multilabel.metrics import measure_labels
 from eyebright.evaluation.rules.decisions import Decisions
 from eyebright.runtime.context import progress_task
 from eyebright.runtime.progress import Task
@@ -138,15 +139,15 @@ class Predictions:
         probabilities = self.probabilities if whole else self.probabilities[places]
         # Copies of an image are no further evidence.
         groups = groups_of([self.samples[i] for i in places])
-        copied = int(groups.max()) + 1 < len(groups)
-        return measure_split(
-            self.task,
-            self.truth[places],
-            probabilities,
-            self.labels,
-            split,
-            groups=groups if copied else None,
-            seed=seed,
+        shared = groups if int(groups.max()) + 1 < len(groups) else None
+        truth = self.truth[places]
+        if (thresholds := self.thresholds) is not None:
+            return measure_labels(
+                truth, probabilities, thresholds, self.labels, split, groups=shared, seed=seed
+            )
+        predicted = self.task.predicted(probabilities)
+        return measure(
+            truth, probabilities, self.labels, split, groups=shared, predicted=predicted, seed=seed
         )
 
 

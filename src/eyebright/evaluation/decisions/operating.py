@@ -25,14 +25,14 @@ _NOTHING = "It takes an image to count. The part holds none of the kind."
 
 @dataclass(frozen=True)
 class Labelled:
-    """Probabilities (N, K) with the truth, of images that ``part`` names.
+    """Probabilities (N, K) with the truth, of the images of ``split``, or of some of them.
 
     Truth is class numbers (N,), or (N, K) of 0 and 1 of a multi-label task.
     """
 
     probabilities: FloatArray
     truth: IntArray
-    part: Split
+    split: Split
 
     def of_class(self, number: int) -> tuple[FloatArray, BoolArray]:
         """Return a class's probabilities (N,), and whether each image is of it."""

@@ -138,7 +138,7 @@ def measure_uncertainty(
     probabilities, truth = evaluated.probabilities, evaluated.truth
     return Uncertainty(
         tuple(labels),
-        evaluated.part,
+        evaluated.split,
         rule,
         scores,
         None if scores is None or rule is None else above(scores, rule.threshold),

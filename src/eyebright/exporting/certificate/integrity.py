@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -12,6 +12,7 @@ from eyebright.errors import ModelError
 from eyebright.exporting.certificate.hashes import sha256
 
 CERTIFICATE = "certificate.json"
+StoredT = TypeVar("StoredT", bound=BaseModel)
 # Levels at which a file of a Core ML package is in the export's folder; other formats have fewer.
 _DEEPEST = 5
 
@@ -81,15 +82,28 @@ def read_certificate(folder: Path) -> StoredCertificate:
     Raises:
         ModelError: `eyebright export` did not write it.
     """
-    path = folder / CERTIFICATE
+    return read_stored(folder / CERTIFICATE, StoredCertificate)
+
+
+def read_stored(path: Path, kind: type[StoredT]) -> StoredT:
+    """Return the content of a JSON file of an export.
+
+    Raises:
+        ModelError: `eyebright export` did not write it.
+    """
     try:
-        return StoredCertificate.model_validate_json(path.read_text(encoding="utf-8"))
+        return kind.model_validate_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
+        reason = str(error)
+        if isinstance(error, ValidationError):
+            first = error.errors()[0]
+            reason = ": ".join((*map(str, first["loc"]), first["msg"]))
         raise ModelError(
-            "certificate.json must be a file written by `eyebright export`. {path} is not: {reason}. "
-            "Export the model again.",
+            "{name} must be a file written by `eyebright export`. {path} is not: {reason}. Export the "
+            "model again.",
+            name=path.name,
             path=path,
-            reason=first_problem(error),
+            reason=reason,
         ) from error
 
 
@@ -106,11 +120,3 @@ def _check(folder: Path, name: str, digest: str, suffix: str) -> FileCheck:
     if not path.is_file():
         return FileCheck(name, "missing")
     return FileCheck(name, "unchanged" if sha256(path) == digest else "changed")
-
-
-def first_problem(error: ValueError) -> str:
-    """Return in one line what is wrong with a file that was read."""
-    if not isinstance(error, ValidationError):
-        return str(error)
-    problem = error.errors()[0]
-    return ": ".join((*map(str, problem["loc"]), problem["msg"]))

@@ -46,13 +46,13 @@ class Selection:
     Attributes:
         size: S in pixels.
         layers: the feature layer set's name.
-        sizes, tap_sets: the candidates; none where there was nothing to choose.
+        sizes, feature_layer_sets: the candidates; none where there was nothing to choose.
     """
 
     size: int
     layers: str
     sizes: list[ProbeCandidate] = field(default_factory=list)
-    tap_sets: list[ProbeCandidate] = field(default_factory=list)
+    feature_layer_sets: list[ProbeCandidate] = field(default_factory=list)
 
 
 def cached_selection(
@@ -76,8 +76,10 @@ def cached_selection(
     path = cache / _FOLDER / f"{content.hexdigest()}.json"
     if path.exists():
         found = json.loads(path.read_text(encoding="utf-8"))
-        sizes, tap_sets = ([ProbeCandidate(**row) for row in found[key]] for key in ("sizes", "tap_sets"))
-        return Selection(found["size"], found["layers"], sizes, tap_sets)
+        sizes, feature_layer_sets = (
+            [ProbeCandidate(**row) for row in found[key]] for key in ("sizes", "feature_layer_sets")
+        )
+        return Selection(found["size"], found["layers"], sizes, feature_layer_sets)
     choice = choose()
     write_text(path, json.dumps(asdict(choice), indent=1))
     return choice

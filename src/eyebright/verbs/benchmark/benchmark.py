@@ -88,8 +88,8 @@ def benchmark(config: BenchmarkConfig) -> Benchmark:
     cores = usable_cores()
     with ExitStack() as stack:
         threads = [count or cores for count in config.threads]
-        asked = benchmark_models(config.models, threads, config.batch, stack)
-        running, left_out = _started(asked, image, stack)
+        models = benchmark_models(config.models, threads, config.batch, stack)
+        running, left_out = _started(models, image, stack)
         directory = new_directory(config.out, "benchmarks", config.models[0].resolve().name)
         times = _turns(running, config)
         measured = [_measurement(process, found) for process, found in zip(running, times, strict=True)]
@@ -105,14 +105,14 @@ def _image(config: BenchmarkConfig) -> UInt8Array:
 
 
 def _started(
-    asked: Sequence[BenchmarkModel], image: UInt8Array, stack: ExitStack
+    models: Sequence[BenchmarkModel], image: UInt8Array, stack: ExitStack
 ) -> tuple[list[ModelProcess], dict[str, str]]:
     """Start the processes; return those that could load their model, and why the others could not."""
     running: list[ModelProcess] = []
     left_out: dict[str, str] = {}
     reasons: list[EyebrightError] = []
-    with progress_task("Loading the models", total=len(asked)) as task:
-        for candidate in asked:
+    with progress_task("Loading the models", total=len(models)) as task:
+        for candidate in models:
             try:
                 running.append(stack.enter_context(ModelProcess(candidate, image)))
             except EyebrightError as error:

@@ -12,8 +12,8 @@ from eyebright.exporting.certificate.integrity import (
     FileCheck,
     check_files,
     export_folder,
-    first_problem,
     read_certificate,
+    read_stored,
 )
 from eyebright.exporting.certificate.provenance import PROVENANCE, StoredProvenance, metadata_value
 from eyebright.exporting.certificate.signature import Signature, signature, stored_facts
@@ -82,17 +82,7 @@ def _export(folder: Path) -> Inspection:
 
 def _provenance(folder: Path) -> StoredProvenance:
     path = folder / PROVENANCE
-    if not path.is_file():
-        return StoredProvenance()
-    try:
-        return StoredProvenance.model_validate_json(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ModelError(
-            "provenance.json must be a file written by `eyebright export`. {path} is not: {reason}. "
-            "Export the model again.",
-            path=path,
-            reason=first_problem(error),
-        ) from error
+    return read_stored(path, StoredProvenance) if path.is_file() else StoredProvenance()
 
 
 def _sealed(path: Path) -> Inspection:

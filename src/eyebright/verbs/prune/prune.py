@@ -51,7 +51,7 @@ def prune(config: PruneConfig) -> Run:
     catalog.require_torch()
     require("torch_pruning", "prune", "prune")
     model = SealedModel(config.model)
-    require_single_label(model.thresholds is not None, "prune")
+    require_single_label(model.task, "prune")
     require_unmodified(model.path)
     require_other_directory(config.out, model.path)
     manifest = manifest_of(model, config.data, config.seed)

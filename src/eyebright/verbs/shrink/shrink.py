@@ -95,7 +95,7 @@ class Search:
         self.config, self.progress = config, progress
         self._began = time.monotonic()
         self.model = SealedModel(config.model, threads=1)
-        require_single_label(self.model.thresholds is not None, "shrink")
+        require_single_label(self.model.task, "shrink")
         require_unmodified(self.model.path)
         self._check_out()
         self.manifest: Manifest = manifest_of(self.model, config.data, config.seed)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from eyebright.backbones import catalog
 from eyebright.data.manifest import Manifest
 from eyebright.runtime.context import say, timed
+from eyebright.task.task import ClassificationTask
 from eyebright.training.cache.store import EXPORTS, default_folder
 from eyebright.verbs.train import messages as tell
 from eyebright.verbs.train.holdout import with_holdout
@@ -41,12 +42,12 @@ def exports() -> Path:
     return default_folder() / EXPORTS
 
 
-def network_to_finetune(config: TrainConfig, several: bool) -> Network:
+def network_to_finetune(config: TrainConfig, task: ClassificationTask) -> Network:
     """Return the network to fine-tune, once options, device and weights are found to be right.
 
     Args:
         config: the options.
-        several: whether an image may have several labels.
+        task: of the data.
 
     Raises:
         EyebrightError: they are not, or PyTorch is not installed; nothing was written.
@@ -57,7 +58,7 @@ def network_to_finetune(config: TrainConfig, several: bool) -> Network:
     from eyebright.training.finetune.system.distributed import init_group
     from eyebright.verbs.train.finetune.recipe import check, keeps_norms
 
-    check(config, several=several)
+    check(config, task)
     init_group(config.device)
     network = load_network(config)
     if keeps_norms(config, network):

@@ -61,7 +61,7 @@ def package(result: FinetuneResult, setup: FinetuneSetup) -> TrainedModel:
         candidates=_candidates(result, probe),
         holdout=Labelled(task.probabilities(result.logits, temperature), result.truth, "train"),
         holdout_energy=None if task.multilabel else energy(result.logits / np.float32(temperature)),
-        choices=tell.choices(probe),
+        probe_candidates=tell.choices(probe),
         training_curves=_training_curves(result),
         random_weights=not network.pretrained,
         task=task,
