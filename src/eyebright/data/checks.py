@@ -2,34 +2,51 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
-from unicodedata import normalize
+from unicodedata import category, normalize
 
 from eyebright.errors import DataError
+from eyebright.text.format import listed, number
+from eyebright.text.language import translate
 from eyebright.types import Skipped, Split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from eyebright.data.manifest import Sample
+    from eyebright.data.manifest import Manifest, Sample
 
 _FEW = 10
+_NAMED = 10
 _RANK: Mapping[Split, int] = {"train": 0, "val": 1, "test": 2}
 
 
-def require_classes(counts: Mapping[Split, Mapping[str, int]], folder: Path) -> None:
+def naming(error: DataError, skipped: Sequence[Skipped]) -> DataError:
+    """Return ``error`` with notes that name the files that led to it, the first ten with their reasons."""
+    for entry in skipped[:_NAMED]:
+        reason = translate(entry.reason, **entry.reason_values)
+        error.add_note(translate("Skipped {path}: {reason}", path=entry.path, reason=reason))
+    if len(skipped) > _NAMED:
+        error.add_note(translate("and {count} more", count=number(len(skipped) - _NAMED)))
+    return error
+
+
+def require_classes(
+    counts: Mapping[Split, Mapping[str, int]], folder: Path, skipped: Sequence[Skipped] = ()
+) -> None:
     """Refuse classes that no classifier can be trained on.
 
     Args:
         counts: images by split and class; a class without images counts 0. Training images that will be
             held out still count as training images.
         folder: the training split, for the sentences.
+        skipped: files that do not count, for the notes.
 
     Raises:
-        DataError: names equal but for case or Unicode form; classes that only validation or test has; fewer
-            than two classes; classes with fewer than 2 training images, all of them listed.
+        DataError: names equal but for case, blanks or Unicode form; classes that only validation or test
+            has; fewer than two classes; classes with fewer than 2 training images, all of them listed.
     """
     train = counts["train"]
     _require_distinct({label for part in counts.values() for label in part})
@@ -38,7 +55,7 @@ def require_classes(counts: Mapping[Split, Mapping[str, int]], folder: Path) -> 
         raise DataError(
             "Every class must have training images. Found only in validation or test: {classes}. Add "
             "training images, correct the folder names, or remove the folders.",
-            classes=", ".join(unknown),
+            classes=listed(unknown),
         )
     if len(train) < 2:
         raise DataError(
@@ -49,11 +66,12 @@ def require_classes(counts: Mapping[Split, Mapping[str, int]], folder: Path) -> 
         )
     few = [f"{label} ({count})" for label, count in sorted(train.items()) if count < 2]
     if few:
-        raise DataError(
+        error = DataError(
             "Every class must have at least 2 readable training images. Too few in: {classes}. Add "
             "images, or remove the folder.",
-            classes=", ".join(few),
+            classes=listed(few),
         )
+        raise naming(error, skipped)
 
 
 def require_labels(samples: Sequence[Sequence[str]], labels: Sequence[str], table: Path) -> Sequence[Skipped]:
@@ -78,7 +96,7 @@ def require_labels(samples: Sequence[Sequence[str]], labels: Sequence[str], tabl
             "images, or remove the labels.",
             path=table,
             count=len(samples),
-            labels=", ".join(f"{label} ({counts[label]})" for label in few) or "-",
+            labels=listed([f"{label} ({counts[label]})" for label in few]) or "-",
         )
     return [
         Skipped(
@@ -90,6 +108,34 @@ def require_labels(samples: Sequence[Sequence[str]], labels: Sequence[str], tabl
         for label in labels
         if not _FEW <= counts[label] <= len(samples) - _FEW
     ]
+
+
+def few_images(manifest: Manifest) -> list[Skipped]:
+    """Return warnings of the classes with few training images, and of those with few images to evaluate.
+
+    Labels with few training images are warned of by :func:`require_labels`.
+    """
+    counts = manifest.counts()
+    evaluated: Split = "test" if manifest.of("test") else "val"
+    found = []
+    learned = _few_of(counts["train"])
+    if learned and not manifest.task.multilabel:
+        reason = "Fewer than {least} training images: {classes}. Add images of these classes."
+        found.append(Skipped(".", reason, {"least": _FEW, "classes": learned}))
+    evaluable = _few_of(counts[evaluated])
+    if evaluable and manifest.of(evaluated):
+        reason = (
+            "Fewer than {least} images to evaluate: {classes}. Nothing can be said of how well these are "
+            "predicted."
+        )
+        found.append(Skipped(".", reason, {"least": _FEW, "classes": evaluable}))
+    return found
+
+
+def _few_of(counts: Mapping[str, int]) -> str:
+    """Return the classes with few images and their numbers, the fewest first; empty where all have enough."""
+    few = sorted((count, label) for label, count in counts.items() if count < _FEW)
+    return listed([f"{label} ({count})" for count, label in few])
 
 
 def conflicts(samples: Iterable[Sample]) -> list[Skipped]:
@@ -148,11 +194,26 @@ def _conflict(sample: Sample, others: Sequence[Sample]) -> Skipped:
 def _require_distinct(labels: Iterable[str]) -> None:
     seen: dict[str, str] = {}
     for label in sorted(labels):
-        twin = seen.setdefault(normalize("NFC", normalize("NFC", label).casefold()), label)
+        twin = seen.setdefault(_essence(label), label)
         if twin != label:
+            shown = _distinguishable(twin, label)
             raise DataError(
-                "Class names must differ by more than case or accent encoding. {first} and {second} "
-                "do not. Merge the two folders, or rename one.",
-                first=ascii(twin) if normalize("NFC", twin) == normalize("NFC", label) else twin,
-                second=ascii(label) if normalize("NFC", twin) == normalize("NFC", label) else label,
+                "Class names must differ by more than case, blanks or the encoding of characters. "
+                "{first} and {second} do not. Merge the two classes, or rename one.",
+                first=shown(twin),
+                second=shown(label),
             )
+
+
+def _essence(label: str) -> str:
+    """Return what makes a name another one: not its case, blanks, or form in Unicode."""
+    text = normalize("NFKC", normalize("NFKC", label).casefold())
+    text = "".join(c for c in text if not c.isspace() and category(c) not in ("Cf", "Cc"))
+    return re.sub(r"^(\d+)\.0+$", r"\1", text)  # as numbers are written by tables that lack some of them
+
+
+def _distinguishable(first: str, second: str) -> Callable[[str], str]:
+    """Return how to write two names so that their difference can be seen."""
+    if first.casefold() == second.casefold():
+        return str
+    return ascii if normalize("NFKC", first) == normalize("NFKC", second) else repr

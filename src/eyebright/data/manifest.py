@@ -91,7 +91,7 @@ class Manifest:
         return max((s.white_level for s in self.samples if s.white_level), default=None)
 
     def of(self, split: Split) -> tuple[Sample, ...]:
-        """Return the samples of one split, in the manifest's order."""
+        """Return the samples of one split in the order of their content, so that no result hangs on names."""
         return self._parts[split]
 
     def counts(self) -> dict[Split, dict[str, int]]:
@@ -128,4 +128,8 @@ class Manifest:
         parts: dict[Split, list[Sample]] = {split: [] for split in SPLITS}
         for sample in self.samples:
             parts[sample.split].append(sample)
-        return {split: tuple(samples) for split, samples in parts.items()}
+        return {split: tuple(sorted(samples, key=_content)) for split, samples in parts.items()}
+
+
+def _content(sample: Sample) -> tuple[str, str, str, str]:
+    return sample.sha, sample.label, sample.group, sample.path

@@ -69,7 +69,7 @@ class ExportSource:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """Return the names of the graph's outputs: probabilities, the answer, and the OOD score if it has one."""
+        """Return the names of the graph's outputs: probabilities, answer, and OOD score if it has one."""
         given = {output.name for output in self.graph.graph.output}
         return tuple(name for name in (OUTPUT, ANSWER, UNKNOWN) if name in given)
 
@@ -152,7 +152,7 @@ class Format(Protocol):
 
     @property
     def decides(self) -> bool:
-        """Return whether an export holds the model's decisions and gives its answer, not probabilities alone."""
+        """Return whether an export gives the answer, which holds the decisions, beside probabilities."""
 
     @property
     def precisions(self) -> frozenset[Precision]:

@@ -46,7 +46,7 @@ def compare_with_baseline(
         images=len(samples),
         accuracy=float(correct.mean()),
         accuracy_baseline=float(correct_before.mean()),
-        accuracy_difference=accuracy_difference(correct, correct_before),
+        accuracy_difference=accuracy_difference(correct, correct_before, predictions.groups(places)),
         size_bytes=model.size_bytes,
         size_bytes_baseline=old.size_bytes,
         latency_ms=latency,

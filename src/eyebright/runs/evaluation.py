@@ -8,6 +8,7 @@ from pathlib import Path
 
 from eyebright.data.manifest import Manifest
 from eyebright.evaluation.calibration import uncalibrated_error
+from eyebright.evaluation.group_figures import GroupResults
 from eyebright.evaluation.multiclass.results import Metrics
 from eyebright.evaluation.multilabel.results import LabelMetrics
 from eyebright.evaluation.robustness import RobustnessResult
@@ -18,6 +19,7 @@ from eyebright.report.content import BaselineComparison, EmbeddingMap, ReportCon
 from eyebright.report.page import write_report
 from eyebright.runs.baseline import compare_with_baseline
 from eyebright.runs.heatmaps import explain_predictions
+from eyebright.runs.integrity import remove_other_exports
 from eyebright.runs.metrics import MetricsFile, versions
 from eyebright.runs.operating_points import OperatingPoints, decided, say_unmet
 from eyebright.runs.parity_check import Reference, check_answers, check_parity
@@ -81,6 +83,7 @@ class Evaluation:
         embedding_map: the images by their features; None of few images or a multi-label model.
         parity: the sealed model compared with the training pipeline.
         baseline: the model compared with its teacher or original.
+        groups: how patients, lots or products are found, where images come in such groups.
         robustness: accuracy on corrupted images, where it was measured.
     """
 
@@ -96,6 +99,7 @@ class Evaluation:
     embedding_map: EmbeddingMap | None
     parity: Parity | None
     baseline: BaselineComparison | None
+    groups: GroupResults | None = None
     robustness: RobustnessResult | None = None
 
     @property
@@ -135,12 +139,14 @@ class Evaluation:
             baseline=self.baseline,
             parity=self.parity,
             operating_curves=self.operating.curves,
+            contested=self.operating.contested,
             cost=self.operating.cost,
             slices=self.slices,
             robustness=self.robustness,
             embedding_map=self.embedding_map,
             heatmaps=self.heatmaps,
             uncertainty=self.uncertainty,
+            groups=self.groups,
             seconds=watch().seconds,
         )
 
@@ -154,6 +160,8 @@ class Evaluation:
             operating=self.operating,
             uncertainty=self.uncertainty,
             slices=self.slices,
+            majority=self.predictions.majority(self.split),
+            groups=self.groups,
             data_sha=self.data_sha,
             versions=versions(),
             parity=self.parity,
@@ -201,6 +209,7 @@ def evaluate_model(model: SealedModel, plan: EvaluationPlan) -> Evaluation:
         embedding_map=embedding_map,
         parity=parity,
         baseline=baseline,
+        groups=predictions.group_results(split),
     )
 
 
@@ -224,6 +233,7 @@ def write_model(evaluation: Evaluation, facts: Mapping[str, Json]) -> SealedMode
     with timed("parity"):
         check_answers(model, evaluation.predictions, evaluation.manifest.root)
     model.write()
+    remove_other_exports(model.path)
     return model
 
 
@@ -247,6 +257,7 @@ def write_results(directory: Path, content: ReportContent) -> None:
     write_report(directory / "report.html", content)
     write_text(directory / "model_card.md", model_card(content))
     multi_label = isinstance(content.metrics, LabelMetrics)
-    write_predictions(
-        directory / "predictions.csv", content.rows, content.metrics.labels if multi_label else ()
-    )
+    place = {sample.path: number for number, sample in enumerate(content.manifest.samples)}
+    splits = list(dict.fromkeys(row.split for row in content.rows))
+    rows = sorted(content.rows, key=lambda row: (splits.index(row.split), place[row.path]))
+    write_predictions(directory / "predictions.csv", rows, content.metrics.labels if multi_label else ())

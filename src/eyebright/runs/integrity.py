@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 from eyebright.errors import ConfigError, ModelError
 from eyebright.exporting.certificate.hashes import sha256
+from eyebright.exporting.certificate.integrity import CERTIFICATE, EXPORTS, read_certificate
+from eyebright.runtime.context import say
 
 
 def require_unmodified(model: Path) -> None:
@@ -45,6 +48,22 @@ def require_other_directory(out: Path | None, model: Path) -> None:
             "The input model must not be overwritten. --out names its own directory, so {path} would "
             "be replaced. Choose another directory with --out.",
             path=file,
+        )
+
+
+def remove_other_exports(model: Path) -> None:
+    """Remove exports beside a model that were made from the one it replaces; what else is there stays."""
+    folder, digest = model.parent / EXPORTS, sha256(model)
+    found = [path for path in sorted(folder.glob("*")) if (path / CERTIFICATE).is_file()]
+    gone = [path for path in found if read_certificate(path).parent_sha256 != digest]
+    for path in gone:
+        shutil.rmtree(path)
+    if gone:
+        say(
+            "Removed {count:export|exports} of the model that was replaced: {names}. To export the new "
+            "model, run `eyebright export`.",
+            count=len(gone),
+            names=", ".join(path.name for path in gone),
         )
 
 

@@ -1,4 +1,4 @@
-"""The parity checks: the sealed model predicts what the training pipeline does, and answers as was decided."""
+"""The parity checks: a sealed model predicts as the training pipeline, and answers as was decided."""
 
 from __future__ import annotations
 

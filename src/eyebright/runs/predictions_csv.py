@@ -15,16 +15,20 @@ from eyebright.types import Split
 
 NAME = "predictions.csv"
 _COLUMNS = ("path", "split", "label", "predicted", "confidence", "label_probability", "sha")
+_GROUP = "group"
 
 
 def write_predictions(path: Path, rows: Sequence[PredictionRow], labels: Sequence[str] = ()) -> None:
     """Write one row an image as CSV; of multi-label models with the probability of each of ``labels``.
 
+    A last column `group` holds the groups of images, where the data has such.
+
     The true class's probability has nine significant figures, so that a loss is the same from the file.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow((*_COLUMNS, *(f"p({label})" for label in labels)))
+    grouped = any(row.group for row in rows)
+    writer.writerow((*_COLUMNS, *(f"p({label})" for label in labels), *((_GROUP,) if grouped else ())))
     writer.writerows(
         (
             r.path,
@@ -35,6 +39,7 @@ def write_predictions(path: Path, rows: Sequence[PredictionRow], labels: Sequenc
             "" if r.label_probability is None else f"{r.label_probability:.9g}",
             r.sha,
             *(f"{p:.6f}" for p in r.probabilities),
+            *((r.group,) if grouped else ()),
         )
         for r in rows
     )
@@ -72,4 +77,5 @@ def _row(values: dict[str, str]) -> PredictionRow:
         float(values["confidence"]),
         float(values["label_probability"]),
         values["sha"],
+        group=values.get(_GROUP) or "",
     )

@@ -7,15 +7,19 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from eyebright.report.display import ResultTable
-from eyebright.runs.metrics_content import (
+from eyebright.report.metrics_content import (
     BaselineContent,
     IntervalContent,
     MetricsContent,
     OperatingPointContent,
 )
+from eyebright.report.summary.claims import claims
+from eyebright.report.summary.findings import few_images
 from eyebright.text.format import split_name
 from eyebright.text.language import translate
 from eyebright.text.table import printable
+
+_CLASSES = 5
 
 
 class RunLike(Protocol):
@@ -46,8 +50,12 @@ def run_display(run: RunLike) -> Iterator[str | ResultTable]:
     yield ResultTable(figure_rows(metrics), right=(1,))
     if points := metrics.get("operating_points"):
         yield "\n".join(_operating(point) for point in points)
-    if lines := list(_uncertainty(metrics)):
+    if lines := [*_uncertainty(metrics), *_groups(metrics)]:
         yield "\n".join(lines)
+    said = [claim.sentence for claim in claims(metrics)]
+    said += few_images(metrics.get("per_class", {}))
+    if said:
+        yield "\n".join(printable(sentence.replace("\N{NO-BREAK SPACE}", " ")) for sentence in said)
     if baseline := metrics.get("baseline"):
         yield ResultTable(_compared(baseline), right=(1, 2, 3))
         yield _difference(baseline)
@@ -68,7 +76,12 @@ def figure_rows(metrics: MetricsContent) -> list[tuple[str, str, str]]:
     }
     head = ("", "", translate("95 % interval"))
     found = cast("Mapping[str, IntervalContent]", metrics)
-    return [head, *((text, *_figures(name, found[name])) for name, text in names.items() if name in found)]
+    rows = [(text, *_figures(name, found[name])) for name, text in names.items() if name in found]
+    if majority := metrics.get("majority"):
+        label = printable(majority["label"]) or translate("no label")
+        about = translate("always predicting {label}", label=label)
+        rows.insert(1, (translate("Majority baseline"), f"{100 * majority['share']:.1f} %", about))
+    return [head, *rows]
 
 
 def _figures(name: str, interval: IntervalContent) -> tuple[str, str]:
@@ -146,6 +159,31 @@ def _uncertainty(metrics: MetricsContent) -> Iterator[str]:
             between=between,
             promised=f"{100 * sets['coverage']:g}",
             size=f"{sets['mean_set_size']:.2f}",
+        )
+
+
+def _groups(metrics: MetricsContent) -> Iterator[str]:
+    """Yield how many groups there are, and how each class's groups are found."""
+    if not (groups := metrics.get("groups")):
+        return
+    yield translate(
+        "The images come in {count:group|groups}; intervals count groups, not images.", count=groups["count"]
+    )
+    for label, found in list(groups["classes"].items())[:_CLASSES]:
+        shares = {
+            rule: " / ".join(
+                "–" if found[name][rule] is None else f"{100 * found[name][rule]['value']:.1f} %"
+                for name in ("sensitivity", "specificity")
+            )
+            for rule in ("any", "mean", "vote")
+        }
+        yield translate(
+            "Sensitivity / specificity by group, {label} ({positives} of {count:group|groups}): any image "
+            "{any}, mean probability {mean}, majority vote {vote}",
+            label=printable(label),
+            positives=found["positives"],
+            count=groups["count"],
+            **shares,
         )
 
 

@@ -113,8 +113,10 @@ def with_ood(uncertainty: Uncertainty, model: SealedModel, evaluated: Labelled, 
     rule, scores, rejected = uncertainty.rule, found.scores, uncertainty.rejected
     if rule is None or uncertainty.own is None or scores is None or rejected is None:
         return uncertainty
-    by_score = separation(uncertainty.own, scores, rule.threshold)
-    by_softmax = softmax_separation(evaluated.probabilities, found.probabilities, rejected.value)
+    by_score = separation(uncertainty.own, scores, rule.threshold, evaluated.groups)
+    by_softmax = softmax_separation(
+        evaluated.probabilities, found.probabilities, rejected.value, evaluated.groups
+    )
     accepted = tuple(_accepted(found, manifest.root, scores, rule))
     return replace(uncertainty, ood=OodImages(str(folder), scores, by_score, by_softmax, accepted))
 

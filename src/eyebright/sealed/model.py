@@ -286,7 +286,7 @@ class UnwrittenModel(SealedModel):
         return self._graph
 
     def completed(self, facts: Mapping[str, Json]) -> UnwrittenModel:
-        """Return the model with its labels and ``facts`` as its metadata, and the answer that they call for."""
+        """Return the model with ``facts`` as its metadata, and with the answer that they call for."""
         return UnwrittenModel(self.path, sealed_with(self._graph, self.labels, facts), threads=1)
 
     def write(self) -> None:

@@ -25,6 +25,7 @@ from eyebright.runs.scoring import Predictions, predict_samples
 from eyebright.sealed.graph import sealed_graph
 from eyebright.sealed.model import SealedModel, write_sealed
 from eyebright.sealed.parity import compare
+from eyebright.task.task import MultiClass
 from eyebright.task.temperature import fit_temperature
 from eyebright.training.linear_probe.linear import LinearHead
 from eyebright.training.linear_probe.probe import FrozenModel, FrozenTrainer
@@ -99,7 +100,7 @@ def test_it_agrees_with_the_pipeline_on_every_validation_image(
     labels = scan(folder).labels
     answers, root = asked(sealed(model, temperature, labels, tmp_path / "model.onnx"), folder)
     reference = pipeline_probabilities(model, temperature, root, list(answers.samples))
-    parity = compare(answers.probabilities, reference)
+    parity = compare(answers.probabilities, reference, MultiClass())
     engine = model.extractor.engine
     print(f"{data}, {layers}, {size} px, {engine}: largest difference {parity.largest_difference:.5f}")
     assert parity.images == len(answers.samples) >= 30
@@ -191,11 +192,11 @@ def test_the_proof_finds_halves_that_answer_otherwise(
 def test_a_difference_is_measured_over_all_images() -> None:
     reference = np.array([[0.9, 0.1], [0.4, 0.6], [0.5, 0.5]], np.float32)
     other = np.array([[0.9, 0.1], [0.55, 0.45], [0.5, 0.5]], np.float32)
-    parity = compare(other, reference)
+    parity = compare(other, reference, MultiClass())
     assert (parity.images, parity.same_class) == (3, 2)
     assert parity.largest_difference == pytest.approx(0.15)
     assert parity.mean_difference == pytest.approx(0.05)
     assert not parity.passed
-    assert compare(reference, reference).passed
-    assert compare(reference + np.float32(0.019), reference).passed
-    assert not compare(reference + np.float32(0.021), reference).passed
+    assert compare(reference, reference, MultiClass()).passed
+    assert compare(reference + np.float32(0.019), reference, MultiClass()).passed
+    assert not compare(reference + np.float32(0.021), reference, MultiClass()).passed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_array
 
+from eyebright.data.table.delimited import read_delimited
 from eyebright.errors import ConfigError, nearest
 from eyebright.evaluation.intervals import (
     Float64Array,
@@ -36,15 +36,16 @@ def read_costs(path: Path, labels: Sequence[str]) -> Float64Array:
     """Return costs (K, K) of a true class (row) predicted as another (column), in the order of ``labels``.
 
     Raises:
-        ConfigError: the file cannot be read, or lacks a class or a number.
+        NotFoundError: the file does not exist.
+        DataError: it is no table.
+        ConfigError: it lacks a class or a number.
     """
-    rows = _rows(path)
-    header, body = rows[0][1:], rows[1:]
-    names = [row[0] for row in body]
+    read = read_delimited(path)
+    header, names = read.header[1:], read.column(0)
     for found in (header, names):
         _check_names(path, found, labels)
     try:
-        table = np.array([[float(cell) for cell in row[1:]] for row in body])
+        table = np.array([[read.number(cell) for cell in row[1:]] for row in read.rows])
     except ValueError:
         table = np.full((1, 1), math.nan)
     if table.shape != (len(labels), len(labels)) or not np.isfinite(table).all():
@@ -55,7 +56,7 @@ def read_costs(path: Path, labels: Sequence[str]) -> Float64Array:
             count=len(labels),
         )
     order_rows = [names.index(label) for label in labels]
-    order_columns = [header.index(label) for label in labels]
+    order_columns = [list(header).index(label) for label in labels]
     return np.asarray(table[order_rows][:, order_columns])
 
 
@@ -70,18 +71,26 @@ def cheapest(probabilities: FloatArray, costs: Float64Array) -> IntArray:
 
 
 def tolerance(costs: Float64Array) -> np.float32:
-    """Return what expected costs may differ by and still be equal: a hundred-thousandth of the largest cost."""
+    """Return by how much equal expected costs may differ: a hundred-thousandth of the largest cost."""
     return np.float32(1e-5 * np.abs(costs).max())
 
 
 def measure_costs(
-    truth: IntArray, probabilities: FloatArray, costs: Float64Array, seed: int, resamples: int = 1000
+    truth: IntArray,
+    probabilities: FloatArray,
+    costs: Float64Array,
+    seed: int,
+    groups: IntArray | None = None,
+    resamples: int = 1000,
 ) -> CostFigures:
-    """Return mean costs of N images with 95 % intervals: the bootstrap's and Student's."""
+    """Return mean costs of N images with 95 % intervals: the bootstrap's and Student's, both by group."""
     likeliest = costs[truth, probabilities.argmax(axis=1)]
     least = costs[truth, cheapest(probabilities, costs)]
     columns = np.stack([likeliest, least, likeliest - least], axis=1)
-    drawn = bootstrap_sums(csr_array(columns), seed, resamples) / len(truth)
+    numbers = None if groups is None else np.unique(groups, return_inverse=True)[1]
+    table = csr_array(np.concatenate([columns, np.ones((len(truth), 1))], axis=1))
+    sums = bootstrap_sums(table, seed, resamples, numbers)
+    drawn = sums[:, :-1] / sums[:, -1:]
     span = float(costs.max() - costs.min())
     ends = ((costs.min(), costs.max()), (costs.min(), costs.max()), (-span, span))
     return CostFigures(
@@ -89,26 +98,13 @@ def measure_costs(
             hull(
                 float(column.mean()),
                 pair(percentiles(draws)),
-                student(column) if len(column) > 1 else (float(bottom), float(top)),
+                student(column, groups),
                 bottom=float(bottom),
                 top=float(top),
             )
             for column, draws, (bottom, top) in zip(columns.T, drawn.T, ends, strict=True)
         )
     )
-
-
-def _rows(path: Path) -> list[list[str]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [[cell.strip() for cell in row] for row in csv.reader(file) if any(row)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(
-            "The cost file must be readable CSV. {path}: {reason}. Correct the file.",
-            path=path,
-            reason=getattr(error, "strerror", None) or error,
-        ) from None
-    return rows or [[]]
 
 
 def _check_names(path: Path, found: Sequence[str], labels: Sequence[str]) -> None:

@@ -1,8 +1,8 @@
 """What a model answers: the class, or the labels, that follow from probabilities and the OOD score.
 
 This is the only place that decides. The sealed graph's output `answer` computes the same
-(:mod:`eyebright.sealed.answer_output`), in the same arithmetic: float32, and no step whose result depends on the
-order of a sum by more than a tie allows.
+(:mod:`eyebright.sealed.answer_output`), in the same arithmetic: float32, and where sums depend on their
+order, what is nearly equal counts as equal.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Decisions:
         return replace(self, unknown_above=None)
 
     def predict(self, probabilities: FloatArray) -> IntArray:
-        """Return class numbers (N,), or of several labels a table (N, K) of 0 and 1, for probabilities (N, K).
+        """Return class numbers (N,), or of several labels a table (N, K), for probabilities (N, K).
 
         It is what the model holds likeliest, also of an unknown image.
         """
@@ -112,7 +112,7 @@ class Decisions:
         return np.asarray(ranks.argmax(axis=1), np.int64)
 
     def answer(self, probabilities: FloatArray, scores: FloatArray | None) -> IntArray:
-        """Return predictions as :meth:`predict` does, -1 (in every column of several labels) for unknown images.
+        """Return predictions as :meth:`predict` does, and -1, in every column of a table, for unknown images.
 
         Args:
             probabilities: (N, K).
@@ -134,7 +134,7 @@ class Decisions:
 
     @property
     def gain(self) -> FloatArray:
-        """Return (K,) what a probability is multiplied by, to tell how many times over it exceeds its threshold."""
+        """Return factors (K,) that turn a probability into how many times over it exceeds its threshold."""
         bound = ~np.isnan(self.thresholds)
         return np.where(bound, 1 / np.maximum(np.where(bound, self.thresholds, 1), _TINY), 0).astype(
             np.float32
@@ -154,4 +154,4 @@ class Decisions:
         if self.unknown_above is None:
             return None
         near = np.float32(self.unknown_above)
-        return np.nextafter(near, np.float32(-np.inf)) if near > self.unknown_above else near
+        return np.nextafter(near, np.float32(-np.inf)) if float(near) > self.unknown_above else near

@@ -42,7 +42,7 @@ class ReferencePredictions:
         limit = self.decisions.limit
         if self.scores is None or limit is None:
             return np.zeros(len(self.probabilities), np.bool_)
-        return np.abs(self.scores - limit) <= _NEAR
+        return np.asarray(np.abs(self.scores - limit) <= _NEAR)
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ class ExportComparison:
     Attributes:
         images, split: how many images were compared, and of which split.
         agreement: share of them on which both answer the same class, the same labels, or unknown. Where the
-            export gives no answer, or the OOD score lies within a hundredth of its limit, which of the classes
-            or labels it holds likeliest counts.
+            export gives no answer, or the OOD score lies within a hundredth of its limit, what it holds
+            likeliest counts.
         accuracy, accuracy_original: of the export and of the original.
         accuracy_difference: export less original, paired, with its 95 % interval.
         max_difference, mean_difference: of the probabilities.

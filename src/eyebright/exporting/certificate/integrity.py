@@ -12,6 +12,8 @@ from eyebright.errors import ModelError
 from eyebright.exporting.certificate.hashes import sha256
 
 CERTIFICATE = "certificate.json"
+#: The folder beside a model where its exports go.
+EXPORTS = "exports"
 StoredT = TypeVar("StoredT", bound=BaseModel)
 # Levels at which a file of a Core ML package is in the export's folder; other formats have fewer.
 _DEEPEST = 5
@@ -68,6 +70,20 @@ def export_folder(path: Path) -> Path | None:
             named = path.absolute().relative_to(parent).as_posix().removesuffix(".rejected")
             return parent if named in _names(read_certificate(parent)) else None
     return None
+
+
+def parent_of(folder: Path, certificate: StoredCertificate) -> Literal["same", "other", "gone"] | None:
+    """Return whether the model of the run that an export lies in is the one it was made from.
+
+    None where the export lies in no run, or its certificate does not say.
+    """
+    expected, run = certificate.parent_sha256, folder.absolute().parent.parent
+    if expected is None or folder.absolute().parent.name != EXPORTS:
+        return None
+    model = run / "model.onnx"
+    if not model.is_file():
+        return "gone"
+    return "same" if sha256(model) == expected else "other"
 
 
 def _names(certificate: StoredCertificate) -> set[str]:

@@ -72,11 +72,9 @@ def examples(target: Format, source: ExportSource) -> dict[str, str]:
         template.name.removesuffix(".in"): _filled(template.read_text(encoding="utf-8"), values)
         for template in folder.iterdir()
     }
-    covered = target.decides and not decisions.multilabel
+    told = target.decides and not decisions.multilabel
     return {
-        file: text
-        for file, text in written.items()
-        if file.endswith(".py") or covered or not decisions.changed
+        file: text for file, text in written.items() if file.endswith(".py") or told or not decisions.changed
     }
 
 

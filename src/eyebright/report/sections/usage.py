@@ -27,17 +27,20 @@ metadata = session.get_modelmeta().custom_metadata_map
 labels = json.loads(metadata["labels"])
 
 image = load_image("photo.jpg", json.loads(metadata.get("white_level", "65535")))
-(probabilities,) = session.run(["probabilities"], {{"images": image[None]}})
-best = int(probabilities[0].argmax())
-print(labels[best], float(probabilities[0, best]))
+outputs = session.run(["probabilities", "answer"], {{"images": image[None]}})
+probabilities, answer = (output[0] for output in outputs)
+# -1 stands for an image unlike the training images.
+print("unknown" if answer < 0 else (labels[answer], float(probabilities[answer])))
 """
 #: The same where an image may have several labels.
 SEVERAL_SNIPPET = (
-    SNIPPET.partition("best = ")[0]
+    SNIPPET.partition("# -1 stands")[0]
     + """\
-thresholds = json.loads(metadata["thresholds"])
-for label, probability, threshold in zip(labels, probabilities[0], thresholds):
-    if probability >= threshold:
+# 1 stands for a label that holds, and -1, in all places, for an image unlike the training images.
+if answer.min() < 0:
+    print("unknown")
+for label, probability, held in zip(labels, probabilities, answer):
+    if held == 1:
         print(label, float(probability))
 """
 )

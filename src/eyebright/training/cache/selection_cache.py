@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy
 
 from eyebright.data.manifest import Sample
-from eyebright.runtime.atomic import write_text
+from eyebright.runtime.remembered import remember, remembered
 from eyebright.training.linear_probe.selection import ProbeCandidate
 
 _FOLDER = "choices"  # in the cache
@@ -74,12 +75,12 @@ def cached_selection(
     for name in _CODE:
         content.update((_PACKAGE / name).read_bytes())
     path = cache / _FOLDER / f"{content.hexdigest()}.json"
-    if path.exists():
-        found = json.loads(path.read_text(encoding="utf-8"))
-        sizes, feature_layer_sets = (
+    found: Any = remembered(path)
+    if found is not None:
+        sizes, sets = (
             [ProbeCandidate(**row) for row in found[key]] for key in ("sizes", "feature_layer_sets")
         )
-        return Selection(found["size"], found["layers"], sizes, feature_layer_sets)
+        return Selection(found["size"], found["layers"], sizes, sets)
     choice = choose()
-    write_text(path, json.dumps(asdict(choice), indent=1))
+    remember(path, asdict(choice))
     return choice

@@ -23,7 +23,7 @@ from eyebright.data.manifest import Sample
 from eyebright.data.views import view
 from eyebright.engines.base import Engine
 from eyebright.engines.choose import make
-from eyebright.errors import EyebrightError, ImageError, NotFoundError
+from eyebright.errors import DataError, EyebrightError, ImageError, NotFoundError
 from eyebright.runtime.parallel import parallel
 from eyebright.runtime.progress import Task
 from eyebright.training.cache.store import FeatureSpace, Rows
@@ -140,8 +140,19 @@ class FeatureExtractor:
             space.keep((key, other.read([key], places)[0]) for key in keys)
 
     def read(self, samples: Sequence[Sample], taps: Sequence[FeatureLayer], number: int = 0) -> Rows:
-        """Return the computed features (N, D) of ``taps`` for one view of ``samples``."""
+        """Return the computed features (N, D) of ``taps`` for one view of ``samples``.
+
+        Raises:
+            DataError: some were not computed, as their files changed, or are no longer in the cache.
+        """
         places = columns(taps, self.taps)
+        if missing := self.missing(samples):
+            raise DataError(
+                "Images and the feature cache must stay as they are during a run. {count:image|images} "
+                "changed or lost their features meanwhile, such as {path}. Run again.",
+                count=len(missing),
+                path=missing[0].path,
+            )
         return self.spaces[number].read([bytes.fromhex(s.sha) for s in samples], places)
 
     def _features(

@@ -8,7 +8,7 @@ from pathlib import Path
 from eyebright.errors import MissingExtraError
 from eyebright.runs.run import Run
 from eyebright.runtime.context import stage
-from eyebright.verbs.demo.options import DemoConfig
+from eyebright.verbs.demo.options import DEMO_RUN, DemoConfig
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.train import train
 
@@ -21,7 +21,12 @@ def demo(config: DemoConfig) -> Run:
         MissingExtraError: the package is not installed.
     """
     data = demo_images()
-    return train(TrainConfig(data=data, val=0.25, seed=config.seed, out=config.out, lang=config.lang))
+    overwrite = config.overwrite or config.out == DEMO_RUN
+    return train(
+        TrainConfig(
+            data=data, val=0.25, seed=config.seed, out=config.out, overwrite=overwrite, lang=config.lang
+        )
+    )
 
 
 def demo_images() -> Path:

@@ -18,6 +18,7 @@ _AS_THEY_ARE = (
     "weights",
     "data",
     "out",
+    "overwrite",
     "finetune",
     "size",
     "layers",

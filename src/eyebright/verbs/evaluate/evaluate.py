@@ -8,7 +8,7 @@ from pathlib import Path
 from eyebright.data.manifest import Manifest
 from eyebright.data.manifest_file import read_manifest
 from eyebright.data.source import scan_part
-from eyebright.errors import DataError, EyebrightError
+from eyebright.errors import ConfigError, DataError, EyebrightError
 from eyebright.evaluation.rules.decisions import MULTILABEL
 from eyebright.runs.evaluation import Evaluation, EvaluationPlan, evaluate_model, write_results
 from eyebright.runs.images import check_labels
@@ -41,7 +41,9 @@ def evaluate(config: EvaluateConfig) -> Run:
     """
     model = SealedModel(config.model, threads=1)
     plan = _plan(config, model)
-    directory = new_directory(config.out, "evaluations", config.data.resolve().name)
+    _require_no_model(config)
+    name = config.data.resolve().name
+    directory = new_directory(config.out, "evaluations", name, overwrite=config.overwrite)
     evaluation = _extended(config, evaluate_model(model, plan))
     with timed("report"):
         content = evaluation.report(
@@ -55,10 +57,24 @@ def evaluate(config: EvaluateConfig) -> Run:
     return Run(directory, model.path)
 
 
+def _require_no_model(config: EvaluateConfig) -> None:
+    """Refuse to write an evaluation over the metrics and the report of a model's own run.
+
+    Raises:
+        ConfigError: the directory to write holds a model.
+    """
+    if config.out is not None and (config.out / "model.onnx").exists():
+        raise ConfigError(
+            "An evaluation must not replace the run of a model. {path} contains model.onnx. Choose "
+            "another directory with --out.",
+            path=config.out,
+        )
+
+
 def _plan(config: EvaluateConfig, model: SealedModel) -> EvaluationPlan:
     """Read the data, and check that it, the options and the model fit together."""
     with timed("scan"):
-        manifest, split = scan_part(config.data, config.split)
+        manifest, split = scan_part(config.data, config.split, multilabel=model.task.multilabel)
     check_labels(manifest, model)
     manifest = _noting_trained(_noting_absent(manifest, model), model.path)
     say_found(manifest)
@@ -103,7 +119,7 @@ def _choosing_images(
     try:
         if split == "val":
             raise _no_split(config)
-        manifest, _ = scan_part(config.data, "val")
+        manifest, _ = scan_part(config.data, "val", multilabel=model.task.multilabel)
     except EyebrightError:
         raise _no_split(config) from None
     if manifest.task.multilabel:

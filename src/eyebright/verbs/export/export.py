@@ -29,6 +29,7 @@ from eyebright.exporting.certificate.certificate import (
 )
 from eyebright.exporting.certificate.comparison import ReferencePredictions
 from eyebright.exporting.certificate.compression import kernels, original_bytes, speedup
+from eyebright.exporting.certificate.integrity import EXPORTS
 from eyebright.exporting.certificate.sidecar_files import write_sidecar_files
 from eyebright.exporting.precision import precision_of
 from eyebright.runs.integrity import require_unmodified
@@ -80,7 +81,7 @@ class Exporter:
         self.config = config
         self.model = SealedModel(config.model, threads=1)
         require_unmodified(self.model.path)
-        self.directory = config.out or self.model.path.parent / "exports"
+        self.directory = config.out or self.model.path.parent / EXPORTS
         self.criteria = AcceptanceCriteria(config.min_agreement, config.max_loss / 100)
         names = [_name(name, config.plain) for name in dict.fromkeys(config.to)]
         self.targets = [FORMATS[name] for name in names]

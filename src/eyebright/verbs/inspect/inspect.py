@@ -12,13 +12,14 @@ from eyebright.exporting.certificate.integrity import (
     FileCheck,
     check_files,
     export_folder,
+    parent_of,
     read_certificate,
     read_stored,
 )
 from eyebright.exporting.certificate.provenance import PROVENANCE, StoredProvenance, metadata_value
 from eyebright.exporting.certificate.signature import Signature, signature, stored_facts
+from eyebright.report.metrics_content import MetricsContent
 from eyebright.runs.integrity import recorded_sha256
-from eyebright.runs.metrics_content import MetricsContent
 from eyebright.runtime.context import stage
 from eyebright.sealed.card import SealedCard
 from eyebright.types import StoredJson
@@ -76,6 +77,7 @@ def _export(folder: Path) -> Inspection:
         versions=origin.versions or {"export": certificate.versions},
         signature=signature(graph) if graph is not None and not changed else None,
         files=checks,
+        parent=parent_of(folder, certificate),
         notes=certificate.notes,
     )
 

@@ -10,7 +10,7 @@ from typing import Literal
 from eyebright.exporting.certificate.integrity import FileCheck
 from eyebright.exporting.certificate.signature import Signature, with_sizes
 from eyebright.report.display import Displayed, ResultTable
-from eyebright.runs.metrics_content import MetricsContent
+from eyebright.report.metrics_content import MetricsContent
 from eyebright.runs.summary import figure_rows
 from eyebright.sealed.card import SealedCard
 from eyebright.text.format import split_name
@@ -38,6 +38,7 @@ class Inspection(Displayed):
         versions: of packages, those of the training and those of the export.
         signature: the graph's inputs and outputs; None where the file cannot be read here.
         files: those whose hash was recorded, each unchanged, changed or missing.
+        parent: whether the model beside an export is the one it was made from; None where that is not known.
         notes: other facts that a user must know, in English.
     """
 
@@ -55,6 +56,7 @@ class Inspection(Displayed):
     versions: Mapping[str, Mapping[str, str] | None]
     signature: Signature | None = None
     files: tuple[FileCheck, ...] = ()
+    parent: Literal["same", "other", "gone"] | None = None
     notes: tuple[str, ...] = field(default=())
 
     @property
@@ -145,6 +147,10 @@ def _listed(versions: Mapping[str, str]) -> str:
 
 def _verdict(found: Inspection) -> Iterator[str]:
     yield from found.notes
+    if found.parent == "other":
+        yield translate("STALE: the model of the run is another one than this export was made from.")
+    elif found.parent == "gone":
+        yield translate("STALE: the model that this export was made from is no longer in the run.")
     if not found.files:
         yield translate("Integrity unknown: no hash of this file is stored beside it.")
     elif found.untouched:

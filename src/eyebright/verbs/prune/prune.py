@@ -56,7 +56,8 @@ def prune(config: PruneConfig) -> Run:
     require_other_directory(config.out, model.path)
     manifest = manifest_of(model, config.data, config.seed)
     check_classes(model, manifest.labels)
-    directory = new_directory(config.out, "runs", model.path.resolve().parent.name)
+    name = model.path.resolve().parent.name
+    directory = new_directory(config.out, "runs", name, overwrite=config.overwrite)
     path = (directory / _FILE).absolute()
     _write_pruned(config, model, manifest, path)
     options: dict[str, Any] = {name: getattr(config, name) for name in _AS_THEY_ARE}
@@ -65,6 +66,7 @@ def prune(config: PruneConfig) -> Run:
         "teacher": config.model,
         "teacher_views": config.views,
         "out": directory,
+        "overwrite": config.overwrite,
         "finetune": "full",
         "size": model.size,
         "layers": "stages",

@@ -113,7 +113,8 @@ class Search:
             frozen_backbone(self.options.model_copy(update={"backbone": name})) for name in config.backbone
         ]
         self.probes: dict[str, SealedProbe] = {}
-        self.directory = new_directory(config.out, "runs", self.model.path.resolve().parent.name)
+        name = self.model.path.resolve().parent.name
+        self.directory = new_directory(config.out, "runs", name, overwrite=config.overwrite)
         (self.directory / "metrics.json").unlink(missing_ok=True)
         write_options(config, self.directory)
         if (self.directory / FIGURES).is_file():  # of an earlier search; other files are somebody's own

@@ -41,16 +41,6 @@ def choices(model: FrozenModel) -> list[Choice]:
     return [Choice(name, _accuracy(c), c.selected) for name, c in (*sizes, *layers)]
 
 
-def tuned_name(name: str) -> str:
-    """Return how much of the backbone was fine-tuned, in words."""
-    names = {
-        "off": translate("Frozen backbone"),
-        "last": translate("Last blocks fine-tuned"),
-        "full": translate("Full fine-tuning"),
-    }
-    return names[name]
-
-
 def student(card: BackboneCard, teacher: Path) -> None:
     """Say that a student is not smaller than its teacher, if so."""
     size = SealedModel(teacher).path.stat().st_size

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from eyebright.errors import ConfigError
 from eyebright.options.base import Config
 from eyebright.options.decisions import DecisionConfig
-from eyebright.options.fields import ChosenSize, Data, Layers, Out, ReportLang, Seed, Test, Val
+from eyebright.options.fields import ChosenSize, Data, Layers, Out, Overwrite, ReportLang, Seed, Test, Val
 from eyebright.options.uncertainty import UncertaintyConfig
 from eyebright.task.task import ClassificationTask
 from eyebright.verbs.train.finetune.options import FinetuneConfig
@@ -20,6 +20,7 @@ class DataConfig(Config):
 
     data: Data = None
     out: Out = None
+    overwrite: Overwrite = False
     val: Val = None
     test: Test = None
     seed: Seed = 0

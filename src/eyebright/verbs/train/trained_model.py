@@ -12,7 +12,7 @@ from eyebright.backbones.card import Preprocessing
 from eyebright.backbones.feature_layers import FeatureLayer
 from eyebright.data.manifest import Sample
 from eyebright.evaluation.decisions.operating import Labelled
-from eyebright.report.content import Choice, TrainingCurves
+from eyebright.report.content import Choice, FinetuneOutcome, TrainingCurves
 from eyebright.runs.parity_check import Reference
 from eyebright.task.task import ClassificationTask, MultiClass
 from eyebright.training.cache.store import Rows
@@ -47,8 +47,8 @@ class TrainedModel:
         baseline: the sealed model that it learned from, which it is then compared with.
         task: multi-class or multi-label.
         curve: the accuracy of heads of fewer images.
-        finetune_candidates, reasons, training_curves, random_weights: of fine-tuning, as the report shows
-            them.
+        finetuning: what fine-tuning changed against the frozen backbone.
+        finetune_candidates, reasons, training_curves, random_weights: of fine-tuning, as the report shows them.
     """
 
     backbone: Backbone
@@ -68,6 +68,7 @@ class TrainedModel:
     probe_candidates: Sequence[Choice] = ()
     finetune_candidates: Sequence[Choice] = ()
     reasons: Sequence[str] = ()
+    finetuning: FinetuneOutcome | None = None
     training_curves: TrainingCurves | None = None
     random_weights: bool = False
     baseline: Path | None = None

@@ -95,12 +95,15 @@ def tune(config: TuneConfig, train: TrainFunction | None = None) -> Run:
 def _opened(config: TuneConfig) -> tuple[TuneConfig, Path]:
     """Return the options and the directory, of a new search or of one to resume."""
     if config.resume is None:
-        directory = new_directory(config.out, "runs", (config.data or Path()).resolve().name)
+        name = (config.data or Path()).resolve().name
+        directory = new_directory(config.out, "runs", name, overwrite=config.overwrite)
+        if config.overwrite:
+            (directory / _STUDY).unlink(missing_ok=True)
         if (directory / _STUDY).exists():
             raise ConfigError(
                 "A new search needs a directory without an earlier search. {path} already contains "
-                "{file}. Continue that search with --resume {path}, or choose another directory with "
-                "--out.",
+                "{file}. Continue that search with --resume {path}, choose another directory with "
+                "--out, or replace it with --overwrite.",
                 path=directory,
                 file=_STUDY,
             )
@@ -180,7 +183,7 @@ def _last_training(study: optuna.Study, config: TuneConfig, directory: Path) -> 
 def _train_config(config: TuneConfig, settings: Mapping[str, object], out: Path) -> TrainConfig:
     options = {name: getattr(config, name) for name in _HANDED_ON}
     fixed = {"size": config.size, "finetune": config.finetune}
-    return TrainConfig.build(**{**options, **fixed, **settings, "out": out})
+    return TrainConfig.build(**{**options, **fixed, **settings, "out": out, "overwrite": True})
 
 
 def _say(figures: TrialFigures, config: TuneConfig) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,11 +12,12 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
 
-from eyebright.errors import ConfigError
+from eyebright.errors import ConfigError, EyebrightError, NotFoundError
 from eyebright.evaluation.decisions.costs import cheapest, measure_costs, read_costs
 from eyebright.evaluation.decisions.curves import operating_curve
-from eyebright.evaluation.decisions.operating import check, choose, metrics_at
+from eyebright.evaluation.decisions.operating import Answers, check, choose, counted_by
 from eyebright.evaluation.decisions.targets import (
+    Figure,
     OperatingTarget,
     check_target,
     choose_threshold,
@@ -75,17 +77,17 @@ def test_an_unknown_class_is_answered_with_the_nearest() -> None:
 def test_thresholds_are_the_best_of_all(eights: tuple[FloatArray, np.ndarray], figure, bound: float) -> None:
     scores, positive = eights
     target = OperatingTarget(figure, "8", bound)
-    threshold, met = choose_threshold(target, scores, positive)
+    threshold = choose_threshold([target], scores, positive)
 
     def at(t: float) -> dict[str, float]:
-        return {name: i.value for name, i in metrics_at(t, scores, positive).items() if i}
+        counted = {name: counted_by(name, scores >= t, positive).hit for name in get_args(Figure)}
+        return {name: float(hit.mean()) for name, hit in counted.items() if len(hit)}
 
     kept = [
         f for f in map(at, np.unique(scores)) if f["recall"] > 0 and target.met_by(np.array([f[figure]]))[0]
     ]
-    assert met == bool(kept)
     found = at(threshold)
-    if met:
+    if kept:
         assert target.met_by(np.array([found[figure]]))[0]
         if figure == "recall":
             assert found["false_positive_rate"] == min(f["false_positive_rate"] for f in kept)
@@ -96,10 +98,10 @@ def test_thresholds_are_the_best_of_all(eights: tuple[FloatArray, np.ndarray], f
 def test_a_target_that_cannot_be_met_gives_the_best(eights: tuple[FloatArray, np.ndarray]) -> None:
     scores = np.array([0.9, 0.8, 0.7, 0.2], np.float32)
     positive = np.array([False, True, False, True])
-    chosen = choose(OperatingTarget("precision", "8", 0.9), scores, positive, "val")
+    (chosen,) = choose([OperatingTarget("precision", "8", 0.9)], scores, positive, "val")
     assert not chosen.met
     assert chosen.chosen == 0.5
-    every = choose(OperatingTarget("recall", "8", 1.0), scores, positive, "val")
+    (every,) = choose([OperatingTarget("recall", "8", 1.0)], scores, positive, "val")
     assert (every.met, every.chosen) == (True, 1.0)
     assert every.value == pytest.approx(0.1)
 
@@ -108,15 +110,16 @@ def test_figures_have_wilsons_intervals_and_are_none_without_images(
     eights: tuple[FloatArray, np.ndarray],
 ) -> None:
     scores, positive = eights
-    chosen = choose(OperatingTarget("recall", "8", 0.9), scores[:800], positive[:800], "val")
-    point = check(chosen, scores[800:], positive[800:], "test")
+    (chosen,) = choose([OperatingTarget("recall", "8", 0.9)], scores[:800], positive[:800], "val")
     truth, named = positive[800:], scores[800:] >= chosen.value
+    point = check(chosen, Answers(named, scores[800:] >= 0.5), truth, "test")
     tn, fp, fn, tp = confusion_matrix(truth, named).ravel()
     assert point.value.value == pytest.approx(tp / (tp + fn))
     expected = binomtest(int(tp), int(tp + fn)).proportion_ci(method="wilson")
     assert (point.value.low, point.value.high) == pytest.approx((expected.low, expected.high))
     assert point.figures["false_positive_rate"].value == pytest.approx(fp / (fp + tn))
-    none = check(chosen, scores[~positive], np.zeros((~positive).sum(), bool), "test")
+    others = np.zeros((~positive).sum(), bool)
+    none = check(chosen, Answers(scores[~positive] >= chosen.value, others), others, "test")
     assert none.value is None
     assert none.to_json()["value"] is None
     assert "reason" in none.to_json()
@@ -124,9 +127,9 @@ def test_figures_have_wilsons_intervals_and_are_none_without_images(
 
 def test_curves_are_those_of_scikit_learn(eights: tuple[FloatArray, np.ndarray]) -> None:
     scores, positive = eights
-    point = check(
-        choose(OperatingTarget("recall", "8", 0.9), scores, positive, "val"), scores, positive, "test"
-    )
+    (chosen,) = choose([OperatingTarget("recall", "8", 0.9)], scores, positive, "val")
+    named = scores >= chosen.value
+    point = check(chosen, Answers(named, named), positive, "test")
     curve = operating_curve(point, scores, positive)
     alarms, recall, _ = roc_curve(positive, scores, drop_intermediate=False)
     assert set(curve.roc) <= set(zip(alarms.tolist(), recall.tolist(), strict=True))
@@ -180,11 +183,20 @@ def test_costs_are_read_by_name_and_decide(tmp_path: Path) -> None:
         ("t,good\ngood,0\n", "Missing or repeated in .*: bad"),
         ("t,good,bad\nbad,10,zero\ngood,0,1\n", "must contain a number"),
         ("t,good,bad\nbad,10,nan\ngood,0,1\n", "must contain a number"),
-        ("", "Missing or repeated"),
+        ("", "at least two columns"),
+        ("t,good,bad\nbad,10\ngood,0,1\n", "Line 2"),
     ],
 )
 def test_costs_that_are_none_are_told(tmp_path: Path, text: str, said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(EyebrightError, match=said):
         read_costs(written(tmp_path / "costs.csv", text), ["bad", "good"])
-    with pytest.raises(ConfigError, match="readable"):
+
+
+def test_costs_come_in_every_writing(tmp_path: Path) -> None:
+    for text in ("t;good;bad\nbad;10,5;0\ngood;0;1\n", "t\tgood\tbad\r\nbad\t10.5\t0\r\ngood\t0\t1\r\n"):
+        (tmp_path / "costs.csv").write_bytes(text.encode("utf-16"))
+        np.testing.assert_array_equal(
+            read_costs(tmp_path / "costs.csv", ["bad", "good"]), [[0, 10.5], [1, 0]]
+        )
+    with pytest.raises(NotFoundError):
         read_costs(tmp_path / "none.csv", ["bad", "good"])

@@ -65,7 +65,10 @@ def test_its_model_answers_as_the_original(
     runner = OfflinePage().load(source, folder, 1)
     for photograph in photographs.values():
         image = np.asarray(photograph)
-        np.testing.assert_array_equal(runner.predict(image), source.model.probabilities(image[None])[0])
+        output = runner.predict(image)
+        probabilities, _, answers = source.model.predict_answers(image[None])
+        np.testing.assert_array_equal(output.probabilities, probabilities[0])
+        assert output.answer == answers[0]
 
 
 def test_its_model_has_a_heat_map_and_its_metadata(text: str, source: ExportSource):

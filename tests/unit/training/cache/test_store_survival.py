@@ -95,8 +95,14 @@ def emptied(file: Path) -> None:
     file.write_bytes(b"")
 
 
+def one_bit_flipped(file: Path) -> None:
+    data = bytearray(file.read_bytes())
+    data[-7] ^= 1
+    file.write_bytes(data)
+
+
 @pytest.mark.parametrize("kind", ["rows", "keys"])
-@pytest.mark.parametrize("damage", [truncated, garbage, emptied, os.unlink])
+@pytest.mark.parametrize("damage", [truncated, garbage, emptied, os.unlink, one_bit_flipped])
 def test_a_damaged_segment_counts_as_absent(tmp_path: Path, kind: str, damage) -> None:
     space = filled(tmp_path, range(5))
     (victim,) = space.folder.glob(f"*.{kind}.npy")

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eyebright.backbones import catalog
 from eyebright.data.manifest import Manifest
-from eyebright.runtime.context import say, timed
+from eyebright.report.summary.findings import finetuning_sentence
+from eyebright.runtime.context import progress, say, timed
 from eyebright.task.task import ClassificationTask
 from eyebright.training.cache.store import EXPORTS, default_folder
 from eyebright.verbs.train import messages as tell
@@ -90,6 +92,7 @@ def finetune(
         EyebrightError: the memory, the images or the disk do not allow it.
     """
     from eyebright.backbones.torch.exported import ExportedBackbone
+    from eyebright.verbs.train.finetune.compare import outcome_of, probe_score
     from eyebright.verbs.train.finetune.finetune_setup import FinetuneSetup
     from eyebright.verbs.train.finetune.initial_model import initial_model
     from eyebright.verbs.train.finetune.package import package
@@ -110,7 +113,11 @@ def finetune(
     with timed("finetune"):
         if config.finetune in ("last", "full"):
             seconds = None if config.budget is None else setup.seconds_left(config.budget)
-            return package(_finetune_depth(config, config.finetune, model, setup, seconds), setup)
+            probe_first = probe_score(setup)  # fine-tuning changes the network in place
+            result = _finetune_depth(config, config.finetune, model, setup, seconds)
+            outcome = outcome_of(config.finetune, result.score, probe_first, requested=True)
+            progress().say(finetuning_sentence(asdict(outcome)))
+            return replace(package(result, setup), finetuning=outcome)
         return _finetune_auto(config, manifest, model, setup)
 
 

@@ -190,7 +190,7 @@ def _basis(source: ExportSource, engine: str, root: Path, samples: Sequence[Samp
 
 
 def spread(samples: Sequence[Sample], count: int) -> list[Sample]:
-    """Return ``count`` of the samples, evenly spread: they lie in the order of their classes."""
+    """Return ``count`` of the samples, evenly spread."""
     return [samples[i * len(samples) // count] for i in range(count)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from metrics_schema import SCHEMA
 
-from eyebright.runs import metrics_content as content
+from eyebright.report import metrics_content as content
 
 
 def test_every_key_of_the_schema_has_a_type() -> None:
@@ -20,6 +20,7 @@ def test_every_key_of_the_schema_has_a_type() -> None:
         (content.UnknownContent, "unknown"),
         (content.ConformalContent, "conformal"),
         (content.BaselineContent, "baseline"),
+        (content.MajorityContent, "majority"),
     ],
 )
 def test_so_has_every_key_of_its_parts(read: type, name: str) -> None:

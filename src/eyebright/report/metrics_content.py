@@ -34,6 +34,15 @@ OperatingPointContent = TypedDict(
         "high": float | None,
         "reason": NotRequired[str],
         "figures": dict[str, StoredJson],
+        "verdict": NotRequired[str],
+        "limit": NotRequired[float],
+        "counted": NotRequired[int],
+        "grouped": NotRequired[bool],
+        "errors": NotRequired[int],
+        "needed": NotRequired[int | None],
+        "needed_without_error": NotRequired[bool],
+        "answered": NotRequired[IntervalContent],
+        "answered_without": NotRequired[float],
     },
 )
 
@@ -52,6 +61,7 @@ class UnknownContent(TypedDict):
     accepted: NotRequired[IntervalContent]
     ood: NotRequired[StoredJson]
     max_softmax: NotRequired[StoredJson]
+    kept: NotRequired[bool]
 
 
 class ConformalContent(TypedDict):
@@ -70,6 +80,8 @@ class ConformalContent(TypedDict):
     classes: dict[str, StoredJson]
     class_conditional: NotRequired[StoredJson]
     marginal: NotRequired[StoredJson]
+    kept: NotRequired[bool]
+    broken_for: NotRequired[list[str]]
 
 
 class BaselineContent(TypedDict):
@@ -86,6 +98,13 @@ class BaselineContent(TypedDict):
     size_bytes_baseline: int
     latency_ms: float
     latency_ms_baseline: float
+
+
+class MajorityContent(TypedDict):
+    """What always predicting the most frequent class, or set of labels, would reach."""
+
+    label: str
+    share: float
 
 
 class MetricsContent(TypedDict, total=False):
@@ -146,3 +165,8 @@ class MetricsContent(TypedDict, total=False):
     data_sha: str
     parent_sha256: str
     versions: dict[str, str]
+    white_level: int | None
+    majority: MajorityContent
+    groups: StoredJson
+    finetuning: StoredJson
+    contested_images: int
