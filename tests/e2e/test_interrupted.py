@@ -112,7 +112,7 @@ def test_a_run_that_fails_leaves_the_earlier_one_or_says_that_it_is_gone(
 
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
-    words = ("train", data, "--out", run, *QUICK, "--seed", "1")
+    words = ("train", data, "--out", run, "--overwrite", *QUICK, "--seed", "1")
     refused(eyebright(*words, cache=tmp_path / "other", before=limited))  # while computing features
     assert outcome(run) == before
     refused(eyebright(*words, cache=cache, before=limited))  # while writing the model

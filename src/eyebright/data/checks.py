@@ -143,15 +143,15 @@ def conflicts(samples: Iterable[Sample]) -> list[Skipped]:
     first: dict[str, Sample] = {}
     rivals: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
-        known = first.setdefault(sample.sha, sample)
+        known = first.setdefault(sample.identity, sample)
         if known.label != sample.label:
-            rivals[sample.sha].append(sample)
+            rivals[sample.identity].append(sample)
     return [_conflict(first[sha], others) for sha, others in rivals.items()]
 
 
 def copies(samples: Sequence[Sample]) -> list[Skipped]:
     """Return a warning that counts the exact copies, if there are any."""
-    count = len(samples) - len({sample.sha for sample in samples})
+    count = len(samples) - len({sample.identity for sample in samples})
     if not count:
         return []
     return [
@@ -169,17 +169,17 @@ def leaks(samples: Iterable[Sample]) -> list[Skipped]:
     owner: dict[str, Sample] = {}
     samples = list(samples)
     for sample in samples:
-        known = owner.setdefault(sample.sha, sample)
+        known = owner.setdefault(sample.identity, sample)
         if _RANK[sample.split] > _RANK[known.split]:
-            owner[sample.sha] = sample
+            owner[sample.identity] = sample
     return [
         Skipped(
             s.path,
             "The same image is also in another split, at {other}. It was not used here.",
-            {"other": owner[s.sha].path},
+            {"other": owner[s.identity].path},
         )
         for s in samples
-        if owner[s.sha].split != s.split
+        if owner[s.identity].split != s.split
     ]
 
 

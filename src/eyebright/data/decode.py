@@ -16,8 +16,8 @@ import numpy as np
 from PIL import Image
 
 from eyebright.data.colour import to_rgb
+from eyebright.data.formats.repair import repaired
 from eyebright.data.header import check_size, damaged, open_image, orientation, read_image
-from eyebright.data.repair import repaired
 from eyebright.errors import ImageError
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ def _is_cut(image: Image.Image) -> bool:
 
 
 def _require_brightness(rgb: Image.Image) -> None:
-    high = max(band[1] for band in rgb.getextrema())
+    high = int(np.asarray(rgb).max())
     if 0 < high < 16:
         raise ImageError(
             "Colours of 16 bits must use their range. This image uses the lowest 12 bits or fewer, so it "

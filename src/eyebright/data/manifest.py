@@ -37,7 +37,9 @@ class Sample:
         width: pixels, after the EXIF rotation.
         height: pixels, after the EXIF rotation.
         group: images that are not independent share it, and stay in one split; empty where none is known.
-        white_level: the grey value that is white where grey has more than 8 bits; None of 8-bit images.
+        white_level: the grey value that is white where grey has more than 8 bits; 0 of 8-bit images.
+        content: the hash of one of the files with these pixels, the same for all of them; empty where no
+            other file was looked at.
     """
 
     path: str
@@ -47,7 +49,20 @@ class Sample:
     width: int
     height: int
     group: str = ""
-    white_level: int | None = None
+    white_level: int = 0
+    content: str = ""
+
+    @property
+    def identity(self) -> str:
+        """Return what copies have in common: they are one image, whatever metadata their files hold."""
+        return self.content or self.sha
+
+    @property
+    def key(self) -> bytes:
+        """Return the key of what is computed from the pixels: 16 bytes of hash and white level."""
+        if not self.white_level:
+            return bytes.fromhex(self.sha)
+        return blake2b(f"{self.sha} {self.white_level}".encode(), digest_size=16).digest()
 
     @property
     def labels(self) -> tuple[str, ...]:

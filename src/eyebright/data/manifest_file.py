@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _ROWS = 65_536
 _KEY, _DIGEST = b"eyebright", b"eyebright.blake2b"
-_LATER = ("group",)  # columns that older manifests lack
+_LATER = ("group", "white_level", "content")  # columns that older manifests lack
 _WORD = pa.dictionary(pa.int32(), pa.string())
 _SCHEMA = pa.schema(
     [
@@ -34,6 +34,8 @@ _SCHEMA = pa.schema(
         ("width", pa.int32()),
         ("height", pa.int32()),
         ("group", _WORD),
+        ("white_level", pa.int64()),
+        ("content", pa.string()),
     ]
 )
 
@@ -54,7 +56,7 @@ _ABOUT = TypeAdapter(_About)
 def write_manifest(manifest: Manifest, path: Path) -> None:
     """Write ``manifest`` to ``path`` as Parquet, atomically.
 
-    Columns: path, label, split, sha, width, height, group. All else is JSON in the schema.
+    Columns: those of :class:`Sample`. All else is JSON in the schema.
 
     Raises:
         StorageError: the disk is full or must not be written.
@@ -126,6 +128,6 @@ def _samples(file: pq.ParquetFile) -> Iterator[Sample]:
         columns = {name: batch.column(name).to_pylist() for name in names}
         if not set(columns["split"]) <= set(SPLITS):
             raise ValueError("unknown splits")
-        for name in set(names) - {"path", "sha"}:
+        for name in set(names) - {"path", "sha", "content"}:
             columns[name] = [known.setdefault(value, value) for value in columns[name]]
         yield from map(Sample, *(columns[name] for name in names))

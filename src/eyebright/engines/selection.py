@@ -37,12 +37,12 @@ def trial_images(paths: Sequence[Path], preprocessing: Preprocessing) -> list[UI
         if len(squares) == _IMAGES:
             return squares
     if not squares:
-        error = DataError(
+        none = DataError(
             "Training images must be readable. All of them ({count}) are damaged. Open one in "
             "another program, and copy the images again.",
             count=len(paths),
         )
-        raise naming(error, skipped[-len(paths) :])
+        raise naming(none, skipped[-len(paths) :])
     return squares
 
 

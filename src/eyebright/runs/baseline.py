@@ -56,7 +56,7 @@ def compare_with_baseline(
 
 def latencies(models: Sequence[SealedModel], image: Path) -> list[float]:
     """Measure the median milliseconds of each model for one decoded image; the models take turns."""
-    batches = [decode(image, min_side=model.size)[None] for model in models]
+    batches = [decode(image, min_side=model.size, white_level=model.white_level)[None] for model in models]
     calls = [
         lambda model=model, batch=batch: model.probabilities(batch)
         for model, batch in zip(models, batches, strict=True)

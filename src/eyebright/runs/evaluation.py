@@ -182,7 +182,7 @@ def evaluate_model(model: SealedModel, plan: EvaluationPlan) -> Evaluation:
         ModelError: the sealed model does not predict what the training pipeline does.
     """
     manifest, split, root = plan.manifest, plan.split, plan.manifest.root
-    statistics = ImageStatistics(default_folder(), model.size)
+    statistics = ImageStatistics(default_folder(), model.size, model.white_level)
     with timed("evaluate"):
         samples = [sample for part in plan.predicted for sample in manifest.of(part)]
         predictions = predict_samples(model, root, samples, default_folder(), statistics.measure)

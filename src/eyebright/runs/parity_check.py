@@ -121,7 +121,9 @@ def _predict_whole(model: SealedModel, root: Path, samples: Sequence[Sample]) ->
 
     def predict(sample: Sample) -> FloatArray:
         return model.probabilities(
-            decode(read_image(root / sample.path, sample.sha), min_side=model.size)[None]
+            decode(
+                read_image(root / sample.path, sample.sha), min_side=model.size, white_level=model.white_level
+            )[None]
         )
 
     return np.concatenate(list(parallel(predict, samples)))

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from eyebright.data.folder import scan_ood
+from eyebright.data.manifest import joined
 from eyebright.errors import ModelError
 from eyebright.evaluation.decisions.operating import Labelled
 from eyebright.evaluation.uncertainty.conformal import SetRule, calibrate
@@ -123,13 +124,12 @@ def with_ood(uncertainty: Uncertainty, model: SealedModel, evaluated: Labelled, 
 
 def _accepted(found: Predictions, root: Path, scores: FloatArray, rule: UnknownRule) -> list[AcceptedImage]:
     """Return the OOD images that are not predicted as unknown, lowest score first."""
-    best = found.probabilities.argmax(axis=1)
+    predicted = found.task.predicted(found.probabilities)
+    names = found.task.names(predicted, found.labels)
+    confidence = found.task.confidence(found.probabilities, predicted)
     return [
         AcceptedImage(
-            str(root / found.samples[i].path),
-            found.labels[best[i]],
-            float(found.probabilities[i, best[i]]),
-            float(scores[i]),
+            str(root / found.samples[i].path), joined(names[i]), float(confidence[i]), float(scores[i])
         )
         for i in np.argsort(scores, kind="stable")
         if scores[i] <= rule.threshold

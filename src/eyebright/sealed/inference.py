@@ -18,7 +18,7 @@ from typing import TypeAlias
 import numpy as np
 
 from eyebright.data.decode import DECODING, decode
-from eyebright.data.header import read_image
+from eyebright.data.header import not_run, read_image
 from eyebright.data.manifest import Sample
 from eyebright.errors import ImageError, NotFoundError, StorageError
 from eyebright.runtime.parallel import parallel
@@ -78,15 +78,13 @@ def predict_blocks(
     split = model.split_model
     if split is None:
         classes = len(model.labels)
-        for block, rows, skipped in _blocks(
-            samples, _reader(_scored_rows(model), root, model.size, on_decoded)
-        ):
+        for block, rows, skipped in _blocks(samples, _reader(_scored_rows(model), root, model, on_decoded)):
             table = _table(rows, classes + model.has_ood_score)
             scores = table[:, classes] if model.has_ood_score else None
             yield PredictedBlock(block, None, table[:, :classes], skipped, scores)
         return
     kept = _CachedFeatures(cache, split, model)
-    read = _reader(split.features, root, model.size, on_decoded)
+    read = _reader(split.features, root, model, on_decoded)
     try:
         for block, found, skipped in _blocks(samples, lambda s: _ON_DISK if s.sha in kept else read(s)):
             features = kept.complete(block, found)
@@ -117,6 +115,7 @@ class _CachedFeatures:
             "view": "sealed",
             "front": split.digest,
             "decoding": DECODING,
+            "white_level": model.white_level,
         }
         with suppress(StorageError):  # a folder that cannot be written costs time, not the result
             self._space = Space(cache, card, self._width, np.float32)
@@ -173,18 +172,24 @@ def _blocks(
 
 
 def _reader(
-    run: Callable[[UInt8Array], FloatArray], root: Path, size: int, on_decoded: OnDecoded | None
+    run: Callable[[UInt8Array], FloatArray], root: Path, model: SealedModel, on_decoded: OnDecoded | None
 ) -> Callable[[Sample], FloatArray | Skipped]:
     """Return a function that decodes a sample and runs the model on it: one row, or why there is none."""
 
     def read(sample: Sample) -> FloatArray | Skipped:
         try:
-            pixels = decode(read_image(root / sample.path, sample.sha), min_side=size)
+            pixels = decode(
+                read_image(root / sample.path, sample.sha), min_side=model.size, white_level=model.white_level
+            )
         except (ImageError, NotFoundError) as error:
             return Skipped(sample.path, error.template, error.values)
         if on_decoded is not None:
             on_decoded(sample, pixels)
-        row: FloatArray = run(pixels[None])[0]
+        try:
+            row: FloatArray = run(pixels[None])[0]
+        except Exception as error:  # ONNX Runtime's own errors share no base but Exception; memory, for one
+            failed = not_run(error)
+            return Skipped(sample.path, failed.template, failed.values)
         return row
 
     return read

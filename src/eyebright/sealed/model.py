@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 
 from eyebright.data.decode import decode
+from eyebright.data.header import not_run
 from eyebright.errors import ModelError, NotFoundError
 from eyebright.evaluation.intervals import Float64Array
 from eyebright.evaluation.rules.decisions import UNKNOWN_ANSWER, Decisions
@@ -195,13 +196,16 @@ class SealedModel:
         Raises:
             ImageError: the image cannot be read.
         """
-        pixels = decode(image, min_side=self.size)
+        pixels = decode(image, min_side=self.size, white_level=self.white_level)
         name = (
             None
             if isinstance(image, bytes) or hasattr(image, "shape") or hasattr(image, "mode")
             else str(image)
         )
-        probabilities, scores = self.predict_batch(pixels[None])
+        try:
+            probabilities, scores = self.predict_batch(pixels[None])
+        except Exception as error:  # ONNX Runtime's own errors share no base but Exception; memory, for one
+            raise not_run(error) from None
         return self.prediction(probabilities[0], name, top, None if scores is None else float(scores[0]))
 
     def prediction(

@@ -100,8 +100,12 @@ def test_train_beside_other_classes_is_a_class(tmp_path: Path) -> None:
 
 
 def test_folders_beside_the_parts_are_told(tmp_path: Path) -> None:
-    for number, name in enumerate(("train", "val", "unlabelled")):
+    for number, name in enumerate(("train", "val", "more")):
         write_classes(tmp_path / name, TWO, first=100 * number)
+    with pytest.raises(DataError, match="also holds more"):
+        scan(tmp_path)
+    shutil.move(tmp_path / "more" / "cat", tmp_path / "unlabelled")
+    shutil.rmtree(tmp_path / "more")
     manifest = scan(tmp_path)
     assert parts(manifest) == {"train": 10, "val": 10}
     assert "was ignored" in reasons(manifest.warnings)["unlabelled"]
@@ -292,7 +296,7 @@ def test_progress_counts_every_file(tmp_path: Path) -> None:
         total = done = 0
 
         def task(self, description: str, total: int | None = None) -> Counting:
-            self.total = total or 0
+            self.total += total or 0
             return self
 
         def say(self, text: str) -> None: ...
@@ -308,7 +312,7 @@ def test_progress_counts_every_file(tmp_path: Path) -> None:
     progress = Counting()
     with showing(progress):
         scan(write_classes(tmp_path, {"cat": 150, "dog": 151}))
-    assert (progress.total, progress.done) == (301, 301)
+    assert (progress.total, progress.done) == (602, 602)  # read, and then decoded: all have one size
 
 
 def test_a_folder_to_evaluate_may_be_small(tmp_path: Path) -> None:

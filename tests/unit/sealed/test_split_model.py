@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -183,3 +184,16 @@ def test_a_file_whose_answer_hangs_on_more_than_its_features_is_not_cut(tmp_path
     graph.graph.node.insert(at + 2, added)
     onnx.checker.check_model(graph)
     assert split_at_features(graph) is None
+
+
+def test_a_file_that_changed_after_its_hash_was_taken_is_skipped(manifest: Manifest, tmp_path: Path) -> None:
+    model, cache = sealed(tmp_path / "m.onnx"), tmp_path / "cache"
+    root = Path(shutil.copytree(manifest.root, tmp_path / "images"))
+    first, other = (root / s.path for s in manifest.samples[:2])
+    kept = first.read_bytes()
+    first.write_bytes(other.read_bytes())
+    block = asked(model, replace(manifest, root=root), cache)
+    assert [s.path for s in block.skipped] == [manifest.samples[0].path]
+    first.write_bytes(kept)
+    again = asked(model, replace(manifest, root=root), cache)
+    np.testing.assert_array_equal(again.features, asked(model, manifest).features)

@@ -132,7 +132,9 @@ def choose_threshold(targets: Sequence[OperatingTarget], scores: FloatArray, pos
             useful = useful[[best.argmax()]]
     place = int(useful[0] if targets[0].figure == "recall" else useful[-1])
     below = levels[place + 1] if place + 1 < len(levels) else 0.0
-    return float((levels[place] + below) / 2)
+    # As float32 holds it, so that every comparison with it, in float32 or float64, comes out alike.
+    middle = float(np.float32((levels[place] + below) / 2))
+    return middle if middle > below else float(levels[place])
 
 
 def metric_of(

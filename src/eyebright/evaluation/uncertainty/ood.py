@@ -84,9 +84,11 @@ def choose_unknown(scores: FloatArray, false_rejection: float, part: str) -> Unk
     The largest score where they are too few for the quantile. Else midway between the quantile and the next
     score, so that rounding rejects no image that was accepted.
     """
-    found = quantile(scores, 1 - false_rejection, beyond=float(scores.max()))
-    after = scores[scores > found]
-    limit = (found + float(after.min())) / 2 if len(after) else found
+    limit = quantile(scores, 1 - false_rejection, beyond=float(scores.max()))
+    if (scores > limit).any():
+        after = scores[scores > limit].min()
+        middle = np.float32((limit + float(after)) / 2)
+        limit = float(middle) if middle < after else limit
     return UnknownRule(limit, false_rejection, part, len(scores))
 
 

@@ -43,7 +43,8 @@ class Segment(Generic[Value]):
 
     def __init__(self, path: Path, width: int, dtype: type[Value]) -> None:
         self.path = path
-        self._width, self._dtype = width, np.dtype(dtype)
+        self._width = width
+        self._dtype: np.dtype[Value] = np.dtype(dtype)
         _, _, self._checksum = path.name.removesuffix(".keys.npy").partition(".")
         if not self._checksum:  # as before there were checksums
             raise DamagedSegmentError

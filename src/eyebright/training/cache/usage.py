@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from eyebright.runtime.atomic import remove_left
 from eyebright.training.cache.segment import keys_path, remove_segment
 from eyebright.training.cache.store import CARD, EXPORTS, FEATURES
 
@@ -166,6 +167,7 @@ def _count(keys: Path) -> int:
 def _sweep(folder: Path) -> None:
     """Remove what a killed run left behind: old temporary files, and rows that never got their keys."""
     orphans = [p for p in folder.glob("*.rows.npy") if not keys_path(p).exists()]
-    for path, status in _present((*folder.glob(".*.tmp"), *orphans)):
+    remove_left(folder)
+    for path, status in _present(orphans):
         if time.time() - status.st_mtime > _STALE_SECONDS:
             path.unlink(missing_ok=True)

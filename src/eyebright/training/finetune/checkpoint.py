@@ -17,13 +17,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from eyebright.errors import ModelError
-from eyebright.runtime.atomic import atomic_path
+from eyebright.runtime.atomic import atomic_path, remove_left
 from eyebright.text.language import translate
 from eyebright.types import StoredJson
 
 BEST = "best.safetensors"
 _PATTERN = "step-*.safetensors"
-_LEFT = ".*.safetensors.*.tmp"  # of a process that was killed while it wrote steps or the best weights
 _KEPT = 2
 _MOST_OF_THE_TIME = 0.05
 
@@ -79,8 +78,7 @@ def save_step(folder: Path, step: int, checkpoint: Checkpoint) -> None:
     write(folder / f"step-{step:09}.safetensors", checkpoint)
     for old in sorted(folder.glob(_PATTERN))[:-_KEPT]:
         old.unlink(missing_ok=True)
-    for left in folder.glob(_LEFT):
-        left.unlink(missing_ok=True)
+    remove_left(folder)
 
 
 def latest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
@@ -100,8 +98,9 @@ def latest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
 
 def remove_steps(folder: Path) -> None:
     """Remove the checkpoints of an earlier training; called where one begins anew."""
-    for path in [*folder.glob(_PATTERN), *folder.glob(_LEFT), folder / BEST]:
+    for path in [*folder.glob(_PATTERN), folder / BEST]:
         path.unlink(missing_ok=True)
+    remove_left(folder)
 
 
 class Spacing:

@@ -108,7 +108,7 @@ class FeatureExtractor:
                     unreadable[sample.sha] = rows
                     continue
                 for number, row in rows:
-                    self.spaces[number].add(bytes.fromhex(sample.sha), row)
+                    self.spaces[number].add(sample.key, row)
                 pending += len(rows)
                 if pending >= _FLUSH_ROWS or time.monotonic() - saved_at > _FLUSH_SECONDS:
                     self._flush()
@@ -124,7 +124,7 @@ class FeatureExtractor:
 
     def missing(self, samples: Sequence[Sample]) -> list[Sample]:
         """Return those of ``samples`` of which the cache lacks a view."""
-        return [s for s in samples if self._missing(s.sha)]
+        return [s for s in samples if self._missing(s)]
 
     def adopt(self, wider: FeatureExtractor, samples: Sequence[Sample]) -> None:
         """Take the features of ``samples`` from an extractor that has computed these and others.
@@ -135,7 +135,7 @@ class FeatureExtractor:
             return
         places = columns(self.taps, wider.taps)
         for number, (space, other) in enumerate(zip(self.spaces, wider.spaces, strict=True)):
-            keys = [bytes.fromhex(s.sha) for s in samples if number in self._missing(s.sha)]
+            keys = [s.key for s in samples if number in self._missing(s)]
             keys = [key for key in dict.fromkeys(keys) if key in other]
             space.keep((key, other.read([key], places)[0]) for key in keys)
 
@@ -153,14 +153,18 @@ class FeatureExtractor:
                 count=len(missing),
                 path=missing[0].path,
             )
-        return self.spaces[number].read([bytes.fromhex(s.sha) for s in samples], places)
+        return self.spaces[number].read([s.key for s in samples], places)
 
     def _features(
         self, engine: Engine, root: Path, sample: Sample
     ) -> list[tuple[int, Rows]] | EyebrightError:
         """Return the rows (D,) of the views that the cache lacks, or why there are none."""
         try:
-            image = open_rgb(read_image(root / sample.path, sample.sha), min_side=self.preprocessing.size)
+            image = open_rgb(
+                read_image(root / sample.path, sample.sha),
+                min_side=self.preprocessing.size,
+                white_level=sample.white_level,
+            )
         except (ImageError, NotFoundError) as error:
             return error.with_traceback(None)
         size, interpolation = self.preprocessing.size, self.preprocessing.interpolation
@@ -171,12 +175,11 @@ class FeatureExtractor:
                     np.float16
                 ),
             )
-            for number in self._missing(sample.sha)
+            for number in self._missing(sample)
         ]
 
-    def _missing(self, sha: str) -> list[int]:
-        key = bytes.fromhex(sha)
-        return [number for number, space in enumerate(self.spaces) if key not in space]
+    def _missing(self, sample: Sample) -> list[int]:
+        return [number for number, space in enumerate(self.spaces) if sample.key not in space]
 
     def _flush(self) -> None:
         for space in self.spaces:

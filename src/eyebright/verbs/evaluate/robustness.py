@@ -85,7 +85,7 @@ def _variants(pixels: UInt8Array, sample: Sample, seed: int) -> Iterator[UInt8Ar
 
 def _seen_size(data: bytes, model: SealedModel) -> UInt8Array:
     """Return the image (H, W, 3), its short side scaled down to the input size as by the model, never up."""
-    image = open_rgb(data, min_side=model.size)
+    image = open_rgb(data, min_side=model.size, white_level=model.white_level)
     short = min(image.size)
     if short > model.size:
         width, height = (round(side * model.size / short) for side in image.size)

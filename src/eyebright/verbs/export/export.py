@@ -109,7 +109,11 @@ class Exporter:
 
         def pixels() -> Iterator[UInt8Array]:
             return (
-                decode(read_image(images.root / s.path, s.sha), min_side=self.model.size)
+                decode(
+                    read_image(images.root / s.path, s.sha),
+                    min_side=self.model.size,
+                    white_level=self.model.white_level,
+                )
                 for s in answers.samples
             )
 

@@ -24,12 +24,15 @@ def predict(config: PredictConfig) -> Iterator[Prediction | Skipped]:
 
     Raises:
         NotFoundError: the model does not exist, or a path or pattern matches nothing.
+        DataError: a folder contains no image.
         ModelError: the file is not a sealed model.
     """
     model = SealedModel(config.model, threads=1)
     paths = image_paths(config.images, config.null)
 
-    def predicted(path: str) -> Prediction | Skipped:
+    def predicted(path: str | Skipped) -> Prediction | Skipped:
+        if isinstance(path, Skipped):
+            return path
         try:
             return model.predict(path, top=config.top)
         except (ImageError, NotFoundError) as error:

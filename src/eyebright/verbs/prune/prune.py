@@ -123,7 +123,12 @@ def _batches(
         for sample in chosen[begin : begin + _BATCH]:
             try:
                 squares.append(
-                    load_square(read_image(manifest.root / sample.path, sample.sha), source.size, how)
+                    load_square(
+                        read_image(manifest.root / sample.path, sample.sha),
+                        source.size,
+                        how,
+                        white_level=sample.white_level,
+                    )
                 )
             except ImageError:  # training names it
                 continue

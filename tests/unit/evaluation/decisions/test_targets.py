@@ -23,7 +23,6 @@ from eyebright.evaluation.decisions.targets import (
     choose_threshold,
     parse_target,
 )
-from eyebright.evaluation.rules.decisions import Decisions
 from eyebright.types import FloatArray, IntArray
 
 
@@ -137,25 +136,6 @@ def test_curves_are_those_of_scikit_learn(eights: tuple[FloatArray, np.ndarray])
     assert set(curve.precision_recall) <= set(zip(found.tolist(), precision.tolist(), strict=True))
     assert (curve.roc[0], curve.roc[-1]) == ((0, 0), (1, 1))
     assert operating_curve(point, scores, np.zeros_like(positive)).roc == ()
-
-
-def test_decisions_follow_thresholds_then_the_likeliest() -> None:
-    probabilities = np.array([[0.2, 0.7, 0.1], [0.05, 0.6, 0.35], [0.5, 0.3, 0.2]], np.float32)
-    one = Decisions(np.array([0.15, np.nan, np.nan]))
-    np.testing.assert_array_equal(one.predict(probabilities), [0, 1, 0])
-    strict = Decisions(np.array([0.9, np.nan, np.nan]))
-    np.testing.assert_array_equal(strict.predict(probabilities), [1, 1, 1])
-    two = Decisions(np.array([0.1, np.nan, 0.3]))
-    np.testing.assert_array_equal(two.predict(probabilities), [0, 2, 0])
-    every = Decisions(np.array([0.9, 0.9, 0.9]))
-    np.testing.assert_array_equal(every.predict(probabilities), [1, 1, 0])
-
-
-def test_of_several_targets_of_a_class_the_first_decides() -> None:
-    text = '[{"class": "a", "threshold": 0.2}, {"class": "a", "threshold": 0.8}]'
-    decisions = Decisions.from_metadata({"operating_points": text}, ("a", "b"))
-    assert decisions.thresholds[0] == 0.2
-    assert Decisions.from_metadata({}, ("a", "b")) is None
 
 
 def written(path: Path, text: str) -> Path:

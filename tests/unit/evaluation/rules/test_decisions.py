@@ -31,6 +31,17 @@ def test_a_class_is_predicted_from_its_threshold_on() -> None:
     assert found.tolist() == [0, 1, 1]
 
 
+def test_several_thresholds_among_three_classes() -> None:
+    probabilities = rows([0.2, 0.7, 0.1], [0.05, 0.6, 0.35], [0.5, 0.3, 0.2])
+    for thresholds, expected in (
+        ([0.15, NONE, NONE], [0, 1, 0]),
+        ([0.9, NONE, NONE], [1, 1, 1]),
+        ([0.1, NONE, 0.3], [0, 2, 0]),
+        ([0.9, 0.9, 0.9], [1, 1, 0]),
+    ):
+        assert Decisions(np.array(thresholds)).predict(probabilities).tolist() == expected
+
+
 def test_a_threshold_of_nothing_is_reached_by_nothing() -> None:
     assert Decisions(np.array([NONE, 0.0])).predict(rows([1, 0])).tolist() == [1]
 

@@ -96,17 +96,14 @@ def test_the_script_knows_the_model(text: str, source: ExportSource):
     found = facts(text)
     assert found["labels"] == list(source.labels)
     assert (found["side"], found["lang"]) == (source.size, "zh")
-    assert found["unknown"] == json.loads(source.model.metadata["unknown"])
+    assert found["several"] is False
 
 
 def test_a_label_cannot_end_the_script(source: ExportSource, textile_run: Run, tmp_path: Path):
     evil = "</script><script>document.title = 'taken'</script>"
     graph = onnx.load(textile_run.model)
     labels = [evil, *source.labels[1:]]
-    unknown = json.loads(source.model.metadata["unknown"]) | {"threshold": 0.5}
-    set_metadata(
-        graph, source.model.metadata | {"labels": json.dumps(labels), "unknown": json.dumps(unknown)}
-    )
+    set_metadata(graph, source.model.metadata | {"labels": json.dumps(labels)})
     folder = tmp_path / "a <b> & c"
     folder.mkdir()
     onnx.save(graph, folder / "model.onnx")
@@ -114,7 +111,6 @@ def test_a_label_cannot_end_the_script(source: ExportSource, textile_run: Run, t
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert evil not in page
     assert facts(page)["labels"] == labels
-    assert facts(page)["unknown"] == unknown
     assert "<title>a &lt;b&gt; &amp; c</title>" in page
 
 

@@ -107,8 +107,8 @@ class ActivationJob:
         self, space: FeatureSpace, samples: Sequence[Sample], inputs: Callable[[IntArray], Tensor]
     ) -> None:
         self.space, self.samples, self.inputs = space, samples, inputs
-        first = {s.sha: place for place, s in reversed(list(enumerate(samples)))}  # equal images share a row
-        lacking = sorted(place for sha, place in first.items() if bytes.fromhex(sha) not in space)
+        first = {s.key: place for place, s in reversed(list(enumerate(samples)))}  # equal images share a row
+        lacking = sorted(place for key, place in first.items() if key not in space)
         self.missing = np.array(lacking, np.int64)
 
 
@@ -150,7 +150,7 @@ def view_plan(
 
 def keys_of(samples: Sequence[Sample]) -> list[bytes]:
     """Return the cache's keys of images."""
-    return [bytes.fromhex(s.sha) for s in samples]
+    return [s.key for s in samples]
 
 
 def to_floats(rows: Rows, device: torch.device) -> Tensor:

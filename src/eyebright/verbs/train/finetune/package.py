@@ -116,7 +116,10 @@ def _reference(
 
     def probabilities(root: Path, samples: Sequence[Sample]) -> FloatArray:
         images = (
-            load_square(read_image(root / s.path, s.sha), seen.size, seen.interpolation) for s in samples
+            load_square(
+                read_image(root / s.path, s.sha), seen.size, seen.interpolation, white_level=s.white_level
+            )
+            for s in samples
         )
         return task.probabilities(image_logits(net, images, device_of(net)), temperature)
 

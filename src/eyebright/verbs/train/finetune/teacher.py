@@ -176,7 +176,12 @@ def _basis(source: ExportSource, engine: str, root: Path, samples: Sequence[Samp
     running: Engine = make(engine, graph.SerializeToString())
     size, how = source.size, source.preprocessing.interpolation
     some = spread(samples, _basis_count(samples))
-    found = parallel(lambda s: running.run(load_square(read_image(root / s.path, s.sha), size, how)), some)
+    found = parallel(
+        lambda s: running.run(
+            load_square(read_image(root / s.path, s.sha), size, how, white_level=source.model.white_level)
+        ),
+        some,
+    )
     rows = np.stack(list(found)).astype(np.float64)
     mean, deviation = rows.mean(axis=0), rows.std(axis=0)
     moving = deviation[deviation > 0]
