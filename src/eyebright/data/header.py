@@ -211,7 +211,10 @@ def _not_an_image(file: BinaryIO) -> ImageError:
     head = file.read(132)
     if not head:
         return ImageError("The file is empty. Copy it again, or remove it.")
-    if (extra := format_by_content(head)) is not None and not extra.installed:
+    extra = format_by_content(head)
+    if extra is not None and extra.installed:
+        return damaged(ValueError(f"no {extra.name} picture in it"))
+    if extra is not None:
         return ImageError(
             "{format} files are read with the extra {extra}. It is not installed. Run: {command}",
             format=extra.name,

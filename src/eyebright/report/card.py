@@ -77,7 +77,7 @@ def model_card(content: ReportContent) -> str:
         basis=basis(content.metrics),
         metrics=_metrics(content.metrics),
         classes=_classes(content.metrics),
-        snippet=snippet(content.metrics),
+        snippet=snippet(content),
     )
     return render_markdown("card.md", card=card)
 

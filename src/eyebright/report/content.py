@@ -147,6 +147,7 @@ class ReportContent:
         reasons: sentences in the page's language that say why the one was tried, or chosen, and another not.
         training_curves: how the backbone was fine-tuned, where it was.
         baseline: the comparison with the teacher or original.
+        answers: whether the model gives its answer, as all do but those of earlier versions.
         tunable: whether the backbone is still as it came, so that fine-tuning may help.
         licence: of the weights; empty where it is not known.
         random_weights: whether the backbone started without having learned anything.
@@ -182,6 +183,7 @@ class ReportContent:
     tunings: Sequence[Choice] = ()
     reasons: Sequence[str] = ()
     training_curves: TrainingCurves | None = None
+    answers: bool = True
     tunable: bool = False
     licence: str = ""
     random_weights: bool = False

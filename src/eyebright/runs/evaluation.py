@@ -136,6 +136,7 @@ class Evaluation:
             size=self.model.size,
             layers=card.get("layers", ", ".join(card["taps"])),
             command=command,
+            answers=self.model.has_answer,
             licence=self.model.metadata.get("licence", ""),
             baseline=self.baseline,
             parity=self.parity,

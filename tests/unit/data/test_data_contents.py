@@ -35,8 +35,8 @@ def test_a_comment_makes_no_other_image(tmp_path: Path) -> None:
     manifest = scan(tmp_path)
     place = {s.path: s.split for s in manifest.samples}
     assert set(place.values()) == {"train", "val"}
-    for path, split in place.items():
-        assert place[path.replace("copy_", "")] == split
+    for name, split in place.items():
+        assert place[name.replace("copy_", "")] == split
     assert "20 images are exact copies of others" in told(manifest)
     write_manifest(manifest, tmp_path / "m.parquet")
     assert read_manifest(tmp_path / "m.parquet") == manifest

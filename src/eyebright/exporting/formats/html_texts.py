@@ -18,6 +18,10 @@ def texts() -> dict[str, str]:
         "choose": translate("Choose images"),
         "clear": translate("Remove all"),
         "close": translate("Close"),
+        "deep": translate(
+            "This page reads 8 bits of each channel. This PNG has 16. Save it with 8 bits, or use "
+            "eyebright predict."
+        ),
         "drop": translate("Drop images here, or paste them"),
         "failed": translate("Prediction failed: {reason}. Try a smaller image."),
         "heat": translate("Heat map"),

@@ -11,6 +11,7 @@ from data_images import encoded, photograph, write_classes
 
 from eyebright.data.decode import decode
 from eyebright.data.folder import scan
+from eyebright.data.formats import known
 from eyebright.data.header import read_header
 from eyebright.errors import DataError, ImageError
 
