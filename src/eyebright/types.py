@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import prod
 from os import PathLike
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,8 @@ IntArray: TypeAlias = npt.NDArray[np.int64]
 #: A value of a JSON file, and an object in one.
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 JsonObject: TypeAlias = dict[str, Json]
+#: An object of a JSON file that Eyebright wrote, as it was read: whoever reads it knows its keys.
+StoredJson: TypeAlias = dict[str, Any]
 
 #: One image, as a user may hand it over: a path, encoded bytes, a Pillow image, or an array (H, W[, 3]).
 ImageLike: TypeAlias = "str | PathLike[str] | bytes | Image | UInt8Array"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import onnx
 from torch import nn
@@ -13,12 +13,13 @@ from eyebright.backbones.card import BackboneCard, Layer, Preprocessing
 from eyebright.backbones.torch.network import Network
 from eyebright.errors import ModelError, NotFoundError
 from eyebright.onnx_torch.module import to_module
+from eyebright.types import Json, StoredJson
 
 _CARD = "card"
 _BLOCK = "body"
 
 
-def write_card(graph: onnx.ModelProto, card: dict[str, Any]) -> None:
+def write_card(graph: onnx.ModelProto, card: Mapping[str, Json]) -> None:
     """Put into the graph's metadata what :func:`load_pruned` must know."""
     graph.metadata_props.add(key=_CARD, value=json.dumps(card))
 
@@ -42,7 +43,7 @@ def load_pruned(path: Path) -> Network:
             "model again.",
             path=path,
         )
-    card: dict[str, Any] = json.loads(facts[_CARD])
+    card: StoredJson = json.loads(facts[_CARD])
     body = nn.Sequential()
     body.add_module(_BLOCK, to_module(graph))
     network = Network(
@@ -57,9 +58,8 @@ def load_pruned(path: Path) -> Network:
     return network
 
 
-def _card(facts: dict[str, Any], parameters: int) -> BackboneCard:
-    fields = facts["preprocessing"]
-    size = int(fields["size"])
+def _card(facts: StoredJson, parameters: int) -> BackboneCard:
+    preprocessing = Preprocessing.from_json(facts["preprocessing"])
     return BackboneCard(
         name=facts["name"],
         parameters=parameters,
@@ -68,8 +68,8 @@ def _card(facts: dict[str, Any], parameters: int) -> BackboneCard:
         licence=facts["licence"],
         source=facts["source"],
         sha="",
-        stride=size,
-        preprocessing=Preprocessing(**fields | {"mean": tuple(fields["mean"]), "std": tuple(fields["std"])}),
+        stride=preprocessing.size,
+        preprocessing=preprocessing,
         layers=(Layer("final", facts["width"], 0, "final"),),
-        fixed_size=size,
+        fixed_size=preprocessing.size,
     )

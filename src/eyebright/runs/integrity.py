@@ -55,7 +55,7 @@ def remove_other_exports(model: Path) -> None:
     """Remove exports beside a model that were made from the one it replaces; what else is there stays."""
     folder, digest = model.parent / EXPORTS, sha256(model)
     found = [path for path in sorted(folder.glob("*")) if (path / CERTIFICATE).is_file()]
-    gone = [path for path in found if read_certificate(path).get("parent_sha256") != digest]
+    gone = [path for path in found if read_certificate(path).parent_sha256 != digest]
     for path in gone:
         shutil.rmtree(path)
     if gone:

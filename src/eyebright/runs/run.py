@@ -14,6 +14,7 @@ from typing import Any
 from eyebright.errors import ConfigError, NotFoundError, StorageError
 from eyebright.options.base import Config
 from eyebright.report.display import Displayed, ResultTable
+from eyebright.report.metrics_content import MetricsContent
 from eyebright.runs.summary import run_display
 from eyebright.runtime.atomic import write_text
 from eyebright.types import Json
@@ -36,9 +37,9 @@ class Run(Displayed):
     model: Path
 
     @cached_property
-    def metrics(self) -> dict[str, Any]:
+    def metrics(self) -> MetricsContent:
         """Return the content of `metrics.json`."""
-        content: dict[str, Any] = json.loads((self.directory / "metrics.json").read_text(encoding="utf-8"))
+        content: MetricsContent = json.loads((self.directory / "metrics.json").read_text(encoding="utf-8"))
         return content
 
     @property

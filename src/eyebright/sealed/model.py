@@ -21,10 +21,11 @@ from eyebright.evaluation.uncertainty.ood import UnknownRule
 from eyebright.runtime.atomic import write_bytes
 from eyebright.runtime.onnx_session import open_session
 from eyebright.sealed.answer_output import with_answer
+from eyebright.sealed.card import SealedCard
 from eyebright.sealed.graph import ANSWER, INPUT, OUTPUT, UNKNOWN
 from eyebright.sealed.split_model import SplitModel, split_at_features
 from eyebright.task.task import ClassificationTask
-from eyebright.types import FloatArray, ImageLike, IntArray, Prediction, UInt8Array
+from eyebright.types import FloatArray, ImageLike, IntArray, Json, Prediction, UInt8Array
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,7 @@ _NOT_OURS = (
 )
 
 
-def sealed_with(graph: onnx.ModelProto, labels: Sequence[str], facts: Mapping[str, Any]) -> onnx.ModelProto:
+def sealed_with(graph: onnx.ModelProto, labels: Sequence[str], facts: Mapping[str, Json]) -> onnx.ModelProto:
     """Return a sealed graph with metadata, and with the output `answer` that they call for.
 
     Every model and export gets its metadata here, so that no file answers by other decisions than it names.
@@ -51,12 +52,14 @@ def sealed_with(graph: onnx.ModelProto, labels: Sequence[str], facts: Mapping[st
     return whole
 
 
-def write_sealed(path: Path, graph: onnx.ModelProto, labels: Sequence[str], facts: Mapping[str, Any]) -> None:
+def write_sealed(
+    path: Path, graph: onnx.ModelProto, labels: Sequence[str], facts: Mapping[str, Json]
+) -> None:
     """Write :func:`sealed_with` of the arguments."""
     write_bytes(path, sealed_with(graph, labels, facts).SerializeToString())
 
 
-def set_metadata(graph: onnx.ModelProto, facts: Mapping[str, Any]) -> None:
+def set_metadata(graph: onnx.ModelProto, facts: Mapping[str, Json]) -> None:
     """Replace the graph's metadata; values that are not text are stored as JSON."""
     del graph.metadata_props[:]
     for key, value in facts.items():
@@ -90,15 +93,14 @@ class SealedModel:
         self.labels: tuple[str, ...] = self._check()
 
     @property
-    def card(self) -> dict[str, Any]:
+    def card(self) -> SealedCard:
         """Return the backbone, preprocessing, feature layers and temperature, as training wrote them."""
-        card: dict[str, Any] = json.loads(self.metadata["card"])
-        return card
+        return SealedCard.of(self.metadata)
 
     @cached_property
     def size(self) -> int:
         """Return S, the side in pixels to which the model itself resizes images."""
-        return int(self.card["preprocessing"]["size"])
+        return self.card.size
 
     @cached_property
     def white_level(self) -> int | None:
@@ -287,7 +289,7 @@ class UnwrittenModel(SealedModel):
         """Return the model's graph."""
         return self._graph
 
-    def completed(self, facts: Mapping[str, Any]) -> UnwrittenModel:
+    def completed(self, facts: Mapping[str, Json]) -> UnwrittenModel:
         """Return the model with ``facts`` as its metadata, and with the answer that they call for."""
         return UnwrittenModel(self.path, sealed_with(self._graph, self.labels, facts), threads=1)
 

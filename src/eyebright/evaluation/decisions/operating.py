@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, get_args
+from typing import TypedDict, get_args
 
 import numpy as np
 
-from eyebright.evaluation.decisions.targets import Figure, OperatingTarget, choose_threshold
+from eyebright.evaluation.decisions.targets import Figure, OperatingTarget, choose_threshold, parse_target
 from eyebright.evaluation.decisions.verdicts import TargetVerdict, judge
 from eyebright.evaluation.multiclass.ranking import BoolArray
 from eyebright.evaluation.multiclass.results import metric_json
@@ -21,7 +21,7 @@ _NOTHING = "It takes an image to count. The part holds none of the kind."
 
 @dataclass(frozen=True)
 class Labelled:
-    """Probabilities (N, K) with the truth, of images that ``part`` names.
+    """Probabilities (N, K) with the truth, of the images of ``split``, or of some of them.
 
     Truth is class numbers (N,), or (N, K) of 0 and 1 of a multi-label task. Images that are not independent
     share a number of ``groups`` (N,); None where all are independent.
@@ -29,12 +29,22 @@ class Labelled:
 
     probabilities: FloatArray
     truth: IntArray
-    part: Split
+    split: Split
     groups: IntArray | None = None
 
     def of_class(self, number: int) -> tuple[FloatArray, BoolArray]:
         """Return a class's probabilities (N,), and whether each image is of it."""
         return self.probabilities[:, number], task_of(self.truth).positive(self.truth, number)
+
+
+class StoredThreshold(TypedDict):
+    """A :class:`Threshold` as JSON, in the metadata of sealed models and in `metrics.json`."""
+
+    target: str
+    threshold: float
+    met: bool
+    chosen_on: str
+    chosen_value: float
 
 
 @dataclass(frozen=True)
@@ -186,10 +196,10 @@ def counted_by(
     return Counted(hit[among], None if groups is None else groups[among])
 
 
-def stored(entry: dict[str, Any], target: OperatingTarget) -> Threshold:
+def stored(entry: StoredThreshold) -> Threshold:
     """Return the threshold that :meth:`Threshold.to_json` wrote."""
     return Threshold(
-        target,
+        parse_target(entry["target"]),
         float(entry["threshold"]),
         bool(entry["met"]),
         float(entry["chosen_value"]),

@@ -5,16 +5,42 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict
+
 from eyebright.exporting.base import ExportSource, Format
 from eyebright.exporting.certificate.certificate import Certificate
 from eyebright.exporting.certificate.hashes import sha256
+from eyebright.types import JsonObject, StoredJson
 
 PROVENANCE = "provenance.json"
 # How a model reads grey of 16 bits, and predicts beyond its probabilities; some formats have no place for it.
 _RULES = ("white_level", "task", "thresholds", "unknown", "conformal", "operating_points", "costs")
 
 
-def provenance(target: Format, source: ExportSource, certificate: Certificate) -> dict[str, Any]:
+class StoredProvenance(BaseModel):
+    """What `provenance.json` says, as far as `inspect` shows it; :func:`provenance` writes it.
+
+    Attributes:
+        labels: the classes in the order of the outputs.
+        licence: of the weights and of the data, None where unknown.
+        card: that of the sealed model.
+        metrics: its headline metrics, and the split that they were measured on.
+        config_sha256, data_sha: of the training's configuration and data.
+        versions: of packages, those of the training and those of the export.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    labels: tuple[str, ...] = ()
+    licence: dict[str, str | None] = {}
+    card: StoredJson | None = None
+    metrics: StoredJson | None = None
+    config_sha256: str | None = None
+    data_sha: str | None = None
+    versions: dict[str, dict[str, str] | None] | None = None
+
+
+def provenance(target: Format, source: ExportSource, certificate: Certificate) -> JsonObject:
     """Return the content of `provenance.json`.
 
     Licences are those at training time: the weights' from their card, the data's from the LICENSE file in the
@@ -37,7 +63,7 @@ def provenance(target: Format, source: ExportSource, certificate: Certificate) -
         "parent_sha256": certificate.parent_sha256,
         "config_sha256": sha256(config) if config.is_file() else None,
         "data_sha": facts.get("data_sha"),
-        "card": source.model.card,
+        "card": source.model.card.content,
         "metrics": _json(facts.get("metrics")),
         "compression": certificate.details.get("compression"),
         "versions": {"training": _json(facts.get("versions")), "export": dict(certificate.versions)},

@@ -62,7 +62,7 @@ def terms(source: ExportSource, runtime_version: str) -> list[tuple[str, str]]:
     """Return names and values of what is known about the model."""
     metadata, size = source.model.metadata, source.size
     rows = [
-        (translate("Backbone"), str(source.model.card["backbone"])),
+        (translate("Backbone"), source.model.card.backbone),
         (translate("Input"), f"{size} × {size} px"),
         (translate("Numeric precision"), source.precision),
         (translate("Licence of the weights"), metadata.get("licence", "")),

@@ -10,7 +10,6 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -20,6 +19,7 @@ from torch import Tensor
 from eyebright.errors import ModelError
 from eyebright.runtime.atomic import atomic_path, remove_left
 from eyebright.text.language import translate
+from eyebright.types import StoredJson
 
 BEST = "best.safetensors"
 _PATTERN = "step-*.safetensors"
@@ -32,7 +32,7 @@ class Checkpoint:
     """Tensors by name, on the CPU, and plain values."""
 
     tensors: dict[str, Tensor]
-    values: dict[str, Any]
+    values: StoredJson
 
 
 def write(path: Path, checkpoint: Checkpoint) -> None:

@@ -51,7 +51,7 @@ def evaluate(config: EvaluateConfig) -> Run:
         )
         facts = {translate("Model"): str(model.path), **versions()}
         write_results(directory, replace(content, seconds={}, facts=facts))
-    task: JsonObject = {} if model.thresholds is None else {"task": MULTILABEL}
+    task: JsonObject = {"task": MULTILABEL} if model.task.multilabel else {}
     metrics = replace(evaluation.metrics_file(), model=model.path, provenance=task)
     write_metrics(directory / "metrics.json", metrics.to_json())
     return Run(directory, model.path)
@@ -78,7 +78,7 @@ def _plan(config: EvaluateConfig, model: SealedModel) -> EvaluationPlan:
     check_labels(manifest, model)
     manifest = _noting_trained(_noting_absent(manifest, model), model.path)
     say_found(manifest)
-    asked = wanted(config, model.labels, multilabel=model.task.multilabel)
+    requested = wanted(config, model.labels, multilabel=model.task.multilabel)
     if config.ood is not None:
         require_score(model)
     return EvaluationPlan(
@@ -86,7 +86,7 @@ def _plan(config: EvaluateConfig, model: SealedModel) -> EvaluationPlan:
         split=split,
         predicted=(split,),
         seed=config.seed,
-        rules=CarriedRules(model, asked, _choosing_images(config, model, asked, split)),
+        rules=CarriedRules(model, requested, _choosing_images(config, model, requested, split)),
         columns=None if config.columns is None else ColumnsFile(config.columns, config.data),
     )
 
@@ -106,7 +106,7 @@ def _extended(config: EvaluateConfig, evaluation: Evaluation) -> Evaluation:
 
 
 def _choosing_images(
-    config: EvaluateConfig, model: SealedModel, asked: Wanted, split: Split
+    config: EvaluateConfig, model: SealedModel, requested: Wanted, split: Split
 ) -> Manifest | None:
     """Return the images on which thresholds are chosen: the data's val/; None where the model has them all.
 
@@ -114,7 +114,7 @@ def _choosing_images(
         DataError: targets need it, and there is none, or it is the evaluated split.
     """
     known = carried(model)
-    if all(target in known for target in asked.targets):
+    if all(target in known for target in requested.targets):
         return None
     try:
         if split == "val":

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, cast
 
 from eyebright.errors import ModelError, NotFoundError
 from eyebright.exporting.certificate.hashes import sha256
@@ -15,11 +14,15 @@ from eyebright.exporting.certificate.integrity import (
     export_folder,
     parent_of,
     read_certificate,
+    read_stored,
 )
-from eyebright.exporting.certificate.provenance import PROVENANCE, metadata_value
+from eyebright.exporting.certificate.provenance import PROVENANCE, StoredProvenance, metadata_value
 from eyebright.exporting.certificate.signature import Signature, signature, stored_facts
+from eyebright.report.metrics_content import MetricsContent
 from eyebright.runs.integrity import recorded_sha256
 from eyebright.runtime.context import stage
+from eyebright.sealed.card import SealedCard
+from eyebright.types import StoredJson
 from eyebright.verbs.inspect.options import InspectConfig
 from eyebright.verbs.inspect.result import Inspection
 
@@ -51,47 +54,37 @@ def _export(folder: Path) -> Inspection:
     checks = check_files(folder, certificate)
     # What was changed is not read: it may be anything.
     changed = {check.name for check in checks if check.state != "unchanged"}
-    origin = {} if PROVENANCE in changed else _provenance(folder)
-    files = [folder / name for name in certificate["files"]]
+    origin = StoredProvenance() if PROVENANCE in changed else _provenance(folder)
+    files = [folder / name for name in certificate.files]
     graph = next((path for path in files if path.suffix in (".onnx", ".xml") and path.is_file()), None)
     return Inspection(
         path=folder,
         kind="export",
-        format=certificate["format"],
-        precision=certificate.get("precision"),
-        input=certificate.get("input"),
-        passed=certificate.get("passed"),
-        labels=tuple(origin.get("labels", ())),
-        licence=origin.get("licence", {}),
-        card=origin.get("card"),
-        metrics=origin.get("metrics"),
+        format=certificate.format,
+        precision=certificate.precision,
+        input=certificate.input,
+        passed=certificate.passed,
+        labels=origin.labels,
+        licence=origin.licence,
+        card=None if origin.card is None else SealedCard(origin.card),
+        metrics=_metrics(origin.metrics),
         hashes={
-            "sha256": certificate.get("sha256"),
-            "parent_sha256": certificate.get("parent_sha256"),
-            "config_sha256": origin.get("config_sha256"),
-            "data_sha": origin.get("data_sha"),
+            "sha256": certificate.sha256,
+            "parent_sha256": certificate.parent_sha256,
+            "config_sha256": origin.config_sha256,
+            "data_sha": origin.data_sha,
         },
-        versions=origin.get("versions", {"export": certificate.get("versions")}),
+        versions=origin.versions or {"export": certificate.versions},
         signature=signature(graph) if graph is not None and not changed else None,
         files=checks,
         parent=parent_of(folder, certificate),
-        notes=tuple(map(str, certificate.get("notes", ()))),
+        notes=certificate.notes,
     )
 
 
-def _provenance(folder: Path) -> dict[str, Any]:
+def _provenance(folder: Path) -> StoredProvenance:
     path = folder / PROVENANCE
-    if not path.is_file():
-        return {}
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise ModelError(
-            "provenance.json must be a file written by `eyebright export`. {path} is not: {reason}. "
-            "Export the model again.",
-            path=path,
-            reason=error,
-        ) from error
+    return read_stored(path, StoredProvenance) if path.is_file() else StoredProvenance()
 
 
 def _sealed(path: Path) -> Inspection:
@@ -106,8 +99,8 @@ def _sealed(path: Path) -> Inspection:
         format=_FORMATS.get(path.suffix, "onnx"),
         labels=tuple(facts["labels"]),
         licence={"weights": facts.get("licence"), "data": facts.get("data_licence")},
-        card=facts["card"],
-        metrics=facts.get("metrics"),
+        card=SealedCard(facts["card"]),
+        metrics=_metrics(facts.get("metrics")),
         hashes={
             "sha256": found,
             "parent_sha256": facts.get("parent_sha256"),
@@ -120,7 +113,12 @@ def _sealed(path: Path) -> Inspection:
     )
 
 
-def _read(path: Path) -> tuple[dict[str, Any], Signature]:
+def _metrics(content: StoredJson | None) -> MetricsContent | None:
+    """Return headline metrics, which have the keys of `metrics.json`."""
+    return None if content is None else cast("MetricsContent", content)
+
+
+def _read(path: Path) -> tuple[StoredJson, Signature]:
     """Return a model file's metadata, and its inputs and outputs."""
     try:
         stored, graph = stored_facts(path)
