@@ -131,6 +131,13 @@ def test_images_of_other_kinds(
     assert browser.execute_script("return items.map((item) => item.size)")[-1] == [300, 451]
 
 
+def test_pngs_of_16_bits_are_refused(browser: Any, page: Path, tmp_path: Path) -> None:
+    Image.fromarray(np.full((9, 9), 4000, np.uint16)).save(tmp_path / "deep.png")
+    show(browser, page)
+    assert choose(browser, tmp_path / "deep.png")[0]["error"] == "deep"
+    assert "This PNG has 16" in browser.find_element("css selector", ".card .alarm").text
+
+
 def test_a_file_that_is_no_image_is_told(browser: Any, page: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.jpg").write_text("not an image")
     show(browser, page)

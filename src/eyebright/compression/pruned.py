@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import onnx
 from pydantic import BaseModel, Field, TypeAdapter
@@ -17,6 +18,7 @@ from eyebright.onnx_graph.stored import read_onnx
 from eyebright.onnx_torch.module import to_module
 from eyebright.runtime.stored import STORED, parse_json
 from eyebright.sealed.metadata import StoredPreprocessing
+from eyebright.types import Json
 
 _CARD = "card"
 _BLOCK = "body"
@@ -37,7 +39,7 @@ class StoredPruned(BaseModel):
 _STORED = TypeAdapter(StoredPruned)
 
 
-def write_card(graph: onnx.ModelProto, card: dict[str, Any]) -> None:
+def write_card(graph: onnx.ModelProto, card: Mapping[str, Json]) -> None:
     """Put into the graph's metadata what :func:`load_pruned` must know."""
     graph.metadata_props.add(key=_CARD, value=json.dumps(card))
 

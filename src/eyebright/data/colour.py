@@ -87,15 +87,16 @@ def _conversion(image: Image.Image, white_level: int | None) -> _Conversion:
         low, top = _range(image, white_level)
         return partial(_scaled, low=low, top=top, wrapped=_wrapped(image))
     if "transparency" in image.info or image.mode in _TRANSPARENT:
-        seen = any(_rgba(strip).getextrema()[3][1] for _, strip in _strips(image))
+        seen = any(_rgba(strip).getchannel("A").getbbox() for _, strip in _strips(image))
         return _on_white if seen else _colours
     return _opaque
 
 
 def _range(image: Image.Image, white_level: int | None) -> tuple[float, float]:
     """Return the values of a deep image that become 0 and 255."""
-    lows, highs = zip(*((float(v.min()), float(v.max())) for v in grey_values(image)), strict=True)
-    low, high = min(0.0, *lows), max(highs)
+    low, high = 0.0, -np.inf
+    for values in grey_values(image):
+        low, high = min(low, float(values.min())), max(high, float(values.max()))
     if low < 0:
         return low, high
     if image.mode == "F" and high <= 1:

@@ -83,7 +83,7 @@ def race(graph: bytes, images: Sequence[UInt8Array]) -> list[Trial]:
     return sorted(trials, key=lambda t: (t.error > AGREEMENT, -t.images_per_second))
 
 
-def remembered_race(folder: Path, graph: bytes, images: Sequence[UInt8Array]) -> list[Trial]:
+def cached_trials(folder: Path, graph: bytes, images: Sequence[UInt8Array]) -> list[Trial]:
     """Return the engine selection, cached in ``folder`` by images, graph, processor and versions.
 
     Args:

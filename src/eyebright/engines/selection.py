@@ -17,7 +17,7 @@ from eyebright.types import Skipped, UInt8Array
 _IMAGES = 12
 
 
-def some_squares(paths: Sequence[Path], preprocessing: Preprocessing) -> list[UInt8Array]:
+def trial_images(paths: Sequence[Path], preprocessing: Preprocessing) -> list[UInt8Array]:
     """Return up to twelve images from all over, each (S, S, 3), as the engines see them.
 
     Raises:

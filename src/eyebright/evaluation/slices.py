@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -98,8 +97,8 @@ def slices(
         for column in columns
         for label, members in _cut(column)
     ]
-    adjusted = holm([p for _, p in found])
-    return tuple(Slice(**facts, p=p) for (facts, _), p in zip(found, adjusted, strict=True))
+    adjusted = holm([one.p for one in found])
+    return tuple(replace(one, p=p) for one, p in zip(found, adjusted, strict=True))
 
 
 def _known(column: Column) -> BoolArray:
@@ -147,22 +146,22 @@ def _slice(
     right: BoolArray,
     truth: IntArray,
     groups: IntArray | None,
-) -> tuple[dict[str, Any], float]:
-    """Return the slice's figures, and its p before it is adjusted."""
+) -> Slice:
+    """Return the slice, with its p before it is adjusted."""
     n, hits = int(members.sum()), int((members & right).sum())
     total, total_hits = int(known.sum()), int((known & right).sum())
     value, least, most = label
-    facts = {
-        "column": column,
-        "value": value,
-        "low": least,
-        "high": most,
-        "images": n,
-        "accuracy": proportion(right[members], None if groups is None else groups[members]),
-        "rest": (total_hits - hits) / max(total - n, 1),
-        "expected": _expected(members, known, right, truth),
-    }
-    return facts, _chance(members, known & ~members, right, groups)
+    return Slice(
+        column=column,
+        value=value,
+        low=least,
+        high=most,
+        images=n,
+        accuracy=proportion(right[members], None if groups is None else groups[members]),
+        rest=(total_hits - hits) / max(total - n, 1),
+        expected=_expected(members, known, right, truth),
+        p=_chance(members, known & ~members, right, groups),
+    )
 
 
 def _chance(members: BoolArray, others: BoolArray, right: BoolArray, groups: IntArray | None) -> float:

@@ -10,7 +10,6 @@ from eyebright.explaining.exact import Exact
 from eyebright.explaining.rollout import Rollout
 from eyebright.runtime.install import install_command
 from eyebright.sealed.model import SealedModel
-from eyebright.types import Interpolation
 
 
 def explainer(model: SealedModel, method: Method | Literal["auto"] = "auto") -> Explainer:
@@ -21,7 +20,7 @@ def explainer(model: SealedModel, method: Method | Literal["auto"] = "auto") -> 
         MissingExtraError: Grad-CAM needs PyTorch and captum, and they are not installed.
     """
     sealed = model.graph()
-    interpolation: Interpolation = model.card["preprocessing"]["interpolation"]
+    interpolation = model.card.preprocessing.interpolation
     if method == "rollout":
         return Rollout(sealed, model.size, interpolation)
     if method != "gradcam":

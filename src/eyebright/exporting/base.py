@@ -66,8 +66,7 @@ class ExportSource:
     @cached_property
     def preprocessing(self) -> Preprocessing:
         """Return how a resized image becomes the backbone's input."""
-        fields = self.model.card["preprocessing"]
-        return Preprocessing(**fields | {"mean": tuple(fields["mean"]), "std": tuple(fields["std"])})
+        return self.model.card.preprocessing
 
     @property
     def outputs(self) -> tuple[str, ...]:

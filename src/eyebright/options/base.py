@@ -61,7 +61,7 @@ def _list(value: Any) -> Any:
     return [os.fspath(one) if isinstance(one, os.PathLike) else one for one in given]
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _read(file: Path) -> dict[str, object]:
     try:
         return tomllib.loads(read_stored(file).decode("utf-8"))
     except FileNotFoundError:

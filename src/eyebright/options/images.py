@@ -17,8 +17,9 @@ def image_list(value: object) -> list[Any]:
     Raises:
         ConfigError: one of them is neither.
     """
-    one_alone = isinstance(value, str) or _in_memory(value) or not isinstance(value, Iterable)
-    return [image for one in ([value] if one_alone else value) for image in _images(one)]
+    several = [value] if isinstance(value, str) or _in_memory(value) else value
+    given = list(several) if isinstance(several, Iterable) else [several]
+    return [image for one in given for image in _images(one)]
 
 
 def _images(one: Any) -> Iterable[Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from eyebright.data.manifest import SPLITS
 from eyebright.evaluation.advice import FEWEST_EVALUATED
@@ -20,6 +19,7 @@ from eyebright.report.summary.headline import basis
 from eyebright.report.templating import render_markdown
 from eyebright.text.format import decimal, number, percent, percent_range, split_name
 from eyebright.text.language import translate
+from eyebright.types import JsonObject
 
 #: The hub's own names of licences that weights commonly have; others are given as text.
 _LICENCES = {
@@ -77,7 +77,7 @@ def model_card(content: ReportContent) -> str:
         basis=basis(content.metrics),
         metrics=_metrics(content.metrics),
         classes=_classes(content.metrics),
-        snippet=snippet(content.metrics),
+        snippet=snippet(content),
     )
     return render_markdown("card.md", card=card)
 
@@ -85,7 +85,7 @@ def model_card(content: ReportContent) -> str:
 def _front_matter(content: ReportContent) -> list[str]:
     """Return lines of YAML, every value in JSON, which is YAML too."""
     licence = _LICENCES.get(content.licence, "other" if content.licence else "unknown")
-    fields: dict[str, Any] = {
+    fields: JsonObject = {
         "license": licence,
         **({"license_name": content.licence} if licence == "other" else {}),
         "library_name": "onnx",
@@ -97,7 +97,7 @@ def _front_matter(content: ReportContent) -> list[str]:
     return [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in fields.items()]
 
 
-def _result(content: ReportContent) -> dict[str, Any]:
+def _result(content: ReportContent) -> JsonObject:
     metrics = content.metrics
     return {
         "task": {"type": "image-classification"},

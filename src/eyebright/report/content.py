@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Literal
+from typing import Literal, cast
 
 from eyebright.data.manifest import Manifest
 from eyebright.evaluation.decisions.costs import CostFigures
@@ -16,6 +16,7 @@ from eyebright.evaluation.multiclass.results import Metrics, PredictionRow
 from eyebright.evaluation.robustness import RobustnessResult
 from eyebright.evaluation.slices import Slice
 from eyebright.evaluation.uncertainty.results import Uncertainty
+from eyebright.report.metrics_content import MetricsContent
 from eyebright.sealed.parity import Parity
 from eyebright.training.finetune.history import EpochRow
 from eyebright.types import FloatArray, Interval, JsonObject, Split
@@ -142,11 +143,12 @@ class ReportContent:
         command: the command line that made the run.
         ece_before: calibration error before temperature scaling, a fraction.
         temperature: what the logits were divided by.
-        choices: input sizes, layers and so on that were compared.
-        tunings: how much of the network learned, where that was compared; judged on held-out training images.
+        probe_candidates: input sizes, layers and so on that were compared.
+        finetune_candidates: how much of the backbone was fine-tuned, where that was compared on holdout images.
         reasons: sentences in the page's language that say why the one was tried, or chosen, and another not.
         training_curves: how the backbone was fine-tuned, where it was.
         baseline: the comparison with the teacher or original.
+        answers: whether the model gives its answer, as all do but those of earlier versions.
         tunable: whether the backbone is still as it came, so that fine-tuning may help.
         licence: of the weights; empty where it is not known.
         random_weights: whether the backbone started without having learned anything.
@@ -178,10 +180,11 @@ class ReportContent:
     command: str
     ece_before: float | None = None
     temperature: float | None = None
-    choices: Sequence[Choice] = ()
-    tunings: Sequence[Choice] = ()
+    probe_candidates: Sequence[Choice] = ()
+    finetune_candidates: Sequence[Choice] = ()
     reasons: Sequence[str] = ()
     training_curves: TrainingCurves | None = None
+    answers: bool = True
     tunable: bool = False
     licence: str = ""
     random_weights: bool = False
@@ -211,9 +214,9 @@ class ReportContent:
         """Return the most frequent class of the evaluated split."""
         return majority_of([row.label for row in self.evaluated])
 
-    def claimed(self) -> JsonObject:
+    def claimed(self) -> MetricsContent:
         """Return what claims are made of, as `metrics.json` holds it."""
-        return {
+        found: JsonObject = {
             "accuracy": asdict(self.metrics.accuracy),
             "majority": asdict(self.majority),
             "operating_points": [curve.point.to_json() for curve in self.operating_curves],
@@ -221,3 +224,4 @@ class ReportContent:
             **({} if self.robustness is None else self.robustness.to_json()),
             **({} if self.finetuning is None else {"finetuning": asdict(self.finetuning)}),
         }
+        return cast("MetricsContent", found)

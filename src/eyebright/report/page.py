@@ -75,7 +75,7 @@ def _sections(content: ReportContent) -> list[Section | None]:
         training_curves(content),
         parity_check(content),
         time_spent(content),
-        usage(m),
+        usage(content),
         facts(content),
     ]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from eyebright.data.manifest import Manifest
 from eyebright.evaluation.calibration import uncalibrated_error
@@ -34,7 +33,7 @@ from eyebright.sealed.image_statistics import ImageStatistics
 from eyebright.sealed.model import SealedModel, UnwrittenModel
 from eyebright.sealed.parity import Parity
 from eyebright.training.cache.store import default_folder
-from eyebright.types import JsonObject, Skipped, Split
+from eyebright.types import Json, JsonObject, Skipped, Split
 
 #: The engine that sealed models run on.
 ENGINE = "onnxruntime float32"
@@ -132,10 +131,11 @@ class Evaluation:
             metrics=self.metrics,
             rows=self.predictions.rows(),
             engine=engine,
-            backbone=card["backbone"],
+            backbone=card.backbone,
             size=self.model.size,
-            layers=card.get("layers", ", ".join(card["taps"])),
+            layers=card.layers,
             command=command,
+            answers=self.model.has_answer,
             licence=self.model.metadata.get("licence", ""),
             baseline=self.baseline,
             parity=self.parity,
@@ -195,7 +195,7 @@ def evaluate_model(model: SealedModel, plan: EvaluationPlan) -> Evaluation:
     parity, baseline = _compared(model, plan, predictions)
     with timed("slices"):
         slices = find_slices(predictions, split, root, statistics, plan.columns)
-    with timed("inside"):
+    with timed("heatmaps"):
         heatmaps, embedding_map = explain_predictions(model, predictions, split, root, plan.seed)
     return Evaluation(
         model=model,
@@ -214,7 +214,7 @@ def evaluate_model(model: SealedModel, plan: EvaluationPlan) -> Evaluation:
     )
 
 
-def write_model(evaluation: Evaluation, facts: Mapping[str, Any]) -> SealedModel:
+def write_model(evaluation: Evaluation, facts: Mapping[str, Json]) -> SealedModel:
     """Write an evaluated model once, with its metadata and with the answer that its decisions call for.
 
     Args:
@@ -231,7 +231,7 @@ def write_model(evaluation: Evaluation, facts: Mapping[str, Any]) -> SealedModel
     if not isinstance(draft, UnwrittenModel):
         raise TypeError(f"{draft.path} is written already")
     model = draft.completed({**facts, **evaluation.metadata()})
-    with timed("proof"):
+    with timed("parity"):
         check_answers(model, evaluation.predictions, evaluation.manifest.root)
     model.write()
     remove_other_exports(model.path)
@@ -245,7 +245,7 @@ def _compared(
     parity = baseline = None
     root = plan.manifest.root
     if plan.reference is not None:
-        with timed("proof"):
+        with timed("parity"):
             parity = check_parity(plan.reference, model, predictions, root, plan.seed)
     if plan.baseline is not None:
         with timed("compare"):

@@ -42,7 +42,7 @@ def explain_predictions(
         root: of the images.
         seed: of the choice of images.
     """
-    if predictions.thresholds is not None:
+    if predictions.task.multilabel:
         return {}, None
     pairs = [
         (sample, row)

@@ -116,7 +116,7 @@ def thresholds(
         if not positive.any():
             raise no_image(label)
         own = [target for target in targets if target.label == label]
-        found |= {t.target: t for t in choose(own, scores, positive, chosen_on.part)}
+        found |= {t.target: t for t in choose(own, scores, positive, chosen_on.split)}
     return [found[target] for target in targets]
 
 
@@ -148,7 +148,7 @@ def measure_points(
         k = list(labels).index(threshold.target.label)
         scores, positive = evaluated.of_class(k)
         answers = Answers(given[:, k], without[:, k])
-        point = check(threshold, answers, positive, evaluated.part, groups=groups, seed=seed)
+        point = check(threshold, answers, positive, evaluated.split, groups=groups, seed=seed)
         curves.append(operating_curve(point, scores, positive))
     cost = None if costs is None else measure_costs(truth, probabilities, costs, seed, groups)
     contested = 0 if multilabel else int(((probabilities >= in_force).sum(axis=1) > 1).sum())
@@ -180,11 +180,7 @@ def decided(predictions: Predictions, points: OperatingPoints) -> Predictions:
 
 def carried(model: SealedModel) -> dict[OperatingTarget, Threshold]:
     """Return the thresholds in the model's metadata, by their targets."""
-    found = {}
-    for entry in model.facts.points:
-        target = parse_target(entry.target)
-        found[target] = stored(entry, target)
-    return found
+    return {threshold.target: threshold for threshold in map(stored, model.facts.points)}
 
 
 def say_unmet(points: OperatingPoints) -> None:

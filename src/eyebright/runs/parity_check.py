@@ -85,8 +85,9 @@ def check_answers(model: UnwrittenModel, predictions: Predictions, root: Path) -
     differ = _other_answers(model, probabilities, scores, _answers(model, probabilities, scores))
     for sample in predictions.samples[:_WHOLE_IMAGES]:
         with suppress(ImageError, NotFoundError):  # predicted from the cache, and deleted since
-            pixels = decode(root / sample.path, min_side=model.size)[None]
-            differ += _other_answers(model, *model.predict_answers(pixels))
+            data = read_image(root / sample.path, sample.sha)
+            pixels = decode(data, min_side=model.size, white_level=model.white_level)
+            differ += _other_answers(model, *model.predict_answers(pixels[None]))
     predicted = predictions.decisions.predict(probabilities)
     differ += int((model.decisions.predict(probabilities) != predicted).sum())
     if differ:

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from eyebright.errors import ConfigError, NotFoundError, StorageError
 from eyebright.options.base import Config
 from eyebright.report.display import Displayed, ResultTable
+from eyebright.report.metrics_content import MetricsContent
 from eyebright.runs.metrics import StoredMetrics, read_metrics
 from eyebright.runs.summary import run_display
 from eyebright.runtime.atomic import remove_left, write_text
@@ -37,9 +38,9 @@ class Run(Displayed):
     model: Path
 
     @cached_property
-    def metrics(self) -> dict[str, Any]:
+    def metrics(self) -> MetricsContent:
         """Return the content of `metrics.json`."""
-        return self.stored.model_dump()
+        return cast("MetricsContent", self.stored.model_dump())
 
     @cached_property
     def stored(self) -> StoredMetrics:

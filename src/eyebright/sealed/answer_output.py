@@ -106,9 +106,9 @@ def _unknown(builder: GraphBuilder, decisions: Decisions) -> None:
         builder.node("Identity", [PREDICTED], ANSWER)
         return
     limit = builder.constant("answer_unknown_above", np.array(decisions.limit, np.float32))
-    strange = builder.node("Greater", [UNKNOWN, limit], "answer_unknown")
+    exceeds = builder.node("Greater", [UNKNOWN, limit], "answer_unknown")
     if decisions.multilabel:
         axis = builder.constant("answer_columns", np.array([1], np.int64))
-        strange = builder.node("Unsqueeze", [strange, axis], "answer_unknown_rows")
+        exceeds = builder.node("Unsqueeze", [exceeds, axis], "answer_unknown_rows")
     unknown = builder.constant("answer_none", np.array(UNKNOWN_ANSWER, np.int64))
-    builder.node("Where", [strange, unknown, PREDICTED], ANSWER)
+    builder.node("Where", [exceeds, unknown, PREDICTED], ANSWER)

@@ -15,7 +15,7 @@ from eyebright.data.manifest import Sample
 from eyebright.errors import ImageError, NotFoundError, StorageError
 from eyebright.runtime.parallel import parallel
 from eyebright.training.cache.store import Space
-from eyebright.types import FloatArray, UInt8Array
+from eyebright.types import FloatArray, JsonObject, UInt8Array
 
 
 class ImageStatistics:
@@ -32,7 +32,7 @@ class ImageStatistics:
         self._white_level = white_level
         self._measured: dict[str, FloatArray] = {}
         self._space: Space[np.float32] | None = None
-        card = {
+        card: JsonObject = {
             "kind": "looks",
             "backbone": "brightness, contrast, sharpness",
             "size": size,

@@ -27,7 +27,7 @@ from eyebright.sealed.model import SealedModel
 from eyebright.sealed.split_model import SplitModel
 from eyebright.training.cache.store import Space
 from eyebright.training.cache.usage import trim
-from eyebright.types import FloatArray, Skipped, UInt8Array
+from eyebright.types import FloatArray, JsonObject, Skipped, UInt8Array
 
 _KIND = "sealed features"
 _ON_DISK: FloatArray = np.empty(0, np.float32)  # stands for a row that is read with its whole block
@@ -109,9 +109,9 @@ class _CachedFeatures:
         self._pending, self._flushed_at = 0, time.monotonic()
         if cache is None:
             return
-        card = {
+        card: JsonObject = {
             "kind": _KIND,
-            "backbone": str(model.card.get("backbone", "")),
+            "backbone": str(model.card.content.get("backbone", "")),
             "size": model.size,
             "precision": "float32",
             "view": "sealed",

@@ -37,7 +37,7 @@ class StoredPreprocessing(BaseModel):
     std: tuple[_Positive, _Positive, _Positive]
 
 
-class SealedCard(BaseModel):
+class StoredCard(BaseModel):
     """The card of a sealed model; settings that a training selected may follow."""
 
     model_config = ConfigDict(**STORED, extra="allow")
@@ -74,7 +74,7 @@ class HeadlineMetrics(BaseModel):
 
 
 _LABELS = TypeAdapter(_Names, config=STORED)
-_CARD = TypeAdapter(SealedCard)
+_CARD = TypeAdapter(StoredCard)
 _THRESHOLDS = TypeAdapter(tuple[float, ...], config=STORED)
 _UNKNOWN = TypeAdapter(UnknownRule)
 _SETS = TypeAdapter(SetRule)
@@ -102,7 +102,7 @@ class SealedMetadata:
     """
 
     labels: tuple[str, ...]
-    card: SealedCard
+    card: StoredCard
     decisions: Decisions
     unknown_rule: UnknownRule | None
     set_rule: SetRule | None

@@ -23,12 +23,13 @@ from eyebright.runtime.atomic import write_bytes
 from eyebright.runtime.onnx_session import open_session, run, runtime_reason
 from eyebright.runtime.stored import reason_of
 from eyebright.sealed.answer_output import with_answer
+from eyebright.sealed.card import SealedCard
 from eyebright.sealed.contract import check_answers, check_contract
 from eyebright.sealed.graph import ANSWER, INPUT, OUTPUT, UNKNOWN
 from eyebright.sealed.metadata import SealedMetadata, decisions_of
 from eyebright.sealed.split_model import SplitModel, split_at_features
 from eyebright.task.task import ClassificationTask
-from eyebright.types import FloatArray, ImageLike, IntArray, Prediction, UInt8Array
+from eyebright.types import FloatArray, ImageLike, IntArray, Json, Prediction, UInt8Array
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +40,7 @@ _NOT_OURS = (
 )
 
 
-def sealed_with(graph: onnx.ModelProto, labels: Sequence[str], facts: Mapping[str, Any]) -> onnx.ModelProto:
+def sealed_with(graph: onnx.ModelProto, labels: Sequence[str], facts: Mapping[str, Json]) -> onnx.ModelProto:
     """Return a sealed graph with metadata, and with the output `answer` that they call for.
 
     Every model and export gets its metadata here, so that no file answers by other decisions than it names.
@@ -55,12 +56,14 @@ def sealed_with(graph: onnx.ModelProto, labels: Sequence[str], facts: Mapping[st
     return whole
 
 
-def write_sealed(path: Path, graph: onnx.ModelProto, labels: Sequence[str], facts: Mapping[str, Any]) -> None:
+def write_sealed(
+    path: Path, graph: onnx.ModelProto, labels: Sequence[str], facts: Mapping[str, Json]
+) -> None:
     """Write :func:`sealed_with` of the arguments."""
     write_bytes(path, sealed_with(graph, labels, facts).SerializeToString())
 
 
-def set_metadata(graph: onnx.ModelProto, facts: Mapping[str, Any]) -> None:
+def set_metadata(graph: onnx.ModelProto, facts: Mapping[str, Json]) -> None:
     """Replace the graph's metadata; values that are not text are stored as JSON."""
     del graph.metadata_props[:]
     for key, value in facts.items():
@@ -116,9 +119,9 @@ class SealedModel:
         return self.facts.labels
 
     @property
-    def card(self) -> dict[str, Any]:
+    def card(self) -> SealedCard:
         """Return the backbone, preprocessing, feature layers and temperature, as training wrote them."""
-        return self.facts.card.model_dump()
+        return SealedCard(self.facts.card.model_dump())
 
     @property
     def size(self) -> int:
@@ -280,7 +283,7 @@ class UnwrittenModel(SealedModel):
         """Return the model's graph."""
         return self._graph
 
-    def completed(self, facts: Mapping[str, Any]) -> UnwrittenModel:
+    def completed(self, facts: Mapping[str, Json]) -> UnwrittenModel:
         """Return the model with ``facts`` as its metadata, and with the answer that they call for."""
         return UnwrittenModel(self.path, sealed_with(self._graph, self.labels, facts), threads=1)
 

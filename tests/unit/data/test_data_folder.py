@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from conformal_clip_data import __file__ as textile
 from data_images import ordinary_user, write_classes, write_image
+from unix import UNIX
 
 from eyebright.data.folder import scan, scan_part
 from eyebright.data.header import hash_bytes
@@ -149,6 +150,7 @@ def test_other_files_are_counted_in_one_warning(tmp_path: Path) -> None:
     assert "so not opened: 4 files (.txt 2, - 1, .csv 1)" in told["."]
 
 
+@UNIX
 def test_what_cannot_be_read_is_listed_and_the_rest_goes_on(tmp_path: Path) -> None:
     write_classes(tmp_path, TWO)
     (tmp_path / "cat" / "text.jpg").write_text("I am text")
@@ -176,6 +178,7 @@ def test_what_cannot_be_read_is_listed_and_the_rest_goes_on(tmp_path: Path) -> N
         assert part in found[path]
 
 
+@UNIX
 def test_no_permission_on_a_file_and_on_a_folder() -> None:
     with ordinary_user() as folder:
         write_classes(folder, TWO)

@@ -148,7 +148,7 @@ def own_copy(textile_run: Run, tmp_path: Path) -> Path:
 def test_the_proof_accepts_the_trained_model(model: FrozenModel, own_copy: Path, textile: Path) -> None:
     opened = SealedModel(own_copy)
     answers, root = asked(opened, textile)
-    parity = check_parity(pipeline(model, opened.card["temperature"]), opened, answers, root, 0)
+    parity = check_parity(pipeline(model, opened.card.content["temperature"]), opened, answers, root, 0)
     assert parity.passed
     assert parity.images == 30
     assert parity.same_class >= 29  # one image's two likeliest classes may be equally likely
@@ -166,13 +166,13 @@ def rejected(model: FrozenModel, temperature: float, path: Path, textile: Path) 
 
 
 def test_the_proof_finds_another_temperature(model: FrozenModel, own_copy: Path, textile: Path) -> None:
-    temperature = SealedModel(own_copy).card["temperature"]
+    temperature = SealedModel(own_copy).card.content["temperature"]
     told = rejected(model, 3 * temperature, own_copy, textile)
     assert int(re.search(r"On 30 images, (\d+) predictions? agree", told)[1]) >= 29
 
 
 def test_the_proof_finds_other_weights(model: FrozenModel, own_copy: Path, textile: Path) -> None:
-    temperature = SealedModel(own_copy).card["temperature"]
+    temperature = SealedModel(own_copy).card.content["temperature"]
     head = LinearHead(model.fit.head.weights[:, ::-1].copy(), model.fit.head.bias[::-1].copy())
     told = rejected(replace(model, fit=replace(model.fit, head=head)), temperature, own_copy, textile)
     assert int(re.search(r"On 30 images, (\d+) predictions? agree", told)[1]) < 29
@@ -185,7 +185,7 @@ def test_the_proof_finds_halves_that_answer_otherwise(
     answers, root = asked(opened, textile)
     other = replace(answers, probabilities=answers.probabilities + np.float32(0.001))
     with pytest.raises(ModelError, match=r"differ by up to 0\.00"):
-        check_parity(pipeline(model, opened.card["temperature"]), opened, other, root, 0)
+        check_parity(pipeline(model, opened.card.content["temperature"]), opened, other, root, 0)
     assert not own_copy.exists()
 
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from eyebright.backbones import embedded
-from eyebright.backbones.feature_layers import tap_sets, width
+from eyebright.backbones.feature_layers import feature_layer_sets, width
 from eyebright.data.decode import decode
 from eyebright.data.folder import scan_part
 from eyebright.data.manifest import Manifest
@@ -31,7 +31,7 @@ LABELS = ("global", "local", "nominal")
 
 def sealed(path: Path, layers: str = "texture", size: int = 96, seed: int = 0) -> SealedModel:
     """A model with a random head on the embedded network."""
-    taps = tap_sets(embedded.card())[layers]
+    taps = feature_layer_sets(embedded.card())[layers]
     weights = 0.01 * np.random.default_rng(seed).standard_normal((width(taps), 3), dtype=np.float32)
     preprocessing = training_preprocessing(embedded.card(), size)
     head = LinearHead(weights, np.zeros(3, np.float32))

@@ -22,6 +22,8 @@ from eyebright.evaluation.intervals import (
 )
 from eyebright.types import FloatArray, IntArray, Interval
 
+_MOST = 1e100
+
 
 @dataclass(frozen=True)
 class CostFigures:
@@ -48,7 +50,8 @@ def read_costs(path: Path, labels: Sequence[str]) -> Float64Array:
         table = np.array([[read.number(cell) for cell in row[1:]] for row in read.rows])
     except ValueError:
         table = np.full((1, 1), math.nan)
-    if table.shape != (len(labels), len(labels)) or not np.isfinite(table).all():
+    # Squares of costs must be finite too.
+    if table.shape != (len(labels), len(labels)) or not (np.abs(table) < _MOST).all():
         raise ConfigError(
             "A cost table must contain a number for each pair of true and predicted class. {path} "
             "has missing or other cells. Fill in all {count} × {count} cells.",

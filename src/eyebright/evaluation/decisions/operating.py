@@ -9,7 +9,7 @@ from typing import get_args
 import numpy as np
 from pydantic import BaseModel, Field
 
-from eyebright.evaluation.decisions.targets import Figure, OperatingTarget, choose_threshold
+from eyebright.evaluation.decisions.targets import Figure, OperatingTarget, choose_threshold, parse_target
 from eyebright.evaluation.decisions.verdicts import TargetVerdict, judge
 from eyebright.evaluation.multiclass.ranking import BoolArray
 from eyebright.evaluation.multiclass.results import metric_json
@@ -23,7 +23,7 @@ _NOTHING = "It takes an image to count. The part holds none of the kind."
 
 @dataclass(frozen=True)
 class Labelled:
-    """Probabilities (N, K) with the truth, of images that ``part`` names.
+    """Probabilities (N, K) with the truth, of the images of ``split``, or of some of them.
 
     Truth is class numbers (N,), or (N, K) of 0 and 1 of a multi-label task. Images that are not independent
     share a number of ``groups`` (N,); None where all are independent.
@@ -31,7 +31,7 @@ class Labelled:
 
     probabilities: FloatArray
     truth: IntArray
-    part: Split
+    split: Split
     groups: IntArray | None = None
 
     def of_class(self, number: int) -> tuple[FloatArray, BoolArray]:
@@ -201,6 +201,8 @@ def counted_by(
     return Counted(hit[among], None if groups is None else groups[among])
 
 
-def stored(entry: StoredThreshold, target: OperatingTarget) -> Threshold:
+def stored(entry: StoredThreshold) -> Threshold:
     """Return the threshold that :meth:`Threshold.to_json` wrote."""
-    return Threshold(target, entry.threshold, entry.met, entry.chosen_value, entry.chosen_on)
+    return Threshold(
+        parse_target(entry.target), entry.threshold, entry.met, entry.chosen_value, entry.chosen_on
+    )

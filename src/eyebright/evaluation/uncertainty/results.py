@@ -162,7 +162,7 @@ def measure_uncertainty(
     probabilities, truth, groups = evaluated.probabilities, evaluated.truth, evaluated.groups
     return Uncertainty(
         tuple(labels),
-        evaluated.part,
+        evaluated.split,
         rule,
         scores,
         None if scores is None or rule is None else above(scores, rule.threshold, groups),

@@ -101,8 +101,9 @@ def read_certificate(folder: Path) -> StoredCertificate:
         return read_json(_CERTIFICATE, path)
     except (OSError, ValueError) as error:
         raise ModelError(
-            "certificate.json must be a file written by `eyebright export`. {path} is not: {reason}. "
-            "Export the model again.",
+            "{name} must be a file written by `eyebright export`. {path} is not: {reason}. Export the "
+            "model again.",
+            name=CERTIFICATE,
             path=path,
             reason=reason_of(error),
         ) from error

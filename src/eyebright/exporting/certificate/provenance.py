@@ -13,7 +13,7 @@ from eyebright.exporting.base import ExportSource, Format
 from eyebright.exporting.certificate.certificate import Certificate
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.runtime.stored import STORED, read_json, reason_of
-from eyebright.sealed.metadata import HeadlineMetrics, SealedCard
+from eyebright.sealed.metadata import HeadlineMetrics, StoredCard
 
 PROVENANCE = "provenance.json"
 # How a model reads grey of 16 bits, and predicts beyond its probabilities; some formats have no place for it.
@@ -43,7 +43,7 @@ def provenance(target: Format, source: ExportSource, certificate: Certificate) -
         "parent_sha256": certificate.parent_sha256,
         "config_sha256": sha256(config) if config.is_file() else None,
         "data_sha": facts.get("data_sha"),
-        "card": source.model.card,
+        "card": source.model.card.content,
         "metrics": None if metrics is None else metrics.model_dump(exclude_unset=True),
         "compression": certificate.details.get("compression"),
         "versions": {"training": source.model.facts.versions, "export": dict(certificate.versions)},
@@ -75,7 +75,7 @@ class StoredProvenance(BaseModel):
     licence: StoredLicence = StoredLicence()
     config_sha256: str | None = None
     data_sha: str | None = None
-    card: SealedCard | None = None
+    card: StoredCard | None = None
     metrics: HeadlineMetrics | None = None
     versions: dict[str, dict[str, str] | None] = {}
 
@@ -96,8 +96,9 @@ def read_provenance(folder: Path) -> StoredProvenance:
         return read_json(_PROVENANCE, path)
     except (OSError, ValueError) as error:
         raise ModelError(
-            "provenance.json must be a file written by `eyebright export`. {path} is not: {reason}. "
-            "Export the model again.",
+            "{name} must be a file written by `eyebright export`. {path} is not: {reason}. Export the "
+            "model again.",
+            name=PROVENANCE,
             path=path,
             reason=reason_of(error),
         ) from error

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -20,7 +20,7 @@ from eyebright.errors import ModelError
 from eyebright.exporting.base import ExportSource
 from eyebright.exporting.formats.html_texts import terms, texts
 from eyebright.text.language import LANGUAGES, language, speaking
-from eyebright.types import Lang
+from eyebright.types import JsonObject
 
 Said = TypeVar("Said")
 # The runtime's files by the names of their blocks in the page.
@@ -122,7 +122,7 @@ def _environment() -> Environment:
     )
 
 
-def _facts(source: ExportSource) -> dict[str, Any]:
+def _facts(source: ExportSource) -> JsonObject:
     """Return what the page's script must know."""
     version = runtime_version()
     return {
@@ -135,8 +135,8 @@ def _facts(source: ExportSource) -> dict[str, Any]:
     }
 
 
-def _in_each_language(said: Callable[[], Said]) -> dict[Lang, Said]:
-    found: dict[Lang, Said] = {}
+def _in_each_language(said: Callable[[], Said]) -> dict[str, Said]:
+    found: dict[str, Said] = {}
     for lang in LANGUAGES:
         with speaking(lang):
             found[lang] = said()
@@ -158,8 +158,8 @@ def _policy(script: str) -> str:
 
 
 @cache
-def _runtime_facts() -> dict[str, Any]:
-    facts: dict[str, Any] = json.loads(_file("runtime", "runtime.json").read_text(encoding="utf-8"))
+def _runtime_facts() -> JsonObject:
+    facts: JsonObject = json.loads(_file("runtime", "runtime.json").read_text(encoding="utf-8"))
     return facts
 
 

@@ -53,5 +53,7 @@ def _chart(found: Robustness, kind: Corruption, levels: Sequence[Level]) -> tupl
     fallen = found.falls(kind)
     mark = None if fallen is None else (1.0 + levels.index(fallen), "")
     title = corruption_name(kind)
-    told = "; ".join(f"{at} {percent(interval.value, 0)}" for at, interval in zip(names, points, strict=True))
-    return title, curve_chart([line], x, y, f"{title}: {told}", mark=mark, band=band)
+    values = "; ".join(
+        f"{at} {percent(interval.value, 0)}" for at, interval in zip(names, points, strict=True)
+    )
+    return title, curve_chart([line], x, y, f"{title}: {values}", mark=mark, band=band)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
+from eyebright.report.metrics_content import IntervalContent, MetricsContent
 from eyebright.report.summary.findings import (
     finetuning_sentence,
     robustness_sentence,
@@ -44,7 +45,7 @@ class Claim:
         return paragraph_of(self.head, self.detail)
 
 
-def claims(metrics: Mapping[str, Any]) -> list[Claim]:
+def claims(metrics: MetricsContent) -> list[Claim]:
     """Return what the images say of each target and each promise, and what robustness and fine-tuning showed.
 
     Args:
@@ -59,7 +60,7 @@ def claims(metrics: Mapping[str, Any]) -> list[Claim]:
     ]
 
 
-def _targets(metrics: Mapping[str, Any]) -> Iterator[Claim]:
+def _targets(metrics: MetricsContent) -> Iterator[Claim]:
     for point in metrics.get("operating_points", ()):
         if "verdict" in point:  # runs of earlier versions have none
             yield Claim(
@@ -67,7 +68,7 @@ def _targets(metrics: Mapping[str, Any]) -> Iterator[Claim]:
             )
 
 
-def _promises(metrics: Mapping[str, Any]) -> Iterator[Claim]:
+def _promises(metrics: MetricsContent) -> Iterator[Claim]:
     """Yield the promises that the images exclude: coverage of prediction sets, and false rejection."""
     if (sets := metrics.get("conformal")) and not sets.get("kept", True):
         promised = percent(sets["coverage"], 0)
@@ -96,7 +97,7 @@ def _promises(metrics: Mapping[str, Any]) -> Iterator[Claim]:
         yield Claim("broken", sentence, "", "unknown")
 
 
-def _against_majority(metrics: Mapping[str, Any]) -> Iterator[Claim]:
+def _against_majority(metrics: MetricsContent) -> Iterator[Claim]:
     """Yield that the model is not shown to be better than always predicting one class, if so."""
     majority, accuracy = metrics.get("majority"), metrics.get("accuracy")
     if not majority or not accuracy or accuracy["low"] > majority["share"]:
@@ -122,7 +123,7 @@ def _against_majority(metrics: Mapping[str, Any]) -> Iterator[Claim]:
         yield Claim("open", "", sentence, "figures")
 
 
-def _robustness(metrics: Mapping[str, Any]) -> Iterator[Claim]:
+def _robustness(metrics: MetricsContent) -> Iterator[Claim]:
     if (found := metrics.get("robustness")) and "worst" in found:
         status: ClaimStatus = "kept" if found["worst"] is None else "open"
         yield Claim(status, "", robustness_sentence(found), "robustness")
@@ -134,13 +135,13 @@ def _robustness(metrics: Mapping[str, Any]) -> Iterator[Claim]:
         yield Claim("open", "", sentence, "robustness")
 
 
-def _finetuning(metrics: Mapping[str, Any]) -> Iterator[Claim]:
+def _finetuning(metrics: MetricsContent) -> Iterator[Claim]:
     if found := metrics.get("finetuning"):
         status: ClaimStatus = "kept" if found["gained"] or found["kept"] == "off" else "open"
         yield Claim(status, "", finetuning_sentence(found), "tuning")
 
 
-def _with_range(interval: Mapping[str, float]) -> dict[str, str]:
+def _with_range(interval: IntervalContent) -> dict[str, str]:
     low, high = percent(interval["low"]), percent(interval["high"])
     return {
         "value": percent(interval["value"]),

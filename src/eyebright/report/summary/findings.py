@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from eyebright.evaluation.advice import FEWEST_EVALUATED
 from eyebright.report.summary.corruption_words import corruption_level
 from eyebright.text.format import listed, number, percent
 from eyebright.text.language import translate
+from eyebright.types import StoredJson
 
 _LISTED = 4
 
 
-def few_images(per_class: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def few_images(per_class: Mapping[str, StoredJson]) -> list[str]:
     """Return sentences that name the classes of which too few images were evaluated to say anything."""
     few = {label: c["support"] for label, c in per_class.items() if c["support"] < FEWEST_EVALUATED}
     if len(few) <= _LISTED:
@@ -36,7 +36,7 @@ def few_images(per_class: Mapping[str, Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def majority_sentence(majority: Mapping[str, Any]) -> str:
+def majority_sentence(majority: StoredJson) -> str:
     """Return what always predicting the most frequent class, or set of labels, would reach."""
     return translate(
         "Always predicting {label} would be correct for {share} of these images.",
@@ -45,7 +45,7 @@ def majority_sentence(majority: Mapping[str, Any]) -> str:
     )
 
 
-def finetuning_sentence(found: Mapping[str, Any]) -> str:
+def finetuning_sentence(found: StoredJson) -> str:
     """Return what fine-tuning changed on the holdout images, and what was kept."""
     values = {
         "name": finetuned_name(found["depth"]),
@@ -83,7 +83,7 @@ def finetuned_name(depth: str) -> str:
     return names_of[depth]
 
 
-def robustness_sentence(found: Mapping[str, Any]) -> str:
+def robustness_sentence(found: StoredJson) -> str:
     """Return which corruption costs most over its strengths, and from where on."""
     worst = found["worst"]
     if worst is None:

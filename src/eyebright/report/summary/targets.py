@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from math import floor, log10
-from typing import Any
 
 from eyebright.evaluation.decisions.targets import AT_MOST
+from eyebright.report.metrics_content import OperatingPointContent
 from eyebright.text.format import number, paragraph_of, percent
 from eyebright.text.language import translate
 
 _ALMOST_SURE = 0.1  # of a limit: then a second decimal tells it from the bound
 
 
-def target_verdict(point: Mapping[str, Any]) -> str:
+def target_verdict(point: OperatingPointContent) -> str:
     """Return the verdict on a target, an entry of `operating_points` in `metrics.json`."""
     return translate("{target}: {verdict}.", target=point["target"], verdict=verdict_name(point["verdict"]))
 
 
-def target_detail(point: Mapping[str, Any]) -> str:
-    """Return what was measured, the price and, unless it is met, how many images it takes to show the target."""
+def target_detail(point: OperatingPointContent) -> str:
+    """Return what was measured, the price and, unless it is met, how many images the claim takes."""
     if point["value"] is None:
         return paragraph_of(translate("There is no image here to measure it on."), _needed(point))
     needed = "" if point["verdict"] == "met" else _needed(point)
-    return paragraph_of(_measured(point), _price(point), needed)
+    return paragraph_of(_measured(point, point["value"]), _price(point), needed)
 
 
 def verdict_name(verdict: str) -> str:
@@ -37,10 +36,10 @@ def verdict_name(verdict: str) -> str:
             return translate("not shown")
 
 
-def _measured(point: Mapping[str, Any]) -> str:
+def _measured(point: OperatingPointContent, value: float) -> str:
     limit = point["limit"]
     values = {
-        "value": percent(point["value"]),
+        "value": percent(value),
         "limit": percent(limit, 2 if min(limit, 1 - limit) < _ALMOST_SURE else 1),
     }
     if _figure(point) in AT_MOST:
@@ -48,7 +47,7 @@ def _measured(point: Mapping[str, Any]) -> str:
     return translate("Measured {value}; at least {limit} with 95 % confidence.", **values)
 
 
-def _price(point: Mapping[str, Any]) -> str:
+def _price(point: OperatingPointContent) -> str:
     figures = {
         name: "–" if figure["value"] is None else percent(figure["value"])
         for name, figure in point["figures"].items()
@@ -64,7 +63,7 @@ def _price(point: Mapping[str, Any]) -> str:
     )
 
 
-def _needed(point: Mapping[str, Any]) -> str:
+def _needed(point: OperatingPointContent) -> str:
     if point["needed"] is None:
         return translate("No number of images can show a bound of 0 or 100 %.")
     match _figure(point):
@@ -90,7 +89,7 @@ def _needed(point: Mapping[str, Any]) -> str:
     return paragraph_of(said, together)
 
 
-def _figure(point: Mapping[str, Any]) -> str:
+def _figure(point: OperatingPointContent) -> str:
     return str(point["target"]).partition("(")[0]
 
 

@@ -47,13 +47,13 @@ class Selection:
     Attributes:
         size: S in pixels.
         layers: the feature layer set's name.
-        sizes, tap_sets: the candidates; none where there was nothing to choose.
+        sizes, feature_layer_sets: the candidates; none where there was nothing to choose.
     """
 
     size: int
     layers: str
     sizes: list[ProbeCandidate] = field(default_factory=list)
-    tap_sets: list[ProbeCandidate] = field(default_factory=list)
+    feature_layer_sets: list[ProbeCandidate] = field(default_factory=list)
 
 
 def cached_selection(
@@ -77,8 +77,10 @@ def cached_selection(
     path = cache / _FOLDER / f"{content.hexdigest()}.json"
     found: Any = remembered(path)
     if found is not None:
-        sizes, tap_sets = ([ProbeCandidate(**row) for row in found[key]] for key in ("sizes", "tap_sets"))
-        return Selection(found["size"], found["layers"], sizes, tap_sets)
+        sizes, sets = (
+            [ProbeCandidate(**row) for row in found[key]] for key in ("sizes", "feature_layer_sets")
+        )
+        return Selection(found["size"], found["layers"], sizes, sets)
     choice = choose()
     remember(path, asdict(choice))
     return choice

@@ -13,10 +13,10 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Generic
+from typing import Generic
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +34,7 @@ from eyebright.training.cache.segment import (
     remove_segment,
     write_segment,
 )
-from eyebright.types import IntArray
+from eyebright.types import IntArray, Json
 
 Rows = npt.NDArray[np.float16]
 #: What the rows of a space are, where its card does not say otherwise.
@@ -62,7 +62,7 @@ class Space(Generic[Value]):
         dtype: of the rows.
     """
 
-    def __init__(self, root: Path, card: dict[str, Any], width: int, dtype: type[Value]) -> None:
+    def __init__(self, root: Path, card: Mapping[str, Json], width: int, dtype: type[Value]) -> None:
         self.folder = root / _digest(card)
         self.width = width
         self._dtype: type[Value] = dtype
@@ -147,8 +147,8 @@ class Space(Generic[Value]):
                 out[run] = self._segments[segment].read(start, run.size)[:, columns]
         return out
 
-    def _open(self, card: dict[str, Any]) -> None:
-        write_text(self.folder / CARD, json.dumps(card | {"width": self.width}, indent=1))
+    def _open(self, card: Mapping[str, Json]) -> None:
+        write_text(self.folder / CARD, json.dumps({**card, "width": self.width}, indent=1))
         for path in sorted(self.folder.glob("*.keys.npy")):
             self._load(path)
 
@@ -217,10 +217,10 @@ def require_room(folder: Path, needed_bytes: int) -> None:
 class FeatureSpace(Space[np.float16]):
     """Rows (D,) float16 of one backbone, preprocessing, precision and view; the arguments are the base's."""
 
-    def __init__(self, root: Path, card: dict[str, Any], width: int) -> None:
+    def __init__(self, root: Path, card: Mapping[str, Json], width: int) -> None:
         super().__init__(root, card, width, np.float16)
 
 
-def _digest(card: dict[str, Any]) -> str:
+def _digest(card: Mapping[str, Json]) -> str:
     text = json.dumps(card, sort_keys=True).encode()
     return hashlib.blake2b(text, digest_size=16).hexdigest()

@@ -10,7 +10,6 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from pydantic import TypeAdapter
@@ -22,11 +21,12 @@ from eyebright.errors import ModelError
 from eyebright.runtime.atomic import atomic_path, remove_left
 from eyebright.runtime.stored import STORED, open_regular, parse_json, reason_of
 from eyebright.text.language import translate
+from eyebright.types import StoredJson
 
 BEST = "best.safetensors"
 _PATTERN = "step-*.safetensors"
 _KEPT = 2
-_VALUES = TypeAdapter(dict[str, Any])
+_VALUES: TypeAdapter[StoredJson] = TypeAdapter(StoredJson)
 _TIED = TypeAdapter(dict[str, str], config=STORED)
 _MOST_OF_THE_TIME = 0.05
 
@@ -36,7 +36,7 @@ class Checkpoint:
     """Tensors by name, on the CPU, and plain values."""
 
     tensors: dict[str, Tensor]
-    values: dict[str, Any]
+    values: StoredJson
 
 
 def write(path: Path, checkpoint: Checkpoint) -> None:

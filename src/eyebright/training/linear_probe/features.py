@@ -15,7 +15,7 @@ import numpy as np
 
 from eyebright.backbones.backbone import Backbone
 from eyebright.backbones.card import BackboneCard, Preprocessing
-from eyebright.backbones.feature_layers import Tap, columns, width
+from eyebright.backbones.feature_layers import FeatureLayer, columns, width
 from eyebright.backbones.graph import features_graph
 from eyebright.data.decode import open_rgb
 from eyebright.data.header import read_image
@@ -41,7 +41,7 @@ def training_preprocessing(card: BackboneCard, size: int) -> Preprocessing:
     return replace(card.preprocessing, size=size, crop=None)
 
 
-def graph_bytes(backbone: Backbone, preprocessing: Preprocessing, taps: Sequence[Tap]) -> bytes:
+def graph_bytes(backbone: Backbone, preprocessing: Preprocessing, taps: Sequence[FeatureLayer]) -> bytes:
     """Return the backbone's feature graph, for the engines."""
     network = backbone.model(preprocessing.size)
     data: bytes = features_graph(network, preprocessing, taps).SerializeToString()
@@ -65,7 +65,7 @@ class FeatureExtractor:
         cache: Path,
         backbone: Backbone,
         preprocessing: Preprocessing,
-        taps: Sequence[Tap],
+        taps: Sequence[FeatureLayer],
         engine: str,
         views: int,
     ) -> None:
@@ -139,7 +139,7 @@ class FeatureExtractor:
             keys = [key for key in dict.fromkeys(keys) if key in other]
             space.keep((key, other.read([key], places)[0]) for key in keys)
 
-    def read(self, samples: Sequence[Sample], taps: Sequence[Tap], number: int = 0) -> Rows:
+    def read(self, samples: Sequence[Sample], taps: Sequence[FeatureLayer], number: int = 0) -> Rows:
         """Return the computed features (N, D) of ``taps`` for one view of ``samples``.
 
         Raises:

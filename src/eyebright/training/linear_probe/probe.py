@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from eyebright.backbones.backbone import Backbone
-from eyebright.backbones.feature_layers import Tap, tap_sets, width
+from eyebright.backbones.feature_layers import FeatureLayer, feature_layer_sets, width
 from eyebright.data.manifest import Manifest, Sample
-from eyebright.engines.choose import Trial, remembered_race
-from eyebright.engines.selection import say_engine, some_squares
+from eyebright.engines.choose import Trial, cached_trials
+from eyebright.engines.selection import say_engine, trial_images
 from eyebright.errors import ConfigError
 from eyebright.runtime.context import progress, progress_task, say, timed
 from eyebright.runtime.machine import release_memory
@@ -55,7 +55,7 @@ class FrozenModel:
         truth: (N,) classes of the held-out logits' images, or (N, K) if multi-label.
         trials: the engines that were compared, the one that is used first.
         sizes: the input sizes that were compared; none where the size was given.
-        tap_sets: the feature layer sets that were compared; none where the set was given.
+        feature_layer_sets: the feature layer sets that were compared; none where the set was given.
         skipped: images that could not be read.
         curve: the accuracy of heads of fewer images, if requested.
     """
@@ -66,7 +66,7 @@ class FrozenModel:
     truth: IntArray
     trials: Sequence[Trial]
     sizes: Sequence[ProbeCandidate]
-    tap_sets: Sequence[ProbeCandidate]
+    feature_layer_sets: Sequence[ProbeCandidate]
     skipped: Sequence[Skipped]
     curve: Sequence[CurvePoint] = ()
 
@@ -129,7 +129,7 @@ class FrozenTrainer:
             self.samples = self._compute(extractor, self.samples, text)
         with timed("head"):
             fit, truth = self._solve(extractor)
-        found = (choice.sizes, choice.tap_sets)
+        found = (choice.sizes, choice.feature_layer_sets)
         return FrozenModel(extractor, layers, fit, truth, self.trials, *found, self.skipped)
 
     def curve(self, model: FrozenModel) -> tuple[CurvePoint, ...]:
@@ -183,12 +183,12 @@ class FrozenTrainer:
             layers, layer_candidates = self._choose_layers(extractor, samples, known)
         return Selection(extractor.preprocessing.size, layers, size_candidates, layer_candidates)
 
-    def _usable_sets(self, layers: str) -> dict[str, tuple[Tap, ...]]:
+    def _usable_sets(self, layers: str) -> dict[str, tuple[FeatureLayer, ...]]:
         """Return the feature layer sets to compare, each containing those before it, within memory.
 
         Measured, "all" beats "stages" wherever there are images enough, but may look worse on a subset.
         """
-        sets = tap_sets(self.backbone.card)
+        sets = feature_layer_sets(self.backbone.card)
         if layers == "all" and not self._fits(sets["all"]):
             raise ConfigError(
                 "With --layers all, images × views must be at most {most}. Got {count}. Remove "
@@ -206,7 +206,7 @@ class FrozenTrainer:
             names = ["texture", "all" if wide else "stages"]
         return {name: sets[name] for name in names}
 
-    def _fits(self, taps: Sequence[Tap]) -> bool:
+    def _fits(self, taps: Sequence[FeatureLayer]) -> bool:
         return len(self.samples) * self.views * width(taps) * 4 <= IN_MEMORY_BYTES
 
     def _extractor(self, size: int, layers: str) -> FeatureExtractor:
@@ -216,11 +216,11 @@ class FrozenTrainer:
             self.cache, self.backbone, preprocessing, self.sets[layers], engine, self.views
         )
 
-    def _race(self, size: int, taps: Sequence[Tap]) -> list[Trial]:
+    def _race(self, size: int, taps: Sequence[FeatureLayer]) -> list[Trial]:
         preprocessing = training_preprocessing(self.backbone.card, size)
         paths = [self.manifest.root / sample.path for sample in self.samples]
         graph = graph_bytes(self.backbone, preprocessing, taps)
-        trials = remembered_race(self.cache, graph, some_squares(paths, preprocessing))
+        trials = cached_trials(self.cache, graph, trial_images(paths, preprocessing))
         say_engine(trials)
         return trials
 
@@ -292,7 +292,7 @@ class FrozenTrainer:
         self,
         extractor: FeatureExtractor,
         samples: Sequence[Sample],
-        taps: Sequence[Tap] | None = None,
+        taps: Sequence[FeatureLayer] | None = None,
         on_strength: Callable[[], None] | None = None,
     ) -> HeadFit:
         taps = taps or extractor.taps

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TextIO, TypedDict
 
 import numpy as np
 import onnx
@@ -29,22 +29,40 @@ from eyebright.types import UInt8Array
 _WARM_UP_CALLS = 2
 
 
+class WorkerSpec(TypedDict):
+    """What the process must know, as its only argument; see :class:`BenchmarkModel`."""
+
+    kind: str
+    path: str
+    parent: str
+    threads: int
+    batch: int
+    image: str
+
+
+class WorkerAnswer(TypedDict, total=False):
+    """A line of its standard output: an empty one once the model is loaded, then the turns' times."""
+
+    milliseconds: list[float]
+    memory_bytes: int | None
+
+
 def main() -> None:
     """Load, warm up, report ready, and serve until standard input ends."""
     # What a runtime prints must not come between the answers.
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
         os.dup2(2, 1)
-        spec = json.loads(sys.argv[1])
+        spec: WorkerSpec = json.loads(sys.argv[1])
         images = np.stack([np.load(spec["image"])] * spec["batch"])
         call = _loaded(spec, images)
         for _ in range(_WARM_UP_CALLS):
             call()
-        _say(out, {"ready": True})
+        _say(out, {})
         for line in sys.stdin:
             _say(out, {"milliseconds": _measured(call, float(line)), "memory_bytes": peak_memory_bytes()})
 
 
-def _say(out: Any, content: dict[str, Any]) -> None:
+def _say(out: TextIO, content: WorkerAnswer) -> None:
     out.write(json.dumps(content) + "\n")
     out.flush()
 
@@ -60,7 +78,7 @@ def _measured(call: Callable[[], object], seconds: float) -> list[float]:
     return found
 
 
-def _loaded(spec: dict[str, Any], images: UInt8Array) -> Callable[[], object]:
+def _loaded(spec: WorkerSpec, images: UInt8Array) -> Callable[[], object]:
     """Return a call that predicts the images (B, H, W, 3)."""
     path = Path(spec["path"])
     match spec["kind"]:

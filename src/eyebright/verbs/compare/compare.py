@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,7 +20,7 @@ from eyebright.runtime.atomic import write_text
 from eyebright.runtime.context import stage
 from eyebright.text.language import speaking, translate
 from eyebright.text.table import printable
-from eyebright.types import IntArray, Interval
+from eyebright.types import IntArray, Interval, JsonObject
 from eyebright.verbs.compare.content import ChangedPrediction, ComparedRun, ComparisonContent
 from eyebright.verbs.compare.options import CompareConfig
 from eyebright.verbs.compare.page import write_comparison
@@ -136,7 +135,7 @@ def _changed(common: PairedImages) -> list[ChangedPrediction]:
     return sorted(found, key=lambda c: (not c.decided, -sum(sure for _, sure in c.answers), c.path))
 
 
-def _figures(content: ComparisonContent, sentences: Sequence[str]) -> dict[str, Any]:
+def _figures(content: ComparisonContent, sentences: Sequence[str]) -> JsonObject:
     """Return the content of `compare.json`."""
     names = [run.name for run in content.runs]
     return {
@@ -160,7 +159,7 @@ def _figures(content: ComparisonContent, sentences: Sequence[str]) -> dict[str, 
     }
 
 
-def _difference(d: Difference, names: Sequence[str]) -> dict[str, Any]:
+def _difference(d: Difference, names: Sequence[str]) -> JsonObject:
     return asdict(d) | {
         "first": names[d.first],
         "second": names[d.second],

@@ -89,7 +89,7 @@ def _seen_size(data: bytes, model: SealedModel) -> UInt8Array:
     short = min(image.size)
     if short > model.size:
         width, height = (round(side * model.size / short) for side in image.size)
-        method = PILLOW[model.card["preprocessing"]["interpolation"]]
+        method = PILLOW[model.card.preprocessing.interpolation]
         image = image.resize((width, image.height), method).resize((width, height), method)
     return np.asarray(image)
 

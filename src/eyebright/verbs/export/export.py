@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 from eyebright.compression.candidate import QuantisationCandidate
 from eyebright.data.decode import decode
@@ -40,7 +39,7 @@ from eyebright.runtime.atomic import write_text
 from eyebright.runtime.context import progress, progress_task, say, stage
 from eyebright.sealed.model import SealedModel, sealed_with
 from eyebright.text.language import translate
-from eyebright.types import UInt8Array
+from eyebright.types import JsonObject, UInt8Array
 from eyebright.verbs.export.candidates import check_precision, quantisation_candidates
 from eyebright.verbs.export.folder import CERTIFICATE, finished, in_progress, rejected, waiting
 from eyebright.verbs.export.images import ExportImages, export_images
@@ -234,7 +233,7 @@ class _Attempt:
     before: tuple[tuple[QuantisationCandidate, Exported], ...]
 
 
-def _summary(candidate: QuantisationCandidate, exported: Exported) -> dict[str, Any]:
+def _summary(candidate: QuantisationCandidate, exported: Exported) -> JsonObject:
     """Return what the certificate of a later candidate says of a rejected one."""
     found = exported.certificate.comparison
     return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from eyebright.errors import ModelError, NotFoundError
 from eyebright.exporting.certificate.hashes import sha256
@@ -17,9 +17,11 @@ from eyebright.exporting.certificate.integrity import (
 )
 from eyebright.exporting.certificate.provenance import PROVENANCE, StoredProvenance, read_provenance
 from eyebright.exporting.certificate.signature import Signature, signature, stored_facts
+from eyebright.report.metrics_content import MetricsContent
 from eyebright.runs.integrity import recorded_sha256
 from eyebright.runtime.context import stage
-from eyebright.sealed.metadata import SealedMetadata
+from eyebright.sealed.card import SealedCard
+from eyebright.sealed.metadata import HeadlineMetrics, SealedMetadata
 from eyebright.verbs.inspect.options import InspectConfig
 from eyebright.verbs.inspect.result import Inspection
 
@@ -63,8 +65,8 @@ def _export(folder: Path) -> Inspection:
         passed=certificate.passed,
         labels=origin.labels,
         licence=origin.licence.model_dump(),
-        card=origin.card,
-        metrics=origin.metrics,
+        card=None if origin.card is None else SealedCard(origin.card.model_dump()),
+        metrics=_headline(origin.metrics),
         hashes={
             "sha256": certificate.sha256,
             "parent_sha256": certificate.parent_sha256,
@@ -91,8 +93,8 @@ def _sealed(path: Path) -> Inspection:
         format=_FORMATS.get(path.suffix, "onnx"),
         labels=facts.labels,
         licence={"weights": stored.get("licence"), "data": stored.get("data_licence")},
-        card=facts.card,
-        metrics=facts.metrics,
+        card=SealedCard(facts.card.model_dump()),
+        metrics=_headline(facts.metrics),
         hashes={
             "sha256": found,
             "parent_sha256": stored.get("parent_sha256"),
@@ -103,6 +105,11 @@ def _sealed(path: Path) -> Inspection:
         signature=graph,
         files=() if recorded is None else (FileCheck(path.name, state),),
     )
+
+
+def _headline(metrics: HeadlineMetrics | None) -> MetricsContent | None:
+    """Return headline metrics with the keys of `metrics.json`."""
+    return None if metrics is None else cast("MetricsContent", metrics.model_dump(exclude_unset=True))
 
 
 def _read(path: Path) -> tuple[SealedMetadata, dict[str, str], Signature]:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from eyebright.exporting.certificate.integrity import FileCheck
 from eyebright.exporting.certificate.signature import Signature, with_sizes
 from eyebright.report.display import Displayed, ResultTable
+from eyebright.report.metrics_content import MetricsContent
 from eyebright.runs.summary import figure_rows
-from eyebright.sealed.metadata import HeadlineMetrics, SealedCard
+from eyebright.sealed.card import SealedCard
 from eyebright.text.format import split_name
 from eyebright.text.language import translate
 from eyebright.text.table import printable
+from eyebright.types import JsonObject
 
 _LABELS = 20
 
@@ -49,7 +51,7 @@ class Inspection(Displayed):
     labels: tuple[str, ...] = ()
     licence: Mapping[str, str | None]
     card: SealedCard | None = None
-    metrics: HeadlineMetrics | None = None
+    metrics: MetricsContent | None = None
     hashes: Mapping[str, str | None]
     versions: Mapping[str, Mapping[str, str] | None]
     signature: Signature | None = None
@@ -62,24 +64,19 @@ class Inspection(Displayed):
         """Return whether no file was changed or is missing, as far as hashes were recorded."""
         return all(check.state == "unchanged" for check in self.files)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the content of `inspect --json`."""
-        card, metrics = self.card, self.metrics
-        return asdict(self) | {
-            "path": str(self.path),
-            "untouched": self.untouched,
-            "card": None if card is None else card.model_dump(),
-            "metrics": None if metrics is None else metrics.model_dump(exclude_unset=True),
-        }
+        card = None if self.card is None else self.card.content
+        return asdict(self) | {"path": str(self.path), "card": card, "untouched": self.untouched}
 
     def display(self) -> Iterator[str | ResultTable]:
         """Yield what the file is, where it comes from, its metrics, and whether it was changed."""
         yield _heading(self)
         yield ResultTable([*_graph(self), *_origin(self)], head=False)
         if self.metrics:
-            split = split_name(self.metrics.split)
+            split = split_name(str(self.metrics.get("split")))
             yield translate("Measured at training time, on the {split} split:", split=split)
-            yield ResultTable(figure_rows(self.metrics.model_dump(exclude_unset=True)), right=(1,))
+            yield ResultTable(figure_rows(self.metrics), right=(1,))
         yield ResultTable([*_hashes(self), *_versions(self)], head=False)
         yield "\n".join(_verdict(self))
 
@@ -104,7 +101,7 @@ def _graph(found: Inspection) -> Iterator[tuple[str, str]]:
         for tensor in found.signature.outputs:
             yield translate("Output"), str(tensor)
     elif found.input:
-        size = found.card.preprocessing.size if found.card else None
+        size = found.card.size if found.card else None
         yield translate("Interface"), with_sizes(found.input, size, len(found.labels))
 
 
@@ -115,10 +112,10 @@ def _origin(found: Inspection) -> Iterator[tuple[str, str]]:
             shown += " " + translate("and {count} more", count=more)
         yield translate("Classes"), f"{len(found.labels)}: {shown}"
     if card := found.card:
-        preprocessing = card.preprocessing
-        yield translate("Backbone"), f"{card.backbone}, {preprocessing.size} px"
+        preprocessing = card.content["preprocessing"]
+        yield translate("Backbone"), f"{card.backbone}, {card.size} px"
         yield translate("Source"), card.source
-        kept = preprocessing.model_dump(include={"interpolation", "mean", "std"})
+        kept = {key: preprocessing[key] for key in ("interpolation", "mean", "std")}
         yield translate("Preprocessing"), ", ".join(f"{key} {value}" for key, value in kept.items())
     unknown = translate("unknown")
     yield translate("Licence of the weights"), found.licence.get("weights") or unknown

@@ -51,7 +51,7 @@ def prune(config: PruneConfig) -> Run:
     catalog.require_torch()
     require("torch_pruning", "prune", "prune")
     model = SealedModel(config.model)
-    require_single_label(model.thresholds is not None, "prune")
+    require_single_label(model.task, "prune")
     require_unmodified(model.path)
     require_other_directory(config.out, model.path)
     manifest = manifest_of(model, config.data, config.seed)
@@ -81,8 +81,7 @@ def _write_pruned(config: PruneConfig, model: SealedModel, manifest: Manifest, p
     from eyebright.compression.pruning import prune as prune_graph
 
     source = ExportSource(model, onnx.load(model.path))
-    taps: list[str] = model.card["taps"]
-    layers = list(dict.fromkeys(tap.rpartition(":")[0] for tap in taps))
+    layers = list(dict.fromkeys(model.card.feature_layers))
     with progress_task("Pruning channels") as task:
         done = prune_graph(
             source.graph,
@@ -96,10 +95,10 @@ def _write_pruned(config: PruneConfig, model: SealedModel, manifest: Manifest, p
     write_card(
         done.graph,
         {
-            "name": f"{model.card['backbone']} pruned",
+            "name": f"{model.card.backbone} pruned",
             "licence": model.metadata.get("licence", "unknown"),
-            "source": model.card["source"],
-            "preprocessing": model.card["preprocessing"],
+            "source": model.card.source,
+            "preprocessing": model.card.content["preprocessing"],
             "width": done.width,
         },
     )

@@ -31,13 +31,13 @@ def candidates(model: FrozenModel) -> JsonObject:
         return [asdict(c) | {"accuracy": asdict(_accuracy(c))} for c in compared]
 
     engines = [asdict(trial) for trial in model.trials]
-    return {"engines": engines, "sizes": rows(model.sizes), "layers": rows(model.tap_sets)}
+    return {"engines": engines, "sizes": rows(model.sizes), "layers": rows(model.feature_layer_sets)}
 
 
 def choices(model: FrozenModel) -> list[Choice]:
     """Return the input sizes and layers that were compared, as the report shows them."""
     sizes = [(translate("Input size {size} px", size=c.name), c) for c in model.sizes]
-    layers = [(translate("Feature layers: {layers}", layers=c.name), c) for c in model.tap_sets]
+    layers = [(translate("Feature layers: {layers}", layers=c.name), c) for c in model.feature_layer_sets]
     return [Choice(name, _accuracy(c), c.selected) for name, c in (*sizes, *layers)]
 
 

@@ -11,6 +11,7 @@ from eyebright.options.base import Config
 from eyebright.options.decisions import DecisionConfig
 from eyebright.options.fields import ChosenSize, Data, Layers, Out, Overwrite, ReportLang, Seed, Test, Val
 from eyebright.options.uncertainty import UncertaintyConfig
+from eyebright.task.task import ClassificationTask
 from eyebright.verbs.train.finetune.options import FinetuneConfig
 
 
@@ -64,17 +65,17 @@ class TrainConfig(FinetuneConfig, UncertaintyConfig, DecisionConfig, DataConfig)
         return data_or_resume(value, info)
 
 
-def require_single_label(multilabel: bool, what: str) -> None:
+def require_single_label(task: ClassificationTask, what: str) -> None:
     """Refuse multi-label data or a multi-label model for what cannot do with it.
 
     Args:
-        multilabel: whether an image may have several labels.
+        task: of the data or of the model.
         what: was asked for, as it stands on the command line.
 
     Raises:
         ConfigError: an image may have several.
     """
-    if multilabel:
+    if task.multilabel:
         raise ConfigError(
             "{what} requires single-label data. Here an image may have several labels. Do without "
             "it; to shrink a multi-label model, use `eyebright export --int8`.",

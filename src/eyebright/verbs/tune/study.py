@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from eyebright.errors import MissingExtraError
 from eyebright.runtime.install import install_command
@@ -67,9 +67,9 @@ def open_study(path: Path, seed: int, trials: int) -> optuna.Study:
     return study
 
 
-def suggest(trial: optuna.Trial, config: TuneConfig) -> dict[str, Any]:
+def suggest(trial: optuna.Trial, config: TuneConfig) -> dict[str, object]:
     """Return the settings of one trial, as options of `eyebright train`."""
-    settings: dict[str, Any] = {
+    settings: dict[str, object] = {
         "lr": trial.suggest_float("lr", 1e-5, 3e-3, log=True),
         "weight_decay": trial.suggest_float("weight_decay", 1e-4, 0.3, log=True),
         "layer_decay": trial.suggest_float("layer_decay", 0.5, 1.0),
@@ -122,7 +122,7 @@ class Watch:
 def run_trial(
     study: optuna.Study,
     config: TuneConfig,
-    attempt: Callable[[Mapping[str, Any], int, Callable[[EpochRow], None]], object],
+    attempt: Callable[[Mapping[str, object], int, Callable[[EpochRow], None]], object],
 ) -> TrialFigures:
     """Get settings, train with them, and report to the study.
 

@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from eyebright.data.source import scan
 from eyebright.errors import ConfigError, DataError, EyebrightError, NotFoundError
@@ -159,8 +159,8 @@ def _search(study: optuna.Study, config: TuneConfig, directory: Path, train: Tra
 
 def _attempt(
     config: TuneConfig, directory: Path, train: TrainFunction
-) -> Callable[[Mapping[str, Any], int, Callable[[EpochRow], None]], None]:
-    def attempt(settings: Mapping[str, Any], number: int, on_epoch: Callable[[EpochRow], None]) -> None:
+) -> Callable[[Mapping[str, object], int, Callable[[EpochRow], None]], None]:
+    def attempt(settings: Mapping[str, object], number: int, on_epoch: Callable[[EpochRow], None]) -> None:
         out = directory / "trials" / f"{number:03}"
         try:
             train(_train_config(config, settings, out), on_epoch=on_epoch)
@@ -180,7 +180,7 @@ def _last_training(study: optuna.Study, config: TuneConfig, directory: Path) -> 
     return _train_config(config, study.best_params, directory)
 
 
-def _train_config(config: TuneConfig, settings: Mapping[str, Any], out: Path) -> TrainConfig:
+def _train_config(config: TuneConfig, settings: Mapping[str, object], out: Path) -> TrainConfig:
     options = {name: getattr(config, name) for name in _HANDED_ON}
     fixed = {"size": config.size, "finetune": config.finetune}
     return TrainConfig.build(**{**options, **fixed, **settings, "out": out, "overwrite": True})

@@ -26,8 +26,8 @@ def test_a_jpeg_may_lack_its_end_marker(options: dict[str, object], cut: int) ->
 
 @pytest.mark.parametrize("options", JPEGS)
 def test_a_jpeg_that_lacks_pixels_is_refused(options: dict[str, object]) -> None:
-    whole = encoded(photograph(70, 50), "JPEG", **options)
-    for cut in (12, 50, len(whole) // 2):
+    whole = encoded(photograph(210, 150), "JPEG", **options)
+    for cut in (13, 57, len(whole) // 4):
         with pytest.raises(ImageError, match="truncated or damaged"):
             decode(whole[:-cut])
 

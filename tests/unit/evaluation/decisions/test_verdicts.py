@@ -73,9 +73,9 @@ def test_the_price_counts_what_is_answered() -> None:
     positive = np.array([True, True, False, False, False])
     (threshold,) = choose([RECALL], scores, positive, "val")
     given, without = scores >= threshold.value, scores >= 0.5
-    found = check(threshold, Answers(given, without), positive, "test").to_json()
-    assert (found["answered"]["value"], found["answered_without"]) == (0.4, 0.2)
-    assert found["verdict"] == "not shown"
+    found = check(threshold, Answers(given, without), positive, "test")
+    assert (found.answered.value, found.answered_without) == (0.4, 0.2)
+    assert found.to_json()["verdict"] == "not shown"
 
 
 def evaluated(probabilities: list[list[float]], truth: list[int]) -> Labelled:

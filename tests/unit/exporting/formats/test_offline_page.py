@@ -73,7 +73,8 @@ def test_its_model_answers_as_the_original(
 
 def test_its_model_has_a_heat_map_and_its_metadata(text: str, source: ExportSource):
     model = onnx.load_from_string(embedded_model(text))
-    assert [output.name for output in model.graph.output] == ["probabilities", "unknown_score", "heat"]
+    outputs = [output.name for output in model.graph.output]
+    assert outputs == ["probabilities", "unknown_score", "answer", "heat"]
     assert {entry.key: entry.value for entry in model.metadata_props} == source.model.metadata
 
 

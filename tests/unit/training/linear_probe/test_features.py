@@ -15,7 +15,7 @@ from PIL import Image
 
 from eyebright.backbones import embedded
 from eyebright.backbones.embedded import EmbeddedBackbone
-from eyebright.backbones.feature_layers import tap_sets, width
+from eyebright.backbones.feature_layers import feature_layer_sets, width
 from eyebright.data.decode import open_rgb
 from eyebright.data.manifest import Sample
 from eyebright.data.views import view
@@ -28,7 +28,7 @@ from eyebright.training.linear_probe import features as module
 from eyebright.training.linear_probe.features import FeatureExtractor, graph_bytes, training_preprocessing
 from eyebright.types import FloatArray, Skipped, UInt8Array
 
-SETS = tap_sets(embedded.card())
+SETS = feature_layer_sets(embedded.card())
 TAPS = SETS["texture"]
 HOW = training_preprocessing(embedded.card(), 64)
 ENGINE = "onnxruntime float32"

@@ -11,7 +11,7 @@ import pytest
 
 from eyebright.backbones import embedded
 from eyebright.backbones.embedded import EmbeddedBackbone
-from eyebright.backbones.feature_layers import tap_sets, width
+from eyebright.backbones.feature_layers import feature_layer_sets, width
 from eyebright.data.folder import scan
 from eyebright.data.manifest import Manifest
 from eyebright.errors import ConfigError, DataError
@@ -64,7 +64,7 @@ def test_what_was_given_is_not_compared(model: FrozenModel) -> None:
     assert model.extractor.preprocessing.size == SIZE
     assert model.layers == "texture"
     assert model.sizes == []
-    assert model.tap_sets == []
+    assert model.feature_layer_sets == []
     assert model.trials[0].name == model.extractor.engine
 
 
@@ -103,11 +103,11 @@ def test_the_training_part_has_its_say(model, textile_manifest: Manifest, featur
 
 def test_layers_are_compared_on_the_training_part(textile_manifest: Manifest, feature_cache: Path) -> None:
     chosen = trainer(textile_manifest, feature_cache, layers="auto").train(64)
-    assert [c.name for c in chosen.tap_sets] == ["texture", "all"]
-    assert [c.name for c in chosen.tap_sets if c.selected] == [chosen.layers]
-    assert min(chosen.tap_sets, key=lambda c: c.log_loss).selected
-    assert {c.count for c in chosen.tap_sets} == {len(textile_manifest.of("train"))}
-    assert chosen.extractor.taps == tap_sets(embedded.card())[chosen.layers]
+    assert [c.name for c in chosen.feature_layer_sets] == ["texture", "all"]
+    assert [c.name for c in chosen.feature_layer_sets if c.selected] == [chosen.layers]
+    assert min(chosen.feature_layer_sets, key=lambda c: c.log_loss).selected
+    assert {c.count for c in chosen.feature_layer_sets} == {len(textile_manifest.of("train"))}
+    assert chosen.extractor.taps == feature_layer_sets(embedded.card())[chosen.layers]
 
 
 def test_sizes_are_compared_from_the_smallest(textile_manifest, feature_cache, monkeypatch) -> None:
@@ -180,7 +180,7 @@ def test_the_sets_that_are_compared_are_those_that_fit(
     textile_manifest, feature_cache, monkeypatch, rows_of: str | None, expected: list[str]
 ) -> None:
     count = len(textile_manifest.of("train"))
-    limit = width(tap_sets(embedded.card())[rows_of]) * 4 * count if rows_of else 4 * count
+    limit = width(feature_layer_sets(embedded.card())[rows_of]) * 4 * count if rows_of else 4 * count
     monkeypatch.setattr(frozen, "IN_MEMORY_BYTES", limit)
     assert list(trainer(textile_manifest, feature_cache, layers="auto").sets) == expected
 

@@ -20,7 +20,7 @@ from eyebright.runtime.context import progress_task
 from eyebright.runtime.parallel import parallel
 from eyebright.runtime.progress import Task
 from eyebright.training.cache.store import Space
-from eyebright.types import IntArray, Interpolation, Skipped, UInt8Array
+from eyebright.types import IntArray, Interpolation, JsonObject, Skipped, UInt8Array
 
 
 class Pixels(Protocol):
@@ -147,7 +147,7 @@ class _Decoder:
 
 
 def _space(cache: Path, size: int, interpolation: Interpolation) -> Space[np.uint8]:
-    card = {
+    card: JsonObject = {
         "backbone": "pixels",
         "size": size,
         "precision": "uint8",

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 import numpy as np
 
 from eyebright.data.manifest import Manifest
-from eyebright.engines.selection import some_squares
+from eyebright.engines.selection import trial_images
 from eyebright.report.content import Choice, FinetuneOutcome
 from eyebright.report.summary.findings import finetuned_name, finetuning_sentence
 from eyebright.runtime.context import progress
@@ -100,7 +100,7 @@ def best_of(
     compared: JsonObject = {depth: s.metrics() for depth, s in scores.items()}
     return replace(
         trained,
-        tunings=[Choice(finetuned_name(d), s.accuracy, d == selected) for d, s in scores.items()],
+        finetune_candidates=[Choice(finetuned_name(d), s.accuracy, d == selected) for d, s in scores.items()],
         reasons=(*reasons, reason),
         finetuning=outcome,
         candidates={**trained.candidates, "finetuning": compared},
@@ -147,7 +147,7 @@ def _seconds_an_epoch(config: TrainConfig, model: FinetuneModel, setup: Finetune
     """Return how long an epoch in which everything is trained would take, by one small step."""
     group = init_group(config.device)
     seen = replace(setup.preprocessing, size=learning_size(config, model, setup.preprocessing.size))
-    images = some_squares([setup.manifest.root / s.path for s in setup.samples], seen)
+    images = trial_images([setup.manifest.root / s.path for s in setup.samples], seen)
     net = copy.deepcopy(model.classifier).to(group.device)
     with cpu_speedups(net, group.device):
         seconds = len(setup.samples) * step_seconds(net, np.stack(images))

@@ -16,6 +16,7 @@ from eyebright.backbones import catalog
 from eyebright.data.manifest import Manifest
 from eyebright.report.summary.findings import finetuning_sentence
 from eyebright.runtime.context import progress, say, timed
+from eyebright.task.task import ClassificationTask
 from eyebright.training.cache.store import EXPORTS, default_folder
 from eyebright.verbs.train import messages as tell
 from eyebright.verbs.train.holdout import with_holdout
@@ -43,12 +44,12 @@ def exports() -> Path:
     return default_folder() / EXPORTS
 
 
-def network_to_finetune(config: TrainConfig, several: bool) -> Network:
+def network_to_finetune(config: TrainConfig, task: ClassificationTask) -> Network:
     """Return the network to fine-tune, once options, device and weights are found to be right.
 
     Args:
         config: the options.
-        several: whether an image may have several labels.
+        task: of the data.
 
     Raises:
         EyebrightError: they are not, or PyTorch is not installed; nothing was written.
@@ -59,7 +60,7 @@ def network_to_finetune(config: TrainConfig, several: bool) -> Network:
     from eyebright.training.finetune.system.distributed import init_group
     from eyebright.verbs.train.finetune.recipe import check, keeps_norms
 
-    check(config, several=several)
+    check(config, task)
     init_group(config.device)
     network = load_network(config)
     if keeps_norms(config, network):
@@ -111,8 +112,8 @@ def finetune(
     model = initial_model(config, setup, network)
     with timed("finetune"):
         if config.finetune in ("last", "full"):
-            seconds = None if config.budget is None else setup.seconds_left(config.budget)
             probe_first = probe_score(setup)  # fine-tuning changes the network in place
+            seconds = None if config.budget is None else setup.seconds_left(config.budget)
             result = _finetune_depth(config, config.finetune, model, setup, seconds)
             outcome = outcome_of(config.finetune, result.score, probe_first, requested=True)
             progress().say(finetuning_sentence(asdict(outcome)))
