@@ -15,8 +15,8 @@ from command_line import eyebright
 import eyebright as eb
 from eyebright.errors import ConfigError, DataError, NotFoundError
 from eyebright.runs.run import Run
-from eyebright.sealed.model import SealedModel
-from eyebright.types import Prediction, Skipped, UInt8Array
+from eyebright.sealed import model as sealed_model
+from eyebright.types import Prediction, Skipped
 from eyebright.verbs.predict import predict as module
 
 
@@ -191,10 +191,11 @@ def test_a_folder_without_images_is_an_error(
 def test_what_the_model_fails_on_is_one_line(
     textile_run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(self: SealedModel, images: UInt8Array) -> None:
-        raise MemoryError
+    class FullMemory:
+        def run(self, *_: object) -> None:
+            raise MemoryError
 
-    monkeypatch.setattr(SealedModel, "predict_batch", fails)
+    monkeypatch.setattr(sealed_model, "open_session", lambda *_: FullMemory())
     (answer,) = asked(textile_run, folder / "a.jpg")
     assert isinstance(answer, Skipped)
     assert answer.reason_values["reason"] == "MemoryError"
