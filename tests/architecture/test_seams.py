@@ -16,7 +16,6 @@ ALLOWED = {
     "cli/options.py:parse": "the words of a command line, before the options check them",
     "onnx_torch/reader.py:attributes": "attributes of ONNX nodes, of which each operator knows its own",
     "backbones/card.py:from_json": "makes a card of it",
-    "exporting/certificate/provenance.py:StoredProvenance": "card and metrics, which `inspect` shows",
     "report/metrics_content.py:MetricsContent": "keys of `metrics.json` that only users read",
     "report/metrics_content.py:UnknownContent": "the same",
     "report/metrics_content.py:ConformalContent": "the same",

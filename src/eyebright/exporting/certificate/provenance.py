@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
@@ -14,13 +13,14 @@ from eyebright.exporting.certificate.certificate import Certificate
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.runtime.stored import STORED, read_json, reason_of
 from eyebright.sealed.metadata import HeadlineMetrics, StoredCard
+from eyebright.types import Json, JsonObject
 
 PROVENANCE = "provenance.json"
 # How a model reads grey of 16 bits, and predicts beyond its probabilities; some formats have no place for it.
 _RULES = ("white_level", "task", "thresholds", "unknown", "conformal", "operating_points", "costs")
 
 
-def provenance(target: Format, source: ExportSource, certificate: Certificate) -> dict[str, Any]:
+def provenance(target: Format, source: ExportSource, certificate: Certificate) -> JsonObject:
     """Return the content of `provenance.json`.
 
     Licences are those at training time: the weights' from their card, the data's from the LICENSE file in the
@@ -52,7 +52,7 @@ def provenance(target: Format, source: ExportSource, certificate: Certificate) -
     }
 
 
-def _rule(name: str, text: str) -> Any:
+def _rule(name: str, text: str) -> Json:
     """Return the value of a rule's metadata entry; that of `task` is plain text."""
     return text if name == "task" else json.loads(text)
 
