@@ -29,6 +29,7 @@ from eyebright.task.task import MultiClass
 from eyebright.task.temperature import fit_temperature
 from eyebright.training.linear_probe.linear import LinearHead
 from eyebright.training.linear_probe.probe import FrozenModel, FrozenTrainer
+from eyebright.types import JsonObject
 from eyebright.verbs.train.linear_probe import probabilities as pipeline_probabilities
 
 # Runs where nothing but numpy and onnxruntime can be imported from outside the standard library.
@@ -72,7 +73,7 @@ def trained(folder: Path, cache: Path, layers: str, size: int) -> FrozenModel:
 def sealed(model: FrozenModel, temperature: float, labels: tuple[str, ...], path: Path) -> SealedModel:
     preprocessing = model.extractor.preprocessing
     graph = sealed_graph(embedded.model(), preprocessing, model.extractor.taps, model.fit.head, temperature)
-    card = {"backbone": "lite0", "preprocessing": asdict(preprocessing)}
+    card: JsonObject = {"backbone": "lite0", "preprocessing": asdict(preprocessing)}
     write_sealed(path, graph, labels, {"card": card})
     return SealedModel(path, threads=1)
 

@@ -25,6 +25,7 @@ from eyebright.sealed.split_model import split_at_features
 from eyebright.training.cache.usage import usage
 from eyebright.training.linear_probe.features import training_preprocessing
 from eyebright.training.linear_probe.linear import LinearHead
+from eyebright.types import JsonObject
 
 LABELS = ("global", "local", "nominal")
 
@@ -36,7 +37,7 @@ def sealed(path: Path, layers: str = "texture", size: int = 96, seed: int = 0) -
     preprocessing = training_preprocessing(embedded.card(), size)
     head = LinearHead(weights, np.zeros(3, np.float32))
     graph = sealed_graph(embedded.model(), preprocessing, taps, head, 1.5)
-    card = {"backbone": "lite0", "preprocessing": asdict(preprocessing)}
+    card: JsonObject = {"backbone": "lite0", "preprocessing": asdict(preprocessing)}
     write_sealed(path, graph, LABELS, {"card": card})
     return SealedModel(path, threads=1)
 

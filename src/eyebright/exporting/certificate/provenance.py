@@ -54,7 +54,8 @@ def provenance(target: Format, source: ExportSource, certificate: Certificate) -
 
 def _rule(name: str, text: str) -> Json:
     """Return the value of a rule's metadata entry; that of `task` is plain text."""
-    return text if name == "task" else json.loads(text)
+    value: Json = text if name == "task" else json.loads(text)
+    return value
 
 
 class StoredLicence(BaseModel):
