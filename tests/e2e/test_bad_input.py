@@ -55,14 +55,14 @@ def spoil(data: Path, kind: str) -> Path:
 @pytest.mark.parametrize(
     ("kind", "sentence"),
     [
-        ("empty", "Images (JPEG, PNG, WebP, BMP, TIFF or GIF) must be in folders named after their"),
+        ("empty", "The folder must contain images"),
         ("one class", "At least 2 classes are required."),
         (
             "one image",
             "at least 2 readable training images. Too few in: 7 (1).",
         ),
         ("no classes", "Images must be in one folder per class."),
-        ("case", "Cat and cat do not. Merge the two folders, or rename one."),
+        ("case", "Cat and cat do not. Merge the two classes, or rename one."),
         ("a file", "is a file. Give a folder with one subfolder for each class."),
         ("missing", "The data folder must exist."),
         ("all damaged", "Training images must be readable. All of them (30)"),

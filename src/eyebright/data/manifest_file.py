@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _ROWS = 65_536
 _KEY, _DIGEST = b"eyebright", b"eyebright.blake2b"
 _HASH = 32  # hexadecimal digits
-_LATER = ("group", "white_level", "content")  # columns that older manifests lack
+_LATER = ("group", "white_level", "content")  # columns that older manifests lack, the last first
 _WORD = pa.dictionary(pa.int32(), pa.string())
 _SCHEMA = pa.schema(
     [
@@ -130,15 +130,17 @@ def _check_values(columns: dict[str, list[Any]]) -> None:
         "0123456789abcdef"
     ):
         raise ValueError("hashes that cannot be")
-    if min(columns["width"] + columns["height"], default=1) < 1:
+    if min(columns["width"] + columns["height"], default=0) < 0:
         raise ValueError("sizes that cannot be")
 
 
 def _samples(file: pq.ParquetFile) -> Iterator[Sample]:
     known: dict[Any, Any] = {}  # one object a class name, part and size, not one a row
     given = {field.name: field.type for field in file.schema_arrow}
-    older = _DIGEST not in (file.schema_arrow.metadata or {})
-    names = [name for name in _SCHEMA.names if name in given or not (older and name in _LATER)]
+    names = list(_SCHEMA.names)
+    if _DIGEST not in (file.schema_arrow.metadata or {}):
+        while names[-1] in _LATER and names[-1] not in given:
+            names.pop()
     if wrong := [name for name in names if given.get(name) != _SCHEMA.field(name).type]:
         raise ValueError(f"no column {wrong[0]} of its type")
     for batch in file.iter_batches(_ROWS, columns=names):

@@ -84,7 +84,17 @@ def test_no_samples_is_a_table_too(tmp_path: Path) -> None:
 def test_other_tools_read_the_columns(manifest: Manifest, tmp_path: Path) -> None:
     write_manifest(manifest, tmp_path / "m.parquet")
     table = pq.read_table(tmp_path / "m.parquet")
-    assert table.column_names == ["path", "label", "split", "sha", "width", "height", "group"]
+    assert table.column_names == [
+        "path",
+        "label",
+        "split",
+        "sha",
+        "width",
+        "height",
+        "group",
+        "white_level",
+        "content",
+    ]
     assert table.column("path").to_pylist()[2] == "a/a name\nwith 空格.png"
 
 
@@ -118,11 +128,19 @@ def test_a_damaged_manifest_is_told_and_never_read_as_another(
     assert refused > 40
 
 
-def test_a_manifest_without_checksums_is_still_read(manifest: Manifest, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "lacking", [["content"], ["white_level", "content"], ["group", "white_level", "content"]]
+)
+def test_a_manifest_without_checksums_is_still_read(
+    lacking: list[str], manifest: Manifest, tmp_path: Path
+) -> None:
     write_manifest(manifest, tmp_path / "m.parquet")
     table = pq.read_table(tmp_path / "m.parquet")
     about = {b"eyebright": table.schema.metadata[b"eyebright"]}
-    pq.write_table(table.drop_columns("group").replace_schema_metadata(about), tmp_path / "old.parquet")
+    pq.write_table(
+        table.drop_columns(lacking).replace_schema_metadata(about),
+        tmp_path / "old.parquet",
+    )
     assert read_manifest(tmp_path / "old.parquet") == manifest
 
 

@@ -138,9 +138,11 @@ def _look(folder: Path, elsewhere: Collection[Identity]) -> dict[str, _Inside]:
     found = {}
     for name in subfolders(folder):
         path = folder / name
-        if not is_text(name) or identity(path) in elsewhere or not has_images(path):
+        if not is_text(name) or identity(path) in elsewhere:
             continue
         images = has_images(path, deep=False)
+        if not images and not has_images(path):
+            continue
         # Of class folders there may be thousands, with many files each.
         inner = () if images and named_split(name) is None else _folders_with_images(path)
         found[name] = _Inside(images, inner)

@@ -259,7 +259,7 @@ def _require(manifest: Manifest, folder: Path) -> Sequence[Skipped]:
 
 def _require_groups(manifest: Manifest, folder: Path) -> None:
     """Refuse groups of which none could be held out, from training or within it."""
-    counts = {split: len({s.group or s.sha for s in manifest.of(split)}) for split in SPLITS}
+    counts = {split: len({s.group or s.identity for s in manifest.of(split)}) for split in SPLITS}
     if counts["train"] < 2 or not counts["val"]:
         raise DataError(
             "Images of one group stay together, so there must be at least 2 groups for training and 1 for "
