@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eyebright.data.colour import FULL_LEVEL, fitting_level, grey_values, is_deep
-from eyebright.data.decode import open_rgb
-from eyebright.data.header import open_image, read_image
+from eyebright.data.colour import FULL_LEVEL, fitting_level
+from eyebright.data.decode import highest_grey, open_rgb
+from eyebright.data.header import read_image
 from eyebright.errors import ImageError, NotFoundError
 from eyebright.runtime.context import progress_task
 from eyebright.types import Skipped
@@ -88,9 +87,7 @@ def _read_contents(root: Path, samples: Sequence[Sample]) -> dict[str, Content]:
 
 
 def _content(data: bytes) -> Content:
-    image = open_image(BytesIO(data))
-    high = max(float(values.max()) for values in grey_values(image)) if is_deep(image) else None
-    rgb = open_rgb(data)
+    high, rgb = highest_grey(data), open_rgb(data)
     state = blake2b(f"{rgb.size} {high}".encode(), digest_size=16)
     state.update(rgb.tobytes())
     return Content(state.hexdigest(), high)

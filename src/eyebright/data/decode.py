@@ -10,18 +10,22 @@ import os
 from contextlib import nullcontext
 from io import BytesIO
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from PIL import Image
 
-from eyebright.data.colour import to_rgb
+from eyebright.data.colour import grey_values, is_deep, to_rgb
 from eyebright.data.formats.repair import repaired
 from eyebright.data.header import check_size, damaged, open_image, orientation, read_image
 from eyebright.errors import ImageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from eyebright.types import ImageLike, Interpolation, UInt8Array
+
+Result = TypeVar("Result")
 
 #: Raise it when a file would be decoded to other pixels: features that are kept depend on them.
 DECODING = 2
@@ -145,16 +149,42 @@ def open_rgb(
         return _finish(check_size(source), min_side, white_level)
     data = source if isinstance(source, bytes) else read_image(source)
     try:
-        try:
-            return _decode(data, min_side, white_level)
-        except ImageError:
-            if (whole := repaired(data)) is None:
-                raise
-            return _decode(whole, min_side, white_level)
+        return _repairing(data, lambda whole: _decode(whole, min_side, white_level))
     except ImageError as error:
         if not isinstance(source, bytes):
             error.add_note(os.fspath(source))  # the sentence stands beside the path wherever skips are listed
         raise
+
+
+def highest_grey(data: bytes) -> float | None:
+    """Return the highest value of an image with grey of more than 8 bits; None of all other images.
+
+    Raises:
+        ImageError: as :func:`decode`.
+    """
+
+    def highest(whole: bytes) -> float | None:
+        image = open_image(BytesIO(whole))
+        if not is_deep(image):
+            return None
+        try:
+            return max(float(values.max()) for values in grey_values(image))
+        except ImageError:
+            raise
+        except Exception as error:  # a decoder that is fed arbitrary bytes may raise anything
+            raise damaged(error) from None
+
+    return _repairing(data, highest)
+
+
+def _repairing(data: bytes, work: Callable[[bytes], Result]) -> Result:
+    """Return what ``work`` makes of the file, or of the file made whole where it refuses it as it is."""
+    try:
+        return work(data)
+    except ImageError:
+        if (whole := repaired(data)) is None:
+            raise
+        return work(whole)
 
 
 def _decode(data: bytes, min_side: int | None, white_level: int | None) -> Image.Image:

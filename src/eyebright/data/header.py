@@ -87,20 +87,22 @@ def read_header(path: str | os.PathLike[str]) -> Header:
             if status.st_size > _WHOLE_BYTES:
                 sha = file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
                 file.seek(0)
-                return _header(sha, open_image(file), b"")
+                return _header(sha, open_image(file), file)
             data = file.read()
-        return _header(hash_bytes(data), open_image(BytesIO(data)), data)
+        return _header(hash_bytes(data), open_image(BytesIO(data)), BytesIO(data))
     except OSError as error:
         raise unreadable(error) from None
 
 
-def _header(sha: str, image: Image.Image, data: bytes) -> Header:
-    content = _jpeg_content(data, orientation(image)) if image.format in ("JPEG", "MPO") else ""
+def _header(sha: str, image: Image.Image, file: BinaryIO) -> Header:
+    content = _jpeg_content(file, orientation(image)) if image.format in ("JPEG", "MPO") else ""
     return Header(sha, *_upright_size(image), FULL_LEVEL if is_deep(image) else 0, content)
 
 
-def _jpeg_content(data: bytes, turn: int) -> str:
+def _jpeg_content(file: BinaryIO, turn: int) -> str:
     """Return the hash of a JPEG without comments and application segments, save the one on its colours."""
+    file.seek(0)
+    data = file.read()
     state, at = blake2b(bytes([turn & 15]), digest_size=16), 2
     while data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] not in (b"", _SCAN):
         marker, end = data[at + 1], at + 2 + int.from_bytes(data[at + 2 : at + 4])
@@ -108,7 +110,7 @@ def _jpeg_content(data: bytes, turn: int) -> str:
             state.update(data[at:end])
         at = end
     state.update(memoryview(data)[at:])
-    return state.hexdigest() if data else ""
+    return state.hexdigest()
 
 
 def open_image(file: BinaryIO) -> Image.Image:

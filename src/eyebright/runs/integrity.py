@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from eyebright.errors import ConfigError, ModelError
@@ -59,6 +60,8 @@ def remove_other_exports(model: Path) -> None:
     for path in gone:
         shutil.rmtree(path)
     if gone:
+        with suppress(OSError):  # what is not empty holds files of somebody's own
+            folder.rmdir()
         say(
             "Removed {count:export|exports} of the model that was replaced: {names}. To export the new "
             "model, run `eyebright export`.",

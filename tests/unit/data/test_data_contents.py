@@ -98,3 +98,13 @@ def test_the_white_level_is_that_of_the_training_images(bits: int, said: bool, t
     assert manifest.white_level == 2**bits - 1
     assert {s.white_level for s in manifest.samples} == {2**bits - 1, 0}
     assert ("more than 8 bits" in told(manifest)) is said
+
+
+def test_damaged_images_are_left_to_those_who_tell_of_them(tmp_path: Path) -> None:
+    write_classes(tmp_path, {"cat": 5, "dog": 5})
+    for kind in ("PNG", "TIFF"):
+        deep = encoded(Image.fromarray(np.full((8, 8), 4095, np.uint16)), kind)
+        (tmp_path / "cat" / f"whole.{kind.lower()}").write_bytes(deep)
+        (tmp_path / "dog" / f"cut.{kind.lower()}").write_bytes(deep[: len(deep) - 60])
+        (tmp_path / "dog" / f"8bit.{kind.lower()}").write_bytes(encoded(photograph(8, 8), kind)[:-40])
+    assert scan(tmp_path).white_level == 4095

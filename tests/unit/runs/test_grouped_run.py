@@ -27,8 +27,8 @@ def grouped(textile: Path, data: Path) -> Path:
                 data.mkdir(exist_ok=True)
                 shutil.copyfile(file, data / name)
                 rows.append((name, folder.name, split, f"{split}-{folder.name}-{i // 4}"))
-    with (data / "labels.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("path", "label", "split", "group"), *rows])
+    with (data / "labels.csv").open("w", newline="", encoding="utf-8") as table:
+        csv.writer(table).writerows([("path", "label", "split", "group"), *rows])
     return data
 
 

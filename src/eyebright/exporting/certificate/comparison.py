@@ -65,9 +65,9 @@ class ExportComparison:
 
     Attributes:
         images, split: how many images were compared, and of which split.
-        agreement: share of them on which both answer the same class, the same labels, or unknown. Where the
-            export gives no answer, or the OOD score lies within a hundredth of its limit, what it holds
-            likeliest counts.
+        agreement: share of them on which both predict the same class or labels, also of an unknown image, and
+            give the same answer. Where the export gives none, or the OOD score lies within a hundredth of its
+            limit, what is unknown does not count.
         accuracy, accuracy_original: of the export and of the original.
         accuracy_difference: export less original, paired, with its 95 % interval.
         max_difference, mean_difference: of the probabilities.
@@ -91,7 +91,7 @@ class ExportComparison:
         agree = task.agree(predicted, before)
         if found.answers is not None:
             answers = decisions.answer(reference.probabilities, reference.scores)
-            agree = np.where(reference.near_limit, agree, task.agree(found.answers, answers))
+            agree &= reference.near_limit | task.agree(found.answers, answers)
         correct, correct_before = task.agree(predicted, reference.truth), task.agree(before, reference.truth)
         difference = np.abs(probabilities - reference.probabilities)
         return cls(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
-from eyebright.data.manifest import Manifest
+from eyebright.data.manifest import Manifest, Sample
 from eyebright.data.manifest_file import read_manifest
 from eyebright.data.source import scan_part
 from eyebright.errors import ConfigError, DataError, EyebrightError
@@ -76,7 +75,7 @@ def _plan(config: EvaluateConfig, model: SealedModel) -> EvaluationPlan:
     with timed("scan"):
         manifest, split = scan_part(config.data, config.split, multilabel=model.task.multilabel)
     check_labels(manifest, model)
-    manifest = _noting_trained(_noting_absent(manifest, model), model.path)
+    manifest = _noting_known(_noting_absent(manifest, model), model)
     say_found(manifest)
     requested = wanted(config, model.labels, multilabel=model.task.multilabel)
     if config.ood is not None:
@@ -147,18 +146,39 @@ def _noting_absent(manifest: Manifest, model: SealedModel) -> Manifest:
     return replace(manifest, warnings=(*manifest.warnings, warning))
 
 
-def _noting_trained(manifest: Manifest, model: Path) -> Manifest:
-    """Return the manifest with a warning where the model was trained on images in it, as its run records."""
-    beside = model.with_name("manifest.parquet")
+def _noting_known(manifest: Manifest, model: SealedModel) -> Manifest:
+    """Return the manifest with warnings of images that the model was made with, as its run records them."""
+    beside = model.path.with_name("manifest.parquet")
     if not beside.is_file():
         return manifest
-    trained = {s.sha for s in read_manifest(beside).of("train")}
-    known = [s for s in manifest.samples if s.sha in trained]
-    if not known:
-        return manifest
-    reason = (
-        "Evaluation images must be new to the model. {count:image was|images were} used to train it, "
-        "so the metrics are too optimistic. Remove them, or use the test split of the training run."
+    own, found = read_manifest(beside), list(manifest.warnings)
+    if known := _of_split(manifest, own, "train"):
+        reason = (
+            "Evaluation images must be new to the model. {count:image was|images were} used to train it, "
+            "so the metrics are too optimistic. Remove them, or use the test split of the training run."
+        )
+        found.append(Skipped(known[0].path, reason, {"count": len(known)}))
+    if _chosen_on_validation(model) and (known := _of_split(manifest, own, "val")):
+        reason = (
+            "{count:image was|images were} used to choose thresholds or to calibrate prediction sets, so the "
+            "verdicts on targets and coverage are too optimistic. Use other images, such as the test split "
+            "of the training run."
+        )
+        found.append(Skipped(known[0].path, reason, {"count": len(known)}))
+    return replace(manifest, warnings=tuple(found))
+
+
+def _of_split(manifest: Manifest, own: Manifest, split: Split) -> list[Sample]:
+    """Return the samples that lie in a split of the model's own images."""
+    shas = {sample.sha for sample in own.of(split)}
+    return [sample for sample in manifest.samples if sample.sha in shas]
+
+
+def _chosen_on_validation(model: SealedModel) -> bool:
+    """Return whether a threshold or the prediction sets of a model come from its validation split."""
+    sets, unknown = model.set_rule, model.unknown_rule
+    return (
+        (sets is not None and sets.calibrated_on == "val")
+        or (unknown is not None and unknown.chosen_on == "val")
+        or any(threshold.chosen_on == "val" for threshold in carried(model).values())
     )
-    warning = Skipped(known[0].path, reason, {"count": len(known)})
-    return replace(manifest, warnings=(*manifest.warnings, warning))

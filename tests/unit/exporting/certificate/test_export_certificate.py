@@ -114,7 +114,7 @@ def test_a_forgotten_normalisation_is_rejected(
     wrong = Forgetful(source.model, source.graph)
     found = certified(wrong, originals, tmp_path, PlainOnnx())
     assert not found.passed
-    assert "predicts the same class on" in found.reasons[0].text()
+    assert "gives the same answer on" in found.reasons[0].text()
     assert chinese(found.reasons[0]) != found.reasons[0].text()
 
 

@@ -112,8 +112,8 @@ def finetune(
     model = initial_model(config, setup, network)
     with timed("finetune"):
         if config.finetune in ("last", "full"):
-            seconds = None if config.budget is None else setup.seconds_left(config.budget)
             probe_first = probe_score(setup)  # fine-tuning changes the network in place
+            seconds = None if config.budget is None else setup.seconds_left(config.budget)
             result = _finetune_depth(config, config.finetune, model, setup, seconds)
             outcome = outcome_of(config.finetune, result.score, probe_first, requested=True)
             progress().say(finetuning_sentence(asdict(outcome)))
