@@ -144,7 +144,7 @@ class ReportContent:
         ece_before: calibration error before temperature scaling, a fraction.
         temperature: what the logits were divided by.
         probe_candidates: input sizes, layers and so on that were compared.
-        finetune_candidates: how much of the backbone was fine-tuned, where that was compared on holdout images.
+        finetune_candidates: how much of the backbone was fine-tuned, if that was compared on holdout images.
         reasons: sentences in the page's language that say why the one was tried, or chosen, and another not.
         training_curves: how the backbone was fine-tuned, where it was.
         baseline: the comparison with the teacher or original.

@@ -27,6 +27,7 @@ class ReferencePredictions:
         split: of the images.
         decisions: of the original, by which it answers.
         scores: OOD scores (N,); None of a model that gives none.
+        groups: (N,) numbers that images which are not independent share; None where all are independent.
     """
 
     probabilities: FloatArray
@@ -35,6 +36,7 @@ class ReferencePredictions:
     split: str
     decisions: Decisions
     scores: FloatArray | None = None
+    groups: IntArray | None = None
 
     @property
     def near_limit(self) -> BoolArray:
@@ -100,7 +102,7 @@ class ExportComparison:
             agreement=float(agree.mean()),
             accuracy=float(correct.mean()),
             accuracy_original=float(correct_before.mean()),
-            accuracy_difference=accuracy_difference(correct, correct_before),
+            accuracy_difference=accuracy_difference(correct, correct_before, reference.groups),
             max_difference=float(difference.max()),
             mean_difference=float(difference.mean()),
         )

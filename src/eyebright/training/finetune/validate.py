@@ -71,7 +71,8 @@ def _sums(run: TrainerState, batch: int) -> Tensor:
             logits = run.net(inputs)
         rows, truth = logits.float().cpu().numpy(), labels.cpu().numpy()
         task = task_of(truth)
-        losses = [task.losses(rows / np.float32(t), truth).sum() for t in _TEMPERATURES]
+        with np.errstate(invalid="ignore"):  # a training that diverged is told by its loss
+            losses = [task.losses(rows / np.float32(t), truth).sum() for t in _TEMPERATURES]
         sums += torch.tensor([*losses, task.correct(rows, truth).sum(), len(truth)], device=device)
     return sums
 

@@ -9,6 +9,8 @@ from functools import cached_property
 from itertools import count
 from pathlib import Path
 
+import numpy as np
+
 from eyebright.compression.candidate import QuantisationCandidate
 from eyebright.data.decode import decode
 from eyebright.data.header import read_image
@@ -118,7 +120,13 @@ class Exporter:
             )
 
         return ReferencePredictions(
-            answers.probabilities, answers.truth, pixels, "val", self.model.decisions, answers.scores
+            answers.probabilities,
+            answers.truth,
+            pixels,
+            "val",
+            self.model.decisions,
+            answers.scores,
+            answers.groups(np.arange(len(answers.samples))),
         )
 
     def export(self, target: Format) -> Exported:

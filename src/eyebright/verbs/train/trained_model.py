@@ -48,7 +48,7 @@ class TrainedModel:
         task: multi-class or multi-label.
         curve: the accuracy of heads of fewer images.
         finetuning: what fine-tuning changed against the frozen backbone.
-        finetune_candidates, reasons, training_curves, random_weights: of fine-tuning, as the report shows them.
+        finetune_candidates, reasons, training_curves, random_weights: of fine-tuning, for the report.
     """
 
     backbone: Backbone
