@@ -20,7 +20,7 @@ def read_onnx(path: Path) -> onnx.ModelProto:
         ValueError: it is no ONNX file.
     """
     with open_regular(path, _MOST_BYTES) as file:
-        return parse_onnx(file.read())
+        return parse_onnx(file.read() or b"")  # None of a file in /proc that has nothing yet
 
 
 def parse_onnx(content: bytes) -> onnx.ModelProto:
