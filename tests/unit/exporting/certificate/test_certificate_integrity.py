@@ -81,7 +81,11 @@ def test_the_model_in_a_page_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> Non
         embedded_model(page(bomb))
 
 
-@pytest.mark.parametrize("packed", ["!!!!", "é" * 40, "abc", b"not gzip", gzip.compress(b"weights")[:-9]])
+@pytest.mark.parametrize(
+    "packed",
+    ["!!!!", "é" * 40, "abc", b"not gzip", gzip.compress(b"weights")[:-9]],
+    ids=["no base64", "no ASCII", "cut base64", "no gzip", "cut gzip"],
+)
 def test_a_page_that_cannot_be_unpacked_is_told(packed: bytes | str) -> None:
     with pytest.raises(ModelError, match="The page must contain a model"):
         embedded_model(page(packed))
