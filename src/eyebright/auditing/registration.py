@@ -1,0 +1,204 @@
+"""Pixels confirm a copy: two fingerprints are laid over each other, and correlated where they overlap.
+
+A mirrored or turned, cropped, squashed and brightened copy is the image after one of eight turns, with a scale
+and a shift along each axis and a gain. The turn is tried, the rest found by Gauss-Newton steps from coarse to
+fine (Lucas and Kanade 1981; Baker and Matthews 2004). Along the axes, resampling is a product with a small
+matrix on either side, so hundreds of pairs are registered at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from eyebright.auditing.fingerprint import SIDE
+from eyebright.auditing.records import Records
+from eyebright.types import FloatArray, IntArray, UInt8Array
+
+#: How many turns a square has: from 4 on mirrored, modulo 4 by quarters.
+TURNS = 8
+_AT_ONCE = 256
+_SIDES = (16, 32, 64)
+_STEPS = (6, 4, 3)
+_TRIED = 2  # turns that are tried beyond the coarsest look
+_SCALES = (0.55, 1.8)
+_FARTHEST = 0.6
+_LONGEST_STEP = 0.15
+_LEAST_OVERLAP = 0.5
+_DETAIL = 9  # is what remains when the mean over so many pixels is taken away
+_LEAST_BORDER = 0.01
+_WINDOW = 0.93
+
+
+@dataclass(frozen=True)
+class Registration:
+    """How well pairs match where they overlap.
+
+    Attributes:
+        score: (P,) correlation of the pixels or of their detail, whichever is less; 0 without an overlap.
+        turn: (P,) the turn of the second picture.
+        overlap: (P,) share of the larger picture that both show.
+    """
+
+    score: FloatArray
+    turn: IntArray
+    overlap: FloatArray
+
+
+def register(first: Records, second: Records) -> Registration:
+    """Lay the pictures of second records over those of first ones (P,), with their borders and without.
+
+    Returns:
+        Of each pair the better registration.
+    """
+    found = _registered(first["print"], second["print"])
+    bordered = np.flatnonzero(
+        np.maximum(first["borders"], second["borders"]).max(axis=1, initial=0) > _LEAST_BORDER
+    )
+    if bordered.size:
+        again = _registered(first["inside"][bordered], second["inside"][bordered])
+        better = again.score > found.score[bordered]
+        for name in ("score", "turn", "overlap"):
+            getattr(found, name)[bordered[better]] = getattr(again, name)[better]
+    return found
+
+
+def windows(squares: UInt8Array) -> FloatArray:
+    """Return nine parts (P, 9, 64, 64) of squares (P, 64, 64), each a little smaller than the whole."""
+    shifts = (-(1 - _WINDOW), 0.0, 1 - _WINDOW)
+    whole = squares.astype(np.float32)
+    places = [(_WINDOW, _WINDOW, down, across) for down in shifts for across in shifts]
+    parts = [_resampled(whole, np.tile(np.float32(place), (len(whole), 1)))[0] for place in places]
+    return np.stack(parts, axis=1)
+
+
+def turned(squares: FloatArray, turn: int) -> FloatArray:
+    """Return squares (..., S, S) mirrored and turned by quarters."""
+    flipped = squares[..., ::-1] if turn >= TURNS // 2 else squares
+    return np.rot90(flipped, turn % 4, axes=(-2, -1))
+
+
+def _pyramid(squares: UInt8Array) -> list[FloatArray]:
+    """Return squares (P, 64, 64) at each side; the finest a little smoothed, as resampling smooths others."""
+    whole = squares.astype(np.float32) / 255
+    coarse = [
+        whole.reshape(len(whole), side, SIDE // side, side, SIDE // side).mean(axis=(2, 4), dtype=np.float32)
+        for side in _SIDES[:-1]
+    ]
+    near = np.maximum(2 - np.abs(np.subtract.outer(np.arange(SIDE), np.arange(SIDE))), 0).astype(np.float32)
+    near /= near.sum(axis=1, keepdims=True)
+    return [*coarse, near @ whole @ near.T]
+
+
+def _registered(first: UInt8Array, second: UInt8Array) -> Registration:
+    starts = range(0, len(first), _AT_ONCE)
+    chunks = [slice(start, start + _AT_ONCE) for start in starts]
+    parts = [_register(_pyramid(first[chunk]), _pyramid(second[chunk])) for chunk in chunks]
+    if not parts:
+        return Registration(np.zeros(0, np.float32), np.zeros(0, np.int64), np.zeros(0, np.float32))
+    return Registration(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+def _register(first: list[FloatArray], second: list[FloatArray]) -> tuple[FloatArray, IntArray, FloatArray]:
+    """Return score, turn and overlap (P,) of pairs of pyramids: all turns coarsely, the best ones finely."""
+    warps = [_warp(first[:1], [turned(second[0], turn)]) for turn in range(TURNS)]
+    coarse = [_score(first[0], turned(second[0], turn), warp)[0] for turn, warp in enumerate(warps)]
+    order = np.argsort(-np.stack(coarse), axis=0, kind="stable")[:_TRIED]
+    pairs = np.arange(len(first[0]))
+    best: tuple[FloatArray, IntArray, FloatArray] | None = None
+    for tried in order:
+        shown = [np.empty_like(level) for level in second]
+        for turn in range(TURNS):
+            mine = tried == turn
+            for level, source in zip(shown, second, strict=True):
+                level[mine] = turned(source[mine], turn)
+        warp = _warp(first[1:], shown[1:], np.stack(warps)[tried, pairs])
+        score, overlap = _score(first[-1], shown[-1], warp)
+        if best is None:
+            best = (score, tried.astype(np.int64), overlap)
+            continue
+        better = score > best[0]
+        best = (
+            np.where(better, score, best[0]),
+            np.where(better, tried, best[1]),
+            np.where(better, overlap, best[2]),
+        )
+    return best or (np.zeros(0, np.float32), np.zeros(0, np.int64), np.zeros(0, np.float32))
+
+
+def _warp(first: list[FloatArray], second: list[FloatArray], start: FloatArray | None = None) -> FloatArray:
+    """Return scales and shifts (P, 4) along both axes that lay the second squares over the first."""
+    identity = np.array([1, 1, 0, 0], np.float32)
+    warp = np.tile(identity, (len(first[0]), 1)) if start is None else start
+    for target, source in zip(first, second, strict=True):
+        for _ in range(_STEPS[_SIDES.index(target.shape[-1])]):
+            warp = _step(warp, target, source)
+    return warp
+
+
+def _step(warp: FloatArray, target: FloatArray, source: FloatArray) -> FloatArray:
+    """Return the warp after one damped Gauss-Newton step on scales, shifts, gain and offset."""
+    side = target.shape[-1]
+    shown, mask = _resampled(source, warp)
+    at = _places(side)
+    # Derivatives by the place in the target, over the scale: those by the place in the source.
+    down = np.gradient(shown, axis=1) * (side / 2) / warp[:, 0, None, None]
+    across = np.gradient(shown, axis=2) * (side / 2) / warp[:, 1, None, None]
+    parts = [down * at[:, None], across * at, down, across, shown, np.ones_like(shown)]
+    columns = np.stack(parts, axis=1).reshape(len(warp), len(parts), side * side)
+    weighted = columns * mask.reshape(len(warp), 1, side * side)
+    normal = weighted @ columns.transpose(0, 2, 1)
+    error = weighted @ (target - shown).reshape(len(warp), side * side, 1)
+    damping = 1e-3 * np.einsum("pii->p", normal)[:, None, None] / len(parts) + 1e-6
+    change = np.linalg.solve(normal + damping * np.eye(len(parts), dtype=np.float32), error)[:, :4, 0]
+    moved = warp + np.clip(change, -_LONGEST_STEP, _LONGEST_STEP)
+    moved[:, :2] = np.clip(moved[:, :2], *_SCALES)
+    moved[:, 2:] = np.clip(moved[:, 2:], -_FARTHEST, _FARTHEST)
+    return np.asarray(np.where(np.isfinite(moved).all(axis=1, keepdims=True), moved, warp), np.float32)
+
+
+def _places(side: int) -> FloatArray:
+    """Return the middles of ``side`` pixels, from -1 to 1."""
+    return ((2 * np.arange(side, dtype=np.float32) + 1) / side - 1).astype(np.float32)
+
+
+def _resampled(source: FloatArray, warp: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return squares (P, S, S) under their warps, bilinear, and the mask of what the source covers."""
+    side = source.shape[-1]
+    pixels = np.arange(side, dtype=np.float32)
+    sides, inside = [], []
+    for axis in range(2):
+        place = warp[:, axis, None] * _places(side) + warp[:, 2 + axis, None]
+        pixel = (place + 1) * (side / 2) - 0.5
+        inside.append(((pixel > -0.75) & (pixel < side - 0.25)).astype(np.float32))
+        pixel = np.clip(pixel, 0, side - 1)
+        sides.append(np.maximum(1 - np.abs(pixel[:, :, None] - pixels), 0).astype(np.float32))
+    shown = sides[0] @ source @ sides[1].transpose(0, 2, 1)
+    return shown, inside[0][:, :, None] * inside[1][:, None, :]
+
+
+def _score(first: FloatArray, second: FloatArray, warp: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return score and overlap (P,) of second squares laid over first ones."""
+    shown, mask = _resampled(second, warp)
+    overlap = mask.mean(axis=(1, 2)) * np.minimum(1, warp[:, 0] * warp[:, 1])
+    whole, detail = _correlation(first, shown, mask), _correlation(_detail(first), _detail(shown), mask)
+    score = np.where(overlap >= _LEAST_OVERLAP, np.clip(np.minimum(whole, detail), 0, 1), 0)
+    return score.astype(np.float32), overlap.astype(np.float32)
+
+
+def _correlation(a: FloatArray, b: FloatArray, mask: FloatArray) -> FloatArray:
+    """Return (P,) correlations under the mask; 0 of what does not vary."""
+    total = np.maximum(mask.sum(axis=(1, 2), keepdims=True), 1)
+    a, b = ((one - (one * mask).sum(axis=(1, 2), keepdims=True) / total) * mask for one in (a, b))
+    size = np.sqrt((a * a).sum(axis=(1, 2)) * (b * b).sum(axis=(1, 2)))
+    return np.asarray((a * b).sum(axis=(1, 2)) / np.maximum(size, 1e-3), np.float32)
+
+
+def _detail(squares: FloatArray) -> FloatArray:
+    """Return what remains of squares without their means over some pixels around."""
+    at = np.arange(squares.shape[-1])
+    reach = min(_DETAIL, len(at) // 3) // 2
+    near = (np.abs(np.subtract.outer(at, at)) <= reach).astype(np.float32)
+    near /= near.sum(axis=1, keepdims=True)
+    return squares - near @ squares @ near.T
