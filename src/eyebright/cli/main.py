@@ -138,7 +138,8 @@ def _language(value: str) -> Lang:
 
 def _report(error: EyebrightError, status: int) -> int:
     sys.stdout.flush()
-    tell(error.text())
+    where = getattr(error, "__notes__", ())  # the path of an image that an error's sentence stands beside
+    tell("\n".join((*where, error.text())))
     return status
 
 

@@ -37,6 +37,7 @@ class Sample:
         width: pixels, after the EXIF rotation.
         height: pixels, after the EXIF rotation.
         group: images that are not independent share it, and stay in one split; empty where none is known.
+        white_level: the grey value that is white where grey has more than 8 bits; None of 8-bit images.
     """
 
     path: str
@@ -46,6 +47,7 @@ class Sample:
     width: int
     height: int
     group: str = ""
+    white_level: int | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -82,6 +84,11 @@ class Manifest:
         if self.label_set is not None:
             return self.label_set
         return tuple(sorted({s.label for s in self.samples}))
+
+    @cached_property
+    def white_level(self) -> int | None:
+        """Return the white level of the images with grey of more than 8 bits; None where there are none."""
+        return max((s.white_level for s in self.samples if s.white_level), default=None)
 
     def of(self, split: Split) -> tuple[Sample, ...]:
         """Return the samples of one split, in the manifest's order."""

@@ -26,7 +26,7 @@ def measure_split(
     """Return the metrics of one split with 95 % intervals.
 
     Args:
-        task: multi-class, or multi-label with its thresholds.
+        task: which predicts as the model decides.
         truth: (N,) or (N, K), as the task has it.
         probabilities: (N, K).
         labels: K names.
@@ -40,4 +40,5 @@ def measure_split(
     if isinstance(task, MultiLabel):
         thresholds = np.full(len(labels), THRESHOLD) if task.thresholds is None else task.thresholds
         return measure_labels(truth, probabilities, thresholds, labels, split, groups=groups, seed=seed)
-    return measure(truth, probabilities, labels, split, groups=groups, seed=seed)
+    predicted = task.predicted(probabilities)
+    return measure(truth, probabilities, labels, split, groups=groups, predicted=predicted, seed=seed)

@@ -40,7 +40,7 @@ def brier(stats: PerImageStats, sums: ResampledSums) -> Interval:
 
 def calibration_error(stats: PerImageStats, sums: ResampledSums) -> Interval:
     """Return the calibration error of the most probable class; see :func:`gap_interval`."""
-    return gap_interval(stats.confidence, stats.hit, sums.calibration_error(), stats.independent)
+    return gap_interval(stats.confidence, stats.likeliest_hit, sums.calibration_error(), stats.independent)
 
 
 def gap_interval(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,11 +16,17 @@ import onnx
 from eyebright.backbones.card import Preprocessing
 from eyebright.data.decode import to_square
 from eyebright.errors import EyebrightError, MissingExtraError
+from eyebright.sealed.graph import ANSWER, OUTPUT, UNKNOWN
 from eyebright.sealed.model import SealedModel
 from eyebright.sealed.subgraphs import PIXELS, RESIZED, subgraph_from
-from eyebright.types import FloatArray, UInt8Array
+from eyebright.types import FloatArray, IntArray, UInt8Array
 
 Precision = Literal["fp32", "fp16", "int8"]
+
+#: What exports give that hold the model's decisions, in a format's sentence on its input and output.
+GIVEN = "probabilities (B, K), answer (B), or (B, K) of several labels, and unknown_score (B)"
+#: The same of one image at a time.
+GIVEN_OF_ONE = GIVEN.replace("B", "1")
 
 
 class UnsupportedError(EyebrightError, ValueError):
@@ -62,18 +68,29 @@ class ExportSource:
         fields = self.model.card["preprocessing"]
         return Preprocessing(**fields | {"mean": tuple(fields["mean"]), "std": tuple(fields["std"])})
 
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Return the names of the graph's outputs: probabilities, the answer, and the OOD score if it has one."""
+        given = {output.name for output in self.graph.graph.output}
+        return tuple(name for name in (OUTPUT, ANSWER, UNKNOWN) if name in given)
+
     @cached_property
     def resized_graph(self) -> onnx.ModelProto:
-        """Return the graph from `images` float32 (B, 3, S, S), grey levels to 255, to `probabilities` (B, K).
+        """Return the graph from `images` float32 (B, 3, S, S), grey levels to 255, to :attr:`outputs`.
 
         Runtimes differ in their resize, so most formats begin after it.
         """
+        return subgraph_from(self.graph, RESIZED, self.size, self.outputs, name="images")
+
+    @cached_property
+    def undecided_graph(self) -> onnx.ModelProto:
+        """Return :attr:`resized_graph` with `probabilities` (B, K) alone, for formats that cannot decide."""
         return subgraph_from(self.graph, RESIZED, self.size, name="images")
 
     @cached_property
     def normalised_graph(self) -> onnx.ModelProto:
-        """Return the graph from `pixels` float32 (B, 3, S, S), normalised, to `probabilities` (B, K)."""
-        return subgraph_from(self.graph, PIXELS, self.size)
+        """Return the graph from `pixels` float32 (B, 3, S, S), normalised, to :attr:`outputs`."""
+        return subgraph_from(self.graph, PIXELS, self.size, self.outputs)
 
     def resized(self, image: UInt8Array) -> FloatArray:
         """Return an RGB image (H, W, 3) as input (1, 3, S, S) of :attr:`resized_graph`, resized by Pillow."""
@@ -88,11 +105,31 @@ class ExportSource:
         return rows
 
 
+@dataclass(frozen=True)
+class ExportOutput:
+    """What an export gives for one image.
+
+    Attributes:
+        probabilities: (K,).
+        answer: int64 (), a class number or -1 for unknown, or (K,) of several labels; None of a format that
+            holds probabilities alone.
+    """
+
+    probabilities: FloatArray
+    answer: IntArray | None = None
+
+    @classmethod
+    def of(cls, outputs: Sequence[FloatArray | IntArray]) -> ExportOutput:
+        """Return the first row of outputs (1, …) in the order of :attr:`ExportSource.outputs`."""
+        answer = np.array(outputs[1][0], np.int64) if len(outputs) > 1 else None
+        return cls(np.array(outputs[0][0], np.float32), answer)
+
+
 class Runner(Protocol):
     """An export, loaded by its own runtime as its user would load it."""
 
-    def predict(self, image: UInt8Array) -> FloatArray:
-        """Return probabilities (K,) of one upright RGB image (H, W, 3)."""
+    def predict(self, image: UInt8Array) -> ExportOutput:
+        """Return what the export gives for one upright RGB image (H, W, 3)."""
 
 
 class Format(Protocol):
@@ -113,6 +150,10 @@ class Format(Protocol):
     @property
     def notes(self) -> tuple[str, ...]:
         """Return English sentences that a user of the export must know, such as where it runs."""
+
+    @property
+    def decides(self) -> bool:
+        """Return whether an export holds the model's decisions and gives its answer, not probabilities alone."""
 
     @property
     def precisions(self) -> frozenset[Precision]:

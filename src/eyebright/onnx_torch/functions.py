@@ -153,6 +153,20 @@ def _cast(reader: Reader, node: onnx.NodeProto) -> fx.Node:
     return reader.graph.call_method("to", (x, kind))
 
 
+def _argmax(reader: Reader, node: onnx.NodeProto) -> fx.Node:
+    given = attributes(node)
+    if given.get("select_last_index", 0):
+        raise UnreadableError(node.op_type)
+    x, keep = reader.tensor(node.input[0]), bool(given.get("keepdims", 1))
+    return reader.call(torch.argmax, x, given.get("axis", 0), keep)
+
+
+def _sum_of_squares(reader: Reader, node: onnx.NodeProto) -> fx.Node:
+    x = reader.tensor(node.input[0])
+    axes = reader.known(node, 1).tolist()
+    return reader.call(torch.sum, reader.call(torch.mul, x, x), axes, bool(attributes(node).get("keepdims", 1)))
+
+
 def _global_average(reader: Reader, node: onnx.NodeProto) -> fx.Node:
     return reader.call(torch.mean, reader.tensor(node.input[0]), [2, 3], True)
 
@@ -164,6 +178,7 @@ def _identity(reader: Reader, node: onnx.NodeProto) -> fx.Node:
 FUNCTIONS: dict[str, Operator] = {
     "Abs": _plain(torch.abs),
     "And": _plain(torch.logical_and),
+    "ArgMax": _argmax,
     "Cast": _cast,
     "Clip": _clip,
     "Cos": _plain(torch.cos),
@@ -176,11 +191,13 @@ FUNCTIONS: dict[str, Operator] = {
     "Floor": _plain(torch.floor),
     "GlobalAveragePool": _global_average,
     "Greater": _plain(torch.gt),
+    "GreaterOrEqual": _plain(torch.ge),
     "HardSigmoid": _hard_sigmoid,
     "HardSwish": _plain(functional.hardswish),
     "Identity": _identity,
     "LeakyRelu": _with(functional.leaky_relu, negative_slope=("alpha", 0.01)),
     "Less": _plain(torch.lt),
+    "LessOrEqual": _plain(torch.le),
     "Log": _plain(torch.log),
     "LogSoftmax": _softmax(torch.log_softmax),
     "Max": _folded(torch.maximum),
@@ -191,10 +208,12 @@ FUNCTIONS: dict[str, Operator] = {
     "Pow": _plain(torch.pow),
     "Reciprocal": _plain(torch.reciprocal),
     "ReduceL2": _reduce(lambda x, axes, keep: torch.linalg.vector_norm(x, dim=axes, keepdim=keep)),
+    "ReduceLogSumExp": _reduce(torch.logsumexp),
     "ReduceMax": _reduce(torch.amax),
     "ReduceMean": _reduce(torch.mean),
     "ReduceMin": _reduce(torch.amin),
     "ReduceSum": _reduce(torch.sum),
+    "ReduceSumSquare": _sum_of_squares,
     "Relu": _plain(functional.relu),
     "Sigmoid": _plain(torch.sigmoid),
     "Sin": _plain(torch.sin),

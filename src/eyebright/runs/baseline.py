@@ -35,9 +35,9 @@ def compare_with_baseline(
     samples = [predictions.samples[place] for place in places]
     task = progress_task("Running the baseline model", total=len(samples))
     before = predict_samples(old, root, samples, task=task)
-    correct = predictions.probabilities[places].argmax(axis=1) == predictions.truth[places]
-    predicted = [old.labels[best] for best in before.probabilities.argmax(axis=1)]
-    correct_before = np.array([label == s.label for label, s in zip(predicted, samples, strict=True)])
+    correct = predictions.correct[places]
+    predicted = before.task.names(before.task.predicted(before.probabilities), old.labels)
+    correct_before = np.array([name == (s.label,) for name, s in zip(predicted, samples, strict=True)])
     latency, latency_baseline = latencies([model, old], root / samples[0].path)
     return BaselineComparison(
         baseline=str(baseline),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from eyebright.data.manifest import Manifest
 from eyebright.evaluation.calibration import uncalibrated_error
@@ -19,8 +20,8 @@ from eyebright.report.page import write_report
 from eyebright.runs.baseline import compare_with_baseline
 from eyebright.runs.heatmaps import explain_predictions
 from eyebright.runs.metrics import MetricsFile, versions
-from eyebright.runs.operating_points import OperatingPoints, at_thresholds, say_unmet
-from eyebright.runs.parity_check import Reference, check_parity
+from eyebright.runs.operating_points import OperatingPoints, decided, say_unmet
+from eyebright.runs.parity_check import Reference, check_answers, check_parity
 from eyebright.runs.predictions_csv import write_predictions
 from eyebright.runs.rules import Rules
 from eyebright.runs.scoring import Predictions, predict_samples
@@ -28,7 +29,7 @@ from eyebright.runs.slices import ColumnsFile, find_slices
 from eyebright.runtime.atomic import write_text
 from eyebright.runtime.context import timed, watch
 from eyebright.sealed.image_statistics import ImageStatistics
-from eyebright.sealed.model import SealedModel
+from eyebright.sealed.model import SealedModel, UnwrittenModel
 from eyebright.sealed.parity import Parity
 from eyebright.training.cache.store import default_folder
 from eyebright.types import JsonObject, Skipped, Split
@@ -179,11 +180,11 @@ def evaluate_model(model: SealedModel, plan: EvaluationPlan) -> Evaluation:
         samples = [sample for part in plan.predicted for sample in manifest.of(part)]
         predictions = predict_samples(model, root, samples, default_folder(), statistics.measure)
         predictions.require_images(split)
-    parity, baseline = _compared(model, plan, predictions)
     with timed("decide"):
         operating = plan.rules.operating_points(predictions, split, plan.seed)
     say_unmet(operating)
-    predictions = at_thresholds(predictions, operating)
+    predictions = decided(predictions, operating)
+    parity, baseline = _compared(model, plan, predictions)
     with timed("slices"):
         slices = find_slices(predictions, split, root, statistics, plan.columns)
     with timed("inside"):
@@ -202,6 +203,29 @@ def evaluate_model(model: SealedModel, plan: EvaluationPlan) -> Evaluation:
         parity=parity,
         baseline=baseline,
     )
+
+
+def write_model(evaluation: Evaluation, facts: Mapping[str, Any]) -> SealedModel:
+    """Write an evaluated model once, with its metadata and with the answer that its decisions call for.
+
+    Args:
+        evaluation: of a model that is not written yet.
+        facts: what else its metadata say.
+
+    Returns:
+        The model as it is on disk.
+
+    Raises:
+        ModelError: the file would answer otherwise than was decided.
+    """
+    draft = evaluation.model
+    if not isinstance(draft, UnwrittenModel):
+        raise TypeError(f"{draft.path} is written already")
+    model = draft.completed({**facts, **evaluation.metadata()})
+    with timed("proof"):
+        check_answers(model, evaluation.predictions, evaluation.manifest.root)
+    model.write()
+    return model
 
 
 def _compared(

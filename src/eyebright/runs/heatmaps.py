@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from eyebright.data.decode import decode
+from eyebright.data.header import read_image
 from eyebright.data.manifest import Sample
 from eyebright.errors import ImageError, NotFoundError
 from eyebright.evaluation.multiclass.results import PredictionRow
@@ -67,8 +68,8 @@ def heat_of_mistakes(model: SealedModel, root: Path, rows: Sequence[PredictionRo
 
     def drawn(row: PredictionRow) -> str | None:
         try:
-            pixels = decode(root / row.path, min_side=model.size)
-        except (ImageError, NotFoundError):  # predicted from the cache, and deleted since
+            pixels = decode(read_image(root / row.path, row.sha or None), min_side=model.size)
+        except (ImageError, NotFoundError):  # predicted from the cache, and deleted or changed since
             return None
         heat = how.heat(pixels, model.labels.index(row.predicted))
         return data_uri(overlay(pixels, heat, _HEATED_PX, how.signed), _HEATED_PX)

@@ -48,7 +48,7 @@ def _say_rest(count: int) -> None:
 
 def say_decisions_dropped(original: SealedModel, model: Path) -> None:
     """Say that a new model lacks the operating points or costs of the one that it was made from, if so."""
-    if original.decisions is not None and SealedModel(model).decisions is None:
+    if original.decisions.changed and not SealedModel(model).decisions.changed:
         say(
             "The operating points and costs of {path} were not carried over: the new model predicts "
             "the class with the highest probability. To check them on the new model, run `eyebright "

@@ -6,6 +6,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
+import numpy as np
+
 from eyebright.data.manifest import Manifest
 from eyebright.errors import ConfigError, DataError
 from eyebright.evaluation.decisions.costs import CostFigures, measure_costs, read_costs
@@ -138,15 +140,18 @@ def measure_points(
     return OperatingPoints(tuple(curves), costs, cost)
 
 
-def at_thresholds(predictions: Predictions, points: OperatingPoints) -> Predictions:
-    """Return multi-label predictions at the operating points; of several for one label the first counts."""
-    if predictions.thresholds is None:
-        return predictions
-    thresholds = predictions.thresholds.copy()
+def decided(predictions: Predictions, points: OperatingPoints) -> Predictions:
+    """Return predictions by operating points and costs, in place of those that the model carries.
+
+    Labels without a target keep their thresholds, where an image may have several. Of several targets of one
+    class the first counts.
+    """
+    before = predictions.decisions
+    thresholds = before.thresholds.copy() if before.multilabel else np.full(len(predictions.labels), np.nan)
     for curve in reversed(points.curves):
         threshold = curve.point.threshold
         thresholds[list(predictions.labels).index(threshold.target.label)] = threshold.value
-    return replace(predictions, thresholds=thresholds)
+    return replace(predictions, decisions=replace(before, thresholds=thresholds, costs=points.costs))
 
 
 def carried(model: SealedModel) -> dict[OperatingTarget, Threshold]:

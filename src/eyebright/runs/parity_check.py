@@ -1,21 +1,26 @@
-"""The parity check: the sealed model must predict what the training pipeline predicts."""
+"""The parity checks: the sealed model predicts what the training pipeline does, and answers as was decided."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 
 from eyebright.data.decode import decode
+from eyebright.data.header import read_image
 from eyebright.data.manifest import Sample
-from eyebright.errors import ModelError
+from eyebright.errors import ImageError, ModelError, NotFoundError
 from eyebright.runs.scoring import Predictions
+from eyebright.runtime.onnx_session import open_session
 from eyebright.runtime.parallel import parallel
-from eyebright.sealed.model import SealedModel
+from eyebright.sealed.answer_output import answer_graph
+from eyebright.sealed.graph import ANSWER, OUTPUT, UNKNOWN
+from eyebright.sealed.model import SealedModel, UnwrittenModel
 from eyebright.sealed.parity import Parity, compare
-from eyebright.types import FloatArray
+from eyebright.types import FloatArray, IntArray
 
 #: Probabilities (N, K) of samples under a root, as the training pipeline computes them.
 Reference: TypeAlias = Callable[[Path, Sequence[Sample]], FloatArray]
@@ -45,9 +50,9 @@ def check_parity(
     expected = reference(root, [predictions.samples[i] for i in drawn])
     predicted = predictions.probabilities[drawn]
     whole = _predict_whole(model, root, [predictions.samples[i] for i in drawn[:_WHOLE_IMAGES]])
-    halves = compare(predicted[: len(whole)], whole)
+    halves = compare(predicted[: len(whole)], whole, predictions.task)
     predicted[: len(whole)] = whole
-    parity = compare(predicted, expected, model.thresholds)
+    parity = compare(predicted, expected, predictions.task)
     if not parity.passed or halves.largest_difference > _HALVES_DIFFERENCE:
         model.reject()
         raise ModelError(
@@ -63,10 +68,60 @@ def check_parity(
     return parity
 
 
+def check_answers(model: UnwrittenModel, predictions: Predictions, root: Path) -> None:
+    """Make sure that the output `answer` of a finished model is what was decided, on every predicted image.
+
+    The part of the file that decides runs on the probabilities of all images, the whole file on a few.
+
+    Args:
+        model: with its final metadata.
+        predictions: of the model, by its final decisions.
+        root: of the images.
+
+    Raises:
+        ModelError: one answer differs; the sealed model is kept as `model.onnx.rejected`.
+    """
+    probabilities, scores = predictions.probabilities, predictions.scores
+    differ = _other_answers(model, probabilities, scores, _answers(model, probabilities, scores))
+    for sample in predictions.samples[:_WHOLE_IMAGES]:
+        with suppress(ImageError, NotFoundError):  # predicted from the cache, and deleted since
+            pixels = decode(root / sample.path, min_side=model.size)[None]
+            differ += _other_answers(model, *model.predict_answers(pixels))
+    predicted = predictions.decisions.predict(probabilities)
+    differ += int((model.decisions.predict(probabilities) != predicted).sum())
+    if differ:
+        model.reject()
+        raise ModelError(
+            "The output answer of the sealed model must be the class that is predicted. It differs on "
+            "{count} of {images:image|images}. The file is kept as {path}.rejected; please report this "
+            "with the output of `eyebright doctor`.",
+            count=differ,
+            images=len(predictions.samples),
+            path=model.path,
+        )
+
+
+def _answers(model: UnwrittenModel, probabilities: FloatArray, scores: FloatArray | None) -> IntArray:
+    """Return the answers (N,) or (N, K) that the file's own graph gives for outputs of its other part."""
+    given = {OUTPUT: probabilities} | ({} if scores is None else {UNKNOWN: scores})
+    answers: IntArray = open_session(answer_graph(model.graph())).run([ANSWER], given)[0]
+    return answers
+
+
+def _other_answers(
+    model: SealedModel, probabilities: FloatArray, scores: FloatArray | None, answers: IntArray
+) -> int:
+    """Return on how many images the file answers otherwise than its decisions say."""
+    equal = answers == model.decisions.answer(probabilities, scores)
+    return int((~equal.reshape(len(equal), -1).all(axis=1)).sum())
+
+
 def _predict_whole(model: SealedModel, root: Path, samples: Sequence[Sample]) -> FloatArray:
     """Return probabilities (n, K) of the file as it is."""
 
     def predict(sample: Sample) -> FloatArray:
-        return model.probabilities(decode(root / sample.path, min_side=model.size)[None])
+        return model.probabilities(
+            decode(read_image(root / sample.path, sample.sha), min_side=model.size)[None]
+        )
 
     return np.concatenate(list(parallel(predict, samples)))

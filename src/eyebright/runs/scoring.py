@@ -16,11 +16,12 @@ from eyebright.evaluation.decisions.operating import Labelled
 from eyebright.evaluation.intervals import Float64Array
 from eyebright.evaluation.measure import measure_split
 from eyebright.evaluation.multiclass.results import Metrics, PredictionRow
+from eyebright.evaluation.rules.decisions import Decisions
 from eyebright.runtime.context import progress_task
 from eyebright.runtime.progress import Task
 from eyebright.sealed.inference import OnDecoded, predict_blocks
 from eyebright.sealed.model import SealedModel
-from eyebright.task.task import BoolArray, ClassificationTask, task_at
+from eyebright.task.task import BoolArray, ClassificationTask
 from eyebright.training.linear_probe.folds import groups_of
 from eyebright.types import FloatArray, IntArray, Skipped, Split
 
@@ -34,7 +35,7 @@ class Predictions:
         labels: K classes.
         probabilities: (N, K).
         skipped: images that could not be read.
-        thresholds: (K,) probabilities from which on a label is predicted; None of a single-label model.
+        decisions: how the model decides.
         scores: (N,) OOD scores; None of a model without.
     """
 
@@ -42,13 +43,18 @@ class Predictions:
     labels: tuple[str, ...]
     probabilities: FloatArray
     skipped: Sequence[Skipped]
-    thresholds: Float64Array | None = None
+    decisions: Decisions
     scores: FloatArray | None = None
 
     @property
     def task(self) -> ClassificationTask:
-        """Return the task, with the thresholds of a multi-label one."""
-        return task_at(self.thresholds)
+        """Return the task, which predicts as the model decides."""
+        return self.decisions.task
+
+    @property
+    def thresholds(self) -> Float64Array | None:
+        """Return (K,) probabilities from which on a label is predicted; None of a single-label model."""
+        return self.decisions.thresholds if self.decisions.multilabel else None
 
     @cached_property
     def truth(self) -> IntArray:
@@ -184,4 +190,4 @@ def predict_samples(
             count=len(samples),
         )
     ood_scores = np.concatenate(scores) if scores else None
-    return Predictions(kept, model.labels, np.concatenate(rows), skipped, model.thresholds, ood_scores)
+    return Predictions(kept, model.labels, np.concatenate(rows), skipped, model.decisions, ood_scores)

@@ -22,6 +22,8 @@ WEIGHTS, BIAS, SIDE = "sealed_weights", "sealed_bias", "side"
 LOGITS = "sealed_logits"
 #: The second output of files that give an OOD score.
 UNKNOWN = "unknown_score"
+#: What the model answers; files of earlier versions lack it.
+ANSWER = "answer"
 
 
 def sealed_graph(

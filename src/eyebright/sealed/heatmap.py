@@ -15,6 +15,7 @@ from onnx import TensorProto, helper
 
 from eyebright.onnx_graph.builder import GraphBuilder
 from eyebright.onnx_graph.index import GraphIndex
+from eyebright.sealed.answer_output import PREDICTED
 from eyebright.sealed.graph import OUTPUT, SIDE, WEIGHTS
 from eyebright.sealed.pooled_features import PooledFeatures, find_pooled_features
 from eyebright.types import FloatArray
@@ -50,11 +51,19 @@ def with_heat(sealed: onnx.ModelProto, class_input: bool = False) -> onnx.ModelP
         return None
     builder = GraphBuilder()
     cells = max(1, int(side[0]) // CELL_PX)
-    named = HEAT_CLASS if class_input else builder.node("ArgMax", [OUTPUT], "heat_named", axis=1, keepdims=0)
+    named = HEAT_CLASS if class_input else _predicted(builder, index)
     _heat(builder, parts, cells, named)
     heat = helper.make_tensor_value_info(HEAT, TensorProto.FLOAT, ["B", cells, cells])
     classes = helper.make_tensor_value_info(HEAT_CLASS, TensorProto.INT64, ["B"])
     return builder.appended_to(sealed, [heat], [classes] if class_input else [])
+
+
+def _predicted(builder: GraphBuilder, index: GraphIndex) -> str:
+    """Return the value (B,) with the predicted classes; the likeliest where several labels may hold."""
+    found = index.producers.get(PREDICTED)
+    if found is not None and found.op_type == "ArgMax":
+        return PREDICTED
+    return builder.node("ArgMax", [OUTPUT], "heat_named", axis=1, keepdims=0)
 
 
 def _heat(builder: GraphBuilder, parts: Sequence[PooledFeatures], cells: int, named: str) -> None:

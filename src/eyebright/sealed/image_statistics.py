@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from eyebright.data.decode import DECODING, decode
+from eyebright.data.header import read_image
 from eyebright.data.image_properties import LOOKING, LOOKS, looks
 from eyebright.data.manifest import Sample
 from eyebright.errors import ImageError, NotFoundError, StorageError
@@ -70,7 +71,7 @@ class ImageStatistics:
 
     def _decode(self, root: Path, sample: Sample) -> None:
         with suppress(ImageError, NotFoundError):
-            self.measure(sample, decode(root / sample.path, min_side=self._size))
+            self.measure(sample, decode(read_image(root / sample.path, sample.sha), min_side=self._size))
 
     def _keep(self) -> None:
         if self._space is None:

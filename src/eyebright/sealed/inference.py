@@ -18,6 +18,7 @@ from typing import TypeAlias
 import numpy as np
 
 from eyebright.data.decode import DECODING, decode
+from eyebright.data.header import read_image
 from eyebright.data.manifest import Sample
 from eyebright.errors import ImageError, NotFoundError, StorageError
 from eyebright.runtime.parallel import parallel
@@ -178,7 +179,7 @@ def _reader(
 
     def read(sample: Sample) -> FloatArray | Skipped:
         try:
-            pixels = decode(root / sample.path, min_side=size)
+            pixels = decode(read_image(root / sample.path, sample.sha), min_side=size)
         except (ImageError, NotFoundError) as error:
             return Skipped(sample.path, error.template, error.values)
         if on_decoded is not None:

@@ -14,42 +14,56 @@ import onnx
 from eyebright.data.decode import decode
 from eyebright.errors import ModelError, NotFoundError
 from eyebright.evaluation.intervals import Float64Array
-from eyebright.evaluation.rules.decisions import Decisions
+from eyebright.evaluation.rules.decisions import UNKNOWN_ANSWER, Decisions
 from eyebright.evaluation.uncertainty.conformal import SetRule
 from eyebright.evaluation.uncertainty.ood import UnknownRule
 from eyebright.runtime.atomic import write_bytes
 from eyebright.runtime.onnx_session import open_session
-from eyebright.sealed.graph import INPUT, OUTPUT, UNKNOWN
+from eyebright.sealed.answer_output import with_answer
+from eyebright.sealed.graph import ANSWER, INPUT, OUTPUT, UNKNOWN
 from eyebright.sealed.split_model import SplitModel, split_at_features
-from eyebright.task.task import ClassificationTask, task_at
-from eyebright.types import FloatArray, ImageLike, Prediction, UInt8Array
+from eyebright.task.task import ClassificationTask
+from eyebright.types import FloatArray, ImageLike, IntArray, Prediction, UInt8Array
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: What the metadata's `task` says where an image may have several labels.
-MULTILABEL = "multilabel"
 _NOT_OURS = (
     "A sealed model must be an ONNX file written by Eyebright. {path}: {reason}. Use a run directory "
     "or its model.onnx."
 )
 
 
-def write_sealed(path: Path, graph: onnx.ModelProto, labels: Sequence[str], facts: Mapping[str, Any]) -> None:
-    """Write the graph with `labels` (a JSON list in the order of K) and ``facts`` in its metadata.
+def sealed_with(graph: onnx.ModelProto, labels: Sequence[str], facts: Mapping[str, Any]) -> onnx.ModelProto:
+    """Return a sealed graph with metadata, and with the output `answer` that they call for.
 
-    Values of ``facts`` that are not text are stored as JSON.
+    Every model and export gets its metadata here, so that no file answers by other decisions than it names.
+
+    Args:
+        graph: with or without an answer by other decisions; it is left as it is.
+        labels: in the order of K.
+        facts: further metadata; values that are not text are stored as JSON.
     """
-    set_metadata(graph, {"labels": list(labels), **facts})
-    write_bytes(path, graph.SerializeToString())
+    texts = {key: _text(value) for key, value in {"labels": list(labels), **facts}.items()}
+    whole = with_answer(graph, Decisions.from_metadata(texts, labels))
+    set_metadata(whole, texts)
+    return whole
+
+
+def write_sealed(path: Path, graph: onnx.ModelProto, labels: Sequence[str], facts: Mapping[str, Any]) -> None:
+    """Write :func:`sealed_with` of the arguments."""
+    write_bytes(path, sealed_with(graph, labels, facts).SerializeToString())
 
 
 def set_metadata(graph: onnx.ModelProto, facts: Mapping[str, Any]) -> None:
     """Replace the graph's metadata; values that are not text are stored as JSON."""
     del graph.metadata_props[:]
     for key, value in facts.items():
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        graph.metadata_props.add(key=key, value=text)
+        graph.metadata_props.add(key=key, value=_text(value))
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 class SealedModel:
@@ -86,6 +100,15 @@ class SealedModel:
         return int(self.card["preprocessing"]["size"])
 
     @cached_property
+    def white_level(self) -> int | None:
+        """Return the grey value that is white where grey has more than 8 bits (see `data/colour.py`).
+
+        None of a model whose training images have 8 bits; models from before this was stored took 65535.
+        """
+        level: int | None = json.loads(self.metadata.get("white_level", "65535"))
+        return level
+
+    @cached_property
     def split_model(self) -> SplitModel | None:
         """Return the model as two graphs with the features between them; None if it cannot be split."""
         return split_at_features(self.graph())
@@ -109,10 +132,30 @@ class SealedModel:
         probabilities, *score = self._session.run(outputs, {INPUT: images})
         return probabilities, score[0] if score else None
 
+    def predict_answers(self, images: UInt8Array) -> tuple[FloatArray, FloatArray | None, IntArray]:
+        """Return what :meth:`predict_batch` does, and the answers (B,) or (B, K) that the file itself gives.
+
+        A file of an earlier version gives none; then they are decided here.
+        """
+        if not self.has_answer:
+            probabilities, scores = self.predict_batch(images)
+            return probabilities, scores, self.decisions.answer(probabilities, scores)
+        outputs = [OUTPUT, ANSWER, *([UNKNOWN] if self.has_ood_score else [])]
+        probabilities, answers, *score = self._session.run(outputs, {INPUT: images})
+        return probabilities, score[0] if score else None, answers
+
     @cached_property
     def has_ood_score(self) -> bool:
         """Return whether the file gives an OOD score for each image."""
-        return any(output.name == UNKNOWN for output in self._session.get_outputs())
+        return self._gives(UNKNOWN)
+
+    @cached_property
+    def has_answer(self) -> bool:
+        """Return whether the file gives its answer for each image, as all do that this version writes."""
+        return self._gives(ANSWER)
+
+    def _gives(self, name: str) -> bool:
+        return any(output.name == name for output in self._session.get_outputs())
 
     @cached_property
     def unknown_rule(self) -> UnknownRule | None:
@@ -127,19 +170,18 @@ class SealedModel:
     @cached_property
     def thresholds(self) -> Float64Array | None:
         """Return the thresholds (K,) of a multi-label model's probabilities; None of a single-label model."""
-        if self.metadata.get("task") != MULTILABEL:
-            return None
-        return np.array(json.loads(self.metadata["thresholds"]), np.float64)
+        return self.decisions.thresholds if self.decisions.multilabel else None
 
     @cached_property
     def task(self) -> ClassificationTask:
-        """Return the task, with the thresholds of a multi-label one."""
-        return task_at(self.thresholds)
+        """Return the task, which predicts as the model does."""
+        return self.decisions.task
 
     @cached_property
-    def decisions(self) -> Decisions | None:
-        """Return how operating points or costs change the prediction; None for the most probable class."""
-        return None if self.thresholds is not None else Decisions.from_metadata(self.metadata, self.labels)
+    def decisions(self) -> Decisions:
+        """Return how the model decides, by its metadata."""
+        found = Decisions.from_metadata(self.metadata, self.labels)
+        return found if self.has_ood_score else found.without_unknown()
 
     def predict(self, image: ImageLike, top: int | None = None) -> Prediction:
         """Predict the classes of one image, the predicted first.
@@ -172,22 +214,26 @@ class SealedModel:
             score: the OOD score, if the file gives one.
         """
         order = np.argsort(-probabilities, kind="stable")
+        scores = None if score is None else np.array([score], np.float32)
+        predicted, answer = (
+            self.decisions.predict(probabilities[None]),
+            self.decisions.answer(probabilities[None], scores),
+        )
         named = None
-        if self.thresholds is not None:
-            [named] = self.task.names(self.task.predicted(probabilities[None]), self.labels)
+        if self.decisions.multilabel:
+            [named] = self.task.names(predicted, self.labels)
             top = None
-        if self.decisions is not None:
-            answer = self.decisions.predict(probabilities[None])[0]
-            order = np.concatenate([[answer], order[order != answer]])
+        else:
+            order = np.concatenate([predicted, order[order != predicted[0]]])
         shown = order[:top]
-        rule = self.unknown_rule
+        tells = score is not None and self.unknown_rule is not None
         return Prediction(
             path,
             tuple(self.labels[i] for i in shown),
             tuple(float(probabilities[i]) for i in shown),
             named,
             unknown_score=score,
-            unknown=None if score is None or rule is None else score > rule.threshold,
+            unknown=bool((answer == UNKNOWN_ANSWER).all()) if tells else None,
             set=None if self.set_rule is None else self._set(self.set_rule, probabilities),
         )
 
@@ -202,8 +248,7 @@ class SealedModel:
         try:
             labels = tuple(json.loads(self.metadata["labels"]))
             fits = inputs == [(INPUT, "tensor(uint8)")] and classes[OUTPUT] == len(labels) and self.size > 0
-            fits = fits and (self.thresholds is None or self.thresholds.shape == (len(labels),))
-            Decisions.from_metadata(self.metadata, labels)
+            fits = fits and Decisions.from_metadata(self.metadata, labels).thresholds.shape == (len(labels),)
             fits = fits and (self.unknown_rule, self.set_rule) is not None
         except (KeyError, TypeError, ValueError):  # an entry is missing, or is not the JSON that we write
             fits = False
@@ -238,9 +283,13 @@ class UnwrittenModel(SealedModel):
         """Return the model's graph."""
         return self._graph
 
-    def write(self, facts: Mapping[str, Any]) -> None:
-        """Write the model with its labels and ``facts`` as its metadata."""
-        write_sealed(self.path, self._graph, self.labels, facts)
+    def completed(self, facts: Mapping[str, Any]) -> UnwrittenModel:
+        """Return the model with its labels and ``facts`` as its metadata, and the answer that they call for."""
+        return UnwrittenModel(self.path, sealed_with(self._graph, self.labels, facts), threads=1)
+
+    def write(self) -> None:
+        """Write the model as it is."""
+        write_bytes(self.path, self._graph.SerializeToString())
 
     def reject(self) -> None:
         """Write the model as `model.onnx.rejected`: it failed its parity check."""

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eyebright.evaluation.intervals import Float64Array
-from eyebright.task.task import task_at
+from eyebright.task.task import ClassificationTask
 from eyebright.types import FloatArray
 
 LARGEST_DIFFERENCE = 0.02
@@ -35,11 +34,8 @@ class Parity:
         return self.largest_difference < LARGEST_DIFFERENCE
 
 
-def compare(
-    probabilities: FloatArray, reference: FloatArray, thresholds: Float64Array | None = None
-) -> Parity:
-    """Compare probabilities (N, K) with a reference (N, K); ``thresholds`` (K,) if they are multi-label."""
+def compare(probabilities: FloatArray, reference: FloatArray, task: ClassificationTask) -> Parity:
+    """Compare probabilities (N, K), and what they predict, with a reference (N, K)."""
     difference = np.abs(probabilities - reference)
-    task = task_at(thresholds)
     equal = task.agree(task.predicted(probabilities), task.predicted(reference))
     return Parity(len(equal), int(equal.sum()), float(difference.max(initial=0)), float(difference.mean()))

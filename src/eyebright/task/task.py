@@ -6,7 +6,7 @@ multi-label one. Everything that depends on which of the two it is asks its :cla
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -87,9 +87,16 @@ class ClassificationTask(Protocol):
 
 
 class MultiClass:
-    """One class an image; the most probable class is predicted."""
+    """One class an image.
+
+    Args:
+        decide: returns the predicted classes (N,) for probabilities (N, K); None for the most probable ones.
+    """
 
     multilabel = False
+
+    def __init__(self, decide: Callable[[FloatArray], IntArray] | None = None) -> None:
+        self._decide = decide
 
     def encode(self, samples: Sequence[LabelledSample], labels: Sequence[str]) -> IntArray:
         """Return class numbers (N,)."""
@@ -125,7 +132,9 @@ class MultiClass:
         return softmax(np.log(np.maximum(probabilities, _TINY)), 1 / temperature)
 
     def predicted(self, probabilities: FloatArray) -> IntArray:
-        """Return (N,) the most probable classes; of equal ones the first."""
+        """Return (N,) the classes that are decided on, or the most probable ones; of equal ones the first."""
+        if self._decide is not None:
+            return self._decide(probabilities)
         return np.asarray(probabilities.argmax(axis=1), np.int64)
 
     def names(self, predicted: IntArray, labels: Sequence[str]) -> list[tuple[str, ...]]:

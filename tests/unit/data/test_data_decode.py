@@ -60,8 +60,16 @@ def test_16_bit_grey_is_scaled_not_clipped() -> None:
     assert np.array_equal(decode(Image.fromarray(ramp.astype(np.int32)))[:, :, 0], expected)
 
 
-def test_dark_16_bit_images_stay_dark() -> None:
-    assert decode(Image.fromarray(np.full((2, 2), 514, np.uint16))).max() == 2
+def test_16_bit_grey_is_white_at_its_white_level() -> None:
+    dark = Image.fromarray(np.array([[0, 2047, 4095]], np.uint16))
+    assert decode(dark)[0, :, 0].tolist() == [0, 127, 255]  # by itself, it has 12 bits
+    assert decode(dark, white_level=65535)[0, :, 0].tolist() == [0, 8, 16]
+    bright = Image.fromarray(np.full((2, 2), 60000, np.uint16))
+    with pytest.raises(ImageError, match="at most 4095"):
+        decode(bright, white_level=4095)
+    one_hot = np.zeros((20, 20), np.uint16)
+    one_hot[3, 3] = 60000  # one hot pixel is no other scale
+    assert decode(Image.fromarray(one_hot), white_level=4095).max() == 255
 
 
 @pytest.mark.parametrize(
@@ -94,8 +102,17 @@ def test_transparency_lies_on_white() -> None:
         np.asarray(rgba),
     ):
         assert np.abs(decode(source).astype(int) - expected).max() <= 1
-    grey = Image.new("LA", (1, 1), (0, 0))
-    assert decode(encoded(grey, "PNG")).tolist() == [[[255, 255, 255]]]
+    grey = Image.new("LA", (2, 1), (0, 0))
+    grey.putpixel((1, 0), (7, 255))
+    assert decode(encoded(grey, "PNG")).tolist() == [[[255] * 3, [7] * 3]]
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_where_all_is_transparent_the_colours_are_meant(mode: str) -> None:
+    picture = photograph(64, 48).convert(mode[:-1])
+    clear = picture.copy()
+    clear.putalpha(0)
+    assert np.array_equal(decode(encoded(clear, "PNG")), decode(picture))
 
 
 def test_palette_and_colour_key_transparency() -> None:
@@ -105,8 +122,9 @@ def test_palette_and_colour_key_transparency() -> None:
     assert decode(encoded(palette, "PNG")).tolist() == [[[10, 20, 30], [40, 50, 60]]]
     assert decode(encoded(palette, "PNG", transparency=0)).tolist() == [[[255] * 3, [40, 50, 60]]]
     assert decode(encoded(palette, "GIF", transparency=1)).tolist() == [[[10, 20, 30], [255] * 3]]
-    key = encoded(Image.new("RGB", (1, 1), (1, 2, 3)), "PNG", transparency=(1, 2, 3))
-    assert decode(key).tolist() == [[[255] * 3]]
+    two = Image.new("RGB", (2, 1), (1, 2, 3))
+    two.putpixel((1, 0), (4, 5, 6))
+    assert decode(encoded(two, "PNG", transparency=(1, 2, 3))).tolist() == [[[255] * 3, [4, 5, 6]]]
 
 
 def test_one_bit_grey_and_grey_arrays() -> None:

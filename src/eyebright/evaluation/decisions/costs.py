@@ -60,9 +60,18 @@ def read_costs(path: Path, labels: Sequence[str]) -> Float64Array:
 
 
 def cheapest(probabilities: FloatArray, costs: Float64Array) -> IntArray:
-    """Return the class (N,) whose expected cost is least; of equal ones the most probable."""
-    expected = probabilities @ costs
-    return np.lexsort((-probabilities, expected), axis=1)[:, 0].astype(np.int64)
+    """Return the class (N,) whose expected cost is least; of equal ones the most probable, then the first.
+
+    Expected costs within :func:`tolerance` of the least are equal: sums of float32 depend on their order.
+    """
+    expected = probabilities @ costs.astype(np.float32)
+    least = expected.min(axis=1, keepdims=True) + tolerance(costs)
+    return np.asarray(np.where(expected <= least, probabilities, -1).argmax(axis=1), np.int64)
+
+
+def tolerance(costs: Float64Array) -> np.float32:
+    """Return what expected costs may differ by and still be equal: a hundred-thousandth of the largest cost."""
+    return np.float32(1e-5 * np.abs(costs).max())
 
 
 def measure_costs(

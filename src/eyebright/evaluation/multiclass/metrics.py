@@ -24,12 +24,13 @@ def measure(
     split: Split,
     *,
     groups: IntArray | None = None,
+    predicted: IntArray | None = None,
     seed: int = 0,
     resamples: int = 1000,
 ) -> Metrics:
     """Return all metrics of one split, with 95 % intervals.
 
-    Of equal probabilities the first class counts as predicted. Each interval is the percentile bootstrap's,
+    Each interval is the percentile bootstrap's,
     or of ranking the jackknife's, widened where an analytic interval is wider (see
     :mod:`eyebright.evaluation.intervals`), so that no interval is a point, even if all predictions are
     correct or N is 1.
@@ -46,6 +47,7 @@ def measure(
         labels: K class names.
         split: which split this is.
         groups: (N,) numbers from 0 that images which are not independent share; None where all are.
+        predicted: (N,) class numbers that are decided on; None for the most probable, of equal ones the first.
         seed: of the bootstrap.
         resamples: number of bootstrap resamples.
 
@@ -53,7 +55,7 @@ def measure(
         ModelError: a probability is not a number.
     """
     require_finite(probabilities)
-    stats = PerImageStats.of(truth, probabilities, groups)
+    stats = PerImageStats.of(truth, probabilities, groups, predicted)
     sums = stats.resampled(seed, resamples, groups)
     confusion = stats.confusion()
     ranking = rank(stats.truth, probabilities, groups)
@@ -82,7 +84,7 @@ def measure(
         ece=calibration_error(stats, sums),
         per_class=classes,
         confusion=confusion,
-        reliability=reliability(stats.confidence, stats.hit),
+        reliability=reliability(stats.confidence, stats.likeliest_hit),
     )
 
 

@@ -25,8 +25,9 @@ class PerImageStats:
 
     Attributes:
         truth: class numbers.
-        predicted: the likeliest class; of equal ones the first.
-        confidence: its probability.
+        predicted: the class that is decided on.
+        likeliest: the most probable class, whose calibration is measured; of equal ones the first.
+        confidence: the probability of the likeliest.
         loss: log loss, in nats.
         brier: squared distance of the probabilities from the truth; of two classes half of it.
         in_top: 1 where the true class is among the five likeliest, else 0.
@@ -36,6 +37,7 @@ class PerImageStats:
 
     truth: IntArray
     predicted: IntArray
+    likeliest: IntArray
     confidence: Float64Array
     loss: Float64Array
     brier: Float64Array
@@ -44,19 +46,43 @@ class PerImageStats:
     independent: float
 
     @classmethod
-    def of(cls, truth: IntArray, probabilities: FloatArray, groups: IntArray | None = None) -> PerImageStats:
-        """Return the stats of class numbers (N,), probabilities (N, K) and group numbers (N,), if any."""
+    def of(
+        cls,
+        truth: IntArray,
+        probabilities: FloatArray,
+        groups: IntArray | None = None,
+        predicted: IntArray | None = None,
+    ) -> PerImageStats:
+        """Return the stats of N images.
+
+        Args:
+            truth: (N,) class numbers.
+            probabilities: (N, K).
+            groups: (N,) group numbers, if any.
+            predicted: (N,) the classes that are decided on; None for the most probable ones.
+        """
         classes = probabilities.shape[1]
         rows = np.arange(len(truth))
-        predicted = probabilities.argmax(axis=1)
+        likeliest = probabilities.argmax(axis=1)
+        predicted = likeliest if predicted is None else predicted
         own = probabilities[rows, truth].astype(np.float64)
-        confidence = np.minimum(probabilities[rows, predicted].astype(np.float64), 1)
+        confidence = np.minimum(probabilities[rows, likeliest].astype(np.float64), 1)
         loss = -np.log(np.clip(own, SMALLEST_PROBABILITY, 1))
         squares = np.einsum("nk,nk->n", probabilities, probabilities, dtype=np.float64)
         brier = np.maximum(squares - 2 * own + 1, 0) / (2 if classes == 2 else 1)
         in_top = _in_top(truth, probabilities)
         independent = 1.0 if groups is None else (int(groups.max()) + 1) / len(truth)
-        return cls(truth.astype(np.int64), predicted, confidence, loss, brier, in_top, classes, independent)
+        return cls(
+            truth.astype(np.int64),
+            predicted,
+            likeliest,
+            confidence,
+            loss,
+            brier,
+            in_top,
+            classes,
+            independent,
+        )
 
     def resampled(self, seed: int, resamples: int, groups: IntArray | None) -> ResampledSums:
         """Return the sums of bootstrap resamples of the images."""
@@ -67,6 +93,11 @@ class PerImageStats:
     def hit(self) -> Float64Array:
         """Return 1 where the prediction is correct, else 0."""
         return np.equal(self.truth, self.predicted).astype(np.float64)
+
+    @property
+    def likeliest_hit(self) -> Float64Array:
+        """Return 1 where the most probable class is the true one, else 0."""
+        return np.equal(self.truth, self.likeliest).astype(np.float64)
 
     def confusion(self) -> IntArray:
         """Return counts (K, K), a row for each true class."""
@@ -85,7 +116,7 @@ class PerImageStats:
                 _spread(self.truth, ones, self.classes),
                 _spread(self.predicted, ones, self.classes),
                 _spread(self.truth, self.hit, self.classes),
-                _spread(bin_of(self.confidence), self.confidence - self.hit, BINS),
+                _spread(bin_of(self.confidence), self.confidence - self.likeliest_hit, BINS),
                 csr_array(np.stack([self.loss, self.brier, self.in_top], axis=1)),
             ],
             format="csr",

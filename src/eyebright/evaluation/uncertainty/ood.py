@@ -81,10 +81,13 @@ class Separation:
 def choose_unknown(scores: FloatArray, false_rejection: float, part: str) -> UnknownRule:
     """Choose the rule by scores (n,) of own images.
 
-    The largest score where they are too few for the quantile.
+    The largest score where they are too few for the quantile. Else midway between the quantile and the next
+    score, so that rounding rejects no image that was accepted.
     """
-    most = float(scores.max())
-    return UnknownRule(quantile(scores, 1 - false_rejection, beyond=most), false_rejection, part, len(scores))
+    found = quantile(scores, 1 - false_rejection, beyond=float(scores.max()))
+    after = scores[scores > found]
+    limit = (found + float(after.min())) / 2 if len(after) else found
+    return UnknownRule(limit, false_rejection, part, len(scores))
 
 
 def above(scores: FloatArray, threshold: float) -> Interval:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import math
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from eyebright.exporting.base import ExportSource, Format, Precision, wrap_converter_errors
-from eyebright.exporting.certificate.comparison import ExportComparison, ReferencePredictions
+from eyebright.evaluation.rules.decisions import Decisions
+from eyebright.exporting.base import ExportOutput, ExportSource, Format, Precision, wrap_converter_errors
+from eyebright.exporting.certificate.comparison import (
+    ExportComparison,
+    ExportedPredictions,
+    ReferencePredictions,
+)
 from eyebright.exporting.certificate.hashes import sha256, sha256_of
 from eyebright.runtime.machine import processor_name, usable_cores
 from eyebright.runtime.timing import interleaved_ms
@@ -31,7 +36,7 @@ class AcceptanceCriteria:
     """Criteria that an export must meet to be accepted.
 
     Attributes:
-        min_agreement: least share of images on which both models predict the same class, for fp32 and fp16.
+        min_agreement: least share of images on which both models give the same answer, for fp32 and fp16.
         max_loss: largest loss of accuracy, as a fraction, for int8.
     """
 
@@ -148,15 +153,15 @@ def certify(
     Raises:
         UnsupportedError: its runtime cannot load it.
     """
-    probabilities, rate = _predict(target, source, folder, reference, on_image)
-    comparison = ExportComparison.of(probabilities, reference)
+    found, rate = _predict(target, source, folder, reference, on_image)
+    comparison = ExportComparison.of(found, reference)
     latency, latency_original = _latencies(target, source, folder, next(reference.pixels()))
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     return Certificate(
         format=target.name,
         precision=source.precision,
         input=target.input,
-        reasons=_shortfalls(source.precision, probabilities, comparison, criteria),
+        reasons=_shortfalls(source.precision, found.probabilities, comparison, criteria),
         comparison=comparison,
         speed=Speed(latency, latency_original, rate),
         files={path.relative_to(folder).as_posix(): sha256(path) for path in paths},
@@ -165,9 +170,31 @@ def certify(
         versions=versions,
         processor=f"{processor_name()}, {usable_cores()} cores, {platform.system()}",
         criteria=criteria,
-        notes=target.notes,
+        notes=(*target.notes, *(str(reason) for reason in undecided(target, source.model.decisions))),
         details=details,
     )
+
+
+def undecided(target: Format, decisions: Decisions) -> Iterator[Reason]:
+    """Yield what a user must know of a format that cannot hold the model's decisions.
+
+    Args:
+        target: the format.
+        decisions: of the model.
+    """
+    if target.decides:
+        return
+    if decisions.changed:
+        yield Reason(
+            "{format} files hold probabilities only. The operating points, costs or thresholds of the "
+            "model are applied by the example in Python; programs of your own must do the same.",
+            {"format": target.name},
+        )
+    if decisions.unknown_above is not None:
+        yield Reason(
+            "{format} files hold no OOD score. They do not tell unknown images, which the model does.",
+            {"format": target.name},
+        )
 
 
 def _shortfalls(
@@ -191,7 +218,7 @@ def _shortfalls(
             "least": f"{100 * criteria.min_agreement:.2f}",
         }
         template = (
-            "It predicts the same class on {agreement} % of the images; at least {least} % is required."
+            "It gives the same answer on {agreement} % of the images; at least {least} % is required."
         )
         return (Reason(template, values),)
     return ()
@@ -203,18 +230,20 @@ def _predict(
     folder: Path,
     reference: ReferencePredictions,
     on_image: Callable[[], None],
-) -> tuple[FloatArray, float]:
-    """Return the export's probabilities (N, K), and images per second without the time of decoding."""
+) -> tuple[ExportedPredictions, float]:
+    """Return the export's predictions, and images per second without the time of decoding."""
     with wrap_converter_errors(target.name):
         runner = target.load(source, folder, usable_cores())
-    rows: list[FloatArray] = []
+    rows: list[ExportOutput] = []
     seconds = 0.0
     for image in reference.pixels():
         start = time.perf_counter()
         rows.append(runner.predict(image))
         seconds += time.perf_counter() - start
         on_image()
-    return np.stack(rows), len(rows) / seconds
+    given = [row.answer for row in rows if row.answer is not None]
+    answers = np.stack(given) if given else None
+    return ExportedPredictions(np.stack([row.probabilities for row in rows]), answers), len(rows) / seconds
 
 
 def _latencies(target: Format, source: ExportSource, folder: Path, image: UInt8Array) -> tuple[float, float]:

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eyebright.evaluation.intervals import Float64Array
 from eyebright.evaluation.paired import accuracy_difference
-from eyebright.task.task import task_at
+from eyebright.evaluation.rules.decisions import Decisions
+from eyebright.task.task import BoolArray
 from eyebright.types import FloatArray, IntArray, Interval, UInt8Array
+
+# OOD scores have their limit near 1, and typical images near 0.
+_NEAR = 0.01
 
 
 @dataclass(frozen=True)
@@ -22,14 +25,38 @@ class ReferencePredictions:
         truth: (N,) class numbers, or (N, K) if multi-label.
         pixels: returns the N decoded images (H, W, 3), in order, each time anew.
         split: of the images.
-        thresholds: (K,) from which on a label is predicted, if multi-label; else None.
+        decisions: of the original, by which it answers.
+        scores: OOD scores (N,); None of a model that gives none.
     """
 
     probabilities: FloatArray
     truth: IntArray
     pixels: Callable[[], Iterator[UInt8Array]]
     split: str
-    thresholds: Float64Array | None = None
+    decisions: Decisions
+    scores: FloatArray | None = None
+
+    @property
+    def near_limit(self) -> BoolArray:
+        """Return (N,) whether an image's OOD score is so near to its limit that rounding decides."""
+        limit = self.decisions.limit
+        if self.scores is None or limit is None:
+            return np.zeros(len(self.probabilities), np.bool_)
+        return np.abs(self.scores - limit) <= _NEAR
+
+
+@dataclass(frozen=True)
+class ExportedPredictions:
+    """An export's predictions for the compared images.
+
+    Attributes:
+        probabilities: (N, K).
+        answers: (N,) or (N, K), as the export itself gives them; None of a format that holds probabilities
+            alone.
+    """
+
+    probabilities: FloatArray
+    answers: IntArray | None = None
 
 
 @dataclass(frozen=True)
@@ -38,7 +65,9 @@ class ExportComparison:
 
     Attributes:
         images, split: how many images were compared, and of which split.
-        agreement: share of them on which both predict the same class, or the same labels.
+        agreement: share of them on which both answer the same class, the same labels, or unknown. Where the
+            export gives no answer, or the OOD score lies within a hundredth of its limit, which of the classes
+            or labels it holds likeliest counts.
         accuracy, accuracy_original: of the export and of the original.
         accuracy_difference: export less original, paired, with its 95 % interval.
         max_difference, mean_difference: of the probabilities.
@@ -54,16 +83,21 @@ class ExportComparison:
     mean_difference: float
 
     @classmethod
-    def of(cls, probabilities: FloatArray, reference: ReferencePredictions) -> ExportComparison:
-        """Compare probabilities (N, K) with the original's."""
-        task = task_at(reference.thresholds)
+    def of(cls, found: ExportedPredictions, reference: ReferencePredictions) -> ExportComparison:
+        """Compare predictions with the original's."""
+        probabilities, decisions = found.probabilities, reference.decisions
+        task = decisions.task
         predicted, before = task.predicted(probabilities), task.predicted(reference.probabilities)
+        agree = task.agree(predicted, before)
+        if found.answers is not None:
+            answers = decisions.answer(reference.probabilities, reference.scores)
+            agree = np.where(reference.near_limit, agree, task.agree(found.answers, answers))
         correct, correct_before = task.agree(predicted, reference.truth), task.agree(before, reference.truth)
         difference = np.abs(probabilities - reference.probabilities)
         return cls(
             images=len(probabilities),
             split=reference.split,
-            agreement=float(task.agree(predicted, before).mean()),
+            agreement=float(agree.mean()),
             accuracy=float(correct.mean()),
             accuracy_original=float(correct_before.mean()),
             accuracy_difference=accuracy_difference(correct, correct_before),

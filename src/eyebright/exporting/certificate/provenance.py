@@ -10,8 +10,8 @@ from eyebright.exporting.certificate.certificate import Certificate
 from eyebright.exporting.certificate.hashes import sha256
 
 PROVENANCE = "provenance.json"
-# How a model predicts beyond its probabilities; some formats have no place for it in their own files.
-_RULES = ("task", "thresholds", "unknown", "conformal", "operating_points", "costs")
+# How a model reads grey of 16 bits, and predicts beyond its probabilities; some formats have no place for it.
+_RULES = ("white_level", "task", "thresholds", "unknown", "conformal", "operating_points", "costs")
 
 
 def provenance(target: Format, source: ExportSource, certificate: Certificate) -> dict[str, Any]:

@@ -9,17 +9,13 @@ from pathlib import Path
 
 from eyebright.exporting.base import ExportSource, Format
 from eyebright.exporting.certificate.certificate import Certificate
+from eyebright.exporting.certificate.example_answers import deciding, telling
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.exporting.certificate.provenance import PROVENANCE, provenance
+from eyebright.exporting.load_image import load_image_code
 from eyebright.runtime.atomic import write_text
 
 LABELS = "labels.txt"
-# How an example in Python prints the most probable class, and all labels that reach their thresholds.
-_BEST = re.compile(r"( +)best = (\S+)\.argmax\(\)\n.*\n")
-_SEVERAL = r"""\1for label, probability, threshold in zip(labels, \2, {thresholds}):
-\1    if probability >= threshold:
-\1        print(f"{{label}}\\t{{probability:.4f}}")
-"""
 
 
 def write_sidecar_files(
@@ -40,43 +36,44 @@ def write_sidecar_files(
         SHA-256 by file name of all that was written.
     """
     origin = json.dumps(provenance(target, source, certificate), indent=1, ensure_ascii=False)
-    texts = {PROVENANCE: origin, LABELS: label_lines(source.labels), **examples(target.name, source)}
+    texts = {PROVENANCE: origin, LABELS: label_lines(source.labels), **examples(target, source)}
     for name, text in texts.items():
         write_text(folder / name, text)
     return {name: sha256(folder / name) for name in texts}
 
 
-def examples(name: str, source: ExportSource) -> dict[str, str]:
-    """Return short programs that use an export, by file name.
+def examples(target: Format, source: ExportSource) -> dict[str, str]:
+    """Return short programs that use an export and answer as the model does, by file name.
 
     Their templates are the files in the folder of the format's name; ``{{size}}`` and the like are filled in.
+    Those in other languages than Python tell one class, as a format answers, or the most probable one: there
+    are none where the model decides otherwise.
 
     Args:
-        name: of the format.
+        target: the format.
         source: what was exported.
     """
-    folder = files("eyebright.exporting").joinpath("examples", name)
+    folder = files("eyebright.exporting").joinpath("examples", target.name)
     if not folder.is_dir():
         return {}
-    preprocessing = source.preprocessing
+    preprocessing, decisions = source.preprocessing, source.model.decisions
     values = {
         "name": source.name,
         "size": str(source.size),
         "resample": preprocessing.interpolation.upper(),
         "mean": str(list(preprocessing.mean)),
         "std": str(list(preprocessing.std)),
+        "decide": deciding(decisions),
+        "tell": telling(decisions),
+        "load_image": load_image_code(),
+        "white_level": "" if source.model.white_level is None else f", {source.model.white_level}",
     }
     written = {
         template.name.removesuffix(".in"): _filled(template.read_text(encoding="utf-8"), values)
         for template in folder.iterdir()
     }
-    thresholds = source.model.thresholds
-    if thresholds is None:
-        return written
-    # Only Python's are adapted to several labels, and of these not Triton's: its server returns one label.
-    rule = _SEVERAL.format(thresholds=thresholds.tolist())
-    adapted = {file: _BEST.subn(rule, text) for file, text in written.items() if file.endswith(".py")}
-    return {file: text for file, (text, replaced) in adapted.items() if replaced}
+    told = target.decides and not decisions.multilabel
+    return {file: text for file, text in written.items() if file.endswith(".py") or told or not decisions.changed}
 
 
 def label_lines(labels: tuple[str, ...]) -> str:

@@ -28,7 +28,8 @@ class CoreMl(TorchFormat):
 
     name, purpose = "coreml", "Core ML"
     needed = (("coremltools", "coreml"),)
-    input = ONE_IMAGE
+    input = ONE_IMAGE + "probabilities (1, K)"
+    decides = False
     packages = ("coremltools", "torch")
     notes = (
         "Core ML predicts on macOS only. Elsewhere PyTorch computes the certificate's answers from the "
@@ -42,7 +43,7 @@ class CoreMl(TorchFormat):
             UnsupportedError: Core ML has no counterpart of an operator.
             StorageError: the disk is full.
         """
-        module = module_of(source, self.purpose, batch=1)
+        module = module_of(source, self.purpose, batch=1, decides=False)
         import torch
 
         with quietly(), torch.no_grad():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar
 
-from eyebright.exporting.base import ExportSource
+from eyebright.exporting.base import GIVEN_OF_ONE, ExportSource
 from eyebright.exporting.formats.torch_source import ONE_IMAGE, TorchFormat, TorchRunner, module_of, quietly
 from eyebright.runtime.atomic import write_bytes
 
@@ -17,7 +17,7 @@ class ExecuTorch(TorchFormat):
 
     name, purpose = "executorch", "ExecuTorch"
     needed = (("executorch", "executorch"),)
-    input = ONE_IMAGE
+    input = ONE_IMAGE + GIVEN_OF_ONE
     packages = ("executorch", "torch")
     notes = ("Lowered to XNNPACK, which runs on the processors of phones and computers.",)
 
@@ -60,7 +60,7 @@ class _Method:
     def __call__(self, pixels: Any) -> Any:
         if _Method._current is not self:
             self._load()
-        return self._method.execute([pixels])[0]
+        return self._method.execute([pixels])
 
     def _load(self) -> None:
         from executorch.extension.pybindings import portable_lib

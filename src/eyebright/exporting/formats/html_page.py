@@ -109,13 +109,12 @@ def _environment() -> Environment:
 
 def _facts(source: ExportSource) -> dict[str, Any]:
     """Return what the page's script must know."""
-    version, thresholds = runtime_version(), source.model.thresholds
+    version = runtime_version()
     return {
         "labels": source.labels,
         "side": source.size,
         "lang": language(),
-        "thresholds": thresholds if thresholds is None else thresholds.tolist(),
-        "unknown": json.loads(source.model.metadata.get("unknown", "null")),
+        "several": source.model.decisions.multilabel,
         "texts": _in_each_language(texts),
         "terms": _in_each_language(lambda: terms(source, version)),
     }

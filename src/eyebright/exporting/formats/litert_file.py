@@ -16,12 +16,12 @@ from typing import Any
 import onnx
 
 from eyebright.errors import MissingExtraError
-from eyebright.exporting.base import ExportSource, Precision, UnsupportedError, require
+from eyebright.exporting.base import ExportOutput, ExportSource, Precision, UnsupportedError, require
 from eyebright.exporting.formats.litert_convert import UNREADABLE
 from eyebright.exporting.formats.torch_source import ONE_IMAGE, unsupported
 from eyebright.runtime.atomic import write_bytes
 from eyebright.training.cache.store import default_folder
-from eyebright.types import FloatArray, UInt8Array
+from eyebright.types import UInt8Array
 
 _NAME, _FILE = "LiteRT", "model.tflite"
 _VARIABLE = "EYEBRIGHT_LITERT"
@@ -32,7 +32,8 @@ class LiteRt:
     """`model.tflite`, without TensorFlow."""
 
     name = "litert"
-    input = ONE_IMAGE
+    input = ONE_IMAGE + "probabilities (1, K)"
+    decides = False
     packages = ("ai-edge-litert",)
     notes = ("Converted by litert-torch in an environment of its own.",)
     precisions: frozenset[Precision] = frozenset({"fp32"})
@@ -50,7 +51,7 @@ class LiteRt:
         """
         with tempfile.TemporaryDirectory() as name:
             graph, target = Path(name) / "resized.onnx", Path(name) / _FILE
-            onnx.save(source.resized_graph, graph)
+            onnx.save(source.undecided_graph, graph)
             script = Path(__file__).with_name("litert_convert.py")
             command = [str(_python()), "-I", str(script), str(graph), str(source.size), str(target)]
             done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
@@ -105,9 +106,8 @@ class _Interpreter:
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._output = self._interpreter.get_output_details()[0]["index"]
 
-    def predict(self, image: UInt8Array) -> FloatArray:
-        """Return probabilities (K,) of one RGB image (H, W, 3)."""
+    def predict(self, image: UInt8Array) -> ExportOutput:
+        """Return the probabilities of one RGB image (H, W, 3)."""
         self._interpreter.set_tensor(self._input, self._source.resized(image))
         self._interpreter.invoke()
-        probabilities: FloatArray = self._interpreter.get_tensor(self._output)[0]
-        return probabilities
+        return ExportOutput.of([self._interpreter.get_tensor(self._output)])

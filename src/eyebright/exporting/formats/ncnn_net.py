@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from eyebright.errors import ModelError
-from eyebright.exporting.base import ExportSource, Precision
+from eyebright.exporting.base import ExportOutput, ExportSource, Precision
 from eyebright.exporting.formats.torch_source import (
     ONE_IMAGE,
     TorchFormat,
@@ -21,7 +21,7 @@ from eyebright.exporting.formats.torch_source import (
     write_through_memory,
 )
 from eyebright.runtime.atomic import write_bytes
-from eyebright.types import FloatArray, UInt8Array
+from eyebright.types import UInt8Array
 
 _PARAM, _BIN = "model.ncnn.param", "model.ncnn.bin"
 _INPUT, _OUTPUT = "in0", "out0"
@@ -32,7 +32,8 @@ class Ncnn(TorchFormat):
 
     name, purpose = "ncnn", "ncnn"
     needed = (("pnnx", "ncnn"), ("ncnn", "ncnn"))
-    input = ONE_IMAGE + f"; blobs {_INPUT} and {_OUTPUT}"
+    input = ONE_IMAGE + f"probabilities (1, K); blobs {_INPUT} and {_OUTPUT}"
+    decides = False
     packages = ("ncnn", "pnnx", "torch")
     notes = ("Only convolutional networks can be converted.",)
     precisions: frozenset[Precision] = frozenset({"fp32", "fp16"})
@@ -44,7 +45,7 @@ class Ncnn(TorchFormat):
             UnsupportedError: ncnn lacks a layer.
             ModelError: pnnx ended with an error.
         """
-        module = module_of(source, self.purpose, batch=1)
+        module = module_of(source, self.purpose, batch=1, decides=False)
         import torch
 
         shape = (1, 3, source.size, source.size)
@@ -104,8 +105,8 @@ class _Net:
                     path=folder / name,
                 )
 
-    def predict(self, image: UInt8Array) -> FloatArray:
-        """Return probabilities (K,) of one RGB image (H, W, 3)."""
+    def predict(self, image: UInt8Array) -> ExportOutput:
+        """Return the probabilities of one RGB image (H, W, 3)."""
         pixels = self._source.resized(image)[0]  # must live until the extraction ends: Mat takes no copy
         with self._net.create_extractor() as extractor:
             extractor.input(_INPUT, self._library.Mat(pixels))
@@ -115,4 +116,4 @@ class _Net:
                     "ncnn must be able to run the model. It failed with status {code}. Use onnx or openvino.",
                     code=status,
                 )
-            return np.array(output, np.float32).reshape(-1)
+            return ExportOutput(np.array(output, np.float32).reshape(-1))

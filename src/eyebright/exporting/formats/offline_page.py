@@ -21,12 +21,13 @@ class OfflinePage:
     """`index.html`: the sealed graph, ONNX Runtime Web and a small interface."""
 
     name = "html"
-    input = "images that a person gives in a browser; classes with probabilities, and a heat map"
+    input = "images that a person gives in a browser; the answer, classes with probabilities, and a heat map"
     packages = ()
     notes = (
         "Opens from the disk with the network off, in Chrome, Edge, Firefox and Safari of 2023 or newer.",
         "Compared and timed here: the page's own model, run by ONNX Runtime in Python.",
     )
+    decides = True
     precisions: frozenset[Precision] = frozenset({"fp32", "int8"})
 
     def check(self, source: ExportSource) -> None:

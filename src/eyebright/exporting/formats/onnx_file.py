@@ -8,14 +8,14 @@ from typing import Any
 
 import onnx
 
-from eyebright.exporting.base import ExportSource, Precision
+from eyebright.exporting.base import GIVEN, ExportOutput, ExportSource, Precision
 from eyebright.onnx_graph.edit import copy_of
 from eyebright.runtime.atomic import write_bytes
 from eyebright.runtime.onnx_session import open_session
-from eyebright.sealed.graph import INPUT, OUTPUT
+from eyebright.sealed.graph import ANSWER, INPUT, OUTPUT
 from eyebright.sealed.model import set_metadata
 from eyebright.sealed.subgraphs import PIXELS
-from eyebright.types import FloatArray, UInt8Array
+from eyebright.types import UInt8Array
 
 FILE = "model.onnx"
 
@@ -25,6 +25,7 @@ class _OnnxFile:
 
     packages: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    decides = True
     precisions: frozenset[Precision] = frozenset({"fp32", "fp16", "int8"})
 
     def check(self, source: ExportSource) -> None:
@@ -35,7 +36,7 @@ class SealedOnnx(_OnnxFile):
     """The sealed graph, which takes raw pixels."""
 
     name = "onnx"
-    input = "uint8 RGB images (B, H, W, 3) of any size; probabilities (B, K)"
+    input = "uint8 RGB images (B, H, W, 3) of any size; " + GIVEN
 
     def export(self, source: ExportSource, folder: Path) -> None:
         """Write `model.onnx` with the original's metadata."""
@@ -50,7 +51,7 @@ class PlainOnnx(_OnnxFile):
     """Backbone and head alone, for programs that resize and normalise by themselves."""
 
     name = "onnx-plain"
-    input = "float32 (B, 3, S, S), resized and normalised as the card says; probabilities (B, K)"
+    input = "float32 (B, 3, S, S), resized and normalised as the card says; " + GIVEN
 
     def export(self, source: ExportSource, folder: Path) -> None:
         """Write `model.onnx` with the original's metadata."""
@@ -79,13 +80,14 @@ class OnnxRunner:
         prepare: Callable[[UInt8Array], Any] = lambda image: image[None],
     ) -> None:
         self._session = open_session(model, threads)
+        given = {output.name for output in self._session.get_outputs()}
+        self._outputs = [name for name in (OUTPUT, ANSWER) if name in given]
         self._input = input_name
         self._prepare = prepare
 
-    def predict(self, image: UInt8Array) -> FloatArray:
-        """Return probabilities (K,) of one RGB image (H, W, 3)."""
-        probabilities: FloatArray = self._session.run([OUTPUT], {self._input: self._prepare(image)})[0][0]
-        return probabilities
+    def predict(self, image: UInt8Array) -> ExportOutput:
+        """Return what the file gives for one RGB image (H, W, 3)."""
+        return ExportOutput.of(self._session.run(self._outputs, {self._input: self._prepare(image)}))
 
 
 def write_onnx(graph: onnx.ModelProto, source: ExportSource, folder: Path) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from eyebright.exporting.base import ExportSource, Precision, require
+from eyebright.exporting.base import GIVEN_OF_ONE, ExportOutput, ExportSource, Precision, require
 from eyebright.runtime.atomic import not_written
 from eyebright.runtime.telemetry import load_openvino
-from eyebright.sealed.graph import INPUT
-from eyebright.types import FloatArray, UInt8Array
+from eyebright.sealed.graph import ANSWER, INPUT, OUTPUT
+from eyebright.types import UInt8Array
 
 FILE = "model.xml"
 
@@ -20,12 +20,13 @@ class OpenVino:
     """`model.xml` and `model.bin`: raw pixels in, as the sealed model takes them."""
 
     name = "openvino"
-    input = "uint8 RGB images (1, H, W, 3) of any size; probabilities (1, K)"
+    input = "uint8 RGB images (1, H, W, 3) of any size; " + GIVEN_OF_ONE
     packages = ()
     notes = (
         "OpenVINO prepares its resize anew for each size of photo, which takes seconds where photos are "
         "large: give it photos of few sizes, or make large ones smaller first.",
     )
+    decides = True
     precisions: frozenset[Precision] = frozenset({"fp32", "fp16", "int8"})
 
     def check(self, source: ExportSource) -> None:
@@ -79,11 +80,10 @@ class _Compiled:
     def __init__(self, path: Path, threads: int) -> None:
         self._request = compiled(path, threads).create_infer_request()
 
-    def predict(self, image: UInt8Array) -> FloatArray:
-        """Return probabilities (K,) of one RGB image (H, W, 3)."""
+    def predict(self, image: UInt8Array) -> ExportOutput:
+        """Return what the file gives for one RGB image (H, W, 3)."""
         self._request.infer({INPUT: np.ascontiguousarray(image[None])})
-        probabilities: FloatArray = self._request.get_output_tensor(0).data[0].copy()
-        return probabilities
+        return ExportOutput.of([self._request.get_tensor(name).data for name in (OUTPUT, ANSWER)])
 
 
 def compiled(path: Path, threads: int, **more: str) -> Any:

@@ -10,16 +10,23 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eyebright.exporting.base import ExportSource, Precision, UnsupportedError, require
+from eyebright.exporting.base import (
+    GIVEN,
+    ExportOutput,
+    ExportSource,
+    Precision,
+    UnsupportedError,
+    require,
+)
 from eyebright.runtime.atomic import write_bytes
-from eyebright.types import FloatArray, UInt8Array
+from eyebright.types import UInt8Array
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule
 
 #: What such an export takes, with a batch of any size or of one.
-ANY_BATCH = "float32 RGB images (B, 3, S, S), resized, grey levels from 0 to 255; probabilities (B, K)"
-ONE_IMAGE = "float32 RGB image (1, 3, S, S), resized, grey levels from 0 to 255; probabilities (1, K)"
+ANY_BATCH = "float32 RGB images (B, 3, S, S), resized, grey levels from 0 to 255; " + GIVEN
+ONE_IMAGE = "float32 RGB image (1, 3, S, S), resized, grey levels from 0 to 255; "
 
 
 class TorchFormat:
@@ -33,6 +40,7 @@ class TorchFormat:
     purpose: str
     needed: tuple[tuple[str, str], ...] = ()
     packages: tuple[str, ...] = ("torch",)
+    decides = True
     precisions: frozenset[Precision] = frozenset({"fp32"})
 
     def check(self, source: ExportSource) -> None:
@@ -45,8 +53,12 @@ class TorchFormat:
             require(module, extra, self.purpose)
 
 
-def module_of(source: ExportSource, purpose: str, batch: int | None = None) -> GraphModule:
+def module_of(
+    source: ExportSource, purpose: str, batch: int | None = None, *, decides: bool = True
+) -> GraphModule:
     """Return the model behind the resize as a module, for batches of any size or of ``batch``.
+
+    It gives a tuple in the order of :attr:`ExportSource.outputs`, or the probabilities alone.
 
     Raises:
         UnsupportedError: an operator has no counterpart in PyTorch.
@@ -55,7 +67,7 @@ def module_of(source: ExportSource, purpose: str, batch: int | None = None) -> G
     from eyebright.onnx_torch.reader import UnreadableError
 
     try:
-        return to_module(source.resized_graph, batch)
+        return to_module(source.resized_graph if decides else source.undecided_graph, batch)
     except UnreadableError as error:
         raise unsupported(purpose, error.operator) from error
 
@@ -112,7 +124,7 @@ class TorchRunner:
 
     Args:
         source: what was exported.
-        function: tensor (1, 3, S, S) to tensor (1, K).
+        function: tensor (1, 3, S, S) to probabilities (1, K), or to the tensors of all outputs in order.
         threads: for one prediction.
     """
 
@@ -121,8 +133,8 @@ class TorchRunner:
         self._function = function
         self._threads = threads
 
-    def predict(self, image: UInt8Array) -> FloatArray:
-        """Return probabilities (K,) of one RGB image (H, W, 3); the process keeps its number of threads."""
+    def predict(self, image: UInt8Array) -> ExportOutput:
+        """Return what the file gives for one RGB image (H, W, 3); the process keeps its number of threads."""
         import torch
 
         before = torch.get_num_threads()
@@ -132,5 +144,5 @@ class TorchRunner:
                 outputs = self._function(torch.from_numpy(self._source.resized(image)))
         finally:
             torch.set_num_threads(before)
-        probabilities: FloatArray = outputs[0].numpy().copy()
-        return probabilities
+        given = outputs if isinstance(outputs, tuple | list) else (outputs,)
+        return ExportOutput.of([output.numpy() for output in given])

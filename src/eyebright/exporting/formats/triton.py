@@ -6,7 +6,7 @@ import json
 from importlib.util import find_spec
 from pathlib import Path
 
-from eyebright.exporting.base import ExportSource, Precision
+from eyebright.exporting.base import GIVEN, ExportSource, Precision
 from eyebright.exporting.certificate.sidecar_files import LABELS, label_lines
 from eyebright.exporting.certificate.signature import Tensor, onnx_signature
 from eyebright.exporting.formats.onnx_file import FILE, OnnxRunner, write_onnx
@@ -23,9 +23,10 @@ class Triton:
     """`NAME/config.pbtxt`, `NAME/1/model.onnx` and `NAME/labels.txt`, for Triton's ONNX Runtime backend."""
 
     name = "triton"
-    input = "uint8 RGB images (B, H, W, 3) of any size, up to 32 of one size at once; probabilities (B, K)"
+    input = "uint8 RGB images (B, H, W, 3) of any size, up to 32 of one size at once; " + GIVEN
     packages = ("tritonclient",)
     notes = ("Triton puts requests together only where their images have one size.",)
+    decides = True
     precisions: frozenset[Precision] = frozenset({"fp32", "fp16", "int8"})
 
     def check(self, source: ExportSource) -> None:

@@ -38,14 +38,13 @@ const ask = (task, content, transfer = []) =>
 const classify = async (source) => {
   const { pixels, width, height, full } = await readPixels(source, facts.side);
   const answer = await ask("answer", { pixels, width, height }, [pixels.buffer]);
-  const { unknownScore } = answer;
-  answer.unknown = facts.unknown !== null && unknownScore !== null && unknownScore > facts.unknown.threshold;
+  answer.unknown = answer.decided[0] < 0;
   return { answer, full };
 };
 
 const best = (answer) => {
   if (answer.unknown) return say("unknown");
-  return facts.thresholds ? named(answer) : `${named(answer)}  ${percent(Math.max(...answer.probabilities))}`;
+  return facts.several ? named(answer) : `${named(answer)}  ${percent(answer.probabilities[answer.decided[0]])}`;
 };
 
 // --- Images, one after the other -------------------------------------------------------------------------
@@ -207,7 +206,7 @@ const speak = (language) => {
     button.setAttribute("aria-pressed", String(button.dataset.lang === lang));
   }
   const count = facts.labels.length;
-  part("lead").textContent = facts.thresholds ? say("leadSeveral", { count }) : say("lead", { count });
+  part("lead").textContent = facts.several ? say("leadSeveral", { count }) : say("lead", { count });
   part("terms").replaceChildren(...facts.terms[lang].map(([term, value]) =>
     make("div", {}, make("dt", { textContent: term }), make("dd", {}, name(value)))));
   if (!ready) tell(stopped === null ? say("loading") : say("stopped", { reason: stopped }));

@@ -51,10 +51,10 @@ const bars = (ranked, from, to) =>
     return make("li", {}, name(label), make("span", { className: "share", textContent: percent(share) }), bar);
   }));
 
-/** What is answered: the likeliest class, or all labels that reach their thresholds where several may hold. */
-const named = ({ probabilities }) => {
-  if (facts.thresholds === null) return facts.labels[probabilities.indexOf(Math.max(...probabilities))];
-  const held = facts.labels.filter((_, i) => probabilities[i] >= facts.thresholds[i]);
+/** What the model answers: one class, or the labels that hold where several may. */
+const named = ({ decided }) => {
+  if (!facts.several) return facts.labels[decided[0]];
+  const held = facts.labels.filter((_, i) => decided[i] === 1);
   return held.join(", ") || say("none");
 };
 

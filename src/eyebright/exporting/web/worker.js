@@ -48,7 +48,7 @@ const tasks = {
     const found = await session.run({ images });
     return {
       probabilities: Array.from(found.probabilities.data),
-      unknownScore: found.unknown_score ? Number(found.unknown_score.data[0]) : null,
+      decided: Array.from(found.answer.data, Number), // a class, or 0 and 1 of each label; -1 for unknown
       heat: found.heat ? { cells: found.heat.dims[1], shares: found.heat.data } : null,
       milliseconds: performance.now() - start,
     };

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 from eyebright.evaluation.multiclass.results import Metrics
 from eyebright.evaluation.multilabel.results import LabelMetrics
+from eyebright.exporting.load_image import load_image_code
 from eyebright.report.content import ReportContent
 from eyebright.report.document import Section
 from eyebright.report.templating import render
 from eyebright.text.language import translate
 
-#: Runs as it stands beside a model.onnx; a test runs it.
-SNIPPET = """\
+#: Runs as it stands beside a model.onnx and a photo.jpg; a test runs it.
+SNIPPET = f"""\
 import json
+
 import numpy as np
 import onnxruntime
+from PIL import Image, ImageOps
+
+
+{load_image_code()}
+
 
 session = onnxruntime.InferenceSession("model.onnx")
-labels = json.loads(session.get_modelmeta().custom_metadata_map["labels"])
+metadata = session.get_modelmeta().custom_metadata_map
+labels = json.loads(metadata["labels"])
 
-# Your image as RGB, height x width x 3, any size:
-# np.asarray(PIL.Image.open("photo.jpg").convert("RGB"))
-image = np.zeros((480, 640, 3), np.uint8)
-
-(probabilities,) = session.run(["probabilities"], {"images": image[None]})
+image = load_image("photo.jpg", json.loads(metadata.get("white_level", "65535")))
+(probabilities,) = session.run(["probabilities"], {{"images": image[None]}})
 best = int(probabilities[0].argmax())
 print(labels[best], float(probabilities[0, best]))
 """
@@ -30,7 +35,7 @@ print(labels[best], float(probabilities[0, best]))
 SEVERAL_SNIPPET = (
     SNIPPET.partition("best = ")[0]
     + """\
-thresholds = json.loads(session.get_modelmeta().custom_metadata_map["thresholds"])
+thresholds = json.loads(metadata["thresholds"])
 for label, probability, threshold in zip(labels, probabilities[0], thresholds):
     if probability >= threshold:
         print(label, float(probability))

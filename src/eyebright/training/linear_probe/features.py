@@ -18,6 +18,7 @@ from eyebright.backbones.card import BackboneCard, Preprocessing
 from eyebright.backbones.feature_layers import Tap, columns, width
 from eyebright.backbones.graph import features_graph
 from eyebright.data.decode import open_rgb
+from eyebright.data.header import read_image
 from eyebright.data.manifest import Sample
 from eyebright.data.views import view
 from eyebright.engines.base import Engine
@@ -77,7 +78,7 @@ class FeatureExtractor:
         definition = {
             "backbone": card.name,
             "backbone_sha": card.sha,
-            "graph": 1,
+            "graph": 2,
             "precision": engine.split()[-1],
             "taps": [f"{tap.layer.name}:{tap.kind}" for tap in taps],
             **asdict(preprocessing),
@@ -148,7 +149,7 @@ class FeatureExtractor:
     ) -> list[tuple[int, Rows]] | EyebrightError:
         """Return the rows (D,) of the views that the cache lacks, or why there are none."""
         try:
-            image = open_rgb(root / sample.path, min_side=self.preprocessing.size)
+            image = open_rgb(read_image(root / sample.path, sample.sha), min_side=self.preprocessing.size)
         except (ImageError, NotFoundError) as error:
             return error.with_traceback(None)
         size, interpolation = self.preprocessing.size, self.preprocessing.interpolation

@@ -9,6 +9,7 @@ from eyebright.data.manifest import Manifest
 from eyebright.data.manifest_file import read_manifest
 from eyebright.data.source import scan_part
 from eyebright.errors import DataError, EyebrightError
+from eyebright.evaluation.rules.decisions import MULTILABEL
 from eyebright.runs.evaluation import Evaluation, EvaluationPlan, evaluate_model, write_results
 from eyebright.runs.images import check_labels
 from eyebright.runs.messages import command, say_found
@@ -19,7 +20,7 @@ from eyebright.runs.run import Run, new_directory, write_metrics
 from eyebright.runs.slices import ColumnsFile
 from eyebright.runs.uncertainty import require_score, with_ood
 from eyebright.runtime.context import stage, timed
-from eyebright.sealed.model import MULTILABEL, SealedModel
+from eyebright.sealed.model import SealedModel
 from eyebright.text.language import translate
 from eyebright.types import JsonObject, Skipped, Split
 from eyebright.verbs.evaluate.options import EvaluateConfig

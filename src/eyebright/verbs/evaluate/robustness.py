@@ -10,6 +10,7 @@ import numpy as np
 
 from eyebright.data.corruptions import PARTS, STRENGTHS, corrupt, only
 from eyebright.data.decode import PILLOW, open_rgb
+from eyebright.data.header import read_image
 from eyebright.data.manifest import Sample
 from eyebright.evaluation.robustness import RobustnessResult, robustness, shortcut
 from eyebright.runs.scoring import Predictions
@@ -46,7 +47,7 @@ def stress(
 
     def predict(place: int) -> BoolArray:
         sample = predictions.samples[place]
-        images = _variants(_seen_size(root / sample.path, model), sample, seed)
+        images = _variants(_seen_size(read_image(root / sample.path, sample.sha), model), sample, seed)
         probabilities = np.concatenate([model.probabilities(image[None]) for image in images])
         return predictions.are_correct(probabilities, predictions.truth[place])
 
@@ -82,9 +83,9 @@ def _variants(pixels: UInt8Array, sample: Sample, seed: int) -> Iterator[UInt8Ar
         yield only(pixels, part)
 
 
-def _seen_size(path: Path, model: SealedModel) -> UInt8Array:
+def _seen_size(data: bytes, model: SealedModel) -> UInt8Array:
     """Return the image (H, W, 3), its short side scaled down to the input size as by the model, never up."""
-    image = open_rgb(path, min_side=model.size)
+    image = open_rgb(data, min_side=model.size)
     short = min(image.size)
     if short > model.size:
         width, height = (round(side * model.size / short) for side in image.size)

@@ -12,6 +12,7 @@ from typing import Any
 
 from eyebright.compression.candidate import QuantisationCandidate
 from eyebright.data.decode import decode
+from eyebright.data.header import read_image
 from eyebright.errors import EyebrightError
 from eyebright.exporting.base import (
     ExportSource,
@@ -21,7 +22,12 @@ from eyebright.exporting.base import (
     wrap_converter_errors,
 )
 from eyebright.exporting.catalog import FORMATS
-from eyebright.exporting.certificate.certificate import AcceptanceCriteria, Certificate, certify
+from eyebright.exporting.certificate.certificate import (
+    AcceptanceCriteria,
+    Certificate,
+    certify,
+    undecided,
+)
 from eyebright.exporting.certificate.comparison import ReferencePredictions
 from eyebright.exporting.certificate.compression import kernels, original_bytes, speedup
 from eyebright.exporting.certificate.sidecar_files import write_sidecar_files
@@ -31,7 +37,7 @@ from eyebright.runs.metrics import versions
 from eyebright.runs.scoring import predict_samples
 from eyebright.runtime.atomic import write_text
 from eyebright.runtime.context import progress, progress_task, say, stage
-from eyebright.sealed.model import SealedModel
+from eyebright.sealed.model import SealedModel, sealed_with
 from eyebright.text.language import translate
 from eyebright.types import UInt8Array
 from eyebright.verbs.export.candidates import check_precision, quantisation_candidates
@@ -102,10 +108,13 @@ class Exporter:
             )
 
         def pixels() -> Iterator[UInt8Array]:
-            return (decode(images.root / s.path, min_side=self.model.size) for s in answers.samples)
+            return (
+                decode(read_image(images.root / s.path, s.sha), min_side=self.model.size)
+                for s in answers.samples
+            )
 
         return ReferencePredictions(
-            answers.probabilities, answers.truth, pixels, "val", self.model.thresholds
+            answers.probabilities, answers.truth, pixels, "val", self.model.decisions, answers.scores
         )
 
     def export(self, target: Format) -> Exported:
@@ -119,7 +128,9 @@ class Exporter:
             for candidate in self._candidates():
                 # As it is, a model may be a compressed one already.
                 computes = precision_of(candidate.graph) if self.precision == "fp32" else self.precision
-                source = ExportSource(self.model, candidate.graph, computes)
+                # Files of earlier versions have no answer, and what is exported has one.
+                graph = sealed_with(candidate.graph, self.model.labels, self.model.metadata)
+                source = ExportSource(self.model, graph, computes)
                 target.check(source)
                 try:
                     exported = self._attempt(_Attempt(target, name, source, candidate, tuple(tried)), best)
@@ -198,7 +209,7 @@ class Exporter:
                 details=details,
                 on_image=task.advance,
             )
-        for reason in certificate.reasons:
+        for reason in (*certificate.reasons, *undecided(target, self.model.decisions)):
             progress().say(reason.text())
         if self.precision == "fp32":
             return certificate

@@ -10,6 +10,7 @@ import numpy as np
 
 from eyebright.compression.int8.calibration import CalibrationImages
 from eyebright.data.decode import load_square
+from eyebright.data.header import read_image
 from eyebright.data.manifest import Sample
 from eyebright.errors import DataError, ImageError
 from eyebright.runs.images import check_labels, drawn, manifest_of
@@ -77,7 +78,7 @@ def read_calibration_images(
     with progress_task("Reading calibration images", total=len(order)) as task:
 
         def read(sample: Sample) -> UInt8Array | None:
-            found = _read(images.root / sample.path, size, interpolation)
+            found = _read(images.root, sample, size, interpolation)
             task.advance()
             return found
 
@@ -96,8 +97,8 @@ def read_calibration_images(
     return CalibrationImages(stacked[holdout:], stacked[:holdout])
 
 
-def _read(path: Path, size: int, interpolation: Interpolation) -> UInt8Array | None:
+def _read(root: Path, sample: Sample, size: int, interpolation: Interpolation) -> UInt8Array | None:
     try:
-        return load_square(path, size, interpolation)
+        return load_square(read_image(root / sample.path, sample.sha), size, interpolation)
     except ImageError:  # training skipped it, and said so
         return None

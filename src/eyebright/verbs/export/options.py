@@ -45,7 +45,7 @@ class ExportConfig(Config):
         0.999,
         ge=0,
         le=1,
-        description="Minimum share of images on which a float export must predict the same class.",
+        description="Minimum share of images on which a float export must give the same answer.",
     )
     max_loss: float = Field(
         0.5, ge=0, le=100, description="Maximum accuracy loss of an int8 export, in percentage points."

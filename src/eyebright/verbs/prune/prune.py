@@ -11,6 +11,7 @@ import onnx
 
 from eyebright.backbones import catalog
 from eyebright.data.decode import load_square
+from eyebright.data.header import read_image
 from eyebright.data.manifest import Manifest
 from eyebright.errors import ImageError
 from eyebright.exporting.base import ExportSource, require
@@ -120,7 +121,9 @@ def _batches(
         some, squares = [], []
         for sample in chosen[begin : begin + _BATCH]:
             try:
-                squares.append(load_square(manifest.root / sample.path, source.size, how))
+                squares.append(
+                    load_square(read_image(manifest.root / sample.path, sample.sha), source.size, how)
+                )
             except ImageError:  # training names it
                 continue
             some.append(sample)

@@ -12,7 +12,7 @@ from eyebright.data.manifest import Manifest
 from eyebright.data.manifest_file import write_manifest
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.report.content import ReportContent
-from eyebright.runs.evaluation import Evaluation, EvaluationPlan, evaluate_model, write_results
+from eyebright.runs.evaluation import Evaluation, EvaluationPlan, evaluate_model, write_model, write_results
 from eyebright.runs.messages import command
 from eyebright.runs.metrics import MetricsFile, versions
 from eyebright.runs.rules import CarriedRules, Rules, TrainedRules
@@ -65,7 +65,7 @@ def finish(
     model = UnwrittenModel(path, onnx.load(selection.candidate.path), threads=1)
     evaluation = evaluate_model(model, _plan(config, selection, model, original, manifest))
     facts = {name: value for name, value in model.metadata.items() if name != "labels"}
-    model.write({**facts, **evaluation.metadata()})
+    evaluation = replace(evaluation, model=write_model(evaluation, facts))
     write_results(directory, _report(config, selection, evaluation))
     write_manifest(evaluation.manifest, directory / "manifest.parquet")
     write_metrics(directory / "metrics.json", _metrics(selection, evaluation).to_json())

@@ -76,7 +76,7 @@ def linear_probe_candidates(
             path = folder / f"{card.name.replace('/', '-')}-{size}-{layers}.onnx"
             provenance = provenance_of(trained, manifest)
             sealed = seal(trained, manifest, path, provenance, config.false_rejection, config.seed)
-            sealed.model.write(provenance.metadata())
+            sealed.model.completed(provenance.metadata()).write()
             yield SealedProbe(name, path, trained, sealed.scored)
 
 

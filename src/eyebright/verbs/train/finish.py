@@ -9,7 +9,7 @@ from eyebright.data.manifest_file import write_manifest
 from eyebright.evaluation.forecast import grown
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.report.content import ReportContent
-from eyebright.runs.evaluation import Evaluation, EvaluationPlan, evaluate_model, write_results
+from eyebright.runs.evaluation import Evaluation, EvaluationPlan, evaluate_model, write_model, write_results
 from eyebright.runs.messages import command, say_skipped
 from eyebright.runs.metrics import MetricsFile
 from eyebright.runs.rules import TrainedRules
@@ -50,7 +50,7 @@ def finish(plan: TrainingPlan, trained: TrainedModel) -> Run:
     thresholds = evaluation.predictions.thresholds
     if thresholds is not None:
         provenance = replace(provenance, thresholds=thresholds.tolist())
-    sealed.model.write({**provenance.metadata(), **evaluation.metadata()})
+    evaluation = replace(evaluation, model=write_model(evaluation, provenance.metadata()))
     with timed("report"):
         write_results(directory, _report(plan, trained, evaluation, provenance))
     write_manifest(evaluation.manifest, directory / "manifest.parquet")

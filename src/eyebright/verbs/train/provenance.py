@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 
 from eyebright.data.licence import data_licence
 from eyebright.data.manifest import Manifest
+from eyebright.evaluation.rules.decisions import MULTILABEL
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.runs.metrics import versions
-from eyebright.sealed.model import MULTILABEL, SealedModel
+from eyebright.sealed.model import SealedModel
 from eyebright.task.task import THRESHOLD
 from eyebright.types import JsonObject
 from eyebright.verbs.train.trained_model import TrainedModel
@@ -25,6 +26,7 @@ class Provenance:
         data_licence: of the images, where the data states one.
         data_sha: hash of the images, their labels and splits.
         versions: of the packages that it was made with.
+        white_level: the grey value that is white where grey has more than 8 bits; None of 8-bit images.
         baseline_sha256: of the teacher or original, where there is one.
         thresholds: (K,) from which probability on a label is predicted; None of a single-label model.
     """
@@ -34,6 +36,7 @@ class Provenance:
     data_licence: str | None
     data_sha: str
     versions: Mapping[str, str]
+    white_level: int | None
     baseline_sha256: str | None
     thresholds: Sequence[float] | None
 
@@ -49,7 +52,8 @@ class Provenance:
             "versions": self.versions,
             "parent_sha256": self.baseline_sha256,
         }
-        return {name: value for name, value in optional.items() if value is not None}
+        given = {name: value for name, value in optional.items() if value is not None}
+        return {**given, "white_level": self.white_level}
 
 
 def provenance_of(trained: TrainedModel, manifest: Manifest) -> Provenance:
@@ -70,6 +74,7 @@ def provenance_of(trained: TrainedModel, manifest: Manifest) -> Provenance:
         data_licence=data_licence(manifest.root),
         data_sha=manifest.digest,
         versions=versions(),
+        white_level=manifest.white_level,
         baseline_sha256=None if baseline is None else sha256(SealedModel(baseline).path),
         thresholds=[THRESHOLD] * len(manifest.labels) if trained.task.multilabel else None,
     )

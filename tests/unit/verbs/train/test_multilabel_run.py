@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -154,8 +155,12 @@ def test_the_page_shows_labels_and_not_classes(cloth_run: Run):
     assert 'id="confusion"' not in page
 
 
-def test_the_pages_snippet_runs(cloth_run: Run, monkeypatch: pytest.MonkeyPatch, capsys):
-    monkeypatch.chdir(cloth_run.directory)
+def test_the_pages_snippet_runs(
+    cloth_run: Run, cloth: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(cloth_run.model, tmp_path)
+    shutil.copy(next((cloth / "images").resolve().rglob("*.jpg")), tmp_path / "photo.jpg")
     exec(compile(SEVERAL_SNIPPET, "snippet", "exec"), {})
     named = {line.split()[0] for line in capsys.readouterr().out.splitlines()}
     assert named <= set(LABELS)
