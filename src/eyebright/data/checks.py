@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
-from unicodedata import normalize
+from unicodedata import category, normalize
 
 from eyebright.errors import DataError
 from eyebright.types import Skipped, Split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from eyebright.data.manifest import Sample
@@ -28,8 +29,8 @@ def require_classes(counts: Mapping[Split, Mapping[str, int]], folder: Path) -> 
         folder: the training split, for the sentences.
 
     Raises:
-        DataError: names equal but for case or Unicode form; classes that only validation or test has; fewer
-            than two classes; classes with fewer than 2 training images, all of them listed.
+        DataError: names equal but for case, blanks or Unicode form; classes that only validation or test
+            has; fewer than two classes; classes with fewer than 2 training images, all of them listed.
     """
     train = counts["train"]
     _require_distinct({label for part in counts.values() for label in part})
@@ -148,11 +149,26 @@ def _conflict(sample: Sample, others: Sequence[Sample]) -> Skipped:
 def _require_distinct(labels: Iterable[str]) -> None:
     seen: dict[str, str] = {}
     for label in sorted(labels):
-        twin = seen.setdefault(normalize("NFC", normalize("NFC", label).casefold()), label)
+        twin = seen.setdefault(_essence(label), label)
         if twin != label:
+            shown = _distinguishable(twin, label)
             raise DataError(
-                "Class names must differ by more than case or accent encoding. {first} and {second} "
-                "do not. Merge the two folders, or rename one.",
-                first=ascii(twin) if normalize("NFC", twin) == normalize("NFC", label) else twin,
-                second=ascii(label) if normalize("NFC", twin) == normalize("NFC", label) else label,
+                "Class names must differ by more than case, blanks or the encoding of characters. "
+                "{first} and {second} do not. Merge the two classes, or rename one.",
+                first=shown(twin),
+                second=shown(label),
             )
+
+
+def _essence(label: str) -> str:
+    """Return what makes a name another one: not its case, blanks, or form in Unicode."""
+    text = normalize("NFKC", normalize("NFKC", label).casefold())
+    text = "".join(c for c in text if not c.isspace() and category(c) not in ("Cf", "Cc"))
+    return re.sub(r"^(\d+)\.0+$", r"\1", text)  # as numbers are written by tables that lack some of them
+
+
+def _distinguishable(first: str, second: str) -> Callable[[str], str]:
+    """Return how to write two names so that their difference can be seen."""
+    if first.casefold() == second.casefold():
+        return str
+    return ascii if normalize("NFKC", first) == normalize("NFKC", second) else repr

@@ -11,11 +11,20 @@ from typing import TYPE_CHECKING
 
 from eyebright.data.checks import conflicts, copies, leaks, require_classes
 from eyebright.data.header import Header
-from eyebright.data.layout import Layout, find_layout, require_folder
 from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.data.read_headers import read_headers
 from eyebright.data.split import assign
-from eyebright.data.walk import FolderListing, Identity, identity, list_images, printable, subfolders
+from eyebright.data.splits.layout import Layout, find_layout
+from eyebright.data.splits.parts import classes_beside, listed
+from eyebright.data.walk import (
+    FolderListing,
+    Identity,
+    identity,
+    list_images,
+    printable,
+    require_folder,
+    subfolders,
+)
 from eyebright.errors import DataError, ImageError
 from eyebright.runtime.context import progress_task
 from eyebright.types import Skipped, Split
@@ -133,20 +142,8 @@ def _list_parts(layout: Layout) -> dict[Split, FolderListing]:
 def _list_part(folder: Path, seen: set[Identity]) -> FolderListing:
     elsewhere = set(seen)
     listing = list_images(folder, seen)
-    if not listing.files and listing.loose:
-        raise DataError(
-            "Images must be in one folder per class. {path} contains {count:image|images} and no "
-            "class folder. Create a folder for each class, and move the images into them.",
-            path=folder,
-            count=len(listing.loose),
-        )
     if not listing.files:
-        raise DataError(
-            "Images (JPEG, PNG, WebP, BMP, TIFF or GIF) must be in folders named after their class. "
-            "{path} contains no readable image. Check the path, its permissions, and that names are "
-            "UTF-8.",
-            path=folder,
-        )
+        raise _no_classes(folder, listing)
     listing.skipped += [
         Skipped(name, "The image is not in a class folder. Move it into one.") for name in listing.loose
     ]
@@ -157,6 +154,40 @@ def _list_part(folder: Path, seen: set[Identity]) -> FolderListing:
         if printable(name) not in named and identity(folder / name) not in elsewhere
     ]
     return listing
+
+
+def _no_classes(folder: Path, listing: FolderListing) -> DataError:
+    """Return why there is no image in a class folder."""
+    if not listing.loose and listing.others:
+        return DataError(
+            "Images (JPEG, PNG, WebP, BMP, TIFF or GIF) must be in folders named after their class. "
+            "{path} contains no readable image, but {count:file|files} with other extensions ({kinds}). "
+            "Convert images to JPEG or PNG.",
+            path=folder,
+            **_kinds(listing.others),
+        )
+    if not listing.loose:
+        return DataError(
+            "Images (JPEG, PNG, WebP, BMP, TIFF or GIF) must be in folders named after their class. "
+            "{path} contains no readable image. Check the path, its permissions, and that names are "
+            "UTF-8.",
+            path=folder,
+        )
+    if beside := classes_beside(folder):
+        return DataError(
+            "Images must be in one folder per class. {path} contains {count:image|images} and no "
+            "class folder. If it is a class itself, like the folders beside it ({beside}), use {parent}.",
+            path=folder,
+            count=len(listing.loose),
+            beside=listed(beside),
+            parent=folder.resolve().parent,
+        )
+    return DataError(
+        "Images must be in one folder per class. {path} contains {count:image|images} and no "
+        "class folder. Create a folder for each class, and move the images into them.",
+        path=folder,
+        count=len(listing.loose),
+    )
 
 
 def _collect(
@@ -195,14 +226,13 @@ def _other_files(listings: Iterable[FolderListing]) -> list[Skipped]:
     others = sum((listing.others for listing in listings), Counter[str]())
     if not others:
         return []
+    reason = "Not images by their extension, so not opened: {count:file|files} ({kinds})."
+    return [Skipped(".", reason, _kinds(others))]
+
+
+def _kinds(others: Counter[str]) -> dict[str, object]:
     kinds = ", ".join(f"{suffix or '-'} {count}" for suffix, count in others.most_common(5))
-    return [
-        Skipped(
-            ".",
-            "Not images by their extension, so not opened: {count:file|files} ({kinds}).",
-            {"count": others.total(), "kinds": kinds},
-        )
-    ]
+    return {"count": others.total(), "kinds": kinds}
 
 
 def _prefix(folder: Path, root: Path) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+import stat
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import TypeAdapter
 
-from eyebright.data.manifest import Manifest, Sample
+from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.errors import DataError, NotFoundError
 from eyebright.runtime.atomic import atomic_path
 from eyebright.types import Skipped
@@ -19,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _ROWS = 65_536
-_KEY = b"eyebright"
+_KEY, _DIGEST = b"eyebright", b"eyebright.blake2b"
+_LATER = ("group",)  # columns that older manifests lack
 _WORD = pa.dictionary(pa.int32(), pa.string())
 _SCHEMA = pa.schema(
     [
@@ -32,6 +36,19 @@ _SCHEMA = pa.schema(
         ("group", _WORD),
     ]
 )
+
+
+@dataclass(frozen=True)
+class _About:
+    """What a manifest says besides its samples."""
+
+    root: str
+    skipped: tuple[Skipped, ...]
+    warnings: tuple[Skipped, ...]
+    several: tuple[str, ...] | None = None
+
+
+_ABOUT = TypeAdapter(_About)
 
 
 def write_manifest(manifest: Manifest, path: Path) -> None:
@@ -48,8 +65,9 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
         "warnings": [asdict(s) for s in manifest.warnings],
         "several": manifest.label_set,
     }
-    schema = _SCHEMA.with_metadata({_KEY: json.dumps(about, default=str).encode()})
-    with atomic_path(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+    text = json.dumps(about, default=str).encode()
+    schema = _SCHEMA.with_metadata({_KEY: text, _DIGEST: _digest(text, len(manifest.samples))})
+    with atomic_path(path) as temporary, _writer(temporary, schema) as writer:
         for start in range(0, len(manifest.samples), _ROWS):
             rows = manifest.samples[start : start + _ROWS]
             columns = [pa.array([getattr(s, f.name) for s in rows], f.type) for f in schema]
@@ -64,37 +82,50 @@ def read_manifest(path: Path) -> Manifest:
         DataError: ``path`` is not a manifest.
     """
     try:
-        with pq.ParquetFile(path) as file:
-            about = json.loads((file.schema_arrow.metadata or {})[_KEY])
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+            raise ValueError("not a regular file")
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            stored = file.schema_arrow.metadata or {}
             samples = tuple(_samples(file))
+            if stored.get(_DIGEST, _digest(stored[_KEY], len(samples))) != _digest(
+                stored[_KEY], len(samples)
+            ):
+                raise ValueError("damaged")
+        about = _ABOUT.validate_json(stored[_KEY])
+        return Manifest(Path(about.root), samples, about.skipped, about.warnings, about.several)
     except FileNotFoundError:
         raise NotFoundError("The manifest must exist. {path} does not. Check the path.", path=path) from None
-    except (pa.ArrowException, KeyError, ValueError) as error:
+    except (pa.ArrowException, OSError, LookupError, ValueError, TypeError, MemoryError) as error:
+        reason = str(error).partition("\n")[0]
         raise DataError(
             "A manifest must be a Parquet file written by Eyebright. {path} is not ({error}). Use "
             "the manifest.parquet of a run.",
             path=path,
-            error=error,
+            error=reason,
         ) from None
-    label_set = about.get("several")
-    return Manifest(
-        Path(about["root"]),
-        samples,
-        _notes(about["skipped"]),
-        _notes(about["warnings"]),
-        None if label_set is None else tuple(label_set),
-    )
+
+
+def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    return pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True)
+
+
+def _digest(about: bytes, samples: int) -> bytes:
+    return blake2b(about + b"%d" % samples, digest_size=16).hexdigest().encode()
 
 
 def _samples(file: pq.ParquetFile) -> Iterator[Sample]:
     known: dict[Any, Any] = {}  # one object a class name, part and size, not one a row
-    names = [field.name for field in _SCHEMA if field.name in file.schema_arrow.names]  # older ones lack some
+    given = {field.name: field.type for field in file.schema_arrow}
+    older = _DIGEST not in (file.schema_arrow.metadata or {})
+    names = [name for name in _SCHEMA.names if name in given or not (older and name in _LATER)]
+    if wrong := [name for name in names if given.get(name) != _SCHEMA.field(name).type]:
+        raise ValueError(f"no column {wrong[0]} of its type")
     for batch in file.iter_batches(_ROWS, columns=names):
+        if batch.num_rows and any(batch.column(name).null_count for name in names):
+            raise ValueError("empty cells")
         columns = {name: batch.column(name).to_pylist() for name in names}
+        if not set(columns["split"]) <= set(SPLITS):
+            raise ValueError("unknown splits")
         for name in set(names) - {"path", "sha"}:
             columns[name] = [known.setdefault(value, value) for value in columns[name]]
         yield from map(Sample, *(columns[name] for name in names))
-
-
-def _notes(rows: list[dict[str, Any]]) -> tuple[Skipped, ...]:
-    return tuple(Skipped(**row) for row in rows)

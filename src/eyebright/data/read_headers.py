@@ -21,7 +21,7 @@ def read_headers(
     chunks = [files[start : start + _CHUNK] for start in range(0, len(files), _CHUNK)]
 
     def read(chunk: Sequence[tuple[str, str]]) -> list[Header | ImageError]:
-        return [_header(f"{top}/{path}") for _, path in chunk]
+        return [_header(os.path.join(top, path)) for _, path in chunk]
 
     pool = ThreadPoolExecutor(min(8, (os.cpu_count() or 1) + 2))
     try:

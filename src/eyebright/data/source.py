@@ -6,30 +6,39 @@ from pathlib import Path
 from typing import Literal
 
 from eyebright.data import folder as folders
-from eyebright.data.layout import evaluation_part
 from eyebright.data.manifest import Manifest
-from eyebright.data.table import has_table, scan_table, scan_table_part
+from eyebright.data.splits.layout import evaluation_part
+from eyebright.data.table.scan import has_table, scan_table, scan_table_part
 from eyebright.types import Split
 
 
 def scan(
-    data: Path, *, val: Path | float | None = None, test: Path | float | None = None, seed: int = 0
+    data: Path,
+    *,
+    val: Path | float | None = None,
+    test: Path | float | None = None,
+    seed: int = 0,
+    multilabel: bool = False,
 ) -> Manifest:
     """Return the manifest to train on; see :func:`eyebright.data.folder.scan`.
+
+    With ``multilabel``, a table is read as one for a multi-label model, even where each image has one label.
 
     Raises:
         NotFoundError: a folder does not exist.
         DataError: there is nothing, or nothing sensible, to train on.
     """
-    read = scan_table if has_table(data) else folders.scan
-    return read(data, val=val, test=test, seed=seed)
+    if has_table(data):
+        return scan_table(data, val=val, test=test, seed=seed, multilabel=multilabel)
+    return folders.scan(data, val=val, test=test, seed=seed)
 
 
 def scan_part(
-    data: Path,
-    wanted: Split | Literal["auto"],
+    data: Path, wanted: Split | Literal["auto"], *, multilabel: bool = False
 ) -> tuple[Manifest, Split]:
     """Return the images to evaluate on, and their split: "auto" is test, else validation, else all.
+
+    With ``multilabel``, a table is read as one for a multi-label model, even where each image has one label.
 
     Raises:
         NotFoundError: the data does not exist, or has no such part.
@@ -37,6 +46,6 @@ def scan_part(
     """
     if has_table(data):
         part = None if wanted == "auto" else wanted
-        return scan_table_part(data, part)
+        return scan_table_part(data, part, multilabel=multilabel)
     where, split = evaluation_part(data, wanted)
     return folders.scan_part(where, split), split

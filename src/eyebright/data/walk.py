@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import TypeAlias
 
 from eyebright.data.header import EXTENSIONS
-from eyebright.errors import DataError
+from eyebright.errors import DataError, NotFoundError
 from eyebright.types import Skipped
 
 _IGNORED_FOLDERS = frozenset({"__macosx", "@eadir"})
 _IGNORED_FILES = frozenset({"thumbs.db", "desktop.ini"})
+
+#: Files of which every run, export and folder of heat maps has one: their pictures are no images of a class.
+OUTPUT_MARK = ".eyebright"
+_OUTPUTS = frozenset({OUTPUT_MARK, "manifest.parquet", "certificate.json"})
 
 #: What makes a folder the same folder under every name: its device and inode.
 Identity: TypeAlias = tuple[int, int]
@@ -49,14 +53,15 @@ def printable(path: str) -> str:
 
 
 def subfolders(folder: Path) -> list[str]:
-    """Return names of the folders directly in ``folder`` that are not hidden, sorted.
+    """Return names of the folders directly in ``folder`` that are neither hidden nor written by us, sorted.
 
     Raises:
         DataError: the system does not let us look into it.
     """
     try:
         with os.scandir(folder) as entries:
-            return sorted(e.name for e in entries if not _ignored(e.name) and _is_folder(e))
+            found = [e for e in entries if not _ignored(e.name) and _is_folder(e)]
+            return sorted(e.name for e in found if not _is_output(e.path))
     except OSError as error:
         raise DataError(
             "The data folders must be readable. {path}: {reason}. Check the permissions.",
@@ -72,6 +77,28 @@ def is_text(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def require_folder(folder: Path) -> Path:
+    """Return ``folder``, if it is one.
+
+    Raises:
+        NotFoundError: it does not exist.
+        DataError: it is not a folder, or its path is not text, so that no table could name it.
+    """
+    if not is_text(str(folder.absolute())):
+        raise DataError(
+            "The data path must be valid UTF-8. {path} uses another encoding. Rename its folders.",
+            path=printable(str(folder)),
+        )
+    if folder.is_dir():
+        return folder
+    if folder.exists():
+        raise DataError(
+            "The data must be a folder. {path} is a file. Give a folder with one subfolder for each class.",
+            path=folder,
+        )
+    raise NotFoundError("The data folder must exist. {path} does not. Check the path.", path=folder)
 
 
 def list_images(folder: Path, seen: set[Identity]) -> FolderListing:
@@ -120,6 +147,13 @@ def _walk(top: Path, start: str, listing: FolderListing, links: list[str], seen:
                 )
             )
             continue
+        if where and not _OUTPUTS.isdisjoint(entry.name for entry in found):
+            listing.skipped.append(
+                Skipped(
+                    where, "This folder was written by Eyebright. Its pictures are not images of a class."
+                )
+            )
+            continue
         for entry in found:
             _sort_in(entry, f"{where}/{entry.name}" if where else entry.name, listing, links, pending)
 
@@ -154,11 +188,39 @@ def _ignored(name: str) -> bool:
     return name.startswith(".") or name.lower() in _IGNORED_FOLDERS | _IGNORED_FILES
 
 
+def _is_output(folder: str) -> bool:
+    return any(os.path.lexists(os.path.join(folder, name)) for name in _OUTPUTS)
+
+
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
     except OSError:  # a link to itself
         return False
+
+
+def has_images(folder: Path, *, deep: bool = True) -> bool:
+    """Return whether an image file lies in ``folder``, or below it with ``deep``; the first one is enough."""
+    pending, seen = [os.fspath(folder)], set[Identity]()
+    while pending:
+        where = pending.pop()
+        try:
+            this = identity(where)
+            if this in seen:
+                continue
+            seen.add(this)
+            with os.scandir(where) as entries:
+                for entry in entries:
+                    if _ignored(entry.name):
+                        continue
+                    if _is_folder(entry):
+                        if deep and not _is_output(entry.path):
+                            pending.append(entry.path)
+                    elif os.path.splitext(entry.name)[1][1:].lower() in EXTENSIONS:
+                        return True
+        except OSError:  # told of when its images are listed
+            continue
+    return False
 
 
 def image_files(folder: Path) -> Iterator[str]:

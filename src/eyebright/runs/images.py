@@ -32,7 +32,7 @@ def manifest_of(
     """
     known = _beside(model)
     if data is not None:
-        return with_run_splits(scan(data, seed=seed), model)
+        return with_run_splits(scan(data, seed=seed, multilabel=model.task.multilabel), model)
     if known is None:
         raise DataError(
             "The images of the model must be known. There is no manifest.parquet beside {path}. Use "

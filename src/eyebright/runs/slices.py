@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +11,9 @@ import numpy as np
 
 from eyebright.data.image_properties import LOOKS, camera
 from eyebright.data.manifest import Sample
-from eyebright.errors import DataError, NotFoundError
+from eyebright.data.table.columns import find_path_column
+from eyebright.data.table.delimited import DataTable, read_delimited
+from eyebright.errors import DataError
 from eyebright.evaluation.intervals import Float64Array
 from eyebright.evaluation.slices import Column, Slice, slices
 from eyebright.runs.scoring import Predictions
@@ -20,7 +21,6 @@ from eyebright.runtime.parallel import parallel
 from eyebright.sealed.image_statistics import ImageStatistics
 from eyebright.types import Split
 
-_PATH = "path"
 _FORMATS = {"jpg": "JPEG", "jpe": "JPEG", "jfif": "JPEG", "jpeg": "JPEG", "tif": "TIFF"}
 # A column of numbers with fewer distinct values names things: sites, batches, yes or no.
 _NUMBERS_FROM = 12
@@ -68,7 +68,7 @@ def read_columns(path: Path, samples: Sequence[Sample], folders: Sequence[Path])
     """Read the columns of a CSV file for N samples; values of samples that it lacks are empty, or NaN.
 
     Args:
-        path: has a column `path`, relative to one of ``folders``, and others.
+        path: has a column `path` or the like, relative to one of ``folders``, and others.
         samples: relative to the first of ``folders``.
         folders: the manifest's root, and where else paths may begin.
 
@@ -76,54 +76,44 @@ def read_columns(path: Path, samples: Sequence[Sample], folders: Sequence[Path])
         NotFoundError: there is no such file.
         DataError: it has no such columns, or names none of the samples.
     """
-    rows = _rows(path)
-    found: dict[str, dict[str, str]] = {}
-    for row in rows:
+    table = read_delimited(path)
+    place = _path_column(table)
+    found: dict[str, Sequence[str]] = {}
+    for row in table.rows:
         for folder in folders:
-            found.setdefault(str((folder / row[_PATH]).absolute()), row)
-    mine = [found.get(str((folders[0] / sample.path).absolute()), {}) for sample in samples]
+            found.setdefault(str((folder / row[place].replace("\\", "/")).absolute()), row)
+    mine = [found.get(str((folders[0] / sample.path).absolute()), ()) for sample in samples]
     if not any(mine):
         raise DataError(
             "The column path must name images relative to {folder}. None of the {count:row|rows} of "
             "{path} does, for example {example}. Correct the paths.",
             folder=folders[-1],
-            count=len(rows),
+            count=len(table.rows),
             path=path,
-            example=rows[0][_PATH] if rows else "-",
+            example=table.rows[0][place],
         )
-    names = [name for name in rows[0] if name and name != _PATH]
-    return [_column(name, [row.get(name) or "" for row in mine]) for name in names]
+    return [
+        _column(table, name, [row[i] if row else "" for row in mine])
+        for i, name in enumerate(table.header)
+        if name and i != place
+    ]
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            columns = list(reader.fieldnames or ())
-            rows = [{str(k): str(v or "") for k, v in row.items()} for row in reader]
-    except FileNotFoundError:
-        raise NotFoundError(
-            "The columns file must exist. {path} does not. Check the path.", path=path
-        ) from None
-    except (OSError, ValueError, csv.Error) as error:
-        raise DataError(
-            "The columns file must be readable CSV in UTF-8. {path}: {reason}. Correct the file.",
-            path=path,
-            reason=getattr(error, "strerror", None) or error,
-        ) from None
-    if _PATH not in columns or len(columns) < 2:
+def _path_column(table: DataTable) -> int:
+    name = find_path_column(table.header)
+    if name is None:
         raise DataError(
             "The columns file must have a column path and at least one other. {path} has: {columns}. "
             "Add what is missing.",
-            path=path,
-            columns=", ".join(columns) or "-",
+            path=table.source,
+            columns=", ".join(table.header),
         )
-    return rows
+    return list(table.header).index(name)
 
 
-def _column(name: str, values: list[str]) -> Column:
+def _column(table: DataTable, name: str, values: list[str]) -> Column:
     try:
-        numbers = np.array([float(value) if value else np.nan for value in values])
+        numbers = np.array([table.number(value) if value else np.nan for value in values])
     except ValueError:
         return Column(name, values)
     many = len(np.unique(numbers[np.isfinite(numbers)])) >= _NUMBERS_FROM

@@ -122,14 +122,22 @@ def test_paths_may_begin_at_the_data_that_is_given(textile: Path, tmp_path: Path
     assert [(c.name, c.values) for c in columns] == [("few", [str(i % 3) for i in range(30)])]
 
 
+def test_columns_come_in_every_writing(textile: Path, tmp_path: Path) -> None:
+    manifest = scan_part(textile / "val", "val")
+    rows = [f"{i};{s.path.replace('/', chr(92))};{i},5" for i, s in enumerate(manifest.samples)]
+    (tmp_path / "c.csv").write_text("\n".join([";File;weight", *rows]), encoding="utf-16")
+    (column,) = read_columns(tmp_path / "c.csv", manifest.samples, (manifest.root,))
+    assert (column.name, list(column.values)) == ("weight", [i + 0.5 for i in range(30)])
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
         ("path,site\nelsewhere/a.jpg,a\n", "None of the 1 row of"),
-        ("path,site\n", "None of the 0 rows of"),
-        ("file,site\na.jpg,a\n", "has: file, site"),
-        ("path\na.jpg\n", "has: path"),
-        ("", "has: -"),
+        ("path,site\n", "0 rows"),
+        ("where,site\na.jpg,a\n", "has: where, site"),
+        ("path\na.jpg\n", "columns path and"),
+        ("", "columns - and"),
     ],
 )
 def test_a_file_that_says_nothing_of_the_images_is_refused(

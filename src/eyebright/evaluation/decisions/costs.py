@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_array
 
+from eyebright.data.table.delimited import read_delimited
 from eyebright.errors import ConfigError, nearest
 from eyebright.evaluation.intervals import (
     Float64Array,
@@ -36,15 +36,16 @@ def read_costs(path: Path, labels: Sequence[str]) -> Float64Array:
     """Return costs (K, K) of a true class (row) predicted as another (column), in the order of ``labels``.
 
     Raises:
-        ConfigError: the file cannot be read, or lacks a class or a number.
+        NotFoundError: the file does not exist.
+        DataError: it is no table.
+        ConfigError: it lacks a class or a number.
     """
-    rows = _rows(path)
-    header, body = rows[0][1:], rows[1:]
-    names = [row[0] for row in body]
+    read = read_delimited(path)
+    header, names = read.header[1:], read.column(0)
     for found in (header, names):
         _check_names(path, found, labels)
     try:
-        table = np.array([[float(cell) for cell in row[1:]] for row in body])
+        table = np.array([[read.number(cell) for cell in row[1:]] for row in read.rows])
     except ValueError:
         table = np.full((1, 1), math.nan)
     if table.shape != (len(labels), len(labels)) or not np.isfinite(table).all():
@@ -55,7 +56,7 @@ def read_costs(path: Path, labels: Sequence[str]) -> Float64Array:
             count=len(labels),
         )
     order_rows = [names.index(label) for label in labels]
-    order_columns = [header.index(label) for label in labels]
+    order_columns = [list(header).index(label) for label in labels]
     return np.asarray(table[order_rows][:, order_columns])
 
 
@@ -96,19 +97,6 @@ def measure_costs(
             for column, draws, (bottom, top) in zip(columns.T, drawn.T, ends, strict=True)
         )
     )
-
-
-def _rows(path: Path) -> list[list[str]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [[cell.strip() for cell in row] for row in csv.reader(file) if any(row)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(
-            "The cost file must be readable CSV. {path}: {reason}. Correct the file.",
-            path=path,
-            reason=getattr(error, "strerror", None) or error,
-        ) from None
-    return rows or [[]]
 
 
 def _check_names(path: Path, found: Sequence[str], labels: Sequence[str]) -> None:

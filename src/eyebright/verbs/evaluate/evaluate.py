@@ -58,7 +58,7 @@ def evaluate(config: EvaluateConfig) -> Run:
 def _plan(config: EvaluateConfig, model: SealedModel) -> EvaluationPlan:
     """Read the data, and check that it, the options and the model fit together."""
     with timed("scan"):
-        manifest, split = scan_part(config.data, config.split)
+        manifest, split = scan_part(config.data, config.split, multilabel=model.task.multilabel)
     check_labels(manifest, model)
     manifest = _noting_trained(_noting_absent(manifest, model), model.path)
     say_found(manifest)
@@ -103,7 +103,7 @@ def _choosing_images(
     try:
         if split == "val":
             raise _no_split(config)
-        manifest, _ = scan_part(config.data, "val")
+        manifest, _ = scan_part(config.data, "val", multilabel=model.task.multilabel)
     except EyebrightError:
         raise _no_split(config) from None
     if manifest.task.multilabel:

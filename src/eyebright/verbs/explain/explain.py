@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from eyebright.data.decode import decode
+from eyebright.data.walk import OUTPUT_MARK
 from eyebright.errors import ConfigError, ImageError, NotFoundError, nearest
 from eyebright.explaining.base import Explainer, Method
 from eyebright.explaining.choose import explainer
@@ -18,7 +19,7 @@ from eyebright.explaining.overlay import overlay
 from eyebright.report.display import Displayed, ResultTable
 from eyebright.report.thumbnails import data_uri
 from eyebright.runs.run import new_directory
-from eyebright.runtime.atomic import write_bytes
+from eyebright.runtime.atomic import write_bytes, write_text
 from eyebright.runtime.context import progress_task, stage
 from eyebright.runtime.parallel import parallel
 from eyebright.sealed.model import SealedModel
@@ -138,6 +139,10 @@ class _Drawer:
         self._asked = config.class_
         self.how = how
         self.directory = new_directory(config.out, "explanations", model.path.resolve().parent.name)
+        if next(self.directory.iterdir(), None) is None:  # never mark a folder that holds other things
+            write_text(
+                self.directory / OUTPUT_MARK, "Written by `eyebright explain`, so no class.\n"
+            )
 
     def draw(self, named: tuple[str, str]) -> tuple[Explained, ExplainedImage] | Skipped:
         """Draw the map of an image into a file of the given name."""

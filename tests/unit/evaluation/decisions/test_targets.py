@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
 
-from eyebright.errors import ConfigError
+from eyebright.errors import ConfigError, EyebrightError, NotFoundError
 from eyebright.evaluation.decisions.costs import cheapest, measure_costs, read_costs
 from eyebright.evaluation.decisions.curves import operating_curve
 from eyebright.evaluation.decisions.operating import check, choose, metrics_at
@@ -180,11 +180,20 @@ def test_costs_are_read_by_name_and_decide(tmp_path: Path) -> None:
         ("t,good\ngood,0\n", "Missing or repeated in .*: bad"),
         ("t,good,bad\nbad,10,zero\ngood,0,1\n", "must contain a number"),
         ("t,good,bad\nbad,10,nan\ngood,0,1\n", "must contain a number"),
-        ("", "Missing or repeated"),
+        ("", "at least two columns"),
+        ("t,good,bad\nbad,10\ngood,0,1\n", "Line 2"),
     ],
 )
 def test_costs_that_are_none_are_told(tmp_path: Path, text: str, said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(EyebrightError, match=said):
         read_costs(written(tmp_path / "costs.csv", text), ["bad", "good"])
-    with pytest.raises(ConfigError, match="readable"):
+
+
+def test_costs_come_in_every_writing(tmp_path: Path) -> None:
+    for text in ("t;good;bad\nbad;10,5;0\ngood;0;1\n", "t\tgood\tbad\r\nbad\t10.5\t0\r\ngood\t0\t1\r\n"):
+        (tmp_path / "costs.csv").write_bytes(text.encode("utf-16"))
+        np.testing.assert_array_equal(
+            read_costs(tmp_path / "costs.csv", ["bad", "good"]), [[0, 10.5], [1, 0]]
+        )
+    with pytest.raises(NotFoundError):
         read_costs(tmp_path / "none.csv", ["bad", "good"])

@@ -7,29 +7,39 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from hashlib import blake2b
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from eyebright.data.checks import conflicts, copies, leaks, require_classes, require_labels
-from eyebright.data.layout import require_folder
 from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.data.read_headers import read_headers
 from eyebright.data.split import assign, rarest
-from eyebright.data.table_file import NAME, LabelTable, Row, read_table
-from eyebright.data.walk import image_files
+from eyebright.data.table.columns import LabelTable, Row, find_meaning
+from eyebright.data.table.delimited import read_delimited
+from eyebright.data.table.paths import ImagePaths
+from eyebright.data.walk import image_files, require_folder
 from eyebright.errors import DataError, ImageError, NotFoundError
 from eyebright.runtime.context import progress_task
 from eyebright.types import Skipped, Split
 
+NAME = "labels.csv"
 _SHARE_VAL = 0.2
+# With so many of its images listed under several labels, a table is one of a line for each label.
+_CONTRADICTIONS = 0.1
 
 
 def has_table(folder: Path) -> bool:
-    """Return whether ``folder`` holds the table that says what its images are."""
-    return os.path.isfile(folder / NAME)  # False, and no error, of a folder that must not be read
+    """Return whether ``folder`` holds the table that says what its images are, or a pipe of its name."""
+    path = folder / NAME
+    return os.path.lexists(path) and not os.path.isdir(path)
 
 
 def scan_table(
-    folder: Path, *, val: Path | float | None = None, test: Path | float | None = None, seed: int = 0
+    folder: Path,
+    *,
+    val: Path | float | None = None,
+    test: Path | float | None = None,
+    seed: int = 0,
+    multilabel: bool = False,
 ) -> Manifest:
     """Return the manifest to train on: every image that the table names and that can be read.
 
@@ -38,11 +48,12 @@ def scan_table(
         val: share of the images to hold out for validation, where the table has no parts (default: 0.2).
         test: the same for the test split (default: none).
         seed: of the split.
+        multilabel: whether a multi-label model is to understand the table.
 
     Raises:
         DataError: the table cannot be used, or leaves nothing sensible to train on.
     """
-    manifest, given = _read(folder)
+    manifest, given = _read(folder, multilabel)
     if isinstance(val, Path) or isinstance(test, Path) or (given and (val or test)):
         raise DataError(
             "With {name}, the splits come from its split column, or from shares if it has none. Got "
@@ -58,12 +69,12 @@ def scan_table(
         moved = {s.path: part for s, part in zip(held, parts, strict=True)}
         samples = tuple(replace(s, split=moved.get(s.path, s.split)) for s in manifest.samples)
         manifest = replace(manifest, samples=samples)
+        _require_held_out(manifest, folder)
     return replace(manifest, warnings=warnings)
 
 
 def scan_table_part(
-    folder: Path,
-    wanted: Split | None,
+    folder: Path, wanted: Split | None, *, multilabel: bool = False
 ) -> tuple[Manifest, Split]:
     """Return the images of one split, and which that is: the requested one, else test, validation or all.
 
@@ -71,7 +82,7 @@ def scan_table_part(
         NotFoundError: the table has no images of that part.
         DataError: the table cannot be used.
     """
-    manifest, given = _read(folder)
+    manifest, given = _read(folder, multilabel)
     there: list[Split] = ["test", "val"] if given else []
     there = [split for split in there if manifest.of(split)]
     if wanted is not None and (not given or not manifest.of(wanted)):
@@ -88,11 +99,12 @@ def scan_table_part(
     return replace(manifest, samples=samples, warnings=warnings), part
 
 
-def _read(folder: Path) -> tuple[Manifest, bool]:
+def _read(folder: Path, multilabel: bool) -> tuple[Manifest, bool]:
     """Return all images of the table, without a split as training images, and whether it names splits."""
-    table = read_table(require_folder(folder) / NAME)
+    table = find_meaning(read_delimited(require_folder(folder) / NAME), multilabel=multilabel)
     skipped: list[Skipped] = []
-    rows = _usable(folder, table, skipped)
+    named: set[str] = set()
+    rows = _usable(folder, table, skipped, named)
     samples: list[Sample] = []
     files = [(row.label, path) for path, row in rows.items()]
     with progress_task("Reading images", total=len(files)) as task:
@@ -106,31 +118,32 @@ def _read(folder: Path) -> tuple[Manifest, bool]:
                 samples.append(Sample(path, label, row.split or "train", header.sha, *size, row.group))
             task.advance(len(some))
     if not samples:
-        raise DataError(
-            "The table must list readable images. None of the images in {path} ({count}) can be "
-            "read. Paths are relative to its folder; the first is {first}. Correct the paths.",
-            count=len(table.rows),
-            path=folder / NAME,
-            first=table.rows[0].path,
-        )
+        raise _nothing_usable(folder, table, skipped)
     ordered = sorted(_grouped(samples), key=lambda s: s.path)
-    notes = (*table.notes, *_unnamed(folder, rows))
+    notes = (*table.notes, *_unnamed(folder, named))
     manifest = Manifest(folder.resolve(), tuple(ordered), tuple(skipped), notes, table.label_set)
     return manifest, any(row.split for row in table.rows)
 
 
-def _usable(folder: Path, table: LabelTable, skipped: list[Skipped]) -> dict[str, Row]:
-    """Return the rows by the paths of their images.
+def _usable(folder: Path, table: LabelTable, skipped: list[Skipped], named: set[str]) -> dict[str, Row]:
+    """Return the rows by the paths of their images; ``named`` gets the paths of all files that rows name.
 
     Those of no image, or of one that came before, are skipped.
+
+    Raises:
+        DataError: many images are listed with different labels.
     """
+    paths = ImagePaths(folder)
     found: dict[str, Row] = {}
+    rivals: dict[str, str] = {}
     for row in table.rows:
-        path = PurePosixPath(row.path.replace("\\", "/")).as_posix()
+        path = paths.find(row.path)
+        if isinstance(path, Skipped):
+            skipped.append(path)
+            continue
+        named.add(path)
         if table.label_set is None and not row.label:
             skipped.append(Skipped(path, "The table gives no label for this image."))
-        elif not row.path or not os.path.isfile(folder / path):
-            skipped.append(Skipped(path, "The table lists this image, but there is no such file."))
         elif path not in found:
             found[path] = row
         elif found[path].label == row.label:
@@ -138,6 +151,7 @@ def _usable(folder: Path, table: LabelTable, skipped: list[Skipped]) -> dict[str
                 Skipped(path, "The image is listed more than once with the same labels. One row was used.")
             )
         else:
+            rivals.setdefault(path, row.label)
             skipped.append(
                 Skipped(
                     path,
@@ -146,13 +160,52 @@ def _usable(folder: Path, table: LabelTable, skipped: list[Skipped]) -> dict[str
                     {"other": row.label or "-"},
                 )
             )
+    if len(rivals) > _CONTRADICTIONS * len(found):
+        path, other = next(iter(rivals.items()))
+        raise DataError(
+            "A table must have one row for each image. {table} lists {count:image|images} with different "
+            "labels, for example {path} with {first} and {other}. If images have several labels, write them "
+            "into one row, separated with semicolons, in a column named labels; else correct them.",
+            table=folder / NAME,
+            count=len(rivals),
+            path=path,
+            first=found[path].label or "-",
+            other=other or "-",
+        )
     return found
 
 
-def _unnamed(folder: Path, rows: Iterable[str]) -> list[Skipped]:
-    """Return a note on images, class folders perhaps, that the table does not name."""
-    named = {os.path.normpath(folder / path) for path in rows}
-    count = sum(os.path.normpath(path) not in named for path in image_files(folder))
+def _nothing_usable(folder: Path, table: LabelTable, skipped: Sequence[Skipped]) -> DataError:
+    """Return why no row of the table can be used."""
+    if table.label_set is None and not any(row.label for row in table.rows):
+        return DataError(
+            "A table must give labels. In {path}, the label of all {count:row|rows} is empty. Fill in the "
+            "labels; `eyebright predict` needs none.",
+            path=folder / NAME,
+            count=len(table.rows),
+        )
+    first = table.rows[0].path
+    if (elsewhere := ImagePaths(folder).elsewhere(first)) is not None:
+        return DataError(
+            "Paths in a table must be relative to its folder. {path} lists {first}, which is not there, but "
+            "{elsewhere} is. Correct the paths.",
+            path=folder / NAME,
+            first=first,
+            elsewhere=elsewhere,
+        )
+    return DataError(
+        "The table must list readable images. None of the images in {path} ({count}) can be "
+        "read. Paths are relative to its folder; the first is {first}. Correct the paths.",
+        count=len(table.rows),
+        path=folder / NAME,
+        first=first or "-",
+    )
+
+
+def _unnamed(folder: Path, named: Iterable[str]) -> list[Skipped]:
+    """Return a note on images, in class folders perhaps, that no row of the table names."""
+    known = {os.path.normpath(folder / path) for path in named}
+    count = sum(os.path.normpath(path) not in known for path in image_files(folder))
     if not count:
         return []
     reason = "Not listed in {name}, so not used: {count:image|images} in its folder."
@@ -185,6 +238,18 @@ def _require(manifest: Manifest, folder: Path) -> Sequence[Skipped]:
         return require_labels([s.labels for s in manifest.of("train")], manifest.label_set, folder / NAME)
     require_classes({split: Counter(s.label for s in manifest.of(split)) for split in SPLITS}, folder / NAME)
     return []
+
+
+def _require_held_out(manifest: Manifest, folder: Path) -> None:
+    if not manifest.of("val"):
+        raise DataError(
+            "Images of one group stay in one split, so there must be several groups. In {path}, "
+            "{images:image has|images have} {count:group|groups}, and none is left for validation. Correct "
+            "the column group, or remove it.",
+            path=folder / NAME,
+            images=len(manifest.samples),
+            count=len({s.group or s.sha for s in manifest.samples}),
+        )
 
 
 def _assigned(
