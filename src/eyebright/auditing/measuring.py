@@ -13,6 +13,7 @@ from eyebright.auditing.planting import COPIES, FAULTS, PLANTING, planted_copy, 
 from eyebright.auditing.records import RECORD, RECORDING, Records, record
 from eyebright.backbones.feature_layers import width
 from eyebright.data.decode import DECODING, open_rgb, to_square
+from eyebright.data.header import read_image
 from eyebright.engines.choose import make
 from eyebright.errors import EyebrightError, ImageError, NotFoundError
 from eyebright.runtime.context import progress_task
@@ -71,8 +72,8 @@ class RecordSpace:
 
         def measured(sample: Sample) -> tuple[Sample, Records | EyebrightError]:
             try:
-                path = root / sample.path
-                return sample, record(open_rgb(path, min_side=_DECODED_SIDE), path)
+                data = read_image(root / sample.path, sample.sha)
+                return sample, record(open_rgb(data, min_side=_DECODED_SIDE), data)
             except (ImageError, NotFoundError) as error:
                 return sample, error.with_traceback(None)
 
@@ -149,7 +150,7 @@ class PlantedSpace:
         self, root: Path, engine: Engine, sample: Sample, kinds: Sequence[str]
     ) -> list[tuple[bytes, Rows | None, Records]]:
         size, interpolation = self._preprocessing.size, self._preprocessing.interpolation
-        image = open_rgb(root / sample.path, min_side=size)
+        image = open_rgb(read_image(root / sample.path, sample.sha), min_side=size)
         found: list[tuple[bytes, Rows | None, Records]] = []
         for kind in kinds:
             key = planted_key(sample.sha, kind)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import io
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -25,7 +25,6 @@ RECORD = np.dtype(
         ("inside", "u1", (SIDE, SIDE)),
         ("borders", "f4", (4,)),
         ("looks", "f4", (3,)),
-        ("bytes", "f4"),
         ("quantisation", "f4"),
         ("format", "f4"),
     ]
@@ -34,23 +33,21 @@ RECORD = np.dtype(
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 
 
-def record(picture: Image.Image, path: Path | None = None) -> Records:
-    """Return the record of an RGB image, a structured scalar; ``path`` is its file, None of what is planted."""
+def record(picture: Image.Image, data: bytes = b"") -> Records:
+    """Return the record of an RGB image, a structured scalar; ``data`` is its file, nothing of what is planted."""
     found = np.zeros((), RECORD)
     small = small_grey(picture)
     edges = borders(small)
     found["print"], found["borders"] = fingerprint(small), edges
     found["inside"] = fingerprint(inside(small, edges)) if edges.any() else found["print"]
     found["looks"] = looks(np.asarray(small.convert("RGB")))
-    if path is not None:
-        found["bytes"], found["quantisation"], found["format"] = _coding(path)
+    found["quantisation"], found["format"] = _coding(data) if data else (0, -1)
     return found
 
 
-def _coding(path: Path) -> tuple[int, float, int]:
-    """Return a file's bytes, the mean step of its JPEG luminance (0 of other formats) and its format's place."""
-    with Image.open(path) as image:
+def _coding(data: bytes) -> tuple[float, int]:
+    """Return the mean step of a file's JPEG luminance, 0 of other formats, and its format's place."""
+    with Image.open(io.BytesIO(data)) as image:
         tables = getattr(image, "quantization", None) or {}
-        step = float(np.mean(tables[0])) if tables.get(0) else 0.0
         known = FORMATS.index(image.format) if image.format in FORMATS else -1
-    return path.stat().st_size, step, known
+    return float(np.mean(tables[0])) if 0 in tables else 0.0, known

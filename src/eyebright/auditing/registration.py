@@ -20,8 +20,9 @@ from eyebright.types import FloatArray, IntArray, UInt8Array
 TURNS = 8
 _AT_ONCE = 256
 _SIDES = (16, 32, 64)
-_STEPS = (6, 4, 3)
+_STEPS = (5, 4, 3)
 _TRIED = 2  # turns that are tried beyond the coarsest look
+_LEAST_COARSE = 0.3  # planted copies are above, most of what is proposed is below
 _SCALES = (0.55, 1.8)
 _FARTHEST = 0.6
 _LONGEST_STEP = 0.15
@@ -102,29 +103,27 @@ def _registered(first: UInt8Array, second: UInt8Array) -> Registration:
 
 def _register(first: list[FloatArray], second: list[FloatArray]) -> tuple[FloatArray, IntArray, FloatArray]:
     """Return score, turn and overlap (P,) of pairs of pyramids: all turns coarsely, the best ones finely."""
-    warps = [_warp(first[:1], [turned(second[0], turn)]) for turn in range(TURNS)]
-    coarse = [_score(first[0], turned(second[0], turn), warp)[0] for turn, warp in enumerate(warps)]
-    order = np.argsort(-np.stack(coarse), axis=0, kind="stable")[:_TRIED]
-    pairs = np.arange(len(first[0]))
-    best: tuple[FloatArray, IntArray, FloatArray] | None = None
-    for tried in order:
-        shown = [np.empty_like(level) for level in second]
-        for turn in range(TURNS):
-            mine = tried == turn
-            for level, source in zip(shown, second, strict=True):
-                level[mine] = turned(source[mine], turn)
-        warp = _warp(first[1:], shown[1:], np.stack(warps)[tried, pairs])
-        score, overlap = _score(first[-1], shown[-1], warp)
-        if best is None:
-            best = (score, tried.astype(np.int64), overlap)
-            continue
-        better = score > best[0]
-        best = (
-            np.where(better, score, best[0]),
-            np.where(better, tried, best[1]),
-            np.where(better, overlap, best[2]),
-        )
-    return best or (np.zeros(0, np.float32), np.zeros(0, np.int64), np.zeros(0, np.float32))
+    count = len(first[0])
+    score, turn, overlap = np.zeros(count, np.float32), np.zeros(count, np.int64), np.zeros(count, np.float32)
+    warps, coarse = [], []
+    for number in range(TURNS):
+        shown = turned(second[0], number)
+        warps.append(_warp(first[:1], [shown]))
+        coarse.append(_score(first[0], shown, warps[-1])[0])
+    order = np.argsort(-np.stack(coarse), axis=0, kind="stable")
+    for tried in order[:_TRIED]:
+        for number in range(TURNS):
+            mine = np.flatnonzero((tried == number) & (coarse[number] >= _LEAST_COARSE))
+            if not mine.size:
+                continue
+            target = [level[mine] for level in first]
+            shown = [turned(level[mine], number) for level in second]
+            warp = _warp(target[1:], shown[1:], warps[number][mine])
+            found, shared = _score(target[-1], shown[-1], warp)
+            better = found > score[mine]
+            places = mine[better]
+            score[places], overlap[places], turn[places] = found[better], shared[better], number
+    return score, turn, overlap
 
 
 def _warp(first: list[FloatArray], second: list[FloatArray], start: FloatArray | None = None) -> FloatArray:
@@ -145,17 +144,47 @@ def _step(warp: FloatArray, target: FloatArray, source: FloatArray) -> FloatArra
     # Derivatives by the place in the target, over the scale: those by the place in the source.
     down = np.gradient(shown, axis=1) * (side / 2) / warp[:, 0, None, None]
     across = np.gradient(shown, axis=2) * (side / 2) / warp[:, 1, None, None]
-    parts = [down * at[:, None], across * at, down, across, shown, np.ones_like(shown)]
-    columns = np.stack(parts, axis=1).reshape(len(warp), len(parts), side * side)
-    weighted = columns * mask.reshape(len(warp), 1, side * side)
-    normal = weighted @ columns.transpose(0, 2, 1)
-    error = weighted @ (target - shown).reshape(len(warp), side * side, 1)
-    damping = 1e-3 * np.einsum("pii->p", normal)[:, None, None] / len(parts) + 1e-6
-    change = np.linalg.solve(normal + damping * np.eye(len(parts), dtype=np.float32), error)[:, :4, 0]
+    normal, error = _normal(down, across, shown, target - shown, mask, at)
+    damping = 1e-3 * np.einsum("pii->p", normal)[:, None, None] / 6 + 1e-6
+    change = np.linalg.solve(normal + damping * np.eye(6, dtype=np.float32), error)[:, :4, 0]
     moved = warp + np.clip(change, -_LONGEST_STEP, _LONGEST_STEP)
     moved[:, :2] = np.clip(moved[:, :2], *_SCALES)
     moved[:, 2:] = np.clip(moved[:, 2:], -_FARTHEST, _FARTHEST)
     return np.asarray(np.where(np.isfinite(moved).all(axis=1, keepdims=True), moved, warp), np.float32)
+
+
+def _normal(
+    down: FloatArray, across: FloatArray, shown: FloatArray, error: FloatArray, mask: FloatArray, at: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the normal equations (P, 6, 6) and (P, 6, 1) of the scales, shifts, gain and offset.
+
+    The six columns are the derivative down times the row, that across times the column, both derivatives, the
+    picture and 1. Rows and columns are the same in all pairs, so sums along them come first.
+    """
+    weights = np.stack([np.ones_like(at), at, at * at])  # powers of the place
+    normal = np.empty((len(down), 6, 6), np.float32)
+    right = np.empty((len(down), 6, 1), np.float32)
+    a, b, s = down * mask, across * mask, shown * mask
+    aa, bb = (a * down).sum(axis=2) @ weights.T, (b * across).sum(axis=1) @ weights.T
+    ab = weights[:2] @ (a * across) @ weights[:2].T
+    a_s, b_s = (a * shown).sum(axis=2) @ weights[:2].T, (b * shown).sum(axis=1) @ weights[:2].T
+    a1, b1 = a.sum(axis=2) @ weights[:2].T, b.sum(axis=1) @ weights[:2].T
+    ae, be = (a * error).sum(axis=2) @ weights[:2].T, (b * error).sum(axis=1) @ weights[:2].T
+    normal[:, 0, 0], normal[:, 0, 2], normal[:, 2, 2] = aa[:, 2], aa[:, 1], aa[:, 0]
+    normal[:, 1, 1], normal[:, 1, 3], normal[:, 3, 3] = bb[:, 2], bb[:, 1], bb[:, 0]
+    normal[:, 0, 1], normal[:, 0, 3] = ab[:, 1, 1], ab[:, 1, 0]
+    normal[:, 1, 2], normal[:, 2, 3] = ab[:, 0, 1], ab[:, 0, 0]
+    normal[:, 0, 4], normal[:, 2, 4] = a_s[:, 1], a_s[:, 0]
+    normal[:, 1, 4], normal[:, 3, 4] = b_s[:, 1], b_s[:, 0]
+    normal[:, 0, 5], normal[:, 2, 5] = a1[:, 1], a1[:, 0]
+    normal[:, 1, 5], normal[:, 3, 5] = b1[:, 1], b1[:, 0]
+    normal[:, 4, 4], normal[:, 4, 5] = (s * shown).sum(axis=(1, 2)), s.sum(axis=(1, 2))
+    normal[:, 5, 5] = mask.sum(axis=(1, 2))
+    lower = np.tril_indices(6, -1)
+    normal[:, lower[0], lower[1]] = normal[:, lower[1], lower[0]]
+    right[:, 0, 0], right[:, 2, 0], right[:, 1, 0], right[:, 3, 0] = ae[:, 1], ae[:, 0], be[:, 1], be[:, 0]
+    right[:, 4, 0], right[:, 5, 0] = (s * error).sum(axis=(1, 2)), (error * mask).sum(axis=(1, 2))
+    return normal, right
 
 
 def _places(side: int) -> FloatArray:

@@ -7,7 +7,7 @@ of draws that do as well is the p value (Lopez-Paz and Oquab 2017, with permutat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from eyebright.task.task import BoolArray
 from eyebright.types import FloatArray, IntArray
 
 #: Parts differ where fewer than this share of random splits differ as much.
-SIGNIFICANT = 0.004
+SIGNIFICANT = 0.003
 _DRAWS = 999
 _MOST = 600  # images of each part
 _RIDGE = 0.1
@@ -40,6 +40,10 @@ class Shift:
     p: float
     shown: IntArray
     counts: tuple[int, int]
+
+    def at(self, places: IntArray) -> Shift:
+        """Return it with its images' places among all, ``places`` being those that were compared."""
+        return replace(self, shown=places[self.shown])
 
 
 def compare_parts(

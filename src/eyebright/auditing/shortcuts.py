@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -47,17 +48,14 @@ def properties(samples: Sequence[Sample], records: Records, cameras: Sequence[st
     """Return tables (N, F) of what is measured of images, by the property's name."""
     width = np.array([s.width for s in samples], np.float64)
     height = np.array([s.height for s in samples], np.float64)
-    known = sorted({camera for camera in cameras if camera}, key=lambda c: (-list(cameras).count(c), c))
-    shown = ["", *known[:_CAMERAS]]
-    bits = 8 * records["bytes"] / (width * height)
+    shown = ["", *(name for name, _ in Counter(filter(None, cameras)).most_common(_CAMERAS))]
     looks = records["looks"].astype(np.float64)
     formats = records["format"][:, None] == np.arange(-1, len(FORMATS))
     return {
         "size": _binned(np.log(width), np.log(height), np.log(width / height)),
         "camera": np.array([[camera == name for name in shown] for camera in cameras], np.float64),
-        "compression": np.concatenate(
-            [_binned(np.log(bits + 1e-3), records["quantisation"].astype(np.float64)), formats], axis=1
-        ),
+        # Not bytes: how many an image takes hangs on what it shows.
+        "compression": np.concatenate([_binned(records["quantisation"].astype(np.float64)), formats], axis=1),
         "brightness": _binned(looks[:, 0], np.log(looks[:, 1] + 1e-3)),
         "border": _binned(*records["borders"].astype(np.float64).T),
     }

@@ -1,0 +1,99 @@
+"""Findings of copies: exact ones by their hash, others by confirmed pairs, and those on both sides of a split."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from eyebright.auditing.copies import CopyPairs
+from eyebright.auditing.findings import Finding
+from eyebright.auditing.medoids import medoid_groups
+from eyebright.data.manifest import SPLITS, Sample
+from eyebright.types import IntArray
+
+#: How a copy lies on its image, by the turn that was found: from the fifth on mirrored, then turned by quarters.
+TURNS = (
+    "upright",
+    "quarter turn",
+    "half turn",
+    "three-quarter turn",
+    "mirrored",
+    "mirrored, quarter turn",
+    "mirrored, half turn",
+    "mirrored, three-quarter turn",
+)
+
+
+def exact_groups(samples: Sequence[Sample]) -> list[IntArray]:
+    """Return the places of images that are equal byte for byte, in the samples' order."""
+    by_hash: dict[str, list[int]] = defaultdict(list)
+    for place, sample in enumerate(samples):
+        by_hash[sample.sha].append(place)
+    return [np.array(places, np.int64) for places in by_hash.values() if len(places) > 1]
+
+
+def joined_groups(groups: IntArray, joins: Iterable[IntArray]) -> IntArray:
+    """Return group numbers (N,) in which the images of each of ``joins`` share one."""
+    ends = [(place, other) for first, *rest in joins for place, other in ((first, one) for one in rest)]
+    first, second = (np.array(side, np.int64) for side in zip(*ends, strict=True)) if ends else ([], [])
+    count = int(groups.max()) + 1
+    ones = np.ones(len(first))
+    graph = coo_array((ones, (groups[first], groups[second])), shape=(count, count))
+    return connected_components(graph, directed=False)[1].astype(np.int64)[groups]
+
+
+def copy_findings(samples: Sequence[Sample], pairs: CopyPairs, *, parts: bool) -> Iterator[Finding]:
+    """Yield exact copies, near copies, and those of either that lie in two parts.
+
+    Args:
+        samples: N images.
+        pairs: confirmed ones.
+        parts: whether the data itself says which images train and which evaluate.
+    """
+    exact = exact_groups(samples)
+    near = medoid_groups(pairs.first, pairs.second, pairs.score)
+    known = {
+        frozenset(pair): place
+        for place, pair in enumerate(zip(pairs.first.tolist(), pairs.second.tolist(), strict=True))
+    }
+    for group in exact:
+        yield Finding("exact_duplicate", _paths(samples, group), _labels(samples, group), 1.0)
+        if parts and _parts(samples, group) > 1:
+            yield _leak(samples, group, "exact", 1.0)
+    equal = {int(place): group for group in exact for place in group}
+    for group in near:
+        middle, *others = group.tolist()
+        places = [known[frozenset((middle, other))] for other in others]
+        probability = float(pairs.probability[places].min())
+        evidence = {
+            **_labels(samples, group),
+            "match": [round(float(pairs.score[place]), 4) for place in places],
+            "turn": [TURNS[int(pairs.turn[place])] for place in places],
+        }
+        yield Finding("near_duplicate", _paths(samples, group), evidence, probability)
+        whole = np.unique(np.concatenate([equal.get(place, np.array([place])) for place in group.tolist()]))
+        if parts and _parts(samples, whole) > 1:
+            yield _leak(samples, whole, "near", probability)
+
+
+def _leak(samples: Sequence[Sample], group: IntArray, kind: str, probability: float) -> Finding:
+    # The evaluated image stays: of copies the one in the test part, then the one in the validation part.
+    order = sorted(group.tolist(), key=lambda place: (-SPLITS.index(samples[place].split), place))
+    places = np.array(order, np.int64)
+    return Finding("leak", _paths(samples, places), {"copies": kind, **_labels(samples, places)}, probability)
+
+
+def _labels(samples: Sequence[Sample], group: IntArray) -> dict[str, list[str]]:
+    return {"labels": [samples[place].label for place in group.tolist()]}
+
+
+def _parts(samples: Sequence[Sample], group: IntArray) -> int:
+    return len({samples[place].split for place in group.tolist()})
+
+
+def _paths(samples: Sequence[Sample], group: IntArray) -> tuple[str, ...]:
+    return tuple(samples[place].path for place in group.tolist())
