@@ -106,9 +106,7 @@ def _matches(proposer: Proposer, own: IntArray, wider: Proposer) -> _Matches:
     itself = image == own[copy]
     likeness = np.zeros(len(copy), np.float32)
     doubtful = np.flatnonzero(~itself & (score >= _SCORES[0]))
-    likeness[doubtful] = register(
-        proposer.shown(own[copy[doubtful]]), proposer.shown(image[doubtful])
-    ).score
+    likeness[doubtful] = register(proposer.shown(own[copy[doubtful]]), proposer.shown(image[doubtful])).score
     return _Matches(len(own), copy, score, np.asarray(itself), likeness)
 
 

@@ -74,7 +74,9 @@ def copy_findings(samples: Sequence[Sample], pairs: CopyPairs, *, parts: bool) -
             "match": [round(float(pairs.score[place]), 4) for place in places],
             "turn": [TURNS[int(pairs.turn[place])] for place in places],
         }
-        yield Finding("near_duplicate", _paths(samples, group), evidence, probability)
+        groups = tuple(samples[place].group for place in group.tolist())
+        if len(set(groups)) > 1 or not groups[0]:  # images of one group are known to belong together
+            yield Finding("near_duplicate", _paths(samples, group), evidence, probability, groups=groups)
         whole = np.unique(np.concatenate([equal.get(place, np.array([place])) for place in group.tolist()]))
         if parts and _parts(samples, whole) > 1:
             yield _leak(samples, whole, "near", probability)

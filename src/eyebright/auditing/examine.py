@@ -20,11 +20,11 @@ from eyebright.auditing.oddities import USUAL, bordered, odd_sizes, outliers
 from eyebright.auditing.shift import SIGNIFICANT, Shift, compare_parts
 from eyebright.auditing.shortcuts import SIGNIFICANT as SHORTCUT_SIGNIFICANT
 from eyebright.auditing.shortcuts import TELLING, find_shortcuts, properties
-from eyebright.evaluation.intervals import share_of
 from eyebright.data.manifest import SPLITS, joined
+from eyebright.evaluation.intervals import share_of
 from eyebright.runtime.context import progress_task
-from eyebright.text.language import english
 from eyebright.task.task import ClassificationTask
+from eyebright.text.language import english
 from eyebright.training.linear_probe.folds import groups_of
 from eyebright.types import IntArray, Interval, Skipped, Split
 
@@ -169,7 +169,9 @@ class _Examiner:
         strata = self.task.strata(self.truth)
         _, first = np.unique(self._copies, return_index=True)
         split = np.array([SPLITS.index(self.samples[place].split) for place in first])
-        pairs = [pair for pair in combinations(range(len(SPLITS)), 2) if all((split == one).any() for one in pair)]
+        pairs = [
+            pair for pair in combinations(range(len(SPLITS)), 2) if all((split == one).any() for one in pair)
+        ]
         for one, other in pairs:
             places = first[(split == one) | (split == other)]
             found = self._compared(places, other, strata)
@@ -231,7 +233,11 @@ class _Examiner:
         """Yield classes with few images."""
         counts = self.task.counts(self.truth, len(self.labels))
         for number in rare(counts).tolist():
-            evidence = {"class": self.labels[number], "images": int(counts[number]), "largest": int(counts.max())}
+            evidence = {
+                "class": self.labels[number],
+                "images": int(counts[number]),
+                "largest": int(counts.max()),
+            }
             yield Finding("imbalance", (), evidence)
 
     def oddities(self) -> Iterator[Finding]:
@@ -250,7 +256,9 @@ class _Examiner:
         framed = bordered(borders)
         self.planted["border"] = _border_result(self.material)
         for place in np.flatnonzero(framed).tolist() if framed.mean() <= USUAL else []:
-            shares = dict(zip(("top", "bottom", "left", "right"), borders[place].round(4).tolist(), strict=True))
+            shares = dict(
+                zip(("top", "bottom", "left", "right"), borders[place].round(4).tolist(), strict=True)
+            )
             yield Finding("border", (self.samples[place].path,), shares)
         _, first = np.unique(self._copies, return_index=True)
         if len(first) >= _FEWEST_IMAGES:
@@ -264,7 +272,10 @@ class _Examiner:
             found = find_faults(kind, self.material.records, planted)
             self.planted[kind] = found.found
             for place in np.flatnonzero(found.probability >= CALLED_FAULTY).tolist():
-                evidence = {"value": round(float(found.values[place]), 4), "usual": round(float(np.median(found.values)), 4)}
+                evidence = {
+                    "value": round(float(found.values[place]), 4),
+                    "usual": round(float(np.median(found.values)), 4),
+                }
                 yield Finding(kind, (self.samples[place].path,), evidence, float(found.probability[place]))
 
     def _places_to_judge(self) -> IntArray:

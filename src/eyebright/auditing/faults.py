@@ -7,12 +7,11 @@ Bayes' rule then gives each image's probability.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit
-from scipy.stats import norm, t
+from scipy.stats import norm
 
 from eyebright.auditing.findings import PlantedResult
 from eyebright.auditing.records import Records
@@ -20,22 +19,13 @@ from eyebright.evaluation.intervals import Float64Array, share_of
 
 #: From this probability on an image is said to have a fault.
 CALLED_FAULTY = 0.8
-_FREEDOM = 4.0  # of Student's t: the user's own images vary more widely than a normal distribution has it
 _NARROWEST = 0.05
+_LEAST_SHARE = 0.005
+_TINY = 0.02
 _ROUNDS = 30
-_TINY = 1e-3
-#: Which of an image's looks tells a fault, and whether a low value does.
-_TOLD_BY: Mapping[str, tuple[int, bool]] = {
-    "blur": (2, True),
-    "dark": (0, True),
-    "bright": (0, False),
-    "low_contrast": (1, True),
-}
-
-
 @dataclass(frozen=True)
 class Faults:
-    """The probability (N,) of one fault of each image, the values (N,) it is told by, and what was found."""
+    """The probability (N,) of one fault of each image, the scores (N,) it is told by, and what was found."""
 
     probability: Float64Array
     values: Float64Array
@@ -50,10 +40,9 @@ def find_faults(kind: str, records: Records, planted: Records) -> Faults:
         records: (N,) of the images.
         planted: (M,) of images with that fault.
     """
-    column, low = _TOLD_BY[kind]
-    own, faulty = (_score(kind, some["looks"][:, column], low) for some in (records, planted))
-    spread = max(_NARROWEST, float(norm.ppf(0.75) ** -1 * np.median(np.abs(own - np.median(own)))))
-    usual = t(_FREEDOM, np.median(own), spread)
+    own, faulty = _score(kind, records), _score(kind, planted)
+    spread = max(_NARROWEST, float(np.median(np.abs(own - np.median(own))) / norm.ppf(0.75)))
+    usual = norm(np.median(own), spread)
     wide = max(spread, float(faulty.std()), _NARROWEST)
     fault = norm(np.median(faulty), wide)
 
@@ -64,7 +53,7 @@ def find_faults(kind: str, records: Records, planted: Records) -> Faults:
 
     at, share = odds(own), 0.02
     for _ in range(_ROUNDS):
-        share = float(np.clip(expit(at + np.log(share / (1 - share))).mean(), 1 / (2 * len(own)), 0.5))
+        share = float(np.clip(expit(at + np.log(share / (1 - share))).mean(), _LEAST_SHARE, 0.5))
     prior = np.log(share / (1 - share))
     probability = expit(at + prior)
     called = probability >= CALLED_FAULTY
@@ -72,10 +61,21 @@ def find_faults(kind: str, records: Records, planted: Records) -> Faults:
     count = int(called.sum())
     precision = share_of(round(float(probability[called].sum())), count) if count else None
     found = PlantedResult(share_of(hits, len(faulty)), precision, len(faulty))
-    return Faults(np.asarray(probability), records["looks"][:, column].astype(np.float64), found)
+    return Faults(np.asarray(probability), own, found)
 
 
-def _score(kind: str, values: np.ndarray, low: bool) -> Float64Array:  # type: ignore[type-arg]
-    """Return looks on a scale on which a fault is high: logarithms, for factors are what the eye sees."""
-    looks = values.astype(np.float64)
-    return np.asarray(-np.log(looks + _TINY) if low else -np.log(1 - looks + _TINY))
+def _score(kind: str, records: Records) -> Float64Array:
+    """Return (N,) what tells a fault, high where an image has it.
+
+    Of a dark image even the brightest parts are dark, of a bright one even the darkest are bright.
+    """
+    low, high = records["levels"].astype(np.float64).T
+    match kind:
+        case "blur":
+            return np.asarray(records["reblur"], np.float64)
+        case "dark":
+            return 1 - high
+        case "bright":
+            return low
+        case _:
+            return np.asarray(-np.log(high - low + _TINY))  # factors are what the eye sees

@@ -38,6 +38,7 @@ class Finding:
         evidence: figures and names by their keys in `audit.json`.
         probability: that it is so; None where none was estimated.
         suggested: the label that is more likely; None of other kinds.
+        groups: the groups that the images have in the data.
     """
 
     kind: str
@@ -45,6 +46,7 @@ class Finding:
     evidence: Mapping[str, Json] = field(default_factory=dict)
     probability: float | None = None
     suggested: str | None = None
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

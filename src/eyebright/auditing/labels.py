@@ -21,9 +21,9 @@ from eyebright.auditing.findings import PlantedResult
 from eyebright.evaluation.calibration import expected_calibration_error
 from eyebright.evaluation.intervals import Float64Array, share_of
 from eyebright.task.logits import sigmoid, softmax
-from eyebright.task.task import BoolArray
+from eyebright.task.task import BoolArray, MultiLabel
 from eyebright.training.linear_probe.head import fit_head
-from eyebright.training.linear_probe.targets import fit as fit_task
+from eyebright.training.linear_probe.multilabel import fit_labels
 from eyebright.types import FloatArray, IntArray, Interval
 
 #: From this probability on a label is called wrong: it is then more likely wrong than right.
@@ -32,6 +32,7 @@ _PLANTED_SHARE = 0.05
 _STRENGTHS = (1e-3, 1e-4, 3e-5, 1e-5)
 _PRIOR_ERRORS = 1.0  # as if so many labels had been seen to be wrong: the share is never 0
 _LEAST = 1e-7
+_MOST_WRONG = 0.4  # beyond, "any other class" would explain what a poor classifier cannot
 _ROUNDS = 3
 _BINS = 10
 
@@ -95,13 +96,13 @@ def _fits(
     chosen: dict[str, tuple[float, ...]] = {"strengths": _STRENGTHS}
 
     def of_classes(truth: IntArray) -> FloatArray:
-        fit = fit_head(rows, truth, classes, groups=groups, seed=seed, **chosen)
+        fit = fit_head(rows, truth, classes, groups=groups, seed=seed, standardised=True, **chosen)
         chosen.update(strengths=(fit.l2,), shares=(fit.discriminant_share,))
         return fit.held_out
 
     def of_labels(truth: IntArray) -> FloatArray:
-        scored = np.ones(len(truth), bool)
-        return fit_task(rows, truth, classes, groups=groups, scored=scored, seed=seed).held_out
+        strata = MultiLabel().strata(truth)
+        return fit_labels(rows, truth, strata, groups=groups, seed=seed, standardised=True).held_out
 
     return (of_labels, of_labels) if multilabel else (of_classes, of_classes)
 
@@ -135,13 +136,13 @@ def _noise(logits: FloatArray, truth: IntArray) -> _Noise:
     """Return the temperature and share of wrong labels under which the labels are most likely."""
 
     def loss(values: Float64Array) -> float:
-        rate = float(expit(values[1]))
+        rate = _MOST_WRONG * float(expit(values[1]))
         right, others = _given(logits, truth, float(np.exp(values[0])))
         likely = np.log((1 - rate) * right + rate * others).sum()
         return float(-(likely + _PRIOR_ERRORS * np.log(rate)) / right.size)
 
-    found = minimize(loss, np.array([0.0, logit(0.02)]), method="Nelder-Mead", options={"xatol": 1e-3}).x
-    return _Noise(float(np.exp(found[0])), float(expit(found[1])))
+    found = minimize(loss, np.array([0.0, logit(0.02 / _MOST_WRONG)]), method="Nelder-Mead", options={"xatol": 1e-3}).x
+    return _Noise(float(np.exp(found[0])), _MOST_WRONG * float(expit(found[1])))
 
 
 def _planted(truth: IntArray, classes: int, seed: int) -> IntArray:

@@ -132,7 +132,9 @@ class PlantedSpace:
         engine = make(self._engine_name, self._graph)
         try:
             with progress_task("Planting known copies", total=len(missing)) as task:
-                for found in parallel(lambda item: self._planted(root, engine, *item), missing, engine.callers):
+                for found in parallel(
+                    lambda item: self._planted(root, engine, *item), missing, engine.callers
+                ):
                     task.advance()
                     for key, row, seen in found:
                         if row is not None:

@@ -8,7 +8,6 @@ import numpy as np
 from scipy.special import ndtr
 
 from eyebright.auditing.neighbours import blocks, unit
-from eyebright.auditing.records import Records
 from eyebright.data.manifest import Sample
 from eyebright.evaluation.intervals import Float64Array
 from eyebright.task.task import BoolArray
@@ -41,7 +40,9 @@ def odd_sizes(samples: Sequence[Sample]) -> tuple[BoolArray, Float64Array, Float
         np.maximum(np.log(least), _SPREADS * np.median(np.abs(off)))
         for least, off in ((ODD_AREA, area), (ODD_SHAPE, shape))
     ]
-    odd = (np.abs(area) > limits[0]) | (np.abs(shape) > limits[1]) | (np.minimum(width, height) < SMALLEST_SIDE)
+    odd = (
+        (np.abs(area) > limits[0]) | (np.abs(shape) > limits[1]) | (np.minimum(width, height) < SMALLEST_SIDE)
+    )
     return odd, np.exp(area), np.exp(shape)
 
 
@@ -77,5 +78,7 @@ def _distances(rows: FloatArray, seed: int) -> Float64Array:
     for block in blocks(len(rows), len(others)):
         similar = directions[block] @ directions[others].T
         similar[np.equal.outer(np.arange(block.start, block.stop), others)] = -1
-        found[block] = 1 - np.partition(similar, len(others) - count, axis=1)[:, len(others) - count :].mean(axis=1)
+        found[block] = 1 - np.partition(similar, len(others) - count, axis=1)[:, len(others) - count :].mean(
+            axis=1
+        )
     return found

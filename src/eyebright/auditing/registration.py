@@ -154,7 +154,12 @@ def _step(warp: FloatArray, target: FloatArray, source: FloatArray) -> FloatArra
 
 
 def _normal(
-    down: FloatArray, across: FloatArray, shown: FloatArray, error: FloatArray, mask: FloatArray, at: FloatArray
+    down: FloatArray,
+    across: FloatArray,
+    shown: FloatArray,
+    error: FloatArray,
+    mask: FloatArray,
+    at: FloatArray,
 ) -> tuple[FloatArray, FloatArray]:
     """Return the normal equations (P, 6, 6) and (P, 6, 1) of the scales, shifts, gain and offset.
 

@@ -44,7 +44,9 @@ class Shortcut:
     label: tuple[int, float]
 
 
-def properties(samples: Sequence[Sample], records: Records, cameras: Sequence[str]) -> Mapping[str, Float64Array]:
+def properties(
+    samples: Sequence[Sample], records: Records, cameras: Sequence[str]
+) -> Mapping[str, Float64Array]:
     """Return tables (N, F) of what is measured of images, by the property's name."""
     width = np.array([s.width for s in samples], np.float64)
     height = np.array([s.height for s in samples], np.float64)
@@ -92,7 +94,12 @@ def find_shortcuts(
 
 
 def _told(
-    name: str, rows: Float64Array, kind: IntArray, fold: IntArray, present: IntArray, random: np.random.Generator
+    name: str,
+    rows: Float64Array,
+    kind: IntArray,
+    fold: IntArray,
+    present: IntArray,
+    random: np.random.Generator,
 ) -> Shortcut:
     count = len(present)
     rows = (rows - rows.mean(axis=0)) / rows.std(axis=0)

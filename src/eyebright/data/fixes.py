@@ -49,27 +49,11 @@ class Fix:
 
 
 @dataclass(frozen=True)
-class AppliedFixes:
-    """What came of fixes.
-
-    Attributes:
-        manifest: with the fixes.
-        counts: images changed, by action.
-        unknown: paths that are not in the data.
-        open: rows without an action.
-    """
-
-    manifest: Manifest
-    counts: Mapping[str, int]
-    unknown: Sequence[str]
-    open: int
-
-
-@dataclass(frozen=True)
 class Fixes:
-    """The rows of a file of fixes."""
+    """The rows of the file ``name``."""
 
     rows: Sequence[Fix]
+    name: str = "fixes.csv"
 
     @cached_property
     def answered(self) -> frozenset[tuple[str, str]]:
@@ -83,8 +67,8 @@ class Fixes:
             {(path, kind), (path, "")} & self.answered for path in paths
         )
 
-    def applied(self, manifest: Manifest) -> AppliedFixes:
-        """Return ``manifest`` with every fix; the images that are left out are listed among its skipped ones.
+    def applied(self, manifest: Manifest) -> Manifest:
+        """Return ``manifest`` with every fix; what was left out, and a count of it all, stands in its notes.
 
         Raises:
             DataError: two fixes contradict each other, a group of copies would vanish, or an image would get
@@ -105,19 +89,32 @@ class Fixes:
         if labels is not None:
             labels = tuple(sorted({*labels, *(label for sample in samples for label in sample.labels)}))
         skipped = [
-            Skipped(path, "Left out by {action} in the fixes.", {"action": action})
+            Skipped(path, "Left out by the fixes ({action}).", {"action": action})
             for path, action in left_out.items()
         ]
         counts = Counter(fix.action for fix in known if fix.action not in _LEAVING_OUT)
         counts.update(left_out.values())
-        return AppliedFixes(
-            replace(
-                manifest, samples=samples, skipped=(*manifest.skipped, *skipped), label_set=labels
-            ),
-            {action: counts[action] for action in ACTIONS if counts[action]},
-            sorted({fix.image for fix in changes} - paths),
-            sum(not fix.action for fix in self.rows),
+        return replace(
+            manifest,
+            samples=samples,
+            skipped=(*manifest.skipped, *skipped),
+            warnings=(*manifest.warnings, *self._notes(counts, {fix.image for fix in changes} - paths)),
+            label_set=labels,
         )
+
+    def _notes(self, counts: Counter[str], unknown: set[str]) -> list[Skipped]:
+        """Return what was changed, what is not there, and what is still open."""
+        changed = ", ".join(f"{action} {counts[action]}" for action in ACTIONS if counts[action])
+        notes = [
+            Skipped(self.name, "Fixes applied, images by action: {changes}.", {"changes": changed or "0"})
+        ]
+        if unknown:
+            reason = "{count:image of the fixes is|images of the fixes are} not in the data, such as {path}."
+            notes.append(Skipped(self.name, reason, {"count": len(unknown), "path": min(unknown)}))
+        if still := sum(not fix.action for fix in self.rows):
+            reason = "{count:row has|rows have} no action: open questions, which change nothing."
+            notes.append(Skipped(self.name, reason, {"count": still}))
+        return notes
 
 
 def read_fixes(path: Path) -> Fixes:
@@ -130,10 +127,13 @@ def read_fixes(path: Path) -> Fixes:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise NotFoundError("The file of fixes must exist. {path} does not. Check the path.", path=path) from None
+        raise NotFoundError(
+            "The file of fixes must exist. {path} does not. Check the path.", path=path
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(
-            "A file of fixes must be readable text in UTF-8. {path} is not ({error}). Save it as CSV in UTF-8.",
+            "A file of fixes must be readable text in UTF-8. {path} is not ({error}). Save it as CSV in "
+            "UTF-8.",
             path=path,
             error=error,
         ) from None
@@ -144,7 +144,7 @@ def read_fixes(path: Path) -> Fixes:
         names = [name.strip().casefold() for name in reader.fieldnames or ()]
         reader.fieldnames = names
         _require_columns(path, names)
-        return Fixes([_read(path, reader.line_num, row) for row in reader])
+        return Fixes([_read(path, reader.line_num, row) for row in reader], path.name)
     except csv.Error as error:
         raise DataError(
             "A file of fixes must be CSV. {path} is not ({error}). Write it again, or correct that line.",
@@ -169,7 +169,8 @@ def write_fixes(path: Path, fixes: Iterable[Fix]) -> None:
 def _require_columns(path: Path, names: Sequence[str]) -> None:
     if missing := [name for name in COLUMNS[:2] if name not in names]:
         raise DataError(
-            "A file of fixes must have the columns image and action, and may have value and reason. {path} lacks: "
+            "A file of fixes must have the columns image and action, and may have value and reason. {path} "
+            "lacks: "
             "{missing}. Its first line names: {names}. Correct the first line.",
             path=path,
             missing=", ".join(missing),
@@ -182,7 +183,8 @@ def _read(path: Path, line: int, row: Mapping[str | None, str | None]) -> Fix:
     action = fix.action.casefold().replace(" ", "_").replace("-", "_")
     if action and action not in ACTIONS:
         raise DataError(
-            "The action of a fix must be one of {known}, or empty for an open question. Line {line} of {path} has "
+            "The action of a fix must be one of {known}, or empty for an open question. Line {line} of "
+            "{path} has "
             "{action}; the closest is {nearest}. Correct it.",
             known=", ".join(ACTIONS),
             line=line,
@@ -192,7 +194,8 @@ def _read(path: Path, line: int, row: Mapping[str | None, str | None]) -> Fix:
         )
     if not fix.image or (action in _NEEDS_VALUE and not fix.value) or None in row:
         raise DataError(
-            "Each fix must name an image and, with {needing}, a value, and have no further cells. Line {line} of "
+            "Each fix must name an image and, with {needing}, a value, and have no further cells. Line "
+            "{line} of "
             "{path} does not: {image}, {action}. Complete or delete it.",
             needing=", ".join(_NEEDS_VALUE),
             line=line,
@@ -217,7 +220,8 @@ def _by_image(fixes: Sequence[Fix]) -> dict[str, dict[str, str]]:
         known = wanted.setdefault(fix.image, {}).setdefault(fix.action, fix.value)
         if fix.action not in _LEAVING_OUT and known != fix.value:
             raise DataError(
-                "The fixes of an image must agree. {image} has {action} with both {first} and {second}. Delete one "
+                "The fixes of an image must agree. {image} has {action} with both {first} and {second}. "
+                "Delete one "
                 "of the rows.",
                 image=fix.image,
                 action=fix.action,
@@ -234,7 +238,8 @@ def _left_out(fixes: Sequence[Fix], paths: set[str]) -> dict[str, str]:
         if fix.action == "keep_one" and (fix.value not in paths or fix.value in found):
             raise DataError(
                 "An image that is kept in place of its copies must be in the data and must not be left out. "
-                "{image} is to be left out because {value} stays, which does not. Name another, or delete the row.",
+                "{image} is to be left out because {value} stays, which does not. Name another, or delete "
+                "the row.",
                 image=fix.image,
                 value=fix.value,
             )
@@ -251,7 +256,8 @@ def _require_known_labels(fixes: Sequence[Fix], manifest: Manifest) -> None:
     known = set(manifest.labels)
     if typos := sorted(label for label, count in wanted.items() if count < 2 and label not in known):
         raise DataError(
-            "A label that is set by fixes must be one of the data, or be set for 2 images or more. Not in the data, "
+            "A label that is set by fixes must be one of the data, or be set for 2 images or more. Not in "
+            "the data, "
             "and set only once: {labels}. The closest are: {nearest}. Correct the fixes.",
             labels=", ".join(typos),
             nearest=nearest(typos[0], known),
