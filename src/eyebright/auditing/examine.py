@@ -253,7 +253,7 @@ class _Examiner:
             }
             yield Finding("odd_size", (sample.path,), evidence)
         borders = self.material.records["borders"]
-        framed = bordered(borders)
+        framed = bordered(self.material.records)
         self.planted["border"] = _border_result(self.material)
         for place in np.flatnonzero(framed).tolist() if framed.mean() <= USUAL else []:
             shares = dict(
@@ -312,7 +312,7 @@ class _Examiner:
 
 def _border_result(material: Material) -> PlantedResult:
     """Return the share of planted borders that are found."""
-    found = bordered(material.planted["border"].records["borders"])
+    found = bordered(material.planted["border"].records)
     return PlantedResult(share_of(int(found.sum()), len(found)), None, len(found))
 
 

@@ -48,6 +48,12 @@ class Finding:
     suggested: str | None = None
     groups: tuple[str, ...] = ()
 
+    @property
+    def label_conflict(self) -> bool:
+        """Return whether copies have different labels."""
+        labels = self.evidence.get("labels")
+        return isinstance(labels, list) and len(set(map(str, labels))) > 1
+
 
 @dataclass(frozen=True)
 class PlantedResult:

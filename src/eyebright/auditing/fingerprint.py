@@ -54,6 +54,21 @@ def borders(small: Image.Image) -> FloatArray:
         found = (wider[0], wider[1], wider[2], wider[3])
 
 
+def border_steps(small: Image.Image, shares: FloatArray) -> FloatArray:
+    """Return (4,) the share of a side's pixels that leave the border's grey where it ends; 0 without a border.
+
+    A frame ends along its whole side, an overexposed ground where the subject begins.
+    """
+    grey = np.asarray(small, np.float32)
+    steps = np.zeros(4, np.float32)
+    for number, lines in enumerate((grey, grey[::-1], grey.T, grey.T[::-1])):
+        count = round(float(shares[number]) * len(lines))
+        if count and len(lines) - count >= _FEWEST_LINES:
+            beyond = np.abs(lines[count : count + 3] - np.median(lines[0])) >= _UNIFORM
+            steps[number] = beyond.mean(axis=1).max()
+    return steps
+
+
 def inside(small: Image.Image, shares: FloatArray) -> Image.Image:
     """Return what lies inside the borders of an image, given as :func:`borders` does."""
     top, bottom, left, right = (

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from eyebright.auditing.neighbours import blocks, unit
+from eyebright.auditing.records import Records
 from eyebright.data.manifest import Sample
 from eyebright.evaluation.intervals import Float64Array
 from eyebright.task.task import BoolArray
@@ -20,6 +21,8 @@ SMALLEST_SIDE = 32
 _SPREADS = 5.0
 #: A border takes at least this share of two opposite sides.
 LEAST_BORDER = 0.02
+#: Where it ends, so much of the side must differ from it.
+LEAST_STEP = 0.5
 #: What more images than this share have is no oddity.
 USUAL = 0.2
 _NEIGHBOURS = 5
@@ -46,9 +49,10 @@ def odd_sizes(samples: Sequence[Sample]) -> tuple[BoolArray, Float64Array, Float
     return odd, np.exp(area), np.exp(shape)
 
 
-def bordered(borders: FloatArray) -> BoolArray:
-    """Return (N,) whether uniform borders, shares (N, 4), take two opposite sides."""
-    return np.asarray(borders.reshape(-1, 2, 2).min(axis=2).max(axis=1) >= LEAST_BORDER)
+def bordered(records: Records) -> BoolArray:
+    """Return (N,) whether uniform borders take two opposite sides, and end there as frames do."""
+    framed = (records["borders"] >= LEAST_BORDER) & (records["steps"] >= LEAST_STEP)
+    return np.asarray(framed.reshape(-1, 2, 2).all(axis=2).any(axis=1))
 
 
 def outliers(rows: FloatArray, seed: int) -> Float64Array:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
-from eyebright.auditing.fingerprint import SIDE, borders, fingerprint, inside, small_grey
+from eyebright.auditing.fingerprint import SIDE, border_steps, borders, fingerprint, inside, small_grey
 from eyebright.data.image_properties import looks
 
 #: (N,) records of images, one structured value each.
@@ -26,6 +26,7 @@ RECORD = np.dtype(
         ("print", "u1", (SIDE, SIDE)),
         ("inside", "u1", (SIDE, SIDE)),
         ("borders", "f4", (4,)),
+        ("steps", "f4", (4,)),
         ("looks", "f4", (3,)),
         ("levels", "f4", (2,)),
         ("reblur", "f4"),
@@ -46,6 +47,7 @@ def record(picture: Image.Image, data: bytes = b"") -> Records:
     small = small_grey(picture)
     edges = borders(small)
     found["print"], found["borders"] = fingerprint(small), edges
+    found["steps"] = border_steps(small, edges)
     found["inside"] = fingerprint(inside(small, edges)) if edges.any() else found["print"]
     found["looks"] = looks(np.asarray(small.convert("RGB")))
     found["levels"] = np.quantile(np.asarray(small), _TAILS) / 255

@@ -26,7 +26,7 @@ _BINS = 8
 
 
 @dataclass(frozen=True)
-class Shortcut:
+class TellingProperty:
     """How well one property alone tells the classes.
 
     Attributes:
@@ -65,7 +65,7 @@ def properties(
 
 def find_shortcuts(
     tables: Mapping[str, Float64Array], truth: IntArray, groups: IntArray, classes: int, seed: int
-) -> list[Shortcut]:
+) -> list[TellingProperty]:
     """Return how well each property that varies tells the classes, the best first.
 
     Args:
@@ -100,7 +100,7 @@ def _told(
     fold: IntArray,
     present: IntArray,
     random: np.random.Generator,
-) -> Shortcut:
+) -> TellingProperty:
     count = len(present)
     rows = (rows - rows.mean(axis=0)) / rows.std(axis=0)
     rows = np.concatenate([rows, np.ones((len(rows), 1))], axis=1)
@@ -118,7 +118,7 @@ def _told(
     half = 1.96 * float(np.sqrt((recalls * (1 - recalls) / counts).sum())) / count
     best = int(recalls.argmax())
     accuracy = Interval(value, max(0.0, value - half), min(1.0, value + half))
-    return Shortcut(name, accuracy, 1 / count, float(p), (int(present[best]), float(recalls[best])))
+    return TellingProperty(name, accuracy, 1 / count, float(p), (int(present[best]), float(recalls[best])))
 
 
 def _recalls(

@@ -18,7 +18,7 @@ ON_ALL_IMAGES = ("shift", "shortcut", "class_overlap", "imbalance")
 def proposed_fixes(findings: Sequence[Finding]) -> list[list[Fix]]:
     """Return the rows of each finding, in the findings' order.
 
-    Copies on both sides of a split and exact duplicates are left out but for one. Near duplicates in one split
+    Copies on both sides of a split and exact duplicates are left out but for one, if their labels agree. Near duplicates in one split
     get a group. A wrong label gets the likelier one. What to do about any other finding is for a person to say.
     """
     kept: dict[str, str] = {}
@@ -37,6 +37,9 @@ def _copies(finding: Finding, number: int, kept: dict[str, str], leaving: set[st
         # Images of two patients, say, are a question: a new group would part one of them from its own others.
         action, name = ("group", groups[0] if groups else f"copies-{number}") if len(groups) < 2 else ("", "")
         yield from (Fix(path, action, name, reason) for path in finding.images)
+        return
+    if finding.label_conflict:  # which label is right is for a person to say
+        yield from (Fix(path, "", "", reason) for path in finding.images)
         return
     stays = next((path for path in finding.images if path not in leaving), None)
     for path in finding.images:

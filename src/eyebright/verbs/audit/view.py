@@ -22,7 +22,7 @@ _THUMBNAIL_PX = 200
 
 
 @dataclass(frozen=True)
-class Choice:
+class FixChoice:
     """One thing that can be done about an image: the fix, in words, and whether it is proposed."""
 
     action: str
@@ -39,7 +39,7 @@ class ImageTile:
     about: str
     thumbnail: Thumbnail
     reason: str
-    choices: Sequence[Choice]
+    choices: Sequence[FixChoice]
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def _tile(
     return ImageTile(path, words, picture, reason, _choices(finding, proposed))
 
 
-def _choices(finding: Finding, proposed: Fix | None) -> list[Choice]:
+def _choices(finding: Finding, proposed: Fix | None) -> list[FixChoice]:
     """Return what can be done about an image; the first is to decide later."""
     action, value = (proposed.action, proposed.value) if proposed else ("", "")
     known = [("", "", translate("decide later")), ("drop", "", translate("leave out"))]
@@ -99,7 +99,7 @@ def _choices(finding: Finding, proposed: Fix | None) -> list[Choice]:
     if finding.suggested is not None:
         known.append(("relabel", finding.suggested, translate("relabel as {label}", label=finding.suggested)))
     known.append(("not_a_problem", finding.kind, translate("no problem")))
-    return [Choice(done, to, words, (done, to) == (action, value)) for done, to, words in known]
+    return [FixChoice(done, to, words, (done, to) == (action, value)) for done, to, words in known]
 
 
 def sentence(finding: Finding) -> str:
