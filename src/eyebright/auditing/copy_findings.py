@@ -13,7 +13,7 @@ from eyebright.auditing.copies import CopyPairs
 from eyebright.auditing.findings import Finding
 from eyebright.auditing.medoids import medoid_groups
 from eyebright.data.manifest import SPLITS, Sample
-from eyebright.types import IntArray
+from eyebright.types import IntArray, JsonObject
 
 #: How a copy lies on its image, by the turn that was found: from the fifth on mirrored, then turned by quarters.
 TURNS = (
@@ -38,12 +38,11 @@ def exact_groups(samples: Sequence[Sample]) -> list[IntArray]:
 
 def joined_groups(groups: IntArray, joins: Iterable[IntArray]) -> IntArray:
     """Return group numbers (N,) in which the images of each of ``joins`` share one."""
-    ends = [(place, other) for first, *rest in joins for place, other in ((first, one) for one in rest)]
-    first, second = (np.array(side, np.int64) for side in zip(*ends, strict=True)) if ends else ([], [])
+    ends = [(int(first), int(other)) for first, *others in joins for other in others]
+    pairs = groups[np.array(ends, np.int64).reshape(-1, 2)]
     count = int(groups.max()) + 1
-    ones = np.ones(len(first))
-    graph = coo_array((ones, (groups[first], groups[second])), shape=(count, count))
-    return connected_components(graph, directed=False)[1].astype(np.int64)[groups]
+    graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
+    return np.asarray(connected_components(graph, directed=False)[1][groups], np.int64)
 
 
 def copy_findings(samples: Sequence[Sample], pairs: CopyPairs, *, parts: bool) -> Iterator[Finding]:
@@ -69,7 +68,7 @@ def copy_findings(samples: Sequence[Sample], pairs: CopyPairs, *, parts: bool) -
         middle, *others = group.tolist()
         places = [known[frozenset((middle, other))] for other in others]
         probability = float(pairs.probability[places].min())
-        evidence = {
+        evidence: JsonObject = {
             **_labels(samples, group),
             "match": [round(float(pairs.score[place]), 4) for place in places],
             "turn": [TURNS[int(pairs.turn[place])] for place in places],
@@ -89,7 +88,7 @@ def _leak(samples: Sequence[Sample], group: IntArray, kind: str, probability: fl
     return Finding("leak", _paths(samples, places), {"copies": kind, **_labels(samples, places)}, probability)
 
 
-def _labels(samples: Sequence[Sample], group: IntArray) -> dict[str, list[str]]:
+def _labels(samples: Sequence[Sample], group: IntArray) -> JsonObject:
     return {"labels": [samples[place].label for place in group.tolist()]}
 
 

@@ -26,7 +26,7 @@ from eyebright.runtime.context import progress_task
 from eyebright.task.task import ClassificationTask
 from eyebright.text.language import english
 from eyebright.training.linear_probe.folds import groups_of
-from eyebright.types import IntArray, Interval, Skipped, Split
+from eyebright.types import IntArray, Interval, JsonObject, Skipped, Split
 
 _FEWEST_GROUPS = 5  # of a class whose labels are judged
 _FEWEST_IMAGES = 40
@@ -181,7 +181,7 @@ class _Examiner:
             self.shifts[names] = found
             if found.p <= SIGNIFICANT / len(pairs):
                 classes = self._shifted_classes(places, other, strata)
-                evidence = {
+                evidence: JsonObject = {
                     "parts": list(names),
                     "told_apart": round(found.auc, 4),
                     "p": found.p,
@@ -200,7 +200,7 @@ class _Examiner:
             if gain < TELLING or found.p > SHORTCUT_SIGNIFICANT:
                 continue
             number, recall = found.label
-            evidence = {
+            evidence: JsonObject = {
                 "property": found.name,
                 "accuracy": round(found.accuracy.value, 4),
                 "low": round(found.accuracy.low, 4),
@@ -221,7 +221,7 @@ class _Examiner:
         for found in overlaps(self.judged.logits, truth):
             names = [self.labels[present[number]] for number in (found.first, found.second)]
             area = found.area
-            evidence = {
+            evidence: JsonObject = {
                 "classes": names,
                 "told_apart": round(area.value, 4),
                 "low": round(area.low, 4),
@@ -233,7 +233,7 @@ class _Examiner:
         """Yield classes with few images."""
         counts = self.task.counts(self.truth, len(self.labels))
         for number in rare(counts).tolist():
-            evidence = {
+            evidence: JsonObject = {
                 "class": self.labels[number],
                 "images": int(counts[number]),
                 "largest": int(counts.max()),
@@ -245,7 +245,7 @@ class _Examiner:
         odd, area, shape = odd_sizes(self.samples)
         for place in np.flatnonzero(odd).tolist():
             sample = self.samples[place]
-            evidence = {
+            evidence: JsonObject = {
                 "width": sample.width,
                 "height": sample.height,
                 "area": round(float(area[place]), 4),
@@ -256,7 +256,7 @@ class _Examiner:
         framed = bordered(self.material.records)
         self.planted["border"] = _border_result(self.material)
         for place in np.flatnonzero(framed).tolist() if framed.mean() <= USUAL else []:
-            shares = dict(
+            shares: JsonObject = dict(
                 zip(("top", "bottom", "left", "right"), borders[place].round(4).tolist(), strict=True)
             )
             yield Finding("border", (self.samples[place].path,), shares)
@@ -272,7 +272,7 @@ class _Examiner:
             found = find_faults(kind, self.material.records, planted)
             self.planted[kind] = found.found
             for place in np.flatnonzero(found.probability >= CALLED_FAULTY).tolist():
-                evidence = {
+                evidence: JsonObject = {
                     "value": round(float(found.values[place]), 4),
                     "usual": round(float(np.median(found.values)), 4),
                 }

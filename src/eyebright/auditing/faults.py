@@ -23,6 +23,8 @@ _NARROWEST = 0.05
 _LEAST_SHARE = 0.005
 _TINY = 0.02
 _ROUNDS = 30
+
+
 @dataclass(frozen=True)
 class Faults:
     """The probability (N,) of one fault of each image, the scores (N,) it is told by, and what was found."""
@@ -74,8 +76,8 @@ def _score(kind: str, records: Records) -> Float64Array:
         case "blur":
             return np.asarray(records["reblur"], np.float64)
         case "dark":
-            return 1 - high
+            return np.asarray(1 - high)
         case "bright":
-            return low
+            return np.asarray(low)
         case _:
             return np.asarray(-np.log(high - low + _TINY))  # factors are what the eye sees

@@ -22,7 +22,8 @@ from eyebright.evaluation.calibration import expected_calibration_error
 from eyebright.evaluation.intervals import Float64Array, share_of
 from eyebright.task.logits import sigmoid, softmax
 from eyebright.task.task import BoolArray, MultiLabel
-from eyebright.training.linear_probe.head import fit_head
+from eyebright.training.linear_probe.head import HeadFit, fit_head
+from eyebright.training.linear_probe.lda import SHARES
 from eyebright.training.linear_probe.multilabel import fit_labels
 from eyebright.types import FloatArray, IntArray, Interval
 
@@ -93,12 +94,25 @@ def _fits(
     rows: FloatArray, classes: int, groups: IntArray, seed: int, *, multilabel: bool
 ) -> tuple[_Fit, _Fit]:
     """Return what gives out-of-fold logits for labels, and what gives them again for others, sooner."""
-    chosen: dict[str, tuple[float, ...]] = {"strengths": _STRENGTHS}
+    known: list[HeadFit] = []
 
     def of_classes(truth: IntArray) -> FloatArray:
-        fit = fit_head(rows, truth, classes, groups=groups, seed=seed, standardised=True, **chosen)
-        chosen.update(strengths=(fit.l2,), shares=(fit.discriminant_share,))
-        return fit.held_out
+        strengths, shares = (_STRENGTHS, SHARES)
+        if known:  # the second time the strength is known
+            strengths, shares = (known[0].l2,), (known[0].discriminant_share,)
+        known.append(
+            fit_head(
+                rows,
+                truth,
+                classes,
+                groups=groups,
+                seed=seed,
+                strengths=strengths,
+                shares=shares,
+                standardised=True,
+            )
+        )
+        return known[-1].held_out
 
     def of_labels(truth: IntArray) -> FloatArray:
         strata = MultiLabel().strata(truth)
@@ -123,7 +137,9 @@ class _Noise:
 def _given(logits: FloatArray, truth: IntArray, temperature: float) -> tuple[Float64Array, Float64Array]:
     """Return, flat, the probability of each given label, and that with which a wrong one would be given."""
     if truth.ndim == 2:
-        right = sigmoid(np.where(truth > 0, logits, -logits) / np.float32(temperature)).reshape(-1)
+        right = sigmoid(np.asarray(np.where(truth > 0, logits, -logits) / temperature, np.float32)).reshape(
+            -1
+        )
         others = 1.0
     else:
         right = softmax(logits, temperature)[np.arange(len(truth)), truth]
@@ -141,7 +157,9 @@ def _noise(logits: FloatArray, truth: IntArray) -> _Noise:
         likely = np.log((1 - rate) * right + rate * others).sum()
         return float(-(likely + _PRIOR_ERRORS * np.log(rate)) / right.size)
 
-    found = minimize(loss, np.array([0.0, logit(0.02 / _MOST_WRONG)]), method="Nelder-Mead", options={"xatol": 1e-3}).x
+    found = minimize(
+        loss, np.array([0.0, logit(0.02 / _MOST_WRONG)]), method="Nelder-Mead", options={"xatol": 1e-3}
+    ).x
     return _Noise(float(np.exp(found[0])), _MOST_WRONG * float(expit(found[1])))
 
 

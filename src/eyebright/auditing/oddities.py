@@ -52,7 +52,8 @@ def odd_sizes(samples: Sequence[Sample]) -> tuple[BoolArray, Float64Array, Float
 def bordered(records: Records) -> BoolArray:
     """Return (N,) whether uniform borders take two opposite sides, and end there as frames do."""
     framed = (records["borders"] >= LEAST_BORDER) & (records["steps"] >= LEAST_STEP)
-    return np.asarray(framed.reshape(-1, 2, 2).all(axis=2).any(axis=1))
+    vertical, horizontal = framed[:, 0] & framed[:, 1], framed[:, 2] & framed[:, 3]
+    return np.asarray(vertical | horizontal)
 
 
 def outliers(rows: FloatArray, seed: int) -> Float64Array:

@@ -12,10 +12,12 @@ from eyebright.auditing.material import Material, PlantedCopies
 from eyebright.auditing.neighbours import near, unit
 from eyebright.auditing.records import Records
 from eyebright.auditing.registration import windows
+from eyebright.auditing.resemblance import coarse, resemblance
 from eyebright.types import FloatArray, IntArray
 
 _PROPOSED = 5  # at most by each way, for each image
-_LEAST = 0.02  # quantile of the planted copies' similarities
+_LEAST = 0.02  # quantile of the planted copies' similarities: one way may miss what the other finds
+_LEAST_LOOK = 0.003  # likewise at a first look, which decides alone
 _WITHOUT_WINDOWS = 0.97  # share of planted crops that are proposed, from which on windows need not propose
 _DESCRIBED_AT_ONCE = 4096
 
@@ -29,7 +31,9 @@ class Proposer:
         places: (U,) each picture's place in them all.
         rows: (U, R) unit features.
         described: (U, F) descriptors of the fingerprints.
+        coarse: (U, 2, 64) pictures at a first look.
         least: the least similarity by either way.
+        least_resemblance: at a first look.
         windows: whether parts of fingerprints propose as well, as crops of cloth need it.
     """
 
@@ -37,7 +41,9 @@ class Proposer:
     places: IntArray
     rows: FloatArray
     described: FloatArray
+    coarse: FloatArray
     least: tuple[float, float] = (-1.0, -1.0)
+    least_resemblance: float = -1.0
     windows: bool = False
 
     def pairs(self, asking: IntArray) -> tuple[IntArray, IntArray]:
@@ -54,7 +60,9 @@ class Proposer:
         asks = asking[asks]
         low, high = np.minimum(asks, met), np.maximum(asks, met)
         joint = np.unique((low * len(self.rows) + high)[low < high])
-        return joint // len(self.rows), joint % len(self.rows)
+        low, high = joint // len(self.rows), joint % len(self.rows)
+        alike = resemblance(self.coarse, self.coarse, (low, high)) >= self.least_resemblance
+        return low[alike], high[alike]
 
     def shown(self, pictures: IntArray) -> Records:
         """Return the records (P,) of pictures."""
@@ -75,6 +83,7 @@ class Proposer:
             places=np.concatenate([self.places, np.arange(start, start + len(copies.rows))]),
             rows=np.concatenate([self.rows, unit(copies.rows)]),
             described=np.concatenate([self.described, described(copies.records)]),
+            coarse=np.concatenate([self.coarse, coarse(copies.records)]),
         )
 
     def _views(self, pictures: IntArray) -> FloatArray:
@@ -92,15 +101,23 @@ def proposer_of(material: Material) -> tuple[Proposer, IntArray]:
     shas = np.array([sample.sha for sample in material.samples])
     _, places, number = np.unique(shas, return_index=True, return_inverse=True)
     starts = range(0, len(places), _DESCRIBED_AT_ONCE)
-    parts = [described(material.records[places[start : start + _DESCRIBED_AT_ONCE]]) for start in starts]
-    plain = Proposer((material.records,), places, unit(material.rows[places]), np.concatenate(parts))
-    by_rows, by_print = [], []
+    parts = [material.records[places[start : start + _DESCRIBED_AT_ONCE]] for start in starts]
+    plain = Proposer(
+        (material.records,),
+        places,
+        unit(material.rows[places]),
+        np.concatenate([described(part) for part in parts]),
+        np.concatenate([coarse(part) for part in parts]),
+    )
+    by_rows, by_print, at_a_look = [], [], []
     for copies in material.planted.values():
         own = number[copies.sources]
         by_rows.append((unit(copies.rows) * plain.rows[own]).sum(axis=1))
         by_print.append((described(copies.records) * plain.described[own]).sum(axis=1))
+        at_a_look.append(resemblance(plain.coarse, coarse(copies.records), (own, np.arange(len(own)))))
     least = [float(np.quantile(np.concatenate(some), _LEAST)) for some in (by_rows, by_print)]
-    fitted = replace(plain, least=(least[0], least[1]))
+    look = float(np.quantile(np.concatenate(at_a_look), _LEAST_LOOK))
+    fitted = replace(plain, least=(least[0], least[1]), least_resemblance=look)
     crops = material.planted["crop"]
     own = number[crops.sources]
     copy, image = planted_pairs(fitted.with_planted(crops), own, len(places))

@@ -70,7 +70,7 @@ def windows(squares: UInt8Array) -> FloatArray:
     shifts = (-(1 - _WINDOW), 0.0, 1 - _WINDOW)
     whole = squares.astype(np.float32)
     places = [(_WINDOW, _WINDOW, down, across) for down in shifts for across in shifts]
-    parts = [_resampled(whole, np.tile(np.float32(place), (len(whole), 1)))[0] for place in places]
+    parts = [_resampled(whole, np.tile(np.array(place, np.float32), (len(whole), 1)))[0] for place in places]
     return np.stack(parts, axis=1)
 
 
@@ -117,9 +117,9 @@ def _register(first: list[FloatArray], second: list[FloatArray]) -> tuple[FloatA
             if not mine.size:
                 continue
             target = [level[mine] for level in first]
-            shown = [turned(level[mine], number) for level in second]
-            warp = _warp(target[1:], shown[1:], warps[number][mine])
-            found, shared = _score(target[-1], shown[-1], warp)
+            laid = [turned(level[mine], number) for level in second]
+            warp = _warp(target[1:], laid[1:], warps[number][mine])
+            found, shared = _score(target[-1], laid[-1], warp)
             better = found > score[mine]
             places = mine[better]
             score[places], overlap[places], turn[places] = found[better], shared[better], number
@@ -235,4 +235,4 @@ def _detail(squares: FloatArray) -> FloatArray:
     reach = min(_DETAIL, len(at) // 3) // 2
     near = (np.abs(np.subtract.outer(at, at)) <= reach).astype(np.float32)
     near /= near.sum(axis=1, keepdims=True)
-    return squares - near @ squares @ near.T
+    return np.asarray(squares - near @ squares @ near.T, np.float32)

@@ -66,9 +66,9 @@ def compare_parts(
     counts = int((~part).sum()), int(part.sum())
     if min(counts) < _FEWEST:
         return None
-    rows = unit(rows[chosen]).astype(np.float64)
+    directions = unit(rows[chosen]).astype(np.float64)
     parts = np.stack([part, *(_redrawn(part, strata, groups, random) for _ in range(_DRAWS))], axis=1)
-    scores = _left_out(rows @ rows.T, _within(parts.astype(np.float64), strata))
+    scores = _left_out(directions @ directions.T, _within(parts.astype(np.float64), strata))
     areas = _areas(scores, parts)
     p = float(np.count_nonzero(areas >= areas[0]) / len(areas))
     order = np.argsort(-np.where(part, scores[:, 0], -np.inf), kind="stable")
@@ -92,14 +92,14 @@ def _within(labels: Float64Array, strata: IntArray) -> Float64Array:
     _, kind = np.unique(strata, return_inverse=True)
     member = np.equal.outer(np.arange(kind.max() + 1), kind).astype(np.float64)
     means = (member @ labels) / member.sum(axis=1, keepdims=True)
-    return labels - means[kind]
+    return np.asarray(labels - means[kind])
 
 
 def _left_out(kernel: Float64Array, labels: Float64Array) -> Float64Array:
     """Return the predictions (N, P) of ridge regression for each image, from all others."""
     regular = kernel + _RIDGE * np.eye(len(kernel)) * np.trace(kernel) / len(kernel)
     inverse = np.linalg.inv(regular)
-    return labels - (inverse @ labels) / np.diag(inverse)[:, None]
+    return np.asarray(labels - (inverse @ labels) / np.diag(inverse)[:, None])
 
 
 def _areas(scores: Float64Array, parts: BoolArray) -> Float64Array:

@@ -20,7 +20,7 @@ SIGNIFICANT = 0.004
 _DRAWS = 249
 _FOLDS = 5
 _RIDGE = 1e-2
-_MOST = 4000
+_MOST = 2000
 _CAMERAS = 20
 _BINS = 8
 
@@ -122,7 +122,7 @@ def _told(
 
 
 def _recalls(
-    solved: Sequence[tuple[np.ndarray, np.ndarray, Float64Array]],  # type: ignore[type-arg]
+    solved: Sequence[tuple[np.ndarray, np.ndarray, Float64Array]],
     kind: IntArray,
     classes: int,
 ) -> Float64Array:

@@ -80,6 +80,7 @@ def write_page(path: Path, content: AuditContent) -> None:
             meaning=meaning(kind),
             views=views(content.manifest.root, first, about),
             count=len(some),
+            single=all(len(finding.images) == 1 for finding, _ in some),
         )
         sections.append(Section(kind, title(kind), body))
     sections.append(_planted(found))
