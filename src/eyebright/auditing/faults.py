@@ -76,8 +76,9 @@ def _score(kind: str, records: Records) -> Float64Array:
         case "blur":
             return np.asarray(records["reblur"], np.float64)
         case "dark":
-            return np.asarray(1 - high)
+            light = high
         case "bright":
-            return np.asarray(low)
+            light = 1 - low
         case _:
-            return np.asarray(-np.log(high - low + _TINY))  # factors are what the eye sees
+            light = high - low
+    return np.asarray(-np.log(light + _TINY))  # factors are what the eye sees
