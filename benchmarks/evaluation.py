@@ -24,6 +24,7 @@ import numpy as np
 import eyebright as eb
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.evaluation.multiclass.results import Metrics
+from eyebright.evaluation.rules.decisions import Decisions
 from eyebright.report.content import ReportContent
 from eyebright.runs.evaluation import write_results
 from eyebright.runs.run import write_metrics
@@ -75,7 +76,7 @@ def made_up(images: int, classes: int, profile: bool) -> None:
     profiler = cProfile.Profile(time.process_time) if profile else nullcontext()
     began, worked = time.perf_counter(), time.process_time()
     with profiler, tempfile.TemporaryDirectory() as folder:
-        predictions = Predictions(samples, labels, probabilities, ())
+        predictions = Predictions(samples, labels, probabilities, (), Decisions.likeliest(classes))
         metrics = predictions.metrics("test", 0)
         manifest = Manifest(Path(folder), tuple(samples))
         write_results(Path(folder), content(manifest, metrics, predictions))

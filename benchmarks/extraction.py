@@ -17,7 +17,7 @@ from pathlib import Path
 
 from eyebright.backbones import embedded
 from eyebright.backbones.embedded import EmbeddedBackbone
-from eyebright.backbones.feature_layers import tap_sets
+from eyebright.backbones.feature_layers import feature_layer_sets
 from eyebright.data.decode import load_square
 from eyebright.data.walk import image_files
 from eyebright.engines.choose import make, race
@@ -45,7 +45,7 @@ def main() -> None:
     files = list(image_files(args.folder))
     files = files[:: max(1, len(files) // args.images)][: args.images]
     preprocessing = training_preprocessing(embedded.card(), args.size)
-    graph = graph_bytes(EmbeddedBackbone(), preprocessing, tap_sets(embedded.card())[args.layers])
+    graph = graph_bytes(EmbeddedBackbone(), preprocessing, feature_layer_sets(embedded.card())[args.layers])
 
     def load(i: int) -> UInt8Array:
         return load_square(files[i], args.size, preprocessing.interpolation)

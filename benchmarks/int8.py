@@ -53,9 +53,7 @@ def row(run: Path, rounds: int) -> str:
         file = next(found.parent.glob("model.onnx*"))
         int8 = onnx.load(file)
     model = SealedModel(run, threads=1)
-    network = prepare_backbone(
-        onnx.load(model.path), [t.rpartition(":")[0] for t in model.card["taps"]], model.size
-    )
+    network = prepare_backbone(onnx.load(model.path), model.card.feature_layers, model.size)
     image = first_image(model)
     square = np.random.default_rng(0).normal(size=(1, 3, model.size, model.size)).astype(np.float32)
     cut = [subgraph_from(graph, PIXELS, model.size) for graph in (network.graph, int8)]

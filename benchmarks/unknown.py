@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from eyebright.backbones.embedded import EmbeddedBackbone
-from eyebright.backbones.feature_layers import tap_sets
+from eyebright.backbones.feature_layers import feature_layer_sets
 from eyebright.data.folder import scan
 from eyebright.evaluation.uncertainty.ood import choose_unknown, separation
 from eyebright.runtime.progress import SILENT
@@ -38,7 +38,7 @@ def rows_of(folder: Path, size: int, layers: str, count: int) -> tuple[FloatArra
     manifest = scan(folder)
     backbone = EmbeddedBackbone()
     preprocessing = training_preprocessing(backbone.card, size)
-    taps = tap_sets(backbone.card)[layers]
+    taps = feature_layer_sets(backbone.card)[layers]
     extractor = FeatureExtractor(default_folder(), backbone, preprocessing, taps, "openvino float32", 1)
     samples = manifest.of("train")
     order = np.sort(np.random.default_rng(0).permutation(len(samples))[:count])

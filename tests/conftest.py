@@ -105,6 +105,14 @@ def textile_run(textile: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.fixture(scope="session")
+def decided_run(textile: Path, textile_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A training with a target, for which another class than the likeliest is often predicted."""
+    out = tmp_path_factory.mktemp("runs") / "decided"
+    target = ["recall(nominal) >= 1"]
+    return train(TrainConfig(data=textile, out=out, size=SIZE, layers=LAYERS, target=target))
+
+
+@pytest.fixture(scope="session")
 def exports(textile_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Exports:
     """The folder of each format of that run, in one conversion; tests only read them."""
     return Exports(textile_run.directory, tmp_path_factory.mktemp("exports"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import prod
 from os import PathLike
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -30,9 +30,12 @@ IntArray: TypeAlias = npt.NDArray[np.int64]
 #: A value of a JSON file, and an object in one.
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 JsonObject: TypeAlias = dict[str, Json]
+#: An object of a JSON file that Eyebright wrote, as it was read: whoever reads it knows its keys.
+StoredJson: TypeAlias = dict[str, Any]
 
-#: One image, as a user may hand it over: a path, encoded bytes, a Pillow image, or an array (H, W[, 3]).
-ImageLike: TypeAlias = "str | PathLike[str] | bytes | Image | UInt8Array"
+#: One image, as a user may hand it over: a path, encoded bytes or a file of them, a Pillow image, or an array
+#: of RGB pixels (H, W, 3), grey ones (H, W) or (H, W, 1), or ones with transparency (H, W, 4).
+ImageLike: TypeAlias = "str | PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image | UInt8Array"
 
 
 @dataclass(frozen=True)

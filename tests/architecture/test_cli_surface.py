@@ -8,7 +8,7 @@ from eyebright.cli.verbs import all_verbs
 SURFACE = {
     "audit": "data --out --fixes --fail-on --size --seed --lang --config",
     "train": (
-        "data --out --val --test --fixes --seed --size --layers --curve --views --lang --target --cost "
+        "data --out --overwrite --val --test --fixes --seed --size --layers --curve --views --lang --target --cost "
         "--coverage --coverage-per-class --false-rejection "
         "--backbone --weights --finetune --unfreeze --gradual --batch-norm --lora --epochs --budget "
         "--patience --batch --optimizer --lr --schedule --warmup --weight-decay --layer-decay --ema "
@@ -18,12 +18,12 @@ SURFACE = {
         "--precision --device --processes --save-memory --pixel-cache --track --resume --config"
     ),
     "tune": (
-        "data --trials --epochs --budget --out --val --test --seed --backbone --weights --finetune --size "
-        "--batch --device --precision --lang --resume --config"
+        "data --trials --epochs --budget --out --overwrite --val --test --seed --backbone --weights "
+        "--finetune --size --batch --device --precision --lang --resume --config"
     ),
     "evaluate": (
-        "model data --out --split --seed --format --columns --robustness --lang --target --cost --ood "
-        "--config"
+        "model data --out --overwrite --split --seed --format --columns --robustness --lang --target --cost "
+        "--ood --config"
     ),
     "compare": "runs --out --seed --lang --config",
     "export": (
@@ -31,26 +31,26 @@ SURFACE = {
         "--lang --config"
     ),
     "distill": (
-        "model --student --weights --data --out --finetune --share --temperature --features --views "
-        "--size --layers --epochs --budget --patience --batch --lr --augment --precision --device --seed "
-        "--lang --config"
+        "model --student --weights --data --out --overwrite --finetune --share --temperature --features "
+        "--views --size --layers --epochs --budget --patience --batch --lr --augment --precision --device "
+        "--seed --lang --config"
     ),
     "benchmark": "models --threads --batch --seconds --image --out --seed --lang --config",
     "inspect": "path --json --lang",
     "prune": (
-        "model --keep --importance --data --out --epochs --budget --batch --lr --views --augment --precision "
-        "--device --seed --lang --config"
+        "model --keep --importance --data --out --overwrite --epochs --budget --batch --lr --views --augment "
+        "--precision --device --seed --lang --config"
     ),
     "shrink": (
-        "model --target --data --out --backbone --size --candidates --int8 --budget --max-images --seed "
-        "--lang --config"
+        "model --target --data --out --overwrite --backbone --size --candidates --int8 --budget "
+        "--max-images --seed --lang --config"
     ),
     "predict": "model images --top --format --null --lang --config",
     "explain": "model images --class --method --out --lang --config",
     "models": "--search --limit --speed --json --lang",
     "cache": "--trim --clear --lang",
     "doctor": "--json --lang",
-    "demo": "--out --seed --lang --config",
+    "demo": "--out --overwrite --seed --lang --config",
 }
 
 

@@ -17,7 +17,7 @@ import torch
 import transformers
 
 from eyebright.backbones import catalog
-from eyebright.backbones.feature_layers import tap_sets, width
+from eyebright.backbones.feature_layers import feature_layer_sets, width
 from eyebright.backbones.graph import features_graph
 from eyebright.backbones.torch.blocks import as_map, map_shape, outputs_of
 from eyebright.backbones.torch.exported import ExportedBackbone
@@ -255,7 +255,7 @@ def test_the_graph_gives_the_same_maps(exported: Network, graphs: Path):
 
 def test_the_graph_can_be_pooled(exported: Network, graphs: Path):
     size = _size(exported)
-    taps = tap_sets(exported.card)["all"]
+    taps = feature_layer_sets(exported.card)["all"]
     graph = features_graph(
         ExportedBackbone(exported, graphs).model(size),
         replace(exported.card.preprocessing, size=size),

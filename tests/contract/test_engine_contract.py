@@ -10,7 +10,7 @@ import pytest
 
 from eyebright.backbones import embedded
 from eyebright.backbones.embedded import EmbeddedBackbone
-from eyebright.backbones.feature_layers import tap_sets, width
+from eyebright.backbones.feature_layers import feature_layer_sets, width
 from eyebright.data.decode import to_square
 from eyebright.engines.base import Engine
 from eyebright.engines.choose import disagreement, make, makers
@@ -18,7 +18,7 @@ from eyebright.training.linear_probe.features import graph_bytes, training_prepr
 from eyebright.types import FloatArray, UInt8Array
 
 SIDE = 96
-TAPS = tap_sets(embedded.card())["texture"]
+TAPS = feature_layer_sets(embedded.card())["texture"]
 
 
 @pytest.fixture(scope="module")

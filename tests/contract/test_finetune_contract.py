@@ -16,7 +16,7 @@ import torch
 
 from eyebright import api
 from eyebright.backbones import catalog
-from eyebright.backbones.feature_layers import tap_sets, width
+from eyebright.backbones.feature_layers import feature_layer_sets, width
 from eyebright.runs.run import Run
 from eyebright.training.finetune.model.classifier import Classifier
 from eyebright.training.finetune.model.losses import SoftTargetLoss
@@ -112,7 +112,7 @@ def test_one_batch_is_learned_by_heart(name: str, few: Path) -> None:
     torch.manual_seed(0)
     network = catalog.load(name, "none", SIZE)
     pixels, targets = _batch(few, SIZE)
-    taps = tap_sets(network.card)["stages"]
+    taps = feature_layer_sets(network.card)["stages"]
     blank = np.eye(6, width(taps), dtype=np.float32)
     features = Classifier(network, taps, blank, 3, None, 0.0).features(pixels).detach().numpy()
     net = Classifier(network, taps, features, 3, None, 0.0)

@@ -70,12 +70,21 @@ def test_it_answers_as_the_original(
     target: Format, source: ExportSource, folder: Path, pictures: list[UInt8Array], threads: int
 ) -> None:
     runner = target.load(source, folder, threads)
-    answers = np.stack([runner.predict(picture) for picture in pictures])
-    expected = np.concatenate([source.model.probabilities(picture[None]) for picture in pictures])
-    assert answers.dtype == np.float32
-    assert answers.shape == expected.shape
-    np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-4)
-    np.testing.assert_allclose(answers, expected, atol=LARGEST_DIFFERENCE)
+    found = [runner.predict(picture) for picture in pictures]
+    probabilities = np.stack([output.probabilities for output in found])
+    wanted = [source.model.predict_answers(picture[None]) for picture in pictures]
+    expected = np.concatenate([probabilities for probabilities, _, _ in wanted])
+    answers = np.concatenate([answers for _, _, answers in wanted])
+    assert probabilities.dtype == np.float32
+    assert probabilities.shape == expected.shape
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-4)
+    np.testing.assert_allclose(probabilities, expected, atol=LARGEST_DIFFERENCE)
+    if target.decides:
+        assert np.array([output.answer for output in found]).tolist() == answers.tolist()
+        assert (answers == -1).any()  # photographs of other things are unknown
+        assert (answers >= 0).any()
+    else:
+        assert [output.answer for output in found] == [None] * len(found)
 
 
 @pytest.mark.parametrize(

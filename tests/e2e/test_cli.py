@@ -125,7 +125,7 @@ def test_a_run_repeats_from_its_config(run: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text('sise = 96\nlayers = "textur"\n')
     done = eyebright("train", "photos", "--config", tmp_path / "bad.toml")
     assert done.returncode == 2
-    assert "Unknown option sise. Closest matches: size" in done.stderr
+    assert "Unknown option sise. The closest are: size" in done.stderr
     assert "layers must be auto, texture, stages or all; got 'textur'." in done.stderr
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +13,7 @@ import onnxruntime
 import pytest
 from command_line import eyebright, refused
 from PIL import Image
+from unix import UNIX
 
 from eyebright import api
 from eyebright.exporting.base import ExportSource
@@ -133,6 +133,7 @@ def test_a_format_that_does_not_exist(run: Path) -> None:
     assert "openvino" in sentence
 
 
+@UNIX
 @pytest.mark.parametrize(
     "name",
     [
@@ -143,6 +144,8 @@ def test_a_format_that_does_not_exist(run: Path) -> None:
 )
 def test_a_full_disk_leaves_nothing_half_written(name: str, run: Path) -> None:
     def little_room() -> None:
+        import resource
+
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
     if name in PACKAGES and find_spec(PACKAGES[name]) is None:

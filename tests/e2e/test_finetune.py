@@ -42,6 +42,8 @@ def test_the_run_directory_is_whole(last: Path) -> None:
     _whole(last, epochs=2)
     figures = metrics(last)
     assert figures["chosen"]["finetune"] == "last"
+    assert (figures["finetuning"]["depth"], figures["finetuning"]["kept"]) == ("last", "last")
+    assert figures["finetuning"]["images"] > 0
     report = (last / "report.html").read_text(encoding="utf-8")
     assert "Training curves" in report
     assert "Random weights" not in report

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 from command_line import command, environment, same_engine
+from unix import UNIX
 
 pytest.importorskip("torch")
 pytest.importorskip("timm")
@@ -20,7 +20,7 @@ _CHANGES_AN_EPOCH = 10  # about so many a run makes to its files
 
 
 @pytest.mark.xdist_group("alone")
-@pytest.mark.skipif(sys.platform == "win32", reason="signals as Unix has them")
+@UNIX
 @pytest.mark.parametrize(
     ("finetune", "epochs", "kills"),
     [

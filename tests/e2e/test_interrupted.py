@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from command_line import (
     same_engine,
     train,
 )
+from unix import UNIX
 
 pytestmark = pytest.mark.xdist_group("alone")
 
@@ -55,7 +55,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(place)], check=True)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="the limit on file sizes is Unix's")
+@UNIX
 @pytest.mark.parametrize(("limit_bytes", "at"), [(20_000, ".rows.npy"), (200_000, "model.onnx")])
 def test_no_room_for_a_file(
     limit_bytes: int, at: str, data: Path, undisturbed: tuple[Path, Path], tmp_path: Path
@@ -63,6 +63,8 @@ def test_no_room_for_a_file(
     cache = same_engine(tmp_path / "cache", undisturbed[1])
 
     def limited() -> None:
+        import resource
+
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, limit_bytes))
 
     run = tmp_path / "run"
@@ -97,6 +99,7 @@ def test_a_disk_that_is_full(
         assert outcome(tmp_path / "elsewhere") == outcome(undisturbed[0])
 
 
+@UNIX
 def test_a_run_that_fails_leaves_the_earlier_one_or_says_that_it_is_gone(
     data: Path, undisturbed: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -105,9 +108,11 @@ def test_a_run_that_fails_leaves_the_earlier_one_or_says_that_it_is_gone(
     before = outcome(run)
 
     def limited() -> None:
+        import resource
+
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
-    words = ("train", data, "--out", run, *QUICK, "--seed", "1")
+    words = ("train", data, "--out", run, "--overwrite", *QUICK, "--seed", "1")
     refused(eyebright(*words, cache=tmp_path / "other", before=limited))  # while computing features
     assert outcome(run) == before
     refused(eyebright(*words, cache=cache, before=limited))  # while writing the model
@@ -133,7 +138,7 @@ def hears_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals as Unix has them")
+@UNIX
 @pytest.mark.parametrize(
     "kill",
     [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)],

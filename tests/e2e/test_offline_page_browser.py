@@ -16,7 +16,8 @@ from PIL import Image
 
 from eyebright.exporting.base import ExportSource
 from eyebright.exporting.formats.offline_page import OfflinePage
-from eyebright.sealed.model import SealedModel, set_metadata
+from eyebright.runs.run import Run
+from eyebright.sealed.model import SealedModel, sealed_with
 
 pytestmark = NEEDS_BROWSER
 
@@ -130,6 +131,13 @@ def test_images_of_other_kinds(
     assert browser.execute_script("return items.map((item) => item.size)")[-1] == [300, 451]
 
 
+def test_pngs_of_16_bits_are_refused(browser: Any, page: Path, tmp_path: Path) -> None:
+    Image.fromarray(np.full((9, 9), 4000, np.uint16)).save(tmp_path / "deep.png")
+    show(browser, page)
+    assert choose(browser, tmp_path / "deep.png")[0]["error"] == "deep"
+    assert "This PNG has 16" in browser.find_element("css selector", ".card .alarm").text
+
+
 def test_a_file_that_is_no_image_is_told(browser: Any, page: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.jpg").write_text("not an image")
     show(browser, page)
@@ -210,14 +218,26 @@ def test_an_image_is_removed(browser: Any, page: Path, val_images: list[Path]) -
 def test_what_is_unknown(
     browser: Any, model: SealedModel, val_images: list[Path], tmp_path: Path, threshold: float, unknown: bool
 ) -> None:
-    graph = onnx.load(model.path)
     rule = json.loads(model.metadata["unknown"]) | {"threshold": threshold}
-    set_metadata(graph, model.metadata | {"unknown": json.dumps(rule)})
-    onnx.save(graph, tmp_path / "model.onnx")
+    decided = model.metadata | {"unknown": json.dumps(rule)}
+    onnx.save(sealed_with(onnx.load(model.path), model.labels, decided), tmp_path / "model.onnx")
     show(browser, written(SealedModel(tmp_path), tmp_path))
     answer = choose(browser, val_images[0])[0]["answer"]
     assert answer["unknown"] is unknown
     assert (browser.find_element("css selector", ".card h2").text == "Unknown") is unknown
+
+
+def test_operating_points_decide_on_the_page_too(
+    browser: Any, decided_run: Run, textile: Path, tmp_path: Path
+) -> None:
+    model = SealedModel(decided_run.model, threads=1)
+    paths = sorted((textile / "val").rglob("*.jpg"))
+    wanted = [model.predict(path) for path in paths]
+    show(browser, written(model, tmp_path))
+    choose(browser, *paths)
+    told = [heading.text for heading in browser.find_elements("css selector", ".card h2")]
+    assert told == ["Unknown" if p.unknown else p.label for p in wanted]
+    assert any(p.confidence < max(p.probabilities) for p in wanted)
 
 
 def test_a_phone_never_scrolls_sideways(browser: Any, page: Path, val_images: list[Path]) -> None:

@@ -21,7 +21,7 @@ CPU = torch.device("cpu")
 
 def samples_of(root: Path, split: Split, count: int) -> list[Sample]:
     """Some images of a part, of all classes."""
-    every = scan(root).of(split)
+    every = sorted(scan(root).of(split), key=lambda sample: sample.path)
     return [every[n] for n in np.linspace(0, len(every) - 1, count).astype(int)]
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -149,6 +148,8 @@ def main() -> None:
     data = Photographs(folder)
     net = small_net(data.classes, **options.get("net", {}))
     if "room_mb" in options:  # so much more memory than what is in use now, and no more
+        import resource
+
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + options["room_mb"] * 2**20,) * 2)
     recipe = Recipe(**options["recipe"])

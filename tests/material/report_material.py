@@ -115,7 +115,7 @@ def training(
         command="eyebright train photos",
         ece_before=0.081,
         temperature=1.4,
-        choices=(
+        probe_candidates=(
             Choice("224 px, last stage", around(0.8), False),
             Choice("320 px, every stage", around(0.9), True),
         ),
@@ -186,7 +186,7 @@ def fine_tuning(
     """What a fine-tuning has beside what every training has."""
     return replace(
         training(root, labels, count, wrong),
-        tunings=(
+        finetune_candidates=(
             Choice("Head alone", around(0.88), False),
             Choice("Last 2 of 7 units", around(0.93), True),
         ),

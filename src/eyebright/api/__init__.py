@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar, Unpack
 
 from eyebright.api import keywords
 from eyebright.api.keywords import StrPath
 from eyebright.api.signature import with_options
+from eyebright.errors import ConfigError
 from eyebright.options.base import Config
 from eyebright.runs.run import Run
 from eyebright.runtime.context import Shown, showing
 from eyebright.sealed.model import SealedModel
-from eyebright.types import Prediction, Skipped
+from eyebright.types import ImageLike, Prediction, Skipped
 from eyebright.verbs.audit.audit import Audit
 from eyebright.verbs.audit.audit import audit as audit_stage
 from eyebright.verbs.audit.options import AuditConfig
@@ -116,25 +118,36 @@ def compare(
     runs: Sequence[StrPath], *, progress: Shown = None, **options: Unpack[keywords.CompareOptions]
 ) -> Comparison:
     """Compare two or more runs on the images that all of them evaluated."""
-    return _run(compare_stage, CompareConfig, progress, runs=list(runs), **options)
+    return _run(compare_stage, CompareConfig, progress, runs=runs, **options)
 
 
 @with_options(PredictConfig)
 def predict(
     model: StrPath,
-    images: Sequence[str],
+    images: ImageLike | Iterable[ImageLike],
     *,
     progress: Shown = None,
     **options: Unpack[keywords.PredictOptions],
 ) -> Iterator[Prediction | Skipped]:
-    """Return an iterator over a model's predictions for files, folders and patterns."""
+    """Return an iterator over a model's predictions for images.
+
+    Args:
+        model: a sealed model, or its run.
+        images: one or several: files, folders and patterns; encoded bytes or files opened in binary mode;
+            Pillow images; uint8 arrays of RGB pixels (H, W, 3), or batches of them (N, H, W, 3).
+        progress: None shows it in a terminal or notebook, False nowhere; any :class:`Progress` replaces it.
+        **options: the options of `eyebright predict`.
+
+    Raises:
+        EyebrightError: the model or a path does not exist, or an option or image is of a wrong kind.
+    """
     return _run(predict_stage, PredictConfig, progress, model=model, images=images, **options)
 
 
 @with_options(ExplainConfig)
 def explain(
     model: StrPath,
-    images: Sequence[str],
+    images: StrPath | Sequence[StrPath],
     *,
     progress: Shown = None,
     **options: Unpack[keywords.ExplainOptions],
@@ -210,12 +223,18 @@ def demo(*, progress: Shown = None, **options: Unpack[keywords.DemoOptions]) -> 
 
 
 def load(model: StrPath) -> SealedModel:
-    """Open a sealed model, whose `predict` takes a path, bytes, a Pillow image or an array.
+    """Open a sealed model, whose `predict` takes a path, encoded bytes, a file, a Pillow image or an array.
 
     Raises:
         NotFoundError: there is no such file.
         ModelError: the file is not a sealed model.
+        ConfigError: ``model`` is not a path.
     """
+    if not isinstance(model, str | PathLike):
+        raise ConfigError(
+            "The model must be a path: a run directory, or its model.onnx. Got {kind}. Give the path.",
+            kind=type(model).__name__,
+        )
     return SealedModel(Path(model))
 
 

@@ -27,6 +27,7 @@ class TrainOptions(TypedDict, total=False):
     """Options of `eb.train`."""
 
     out: StrPath | None
+    overwrite: bool
     val: StrPath | float | None
     test: StrPath | float | None
     fixes: StrPath | None
@@ -92,6 +93,7 @@ class TuneOptions(TypedDict, total=False):
     epochs: int
     budget: float | str | None
     out: StrPath | None
+    overwrite: bool
     val: StrPath | float | None
     test: StrPath | float | None
     seed: int
@@ -110,6 +112,7 @@ class EvaluateOptions(TypedDict, total=False):
     """Options of `eb.evaluate`."""
 
     out: StrPath | None
+    overwrite: bool
     split: Literal["auto", "train", "val", "test"]
     seed: int
     columns: StrPath | None
@@ -166,6 +169,7 @@ class DistillOptions(TypedDict, total=False):
     weights: StrPath | Literal["none"] | None
     data: StrPath | None
     out: StrPath | None
+    overwrite: bool
     finetune: Literal["last", "full", "auto"]
     share: float
     temperature: float
@@ -194,6 +198,7 @@ class PruneOptions(TypedDict, total=False):
     importance: Literal["taylor", "norm"]
     data: StrPath | None
     out: StrPath | None
+    overwrite: bool
     epochs: int | None
     budget: float | str | None
     batch: int | Literal["auto"]
@@ -213,6 +218,7 @@ class ShrinkOptions(TypedDict, total=False):
 
     data: StrPath | None
     out: StrPath | None
+    overwrite: bool
     backbone: Sequence[str]
     size: Sequence[int]
     candidates: Sequence[StrPath]
@@ -259,5 +265,6 @@ class DemoOptions(TypedDict, total=False):
     """Options of `eb.demo`."""
 
     out: StrPath
+    overwrite: bool
     seed: int
     lang: Literal["en", "zh"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from eyebright.errors import ConfigError
-from eyebright.types import Interpolation
+from eyebright.types import Interpolation, StoredJson
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,11 @@ class Preprocessing:
     crop: float | None
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+
+    @classmethod
+    def from_json(cls, values: StoredJson) -> Preprocessing:
+        """Return the preprocessing whose fields were written as JSON."""
+        return cls(**values | {name: tuple(values[name]) for name in ("mean", "std")})
 
 
 @dataclass(frozen=True)

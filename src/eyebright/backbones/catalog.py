@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from eyebright.backbones import embedded
 from eyebright.backbones.zoo.source import Entry, embedded_entry
 from eyebright.errors import ConfigError, MissingExtraError, nearest
+from eyebright.runtime.install import install_command
 
 if TYPE_CHECKING:
     from eyebright.backbones.torch.network import Network
@@ -128,8 +129,9 @@ def _all_sources() -> dict[str, ModelZoo]:
             raise
         raise MissingExtraError(
             "Fine-tuning, and every backbone except efficientnet_lite0, needs PyTorch, torchvision "
-            'and timm. {package} is not installed. Run: pip install "eyebright[torch]"',
+            "and timm. {package} is not installed. Run: {command}",
             package=error.name,
+            command=install_command("torch"),
         ) from error
 
 

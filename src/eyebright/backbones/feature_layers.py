@@ -21,7 +21,7 @@ _TEXTURE_SHARE = 4 / 7  # of the stages
 
 
 @dataclass(frozen=True)
-class Tap:
+class FeatureLayer:
     """A layer and how its map is pooled: "moments" (mean, maximum and standard deviation) or "mean"."""
 
     layer: Layer
@@ -33,7 +33,7 @@ class Tap:
         return self.layer.channels * (3 if self.kind == "moments" else 1)
 
 
-def tap_sets(card: BackboneCard) -> Mapping[str, tuple[Tap, ...]]:
+def feature_layer_sets(card: BackboneCard) -> Mapping[str, tuple[FeatureLayer, ...]]:
     """Return the sets that training compares, cheapest at prediction first; each contains those before it.
 
     - "texture": the moments of the first four sevenths of the stages; the network is cut off there.
@@ -41,9 +41,9 @@ def tap_sets(card: BackboneCard) -> Mapping[str, tuple[Tap, ...]]:
     - "all": also the means of the blocks' depthwise maps, which are wider than the stages' outputs and before
       the projection that narrows them.
     """
-    stages = tuple(Tap(layer, "moments") for layer in card.layers if layer.kind == "stage")
-    final = tuple(Tap(layer, "mean") for layer in card.layers if layer.kind == "final")
-    depthwise = tuple(Tap(layer, "mean") for layer in card.layers if layer.kind == "depthwise")
+    stages = tuple(FeatureLayer(layer, "moments") for layer in card.layers if layer.kind == "stage")
+    final = tuple(FeatureLayer(layer, "mean") for layer in card.layers if layer.kind == "final")
+    depthwise = tuple(FeatureLayer(layer, "mean") for layer in card.layers if layer.kind == "depthwise")
     return {
         "texture": stages[: math.ceil(_TEXTURE_SHARE * len(stages))],
         "stages": (*stages, *final),
@@ -51,12 +51,12 @@ def tap_sets(card: BackboneCard) -> Mapping[str, tuple[Tap, ...]]:
     }
 
 
-def width(taps: Sequence[Tap]) -> int:
+def width(taps: Sequence[FeatureLayer]) -> int:
     """Return D, the number of features of all ``taps``."""
     return sum(tap.width for tap in taps)
 
 
-def columns(taps: Sequence[Tap], within: Sequence[Tap]) -> IntArray:
+def columns(taps: Sequence[FeatureLayer], within: Sequence[FeatureLayer]) -> IntArray:
     """Return the columns of the features of ``taps`` in a row of the features of ``within``."""
     ends = np.cumsum([tap.width for tap in within])
     places = {tap: np.arange(end - tap.width, end) for tap, end in zip(within, ends, strict=True)}

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from eyebright.backbones.feature_layers import Tap, width
+from eyebright.backbones.feature_layers import FeatureLayer, width
 from eyebright.onnx_graph.builder import GraphBuilder
 from eyebright.onnx_graph.edit import extracted
 
@@ -29,7 +29,7 @@ def normalise(
     return builder.node("Add", [scaled, builder.constant("shift", -mean / std)], output)
 
 
-def pool(builder: GraphBuilder, taps: Sequence[Tap], output: str = "features") -> str:
+def pool(builder: GraphBuilder, taps: Sequence[FeatureLayer], output: str = "features") -> str:
     """Return the taps' pooled statistics, in the order of ``taps``, as one row (B, D) an image."""
     space = builder.constant("spatial_axes", np.array([2, 3], np.int64))
     parts: list[str] = []
@@ -49,7 +49,7 @@ def pool(builder: GraphBuilder, taps: Sequence[Tap], output: str = "features") -
 
 
 def features_graph(
-    backbone: onnx.ModelProto, preprocessing: Preprocessing, taps: Sequence[Tap]
+    backbone: onnx.ModelProto, preprocessing: Preprocessing, taps: Sequence[FeatureLayer]
 ) -> onnx.ModelProto:
     """Return the engines' graph: `images` uint8 (B, S, S, 3) in, `features` float32 (B, D) out."""
     before, after = GraphBuilder(), GraphBuilder()

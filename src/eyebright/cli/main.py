@@ -2,48 +2,61 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
-from eyebright.errors import ConfigError, EyebrightError, nearest
+from eyebright.errors import ConfigError, EyebrightError, StorageError, nearest
 from eyebright.runtime.errors_once import tell
+from eyebright.runtime.quiet import quiet_libraries
+from eyebright.runtime.signals import Stopped, stoppable
+from eyebright.runtime.streams import give_up, prepare_streams, print_line
 from eyebright.text.language import LANGUAGES, language, speaking, translate
 from eyebright.verbs.verb import Verb
 
 if TYPE_CHECKING:
     from eyebright.types import Lang
 
-FAILED, MISUSED, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
+FAILED, MISUSED, SIGNALLED, INTERRUPTED, PIPE_CLOSED = 1, 2, 128, 130, 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (the process's own where None) and return the exit status."""
-    _prepare_streams()
+    prepare_streams()
+    try:
+        return _told(list(sys.argv[1:] if argv is None else argv))
+    except BrokenPipeError:  # whoever read us has enough
+        give_up(sys.stdout)
+        give_up(sys.stderr)
+        return PIPE_CLOSED
+
+
+def _told(argv: list[str]) -> int:
+    """Run a command line; what ends it is told in one sentence and by the exit status."""
     with ExitStack() as session:  # holds the language, as soon as it is known, for errors too
         try:
-            status = _run(list(sys.argv[1:] if argv is None else argv), session)
+            session.enter_context(stoppable())
+            session.enter_context(quiet_libraries())
+            status = _run(argv, session)
             sys.stdout.flush()
             return status
         except ConfigError as error:
             return _report(error, MISUSED)
         except EyebrightError as error:
             return _report(error, FAILED)
-        except KeyboardInterrupt:
-            print(
+        except KeyboardInterrupt as stop:
+            print_line(
                 translate(
                     "Stopped. Finished work is kept: run the same command again to reuse it from the cache."
                 ),
-                file=sys.stderr,
+                sys.stderr,
             )
-            return INTERRUPTED
+            return SIGNALLED + stop.number if isinstance(stop, Stopped) else INTERRUPTED
         except BrokenPipeError:
-            # Whoever read us has enough; the interpreter's last flush must not complain either.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return PIPE_CLOSED
+            raise
+        except OSError as error:
+            return _report(_refused(error), FAILED)
 
 
 def _run(argv: list[str], session: ExitStack) -> int:
@@ -98,7 +111,8 @@ def _find(word: str) -> Verb:
     if word in NAMES:
         return load_verb(word)
     if word.startswith("-"):
-        from eyebright.cli.options import HELP, unknown_option
+        from eyebright.cli.options import HELP
+        from eyebright.options.problems import unknown_option
 
         raise unknown_option(word, [*HELP, "--version", "--lang"])
     raise ConfigError(
@@ -137,14 +151,26 @@ def _language(value: str) -> Lang:
 
 
 def _report(error: EyebrightError, status: int) -> int:
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except OSError:  # full: the error may be about that
+        give_up(sys.stdout)
     where = getattr(error, "__notes__", ())  # the path of an image that an error's sentence stands beside
     tell("\n".join((*where, error.text())))
     return status
 
 
-def _prepare_streams() -> None:
-    """Write UTF-8 whatever the system's code page; file names that are not valid text pass unharmed."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="surrogateescape")
+def _refused(error: OSError) -> EyebrightError:
+    """Return the error for what the system refused: to print the result, or a file that nobody foresaw."""
+    reason = error.strerror or error
+    if error.filename is None:
+        return StorageError(
+            "Standard output must be writable. Writing the result failed: {reason}. Free some space, or "
+            "send the output elsewhere.",
+            reason=reason,
+        )
+    return StorageError(
+        "Files must be accessible. {path}: {reason}. Check the path and its permissions.",
+        path=error.filename,
+        reason=reason,
+    )

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
-from eyebright.errors import ConfigError, nearest
+from eyebright.errors import ConfigError
 from eyebright.options.marks import Heading, Metavar, Positional, Several
-from eyebright.options.problems import option_name
+from eyebright.options.problems import option_name, unknown_option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from pydantic.fields import FieldInfo
 
@@ -119,15 +119,6 @@ def parse(options: list[Option], argv: Sequence[str], *, file: bool) -> dict[str
     for option in options:
         values[option.field] = _typed(values[option.field], option)
     return values
-
-
-def unknown_option(name: str, known: Iterable[str]) -> ConfigError:
-    """Return the error for an option that does not exist; ``known`` are those that do."""
-    return ConfigError(
-        "Unknown option {option}. The closest are: {nearest}. Use one of them; --help lists all.",
-        option=name,
-        nearest=nearest(name, known),
-    )
 
 
 def _option(name: str, field: FieldInfo) -> Option:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import onnx
 
 from eyebright.compression.backbone import SealedBackbone, extract_backbone, replace_backbone
 from eyebright.onnx_graph.edit import sorted_graph
 from eyebright.runtime.telemetry import load_onnxruntime
+from eyebright.types import Json
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class QuantisationCandidate:
 
     summary: str
     graph: onnx.ModelProto
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Json] = field(default_factory=dict)
 
 
 def to_float16(backbone: SealedBackbone) -> QuantisationCandidate:

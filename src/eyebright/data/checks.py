@@ -8,25 +8,41 @@ from typing import TYPE_CHECKING
 from unicodedata import category, normalize
 
 from eyebright.errors import DataError
+from eyebright.text.format import listed, number
+from eyebright.text.language import translate
 from eyebright.types import Skipped, Split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from eyebright.data.manifest import Sample
+    from eyebright.data.manifest import Manifest, Sample
 
 _FEW = 10
+_NAMED = 10
 _RANK: Mapping[Split, int] = {"train": 0, "val": 1, "test": 2}
 
 
-def require_classes(counts: Mapping[Split, Mapping[str, int]], folder: Path) -> None:
+def naming(error: DataError, skipped: Sequence[Skipped]) -> DataError:
+    """Return ``error`` with notes that name the files that led to it, the first ten with their reasons."""
+    for entry in skipped[:_NAMED]:
+        reason = translate(entry.reason, **entry.reason_values)
+        error.add_note(translate("Skipped {path}: {reason}", path=entry.path, reason=reason))
+    if len(skipped) > _NAMED:
+        error.add_note(translate("and {count} more", count=number(len(skipped) - _NAMED)))
+    return error
+
+
+def require_classes(
+    counts: Mapping[Split, Mapping[str, int]], folder: Path, skipped: Sequence[Skipped] = ()
+) -> None:
     """Refuse classes that no classifier can be trained on.
 
     Args:
         counts: images by split and class; a class without images counts 0. Training images that will be
             held out still count as training images.
         folder: the training split, for the sentences.
+        skipped: files that do not count, for the notes.
 
     Raises:
         DataError: names equal but for case, blanks or Unicode form; classes that only validation or test
@@ -39,7 +55,7 @@ def require_classes(counts: Mapping[Split, Mapping[str, int]], folder: Path) -> 
         raise DataError(
             "Every class must have training images. Found only in validation or test: {classes}. Add "
             "training images, correct the folder names, or remove the folders.",
-            classes=", ".join(unknown),
+            classes=listed(unknown),
         )
     if len(train) < 2:
         raise DataError(
@@ -50,11 +66,12 @@ def require_classes(counts: Mapping[Split, Mapping[str, int]], folder: Path) -> 
         )
     few = [f"{label} ({count})" for label, count in sorted(train.items()) if count < 2]
     if few:
-        raise DataError(
+        error = DataError(
             "Every class must have at least 2 readable training images. Too few in: {classes}. Add "
             "images, or remove the folder.",
-            classes=", ".join(few),
+            classes=listed(few),
         )
+        raise naming(error, skipped)
 
 
 def require_labels(samples: Sequence[Sequence[str]], labels: Sequence[str], table: Path) -> Sequence[Skipped]:
@@ -79,7 +96,7 @@ def require_labels(samples: Sequence[Sequence[str]], labels: Sequence[str], tabl
             "images, or remove the labels.",
             path=table,
             count=len(samples),
-            labels=", ".join(f"{label} ({counts[label]})" for label in few) or "-",
+            labels=listed([f"{label} ({counts[label]})" for label in few]) or "-",
         )
     return [
         Skipped(
@@ -93,20 +110,48 @@ def require_labels(samples: Sequence[Sequence[str]], labels: Sequence[str], tabl
     ]
 
 
+def few_images(manifest: Manifest) -> list[Skipped]:
+    """Return warnings of the classes with few training images, and of those with few images to evaluate.
+
+    Labels with few training images are warned of by :func:`require_labels`.
+    """
+    counts = manifest.counts()
+    evaluated: Split = "test" if manifest.of("test") else "val"
+    found = []
+    learned = _few_of(counts["train"])
+    if learned and not manifest.task.multilabel:
+        reason = "Fewer than {least} training images: {classes}. Add images of these classes."
+        found.append(Skipped(".", reason, {"least": _FEW, "classes": learned}))
+    evaluable = _few_of(counts[evaluated])
+    if evaluable and manifest.of(evaluated):
+        reason = (
+            "Fewer than {least} images to evaluate: {classes}. Nothing can be said of how well these are "
+            "predicted."
+        )
+        found.append(Skipped(".", reason, {"least": _FEW, "classes": evaluable}))
+    return found
+
+
+def _few_of(counts: Mapping[str, int]) -> str:
+    """Return the classes with few images and their numbers, the fewest first; empty where all have enough."""
+    few = sorted((count, label) for label, count in counts.items() if count < _FEW)
+    return listed([f"{label} ({count})" for count, label in few])
+
+
 def conflicts(samples: Iterable[Sample]) -> list[Skipped]:
     """Return a warning for each image that lies under several labels, naming all of its places."""
     first: dict[str, Sample] = {}
     rivals: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
-        known = first.setdefault(sample.sha, sample)
+        known = first.setdefault(sample.identity, sample)
         if known.label != sample.label:
-            rivals[sample.sha].append(sample)
+            rivals[sample.identity].append(sample)
     return [_conflict(first[sha], others) for sha, others in rivals.items()]
 
 
 def copies(samples: Sequence[Sample]) -> list[Skipped]:
     """Return a warning that counts the exact copies, if there are any."""
-    count = len(samples) - len({sample.sha for sample in samples})
+    count = len(samples) - len({sample.identity for sample in samples})
     if not count:
         return []
     return [
@@ -124,17 +169,17 @@ def leaks(samples: Iterable[Sample]) -> list[Skipped]:
     owner: dict[str, Sample] = {}
     samples = list(samples)
     for sample in samples:
-        known = owner.setdefault(sample.sha, sample)
+        known = owner.setdefault(sample.identity, sample)
         if _RANK[sample.split] > _RANK[known.split]:
-            owner[sample.sha] = sample
+            owner[sample.identity] = sample
     return [
         Skipped(
             s.path,
             "The same image is also in another split, at {other}. It was not used here.",
-            {"other": owner[s.sha].path},
+            {"other": owner[s.identity].path},
         )
         for s in samples
-        if owner[s.sha].split != s.split
+        if owner[s.identity].split != s.split
     ]
 
 

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from eyebright.errors import ImageError
-from eyebright.types import FloatArray, UInt8Array
+from eyebright.types import UInt8Array
 
 #: What 16-bit grey means by itself; data sets that need less have a smaller white level.
 FULL_LEVEL = 65535
 #: The white levels of 8 to 32 bits. Sensors give 10, 12 or 14, and files hold them in 16.
-LEVELS = tuple(2**bits - 1 for bits in range(8, 33))
+LEVELS = tuple((1 << bits) - 1 for bits in range(8, 33))
 
 _STRIP_PX = 4_000_000
 _BEYOND_SHARE = 0.01
 _TRANSPARENT = ("RGBA", "LA", "PA", "La", "RGBa")
 _SAMPLE_FORMAT = 339  # the TIFF tag; 1 stands for unsigned
 
+_Values: TypeAlias = npt.NDArray[Any]
 _Conversion: TypeAlias = Callable[[Image.Image], Image.Image]
 
 
@@ -63,7 +65,7 @@ def to_rgb(
     return small
 
 
-def grey_values(image: Image.Image) -> Iterator[FloatArray]:
+def grey_values(image: Image.Image) -> Iterator[_Values]:
     """Return an iterator over the values of a deep image (h, W), a few million at a time.
 
     Raises:
@@ -71,7 +73,12 @@ def grey_values(image: Image.Image) -> Iterator[FloatArray]:
     """
     wrapped = _wrapped(image)
     for _, strip in _strips(image):
-        yield _values(strip, wrapped)
+        values = _values(strip, wrapped)
+        if not np.isfinite(float(values.min()) + float(values.max())):
+            raise ImageError(
+                "Pixel values must be finite. This image contains NaN or infinity. Replace them."
+            )
+        yield values
 
 
 def _conversion(image: Image.Image, white_level: int | None) -> _Conversion:
@@ -80,15 +87,16 @@ def _conversion(image: Image.Image, white_level: int | None) -> _Conversion:
         low, top = _range(image, white_level)
         return partial(_scaled, low=low, top=top, wrapped=_wrapped(image))
     if "transparency" in image.info or image.mode in _TRANSPARENT:
-        seen = any(_rgba(strip).getextrema()[3][1] for _, strip in _strips(image))
+        seen = any(_rgba(strip).getchannel("A").getbbox() for _, strip in _strips(image))
         return _on_white if seen else _colours
     return _opaque
 
 
 def _range(image: Image.Image, white_level: int | None) -> tuple[float, float]:
     """Return the values of a deep image that become 0 and 255."""
-    parts = [(values.min(), values.max()) for values in grey_values(image)]
-    low, high = float(min(0, *(p[0] for p in parts))), float(max(p[1] for p in parts))
+    low, high = 0.0, -np.inf
+    for values in grey_values(image):
+        low, high = min(low, float(values.min())), max(high, float(values.max()))
     if low < 0:
         return low, high
     if image.mode == "F" and high <= 1:
@@ -121,15 +129,13 @@ def _wrapped(image: Image.Image) -> bool:
     return image.mode == "I" and getattr(image, "tag_v2", {}).get(_SAMPLE_FORMAT) == (1,)
 
 
-def _values(image: Image.Image, wrapped: bool) -> FloatArray:
-    values = np.asarray(image).astype(np.float64)
-    if not np.isfinite(values.sum()):
-        raise ImageError("Pixel values must be finite. This image contains NaN or infinity. Replace them.")
-    return values % 2**32 if wrapped else values
+def _values(image: Image.Image, wrapped: bool) -> _Values:
+    values = np.asarray(image)
+    return values.view(np.uint32) if wrapped else values
 
 
 def _scaled(image: Image.Image, *, low: float, top: float, wrapped: bool) -> Image.Image:
-    values = (_values(image, wrapped) - low) * (255 / ((top - low) or 1))
+    values = (_values(image, wrapped).astype(np.float64) - low) * (255 / ((top - low) or 1))
     grey: UInt8Array = np.rint(np.clip(values, 0, 255)).astype(np.uint8)
     return Image.fromarray(grey).convert("RGB")
 

@@ -10,18 +10,22 @@ import os
 from contextlib import nullcontext
 from io import BytesIO
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from PIL import Image
 
-from eyebright.data.colour import to_rgb
-from eyebright.data.header import check_size, damaged, open_image, orientation, read_image
-from eyebright.data.repair import repaired
+from eyebright.data.colour import grey_values, is_deep, to_rgb
+from eyebright.data.formats.repair import repaired
+from eyebright.data.header import check_size, damaged, encoded, open_image, orientation
 from eyebright.errors import ImageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from eyebright.types import ImageLike, Interpolation, UInt8Array
+
+Result = TypeVar("Result")
 
 #: Raise it when a file would be decoded to other pixels: features that are kept depend on them.
 DECODING = 2
@@ -49,7 +53,8 @@ def decode(source: ImageLike, *, min_side: int | None = None, white_level: int |
     """Return the pixels of an image: RGB, upright, transparency on white, the first frame or page.
 
     Args:
-        source: a path, encoded bytes, a Pillow image, or uint8 (H, W), (H, W, 1), (H, W, 3) or (H, W, 4).
+        source: a path, encoded bytes or a file of them, a Pillow image, or uint8 (H, W), (H, W, 1), (H, W, 4)
+            or (H, W, 3), in the order red, green, blue.
         min_side: see :func:`open_rgb`.
         white_level: see :func:`~eyebright.data.colour.to_rgb`.
 
@@ -143,18 +148,44 @@ def open_rgb(
         return _finish(_from_array(source), min_side, white_level)
     if isinstance(source, Image.Image):
         return _finish(check_size(source), min_side, white_level)
-    data = source if isinstance(source, bytes) else read_image(source)
+    data = encoded(source)
     try:
-        try:
-            return _decode(data, min_side, white_level)
-        except ImageError:
-            if (whole := repaired(data)) is None:
-                raise
-            return _decode(whole, min_side, white_level)
+        return _repairing(data, lambda whole: _decode(whole, min_side, white_level))
     except ImageError as error:
-        if not isinstance(source, bytes):
+        if isinstance(source, str | os.PathLike):
             error.add_note(os.fspath(source))  # the sentence stands beside the path wherever skips are listed
         raise
+
+
+def highest_grey(data: bytes) -> float | None:
+    """Return the highest value of an image with grey of more than 8 bits; None of all other images.
+
+    Raises:
+        ImageError: as :func:`decode`.
+    """
+
+    def highest(whole: bytes) -> float | None:
+        image = open_image(BytesIO(whole))
+        if not is_deep(image):
+            return None
+        try:
+            return max(float(values.max()) for values in grey_values(image))
+        except ImageError:
+            raise
+        except Exception as error:  # a decoder that is fed arbitrary bytes may raise anything
+            raise damaged(error) from None
+
+    return _repairing(data, highest)
+
+
+def _repairing(data: bytes, work: Callable[[bytes], Result]) -> Result:
+    """Return what ``work`` makes of the file, or of the file made whole where it refuses it as it is."""
+    try:
+        return work(data)
+    except ImageError:
+        if (whole := repaired(data)) is None:
+            raise
+        return work(whole)
 
 
 def _decode(data: bytes, min_side: int | None, white_level: int | None) -> Image.Image:
@@ -197,7 +228,7 @@ def _is_cut(image: Image.Image) -> bool:
 
 
 def _require_brightness(rgb: Image.Image) -> None:
-    high = max(band[1] for band in rgb.getextrema())
+    high = int(np.asarray(rgb).max())
     if 0 < high < 16:
         raise ImageError(
             "Colours of 16 bits must use their range. This image uses the lowest 12 bits or fewer, so it "

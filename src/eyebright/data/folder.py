@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eyebright.data.checks import conflicts, copies, leaks, require_classes
+from eyebright.data.contents import with_contents
 from eyebright.data.fixes import Fixes
 from eyebright.data.header import Header
 from eyebright.data.manifest import SPLITS, Manifest, Sample
+from eyebright.data.passed_over import no_images, other_files
 from eyebright.data.read_headers import read_headers
 from eyebright.data.split import assign, unit_key
 from eyebright.data.splits.layout import Layout, find_layout
@@ -31,7 +33,7 @@ from eyebright.runtime.context import progress_task
 from eyebright.types import Skipped, Split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    pass
 
 
 def scan(
@@ -104,8 +106,9 @@ def _read(folder: Path, layout: Layout, listings: dict[Split, FolderListing]) ->
             for files, headers in read_headers(layout.folders[split], listing.files):
                 _collect(files, headers, split, prefix, samples, skipped)
                 task.advance(len(files))
-    notes = (*layout.notes, *_other_files(listings.values()))
-    return Manifest(root, tuple(samples), tuple(skipped), notes)
+    samples, changed = with_contents(root, samples)
+    others = other_files(sum((found.others for found in listings.values()), Counter()))
+    return Manifest(root, tuple(samples), tuple(skipped), (*layout.notes, *others, *changed))
 
 
 def scan_part(
@@ -125,7 +128,8 @@ def scan_part(
         for files, headers in read_headers(folder, listing.files):
             _collect(files, headers, split, "", samples, skipped)
             task.advance(len(files))
-    warnings = _other_files([listing]) + conflicts(samples) + copies(samples)
+    samples, _ = with_contents(folder, samples)
+    warnings = other_files(listing.others) + conflicts(samples) + copies(samples)
     return Manifest(folder.resolve(), tuple(samples), tuple(skipped), tuple(warnings))
 
 
@@ -141,11 +145,7 @@ def scan_ood(
     listing = list_images(require_folder(folder), set())
     files = [*listing.files, *(("", name) for name in listing.loose)]
     if not files:
-        raise DataError(
-            "The folder of OOD images must contain images (JPEG, PNG, WebP, BMP, TIFF or GIF). "
-            "{path} contains none. Check the path.",
-            path=folder,
-        )
+        raise no_images(folder, listing.others)
     skipped = list(listing.skipped)
     samples: list[Sample] = []
     with progress_task("Reading images", total=len(files)) as task:
@@ -190,21 +190,8 @@ def _list_part(folder: Path, seen: set[Identity]) -> FolderListing:
 
 def _no_classes(folder: Path, listing: FolderListing) -> DataError:
     """Return why there is no image in a class folder."""
-    if not listing.loose and listing.others:
-        return DataError(
-            "Images (JPEG, PNG, WebP, BMP, TIFF or GIF) must be in folders named after their class. "
-            "{path} contains no readable image, but {count:file|files} with other extensions ({kinds}). "
-            "Convert images to JPEG or PNG.",
-            path=folder,
-            **_kinds(listing.others),
-        )
     if not listing.loose:
-        return DataError(
-            "Images (JPEG, PNG, WebP, BMP, TIFF or GIF) must be in folders named after their class. "
-            "{path} contains no readable image. Check the path, its permissions, and that names are "
-            "UTF-8.",
-            path=folder,
-        )
+        return no_images(folder, listing.others)
     if beside := classes_beside(folder):
         return DataError(
             "Images must be in one folder per class. {path} contains {count:image|images} and no "
@@ -234,7 +221,18 @@ def _collect(
         if isinstance(header, ImageError):
             skipped.append(Skipped(prefix + path, header.template, header.values))
         else:
-            samples.append(Sample(prefix + path, label, split, header.sha, header.width, header.height))
+            samples.append(
+                Sample(
+                    prefix + path,
+                    label,
+                    split,
+                    header.sha,
+                    header.width,
+                    header.height,
+                    white_level=header.white_level,
+                    content=header.content,
+                )
+            )
 
 
 def _hold_out(samples: Sequence[Sample], shares: dict[Split, float], seed: int) -> tuple[Sample, ...]:
@@ -252,19 +250,6 @@ def _recount(manifest: Manifest, before: dict[Split, Counter[str]]) -> dict[Spli
         split: Counter(s.label for s in manifest.of(split)) for split in SPLITS
     }
     return {split: {label: found[split][label] for label in before.get(split, ())} for split in SPLITS}
-
-
-def _other_files(listings: Iterable[FolderListing]) -> list[Skipped]:
-    others = sum((listing.others for listing in listings), Counter[str]())
-    if not others:
-        return []
-    reason = "Not images by their extension, so not opened: {count:file|files} ({kinds})."
-    return [Skipped(".", reason, _kinds(others))]
-
-
-def _kinds(others: Counter[str]) -> dict[str, object]:
-    kinds = ", ".join(f"{suffix or '-'} {count}" for suffix, count in others.most_common(5))
-    return {"count": others.total(), "kinds": kinds}
 
 
 def _prefix(folder: Path, root: Path) -> str:

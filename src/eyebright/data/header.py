@@ -2,44 +2,51 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import stat
-import warnings
 from dataclasses import dataclass
 from hashlib import blake2b, file_digest
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from eyebright.data.repair import repaired
+from eyebright.data.colour import FULL_LEVEL, is_deep
+from eyebright.data.formats.known import format_by_content, open_by_content
+from eyebright.data.formats.repair import repaired
 from eyebright.errors import ImageError, NotFoundError
 
-#: Files with these extensions are images; all others are not opened.
-EXTENSIONS = frozenset({"jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "tif", "tiff", "gif"})
+if TYPE_CHECKING:
+    from eyebright.types import ImageLike
+
 #: Larger images are refused before a pixel is decoded; Pillow's own limit.
 MAX_PIXELS = 178_956_970
 #: Longer sides are refused as well: no camera makes them, and a thin image costs as much as a large one.
 MAX_SIDE = 65_535
 
-# Named, because Pillow would otherwise try all it knows, and its EPS reader runs an outside program.
-_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 _WHOLE_BYTES = 32 * 2**20
-
-# Pillow's warnings of sizes and EXIF blocks are no news: the limits and the sentences are our own.
-warnings.filterwarnings("ignore", module=r"PIL\.")
-logging.getLogger("PIL").addHandler(logging.NullHandler())
+# Markers of JPEG segments.
+_SCAN, _ADOBE, _COMMENT = b"\xda", 0xEE, 0xFE
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A file's BLAKE2b-128 in hex, and its image's size in pixels after the EXIF rotation."""
+    """What an image file says of itself.
+
+    Attributes:
+        sha: BLAKE2b-128 of its bytes, in hex.
+        width: pixels, after the EXIF rotation.
+        height: pixels, after the EXIF rotation.
+        white_level: 65535 of grey with more than 8 bits, whatever its values; 0 of all other images.
+        content: of a JPEG, the hash of what its pixels come from, without metadata; empty of other formats.
+    """
 
     sha: str
     width: int
     height: int
+    white_level: int
+    content: str
 
 
 def hash_bytes(data: bytes) -> str:
@@ -69,6 +76,30 @@ def read_image(path: str | os.PathLike[str], sha: str | None = None) -> bytes:
     return data
 
 
+def encoded(source: ImageLike) -> bytes:
+    """Return the bytes of an image file.
+
+    Args:
+        source: a path, bytes of any kind, or a file that is open for reading bytes, which is read to its end.
+
+    Raises:
+        NotFoundError: the path does not exist.
+        ImageError: the file cannot be read, or ``source`` is something else.
+    """
+    if isinstance(source, bytes | bytearray | memoryview):
+        return bytes(source)
+    if isinstance(source, str | os.PathLike):
+        return read_image(source)
+    content = source.read() if hasattr(source, "read") else None
+    if not isinstance(content, bytes):
+        raise ImageError(
+            "An image must be a path, encoded bytes, a file opened in binary mode, a Pillow image or a uint8 "
+            "array of RGB pixels. Got {kind}. Convert it; several images are for eyebright.predict.",
+            kind=type(source).__name__,
+        )
+    return content
+
+
 def read_header(path: str | os.PathLike[str]) -> Header:
     """Return hash and size of an image file, which is read once and not decoded.
 
@@ -83,11 +114,30 @@ def read_header(path: str | os.PathLike[str]) -> Header:
             if status.st_size > _WHOLE_BYTES:
                 sha = file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
                 file.seek(0)
-                return Header(sha, *_upright_size(open_image(file)))
+                return _header(sha, open_image(file), file)
             data = file.read()
-        return Header(hash_bytes(data), *_upright_size(open_image(BytesIO(data))))
+        return _header(hash_bytes(data), open_image(BytesIO(data)), BytesIO(data))
     except OSError as error:
         raise unreadable(error) from None
+
+
+def _header(sha: str, image: Image.Image, file: BinaryIO) -> Header:
+    content = _jpeg_content(file, orientation(image)) if image.format in ("JPEG", "MPO") else ""
+    return Header(sha, *_upright_size(image), FULL_LEVEL if is_deep(image) else 0, content)
+
+
+def _jpeg_content(file: BinaryIO, turn: int) -> str:
+    """Return the hash of a JPEG without comments and application segments, save the one on its colours."""
+    file.seek(0)
+    data = file.read()
+    state, at = blake2b(bytes([turn & 15]), digest_size=16), 2
+    while data[at : at + 1] == b"\xff" and data[at + 1 : at + 2] not in (b"", _SCAN):
+        marker, end = data[at + 1], at + 2 + int.from_bytes(data[at + 2 : at + 4])
+        if marker == _ADOBE or not (0xE0 <= marker <= 0xEF or marker == _COMMENT):
+            state.update(data[at:end])
+        at = end
+    state.update(memoryview(data)[at:])
+    return state.hexdigest()
 
 
 def open_image(file: BinaryIO) -> Image.Image:
@@ -97,11 +147,13 @@ def open_image(file: BinaryIO) -> Image.Image:
         ImageError: not an image of a format we read, or too large.
     """
     try:
-        image = Image.open(file, formats=_FORMATS)
+        image = open_by_content(file)
     except Image.DecompressionBombError:
         raise _too_large() from None
     except UnidentifiedImageError:
         raise _not_an_image(file) from None
+    except ImageError:
+        raise
     except Exception as error:  # a parser that is fed arbitrary bytes may raise anything
         file.seek(0)
         if (whole := repaired(file.read())) is None:
@@ -177,10 +229,27 @@ def _too_large() -> ImageError:
 
 def _not_an_image(file: BinaryIO) -> ImageError:
     file.seek(0)
-    if not file.read(1):
+    head = file.read(132)
+    if not head:
         return ImageError("The file is empty. Copy it again, or remove it.")
+    extra = format_by_content(head)
+    if extra is not None and extra.installed:
+        return damaged(ValueError(f"no {extra.name} picture in it"))
+    if extra is not None:
+        return ImageError(
+            "{format} files are read with the extra {extra}. It is not installed. Run: {command}",
+            format=extra.name,
+            extra=extra.extra,
+            command=extra.command,
+        )
+    if head.startswith((b"II*\0", b"MM\0*")):
+        return ImageError(
+            "A TIFF must be whole, and its pixels integers of up to 32 bits or 32-bit floats of one channel. "
+            "This one cannot be read. Convert it, or remove it."
+        )
     return ImageError(
-        "Not a JPEG, PNG, WebP, BMP, TIFF or GIF image, whatever its name says. Convert it, or remove it."
+        "Not a JPEG, PNG, WebP, BMP, TIFF, GIF or other known image, whatever its name says. Convert it, or "
+        "remove it."
     )
 
 

@@ -37,7 +37,9 @@ class Sample:
         width: pixels, after the EXIF rotation.
         height: pixels, after the EXIF rotation.
         group: images that are not independent share it, and stay in one split; empty where none is known.
-        white_level: the grey value that is white where grey has more than 8 bits; None of 8-bit images.
+        white_level: the grey value that is white where grey has more than 8 bits; 0 of 8-bit images.
+        content: the hash of one of the files with these pixels, the same for all of them; empty where no
+            other file was looked at.
     """
 
     path: str
@@ -47,7 +49,20 @@ class Sample:
     width: int
     height: int
     group: str = ""
-    white_level: int | None = None
+    white_level: int = 0
+    content: str = ""
+
+    @property
+    def identity(self) -> str:
+        """Return what copies have in common: they are one image, whatever metadata their files hold."""
+        return self.content or self.sha
+
+    @property
+    def key(self) -> bytes:
+        """Return the key of what is computed from the pixels: 16 bytes of hash and white level."""
+        if not self.white_level:
+            return bytes.fromhex(self.sha)
+        return blake2b(f"{self.sha} {self.white_level}".encode(), digest_size=16).digest()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -91,7 +106,7 @@ class Manifest:
         return max((s.white_level for s in self.samples if s.white_level), default=None)
 
     def of(self, split: Split) -> tuple[Sample, ...]:
-        """Return the samples of one split, in the manifest's order."""
+        """Return the samples of one split in the order of their content, so that no result hangs on names."""
         return self._parts[split]
 
     def counts(self) -> dict[Split, dict[str, int]]:
@@ -128,4 +143,8 @@ class Manifest:
         parts: dict[Split, list[Sample]] = {split: [] for split in SPLITS}
         for sample in self.samples:
             parts[sample.split].append(sample)
-        return {split: tuple(samples) for split, samples in parts.items()}
+        return {split: tuple(sorted(samples, key=_content)) for split, samples in parts.items()}
+
+
+def _content(sample: Sample) -> tuple[str, str, str, str]:
+    return sample.sha, sample.label, sample.group, sample.path

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.errors import DataError, NotFoundError
 from eyebright.runtime.atomic import atomic_path
+from eyebright.text.language import english
 from eyebright.types import Skipped
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 _ROWS = 65_536
 _KEY, _DIGEST = b"eyebright", b"eyebright.blake2b"
-_LATER = ("group",)  # columns that older manifests lack
+_HASH = 32  # hexadecimal digits
+_LATER = ("group", "white_level", "content")  # columns that older manifests lack, the last first
 _WORD = pa.dictionary(pa.int32(), pa.string())
 _SCHEMA = pa.schema(
     [
@@ -34,6 +36,8 @@ _SCHEMA = pa.schema(
         ("width", pa.int32()),
         ("height", pa.int32()),
         ("group", _WORD),
+        ("white_level", pa.int64()),
+        ("content", pa.string()),
     ]
 )
 
@@ -54,7 +58,7 @@ _ABOUT = TypeAdapter(_About)
 def write_manifest(manifest: Manifest, path: Path) -> None:
     """Write ``manifest`` to ``path`` as Parquet, atomically.
 
-    Columns: path, label, split, sha, width, height, group. All else is JSON in the schema.
+    Columns: those of :class:`Sample`. All else is JSON in the schema.
 
     Raises:
         StorageError: the disk is full or must not be written.
@@ -92,6 +96,10 @@ def read_manifest(path: Path) -> Manifest:
             ):
                 raise ValueError("damaged")
         about = _ABOUT.validate_json(stored[_KEY])
+        if "\0" in about.root:
+            raise ValueError("a path that cannot be")
+        for note in (*about.skipped, *about.warnings):
+            english(note.reason, **note.reason_values)  # raises where placeholders lack their values
         return Manifest(Path(about.root), samples, about.skipped, about.warnings, about.several)
     except FileNotFoundError:
         raise NotFoundError("The manifest must exist. {path} does not. Check the path.", path=path) from None
@@ -113,19 +121,33 @@ def _digest(about: bytes, samples: int) -> bytes:
     return blake2b(about + b"%d" % samples, digest_size=16).hexdigest().encode()
 
 
+def _check_values(columns: dict[str, list[Any]]) -> None:
+    if not set(columns["split"]) <= set(SPLITS):
+        raise ValueError("unknown splits")
+    if any("\0" in path for path in columns["path"]):
+        raise ValueError("paths that cannot be")
+    if any(len(sha) != _HASH for sha in columns["sha"]) or set("".join(columns["sha"])) - set(
+        "0123456789abcdef"
+    ):
+        raise ValueError("hashes that cannot be")
+    if min(columns["width"] + columns["height"], default=0) < 0:
+        raise ValueError("sizes that cannot be")
+
+
 def _samples(file: pq.ParquetFile) -> Iterator[Sample]:
     known: dict[Any, Any] = {}  # one object a class name, part and size, not one a row
     given = {field.name: field.type for field in file.schema_arrow}
-    older = _DIGEST not in (file.schema_arrow.metadata or {})
-    names = [name for name in _SCHEMA.names if name in given or not (older and name in _LATER)]
+    names = list(_SCHEMA.names)
+    if _DIGEST not in (file.schema_arrow.metadata or {}):
+        while names[-1] in _LATER and names[-1] not in given:
+            names.pop()
     if wrong := [name for name in names if given.get(name) != _SCHEMA.field(name).type]:
         raise ValueError(f"no column {wrong[0]} of its type")
     for batch in file.iter_batches(_ROWS, columns=names):
         if batch.num_rows and any(batch.column(name).null_count for name in names):
             raise ValueError("empty cells")
         columns = {name: batch.column(name).to_pylist() for name in names}
-        if not set(columns["split"]) <= set(SPLITS):
-            raise ValueError("unknown splits")
-        for name in set(names) - {"path", "sha"}:
+        _check_values(columns)
+        for name in set(names) - {"path", "sha", "content"}:
             columns[name] = [known.setdefault(value, value) for value in columns[name]]
         yield from map(Sample, *(columns[name] for name in names))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from eyebright.data import folder as folders
+from eyebright.data.checks import few_images
 from eyebright.data.fixes import Fixes
 from eyebright.data.manifest import Manifest
 from eyebright.data.splits.layout import evaluation_part
@@ -32,8 +34,10 @@ def scan(
         DataError: there is nothing, or nothing sensible, to train on.
     """
     if has_table(data):
-        return scan_table(data, val=val, test=test, seed=seed, multilabel=multilabel, fixes=fixes)
-    return folders.scan(data, val=val, test=test, seed=seed, fixes=fixes)
+        manifest = scan_table(data, val=val, test=test, seed=seed, multilabel=multilabel, fixes=fixes)
+    else:
+        manifest = folders.scan(data, val=val, test=test, seed=seed, fixes=fixes)
+    return replace(manifest, warnings=(*manifest.warnings, *few_images(manifest)))
 
 
 def scan_as_given(data: Path, fixes: Fixes | None = None) -> tuple[Manifest, bool]:

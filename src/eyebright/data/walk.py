@@ -1,4 +1,4 @@
-"""Every image file under a folder of class folders, however deep; no folder is read twice."""
+"""Every image file under a folder, however deep, by one rule for all verbs; no folder is read twice."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from stat import S_ISREG
 from typing import TypeAlias
 
-from eyebright.data.header import EXTENSIONS
+from eyebright.data.formats.known import extensions
 from eyebright.errors import DataError, NotFoundError
 from eyebright.types import Skipped
 
@@ -32,12 +33,14 @@ class FolderListing:
         files: (label, path) of each image by its name, the path relative to the folder with forward slashes.
         loose: names of images that lie directly in the folder, in no class folder.
         skipped: folders and names that cannot be used.
+        repeated: links to folders that were already read; nothing of theirs is lost.
         others: how many files have other extensions, by extension.
     """
 
     files: list[tuple[str, str]] = field(default_factory=list)
     loose: list[str] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
+    repeated: list[Skipped] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)
 
 
@@ -109,25 +112,54 @@ def list_images(folder: Path, seen: set[Identity]) -> FolderListing:
         seen: folders already read, which are passed over; those read now are added.
     """
     listing = FolderListing()
-    links: list[str] = []
-    _walk(folder, "", listing, links, seen)
-    # Links come last: a folder that is reached both ways belongs where it really lies.
-    while links:
-        link = links.pop(0)
-        if identity(folder / link) in seen:
-            listing.skipped.append(
-                Skipped(
-                    link,
-                    "This link leads to a folder that was already read. It was ignored.",
-                )
-            )
+    unnamed: dict[str, None] = {}
+    for path in walk(folder, listing, seen):
+        if not is_text(path):
+            unnamed[_first_without_text(path)] = None
+        elif "/" in path:
+            listing.files.append((path[: path.index("/")], path))
         else:
-            _walk(folder, link, listing, links, seen)
+            listing.loose.append(path)
     listing.files.sort()
+    reason = (
+        "The name must be valid UTF-8. This one is in another encoding. Rename it (convmv renames many at "
+        "once). Its contents were not used."
+    )
+    listing.skipped += [Skipped(printable(path), reason) for path in unnamed] + listing.repeated
     return listing
 
 
-def _walk(top: Path, start: str, listing: FolderListing, links: list[str], seen: set[Identity]) -> None:
+def _first_without_text(path: str) -> str:
+    """Return the outermost folder, or the file, of ``path`` whose name is no text."""
+    parts = path.split("/")
+    return next("/".join(parts[:n]) for n in range(1, len(parts) + 1) if not is_text(parts[n - 1]))
+
+
+def walk(folder: Path, listing: FolderListing, seen: set[Identity]) -> Iterator[str]:
+    """Return an iterator over the images' paths relative to ``folder``; a folder's own files come first.
+
+    Nothing but ``seen`` is gathered, so that a million files need no memory. Hidden files and folders are
+    passed over. Links to folders come last: a folder that is reached both ways belongs where it really lies.
+
+    Args:
+        folder: to begin with.
+        listing: learns what is passed over, as the iterator goes on.
+        seen: folders already read, which are passed over; those read now are added.
+    """
+    links: list[str] = []
+    yield from _walk(folder, "", listing, links, seen)
+    while links:
+        link = links.pop(0)
+        if identity(folder / link) in seen:
+            reason = "This link leads to a folder that was already read. It was ignored."
+            listing.repeated.append(Skipped(printable(link), reason))
+        else:
+            yield from _walk(folder, link, listing, links, seen)
+
+
+def _walk(
+    top: Path, start: str, listing: FolderListing, links: list[str], seen: set[Identity]
+) -> Iterator[str]:
     pending = [start]
     while pending:
         where = pending.pop()
@@ -141,7 +173,7 @@ def _walk(top: Path, start: str, listing: FolderListing, links: list[str], seen:
         except OSError as error:
             listing.skipped.append(
                 Skipped(
-                    where or ".",
+                    printable(where) or ".",
                     "The folder cannot be read: {reason}. Its images were not used. Check its permissions.",
                     {"reason": error.strerror},
                 )
@@ -154,34 +186,35 @@ def _walk(top: Path, start: str, listing: FolderListing, links: list[str], seen:
                 )
             )
             continue
+        deeper: list[str] = []
         for entry in found:
-            _sort_in(entry, f"{where}/{entry.name}" if where else entry.name, listing, links, pending)
+            path = f"{where}/{entry.name}" if where else entry.name
+            if _ignored(entry.name):
+                continue
+            if _is_folder(entry):
+                (links if entry.is_symlink() else deeper).append(path)
+            elif _is_image(entry, path, listing):
+                yield path
+        pending += reversed(deeper)
 
 
-def _sort_in(
-    entry: os.DirEntry[str], path: str, listing: FolderListing, links: list[str], pending: list[str]
-) -> None:
-    name = entry.name
-    if _ignored(name):
-        return
-    folder = _is_folder(entry)
-    suffix = os.path.splitext(name)[1].lower()
-    if not folder and suffix[1:] not in EXTENSIONS:
+def _is_image(entry: os.DirEntry[str], path: str, listing: FolderListing) -> bool:
+    suffix = os.path.splitext(entry.name)[1].lower()
+    if suffix[1:] not in extensions():
         listing.others[printable(suffix)] += 1
-    elif not is_text(name):
-        listing.skipped.append(
-            Skipped(
-                printable(path),
-                "The name must be valid UTF-8. This one is in another encoding. Rename it (convmv "
-                "renames many at once). Its contents were not used.",
-            )
-        )
-    elif folder:
-        (links if entry.is_symlink() else pending).append(path)
-    elif "/" in path:
-        listing.files.append((path[: path.index("/")], path))
-    else:
-        listing.loose.append(path)
+        return False
+    if _is_special(entry):  # a named pipe would be waited for
+        listing.skipped.append(Skipped(printable(path), "Not a regular file. Remove it."))
+        return False
+    return True
+
+
+def _is_special(entry: os.DirEntry[str]) -> bool:
+    """Return whether it is a pipe, device or socket; a link to nothing is told when it is read."""
+    try:
+        return not entry.is_file(follow_symlinks=False) and not S_ISREG(entry.stat().st_mode)
+    except OSError:
+        return False
 
 
 def _ignored(name: str) -> bool:
@@ -201,38 +234,10 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 def has_images(folder: Path, *, deep: bool = True) -> bool:
     """Return whether an image file lies in ``folder``, or below it with ``deep``; the first one is enough."""
-    pending, seen = [os.fspath(folder)], set[Identity]()
-    while pending:
-        where = pending.pop()
-        try:
-            this = identity(where)
-            if this in seen:
-                continue
-            seen.add(this)
-            with os.scandir(where) as entries:
-                for entry in entries:
-                    if _ignored(entry.name):
-                        continue
-                    if _is_folder(entry):
-                        if deep and not _is_output(entry.path):
-                            pending.append(entry.path)
-                    elif os.path.splitext(entry.name)[1][1:].lower() in EXTENSIONS:
-                        return True
-        except OSError:  # told of when its images are listed
-            continue
-    return False
+    first = next(walk(folder, FolderListing(), set()), None)
+    return first is not None and (deep or "/" not in first)
 
 
 def image_files(folder: Path) -> Iterator[str]:
-    """Return paths of the image files under ``folder``, a folder's own first, hidden ones left out.
-
-    Links to folders are not followed. Nothing is gathered, so that a million files need no memory.
-    """
-    for where, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
-        for name in sorted(names):
-            if name.startswith(".") or os.path.splitext(name)[1][1:].lower() not in EXTENSIONS:
-                continue
-            path = os.path.join(where, name)
-            if os.path.isfile(path):  # a named pipe would be waited for
-                yield path
+    """Return an iterator over the paths of the image files under ``folder``, as :func:`walk` finds them."""
+    return (os.path.join(folder, path) for path in walk(folder, FolderListing(), set()))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,8 +17,8 @@ from eyebright.engines.base import Engine, installed
 from eyebright.engines.onnx_runtime import OnnxRuntimeEngine
 from eyebright.engines.openvino import OpenVinoEngine, has_bfloat16
 from eyebright.errors import ConfigError, MissingExtraError, nearest
-from eyebright.runtime.atomic import write_text
 from eyebright.runtime.machine import processor_name, usable_cores
+from eyebright.runtime.remembered import remember, remembered
 from eyebright.types import FloatArray, UInt8Array
 
 # An engine of lower precision is used when its error, as a share of each feature's own spread over the
@@ -83,7 +83,7 @@ def race(graph: bytes, images: Sequence[UInt8Array]) -> list[Trial]:
     return sorted(trials, key=lambda t: (t.error > AGREEMENT, -t.images_per_second))
 
 
-def remembered_race(folder: Path, graph: bytes, images: Sequence[UInt8Array]) -> list[Trial]:
+def cached_trials(folder: Path, graph: bytes, images: Sequence[UInt8Array]) -> list[Trial]:
     """Return the engine selection, cached in ``folder`` by images, graph, processor and versions.
 
     Args:
@@ -101,10 +101,11 @@ def remembered_race(folder: Path, graph: bytes, images: Sequence[UInt8Array]) ->
         / "engines"
         / (hashlib.blake2b("\n".join(facts).encode(), digest_size=16).hexdigest() + ".json")
     )
-    if path.exists():
-        return [Trial(**row) for row in json.loads(path.read_text(encoding="utf-8"))]
+    known: Any = remembered(path)
+    if known is not None:
+        return [Trial(**row) for row in known]
     trials = race(graph, images)
-    write_text(path, json.dumps([asdict(trial) for trial in trials], indent=1))
+    remember(path, [asdict(trial) for trial in trials])
     return trials
 
 

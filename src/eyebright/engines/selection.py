@@ -6,39 +6,43 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eyebright.backbones.card import Preprocessing
+from eyebright.data.checks import naming
 from eyebright.data.decode import open_rgb, to_square
 from eyebright.engines.choose import Trial
 from eyebright.errors import DataError, ImageError, NotFoundError
 from eyebright.runtime.context import progress, say
 from eyebright.text.language import translate
-from eyebright.types import UInt8Array
+from eyebright.types import Skipped, UInt8Array
 
 _IMAGES = 12
 
 
-def some_squares(paths: Sequence[Path], preprocessing: Preprocessing) -> list[UInt8Array]:
+def trial_images(paths: Sequence[Path], preprocessing: Preprocessing) -> list[UInt8Array]:
     """Return up to twelve images from all over, each (S, S, 3), as the engines see them.
 
     Raises:
         DataError: none can be read.
     """
     squares: list[UInt8Array] = []
+    skipped: list[Skipped] = []
     size, interpolation = preprocessing.size, preprocessing.interpolation
     stride = max(1, len(paths) // _IMAGES)
     for path in (*paths[::stride], *paths):
         try:
             image = open_rgb(path, min_side=size)
-        except (ImageError, NotFoundError):  # it is reported when its features are computed
+        except (ImageError, NotFoundError) as error:  # it is reported when its features are computed
+            skipped.append(Skipped(str(path), error.template, error.values))
             continue
         squares.append(to_square(image, size, interpolation=interpolation))
         if len(squares) == _IMAGES:
             return squares
     if not squares:
-        raise DataError(
+        none = DataError(
             "Training images must be readable. All of them ({count}) are damaged. Open one in "
             "another program, and copy the images again.",
             count=len(paths),
         )
+        raise naming(none, skipped[-len(paths) :])
     return squares
 
 

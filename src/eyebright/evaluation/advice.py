@@ -7,13 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from eyebright.evaluation.intervals import share_of
 from eyebright.evaluation.multiclass.results import ClassMetrics, Metrics, PredictionRow
-from eyebright.types import Interval
+from eyebright.evaluation.proportions import proportion
+from eyebright.types import IntArray, Interval
 
 #: A class is trusted where even the lower end of its recall and precision is above this, and doubted where
 #: the upper end of its recall is below.
 TRUSTED, DOUBTED = 0.8, 0.8
+#: Nothing is claimed of a class with fewer evaluated images.
+FEWEST_EVALUATED = 10
 #: Answers as sure as this that are wrong are often wrong labels.
 SURE = 0.9
 _RIGHT = 0.95
@@ -63,22 +68,38 @@ def sure_answers(rows: Sequence[PredictionRow]) -> SureAnswers | None:
         The level at which the interval's lower end is at least 95 of 100; None where none is, or there are
         too few images to say.
     """
+    groups = row_groups(rows)
+    confidence = np.array([row.confidence for row in rows])
+    correct = np.array([row.predicted == row.label for row in rows], bool)
     for level in _LEVELS:
-        sure = [row for row in rows if row.confidence >= level]
-        right = share_of(sum(row.predicted == row.label for row in sure), len(sure))
-        if sure and right.low >= _RIGHT:
-            return SureAnswers(level, share_of(len(sure), len(rows)), right)
+        sure = confidence >= level
+        right = proportion(correct[sure], None if groups is None else groups[sure])
+        if sure.any() and right.low >= _RIGHT:
+            return SureAnswers(level, proportion(sure, groups), right)
     return None
+
+
+def row_groups(rows: Sequence[PredictionRow]) -> IntArray | None:
+    """Return (N,) numbers that rows of one group and copies share; None where no two are related."""
+    numbers: dict[str, int] = {}
+    names = (row.group or row.sha or f"{place} alone" for place, row in enumerate(rows))
+    found = np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int64)
+    return found if len(numbers) < len(found) else None
 
 
 def trusted(metrics: Metrics) -> list[ClassMetrics]:
     """Return the classes with reliable recall and precision."""
-    return [c for c in _present(metrics) if min(c.recall.low, c.precision.low) >= TRUSTED]
+    return [c for c in judged(metrics) if min(c.recall.low, c.precision.low) >= TRUSTED]
 
 
 def doubted(metrics: Metrics) -> list[ClassMetrics]:
     """Return the classes with significantly low recall, the worst first."""
-    return sorted((c for c in _present(metrics) if c.recall.high < DOUBTED), key=lambda c: c.recall.value)
+    return sorted((c for c in judged(metrics) if c.recall.high < DOUBTED), key=lambda c: c.recall.value)
+
+
+def judged(metrics: Metrics) -> list[ClassMetrics]:
+    """Return the classes with enough evaluated images to say anything of."""
+    return [c for c in metrics.per_class if c.support >= FEWEST_EVALUATED]
 
 
 def next_steps(

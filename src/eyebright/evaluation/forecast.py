@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from eyebright.evaluation.intervals import Float64Array, bootstrap_sums, hull, pair, percentiles
-from eyebright.evaluation.robustness import proportion
+from eyebright.evaluation.proportions import proportion
 from eyebright.training.linear_probe.learning_curve import CurvePoint
 from eyebright.types import Interval, JsonObject
 

@@ -74,10 +74,20 @@ def mover(values: Float64Array, limits: Limits, weights: Float64Array) -> tuple[
     return mean - below, mean + above
 
 
-def student(values: Float64Array) -> tuple[float, float]:
-    """Return Student's 95 % interval of the mean of N >= 2 values."""
-    n = len(values)
-    half = float(stdtrit(n - 1, (1 + LEVEL) / 2)) * float(values.std(ddof=1)) / n**0.5
+def standard_error(values: Float64Array, groups: IntArray | None = None) -> tuple[float, int]:
+    """Return the standard error of the mean of values (N,), N >= 2, and how many of them are independent."""
+    off = values - values.mean()
+    sums = off if groups is None else np.bincount(np.unique(groups, return_inverse=True)[1], off)
+    count = len(sums)
+    if count < 2:
+        return float("inf"), count
+    return float(np.sqrt(count / (count - 1) * np.sum(sums**2))) / len(values), count
+
+
+def student(values: Float64Array, groups: IntArray | None = None) -> tuple[float, float]:
+    """Return Student's 95 % interval of the mean of values (N,); infinite where one is independent."""
+    error, count = standard_error(values, groups)
+    half = float(stdtrit(count - 1, (1 + LEVEL) / 2)) * error if count > 1 else float("inf")
     mean = float(values.mean())
     return mean - half, mean + half
 

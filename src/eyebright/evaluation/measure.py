@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,6 +13,20 @@ from eyebright.evaluation.multiclass.results import Metrics
 from eyebright.evaluation.multilabel.metrics import measure_labels
 from eyebright.task.task import THRESHOLD, ClassificationTask, MultiLabel
 from eyebright.types import FloatArray, IntArray, Split
+
+
+@dataclass(frozen=True)
+class Majority:
+    """The most frequent class, or set of labels, and its share: what always predicting it would reach."""
+
+    label: str
+    share: float
+
+
+def majority_of(labels: Sequence[str]) -> Majority:
+    """Return the majority of N >= 1 images by their classes, or by their labels as one text each."""
+    label, count = min(Counter(labels).items(), key=lambda item: (-item[1], item[0]))
+    return Majority(label, count / len(labels))
 
 
 def measure_split(

@@ -12,9 +12,18 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 from scipy.special import bdtr, stdtr
 
-from eyebright.evaluation.intervals import Float64Array, bootstrap_sums, hull, pair, percentiles, student
+from eyebright.evaluation.intervals import (
+    Float64Array,
+    bootstrap_sums,
+    hull,
+    pair,
+    percentiles,
+    standard_error,
+    student,
+)
 from eyebright.evaluation.multiclass.per_image_stats import SMALLEST_PROBABILITY
-from eyebright.types import Interval
+from eyebright.evaluation.proportions import independent
+from eyebright.types import IntArray, Interval
 
 _Z = 1.959963984540054  # of the normal distribution, for 95 %
 #: Below this a difference counts as shown.
@@ -64,21 +73,29 @@ class Difference:
 
 
 def differences(
-    right: npt.NDArray[np.bool_], losses: Float64Array, *, seed: int = 0, resamples: int = 1000
+    right: npt.NDArray[np.bool_],
+    losses: Float64Array,
+    groups: IntArray | None = None,
+    *,
+    seed: int = 0,
+    resamples: int = 1000,
 ) -> tuple[Difference, ...]:
     """Return every pair of R models on N images.
 
     Args:
         right: (R, N) whether each model was right.
         losses: (R, N) log losses, in nats.
-        seed: of the paired bootstrap, which draws images with the predictions of all models.
+        groups: (N,) numbers that images which are not independent share; None where all are independent.
+        seed: of the paired bootstrap, which draws images, or groups, with the predictions of all models.
         resamples: how many.
     """
     pairs = list(combinations(range(len(right)), 2))
-    accuracy_p = holm([mcnemar(right[b], right[a]) for a, b in pairs])
-    loss_p = holm([_paired_t(losses[b] - losses[a]) for a, b in pairs])
-    columns = np.concatenate([right.astype(np.float64), losses])
-    drawn = bootstrap_sums(csr_array(columns.T), seed, resamples) / right.shape[1]
+    accuracy_p = holm([mcnemar(right[b], right[a], groups) for a, b in pairs])
+    loss_p = holm([_paired_t(losses[b] - losses[a], groups) for a, b in pairs])
+    columns = np.concatenate([right.astype(np.float64), losses, np.ones((1, right.shape[1]))])
+    numbers = None if groups is None else np.unique(groups, return_inverse=True)[1]
+    sums = bootstrap_sums(csr_array(columns.T), seed, resamples, numbers)
+    drawn = sums[:, :-1] / sums[:, -1:]
     count = len(right)
     return tuple(
         Difference(
@@ -88,38 +105,52 @@ def differences(
             int((~right[a] & right[b]).sum()),
             int((right[a] & right[b]).sum()),
             int((~right[a] & ~right[b]).sum()),
-            _accuracy(right[b], right[a], drawn[:, b] - drawn[:, a]),
+            _accuracy(right[b], right[a], groups, drawn[:, b] - drawn[:, a]),
             accuracy_p[i],
-            _loss(losses[b] - losses[a], drawn[:, count + b] - drawn[:, count + a]),
+            _loss(losses[b] - losses[a], groups, drawn[:, count + b] - drawn[:, count + a]),
             loss_p[i],
         )
         for i, (a, b) in enumerate(pairs)
     )
 
 
-def accuracy_difference(right: npt.NDArray[np.bool_], right_before: npt.NDArray[np.bool_]) -> Interval:
+def accuracy_difference(
+    right: npt.NDArray[np.bool_], right_before: npt.NDArray[np.bool_], groups: IntArray | None = None
+) -> Interval:
     """Return how much more accurate one model is than another, with a 95 % interval for paired predictions.
 
     Only images that one of the two gets wrong tell them apart; each kind of them counts one more than there
-    are, so that an interval of no difference on few images is not a point (Bonett and Price, 2012).
+    are, so that an interval of no difference on few images is not a point (Bonett and Price, 2012). Images of
+    one group count as one together, and the interval holds Student's over the groups.
 
     Args:
         right: (N,) whether the model was right.
         right_before: (N,) whether the other one was.
+        groups: (N,) numbers that images which are not independent share; None where all are independent.
     """
     n = len(right)
     gained, lost = int((right & ~right_before).sum()), int((~right & right_before).sum())
-    more, less = (gained + 1) / (n + 2), (lost + 1) / (n + 2)
-    half = _Z * math.sqrt((more + less - (more - less) ** 2) / (n + 2))
-    value = (gained - lost) / n
-    low, high = more - less - half, more - less + half
-    return Interval(value, max(-1.0, min(low, value)), min(1.0, max(high, value)))
+    trials = independent(n, groups)
+    share = trials / n
+    more, less = (share * gained + 1) / (trials + 2), (share * lost + 1) / (trials + 2)
+    half = _Z * math.sqrt((more + less - (more - less) ** 2) / (trials + 2))
+    analytic = (more - less - half, more - less + half)
+    grouped = [] if trials == n else [student(_gain(right, right_before), groups)]
+    return hull((gained - lost) / n, analytic, *grouped, bottom=-1.0)
 
 
-def mcnemar(right: npt.NDArray[np.bool_], right_before: npt.NDArray[np.bool_]) -> float:
-    """Return McNemar's exact two-sided p of the images for which only one of two models is correct."""
-    gained, lost = int((right & ~right_before).sum()), int((~right & right_before).sum())
-    return min(1.0, 2 * float(bdtr(min(gained, lost), gained + lost, 0.5)))
+def mcnemar(
+    right: npt.NDArray[np.bool_], right_before: npt.NDArray[np.bool_], groups: IntArray | None = None
+) -> float:
+    """Return McNemar's exact two-sided p of the images for which only one of two models is correct.
+
+    Of images in groups (N,) it is at least that of the groups: each counts for the model that is correct on
+    more of its images.
+    """
+    exact = _sign_p(_gain(right, right_before))
+    if groups is None:
+        return exact
+    return max(exact, _sign_p(np.asarray(np.bincount(groups, _gain(right, right_before)), np.float64)))
 
 
 def holm(p: Sequence[float]) -> list[float]:
@@ -132,23 +163,35 @@ def holm(p: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _paired_t(difference: Float64Array) -> float:
+def _sign_p(gains: Float64Array) -> float:
+    """Return the exact two-sided p that gains are as often above 0 as below."""
+    gained, lost = int((gains > 0).sum()), int((gains < 0).sum())
+    return min(1.0, 2 * float(bdtr(min(gained, lost), gained + lost, 0.5)))
+
+
+def _gain(right: npt.NDArray[np.bool_], right_before: npt.NDArray[np.bool_]) -> Float64Array:
+    return right.astype(np.float64) - right_before
+
+
+def _paired_t(difference: Float64Array, groups: IntArray | None = None) -> float:
     """Return Student's two-sided p that a mean difference (N,) is 0; 1 where nothing differs."""
-    n, spread = len(difference), float(difference.std(ddof=1)) if len(difference) > 1 else 0.0
-    if not spread:
+    error, count = standard_error(difference, groups)
+    if not error or count < 2:
         return 1.0
-    return 2 * float(stdtr(n - 1, -abs(float(difference.mean())) / (spread / math.sqrt(n))))
+    return 2 * float(stdtr(count - 1, -abs(float(difference.mean())) / error))
 
 
 def _accuracy(
-    right: npt.NDArray[np.bool_], right_before: npt.NDArray[np.bool_], drawn: Float64Array
+    right: npt.NDArray[np.bool_],
+    right_before: npt.NDArray[np.bool_],
+    groups: IntArray | None,
+    drawn: Float64Array,
 ) -> Interval:
-    exact = accuracy_difference(right, right_before)
+    exact = accuracy_difference(right, right_before, groups)
     return hull(exact.value, (exact.low, exact.high), pair(percentiles(drawn)), bottom=-1.0)
 
 
-def _loss(difference: Float64Array, drawn: Float64Array) -> Interval:
+def _loss(difference: Float64Array, groups: IntArray | None, drawn: Float64Array) -> Interval:
     """Return the interval of a mean difference; of one image, all that a difference can be."""
-    analytic = student(difference) if len(difference) > 1 else (-WORST_LOSS, WORST_LOSS)
-    limits = (analytic, pair(percentiles(drawn)))
+    limits = (student(difference, groups), pair(percentiles(drawn)))
     return hull(float(difference.mean()), *limits, bottom=-WORST_LOSS, top=WORST_LOSS)

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from eyebright.data.corruptions import Corruption
-from eyebright.evaluation.intervals import share_of
 from eyebright.evaluation.paired import SIGNIFICANT, holm, mcnemar
+from eyebright.evaluation.proportions import proportion
 from eyebright.types import IntArray, Interval, JsonObject
 
 BoolArray = npt.NDArray[np.bool_]
@@ -42,6 +42,18 @@ class Robustness:
     clean: Interval
     curves: Mapping[Corruption, Sequence[Level]]
 
+    @property
+    def worst(self) -> tuple[Corruption, Level] | None:
+        """Return the corruption that costs most over its strengths, and the level from which on it does.
+
+        None where none makes the model significantly worse.
+        """
+        fallen = {kind: level for kind in self.curves if (level := self.falls(kind))}
+        if not fallen:
+            return None
+        kind = min(fallen, key=lambda k: sum(level.accuracy.value for level in self.curves[k]))
+        return kind, fallen[kind]
+
     def falls(self, kind: Corruption) -> Level | None:
         """Return the weakest level at which the model is significantly worse.
 
@@ -49,6 +61,12 @@ class Robustness:
         """
         lower = (level for level in self.curves[kind] if level.accuracy.value < self.clean.value)
         return next((level for level in lower if level.p < SIGNIFICANT), None)
+
+    def to_json(self) -> JsonObject:
+        """Return the curves and the worst corruption as `metrics.json` holds them."""
+        worst = self.worst
+        found = None if worst is None else {"change": worst[0], **asdict(worst[1])}
+        return {**asdict(self), "worst": found}
 
 
 @dataclass(frozen=True)
@@ -86,33 +104,35 @@ class RobustnessResult:
     def to_json(self) -> JsonObject:
         """Return both as `metrics.json` holds them."""
         shortcut = {**asdict(self.shortcut), "suspicious": self.shortcut.suspicious}
-        return {"robustness": asdict(self.robustness), "shortcut": shortcut}
+        return {"robustness": self.robustness.to_json(), "shortcut": shortcut}
 
 
 def robustness(
     clean: BoolArray,
     right: Mapping[Corruption, Sequence[BoolArray]],
     strengths: Mapping[Corruption, Sequence[float]],
+    groups: IntArray | None = None,
 ) -> Robustness:
-    """Measure robustness from whether N images (N,) were correct, as they are and at each strength."""
-    tests = {kind: [mcnemar(levels, clean) for levels in rows] for kind, rows in right.items()}
+    """Measure robustness from whether N images (N,) were correct, as they are and at each strength.
+
+    Images that are not independent share a number of ``groups`` (N,); None where all are independent.
+    """
+    tests = {kind: [mcnemar(levels, clean, groups) for levels in rows] for kind, rows in right.items()}
     adjusted = iter(holm([p for row in tests.values() for p in row]))
     curves = {
         kind: tuple(
-            Level(float(strength), proportion(row), next(adjusted))
+            Level(float(strength), proportion(row, groups), next(adjusted))
             for strength, row in zip(strengths[kind], rows, strict=True)
         )
         for kind, rows in right.items()
     }
-    return Robustness(len(clean), proportion(clean), curves)
+    return Robustness(len(clean), proportion(clean, groups), curves)
 
 
-def shortcut(clean: BoolArray, border: BoolArray, centre: BoolArray, truth: IntArray) -> Shortcut:
+def shortcut(
+    clean: BoolArray, border: BoolArray, centre: BoolArray, truth: IntArray, groups: IntArray | None = None
+) -> Shortcut:
     """Measure whether the model was right about N images (N,) of classes ``truth`` (N,)."""
     majority = float(np.bincount(truth).max() / len(truth))
-    return Shortcut(len(clean), proportion(clean), proportion(border), proportion(centre), majority)
-
-
-def proportion(right: BoolArray) -> Interval:
-    """Return the share of correct predictions (N,), with Wilson's interval."""
-    return share_of(int(right.sum()), len(right))
+    whole, around, inside = (proportion(right, groups) for right in (clean, border, centre))
+    return Shortcut(len(clean), whole, around, inside, majority)

@@ -2,22 +2,22 @@
 
 The worst of many slices is bad by chance alone. So the chance that a slice would have so few correct
 predictions, were its images drawn from all, is taken exactly (hypergeometric), and adjusted by Holm for their
-number.
+number. Where images come in groups, groups are counted instead: a slice of one patient is one observation.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import hypergeom
 
-from eyebright.evaluation.intervals import Float64Array, wilson
+from eyebright.evaluation.intervals import Float64Array
 from eyebright.evaluation.paired import SIGNIFICANT, holm
+from eyebright.evaluation.proportions import independent, proportion
 from eyebright.types import IntArray, Interval, JsonObject
 
 BoolArray = npt.NDArray[np.bool_]
@@ -46,7 +46,7 @@ class Slice:
         value: what they share, of a property with names.
         low, high: between which values they lie, of a property that is a number.
         images: how many they are.
-        accuracy: of them, with Wilson's interval.
+        accuracy: of them, with its 95 % interval.
         rest: accuracy of all others of which the property is known.
         expected: accuracy if each image were right as often as its class is elsewhere; where that is as low,
             it is the mix of classes that tells the slice from the rest.
@@ -78,7 +78,9 @@ class Slice:
         return {**asdict(self), "worse": self.worse}
 
 
-def slices(columns: Sequence[Column], right: BoolArray, truth: IntArray) -> tuple[Slice, ...]:
+def slices(
+    columns: Sequence[Column], right: BoolArray, truth: IntArray, groups: IntArray | None = None
+) -> tuple[Slice, ...]:
     """Return the slices of every property that cuts the images in two or more.
 
     Numbers are cut into quarters of the images, of fewer than 100 into thirds, of fewer than 30 not at all.
@@ -88,14 +90,15 @@ def slices(columns: Sequence[Column], right: BoolArray, truth: IntArray) -> tupl
         columns: properties of N images.
         right: (N,) whether the model was right.
         truth: (N,) class numbers.
+        groups: (N,) numbers that images which are not independent share; None where all are independent.
     """
     found = [
-        _slice(column.name, label, members, _known(column), right, truth)
+        _slice(column.name, label, members, _known(column), right, truth, groups)
         for column in columns
         for label, members in _cut(column)
     ]
-    adjusted = holm([p for _, p in found])
-    return tuple(Slice(**facts, p=p) for (facts, _), p in zip(found, adjusted, strict=True))
+    adjusted = holm([one.p for one in found])
+    return tuple(replace(one, p=p) for one, p in zip(found, adjusted, strict=True))
 
 
 def _known(column: Column) -> BoolArray:
@@ -142,24 +145,36 @@ def _slice(
     known: BoolArray,
     right: BoolArray,
     truth: IntArray,
-) -> tuple[dict[str, Any], float]:
-    """Return the slice's figures, and its p before it is adjusted."""
+    groups: IntArray | None,
+) -> Slice:
+    """Return the slice, with its p before it is adjusted."""
     n, hits = int(members.sum()), int((members & right).sum())
     total, total_hits = int(known.sum()), int((known & right).sum())
-    low, high = (float(limit) for limit in wilson(hits, n))
-    p = float(hypergeom.cdf(hits, total, total_hits, n))
     value, least, most = label
-    facts = {
-        "column": column,
-        "value": value,
-        "low": least,
-        "high": most,
-        "images": n,
-        "accuracy": Interval(hits / n, low, high),
-        "rest": (total_hits - hits) / max(total - n, 1),
-        "expected": _expected(members, known, right, truth),
-    }
-    return facts, p
+    return Slice(
+        column=column,
+        value=value,
+        low=least,
+        high=most,
+        images=n,
+        accuracy=proportion(right[members], None if groups is None else groups[members]),
+        rest=(total_hits - hits) / max(total - n, 1),
+        expected=_expected(members, known, right, truth),
+        p=_chance(members, known & ~members, right, groups),
+    )
+
+
+def _chance(members: BoolArray, others: BoolArray, right: BoolArray, groups: IntArray | None) -> float:
+    """Return the chance that so few of the members are right, were they drawn from both."""
+    n, hits = _independent(members, right, groups)
+    rest, rest_hits = _independent(others, right, groups)
+    return float(hypergeom.cdf(np.ceil(hits), n + rest, np.ceil(hits) + round(rest_hits), n))
+
+
+def _independent(some: BoolArray, right: BoolArray, groups: IntArray | None) -> tuple[int, float]:
+    """Return how many of some images are independent, and as many of them as the share that is right."""
+    count = independent(int(some.sum()), None if groups is None else groups[some])
+    return count, round(count * float(right[some].mean()), 6) if count else 0.0
 
 
 def _expected(members: BoolArray, known: BoolArray, right: BoolArray, truth: IntArray) -> float:

@@ -8,8 +8,8 @@ from eyebright.errors import MissingExtraError
 from eyebright.explaining.base import Explainer, Method, NoHeatMapError
 from eyebright.explaining.exact import Exact
 from eyebright.explaining.rollout import Rollout
+from eyebright.runtime.install import install_command
 from eyebright.sealed.model import SealedModel
-from eyebright.types import Interpolation
 
 
 def explainer(model: SealedModel, method: Method | Literal["auto"] = "auto") -> Explainer:
@@ -20,7 +20,7 @@ def explainer(model: SealedModel, method: Method | Literal["auto"] = "auto") -> 
         MissingExtraError: Grad-CAM needs PyTorch and captum, and they are not installed.
     """
     sealed = model.graph()
-    interpolation: Interpolation = model.card["preprocessing"]["interpolation"]
+    interpolation = model.card.preprocessing.interpolation
     if method == "rollout":
         return Rollout(sealed, model.size, interpolation)
     if method != "gradcam":
@@ -33,8 +33,8 @@ def explainer(model: SealedModel, method: Method | Literal["auto"] = "auto") -> 
         from eyebright.explaining.gradcam import GradCam
     except ImportError as error:
         raise MissingExtraError(
-            "Grad-CAM needs PyTorch and captum. {package} is not installed. "
-            'Run: pip install "eyebright[explain]"',
+            "Grad-CAM needs PyTorch and captum. {package} is not installed. Run: {command}",
             package=error.name,
+            command=install_command("explain"),
         ) from error
     return GradCam(sealed, model.size, interpolation)

@@ -16,6 +16,7 @@ import onnx
 from eyebright.backbones.card import Preprocessing
 from eyebright.data.decode import to_square
 from eyebright.errors import EyebrightError, MissingExtraError
+from eyebright.runtime.install import install_command
 from eyebright.sealed.graph import ANSWER, OUTPUT, UNKNOWN
 from eyebright.sealed.model import SealedModel
 from eyebright.sealed.subgraphs import PIXELS, RESIZED, subgraph_from
@@ -65,12 +66,11 @@ class ExportSource:
     @cached_property
     def preprocessing(self) -> Preprocessing:
         """Return how a resized image becomes the backbone's input."""
-        fields = self.model.card["preprocessing"]
-        return Preprocessing(**fields | {"mean": tuple(fields["mean"]), "std": tuple(fields["std"])})
+        return self.model.card.preprocessing
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """Return the names of the graph's outputs: probabilities, the answer, and the OOD score if it has one."""
+        """Return the names of the graph's outputs: probabilities, answer, and OOD score if it has one."""
         given = {output.name for output in self.graph.graph.output}
         return tuple(name for name in (OUTPUT, ANSWER, UNKNOWN) if name in given)
 
@@ -153,7 +153,7 @@ class Format(Protocol):
 
     @property
     def decides(self) -> bool:
-        """Return whether an export holds the model's decisions and gives its answer, not probabilities alone."""
+        """Return whether an export gives the answer, which holds the decisions, beside probabilities."""
 
     @property
     def precisions(self) -> frozenset[Precision]:
@@ -199,10 +199,10 @@ def require(package: str, extra: str, purpose: str) -> None:
 
     if find_spec(package) is None:
         raise MissingExtraError(
-            '{format} requires {package}. It is not installed. Run: pip install "eyebright[{extra}]"',
+            "{format} requires {package}. It is not installed. Run: {command}",
             format=purpose,
             package=package,
-            extra=extra,
+            command=install_command(extra),
         )
 
 

@@ -164,7 +164,9 @@ def _argmax(reader: Reader, node: onnx.NodeProto) -> fx.Node:
 def _sum_of_squares(reader: Reader, node: onnx.NodeProto) -> fx.Node:
     x = reader.tensor(node.input[0])
     axes = reader.known(node, 1).tolist()
-    return reader.call(torch.sum, reader.call(torch.mul, x, x), axes, bool(attributes(node).get("keepdims", 1)))
+    return reader.call(
+        torch.sum, reader.call(torch.mul, x, x), axes, bool(attributes(node).get("keepdims", 1))
+    )
 
 
 def _global_average(reader: Reader, node: onnx.NodeProto) -> fx.Node:

@@ -158,10 +158,10 @@ def _average_pool(reader: Reader, node: onnx.NodeProto) -> fx.Node:
     given = attributes(node)
     kernel, pads = given["kernel_shape"], given.get("pads", [0] * 4)
     counted = bool(given.get("count_include_pad", 0))
-    strange = given.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID") or set(
+    unsupported = given.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID") or set(
         given.get("dilations", ())
     ) - {1}
-    if strange or len(kernel) != 2 or (pads[:2] != pads[2:] and not counted):
+    if unsupported or len(kernel) != 2 or (pads[:2] != pads[2:] and not counted):
         raise UnreadableError(node.op_type)
     x, padding = _padded(reader, reader.tensor(node.input[0]), pads)
     layer = nn.AvgPool2d(

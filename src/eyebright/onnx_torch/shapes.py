@@ -170,7 +170,7 @@ def _pad(reader: Reader, node: onnx.NodeProto) -> fx.Node:
 def _resize(reader: Reader, node: onnx.NodeProto) -> fx.Node:
     given = attributes(node)
     kind, how = given.get("mode", "nearest"), given.get("coordinate_transformation_mode", "half_pixel")
-    kinds: dict[tuple[str, str], dict[str, Any]] = {
+    kinds: dict[tuple[str, str], dict[str, object]] = {
         ("linear", "half_pixel"): {"mode": "bilinear", "align_corners": False},
         ("linear", "pytorch_half_pixel"): {"mode": "bilinear", "align_corners": False},
         ("linear", "align_corners"): {"mode": "bilinear", "align_corners": True},

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from eyebright.errors import ConfigError, NotFoundError
 from eyebright.options.problems import OptionsError, problems
+from eyebright.runtime.stored import read_stored, reason_of
 
 
 class Config(BaseModel):
     """Base of the option classes; fields with their descriptions are the one source of help."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Take one value where an option may have several, and paths where it has texts."""
+        several = {name for name, field in cls.model_fields.items() if get_origin(field.annotation) is list}
+        return {name: _list(value) if name in several else value for name, value in values.items()}
 
     @classmethod
     def build(cls, file: Path | None = None, **options: Any) -> Self:
@@ -45,9 +54,16 @@ class Config(BaseModel):
         return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _list(value: Any) -> Any:
+    given = [value] if isinstance(value, str | os.PathLike) else value
+    if not isinstance(given, list | tuple):
+        return given
+    return [os.fspath(one) if isinstance(one, os.PathLike) else one for one in given]
+
+
+def _read(file: Path) -> dict[str, object]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(read_stored(file).decode("utf-8"))
     except FileNotFoundError:
         raise NotFoundError(
             "The configuration file must exist. {path} does not. Check the path.", path=file
@@ -56,9 +72,9 @@ def _read(file: Path) -> dict[str, Any]:
         raise ConfigError(
             "The configuration file must be readable. Reading {path} failed: {reason}. Check the path.",
             path=file,
-            reason=error.strerror,
+            reason=reason_of(error),
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # a number of too many digits, tables in tables in tables
         raise ConfigError(
             "The configuration file must be valid TOML. {path}: {error}. Correct that line.",
             path=file,

@@ -65,6 +65,10 @@ Layers: TypeAlias = Annotated[
 Out: TypeAlias = Annotated[
     Path | None, Field(description="Run directory to write (default: runs/NAME-TIME).")
 ]
+Overwrite: TypeAlias = Annotated[
+    bool,
+    Field(description="Replace the finished run in the directory of --out, and the exports of its model."),
+]
 Seed: TypeAlias = Annotated[
     int, Field(ge=0, description="Random seed of the split and of everything else that is random.")
 ]

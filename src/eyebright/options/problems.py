@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from eyebright.errors import ConfigError, EyebrightError, nearest
+from eyebright.options.synonyms import meant
 from eyebright.text.language import speaking, translate
 
 if TYPE_CHECKING:
@@ -61,6 +62,16 @@ def problems(error: ValidationError, known: Iterable[str]) -> Iterator[Mismatch 
         yield _problem(option_name(name), tuple(group), [option_name(n) for n in names])
 
 
+def unknown_option(name: str, known: Iterable[str]) -> ConfigError:
+    """Return the error for an option that does not exist; ``known`` are those that do, written alike."""
+    options = list(known)
+    if (other := meant(name, options)) is not None:
+        return ConfigError("Unknown option {option}. Did you mean {meant}?", option=name, meant=other)
+    return ConfigError(
+        "Unknown option {option}. The closest are: {nearest}.", option=name, nearest=nearest(name, options)
+    )
+
+
 def option_name(field: str) -> str:
     """Return the option's name of a field (``json_`` stands for ``json``, which pydantic reserves)."""
     return field.rstrip("_")
@@ -72,9 +83,7 @@ def _problem(name: str, errors: tuple[ErrorDetails, ...], known: list[str]) -> M
     if isinstance(cause, EyebrightError):
         return cause
     if first["type"] == "extra_forbidden":
-        return ConfigError(
-            "Unknown option {name}. Closest matches: {nearest}.", name=name, nearest=nearest(name, known)
-        )
+        return unknown_option(name, known)
     if first["type"] == "missing":
         return ConfigError("{name} must be given.", name=name)
     return Mismatch(name, first["input"], errors)

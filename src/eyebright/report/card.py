@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
 
+from eyebright.data.manifest import SPLITS
+from eyebright.evaluation.advice import FEWEST_EVALUATED
 from eyebright.evaluation.multiclass.results import Metrics
 from eyebright.report.content import ReportContent
 from eyebright.report.multilabel.headline import sentences
 from eyebright.report.sections.usage import snippet
 from eyebright.report.summary.assessment import assess
+from eyebright.report.summary.claims import claims
+from eyebright.report.summary.findings import majority_sentence
 from eyebright.report.summary.headline import basis
 from eyebright.report.templating import render_markdown
 from eyebright.text.format import decimal, number, percent, percent_range, split_name
 from eyebright.text.language import translate
+from eyebright.types import JsonObject
 
 #: The hub's own names of licences that weights commonly have; others are given as text.
 _LICENCES = {
@@ -36,6 +40,7 @@ class ModelCard:
         title: of the run.
         verdict: what the metrics mean for new images.
         facts: terms and values.
+        claims: sentences about targets and promises, and whether they are kept.
         reliable, doubtful, steps: sentences about what one can rely on, what not, and what to do next.
         basis: what the metrics were measured on.
         metrics: name, value and interval of each.
@@ -47,6 +52,7 @@ class ModelCard:
     title: str
     verdict: Sequence[str]
     facts: Sequence[tuple[str, str]]
+    claims: Sequence[str]
     reliable: Sequence[str]
     doubtful: Sequence[str]
     steps: Sequence[str]
@@ -62,15 +68,16 @@ def model_card(content: ReportContent) -> str:
     card = ModelCard(
         front_matter=_front_matter(content),
         title=content.title,
-        verdict=sentences(content.metrics),
+        verdict=[*sentences(content.metrics), majority_sentence(asdict(content.majority))],
         facts=_facts(content),
+        claims=[claim.sentence for claim in claims(content.claimed())],
         reliable=[statement.sentence for statement in said.trust],
         doubtful=[statement.sentence for statement in said.doubt],
         steps=[statement.sentence for statement in said.steps],
         basis=basis(content.metrics),
         metrics=_metrics(content.metrics),
         classes=_classes(content.metrics),
-        snippet=snippet(content.metrics),
+        snippet=snippet(content),
     )
     return render_markdown("card.md", card=card)
 
@@ -78,7 +85,7 @@ def model_card(content: ReportContent) -> str:
 def _front_matter(content: ReportContent) -> list[str]:
     """Return lines of YAML, every value in JSON, which is YAML too."""
     licence = _LICENCES.get(content.licence, "other" if content.licence else "unknown")
-    fields: dict[str, Any] = {
+    fields: JsonObject = {
         "license": licence,
         **({"license_name": content.licence} if licence == "other" else {}),
         "library_name": "onnx",
@@ -90,7 +97,7 @@ def _front_matter(content: ReportContent) -> list[str]:
     return [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in fields.items()]
 
 
-def _result(content: ReportContent) -> dict[str, Any]:
+def _result(content: ReportContent) -> JsonObject:
     metrics = content.metrics
     return {
         "task": {"type": "image-classification"},
@@ -108,7 +115,8 @@ def _facts(content: ReportContent) -> list[tuple[str, str]]:
         translate("Classes"): ", ".join(content.metrics.labels),
         translate("Images"): ", ".join(
             f"{split_name(split)} {number(len(content.manifest.of(split)))}"
-            for split in ("train", "val", "test")
+            for split in SPLITS
+            if content.manifest.of(split)
         ),
     }
     return [(term, value) for term, value in pairs.items() if value]
@@ -141,7 +149,9 @@ def _classes(metrics: Metrics) -> list[tuple[str, ...]]:
     return [
         (
             c.label,
-            number(c.support),
+            number(c.support)
+            if c.support >= FEWEST_EVALUATED
+            else translate("{images}: too few to judge", images=number(c.support)),
             f"{percent(c.precision.value)} ({percent_range(c.precision)})",
             f"{percent(c.recall.value)} ({percent_range(c.recall)})",
         )

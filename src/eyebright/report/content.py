@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import asdict, dataclass, field
+from typing import Literal, cast
 
 from eyebright.data.manifest import Manifest
 from eyebright.evaluation.decisions.costs import CostFigures
 from eyebright.evaluation.decisions.curves import OperatingCurve
 from eyebright.evaluation.forecast import LearningCurve
+from eyebright.evaluation.group_figures import GroupResults
+from eyebright.evaluation.measure import Majority, majority_of
 from eyebright.evaluation.multiclass.results import Metrics, PredictionRow
 from eyebright.evaluation.robustness import RobustnessResult
 from eyebright.evaluation.slices import Slice
 from eyebright.evaluation.uncertainty.results import Uncertainty
+from eyebright.report.metrics_content import MetricsContent
 from eyebright.sealed.parity import Parity
 from eyebright.training.finetune.history import EpochRow
-from eyebright.types import FloatArray, Interval, Split
+from eyebright.types import FloatArray, Interval, JsonObject, Split
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,28 @@ class TrainingCurves:
     waited: float | None = None
     search: RateSearch | None = None
     samples: bytes = b""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinetuneOutcome:
+    """What fine-tuning changed against the frozen backbone, on images that are not reported.
+
+    Attributes:
+        depth: how much was fine-tuned: "last" or "full"; of both, that with the lower loss.
+        kept: what was kept: "off" for the frozen backbone, else ``depth``.
+        gained: whether the loss is lower by more than one standard error.
+        images: holdout images that both were compared on.
+        log_loss_change: of fine-tuning less the frozen backbone, in nats.
+        accuracy, accuracy_before: of fine-tuning and of the frozen backbone, fractions.
+    """
+
+    depth: str
+    kept: str
+    gained: bool
+    images: int
+    log_loss_change: float
+    accuracy: float
+    accuracy_before: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,16 +143,18 @@ class ReportContent:
         command: the command line that made the run.
         ece_before: calibration error before temperature scaling, a fraction.
         temperature: what the logits were divided by.
-        choices: input sizes, layers and so on that were compared.
-        tunings: how much of the network learned, where that was compared; judged on held-out training images.
+        probe_candidates: input sizes, layers and so on that were compared.
+        finetune_candidates: how much of the backbone was fine-tuned, if that was compared on holdout images.
         reasons: sentences in the page's language that say why the one was tried, or chosen, and another not.
         training_curves: how the backbone was fine-tuned, where it was.
         baseline: the comparison with the teacher or original.
+        answers: whether the model gives its answer, as all do but those of earlier versions.
         tunable: whether the backbone is still as it came, so that fine-tuning may help.
         licence: of the weights; empty where it is not known.
         random_weights: whether the backbone started without having learned anything.
         parity: the sealed model's parity check.
         operating_curves: operating points with their curves.
+        contested: evaluated images that reach the thresholds of several classes.
         cost: what mistakes cost, where costs were given.
         slices: how good the model is by how images look and where they come from.
         learning_curve: accuracy against the number of training images, where it was measured.
@@ -136,6 +163,8 @@ class ReportContent:
         heatmaps: of the most confident mistakes, by path: data URIs of images with the predicted class's
             heat map.
         uncertainty: OOD scores and prediction sets, where the model has them.
+        groups: how patients, lots or products are found, where images come in such groups.
+        finetuning: what fine-tuning changed, where it was compared.
         seconds: by stage, in order; a key ``total`` is the whole.
         facts: free names and values, shown as they are, in order.
     """
@@ -151,16 +180,18 @@ class ReportContent:
     command: str
     ece_before: float | None = None
     temperature: float | None = None
-    choices: Sequence[Choice] = ()
-    tunings: Sequence[Choice] = ()
+    probe_candidates: Sequence[Choice] = ()
+    finetune_candidates: Sequence[Choice] = ()
     reasons: Sequence[str] = ()
     training_curves: TrainingCurves | None = None
+    answers: bool = True
     tunable: bool = False
     licence: str = ""
     random_weights: bool = False
     baseline: BaselineComparison | None = None
     parity: Parity | None = None
     operating_curves: Sequence[OperatingCurve] = ()
+    contested: int = 0
     cost: CostFigures | None = None
     slices: Sequence[Slice] = ()
     learning_curve: LearningCurve | None = None
@@ -168,6 +199,8 @@ class ReportContent:
     embedding_map: EmbeddingMap | None = None
     heatmaps: Mapping[str, str] = field(default_factory=dict)
     uncertainty: Uncertainty | None = None
+    groups: GroupResults | None = None
+    finetuning: FinetuneOutcome | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
 
@@ -175,3 +208,20 @@ class ReportContent:
     def evaluated(self) -> list[PredictionRow]:
         """Return the rows of the evaluated split."""
         return [row for row in self.rows if row.split == self.metrics.split]
+
+    @property
+    def majority(self) -> Majority:
+        """Return the most frequent class of the evaluated split."""
+        return majority_of([row.label for row in self.evaluated])
+
+    def claimed(self) -> MetricsContent:
+        """Return what claims are made of, as `metrics.json` holds it."""
+        found: JsonObject = {
+            "accuracy": asdict(self.metrics.accuracy),
+            "majority": asdict(self.majority),
+            "operating_points": [curve.point.to_json() for curve in self.operating_curves],
+            **({} if self.uncertainty is None else self.uncertainty.to_json()),
+            **({} if self.robustness is None else self.robustness.to_json()),
+            **({} if self.finetuning is None else {"finetuning": asdict(self.finetuning)}),
+        }
+        return cast("MetricsContent", found)

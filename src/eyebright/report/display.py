@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from eyebright.text.table import table
+from eyebright.text.table import printable, printable_lines, table
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,13 @@ class Displayed(ABC):
 def as_text(blocks: Iterable[str | ResultTable]) -> str:
     """Return paragraphs and tables as text, with an empty line between two."""
     return "\n\n".join(
-        block if isinstance(block, str) else table(block.rows, right=block.right) for block in blocks
+        printable_lines(block) if isinstance(block, str) else table(_cells(block), right=block.right)
+        for block in blocks
     )
+
+
+def _cells(block: ResultTable) -> list[list[str]]:
+    return [[printable(cell) for cell in row] for row in block.rows]
 
 
 def as_html(blocks: Iterable[str | ResultTable]) -> str:

@@ -17,6 +17,7 @@ from eyebright.report.sections.classes import confusion, per_class
 from eyebright.report.sections.dataset import dataset
 from eyebright.report.sections.feature_map import feature_map
 from eyebright.report.sections.gallery import examples, mistakes
+from eyebright.report.sections.groups import groups
 from eyebright.report.sections.learning_curve import learning_curve
 from eyebright.report.sections.ood import uncertainty
 from eyebright.report.sections.operating import operating
@@ -28,6 +29,7 @@ from eyebright.report.sections.slices import slices
 from eyebright.report.sections.training_curves import training_curves
 from eyebright.report.sections.usage import facts, usage
 from eyebright.report.summary.assessment import assess
+from eyebright.report.summary.claims import claims
 from eyebright.report.summary.headline import headline
 from eyebright.report.templating import render as filled
 from eyebright.runtime.atomic import write_text
@@ -55,6 +57,7 @@ def _head(content: ReportContent, sections: list[Section]) -> Markup:
     return filled(
         "summary/verdict.html",
         sentences=sentences(content.metrics),
+        claims=claims(content.claimed()),
         random_weights=content.random_weights,
         assessment=assess(content),
         anchors={section.anchor for section in sections},
@@ -72,7 +75,7 @@ def _sections(content: ReportContent) -> list[Section | None]:
         training_curves(content),
         parity_check(content),
         time_spent(content),
-        usage(m),
+        usage(content),
         facts(content),
     ]
 
@@ -85,6 +88,7 @@ def _single_label(content: ReportContent) -> list[Section | None]:
         confusion(content),
         pairs(content),
         per_class(content),
+        groups(content),
         slices(content),
         robustness(content),
         operating(content),
@@ -102,6 +106,7 @@ def _multilabel(content: ReportContent, m: LabelMetrics) -> list[Section | None]
         dataset(content),
         per_label(m),
         label_co_occurrence(m),
+        groups(content),
         slices(content),
         robustness(content),
         operating(content),

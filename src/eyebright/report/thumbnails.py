@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
+from eyebright.data.decode import open_rgb
+from eyebright.errors import ImageError, NotFoundError
 from eyebright.runtime.parallel import in_context
 from eyebright.text.language import translate
 
@@ -72,41 +73,24 @@ def across(count: int) -> int:
 
 def _tile(root: Path, side: int, path: str) -> Image.Image | None:
     try:
-        with Image.open(root / path) as image:
-            image.draft("RGB", (side, side))
-            return _small(image, side)
-    except Exception:  # as above
+        return _small(root / path, side)
+    except (ImageError, NotFoundError):
         return None
 
 
 def _thumbnail(root: Path, side: int, path: str) -> Thumbnail:
     try:
-        with Image.open(root / path) as image:
-            image.draft("RGB", (side, side))
-            return Thumbnail(_uri(_small(image, side)))
-    except FileNotFoundError:
+        return Thumbnail(_uri(_small(root / path, side)))
+    except NotFoundError:
         return Thumbnail("", translate("The file no longer exists."))
-    # A picture must never cost the report, and Pillow's plugins raise whatever their formats make them.
-    except Exception as error:
-        return Thumbnail("", translate("The file cannot be read: {reason}", reason=type(error).__name__))
+    except ImageError as error:  # a picture must never cost the report
+        return Thumbnail("", error.text())
 
 
-def _small(image: Image.Image, side: int) -> Image.Image:
-    # A JPEG is turned last, when it is small; conversions of the other kinds may drop the EXIF block.
-    upright = image if image.format == "JPEG" else ImageOps.exif_transpose(image)
-    picture = _eight_bit(upright) if upright.mode[0] in "IF" else upright
-    if picture.mode in ("P", "PA", "LA", "RGBA") or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    picture = picture.convert("RGB")
+def _small(path: Path, side: int) -> Image.Image:
+    picture = open_rgb(path, min_side=side)
     picture.thumbnail((side, side), Image.Resampling.BICUBIC)
-    return ImageOps.exif_transpose(picture)
-
-
-def _eight_bit(image: Image.Image) -> Image.Image:
-    values = np.asarray(image, dtype=np.float32)
-    span = float(np.ptp(values)) or 1.0
-    return Image.fromarray(((values - values.min()) * (255 / span)).astype(np.uint8))
+    return picture
 
 
 def _uri(image: Image.Image) -> str:

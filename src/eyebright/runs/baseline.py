@@ -46,7 +46,7 @@ def compare_with_baseline(
         images=len(samples),
         accuracy=float(correct.mean()),
         accuracy_baseline=float(correct_before.mean()),
-        accuracy_difference=accuracy_difference(correct, correct_before),
+        accuracy_difference=accuracy_difference(correct, correct_before, predictions.groups(places)),
         size_bytes=model.size_bytes,
         size_bytes_baseline=old.size_bytes,
         latency_ms=latency,
@@ -56,7 +56,7 @@ def compare_with_baseline(
 
 def latencies(models: Sequence[SealedModel], image: Path) -> list[float]:
     """Measure the median milliseconds of each model for one decoded image; the models take turns."""
-    batches = [decode(image, min_side=model.size)[None] for model in models]
+    batches = [decode(image, min_side=model.size, white_level=model.white_level)[None] for model in models]
     calls = [
         lambda model=model, batch=batch: model.probabilities(batch)
         for model, batch in zip(models, batches, strict=True)

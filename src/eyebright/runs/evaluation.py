@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from eyebright.data.manifest import Manifest
 from eyebright.evaluation.calibration import uncalibrated_error
+from eyebright.evaluation.group_figures import GroupResults
 from eyebright.evaluation.multiclass.results import Metrics
 from eyebright.evaluation.multilabel.results import LabelMetrics
 from eyebright.evaluation.robustness import RobustnessResult
@@ -19,6 +19,7 @@ from eyebright.report.content import BaselineComparison, EmbeddingMap, ReportCon
 from eyebright.report.page import write_report
 from eyebright.runs.baseline import compare_with_baseline
 from eyebright.runs.heatmaps import explain_predictions
+from eyebright.runs.integrity import remove_other_exports
 from eyebright.runs.metrics import MetricsFile, versions
 from eyebright.runs.operating_points import OperatingPoints, decided, say_unmet
 from eyebright.runs.parity_check import Reference, check_answers, check_parity
@@ -32,7 +33,7 @@ from eyebright.sealed.image_statistics import ImageStatistics
 from eyebright.sealed.model import SealedModel, UnwrittenModel
 from eyebright.sealed.parity import Parity
 from eyebright.training.cache.store import default_folder
-from eyebright.types import JsonObject, Skipped, Split
+from eyebright.types import Json, JsonObject, Skipped, Split
 
 #: The engine that sealed models run on.
 ENGINE = "onnxruntime float32"
@@ -82,6 +83,7 @@ class Evaluation:
         embedding_map: the images by their features; None of few images or a multi-label model.
         parity: the sealed model compared with the training pipeline.
         baseline: the model compared with its teacher or original.
+        groups: how patients, lots or products are found, where images come in such groups.
         robustness: accuracy on corrupted images, where it was measured.
     """
 
@@ -97,6 +99,7 @@ class Evaluation:
     embedding_map: EmbeddingMap | None
     parity: Parity | None
     baseline: BaselineComparison | None
+    groups: GroupResults | None = None
     robustness: RobustnessResult | None = None
 
     @property
@@ -128,20 +131,23 @@ class Evaluation:
             metrics=self.metrics,
             rows=self.predictions.rows(),
             engine=engine,
-            backbone=card["backbone"],
+            backbone=card.backbone,
             size=self.model.size,
-            layers=card.get("layers", ", ".join(card["taps"])),
+            layers=card.layers,
             command=command,
+            answers=self.model.has_answer,
             licence=self.model.metadata.get("licence", ""),
             baseline=self.baseline,
             parity=self.parity,
             operating_curves=self.operating.curves,
+            contested=self.operating.contested,
             cost=self.operating.cost,
             slices=self.slices,
             robustness=self.robustness,
             embedding_map=self.embedding_map,
             heatmaps=self.heatmaps,
             uncertainty=self.uncertainty,
+            groups=self.groups,
             seconds=watch().seconds,
         )
 
@@ -155,6 +161,8 @@ class Evaluation:
             operating=self.operating,
             uncertainty=self.uncertainty,
             slices=self.slices,
+            majority=self.predictions.majority(self.split),
+            groups=self.groups,
             data_sha=self.data_sha,
             versions=versions(),
             parity=self.parity,
@@ -175,7 +183,7 @@ def evaluate_model(model: SealedModel, plan: EvaluationPlan) -> Evaluation:
         ModelError: the sealed model does not predict what the training pipeline does.
     """
     manifest, split, root = plan.manifest, plan.split, plan.manifest.root
-    statistics = ImageStatistics(default_folder(), model.size)
+    statistics = ImageStatistics(default_folder(), model.size, model.white_level)
     with timed("evaluate"):
         samples = [sample for part in plan.predicted for sample in manifest.of(part)]
         predictions = predict_samples(model, root, samples, default_folder(), statistics.measure)
@@ -187,7 +195,7 @@ def evaluate_model(model: SealedModel, plan: EvaluationPlan) -> Evaluation:
     parity, baseline = _compared(model, plan, predictions)
     with timed("slices"):
         slices = find_slices(predictions, split, root, statistics, plan.columns)
-    with timed("inside"):
+    with timed("heatmaps"):
         heatmaps, embedding_map = explain_predictions(model, predictions, split, root, plan.seed)
     return Evaluation(
         model=model,
@@ -202,10 +210,11 @@ def evaluate_model(model: SealedModel, plan: EvaluationPlan) -> Evaluation:
         embedding_map=embedding_map,
         parity=parity,
         baseline=baseline,
+        groups=predictions.group_results(split),
     )
 
 
-def write_model(evaluation: Evaluation, facts: Mapping[str, Any]) -> SealedModel:
+def write_model(evaluation: Evaluation, facts: Mapping[str, Json]) -> SealedModel:
     """Write an evaluated model once, with its metadata and with the answer that its decisions call for.
 
     Args:
@@ -222,9 +231,10 @@ def write_model(evaluation: Evaluation, facts: Mapping[str, Any]) -> SealedModel
     if not isinstance(draft, UnwrittenModel):
         raise TypeError(f"{draft.path} is written already")
     model = draft.completed({**facts, **evaluation.metadata()})
-    with timed("proof"):
+    with timed("parity"):
         check_answers(model, evaluation.predictions, evaluation.manifest.root)
     model.write()
+    remove_other_exports(model.path)
     return model
 
 
@@ -235,7 +245,7 @@ def _compared(
     parity = baseline = None
     root = plan.manifest.root
     if plan.reference is not None:
-        with timed("proof"):
+        with timed("parity"):
             parity = check_parity(plan.reference, model, predictions, root, plan.seed)
     if plan.baseline is not None:
         with timed("compare"):
@@ -248,6 +258,7 @@ def write_results(directory: Path, content: ReportContent) -> None:
     write_report(directory / "report.html", content)
     write_text(directory / "model_card.md", model_card(content))
     multi_label = isinstance(content.metrics, LabelMetrics)
-    write_predictions(
-        directory / "predictions.csv", content.rows, content.metrics.labels if multi_label else ()
-    )
+    place = {sample.path: number for number, sample in enumerate(content.manifest.samples)}
+    splits = list(dict.fromkeys(row.split for row in content.rows))
+    rows = sorted(content.rows, key=lambda row: (splits.index(row.split), place[row.path]))
+    write_predictions(directory / "predictions.csv", rows, content.metrics.labels if multi_label else ())

@@ -42,7 +42,7 @@ def explain_predictions(
         root: of the images.
         seed: of the choice of images.
     """
-    if predictions.thresholds is not None:
+    if predictions.task.multilabel:
         return {}, None
     pairs = [
         (sample, row)
@@ -68,7 +68,11 @@ def heat_of_mistakes(model: SealedModel, root: Path, rows: Sequence[PredictionRo
 
     def drawn(row: PredictionRow) -> str | None:
         try:
-            pixels = decode(read_image(root / row.path, row.sha or None), min_side=model.size)
+            pixels = decode(
+                read_image(root / row.path, row.sha or None),
+                min_side=model.size,
+                white_level=model.white_level,
+            )
         except (ImageError, NotFoundError):  # predicted from the cache, and deleted or changed since
             return None
         heat = how.heat(pixels, model.labels.index(row.predicted))

@@ -13,6 +13,7 @@ from eyebright.data.manifest_file import read_manifest
 from eyebright.data.source import scan
 from eyebright.errors import DataError, nearest
 from eyebright.sealed.model import SealedModel
+from eyebright.text.format import listed
 from eyebright.types import Split
 
 
@@ -67,7 +68,7 @@ def with_run_splits(found: Manifest, model: SealedModel) -> Manifest:
 
 
 def drawn(manifest: Manifest, count: int, seed: int) -> list[Sample]:
-    """Draw up to ``count`` validation images with ``seed``, in the manifest's order.
+    """Draw up to ``count`` validation images with ``seed``, in the order of their content.
 
     Raises:
         DataError: there are none.
@@ -102,7 +103,7 @@ def check_classes(model: SealedModel, labels: Sequence[str]) -> None:
         raise DataError(
             "The model and the data must have the same classes. Found in only one of them: "
             "{different}. Use the images that {path} was trained on, or another model.",
-            different=", ".join(sorted(set(model.labels) ^ set(labels))),
+            different=listed(sorted(set(model.labels) ^ set(labels))),
             path=model.path,
         )
 
@@ -126,7 +127,7 @@ def check_labels(manifest: Manifest, model: SealedModel) -> None:
         raise DataError(
             "The model must know every class in the data. It does not know: {unknown}. Closest "
             "matches: {nearest}. Rename the folders, remove them, or train on these classes.",
-            unknown=", ".join(unknown),
+            unknown=listed(unknown),
             nearest=nearest(unknown[0], model.labels),
         )
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import shutil
 from pathlib import Path
 
 from eyebright.errors import ConfigError, ModelError
 from eyebright.exporting.certificate.hashes import sha256
+from eyebright.exporting.certificate.integrity import CERTIFICATE, EXPORTS, read_certificate
+from eyebright.runs.metrics import read_metrics
+from eyebright.runtime.context import say
 
 
 def require_unmodified(model: Path) -> None:
@@ -48,6 +51,29 @@ def require_other_directory(out: Path | None, model: Path) -> None:
         )
 
 
+def remove_other_exports(model: Path) -> None:
+    """Remove exports beside a model that were made from the one it replaces; what else is there stays."""
+    folder, digest = model.parent / EXPORTS, sha256(model)
+    found = [path for path in sorted(folder.glob("*")) if (path / CERTIFICATE).is_file()]
+    gone = [path for path in found if _made_from_another(path, digest)]
+    for path in gone:
+        shutil.rmtree(path)
+    if gone:
+        say(
+            "Removed {count:export|exports} of the model that was replaced: {names}. To export the new "
+            "model, run `eyebright export`.",
+            count=len(gone),
+            names=", ".join(path.name for path in gone),
+        )
+
+
+def _made_from_another(export: Path, digest: str) -> bool:
+    try:
+        return read_certificate(export).parent_sha256 != digest
+    except ModelError:  # not ours to remove; `inspect` says what is wrong with it
+        return False
+
+
 def recorded_sha256(model: Path) -> str | None:
     """Return the hash that the run of a `model.onnx` recorded; None where there is none.
 
@@ -55,15 +81,6 @@ def recorded_sha256(model: Path) -> str | None:
         ModelError: the `metrics.json` beside the model is not what a run writes.
     """
     beside = model.with_name("metrics.json")
-    if model.name != "model.onnx" or not beside.is_file():
+    if model.name != "model.onnx" or not beside.exists():
         return None
-    try:
-        found = dict(json.loads(beside.read_text(encoding="utf-8"))).get("model_sha256")
-    except (ValueError, TypeError) as error:
-        raise ModelError(
-            "The metrics.json beside a model must be the one its run wrote. {path} is not: {reason}. "
-            "Restore it from a copy of the run, or train again.",
-            path=beside,
-            reason=error,
-        ) from error
-    return None if found is None else str(found)
+    return read_metrics(beside).model_sha256

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from eyebright.data.manifest import Manifest
+from eyebright.data.manifest import SPLITS, Manifest
 from eyebright.options.base import Config
 from eyebright.runtime.context import progress, say
 from eyebright.sealed.model import SealedModel
@@ -18,13 +18,20 @@ _LISTED = 10
 
 def say_found(manifest: Manifest) -> None:
     """Say what the data holds, what was skipped, and every warning."""
-    counts = {split: len(manifest.of(split)) for split in ("train", "val", "test")}
-    say(
-        "Found {classes:class|classes}. Images: {train} for training, {val} for validation, {test} "
-        "for testing.",
-        classes=len(manifest.labels),
-        **counts,
-    )
+    counts = {split: len(manifest.of(split)) for split in SPLITS}
+    if counts["train"]:
+        say(
+            "Found {classes:class|classes}. Images: {train} for training, {val} for validation, {test} "
+            "for testing.",
+            classes=len(manifest.labels),
+            **counts,
+        )
+    else:
+        say(
+            "Found {classes:class|classes} and {count:image|images} to evaluate.",
+            classes=len(manifest.labels),
+            count=len(manifest.samples),
+        )
     say_skipped(manifest.skipped)
     for entry in manifest.warnings[:_LISTED]:
         reason = translate(entry.reason, **entry.reason_values)

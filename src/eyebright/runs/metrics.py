@@ -12,17 +12,23 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
 from eyebright.data.manifest import SPLITS, Manifest
+from eyebright.errors import ModelError
 from eyebright.evaluation.forecast import LearningCurve
+from eyebright.evaluation.group_figures import GroupResults
+from eyebright.evaluation.measure import Majority
 from eyebright.evaluation.multiclass.results import Metrics
 from eyebright.evaluation.robustness import RobustnessResult
 from eyebright.evaluation.slices import Slice
 from eyebright.evaluation.uncertainty.results import Uncertainty
-from eyebright.report.content import BaselineComparison
+from eyebright.report.content import BaselineComparison, FinetuneOutcome
 from eyebright.runs.operating_points import OperatingPoints
+from eyebright.runtime.stored import STORED, read_json, reason_of
 from eyebright.sealed.parity import Parity
 from eyebright.text.language import english
-from eyebright.types import Json, JsonObject, Skipped
+from eyebright.types import Json, JsonObject, Skipped, Split
 from eyebright.version import __version__
 
 #: Rises when a key changes its meaning or goes; new keys do not raise it.
@@ -41,6 +47,7 @@ class MetricsFile:
         operating: operating points and costs.
         uncertainty: OOD scores and prediction sets.
         slices: the metrics by image properties.
+        majority: what always predicting the most frequent class would reach.
         data_sha: hash of the images, their labels and splits, with those that could not be read.
         versions: of the packages that a result depends on.
         parity: the sealed model compared with the training pipeline.
@@ -56,6 +63,8 @@ class MetricsFile:
         provenance: what the sealed model carries as well: its card, licences and, of multi-label, thresholds.
         targets: of latency and size, as a search was given them.
         target_met: whether the selected candidate meets them all.
+        groups: how patients, lots or products are found, where images come in such groups.
+        finetuning: what fine-tuning changed, where it was compared.
     """
 
     metrics: Metrics
@@ -65,6 +74,7 @@ class MetricsFile:
     operating: OperatingPoints
     uncertainty: Uncertainty
     slices: Sequence[Slice]
+    majority: Majority
     data_sha: str
     versions: Mapping[str, str]
     parity: Parity | None = None
@@ -80,6 +90,8 @@ class MetricsFile:
     provenance: Mapping[str, Json] | None = None
     targets: Sequence[Mapping[str, Json]] | None = None
     target_met: bool | None = None
+    groups: GroupResults | None = None
+    finetuning: FinetuneOutcome | None = None
 
     def to_json(self) -> JsonObject:
         """Return the file's content."""
@@ -96,10 +108,13 @@ class MetricsFile:
             "model_sha256": self.model_sha256,
             "learning_curve": None if curve is None else curve.to_json(),
             "baseline": None if self.baseline is None else asdict(self.baseline),
+            "groups": None if self.groups is None else self.groups.to_json(),
+            "finetuning": None if self.finetuning is None else asdict(self.finetuning),
         }
         return {
             "schema_version": SCHEMA_VERSION,
             **self.metrics.to_json(),
+            "majority": asdict(self.majority),
             "root": str(manifest.root.absolute()),
             "images": {split: len(manifest.of(split)) for split in SPLITS},
             "engine": self.engine,
@@ -115,6 +130,37 @@ class MetricsFile:
             "versions": self.versions,
             **(self.provenance or {}),
         }
+
+
+class StoredMetrics(BaseModel):
+    """What :class:`MetricsFile` wrote: entries that are used again, checked, and the others."""
+
+    model_config = ConfigDict(**STORED, extra="allow")
+
+    labels: list[str]
+    split: Split
+    root: str
+    model_sha256: str | None = None
+
+
+_METRICS = TypeAdapter(StoredMetrics)
+
+
+def read_metrics(path: Path) -> StoredMetrics:
+    """Read a `metrics.json`.
+
+    Raises:
+        ModelError: no run wrote it.
+    """
+    try:
+        return read_json(_METRICS, path)
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            "A metrics.json must be the one its run wrote. {path} is not: {reason}. Restore it from a "
+            "copy of the run, or train again.",
+            path=path,
+            reason=reason_of(error),
+        ) from error
 
 
 def skipped_json(skipped: Skipped) -> JsonObject:

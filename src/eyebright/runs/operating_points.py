@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
@@ -12,14 +11,16 @@ from eyebright.data.manifest import Manifest
 from eyebright.errors import ConfigError, DataError
 from eyebright.evaluation.decisions.costs import CostFigures, measure_costs, read_costs
 from eyebright.evaluation.decisions.curves import OperatingCurve, operating_curve
-from eyebright.evaluation.decisions.operating import Labelled, Threshold, check, choose, stored
+from eyebright.evaluation.decisions.operating import Answers, Labelled, Threshold, check, choose, stored
 from eyebright.evaluation.decisions.targets import OperatingTarget, check_target, parse_target
 from eyebright.evaluation.intervals import Float64Array
+from eyebright.evaluation.rules.decisions import Decisions
 from eyebright.options.decisions import DecisionConfig
 from eyebright.runs.scoring import Predictions
 from eyebright.runtime.context import say
 from eyebright.sealed.model import SealedModel
-from eyebright.types import JsonObject
+from eyebright.task.task import THRESHOLD, BoolArray, task_of
+from eyebright.types import FloatArray, JsonObject
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,13 @@ class OperatingPoints:
         curves: an operating point for each target, with its curves.
         costs: (K, K), or None.
         cost: the costs measured; None without costs.
+        contested: images that reach the thresholds of several classes, of which one is answered.
     """
 
     curves: tuple[OperatingCurve, ...]
     costs: Float64Array | None
     cost: CostFigures | None
+    contested: int = 0
 
     def metadata(self) -> JsonObject:
         """Return the thresholds and costs as the sealed model carries them."""
@@ -54,9 +57,12 @@ class OperatingPoints:
     def to_json(self) -> JsonObject:
         """Return the entries `operating_points` and `costs` of `metrics.json`."""
         points = [curve.point.to_json() for curve in self.curves]
+        found: JsonObject = {"operating_points": points}
+        if points:
+            found["contested_images"] = self.contested
         if self.costs is None or self.cost is None:
-            return {"operating_points": points}
-        return {"operating_points": points, "costs": {"table": self.costs.tolist(), **asdict(self.cost)}}
+            return found
+        return {**found, "costs": {"table": self.costs.tolist(), **asdict(self.cost)}}
 
 
 def wanted(config: DecisionConfig, labels: Sequence[str], *, multilabel: bool = False) -> Wanted:
@@ -99,19 +105,19 @@ def check_wanted(config: DecisionConfig, manifest: Manifest) -> None:
 def thresholds(
     targets: Sequence[OperatingTarget], labels: Sequence[str], chosen_on: Labelled
 ) -> list[Threshold]:
-    """Choose the threshold for each target.
+    """Choose the threshold for each target; those of one class share one, the first counting most.
 
     Raises:
         DataError: there is no image of its class to choose it on.
     """
-    found = []
-    for target in targets:
-        number = list(labels).index(target.label)
-        scores, positive = chosen_on.of_class(number)
+    found: dict[OperatingTarget, Threshold] = {}
+    for label in dict.fromkeys(target.label for target in targets):
+        scores, positive = chosen_on.of_class(list(labels).index(label))
         if not positive.any():
-            raise no_image(target.label)
-        found.append(choose(target, scores, positive, chosen_on.part))
-    return found
+            raise no_image(label)
+        own = [target for target in targets if target.label == label]
+        found |= {t.target: t for t in choose(own, scores, positive, chosen_on.split)}
+    return [found[target] for target in targets]
 
 
 def no_image(label: str) -> DataError:
@@ -130,14 +136,32 @@ def measure_points(
     evaluated: Labelled,
     seed: int,
 ) -> OperatingPoints:
-    """Measure thresholds and costs on the evaluated images."""
+    """Measure thresholds and costs on the evaluated images, by what is answered there."""
+    truth, probabilities, groups = evaluated.truth, evaluated.probabilities, evaluated.groups
+    multilabel = task_of(truth).multilabel
+    in_force, none = np.full(len(labels), np.nan), np.full(len(labels), np.nan)
+    for threshold in reversed(chosen):
+        in_force[list(labels).index(threshold.target.label)] = threshold.value
+    given, without = (_answers(probabilities, limits, multilabel) for limits in (in_force, none))
     curves = []
     for threshold in chosen:
-        number = list(labels).index(threshold.target.label)
-        scores, positive = evaluated.of_class(number)
-        curves.append(operating_curve(check(threshold, scores, positive, evaluated.part), scores, positive))
-    cost = None if costs is None else measure_costs(evaluated.truth, evaluated.probabilities, costs, seed)
-    return OperatingPoints(tuple(curves), costs, cost)
+        k = list(labels).index(threshold.target.label)
+        scores, positive = evaluated.of_class(k)
+        answers = Answers(given[:, k], without[:, k])
+        point = check(threshold, answers, positive, evaluated.split, groups=groups, seed=seed)
+        curves.append(operating_curve(point, scores, positive))
+    cost = None if costs is None else measure_costs(truth, probabilities, costs, seed, groups)
+    contested = 0 if multilabel else int(((probabilities >= in_force).sum(axis=1) > 1).sum())
+    return OperatingPoints(tuple(curves), costs, cost, contested)
+
+
+def _answers(probabilities: FloatArray, limits: Float64Array, multilabel: bool) -> BoolArray:
+    """Return (N, K) whether each class is answered, with thresholds (K,), NaN of a class without."""
+    if multilabel:
+        limits = np.where(np.isnan(limits), THRESHOLD, limits)
+    task = Decisions(limits, multilabel=multilabel).task
+    predicted = task.predicted(probabilities)
+    return np.stack([task.positive(predicted, k) for k in range(len(limits))], axis=1)
 
 
 def decided(predictions: Predictions, points: OperatingPoints) -> Predictions:
@@ -156,20 +180,38 @@ def decided(predictions: Predictions, points: OperatingPoints) -> Predictions:
 
 def carried(model: SealedModel) -> dict[OperatingTarget, Threshold]:
     """Return the thresholds in the model's metadata, by their targets."""
-    found = {}
-    for entry in json.loads(model.metadata.get("operating_points", "[]")):
-        target = parse_target(entry["target"])
-        found[target] = stored(entry, target)
-    return found
+    return {threshold.target: threshold for threshold in map(stored, model.facts.points)}
 
 
 def say_unmet(points: OperatingPoints) -> None:
-    """Say which targets no threshold meets, and the best that one can do."""
+    """Say which targets no threshold meets, the best that one can do, and which targets contradict."""
+    met: dict[str, list[str]] = {}
     for curve in points.curves:
         threshold = curve.point.threshold
-        if not threshold.met:
+        target, before = threshold.target, met.setdefault(threshold.target.label, [])
+        best = f"{100 * threshold.chosen:.2f}"
+        if not threshold.met and before:
+            say(
+                "{target} contradicts {first}: no threshold of {label} meets both. The target given first "
+                "counts; {target} reaches {best} %.",
+                target=str(target),
+                first=" & ".join(before),
+                label=target.label,
+                best=best,
+            )
+        elif not threshold.met:
             say(
                 "{target} cannot be met: the best threshold reaches {best} % and is used.",
-                target=str(threshold.target),
-                best=f"{100 * threshold.chosen:.2f}",
+                target=str(target),
+                best=best,
             )
+        else:
+            before.append(str(target))
+    if points.contested:
+        say(
+            "{targets} contradict each other on {count:image|images}, which reach the thresholds of several "
+            "classes. The class that exceeds its threshold by the largest ratio is predicted, and the "
+            "verdicts count that.",
+            targets=" & ".join(str(curve.point.threshold.target) for curve in points.curves),
+            count=points.contested,
+        )

@@ -1,4 +1,4 @@
-"""The parity checks: the sealed model predicts what the training pipeline does, and answers as was decided."""
+"""The parity checks: a sealed model predicts as the training pipeline, and answers as was decided."""
 
 from __future__ import annotations
 
@@ -85,8 +85,9 @@ def check_answers(model: UnwrittenModel, predictions: Predictions, root: Path) -
     differ = _other_answers(model, probabilities, scores, _answers(model, probabilities, scores))
     for sample in predictions.samples[:_WHOLE_IMAGES]:
         with suppress(ImageError, NotFoundError):  # predicted from the cache, and deleted since
-            pixels = decode(root / sample.path, min_side=model.size)[None]
-            differ += _other_answers(model, *model.predict_answers(pixels))
+            data = read_image(root / sample.path, sample.sha)
+            pixels = decode(data, min_side=model.size, white_level=model.white_level)
+            differ += _other_answers(model, *model.predict_answers(pixels[None]))
     predicted = predictions.decisions.predict(probabilities)
     differ += int((model.decisions.predict(probabilities) != predicted).sum())
     if differ:
@@ -121,7 +122,9 @@ def _predict_whole(model: SealedModel, root: Path, samples: Sequence[Sample]) ->
 
     def predict(sample: Sample) -> FloatArray:
         return model.probabilities(
-            decode(read_image(root / sample.path, sample.sha), min_side=model.size)[None]
+            decode(
+                read_image(root / sample.path, sample.sha), min_side=model.size, white_level=model.white_level
+            )[None]
         )
 
     return np.concatenate(list(parallel(predict, samples)))

@@ -5,26 +5,32 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
-from typing import cast
 
+from eyebright.data.manifest import SPLITS
 from eyebright.errors import DataError
 from eyebright.evaluation.multiclass.results import PredictionRow
 from eyebright.runtime.atomic import write_text
-from eyebright.types import Split
+from eyebright.runtime.stored import MOST_TEXT_BYTES, open_regular, reason_of
 
 NAME = "predictions.csv"
+_ROUNDING = 1e-6
 _COLUMNS = ("path", "split", "label", "predicted", "confidence", "label_probability", "sha")
+_GROUP = "group"
 
 
 def write_predictions(path: Path, rows: Sequence[PredictionRow], labels: Sequence[str] = ()) -> None:
     """Write one row an image as CSV; of multi-label models with the probability of each of ``labels``.
 
+    A last column `group` holds the groups of images, where the data has such.
+
     The true class's probability has nine significant figures, so that a loss is the same from the file.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow((*_COLUMNS, *(f"p({label})" for label in labels)))
+    grouped = any(row.group for row in rows)
+    writer.writerow((*_COLUMNS, *(f"p({label})" for label in labels), *((_GROUP,) if grouped else ())))
     writer.writerows(
         (
             r.path,
@@ -35,6 +41,7 @@ def write_predictions(path: Path, rows: Sequence[PredictionRow], labels: Sequenc
             "" if r.label_probability is None else f"{r.label_probability:.9g}",
             r.sha,
             *(f"{p:.6f}" for p in r.probabilities),
+            *((r.group,) if grouped else ()),
         )
         for r in rows
     )
@@ -48,7 +55,8 @@ def read_predictions(path: Path) -> list[PredictionRow]:
         DataError: the file is missing, or is not such a file.
     """
     try:
-        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+        binary = open_regular(path, MOST_TEXT_BYTES)
+        with TextIOWrapper(binary, encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file)
             if tuple(reader.fieldnames or ())[: len(_COLUMNS)] != _COLUMNS:
                 raise ValueError("its columns are " + ", ".join(reader.fieldnames or ()))
@@ -59,17 +67,23 @@ def read_predictions(path: Path) -> list[PredictionRow]:
             "{reason}. Train or evaluate again with this version.",
             columns=", ".join(_COLUMNS),
             path=path,
-            reason=getattr(error, "strerror", None) or error,
+            reason=reason_of(error),
         ) from None
 
 
 def _row(values: dict[str, str]) -> PredictionRow:
+    if values["split"] not in SPLITS:
+        raise ValueError(f"a split is {values['split']!r}")
+    confidence, label_probability = (float(values[name]) for name in ("confidence", "label_probability"))
+    if not all(-_ROUNDING <= share <= 1 + _ROUNDING for share in (confidence, label_probability)):
+        raise ValueError("a probability is not between 0 and 1")
     return PredictionRow(
         values["path"],
-        cast("Split", values["split"]),
+        values["split"],
         values["label"],
         values["predicted"],
-        float(values["confidence"]),
-        float(values["label_probability"]),
+        confidence,
+        label_probability,
         values["sha"],
+        group=values.get(_GROUP) or "",
     )

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Protocol
-
-import numpy as np
 
 from eyebright.data.manifest import Manifest
 from eyebright.evaluation.decisions.operating import Labelled
@@ -56,10 +53,10 @@ class TrainedRules:
 
     def operating_points(self, predictions: Predictions, split: Split, seed: int) -> OperatingPoints:
         """Choose a threshold for each target, and measure them with the costs."""
-        asked = wanted(self.decisions, predictions.labels)
+        requested = wanted(self.decisions, predictions.labels)
         chosen_on = self._chosen_on(predictions, split)
-        chosen = thresholds(asked.targets, predictions.labels, chosen_on) if chosen_on else []
-        return measure_points(chosen, asked.costs, predictions.labels, predictions.labelled(split), seed)
+        chosen = thresholds(requested.targets, predictions.labels, chosen_on) if chosen_on else []
+        return measure_points(chosen, requested.costs, predictions.labels, predictions.labelled(split), seed)
 
     def uncertainty(self, predictions: Predictions, split: Split) -> Uncertainty:
         """Choose the OOD threshold, calibrate prediction sets, and measure both."""
@@ -77,27 +74,26 @@ class CarriedRules:
 
     Attributes:
         model: the sealed model.
-        asked: targets and costs in place of those that it carries.
+        requested: targets and costs in place of those that it carries.
         choosing: images on which thresholds are chosen that the model lacks; None where it lacks none.
     """
 
     model: SealedModel
-    asked: Wanted = field(default=Wanted((), None))
+    requested: Wanted = field(default=Wanted((), None))
     choosing: Manifest | None = None
 
     def operating_points(self, predictions: Predictions, split: Split, seed: int) -> OperatingPoints:
         """Take the thresholds and costs that are asked for, or else those that the model carries."""
-        model, known, costs = self.model, carried(self.model), self.asked.costs
-        chosen = [known[target] for target in self.asked.targets if target in known]
+        model, known, costs = self.model, carried(self.model), self.requested.costs
+        chosen = [known[target] for target in self.requested.targets if target in known]
         if self.choosing is not None:
-            missing = [target for target in self.asked.targets if target not in known]
+            missing = [target for target in self.requested.targets if target not in known]
             images = self.choosing
             others = predict_samples(model, images.root, images.samples, default_folder())
             chosen += thresholds(missing, model.labels, others.labelled("val"))
-        elif not self.asked.targets and costs is None:
+        elif not self.requested.targets and costs is None:
             chosen = list(known.values())
-            if "costs" in model.metadata:
-                costs = np.array(json.loads(model.metadata["costs"]), np.float64)
+            costs = model.facts.decisions.costs
         return measure_points(chosen, costs, model.labels, predictions.labelled(split), seed)
 
     def uncertainty(self, predictions: Predictions, split: Split) -> Uncertainty:

@@ -9,16 +9,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from eyebright.errors import NotFoundError, StorageError
+from eyebright.errors import ConfigError, NotFoundError, StorageError
 from eyebright.options.base import Config
 from eyebright.report.display import Displayed, ResultTable
+from eyebright.report.metrics_content import MetricsContent
+from eyebright.runs.metrics import StoredMetrics, read_metrics
 from eyebright.runs.summary import run_display
-from eyebright.runtime.atomic import write_text
+from eyebright.runtime.atomic import remove_left, write_text
 from eyebright.types import Json
 
 OPTIONS = "config.toml"
+METRICS = "metrics.json"
 
 
 @dataclass(frozen=True, repr=False)
@@ -35,15 +38,23 @@ class Run(Displayed):
     model: Path
 
     @cached_property
-    def metrics(self) -> dict[str, Any]:
+    def metrics(self) -> MetricsContent:
         """Return the content of `metrics.json`."""
-        content: dict[str, Any] = json.loads((self.directory / "metrics.json").read_text(encoding="utf-8"))
-        return content
+        return cast("MetricsContent", self.stored.model_dump())
+
+    @cached_property
+    def stored(self) -> StoredMetrics:
+        """Return what `metrics.json` says, checked.
+
+        Raises:
+            ModelError: no run wrote that file.
+        """
+        return read_metrics(self.directory / "metrics.json")
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Return the classes in the order of the model's outputs."""
-        return tuple(self.metrics["labels"])
+        return tuple(self.stored.labels)
 
     @property
     def report(self) -> Path:
@@ -70,12 +81,33 @@ class Run(Displayed):
         return cls(directory, directory / "model.onnx")
 
 
-def new_directory(given: Path | None, parent: str, name: str) -> Path:
+def new_directory(given: Path | None, parent: str, name: str, *, overwrite: bool | None = None) -> Path:
     """Make the directory to write: the one that was given, or ``parent``/NAME-TIME.
 
+    Args:
+        given: by the option `--out`; None where nothing was.
+        parent: of a directory that was not given.
+        name: for it.
+        overwrite: whether a finished run in it may be replaced; None for a verb that writes no run, and may
+            replace none.
+
     Raises:
+        ConfigError: it holds a finished run.
         StorageError: it cannot be made.
     """
+    if given is not None and (given / METRICS).is_file():
+        if overwrite is None:
+            raise ConfigError(
+                "--out must name a directory without a run. {path} contains a finished run. Choose "
+                "another directory.",
+                path=given,
+            )
+        if not overwrite:
+            raise ConfigError(
+                "--out must name a directory without a finished run. {path} contains one. Choose another "
+                "directory, or replace the run with --overwrite.",
+                path=given,
+            )
     plain = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run"
     directory = given or Path(parent) / f"{plain}-{time.strftime('%Y%m%d-%H%M%S')}"
     try:
@@ -87,14 +119,15 @@ def new_directory(given: Path | None, parent: str, name: str) -> Path:
             path=directory,
             reason=error.strerror,
         ) from error
+    remove_left(directory)
     return directory
 
 
 def write_options(config: Config, directory: Path, name: str = OPTIONS) -> None:
     """Write the options with absolute paths, so that a run can be resumed or repeated from anywhere."""
     changed = {option: _absolute(value) for option, value in config} | {"out": directory.absolute()}
-    if "resume" in changed:
-        changed["resume"] = None
+    # What was meant for once: to go on, or to replace a run.
+    changed |= {name: value for name, value in (("resume", None), ("overwrite", False)) if name in changed}
     write_text(directory / name, config.model_copy(update=changed).toml())
 
 

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
+from eyebright.data.checks import naming
 from eyebright.data.manifest import Sample, joined
 from eyebright.errors import DataError
 from eyebright.evaluation.decisions.operating import Labelled
+from eyebright.evaluation.group_figures import GroupResults, group_means, measure_groups
 from eyebright.evaluation.intervals import Float64Array
-from eyebright.evaluation.measure import measure_split
+from eyebright.evaluation.measure import Majority, majority_of, measure_split
 from eyebright.evaluation.multiclass.results import Metrics, PredictionRow
 from eyebright.evaluation.rules.decisions import Decisions
 from eyebright.runtime.context import progress_task
@@ -92,6 +94,7 @@ class Predictions:
                 float(t),
                 s.sha,
                 tuple(map(float, p)) if self.task.multilabel else (),
+                s.group,
             )
             for s, name, c, t, p in rows
         ]
@@ -107,7 +110,33 @@ class Predictions:
     def labelled(self, split: Split) -> Labelled:
         """Return the predictions and the truth of one split."""
         places = self.of(split)
-        return Labelled(self.probabilities[places], self.truth[places], split)
+        return Labelled(self.probabilities[places], self.truth[places], split, self.groups(places))
+
+    def groups(self, places: IntArray) -> IntArray | None:
+        """Return (n,) numbers that images of one group and copies share; None where no two are related."""
+        found = groups_of([self.samples[i] for i in places])
+        return found if len(found) and int(found.max()) + 1 < len(found) else None
+
+    def majority(self, split: Split) -> Majority:
+        """Return the most frequent class, or set of labels, of one split."""
+        return majority_of([self.samples[i].label for i in self.of(split)])
+
+    def group_results(self, split: Split) -> GroupResults | None:
+        """Return how the groups (patients, lots) of one split are found; None where images have none."""
+        places = self.of(split)
+        groups = self.groups(places)
+        if groups is None or not any(self.samples[i].group for i in places):
+            return None
+        task, truth = self.task, self.truth[places]
+        means = group_means(groups, self.probabilities[places])
+        predicted, by_mean = task.predicted(self.probabilities[places]), task.predicted(means)
+        classes = {
+            label: measure_groups(
+                groups, task.positive(truth, k), task.positive(predicted, k), task.positive(by_mean, k)
+            )
+            for k, label in enumerate(self.labels)
+        }
+        return GroupResults(len(means), len(places), classes)
 
     def require_images(self, split: Split) -> None:
         """Require that an image of the split could be read.
@@ -116,11 +145,12 @@ class Predictions:
             DataError: none could.
         """
         if not len(self.of(split)):
-            raise DataError(
+            error = DataError(
                 "The {split} split must contain a readable image. All of its images are damaged. "
                 "Copy them again, or choose another split.",
                 split=split,
             )
+            raise naming(error, self.skipped)
 
     def metrics(self, split: Split, seed: int) -> Metrics:
         """Measure one split.
@@ -136,16 +166,13 @@ class Predictions:
         places = self.of(split)
         whole = len(places) == len(self.samples)
         probabilities = self.probabilities if whole else self.probabilities[places]
-        # Copies of an image are no further evidence.
-        groups = groups_of([self.samples[i] for i in places])
-        copied = int(groups.max()) + 1 < len(groups)
         return measure_split(
             self.task,
             self.truth[places],
             probabilities,
             self.labels,
             split,
-            groups=groups if copied else None,
+            groups=self.groups(places),
             seed=seed,
         )
 
@@ -184,10 +211,11 @@ def predict_samples(
                 scores.append(block.scores)
             skipped += block.skipped
     if not kept:
-        raise DataError(
+        error = DataError(
             "At least one image to evaluate must be readable. Got {count:image|images}, none of them "
             "readable. Copy the images again.",
             count=len(samples),
         )
+        raise naming(error, skipped)
     ood_scores = np.concatenate(scores) if scores else None
     return Predictions(kept, model.labels, np.concatenate(rows), skipped, model.decisions, ood_scores)

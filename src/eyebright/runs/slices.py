@@ -61,7 +61,7 @@ def find_slices(
     distinct = [predictions.samples[i] for i in kept]
     chosen = [Column(c.name, _some(c.values, first.tolist())) for c in further]
     found = [*_columns(distinct, root, statistics), *chosen]
-    return slices(found, predictions.correct[kept], predictions.kinds[kept])
+    return slices(found, predictions.correct[kept], predictions.kinds[kept], predictions.groups(kept))
 
 
 def read_columns(path: Path, samples: Sequence[Sample], folders: Sequence[Path]) -> list[Column]:

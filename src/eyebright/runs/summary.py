@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol, cast
 
 from eyebright.report.display import ResultTable
+from eyebright.report.metrics_content import (
+    BaselineContent,
+    IntervalContent,
+    MetricsContent,
+    OperatingPointContent,
+)
+from eyebright.report.summary.claims import claims
+from eyebright.report.summary.findings import few_images
 from eyebright.text.format import split_name
 from eyebright.text.language import translate
 from eyebright.text.table import printable
 
+_CLASSES = 5
+
 
 class RunLike(Protocol):
-    """A run to print; ``metrics`` is the content of metrics.json."""
+    """A run to print."""
 
     @property
-    def metrics(self) -> Mapping[str, Any]:
-        """Return figures as ``{"value", "low", "high"}``, the split, images by split, seconds by stage."""
+    def metrics(self) -> MetricsContent:
+        """Return the content of `metrics.json`."""
 
     @property
     def model(self) -> Path:
@@ -40,15 +50,19 @@ def run_display(run: RunLike) -> Iterator[str | ResultTable]:
     yield ResultTable(figure_rows(metrics), right=(1,))
     if points := metrics.get("operating_points"):
         yield "\n".join(_operating(point) for point in points)
-    if lines := list(_uncertainty(metrics)):
+    if lines := [*_uncertainty(metrics), *_groups(metrics)]:
         yield "\n".join(lines)
+    said = [claim.sentence for claim in claims(metrics)]
+    said += few_images(metrics.get("per_class", {}))
+    if said:
+        yield "\n".join(printable(sentence.replace("\N{NO-BREAK SPACE}", " ")) for sentence in said)
     if baseline := metrics.get("baseline"):
         yield ResultTable(_compared(baseline), right=(1, 2, 3))
         yield _difference(baseline)
     yield ResultTable(_places(run), head=False)
 
 
-def figure_rows(metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+def figure_rows(metrics: MetricsContent) -> list[tuple[str, str, str]]:
     """Return the headline metrics as rows of name, value and interval, with a head."""
     several = "hamming_loss" in metrics
     names = {
@@ -61,13 +75,16 @@ def figure_rows(metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         "ece": translate("Calibration error"),
     }
     head = ("", "", translate("95 % interval"))
-    return [
-        head,
-        *((text, *_figures(name, metrics[name])) for name, text in names.items() if name in metrics),
-    ]
+    found = cast("Mapping[str, IntervalContent]", metrics)
+    rows = [(text, *_figures(name, found[name])) for name, text in names.items() if name in found]
+    if majority := metrics.get("majority"):
+        label = printable(majority["label"]) or translate("no label")
+        about = translate("always predicting {label}", label=label)
+        rows.insert(1, (translate("Majority baseline"), f"{100 * majority['share']:.1f} %", about))
+    return [head, *rows]
 
 
-def _figures(name: str, interval: Mapping[str, float]) -> tuple[str, str]:
+def _figures(name: str, interval: IntervalContent) -> tuple[str, str]:
     value, low, high = interval["value"], interval["low"], interval["high"]
     if name == "log_loss":  # in nats, not a fraction
         return f"{value:.3f}", translate("{low} to {high}", low=f"{low:.3f}", high=f"{high:.3f}")
@@ -75,29 +92,32 @@ def _figures(name: str, interval: Mapping[str, float]) -> tuple[str, str]:
     return f"{100 * value:.1f} %", between
 
 
-def _compared(baseline: Mapping[str, Any]) -> list[tuple[str, ...]]:
+def _compared(baseline: BaselineContent) -> list[tuple[str, ...]]:
     """Return the rows of the model and its baseline."""
     head = ("", translate("accuracy"), "MB", translate("ms, one thread"))
-    names = {"": translate("this model"), "_baseline": translate("baseline")}
+    own = (baseline["accuracy"], baseline["size_bytes"], baseline["latency_ms"])
+    other = (baseline["accuracy_baseline"], baseline["size_bytes_baseline"], baseline["latency_ms_baseline"])
     rows = [
-        (
-            text,
-            f"{100 * baseline['accuracy' + which]:.1f} %",
-            f"{baseline['size_bytes' + which] / 1e6:.2f}",
-            f"{baseline['latency_ms' + which]:.1f}",
+        (text, f"{100 * accuracy:.1f} %", f"{size / 1e6:.2f}", f"{latency:.1f}")
+        for text, (accuracy, size, latency) in (
+            (translate("this model"), own),
+            (translate("baseline"), other),
         )
-        for which, text in names.items()
     ]
     return [head, *rows]
 
 
-def _difference(baseline: Mapping[str, Any]) -> str:
+def _difference(baseline: BaselineContent) -> str:
     gain = baseline["accuracy_difference"]
-    figures = {name: f"{100 * gain[name]:+.1f}" for name in ("value", "low", "high")}
-    return translate("Accuracy difference: {value} percentage points ({low} to {high}).", **figures)
+    return translate(
+        "Accuracy difference: {value} percentage points ({low} to {high}).",
+        value=f"{100 * gain['value']:+.1f}",
+        low=f"{100 * gain['low']:+.1f}",
+        high=f"{100 * gain['high']:+.1f}",
+    )
 
 
-def _operating(point: Mapping[str, Any]) -> str:
+def _operating(point: OperatingPointContent) -> str:
     """Return a target with its threshold, and what it gives on the evaluated split."""
     head = printable(point["target"])
     if point["value"] is None:
@@ -106,7 +126,7 @@ def _operating(point: Mapping[str, Any]) -> str:
             target=head,
             threshold=f"{point['threshold']:.4f}",
         )
-    value, between = _figures("", point)
+    value, between = _figures("", cast("IntervalContent", point))
     return translate(
         "{target}: threshold {threshold}, measured {value} ({between})",
         target=head,
@@ -116,7 +136,7 @@ def _operating(point: Mapping[str, Any]) -> str:
     )
 
 
-def _uncertainty(metrics: Mapping[str, Any]) -> Iterator[str]:
+def _uncertainty(metrics: MetricsContent) -> Iterator[str]:
     """Yield how many images are predicted as unknown, and the coverage of prediction sets."""
     if unknown := metrics.get("unknown"):
         value, between = _figures("", unknown["rejected"])
@@ -139,6 +159,31 @@ def _uncertainty(metrics: Mapping[str, Any]) -> Iterator[str]:
             between=between,
             promised=f"{100 * sets['coverage']:g}",
             size=f"{sets['mean_set_size']:.2f}",
+        )
+
+
+def _groups(metrics: MetricsContent) -> Iterator[str]:
+    """Yield how many groups there are, and how each class's groups are found."""
+    if not (groups := metrics.get("groups")):
+        return
+    yield translate(
+        "The images come in {count:group|groups}; intervals count groups, not images.", count=groups["count"]
+    )
+    for label, found in list(groups["classes"].items())[:_CLASSES]:
+        shares = {
+            rule: " / ".join(
+                "–" if found[name][rule] is None else f"{100 * found[name][rule]['value']:.1f} %"
+                for name in ("sensitivity", "specificity")
+            )
+            for rule in ("any", "mean", "vote")
+        }
+        yield translate(
+            "Sensitivity / specificity by group, {label} ({positives} of {count:group|groups}): any image "
+            "{any}, mean probability {mean}, majority vote {vote}",
+            label=printable(label),
+            positives=found["positives"],
+            count=groups["count"],
+            **shares,
         )
 
 

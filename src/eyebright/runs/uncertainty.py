@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from eyebright.data.folder import scan_ood
+from eyebright.data.manifest import joined
 from eyebright.errors import ModelError
 from eyebright.evaluation.decisions.operating import Labelled
 from eyebright.evaluation.uncertainty.conformal import SetRule, calibrate
@@ -113,21 +114,22 @@ def with_ood(uncertainty: Uncertainty, model: SealedModel, evaluated: Labelled, 
     rule, scores, rejected = uncertainty.rule, found.scores, uncertainty.rejected
     if rule is None or uncertainty.own is None or scores is None or rejected is None:
         return uncertainty
-    by_score = separation(uncertainty.own, scores, rule.threshold)
-    by_softmax = softmax_separation(evaluated.probabilities, found.probabilities, rejected.value)
+    by_score = separation(uncertainty.own, scores, rule.threshold, evaluated.groups)
+    by_softmax = softmax_separation(
+        evaluated.probabilities, found.probabilities, rejected.value, evaluated.groups
+    )
     accepted = tuple(_accepted(found, manifest.root, scores, rule))
     return replace(uncertainty, ood=OodImages(str(folder), scores, by_score, by_softmax, accepted))
 
 
 def _accepted(found: Predictions, root: Path, scores: FloatArray, rule: UnknownRule) -> list[AcceptedImage]:
     """Return the OOD images that are not predicted as unknown, lowest score first."""
-    best = found.probabilities.argmax(axis=1)
+    predicted = found.task.predicted(found.probabilities)
+    names = found.task.names(predicted, found.labels)
+    confidence = found.task.confidence(found.probabilities, predicted)
     return [
         AcceptedImage(
-            str(root / found.samples[i].path),
-            found.labels[best[i]],
-            float(found.probabilities[i, best[i]]),
-            float(scores[i]),
+            str(root / found.samples[i].path), joined(names[i]), float(confidence[i]), float(scores[i])
         )
         for i in np.argsort(scores, kind="stable")
         if scores[i] <= rule.threshold

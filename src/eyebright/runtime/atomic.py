@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,8 @@ from eyebright.errors import StorageError
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 _NO_PLACE = {errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
+# A file that is being written is younger: whoever writes to the same folder leaves it alone.
+_LEFT_SECONDS = 3600.0
 _DISK = _FULL | _FORBIDDEN | _NO_PLACE
 
 
@@ -22,18 +25,25 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """Return a temporary path beside ``path`` that takes its place when the block ends without an error.
 
     Raises:
-        StorageError: the disk is full or must not be written.
+        StorageError: the disk is full or must not be written, or another process removed the temporary file.
     """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
-            _flush(temporary)
-            os.replace(temporary, path)
+            _take_place(temporary, path)
     finally:
         with suppress(OSError):  # where the folder is none, there is nothing to remove either
             temporary.unlink(missing_ok=True)
+
+
+def remove_left(folder: Path) -> None:
+    """Remove temporary files that killed processes left, and none that is being written."""
+    for path in folder.glob(".*.tmp"):
+        with suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > _LEFT_SECONDS:
+                path.unlink()
 
 
 @contextmanager
@@ -72,6 +82,14 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` to ``path`` atomically, as UTF-8."""
     write_bytes(path, text.encode("utf-8"))
+
+
+def _take_place(temporary: Path, path: Path) -> None:
+    try:
+        _flush(temporary)
+        os.replace(temporary, path)
+    except FileNotFoundError as error:
+        raise not_written(path, error.strerror) from error
 
 
 def _flush(path: Path) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from eyebright.runtime.streams import print_line
+
 _FOLDER = "EYEBRIGHT_FAILURES"
 
 
@@ -17,7 +19,7 @@ def tell(text: str) -> None:
     if folder := os.environ.get(_FOLDER):
         Path(folder, f"{os.getpid()}.txt").write_text(text, encoding="utf-8", errors="surrogateescape")
     else:
-        print(text, file=sys.stderr)
+        print_line(text, sys.stderr)
 
 
 @contextmanager
@@ -32,4 +34,4 @@ def told_once() -> Iterator[None]:
             files = sorted(Path(folder).iterdir())
             texts = [path.read_text(encoding="utf-8", errors="surrogateescape") for path in files]
             for text in dict.fromkeys(texts):
-                print(text, file=sys.stderr)
+                print_line(text, sys.stderr)

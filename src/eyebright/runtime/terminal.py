@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
+from eyebright.runtime.streams import print_line
 from eyebright.text.language import translate
+from eyebright.text.table import printable_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,9 +38,9 @@ class TerminalProgress:
     def say(self, text: str) -> None:
         """Print a line, above the bar where there is one."""
         if self._console is None:
-            print(text, file=self._out, flush=True)
+            print_line(text, self._out)
         else:
-            self._console.print(text, markup=False, highlight=False, emoji=False)
+            self._console.print(printable_lines(text), markup=False, highlight=False, emoji=False)
 
     @contextmanager
     def task(self, description: str, total: int | None = None) -> Iterator[Task]:

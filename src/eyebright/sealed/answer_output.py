@@ -22,7 +22,7 @@ PREDICTED = "answer_predicted"
 
 
 def with_answer(sealed: onnx.ModelProto, decisions: Decisions) -> onnx.ModelProto:
-    """Add the output `answer` to a sealed graph, in place of one that it has; other outputs stay what they are.
+    """Add the output `answer` to a sealed graph, in place of one that it has; the others stay what they are.
 
     Its shape is int64 (B,), a class number or -1 for unknown; of several labels (B, K), 0 or 1, or -1 in all
     columns for unknown.
@@ -43,12 +43,12 @@ def with_answer(sealed: onnx.ModelProto, decisions: Decisions) -> onnx.ModelProt
         _best(builder, OUTPUT)
     scored = any(output.name == UNKNOWN for output in whole.graph.output)
     _unknown(builder, decisions if scored else decisions.without_unknown())
-    shape = ["B", len(decisions.thresholds)] if decisions.multilabel else ["B"]
+    shape: list[str | int] = ["B", len(decisions.thresholds)] if decisions.multilabel else ["B"]
     return builder.appended_to(whole, [helper.make_tensor_value_info(ANSWER, TensorProto.INT64, shape)])
 
 
 def answer_graph(sealed: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the part of a sealed graph from its probabilities, and OOD scores if there are any, to `answer`."""
+    """Return the part of a sealed graph from its probabilities and OOD scores, if any, to `answer`."""
     scored = any(output.name == UNKNOWN for output in sealed.graph.output)
     return extracted(sealed, [OUTPUT, UNKNOWN] if scored else [OUTPUT], [ANSWER])
 
@@ -106,9 +106,9 @@ def _unknown(builder: GraphBuilder, decisions: Decisions) -> None:
         builder.node("Identity", [PREDICTED], ANSWER)
         return
     limit = builder.constant("answer_unknown_above", np.array(decisions.limit, np.float32))
-    strange = builder.node("Greater", [UNKNOWN, limit], "answer_unknown")
+    exceeds = builder.node("Greater", [UNKNOWN, limit], "answer_unknown")
     if decisions.multilabel:
         axis = builder.constant("answer_columns", np.array([1], np.int64))
-        strange = builder.node("Unsqueeze", [strange, axis], "answer_unknown_rows")
+        exceeds = builder.node("Unsqueeze", [exceeds, axis], "answer_unknown_rows")
     unknown = builder.constant("answer_none", np.array(UNKNOWN_ANSWER, np.int64))
-    builder.node("Where", [strange, unknown, PREDICTED], ANSWER)
+    builder.node("Where", [exceeds, unknown, PREDICTED], ANSWER)

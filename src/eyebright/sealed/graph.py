@@ -9,7 +9,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from eyebright.backbones.card import Preprocessing
-from eyebright.backbones.feature_layers import Tap
+from eyebright.backbones.feature_layers import FeatureLayer
 from eyebright.backbones.graph import assemble, normalise, pool
 from eyebright.onnx_graph.builder import GraphBuilder
 from eyebright.training.linear_probe.linear import LinearHead
@@ -29,7 +29,7 @@ ANSWER = "answer"
 def sealed_graph(
     backbone: onnx.ModelProto,
     preprocessing: Preprocessing,
-    taps: Sequence[Tap],
+    taps: Sequence[FeatureLayer],
     head: LinearHead,
     temperature: float,
     multilabel: bool = False,

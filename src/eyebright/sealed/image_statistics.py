@@ -15,7 +15,7 @@ from eyebright.data.manifest import Sample
 from eyebright.errors import ImageError, NotFoundError, StorageError
 from eyebright.runtime.parallel import parallel
 from eyebright.training.cache.store import Space
-from eyebright.types import FloatArray, UInt8Array
+from eyebright.types import FloatArray, JsonObject, UInt8Array
 
 
 class ImageStatistics:
@@ -24,13 +24,15 @@ class ImageStatistics:
     Args:
         cache: the feature cache's folder; None stores nothing.
         size: side S in pixels of the model that decodes them, on which reduced decoding depends.
+        white_level: of that model.
     """
 
-    def __init__(self, cache: Path | None, size: int) -> None:
+    def __init__(self, cache: Path | None, size: int, white_level: int | None) -> None:
         self._size = size
+        self._white_level = white_level
         self._measured: dict[str, FloatArray] = {}
         self._space: Space[np.float32] | None = None
-        card = {
+        card: JsonObject = {
             "kind": "looks",
             "backbone": "brightness, contrast, sharpness",
             "size": size,
@@ -38,6 +40,7 @@ class ImageStatistics:
             "view": "sealed",
             "decoding": DECODING,
             "looking": LOOKING,
+            "white_level": white_level,
         }
         if cache is not None:
             with suppress(StorageError):  # a folder that cannot be written costs time, not the result
@@ -71,7 +74,14 @@ class ImageStatistics:
 
     def _decode(self, root: Path, sample: Sample) -> None:
         with suppress(ImageError, NotFoundError):
-            self.measure(sample, decode(read_image(root / sample.path, sample.sha), min_side=self._size))
+            self.measure(
+                sample,
+                decode(
+                    read_image(root / sample.path, sample.sha),
+                    min_side=self._size,
+                    white_level=self._white_level,
+                ),
+            )
 
     def _keep(self) -> None:
         if self._space is None:

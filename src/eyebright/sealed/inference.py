@@ -22,11 +22,12 @@ from eyebright.data.header import read_image
 from eyebright.data.manifest import Sample
 from eyebright.errors import ImageError, NotFoundError, StorageError
 from eyebright.runtime.parallel import parallel
+from eyebright.sealed.contract import check_answers
 from eyebright.sealed.model import SealedModel
 from eyebright.sealed.split_model import SplitModel
 from eyebright.training.cache.store import Space
 from eyebright.training.cache.usage import trim
-from eyebright.types import FloatArray, Skipped, UInt8Array
+from eyebright.types import FloatArray, JsonObject, Skipped, UInt8Array
 
 _KIND = "sealed features"
 _ON_DISK: FloatArray = np.empty(0, np.float32)  # stands for a row that is read with its whole block
@@ -78,20 +79,19 @@ def predict_blocks(
     split = model.split_model
     if split is None:
         classes = len(model.labels)
-        for block, rows, skipped in _blocks(
-            samples, _reader(_scored_rows(model), root, model.size, on_decoded)
-        ):
+        for block, rows, skipped in _blocks(samples, _reader(_scored_rows(model), root, model, on_decoded)):
             table = _table(rows, classes + model.has_ood_score)
             scores = table[:, classes] if model.has_ood_score else None
             yield PredictedBlock(block, None, table[:, :classes], skipped, scores)
         return
     kept = _CachedFeatures(cache, split, model)
-    read = _reader(split.features, root, model.size, on_decoded)
+    read = _reader(split.features, root, model, on_decoded)
     try:
         for block, found, skipped in _blocks(samples, lambda s: _ON_DISK if s.sha in kept else read(s)):
             features = kept.complete(block, found)
             nothing = _table([], len(model.labels)), None
             probabilities, scores = split.predict(features) if block else nothing
+            check_answers(probabilities, len(block), len(model.labels))
             yield PredictedBlock(block, features, probabilities, skipped, scores)
     finally:  # at Ctrl-C, too: what was computed is stored
         kept.flush()
@@ -109,14 +109,15 @@ class _CachedFeatures:
         self._pending, self._flushed_at = 0, time.monotonic()
         if cache is None:
             return
-        card = {
+        card: JsonObject = {
             "kind": _KIND,
-            "backbone": str(model.card.get("backbone", "")),
+            "backbone": str(model.card.content.get("backbone", "")),
             "size": model.size,
             "precision": "float32",
             "view": "sealed",
             "front": split.digest,
             "decoding": DECODING,
+            "white_level": model.white_level,
         }
         with suppress(StorageError):  # a folder that cannot be written costs time, not the result
             self._space = Space(cache, card, self._width, np.float32)
@@ -173,18 +174,23 @@ def _blocks(
 
 
 def _reader(
-    run: Callable[[UInt8Array], FloatArray], root: Path, size: int, on_decoded: OnDecoded | None
+    run: Callable[[UInt8Array], FloatArray], root: Path, model: SealedModel, on_decoded: OnDecoded | None
 ) -> Callable[[Sample], FloatArray | Skipped]:
     """Return a function that decodes a sample and runs the model on it: one row, or why there is none."""
 
     def read(sample: Sample) -> FloatArray | Skipped:
         try:
-            pixels = decode(read_image(root / sample.path, sample.sha), min_side=size)
+            pixels = decode(
+                read_image(root / sample.path, sample.sha), min_side=model.size, white_level=model.white_level
+            )
         except (ImageError, NotFoundError) as error:
             return Skipped(sample.path, error.template, error.values)
         if on_decoded is not None:
             on_decoded(sample, pixels)
-        row: FloatArray = run(pixels[None])[0]
+        try:
+            row: FloatArray = run(pixels[None])[0]
+        except ImageError as error:
+            return Skipped(sample.path, error.template, error.values)
         return row
 
     return read

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -17,13 +18,18 @@ from eyebright.evaluation.intervals import Float64Array
 from eyebright.evaluation.rules.decisions import UNKNOWN_ANSWER, Decisions
 from eyebright.evaluation.uncertainty.conformal import SetRule
 from eyebright.evaluation.uncertainty.ood import UnknownRule
+from eyebright.onnx_graph.stored import read_onnx
 from eyebright.runtime.atomic import write_bytes
-from eyebright.runtime.onnx_session import open_session
+from eyebright.runtime.onnx_session import open_session, run, runtime_reason
+from eyebright.runtime.stored import reason_of
 from eyebright.sealed.answer_output import with_answer
+from eyebright.sealed.card import SealedCard
+from eyebright.sealed.contract import check_answers, check_contract
 from eyebright.sealed.graph import ANSWER, INPUT, OUTPUT, UNKNOWN
+from eyebright.sealed.metadata import SealedMetadata, decisions_of
 from eyebright.sealed.split_model import SplitModel, split_at_features
 from eyebright.task.task import ClassificationTask
-from eyebright.types import FloatArray, ImageLike, IntArray, Prediction, UInt8Array
+from eyebright.types import FloatArray, ImageLike, IntArray, Json, Prediction, UInt8Array
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +40,7 @@ _NOT_OURS = (
 )
 
 
-def sealed_with(graph: onnx.ModelProto, labels: Sequence[str], facts: Mapping[str, Any]) -> onnx.ModelProto:
+def sealed_with(graph: onnx.ModelProto, labels: Sequence[str], facts: Mapping[str, Json]) -> onnx.ModelProto:
     """Return a sealed graph with metadata, and with the output `answer` that they call for.
 
     Every model and export gets its metadata here, so that no file answers by other decisions than it names.
@@ -45,17 +51,19 @@ def sealed_with(graph: onnx.ModelProto, labels: Sequence[str], facts: Mapping[st
         facts: further metadata; values that are not text are stored as JSON.
     """
     texts = {key: _text(value) for key, value in {"labels": list(labels), **facts}.items()}
-    whole = with_answer(graph, Decisions.from_metadata(texts, labels))
+    whole = with_answer(graph, decisions_of(texts, labels))
     set_metadata(whole, texts)
     return whole
 
 
-def write_sealed(path: Path, graph: onnx.ModelProto, labels: Sequence[str], facts: Mapping[str, Any]) -> None:
+def write_sealed(
+    path: Path, graph: onnx.ModelProto, labels: Sequence[str], facts: Mapping[str, Json]
+) -> None:
     """Write :func:`sealed_with` of the arguments."""
     write_bytes(path, sealed_with(graph, labels, facts).SerializeToString())
 
 
-def set_metadata(graph: onnx.ModelProto, facts: Mapping[str, Any]) -> None:
+def set_metadata(graph: onnx.ModelProto, facts: Mapping[str, Json]) -> None:
     """Replace the graph's metadata; values that are not text are stored as JSON."""
     del graph.metadata_props[:]
     for key, value in facts.items():
@@ -80,24 +88,45 @@ class SealedModel:
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
         self.path = path / "model.onnx" if path.is_dir() else path
-        self._session = _open(self.path, threads)
+        self._threads = threads
+        graph = _load(self.path)
+        self._check(graph)
         self.size_bytes = self.path.stat().st_size
-        self._read_metadata()
+        del graph  # or it would be in memory twice
+        self._session = _open(self.path, threads)
 
-    def _read_metadata(self) -> None:
-        self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
-        self.labels: tuple[str, ...] = self._check()
+    def _check(self, graph: onnx.ModelProto) -> None:
+        """Read the metadata, and hold the graph to the contract."""
+        try:
+            self.metadata = {entry.key: entry.value for entry in graph.metadata_props}
+            self.facts = SealedMetadata.read(self.metadata)
+            check_contract(graph, len(self.facts.labels), self.facts.decisions.multilabel)
+        except ValueError as error:
+            raise ModelError(_NOT_OURS, path=self.path, reason=error) from error
+        given = {output.name for output in graph.graph.output}
+        #: Whether the file gives an OOD score for each image.
+        self.has_ood_score = UNKNOWN in given
+        #: Whether the file gives its answer for each image, as all do that this version writes.
+        self.has_answer = ANSWER in given
+
+    def __reduce__(self) -> tuple[type[SealedModel], tuple[Path, int | None]]:
+        """Return how another process opens the same file: a session cannot be sent to it."""
+        return SealedModel, (self.path.absolute(), self._threads)
 
     @property
-    def card(self) -> dict[str, Any]:
-        """Return the backbone, preprocessing, feature layers and temperature, as training wrote them."""
-        card: dict[str, Any] = json.loads(self.metadata["card"])
-        return card
+    def labels(self) -> tuple[str, ...]:
+        """Return the K classes in the order of the outputs."""
+        return self.facts.labels
 
-    @cached_property
+    @property
+    def card(self) -> SealedCard:
+        """Return the backbone, preprocessing, feature layers and temperature, as training wrote them."""
+        return SealedCard(self.facts.card.model_dump())
+
+    @property
     def size(self) -> int:
         """Return S, the side in pixels to which the model itself resizes images."""
-        return int(self.card["preprocessing"]["size"])
+        return self.facts.card.preprocessing.size
 
     @cached_property
     def white_level(self) -> int | None:
@@ -105,8 +134,7 @@ class SealedModel:
 
         None of a model whose training images have 8 bits; models from before this was stored took 65535.
         """
-        level: int | None = json.loads(self.metadata.get("white_level", "65535"))
-        return level
+        return self.facts.white_level
 
     @cached_property
     def split_model(self) -> SplitModel | None:
@@ -123,13 +151,12 @@ class SealedModel:
 
     def probabilities(self, images: UInt8Array) -> FloatArray:
         """Return calibrated probabilities (B, K) of raw RGB images (B, H, W, 3)."""
-        probabilities: FloatArray = self._session.run([OUTPUT], {INPUT: images})[0]
-        return probabilities
+        return self._run([OUTPUT], images)[0]
 
     def predict_batch(self, images: UInt8Array) -> tuple[FloatArray, FloatArray | None]:
         """Return probabilities (B, K) of RGB images (B, H, W, 3), and OOD scores (B,) if there are any."""
         outputs = [OUTPUT, UNKNOWN] if self.has_ood_score else [OUTPUT]
-        probabilities, *score = self._session.run(outputs, {INPUT: images})
+        probabilities, *score = self._run(outputs, images)
         return probabilities, score[0] if score else None
 
     def predict_answers(self, images: UInt8Array) -> tuple[FloatArray, FloatArray | None, IntArray]:
@@ -141,33 +168,26 @@ class SealedModel:
             probabilities, scores = self.predict_batch(images)
             return probabilities, scores, self.decisions.answer(probabilities, scores)
         outputs = [OUTPUT, ANSWER, *([UNKNOWN] if self.has_ood_score else [])]
-        probabilities, answers, *score = self._session.run(outputs, {INPUT: images})
-        return probabilities, score[0] if score else None, answers
+        probabilities, answers, *score = self._run(outputs, images)
+        return probabilities, score[0] if score else None, np.asarray(answers, np.int64)
 
-    @cached_property
-    def has_ood_score(self) -> bool:
-        """Return whether the file gives an OOD score for each image."""
-        return self._gives(UNKNOWN)
+    def _run(self, outputs: list[str], images: UInt8Array) -> list[FloatArray]:
+        """Run the graph; the first of ``outputs`` are the probabilities."""
+        found = run(self._session, outputs, {INPUT: images})
+        check_answers(found[0], len(images), len(self.labels))
+        return found
 
-    @cached_property
-    def has_answer(self) -> bool:
-        """Return whether the file gives its answer for each image, as all do that this version writes."""
-        return self._gives(ANSWER)
-
-    def _gives(self, name: str) -> bool:
-        return any(output.name == name for output in self._session.get_outputs())
-
-    @cached_property
+    @property
     def unknown_rule(self) -> UnknownRule | None:
         """Return from which OOD score on an image is unknown; None if the file gives no score."""
-        return UnknownRule.from_metadata(self.metadata) if self.has_ood_score else None
+        return self.facts.unknown_rule if self.has_ood_score else None
 
-    @cached_property
+    @property
     def set_rule(self) -> SetRule | None:
         """Return how prediction sets with the requested coverage are made; None if the file has no rule."""
-        return SetRule.from_metadata(self.metadata)
+        return self.facts.set_rule
 
-    @cached_property
+    @property
     def thresholds(self) -> Float64Array | None:
         """Return the thresholds (K,) of a multi-label model's probabilities; None of a single-label model."""
         return self.decisions.thresholds if self.decisions.multilabel else None
@@ -180,25 +200,21 @@ class SealedModel:
     @cached_property
     def decisions(self) -> Decisions:
         """Return how the model decides, by its metadata."""
-        found = Decisions.from_metadata(self.metadata, self.labels)
+        found = self.facts.decisions
         return found if self.has_ood_score else found.without_unknown()
 
     def predict(self, image: ImageLike, top: int | None = None) -> Prediction:
         """Predict the classes of one image, the predicted first.
 
         Args:
-            image: a path, encoded bytes, an array or a Pillow image.
+            image: a path, encoded bytes or a file of them, an array of RGB pixels or a Pillow image.
             top: at most so many classes; a multi-label model gives all.
 
         Raises:
             ImageError: the image cannot be read.
         """
-        pixels = decode(image, min_side=self.size)
-        name = (
-            None
-            if isinstance(image, bytes) or hasattr(image, "shape") or hasattr(image, "mode")
-            else str(image)
-        )
+        pixels = decode(image, min_side=self.size, white_level=self.white_level)
+        name = os.fspath(image) if isinstance(image, str | os.PathLike) else None
         probabilities, scores = self.predict_batch(pixels[None])
         return self.prediction(probabilities[0], name, top, None if scores is None else float(scores[0]))
 
@@ -242,22 +258,6 @@ class SealedModel:
         members = rule.sets(probabilities[None])[0]
         return tuple(self.labels[i] for i in np.argsort(-probabilities, kind="stable") if members[i])
 
-    def _check(self) -> tuple[str, ...]:
-        inputs = [(i.name, i.type) for i in self._session.get_inputs()]
-        classes = {o.name: o.shape[-1] for o in self._session.get_outputs() if o.shape}
-        try:
-            labels = tuple(json.loads(self.metadata["labels"]))
-            fits = inputs == [(INPUT, "tensor(uint8)")] and classes[OUTPUT] == len(labels) and self.size > 0
-            fits = fits and Decisions.from_metadata(self.metadata, labels).thresholds.shape == (len(labels),)
-            fits = fits and (self.unknown_rule, self.set_rule) is not None
-        except (KeyError, TypeError, ValueError):  # an entry is missing, or is not the JSON that we write
-            fits = False
-        if not fits:
-            raise ModelError(
-                _NOT_OURS, path=self.path, reason="it lacks the inputs, outputs or labels of one"
-            )
-        return labels
-
 
 class UnwrittenModel(SealedModel):
     """A sealed model before it is written: everything that is measured of it becomes part of its metadata.
@@ -273,18 +273,18 @@ class UnwrittenModel(SealedModel):
 
     def __init__(self, path: Path, graph: onnx.ModelProto, threads: int | None = None) -> None:
         content = graph.SerializeToString()
-        self.path = path
+        self.path, self._threads = path, threads
         self._graph = graph
+        self._check(graph)
         self._session = open_session(content, threads)
         self.size_bytes = len(content)
-        self._read_metadata()
 
     def graph(self) -> onnx.ModelProto:
         """Return the model's graph."""
         return self._graph
 
-    def completed(self, facts: Mapping[str, Any]) -> UnwrittenModel:
-        """Return the model with its labels and ``facts`` as its metadata, and the answer that they call for."""
+    def completed(self, facts: Mapping[str, Json]) -> UnwrittenModel:
+        """Return the model with ``facts`` as its metadata, and with the answer that they call for."""
         return UnwrittenModel(self.path, sealed_with(self._graph, self.labels, facts), threads=1)
 
     def write(self) -> None:
@@ -301,19 +301,24 @@ def _rejected(path: Path) -> Path:
     return path.with_name(path.name + ".rejected")
 
 
-def _open(path: Path, threads: int | None) -> Any:
-    if not path.is_file():
+def _load(path: Path) -> onnx.ModelProto:
+    """Parse a file that may be anything."""
+    if not path.exists():
         raise NotFoundError("The model must exist. {path} does not. Check the path.", path=path)
     try:
-        path.open("rb").close()  # ONNX Runtime would only tell the number of the system's error
+        return read_onnx(path)
     except OSError as error:
         raise ModelError(
             "The model file must be readable. {path}: {reason}. Check its permissions.",
             path=path,
-            reason=error.strerror,
+            reason=reason_of(error),
         ) from error
+    except ValueError as error:
+        raise ModelError(_NOT_OURS, path=path, reason=error) from error
+
+
+def _open(path: Path, threads: int | None) -> Any:
     try:
         return open_session(path, threads)
     except Exception as error:  # ONNX Runtime's own errors share no base but Exception
-        reason = str(error).splitlines()[0].rpartition("failed:")[2].strip(" .")[:200]
-        raise ModelError(_NOT_OURS, path=path, reason=reason) from error
+        raise ModelError(_NOT_OURS, path=path, reason=runtime_reason(error)) from error

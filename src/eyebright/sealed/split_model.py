@@ -15,7 +15,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from eyebright.onnx_graph.edit import extracted
-from eyebright.runtime.onnx_session import open_session
+from eyebright.runtime.onnx_session import open_session, run
 from eyebright.runtime.telemetry import load_onnxruntime
 from eyebright.sealed.graph import INPUT, OUTPUT, UNKNOWN
 from eyebright.sealed.subgraphs import FEATURES
@@ -47,8 +47,7 @@ class SplitModel:
 
     def features(self, images: UInt8Array) -> FloatArray:
         """Return features (B, D) of raw RGB images (B, H, W, 3); safe to call from several threads."""
-        rows: FloatArray = self._front_session.run([FEATURES], {INPUT: images})[0]
-        return rows
+        return run(self._front_session, [FEATURES], {INPUT: images})[0]
 
     def probabilities(self, features: FloatArray) -> FloatArray:
         """Return calibrated probabilities (B, K) of features (B, D)."""
@@ -56,7 +55,7 @@ class SplitModel:
 
     def predict(self, features: FloatArray) -> tuple[FloatArray, FloatArray | None]:
         """Return probabilities (B, K) of features (B, D), and OOD scores (B,) if the file has them."""
-        probabilities, *score = self._back_session.run(list(self._outputs), {FEATURES: features})
+        probabilities, *score = run(self._back_session, self._outputs, {FEATURES: features})
         return probabilities, score[0] if score else None
 
     @cached_property

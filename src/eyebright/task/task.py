@@ -52,6 +52,12 @@ class ClassificationTask(Protocol):
     def counts(self, truth: IntArray, classes: int) -> IntArray:
         """Return (K,) how many images have each class or label."""
 
+    def targets(self, truth: IntArray, classes: int) -> FloatArray:
+        """Return the probabilities (N, K) that the truth stands for: 0 and 1."""
+
+    def chance(self, truth: IntArray, classes: int) -> float:
+        """Return the accuracy of a guess: of a class, or of each label by how common it is."""
+
     def losses(self, logits: FloatArray, truth: IntArray) -> FloatArray:
         """Return the log loss (N,) of each image in nats; of several labels their mean."""
 
@@ -110,6 +116,14 @@ class MultiClass:
     def counts(self, truth: IntArray, classes: int) -> IntArray:
         """Return (K,) how many images each class has."""
         return np.bincount(truth, minlength=classes)
+
+    def targets(self, truth: IntArray, classes: int) -> FloatArray:
+        """Return (N, K), 1 in the column of each image's class."""
+        return np.eye(classes, dtype=np.float32)[truth]
+
+    def chance(self, truth: IntArray, classes: int) -> float:
+        """Return one of K."""
+        return 1 / classes
 
     def losses(self, logits: FloatArray, truth: IntArray) -> FloatArray:
         """Return the cross-entropy (N,) of each image in nats."""
@@ -188,6 +202,15 @@ class MultiLabel:
     def counts(self, truth: IntArray, classes: int) -> IntArray:
         """Return (K,) how many images have each label."""
         return np.asarray(truth.sum(axis=0))
+
+    def targets(self, truth: IntArray, classes: int) -> FloatArray:
+        """Return the table (N, K) itself."""
+        return truth.astype(np.float32)
+
+    def chance(self, truth: IntArray, classes: int) -> float:
+        """Return the mean over the labels of how many images have it, or lack it, whichever is more."""
+        shares = truth.mean(axis=0)
+        return float(np.maximum(shares, 1 - shares).mean())
 
     def losses(self, logits: FloatArray, truth: IntArray) -> FloatArray:
         """Return the binary cross-entropy (N,) of each image in nats, the mean over the labels."""

@@ -33,6 +33,8 @@ def fit_temperature(logits: FloatArray, truth: IntArray) -> float:
         return 1.0
     rows = np.arange(len(truth))
     margins = np.asarray(logits, np.float32) - logits[rows, truth][:, None]
+    if not margins.any():  # nothing is known of the images, as with one training image a class
+        return 1.0
     margins[rows, truth] = -np.inf
     runner_up = margins.max(axis=1)
     margins[rows, truth] = 0

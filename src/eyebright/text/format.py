@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from eyebright.text.language import language, translate
 
 if TYPE_CHECKING:  # `types` imports numpy, which `--help` must not wait for
+    from collections.abc import Sequence
+
     from eyebright.types import Interval
 
 _NBSP = "\N{NO-BREAK SPACE}"
@@ -43,6 +45,14 @@ def decimal_range(interval: Interval) -> str:
 def number(value: int) -> str:
     """Return a count with its thousands apart."""
     return f"{value:,}"
+
+
+def listed(names: Sequence[str], most: int = 10) -> str:
+    """Return names as one text, cut after ``most``: "a, b and 1,990 more"."""
+    text = ", ".join(names[:most])
+    if len(names) <= most:
+        return text
+    return translate("{listed} and {count} more", listed=text, count=number(len(names) - most))
 
 
 def duration(seconds: float) -> str:

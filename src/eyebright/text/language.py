@@ -14,6 +14,8 @@ from importlib.resources import files
 from string import Formatter
 from typing import TYPE_CHECKING
 
+from eyebright.text.table import printable
+
 if TYPE_CHECKING:  # `types` imports numpy, which `--help` must not wait for
     from eyebright.types import Lang
 
@@ -40,8 +42,8 @@ def translate(template: str, **values: object) -> str:
     """Return ``template`` in the current language with its ``{name}`` placeholders filled in.
 
     A text without a translation stays English. ``{count:image|images}`` stands for a number with the noun
-    that fits it: "1 image", "1,766 images". Values are inserted as they are: no format expression in a value
-    is ever read.
+    that fits it: "1 image", "1,766 images". No format expression in a value is ever read, and its control
+    characters are written out: a name may hold anything.
     """
     return _filled(_catalogue(language()).get(template, template), values)
 
@@ -61,7 +63,7 @@ class _Counting(Formatter):
     def format_field(self, value: object, format_spec: str) -> str:
         one, bar, many = format_spec.partition("|")
         if not bar:
-            return str(format(value, format_spec))
+            return printable(format(value, format_spec))
         number = f"{value:,}" if isinstance(value, int) else str(value)
         return f"{number} {one if number == '1' else many}"
 

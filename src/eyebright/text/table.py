@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
-from unicodedata import combining, east_asian_width
+from unicodedata import category, combining, east_asian_width
+
+# Emoji and several scripts are written with them.
+_JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 
 
 def width(text: str) -> int:
@@ -44,8 +48,30 @@ def wrap(text: str, columns: int) -> list[str]:
 
 
 def printable(text: str) -> str:
-    """Return ``text`` with control characters written out, so that a file name cannot steer the terminal."""
-    return "".join(c if c.isprintable() or 0xDC80 <= ord(c) <= 0xDCFF else ascii(c)[1:-1] for c in text)
+    """Return ``text`` with control characters written out, so that a file name cannot steer the terminal.
+
+    Those that turn the direction of text, and ends of lines, are among them.
+    """
+    return text if text.isprintable() else "".join(c if _shows(c) else ascii(c)[1:-1] for c in text)
+
+
+def printable_lines(text: str) -> str:
+    """Return a text of several lines, each :func:`printable`."""
+    return text if text.isprintable() else "\n".join(map(printable, text.split("\n")))
+
+
+def json_text(value: object, indent: int | None = None) -> str:
+    """Return JSON that shows on a terminal as it is: what :func:`printable` writes out is escaped in it."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    if text.isprintable():
+        return text
+    return "".join(c if c == "\n" or _shows(c, bytes_too=False) else json.dumps(c)[1:-1] for c in text)
+
+
+def _shows(char: str, *, bytes_too: bool = True) -> bool:
+    """Return whether a character only shows itself; with ``bytes_too`` bytes of names that are no text do."""
+    kept = char.isprintable() or category(char) == "Zs" or char in _JOINERS
+    return kept or (bytes_too and 0xDC80 <= ord(char) <= 0xDCFF)
 
 
 def _pieces(text: str) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from eyebright.errors import MissingExtraError, StorageError
 from eyebright.runtime.atomic import write_text
+from eyebright.runtime.install import install_command
 from eyebright.tracking.base import EpochMetrics, without_missing
 
 _EXPERIMENT = "eyebright"
@@ -33,8 +34,8 @@ class MLflowTracker:
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
         if find_spec("mlflow") is None:
             raise MissingExtraError(
-                "--track mlflow needs the package mlflow, which is not installed. Run: pip install "
-                '"eyebright[mlflow]"'
+                "--track mlflow needs the package mlflow, which is not installed. Run: {command}",
+                command=install_command("mlflow"),
             )
         self._memory = memory
         self._uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or Path("mlruns").resolve().as_uri()

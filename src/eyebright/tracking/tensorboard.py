@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from eyebright.errors import MissingExtraError
+from eyebright.runtime.install import install_command
 from eyebright.tracking.base import EpochMetrics, without_missing
 
 
@@ -24,8 +25,8 @@ class TensorBoardTracker:
     def __init__(self, folder: Path) -> None:
         if find_spec("tensorboard") is None:
             raise MissingExtraError(
-                "--track tensorboard needs the package tensorboard, which is not installed. Run: pip "
-                'install "eyebright[tensorboard]"'
+                "--track tensorboard needs the package tensorboard, which is not installed. Run: {command}",
+                command=install_command("tensorboard"),
             )
         self._folder = folder
         self._writer: Any = None

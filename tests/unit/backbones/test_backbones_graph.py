@@ -11,12 +11,12 @@ import pytest
 
 from eyebright.backbones import embedded
 from eyebright.backbones.card import Preprocessing
-from eyebright.backbones.feature_layers import Tap, columns, tap_sets, width
+from eyebright.backbones.feature_layers import FeatureLayer, columns, feature_layer_sets, width
 from eyebright.backbones.graph import features_graph
 from eyebright.data.decode import to_square
 from eyebright.types import FloatArray, UInt8Array
 
-SETS = tap_sets(embedded.card())
+SETS = feature_layer_sets(embedded.card())
 SIDE = 96
 
 
@@ -34,7 +34,7 @@ def opened(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
 
 
-def pooled(preprocessing: Preprocessing, taps: tuple[Tap, ...], images: UInt8Array) -> FloatArray:
+def pooled(preprocessing: Preprocessing, taps: tuple[FeatureLayer, ...], images: UInt8Array) -> FloatArray:
     session = opened(features_graph(embedded.model(), preprocessing, taps))
     return session.run(["features"], {"images": images})[0]
 
@@ -44,7 +44,7 @@ def everything(preprocessing, images) -> FloatArray:
     return pooled(preprocessing, SETS["all"], images)
 
 
-def by_numpy(taps: tuple[Tap, ...], images: UInt8Array) -> FloatArray:
+def by_numpy(taps: tuple[FeatureLayer, ...], images: UInt8Array) -> FloatArray:
     """The same statistics of the maps that the network itself gives out."""
     model = embedded.model()
     del model.graph.output[:]

@@ -26,7 +26,7 @@ def sealed(textile_run: Run) -> onnx.ModelProto:
 @pytest.fixture(scope="module")
 def backbone(sealed: onnx.ModelProto, textile_run: Run) -> SealedBackbone:
     model = SealedModel(textile_run.model)
-    return prepare_backbone(sealed, [tap.rpartition(":")[0] for tap in model.card["taps"]], model.size)
+    return prepare_backbone(sealed, model.card.feature_layers, model.size)
 
 
 def answer(graph: onnx.ModelProto, image: UInt8Array) -> np.ndarray:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from conformal_clip_data import __file__ as textile
 from data_images import ordinary_user, write_classes, write_image
+from unix import UNIX
 
 from eyebright.data.folder import scan, scan_part
 from eyebright.data.header import hash_bytes
@@ -99,8 +100,12 @@ def test_train_beside_other_classes_is_a_class(tmp_path: Path) -> None:
 
 
 def test_folders_beside_the_parts_are_told(tmp_path: Path) -> None:
-    for number, name in enumerate(("train", "val", "unlabelled")):
+    for number, name in enumerate(("train", "val", "more")):
         write_classes(tmp_path / name, TWO, first=100 * number)
+    with pytest.raises(DataError, match="also holds more"):
+        scan(tmp_path)
+    shutil.move(tmp_path / "more" / "cat", tmp_path / "unlabelled")
+    shutil.rmtree(tmp_path / "more")
     manifest = scan(tmp_path)
     assert parts(manifest) == {"train": 10, "val": 10}
     assert "was ignored" in reasons(manifest.warnings)["unlabelled"]
@@ -145,6 +150,7 @@ def test_other_files_are_counted_in_one_warning(tmp_path: Path) -> None:
     assert "so not opened: 4 files (.txt 2, - 1, .csv 1)" in told["."]
 
 
+@UNIX
 def test_what_cannot_be_read_is_listed_and_the_rest_goes_on(tmp_path: Path) -> None:
     write_classes(tmp_path, TWO)
     (tmp_path / "cat" / "text.jpg").write_text("I am text")
@@ -172,6 +178,7 @@ def test_what_cannot_be_read_is_listed_and_the_rest_goes_on(tmp_path: Path) -> N
         assert part in found[path]
 
 
+@UNIX
 def test_no_permission_on_a_file_and_on_a_folder() -> None:
     with ordinary_user() as folder:
         write_classes(folder, TWO)
@@ -289,7 +296,7 @@ def test_progress_counts_every_file(tmp_path: Path) -> None:
         total = done = 0
 
         def task(self, description: str, total: int | None = None) -> Counting:
-            self.total = total or 0
+            self.total += total or 0
             return self
 
         def say(self, text: str) -> None: ...
@@ -305,7 +312,7 @@ def test_progress_counts_every_file(tmp_path: Path) -> None:
     progress = Counting()
     with showing(progress):
         scan(write_classes(tmp_path, {"cat": 150, "dog": 151}))
-    assert (progress.total, progress.done) == (301, 301)
+    assert (progress.total, progress.done) == (602, 602)  # read, and then decoded: all have one size
 
 
 def test_a_folder_to_evaluate_may_be_small(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -82,7 +84,17 @@ def test_no_samples_is_a_table_too(tmp_path: Path) -> None:
 def test_other_tools_read_the_columns(manifest: Manifest, tmp_path: Path) -> None:
     write_manifest(manifest, tmp_path / "m.parquet")
     table = pq.read_table(tmp_path / "m.parquet")
-    assert table.column_names == ["path", "label", "split", "sha", "width", "height", "group"]
+    assert table.column_names == [
+        "path",
+        "label",
+        "split",
+        "sha",
+        "width",
+        "height",
+        "group",
+        "white_level",
+        "content",
+    ]
     assert table.column("path").to_pylist()[2] == "a/a name\nwith 空格.png"
 
 
@@ -94,3 +106,45 @@ def test_what_is_no_manifest_is_refused(tmp_path: Path) -> None:
     for name in ("text", "other"):
         with pytest.raises(DataError, match=f"{name}.parquet is not"):
             read_manifest(tmp_path / f"{name}.parquet")
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_damaged_manifest_is_told_and_never_read_as_another(
+    seed: int, manifest: Manifest, tmp_path: Path
+) -> None:
+    write_manifest(manifest, tmp_path / "m.parquet")
+    whole = (tmp_path / "m.parquet").read_bytes()
+    rng = np.random.default_rng(seed)
+    refused = 0
+    for _ in range(80):
+        data = bytearray(whole)
+        for place in rng.integers(0, len(data), rng.integers(1, 4)):
+            data[place] ^= 1 << int(rng.integers(8))
+        (tmp_path / "d.parquet").write_bytes(data)
+        try:
+            assert read_manifest(tmp_path / "d.parquet") == manifest
+        except DataError as error:
+            refused += "\n" not in str(error)
+    assert refused > 40
+
+
+@pytest.mark.parametrize(
+    "lacking", [["content"], ["white_level", "content"], ["group", "white_level", "content"]]
+)
+def test_a_manifest_without_checksums_is_still_read(
+    lacking: list[str], manifest: Manifest, tmp_path: Path
+) -> None:
+    write_manifest(manifest, tmp_path / "m.parquet")
+    table = pq.read_table(tmp_path / "m.parquet")
+    about = {b"eyebright": table.schema.metadata[b"eyebright"]}
+    pq.write_table(
+        table.drop_columns(lacking).replace_schema_metadata(about),
+        tmp_path / "old.parquet",
+    )
+    assert read_manifest(tmp_path / "old.parquet") == manifest
+
+
+def test_a_pipe_is_no_manifest(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "m.parquet")
+    with pytest.raises(DataError, match="not a regular file"):
+        read_manifest(tmp_path / "m.parquet")

@@ -25,11 +25,11 @@ def test_missing_folder_or_a_file(tmp_path: Path) -> None:
 
 
 def test_no_images(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="contains no readable image"):
+    with pytest.raises(DataError, match="must contain images"):
         scan(tmp_path)
     (tmp_path / "cat").mkdir()
     (tmp_path / "cat" / "a.txt").write_text("no image")
-    with pytest.raises(DataError, match="contains no readable image"):
+    with pytest.raises(DataError, match="must contain images"):
         scan(tmp_path)
 
 

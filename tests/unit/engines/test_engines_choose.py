@@ -9,16 +9,16 @@ import pytest
 
 from eyebright.backbones import embedded
 from eyebright.backbones.embedded import EmbeddedBackbone
-from eyebright.backbones.feature_layers import tap_sets, width
+from eyebright.backbones.feature_layers import feature_layer_sets, width
 from eyebright.data.decode import to_square
 from eyebright.engines import choose
-from eyebright.engines.choose import AGREEMENT, Trial, disagreement, make, makers, race, remembered_race
+from eyebright.engines.choose import AGREEMENT, Trial, cached_trials, disagreement, make, makers, race
 from eyebright.errors import ConfigError, MissingExtraError
 from eyebright.training.linear_probe.features import graph_bytes, training_preprocessing
 from eyebright.types import FloatArray, UInt8Array
 
 SIDE = 64
-TAPS = tap_sets(embedded.card())["texture"]
+TAPS = feature_layer_sets(embedded.card())["texture"]
 
 
 @pytest.fixture(scope="module")
@@ -108,11 +108,11 @@ def test_a_race_is_run_once_for_a_graph_and_its_images(
         return race(graph, images)
 
     monkeypatch.setattr(choose, "race", counted)
-    first = remembered_race(tmp_path, graph, images)
-    assert remembered_race(tmp_path, graph, images) == first
+    first = cached_trials(tmp_path, graph, images)
+    assert cached_trials(tmp_path, graph, images) == first
     assert raced == [6]
-    remembered_race(tmp_path, graph, images[1:])
+    cached_trials(tmp_path, graph, images[1:])
     assert raced == [6, 5]
     other = graph_bytes(EmbeddedBackbone(), training_preprocessing(embedded.card(), 32), TAPS)
-    remembered_race(tmp_path, other, [image[:32, :32] for image in images])
+    cached_trials(tmp_path, other, [image[:32, :32] for image in images])
     assert raced == [6, 5, 6]

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from eyebright.evaluation.paired import mcnemar
-from eyebright.evaluation.robustness import proportion, robustness, shortcut
+from eyebright.evaluation.proportions import proportion
+from eyebright.evaluation.robustness import robustness, shortcut
 
 N = 100
 ALL = np.ones(N, bool)

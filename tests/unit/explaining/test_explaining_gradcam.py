@@ -11,7 +11,7 @@ from PIL import Image
 
 from eyebright.backbones import embedded
 from eyebright.backbones.backbone import Backbone
-from eyebright.backbones.feature_layers import Tap
+from eyebright.backbones.feature_layers import FeatureLayer
 from eyebright.explaining.choose import explainer
 from eyebright.explaining.exact import Exact
 from eyebright.explaining.places import last_places, one_image_graph
@@ -32,7 +32,7 @@ SIDE = 96
 
 def sealed(backbone: Backbone, size: int, kind: str = "final") -> onnx.ModelProto:
     """A sealed graph whose only features are the means of the last layer."""
-    taps = [Tap(layer, "mean") for layer in backbone.card.layers if layer.kind == kind]
+    taps = [FeatureLayer(layer, "mean") for layer in backbone.card.layers if layer.kind == kind]
     width = sum(tap.width for tap in taps)
     weights = np.random.default_rng(0).normal(0, 0.05, (width, 3)).astype(np.float32)
     head = LinearHead(weights, np.zeros(3, np.float32))
@@ -81,7 +81,8 @@ def test_a_class_token_has_no_exact_map_so_that_auto_takes_gradients(
     transformer: onnx.ModelProto, textile_run: Run, tmp_path: Path
 ):
     known = SealedModel(textile_run.model)
-    card = known.card | {"preprocessing": known.card["preprocessing"] | {"size": 160}}
+    card = known.card.content
+    card = card | {"preprocessing": card["preprocessing"] | {"size": 160}}
     write_sealed(tmp_path / "model.onnx", transformer, known.labels, {"card": card})
     assert explainer(SealedModel(tmp_path / "model.onnx")).method == "gradcam"
 

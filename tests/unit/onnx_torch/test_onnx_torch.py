@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 torch = pytest.importorskip("torch")
 
 from eyebright.backbones import catalog  # noqa: E402
-from eyebright.backbones.feature_layers import tap_sets, width  # noqa: E402
+from eyebright.backbones.feature_layers import feature_layer_sets, width  # noqa: E402
 from eyebright.backbones.torch.exported import ExportedBackbone  # noqa: E402
 from eyebright.onnx_torch.module import to_module  # noqa: E402
 from eyebright.onnx_torch.reader import UnreadableError  # noqa: E402
@@ -42,7 +42,7 @@ NETWORKS = [
 def _squares(name: str, size: int) -> onnx.ModelProto:
     """The graph behind the resize of a network with random weights and a head on all of its layers."""
     network = catalog.load(name, "none", size)
-    taps = max(tap_sets(network.card).values(), key=width)
+    taps = max(feature_layer_sets(network.card).values(), key=width)
     random = np.random.default_rng(0)
     head = LinearHead(random.normal(0, 0.02, (width(taps), 3)).astype(np.float32), np.zeros(3, np.float32))
     backbone = ExportedBackbone(network, None).model(size)

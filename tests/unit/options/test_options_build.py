@@ -36,7 +36,7 @@ def test_everything_wrong_is_told_at_once_in_both_languages():
     assert "Data or a run to resume must be given." in told
     assert "size must be a whole number or auto; got 'big'." in told
     assert "seed must be at least 0; got -1." in told
-    assert "Unknown option viws. Closest matches: views" in told
+    assert "Unknown option viws. The closest are: views" in told
     assert "lang must be en or zh; got 'fr'." in told
     told_in_chinese = chinese(caught.value)
     assert "必须给出" in told_in_chinese

@@ -211,10 +211,14 @@ def test_the_python_lines_run_beside_a_model_that_keeps_the_contract(tmp_path: P
             helper.make_node("Cast", ["images"], ["pixels"], to=TensorProto.FLOAT),
             helper.make_node("ReduceMean", ["pixels", "axes"], ["colour"], keepdims=0),
             helper.make_node("Softmax", ["colour"], ["probabilities"], axis=1),
+            helper.make_node("ArgMax", ["probabilities"], ["answer"], axis=1, keepdims=0),
         ],
         "contract",
         [helper.make_tensor_value_info("images", TensorProto.UINT8, ["B", "H", "W", 3])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["B", 3])],
+        [
+            helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["B", 3]),
+            helper.make_tensor_value_info("answer", TensorProto.INT64, ["B"]),
+        ],
         [helper.make_tensor("axes", TensorProto.INT64, [2], [1, 2])],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)

@@ -58,9 +58,11 @@ def test_each_kind_of_picture_becomes_a_small_one(tmp_path: Path, mode: str, end
 
 
 def test_transparent_places_are_white(tmp_path: Path) -> None:
-    Image.new("RGBA", (20, 20), (0, 0, 0, 0)).save(tmp_path / "a.png")
+    half = Image.new("RGBA", (32, 16), (0, 0, 0, 0))
+    half.paste((0, 0, 0, 255), (16, 0, 32, 16))
+    half.save(tmp_path / "a.png")
     (thumbnail,) = thumbnails(tmp_path, ["a.png"], 64)
-    assert np.asarray(picture(thumbnail.uri)).min() > 250
+    assert np.asarray(picture(thumbnail.uri))[:, :12].min() > 250
 
 
 @pytest.mark.parametrize("ending", ["jpg", "png"])
@@ -83,8 +85,8 @@ def test_what_cannot_be_read_gets_a_placeholder_with_the_reason(tmp_path: Path) 
     (tmp_path / "cut.jpg").write_bytes(whole.getvalue()[:2000])
     lost, text, cut = thumbnails(tmp_path, ["gone.jpg", "text.jpg", "cut.jpg"], 64)
     assert lost.reason == "The file no longer exists."
-    assert text.reason == "The file cannot be read: UnidentifiedImageError"
-    assert cut.reason.startswith("The file cannot be read: ")
+    assert text.reason.startswith("Not a JPEG")
+    assert cut.reason.startswith("The image is truncated or damaged")
 
 
 def test_the_report_appears_without_its_images(tmp_path: Path) -> None:

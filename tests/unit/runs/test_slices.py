@@ -71,20 +71,20 @@ def test_a_training_has_slices_too(textile_run: Run) -> None:
 
 def test_looks_are_measured_once(textile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest = scan_part(textile / "val", "val")
-    first = ImageStatistics(tmp_path, 96)
+    first = ImageStatistics(tmp_path, 96, None)
     pixels = np.asarray(Image.open(manifest.root / manifest.samples[0].path).convert("RGB"))
     first.measure(manifest.samples[0], pixels)
     table = first.table(manifest.root, manifest.samples)
     assert table[0] == pytest.approx(looks(pixels))
     assert np.isfinite(table).all()
     monkeypatch.setattr(module, "decode", lambda *_, **__: pytest.fail("an image was decoded again"))
-    again = ImageStatistics(tmp_path, 96).table(tmp_path, manifest.samples)
+    again = ImageStatistics(tmp_path, 96, None).table(tmp_path, manifest.samples)
     assert again.tolist() == table.tolist()
 
 
 def test_an_image_that_cannot_be_read_has_no_looks(textile: Path, tmp_path: Path) -> None:
     manifest = scan_part(textile / "val", "val")
-    table = ImageStatistics(None, 96).table(tmp_path / "nowhere", manifest.samples[:2])
+    table = ImageStatistics(None, 96, None).table(tmp_path / "nowhere", manifest.samples[:2])
     assert np.isnan(table).all()
 
 

@@ -27,7 +27,7 @@ def without_score(run: Run, folder: Path, *, keep_rule: bool = True) -> Path:
     """The file as an earlier version wrote it."""
     graph = onnx.load(run.model)
     metadata = dict(SealedModel(run.model).metadata)
-    del graph.graph.output[1]
+    del graph.graph.output[1:]
     if not keep_rule:
         metadata = {k: v for k, v in metadata.items() if k not in ("unknown", "conformal")}
     set_metadata(graph, metadata)
@@ -39,8 +39,9 @@ def without_score(run: Run, folder: Path, *, keep_rule: bool = True) -> Path:
 def plain_graph(run: Run) -> onnx.ModelProto:
     """The run's graph without the score."""
     graph = onnx.load(run.model)
-    nodes = [n for n in graph.graph.node if not any(name.startswith("unknown") for name in n.output)]
-    constants = [t for t in graph.graph.initializer if not t.name.startswith("unknown")]
+    later = ("unknown", "answer")
+    nodes = [n for n in graph.graph.node if not any(name.startswith(later) for name in n.output)]
+    constants = [t for t in graph.graph.initializer if not t.name.startswith(later)]
     del graph.graph.node[:], graph.graph.output[1:], graph.graph.initializer[:]
     graph.graph.node.extend(nodes)
     graph.graph.initializer.extend(constants)

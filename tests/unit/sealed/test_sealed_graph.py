@@ -12,7 +12,7 @@ from PIL import Image
 
 from eyebright.backbones import embedded
 from eyebright.backbones.embedded import EmbeddedBackbone
-from eyebright.backbones.feature_layers import tap_sets, width
+from eyebright.backbones.feature_layers import feature_layer_sets, width
 from eyebright.data.decode import to_square
 from eyebright.sealed.graph import sealed_graph
 from eyebright.task.logits import softmax
@@ -20,7 +20,7 @@ from eyebright.training.linear_probe.features import graph_bytes, training_prepr
 from eyebright.training.linear_probe.linear import LinearHead
 from eyebright.types import FloatArray, UInt8Array
 
-TAPS = tap_sets(embedded.card())["texture"]
+TAPS = feature_layer_sets(embedded.card())["texture"]
 SIDE = 96
 TEMPERATURE = 1.7
 CLASSES = 4

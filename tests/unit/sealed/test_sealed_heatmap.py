@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from eyebright.backbones import embedded
 from eyebright.backbones.card import Layer
-from eyebright.backbones.feature_layers import Tap
+from eyebright.backbones.feature_layers import FeatureLayer
 from eyebright.compression.backbone import align_input, prepare_backbone
 from eyebright.compression.graph.integer_pooling import pool_in_integers
 from eyebright.compression.int8.calibration import observe_ranges
@@ -80,7 +80,7 @@ def test_the_answers_stay_as_they_were(sealed: onnx.ModelProto, squares: list[UI
     before = opened(sealed).run(["probabilities"], {"images": image})[0]
     after = opened(heated(sealed)).run(["probabilities"], {"images": image})[0]
     np.testing.assert_array_equal(after, before)
-    assert [output.name for output in sealed.graph.output] == ["probabilities", "unknown_score"]
+    assert [output.name for output in sealed.graph.output] == ["probabilities", "unknown_score", "answer"]
 
 
 def blotted(image: UInt8Array, top: int, left: int, cells: int) -> UInt8Array:
@@ -121,7 +121,7 @@ def pooled_by_the_network(*nodes: onnx.NodeProto) -> onnx.ModelProto:
     backbone.graph.node.extend(nodes)
     backbone.graph.initializer.append(numpy_helper.from_array(np.array([2, 3], np.int64), "space"))
     how = training_preprocessing(embedded.card(), SIDE)
-    return sealed_graph(backbone, how, [Tap(Layer("vector", 1280, 7, "final"), "mean")], head(), 1.0)
+    return sealed_graph(backbone, how, [FeatureLayer(Layer("vector", 1280, 7, "final"), "mean")], head(), 1.0)
 
 
 def head() -> LinearHead:
@@ -133,7 +133,7 @@ def test_a_mean_within_the_network_has_places(squares: list[UInt8Array]):
     pooling = helper.make_node("ReduceMean", ["final", "space"], ["row"], keepdims=0)
     inner = pooled_by_the_network(pooling, helper.make_node("Unsqueeze", ["row", "space"], ["vector"]))
     how = training_preprocessing(embedded.card(), SIDE)
-    outer = sealed_graph(embedded.model(), how, [Tap(FINAL, "mean")], head(), 1.0)
+    outer = sealed_graph(embedded.model(), how, [FeatureLayer(FINAL, "mean")], head(), 1.0)
     maps = [opened(heated(m)).run([HEAT], {"images": squares[0][None]})[0] for m in (inner, outer)]
     np.testing.assert_allclose(maps[0], maps[1], atol=1e-6)
     assert maps[0].std() > 0

@@ -37,10 +37,10 @@ def test_it_carries_where_it_comes_from(
     assert model.metadata["licence"] == "Apache-2.0"
     assert model.metadata["data_sha"] == textile_manifest.digest
     assert json.loads(model.metadata["versions"]).keys() >= {"eyebright", "python", "onnxruntime", "numpy"}
-    assert model.card["backbone"] == "efficientnet_lite0"
-    assert model.card["backbone_sha"] == embedded.card().sha
-    assert model.card["temperature"] > 0
-    assert model.size == model.card["preprocessing"]["size"] == 96
+    assert model.card.backbone == "efficientnet_lite0"
+    assert model.card.content["backbone_sha"] == embedded.card().sha
+    assert model.card.content["temperature"] > 0
+    assert model.size == model.card.preprocessing.size == 96
     metrics = json.loads(model.metadata["metrics"])
     assert metrics["split"] == "val"
     for name in ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece"):

@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +25,11 @@ from eyebright.runs.scoring import Predictions, predict_samples
 from eyebright.sealed.graph import sealed_graph
 from eyebright.sealed.model import SealedModel, write_sealed
 from eyebright.sealed.parity import compare
+from eyebright.task.task import MultiClass
 from eyebright.task.temperature import fit_temperature
 from eyebright.training.linear_probe.linear import LinearHead
 from eyebright.training.linear_probe.probe import FrozenModel, FrozenTrainer
+from eyebright.types import JsonObject
 from eyebright.verbs.train.linear_probe import probabilities as pipeline_probabilities
 
 # Runs where nothing but numpy and onnxruntime can be imported from outside the standard library.
@@ -71,7 +73,7 @@ def trained(folder: Path, cache: Path, layers: str, size: int) -> FrozenModel:
 def sealed(model: FrozenModel, temperature: float, labels: tuple[str, ...], path: Path) -> SealedModel:
     preprocessing = model.extractor.preprocessing
     graph = sealed_graph(embedded.model(), preprocessing, model.extractor.taps, model.fit.head, temperature)
-    card = {"preprocessing": {"size": preprocessing.size}}
+    card: JsonObject = {"backbone": "lite0", "preprocessing": asdict(preprocessing)}
     write_sealed(path, graph, labels, {"card": card})
     return SealedModel(path, threads=1)
 
@@ -99,7 +101,7 @@ def test_it_agrees_with_the_pipeline_on_every_validation_image(
     labels = scan(folder).labels
     answers, root = asked(sealed(model, temperature, labels, tmp_path / "model.onnx"), folder)
     reference = pipeline_probabilities(model, temperature, root, list(answers.samples))
-    parity = compare(answers.probabilities, reference)
+    parity = compare(answers.probabilities, reference, MultiClass())
     engine = model.extractor.engine
     print(f"{data}, {layers}, {size} px, {engine}: largest difference {parity.largest_difference:.5f}")
     assert parity.images == len(answers.samples) >= 30
@@ -147,7 +149,7 @@ def own_copy(textile_run: Run, tmp_path: Path) -> Path:
 def test_the_proof_accepts_the_trained_model(model: FrozenModel, own_copy: Path, textile: Path) -> None:
     opened = SealedModel(own_copy)
     answers, root = asked(opened, textile)
-    parity = check_parity(pipeline(model, opened.card["temperature"]), opened, answers, root, 0)
+    parity = check_parity(pipeline(model, opened.card.content["temperature"]), opened, answers, root, 0)
     assert parity.passed
     assert parity.images == 30
     assert parity.same_class >= 29  # one image's two likeliest classes may be equally likely
@@ -165,13 +167,13 @@ def rejected(model: FrozenModel, temperature: float, path: Path, textile: Path) 
 
 
 def test_the_proof_finds_another_temperature(model: FrozenModel, own_copy: Path, textile: Path) -> None:
-    temperature = SealedModel(own_copy).card["temperature"]
+    temperature = SealedModel(own_copy).card.content["temperature"]
     told = rejected(model, 3 * temperature, own_copy, textile)
     assert int(re.search(r"On 30 images, (\d+) predictions? agree", told)[1]) >= 29
 
 
 def test_the_proof_finds_other_weights(model: FrozenModel, own_copy: Path, textile: Path) -> None:
-    temperature = SealedModel(own_copy).card["temperature"]
+    temperature = SealedModel(own_copy).card.content["temperature"]
     head = LinearHead(model.fit.head.weights[:, ::-1].copy(), model.fit.head.bias[::-1].copy())
     told = rejected(replace(model, fit=replace(model.fit, head=head)), temperature, own_copy, textile)
     assert int(re.search(r"On 30 images, (\d+) predictions? agree", told)[1]) < 29
@@ -184,18 +186,18 @@ def test_the_proof_finds_halves_that_answer_otherwise(
     answers, root = asked(opened, textile)
     other = replace(answers, probabilities=answers.probabilities + np.float32(0.001))
     with pytest.raises(ModelError, match=r"differ by up to 0\.00"):
-        check_parity(pipeline(model, opened.card["temperature"]), opened, other, root, 0)
+        check_parity(pipeline(model, opened.card.content["temperature"]), opened, other, root, 0)
     assert not own_copy.exists()
 
 
 def test_a_difference_is_measured_over_all_images() -> None:
     reference = np.array([[0.9, 0.1], [0.4, 0.6], [0.5, 0.5]], np.float32)
     other = np.array([[0.9, 0.1], [0.55, 0.45], [0.5, 0.5]], np.float32)
-    parity = compare(other, reference)
+    parity = compare(other, reference, MultiClass())
     assert (parity.images, parity.same_class) == (3, 2)
     assert parity.largest_difference == pytest.approx(0.15)
     assert parity.mean_difference == pytest.approx(0.05)
     assert not parity.passed
-    assert compare(reference, reference).passed
-    assert compare(reference + np.float32(0.019), reference).passed
-    assert not compare(reference + np.float32(0.021), reference).passed
+    assert compare(reference, reference, MultiClass()).passed
+    assert compare(reference + np.float32(0.019), reference, MultiClass()).passed
+    assert not compare(reference + np.float32(0.021), reference, MultiClass()).passed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 from eyebright.backbones import embedded
-from eyebright.backbones.feature_layers import tap_sets, width
+from eyebright.backbones.feature_layers import feature_layer_sets, width
 from eyebright.data.decode import decode
 from eyebright.data.folder import scan_part
 from eyebright.data.manifest import Manifest
@@ -24,18 +25,20 @@ from eyebright.sealed.split_model import split_at_features
 from eyebright.training.cache.usage import usage
 from eyebright.training.linear_probe.features import training_preprocessing
 from eyebright.training.linear_probe.linear import LinearHead
+from eyebright.types import JsonObject
 
 LABELS = ("global", "local", "nominal")
 
 
 def sealed(path: Path, layers: str = "texture", size: int = 96, seed: int = 0) -> SealedModel:
     """A model with a random head on the embedded network."""
-    taps = tap_sets(embedded.card())[layers]
+    taps = feature_layer_sets(embedded.card())[layers]
     weights = 0.01 * np.random.default_rng(seed).standard_normal((width(taps), 3), dtype=np.float32)
     preprocessing = training_preprocessing(embedded.card(), size)
     head = LinearHead(weights, np.zeros(3, np.float32))
     graph = sealed_graph(embedded.model(), preprocessing, taps, head, 1.5)
-    write_sealed(path, graph, LABELS, {"card": {"backbone": "lite0", "preprocessing": {"size": size}}})
+    card: JsonObject = {"backbone": "lite0", "preprocessing": asdict(preprocessing)}
+    write_sealed(path, graph, LABELS, {"card": card})
     return SealedModel(path, threads=1)
 
 
@@ -183,3 +186,16 @@ def test_a_file_whose_answer_hangs_on_more_than_its_features_is_not_cut(tmp_path
     graph.graph.node.insert(at + 2, added)
     onnx.checker.check_model(graph)
     assert split_at_features(graph) is None
+
+
+def test_a_file_that_changed_after_its_hash_was_taken_is_skipped(manifest: Manifest, tmp_path: Path) -> None:
+    model, cache = sealed(tmp_path / "m.onnx"), tmp_path / "cache"
+    root = Path(shutil.copytree(manifest.root, tmp_path / "images"))
+    first, other = (root / s.path for s in manifest.samples[:2])
+    kept = first.read_bytes()
+    first.write_bytes(other.read_bytes())
+    block = asked(model, replace(manifest, root=root), cache)
+    assert [s.path for s in block.skipped] == [manifest.samples[0].path]
+    first.write_bytes(kept)
+    again = asked(model, replace(manifest, root=root), cache)
+    np.testing.assert_array_equal(again.features, asked(model, manifest).features)

@@ -19,7 +19,8 @@ from eyebright.verbs.benchmark.page import Measurement, write_benchmark
 from eyebright.verbs.compare.content import ChangedPrediction, ComparedRun, ComparisonContent
 from eyebright.verbs.compare.page import write_comparison
 from eyebright.verbs.explain.page import ExplainedImage, write_explanations
-from eyebright.verbs.shrink.page import CandidateFigures, write_pareto
+from eyebright.verbs.shrink.candidate import CandidateFigures
+from eyebright.verbs.shrink.page import write_pareto
 from eyebright.verbs.tune.page import TrialFigures, write_search
 
 HOSTILE = "<script>alert('1')</script>\u202e\x00"
@@ -72,7 +73,20 @@ def search(path: Path) -> None:
 
 def pareto(path: Path) -> None:
     accuracy = Interval(0.8, 0.7, 0.9)
-    candidates = [CandidateFigures(HOSTILE, "int8", accuracy, 9.0, 3_000_000, True, True, True, 100)]
+    candidates = [
+        CandidateFigures(
+            name=HOSTILE,
+            file="tried.onnx",
+            precision="int8",
+            images=100,
+            accuracy=accuracy,
+            latency_ms=9.0,
+            size_bytes=3_000_000,
+            meets=True,
+            best=True,
+            selected=True,
+        )
+    ]
     write_pareto(path, HOSTILE, candidates, {"size": 4e6}, [HOSTILE])
 
 

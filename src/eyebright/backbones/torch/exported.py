@@ -148,8 +148,8 @@ def to_onnx(
 
 def _checked(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
     opsets = {opset.domain: opset.version for opset in model.opset_import}
-    strange = {node.domain for node in model.graph.node} - {"", "ai.onnx"}
-    if opsets.get("", 0) != OPSET or strange or model.functions:
+    foreign = {node.domain for node in model.graph.node} - {"", "ai.onnx"}
+    if opsets.get("", 0) != OPSET or foreign or model.functions:
         raise _unexportable(f"opset {opsets}")
     del model.metadata_props[:]
     del model.graph.value_info[:]

@@ -58,7 +58,7 @@ def split(body: nn.Module, blocks: Iterable[str], block: str, size: int) -> tupl
     return lower, upper
 
 
-def _defaults(body: nn.Module) -> dict[str, Any]:
+def _defaults(body: nn.Module) -> dict[str, object]:
     """Return what the forward pass takes beside the pixels."""
     parameters = inspect.signature(body.forward).parameters.values()
     return {p.name: p.default for p in parameters if p.default is not p.empty}

@@ -24,6 +24,7 @@ from eyebright.backbones.zoo.source import (
 )
 from eyebright.backbones.zoo.weights import load_file
 from eyebright.errors import MissingExtraError, ModelError
+from eyebright.runtime.install import install_command
 
 _RESAMPLING = {2: "bilinear", 3: "bicubic"}  # Pillow's numbers
 
@@ -89,8 +90,8 @@ def _library() -> Any:
         import transformers
     except ImportError as error:
         raise MissingExtraError(
-            "Hugging Face backbones need the package transformers, which is not installed. Run: pip "
-            'install "eyebright[torch]"'
+            "Hugging Face backbones need the package transformers, which is not installed. Run: {command}",
+            command=install_command("torch"),
         ) from error
     return transformers
 

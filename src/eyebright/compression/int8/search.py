@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from importlib.util import find_spec
-from typing import Any
 
 import numpy as np
 import onnx
@@ -15,7 +14,7 @@ from eyebright.compression.int8.bias_correction import correct_biases
 from eyebright.compression.int8.calibration import CalibrationImages
 from eyebright.compression.int8.quantiser import Quantiser, RangeSettings
 from eyebright.runtime.context import progress_task
-from eyebright.types import FloatArray
+from eyebright.types import FloatArray, JsonObject
 
 _CORRECTION_IMAGES = 40  # for bias correction
 _SENSITIVITY_IMAGES = 24  # for finding the sensitive layers
@@ -28,7 +27,7 @@ _OTHER_SETTINGS = (
     RangeSettings("minmax", equalised=True),
 )
 
-_Made = tuple[onnx.ModelProto, dict[str, Any]]
+_Made = tuple[onnx.ModelProto, JsonObject]
 
 
 class Int8Search:
@@ -131,7 +130,7 @@ class Int8Search:
     def _integers(self, kept: Collection[str]) -> list[str]:
         return [name for name in self.quantiser.plan.layers if name not in set(kept)]
 
-    def _details(self, graph: onnx.ModelProto, kept: Collection[str]) -> dict[str, Any]:
+    def _details(self, graph: onnx.ModelProto, kept: Collection[str]) -> JsonObject:
         layers, plan = set(self._integers(kept)), self.quantiser.plan
         return {
             "calibration_images": len(self.images.calibration),

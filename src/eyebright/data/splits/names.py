@@ -8,29 +8,16 @@ from collections.abc import Mapping, Sequence
 from eyebright.types import Split
 
 _WORDS: Mapping[str, Split] = {
-    **dict.fromkeys(("train", "training", "trn"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "validate", "validating", "dev", "development"), "val"),
-    **dict.fromkeys(("test", "testing", "tst"), "test"),
+    **dict.fromkeys(("train", "training", "trn", "训练", "训练集"), "train"),
+    **dict.fromkeys(
+        ("val", "valid", "validation", "validate", "validating", "dev", "development", "验证", "验证集"),
+        "val",
+    ),
+    **dict.fromkeys(("test", "tests", "testing", "tst", "测试", "测试集"), "test"),
 }
 # What stands beside those words and says nothing: seg_train, train_images, TestSet, val_split.
-_FILLING = frozenset(
-    [
-        "set",
-        "sets",
-        "split",
-        "data",
-        "dataset",
-        "image",
-        "images",
-        "img",
-        "imgs",
-        "photo",
-        "photos",
-        "seg",
-        "part",
-        "folder",
-    ]
-)
+_IMAGES = frozenset(["image", "images", "img", "imgs", "photo", "photos"])
+_FILLING = _IMAGES | {"set", "sets", "split", "data", "dataset", "seg", "part", "folder"}
 _EMPTY = frozenset(["unknown", "unlabelled", "unlabeled", "unlabel", "all", "none", "dummy"])
 _NUMBERED = frozenset(["fold", "split", "part", "batch", "subset", "chunk", "shard"])
 _YEAR = re.compile(r"(19|20)\d\d")

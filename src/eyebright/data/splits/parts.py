@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from eyebright.errors import DataError
 from eyebright.types import Skipped, Split
 
 _SHOWN = 4
+_YEAR = re.compile(r"(19|20)\d\d(\D|$)")
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,9 @@ def labelled_parts(folder: Path) -> dict[Split, Path]:
         DataError: two are named like the same split.
     """
     found = _look(folder, set())
-    return _as_parts(folder, {name: inside for name, inside in found.items() if inside.folders})
+    train = {name for name in found if named_split(name) == "train"}
+    classes = {label for name in train for label in found[name].folders}
+    return _as_parts(folder, [name for name in found if not _lacks_classes(found[name], classes)])
 
 
 def training_parts(folder: Path, elsewhere: Collection[Identity]) -> tuple[dict[Split, Path], list[Skipped]]:
@@ -63,7 +67,8 @@ def training_parts(folder: Path, elsewhere: Collection[Identity]) -> tuple[dict[
         return {"train": folder}, []
     if others and flat_train and len(named) == 1:  # beside bus/ and car/, train/ is a class
         return {"train": folder}, []
-    if others and len(named) == 1:
+    classes = {label for name in train for label in found[name].folders}
+    if others and (len(named) == 1 or any(not classes.isdisjoint(found[name].folders) for name in others)):
         raise DataError(
             "Beside train/ there must be nothing but val/ and test/. {path} also holds {others}. If "
             "these are splits, name them val and test; if {train} is a class like them, move all "
@@ -88,11 +93,7 @@ def _with_train(
     for name, inside in found.items():
         if named_split(name) is None:
             continue
-        # Loaders that need a class folder make people put images without classes into a single one.
-        alone = (
-            len(inside.folders) == 1 and is_no_class(inside.folders[0]) and classes.isdisjoint(inside.folders)
-        )
-        if name != train and classes and (not inside.folders or alone):
+        if name != train and classes and _lacks_classes(inside, classes):
             count = sum(1 for _ in image_files(folder / name))
             reason = (
                 "{count:image|images} without class folders, so this split was ignored. `eyebright predict` "
@@ -102,6 +103,15 @@ def _with_train(
         else:
             parts[name] = inside
     return _as_parts(folder, parts), notes
+
+
+def _lacks_classes(inside: _Inside, classes: Collection[str]) -> bool:
+    """Return whether the images of a split have no classes.
+
+    Loaders that need a class folder make people put images without classes into a single one.
+    """
+    placeholder = len(inside.folders) == 1 and is_no_class(inside.folders[0])
+    return not inside.folders or (placeholder and bool(classes) and inside.folders[0] not in classes)
 
 
 def _as_parts(folder: Path, names: Collection[str]) -> dict[Split, Path]:
@@ -128,9 +138,11 @@ def _look(folder: Path, elsewhere: Collection[Identity]) -> dict[str, _Inside]:
     found = {}
     for name in subfolders(folder):
         path = folder / name
-        if not is_text(name) or identity(path) in elsewhere or not has_images(path):
+        if not is_text(name) or identity(path) in elsewhere:
             continue
         images = has_images(path, deep=False)
+        if not images and not has_images(path):
+            continue
         # Of class folders there may be thousands, with many files each.
         inner = () if images and named_split(name) is None else _folders_with_images(path)
         found[name] = _Inside(images, inner)
@@ -151,7 +163,7 @@ def _refuse_lonely(folder: Path, named: dict[str, _Inside], others: Sequence[str
                 "with --val or --test.",
                 path=folder / name,
             )
-        if others:
+        if others and named_split(name) == "test":  # nobody validates without classes: valid/ beside invalid/
             raise DataError(
                 "Splits must contain class folders. {path} has none, and lies beside the class "
                 "folders {others}. If it is a class, move all class folders into a folder train/; if "
@@ -187,8 +199,7 @@ def _require_classes_on_top(folder: Path, found: dict[str, _Inside]) -> None:
             inner=listed(shared),
             example=f"{shared[0]}/{next(iter(nested))}",
         )
-    # Years and numbers of cameras are no classes.
-    if len(shared) > 1 and not all(any(c.isdecimal() for c in name) for name in shared):
+    if len(shared) > 1 and not all(map(_YEAR.match, shared)):
         raise DataError(
             "It must be clear which folders are the classes. In {path}, the folders {outer} contain "
             "folders of the same names: {inner}. If {first} is a class, name the folders above "

@@ -66,8 +66,15 @@ def read_delimited(path: Path) -> DataTable:
     """
     text = _text(path)
     named, text, above = _excel_delimiter(text)
+    tables, errors = [], []
+    for delimiter in named or _delimiters(text):
+        try:
+            tables.append(_parsed(path, text, delimiter, above))
+        except DataError as error:
+            errors.append(error)
+    if not tables:
+        raise errors[0]
     # Several can part the header where a name holds one of them: the one is right that the rows fit as well.
-    tables = [_parsed(path, text, mark, above) for mark in named or _delimiters(text)]
     best = max(tables, key=lambda table: (_uneven(table) is None, len(table.header)))
     if len(best.header) < 2 or not best.rows:
         raise DataError(

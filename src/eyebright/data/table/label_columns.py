@@ -21,7 +21,7 @@ TRUE = {
     **dict.fromkeys(("1", "1.0", "true", "yes"), True),
     **dict.fromkeys(("0", "0.0", "false", "no"), False),
 }
-_ABSENT = frozenset({"nan", "none", "null", "n/a", "na", "#n/a", "<na>", "-"})
+_ABSENT = frozenset({"nan", "none", "null", "n/a", "na", "-"})
 _FAULTY = 0.1  # a column with so many cells that are neither 0 nor 1 is no column of flags
 
 
@@ -218,7 +218,7 @@ def _on_absent(table: DataTable, labels: Sequence[str]) -> list[Skipped]:
         "{count:image has|images have} the class {name}, which often stands for a missing label. If it does, "
         "leave the cell empty."
     )
-    counts = Counter(label for label in labels if label.casefold() in _ABSENT)
+    counts = Counter(label for label in labels if label.strip("<>#").casefold() in _ABSENT)
     return [
         Skipped(table.source.name, reason, {"count": count, "name": name}) for name, count in counts.items()
     ]

@@ -6,7 +6,7 @@ import os
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-from eyebright.data.header import EXTENSIONS
+from eyebright.data.formats.known import extensions
 from eyebright.data.walk import image_files
 from eyebright.types import Skipped
 
@@ -67,6 +67,6 @@ class ImagePaths:
             return found
         for name in names:
             stem, suffix = os.path.splitext(name)
-            if suffix[1:].lower() in EXTENSIONS:
+            if suffix[1:].lower() in extensions():
                 found.setdefault(stem, []).append(name)
         return found

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from eyebright.data.checks import conflicts, copies, leaks, require_classes, require_labels
+from eyebright.data.checks import conflicts, copies, leaks, naming, require_classes, require_labels
+from eyebright.data.contents import with_contents
 from eyebright.data.fixes import Fixes
 from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.data.read_headers import read_headers
@@ -73,7 +74,7 @@ def scan_table(
         moved = {s.path: part for s, part in zip(held, parts, strict=True)}
         samples = tuple(replace(s, split=moved.get(s.path, s.split)) for s in manifest.samples)
         manifest = replace(manifest, samples=samples)
-        _require_held_out(manifest, folder)
+    _require_groups(manifest, folder)
     return replace(manifest, warnings=warnings)
 
 
@@ -106,8 +107,8 @@ def scan_table_part(
             split=wanted,
         )
     part: Split = wanted or (there[0] if there else "test")
-    samples = manifest.of(part) if wanted or there else manifest.samples
-    samples = tuple(replace(s, split=part) for s in samples)
+    taken = (s for s in manifest.samples if s.split == part or not (wanted or there))
+    samples = tuple(replace(s, split=part) for s in taken)
     warnings = (*manifest.warnings, *conflicts(samples), *copies(samples))
     return replace(manifest, samples=samples, warnings=warnings), part
 
@@ -128,12 +129,24 @@ def _read(folder: Path, multilabel: bool) -> tuple[Manifest, bool]:
                     continue
                 row = rows[path]
                 size = header.width, header.height
-                samples.append(Sample(path, label, row.split or "train", header.sha, *size, row.group))
+                samples.append(
+                    Sample(
+                        path,
+                        label,
+                        row.split or "train",
+                        header.sha,
+                        *size,
+                        row.group,
+                        header.white_level,
+                        header.content,
+                    )
+                )
             task.advance(len(some))
     if not samples:
-        raise _nothing_usable(folder, table, skipped)
+        raise naming(_nothing_usable(folder, table, skipped), skipped)
+    samples, found = with_contents(folder, samples)
     ordered = sorted(_grouped(samples), key=lambda s: s.path)
-    notes = (*table.notes, *_unnamed(folder, named))
+    notes = (*table.notes, *_unnamed(folder, named), *found)
     manifest = Manifest(folder.resolve(), tuple(ordered), tuple(skipped), notes, table.label_set)
     return manifest, any(row.split for row in table.rows)
 
@@ -237,31 +250,37 @@ def _grouped(samples: Sequence[Sample]) -> list[Sample]:
         return name
 
     for s in samples:
-        first, second = root(f"sha {s.sha}"), root(f"group {s.group}" if s.group else f"sha {s.sha}")
+        first, second = (
+            root(f"sha {s.identity}"),
+            root(f"group {s.group}" if s.group else f"sha {s.identity}"),
+        )
         parent[max(first, second)] = min(first, second)
     names: dict[str, set[str]] = defaultdict(set)
     for s in samples:
-        names[root(f"sha {s.sha}")].add(s.group)
+        names[root(f"sha {s.identity}")].add(s.group)
     joint = {place: min(some - {""}, default="") for place, some in names.items()}
-    return [replace(s, group=joint[root(f"sha {s.sha}")]) for s in samples]
+    return [replace(s, group=joint[root(f"sha {s.identity}")]) for s in samples]
 
 
 def _require(manifest: Manifest, folder: Path) -> Sequence[Skipped]:
     if manifest.label_set is not None:
         return require_labels([s.labels for s in manifest.of("train")], manifest.label_set, folder / NAME)
-    require_classes({split: Counter(s.label for s in manifest.of(split)) for split in SPLITS}, folder / NAME)
+    counts = {split: Counter(s.label for s in manifest.of(split)) for split in SPLITS}
+    require_classes(counts, folder / NAME, manifest.skipped)
     return []
 
 
-def _require_held_out(manifest: Manifest, folder: Path) -> None:
-    if not manifest.of("val"):
+def _require_groups(manifest: Manifest, folder: Path) -> None:
+    """Refuse groups of which none could be held out, from training or within it."""
+    counts = {split: len({s.group or s.identity for s in manifest.of(split)}) for split in SPLITS}
+    if counts["train"] < 2 or not counts["val"]:
         raise DataError(
-            "Images of one group stay in one split, so there must be several groups. In {path}, "
-            "{images:image has|images have} {count:group|groups}, and none is left for validation. Correct "
-            "the column group, or remove it.",
+            "Images of one group stay together, so there must be at least 2 groups for training and 1 for "
+            "validation. {path} leaves {train} for training and {val} for validation. Correct the column "
+            "group, or remove it.",
             path=folder / NAME,
-            images=len(manifest.samples),
-            count=len({s.group or s.sha for s in manifest.samples}),
+            train=counts["train"],
+            val=counts["val"],
         )
 
 

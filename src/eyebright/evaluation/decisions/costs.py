@@ -22,6 +22,8 @@ from eyebright.evaluation.intervals import (
 )
 from eyebright.types import FloatArray, IntArray, Interval
 
+_MOST = 1e100
+
 
 @dataclass(frozen=True)
 class CostFigures:
@@ -48,7 +50,8 @@ def read_costs(path: Path, labels: Sequence[str]) -> Float64Array:
         table = np.array([[read.number(cell) for cell in row[1:]] for row in read.rows])
     except ValueError:
         table = np.full((1, 1), math.nan)
-    if table.shape != (len(labels), len(labels)) or not np.isfinite(table).all():
+    # Squares of costs must be finite too.
+    if table.shape != (len(labels), len(labels)) or not (np.abs(table) < _MOST).all():
         raise ConfigError(
             "A cost table must contain a number for each pair of true and predicted class. {path} "
             "has missing or other cells. Fill in all {count} × {count} cells.",
@@ -71,18 +74,26 @@ def cheapest(probabilities: FloatArray, costs: Float64Array) -> IntArray:
 
 
 def tolerance(costs: Float64Array) -> np.float32:
-    """Return what expected costs may differ by and still be equal: a hundred-thousandth of the largest cost."""
+    """Return by how much equal expected costs may differ: a hundred-thousandth of the largest cost."""
     return np.float32(1e-5 * np.abs(costs).max())
 
 
 def measure_costs(
-    truth: IntArray, probabilities: FloatArray, costs: Float64Array, seed: int, resamples: int = 1000
+    truth: IntArray,
+    probabilities: FloatArray,
+    costs: Float64Array,
+    seed: int,
+    groups: IntArray | None = None,
+    resamples: int = 1000,
 ) -> CostFigures:
-    """Return mean costs of N images with 95 % intervals: the bootstrap's and Student's."""
+    """Return mean costs of N images with 95 % intervals: the bootstrap's and Student's, both by group."""
     likeliest = costs[truth, probabilities.argmax(axis=1)]
     least = costs[truth, cheapest(probabilities, costs)]
     columns = np.stack([likeliest, least, likeliest - least], axis=1)
-    drawn = bootstrap_sums(csr_array(columns), seed, resamples) / len(truth)
+    numbers = None if groups is None else np.unique(groups, return_inverse=True)[1]
+    table = csr_array(np.concatenate([columns, np.ones((len(truth), 1))], axis=1))
+    sums = bootstrap_sums(table, seed, resamples, numbers)
+    drawn = sums[:, :-1] / sums[:, -1:]
     span = float(costs.max() - costs.min())
     ends = ((costs.min(), costs.max()), (costs.min(), costs.max()), (-span, span))
     return CostFigures(
@@ -90,7 +101,7 @@ def measure_costs(
             hull(
                 float(column.mean()),
                 pair(percentiles(draws)),
-                student(column) if len(column) > 1 else (float(bottom), float(top)),
+                student(column, groups),
                 bottom=float(bottom),
                 top=float(top),
             )

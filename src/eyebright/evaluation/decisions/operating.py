@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, get_args
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import get_args
 
 import numpy as np
+from pydantic import BaseModel, Field
 
-from eyebright.evaluation.decisions.targets import Figure, OperatingTarget, choose_threshold, counts_of
-from eyebright.evaluation.intervals import hull, pair, wilson
+from eyebright.evaluation.decisions.targets import Figure, OperatingTarget, choose_threshold, parse_target
+from eyebright.evaluation.decisions.verdicts import TargetVerdict, judge
 from eyebright.evaluation.multiclass.ranking import BoolArray
 from eyebright.evaluation.multiclass.results import metric_json
+from eyebright.evaluation.proportions import proportion
+from eyebright.runtime.stored import STORED
 from eyebright.task.task import task_of
 from eyebright.types import FloatArray, IntArray, Interval, JsonObject, Split
 
@@ -19,14 +23,16 @@ _NOTHING = "It takes an image to count. The part holds none of the kind."
 
 @dataclass(frozen=True)
 class Labelled:
-    """Probabilities (N, K) with the truth, of images that ``part`` names.
+    """Probabilities (N, K) with the truth, of the images of ``split``, or of some of them.
 
-    Truth is class numbers (N,), or (N, K) of 0 and 1 of a multi-label task.
+    Truth is class numbers (N,), or (N, K) of 0 and 1 of a multi-label task. Images that are not independent
+    share a number of ``groups`` (N,); None where all are independent.
     """
 
     probabilities: FloatArray
     truth: IntArray
-    part: Split
+    split: Split
+    groups: IntArray | None = None
 
     def of_class(self, number: int) -> tuple[FloatArray, BoolArray]:
         """Return a class's probabilities (N,), and whether each image is of it."""
@@ -63,6 +69,19 @@ class Threshold:
         }
 
 
+class StoredThreshold(BaseModel):
+    """What :meth:`Threshold.to_json` wrote, read back."""
+
+    model_config = STORED
+
+    target: str
+    label: str = Field(alias="class")
+    threshold: float
+    met: bool
+    chosen_on: str
+    chosen_value: float
+
+
 @dataclass(frozen=True)
 class OperatingPoint:
     """A threshold, checked on the images that are reported; None where the part has no image to count.
@@ -70,12 +89,18 @@ class OperatingPoint:
     Attributes:
         threshold: with its target.
         split: the part that it was checked on.
-        figures: recall, precision, specificity and false positive rate there.
+        figures: recall, precision, specificity and false positive rate of the answers there.
+        verdict: whether the target is met there.
+        answered: the share of the images for which the class is answered.
+        answered_without: the same without targets.
     """
 
     threshold: Threshold
     split: Split
     figures: dict[Figure, Interval | None]
+    verdict: TargetVerdict
+    answered: Interval
+    answered_without: float
 
     @property
     def value(self) -> Interval | None:
@@ -89,42 +114,95 @@ class OperatingPoint:
             "split": self.split,
             **metric_json(self.value, _NOTHING),
             "figures": {name: metric_json(i, _NOTHING) for name, i in self.figures.items()},
+            **self.verdict.to_json(),
+            "answered": asdict(self.answered),
+            "answered_without": self.answered_without,
         }
 
 
-def choose(target: OperatingTarget, scores: FloatArray, positive: BoolArray, chosen_on: str) -> Threshold:
-    """Select the threshold for a target on images with probabilities ``scores`` (N,) of its class."""
-    value, met = choose_threshold(target, scores, positive)
-    found = metrics_at(value, scores, positive)[target.figure]
-    return Threshold(target, value, met, found.value if found else 0.0, chosen_on)
+@dataclass(frozen=True)
+class Answers:
+    """For which of N images a class is answered: with the targets (N,), and without any (N,)."""
+
+    given: BoolArray
+    without: BoolArray
 
 
-def check(threshold: Threshold, scores: FloatArray, positive: BoolArray, split: Split) -> OperatingPoint:
-    """Measure the threshold on other images, with Wilson's intervals."""
-    return OperatingPoint(threshold, split, metrics_at(threshold.value, scores, positive))
-
-
-def metrics_at(threshold: float, scores: FloatArray, positive: BoolArray) -> dict[Figure, Interval | None]:
-    """Return all four metrics of predicting the class from ``threshold`` on.
-
-    None where no image is counted.
-    """
-    predicted = scores >= threshold
-    hits, alarms = np.array([(predicted & positive).sum()]), np.array([(predicted & ~positive).sum()])
-    found: dict[Figure, Interval | None] = {}
-    for figure in get_args(Figure):
-        counted, of = counts_of(figure, hits, alarms, int(positive.sum()), int((~positive).sum()))
-        value, total = float(counted[0]), float(of[0])
-        found[figure] = hull(value / total, pair(wilson(value, total))) if total else None
+def choose(
+    targets: Sequence[OperatingTarget], scores: FloatArray, positive: BoolArray, chosen_on: str
+) -> list[Threshold]:
+    """Select the threshold for targets of one class on images with probabilities ``scores`` (N,) of it."""
+    value = choose_threshold(targets, scores, positive)
+    found = []
+    for target in targets:
+        counted = counted_by(target.figure, scores >= value, positive)
+        reached = float(counted.hit.mean()) if len(counted.hit) else 0.0
+        met = bool(len(counted.hit)) and bool(target.met_by(np.array([reached]))[0])
+        found.append(Threshold(target, value, met, reached, chosen_on))
     return found
 
 
-def stored(entry: dict[str, Any], target: OperatingTarget) -> Threshold:
+def check(
+    threshold: Threshold,
+    answers: Answers,
+    positive: BoolArray,
+    split: Split,
+    *,
+    groups: IntArray | None = None,
+    seed: int = 0,
+) -> OperatingPoint:
+    """Measure the threshold on other images, with 95 % intervals over images, or over groups of them.
+
+    Args:
+        threshold: with its target.
+        answers: for which of the N images its class is answered.
+        positive: (N,) whether the images are of the class.
+        split: that they are of.
+        groups: (N,) numbers that images which are not independent share; None where all are independent.
+        seed: of the bootstrap over groups.
+    """
+    figures: dict[Figure, Interval | None] = {}
+    for figure in get_args(Figure):
+        counted = counted_by(figure, answers.given, positive, groups)
+        figures[figure] = proportion(counted.hit, counted.groups, seed=seed) if len(counted.hit) else None
+    target = threshold.target
+    counted = counted_by(target.figure, answers.given, positive, groups)
+    return OperatingPoint(
+        threshold,
+        split,
+        figures,
+        judge(target, counted.hit, counted.groups, seed=seed),
+        proportion(answers.given, groups, seed=seed),
+        float(answers.without.mean()),
+    )
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The images that a metric counts: whether each is a hit (n,), and their groups (n,), if any."""
+
+    hit: BoolArray
+    groups: IntArray | None
+
+
+def counted_by(
+    figure: Figure, answered: BoolArray, positive: BoolArray, groups: IntArray | None = None
+) -> Counted:
+    """Return the images that a metric counts, of N for which the class is answered, or that are of it."""
+    match figure:
+        case "recall":
+            among, hit = positive, answered
+        case "precision":
+            among, hit = answered, positive
+        case "specificity":
+            among, hit = ~positive, ~answered
+        case "false_positive_rate":
+            among, hit = ~positive, answered
+    return Counted(hit[among], None if groups is None else groups[among])
+
+
+def stored(entry: StoredThreshold) -> Threshold:
     """Return the threshold that :meth:`Threshold.to_json` wrote."""
     return Threshold(
-        target,
-        float(entry["threshold"]),
-        bool(entry["met"]),
-        float(entry["chosen_value"]),
-        str(entry["chosen_on"]),
+        parse_target(entry.target), entry.threshold, entry.met, entry.chosen_value, entry.chosen_on
     )

@@ -17,7 +17,8 @@ from eyebright.types import FloatArray
 Figure = Literal["recall", "precision", "specificity", "false_positive_rate"]
 
 _FORM = re.compile(r"\s*(\w+)\s*\((.*)\)\s*(>=|<=|≥|≤|>|<)\s*([0-9.]+)\s*(%?)\s*")
-_AT_MOST = {"false_positive_rate"}
+#: Metrics that a target bounds from above.
+AT_MOST = frozenset({"false_positive_rate"})
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,14 @@ class OperatingTarget:
     bound: float
 
     def __str__(self) -> str:
-        sign = "<=" if self.figure in _AT_MOST else ">="
+        sign = "<=" if self.figure in AT_MOST else ">="
         return f"{self.figure}({self.label}) {sign} {self.bound:g}"
 
     def met_by(self, values: Float64Array) -> BoolArray:
         """Return whether each value keeps to the bound; NaN, the metric of no image, does not."""
         # A share such as 19 of 20 must meet 0.95 whatever its last bit is.
         margin = 1e-9
-        kept = values <= self.bound + margin if self.figure in _AT_MOST else values >= self.bound - margin
+        kept = values <= self.bound + margin if self.figure in AT_MOST else values >= self.bound - margin
         return np.asarray(kept & ~np.isnan(values))
 
 
@@ -67,7 +68,7 @@ def parse_target(text: str) -> OperatingTarget:
             figure=figure,
             nearest=nearest(figure, get_args(Figure)),
         )
-    if (sign[0] in "<≤") != (figure in _AT_MOST):
+    if (sign[0] in "<≤") != (figure in AT_MOST):
         raise ConfigError(
             "false_positive_rate takes an upper bound (<=), the other metrics take a lower bound "
             "(>=). Got {target}. Reverse the comparison sign.",
@@ -103,32 +104,37 @@ def check_target(target: OperatingTarget, labels: Sequence[str]) -> None:
         )
 
 
-def choose_threshold(target: OperatingTarget, scores: FloatArray, positive: BoolArray) -> tuple[float, bool]:
-    """Select the threshold from which on the class is predicted; return it and whether it meets the target.
+def choose_threshold(targets: Sequence[OperatingTarget], scores: FloatArray, positive: BoolArray) -> float:
+    """Select the threshold from which on the class is predicted.
 
     Of the thresholds that meet a recall, the highest, which gives fewest false alarms; of those that meet
-    another metric, the lowest, which finds most. Where none does, the one that comes nearest. It lies midway
-    between the probabilities of two images, so that a pixel's rounding changes no prediction. The class must
-    be found at least once: a threshold that predicts nothing meets nothing.
+    another metric, the lowest, which finds most. Where none does, the one that comes nearest. Further
+    targets of the class are met as far as those before them allow. The threshold lies midway between the
+    probabilities of two images, so that a pixel's rounding changes no prediction. The class must be found at
+    least once: a threshold that predicts nothing meets nothing.
 
     Args:
-        target: what to meet.
+        targets: what to meet, of one class, the most important first.
         scores: (N,) probabilities of the class.
         positive: (N,) whether the images are of the class; at least one is.
     """
     levels = np.unique(scores.astype(np.float64))[::-1]
     hits = _at_least(np.sort(scores[positive]), levels)
     alarms = _at_least(np.sort(scores[~positive]), levels)
-    values = metric_of(target.figure, hits, alarms, int(positive.sum()), int((~positive).sum()))
     useful = np.flatnonzero(hits > 0)
-    met = useful[target.met_by(values[useful])]
-    if len(met):
-        place = int(met[0] if target.figure == "recall" else met[-1])
-    else:
-        best = np.nan_to_num(-values if target.figure in _AT_MOST else values, nan=-np.inf)[useful]
-        place = int(useful[best.argmax()])
+    for target in targets:
+        values = metric_of(target.figure, hits, alarms, int(positive.sum()), int((~positive).sum()))[useful]
+        met = target.met_by(values)
+        if met.any():
+            useful = useful[met]
+        elif target is targets[0]:
+            best = np.nan_to_num(-values if target.figure in AT_MOST else values, nan=-np.inf)
+            useful = useful[[best.argmax()]]
+    place = int(useful[0] if targets[0].figure == "recall" else useful[-1])
     below = levels[place + 1] if place + 1 < len(levels) else 0.0
-    return float((levels[place] + below) / 2), bool(len(met))
+    # As float32 holds it, so that every comparison with it, in float32 or float64, comes out alike.
+    middle = float(np.float32((levels[place] + below) / 2))
+    return middle if middle > below else float(levels[place])
 
 
 def metric_of(

@@ -47,7 +47,7 @@ def measure(
         labels: K class names.
         split: which split this is.
         groups: (N,) numbers from 0 that images which are not independent share; None where all are.
-        predicted: (N,) class numbers that are decided on; None for the most probable, of equal ones the first.
+        predicted: (N,) classes that are decided on; None for the most probable, of equal ones the first.
         seed: of the bootstrap.
         resamples: number of bootstrap resamples.
 
@@ -59,7 +59,7 @@ def measure(
     sums = stats.resampled(seed, resamples, groups)
     confusion = stats.confusion()
     ranking = rank(stats.truth, probabilities, groups)
-    classes = per_class(stats, labels, sums, ranking)
+    classes = per_class(stats, labels, sums, ranking, groups)
     share = confusion.sum(axis=1) / len(truth)
     known = share > 0
     even = known / known.sum()

@@ -27,7 +27,11 @@ _UNKNOWN = Interval(0.0, 0.0, 1.0)
 
 
 def per_class(
-    stats: PerImageStats, labels: Sequence[str], sums: ResampledSums, ranking: Ranking
+    stats: PerImageStats,
+    labels: Sequence[str],
+    sums: ResampledSums,
+    ranking: Ranking,
+    groups: IntArray | None,
 ) -> tuple[ClassMetrics, ...]:
     """Return precision, recall, F1 and ranking of each class.
 
@@ -35,28 +39,49 @@ def per_class(
     """
     confusion = stats.confusion()
     hits, predicted, support = np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1)
-    return class_metrics(hits, predicted, support, stats.independent, labels, sums, ranking)
+    shares = None
+    if groups is not None:
+        shares = [
+            independent_shares(classes, groups, len(labels)) for classes in (stats.predicted, stats.truth)
+        ]
+    return class_metrics(hits, predicted, support, labels, sums, ranking, shares)
+
+
+def independent_shares(classes: IntArray, groups: IntArray, count: int) -> Float64Array:
+    """Return (K,) the share of each class's images that is independent: its groups by its images.
+
+    Args:
+        classes: (M,) class numbers.
+        groups: (M,) group numbers.
+        count: K.
+    """
+    width = int(groups.max(initial=0)) + 1
+    distinct = np.bincount(np.unique(classes * width + groups) // width, minlength=count)
+    return np.asarray(distinct / np.maximum(np.bincount(classes, minlength=count), 1))
 
 
 def class_metrics(
     hits: IntArray,
     predicted: IntArray,
     support: IntArray,
-    share: float,
     labels: Sequence[str],
     sums: ResampledSums,
     ranking: Ranking,
+    shares: Sequence[Float64Array] | None,
 ) -> tuple[ClassMetrics, ...]:
     """Return metrics of each class from counts (K,) of hits, of predictions and of support.
 
-    ``share`` of the images counts in analytic intervals.
+    ``shares`` (K,) of the predicted and of the true images are independent; None where all are.
     """
-    precision = _ratios(hits, predicted, wilson(share * hits, share * predicted))
-    recall = _ratios(hits, support, wilson(share * hits, share * support))
-    f1 = _ratios(2 * hits, predicted + support, wilson_f1(share * hits, share * predicted, share * support))
+    ones = np.ones(len(support))
+    called, true = shares or (ones, ones)
+    least = np.minimum(called, true)
+    precision = _ratios(hits, predicted, wilson(called * hits, called * predicted))
+    recall = _ratios(hits, support, wilson(true * hits, true * support))
+    f1 = _ratios(2 * hits, predicted + support, wilson_f1(least * hits, least * predicted, least * support))
     known = support > 0
     _widen(f1, sums.f1(), known)
-    if share < 1:
+    if shares is not None:
         _widen(precision, sums.precision(), known)
         _widen(recall, sums.recall(), known)
     return tuple(

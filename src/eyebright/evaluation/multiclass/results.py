@@ -25,6 +25,7 @@ class PredictionRow:
         label_probability: that of the true class; of several labels, that just these hold.
         sha: hash of the file's bytes, by which runs are compared.
         probabilities: of each label of a multi-label task; else none.
+        group: as the manifest has it; empty where none is known.
     """
 
     path: str
@@ -35,6 +36,7 @@ class PredictionRow:
     label_probability: float | None = None
     sha: str = ""
     probabilities: tuple[float, ...] = ()
+    group: str = ""
 
 
 @dataclass(frozen=True)

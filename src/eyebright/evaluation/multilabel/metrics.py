@@ -17,7 +17,7 @@ from eyebright.evaluation.intervals import (
     wilson,
     wilson_f1,
 )
-from eyebright.evaluation.multiclass.per_class import class_mean, class_metrics
+from eyebright.evaluation.multiclass.per_class import class_mean, class_metrics, independent_shares
 from eyebright.evaluation.multiclass.per_image_stats import SMALLEST_PROBABILITY
 from eyebright.evaluation.multiclass.ranking import rank_labels
 from eyebright.evaluation.multilabel.per_image_stats import PerImageLabelStats
@@ -63,7 +63,8 @@ def measure_labels(
     ranking = rank_labels(truth, probabilities, groups)
     hits, predicted = (truth * stats.predicted).sum(axis=0), stats.predicted.sum(axis=0)
     support = truth.sum(axis=0)
-    classes = class_metrics(hits, predicted, support, stats.independent, labels, sums, ranking)
+    shares = None if groups is None else [_independent(table, groups) for table in (stats.predicted, truth)]
+    classes = class_metrics(hits, predicted, support, labels, sums, ranking, shares)
     f1, drawn_f1 = [c.f1 for c in classes], sums.f1()
     return LabelMetrics(
         split=split,
@@ -91,6 +92,12 @@ def measure_labels(
         false_positives=predicted - hits,
         reliability=reliability(*_pairs(stats)),
     )
+
+
+def _independent(table: IntArray, groups: IntArray) -> Float64Array:
+    """Return (K,) the share of the images with each label of a table (N, K) that is independent."""
+    rows, labels = np.nonzero(table)
+    return independent_shares(labels, groups[rows], table.shape[1])
 
 
 def _share(stats: PerImageLabelStats, value: float, drawn: Float64Array) -> Interval:

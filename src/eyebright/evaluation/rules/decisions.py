@@ -1,26 +1,21 @@
 """What a model answers: the class, or the labels, that follow from probabilities and the OOD score.
 
 This is the only place that decides. The sealed graph's output `answer` computes the same
-(:mod:`eyebright.sealed.answer_output`), in the same arithmetic: float32, and no step whose result depends on the
-order of a sum by more than a tie allows.
+(:mod:`eyebright.sealed.answer_output`), in the same arithmetic: float32, and where sums depend on their
+order, what is nearly equal counts as equal.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from eyebright.evaluation.decisions.costs import cheapest
 from eyebright.evaluation.intervals import Float64Array
-from eyebright.evaluation.uncertainty.ood import UnknownRule
 from eyebright.task.task import ClassificationTask, MultiClass, MultiLabel
 from eyebright.types import FloatArray, IntArray
 
-#: What the metadata's `task` says where an image may have several labels.
-MULTILABEL = "multilabel"
 #: The answer for an image that is unlike the training images.
 UNKNOWN_ANSWER = -1
 # Above every rank of a class whose probability does not reach its threshold: these are at most 1.
@@ -57,30 +52,6 @@ class Decisions:
         """Return the decision for the most probable of K classes."""
         return cls(np.full(classes, np.nan))
 
-    @classmethod
-    def from_metadata(cls, metadata: Mapping[str, str], labels: Sequence[str]) -> Decisions:
-        """Return the decisions in a sealed model's metadata.
-
-        Of several targets of one class the first decides.
-
-        Raises:
-            KeyError, TypeError, ValueError: the metadata are not what Eyebright writes.
-        """
-        multilabel = metadata.get("task") == MULTILABEL
-        thresholds = np.full(len(labels), np.nan)
-        if multilabel:
-            thresholds = np.array(json.loads(metadata["thresholds"]), np.float64)
-        for point in reversed(json.loads(metadata.get("operating_points", "[]"))):
-            thresholds[labels.index(point["class"])] = float(point["threshold"])
-        costs = json.loads(metadata.get("costs", "null"))
-        rule = UnknownRule.from_metadata(metadata)
-        return cls(
-            thresholds,
-            None if costs is None else np.array(costs, np.float64),
-            multilabel,
-            None if rule is None else rule.threshold,
-        )
-
     @property
     def changed(self) -> bool:
         """Return whether another class than the most probable may be predicted."""
@@ -96,7 +67,7 @@ class Decisions:
         return replace(self, unknown_above=None)
 
     def predict(self, probabilities: FloatArray) -> IntArray:
-        """Return class numbers (N,), or of several labels a table (N, K) of 0 and 1, for probabilities (N, K).
+        """Return class numbers (N,), or of several labels a table (N, K), for probabilities (N, K).
 
         It is what the model holds likeliest, also of an unknown image.
         """
@@ -112,7 +83,7 @@ class Decisions:
         return np.asarray(ranks.argmax(axis=1), np.int64)
 
     def answer(self, probabilities: FloatArray, scores: FloatArray | None) -> IntArray:
-        """Return predictions as :meth:`predict` does, -1 (in every column of several labels) for unknown images.
+        """Return predictions as :meth:`predict` does, and -1, in every column of a table, for unknown images.
 
         Args:
             probabilities: (N, K).
@@ -134,9 +105,11 @@ class Decisions:
 
     @property
     def gain(self) -> FloatArray:
-        """Return (K,) what a probability is multiplied by, to tell how many times over it exceeds its threshold."""
+        """Return factors (K,) that turn a probability into how many times over it exceeds its threshold."""
         bound = ~np.isnan(self.thresholds)
-        return np.where(bound, 1 / np.maximum(np.where(bound, self.thresholds, 1), _TINY), 0).astype(np.float32)
+        return np.where(bound, 1 / np.maximum(np.where(bound, self.thresholds, 1), _TINY), 0).astype(
+            np.float32
+        )
 
     @property
     def otherwise(self) -> tuple[FloatArray, FloatArray]:
@@ -152,4 +125,4 @@ class Decisions:
         if self.unknown_above is None:
             return None
         near = np.float32(self.unknown_above)
-        return np.nextafter(near, np.float32(-np.inf)) if near > self.unknown_above else near
+        return np.nextafter(near, np.float32(-np.inf)) if float(near) > self.unknown_above else near

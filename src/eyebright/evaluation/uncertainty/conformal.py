@@ -12,16 +12,17 @@ The same can be kept to by each class for itself (class-conditional, "Mondrian")
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import ConfigDict
 
-from eyebright.evaluation.intervals import Float64Array, share_of
+from eyebright.evaluation.intervals import Float64Array
+from eyebright.evaluation.proportions import proportion
+from eyebright.runtime.stored import STORED
 from eyebright.types import FloatArray, IntArray, Interval, JsonObject
 
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
@@ -42,27 +43,14 @@ class SetRule:
         images: how many they were.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = STORED
+
     coverage: float
     threshold: float
     class_thresholds: tuple[float, ...]
     per_class: bool
     calibrated_on: str
     images: int
-
-    @classmethod
-    def from_metadata(cls, metadata: Mapping[str, str]) -> SetRule | None:
-        """Return the rule in a sealed model's metadata; None of one without."""
-        facts = json.loads(metadata.get("conformal", "null"))
-        if facts is None:
-            return None
-        return cls(
-            float(facts["coverage"]),
-            float(facts["threshold"]),
-            tuple(float(t) for t in facts["class_thresholds"]),
-            bool(facts["per_class"]),
-            str(facts["calibrated_on"]),
-            int(facts["images"]),
-        )
 
     def to_json(self) -> JsonObject:
         """Return what the sealed model's metadata carry."""
@@ -150,20 +138,21 @@ def quantile(scores: npt.NDArray[np.floating], coverage: float, beyond: float = 
     return beyond if place > len(scores) else float(np.sort(scores)[max(place, 1) - 1])
 
 
-def measure_sets(sets: BoolArray, truth: IntArray) -> SetFigures:
-    """Measure prediction sets (N, K) with 95 % intervals (Wilson's), N being 1 or more."""
+def measure_sets(sets: BoolArray, truth: IntArray, groups: IntArray | None = None) -> SetFigures:
+    """Measure prediction sets (N, K) with 95 % intervals, N being 1 or more.
+
+    Images that are not independent share a number of ``groups`` (N,); None where all are independent.
+    """
     sizes = sets.sum(axis=1)
     hit = sets[np.arange(len(truth)), truth]
     images = np.bincount(truth, minlength=sets.shape[1])
-    groups = [truth == k for k in range(sets.shape[1])]
+    classes = [truth == k for k in range(sets.shape[1])]
     return SetFigures(
-        _share(hit),
+        proportion(hit, groups),
         float(sizes.mean()),
-        tuple(_share(hit[group]) if group.any() else None for group in groups),
-        tuple(float(sizes[group].mean()) if group.any() else None for group in groups),
+        tuple(
+            proportion(hit[c], None if groups is None else groups[c]) if c.any() else None for c in classes
+        ),
+        tuple(float(sizes[c].mean()) if c.any() else None for c in classes),
         tuple(int(n) for n in images),
     )
-
-
-def _share(hit: BoolArray) -> Interval:
-    return share_of(int(hit.sum()), len(hit))

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import cast
+from typing import ClassVar, cast
 
 import numpy as np
+from pydantic import ConfigDict
 
-from eyebright.evaluation.intervals import share_of
 from eyebright.evaluation.multiclass.ranking import rank
+from eyebright.evaluation.proportions import proportion
 from eyebright.evaluation.uncertainty.conformal import quantile
-from eyebright.types import FloatArray, Interval, JsonObject
+from eyebright.runtime.stored import STORED
+from eyebright.types import FloatArray, IntArray, Interval, JsonObject
 
 
 @dataclass(frozen=True)
@@ -26,23 +26,12 @@ class UnknownRule:
         images: how many they were.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = STORED
+
     threshold: float
     false_rejection: float
     chosen_on: str
     images: int
-
-    @classmethod
-    def from_metadata(cls, metadata: Mapping[str, str]) -> UnknownRule | None:
-        """Return the rule in a sealed model's metadata; None of one without."""
-        facts = json.loads(metadata.get("unknown", "null"))
-        if facts is None:
-            return None
-        return cls(
-            float(facts["threshold"]),
-            float(facts["false_rejection"]),
-            str(facts["chosen_on"]),
-            int(facts["images"]),
-        )
 
     def to_json(self) -> JsonObject:
         """Return what the sealed model's metadata carry."""
@@ -84,36 +73,50 @@ def choose_unknown(scores: FloatArray, false_rejection: float, part: str) -> Unk
     The largest score where they are too few for the quantile. Else midway between the quantile and the next
     score, so that rounding rejects no image that was accepted.
     """
-    found = quantile(scores, 1 - false_rejection, beyond=float(scores.max()))
-    after = scores[scores > found]
-    limit = (found + float(after.min())) / 2 if len(after) else found
+    limit = quantile(scores, 1 - false_rejection, beyond=float(scores.max()))
+    if (scores > limit).any():
+        after = scores[scores > limit].min()
+        middle = np.float32((limit + float(after)) / 2)
+        limit = float(middle) if middle < after else limit
     return UnknownRule(limit, false_rejection, part, len(scores))
 
 
-def above(scores: FloatArray, threshold: float) -> Interval:
+def above(scores: FloatArray, threshold: float, groups: IntArray | None = None) -> Interval:
     """Return the share of scores (N,) above a threshold, with its 95 % interval; N is 1 or more."""
-    return share_of(int((scores > threshold).sum()), len(scores))
+    return proportion(scores > threshold, groups)
 
 
-def separation(own: FloatArray, ood: FloatArray, threshold: float) -> Separation:
-    """Measure how well scores of own (N,) and OOD (M,) images differ, both 1 or more."""
+def separation(
+    own: FloatArray, ood: FloatArray, threshold: float, groups: IntArray | None = None
+) -> Separation:
+    """Measure how well scores of own (N,) and OOD (M,) images differ, both 1 or more.
+
+    Own images that are not independent share a number of ``groups`` (N,); None where all are independent.
+    """
     scores = np.concatenate([own, ood]).astype(np.float32)
     truth = np.repeat(np.array([0, 1]), [len(own), len(ood)])
-    ranked = rank(truth, np.stack([-scores, scores], axis=1))
+    both = None
+    if groups is not None:
+        numbers = np.unique(groups, return_inverse=True)[1]
+        both = np.concatenate([numbers, numbers.max() + 1 + np.arange(len(ood))])
+    ranked = rank(truth, np.stack([-scores, scores], axis=1), both)
     auroc = cast("Interval", ranked.mean_roc_auc)  # there are images of both kinds
     beyond = above(ood, threshold)
     accepted = Interval(1 - beyond.value, 1 - beyond.high, 1 - beyond.low)
-    return Separation(auroc, accepted, above(own, threshold))
+    return Separation(auroc, accepted, above(own, threshold, groups))
 
 
-def softmax_separation(own: FloatArray, ood: FloatArray, rejected: float) -> Separation:
+def softmax_separation(
+    own: FloatArray, ood: FloatArray, rejected: float, groups: IntArray | None = None
+) -> Separation:
     """Measure the usual baseline, the highest probability, at the same share of own images rejected.
 
     Args:
         own: (N, K) probabilities.
         ood: (M, K).
         rejected: the share of own images above the threshold.
+        groups: of the own images, as of :func:`separation`.
     """
     doubt, ood_doubt = -own.max(axis=1), -ood.max(axis=1)
     place = min(round(rejected * len(doubt)), len(doubt) - 1)
-    return separation(doubt, ood_doubt, float(np.sort(doubt)[::-1][place]))
+    return separation(doubt, ood_doubt, float(np.sort(doubt)[::-1][place]), groups)

@@ -75,6 +75,27 @@ class Uncertainty:
     by_class: SetFigures | None = None
     ood: OodImages | None = None
 
+    @property
+    def rejection_kept(self) -> bool:
+        """Return whether the images allow that as few are rejected as was promised."""
+        return self.rule is None or self.rejected is None or self.rejected.low <= self.rule.false_rejection
+
+    @property
+    def uncovered(self) -> tuple[str, ...]:
+        """Return the classes for which the images exclude the coverage that was promised to each."""
+        if self.sets is None or self.by_class is None or not self.sets.per_class:
+            return ()
+        shares = zip(self.labels, self.by_class.classes, strict=True)
+        return tuple(label for label, share in shares if share and share.high < self.sets.coverage)
+
+    @property
+    def coverage_kept(self) -> bool:
+        """Return whether the images allow the coverage that was promised."""
+        if self.sets is None or self.marginal is None or self.by_class is None:
+            return True
+        promised = self.by_class if self.sets.per_class else self.marginal
+        return promised.measured.high >= self.sets.coverage and not self.uncovered
+
     def metadata(self) -> JsonObject:
         """Return the rules as the sealed model carries them."""
         found = {"unknown": self.rule, "conformal": self.sets}
@@ -88,6 +109,7 @@ class Uncertainty:
                 **self.rule.to_json(),
                 "split": self.split,
                 "rejected": asdict(self.rejected),
+                "kept": self.rejection_kept,
                 **({} if self.ood is None else self.ood.to_json()),
             }
         selected, other = self.marginal, self.by_class
@@ -97,6 +119,8 @@ class Uncertainty:
             found["conformal"] = {
                 **self.sets.to_json(),
                 "split": self.split,
+                "kept": self.coverage_kept,
+                "broken_for": list(self.uncovered),
                 **self._sets(selected),
                 "marginal" if self.sets.per_class else "class_conditional": self._sets(other),
             }
@@ -135,14 +159,14 @@ def measure_uncertainty(
         rule: chosen on other images.
         sets: calibrated on other images.
     """
-    probabilities, truth = evaluated.probabilities, evaluated.truth
+    probabilities, truth, groups = evaluated.probabilities, evaluated.truth, evaluated.groups
     return Uncertainty(
         tuple(labels),
-        evaluated.part,
+        evaluated.split,
         rule,
         scores,
-        None if scores is None or rule is None else above(scores, rule.threshold),
+        None if scores is None or rule is None else above(scores, rule.threshold, groups),
         sets,
-        None if sets is None else measure_sets(sets.sets(probabilities, False), truth),
-        None if sets is None else measure_sets(sets.sets(probabilities, True), truth),
+        None if sets is None else measure_sets(sets.sets(probabilities, False), truth, groups),
+        None if sets is None else measure_sets(sets.sets(probabilities, True), truth, groups),
     )

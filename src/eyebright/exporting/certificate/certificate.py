@@ -24,7 +24,7 @@ from eyebright.runtime.machine import processor_name, usable_cores
 from eyebright.runtime.timing import interleaved_ms
 from eyebright.sealed.model import SealedModel
 from eyebright.text.language import english, translate
-from eyebright.types import FloatArray, UInt8Array
+from eyebright.types import FloatArray, Json, JsonObject, UInt8Array
 
 _TIMED_RUNS = 30
 # A loss of exactly what may be lost passes, however its fraction was rounded.
@@ -103,14 +103,14 @@ class Certificate:
     processor: str
     criteria: AcceptanceCriteria
     notes: tuple[str, ...]
-    details: Mapping[str, Any]
+    details: Mapping[str, Json]
 
     @property
     def passed(self) -> bool:
         """Return whether the criteria were met."""
         return not self.reasons
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the content of `certificate.json`; numbers that are not finite become null."""
         fields = asdict(self)
         comparison, speed = fields.pop("comparison"), fields.pop("speed")
@@ -135,7 +135,7 @@ def certify(
     criteria: AcceptanceCriteria,
     *,
     versions: Mapping[str, str],
-    details: Mapping[str, Any],
+    details: Mapping[str, Json],
     on_image: Callable[[], None],
 ) -> Certificate:
     """Load an export with its own runtime, run it on the images, and compare.
@@ -217,9 +217,7 @@ def _shortfalls(
             "agreement": f"{100 * comparison.agreement:.2f}",
             "least": f"{100 * criteria.min_agreement:.2f}",
         }
-        template = (
-            "It gives the same answer on {agreement} % of the images; at least {least} % is required."
-        )
+        template = "It gives the same answer on {agreement} % of the images; at least {least} % is required."
         return (Reason(template, values),)
     return ()
 

@@ -27,6 +27,7 @@ class ReferencePredictions:
         split: of the images.
         decisions: of the original, by which it answers.
         scores: OOD scores (N,); None of a model that gives none.
+        groups: (N,) numbers that images which are not independent share; None where all are independent.
     """
 
     probabilities: FloatArray
@@ -35,6 +36,7 @@ class ReferencePredictions:
     split: str
     decisions: Decisions
     scores: FloatArray | None = None
+    groups: IntArray | None = None
 
     @property
     def near_limit(self) -> BoolArray:
@@ -42,7 +44,7 @@ class ReferencePredictions:
         limit = self.decisions.limit
         if self.scores is None or limit is None:
             return np.zeros(len(self.probabilities), np.bool_)
-        return np.abs(self.scores - limit) <= _NEAR
+        return np.asarray(np.abs(self.scores - limit) <= _NEAR)
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,9 @@ class ExportComparison:
 
     Attributes:
         images, split: how many images were compared, and of which split.
-        agreement: share of them on which both answer the same class, the same labels, or unknown. Where the
-            export gives no answer, or the OOD score lies within a hundredth of its limit, which of the classes
-            or labels it holds likeliest counts.
+        agreement: share of them on which both predict the same class or labels, also of an unknown image, and
+            give the same answer. Where the export gives none, or the OOD score lies within a hundredth of its
+            limit, what is unknown does not count.
         accuracy, accuracy_original: of the export and of the original.
         accuracy_difference: export less original, paired, with its 95 % interval.
         max_difference, mean_difference: of the probabilities.
@@ -91,7 +93,7 @@ class ExportComparison:
         agree = task.agree(predicted, before)
         if found.answers is not None:
             answers = decisions.answer(reference.probabilities, reference.scores)
-            agree = np.where(reference.near_limit, agree, task.agree(found.answers, answers))
+            agree &= reference.near_limit | task.agree(found.answers, answers)
         correct, correct_before = task.agree(predicted, reference.truth), task.agree(before, reference.truth)
         difference = np.abs(probabilities - reference.probabilities)
         return cls(
@@ -100,7 +102,7 @@ class ExportComparison:
             agreement=float(agree.mean()),
             accuracy=float(correct.mean()),
             accuracy_original=float(correct_before.mean()),
-            accuracy_difference=accuracy_difference(correct, correct_before),
+            accuracy_difference=accuracy_difference(correct, correct_before, reference.groups),
             max_difference=float(difference.max()),
             mean_difference=float(difference.mean()),
         )

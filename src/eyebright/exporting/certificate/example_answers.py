@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from eyebright.evaluation.decisions.costs import tolerance
 from eyebright.evaluation.rules.decisions import REACHED, Decisions
-from eyebright.types import FloatArray
 
 _CLASS = """\
     # -1 stands for an image unlike the training images; its likeliest class is only a guess.
@@ -23,32 +23,33 @@ _LABELS = """\
 
 
 def telling(decisions: Decisions) -> str:
-    """Return lines that print ``answer`` with ``probabilities`` (K,) and ``labels``, in the loop of an example."""
+    """Return lines that print ``answer``, by ``probabilities`` (K,) and ``labels``, in an example's loop."""
     return _LABELS if decisions.multilabel else _CLASS
 
 
 def deciding(decisions: Decisions) -> str:
-    """Return a line that sets ``answer`` from ``probabilities`` (K,) as :meth:`Decisions.predict` does."""
-    found = "probabilities.argmax()"
+    """Return lines that set ``answer`` from ``probabilities`` (K,) as :meth:`Decisions.predict` does."""
     if decisions.multilabel:
-        found = f"(probabilities >= {_row(decisions.least)}).astype(int)"
+        lines = [f"answer = (probabilities >= {_row(decisions.least)}).astype(int)"]
     elif decisions.costs is not None:
-        table = f"np.float32({decisions.costs.astype(np.float32).tolist()})"
-        return (
-            f"    # The class whose expected cost is least; of equal ones the most probable.\n"
-            f"    cost = probabilities @ {table}\n"
-            f"    answer = np.where(cost <= cost.min() + {tolerance(decisions.costs)}, probabilities, -1).argmax()"
-        )
+        lines = [
+            "# The class whose expected cost is least; of equal ones the most probable.",
+            f"cost = probabilities @ {_row(decisions.costs)}",
+            f"cheap = cost <= cost.min() + {tolerance(decisions.costs)}",
+            "answer = np.where(cheap, probabilities, -1).argmax()",
+        ]
     elif decisions.changed:
         weight, offset = map(_row, decisions.otherwise)
-        return (
-            f"    # The class that exceeds its threshold the most times over; else the likeliest of the others.\n"
-            f"    reached = probabilities >= {_row(decisions.least)}\n"
-            f"    excess = probabilities * {_row(decisions.gain)} + {REACHED}\n"
-            f"    answer = np.where(reached, excess, probabilities * {weight} + {offset}).argmax()"
-        )
-    return f"    answer = {found}"
+        lines = [
+            "# The class that exceeds its threshold the most times over, or the likeliest without one.",
+            f"reached = probabilities >= {_row(decisions.least)}",
+            f"excess = probabilities * {_row(decisions.gain)} + {REACHED}",
+            f"answer = np.where(reached, excess, probabilities * {weight} + {offset}).argmax()",
+        ]
+    else:
+        lines = ["answer = probabilities.argmax()"]
+    return "\n".join(f"    {line}" for line in lines)
 
 
-def _row(values: FloatArray) -> str:
-    return f"np.float32({values.tolist()})"
+def _row(values: npt.NDArray[np.floating]) -> str:
+    return f"np.float32({values.astype(np.float32).tolist()})"

@@ -6,10 +6,16 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from eyebright.runtime.stored import open_regular
+
 
 def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
+    """Return the SHA-256 of a file, in hex.
+
+    Raises:
+        OSError: it cannot be read, or is not a regular file.
+    """
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

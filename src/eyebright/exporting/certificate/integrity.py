@@ -2,18 +2,53 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import AfterValidator, AliasChoices, BaseModel, Field, TypeAdapter
 
 from eyebright.errors import ModelError
 from eyebright.exporting.certificate.hashes import sha256
+from eyebright.runtime.stored import STORED, read_json, reason_of
 
 CERTIFICATE = "certificate.json"
+#: The folder beside a model where its exports go.
+EXPORTS = "exports"
 # Levels at which a file of a Core ML package is in the export's folder; other formats have fewer.
 _DEEPEST = 5
+
+
+def _inside(name: str) -> str:
+    """Refuse a name that leads out of the export's folder, or that no file can have."""
+    path = PurePosixPath(name)
+    if not name or "\0" in name or "\\" in name or path.is_absolute() or ".." in path.parts:
+        raise ValueError("a name leads out of the folder")
+    return name
+
+
+_Hashes: TypeAlias = dict[Annotated[str, AfterValidator(_inside)], str]
+
+
+class StoredCertificate(BaseModel):
+    """What :meth:`Certificate.to_json` wrote, as far as it is read back."""
+
+    model_config = STORED
+
+    format: str
+    precision: str | None = None
+    input: str | None = None
+    passed: bool = True
+    files: _Hashes
+    #: Earlier certificates call them `beside`.
+    sidecar_files: _Hashes = Field({}, validation_alias=AliasChoices("sidecar_files", "beside"))
+    sha256: str | None = None
+    parent_sha256: str | None = None
+    versions: dict[str, str] | None = None
+    notes: tuple[str, ...] = ()
+
+
+_CERTIFICATE = TypeAdapter(StoredCertificate)
 
 
 @dataclass(frozen=True)
@@ -35,13 +70,27 @@ def export_folder(path: Path) -> Path | None:
     return None
 
 
-def _names(certificate: Mapping[str, Any]) -> set[str]:
+def parent_of(folder: Path, certificate: StoredCertificate) -> Literal["same", "other", "gone"] | None:
+    """Return whether the model of the run that an export lies in is the one it was made from.
+
+    None where the export lies in no run, or its certificate does not say.
+    """
+    expected, run = certificate.parent_sha256, folder.absolute().parent.parent
+    if expected is None or folder.absolute().parent.name != EXPORTS:
+        return None
+    model = run / "model.onnx"
+    if not model.is_file():
+        return "gone"
+    return "same" if sha256(model) == expected else "other"
+
+
+def _names(certificate: StoredCertificate) -> set[str]:
     """Return the files of an export and the folders that contain them."""
-    files = {CERTIFICATE, *certificate["files"], *_sidecar_files(certificate)}
+    files = {CERTIFICATE, *certificate.files, *certificate.sidecar_files}
     return files | {folder.as_posix() for name in files for folder in PurePosixPath(name).parents}
 
 
-def read_certificate(folder: Path) -> dict[str, Any]:
+def read_certificate(folder: Path) -> StoredCertificate:
     """Return the content of `certificate.json`.
 
     Raises:
@@ -49,26 +98,22 @@ def read_certificate(folder: Path) -> dict[str, Any]:
     """
     path = folder / CERTIFICATE
     try:
-        content: dict[str, Any] = dict(json.loads(path.read_text(encoding="utf-8")))
-        names = [*dict(content["files"]), *dict(_sidecar_files(content))]
-        if any(Path(name).is_absolute() or ".." in Path(name).parts for name in names):
-            raise ValueError("a name leads out of the folder")
-        str(content["format"]), dict(content.get("versions") or {}), [*content.get("notes", ())]
-    except (ValueError, TypeError, KeyError) as error:
+        return read_json(_CERTIFICATE, path)
+    except (OSError, ValueError) as error:
         raise ModelError(
-            "certificate.json must be a file written by `eyebright export`. {path} is not: {reason}. "
-            "Export the model again.",
+            "{name} must be a file written by `eyebright export`. {path} is not: {reason}. Export the "
+            "model again.",
+            name=CERTIFICATE,
             path=path,
-            reason=error,
+            reason=reason_of(error),
         ) from error
-    return content
 
 
-def check_files(folder: Path, certificate: Mapping[str, Any]) -> tuple[FileCheck, ...]:
+def check_files(folder: Path, certificate: StoredCertificate) -> tuple[FileCheck, ...]:
     """Check each file that a certificate lists, the export's own first."""
-    suffix = "" if certificate.get("passed", True) else ".rejected"
-    own = (_check(folder, name, digest, suffix) for name, digest in certificate["files"].items())
-    sidecar = (_check(folder, name, digest, "") for name, digest in _sidecar_files(certificate).items())
+    suffix = "" if certificate.passed else ".rejected"
+    own = (_check(folder, name, digest, suffix) for name, digest in certificate.files.items())
+    sidecar = (_check(folder, name, digest, "") for name, digest in certificate.sidecar_files.items())
     return (*own, *sidecar)
 
 
@@ -77,9 +122,3 @@ def _check(folder: Path, name: str, digest: str, suffix: str) -> FileCheck:
     if not path.is_file():
         return FileCheck(name, "missing")
     return FileCheck(name, "unchanged" if sha256(path) == digest else "changed")
-
-
-def _sidecar_files(certificate: Mapping[str, Any]) -> Mapping[str, str]:
-    """Return the hashes of the files besides the export's own; earlier certificates call them `beside`."""
-    found: Mapping[str, str] = certificate.get("sidecar_files", certificate.get("beside", {}))
-    return found

@@ -73,7 +73,9 @@ def examples(target: Format, source: ExportSource) -> dict[str, str]:
         for template in folder.iterdir()
     }
     told = target.decides and not decisions.multilabel
-    return {file: text for file, text in written.items() if file.endswith(".py") or told or not decisions.changed}
+    return {
+        file: text for file, text in written.items() if file.endswith(".py") or told or not decisions.changed
+    }
 
 
 def label_lines(labels: tuple[str, ...]) -> str:

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-from google.protobuf.message import DecodeError
 
 from eyebright.errors import ModelError
 from eyebright.exporting.formats.html_page import embedded_model
+from eyebright.onnx_graph.stored import parse_onnx, read_onnx
+from eyebright.runtime.stored import open_regular, read_stored, reason_of
 from eyebright.runtime.telemetry import load_openvino
 
 
@@ -69,29 +70,30 @@ def onnx_signature(model: onnx.ModelProto) -> Signature:
 
 def _from_onnx(path: Path) -> tuple[dict[str, str], Signature]:
     try:
-        model = onnx.load(path, load_external_data=False)
-    except (OSError, DecodeError) as error:
-        raise ValueError(str(error)) from error
-    return _metadata(model), onnx_signature(model)
+        return _facts(read_onnx(path))
+    except OSError as error:
+        raise ValueError(reason_of(error)) from error
 
 
-def _metadata(model: onnx.ModelProto) -> dict[str, str]:
-    return {entry.key: entry.value for entry in model.metadata_props}
+def _facts(model: onnx.ModelProto) -> tuple[dict[str, str], Signature]:
+    return {entry.key: entry.value for entry in model.metadata_props}, onnx_signature(model)
 
 
 def _from_page(path: Path) -> tuple[dict[str, str], Signature]:
     try:
-        model = onnx.load_from_string(embedded_model(path.read_text(encoding="utf-8")))
-    except (OSError, DecodeError, ModelError) as error:
-        raise ValueError(str(error)) from error
-    return _metadata(model), onnx_signature(model)
+        return _facts(parse_onnx(embedded_model(read_stored(path).decode("utf-8"))))
+    except (OSError, ModelError) as error:
+        raise ValueError(reason_of(error)) from error
 
 
 def _from_openvino(path: Path) -> tuple[dict[str, str], Signature]:
+    weights = path.with_suffix(".bin")
     try:
+        for file in (path, weights):
+            open_regular(file).close()  # OpenVINO would wait for a pipe
         model = load_openvino().Core().read_model(path)
-    except RuntimeError as error:
-        raise ValueError(str(error)) from error
+    except (OSError, RuntimeError) as error:
+        raise ValueError(reason_of(error)) from error
     facts: dict[str, str] = {}
     if model.has_rt_info("eyebright"):
         facts = {key: str(value) for key, value in model.get_rt_info("eyebright").value.items()}
@@ -108,7 +110,7 @@ def _onnx(values: Sequence[onnx.ValueInfoProto]) -> tuple[Tensor, ...]:
     return tuple(
         Tensor(
             value.name,
-            onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type).name,
+            _type_name(value.type.tensor_type.elem_type),
             tuple(
                 d.dim_value if d.HasField("dim_value") else d.dim_param or "?"
                 for d in value.type.tensor_type.shape.dim
@@ -116,6 +118,13 @@ def _onnx(values: Sequence[onnx.ValueInfoProto]) -> tuple[Tensor, ...]:
         )
         for value in values
     )
+
+
+def _type_name(element: int) -> str:
+    try:
+        return onnx.helper.tensor_dtype_to_np_dtype(element).name
+    except (KeyError, ValueError):
+        raise ValueError(f"it has a value of the unknown type {element}") from None
 
 
 def _openvino(ports: Sequence[Any]) -> tuple[Tensor, ...]:

@@ -6,12 +6,13 @@ import base64
 import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -19,7 +20,7 @@ from eyebright.errors import ModelError
 from eyebright.exporting.base import ExportSource
 from eyebright.exporting.formats.html_texts import terms, texts
 from eyebright.text.language import LANGUAGES, language, speaking
-from eyebright.types import Lang
+from eyebright.types import JsonObject
 
 Said = TypeVar("Said")
 # The runtime's files by the names of their blocks in the page.
@@ -29,6 +30,8 @@ _RUNTIME = {
     "wasm": "ort-wasm-simd-threaded.wasm.gz",
 }
 _MODEL = "model"
+_GZIP = 31  # how zlib calls gzip's header, with its largest window
+_MOST_UNPACKED, _MOST_GROWTH = 2**26, 16
 _SCRIPTS = ("view.js", "pixels.js", "page.js")
 
 
@@ -88,7 +91,19 @@ def embedded_model(text: str) -> bytes:
     packed, ended, _ = rest.partition("\n<")
     if not found or not ended:
         raise ModelError("The page must contain a model. This page contains none. Export it again.")
-    return gzip.decompress(base64.b64decode(packed))
+    try:
+        content = base64.b64decode(packed, validate=True)
+        unpacking = zlib.decompressobj(_GZIP)
+        # Weights hardly shrink; what grows without end is no model.
+        model = unpacking.decompress(content, _MOST_UNPACKED + _MOST_GROWTH * len(content))
+        if not unpacking.eof:
+            raise ValueError("it is incomplete")
+    except (ValueError, zlib.error) as error:
+        raise ModelError(
+            "The page must contain a model. Unpacking this one failed: {reason}. Export it again.",
+            reason=error,
+        ) from error
+    return model
 
 
 def runtime_version() -> str:
@@ -107,7 +122,7 @@ def _environment() -> Environment:
     )
 
 
-def _facts(source: ExportSource) -> dict[str, Any]:
+def _facts(source: ExportSource) -> JsonObject:
     """Return what the page's script must know."""
     version = runtime_version()
     return {
@@ -120,8 +135,8 @@ def _facts(source: ExportSource) -> dict[str, Any]:
     }
 
 
-def _in_each_language(said: Callable[[], Said]) -> dict[Lang, Said]:
-    found: dict[Lang, Said] = {}
+def _in_each_language(said: Callable[[], Said]) -> dict[str, Said]:
+    found: dict[str, Said] = {}
     for lang in LANGUAGES:
         with speaking(lang):
             found[lang] = said()
@@ -143,8 +158,8 @@ def _policy(script: str) -> str:
 
 
 @cache
-def _runtime_facts() -> dict[str, Any]:
-    facts: dict[str, Any] = json.loads(_file("runtime", "runtime.json").read_text(encoding="utf-8"))
+def _runtime_facts() -> JsonObject:
+    facts: JsonObject = json.loads(_file("runtime", "runtime.json").read_text(encoding="utf-8"))
     return facts
 
 

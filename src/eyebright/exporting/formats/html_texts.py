@@ -18,6 +18,10 @@ def texts() -> dict[str, str]:
         "choose": translate("Choose images"),
         "clear": translate("Remove all"),
         "close": translate("Close"),
+        "deep": translate(
+            "This page reads 8 bits of each channel. This PNG has 16. Save it with 8 bits, or use "
+            "eyebright predict."
+        ),
         "drop": translate("Drop images here, or paste them"),
         "failed": translate("Prediction failed: {reason}. Try a smaller image."),
         "heat": translate("Heat map"),
@@ -58,7 +62,7 @@ def terms(source: ExportSource, runtime_version: str) -> list[tuple[str, str]]:
     """Return names and values of what is known about the model."""
     metadata, size = source.model.metadata, source.size
     rows = [
-        (translate("Backbone"), str(source.model.card["backbone"])),
+        (translate("Backbone"), source.model.card.backbone),
         (translate("Input"), f"{size} × {size} px"),
         (translate("Numeric precision"), source.precision),
         (translate("Licence of the weights"), metadata.get("licence", "")),

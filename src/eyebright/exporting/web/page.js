@@ -77,8 +77,8 @@ const answerNext = async (item) => {
     Object.assign(item, { answer, size: full });
     announce(`${item.name}: ${best(answer)}`);
   } catch (error) {
-    const unreadable = error instanceof DOMException;
-    Object.assign(item, { error: unreadable ? "unreadable" : "failed", reason: error.message });
+    const kind = error.name === "deep" ? "deep" : error instanceof DOMException ? "unreadable" : "failed";
+    Object.assign(item, { error: kind, reason: error.message });
     announce(`${item.name}: ${say(item.error, item)}`);
   }
 };

@@ -9,6 +9,12 @@ const isJpeg = async (file) => {
   return first === 0xff && second === 0xd8 && third === 0xff;
 };
 
+/** Whether a PNG has 16 bits a channel: canvases keep 8, whatever range the values have. */
+const isDeep = async (file) => {
+  const head = new Uint8Array(await file.slice(0, 25).arrayBuffer());
+  return [0x89, 0x50, 0x4e, 0x47].every((byte, place) => head[place] === byte) && head[24] === 16;
+};
+
 /** By how much an image is made smaller: JPEGs as in training, while twice the model's side remains. */
 const reduction = (width, height, side, jpeg) => {
   let factor = jpeg ? [8, 4, 2, 1].find((f) => f <= Math.max(1, Math.min(width, height) / (2 * side))) : 1;
@@ -38,6 +44,9 @@ const shrink = ({ data, width, height }, factor, pixels, start) => {
 
 /** An upright image's RGB bytes, transparency on white, as Eyebright reads them in Python. */
 const readPixels = async (source, side) => {
+  if (source instanceof Blob && (await isDeep(source))) {
+    throw Object.assign(new Error("16 bits"), { name: "deep" });
+  }
   const jpeg = source instanceof Blob && (await isJpeg(source));
   // Training reads the numbers in the file, whatever colour profile it carries.
   const settings = { imageOrientation: "from-image", colorSpaceConversion: "none", premultiplyAlpha: "none" };

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 
+from eyebright.evaluation.advice import judged
 from eyebright.evaluation.multiclass.results import Metrics
 from eyebright.evaluation.multilabel.results import LabelMetrics
 from eyebright.report.content import ReportContent
 from eyebright.report.document import Section
-from eyebright.report.summary.headline import basis, verdict
+from eyebright.report.summary.findings import majority_sentence
+from eyebright.report.summary.headline import FEW_IMAGES, basis, verdict
 from eyebright.report.summary.metric_card import MetricCard, decimal_card, share_card, share_row
 from eyebright.report.templating import render
-from eyebright.text.format import number, percent, percent_range
+from eyebright.text.format import number, paragraph_of, percent, percent_range
 from eyebright.text.language import translate
 
 
@@ -30,10 +33,9 @@ def label_verdict(m: LabelMetrics) -> tuple[str, ...]:
         high=number(round(100 * m.accuracy.high)),
         wrong=f"{100 * m.hamming_loss.value:.1f}",
     )
-    present = [c for c in m.per_class if c.support]
-    if not present:
+    if not (known := judged(m)):
         return (whole,)
-    weakest = min(present, key=lambda c: c.f1.value)
+    weakest = min(known, key=lambda c: c.f1.value)
     return whole, translate(
         "Weakest label: {label}, recall {recall}, precision {precision}.",
         label=weakest.label,
@@ -47,7 +49,7 @@ def label_headline(content: ReportContent, m: LabelMetrics) -> Section:
     body = render(
         "summary/headline.html",
         basis=basis(m),
-        few=False,
+        few=m.count < FEW_IMAGES,
         cards=list(_key_metrics(content, m)),
         rows=list(_further(m)),
     )
@@ -58,7 +60,10 @@ def _key_metrics(content: ReportContent, m: LabelMetrics) -> Iterator[MetricCard
     yield share_card(
         translate("Exact-match accuracy"),
         m.accuracy,
-        translate("share of images with exactly the right labels"),
+        paragraph_of(
+            translate("Share of images with exactly the right labels."),
+            majority_sentence(asdict(content.majority)),
+        ),
     )
     yield share_card(
         translate("Hamming loss"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
+from eyebright.evaluation.advice import FEWEST_EVALUATED
 from eyebright.evaluation.multiclass.results import ClassMetrics
 from eyebright.evaluation.multilabel.results import LabelMetrics
 from eyebright.report.charts.confusion import confusion_table, heat_grid
@@ -41,7 +42,13 @@ def per_label(m: LabelMetrics) -> Section:
         for c, missed, invented in sorted(errors, key=lambda row: (row[0].f1.value, row[0].label))
     ]
     thresholds = ", ".join(f"{label} {t:.3g}" for label, t in zip(m.labels, m.thresholds, strict=True))
-    body = render("multilabel/labels.html", rows=rows, thresholds=thresholds, ranking=ranking(m))
+    body = render(
+        "multilabel/labels.html",
+        rows=rows,
+        thresholds=thresholds,
+        ranking=ranking(m),
+        fewest=FEWEST_EVALUATED,
+    )
     return Section("classes", translate("Results by label"), body)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from eyebright.evaluation.advice import FEWEST_EVALUATED
 from eyebright.evaluation.multiclass.results import ClassMetrics, Metrics
 from eyebright.report.charts.confusion import confused_pairs, confusion_table, heat_grid
 from eyebright.report.charts.interval import fraction, interval_bar
@@ -70,6 +71,7 @@ def per_class(content: ReportContent) -> Section:
         some=some,
         worst=_WORST,
         best=_BEST,
+        fewest=FEWEST_EVALUATED,
         ranking=ranking(content.metrics),
     )
     return Section("classes", translate("Results by class"), body)

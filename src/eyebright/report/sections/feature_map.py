@@ -13,6 +13,7 @@ from eyebright.report.content import EmbeddingMap, ReportContent
 from eyebright.report.document import Section
 from eyebright.report.templating import render
 from eyebright.report.thumbnails import across, contact_sheet
+from eyebright.runtime.install import install_command
 from eyebright.text.format import number, paragraph_of, percent
 from eyebright.text.language import translate
 
@@ -85,7 +86,8 @@ def _notes(found: EmbeddingMap, shown: int, pictured: int, classes: int) -> Iter
     if found.method == "PCA":
         yield translate(
             "This is a PCA projection (two components), which separates groups less well than "
-            't-SNE. For t-SNE: pip install "eyebright[map]"'
+            "t-SNE. For t-SNE: {command}",
+            command=install_command("map"),
         )
     if shown < found.count:
         yield translate(

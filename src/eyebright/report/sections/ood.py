@@ -76,19 +76,21 @@ def _ood(found: Uncertainty) -> Markup:
 
 
 def _limit(rule: UnknownRule) -> str:
-    where = (
-        translate("holdout images of the training split")
-        if rule.chosen_on == "train"
-        else translate("the validation split")
-    )
     return translate(
         "The OOD threshold {limit} was set on {where} ({images:image|images}), so that {share} of "
         "in-distribution images count as unknown.",
         limit=decimal(rule.threshold),
         images=rule.images,
-        where=where,
+        where=_where(rule.chosen_on),
         share=percent(rule.false_rejection, 0),
     )
+
+
+def _where(split: str) -> str:
+    """Return the images that a rule was chosen on."""
+    if split == "train":
+        return translate("holdout images of the training split")
+    return translate("the validation split")
 
 
 def _scores(ood: OodImages) -> list[tuple[str, object]]:
@@ -114,6 +116,7 @@ def _sets(found: Uncertainty) -> Markup:
     return render(
         "sections/prediction_sets.html",
         rule=rule,
+        where=_where(rule.calibrated_on),
         selected=by_class if rule.per_class else marginal,
         rows=list(_set_rows(found.labels, (marginal, by_class))),
     )

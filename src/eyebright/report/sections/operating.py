@@ -16,6 +16,7 @@ from eyebright.report.charts.curve import Line, curve_chart
 from eyebright.report.charts.interval import interval_bar
 from eyebright.report.content import ReportContent
 from eyebright.report.document import Section
+from eyebright.report.summary.targets import verdict_name
 from eyebright.report.templating import render
 from eyebright.text.format import percent
 from eyebright.text.language import translate
@@ -34,9 +35,10 @@ class OperatingMetric:
 
 @dataclass(frozen=True)
 class OperatingView:
-    """A target with its threshold, what that gives on ``split``, and the curves with their titles."""
+    """A target with its verdict and threshold, what that gives on ``split``, and its curves with titles."""
 
     target: str
+    verdict: str
     threshold: Threshold
     split: Split
     rows: Sequence[OperatingMetric]
@@ -52,6 +54,7 @@ def operating(content: ReportContent) -> Section | None:
         points=[_view(curve) for curve in content.operating_curves],
         multilabel=isinstance(content.metrics, LabelMetrics),
         cost=content.cost,
+        contested=content.contested,
     )
     return Section("operating", translate("Operating points"), body)
 
@@ -81,7 +84,14 @@ def _view(curve: OperatingCurve) -> OperatingView:
         )
         for figure, interval in point.figures.items()
     ]
-    return OperatingView(str(point.threshold.target), point.threshold, point.split, rows, _curves(curve))
+    return OperatingView(
+        str(point.threshold.target),
+        verdict_name(point.verdict.name),
+        point.threshold,
+        point.split,
+        rows,
+        _curves(curve),
+    )
 
 
 def _curves(curve: OperatingCurve) -> list[tuple[str, Markup]]:

@@ -35,7 +35,7 @@ class StageTime:
 
 def selection(content: ReportContent) -> Section | None:
     """Return every candidate with its cross-validated accuracy."""
-    if not content.choices:
+    if not content.probe_candidates:
         return None
     body = render(
         "sections/selection.html",
@@ -44,7 +44,7 @@ def selection(content: ReportContent) -> Section | None:
             "above played no part."
         ),
         caption=translate("Candidates compared"),
-        compared=_compared(content.choices),
+        compared=_compared(content.probe_candidates),
         reasons=(),
     )
     return Section("choices", translate("Selection of input size and feature layers"), body)
@@ -52,7 +52,7 @@ def selection(content: ReportContent) -> Section | None:
 
 def finetuning(content: ReportContent) -> Section | None:
     """Return the linear probe against fine-tuning of some or all blocks, and why one was selected."""
-    if not content.tunings:
+    if not content.finetune_candidates:
         return None
     body = render(
         "sections/selection.html",
@@ -62,7 +62,7 @@ def finetuning(content: ReportContent) -> Section | None:
             "metrics above were not used."
         ),
         caption=translate("Depth of fine-tuning"),
-        compared=_compared(content.tunings),
+        compared=_compared(content.finetune_candidates),
         reasons=content.reasons,
     )
     return Section("tuning", translate("Fine-tuning vs. linear probe"), body)
@@ -104,14 +104,14 @@ def stage_name(stage: str) -> str:
         "search": translate("Search"),
         "seal": translate("Sealing the model"),
         "evaluate": translate("Evaluation"),
-        "proof": translate("Parity check"),
+        "parity": translate("Parity check"),
         "compare": translate("Comparison with the baseline"),
         "decide": translate("Operating points"),
         "foreign": translate("OOD images"),
         "ood": translate("OOD images"),
         "robustness": translate("Robustness to image corruption"),
         "slices": translate("Accuracy by slice"),
-        "inside": translate("Heat maps and embedding map"),
+        "heatmaps": translate("Heat maps and embedding map"),
         "report": translate("Report"),
     }
     return names.get(stage, stage)

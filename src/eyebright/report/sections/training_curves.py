@@ -40,33 +40,33 @@ class RangeTest:
 
 def training_curves(content: ReportContent) -> Section | None:
     """Return the curves, the values behind them, and what the network saw."""
-    told = content.training_curves
-    if told is None:
+    curves = content.training_curves
+    if curves is None:
         return None
     body = render(
         "sections/training_curves.html",
-        sentences=_sentences(told),
-        charts=_charts(told),
-        rows=[_values(row) for row in told.history],
-        search=None if told.search is None else _range_test(told.search),
-        samples=base64.b64encode(told.samples).decode("ascii"),
+        sentences=_sentences(curves),
+        charts=_charts(curves),
+        rows=[_values(row) for row in curves.history],
+        search=None if curves.search is None else _range_test(curves.search),
+        samples=base64.b64encode(curves.samples).decode("ascii"),
     )
     return Section("learning", translate("Training curves"), body)
 
 
-def _sentences(told: TrainingCurves) -> list[str]:
-    sentences = [told.stopped_because] if told.stopped_because else []
-    if told.best is not None:
-        sentences.append(translate("The weights of epoch {epoch} were kept.", epoch=told.best))
-    if told.waited is not None:
-        share = percent(told.waited)
+def _sentences(curves: TrainingCurves) -> list[str]:
+    sentences = [curves.stopped_because] if curves.stopped_because else []
+    if curves.best is not None:
+        sentences.append(translate("The weights of epoch {epoch} were kept.", epoch=curves.best))
+    if curves.waited is not None:
+        share = percent(curves.waited)
         sentences.append(translate("The device waited for images {share} of the time.", share=share))
     joined = paragraph_of(*sentences)
-    return [joined, *told.notes] if joined else list(told.notes)
+    return [joined, *curves.notes] if joined else list(curves.notes)
 
 
-def _charts(told: TrainingCurves) -> list[TrainingChart]:
-    rows, best = told.history, told.best
+def _charts(curves: TrainingCurves) -> list[TrainingChart]:
+    rows, best = curves.history, curves.best
     train, held = translate("training"), translate("holdout")
     losses = [
         Line(train, [(r.epoch, r.train_loss) for r in rows]),
@@ -107,12 +107,12 @@ def _chart(
 
 def _ends(lines: Sequence[Line], written: Callable[[float], str]) -> str:
     """Return the first and last value of each line, in words."""
-    told = []
+    described = []
     for line in lines:
         seen = [y for _, y in line.points if math.isfinite(y)]
         if seen:
-            told.append(f"{line.name} {written(seen[0])} → {written(seen[-1])}".strip())
-    return ", ".join(told)
+            described.append(f"{line.name} {written(seen[0])} → {written(seen[-1])}".strip())
+    return ", ".join(described)
 
 
 def _values(row: EpochRow) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from eyebright.evaluation.multiclass.results import Metrics
 from eyebright.evaluation.multilabel.results import LabelMetrics
 from eyebright.exporting.load_image import load_image_code
 from eyebright.report.content import ReportContent
@@ -27,30 +26,35 @@ metadata = session.get_modelmeta().custom_metadata_map
 labels = json.loads(metadata["labels"])
 
 image = load_image("photo.jpg", json.loads(metadata.get("white_level", "65535")))
-(probabilities,) = session.run(["probabilities"], {{"images": image[None]}})
-best = int(probabilities[0].argmax())
-print(labels[best], float(probabilities[0, best]))
+outputs = session.run(["probabilities", "answer"], {{"images": image[None]}})
+probabilities, answer = (output[0] for output in outputs)
+# -1 stands for an image unlike the training images.
+print("unknown" if answer < 0 else f"{{labels[answer]}} {{probabilities[answer]:.3f}}")
 """
 #: The same where an image may have several labels.
 SEVERAL_SNIPPET = (
-    SNIPPET.partition("best = ")[0]
+    SNIPPET.partition("# -1 stands")[0]
     + """\
-thresholds = json.loads(metadata["thresholds"])
-for label, probability, threshold in zip(labels, probabilities[0], thresholds):
-    if probability >= threshold:
-        print(label, float(probability))
+# 1 stands for a label that holds, and -1, in all places, for an image unlike the training images.
+if answer.min() < 0:
+    print("unknown")
+for label, probability, held in zip(labels, probabilities, answer):
+    if held == 1:
+        print(f"{label} {probability:.3f}")
 """
 )
 
 
-def snippet(metrics: Metrics) -> str:
-    """Return the lines of Python that suit a model with such metrics."""
-    return SEVERAL_SNIPPET if isinstance(metrics, LabelMetrics) else SNIPPET
+def snippet(content: ReportContent) -> str:
+    """Return the lines of Python that suit the model; none for one of an earlier version."""
+    if not content.answers:
+        return ""
+    return SEVERAL_SNIPPET if isinstance(content.metrics, LabelMetrics) else SNIPPET
 
 
-def usage(metrics: Metrics) -> Section:
+def usage(content: ReportContent) -> Section:
     """Return a few lines of Python that need nothing of ours, and the command line."""
-    body = render("sections/usage.html", snippet=snippet(metrics))
+    body = render("sections/usage.html", snippet=snippet(content))
     return Section("use", translate("How to use the model"), body)
 
 

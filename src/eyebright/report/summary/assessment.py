@@ -11,12 +11,12 @@ from eyebright.evaluation.multiclass.results import ClassMetrics
 from eyebright.evaluation.multilabel.results import LabelMetrics
 from eyebright.report.content import ReportContent
 from eyebright.report.multilabel.next_steps import label_doubts, label_steps, rarely_ruled_out
-from eyebright.text.format import number, percent, percent_range
+from eyebright.report.summary.findings import few_images
+from eyebright.text.format import listed, number, percent, percent_range
 from eyebright.text.language import translate
 from eyebright.types import Interval
 
 _LISTED = 4
-_NAMES = 8
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ def assess(content: ReportContent) -> Assessment:
 def _steps(content: ReportContent) -> list[Statement]:
     if isinstance(content.metrics, LabelMetrics):
         return [Statement(*step) for step in label_steps(content.metrics, content.evaluated)]
+    # A manifest without training images, as of `evaluate`, does not say how many there were.
     trained = Counter(sample.label for sample in content.manifest.of("train"))
     forecast = None if content.learning_curve is None else content.learning_curve.forecast
     steps = next_steps(
@@ -78,7 +79,7 @@ def _trust(content: ReportContent) -> list[Statement]:
         sentence = translate(
             "Classes whose recall and precision are at least 80 % even at the lower end of the "
             "interval: {classes}.",
-            classes=_names([c.label for c in classes]),
+            classes=listed([c.label for c in classes]),
         )
         said.append(Statement(sentence, "classes"))
     return said
@@ -97,12 +98,8 @@ def _doubt(content: ReportContent) -> list[Statement]:
             count=number(sure),
         )
         said.append(Statement(sentence, "mistakes"))
-    absent = [c.label for c in content.metrics.per_class if not c.support]
-    if absent:
-        sentence = translate(
-            "Unknown for classes without evaluated images: {classes}.", classes=_names(absent)
-        )
-        said.append(Statement(sentence, "classes"))
+    per_class = {c.label: {"support": c.support} for c in content.metrics.per_class}
+    said += [Statement(sentence, "classes") for sentence in few_images(per_class)]
     other = translate(
         "Images unlike the training images, from another camera or place: these metrics say nothing "
         "about them."
@@ -129,11 +126,16 @@ def _step(step: Step) -> Statement:
             )
             return Statement(sentence, "mistakes")
         case "images":
-            sentence = translate(
-                "Add images of {label}: its recall is {found}, with {count:training image|training images}.",
-                label=step.classes[0],
-                found=_share(step.figure),
-                count=number(step.of),
+            known = {"label": step.classes[0], "found": _share(step.figure)}
+            sentence = (
+                translate(
+                    "Add images of {label}: its recall is {found}, with {count:training image|training "
+                    "images}.",
+                    **known,
+                    count=number(step.of),
+                )
+                if step.of
+                else translate("Add training images of {label}: its recall is {found}.", **known)
             )
             return Statement(sentence, "classes")
         case "pair":
@@ -156,13 +158,6 @@ def _step(step: Step) -> Statement:
 
 def _missed(figures: ClassMetrics) -> str:
     return translate("{label}: recall {found}.", label=figures.label, found=_share(figures.recall))
-
-
-def _names(labels: Sequence[str]) -> str:
-    listed = ", ".join(labels[:_NAMES])
-    if len(labels) <= _NAMES:
-        return listed
-    return translate("{listed} and {count} more", listed=listed, count=number(len(labels) - _NAMES))
 
 
 def _share(interval: Interval) -> str:

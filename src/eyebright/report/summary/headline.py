@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from math import ceil
 
+from eyebright.evaluation.advice import judged
 from eyebright.evaluation.multiclass.results import Metrics
 from eyebright.report.content import ReportContent
 from eyebright.report.document import Section
 from eyebright.report.sections.more_metrics import further
+from eyebright.report.summary.findings import majority_sentence
 from eyebright.report.summary.metric_card import MetricCard, decimal_card, share_card
 from eyebright.report.templating import render
-from eyebright.text.format import number, percent, percent_range, split_name
+from eyebright.text.format import number, paragraph_of, percent, percent_range, split_name
 from eyebright.text.language import translate
 
-_FEW = 100
+#: With fewer evaluated images all metrics are a first indication.
+FEW_IMAGES = 100
 
 
 def verdict(metrics: Metrics) -> tuple[str, ...]:
@@ -30,10 +34,9 @@ def verdict(metrics: Metrics) -> tuple[str, ...]:
         low=number(round(base * metrics.accuracy.low)),
         high=number(round(base * metrics.accuracy.high)),
     )
-    present = [c for c in metrics.per_class if c.support]
-    if len(present) < 2:
+    if len(known := judged(metrics)) < 2:
         return (expected,)
-    weakest = min(present, key=lambda c: c.recall.value)
+    weakest = min(known, key=lambda c: c.recall.value)
     found = translate(
         "Weakest class: {label}, recall {recall}.",
         label=weakest.label,
@@ -46,7 +49,7 @@ def headline(content: ReportContent) -> Section:
     """Return the five key metrics, and further ones folded away."""
     m = content.metrics
     cards = [
-        share_card(translate("Accuracy"), m.accuracy, translate("share of images predicted correctly")),
+        share_card(translate("Accuracy"), m.accuracy, beside_majority(content)),
         share_card(
             translate("Balanced accuracy"),
             m.balanced_accuracy,
@@ -64,9 +67,16 @@ def headline(content: ReportContent) -> Section:
         ),
         _calibration(content),
     ]
-    few = m.count < _FEW
+    few = m.count < FEW_IMAGES
     body = render("summary/headline.html", basis=basis(m), few=few, cards=cards, rows=further(m))
     return Section("figures", translate("Key metrics"), body)
+
+
+def beside_majority(content: ReportContent) -> str:
+    """Return what accuracy means, and what always predicting the most frequent class would reach."""
+    return paragraph_of(
+        translate("Share of images predicted correctly."), majority_sentence(asdict(content.majority))
+    )
 
 
 def basis(metrics: Metrics) -> str:

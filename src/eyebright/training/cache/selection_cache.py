@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy
 
 from eyebright.data.manifest import Sample
-from eyebright.runtime.atomic import write_text
+from eyebright.runtime.remembered import remember, remembered
 from eyebright.training.linear_probe.selection import ProbeCandidate
 
 _FOLDER = "choices"  # in the cache
@@ -46,13 +47,13 @@ class Selection:
     Attributes:
         size: S in pixels.
         layers: the feature layer set's name.
-        sizes, tap_sets: the candidates; none where there was nothing to choose.
+        sizes, feature_layer_sets: the candidates; none where there was nothing to choose.
     """
 
     size: int
     layers: str
     sizes: list[ProbeCandidate] = field(default_factory=list)
-    tap_sets: list[ProbeCandidate] = field(default_factory=list)
+    feature_layer_sets: list[ProbeCandidate] = field(default_factory=list)
 
 
 def cached_selection(
@@ -68,16 +69,18 @@ def cached_selection(
     """
     content = blake2b(digest_size=16)
     for sample in samples:
-        content.update(f"{sample.sha} {sample.label}\0{sample.group}\0".encode())
+        content.update(f"{sample.key.hex()} {sample.label}\0{sample.group}\0".encode())
     content.update(json.dumps([str(fact) for fact in facts]).encode())
     content.update(f"{np.__version__} {scipy.__version__}".encode())
     for name in _CODE:
         content.update((_PACKAGE / name).read_bytes())
     path = cache / _FOLDER / f"{content.hexdigest()}.json"
-    if path.exists():
-        found = json.loads(path.read_text(encoding="utf-8"))
-        sizes, tap_sets = ([ProbeCandidate(**row) for row in found[key]] for key in ("sizes", "tap_sets"))
-        return Selection(found["size"], found["layers"], sizes, tap_sets)
+    found: Any = remembered(path)
+    if found is not None:
+        sizes, sets = (
+            [ProbeCandidate(**row) for row in found[key]] for key in ("sizes", "feature_layer_sets")
+        )
+        return Selection(found["size"], found["layers"], sizes, sets)
     choice = choose()
-    write_text(path, json.dumps(asdict(choice), indent=1))
+    remember(path, asdict(choice))
     return choice

@@ -2,9 +2,8 @@
 
 A *space* is a folder for everything with the same backbone, preprocessing, precision and view; inside it a
 row belongs to an image's hash. Features are rows of float16, decoded pixels rows of uint8. Rows come in
-segments of two files, `ID.rows.npy` (n, D) and `ID.keys.npy` (n, 16) uint8. A segment exists once its keys
-do: they are renamed into place last, so a killed run leaves nothing that is half written, and several runs
-may write at once.
+segments (`segment.py`), so several runs may write at once. What is damaged counts as absent: the segment is
+removed, and its rows are computed again.
 """
 
 from __future__ import annotations
@@ -12,24 +11,32 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 import time
-import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic
 
 import numpy as np
 import numpy.typing as npt
 import platformdirs
 
 from eyebright.errors import StorageError
-from eyebright.runtime.atomic import atomic_path, write_text
+from eyebright.runtime.atomic import write_text
+from eyebright.runtime.context import say
 from eyebright.runtime.machine import disk_free_bytes
-from eyebright.types import IntArray
+from eyebright.training.cache.segment import (
+    KEY_BYTES,
+    DamagedSegmentError,
+    Segment,
+    Value,
+    remove_segment,
+    write_segment,
+)
+from eyebright.types import IntArray, Json
 
 Rows = npt.NDArray[np.float16]
-Value = TypeVar("Value", np.float16, np.float32, np.uint8)
-KEY_BYTES = 16
 #: What the rows of a space are, where its card does not say otherwise.
 FEATURES = "features"
 CARD = "space.json"
@@ -55,12 +62,15 @@ class Space(Generic[Value]):
         dtype: of the rows.
     """
 
-    def __init__(self, root: Path, card: dict[str, Any], width: int, dtype: type[Value]) -> None:
+    def __init__(self, root: Path, card: Mapping[str, Json], width: int, dtype: type[Value]) -> None:
         self.folder = root / _digest(card)
         self.width = width
         self._dtype: type[Value] = dtype
-        self._segments: list[tuple[Path, int]] = []
+        self._segments: list[Segment[Value]] = []
+        self._intact: dict[int, bool] = {}
         self._places: dict[bytes, tuple[int, int]] = {}
+        self._checking = threading.Lock()
+        self._told = False
         self._keys: list[bytes] = []
         self._rows: list[npt.NDArray[Value]] = []
         self._open(card)
@@ -70,7 +80,9 @@ class Space(Generic[Value]):
         return len(self._places)
 
     def __contains__(self, key: bytes) -> bool:
-        return key in self._places
+        """Return whether the row is on disk, as it was written; safe to call from several threads."""
+        place = self._places.get(key)
+        return place is not None and self._is_intact(place[0])
 
     def add(self, key: bytes, row: npt.NDArray[Value]) -> None:
         """Take a row (D,); it is safe on disk after the next :meth:`flush`."""
@@ -85,14 +97,10 @@ class Space(Generic[Value]):
         """
         if not self._keys:
             return
-        name = uuid.uuid4().hex
         keys = np.frombuffer(b"".join(self._keys), np.uint8).reshape(-1, KEY_BYTES)
-        rows = np.stack(self._rows)
-        for kind, array in (("rows", rows), ("keys", keys)):
-            with atomic_path(self.folder / f"{name}.{kind}.npy") as temporary:
-                _save(temporary, array)
+        path = write_segment(self.folder, keys, np.stack(self._rows))
         self._keys, self._rows = [], []
-        self._load(self.folder / f"{name}.keys.npy")
+        self._load(path, intact=True)
 
     def keep(self, rows: Iterable[tuple[bytes, npt.NDArray[Value]]]) -> None:
         """Take rows (D,) by their keys as they are made, and have them on disk within seconds.
@@ -135,48 +143,57 @@ class Space(Generic[Value]):
         gaps = np.flatnonzero(np.any(np.diff(places[order], axis=0) != (0, 1), axis=1)) + 1
         for run in np.split(order, gaps):
             if run.size:
-                out[run] = self._read_run(places[run[0], 0], places[run[0], 1], run.size)[:, columns]
+                segment, start = places[run[0]]
+                out[run] = self._segments[segment].read(start, run.size)[:, columns]
         return out
 
-    def _read_run(self, segment: int, start: int, count: int) -> npt.NDArray[Value]:
-        path, offset = self._segments[segment]
-        rows = np.empty((count, self.width), self._dtype)
-        try:
-            with path.open("rb") as file:
-                file.seek(offset + start * self.width * rows.itemsize)
-                whole = file.readinto(rows.view(np.uint8).data) == rows.nbytes
-        except FileNotFoundError:
-            whole = False
-        if not whole:
-            raise StorageError(
-                "The feature cache must not change while it is read. {path} was removed or "
-                "truncated, by another program or `eyebright cache --trim`. Run again: what is "
-                "missing is computed anew.",
-                path=path,
-            )
-        return rows
-
-    def _open(self, card: dict[str, Any]) -> None:
-        write_text(
-            self.folder / CARD, json.dumps(card | {"width": self.width, "used": time.time()}, indent=1)
-        )
+    def _open(self, card: Mapping[str, Json]) -> None:
+        write_text(self.folder / CARD, json.dumps({**card, "width": self.width}, indent=1))
         for path in sorted(self.folder.glob("*.keys.npy")):
             self._load(path)
 
-    def _load(self, path: Path) -> None:
-        """Map a segment; one whose files are damaged counts as absent, so its rows are computed again."""
+    def _load(self, path: Path, intact: bool | None = None) -> None:
+        """Take a segment into account; ``intact`` is None where that is checked when a row is asked for."""
         try:
-            keys = np.load(path, allow_pickle=False)
-            rows = np.load(rows_path(path), mmap_mode="r", allow_pickle=False)
-        except (ValueError, OSError, EOFError):
+            segment = Segment(path, self.width, self._dtype)
+        except OSError:  # trimmed by another process just now
             return
-        if (rows.shape, rows.dtype) != ((len(keys), self.width), np.dtype(self._dtype)):
+        except DamagedSegmentError:
+            self._remove(path)
             return
-        if keys.shape[1:] != (KEY_BYTES,):
-            return
-        self._segments.append((rows_path(path), rows.offset))
+        self._segments.append(segment)
         number = len(self._segments) - 1
-        self._places.update((key.tobytes(), (number, row)) for row, key in enumerate(keys))
+        if intact is not None:
+            self._intact[number] = intact
+        self._places.update((key, (number, row)) for row, key in enumerate(segment.keys()))
+
+    def _is_intact(self, number: int) -> bool:
+        """Return whether a segment is as it was written; the rows of one that is not are absent."""
+        with self._checking:
+            if number not in self._intact:
+                self._intact[number] = self._check(self._segments[number])
+                if not self._intact[number]:
+                    self._places = {key: place for key, place in self._places.items() if place[0] != number}
+            return self._intact[number]
+
+    def _check(self, segment: Segment[Value]) -> bool:
+        try:
+            intact = segment.intact()
+        except OSError:  # trimmed by another process just now
+            return False
+        if not intact:
+            self._remove(segment.path)
+        return intact
+
+    def _remove(self, path: Path) -> None:
+        with suppress(OSError):  # a cache that cannot be written is only read
+            remove_segment(path)
+        if not self._told:
+            say(
+                "Cached data in {path} is damaged or of an older version. It is computed again.",
+                path=self.folder,
+            )
+        self._told = True
 
 
 def require_room(folder: Path, needed_bytes: int) -> None:
@@ -200,27 +217,10 @@ def require_room(folder: Path, needed_bytes: int) -> None:
 class FeatureSpace(Space[np.float16]):
     """Rows (D,) float16 of one backbone, preprocessing, precision and view; the arguments are the base's."""
 
-    def __init__(self, root: Path, card: dict[str, Any], width: int) -> None:
+    def __init__(self, root: Path, card: Mapping[str, Json], width: int) -> None:
         super().__init__(root, card, width, np.float16)
 
 
-def _save(path: Path, array: npt.NDArray[Any]) -> None:
-    """Write as `np.save` does, which would lose the reason where the disk is full."""
-    with path.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
-        file.write(np.ascontiguousarray(array).data)
-
-
-def rows_path(keys: Path) -> Path:
-    """Return the file of a segment's rows, from that of its keys."""
-    return keys.with_name(keys.name.replace(".keys.", ".rows."))
-
-
-def keys_path(rows: Path) -> Path:
-    """Return the file of a segment's keys, from that of its rows."""
-    return rows.with_name(rows.name.replace(".rows.", ".keys."))
-
-
-def _digest(card: dict[str, Any]) -> str:
+def _digest(card: Mapping[str, Json]) -> str:
     text = json.dumps(card, sort_keys=True).encode()
     return hashlib.blake2b(text, digest_size=16).hexdigest()

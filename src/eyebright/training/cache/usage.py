@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from eyebright.training.cache.store import CARD, EXPORTS, FEATURES, keys_path, rows_path
+from eyebright.runtime.atomic import remove_left
+from eyebright.training.cache.segment import keys_path, remove_segment
+from eyebright.training.cache.store import CARD, EXPORTS, FEATURES
 
 _STALE_SECONDS = 24 * 3600
 
@@ -53,10 +57,10 @@ def usage(root: Path) -> list[SpaceUsage]:
 
 def exports_usage(root: Path) -> ExportsUsage | None:
     """Return the exported networks under ``root``; None where there are none."""
-    found = [path.stat() for path in _exports(root)]
+    found = list(_exports(root))
     if not found:
         return None
-    return ExportsUsage(len(found), sum(s.st_size for s in found), max(s.st_mtime for s in found))
+    return ExportsUsage(len(found), sum(s.st_size for _, s in found), max(s.st_mtime for _, s in found))
 
 
 def trim(root: Path, limit_bytes: int, kind: str | None = None) -> int:
@@ -97,56 +101,73 @@ def clear(root: Path) -> int:
 
 def _segments(spaces: list[SpaceUsage]) -> Iterator[_Piece]:
     for space in spaces:
-        for keys in space.folder.glob("*.keys.npy"):
-            yield _Piece((space.last_used, keys.stat().st_mtime), partial(_delete, keys))
+        for keys, status in _present(space.folder.glob("*.keys.npy")):
+            yield _Piece((space.last_used, status.st_mtime), partial(remove_segment, keys))
 
 
 def _networks(root: Path) -> Iterator[_Piece]:
-    for path in _exports(root):
-        used = path.stat().st_mtime
-        yield _Piece((used, used), partial(_delete_file, path))
+    for path, status in _exports(root):
+        yield _Piece((status.st_mtime, status.st_mtime), partial(_delete_file, path))
 
 
-def _exports(root: Path) -> list[Path]:
-    return list((root / EXPORTS).glob("*.onnx"))
+def _exports(root: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    return _present((root / EXPORTS).glob("*.onnx"))
 
 
-def _delete(keys: Path) -> int:
-    rows = rows_path(keys)
-    freed = _delete_file(keys)  # first the keys: without them the segment no longer counts
-    return freed + (_delete_file(rows) if rows.exists() else 0)
+def _present(paths: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:
+    """Yield the files that are still there with their status: other processes may remove them meanwhile."""
+    for path in paths:
+        with suppress(FileNotFoundError):
+            yield path, path.stat()
 
 
 def _delete_file(path: Path) -> int:
-    size = path.stat().st_size
-    path.unlink()
+    size = 0
+    with suppress(FileNotFoundError):
+        size = path.stat().st_size
+        path.unlink()
     return size
 
 
 def _spaces(root: Path) -> Iterator[SpaceUsage]:
-    for path in root.glob(f"*/{CARD}"):
-        card = json.loads(path.read_text(encoding="utf-8"))
+    for path, status in _present(root.glob(f"*/{CARD}")):
         _sweep(path.parent)
-        files = list(path.parent.glob("*.npy"))
-        keys = [f for f in files if f.name.endswith(".keys.npy")]
-        images = sum(_count(f) for f in keys)
-        kind = f"{card['width']:,} x {card['precision']}"
-        name = f"{card['backbone']} {card['size']} px, {kind}, view {card['view']}"
-        size = sum(f.stat().st_size for f in files)
-        yield SpaceUsage(name, images, size, card["used"], path.parent, card.get("kind", FEATURES))
+        files = list(_present(path.parent.glob("*.npy")))
+        images = sum(_count(file) for file, _ in files if file.name.endswith(".keys.npy"))
+        name, kind = _described(path)
+        size = sum(found.st_size for _, found in files)
+        yield SpaceUsage(name, images, size, status.st_mtime, path.parent, kind)
+
+
+def _described(path: Path) -> tuple[str, str]:
+    """Return name and kind of a space from its card; the folder's name where the card is damaged."""
+    try:
+        card = json.loads(path.read_bytes())
+        rows = f"{card['width']:,} x {card['precision']}"
+        name = f"{card['backbone']} {card['size']} px, {rows}, view {card['view']}"
+        return name, str(card.get("kind", FEATURES))
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        LookupError,
+        RecursionError,
+    ):  # it is only shown, and written anew
+        return path.parent.name, FEATURES
 
 
 def _count(keys: Path) -> int:
     """Return the rows of a segment; none of a damaged one."""
     try:
         return len(np.load(keys, mmap_mode="r", allow_pickle=False))
-    except (ValueError, OSError, EOFError):
+    except Exception:  # the reader of headers raises whatever damaged ones make it
         return 0
 
 
 def _sweep(folder: Path) -> None:
     """Remove what a killed run left behind: old temporary files, and rows that never got their keys."""
     orphans = [p for p in folder.glob("*.rows.npy") if not keys_path(p).exists()]
-    for path in (*folder.glob(".*.tmp"), *orphans):
-        if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+    remove_left(folder)
+    for path, status in _present(orphans):
+        if time.time() - status.st_mtime > _STALE_SECONDS:
             path.unlink(missing_ok=True)

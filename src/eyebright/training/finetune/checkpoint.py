@@ -10,21 +10,24 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
+from pydantic import TypeAdapter
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from eyebright.errors import ModelError
-from eyebright.runtime.atomic import atomic_path
+from eyebright.runtime.atomic import atomic_path, remove_left
+from eyebright.runtime.stored import STORED, open_regular, parse_json, reason_of
 from eyebright.text.language import translate
+from eyebright.types import StoredJson
 
 BEST = "best.safetensors"
 _PATTERN = "step-*.safetensors"
-_LEFT = ".*.safetensors.*.tmp"  # of a process that was killed while it wrote steps or the best weights
 _KEPT = 2
+_VALUES: TypeAdapter[StoredJson] = TypeAdapter(StoredJson)
+_TIED = TypeAdapter(dict[str, str], config=STORED)
 _MOST_OF_THE_TIME = 0.05
 
 
@@ -33,7 +36,7 @@ class Checkpoint:
     """Tensors by name, on the CPU, and plain values."""
 
     tensors: dict[str, Tensor]
-    values: dict[str, Any]
+    values: StoredJson
 
 
 def write(path: Path, checkpoint: Checkpoint) -> None:
@@ -60,16 +63,17 @@ def read(path: Path) -> Checkpoint:
         ModelError: the file is cut short, damaged, or something else.
     """
     try:
+        open_regular(path).close()
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
-        values = json.loads(header["values"])
+        values = parse_json(_VALUES, header["values"])
         if str(_checksum(tensors)) != header["sum"]:
             raise ValueError("its bytes have changed")
-        tensors.update({name: tensors[first] for name, first in json.loads(header["tied"]).items()})
+        tensors.update({name: tensors[first] for name, first in parse_json(_TIED, header["tied"]).items()})
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise ModelError(
-            "The checkpoint {path} is incomplete or damaged: {reason}.", path=path, reason=error
+            "The checkpoint {path} is incomplete or damaged: {reason}.", path=path, reason=reason_of(error)
         ) from error
     return Checkpoint(tensors, values)
 
@@ -79,8 +83,7 @@ def save_step(folder: Path, step: int, checkpoint: Checkpoint) -> None:
     write(folder / f"step-{step:09}.safetensors", checkpoint)
     for old in sorted(folder.glob(_PATTERN))[:-_KEPT]:
         old.unlink(missing_ok=True)
-    for left in folder.glob(_LEFT):
-        left.unlink(missing_ok=True)
+    remove_left(folder)
 
 
 def latest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
@@ -100,8 +103,9 @@ def latest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
 
 def remove_steps(folder: Path) -> None:
     """Remove the checkpoints of an earlier training; called where one begins anew."""
-    for path in [*folder.glob(_PATTERN), *folder.glob(_LEFT), folder / BEST]:
+    for path in [*folder.glob(_PATTERN), folder / BEST]:
         path.unlink(missing_ok=True)
+    remove_left(folder)
 
 
 class Spacing:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from eyebright.errors import DataError
 from eyebright.text.language import translate
+from eyebright.types import Json, JsonObject
 
 Precision = Literal["fp32", "bf16", "fp16"]
 ScheduleName = Literal["cosine", "onecycle", "plateau", "constant"]
@@ -88,12 +89,12 @@ class Recipe:
     teacher_features: float = 0.0
     teacher_views: int = 8
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return field names and plain values."""
         return asdict(self)
 
 
-def recipe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def recipe_changes(before: Mapping[str, Json], now: Mapping[str, Json]) -> list[str]:
     """Return sentences that name the settings of a saved recipe, as JSON, that have changed."""
     return [
         translate("{name} was {old} and is {new} from here on.", name=name, old=before[name], new=new)
@@ -102,7 +103,7 @@ def recipe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[st
     ]
 
 
-def refuse_other_data(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+def refuse_other_data(before: Mapping[str, Json], now: Mapping[str, Json]) -> None:
     """Compare the fingerprint of the data then with the one now.
 
     Raises:

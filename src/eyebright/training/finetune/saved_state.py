@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from eyebright.errors import ModelError
 from eyebright.training.finetune.early_stopping import Stopping
 from eyebright.training.finetune.history import EpochRow, from_fields
+from eyebright.types import JsonObject, StoredJson
 
 _NAMED = 3
 
@@ -63,13 +63,13 @@ class LoopState:
         seconds = self.trained_seconds + self.epoch_seconds
         return (self.waited_seconds + self.epoch_waited) / seconds if seconds else 0.0
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return plain values; NaN, which JSON lacks, becomes None."""
         rows = [{k: None if math.isnan(v) else v for k, v in asdict(r).items()} for r in self.history]
         return {**asdict(self), "history": rows}
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> LoopState:
+    def from_json(cls, values: StoredJson) -> LoopState:
         """Return the state of :meth:`to_json`; rows of an epoch that was not finished are dropped."""
         rows = [from_fields(row) for row in values["history"]]
         return cls(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import cos, isfinite, pi
-from typing import Any
 
 _FIRST = 0.04  # of the highest rate, where a rise begins; that of one-cycle in fastai and torch
 _HALF = 0.5
@@ -75,14 +73,6 @@ class Plateau:
         if self.waited > self.patience:
             self.factor, self.waited = max(self.factor * self.drop, self.smallest), 0
         return self.factor
-
-    def state(self) -> dict[str, Any]:
-        """Return plain values."""
-        return asdict(self)
-
-    def load_state(self, values: Mapping[str, Any]) -> None:
-        """Restore what :meth:`state` gave."""
-        self.__dict__.update(values)
 
 
 def _half_wave(share: float) -> float:

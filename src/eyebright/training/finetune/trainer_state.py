@@ -6,9 +6,8 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
@@ -26,6 +25,7 @@ from eyebright.training.finetune.saved_state import LoopState, load_net, load_op
 from eyebright.training.finetune.schedule import Plateau, rate_factor
 from eyebright.training.finetune.step import OptimizerStep
 from eyebright.training.finetune.system.errors import no_memory_for_one_image
+from eyebright.types import Json, JsonObject, StoredJson
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class TrainingRecord:
     """
 
     directory: Path
-    fingerprint: Mapping[str, Any]
+    fingerprint: Mapping[str, Json]
     resume: bool = False
     on_epoch: Callable[[EpochRow], None] = lambda row: None
 
@@ -219,21 +219,21 @@ class TrainerState:
         if self.average is not None:
             self.average.load_state_dict(groups["average"] or groups["net"])
 
-    def _values(self) -> dict[str, Any]:
+    def _values(self) -> JsonObject:
         return {
             "state": self.state.to_json(),
             "recipe": self.recipe.to_json(),
             "fingerprint": self._fingerprint,
             "scaler": self.stepper.state(),
-            "plateau": self.plateau.state() if self.plateau is not None else None,
+            "plateau": asdict(self.plateau) if self.plateau is not None else None,
             "place": self._place(),
             "written": time.strftime("%Y-%m-%dT%H:%M:%S"),
         }
 
-    def _place(self) -> dict[str, Any]:
+    def _place(self) -> JsonObject:
         return {"device": self.group.device.type, "processes": self.group.size}
 
-    def _load_values(self, values: Mapping[str, Any]) -> None:
+    def _load_values(self, values: StoredJson) -> None:
         before, place = values["recipe"], values["place"]
         if self.recipe.budget == before.get("budget"):
             self.recipe = replace(self.recipe, budget_seconds=before["budget_seconds"])
@@ -251,4 +251,4 @@ class TrainerState:
         self.budget = Budget(recipe.budget_seconds, state.elapsed, state.evaluation_seconds)
         self.stepper.load_state(values["scaler"])
         if self.plateau is not None and values["plateau"] is not None:
-            self.plateau.load_state(values["plateau"])
+            self.plateau = Plateau(**values["plateau"])

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
+from eyebright.task.task import task_of
 from eyebright.training.finetune import checkpoint
 from eyebright.training.finetune.checkpoint import Checkpoint
 from eyebright.training.finetune.history import EpochRow, write_history
@@ -68,23 +69,12 @@ def _sums(run: TrainerState, batch: int) -> Tensor:
     for inputs, labels in data.holdout(batch, device, run.group.rows(data.holdout_count)):
         with autocast(run.recipe.precision, device):
             logits = run.net(inputs)
-        losses = [_loss(logits.float() / t, labels) for t in _TEMPERATURES]
-        right = _right(logits, labels).sum()
-        sums += torch.stack([*losses, right.float(), torch.full_like(losses[0], len(labels))])
+        rows, truth = logits.float().cpu().numpy(), labels.cpu().numpy()
+        task = task_of(truth)
+        with np.errstate(invalid="ignore"):  # a training that diverged is told by its loss
+            losses = [task.losses(rows / np.float32(t), truth).sum() for t in _TEMPERATURES]
+        sums += torch.tensor([*losses, task.correct(rows, truth).sum(), len(truth)], device=device)
     return sums
-
-
-def _loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the cross-entropy, summed over the images; of several labels the mean over them."""
-    if labels.ndim == 2:
-        each = binary_cross_entropy_with_logits(logits, labels.float(), reduction="none")
-        return each.mean(1).sum()
-    return cross_entropy(logits, labels, reduction="sum")
-
-
-def _right(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return (b,) whether the likeliest class is right, or all labels are."""
-    return ((logits > 0) == (labels > 0)).all(1) if labels.ndim == 2 else logits.argmax(1) == labels
 
 
 def _row(run: TrainerState, loss: float, accuracy: float) -> EpochRow:

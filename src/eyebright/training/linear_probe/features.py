@@ -15,7 +15,7 @@ import numpy as np
 
 from eyebright.backbones.backbone import Backbone
 from eyebright.backbones.card import BackboneCard, Preprocessing
-from eyebright.backbones.feature_layers import Tap, columns, width
+from eyebright.backbones.feature_layers import FeatureLayer, columns, width
 from eyebright.backbones.graph import features_graph
 from eyebright.data.decode import open_rgb
 from eyebright.data.header import read_image
@@ -23,7 +23,7 @@ from eyebright.data.manifest import Sample
 from eyebright.data.views import view
 from eyebright.engines.base import Engine
 from eyebright.engines.choose import make
-from eyebright.errors import EyebrightError, ImageError, NotFoundError
+from eyebright.errors import DataError, EyebrightError, ImageError, NotFoundError
 from eyebright.runtime.parallel import parallel
 from eyebright.runtime.progress import Task
 from eyebright.training.cache.store import FeatureSpace, Rows
@@ -41,7 +41,7 @@ def training_preprocessing(card: BackboneCard, size: int) -> Preprocessing:
     return replace(card.preprocessing, size=size, crop=None)
 
 
-def graph_bytes(backbone: Backbone, preprocessing: Preprocessing, taps: Sequence[Tap]) -> bytes:
+def graph_bytes(backbone: Backbone, preprocessing: Preprocessing, taps: Sequence[FeatureLayer]) -> bytes:
     """Return the backbone's feature graph, for the engines."""
     network = backbone.model(preprocessing.size)
     data: bytes = features_graph(network, preprocessing, taps).SerializeToString()
@@ -65,7 +65,7 @@ class FeatureExtractor:
         cache: Path,
         backbone: Backbone,
         preprocessing: Preprocessing,
-        taps: Sequence[Tap],
+        taps: Sequence[FeatureLayer],
         engine: str,
         views: int,
     ) -> None:
@@ -108,7 +108,7 @@ class FeatureExtractor:
                     unreadable[sample.sha] = rows
                     continue
                 for number, row in rows:
-                    self.spaces[number].add(bytes.fromhex(sample.sha), row)
+                    self.spaces[number].add(sample.key, row)
                 pending += len(rows)
                 if pending >= _FLUSH_ROWS or time.monotonic() - saved_at > _FLUSH_SECONDS:
                     self._flush()
@@ -124,7 +124,7 @@ class FeatureExtractor:
 
     def missing(self, samples: Sequence[Sample]) -> list[Sample]:
         """Return those of ``samples`` of which the cache lacks a view."""
-        return [s for s in samples if self._missing(s.sha)]
+        return [s for s in samples if self._missing(s)]
 
     def adopt(self, wider: FeatureExtractor, samples: Sequence[Sample]) -> None:
         """Take the features of ``samples`` from an extractor that has computed these and others.
@@ -135,21 +135,36 @@ class FeatureExtractor:
             return
         places = columns(self.taps, wider.taps)
         for number, (space, other) in enumerate(zip(self.spaces, wider.spaces, strict=True)):
-            keys = [bytes.fromhex(s.sha) for s in samples if number in self._missing(s.sha)]
+            keys = [s.key for s in samples if number in self._missing(s)]
             keys = [key for key in dict.fromkeys(keys) if key in other]
             space.keep((key, other.read([key], places)[0]) for key in keys)
 
-    def read(self, samples: Sequence[Sample], taps: Sequence[Tap], number: int = 0) -> Rows:
-        """Return the computed features (N, D) of ``taps`` for one view of ``samples``."""
+    def read(self, samples: Sequence[Sample], taps: Sequence[FeatureLayer], number: int = 0) -> Rows:
+        """Return the computed features (N, D) of ``taps`` for one view of ``samples``.
+
+        Raises:
+            DataError: some were not computed, as their files changed, or are no longer in the cache.
+        """
         places = columns(taps, self.taps)
-        return self.spaces[number].read([bytes.fromhex(s.sha) for s in samples], places)
+        if missing := self.missing(samples):
+            raise DataError(
+                "Images and the feature cache must stay as they are during a run. {count:image|images} "
+                "changed or lost their features meanwhile, such as {path}. Run again.",
+                count=len(missing),
+                path=missing[0].path,
+            )
+        return self.spaces[number].read([s.key for s in samples], places)
 
     def _features(
         self, engine: Engine, root: Path, sample: Sample
     ) -> list[tuple[int, Rows]] | EyebrightError:
         """Return the rows (D,) of the views that the cache lacks, or why there are none."""
         try:
-            image = open_rgb(read_image(root / sample.path, sample.sha), min_side=self.preprocessing.size)
+            image = open_rgb(
+                read_image(root / sample.path, sample.sha),
+                min_side=self.preprocessing.size,
+                white_level=sample.white_level,
+            )
         except (ImageError, NotFoundError) as error:
             return error.with_traceback(None)
         size, interpolation = self.preprocessing.size, self.preprocessing.interpolation
@@ -160,12 +175,11 @@ class FeatureExtractor:
                     np.float16
                 ),
             )
-            for number in self._missing(sample.sha)
+            for number in self._missing(sample)
         ]
 
-    def _missing(self, sha: str) -> list[int]:
-        key = bytes.fromhex(sha)
-        return [number for number, space in enumerate(self.spaces) if key not in space]
+    def _missing(self, sample: Sample) -> list[int]:
+        return [number for number, space in enumerate(self.spaces) if sample.key not in space]
 
     def _flush(self) -> None:
         for space in self.spaces:

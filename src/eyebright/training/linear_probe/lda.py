@@ -21,6 +21,8 @@ _SCALES = np.geomspace(1, 100, 30)
 # Towards equal variance in all directions. Less would trust directions that hardly vary, in which the
 # rounding of a pixel is as large as a class's difference.
 _SHRINKAGE = 0.23
+# Of the whole scatter: classes of one row, or of copies, have none within, and would be believed blindly.
+_LEAST_SCATTER = 0.01
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ def discriminant(rows: FloatArray, truth: IntArray, weights: FloatArray, classes
     used = np.flatnonzero(weights)
     spread = (rows[used] - means[truth[used]]) * np.sqrt(weights[used])[:, None]
     within = (spread.T @ spread).astype(np.float64)
-    even = max(float(np.trace(within)) / len(within), 1e-30)
+    total = float(np.average(np.square(rows[used]).sum(axis=1), weights=weights[used]))
+    even = max(float(np.trace(within)), _LEAST_SCATTER * total, 1e-30) / len(within)
     within *= 1 - _SHRINKAGE
     within[np.diag_indices(len(within))] += _SHRINKAGE * even
     slopes = cho_solve(cho_factor(within, overwrite_a=True, check_finite=False), means.T)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from eyebright.backbones.backbone import Backbone
-from eyebright.backbones.feature_layers import Tap, tap_sets, width
+from eyebright.backbones.feature_layers import FeatureLayer, feature_layer_sets, width
 from eyebright.data.manifest import Manifest, Sample
-from eyebright.engines.choose import Trial, remembered_race
-from eyebright.engines.selection import say_engine, some_squares
-from eyebright.errors import ConfigError, DataError
+from eyebright.engines.choose import Trial, cached_trials
+from eyebright.engines.selection import say_engine, trial_images
+from eyebright.errors import ConfigError
 from eyebright.runtime.context import progress, progress_task, say, timed
 from eyebright.runtime.machine import release_memory
 from eyebright.text.language import translate
@@ -36,6 +37,7 @@ from eyebright.training.linear_probe.selection import (
 from eyebright.training.linear_probe.streaming_lda import fit_large
 from eyebright.training.linear_probe.targets import fit as fit_task
 from eyebright.training.linear_probe.targets import truth_of
+from eyebright.training.linear_probe.training_images import require_training_images, say_single_images
 from eyebright.types import IntArray, Skipped
 
 #: Feature tables of up to this many bytes, as float32, are solved in memory.
@@ -53,7 +55,7 @@ class FrozenModel:
         truth: (N,) classes of the held-out logits' images, or (N, K) if multi-label.
         trials: the engines that were compared, the one that is used first.
         sizes: the input sizes that were compared; none where the size was given.
-        tap_sets: the feature layer sets that were compared; none where the set was given.
+        feature_layer_sets: the feature layer sets that were compared; none where the set was given.
         skipped: images that could not be read.
         curve: the accuracy of heads of fewer images, if requested.
     """
@@ -64,9 +66,13 @@ class FrozenModel:
     truth: IntArray
     trials: Sequence[Trial]
     sizes: Sequence[ProbeCandidate]
-    tap_sets: Sequence[ProbeCandidate]
+    feature_layer_sets: Sequence[ProbeCandidate]
     skipped: Sequence[Skipped]
     curve: Sequence[CurvePoint] = ()
+
+
+class _FewerImagesError(Exception):
+    """Images that were read at one size cannot be read any more at the next."""
 
 
 class FrozenTrainer:
@@ -104,6 +110,8 @@ class FrozenTrainer:
             DataError: too few images can be read.
         """
         size = size or self.backbone.card.fixed_size
+        require_training_images(self.manifest, self.samples, ())
+        say_single_images(self.manifest, self.samples)
         sizes = (size,) if size else ladder([min(s.width, s.height) for s in self.samples])
         *_, widest = self.sets
         with timed("engine"):
@@ -121,7 +129,7 @@ class FrozenTrainer:
             self.samples = self._compute(extractor, self.samples, text)
         with timed("head"):
             fit, truth = self._solve(extractor)
-        found = (choice.sizes, choice.tap_sets)
+        found = (choice.sizes, choice.feature_layer_sets)
         return FrozenModel(extractor, layers, fit, truth, self.trials, *found, self.skipped)
 
     def curve(self, model: FrozenModel) -> tuple[CurvePoint, ...]:
@@ -146,16 +154,9 @@ class FrozenTrainer:
             return Selection(sizes[0], widest)
 
         def compare() -> Selection:
-            extractor = self._extractor(sizes[0], widest)
-            samples = self._subset(extractor)
-            size_candidates: list[ProbeCandidate] = []
-            layer_candidates: list[ProbeCandidate] = []
-            layers, known = widest, None
-            if len(sizes) > 1:
-                extractor, size_candidates, known = self._choose_size(sizes, samples)
-            if len(self.sets) > 1:
-                layers, layer_candidates = self._choose_layers(extractor, samples, known)
-            return Selection(extractor.preprocessing.size, layers, size_candidates, layer_candidates)
+            while True:
+                with suppress(_FewerImagesError):  # files went since: those that are left are compared anew
+                    return self._compare(sizes)
 
         features = [space.folder.name for space in self._extractor(sizes[0], widest).spaces]
         facts = (
@@ -169,12 +170,25 @@ class FrozenTrainer:
         )
         return cached_selection(self.cache, self.samples, facts, compare)
 
-    def _usable_sets(self, layers: str) -> dict[str, tuple[Tap, ...]]:
+    def _compare(self, sizes: Sequence[int]) -> Selection:
+        *_, widest = self.sets
+        extractor = self._extractor(sizes[0], widest)
+        samples = self._subset(extractor)
+        size_candidates: list[ProbeCandidate] = []
+        layer_candidates: list[ProbeCandidate] = []
+        layers, known = widest, None
+        if len(sizes) > 1:
+            extractor, size_candidates, known = self._choose_size(sizes, samples)
+        if len(self.sets) > 1:
+            layers, layer_candidates = self._choose_layers(extractor, samples, known)
+        return Selection(extractor.preprocessing.size, layers, size_candidates, layer_candidates)
+
+    def _usable_sets(self, layers: str) -> dict[str, tuple[FeatureLayer, ...]]:
         """Return the feature layer sets to compare, each containing those before it, within memory.
 
         Measured, "all" beats "stages" wherever there are images enough, but may look worse on a subset.
         """
-        sets = tap_sets(self.backbone.card)
+        sets = feature_layer_sets(self.backbone.card)
         if layers == "all" and not self._fits(sets["all"]):
             raise ConfigError(
                 "With --layers all, images × views must be at most {most}. Got {count}. Remove "
@@ -192,7 +206,7 @@ class FrozenTrainer:
             names = ["texture", "all" if wide else "stages"]
         return {name: sets[name] for name in names}
 
-    def _fits(self, taps: Sequence[Tap]) -> bool:
+    def _fits(self, taps: Sequence[FeatureLayer]) -> bool:
         return len(self.samples) * self.views * width(taps) * 4 <= IN_MEMORY_BYTES
 
     def _extractor(self, size: int, layers: str) -> FeatureExtractor:
@@ -202,11 +216,11 @@ class FrozenTrainer:
             self.cache, self.backbone, preprocessing, self.sets[layers], engine, self.views
         )
 
-    def _race(self, size: int, taps: Sequence[Tap]) -> list[Trial]:
+    def _race(self, size: int, taps: Sequence[FeatureLayer]) -> list[Trial]:
         preprocessing = training_preprocessing(self.backbone.card, size)
         paths = [self.manifest.root / sample.path for sample in self.samples]
         graph = graph_bytes(self.backbone, preprocessing, taps)
-        trials = remembered_race(self.cache, graph, some_squares(paths, preprocessing))
+        trials = cached_trials(self.cache, graph, trial_images(paths, preprocessing))
         say_engine(trials)
         return trials
 
@@ -219,18 +233,8 @@ class FrozenTrainer:
         self.skipped += skipped
         gone = {s.path for s in skipped}
         self.samples = [s for s in self.samples if s.path not in gone]
-        self._check_classes()
+        require_training_images(self.manifest, self.samples, self.skipped)
         return [s for s in samples if s.path not in gone]
-
-    def _check_classes(self) -> None:
-        counts = self.manifest.task.counts(self._truth(self.samples), len(self.manifest.labels))
-        few = [label for label, n in zip(self.manifest.labels, counts, strict=True) if n < 2]
-        if few:
-            raise DataError(
-                "Every class must have at least 2 readable training images. Too few could be read "
-                "of: {labels}. Repair or add images, or remove the class.",
-                labels=", ".join(few),
-            )
 
     def _subset(self, extractor: FeatureExtractor) -> list[Sample]:
         """Return the images on which sizes and layers are compared, all of which can be read."""
@@ -250,7 +254,8 @@ class FrozenTrainer:
         fits: dict[str, HeadFit] = {}
 
         def fit(size: str) -> HeadFit:
-            self._try(extractors[size], samples)
+            if len(self._try(extractors[size], samples)) < len(samples):
+                raise _FewerImagesError
             fits[size] = self._fit(extractors[size], samples)
             return fits[size]
 
@@ -287,7 +292,7 @@ class FrozenTrainer:
         self,
         extractor: FeatureExtractor,
         samples: Sequence[Sample],
-        taps: Sequence[Tap] | None = None,
+        taps: Sequence[FeatureLayer] | None = None,
         on_strength: Callable[[], None] | None = None,
     ) -> HeadFit:
         taps = taps or extractor.taps

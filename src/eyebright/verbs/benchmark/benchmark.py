@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -24,7 +23,7 @@ from eyebright.runtime.context import progress_task, stage
 from eyebright.runtime.machine import processor_name, usable_cores
 from eyebright.text.language import translate
 from eyebright.text.table import printable
-from eyebright.types import UInt8Array
+from eyebright.types import JsonObject, UInt8Array
 from eyebright.verbs.benchmark.models import BenchmarkModel, benchmark_models
 from eyebright.verbs.benchmark.options import BenchmarkConfig
 from eyebright.verbs.benchmark.page import Measurement, write_benchmark
@@ -89,8 +88,8 @@ def benchmark(config: BenchmarkConfig) -> Benchmark:
     cores = usable_cores()
     with ExitStack() as stack:
         threads = [count or cores for count in config.threads]
-        asked = benchmark_models(config.models, threads, config.batch, stack)
-        running, left_out = _started(asked, image, stack)
+        models = benchmark_models(config.models, threads, config.batch, stack)
+        running, left_out = _started(models, image, stack)
         directory = new_directory(config.out, "benchmarks", config.models[0].resolve().name)
         times = _turns(running, config)
         measured = [_measurement(process, found) for process, found in zip(running, times, strict=True)]
@@ -106,14 +105,14 @@ def _image(config: BenchmarkConfig) -> UInt8Array:
 
 
 def _started(
-    asked: Sequence[BenchmarkModel], image: UInt8Array, stack: ExitStack
+    models: Sequence[BenchmarkModel], image: UInt8Array, stack: ExitStack
 ) -> tuple[list[ModelProcess], dict[str, str]]:
     """Start the processes; return those that could load their model, and why the others could not."""
     running: list[ModelProcess] = []
     left_out: dict[str, str] = {}
     reasons: list[EyebrightError] = []
-    with progress_task("Loading the models", total=len(asked)) as task:
-        for candidate in asked:
+    with progress_task("Loading the models", total=len(models)) as task:
+        for candidate in models:
             try:
                 running.append(stack.enter_context(ModelProcess(candidate, image)))
             except EyebrightError as error:
@@ -163,7 +162,7 @@ def _measurement(process: ModelProcess, rounds: Sequence[Sequence[float]]) -> Me
 
 
 def _write(result: Benchmark, config: BenchmarkConfig, image: UInt8Array) -> None:
-    facts = {
+    facts: JsonObject = {
         "processor": f"{processor_name()}, {usable_cores()} cores, {platform.system()}",
         "image": f"{image.shape[1]} × {image.shape[0]}",
         "seconds": config.seconds,
@@ -172,7 +171,7 @@ def _write(result: Benchmark, config: BenchmarkConfig, image: UInt8Array) -> Non
         "versions": versions(),
     }
     rows = [asdict(found) for found in result.measured]
-    content: dict[str, Any] = {"measured": rows, "left_out": result.left_out, **facts}
+    content: JsonObject = {"measured": rows, "left_out": result.left_out, **facts}
     write_text(result.directory / "benchmark.json", json.dumps(content, indent=1, ensure_ascii=False))
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")

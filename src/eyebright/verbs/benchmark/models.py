@@ -92,7 +92,7 @@ def _sealed(path: Path, stack: ExitStack) -> Iterator[_Way]:
 
 def _exported(folder: Path, parents: dict[str, Path]) -> Iterator[_Way]:
     certificate = read_certificate(folder)
-    if not certificate.get("passed"):
+    if not certificate.passed:
         raise ModelError(
             "An export must have passed its certificate to be measured. {path} has not. Export the "
             "model again, or remove this export.",
@@ -108,7 +108,7 @@ def _exported(folder: Path, parents: dict[str, Path]) -> Iterator[_Way]:
     beside = folder.absolute().parent.parent / "model.onnx"
     if beside.is_file():
         parents.setdefault(sha256(beside), beside)
-    parent = parents.get(certificate["parent_sha256"])
+    parent = parents.get(certificate.parent_sha256 or "")
     if parent is None:
         raise ModelError(
             "Benchmarking an export requires the model it was made from. The original of {path} was "
@@ -116,7 +116,7 @@ def _exported(folder: Path, parents: dict[str, Path]) -> Iterator[_Way]:
             path=folder,
         )
     name = f"{parent.absolute().parent.name}/{folder.absolute().name}"
-    match certificate["format"]:
+    match certificate.format:
         case "onnx":
             yield name, "onnxruntime", "onnx", folder / "model.onnx", parent
         case "openvino":

@@ -7,15 +7,15 @@ import subprocess
 import sys
 import tempfile
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
 from eyebright.errors import EyebrightError
 from eyebright.types import UInt8Array
 from eyebright.verbs.benchmark.models import BenchmarkModel
+from eyebright.verbs.benchmark.worker import WorkerAnswer, WorkerSpec
 
 
 class ModelProcess:
@@ -35,12 +35,18 @@ class ModelProcess:
         self._folder = tempfile.TemporaryDirectory()
         photo = Path(self._folder.name, "image.npy")
         np.save(photo, image, allow_pickle=False)
-        fields = {key: str(v) if isinstance(v, Path) else v for key, v in asdict(candidate).items()}
-        spec = json.dumps({**fields, "image": str(photo)})
+        spec: WorkerSpec = {
+            "kind": candidate.kind,
+            "path": str(candidate.path),
+            "parent": str(candidate.parent),
+            "threads": candidate.threads,
+            "batch": candidate.batch,
+            "image": str(photo),
+        }
         self._words = Path(self._folder.name, "words.txt")
         with self._words.open("wb") as words:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "eyebright.verbs.benchmark.worker", spec],
+                [sys.executable, "-m", "eyebright.verbs.benchmark.worker", json.dumps(spec)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=words,
@@ -64,8 +70,7 @@ class ModelProcess:
                 self._process.stdin.flush()
         answer = self._answer()
         self.memory_bytes = answer["memory_bytes"]
-        found: list[float] = answer["milliseconds"]
-        return found
+        return answer["milliseconds"]
 
     def __enter__(self) -> Self:
         return self
@@ -73,7 +78,7 @@ class ModelProcess:
     def __exit__(self, *error: object) -> None:
         self._close()
 
-    def _answer(self) -> dict[str, Any]:
+    def _answer(self) -> WorkerAnswer:
         line = self._process.stdout.readline() if self._process.stdout is not None else ""
         if not line:
             self._process.wait()
@@ -86,7 +91,7 @@ class ModelProcess:
                 status=self._process.returncode,
                 reason=last[:300],
             )
-        content: dict[str, Any] = json.loads(line)
+        content: WorkerAnswer = json.loads(line)
         return content
 
     def _close(self) -> None:

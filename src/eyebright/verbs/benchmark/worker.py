@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TextIO, TypedDict
 
 import numpy as np
 import onnx
@@ -20,7 +20,7 @@ import onnx
 from eyebright.exporting.base import ExportSource
 from eyebright.exporting.catalog import FORMATS
 from eyebright.exporting.certificate.integrity import read_certificate
-from eyebright.exporting.certificate.signature import stored_facts
+from eyebright.onnx_graph.stored import read_onnx
 from eyebright.runtime.machine import peak_memory_bytes
 from eyebright.runtime.telemetry import load_openvino
 from eyebright.sealed.model import SealedModel
@@ -29,22 +29,40 @@ from eyebright.types import UInt8Array
 _WARM_UP_CALLS = 2
 
 
+class WorkerSpec(TypedDict):
+    """What the process must know, as its only argument; see :class:`BenchmarkModel`."""
+
+    kind: str
+    path: str
+    parent: str
+    threads: int
+    batch: int
+    image: str
+
+
+class WorkerAnswer(TypedDict, total=False):
+    """A line of its standard output: an empty one once the model is loaded, then the turns' times."""
+
+    milliseconds: list[float]
+    memory_bytes: int | None
+
+
 def main() -> None:
     """Load, warm up, report ready, and serve until standard input ends."""
     # What a runtime prints must not come between the answers.
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
         os.dup2(2, 1)
-        spec = json.loads(sys.argv[1])
+        spec: WorkerSpec = json.loads(sys.argv[1])
         images = np.stack([np.load(spec["image"])] * spec["batch"])
         call = _loaded(spec, images)
         for _ in range(_WARM_UP_CALLS):
             call()
-        _say(out, {"ready": True})
+        _say(out, {})
         for line in sys.stdin:
             _say(out, {"milliseconds": _measured(call, float(line)), "memory_bytes": peak_memory_bytes()})
 
 
-def _say(out: Any, content: dict[str, Any]) -> None:
+def _say(out: TextIO, content: WorkerAnswer) -> None:
     out.write(json.dumps(content) + "\n")
     out.flush()
 
@@ -60,7 +78,7 @@ def _measured(call: Callable[[], object], seconds: float) -> list[float]:
     return found
 
 
-def _loaded(spec: dict[str, Any], images: UInt8Array) -> Callable[[], object]:
+def _loaded(spec: WorkerSpec, images: UInt8Array) -> Callable[[], object]:
     """Return a call that predicts the images (B, H, W, 3)."""
     path = Path(spec["path"])
     match spec["kind"]:
@@ -72,7 +90,7 @@ def _loaded(spec: dict[str, Any], images: UInt8Array) -> Callable[[], object]:
         case _:
             parent = Path(spec["parent"])
             source = ExportSource(_Described(parent), onnx.load(parent))
-            target = FORMATS[read_certificate(path)["format"]]
+            target = FORMATS[read_certificate(path).format]
             runner = target.load(source, path, spec["threads"])
             return lambda: runner.predict(images[0])
 
@@ -91,8 +109,7 @@ class _Described(SealedModel):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.metadata = stored_facts(path)[0]
-        self.labels = tuple(json.loads(self.metadata["labels"]))
+        self._check(read_onnx(path))
 
 
 if __name__ == "__main__":

@@ -72,6 +72,8 @@ def _megabytes(count: int) -> str:
     return f"{count / 1e6:,.1f} MB"
 
 
-def _day(moment: datetime | float) -> str:
-    when = moment if isinstance(moment, datetime) else datetime.fromtimestamp(moment)
-    return f"{when:%Y-%m-%d %H:%M}"
+def _day(moment: float) -> str:
+    try:
+        return f"{datetime.fromtimestamp(moment):%Y-%m-%d %H:%M}"
+    except (ValueError, OverflowError, OSError):  # a clock that went wrong; no calendar has the date
+        return ""

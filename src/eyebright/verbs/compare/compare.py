@@ -6,20 +6,21 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from eyebright.evaluation.intervals import hull, pair, student, wilson
+from eyebright.evaluation.advice import row_groups
+from eyebright.evaluation.intervals import hull, student
 from eyebright.evaluation.multiclass.per_image_stats import SMALLEST_PROBABILITY
 from eyebright.evaluation.paired import WORST_LOSS, Difference, differences
+from eyebright.evaluation.proportions import proportion
 from eyebright.report.display import Displayed, ResultTable
 from eyebright.runs.run import Run, new_directory
 from eyebright.runtime.atomic import write_text
 from eyebright.runtime.context import stage
 from eyebright.text.language import speaking, translate
 from eyebright.text.table import printable
-from eyebright.types import Interval
+from eyebright.types import IntArray, Interval, JsonObject
 from eyebright.verbs.compare.content import ChangedPrediction, ComparedRun, ComparisonContent
 from eyebright.verbs.compare.options import CompareConfig
 from eyebright.verbs.compare.page import write_comparison
@@ -75,15 +76,18 @@ def compare(config: CompareConfig) -> Comparison:
     """
     runs = [Run.open(path) for path in config.runs]
     common = paired_images(runs)
-    right, losses = _correct(common), _losses(common)
+    right, losses, groups = _correct(common), _losses(common), _groups(common)
     content = ComparisonContent(
         runs=[
-            ComparedRun(name, str(run.directory), run.metrics["split"], _accuracy(hits), _loss(loss))
+            ComparedRun(
+                name, str(run.directory), run.stored.split, proportion(hits, groups), _loss(loss, groups)
+            )
             for name, run, hits, loss in zip(common.names, runs, right, losses, strict=True)
         ],
         images=len(common.shas),
         left_out=common.left_out,
-        differences=differences(right, losses, seed=config.seed),
+        differences=differences(right, losses, groups, seed=config.seed),
+        groups=groups,
         labels=[row.label for row in common.rows[0]],
         right=right,
         changed=_changed(common),
@@ -104,19 +108,19 @@ def _correct(common: PairedImages) -> np.ndarray[tuple[int, int], np.dtype[np.bo
     return np.array([[row.predicted == row.label for row in rows] for rows in common.rows])
 
 
+def _groups(common: PairedImages) -> IntArray | None:
+    """Return (N,) the images' groups as a run knows them; None where none does."""
+    return row_groups(next((rows for rows in common.rows if any(row.group for row in rows)), common.rows[0]))
+
+
 def _losses(common: PairedImages) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     """Return (R, N) log losses, in nats."""
     shares = np.array([[row.label_probability for row in rows] for rows in common.rows], np.float64)
     return np.asarray(-np.log(np.clip(shares, SMALLEST_PROBABILITY, 1)))
 
 
-def _accuracy(right: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Interval:
-    return hull(float(right.mean()), pair(wilson(right.sum(), len(right))))
-
-
-def _loss(losses: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Interval:
-    limits = student(losses) if len(losses) > 1 else (0.0, WORST_LOSS)
-    return hull(float(losses.mean()), limits, top=WORST_LOSS)
+def _loss(losses: np.ndarray[tuple[int], np.dtype[np.float64]], groups: IntArray | None) -> Interval:
+    return hull(float(losses.mean()), student(losses, groups), top=WORST_LOSS)
 
 
 def _changed(common: PairedImages) -> list[ChangedPrediction]:
@@ -131,7 +135,7 @@ def _changed(common: PairedImages) -> list[ChangedPrediction]:
     return sorted(found, key=lambda c: (not c.decided, -sum(sure for _, sure in c.answers), c.path))
 
 
-def _figures(content: ComparisonContent, sentences: Sequence[str]) -> dict[str, Any]:
+def _figures(content: ComparisonContent, sentences: Sequence[str]) -> JsonObject:
     """Return the content of `compare.json`."""
     names = [run.name for run in content.runs]
     return {
@@ -155,7 +159,7 @@ def _figures(content: ComparisonContent, sentences: Sequence[str]) -> dict[str, 
     }
 
 
-def _difference(d: Difference, names: Sequence[str]) -> dict[str, Any]:
+def _difference(d: Difference, names: Sequence[str]) -> JsonObject:
     return asdict(d) | {
         "first": names[d.first],
         "second": names[d.second],

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eyebright.evaluation.paired import Difference
-from eyebright.types import Interval, Split
+from eyebright.types import IntArray, Interval, Split
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,7 @@ class ComparisonContent:
         labels: (N,) true classes.
         right: (R, N) whether each run predicted each image correctly.
         changed: images that the runs predict differently, the most telling first.
+        groups: (N,) numbers that images which are not independent share; None where all are independent.
     """
 
     runs: Sequence[ComparedRun]
@@ -72,6 +73,7 @@ class ComparisonContent:
     labels: Sequence[str]
     right: npt.NDArray[np.bool_]
     changed: Sequence[ChangedPrediction]
+    groups: IntArray | None = None
 
     @property
     def winner(self) -> str | None:

@@ -124,7 +124,8 @@ def _by_class(content: ComparisonContent, d: Difference) -> Section:
     found: list[tuple[str, int, Interval]] = []
     for label in sorted(set(content.labels)):
         mine = labels == label
-        gain = accuracy_difference(content.right[d.second, mine], content.right[d.first, mine])
+        groups = None if content.groups is None else content.groups[mine]
+        gain = accuracy_difference(content.right[d.second, mine], content.right[d.first, mine], groups)
         found.append((label, int(mine.sum()), gain))
     found.sort(key=lambda item: (-abs(item[2].value), item[0]))
     shown = found[:_SHOWN_CLASSES]

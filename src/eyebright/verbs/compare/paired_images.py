@@ -61,7 +61,7 @@ def paired_images(runs: Sequence[Run]) -> PairedImages:
     if len(shared) > len(kept):
         text = "Not compared: {count:image|images} with different labels in these runs."
         say(text, count=len(shared) - len(kept))
-    roots = [Path(run.metrics["root"]) for run in runs]
+    roots = [Path(run.stored.root) for run in runs]
     return PairedImages(names, kept, [[rows[sha] for sha in kept] for rows in evaluated], roots, left_out)
 
 
@@ -69,7 +69,7 @@ def _evaluated(run: Run) -> dict[str, PredictionRow]:
     """Return the predictions that the run's metrics are of, by the images' hashes."""
     found: dict[str, PredictionRow] = {}
     for row in read_predictions(run.directory / NAME):
-        if row.split == run.metrics["split"]:
+        if row.split == run.stored.split:
             found.setdefault(row.sha, row)
     return found
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from eyebright.errors import MissingExtraError
 from eyebright.runs.run import Run
 from eyebright.runtime.context import stage
-from eyebright.verbs.demo.options import DemoConfig
+from eyebright.runtime.install import install_command
+from eyebright.verbs.demo.options import DEMO_RUN, DemoConfig
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.train import train
 
@@ -21,7 +22,12 @@ def demo(config: DemoConfig) -> Run:
         MissingExtraError: the package is not installed.
     """
     data = demo_images()
-    return train(TrainConfig(data=data, val=0.25, seed=config.seed, out=config.out, lang=config.lang))
+    overwrite = config.overwrite or config.out == DEMO_RUN
+    return train(
+        TrainConfig(
+            data=data, val=0.25, seed=config.seed, out=config.out, overwrite=overwrite, lang=config.lang
+        )
+    )
 
 
 def demo_images() -> Path:
@@ -35,6 +41,7 @@ def demo_images() -> Path:
     except ModuleNotFoundError:
         raise MissingExtraError(
             "The demo needs the package conformal-clip-data, which contains its images. It is not "
-            'installed. Run: pip install "eyebright[demo]"'
+            "installed. Run: {command}",
+            command=install_command("demo"),
         ) from None
     return package / "data" / "textile_images" / "simulated"

@@ -18,6 +18,7 @@ _AS_THEY_ARE = (
     "weights",
     "data",
     "out",
+    "overwrite",
     "finetune",
     "size",
     "layers",
@@ -55,7 +56,7 @@ def distill(config: DistillConfig) -> Run:
         MissingExtraError: PyTorch is not installed.
     """
     teacher = SealedModel(config.model)
-    require_single_label(teacher.thresholds is not None, "distill")
+    require_single_label(teacher.task, "distill")
     require_unmodified(teacher.path)
     catalog.find(config.student)  # before anything is read
     run = train(_training(config))

@@ -17,6 +17,7 @@ from eyebright.options.fields import (
     Layers,
     ModelTime,
     Out,
+    Overwrite,
     Patience,
     Precision,
     Rate,
@@ -39,6 +40,7 @@ class DistillConfig(Config):
         None, description="Folder that holds the images now (default: the path recorded in the run)."
     )
     out: Out = None
+    overwrite: Overwrite = False
     finetune: Literal["last", "full", "auto"] = Field(
         "full",
         description=(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from eyebright.text.language import translate
-from eyebright.text.table import table
+from eyebright.text.table import json_text, table
 from eyebright.verbs.verb import Verb
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ def _show(facts: Sequence[Fact], config: DoctorConfig) -> int:
 
 def _json(facts: Sequence[Fact]) -> str:
     content = {f.key: {"value": f.value, "state": f.state, "command": f.command} for f in facts}
-    return json.dumps(content, indent=2, ensure_ascii=False)
+    return json_text(content, indent=2)
 
 
 def _table(facts: Sequence[Fact]) -> str:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from eyebright.runtime import machine
 from eyebright.runtime.context import stage
+from eyebright.runtime.install import install_command
 from eyebright.runtime.telemetry import load_onnxruntime, load_openvino
 from eyebright.text.language import translate
 from eyebright.training.cache.store import default_folder
@@ -19,6 +20,8 @@ from eyebright.verbs.doctor.options import DoctorConfig
 
 #: The modules that an extra brings, for each extra that a user can want.
 EXTRAS: dict[str, tuple[str, ...]] = {
+    "heif": ("pi_heif",),
+    "dicom": ("pydicom",),
     "torch": (
         "torch",
         "torchvision",
@@ -158,8 +161,7 @@ def _extras() -> list[Fact]:
         title = translate("Extra {name}", name=extra)
         if absent:
             text = translate("not installed: {modules}", modules=", ".join(absent))
-            command = f'pip install "eyebright[{extra}]"'
-            facts.append(Fact(f"extra_{extra}", title, text, False, "missing", command))
+            facts.append(Fact(f"extra_{extra}", title, text, False, "missing", install_command(extra)))
         else:
             text = ", ".join(f"{module} {_version(module) or ''}".strip() for module in modules)
             facts.append(Fact(f"extra_{extra}", title, text, True))

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
-from eyebright.data.manifest import Manifest
+from eyebright.data.manifest import Manifest, Sample
 from eyebright.data.manifest_file import read_manifest
 from eyebright.data.source import scan_part
-from eyebright.errors import DataError, EyebrightError
-from eyebright.evaluation.rules.decisions import MULTILABEL
+from eyebright.errors import ConfigError, DataError, EyebrightError
 from eyebright.runs.evaluation import Evaluation, EvaluationPlan, evaluate_model, write_results
 from eyebright.runs.images import check_labels
 from eyebright.runs.messages import command, say_found
@@ -20,6 +18,7 @@ from eyebright.runs.run import Run, new_directory, write_metrics
 from eyebright.runs.slices import ColumnsFile
 from eyebright.runs.uncertainty import require_score, with_ood
 from eyebright.runtime.context import stage, timed
+from eyebright.sealed.metadata import MULTILABEL
 from eyebright.sealed.model import SealedModel
 from eyebright.text.language import translate
 from eyebright.types import JsonObject, Skipped, Split
@@ -41,7 +40,9 @@ def evaluate(config: EvaluateConfig) -> Run:
     """
     model = SealedModel(config.model, threads=1)
     plan = _plan(config, model)
-    directory = new_directory(config.out, "evaluations", config.data.resolve().name)
+    _require_no_model(config)
+    name = config.data.resolve().name
+    directory = new_directory(config.out, "evaluations", name, overwrite=config.overwrite)
     evaluation = _extended(config, evaluate_model(model, plan))
     with timed("report"):
         content = evaluation.report(
@@ -49,10 +50,24 @@ def evaluate(config: EvaluateConfig) -> Run:
         )
         facts = {translate("Model"): str(model.path), **versions()}
         write_results(directory, replace(content, seconds={}, facts=facts))
-    task: JsonObject = {} if model.thresholds is None else {"task": MULTILABEL}
+    task: JsonObject = {"task": MULTILABEL} if model.task.multilabel else {}
     metrics = replace(evaluation.metrics_file(), model=model.path, provenance=task)
     write_metrics(directory / "metrics.json", metrics.to_json())
     return Run(directory, model.path)
+
+
+def _require_no_model(config: EvaluateConfig) -> None:
+    """Refuse to write an evaluation over the metrics and the report of a model's own run.
+
+    Raises:
+        ConfigError: the directory to write holds a model.
+    """
+    if config.out is not None and (config.out / "model.onnx").exists():
+        raise ConfigError(
+            "An evaluation must not replace the run of a model. {path} contains model.onnx. Choose "
+            "another directory with --out.",
+            path=config.out,
+        )
 
 
 def _plan(config: EvaluateConfig, model: SealedModel) -> EvaluationPlan:
@@ -60,9 +75,9 @@ def _plan(config: EvaluateConfig, model: SealedModel) -> EvaluationPlan:
     with timed("scan"):
         manifest, split = scan_part(config.data, config.split, multilabel=model.task.multilabel)
     check_labels(manifest, model)
-    manifest = _noting_trained(_noting_absent(manifest, model), model.path)
+    manifest = _noting_known(_noting_absent(manifest, model), model)
     say_found(manifest)
-    asked = wanted(config, model.labels, multilabel=model.task.multilabel)
+    requested = wanted(config, model.labels, multilabel=model.task.multilabel)
     if config.ood is not None:
         require_score(model)
     return EvaluationPlan(
@@ -70,7 +85,7 @@ def _plan(config: EvaluateConfig, model: SealedModel) -> EvaluationPlan:
         split=split,
         predicted=(split,),
         seed=config.seed,
-        rules=CarriedRules(model, asked, _choosing_images(config, model, asked, split)),
+        rules=CarriedRules(model, requested, _choosing_images(config, model, requested, split)),
         columns=None if config.columns is None else ColumnsFile(config.columns, config.data),
     )
 
@@ -90,7 +105,7 @@ def _extended(config: EvaluateConfig, evaluation: Evaluation) -> Evaluation:
 
 
 def _choosing_images(
-    config: EvaluateConfig, model: SealedModel, asked: Wanted, split: Split
+    config: EvaluateConfig, model: SealedModel, requested: Wanted, split: Split
 ) -> Manifest | None:
     """Return the images on which thresholds are chosen: the data's val/; None where the model has them all.
 
@@ -98,7 +113,7 @@ def _choosing_images(
         DataError: targets need it, and there is none, or it is the evaluated split.
     """
     known = carried(model)
-    if all(target in known for target in asked.targets):
+    if all(target in known for target in requested.targets):
         return None
     try:
         if split == "val":
@@ -131,18 +146,39 @@ def _noting_absent(manifest: Manifest, model: SealedModel) -> Manifest:
     return replace(manifest, warnings=(*manifest.warnings, warning))
 
 
-def _noting_trained(manifest: Manifest, model: Path) -> Manifest:
-    """Return the manifest with a warning where the model was trained on images in it, as its run records."""
-    beside = model.with_name("manifest.parquet")
+def _noting_known(manifest: Manifest, model: SealedModel) -> Manifest:
+    """Return the manifest with warnings of images that the model was made with, as its run records them."""
+    beside = model.path.with_name("manifest.parquet")
     if not beside.is_file():
         return manifest
-    trained = {s.sha for s in read_manifest(beside).of("train")}
-    known = [s for s in manifest.samples if s.sha in trained]
-    if not known:
-        return manifest
-    reason = (
-        "Evaluation images must be new to the model. {count:image was|images were} used to train it, "
-        "so the metrics are too optimistic. Remove them, or use the test split of the training run."
+    own, found = read_manifest(beside), list(manifest.warnings)
+    if known := _of_split(manifest, own, "train"):
+        reason = (
+            "Evaluation images must be new to the model. {count:image was|images were} used to train it, "
+            "so the metrics are too optimistic. Remove them, or use the test split of the training run."
+        )
+        found.append(Skipped(known[0].path, reason, {"count": len(known)}))
+    if _chosen_on_validation(model) and (known := _of_split(manifest, own, "val")):
+        reason = (
+            "{count:image was|images were} used to choose thresholds or to calibrate prediction sets, so the "
+            "verdicts on targets and coverage are too optimistic. Use other images, such as the test split "
+            "of the training run."
+        )
+        found.append(Skipped(known[0].path, reason, {"count": len(known)}))
+    return replace(manifest, warnings=tuple(found))
+
+
+def _of_split(manifest: Manifest, own: Manifest, split: Split) -> list[Sample]:
+    """Return the samples that lie in a split of the model's own images."""
+    shas = {sample.sha for sample in own.of(split)}
+    return [sample for sample in manifest.samples if sample.sha in shas]
+
+
+def _chosen_on_validation(model: SealedModel) -> bool:
+    """Return whether a threshold or the prediction sets of a model come from its validation split."""
+    sets, unknown = model.set_rule, model.unknown_rule
+    return (
+        (sets is not None and sets.calibrated_on == "val")
+        or (unknown is not None and unknown.chosen_on == "val")
+        or any(threshold.chosen_on == "val" for threshold in carried(model).values())
     )
-    warning = Skipped(known[0].path, reason, {"count": len(known)})
-    return replace(manifest, warnings=(*manifest.warnings, warning))

@@ -19,6 +19,7 @@ class EvaluatedConfig(Config):
     model: Path = Field(description="Model to evaluate: a model.onnx, or the run directory that contains it.")
     data: Path = Field(description="Folder of class folders, with test/, val/ or train/, or with labels.csv.")
     out: Path | None = Field(None, description="Directory to write (default: evaluations/NAME-TIME).")
+    overwrite: bool = Field(False, description="Replace the finished evaluation in the directory of --out.")
     split: Literal["auto", "train", "val", "test"] = Field(
         "auto", description="Split to evaluate; auto takes test, else val, else all images."
     )

@@ -60,7 +60,7 @@ def stress(
             if len(right) == _TIMED_IMAGES < len(kept):
                 each = (perf_counter() - began) / _TIMED_IMAGES
                 _say_how_long(variants * len(kept), each * (len(kept) - len(right)))
-    return _results(np.stack(right), predictions.kinds[kept])
+    return _results(np.stack(right), predictions.kinds[kept], predictions.groups(kept))
 
 
 def _some(predictions: Predictions, split: Split, seed: int) -> IntArray:
@@ -85,22 +85,30 @@ def _variants(pixels: UInt8Array, sample: Sample, seed: int) -> Iterator[UInt8Ar
 
 def _seen_size(data: bytes, model: SealedModel) -> UInt8Array:
     """Return the image (H, W, 3), its short side scaled down to the input size as by the model, never up."""
-    image = open_rgb(data, min_side=model.size)
+    image = open_rgb(data, min_side=model.size, white_level=model.white_level)
     short = min(image.size)
     if short > model.size:
         width, height = (round(side * model.size / short) for side in image.size)
-        method = PILLOW[model.card["preprocessing"]["interpolation"]]
+        method = PILLOW[model.card.preprocessing.interpolation]
         image = image.resize((width, image.height), method).resize((width, height), method)
     return np.asarray(image)
 
 
-def _results(right: BoolArray, kinds: IntArray) -> RobustnessResult:
-    """Measure V predictions for each of N images, correct or not (N, V), of the classes ``kinds`` (N,)."""
+def _results(right: BoolArray, kinds: IntArray, groups: IntArray | None) -> RobustnessResult:
+    """Measure V predictions for each of N images, correct or not (N, V).
+
+    Args:
+        right: (N, V).
+        kinds: (N,) classes, or sets of labels.
+        groups: (N,) numbers that images which are not independent share; None where all are independent.
+    """
     columns: Iterator[BoolArray] = iter(right.T)
     clean = next(columns)
     curves = {kind: [next(columns) for _ in strengths] for kind, strengths in STRENGTHS.items()}
     border, centre = (next(columns) for _ in PARTS)
-    return RobustnessResult(robustness(clean, curves, STRENGTHS), shortcut(clean, border, centre, kinds))
+    return RobustnessResult(
+        robustness(clean, curves, STRENGTHS, groups), shortcut(clean, border, centre, kinds, groups)
+    )
 
 
 def _say_how_long(predictions: int, seconds: float) -> None:

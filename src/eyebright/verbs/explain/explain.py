@@ -140,19 +140,22 @@ class _Drawer:
         self.how = how
         self.directory = new_directory(config.out, "explanations", model.path.resolve().parent.name)
         if next(self.directory.iterdir(), None) is None:  # never mark a folder that holds other things
-            write_text(
-                self.directory / OUTPUT_MARK, "Written by `eyebright explain`, so no class.\n"
-            )
+            write_text(self.directory / OUTPUT_MARK, "Written by `eyebright explain`, so no class.\n")
 
-    def draw(self, named: tuple[str, str]) -> tuple[Explained, ExplainedImage] | Skipped:
+    def draw(self, named: tuple[str | Skipped, str]) -> tuple[Explained, ExplainedImage] | Skipped:
         """Draw the map of an image into a file of the given name."""
         path, name = named
+        if isinstance(path, Skipped):
+            return path
         try:
-            pixels = decode(path, min_side=self._model.size)  # what the model answers about
-            image = decode(path, min_side=_PICTURE_PX // 2)
+            level = self._model.white_level
+            pixels = decode(
+                path, min_side=self._model.size, white_level=level
+            )  # what the model answers about
+            image = decode(path, min_side=_PICTURE_PX // 2, white_level=level)
+            prediction = self._model.predict(pixels)
         except (ImageError, NotFoundError) as error:
             return Skipped(path, error.template, error.values)
-        prediction = self._model.predict(pixels)
         label = self._asked or next(x for x in prediction.labels if x in self._model.labels)
         probability = prediction.probabilities[prediction.labels.index(label)]
         heat = self.how.heat(pixels, self._model.labels.index(label))
@@ -173,10 +176,13 @@ class _Drawer:
         return Explained(path, label, probability, prediction.label, heat, picture), shown
 
 
-def _with_names(paths: Iterator[str]) -> Iterator[tuple[str, str]]:
+def _with_names(paths: Iterator[str | Skipped]) -> Iterator[tuple[str | Skipped, str]]:
     """Yield each path with a unique file name: images in several folders often have the same name."""
     taken: dict[str, int] = {}
     for path in paths:
+        if isinstance(path, Skipped):
+            yield path, ""
+            continue
         stem = re.sub(r"[^\w.-]+", "-", Path(path).stem).strip("-.") or "image"
         taken[stem] = taken.get(stem, 0) + 1
         yield path, f"{stem}.png" if taken[stem] == 1 else f"{stem}-{taken[stem]}.png"

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from eyebright.explaining.base import Explainer
+from eyebright.explaining.base import Explainer, Method
 from eyebright.report.document import Section, document
-from eyebright.report.sections.heatmap import method_in_words
 from eyebright.report.templating import render
 from eyebright.runtime.atomic import write_text
 from eyebright.text.language import translate
@@ -58,9 +57,33 @@ def write_explanations(
     """
     head = render("verdict.html", sentences=[translate("Image regions behind each prediction")])
     pictures = render("explain/pictures.html", images=images, signed=how.signed, count=count)
-    reading = render("explain/reading.html", method=method_in_words(how.method), placeless=how.placeless)
+    reading = render("explain/reading.html", method=_method_in_words(how.method), placeless=how.placeless)
     sections = [
         Section("pictures", translate("Heat maps"), pictures),
         Section("reading", translate("How to read the heat maps"), reading),
     ]
     write_text(path, document(title, head, sections))
+
+
+def _method_in_words(method: Method) -> str:
+    """Return what a heat map of ``method`` shows."""
+    match method:
+        case "exact":
+            return translate(
+                "The class score is a sum over features, and each feature is a sum over image "
+                "locations. Each location shows its contribution to the class score; all together "
+                "add up to it. This is exact, not an estimate. Locations without colour look like "
+                "the average training image."
+            )
+        case "gradcam":
+            return translate(
+                "Grad-CAM: the channels of the last feature map, weighted by how much each of them "
+                "changes the score of the class. This is an estimate; features of earlier layers are "
+                "not included."
+            )
+        case "rollout":
+            return translate(
+                "Attention rollout: the image positions whose attention reaches the prediction "
+                "through all layers. It is the same for every class. A highlighted position may "
+                "speak for a class or against it."
+            )

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 
 import onnx
 
-from eyebright.backbones.card import Preprocessing
 from eyebright.compression.backbone import prepare_backbone
 from eyebright.compression.candidate import QuantisationCandidate, to_float16
 from eyebright.compression.int8.search import Int8Search
@@ -38,12 +37,11 @@ def quantisation_candidates(
         yield QuantisationCandidate("unchanged", graph)
         return
     check_compressible(model, graph)
-    taps: list[str] = model.card["taps"]
-    backbone = prepare_backbone(graph, [tap.rpartition(":")[0] for tap in taps], model.size)
+    backbone = prepare_backbone(graph, model.card.feature_layers, model.size)
     if precision == "fp16":
         yield to_float16(backbone)
         return
-    interpolation = Preprocessing(**model.card["preprocessing"]).interpolation
+    interpolation = model.card.preprocessing.interpolation
     calibration = read_calibration_images(images(), model.size, interpolation, seed)
     yield from Int8Search(backbone, calibration, usable_cores()).candidates()
 

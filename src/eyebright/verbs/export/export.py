@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import count
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from eyebright.compression.candidate import QuantisationCandidate
 from eyebright.data.decode import decode
@@ -30,6 +31,7 @@ from eyebright.exporting.certificate.certificate import (
 )
 from eyebright.exporting.certificate.comparison import ReferencePredictions
 from eyebright.exporting.certificate.compression import kernels, original_bytes, speedup
+from eyebright.exporting.certificate.integrity import EXPORTS
 from eyebright.exporting.certificate.sidecar_files import write_sidecar_files
 from eyebright.exporting.precision import precision_of
 from eyebright.runs.integrity import require_unmodified
@@ -39,7 +41,7 @@ from eyebright.runtime.atomic import write_text
 from eyebright.runtime.context import progress, progress_task, say, stage
 from eyebright.sealed.model import SealedModel, sealed_with
 from eyebright.text.language import translate
-from eyebright.types import UInt8Array
+from eyebright.types import JsonObject, UInt8Array
 from eyebright.verbs.export.candidates import check_precision, quantisation_candidates
 from eyebright.verbs.export.folder import CERTIFICATE, finished, in_progress, rejected, waiting
 from eyebright.verbs.export.images import ExportImages, export_images
@@ -81,7 +83,7 @@ class Exporter:
         self.config = config
         self.model = SealedModel(config.model, threads=1)
         require_unmodified(self.model.path)
-        self.directory = config.out or self.model.path.parent / "exports"
+        self.directory = config.out or self.model.path.parent / EXPORTS
         self.criteria = AcceptanceCriteria(config.min_agreement, config.max_loss / 100)
         names = [_name(name, config.plain) for name in dict.fromkeys(config.to)]
         self.targets = [FORMATS[name] for name in names]
@@ -109,12 +111,22 @@ class Exporter:
 
         def pixels() -> Iterator[UInt8Array]:
             return (
-                decode(read_image(images.root / s.path, s.sha), min_side=self.model.size)
+                decode(
+                    read_image(images.root / s.path, s.sha),
+                    min_side=self.model.size,
+                    white_level=self.model.white_level,
+                )
                 for s in answers.samples
             )
 
         return ReferencePredictions(
-            answers.probabilities, answers.truth, pixels, "val", self.model.decisions, answers.scores
+            answers.probabilities,
+            answers.truth,
+            pixels,
+            "val",
+            self.model.decisions,
+            answers.scores,
+            answers.groups(np.arange(len(answers.samples))),
         )
 
     def export(self, target: Format) -> Exported:
@@ -229,7 +241,7 @@ class _Attempt:
     before: tuple[tuple[QuantisationCandidate, Exported], ...]
 
 
-def _summary(candidate: QuantisationCandidate, exported: Exported) -> dict[str, Any]:
+def _summary(candidate: QuantisationCandidate, exported: Exported) -> JsonObject:
     """Return what the certificate of a later candidate says of a rejected one."""
     found = exported.certificate.comparison
     return {

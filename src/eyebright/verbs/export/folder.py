@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 
 from eyebright.errors import StorageError
 from eyebright.exporting.certificate.integrity import CERTIFICATE as CERTIFICATE
 from eyebright.runtime.atomic import storage_errors
+from eyebright.runtime.leftovers import SETTLED_SECONDS, locked, sweep
+
+_NAME = "export"
 
 
 @contextmanager
@@ -21,13 +26,15 @@ def in_progress(folder: Path) -> Iterator[Path]:
         StorageError: the disk is full or cannot be written, or ``folder`` is not an export.
     """
     with waiting(folder) as temporary:
-        temporary.mkdir(parents=True)
+        temporary.mkdir()
         yield temporary
 
 
 @contextmanager
 def waiting(folder: Path) -> Iterator[Path]:
     """Give a path beside ``folder`` for what may take its place later; what is there at the end is removed.
+
+    What a process that was killed left of an earlier attempt is removed as well.
 
     Raises:
         StorageError: the disk is full or cannot be written, or ``folder`` is not an export.
@@ -38,12 +45,31 @@ def waiting(folder: Path) -> Iterator[Path]:
             "Move it, or choose another folder with --out.",
             path=folder,
         )
+    _recover(folder)
     place = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
+    new = not folder.parent.exists()
     try:
         with storage_errors(folder):
-            yield place
+            place.mkdir(parents=True)
+            with locked(place):
+                yield place / _NAME
     finally:
         shutil.rmtree(place, ignore_errors=True)
+        if new:  # nothing was exported into it
+            with suppress(OSError):
+                folder.parent.rmdir()
+
+
+def _recover(folder: Path) -> None:
+    """Put back an export that a killed process had moved aside, and remove what else it left."""
+    sweep(folder.parent, folder.name)
+    for old in folder.parent.glob(f".{escape(folder.name)}.*.old"):
+        if time.time() - old.lstat().st_ctime < SETTLED_SECONDS:  # it may be about to be replaced
+            continue
+        if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            old.rename(folder)
 
 
 def _is_export(folder: Path) -> bool:

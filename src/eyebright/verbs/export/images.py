@@ -99,6 +99,8 @@ def read_calibration_images(
 
 def _read(root: Path, sample: Sample, size: int, interpolation: Interpolation) -> UInt8Array | None:
     try:
-        return load_square(read_image(root / sample.path, sample.sha), size, interpolation)
+        return load_square(
+            read_image(root / sample.path, sample.sha), size, interpolation, white_level=sample.white_level
+        )
     except ImageError:  # training skipped it, and said so
         return None

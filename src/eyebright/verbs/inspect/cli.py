@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
+from eyebright.text.table import json_text
 from eyebright.verbs.verb import Verb
 
 if TYPE_CHECKING:
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def _show(found: Inspection, config: InspectConfig) -> int:
-    print(json.dumps(found.to_json(), indent=2, ensure_ascii=False) if config.json_ else found)
-    return 0 if found.untouched else 1
+    print(json_text(found.to_json(), indent=2) if config.json_ else found)
+    return 0 if found.untouched and found.parent != "other" else 1
 
 
 VERB = Verb(
@@ -23,6 +23,6 @@ VERB = Verb(
     show=_show,
     notes=(
         "Exit status: 0 if the files are as they were written, as far as their hashes are known; 1 "
-        "if a file was changed or is missing."
+        "if a file was changed or is missing, or if the run of an export has another model by now."
     ),
 )

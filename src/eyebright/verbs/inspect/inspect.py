@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, cast
 
 from eyebright.errors import ModelError, NotFoundError
 from eyebright.exporting.certificate.hashes import sha256
@@ -13,12 +12,16 @@ from eyebright.exporting.certificate.integrity import (
     FileCheck,
     check_files,
     export_folder,
+    parent_of,
     read_certificate,
 )
-from eyebright.exporting.certificate.provenance import PROVENANCE, metadata_value
+from eyebright.exporting.certificate.provenance import PROVENANCE, StoredProvenance, read_provenance
 from eyebright.exporting.certificate.signature import Signature, signature, stored_facts
+from eyebright.report.metrics_content import MetricsContent
 from eyebright.runs.integrity import recorded_sha256
 from eyebright.runtime.context import stage
+from eyebright.sealed.card import SealedCard
+from eyebright.sealed.metadata import HeadlineMetrics, SealedMetadata
 from eyebright.verbs.inspect.options import InspectConfig
 from eyebright.verbs.inspect.result import Inspection
 
@@ -50,50 +53,36 @@ def _export(folder: Path) -> Inspection:
     checks = check_files(folder, certificate)
     # What was changed is not read: it may be anything.
     changed = {check.name for check in checks if check.state != "unchanged"}
-    origin = {} if PROVENANCE in changed else _provenance(folder)
-    files = [folder / name for name in certificate["files"]]
+    origin = StoredProvenance() if PROVENANCE in changed else read_provenance(folder)
+    files = [folder / name for name in certificate.files]
     graph = next((path for path in files if path.suffix in (".onnx", ".xml") and path.is_file()), None)
     return Inspection(
         path=folder,
         kind="export",
-        format=certificate["format"],
-        precision=certificate.get("precision"),
-        input=certificate.get("input"),
-        passed=certificate.get("passed"),
-        labels=tuple(origin.get("labels", ())),
-        licence=origin.get("licence", {}),
-        card=origin.get("card"),
-        metrics=origin.get("metrics"),
+        format=certificate.format,
+        precision=certificate.precision,
+        input=certificate.input,
+        passed=certificate.passed,
+        labels=origin.labels,
+        licence=origin.licence.model_dump(),
+        card=None if origin.card is None else SealedCard(origin.card.model_dump()),
+        metrics=_headline(origin.metrics),
         hashes={
-            "sha256": certificate.get("sha256"),
-            "parent_sha256": certificate.get("parent_sha256"),
-            "config_sha256": origin.get("config_sha256"),
-            "data_sha": origin.get("data_sha"),
+            "sha256": certificate.sha256,
+            "parent_sha256": certificate.parent_sha256,
+            "config_sha256": origin.config_sha256,
+            "data_sha": origin.data_sha,
         },
-        versions=origin.get("versions", {"export": certificate.get("versions")}),
+        versions=origin.versions or {"export": certificate.versions},
         signature=signature(graph) if graph is not None and not changed else None,
         files=checks,
-        notes=tuple(map(str, certificate.get("notes", ()))),
+        parent=parent_of(folder, certificate),
+        notes=certificate.notes,
     )
 
 
-def _provenance(folder: Path) -> dict[str, Any]:
-    path = folder / PROVENANCE
-    if not path.is_file():
-        return {}
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise ModelError(
-            "provenance.json must be a file written by `eyebright export`. {path} is not: {reason}. "
-            "Export the model again.",
-            path=path,
-            reason=error,
-        ) from error
-
-
 def _sealed(path: Path) -> Inspection:
-    facts, graph = _read(path)
+    facts, stored, graph = _read(path)
     recorded = recorded_sha256(path)
     found = sha256(path)
     state: Literal["unchanged", "changed"] = "unchanged" if recorded == found else "changed"
@@ -102,38 +91,41 @@ def _sealed(path: Path) -> Inspection:
         path=path,
         kind="sealed",
         format=_FORMATS.get(path.suffix, "onnx"),
-        labels=tuple(facts["labels"]),
-        licence={"weights": facts.get("licence"), "data": facts.get("data_licence")},
-        card=facts["card"],
-        metrics=facts.get("metrics"),
+        labels=facts.labels,
+        licence={"weights": stored.get("licence"), "data": stored.get("data_licence")},
+        card=SealedCard(facts.card.model_dump()),
+        metrics=_headline(facts.metrics),
         hashes={
             "sha256": found,
-            "parent_sha256": facts.get("parent_sha256"),
+            "parent_sha256": stored.get("parent_sha256"),
             "config_sha256": sha256(config) if config.is_file() else None,
-            "data_sha": facts.get("data_sha"),
+            "data_sha": stored.get("data_sha"),
         },
-        versions={"training": facts.get("versions")},
+        versions={"training": facts.versions},
         signature=graph,
         files=() if recorded is None else (FileCheck(path.name, state),),
     )
 
 
-def _read(path: Path) -> tuple[dict[str, Any], Signature]:
-    """Return a model file's metadata, and its inputs and outputs."""
+def _headline(metrics: HeadlineMetrics | None) -> MetricsContent | None:
+    """Return headline metrics with the keys of `metrics.json`."""
+    return None if metrics is None else cast("MetricsContent", metrics.model_dump(exclude_unset=True))
+
+
+def _read(path: Path) -> tuple[SealedMetadata, dict[str, str], Signature]:
+    """Return a model file's metadata, checked and as they are stored, and its inputs and outputs."""
     try:
         stored, graph = stored_facts(path)
+        return SealedMetadata.read(stored), stored, graph
     except ValueError as error:
-        raise _not_ours(path) from error
-    facts = {key: metadata_value(text) for key, text in stored.items()}
-    if not (isinstance(facts.get("labels"), list) and isinstance(facts.get("card"), dict)):
-        raise _not_ours(path)
-    return facts, graph
+        raise _not_ours(path, error) from error
 
 
-def _not_ours(path: Path) -> ModelError:
+def _not_ours(path: Path, reason: ValueError) -> ModelError:
     return ModelError(
-        "The path to inspect must be a file or folder written by Eyebright. {path} is not. Give a "
-        "run directory, its model.onnx, or an export folder, which contains {certificate}.",
+        "The path to inspect must be a file or folder written by Eyebright. {path} is not: {reason}. Give "
+        "a run directory, its model.onnx, or an export folder, which contains {certificate}.",
         path=path,
+        reason=reason,
         certificate=CERTIFICATE,
     )

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from eyebright.exporting.certificate.integrity import FileCheck
 from eyebright.exporting.certificate.signature import Signature, with_sizes
 from eyebright.report.display import Displayed, ResultTable
+from eyebright.report.metrics_content import MetricsContent
 from eyebright.runs.summary import figure_rows
+from eyebright.sealed.card import SealedCard
 from eyebright.text.format import split_name
 from eyebright.text.language import translate
 from eyebright.text.table import printable
+from eyebright.types import JsonObject
 
 _LABELS = 20
 
@@ -35,6 +38,7 @@ class Inspection(Displayed):
         versions: of packages, those of the training and those of the export.
         signature: the graph's inputs and outputs; None where the file cannot be read here.
         files: those whose hash was recorded, each unchanged, changed or missing.
+        parent: whether the model beside an export is the one it was made from; None where that is not known.
         notes: other facts that a user must know, in English.
     """
 
@@ -46,12 +50,13 @@ class Inspection(Displayed):
     passed: bool | None = None
     labels: tuple[str, ...] = ()
     licence: Mapping[str, str | None]
-    card: Mapping[str, Any] | None = None
-    metrics: Mapping[str, Any] | None = None
+    card: SealedCard | None = None
+    metrics: MetricsContent | None = None
     hashes: Mapping[str, str | None]
     versions: Mapping[str, Mapping[str, str] | None]
     signature: Signature | None = None
     files: tuple[FileCheck, ...] = ()
+    parent: Literal["same", "other", "gone"] | None = None
     notes: tuple[str, ...] = field(default=())
 
     @property
@@ -59,9 +64,10 @@ class Inspection(Displayed):
         """Return whether no file was changed or is missing, as far as hashes were recorded."""
         return all(check.state == "unchanged" for check in self.files)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the content of `inspect --json`."""
-        return asdict(self) | {"path": str(self.path), "untouched": self.untouched}
+        card = None if self.card is None else self.card.content
+        return asdict(self) | {"path": str(self.path), "card": card, "untouched": self.untouched}
 
     def display(self) -> Iterator[str | ResultTable]:
         """Yield what the file is, where it comes from, its metrics, and whether it was changed."""
@@ -95,7 +101,7 @@ def _graph(found: Inspection) -> Iterator[tuple[str, str]]:
         for tensor in found.signature.outputs:
             yield translate("Output"), str(tensor)
     elif found.input:
-        size = int(found.card["preprocessing"]["size"]) if found.card else None
+        size = found.card.size if found.card else None
         yield translate("Interface"), with_sizes(found.input, size, len(found.labels))
 
 
@@ -106,9 +112,9 @@ def _origin(found: Inspection) -> Iterator[tuple[str, str]]:
             shown += " " + translate("and {count} more", count=more)
         yield translate("Classes"), f"{len(found.labels)}: {shown}"
     if card := found.card:
-        preprocessing = card["preprocessing"]
-        yield translate("Backbone"), f"{card['backbone']}, {preprocessing['size']} px"
-        yield translate("Source"), str(card.get("source", "-"))
+        preprocessing = card.content["preprocessing"]
+        yield translate("Backbone"), f"{card.backbone}, {card.size} px"
+        yield translate("Source"), card.source
         kept = {key: preprocessing[key] for key in ("interpolation", "mean", "std")}
         yield translate("Preprocessing"), ", ".join(f"{key} {value}" for key, value in kept.items())
     unknown = translate("unknown")
@@ -141,6 +147,10 @@ def _listed(versions: Mapping[str, str]) -> str:
 
 def _verdict(found: Inspection) -> Iterator[str]:
     yield from found.notes
+    if found.parent == "other":
+        yield translate("STALE: the model of the run is another one than this export was made from.")
+    elif found.parent == "gone":
+        yield translate("STALE: the model that this export was made from is no longer in the run.")
     if not found.files:
         yield translate("Integrity unknown: no hash of this file is stored beside it.")
     elif found.untouched:

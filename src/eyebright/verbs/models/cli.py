@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from eyebright.runtime.install import install_command
 from eyebright.text.language import translate
-from eyebright.text.table import table
+from eyebright.text.table import json_text, table
 from eyebright.verbs.verb import Verb
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def _show(found: ModelList, config: ModelsConfig) -> int:
     if config.json_:
         rows = [asdict(model) for model in found.models]
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        print(json_text(rows, indent=2))
     else:
         print(_text(found, config))
     return 0
@@ -35,7 +35,7 @@ def _text(found: ModelList, config: ModelsConfig) -> str:
     if found.more:
         lines.append(translate("and {count} more; --limit shows them.", count=found.more))
     if config.search is not None and find_spec("torch") is None:
-        command = 'pip install "eyebright[torch]"'
+        command = install_command("torch")
         lines.append(
             translate("Backbones from timm, torchvision and Hugging Face require: {command}", command=command)
         )

@@ -12,7 +12,7 @@ import numpy as np
 
 from eyebright.backbones import catalog, embedded
 from eyebright.backbones.backbone import Backbone
-from eyebright.backbones.feature_layers import Tap
+from eyebright.backbones.feature_layers import FeatureLayer
 from eyebright.backbones.graph import features_graph
 from eyebright.engines.choose import race
 from eyebright.runtime.context import progress, stage
@@ -92,7 +92,7 @@ def images_per_second(name: str) -> float | None:
 
 def _speed(backbone: Backbone) -> float:
     preprocessing = backbone.card.preprocessing
-    final = [Tap(layer, "mean") for layer in backbone.card.layers if layer.kind == "final"]
+    final = [FeatureLayer(layer, "mean") for layer in backbone.card.layers if layer.kind == "final"]
     graph = features_graph(backbone.model(preprocessing.size), preprocessing, final).SerializeToString()
     side = preprocessing.size
     noise = np.random.default_rng(0).integers(0, 256, (_TIMED_IMAGES, side, side, 3), np.uint8)

@@ -6,34 +6,50 @@ import glob
 import io
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from eyebright.data.walk import image_files
+from eyebright.data.passed_over import no_images, other_files
+from eyebright.data.walk import FolderListing, walk
 from eyebright.errors import NotFoundError
+from eyebright.runtime.context import say
+from eyebright.runtime.parallel import in_context
+from eyebright.types import Skipped
 
 
-def image_paths(names: Sequence[str], null: bool = False) -> Iterator[str]:
-    """Return an iterator over the paths of the images, as they are found.
+def image_paths(names: Sequence[str], null: bool = False) -> Iterator[str | Skipped]:
+    """Return an iterator over the images' paths, as they are found, and over what cannot be looked into.
+
+    Files in folders that are passed over for their extensions are counted, and told at the folder's end.
 
     Args:
-        names: files, folders or glob patterns; "-" stands for paths on standard input.
+        names: files, folders or glob patterns; "-" stands for paths on standard input. Images in memory may
+            be among them, and are passed on.
         null: whether paths on standard input end with a NUL instead of a line's end.
 
     Raises:
         NotFoundError: a name matches nothing; raised before the first path.
+        DataError: a folder contains no image; raised before the first path.
     """
     for name in names:
-        _require(name)
-    return _paths(names, b"\0" if null else b"\n")
+        if isinstance(name, str):
+            _require(name)
+    return _paths(names, b"\0" if null else b"\n", in_context(say))
 
 
-def _paths(names: Sequence[str], end: bytes) -> Iterator[str]:
+def _paths(names: Sequence[str], end: bytes, tell: Callable[..., None]) -> Iterator[str | Skipped]:
     for name in names:
-        if name == "-":
+        if not isinstance(name, str):
+            yield name
+        elif name == "-":
             yield from _from_input(end)
         elif os.path.isdir(name):
-            yield from image_files(Path(name))
+            listing = FolderListing()
+            yield from (os.path.join(name, path) for path in walk(Path(name), listing, set()))
+            yield from (replace(s, path=os.path.join(name, s.path)) for s in listing.skipped)
+            for note in other_files(listing.others):
+                tell(note.reason, **note.reason_values)
         elif os.path.lexists(name):
             yield name
         else:
@@ -41,6 +57,11 @@ def _paths(names: Sequence[str], end: bytes) -> Iterator[str]:
 
 
 def _require(name: str) -> None:
+    if os.path.isdir(name):
+        listing = FolderListing()
+        if next(walk(Path(name), listing, set()), None) is None and not listing.skipped:
+            raise no_images(Path(name), listing.others)
+        return
     if name != "-" and not os.path.lexists(name) and next(_matching(name), None) is None:
         raise NotFoundError(
             "Images must be files, folders or patterns with matches. {pattern} matches nothing. "

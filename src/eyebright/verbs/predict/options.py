@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from eyebright.options.base import Config
 from eyebright.options.fields import MessageLang
+from eyebright.options.images import image_list
 from eyebright.options.marks import CommandLineOnly
 
 
@@ -16,7 +17,7 @@ class PredictConfig(Config):
     """Options of `eyebright predict`; every field is also a command-line option and a TOML key."""
 
     model: Path = Field(description="Model to use: a model.onnx, or the run directory that contains it.")
-    images: list[str] = Field(
+    images: Annotated[list[Any], BeforeValidator(image_list)] = Field(
         min_length=1,
         description="Image files, folders or glob patterns; - reads a list of paths from standard input.",
     )

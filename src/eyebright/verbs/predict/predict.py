@@ -24,16 +24,20 @@ def predict(config: PredictConfig) -> Iterator[Prediction | Skipped]:
 
     Raises:
         NotFoundError: the model does not exist, or a path or pattern matches nothing.
+        DataError: a folder contains no image.
         ModelError: the file is not a sealed model.
     """
     model = SealedModel(config.model, threads=1)
     paths = image_paths(config.images, config.null)
 
-    def predicted(path: str) -> Prediction | Skipped:
+    def predicted(image: str | Skipped) -> Prediction | Skipped:
+        if isinstance(image, Skipped):
+            return image
         try:
-            return model.predict(path, top=config.top)
+            return model.predict(image, top=config.top)
         except (ImageError, NotFoundError) as error:
-            return Skipped(path, error.template, error.values)
+            name = image if isinstance(image, str) else f"<{type(image).__name__}>"
+            return Skipped(name, error.template, error.values)
 
     return _counted(parallel(predicted, paths), progress_task("Predicting"))
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING, Protocol
 
 from eyebright.text.language import english, translate
-from eyebright.text.table import pad, printable, width
+from eyebright.text.table import json_text, pad, printable, width
 
 if TYPE_CHECKING:
     from eyebright.types import Prediction, Skipped
@@ -158,12 +158,7 @@ class JsonlRows:
         """Write nothing more."""
 
     def _write(self, value: dict[str, object]) -> None:
-        line = json.dumps(value, ensure_ascii=False)
-        try:
-            line.encode()
-        except UnicodeEncodeError:  # a name that is not valid text: its escape is, and reads back the same
-            line = json.dumps(value)
-        self._out.write(line + "\n")
+        self._out.write(json_text(value) + "\n")
 
 
 def writer(name: str, out: IO[str]) -> Rows:

@@ -15,6 +15,7 @@ from eyebright.options.fields import (
     Epochs,
     ModelTime,
     Out,
+    Overwrite,
     Precision,
     Rate,
     ReportLang,
@@ -37,6 +38,7 @@ class PruneConfig(Config):
         None, description="Folder that holds the images now (default: the path recorded in the run)."
     )
     out: Out = None
+    overwrite: Overwrite = False
     # ---- the training afterwards
     epochs: Annotated[Epochs, Heading("Training")] = None
     budget: ModelTime = None

@@ -51,12 +51,13 @@ def prune(config: PruneConfig) -> Run:
     catalog.require_torch()
     require("torch_pruning", "prune", "prune")
     model = SealedModel(config.model)
-    require_single_label(model.thresholds is not None, "prune")
+    require_single_label(model.task, "prune")
     require_unmodified(model.path)
     require_other_directory(config.out, model.path)
     manifest = manifest_of(model, config.data, config.seed)
     check_classes(model, manifest.labels)
-    directory = new_directory(config.out, "runs", model.path.resolve().parent.name)
+    name = model.path.resolve().parent.name
+    directory = new_directory(config.out, "runs", name, overwrite=config.overwrite)
     path = (directory / _FILE).absolute()
     _write_pruned(config, model, manifest, path)
     options: dict[str, Any] = {name: getattr(config, name) for name in _AS_THEY_ARE}
@@ -65,6 +66,7 @@ def prune(config: PruneConfig) -> Run:
         "teacher": config.model,
         "teacher_views": config.views,
         "out": directory,
+        "overwrite": config.overwrite,
         "finetune": "full",
         "size": model.size,
         "layers": "stages",
@@ -79,8 +81,7 @@ def _write_pruned(config: PruneConfig, model: SealedModel, manifest: Manifest, p
     from eyebright.compression.pruning import prune as prune_graph
 
     source = ExportSource(model, onnx.load(model.path))
-    taps: list[str] = model.card["taps"]
-    layers = list(dict.fromkeys(tap.rpartition(":")[0] for tap in taps))
+    layers = list(dict.fromkeys(model.card.feature_layers))
     with progress_task("Pruning channels") as task:
         done = prune_graph(
             source.graph,
@@ -94,10 +95,10 @@ def _write_pruned(config: PruneConfig, model: SealedModel, manifest: Manifest, p
     write_card(
         done.graph,
         {
-            "name": f"{model.card['backbone']} pruned",
+            "name": f"{model.card.backbone} pruned",
             "licence": model.metadata.get("licence", "unknown"),
-            "source": model.card["source"],
-            "preprocessing": model.card["preprocessing"],
+            "source": model.card.source,
+            "preprocessing": model.card.content["preprocessing"],
             "width": done.width,
         },
     )
@@ -122,7 +123,12 @@ def _batches(
         for sample in chosen[begin : begin + _BATCH]:
             try:
                 squares.append(
-                    load_square(read_image(manifest.root / sample.path, sample.sha), source.size, how)
+                    load_square(
+                        read_image(manifest.root / sample.path, sample.sha),
+                        source.size,
+                        how,
+                        white_level=sample.white_level,
+                    )
                 )
             except ImageError:  # training names it
                 continue

@@ -7,12 +7,11 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from eyebright.evaluation.intervals import share_of
 from eyebright.exporting.base import Precision
 from eyebright.runtime.atomic import write_text
-from eyebright.types import Interval, JsonObject
+from eyebright.types import Interval
 from eyebright.verbs.shrink.targets import Target
 
 _COLUMNS = (
@@ -100,37 +99,63 @@ def first_good(found: Iterable[ShrinkCandidate], enough: float) -> ShrinkCandida
     return best
 
 
-def rows(
+@dataclass(frozen=True, kw_only=True)
+class CandidateFigures:
+    """A candidate among the others, as `pareto.json`, `pareto.csv` and the page show it.
+
+    Attributes:
+        name: how it was made.
+        file: its name.
+        precision: of its arithmetic.
+        images: how many validation images it was evaluated on.
+        accuracy: on them.
+        latency_ms: of one image with one thread.
+        size_bytes: of the sealed file.
+        meets: whether it meets every target.
+        best: whether no other is at least as good in everything and better in something.
+        selected: whether it was selected.
+    """
+
+    name: str
+    file: str
+    precision: Precision
+    images: int
+    accuracy: Interval
+    latency_ms: float
+    size_bytes: int
+    meets: bool
+    best: bool
+    selected: bool
+
+
+def figures(
     candidates: Sequence[ShrinkCandidate], targets: Sequence[Target], selected: ShrinkCandidate
-) -> list[JsonObject]:
-    """Return the candidates as `pareto.json` holds them."""
+) -> list[CandidateFigures]:
+    """Return each candidate with how it compares with the targets and with the others."""
     return [
-        {
-            "name": c.name,
-            "file": c.path.name,
-            "precision": c.precision,
-            "images": c.count,
-            "accuracy": asdict(c.accuracy),
-            "latency_ms": c.latency_ms,
-            "size_bytes": c.size_bytes,
-            "meets": c.meets(targets),
-            "best": not c.beaten(candidates),
-            "selected": c is selected,
-        }
+        CandidateFigures(
+            name=c.name,
+            file=c.path.name,
+            precision=c.precision,
+            images=c.count,
+            accuracy=c.accuracy,
+            latency_ms=c.latency_ms,
+            size_bytes=c.size_bytes,
+            meets=c.meets(targets),
+            best=not c.beaten(candidates),
+            selected=c is selected,
+        )
         for c in candidates
     ]
 
 
-def write_csv(path: Path, found: Sequence[dict[str, Any]]) -> None:
+def write_csv(path: Path, found: Sequence[CandidateFigures]) -> None:
     """Write one row a candidate."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
-    for row in found:
-        flat = {
-            **row,
-            "accuracy": row["accuracy"]["value"],
-            **{k: row["accuracy"][k] for k in ("low", "high")},
-        }
-        writer.writerow([flat[column] for column in _COLUMNS])
+    for one in found:
+        interval = asdict(one.accuracy)
+        row = {**asdict(one), **interval, "accuracy": interval["value"]}
+        writer.writerow([row[column] for column in _COLUMNS])
     write_text(path, text.getvalue())

@@ -118,7 +118,7 @@ def _metrics(selection: ShrinkSelection, evaluation: Evaluation) -> MetricsFile:
         targets=[asdict(target) for target in selection.targets],
         target_met=candidate.meets(selection.targets),
         model_sha256=sha256(evaluation.model.path),
-        provenance={"card": evaluation.model.card},
+        provenance={"card": evaluation.model.card.content},
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from eyebright.backbones.backbone import Backbone
 from eyebright.backbones.card import BackboneCard
-from eyebright.backbones.feature_layers import tap_sets, width
+from eyebright.backbones.feature_layers import feature_layer_sets, width
 from eyebright.data.manifest import Manifest
 from eyebright.runtime.context import clocked, say
 from eyebright.training.cache.store import default_folder
@@ -82,7 +82,7 @@ def linear_probe_candidates(
 
 def _sets(card: BackboneCard, images: int) -> list[str]:
     """Return the names of the layer sets, the widest first, without those that do not fit into memory."""
-    sets = tap_sets(card)
+    sets = feature_layer_sets(card)
     fitting = [name for name in ("all", "stages") if images * width(sets[name]) * 4 <= IN_MEMORY_BYTES]
     if sets["all"] == sets["stages"]:
         fitting = fitting[1:]
@@ -92,7 +92,7 @@ def _sets(card: BackboneCard, images: int) -> list[str]:
 def _hand_down(widest: FrozenModel, layers: str, manifest: Manifest) -> None:
     """Let a narrower set of layers find its features among those that were computed."""
     wide = widest.extractor
-    taps = tap_sets(wide.backbone.card)[layers]
+    taps = feature_layer_sets(wide.backbone.card)[layers]
     narrow = FeatureExtractor(default_folder(), wide.backbone, wide.preprocessing, taps, wide.engine, 1)
     gone = {s.path for s in widest.skipped}
     narrow.adopt(wide, [s for s in manifest.of("train") if s.path not in gone])

@@ -9,10 +9,9 @@ from pathlib import Path
 
 from eyebright.runtime.atomic import write_text
 from eyebright.text.language import translate
-from eyebright.types import JsonObject
-from eyebright.verbs.shrink.candidate import ShrinkCandidate, write_csv
+from eyebright.verbs.shrink.candidate import CandidateFigures, ShrinkCandidate, write_csv
 from eyebright.verbs.shrink.options import ShrinkConfig
-from eyebright.verbs.shrink.page import CandidateFigures, write_pareto
+from eyebright.verbs.shrink.page import write_pareto
 from eyebright.verbs.shrink.targets import Target
 
 FIGURES = "pareto.json"
@@ -44,15 +43,17 @@ def verdict(selected: ShrinkCandidate, targets: Sequence[Target]) -> str:
 def write_pareto_files(
     directory: Path,
     config: ShrinkConfig,
-    found: Sequence[JsonObject],
+    found: Sequence[CandidateFigures],
     targets: Sequence[Target],
     sentences: Sequence[str],
 ) -> None:
     """Write the comparison of the candidates as a page, as CSV and as JSON."""
     write_csv(directory / "pareto.csv", found)
-    content = {"targets": [asdict(target) for target in targets], "candidates": found}
+    content = {
+        "targets": [asdict(target) for target in targets],
+        "candidates": [asdict(one) for one in found],
+    }
     write_text(directory / FIGURES, json.dumps(content, indent=1, ensure_ascii=False))
-    figures = [CandidateFigures.of(row) for row in found]
     limits: dict[str, float] = {target.quantity: target.most for target in targets}
     title = (config.out or config.model).resolve().name
-    write_pareto(directory / "pareto.html", title, figures, limits, sentences)
+    write_pareto(directory / "pareto.html", title, found, limits, sentences)

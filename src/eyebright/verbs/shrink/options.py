@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from eyebright.options.base import Config
-from eyebright.options.fields import time_seconds
+from eyebright.options.fields import Overwrite, time_seconds
 from eyebright.options.marks import Heading, Metavar, Several
 from eyebright.verbs.shrink.targets import checked_target
 
@@ -29,6 +29,7 @@ class ShrinkConfig(Config):
         None, description="Folder that holds the images now (default: the path recorded in the run)."
     )
     out: Path | None = Field(None, description="Run directory to write (default: runs/NAME-TIME).")
+    overwrite: Overwrite = False
     # ---- what is tried
     backbone: Annotated[
         list[str], Metavar("NAME …"), Several(), Field(min_length=1), Heading("Candidates")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from markupsafe import Markup
 
@@ -16,40 +15,7 @@ from eyebright.report.templating import render
 from eyebright.runtime.atomic import write_text
 from eyebright.text.format import percent
 from eyebright.text.language import translate
-from eyebright.types import Interval
-
-
-@dataclass(frozen=True)
-class CandidateFigures:
-    """A candidate.
-
-    Attributes:
-        name: how it was made.
-        precision: "fp32", "fp16" or "int8".
-        accuracy: on validation images.
-        latency_ms: of one image with one thread.
-        size_bytes: of the sealed file.
-        meets: whether it keeps to every target.
-        best: whether no other is at least as good in everything and better in something.
-        selected: whether it was selected.
-        images: how many validation images it was evaluated on.
-    """
-
-    name: str
-    precision: str
-    accuracy: Interval
-    latency_ms: float
-    size_bytes: int
-    meets: bool
-    best: bool
-    selected: bool
-    images: int
-
-    @classmethod
-    def of(cls, row: Mapping[str, Any]) -> CandidateFigures:
-        """Return the figures of a candidate of `pareto.json`."""
-        names = ("name", "precision", "latency_ms", "size_bytes", "meets", "best", "selected", "images")
-        return cls(accuracy=Interval(**row["accuracy"]), **{name: row[name] for name in names})
+from eyebright.verbs.shrink.candidate import CandidateFigures
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from eyebright.runtime.context import progress, progress_task, say, stage, timed
 from eyebright.runtime.progress import SILENT
 from eyebright.sealed.model import SealedModel
 from eyebright.text.language import translate
-from eyebright.verbs.shrink.candidate import ShrinkCandidate, choose, first_good, rows
+from eyebright.verbs.shrink.candidate import ShrinkCandidate, choose, figures, first_good
 from eyebright.verbs.shrink.finish import ShrinkSelection, finish
 from eyebright.verbs.shrink.int8_candidates import quantised
 from eyebright.verbs.shrink.linear_probe_candidates import SealedProbe, linear_probe_candidates
@@ -57,7 +57,7 @@ def shrink(config: ShrinkConfig) -> Shrunk:
     targets = [parse_target(text) for text in config.target]
     selected = choose(candidates, targets)
     directory = search.directory
-    found = rows(candidates, targets, selected)
+    found = figures(candidates, targets, selected)
     with timed("report"):
         sentences = [verdict(selected, targets)]
         if not search.manifest.of("test"):
@@ -95,7 +95,7 @@ class Search:
         self.config, self.progress = config, progress
         self._began = time.monotonic()
         self.model = SealedModel(config.model, threads=1)
-        require_single_label(self.model.thresholds is not None, "shrink")
+        require_single_label(self.model.task, "shrink")
         require_unmodified(self.model.path)
         self._check_out()
         self.manifest: Manifest = manifest_of(self.model, config.data, config.seed)
@@ -113,7 +113,8 @@ class Search:
             frozen_backbone(self.options.model_copy(update={"backbone": name})) for name in config.backbone
         ]
         self.probes: dict[str, SealedProbe] = {}
-        self.directory = new_directory(config.out, "runs", self.model.path.resolve().parent.name)
+        name = self.model.path.resolve().parent.name
+        self.directory = new_directory(config.out, "runs", name, overwrite=config.overwrite)
         (self.directory / "metrics.json").unlink(missing_ok=True)
         write_options(config, self.directory)
         if (self.directory / FIGURES).is_file():  # of an earlier search; other files are somebody's own

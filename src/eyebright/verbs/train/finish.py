@@ -92,9 +92,10 @@ def _report(
         evaluation.report(title, line, trained.engine),
         ece_before=evaluation.ece_before(trained.temperature),
         temperature=trained.temperature,
-        choices=trained.choices,
-        tunings=trained.tunings,
+        probe_candidates=trained.probe_candidates,
+        finetune_candidates=trained.finetune_candidates,
         reasons=trained.reasons,
+        finetuning=trained.finetuning,
         training_curves=trained.training_curves,
         tunable=plan.network is None,
         random_weights=trained.random_weights,
@@ -122,4 +123,5 @@ def _metrics(
         model_sha256=sha256(evaluation.model.path),
         learning_curve=grown(trained.curve, plan.config.seed),
         provenance=provenance.metadata(),
+        finetuning=trained.finetuning,
     )

@@ -66,18 +66,19 @@ def launch(config: TrainConfig, directory: Path) -> Run:
         command += ["--nproc-per-node", str(config.processes)]
         command += ["-m", "eyebright", "train", "--config", str(file)]
         # The results are printed by the caller; messages on the way come through.
-        done = subprocess.run(
-            command,
-            check=False,
-            stdout=subprocess.DEVNULL,
-            env={"OMP_NUM_THREADS": _threads(config), **os.environ},
-        )
-    if done.returncode:
+        environment = {"OMP_NUM_THREADS": _threads(config), **os.environ}
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) as launcher:
+            try:
+                status = launcher.wait()
+            except KeyboardInterrupt:  # a signal to this process alone: the others must hear of it
+                launcher.terminate()
+                raise
+    if status:
         raise EyebrightError(
             "One of {count} processes failed (status {status}); its error is above. Fix it, or train "
             "with --processes 1.",
             count=config.processes,
-            status=done.returncode,
+            status=status,
         )
     return Run.open(directory)
 

@@ -29,8 +29,8 @@ def frozen_model(config: TrainConfig, manifest: Manifest, backbone: Backbone) ->
     )
     model = trainer.train(None if config.size == "auto" else config.size)
     # Before fine-tuning the head is only a start, and says nothing about what more images would give.
-    asked = config.curve and config.finetune == "off"
-    return replace(model, curve=trainer.curve(model)) if asked else model
+    requested = config.curve and config.finetune == "off"
+    return replace(model, curve=trainer.curve(model)) if requested else model
 
 
 def as_trained(model: FrozenModel) -> TrainedModel:
@@ -59,7 +59,7 @@ def as_trained(model: FrozenModel) -> TrainedModel:
         holdout_energy=None if task.multilabel else energy(model.fit.held_out / np.float32(temperature)),
         rows=lambda samples: extractor.read(samples, extractor.taps),
         holdout=Labelled(task.probabilities(model.fit.held_out, temperature), model.truth, "train"),
-        choices=messages.choices(model),
+        probe_candidates=messages.choices(model),
         task=task,
     )
 

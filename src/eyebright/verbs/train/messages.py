@@ -31,24 +31,14 @@ def candidates(model: FrozenModel) -> JsonObject:
         return [asdict(c) | {"accuracy": asdict(_accuracy(c))} for c in compared]
 
     engines = [asdict(trial) for trial in model.trials]
-    return {"engines": engines, "sizes": rows(model.sizes), "layers": rows(model.tap_sets)}
+    return {"engines": engines, "sizes": rows(model.sizes), "layers": rows(model.feature_layer_sets)}
 
 
 def choices(model: FrozenModel) -> list[Choice]:
     """Return the input sizes and layers that were compared, as the report shows them."""
     sizes = [(translate("Input size {size} px", size=c.name), c) for c in model.sizes]
-    layers = [(translate("Feature layers: {layers}", layers=c.name), c) for c in model.tap_sets]
+    layers = [(translate("Feature layers: {layers}", layers=c.name), c) for c in model.feature_layer_sets]
     return [Choice(name, _accuracy(c), c.selected) for name, c in (*sizes, *layers)]
-
-
-def tuned_name(name: str) -> str:
-    """Return how much of the backbone was fine-tuned, in words."""
-    names = {
-        "off": translate("Frozen backbone"),
-        "last": translate("Last blocks fine-tuned"),
-        "full": translate("Full fine-tuning"),
-    }
-    return names[name]
 
 
 def student(card: BackboneCard, teacher: Path) -> None:

@@ -9,8 +9,20 @@ from pydantic import Field, ValidationInfo, field_validator
 from eyebright.errors import ConfigError
 from eyebright.options.base import Config
 from eyebright.options.decisions import DecisionConfig
-from eyebright.options.fields import ChosenSize, Data, FixesFile, Layers, Out, ReportLang, Seed, Test, Val
+from eyebright.options.fields import (
+    ChosenSize,
+    Data,
+    FixesFile,
+    Layers,
+    Out,
+    Overwrite,
+    ReportLang,
+    Seed,
+    Test,
+    Val,
+)
 from eyebright.options.uncertainty import UncertaintyConfig
+from eyebright.task.task import ClassificationTask
 from eyebright.verbs.train.finetune.options import FinetuneConfig
 
 
@@ -19,6 +31,7 @@ class DataConfig(Config):
 
     data: Data = None
     out: Out = None
+    overwrite: Overwrite = False
     val: Val = None
     test: Test = None
     fixes: FixesFile = None
@@ -64,17 +77,17 @@ class TrainConfig(FinetuneConfig, UncertaintyConfig, DecisionConfig, DataConfig)
         return data_or_resume(value, info)
 
 
-def require_single_label(multilabel: bool, what: str) -> None:
+def require_single_label(task: ClassificationTask, what: str) -> None:
     """Refuse multi-label data or a multi-label model for what cannot do with it.
 
     Args:
-        multilabel: whether an image may have several labels.
+        task: of the data or of the model.
         what: was asked for, as it stands on the command line.
 
     Raises:
         ConfigError: an image may have several.
     """
-    if multilabel:
+    if task.multilabel:
         raise ConfigError(
             "{what} requires single-label data. Here an image may have several labels. Do without "
             "it; to shrink a multi-label model, use `eyebright export --int8`.",

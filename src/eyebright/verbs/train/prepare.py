@@ -61,15 +61,15 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
         fixes = None if config.fixes is None else read_fixes(config.fixes)
         manifest = _images(config, fixes)
     say_found(manifest)
-    several = manifest.task.multilabel
-    require_single_label(several and config.teacher is not None, "--teacher")
+    if config.teacher is not None:
+        require_single_label(manifest.task, "--teacher")
     check_wanted(config, manifest)
     refuse_other_images(config, manifest, directory)
     network = None
     if config.finetune == "off":
         _say_ignored(config)
     else:
-        network = network_to_finetune(config, several)
+        network = network_to_finetune(config, manifest.task)
         if is_main():
             begin(config, manifest, directory)
     if fixes is not None and is_main():

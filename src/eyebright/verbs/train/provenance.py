@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 
 from eyebright.data.licence import data_licence
 from eyebright.data.manifest import Manifest
-from eyebright.evaluation.rules.decisions import MULTILABEL
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.runs.metrics import versions
+from eyebright.sealed.metadata import MULTILABEL
 from eyebright.sealed.model import SealedModel
 from eyebright.task.task import THRESHOLD
 from eyebright.types import JsonObject

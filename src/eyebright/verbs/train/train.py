@@ -79,8 +79,9 @@ def frozen_backbone(config: TrainConfig) -> Backbone:
 
 
 def _directory(config: TrainConfig) -> Path:
-    """Make the directory of the run, which must not be the teacher's."""
+    """Make the directory of the run, which must not be the teacher's; a resumed run stays in its own."""
     if config.teacher is not None:
         require_other_directory(config.out, config.teacher)
     source = config.data or config.teacher or Path()  # the options require one
-    return new_directory(config.out, "runs", source.resolve().name)
+    overwrite = config.overwrite or config.resume is not None
+    return new_directory(config.out, "runs", source.resolve().name, overwrite=overwrite)

@@ -9,10 +9,10 @@ from typing import TypeAlias
 
 from eyebright.backbones.backbone import Backbone
 from eyebright.backbones.card import Preprocessing
-from eyebright.backbones.feature_layers import Tap
+from eyebright.backbones.feature_layers import FeatureLayer
 from eyebright.data.manifest import Sample
 from eyebright.evaluation.decisions.operating import Labelled
-from eyebright.report.content import Choice, TrainingCurves
+from eyebright.report.content import Choice, FinetuneOutcome, TrainingCurves
 from eyebright.runs.parity_check import Reference
 from eyebright.task.task import ClassificationTask, MultiClass
 from eyebright.training.cache.store import Rows
@@ -43,16 +43,17 @@ class TrainedModel:
         holdout: predictions for training images that it did not learn from, by which thresholds are chosen.
         holdout_energy: (n,) of such images' logits over the temperature.
         rows: features of training images, where the backbone stayed as it was.
-        choices: the candidates as the report shows them.
+        probe_candidates: the candidates as the report shows them.
         baseline: the sealed model that it learned from, which it is then compared with.
         task: multi-class or multi-label.
         curve: the accuracy of heads of fewer images.
-        tunings, reasons, training_curves, random_weights: of fine-tuning, as the report shows them.
+        finetuning: what fine-tuning changed against the frozen backbone.
+        finetune_candidates, reasons, training_curves, random_weights: of fine-tuning, for the report.
     """
 
     backbone: Backbone
     preprocessing: Preprocessing
-    taps: Sequence[Tap]
+    taps: Sequence[FeatureLayer]
     layers: str
     head: LinearHead
     temperature: float
@@ -64,9 +65,10 @@ class TrainedModel:
     holdout: Labelled | None = None
     holdout_energy: FloatArray | None = None
     rows: FeatureRows | None = None
-    choices: Sequence[Choice] = ()
-    tunings: Sequence[Choice] = ()
+    probe_candidates: Sequence[Choice] = ()
+    finetune_candidates: Sequence[Choice] = ()
     reasons: Sequence[str] = ()
+    finetuning: FinetuneOutcome | None = None
     training_curves: TrainingCurves | None = None
     random_weights: bool = False
     baseline: Path | None = None

@@ -14,6 +14,7 @@ from eyebright.options.fields import (
     Data,
     Device,
     Out,
+    Overwrite,
     Precision,
     ReportLang,
     Seed,
@@ -36,6 +37,7 @@ class TuneConfig(Config):
     )
     budget: Time = Field(None, description="Time after which no new trial starts, such as 30m or 2h.")
     out: Out = None
+    overwrite: Overwrite = False
     val: Val = None
     test: Test = None
     seed: Seed = 0

@@ -6,9 +6,10 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from eyebright.errors import MissingExtraError
+from eyebright.runtime.install import install_command
 from eyebright.verbs.tune.options import TuneConfig
 from eyebright.verbs.tune.page import TrialFigures, TrialState
 
@@ -44,8 +45,8 @@ def open_study(path: Path, seed: int, trials: int) -> optuna.Study:
         from sqlalchemy.engine import URL
     except ModuleNotFoundError:
         raise MissingExtraError(
-            "The settings search needs the package optuna. It is not installed. Run: pip install "
-            '"eyebright[tune]"'
+            "The settings search needs the package optuna. It is not installed. Run: {command}",
+            command=install_command("tune"),
         ) from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
@@ -66,9 +67,9 @@ def open_study(path: Path, seed: int, trials: int) -> optuna.Study:
     return study
 
 
-def suggest(trial: optuna.Trial, config: TuneConfig) -> dict[str, Any]:
+def suggest(trial: optuna.Trial, config: TuneConfig) -> dict[str, object]:
     """Return the settings of one trial, as options of `eyebright train`."""
-    settings: dict[str, Any] = {
+    settings: dict[str, object] = {
         "lr": trial.suggest_float("lr", 1e-5, 3e-3, log=True),
         "weight_decay": trial.suggest_float("weight_decay", 1e-4, 0.3, log=True),
         "layer_decay": trial.suggest_float("layer_decay", 0.5, 1.0),
@@ -121,7 +122,7 @@ class Watch:
 def run_trial(
     study: optuna.Study,
     config: TuneConfig,
-    attempt: Callable[[Mapping[str, Any], int, Callable[[EpochRow], None]], object],
+    attempt: Callable[[Mapping[str, object], int, Callable[[EpochRow], None]], object],
 ) -> TrialFigures:
     """Get settings, train with them, and report to the study.
 

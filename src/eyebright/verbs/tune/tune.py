@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from eyebright.data.source import scan
 from eyebright.errors import ConfigError, DataError, EyebrightError, NotFoundError
@@ -95,12 +95,15 @@ def tune(config: TuneConfig, train: TrainFunction | None = None) -> Run:
 def _opened(config: TuneConfig) -> tuple[TuneConfig, Path]:
     """Return the options and the directory, of a new search or of one to resume."""
     if config.resume is None:
-        directory = new_directory(config.out, "runs", (config.data or Path()).resolve().name)
+        name = (config.data or Path()).resolve().name
+        directory = new_directory(config.out, "runs", name, overwrite=config.overwrite)
+        if config.overwrite:
+            (directory / _STUDY).unlink(missing_ok=True)
         if (directory / _STUDY).exists():
             raise ConfigError(
                 "A new search needs a directory without an earlier search. {path} already contains "
-                "{file}. Continue that search with --resume {path}, or choose another directory with "
-                "--out.",
+                "{file}. Continue that search with --resume {path}, choose another directory with "
+                "--out, or replace it with --overwrite.",
                 path=directory,
                 file=_STUDY,
             )
@@ -156,8 +159,8 @@ def _search(study: optuna.Study, config: TuneConfig, directory: Path, train: Tra
 
 def _attempt(
     config: TuneConfig, directory: Path, train: TrainFunction
-) -> Callable[[Mapping[str, Any], int, Callable[[EpochRow], None]], None]:
-    def attempt(settings: Mapping[str, Any], number: int, on_epoch: Callable[[EpochRow], None]) -> None:
+) -> Callable[[Mapping[str, object], int, Callable[[EpochRow], None]], None]:
+    def attempt(settings: Mapping[str, object], number: int, on_epoch: Callable[[EpochRow], None]) -> None:
         out = directory / "trials" / f"{number:03}"
         try:
             train(_train_config(config, settings, out), on_epoch=on_epoch)
@@ -177,10 +180,10 @@ def _last_training(study: optuna.Study, config: TuneConfig, directory: Path) -> 
     return _train_config(config, study.best_params, directory)
 
 
-def _train_config(config: TuneConfig, settings: Mapping[str, Any], out: Path) -> TrainConfig:
+def _train_config(config: TuneConfig, settings: Mapping[str, object], out: Path) -> TrainConfig:
     options = {name: getattr(config, name) for name in _HANDED_ON}
     fixed = {"size": config.size, "finetune": config.finetune}
-    return TrainConfig.build(**{**options, **fixed, **settings, "out": out})
+    return TrainConfig.build(**{**options, **fixed, **settings, "out": out, "overwrite": True})
 
 
 def _say(figures: TrialFigures, config: TuneConfig) -> None:

@@ -29,7 +29,7 @@ from eyebright.types import FloatArray, UInt8Array
 @pytest.fixture(scope="module")
 def backbone(textile_run: Run) -> SealedBackbone:
     model = SealedModel(textile_run.model)
-    layers = [tap.rpartition(":")[0] for tap in model.card["taps"]]
+    layers = model.card.feature_layers
     return align_input(prepare_backbone(onnx.load(textile_run.model), layers, model.size))
 
 

@@ -22,7 +22,7 @@ from eyebright.sealed.model import SealedModel
 @pytest.fixture(scope="module")
 def backbone(textile_run: Run) -> SealedBackbone:
     model = SealedModel(textile_run.model)
-    layers = [tap.rpartition(":")[0] for tap in model.card["taps"]]
+    layers = model.card.feature_layers
     return prepare_backbone(onnx.load(textile_run.model), layers, model.size)
 
 

@@ -193,7 +193,7 @@ def test_row_numbers_are_left_out(name: str) -> None:
 def test_is_valid_is_the_split() -> None:
     table = meaning({"path": paths(), "labels": kinds(), "is_valid": kinds((True, False, False, False))})
     assert [row.split for row in table.rows[:4]] == ["val", "train", "train", "train"]
-    with pytest.raises(DataError, match="Line 2 .* '2'"):
+    with pytest.raises(DataError, match=r"Line 2 .* '2'"):
         meaning({"path": paths(), "labels": kinds(), "is_valid": kinds((2, 0))})
 
 

@@ -47,6 +47,7 @@ def test_what_spreadsheets_add_is_left_out(tmp_path: Path) -> None:
 def test_the_delimiter_is_the_one_that_rows_agree_with(tmp_path: Path) -> None:
     assert list(read(tmp_path, 'path;"a,b,c"\nx;1\n').header) == ["path", "a,b,c"]
     assert list(read(tmp_path, "path,a|b\nx,1\n").header) == ["path", "a|b"]
+    assert list(read(tmp_path, 'path|"a, b"|c\nx|1|0\n').header) == ["path", "a, b", "c"]
 
 
 def test_a_comma_is_a_decimal_point_between_semicolons(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -14,14 +15,14 @@ from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
 from eyebright.errors import ConfigError, EyebrightError, NotFoundError
 from eyebright.evaluation.decisions.costs import cheapest, measure_costs, read_costs
 from eyebright.evaluation.decisions.curves import operating_curve
-from eyebright.evaluation.decisions.operating import check, choose, metrics_at
+from eyebright.evaluation.decisions.operating import Answers, check, choose, counted_by
 from eyebright.evaluation.decisions.targets import (
+    Figure,
     OperatingTarget,
     check_target,
     choose_threshold,
     parse_target,
 )
-from eyebright.evaluation.rules.decisions import Decisions
 from eyebright.types import FloatArray, IntArray
 
 
@@ -75,17 +76,17 @@ def test_an_unknown_class_is_answered_with_the_nearest() -> None:
 def test_thresholds_are_the_best_of_all(eights: tuple[FloatArray, np.ndarray], figure, bound: float) -> None:
     scores, positive = eights
     target = OperatingTarget(figure, "8", bound)
-    threshold, met = choose_threshold(target, scores, positive)
+    threshold = choose_threshold([target], scores, positive)
 
     def at(t: float) -> dict[str, float]:
-        return {name: i.value for name, i in metrics_at(t, scores, positive).items() if i}
+        counted = {name: counted_by(name, scores >= t, positive).hit for name in get_args(Figure)}
+        return {name: float(hit.mean()) for name, hit in counted.items() if len(hit)}
 
     kept = [
         f for f in map(at, np.unique(scores)) if f["recall"] > 0 and target.met_by(np.array([f[figure]]))[0]
     ]
-    assert met == bool(kept)
     found = at(threshold)
-    if met:
+    if kept:
         assert target.met_by(np.array([found[figure]]))[0]
         if figure == "recall":
             assert found["false_positive_rate"] == min(f["false_positive_rate"] for f in kept)
@@ -96,10 +97,10 @@ def test_thresholds_are_the_best_of_all(eights: tuple[FloatArray, np.ndarray], f
 def test_a_target_that_cannot_be_met_gives_the_best(eights: tuple[FloatArray, np.ndarray]) -> None:
     scores = np.array([0.9, 0.8, 0.7, 0.2], np.float32)
     positive = np.array([False, True, False, True])
-    chosen = choose(OperatingTarget("precision", "8", 0.9), scores, positive, "val")
+    (chosen,) = choose([OperatingTarget("precision", "8", 0.9)], scores, positive, "val")
     assert not chosen.met
     assert chosen.chosen == 0.5
-    every = choose(OperatingTarget("recall", "8", 1.0), scores, positive, "val")
+    (every,) = choose([OperatingTarget("recall", "8", 1.0)], scores, positive, "val")
     assert (every.met, every.chosen) == (True, 1.0)
     assert every.value == pytest.approx(0.1)
 
@@ -108,15 +109,16 @@ def test_figures_have_wilsons_intervals_and_are_none_without_images(
     eights: tuple[FloatArray, np.ndarray],
 ) -> None:
     scores, positive = eights
-    chosen = choose(OperatingTarget("recall", "8", 0.9), scores[:800], positive[:800], "val")
-    point = check(chosen, scores[800:], positive[800:], "test")
+    (chosen,) = choose([OperatingTarget("recall", "8", 0.9)], scores[:800], positive[:800], "val")
     truth, named = positive[800:], scores[800:] >= chosen.value
+    point = check(chosen, Answers(named, scores[800:] >= 0.5), truth, "test")
     tn, fp, fn, tp = confusion_matrix(truth, named).ravel()
     assert point.value.value == pytest.approx(tp / (tp + fn))
     expected = binomtest(int(tp), int(tp + fn)).proportion_ci(method="wilson")
     assert (point.value.low, point.value.high) == pytest.approx((expected.low, expected.high))
     assert point.figures["false_positive_rate"].value == pytest.approx(fp / (fp + tn))
-    none = check(chosen, scores[~positive], np.zeros((~positive).sum(), bool), "test")
+    others = np.zeros((~positive).sum(), bool)
+    none = check(chosen, Answers(scores[~positive] >= chosen.value, others), others, "test")
     assert none.value is None
     assert none.to_json()["value"] is None
     assert "reason" in none.to_json()
@@ -124,9 +126,9 @@ def test_figures_have_wilsons_intervals_and_are_none_without_images(
 
 def test_curves_are_those_of_scikit_learn(eights: tuple[FloatArray, np.ndarray]) -> None:
     scores, positive = eights
-    point = check(
-        choose(OperatingTarget("recall", "8", 0.9), scores, positive, "val"), scores, positive, "test"
-    )
+    (chosen,) = choose([OperatingTarget("recall", "8", 0.9)], scores, positive, "val")
+    named = scores >= chosen.value
+    point = check(chosen, Answers(named, named), positive, "test")
     curve = operating_curve(point, scores, positive)
     alarms, recall, _ = roc_curve(positive, scores, drop_intermediate=False)
     assert set(curve.roc) <= set(zip(alarms.tolist(), recall.tolist(), strict=True))
@@ -134,25 +136,6 @@ def test_curves_are_those_of_scikit_learn(eights: tuple[FloatArray, np.ndarray])
     assert set(curve.precision_recall) <= set(zip(found.tolist(), precision.tolist(), strict=True))
     assert (curve.roc[0], curve.roc[-1]) == ((0, 0), (1, 1))
     assert operating_curve(point, scores, np.zeros_like(positive)).roc == ()
-
-
-def test_decisions_follow_thresholds_then_the_likeliest() -> None:
-    probabilities = np.array([[0.2, 0.7, 0.1], [0.05, 0.6, 0.35], [0.5, 0.3, 0.2]], np.float32)
-    one = Decisions(np.array([0.15, np.nan, np.nan]))
-    np.testing.assert_array_equal(one.predict(probabilities), [0, 1, 0])
-    strict = Decisions(np.array([0.9, np.nan, np.nan]))
-    np.testing.assert_array_equal(strict.predict(probabilities), [1, 1, 1])
-    two = Decisions(np.array([0.1, np.nan, 0.3]))
-    np.testing.assert_array_equal(two.predict(probabilities), [0, 2, 0])
-    every = Decisions(np.array([0.9, 0.9, 0.9]))
-    np.testing.assert_array_equal(every.predict(probabilities), [1, 1, 0])
-
-
-def test_of_several_targets_of_a_class_the_first_decides() -> None:
-    text = '[{"class": "a", "threshold": 0.2}, {"class": "a", "threshold": 0.8}]'
-    decisions = Decisions.from_metadata({"operating_points": text}, ("a", "b"))
-    assert decisions.thresholds[0] == 0.2
-    assert Decisions.from_metadata({}, ("a", "b")) is None
 
 
 def written(path: Path, text: str) -> Path:

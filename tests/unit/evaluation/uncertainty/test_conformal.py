@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import beta
 
 from eyebright.evaluation.decisions.operating import Labelled
-from eyebright.evaluation.uncertainty.conformal import SetRule, calibrate, mass_before, measure_sets, quantile
+from eyebright.evaluation.uncertainty.conformal import calibrate, mass_before, measure_sets, quantile
 from eyebright.evaluation.uncertainty.results import measure_uncertainty
 from eyebright.task.logits import softmax
 from eyebright.training.linear_probe.head import fit_head
@@ -95,15 +95,6 @@ def test_a_set_is_never_empty_and_holds_the_likeliest(predictions) -> None:
     sets = calibrate(probabilities, truth, 0.5, False, "val").sets(probabilities)
     assert sets[np.arange(len(truth)), probabilities.argmax(axis=1)].all()
     assert sets.sum() == len(truth)  # the likeliest is right more often than half of the time
-
-
-def test_a_rule_reads_back(predictions) -> None:
-    import json
-
-    probabilities, truth = predictions
-    rule = calibrate(probabilities, truth, 0.9, True, "val")
-    assert SetRule.from_metadata({"conformal": json.dumps(rule.to_json())}) == rule
-    assert SetRule.from_metadata({}) is None
 
 
 def test_figures_of_classes_without_an_image(predictions) -> None:

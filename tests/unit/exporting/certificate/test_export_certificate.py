@@ -15,9 +15,14 @@ from onnx import numpy_helper
 
 from eyebright.data.decode import decode
 from eyebright.data.manifest_file import read_manifest
+from eyebright.evaluation.rules.decisions import Decisions
 from eyebright.exporting.base import ExportSource, Precision
 from eyebright.exporting.certificate.certificate import AcceptanceCriteria, Certificate, _shortfalls, certify
-from eyebright.exporting.certificate.comparison import ExportComparison, ReferencePredictions
+from eyebright.exporting.certificate.comparison import (
+    ExportComparison,
+    ExportedPredictions,
+    ReferencePredictions,
+)
 from eyebright.exporting.certificate.hashes import sha256, sha256_of
 from eyebright.exporting.formats.onnx_file import PlainOnnx, SealedOnnx
 from eyebright.runs.run import Run
@@ -39,8 +44,15 @@ def originals(textile_run: Run, source: ExportSource) -> ReferencePredictions:
     def pixels() -> Iterator[UInt8Array]:
         return (decode(manifest.root / sample.path) for sample in samples)
 
-    probabilities = np.concatenate([source.model.probabilities(image[None]) for image in pixels()])
-    return ReferencePredictions(probabilities, MultiClass().encode(samples, source.labels), pixels, "val")
+    rows = [source.model.predict_batch(image[None]) for image in pixels()]
+    return ReferencePredictions(
+        np.concatenate([probabilities for probabilities, _ in rows]),
+        MultiClass().encode(samples, source.labels),
+        pixels,
+        "val",
+        source.model.decisions,
+        np.concatenate([scores for _, scores in rows if scores is not None]),
+    )
 
 
 def certified(
@@ -102,7 +114,7 @@ def test_a_forgotten_normalisation_is_rejected(
     wrong = Forgetful(source.model, source.graph)
     found = certified(wrong, originals, tmp_path, PlainOnnx())
     assert not found.passed
-    assert "predicts the same class on" in found.reasons[0].text()
+    assert "gives the same answer on" in found.reasons[0].text()
     assert chinese(found.reasons[0]) != found.reasons[0].text()
 
 
@@ -117,8 +129,10 @@ def test_swapped_colours_are_rejected(source: ExportSource, originals: Reference
         def resized(self, image: UInt8Array) -> np.ndarray:
             return super().resized(image[:, :, ::-1])
 
-    expected = np.concatenate([source.model.probabilities(image[None]) for image in tinted()])
-    tinted_originals = replace(originals, probabilities=expected, pixels=tinted)
+    rows = [source.model.predict_batch(image[None]) for image in tinted()]
+    expected = np.concatenate([probabilities for probabilities, _ in rows])
+    scores = np.concatenate([scores for _, scores in rows if scores is not None])
+    tinted_originals = replace(originals, probabilities=expected, scores=scores, pixels=tinted)
     assert certified(source, tinted_originals, tmp_path / "right", PlainOnnx()).passed
     wrong = Swapped(source.model, source.graph)
     assert not certified(wrong, tinted_originals, tmp_path / "wrong", PlainOnnx()).passed
@@ -159,13 +173,13 @@ def test_the_bar_can_be_set(source: ExportSource, originals: ReferencePrediction
 
 def test_a_loss_of_exactly_what_may_be_lost_passes():
     right = np.eye(2, dtype=np.float32)[np.zeros(1000, int)]
-    before = ReferencePredictions(right, np.zeros(1000, int), lambda: iter(()), "val")
+    truth = np.zeros(1000, int)
+    before = ReferencePredictions(right, truth, lambda: iter(()), "val", Decisions.likeliest(2))
     for wrong, passes in ((7, True), (8, False)):
         answers = right.copy()
         answers[:wrong] = answers[:wrong, ::-1]
-        found = _shortfalls(
-            "int8", answers, ExportComparison.of(answers, before), AcceptanceCriteria(max_loss=0.7 / 100)
-        )
+        comparison = ExportComparison.of(ExportedPredictions(answers), before)
+        found = _shortfalls("int8", answers, comparison, AcceptanceCriteria(max_loss=0.7 / 100))
         assert (found == ()) == passes
 
 

@@ -6,17 +6,24 @@ import numpy as np
 import pytest
 
 from eyebright.evaluation.paired import accuracy_difference
-from eyebright.exporting.certificate.comparison import ExportComparison, ReferencePredictions
+from eyebright.evaluation.rules.decisions import Decisions
+from eyebright.exporting.certificate.comparison import (
+    ExportComparison,
+    ExportedPredictions,
+    ReferencePredictions,
+)
 
 
 def originals(probabilities: np.ndarray, truth: list[int]) -> ReferencePredictions:
-    return ReferencePredictions(probabilities.astype(np.float32), np.array(truth), lambda: iter(()), "val")
+    decisions = Decisions.likeliest(probabilities.shape[1])
+    rows = probabilities.astype(np.float32)
+    return ReferencePredictions(rows, np.array(truth), lambda: iter(()), "val", decisions)
 
 
 def test_figures_counted_by_hand():
     before = np.array([[0.9, 0.1], [0.8, 0.2], [0.4, 0.6], [0.3, 0.7]])
     after = np.array([[0.9, 0.1], [0.4, 0.6], [0.4, 0.6], [0.7, 0.3]], np.float32)
-    found = ExportComparison.of(after, originals(before, [0, 0, 1, 0]))
+    found = ExportComparison.of(ExportedPredictions(after), originals(before, [0, 0, 1, 0]))
     assert (found.images, found.agreement) == (4, 0.5)
     assert (found.accuracy_original, found.accuracy) == (0.75, 0.75)
     assert found.accuracy_difference.value == 0

@@ -65,12 +65,16 @@ def test_its_model_answers_as_the_original(
     runner = OfflinePage().load(source, folder, 1)
     for photograph in photographs.values():
         image = np.asarray(photograph)
-        np.testing.assert_array_equal(runner.predict(image), source.model.probabilities(image[None])[0])
+        output = runner.predict(image)
+        probabilities, _, answers = source.model.predict_answers(image[None])
+        np.testing.assert_array_equal(output.probabilities, probabilities[0])
+        assert output.answer == answers[0]
 
 
 def test_its_model_has_a_heat_map_and_its_metadata(text: str, source: ExportSource):
     model = onnx.load_from_string(embedded_model(text))
-    assert [output.name for output in model.graph.output] == ["probabilities", "unknown_score", "heat"]
+    outputs = [output.name for output in model.graph.output]
+    assert outputs == ["probabilities", "unknown_score", "answer", "heat"]
     assert {entry.key: entry.value for entry in model.metadata_props} == source.model.metadata
 
 
@@ -93,17 +97,14 @@ def test_the_script_knows_the_model(text: str, source: ExportSource):
     found = facts(text)
     assert found["labels"] == list(source.labels)
     assert (found["side"], found["lang"]) == (source.size, "zh")
-    assert found["unknown"] == json.loads(source.model.metadata["unknown"])
+    assert found["several"] is False
 
 
 def test_a_label_cannot_end_the_script(source: ExportSource, textile_run: Run, tmp_path: Path):
     evil = "</script><script>document.title = 'taken'</script>"
     graph = onnx.load(textile_run.model)
     labels = [evil, *source.labels[1:]]
-    unknown = json.loads(source.model.metadata["unknown"]) | {"threshold": 0.5}
-    set_metadata(
-        graph, source.model.metadata | {"labels": json.dumps(labels), "unknown": json.dumps(unknown)}
-    )
+    set_metadata(graph, source.model.metadata | {"labels": json.dumps(labels)})
     folder = tmp_path / "a <b> & c"
     folder.mkdir()
     onnx.save(graph, folder / "model.onnx")
@@ -111,7 +112,6 @@ def test_a_label_cannot_end_the_script(source: ExportSource, textile_run: Run, t
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert evil not in page
     assert facts(page)["labels"] == labels
-    assert facts(page)["unknown"] == unknown
     assert "<title>a &lt;b&gt; &amp; c</title>" in page
 
 

@@ -111,7 +111,7 @@ def test_executorch_answers_whichever_was_asked_last(
     one, two = (ExecuTorch().load(source, folder, threads) for threads in (1, 2))
     expected = source.model.probabilities(picture[None])[0]
     for runner in (one, two, one):
-        np.testing.assert_allclose(runner.predict(picture), expected, atol=1e-4)
+        np.testing.assert_allclose(runner.predict(picture).probabilities, expected, atol=1e-4)
 
 
 def test_core_ml_is_computed_from_what_lies_in_the_file(
@@ -122,7 +122,7 @@ def test_core_ml_is_computed_from_what_lies_in_the_file(
     folder = Path(shutil.copytree(exports["coreml"], tmp_path / "coreml"))
     assert "macOS only" in target.notes[0]
     expected = source.model.probabilities(picture[None])[0]
-    answer = target.load(source, folder, 1).predict(picture)
+    answer = target.load(source, folder, 1).predict(picture).probabilities
     np.testing.assert_allclose(answer, expected, atol=1e-4)
     (weights,) = folder.rglob("weight.bin")
     content = weights.read_bytes()
@@ -130,7 +130,7 @@ def test_core_ml_is_computed_from_what_lies_in_the_file(
     ends = [*starts[1:], len(content)]
     start, end = max(zip(starts, ends, strict=True), key=lambda pair: pair[1] - pair[0])
     weights.write_bytes(content[: start + 64] + bytes(end - start - 64) + content[end:])
-    wrong = target.load(source, folder, 1).predict(picture)
+    wrong = target.load(source, folder, 1).predict(picture).probabilities
     assert np.abs(wrong - expected).max() > 1e-3
 
 
@@ -140,7 +140,7 @@ def test_ncnn_in_half_precision_is_half_as_large(
     pytest.importorskip("pnnx", reason="needs eyebright[ncnn]")
     half = ExportSource(source.model, source.graph, "fp16")
     Ncnn().export(half, tmp_path)
-    answer = Ncnn().load(half, tmp_path, 1).predict(picture)
+    answer = Ncnn().load(half, tmp_path, 1).predict(picture).probabilities
     np.testing.assert_allclose(answer, source.model.probabilities(picture[None])[0], atol=0.02)
     size, whole = ((folder / "model.ncnn.bin").stat().st_size for folder in (tmp_path, exports["ncnn"]))
     assert size < 0.55 * whole
@@ -164,7 +164,7 @@ def test_layers_that_ncnn_lacks_are_found_by_their_names():
 
 def test_a_transformer_is_refused_by_ncnn(tmp_path: Path, source: ExportSource, monkeypatch):
     pytest.importorskip("pnnx", reason="needs eyebright[ncnn]")
-    monkeypatch.setitem(source.__dict__, "resized_graph", _attention(source.size))
+    monkeypatch.setitem(source.__dict__, "undecided_graph", _attention(source.size))
     with pytest.raises(UnsupportedError, match=r"It does not support .+ Use onnx, openvino, executorch"):
         Ncnn().export(source, tmp_path)
 

@@ -52,4 +52,4 @@ def test_the_model_card_has_the_figures_of_labels(tmp_path: Path):
     card = model_card(several(tmp_path))
     assert "| Exact-match accuracy |" in card
     assert "Hamming loss" in card
-    assert "thresholds" in card
+    assert "for label, probability, held in" in card

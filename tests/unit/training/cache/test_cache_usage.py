@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
+import pytest
 from cache_material import CARD, WIDTH, filled, key, numbers_of, opened, row
 
 from eyebright.training.cache.store import FeatureSpace
@@ -24,8 +24,7 @@ def aged(root: Path) -> tuple[FeatureSpace, FeatureSpace]:
             space.flush()
             for file in set(space.folder.glob("*.npy")) - before:
                 os.utime(file, (1000 + segment, 1000 + segment))
-        told = space.folder / "space.json"
-        told.write_text(json.dumps(json.loads(told.read_text()) | {"used": 100 + number}))
+        os.utime(space.folder / "space.json", (100 + number, 100 + number))
         spaces.append(space)
     return spaces[0], spaces[1]
 
@@ -42,6 +41,16 @@ def test_usage_counts_images_and_bytes(tmp_path: Path) -> None:
     for space in shown:
         assert space.bytes == sum(f.stat().st_size for f in space.folder.glob("*.npy"))
         assert 30 * WIDTH * 2 < space.bytes < 31 * WIDTH * 2
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"null", b'{"width": "a"}', b"\xff\xfe", b"[" * 100_000])
+def test_a_damaged_card_neither_hides_a_space_nor_keeps_it(tmp_path: Path, content: bytes) -> None:
+    space = filled(tmp_path, range(5))
+    (space.folder / "space.json").write_bytes(content)
+    (shown,) = usage(tmp_path)
+    assert (shown.images, shown.name) == (5, space.folder.name)
+    assert clear(tmp_path) == shown.bytes
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_trim_deletes_the_oldest_first_and_no_more_than_needed(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_the_second_training_fits_its_head_alone(textile_manifest, tmp_path, fit
     assert len(fits) == 1
     assert second.layers == first.layers
     assert second.extractor.preprocessing == first.extractor.preprocessing
-    assert (second.sizes, second.tap_sets) == (first.sizes, first.tap_sets)
+    assert (second.sizes, second.feature_layer_sets) == (first.sizes, first.feature_layer_sets)
     np.testing.assert_array_equal(second.fit.head.weights, first.fit.head.weights)
 
 

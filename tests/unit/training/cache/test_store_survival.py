@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cache_material import CARD, filled, numbers_of, opened
+from unix import UNIX
 
 from eyebright.errors import StorageError
 from eyebright.training.cache.store import FeatureSpace
@@ -94,8 +95,14 @@ def emptied(file: Path) -> None:
     file.write_bytes(b"")
 
 
+def one_bit_flipped(file: Path) -> None:
+    data = bytearray(file.read_bytes())
+    data[-7] ^= 1
+    file.write_bytes(data)
+
+
 @pytest.mark.parametrize("kind", ["rows", "keys"])
-@pytest.mark.parametrize("damage", [truncated, garbage, emptied, os.unlink])
+@pytest.mark.parametrize("damage", [truncated, garbage, emptied, os.unlink, one_bit_flipped])
 def test_a_damaged_segment_counts_as_absent(tmp_path: Path, kind: str, damage) -> None:
     space = filled(tmp_path, range(5))
     (victim,) = space.folder.glob(f"*.{kind}.npy")
@@ -118,6 +125,7 @@ def test_pickles_are_never_loaded(tmp_path: Path) -> None:
     assert numbers_of(opened(tmp_path), 5) == []
 
 
+@UNIX
 @pytest.mark.parametrize("limit", [10_000, 200_000])
 def test_a_full_disk_keeps_earlier_rows(tmp_path: Path, limit: int) -> None:
     """The limit on file sizes fails in the same place: early, and when most of a segment is written."""
@@ -140,6 +148,7 @@ except StorageError as error:
     assert not list(space.folder.glob(".*.tmp"))
 
 
+@UNIX
 def test_rows_that_found_no_room_are_written_by_the_next_flush(tmp_path: Path) -> None:
     program = """
 resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, resource.RLIM_INFINITY))

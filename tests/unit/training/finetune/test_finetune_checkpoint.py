@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 
 import pytest
@@ -69,10 +70,15 @@ def test_a_damaged_file_is_an_error_with_its_path(tmp_path, damage):
 
 def test_the_last_two_are_kept_and_what_a_killed_process_left_goes(tmp_path):
     for name in ("step-000000001", "best"):
-        (tmp_path / f".{name}.safetensors.1a2b3c4d.tmp").write_bytes(b"half of it")
+        left = tmp_path / f".{name}.safetensors.1a2b3c4d.tmp"
+        left.write_bytes(b"half of it")
+        os.utime(left, (1000, 1000))
+    being_written = tmp_path / ".best.safetensors.5e6f7a8b.tmp"  # by another process, at this moment
+    being_written.write_bytes(b"half of it")
     for step in (9, 10, 100):
         save_step(tmp_path, step, Checkpoint(TENSORS, {"step": step}))
     assert sorted(p.name for p in tmp_path.iterdir()) == [
+        being_written.name,
         "step-000000010.safetensors",
         "step-000000100.safetensors",
     ]
@@ -81,6 +87,7 @@ def test_the_last_two_are_kept_and_what_a_killed_process_left_goes(tmp_path):
 def test_a_training_that_begins_anew_leaves_nothing_of_an_earlier_one(tmp_path):
     for name in ("step-000000001.safetensors", BEST, f".{BEST}.1a2b3c4d.tmp"):
         (tmp_path / name).write_bytes(b"of an earlier one")
+        os.utime(tmp_path / name, (1000, 1000))
     remove_steps(tmp_path)
     assert list(tmp_path.iterdir()) == []
 

@@ -16,6 +16,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("timm")
 
 from finetune_material import Photographs, cross_entropy, small_net, started, train  # noqa: E402
+from unix import UNIX  # noqa: E402
 
 from eyebright.errors import DataError, ModelError  # noqa: E402
 from eyebright.training.finetune.checkpoint import BEST, read  # noqa: E402
@@ -231,6 +232,7 @@ def newest(out: Path) -> str:
     return max((p.name for p in (out / "checkpoints").glob("step-*")), default="")
 
 
+@UNIX
 @pytest.mark.xdist_group("alone")
 @pytest.mark.parametrize("kills", [1, pytest.param(4, marks=pytest.mark.slow)])
 def test_killed_again_and_again_it_ends_bit_identical(textile, tmp_path, kills):

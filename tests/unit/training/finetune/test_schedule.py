@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import asdict
 
 import pytest
 
@@ -76,9 +77,7 @@ def test_plateau_is_torchs_over_a_stop():
         expected.step(loss)
         plateau.update(loss)
         assert plateau.factor == pytest.approx(sgd.param_groups[0]["lr"])
-        resumed = Plateau()
-        resumed.load_state(json.loads(json.dumps(plateau.state())))
-        plateau = resumed
+        plateau = Plateau(**json.loads(json.dumps(asdict(plateau))))
     assert plateau.factor < 0.04
 
 

@@ -15,20 +15,20 @@ from PIL import Image
 
 from eyebright.backbones import embedded
 from eyebright.backbones.embedded import EmbeddedBackbone
-from eyebright.backbones.feature_layers import tap_sets, width
+from eyebright.backbones.feature_layers import feature_layer_sets, width
 from eyebright.data.decode import open_rgb
 from eyebright.data.manifest import Sample
 from eyebright.data.views import view
 from eyebright.engines.base import Engine
 from eyebright.engines.choose import make
-from eyebright.errors import ConfigError
+from eyebright.errors import ConfigError, DataError
 from eyebright.runtime.progress import SILENT
 from eyebright.text.language import translate
 from eyebright.training.linear_probe import features as module
 from eyebright.training.linear_probe.features import FeatureExtractor, graph_bytes, training_preprocessing
 from eyebright.types import FloatArray, Skipped, UInt8Array
 
-SETS = tap_sets(embedded.card())
+SETS = feature_layer_sets(embedded.card())
 TAPS = SETS["texture"]
 HOW = training_preprocessing(embedded.card(), 64)
 ENGINE = "onnxruntime float32"
@@ -247,3 +247,40 @@ def test_the_task_counts_every_image_once(tmp_path: Path, root, samples) -> None
     extractor(tmp_path / "cache").compute(root, doubled, first)
     extractor(tmp_path / "cache").compute(root, doubled, second)
     assert first.total == second.total == len(doubled)
+
+
+def test_a_file_that_changed_after_its_hash_was_taken_is_not_kept_under_it(
+    tmp_path: Path, root, samples
+) -> None:
+    kept = {s.path: (root / s.path).read_bytes() for s in samples}
+    names = sorted(kept)
+    for name, other in zip(names, names[1:] + names[:1], strict=True):  # between the scan and the decoding
+        (root / name).write_bytes(kept[other])
+    made = extractor(tmp_path / "cache")
+    skipped = compute(made, root, samples)
+    assert [s.path for s in skipped] == names
+    assert all("changed after it was listed" in s.reason for s in skipped)
+    with pytest.raises(DataError, match="6 images changed or lost their features"):
+        made.read(samples, TAPS)
+    for name in names:
+        (root / name).write_bytes(kept[name])
+    restored, alone = extractor(tmp_path / "cache"), extractor(tmp_path / "other")
+    for one in (restored, alone):
+        assert compute(one, root, samples) == []
+    np.testing.assert_array_equal(restored.read(samples, TAPS), alone.read(samples, TAPS))
+
+
+def test_features_that_were_damaged_on_disk_are_computed_again(
+    tmp_path: Path, root, samples, started
+) -> None:
+    made = extractor(tmp_path / "cache")
+    compute(made, root, samples)
+    before, count = made.read(samples, TAPS), runs(started)
+    (rows,) = (tmp_path / "cache").rglob("*.rows.npy")
+    data = bytearray(rows.read_bytes())
+    data[-100] ^= 4
+    rows.write_bytes(data)
+    again = extractor(tmp_path / "cache")
+    assert compute(again, root, samples) == []
+    assert runs(started) == 2 * count
+    np.testing.assert_array_equal(again.read(samples, TAPS), before)

@@ -11,11 +11,12 @@ import pytest
 
 from eyebright.backbones import embedded
 from eyebright.backbones.embedded import EmbeddedBackbone
-from eyebright.backbones.feature_layers import tap_sets, width
+from eyebright.backbones.feature_layers import feature_layer_sets, width
 from eyebright.data.folder import scan
 from eyebright.data.manifest import Manifest
 from eyebright.errors import ConfigError, DataError
-from eyebright.runtime.progress import SILENT
+from eyebright.runtime.context import showing
+from eyebright.runtime.progress import SILENT, Silent
 from eyebright.training.linear_probe import probe as frozen
 from eyebright.training.linear_probe.probe import FrozenModel, FrozenTrainer
 
@@ -63,7 +64,7 @@ def test_what_was_given_is_not_compared(model: FrozenModel) -> None:
     assert model.extractor.preprocessing.size == SIZE
     assert model.layers == "texture"
     assert model.sizes == []
-    assert model.tap_sets == []
+    assert model.feature_layer_sets == []
     assert model.trials[0].name == model.extractor.engine
 
 
@@ -102,11 +103,11 @@ def test_the_training_part_has_its_say(model, textile_manifest: Manifest, featur
 
 def test_layers_are_compared_on_the_training_part(textile_manifest: Manifest, feature_cache: Path) -> None:
     chosen = trainer(textile_manifest, feature_cache, layers="auto").train(64)
-    assert [c.name for c in chosen.tap_sets] == ["texture", "all"]
-    assert [c.name for c in chosen.tap_sets if c.selected] == [chosen.layers]
-    assert min(chosen.tap_sets, key=lambda c: c.log_loss).selected
-    assert {c.count for c in chosen.tap_sets} == {len(textile_manifest.of("train"))}
-    assert chosen.extractor.taps == tap_sets(embedded.card())[chosen.layers]
+    assert [c.name for c in chosen.feature_layer_sets] == ["texture", "all"]
+    assert [c.name for c in chosen.feature_layer_sets if c.selected] == [chosen.layers]
+    assert min(chosen.feature_layer_sets, key=lambda c: c.log_loss).selected
+    assert {c.count for c in chosen.feature_layer_sets} == {len(textile_manifest.of("train"))}
+    assert chosen.extractor.taps == feature_layer_sets(embedded.card())[chosen.layers]
 
 
 def test_sizes_are_compared_from_the_smallest(textile_manifest, feature_cache, monkeypatch) -> None:
@@ -142,15 +143,20 @@ def test_a_damaged_image_is_left_out_and_named(model, copied: Path, feature_cach
 def test_a_class_that_is_all_damaged_is_named(copied: Path, feature_cache: Path) -> None:
     for file in (copied / "train" / "local").iterdir():
         file.write_bytes(file.read_bytes()[:-3000])
-    with pytest.raises(DataError, match=r"at least 2 readable training images.*: local"):
+    with pytest.raises(DataError, match="None is left of: local") as caught:
         trainer(scan(copied), feature_cache).train(SIZE)
+    *named, rest = caught.value.__notes__
+    assert len(named) == 10
+    assert all(note.startswith("Skipped train/local/") and "truncated" in note for note in named)
+    assert rest == "and 14 more"
 
 
 def test_a_training_part_that_is_all_damaged_is_told(copied: Path, tmp_path: Path) -> None:
     for file in (copied / "train").rglob("*.jpg"):
         file.write_bytes(file.read_bytes()[:-3000])
-    with pytest.raises(DataError, match=r"All of them \(72\) are damaged"):
+    with pytest.raises(DataError, match=r"All of them \(72\) are damaged") as caught:
         trainer(scan(copied), tmp_path / "fresh").train(SIZE)
+    assert caught.value.__notes__[-1] == "and 62 more"
 
 
 def test_features_that_do_not_fit_in_memory_are_added_up(
@@ -174,7 +180,7 @@ def test_the_sets_that_are_compared_are_those_that_fit(
     textile_manifest, feature_cache, monkeypatch, rows_of: str | None, expected: list[str]
 ) -> None:
     count = len(textile_manifest.of("train"))
-    limit = width(tap_sets(embedded.card())[rows_of]) * 4 * count if rows_of else 4 * count
+    limit = width(feature_layer_sets(embedded.card())[rows_of]) * 4 * count if rows_of else 4 * count
     monkeypatch.setattr(frozen, "IN_MEMORY_BYTES", limit)
     assert list(trainer(textile_manifest, feature_cache, layers="auto").sets) == expected
 
@@ -185,3 +191,72 @@ def test_layers_too_wide_for_memory_are_refused(
     monkeypatch.setattr(frozen, "IN_MEMORY_BYTES", 1_000_000)
     with pytest.raises(ConfigError, match="at most 19"):
         trainer(textile_manifest, tmp_path, layers="all")
+
+
+def test_the_names_of_files_have_no_say(textile: Path, tmp_path: Path, model, feature_cache: Path) -> None:
+    """The same images under names in reverse: the same split, the same head bit for bit."""
+    for number, file in enumerate(sorted(textile.rglob("*.jpg"), reverse=True)):
+        target = tmp_path / file.parent.relative_to(textile) / f"{number:04}.jpg"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, target)
+    assert head_bytes(trainer(scan(tmp_path), feature_cache).train(SIZE)) == head_bytes(model)
+
+
+class Heard(Silent):
+    """Hears what is said."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.texts.append(text)
+
+
+def few(textile: Path, folder: Path, images: int) -> Path:
+    """So many photographs of each class, without splits."""
+    for place in sorted((textile / "train").iterdir()):
+        (folder / place.name).mkdir(parents=True)
+        for file in sorted(place.iterdir())[:images]:
+            shutil.copyfile(file, folder / place.name / file.name)
+    return folder
+
+
+def test_two_images_a_class_are_enough_whatever_the_cache_holds(textile: Path, tmp_path: Path) -> None:
+    manifest = scan(few(textile, tmp_path / "data", 2))
+    heard = Heard()
+    with showing(heard):
+        first = trainer(manifest, tmp_path / "cache", layers="auto").train(None)
+    assert "3 classes have a single training image: global, local, nominal." in "".join(heard.texts)
+    again = trainer(manifest, tmp_path / "cache", layers="auto").train(None)
+    assert head_bytes(again) == head_bytes(first)
+    assert np.abs(first.fit.head.weights).max() < 1e3  # classes without scatter are not believed blindly
+    assert not first.fit.held_out.any()  # nothing is known of how right it is
+    assert manifest.task.fit_temperature(first.fit.held_out, first.truth) == 1
+
+
+def test_a_class_without_training_images_is_refused_before_features(
+    textile_manifest: Manifest, tmp_path: Path
+) -> None:
+    samples = tuple(s for s in textile_manifest.samples if s.split != "train" or s.label != "local")
+    with pytest.raises(DataError, match="None is left of: local"):
+        trainer(replace(textile_manifest, samples=samples), tmp_path / "cache").train(SIZE)
+    assert not (tmp_path / "cache").exists()
+
+
+def test_images_that_vanish_while_sizes_are_compared_are_left_out(
+    copied: Path, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(frozen, "ladder", lambda sides: (32, 64))
+    manifest = scan(copied)
+    made = trainer(manifest, tmp_path / "cache")
+    true_try, lost = made._try, manifest.of("train")[5]
+
+    def vanishing(extractor, samples):
+        readable = true_try(extractor, samples)
+        (copied / lost.path).unlink(missing_ok=True)  # after the first size
+        return readable
+
+    monkeypatch.setattr(made, "_try", vanishing)
+    chosen = made.train(None)
+    assert [s.path for s in chosen.skipped] == [lost.path]
+    assert len(chosen.truth) == len(manifest.of("train")) - 1

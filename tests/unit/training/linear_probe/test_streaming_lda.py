@@ -9,7 +9,7 @@ import pytest
 
 from eyebright.backbones import embedded
 from eyebright.backbones.embedded import EmbeddedBackbone
-from eyebright.backbones.feature_layers import tap_sets, width
+from eyebright.backbones.feature_layers import feature_layer_sets, width
 from eyebright.data.folder import scan
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.runtime.progress import SILENT
@@ -21,7 +21,9 @@ from eyebright.training.linear_probe.head import HeadFit, fit_head
 from eyebright.training.linear_probe.streaming_lda import fit_large
 from eyebright.types import IntArray
 
-TAPS = tap_sets(embedded.card())["texture"][2:3]  # few features, so that the many fits below are quick
+TAPS = feature_layer_sets(embedded.card())["texture"][
+    2:3
+]  # few features, so that the many fits below are quick
 
 
 @pytest.fixture(scope="module")

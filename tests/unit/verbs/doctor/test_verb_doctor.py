@@ -11,6 +11,7 @@ from pathlib import Path
 import onnxruntime
 import pytest
 
+from eyebright.runtime.install import install_command
 from eyebright.verbs.doctor.doctor import EXTRAS, doctor
 from eyebright.verbs.doctor.options import DoctorConfig
 
@@ -46,7 +47,7 @@ def test_the_cache_folder_is_the_one_in_use(tmp_path: Path, monkeypatch: pytest.
 def test_a_missing_extra_comes_with_its_command(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(EXTRAS, "demo", ("a_module_that_nobody_has",))
     fact = next(fact for fact in doctor(DoctorConfig()) if fact.key == "extra_demo")
-    assert (fact.state, fact.command) == ("missing", 'pip install "eyebright[demo]"')
+    assert (fact.state, fact.command) == ("missing", install_command("demo"))
 
 
 def test_extras_are_those_of_the_project():

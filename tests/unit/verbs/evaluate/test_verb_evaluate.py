@@ -62,6 +62,13 @@ def test_images_that_were_trained_on_are_pointed_out(textile_run: Run, textile: 
     assert any("72 images were used to train it" in reason for reason in reasons)
 
 
+def test_images_that_rules_were_chosen_on_are_pointed_out(textile: Path, tmp_path: Path) -> None:
+    trained = eb.train(textile, test=0.25, out=tmp_path / "run", size=96, layers="texture")
+    run = eb.evaluate(trained.model, textile, split="val", out=tmp_path / "out")
+    reasons = [entry["reason"] for entry in run.metrics["warnings"]]
+    assert any("verdicts on targets and coverage are too optimistic" in reason for reason in reasons)
+
+
 def test_some_classes_are_enough(textile_run: Run, fresh: Path, tmp_path: Path) -> None:
     shutil.copytree(fresh / "local", tmp_path / "data" / "local")
     run = eb.evaluate(textile_run.model, tmp_path / "data", out=tmp_path / "out")

@@ -7,10 +7,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from command_line import photos
 from PIL import Image
 
 import eyebright as eb
 from eyebright.cli.main import main
+from eyebright.data.source import scan
 from eyebright.errors import ConfigError, NotFoundError
 from eyebright.explaining.base import NoHeatMapError
 from eyebright.runs.run import Run
@@ -87,3 +89,14 @@ def test_the_command_line_prints_a_row_an_image(
     assert str(tmp_path / "index.html") in out.out
     assert "d.jpg" in out.err
     assert "热图" in (tmp_path / "index.html").read_text(encoding="utf-8")
+
+
+def test_heat_maps_among_the_data_are_no_class(textile_run: Run, textile: Path, tmp_path: Path):
+    data = photos(textile / "train", tmp_path / "data", 2)
+    images = sorted(str(path) for path in data.glob("*/*.jpg"))
+    eb.explain(textile_run.model, images[:2], out=data / "explanations" / "photos-1")
+    manifest = scan(data)
+    assert manifest.labels == textile_run.labels
+    assert "explanations/photos-1" in {skipped.path for skipped in manifest.skipped}
+    eb.explain(textile_run.model, images[:1], out=data / manifest.labels[0])
+    assert len(scan(data).samples) == 1 + len(manifest.samples), "a folder with other images stays one"

@@ -15,12 +15,12 @@ from languages import chinese
 from eyebright.cli.main import main
 from eyebright.data.manifest_file import read_manifest
 from eyebright.errors import ConfigError, DataError, StorageError
-from eyebright.exporting.base import ExportSource, UnsupportedError
+from eyebright.exporting.base import ExportOutput, ExportSource, UnsupportedError
 from eyebright.exporting.catalog import FORMATS
 from eyebright.exporting.formats.onnx_file import OnnxRunner, SealedOnnx
 from eyebright.runs.run import Run
 from eyebright.sealed.model import SealedModel
-from eyebright.types import FloatArray, UInt8Array
+from eyebright.types import UInt8Array
 from eyebright.verbs.export.candidates import quantisation_candidates
 from eyebright.verbs.export.export import export
 from eyebright.verbs.export.folder import finished
@@ -182,8 +182,8 @@ def test_an_earlier_export_stays_until_the_ladder_is_at_its_end(
     """Its first step is rejected, the second meets a full disk."""
 
     class NoNumbers:
-        def predict(self, image: UInt8Array) -> FloatArray:
-            return np.full(3, np.nan, np.float32)
+        def predict(self, image: UInt8Array) -> ExportOutput:
+            return ExportOutput(np.full(3, np.nan, np.float32))
 
     options: dict[str, Any] = {"int8": True, "max_images": 4, "out": tmp_path}
     config = ExportConfig(model=textile_run.directory, to=["onnx"], max_loss=100.0, **options)

@@ -8,6 +8,7 @@ import pytest
 
 import eyebright as eb
 from eyebright.backbones import embedded
+from eyebright.runtime.install import install_command
 from eyebright.verbs.models import cli as verb
 from eyebright.verbs.models.models import ModelInfo, ModelList, images_per_second, models
 from eyebright.verbs.models.options import ModelsConfig
@@ -72,4 +73,4 @@ def test_without_torch_a_search_names_the_extra(
     monkeypatch.setattr(verb, "find_spec", lambda _: None)
     told = printed(capsys, ModelsConfig(search="vit"))
     assert "No backbone name contains vit." in told
-    assert 'pip install "eyebright[torch]"' in told
+    assert install_command("torch") in told

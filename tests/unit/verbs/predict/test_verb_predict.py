@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+from command_line import eyebright
 
 import eyebright as eb
-from eyebright.errors import ConfigError, NotFoundError
+from eyebright.errors import ConfigError, DataError, NotFoundError
 from eyebright.runs.run import Run
+from eyebright.sealed import model as sealed_model
 from eyebright.types import Prediction, Skipped
 from eyebright.verbs.predict import predict as module
 
@@ -143,3 +145,57 @@ def test_no_images_are_refused(textile_run: Run) -> None:
 def test_a_model_that_is_not_there_is_told(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match=r"none\.onnx"):
         list(eb.predict(tmp_path / "none.onnx", [str(folder)]))
+
+
+def test_folders_are_walked_as_training_walks_them(textile_run: Run, folder: Path, tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    (place / "@eaDir").mkdir(parents=True)
+    shutil.copy(folder / "a.jpg", place / "@eaDir" / "preview.jpg")
+    shutil.copy(folder / "a.jpg", place / "b.jpg")
+    os.mkfifo(place / "pipe.png")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    shutil.copy(folder / "a.jpg", elsewhere)
+    (place / "link").symlink_to(elsewhere)
+    (place / "loop").symlink_to(place)
+    answers = asked(textile_run, place)
+    told = [answer for answer in answers if isinstance(answer, Skipped)]
+    seen = [answer.path for answer in answers if isinstance(answer, Prediction)]
+    assert seen == [str(place / "b.jpg"), str(place / "link" / "a.jpg")]
+    assert [(s.path, s.reason) for s in told] == [(str(place / "pipe.png"), "Not a regular file. Remove it.")]
+
+
+def test_files_passed_over_are_counted_on_standard_error(
+    textile_run: Run, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    shutil.copy(folder / "a.jpg", place)
+    for name in ("a.txt", "b.TXT", "c.raw"):
+        (place / name).write_text("other")
+    done = eyebright("predict", textile_run.model, place, "--format", "csv")
+    assert done.returncode == 0
+    assert "so not opened: 3 files (.txt 2, .raw 1)" in done.stderr
+
+
+@pytest.mark.parametrize("names", [(), ("notes.txt", "IMG_1.raw")])
+def test_a_folder_without_images_is_an_error(
+    names: tuple[str, ...], textile_run: Run, tmp_path: Path
+) -> None:
+    for name in names:
+        (tmp_path / name).write_text("other")
+    with pytest.raises(DataError, match="2 files with other extensions" if names else "contains none. Check"):
+        asked(textile_run, tmp_path)
+
+
+def test_what_the_model_fails_on_is_one_line(
+    textile_run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class FullMemory:
+        def run(self, *_: object) -> None:
+            raise MemoryError
+
+    monkeypatch.setattr(sealed_model, "open_session", lambda *_: FullMemory())
+    (answer,) = asked(textile_run, folder / "a.jpg")
+    assert isinstance(answer, Skipped)
+    assert answer.reason_values["reason"] == "MemoryError"

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from eyebright.text.language import LANGUAGES, speaking
-from eyebright.verbs.shrink.candidate import ShrinkCandidate, choose, first_good, rows, write_csv
-from eyebright.verbs.shrink.page import CandidateFigures, write_pareto
+from eyebright.verbs.shrink.candidate import ShrinkCandidate, choose, figures, first_good, write_csv
+from eyebright.verbs.shrink.page import write_pareto
 from eyebright.verbs.shrink.targets import parse_target
 
 TARGETS = [parse_target("latency<=10ms"), parse_target("size<=5MB")]
@@ -76,7 +76,7 @@ def test_the_first_good_one_is_kept_else_the_most_accurate(
 
 
 def test_the_table_and_the_page_hold_every_candidate(tmp_path: Path) -> None:
-    found = rows(ALL, TARGETS, QUICK)
+    found = figures(ALL, TARGETS, QUICK)
     write_csv(tmp_path / "pareto.csv", found)
     with (tmp_path / "pareto.csv").open(encoding="utf-8", newline="") as file:
         table = list(csv.DictReader(file))
@@ -85,9 +85,8 @@ def test_the_table_and_the_page_hold_every_candidate(tmp_path: Path) -> None:
     assert [row["meets"] for row in table] == ["False", "True", "True", "True", "True"]
     for lang in LANGUAGES:
         path = tmp_path / f"{lang}.html"
-        figures = [CandidateFigures.of(row) for row in found]
         with speaking(lang):
-            write_pareto(path, "a <title>", figures, {"latency": 10.0, "size": 5e6}, ["Selected."])
+            write_pareto(path, "a <title>", found, {"latency": 10.0, "size": 5e6}, ["Selected."])
         page = path.read_text(encoding="utf-8")
         assert page.count("<title>") == 1 + 2 * len(ALL)  # the page, and a dot in each picture
         assert "a &lt;title&gt;" in page

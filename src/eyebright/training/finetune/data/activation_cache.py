@@ -6,11 +6,10 @@ when images are added, when a run is killed half-way, and in the next run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +22,7 @@ from eyebright.runtime.progress import Task
 from eyebright.training.cache.store import FeatureSpace, Rows
 from eyebright.training.finetune.data.augment import COLUMNS, Augmentation, AugmentPlan, plan
 from eyebright.training.finetune.data.pixels import Pixels
-from eyebright.types import IntArray
+from eyebright.types import IntArray, Json, JsonObject
 
 #: Pixels (b, 3, S, S) float32 from 0 to 255, on the CPU → rows (b, D) float32.
 StemFunction = Callable[[Tensor], Tensor]
@@ -46,7 +45,7 @@ class ActivationSource:
 
     run: StemFunction
     width: int
-    card: dict[str, Any]
+    card: Mapping[str, Json]
     threads: bool = False
 
 
@@ -54,7 +53,7 @@ class CachedViews:
     """Rows of augmented views of the training images.
 
     Args:
-        part: what computes them.
+        source: what computes them.
         pixels: the training images, of ``augmentation.stored_size(size)``.
         size: S of the views.
         augmentation: of the images; where it changes nothing there is one view.
@@ -65,7 +64,7 @@ class CachedViews:
 
     def __init__(
         self,
-        part: ActivationSource,
+        source: ActivationSource,
         pixels: Pixels,
         size: int,
         augmentation: Augmentation,
@@ -73,12 +72,14 @@ class CachedViews:
         views: int,
         seed: int,
     ) -> None:
-        self.part, self.pixels, self.size, self.cache = part, pixels, size, cache
+        self.source, self.pixels, self.size, self.cache = source, pixels, size, cache
         self.count = 1 if augmentation == Augmentation() else views
         self._augmentation, self._seed = augmentation, seed
-        chance = {"augmentation": asdict(augmentation), "seed": seed, "stored": pixels.size}
-        card = {"size": size, "precision": "float16", **part.card, **chance}
-        self._spaces = [FeatureSpace(cache, card | {"view": view}, part.width) for view in range(self.count)]
+        chance: JsonObject = {"augmentation": asdict(augmentation), "seed": seed, "stored": pixels.size}
+        card = {"size": size, "precision": "float16", **source.card, **chance}
+        self._spaces = [
+            FeatureSpace(cache, {**card, "view": view}, source.width) for view in range(self.count)
+        ]
 
     def jobs(self) -> Iterator[ActivationJob]:
         """Yield what the cache may lack, view by view."""
@@ -106,20 +107,20 @@ class ActivationJob:
         self, space: FeatureSpace, samples: Sequence[Sample], inputs: Callable[[IntArray], Tensor]
     ) -> None:
         self.space, self.samples, self.inputs = space, samples, inputs
-        first = {s.sha: place for place, s in reversed(list(enumerate(samples)))}  # equal images share a row
-        lacking = sorted(place for sha, place in first.items() if bytes.fromhex(sha) not in space)
+        first = {s.key: place for place, s in reversed(list(enumerate(samples)))}  # equal images share a row
+        lacking = sorted(place for key, place in first.items() if key not in space)
         self.missing = np.array(lacking, np.int64)
 
 
 def cache_activations(
-    part: ActivationSource, jobs: Callable[[], Iterator[ActivationJob]], batch: int, text: str
+    source: ActivationSource, jobs: Callable[[], Iterator[ActivationJob]], batch: int, text: str
 ) -> None:
     """Compute the rows that the cache lacks.
 
     Args:
-        part: what computes them.
+        source: what computes them.
         jobs: gives the work anew at each call, so that one job's places are in memory at a time.
-        batch: images at a time, where the part does not take one a thread.
+        batch: images at a time, where the source does not take one a thread.
         text: what is being done, already translated.
 
     Raises:
@@ -135,7 +136,7 @@ def cache_activations(
     with progress().task(text, total=count) as task:
         for job in jobs():
             if len(job.missing):
-                job.space.keep(_made(part, job, batch, task))
+                job.space.keep(_made(source, job, batch, task))
 
 
 def view_plan(
@@ -149,7 +150,7 @@ def view_plan(
 
 def keys_of(samples: Sequence[Sample]) -> list[bytes]:
     """Return the cache's keys of images."""
-    return [bytes.fromhex(s.sha) for s in samples]
+    return [s.key for s in samples]
 
 
 def to_floats(rows: Rows, device: torch.device) -> Tensor:
@@ -157,14 +158,16 @@ def to_floats(rows: Rows, device: torch.device) -> Tensor:
     return torch.from_numpy(rows).to(device).float()
 
 
-def _made(part: ActivationSource, job: ActivationJob, batch: int, task: Task) -> Iterator[tuple[bytes, Rows]]:
+def _made(
+    source: ActivationSource, job: ActivationJob, batch: int, task: Task
+) -> Iterator[tuple[bytes, Rows]]:
     def rows(places: IntArray) -> tuple[IntArray, Rows]:
         with torch.no_grad():
-            found = part.run(job.inputs(places)).float().clamp(-_LARGEST, _LARGEST)
+            found = source.run(job.inputs(places)).float().clamp(-_LARGEST, _LARGEST)
         return places, found.cpu().numpy().astype(np.float16)
 
-    step = 1 if part.threads else batch
+    step = 1 if source.threads else batch
     batches = np.split(job.missing, range(step, len(job.missing), step))
-    for places, found in parallel(rows, batches) if part.threads else map(rows, batches):
+    for places, found in parallel(rows, batches) if source.threads else map(rows, batches):
         task.advance(len(places))
         yield from zip(keys_of([job.samples[place] for place in places]), found, strict=True)

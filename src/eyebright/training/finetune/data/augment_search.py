@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from eyebright.task.task import task_of
 from eyebright.training.finetune.data.augment import COLUMNS, PRESETS, AugmentName, plan
 from eyebright.training.finetune.data.pixels import Pixels
 from eyebright.types import IntArray
@@ -74,10 +75,10 @@ def accuracy_under(
     device = next(net.parameters()).device
     generator = torch.Generator().manual_seed(seed)
     drawn = plan(PRESETS[name], size, torch.rand(len(truth), COLUMNS, generator=generator))
-    right = 0.0
+    task, right = task_of(truth), 0.0
     for places in np.split(np.arange(len(truth)), range(_BATCH, len(truth), _BATCH)):
         images = torch.from_numpy(pixels.rows(places)).to(device)
-        logits = net(drawn.apply(torch.from_numpy(places), images))
-        predicted = ((logits > 0) if truth.ndim == 2 else logits.argmax(1)).cpu().numpy()
+        logits = net(drawn.apply(torch.from_numpy(places), images)).cpu().numpy()
+        predicted = task.predicted(task.probabilities(logits))
         right += float((predicted == truth[places]).mean()) * len(places)
     return right / len(truth)

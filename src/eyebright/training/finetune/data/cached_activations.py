@@ -51,12 +51,12 @@ class ActivationData:
     ) -> None:
         self.count, self.classes = len(truth), classes
         self.holdout_count = len(holdout.truth)
-        self._source, self._views, self._teacher = views.part, views, teacher
+        self._source, self._views, self._teacher = views.source, views, teacher
         self._holdout, self._holdout_truth = holdout.pixels, torch.from_numpy(holdout.truth)
-        self.truth = torch.from_numpy(truth)
+        self.truth = truth
         self._mixing = Mixing(mixup)
-        plain = {"size": views.size, "precision": "float16", **views.part.card, "view": "plain"}
-        self._plain = FeatureSpace(views.cache, plain, views.part.width)
+        plain = {"size": views.size, "precision": "float16", **views.source.card, "view": "plain"}
+        self._plain = FeatureSpace(views.cache, plain, views.source.width)
 
     @property
     def size_bytes(self) -> int:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from eyebright.task.task import task_of
 from eyebright.training.finetune.data.activation_cache import CachedViews
 from eyebright.training.finetune.data.augment import COLUMNS, Augmentation, AugmentPlan, plan
 from eyebright.training.finetune.data.mixup import Mixing, MixPlan, before, plan_mix
@@ -59,7 +59,7 @@ class PixelData:
         self.count, self.classes = len(train.truth), classes
         self.holdout_count = len(holdout.truth)
         self.size = size or holdout.pixels.size
-        self.pixels, self.truth = train.pixels, torch.from_numpy(train.truth)
+        self.pixels, self.truth = train.pixels, train.truth
         self._holdout, self._holdout_truth = holdout.pixels, torch.from_numpy(holdout.truth)
         self._augmentation, self._mixing, self._teacher = augmentation, mixing, teacher
 
@@ -132,7 +132,7 @@ def as_inputs(pixels: Tensor) -> Tensor:
 
 
 def targets_of(
-    truth: Tensor,
+    truth: IntArray,
     classes: int,
     teacher: CachedViews | None,
     view: int,
@@ -149,6 +149,5 @@ def targets_of(
         places: (b,) which images.
         device: where to.
     """
-    chosen = truth[torch.from_numpy(places)]
-    labels = (chosen if truth.ndim == 2 else functional.one_hot(chosen, classes)).float().to(device)
+    labels = torch.from_numpy(task_of(truth).targets(truth[places], classes)).to(device)
     return labels if teacher is None else torch.cat([labels, teacher.read(view, places, device)], dim=1)

@@ -20,7 +20,7 @@ from eyebright.runtime.context import progress_task
 from eyebright.runtime.parallel import parallel
 from eyebright.runtime.progress import Task
 from eyebright.training.cache.store import Space
-from eyebright.types import IntArray, Interpolation, Skipped, UInt8Array
+from eyebright.types import IntArray, Interpolation, JsonObject, Skipped, UInt8Array
 
 
 class Pixels(Protocol):
@@ -60,7 +60,7 @@ def open_pixels(
     unreadable: dict[str, EyebrightError] = {}
     store = None if cache is None else _space(cache, size, interpolation)
     unique = {s.sha: s for s in samples}
-    missing = [s for sha, s in unique.items() if store is None or bytes.fromhex(sha) not in store]
+    missing = [s for s in unique.values() if store is None or s.key not in store]
     if missing:
         if store is not None:
             store.check_room(len(missing))
@@ -86,7 +86,7 @@ class StoredPixels:
         self.samples = samples
         self.size = size
         self._space = space
-        self._keys = [bytes.fromhex(s.sha) for s in samples]
+        self._keys = [s.key for s in samples]
 
     def rows(self, places: IntArray) -> UInt8Array:
         """See :class:`Pixels`.
@@ -121,7 +121,12 @@ class _Decoder:
         self.root, self.size, self.interpolation = root, size, interpolation
 
     def square(self, sample: Sample) -> UInt8Array:
-        return load_square(read_image(self.root / sample.path, sample.sha), self.size, self.interpolation)
+        return load_square(
+            read_image(self.root / sample.path, sample.sha),
+            self.size,
+            self.interpolation,
+            white_level=sample.white_level,
+        )
 
     def squares(
         self, samples: Sequence[Sample], unreadable: dict[str, EyebrightError], task: Task
@@ -132,7 +137,7 @@ class _Decoder:
             if isinstance(square, EyebrightError):
                 unreadable[sample.sha] = square
             else:
-                yield bytes.fromhex(sample.sha), square
+                yield sample.key, square
 
     def _try(self, sample: Sample) -> UInt8Array | EyebrightError:
         try:
@@ -142,7 +147,7 @@ class _Decoder:
 
 
 def _space(cache: Path, size: int, interpolation: Interpolation) -> Space[np.uint8]:
-    card = {
+    card: JsonObject = {
         "backbone": "pixels",
         "size": size,
         "precision": "uint8",

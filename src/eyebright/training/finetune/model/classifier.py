@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from eyebright.backbones.feature_layers import Tap
+from eyebright.backbones.feature_layers import FeatureLayer
 from eyebright.backbones.torch.network import Network
 from eyebright.backbones.torch.split import split
 from eyebright.training.finetune.model.feature_pooling import FINAL, FeaturePooling
@@ -49,7 +49,7 @@ class Classifier(nn.Module):
     def __init__(
         self,
         network: Network,
-        taps: Sequence[Tap],
+        taps: Sequence[FeatureLayer],
         start: FloatArray,
         classes: int,
         head: LinearHead | None,
@@ -159,7 +159,7 @@ class Classifier(nn.Module):
             self.stem = before
 
 
-def used_blocks(network: Network, taps: Sequence[Tap]) -> tuple[str, ...]:
+def used_blocks(network: Network, taps: Sequence[FeatureLayer]) -> tuple[str, ...]:
     """Return the blocks that the taps need: all of them where the last features are among these."""
     names = [tap.layer.name for tap in taps]
     if FINAL in names:
@@ -180,7 +180,7 @@ def _without_taps(module: nn.Module, name: str, taps: Sequence[str]) -> Iterator
         yield module
 
 
-def _trunk(network: Network, taps: Sequence[Tap]) -> nn.Module:
+def _trunk(network: Network, taps: Sequence[FeatureLayer]) -> nn.Module:
     """Return the body as far as it is used, so that nothing is computed in vain."""
     used = used_blocks(network, taps)
     if len(used) == len(network.blocks):
@@ -226,5 +226,5 @@ class FrozenStem:
         found |= dict(zip(self.taps, torch.split(rows[:, length:], widths, dim=1), strict=True))
         return torch.cat(pooled.ordered(found, output), dim=1)
 
-    def _run(self, pixels: Tensor) -> tuple[dict[Tap, Tensor], Tensor]:
+    def _run(self, pixels: Tensor) -> tuple[dict[FeatureLayer, Tensor], Tensor]:
         return self.classifier.pooled.during(self.below, self.classifier.normalised(pixels))

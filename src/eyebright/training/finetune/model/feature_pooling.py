@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from eyebright.backbones.feature_layers import Tap
+from eyebright.backbones.feature_layers import FeatureLayer
 from eyebright.backbones.torch.blocks import as_map, map_shape
 
 #: Name of the pooled features that the network itself gives.
@@ -17,19 +17,19 @@ FINAL = "final"
 class FeaturePooling:
     """Pooled maps of the blocks that run while a module is called, in the order of ``taps``."""
 
-    def __init__(self, body: nn.Module, taps: Sequence[Tap]) -> None:
+    def __init__(self, body: nn.Module, taps: Sequence[FeatureLayer]) -> None:
         self.body = body
         self.taps = taps
 
-    def ordered(self, found: dict[Tap, Tensor], output: Tensor) -> list[Tensor]:
+    def ordered(self, found: dict[FeatureLayer, Tensor], output: Tensor) -> list[Tensor]:
         """Return all taps' features, each (b, d), from those found on the way and the output."""
         return [output if tap.layer.name == FINAL else found[tap] for tap in self.taps]
 
-    def during(self, part: nn.Module, inputs: Tensor) -> tuple[dict[Tap, Tensor], Tensor]:
+    def during(self, part: nn.Module, inputs: Tensor) -> tuple[dict[FeatureLayer, Tensor], Tensor]:
         """Return the features of the taps inside ``part``, a piece of the body, and its output."""
-        found: dict[Tap, Tensor] = {}
+        found: dict[FeatureLayer, Tensor] = {}
 
-        def hook(tap: Tap) -> torch.utils.hooks.RemovableHandle:
+        def hook(tap: FeatureLayer) -> torch.utils.hooks.RemovableHandle:
             def pool(_module: nn.Module, _inputs: object, output: Tensor) -> None:
                 found[tap] = _pool(self.body, output, tap)
 
@@ -44,7 +44,7 @@ class FeaturePooling:
         return found, output
 
 
-def _pool(body: nn.Module, output: Tensor, tap: Tap) -> Tensor:
+def _pool(body: nn.Module, output: Tensor, tap: FeatureLayer) -> Tensor:
     shape = map_shape(body, output)
     if shape is None:
         raise TypeError(f"{tap.layer.name} gives no map")

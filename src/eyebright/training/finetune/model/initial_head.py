@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from eyebright.task.task import task_of
 from eyebright.training.finetune.step import Loss
 from eyebright.training.linear_probe.linear import LinearHead
 from eyebright.types import FloatArray, IntArray
@@ -28,7 +29,7 @@ def initial_head(solved: LinearHead, features: FloatArray, truth: IntArray, loss
         loss: logits and soft targets (N, K) → the loss of each image (N,).
     """
     logits = torch.from_numpy(solved.logits(features))
-    targets = torch.from_numpy(truth if truth.ndim == 2 else np.eye(logits.shape[1])[truth]).float()
+    targets = torch.from_numpy(task_of(truth).targets(truth, logits.shape[1]))
     losses = [float(loss(logits / t, targets).mean()) for t in _TEMPERATURES]
     temperature = np.float32(_TEMPERATURES[int(np.argmin(losses))])
     return LinearHead(solved.weights / temperature, solved.bias / temperature)

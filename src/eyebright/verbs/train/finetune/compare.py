@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 
 from eyebright.data.manifest import Manifest
-from eyebright.engines.selection import some_squares
-from eyebright.report.content import Choice
+from eyebright.engines.selection import trial_images
+from eyebright.report.content import Choice, FinetuneOutcome
+from eyebright.report.summary.findings import finetuned_name, finetuning_sentence
 from eyebright.runtime.context import progress
 from eyebright.runtime.progress import SILENT
 from eyebright.task.task import task_of
@@ -21,7 +22,6 @@ from eyebright.training.finetune.system.distributed import init_group
 from eyebright.training.linear_probe.selection import better
 from eyebright.training.linear_probe.targets import truth_of
 from eyebright.types import JsonObject
-from eyebright.verbs.train import messages as tell
 from eyebright.verbs.train.finetune.dataset import learning_size
 from eyebright.verbs.train.finetune.finetune_setup import FinetuneSetup
 from eyebright.verbs.train.finetune.fit import FinetuneResult, HoldoutScore, holdout_score
@@ -92,16 +92,17 @@ def best_of(
     """
     scores: dict[Depth, HoldoutScore] = {"off": probe, **{d: r.score for d, r in results.items()}}
     best = best_depth(results)
-    wins = better(scores[best].losses, probe.losses)
-    reason = _reason(best, float((probe.losses - scores[best].losses).mean()), wins)
+    outcome = outcome_of(best, scores[best], probe)
+    wins, reason = outcome.gained, finetuning_sentence(asdict(outcome))
     progress().say(reason)
     selected = best if wins else "off"
     trained = package(results[best], setup) if wins else _probe_of_all(config, manifest, setup)
     compared: JsonObject = {depth: s.metrics() for depth, s in scores.items()}
     return replace(
         trained,
-        tunings=[Choice(tell.tuned_name(d), s.accuracy, d == selected) for d, s in scores.items()],
+        finetune_candidates=[Choice(finetuned_name(d), s.accuracy, d == selected) for d, s in scores.items()],
         reasons=(*reasons, reason),
+        finetuning=outcome,
         candidates={**trained.candidates, "finetuning": compared},
     )
 
@@ -111,17 +112,26 @@ def best_depth(results: Mapping[Depth, FinetuneResult]) -> Depth:
     return min(results, key=lambda depth: results[depth].score.losses.mean())
 
 
-def _reason(best: Depth, gain: float, wins: bool) -> str:
-    if wins:
-        return translate(
-            "Selected: {name}. Its holdout loss is lower by {gain}, more than one standard error.",
-            name=tell.tuned_name(best),
-            gain=f"{gain:.3f}",
-        )
-    return translate(
-        "The frozen backbone was kept: fine-tuning changed the holdout loss by {gain}, which is "
-        "not a significant improvement.",
-        gain=f"{-gain:+.3f}",
+def outcome_of(
+    depth: Depth, score: HoldoutScore, probe: HoldoutScore, *, requested: bool = False
+) -> FinetuneOutcome:
+    """Return what fine-tuning changed against the linear probe, and which of the two is kept.
+
+    Args:
+        depth: how much was fine-tuned.
+        score: of that, on the holdout images.
+        probe: of the linear probe, on the same images.
+        requested: whether it is kept whatever it brought.
+    """
+    gained = better(score.losses, probe.losses)
+    return FinetuneOutcome(
+        depth=depth,
+        kept=depth if gained or requested else "off",
+        gained=gained,
+        images=len(score.losses),
+        log_loss_change=float((score.losses - probe.losses).mean()),
+        accuracy=score.accuracy.value,
+        accuracy_before=probe.accuracy.value,
     )
 
 
@@ -137,7 +147,7 @@ def _seconds_an_epoch(config: TrainConfig, model: FinetuneModel, setup: Finetune
     """Return how long an epoch in which everything is trained would take, by one small step."""
     group = init_group(config.device)
     seen = replace(setup.preprocessing, size=learning_size(config, model, setup.preprocessing.size))
-    images = some_squares([setup.manifest.root / s.path for s in setup.samples], seen)
+    images = trial_images([setup.manifest.root / s.path for s in setup.samples], seen)
     net = copy.deepcopy(model.classifier).to(group.device)
     with cpu_speedups(net, group.device):
         seconds = len(setup.samples) * step_seconds(net, np.stack(images))

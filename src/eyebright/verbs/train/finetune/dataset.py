@@ -24,7 +24,7 @@ from eyebright.training.finetune.data.preview import contact_sheet
 from eyebright.training.finetune.data.protocol import TrainData
 from eyebright.training.finetune.model.classifier import Classifier, FrozenStem
 from eyebright.training.linear_probe.targets import truth_of
-from eyebright.types import IntArray, Skipped
+from eyebright.types import IntArray, JsonObject, Skipped
 from eyebright.verbs.train.finetune.finetune_setup import FinetuneSetup
 from eyebright.verbs.train.finetune.initial_model import FinetuneModel
 from eyebright.verbs.train.finetune.plan import FinetunePlan
@@ -216,13 +216,13 @@ def select_augmentation(
         pixels, _ = open_pixels(manifest.root, some, PRESETS[name].stored_size(size), how, None)
         return accuracy_under(name, net, pixels, truth_of(pixels.samples, manifest), size, config.seed)
 
-    return choose_augmentation(accuracy, _chance(truth_of(some, manifest), len(manifest.labels)))
+    return choose_augmentation(accuracy, manifest.task.chance(truth_of(some, manifest), len(manifest.labels)))
 
 
 def _activation_source(stem: FrozenStem, network: Network, end: str, engine_name: str) -> ActivationSource:
     """Return what runs the stem, up to the block ``end``, with one of the engines."""
     engine = make(engine_name, frozen_graph(stem))
-    card = {
+    card: JsonObject = {
         "backbone": network.card.name,
         "backbone_sha": network.card.sha,
         "cut": end,
@@ -230,11 +230,3 @@ def _activation_source(stem: FrozenStem, network: Network, end: str, engine_name
         "engine": engine.name,
     }
     return ActivationSource(lambda pixels: run_engine(engine, pixels), stem.width, card, threads=True)
-
-
-def _chance(truth: IntArray, classes: int) -> float:
-    """Return the accuracy of guessing: of a class, or of labels by how common each is."""
-    if truth.ndim == 1:
-        return 1 / classes
-    shares = truth.mean(axis=0)
-    return float(np.maximum(shares, 1 - shares).mean())

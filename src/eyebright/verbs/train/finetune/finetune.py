@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eyebright.backbones import catalog
 from eyebright.data.manifest import Manifest
-from eyebright.runtime.context import say, timed
+from eyebright.report.summary.findings import finetuning_sentence
+from eyebright.runtime.context import progress, say, timed
+from eyebright.task.task import ClassificationTask
 from eyebright.training.cache.store import EXPORTS, default_folder
 from eyebright.verbs.train import messages as tell
 from eyebright.verbs.train.holdout import with_holdout
@@ -41,12 +44,12 @@ def exports() -> Path:
     return default_folder() / EXPORTS
 
 
-def network_to_finetune(config: TrainConfig, several: bool) -> Network:
+def network_to_finetune(config: TrainConfig, task: ClassificationTask) -> Network:
     """Return the network to fine-tune, once options, device and weights are found to be right.
 
     Args:
         config: the options.
-        several: whether an image may have several labels.
+        task: of the data.
 
     Raises:
         EyebrightError: they are not, or PyTorch is not installed; nothing was written.
@@ -57,7 +60,7 @@ def network_to_finetune(config: TrainConfig, several: bool) -> Network:
     from eyebright.training.finetune.system.distributed import init_group
     from eyebright.verbs.train.finetune.recipe import check, keeps_norms
 
-    check(config, several=several)
+    check(config, task)
     init_group(config.device)
     network = load_network(config)
     if keeps_norms(config, network):
@@ -89,6 +92,7 @@ def finetune(
         EyebrightError: the memory, the images or the disk do not allow it.
     """
     from eyebright.backbones.torch.exported import ExportedBackbone
+    from eyebright.verbs.train.finetune.compare import outcome_of, probe_score
     from eyebright.verbs.train.finetune.finetune_setup import FinetuneSetup
     from eyebright.verbs.train.finetune.initial_model import initial_model
     from eyebright.verbs.train.finetune.package import package
@@ -108,8 +112,12 @@ def finetune(
     model = initial_model(config, setup, network)
     with timed("finetune"):
         if config.finetune in ("last", "full"):
+            probe_first = probe_score(setup)  # fine-tuning changes the network in place
             seconds = None if config.budget is None else setup.seconds_left(config.budget)
-            return package(_finetune_depth(config, config.finetune, model, setup, seconds), setup)
+            result = _finetune_depth(config, config.finetune, model, setup, seconds)
+            outcome = outcome_of(config.finetune, result.score, probe_first, requested=True)
+            progress().say(finetuning_sentence(asdict(outcome)))
+            return replace(package(result, setup), finetuning=outcome)
         return _finetune_auto(config, manifest, model, setup)
 
 

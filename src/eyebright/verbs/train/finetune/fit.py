@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from eyebright.training.finetune.model.weight_interpolation import copy_weights,
 from eyebright.training.finetune.step import Loss
 from eyebright.training.finetune.system.distributed import init_group
 from eyebright.training.finetune.trainer_state import TrainingRecord
-from eyebright.types import FloatArray, IntArray, Interval, Skipped
+from eyebright.types import FloatArray, IntArray, Interval, JsonObject, Skipped
 from eyebright.verbs.train.finetune.dataset import FinetuneDataset
 from eyebright.verbs.train.finetune.finetune_setup import FinetuneSetup
 from eyebright.verbs.train.finetune.initial_model import FinetuneModel
@@ -45,7 +44,7 @@ class HoldoutScore:
         """Return accuracy with its 95 % interval."""
         return share_of(self.correct, len(self.losses))
 
-    def metrics(self) -> dict[str, Any]:
+    def metrics(self) -> JsonObject:
         """Return the numbers for `metrics.json`."""
         interval = self.accuracy
         return {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -22,7 +21,7 @@ from eyebright.training.finetune.model.lora import merge_adapters
 from eyebright.training.finetune.model.predictions import device_of, image_logits
 from eyebright.training.linear_probe.probe import FrozenModel
 from eyebright.training.ood import energy
-from eyebright.types import FloatArray
+from eyebright.types import FloatArray, JsonObject
 from eyebright.verbs.train import messages as tell
 from eyebright.verbs.train.finetune.finetune_setup import FinetuneSetup
 from eyebright.verbs.train.finetune.fit import FinetuneResult
@@ -62,14 +61,14 @@ def package(result: FinetuneResult, setup: FinetuneSetup) -> TrainedModel:
         candidates=_candidates(result, probe),
         holdout=Labelled(task.probabilities(result.logits, temperature), result.truth, "train"),
         holdout_energy=None if task.multilabel else energy(result.logits / np.float32(temperature)),
-        choices=tell.choices(probe),
+        probe_candidates=tell.choices(probe),
         training_curves=_training_curves(result),
         random_weights=not network.pretrained,
         task=task,
     )
 
 
-def _selected(result: FinetuneResult, probe: FrozenModel) -> dict[str, Any]:
+def _selected(result: FinetuneResult, probe: FrozenModel) -> JsonObject:
     """Return the settings that were found, for `metrics.json`."""
     plan = result.plan
     return {
@@ -85,7 +84,7 @@ def _selected(result: FinetuneResult, probe: FrozenModel) -> dict[str, Any]:
     }
 
 
-def _candidates(result: FinetuneResult, probe: FrozenModel) -> dict[str, Any]:
+def _candidates(result: FinetuneResult, probe: FrozenModel) -> JsonObject:
     """Return what was compared and what happened, for `metrics.json`."""
     fitted = result.fitted
     return {
@@ -117,7 +116,10 @@ def _reference(
 
     def probabilities(root: Path, samples: Sequence[Sample]) -> FloatArray:
         images = (
-            load_square(read_image(root / s.path, s.sha), seen.size, seen.interpolation) for s in samples
+            load_square(
+                read_image(root / s.path, s.sha), seen.size, seen.interpolation, white_level=s.white_level
+            )
+            for s in samples
         )
         return task.probabilities(image_logits(net, images, device_of(net)), temperature)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from eyebright.report.content import RateSearch
 from eyebright.runs.run import write_options
 from eyebright.runtime.atomic import write_text
 from eyebright.training.finetune.recipe import Precision, Recipe
+from eyebright.types import JsonObject
 from eyebright.verbs.train.finetune.recipe import Depth, recipe_of
 from eyebright.verbs.train.launch import is_main
 from eyebright.verbs.train.options import TrainConfig
@@ -57,7 +57,7 @@ class FinetunePlan:
         recipe = recipe_of(self.options, self.depth, self.precision, seconds, self.frozen_norm)
         return replace(recipe, lr=self.lr)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return plain values, the settings of the loop among them."""
         names = ("depth", "size", "input_size", "layers", "blocks", "stem_end")
         recipe = {**self.recipe().to_json(), "micro_batch": self.micro_batch}

@@ -8,6 +8,7 @@ from typing import Literal
 
 from eyebright.backbones.torch.network import Network
 from eyebright.errors import ConfigError
+from eyebright.task.task import ClassificationTask, task_of
 from eyebright.training.finetune.data.augment import PRESETS, Augmentation
 from eyebright.training.finetune.data.class_balance import class_weights
 from eyebright.training.finetune.model.losses import LabelsLoss, SoftTargetLoss, TeacherLoss
@@ -27,8 +28,8 @@ AUTO_SECONDS = 45 * 60.0
 _FOCAL_GAMMA = 2.0
 
 
-def check(config: TrainConfig, *, several: bool = False) -> None:
-    """Refuse options that exclude each other, or that need single-label data where it is ``several``.
+def check(config: TrainConfig, task: ClassificationTask) -> None:
+    """Refuse options that exclude each other, or that the task does not have.
 
     Raises:
         ConfigError: saying what.
@@ -39,7 +40,8 @@ def check(config: TrainConfig, *, several: bool = False) -> None:
         "--sampler balanced": config.sampler == "balanced",
     }
     for what, given in idle.items():
-        require_single_label(several and given, what)
+        if given:
+            require_single_label(task, what)
     if config.cutmix and config.finetune != "full":
         raise ConfigError(
             "--cutmix pastes image regions, so the whole backbone must be trained. Got --finetune "
@@ -99,7 +101,7 @@ def loss_of(config: TrainConfig, truth: IntArray, classes: int) -> Loss:
         truth: (N,) classes of the training images, or (N, K) where they may have several labels.
         classes: K.
     """
-    if truth.ndim == 2:
+    if task_of(truth).multilabel:
         return LabelsLoss(config.label_smoothing)
     weights = class_weights(config.class_weights, truth, classes)
     gamma = _FOCAL_GAMMA if config.loss == "focal" else 0.0

@@ -20,8 +20,8 @@ from eyebright.data.decode import load_square
 from eyebright.data.header import read_image
 from eyebright.data.manifest import Sample
 from eyebright.engines.base import Engine
-from eyebright.engines.choose import make, remembered_race
-from eyebright.engines.selection import some_squares
+from eyebright.engines.choose import cached_trials, make
+from eyebright.engines.selection import trial_images
 from eyebright.errors import ConfigError
 from eyebright.exporting.base import ExportSource
 from eyebright.exporting.certificate.hashes import sha256
@@ -103,19 +103,19 @@ def teacher_predictions(
         basis = _basis(source, engine_name, root, samples, count)
     engine = make(engine_name, _graph(source, basis).SerializeToString())
     card = {
-        "backbone": f"teacher {model.card['backbone']}",
+        "backbone": f"teacher {model.card.backbone}",
         "backbone_sha": sha256(model.path),
         "engine": engine.name,
         "basis": None if basis is None else basis.digest,
     }
     width = len(labels) + (0 if basis is None else basis.directions.shape[1])
-    part = ActivationSource(lambda pixels: run_engine(engine, pixels), width, card, threads=True)
+    frozen = ActivationSource(lambda pixels: run_engine(engine, pixels), width, card, threads=True)
     cache = default_folder() if config.pixel_cache else None
     side = augmentation.stored_size(model.size)
     pixels, _ = open_pixels(root, samples, side, interpolation, cache)
     views = config.teacher_views
-    rows = CachedViews(part, pixels, model.size, augmentation, default_folder(), views, config.seed)
-    cache_activations(part, rows.jobs, 1, translate("Running the teacher"))
+    rows = CachedViews(frozen, pixels, model.size, augmentation, default_folder(), views, config.seed)
+    cache_activations(frozen, rows.jobs, 1, translate("Running the teacher"))
     return rows
 
 
@@ -123,8 +123,8 @@ def _fastest(source: ExportSource, root: Path, samples: Sequence[Sample]) -> str
     """Return the engine for the teacher; operators of its own only ONNX Runtime knows."""
     if any(node.domain not in ("", "ai.onnx") for node in source.graph.graph.node):
         return "onnxruntime float32"
-    squares = some_squares([root / s.path for s in samples], source.preprocessing)
-    return remembered_race(default_folder(), _graph(source, None).SerializeToString(), squares)[0].name
+    squares = trial_images([root / s.path for s in samples], source.preprocessing)
+    return cached_trials(default_folder(), _graph(source, None).SerializeToString(), squares)[0].name
 
 
 def _graph(source: ExportSource, basis: Basis | None) -> onnx.ModelProto:
@@ -176,7 +176,12 @@ def _basis(source: ExportSource, engine: str, root: Path, samples: Sequence[Samp
     running: Engine = make(engine, graph.SerializeToString())
     size, how = source.size, source.preprocessing.interpolation
     some = spread(samples, _basis_count(samples))
-    found = parallel(lambda s: running.run(load_square(read_image(root / s.path, s.sha), size, how)), some)
+    found = parallel(
+        lambda s: running.run(
+            load_square(read_image(root / s.path, s.sha), size, how, white_level=source.model.white_level)
+        ),
+        some,
+    )
     rows = np.stack(list(found)).astype(np.float64)
     mean, deviation = rows.mean(axis=0), rows.std(axis=0)
     moving = deviation[deviation > 0]
@@ -190,7 +195,7 @@ def _basis(source: ExportSource, engine: str, root: Path, samples: Sequence[Samp
 
 
 def spread(samples: Sequence[Sample], count: int) -> list[Sample]:
-    """Return ``count`` of the samples, evenly spread: they lie in the order of their classes."""
+    """Return ``count`` of the samples, evenly spread."""
     return [samples[i * len(samples) // count] for i in range(count)]
 
 

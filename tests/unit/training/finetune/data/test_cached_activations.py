@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +17,7 @@ pytest.importorskip("torch")
 
 import torch
 from data_material import CPU, SIZE, generator, pixels_of, samples_of, truth_of
+from unix import UNIX
 
 from eyebright.errors import StorageError
 from eyebright.training.cache import store as cache_module
@@ -181,9 +183,10 @@ def test_threads_and_batches_give_the_same_rows(textile: Path, tmp_path: Path) -
     torch.testing.assert_close(whole(one), whole(other), rtol=1e-3, atol=1e-3)
 
 
+@UNIX
 @pytest.mark.parametrize("calls", [1, 7])
 def test_a_computation_that_was_killed_goes_on(textile: Path, tmp_path: Path, calls: int) -> None:
-    environment = {"PYTHONPATH": ":".join([str(Path(__file__).parent), *sys.path])}
+    environment = {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
     done = subprocess.run(
         [sys.executable, "-c", KILLED, str(textile), str(tmp_path), str(calls)], env=environment
     )

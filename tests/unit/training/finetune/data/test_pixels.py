@@ -113,3 +113,11 @@ def test_a_disk_without_room_is_told_before_anything_is_decoded(
         pixels_of(photos, list(scan(photos).samples), 48, tmp_path / "cache")
     monkeypatch.setattr(cache_module, "disk_free_bytes", lambda path: 6 * 6912)
     pixels_of(photos, list(scan(photos).samples), 48, tmp_path / "cache")
+
+
+def test_a_file_that_changed_after_its_hash_was_taken_is_left_out(photos: Path, cache: Path | None) -> None:
+    samples = list(scan(photos).samples)
+    (photos / samples[0].path).write_bytes((photos / samples[1].path).read_bytes())
+    pixels, skipped = open_pixels(photos, samples, 48, "bicubic", cache)
+    assert [s.path for s in skipped] == [samples[0].path]
+    assert list(pixels.samples) == samples[1:]

@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 import torch
 
 from eyebright.backbones import catalog
-from eyebright.backbones.feature_layers import Tap, tap_sets, width
+from eyebright.backbones.feature_layers import FeatureLayer, feature_layer_sets, width
 from eyebright.backbones.torch.network import Network
 from eyebright.training.finetune.model.classifier import Classifier
 from eyebright.training.finetune.system.memory import activation_checkpointing
@@ -29,11 +29,11 @@ def head_of(features: int) -> LinearHead:
     return LinearHead(weights, rng.normal(size=CLASSES).astype(np.float32))
 
 
-def built(name: str, weights: str | None, size: int | None) -> tuple[Network, tuple[Tap, ...], int]:
+def built(name: str, weights: str | None, size: int | None) -> tuple[Network, tuple[FeatureLayer, ...], int]:
     network = catalog.load(name, weights, size)
     side = size or network.fixed_size
     assert side is not None
-    return network, tap_sets(network.card)["stages"], side
+    return network, feature_layer_sets(network.card)["stages"], side
 
 
 @pytest.fixture(scope="module", params=NETWORKS, ids=lambda p: p[0])

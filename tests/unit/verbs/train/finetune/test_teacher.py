@@ -117,4 +117,4 @@ def test_a_run_keeps_its_parts(textile_run: Run, textile_manifest: Manifest, tex
 
 
 def rows_interpolation(model: SealedModel) -> Any:
-    return model.card["preprocessing"]["interpolation"]
+    return model.card.preprocessing.interpolation

@@ -1,0 +1,113 @@
+"""What images show, whatever else is in their files: copies by pixels, and the white level of deep grey."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from eyebright.data.colour import FULL_LEVEL, fitting_level
+from eyebright.data.decode import highest_grey, open_rgb
+from eyebright.data.header import read_image
+from eyebright.errors import ImageError, NotFoundError
+from eyebright.runtime.context import progress_task
+from eyebright.types import Skipped
+
+if TYPE_CHECKING:
+    from eyebright.data.manifest import Sample
+
+
+@dataclass(frozen=True)
+class Content:
+    """The hash of an image's pixels, and its highest value where it has deep grey."""
+
+    sha: str
+    high: float | None
+
+
+def with_contents(root: Path, samples: Sequence[Sample]) -> tuple[list[Sample], list[Skipped]]:
+    """Return samples whose copies share a content, with one white level, and what is to be said of it.
+
+    Two JPEGs are copies where their compressed data are the same, whatever their metadata: that is known
+    without decoding. Others are decoded, where another file has the same size in pixels.
+
+    Args:
+        root: what the samples' paths are relative to.
+        samples: with what their headers tell.
+    """
+    contents = _read_contents(root, _to_decode(samples))
+    known = {s.sha: contents[s.sha].sha if s.sha in contents else s.content or s.sha for s in samples}
+    first: dict[str, str] = {}
+    for sha, content in known.items():
+        first[content] = min(sha, first.get(content, sha))
+    level, notes = _white_level(samples, contents)
+    return [
+        replace(s, content=first[known[s.sha]], white_level=s.white_level and level) for s in samples
+    ], notes
+
+
+def _to_decode(samples: Sequence[Sample]) -> list[Sample]:
+    """Return one sample a file whose pixels must be known: of deep grey, and of what may be a copy."""
+    same_size: dict[tuple[int, int], dict[str, Sample]] = defaultdict(dict)
+    for sample in samples:
+        same_size[sample.width, sample.height].setdefault(sample.sha, sample)
+    return [
+        sample
+        for group in same_size.values()
+        for sample in group.values()
+        if sample.white_level or (len(group) > 1 and not all(s.content for s in group.values()))
+    ]
+
+
+def _read_contents(root: Path, samples: Sequence[Sample]) -> dict[str, Content]:
+    """Return contents by hash; what cannot be decoded is told when its features are computed."""
+    if not samples:
+        return {}
+    with progress_task("Looking for copies", total=len(samples)) as task:
+
+        def read(sample: Sample) -> Content | None:
+            try:
+                return _content(read_image(root / sample.path, sample.sha))
+            except (ImageError, NotFoundError):
+                return None
+            finally:
+                task.advance()
+
+        pool = ThreadPoolExecutor(os.cpu_count() or 1)
+        try:
+            found = list(pool.map(read, samples))
+        finally:  # at Ctrl-C, too: what is not begun is not begun
+            pool.shutdown(cancel_futures=True)
+    return {sample.sha: content for sample, content in zip(samples, found, strict=True) if content}
+
+
+def _content(data: bytes) -> Content:
+    high, rgb = highest_grey(data), open_rgb(data)
+    state = blake2b(f"{rgb.size} {high}".encode(), digest_size=16)
+    state.update(rgb.tobytes())
+    return Content(state.hexdigest(), high)
+
+
+def _white_level(samples: Sequence[Sample], contents: dict[str, Content]) -> tuple[int, list[Skipped]]:
+    """Return the white level that training images need, those of a test split not asked."""
+    deep = [s for s in samples if s.white_level]
+    asked = [s for s in deep if s.split != "test"] or deep
+    highs = [high for s in asked if s.sha in contents and (high := contents[s.sha].high) is not None]
+    if not highs:
+        return (deep[0].white_level if deep else 0), []
+    level = fitting_level(max(highs))
+    if level == FULL_LEVEL:
+        return level, []
+    return level, [
+        Skipped(
+            ".",
+            "{count:image has|images have} grey of more than 8 bits, with values up to {high}. It is read on "
+            "the range 0 to {level}, which the model stores.",
+            {"count": len(deep), "high": f"{max(highs):g}", "level": level},
+        )
+    ]

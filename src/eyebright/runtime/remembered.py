@@ -1,0 +1,44 @@
+"""Small results that later runs look up, as JSON files with a checksum: a damaged one counts as absent."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from contextlib import suppress
+from pathlib import Path
+
+from eyebright.runtime.atomic import write_text
+from eyebright.runtime.context import say
+from eyebright.types import Json
+
+
+def remember(path: Path, content: Json) -> None:
+    """Write ``content`` for :func:`remembered`.
+
+    Raises:
+        StorageError: the disk is full or must not be written.
+    """
+    write_text(path, json.dumps({"content": content, "checksum": _checksum(content)}, indent=1))
+
+
+def remembered(path: Path) -> Json:
+    """Return what :func:`remember` wrote to ``path``; None where nothing, or nothing whole, is there."""
+    try:
+        text = path.read_bytes()
+    except OSError:
+        return None
+    try:
+        found = json.loads(text)
+        if found["checksum"] == _checksum(found["content"]):
+            content: Json = found["content"]
+            return content
+    except (ValueError, TypeError, KeyError, RecursionError):  # whatever JSON, or what is none, may be
+        pass
+    with suppress(OSError):  # a cache that cannot be written is only read
+        path.unlink()
+    say("Cached data in {path} is damaged or of an older version. It is computed again.", path=path)
+    return None
+
+
+def _checksum(content: Json) -> int:
+    return zlib.crc32(json.dumps(content, sort_keys=True).encode())
