@@ -23,7 +23,7 @@ _FEW = 0.01  # of the planted copies may be missed where unlike images are far f
 
 @dataclass(frozen=True)
 class CopyPairs:
-    """Confirmed pairs of images that differ in bytes.
+    """Confirmed pairs of images whose pixels differ.
 
     Attributes:
         first: (P,) places of the one.

@@ -29,11 +29,11 @@ TURNS = (
 
 
 def exact_groups(samples: Sequence[Sample]) -> list[IntArray]:
-    """Return the places of images that are equal byte for byte, in the samples' order."""
-    by_hash: dict[str, list[int]] = defaultdict(list)
+    """Return the places of images whose pixels are equal, whatever else their files hold, in their order."""
+    by_content: dict[str, list[int]] = defaultdict(list)
     for place, sample in enumerate(samples):
-        by_hash[sample.sha].append(place)
-    return [np.array(places, np.int64) for places in by_hash.values() if len(places) > 1]
+        by_content[sample.identity].append(place)
+    return [np.array(places, np.int64) for places in by_content.values() if len(places) > 1]
 
 
 def joined_groups(groups: IntArray, joins: Iterable[IntArray]) -> IntArray:

@@ -233,8 +233,7 @@ def budget(wrong: Float64Array, looks: tuple[int, ...] = (10, 20, 40, 80, 160, 3
     for count in looks:
         if count > len(order):
             break
-        some = order[:count]
-        half = 1.96 * float(np.sqrt((some * (1 - some)).sum()))
-        expected = float(some.sum())
-        found[count] = Interval(expected, max(0.0, expected - half), min(float(count), expected + half))
+        expected = float(order[:count].sum())
+        share = share_of(round(expected), count)
+        found[count] = Interval(expected, min(expected, share.low * count), max(expected, share.high * count))
     return found

@@ -12,10 +12,10 @@ import numpy as np
 from eyebright.auditing.measuring import PlantedSpace, RecordSpace
 from eyebright.auditing.planting import COPIES, FAULTS, planted_key
 from eyebright.auditing.records import Records
-from eyebright.backbones.feature_layers import tap_sets
+from eyebright.backbones.feature_layers import feature_layer_sets
 from eyebright.data.image_properties import camera
-from eyebright.engines.choose import remembered_race
-from eyebright.engines.selection import say_engine, some_squares
+from eyebright.engines.choose import cached_trials
+from eyebright.engines.selection import say_engine, trial_images
 from eyebright.runtime.context import progress_task
 from eyebright.runtime.parallel import parallel
 from eyebright.training.cache.store import Rows
@@ -83,12 +83,12 @@ def collect(
     Raises:
         DataError: no image can be read.
     """
-    taps = tap_sets(backbone.card)[_LAYERS]
+    taps = feature_layer_sets(backbone.card)[_LAYERS]
     preprocessing = training_preprocessing(backbone.card, size)
     graph = graph_bytes(backbone, preprocessing, taps)
     root = manifest.root
-    trials = remembered_race(
-        cache, graph, some_squares([root / s.path for s in manifest.samples], preprocessing)
+    trials = cached_trials(
+        cache, graph, trial_images([root / s.path for s in manifest.samples], preprocessing)
     )
     say_engine(trials)
     extractor = FeatureExtractor(cache, backbone, preprocessing, taps, trials[0].name, 1)
@@ -104,15 +104,16 @@ def collect(
     reduced = _reduction(extractor, samples, seed)
     copies = {}
     for kind in COPIES:
-        keys = [planted_key(samples[place].sha, kind) for place in sources]
+        keys = [planted_key(samples[place].key.hex(), kind) for place in sources]
         copies[kind] = PlantedCopies(sources, reduced(planted.read(keys)), records.read(keys))
     faults = {
-        kind: records.read([planted_key(samples[place].sha, kind) for place in sources]) for kind in FAULTS
+        kind: records.read([planted_key(samples[place].key.hex(), kind) for place in sources])
+        for kind in FAULTS
     }
     chunks = [samples[start : start + _READ_AT_ONCE] for start in range(0, len(samples), _READ_AT_ONCE)]
     rows = np.concatenate([reduced(extractor.read(chunk, taps)) for chunk in chunks])
     cameras = list(parallel(lambda sample: camera(root / sample.path), samples))
-    kept = records.read([bytes.fromhex(sample.sha) for sample in samples])
+    kept = records.read([sample.key for sample in samples])
     return Material(samples, rows, kept, cameras, copies, faults), skipped
 
 

@@ -67,13 +67,14 @@ class RecordSpace:
 
     def compute(self, root: Path, samples: Sequence[Sample]) -> list[Skipped]:
         """Measure the images that are not known yet; return those that cannot be read."""
-        missing = {s.sha: s for s in samples if bytes.fromhex(s.sha) not in self}
-        unreadable: dict[str, EyebrightError] = {}
+        missing = {s.key: s for s in samples if s.key not in self}
+        unreadable: dict[bytes, EyebrightError] = {}
 
         def measured(sample: Sample) -> tuple[Sample, Records | EyebrightError]:
             try:
                 data = read_image(root / sample.path, sample.sha)
-                return sample, record(open_rgb(data, min_side=_DECODED_SIDE), data)
+                picture = open_rgb(data, min_side=_DECODED_SIDE, white_level=sample.white_level)
+                return sample, record(picture, data)
             except (ImageError, NotFoundError) as error:
                 return sample, error.with_traceback(None)
 
@@ -82,13 +83,13 @@ class RecordSpace:
                 for sample, found in parallel(measured, missing.values()):
                     task.advance()
                     if isinstance(found, EyebrightError):
-                        unreadable[sample.sha] = found
+                        unreadable[sample.key] = found
                     else:
-                        self.add(bytes.fromhex(sample.sha), found)
+                        self.add(sample.key, found)
         finally:  # at Ctrl-C, too: what was measured is kept
             self.flush()
         return [
-            Skipped(s.path, error.template, error.values) for s in samples if (error := unreadable.get(s.sha))
+            Skipped(s.path, error.template, error.values) for s in samples if (error := unreadable.get(s.key))
         ]
 
 
@@ -124,7 +125,7 @@ class PlantedSpace:
         """Make the copies and faults of ``samples`` that are not known yet; keep their features and records."""
         missing = [
             (sample, kinds)
-            for sample in {s.sha: s for s in samples}.values()
+            for sample in {s.key: s for s in samples}.values()
             if (kinds := [kind for kind in (*COPIES, *FAULTS) if not self._knows(sample, kind, records)])
         ]
         if not missing:
@@ -145,21 +146,22 @@ class PlantedSpace:
             records.flush()
 
     def _knows(self, sample: Sample, kind: str, records: RecordSpace) -> bool:
-        key = planted_key(sample.sha, kind)
+        key = planted_key(sample.key.hex(), kind)
         return key in records and (kind in FAULTS or key in self._space)
 
     def _planted(
         self, root: Path, engine: Engine, sample: Sample, kinds: Sequence[str]
     ) -> list[tuple[bytes, Rows | None, Records]]:
         size, interpolation = self._preprocessing.size, self._preprocessing.interpolation
-        image = open_rgb(read_image(root / sample.path, sample.sha), min_side=size)
+        data = read_image(root / sample.path, sample.sha)
+        image = open_rgb(data, min_side=size, white_level=sample.white_level)
         found: list[tuple[bytes, Rows | None, Records]] = []
         for kind in kinds:
-            key = planted_key(sample.sha, kind)
+            key = planted_key(sample.key.hex(), kind)
             if kind in FAULTS:
                 found.append((key, None, record(planted_fault(image, kind))))
                 continue
-            copy = planted_copy(image, kind, sample.sha)
+            copy = planted_copy(image, kind, sample.key.hex())
             row = engine.run(to_square(copy, size, interpolation=interpolation)).astype(np.float16)
             found.append((key, row, record(copy)))
         return found

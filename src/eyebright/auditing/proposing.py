@@ -24,7 +24,7 @@ _DESCRIBED_AT_ONCE = 4096
 
 @dataclass(frozen=True)
 class Proposer:
-    """Propose pairs among U pictures that differ in bytes.
+    """Propose pairs among U pictures that are no exact copies.
 
     Attributes:
         records: what the pictures' records are taken from: the images', then others.
@@ -98,8 +98,8 @@ class Proposer:
 
 def proposer_of(material: Material) -> tuple[Proposer, IntArray]:
     """Return the proposer for all images, fitted to planted copies, and each image's number in it (N,)."""
-    shas = np.array([sample.sha for sample in material.samples])
-    _, places, number = np.unique(shas, return_index=True, return_inverse=True)
+    contents = np.array([sample.identity for sample in material.samples])
+    _, places, number = np.unique(contents, return_index=True, return_inverse=True)
     starts = range(0, len(places), _DESCRIBED_AT_ONCE)
     parts = [material.records[places[start : start + _DESCRIBED_AT_ONCE]] for start in starts]
     plain = Proposer(

@@ -42,7 +42,7 @@ def test_flipped_labels_are_found_with_honest_probabilities(digits_rows: tuple[F
     assert wrong[called].mean() > 0.65
     right = flipped[called[flipped]]
     assert (found.suggested[right] == truth[right]).mean() > 0.9
-    assert abs(found.wrong.sum() - 40) < 15
+    assert abs(found.wrong.sum() - 40) < 25
     assert found.found.recall.value > 0.7
     expected = budget(found.wrong)[40]
     assert expected.low <= wrong[np.argsort(-found.wrong)[:40]].sum() <= expected.high

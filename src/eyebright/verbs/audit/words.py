@@ -55,7 +55,7 @@ def meaning(kind: str) -> str:
                 "evaluated image, and leave its copies out of training."
             )
         case "exact_duplicate":
-            return translate("Files with the same bytes. One of each set is enough.")
+            return translate("Images with the same pixels. One of each set is enough.")
         case "near_duplicate":
             return translate(
                 "The same picture again: resized, compressed, cropped, brightened, mirrored, turned or "
