@@ -18,6 +18,7 @@ from eyebright.types import FloatArray, IntArray
 #: The share of pairs called copies that must be copies.
 PRECISION = 0.98
 _SCORES = np.arange(0.5, 0.96, 0.01)
+_NEARLY = 0.1
 _FEW = 0.01  # of the planted copies may be missed where unlike images are far from the limit
 
 
@@ -89,8 +90,8 @@ class _Matches:
     likeness: FloatArray
 
     def right(self, least: float) -> BoolArray:
-        """Return (P,) whether the image is the copy's, or so like it that it is called a copy itself."""
-        return np.asarray(self.itself | (self.likeness >= least))
+        """Return (P,) whether the image is the copy's, or so like that as to be called its copy, or nearly so."""
+        return np.asarray(self.itself | (self.likeness >= least - _NEARLY))
 
     def best(self) -> FloatArray:
         """Return (M,) the score of each copy with its image, 0 where they were not proposed."""
