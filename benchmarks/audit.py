@@ -6,7 +6,7 @@ python benchmarks/audit.py shift DATA      false alarms of random splits, and bl
 python benchmarks/audit.py faults DATA     blurred, dark, bright and pale images: AUROC
 python benchmarks/audit.py scale DATA      100,000 images made of the features and records of DATA
 
-DATA is a folder of labelled images; what is planted is written to a temporary folder. --size sets the input size.
+DATA is a folder of labelled images; what is planted is written to a temporary folder.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 from sklearn.metrics import roc_auc_score
 
-from eyebright.auditing.copies import find_copies
-from eyebright.auditing.copy_findings import exact_groups, joined_groups
+from eyebright.auditing.duplicates.copies import find_copies
+from eyebright.auditing.duplicates.copy_findings import exact_groups, joined_groups
+from eyebright.auditing.duplicates.medoids import medoid_groups
 from eyebright.auditing.examine import examine
 from eyebright.auditing.faults import find_faults
 from eyebright.auditing.labels import CALLED_WRONG, find_label_errors
 from eyebright.auditing.material import Material, PlantedCopies, collect
-from eyebright.auditing.medoids import medoid_groups
 from eyebright.auditing.shift import SIGNIFICANT, compare_parts
 from eyebright.backbones.embedded import EmbeddedBackbone
 from eyebright.data.decode import open_rgb
@@ -239,9 +239,7 @@ def scale(data: Path, size: int) -> None:
     seconds = time.perf_counter() - start
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     recall = found.planted["near_duplicate"].recall.value
-    print(
-        f"  {LARGE} images: {seconds:.0f} s ({time.process_time():.0f} s of processor time in all), {memory:.2f} GB"
-    )
+    print(f"  {LARGE} images: {seconds:.0f} s, processor {time.process_time():.0f} s in all, {memory:.2f} GB")
     print(f"  recall of planted copies {recall:.3f}")
 
 

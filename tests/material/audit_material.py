@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
-
 from tests.material.command_line import photos
 
 TRAIN, VAL = 12, 5  # of each class

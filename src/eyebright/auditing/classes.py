@@ -19,7 +19,7 @@ FEW_IMAGES, FEW_SHARE = 10, 0.05
 
 @dataclass(frozen=True)
 class Overlap:
-    """Two classes, the area under the ROC curve between them, and the places of their most mistakable images."""
+    """Two classes, the area under the ROC curve between them, and the places of images that look wrong."""
 
     first: int
     second: int

@@ -55,7 +55,7 @@ def borders(small: Image.Image) -> FloatArray:
 
 
 def border_steps(small: Image.Image, shares: FloatArray) -> FloatArray:
-    """Return (4,) the share of a side's pixels that leave the border's grey where it ends; 0 without a border.
+    """Return (4,) the share of a side's pixels that leave the border's grey where it ends, 0 without one.
 
     A frame ends along its whole side, an overexposed ground where the subject begins.
     """
@@ -88,7 +88,7 @@ def _uniform_lines(grey: FloatArray) -> int:
 
 
 def descriptors(squares: FloatArray) -> FloatArray:
-    """Return rows (N, 272) of unit length that mirroring and quarter turns leave alone, of squares (N, 64, 64).
+    """Return unit rows (N, 272), which mirroring and quarter turns leave alone, of squares (N, 64, 64).
 
     Mirroring changes signs of the discrete cosine transform, and a quarter turn swaps its two indices. So the
     sums and differences of the sizes of each coefficient and its transposed one stay as they are.

@@ -1,9 +1,9 @@
 """Label errors: out-of-fold probabilities, the share of wrong labels, and how likely each one is wrong.
 
-A label is drawn from the classifier's probabilities, or else, in a share e of cases, it is wrong and any other.
-Temperature and e are those under which the labels at hand are most likely; then Bayes' rule gives each label's
-probability of being wrong. Wrong labels that are planted, and learned from like the others, say how many are
-found, and correct the probabilities where these are too timid or too bold.
+A label is drawn from the classifier's probabilities, or else, in a share e of cases, it is wrong and any
+other. Temperature and e are those under which the labels at hand are most likely; then Bayes' rule gives each
+label's probability of being wrong. Wrong labels that are planted, and learned from like the others, say how
+many are found, and correct the probabilities where these are too timid or too bold.
 
 Labels are the classes of N images, or of several labels an image N * K questions that are answered yes or no.
 """
@@ -178,8 +178,8 @@ def _correction(
 ) -> Callable[[Float64Array], Float64Array]:
     """Return what makes probabilities agree with what was planted.
 
-    A label that was not planted may be wrong as well, with the probability that is being corrected: its target
-    is that probability, corrected as far as it is known.
+    A label that was not planted may be wrong as well, with the probability that is being corrected: its
+    target is that probability, corrected as far as it is known.
     """
     at = logit(np.clip(raw, _LEAST, 1 - _LEAST))
     slope, shift = 1.0, 0.0

@@ -1,4 +1,4 @@
-"""What an audit looks at: reduced features and a record of every image, and of known copies; all of it cached."""
+"""What an audit looks at: reduced features and a record of every image and of known copies, all cached."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def _without(samples: Sequence[Sample], skipped: Sequence[Skipped]) -> list[Samp
 
 
 def _reduction(extractor: FeatureExtractor, samples: Sequence[Sample], seed: int) -> _Reduction:
-    """Return what takes features (n, D) to their principal directions (n, R), fitted to some of the images."""
+    """Return what takes features (n, D) to principal directions (n, R), fitted to some of the images."""
     drawn = np.sort(np.random.default_rng(seed).permutation(len(samples))[:_FITTED_ROWS])
     fitted = extractor.read([samples[place] for place in drawn], extractor.taps)
     rows, mean, scale = standardise(fitted)

@@ -122,7 +122,7 @@ class PlantedSpace:
         return self._space.read(keys)
 
     def compute(self, root: Path, samples: Sequence[Sample], records: RecordSpace) -> None:
-        """Make the copies and faults of ``samples`` that are not known yet; keep their features and records."""
+        """Make the copies and faults of ``samples`` that are not known yet, and keep what is measured."""
         missing = [
             (sample, kinds)
             for sample in {s.key: s for s in samples}.values()

@@ -1,4 +1,4 @@
-"""Nearest rows by the cosine of their angle, in blocks, so that a hundred thousand images need little memory."""
+"""Nearest rows by the cosine of their angle, in blocks: a hundred thousand images need little memory."""
 
 from __future__ import annotations
 

@@ -59,8 +59,8 @@ def bordered(records: Records) -> BoolArray:
 def outliers(rows: FloatArray, seed: int) -> Float64Array:
     """Return (N,) the probability that an image is unlike all others, at least 0.95 of what is called so.
 
-    The logarithm of the distance to the nearest of some other images is compared with its usual spread; how many
-    images would be as far by chance is taken into account (Benjamini and Hochberg 1995).
+    The logarithm of the distance to the nearest of some other images is compared with its usual spread; how
+    many images would be as far by chance is taken into account (Benjamini and Hochberg 1995).
     """
     distance = np.log(_distances(rows, seed) + 1e-4)
     middle = np.median(distance)

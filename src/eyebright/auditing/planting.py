@@ -1,6 +1,6 @@
 """Known copies and known faults, made of the user's own images: what an audit finds of them, it measures.
 
-Every copy is drawn from its image's hash alone, so that two audits plant the same ones and the cache knows them.
+Every copy is drawn from its image's hash alone, so two audits plant the same ones and the cache knows them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Shift between parts: whether a classifier can tell from which part an image comes (two-sample test).
 
 Kernel ridge regression predicts the part of every image from all others, in closed form. How well it does is
-compared with parts that were drawn anew many times, within the classes and with copies kept together: the share
-of draws that do as well is the p value (Lopez-Paz and Oquab 2017, with permutations).
+compared with parts that were drawn anew many times, within the classes and with copies kept together: the
+share of draws that do as well is the p value (Lopez-Paz and Oquab 2017, with permutations).
 """
 
 from __future__ import annotations

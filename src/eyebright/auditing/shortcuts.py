@@ -137,7 +137,7 @@ def _recalls(
 
 
 def _binned(*columns: Float64Array) -> Float64Array:
-    """Return one column for each of up to eight bins of equally many images: a class may lie in the middle."""
+    """Return a column for each of up to eight bins of equally many images: a class may lie between others."""
     tables = []
     for column in columns:
         edges = np.unique(np.quantile(column, np.linspace(0, 1, _BINS + 1)[1:-1]))

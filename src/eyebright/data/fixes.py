@@ -1,4 +1,4 @@
-"""One file of fixes: what is to be changed about images and labels, applied to the manifest and never to files.
+"""Fixes: what is to be changed about images and labels, applied to the manifest and never to files.
 
 A row names an image by its path, as the manifest has it, an action and, where the action needs one, a value:
 

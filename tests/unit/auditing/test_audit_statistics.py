@@ -9,9 +9,9 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import roc_auc_score
 
 from eyebright.auditing.classes import overlaps, rare
+from eyebright.auditing.duplicates.medoids import medoid_groups
 from eyebright.auditing.faults import CALLED_FAULTY, find_faults
 from eyebright.auditing.labels import CALLED_WRONG, budget, find_label_errors
-from eyebright.auditing.medoids import medoid_groups
 from eyebright.auditing.planting import FAULTS, planted_fault
 from eyebright.auditing.records import record
 from eyebright.auditing.shift import SIGNIFICANT, compare_parts
@@ -81,7 +81,7 @@ def test_random_parts_are_not_shifted_and_other_digits_are(digits_rows: tuple[Fl
 
 
 def test_groups_are_dealt_whole(digits_rows: tuple[FloatArray, IntArray]):
-    """Each image is there ten times: if its copies were dealt apart, parts of whole groups would look shifted."""
+    """Each image is there ten times: were its copies dealt apart, parts of whole groups would look shifted."""
     rows, truth = digits_rows
     rows, truth, groups = (
         np.repeat(rows[:80], 10, axis=0),

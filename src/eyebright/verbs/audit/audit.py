@@ -68,7 +68,7 @@ class Audit(Displayed):
         return [finding for finding in self.findings if finding.kind in kinds]
 
     def display(self) -> Iterator[str | ResultTable]:
-        """Yield the number of findings of each kind with their recall and precision, and where the files are."""
+        """Yield the number of findings of each kind, recall and precision, and where the files are."""
         yield translate("Audit of {count:image|images}:", count=self.images)
         yield ResultTable(self._rows(), right=(1, 2, 3))
         if self.examination.wrong_labels is not None:

@@ -1,4 +1,4 @@
-"""Fixes that an audit proposes: what is certain and loses nothing is filled in, all else is an open question."""
+"""Fixes that an audit proposes: what is certain and loses nothing is filled in, all else is open."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ ON_ALL_IMAGES = ("shift", "shortcut", "class_overlap", "imbalance")
 def proposed_fixes(findings: Sequence[Finding]) -> list[list[Fix]]:
     """Return the rows of each finding, in the findings' order.
 
-    Copies on both sides of a split and exact duplicates are left out but for one, if their labels agree. Near duplicates in one split
-    get a group. A wrong label gets the likelier one. What to do about any other finding is for a person to say.
+    Copies on both sides of a split and exact duplicates are left out but for one, if their labels agree.
+    Near duplicates in one split get a group. A wrong label gets the likelier one. What to do about any other
+    finding is for a person to say.
     """
     kept: dict[str, str] = {}
     leaving: set[str] = set()

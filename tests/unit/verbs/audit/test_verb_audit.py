@@ -11,11 +11,11 @@ from typing import Any
 import jsonschema
 import pytest
 from PIL import Image
+from tests.material.audit_material import write_faulty
+from tests.material.command_line import eyebright, metrics, refused
 
 import eyebright as eb
 from eyebright.data.fixes import read_fixes, write_fixes
-from tests.material.audit_material import write_faulty
-from tests.material.command_line import eyebright, metrics, refused
 
 SIZE = ("--size", "64")
 

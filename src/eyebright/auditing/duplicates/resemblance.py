@@ -1,12 +1,12 @@
-"""A first look at pairs: their pictures at 8 x 8 pixels under every turn, a thousandth of a registration's work."""
+"""A first look at pairs: their pictures at 8 x 8 pixels under every turn."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from eyebright.auditing.duplicates.registration import TURNS, turned
 from eyebright.auditing.fingerprint import SIDE
 from eyebright.auditing.records import Records
-from eyebright.auditing.registration import TURNS, turned
 from eyebright.types import FloatArray, IntArray
 
 _SIDE = 8

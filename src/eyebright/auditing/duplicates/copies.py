@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from eyebright.auditing.duplicates.proposing import Proposer, planted_pairs, proposer_of
+from eyebright.auditing.duplicates.registration import register
 from eyebright.auditing.findings import PlantedResult
 from eyebright.auditing.material import Material
-from eyebright.auditing.proposing import Proposer, planted_pairs, proposer_of
-from eyebright.auditing.registration import register
 from eyebright.evaluation.intervals import share_of
 from eyebright.task.task import BoolArray
 from eyebright.types import FloatArray, IntArray
@@ -90,7 +90,7 @@ class _Matches:
     likeness: FloatArray
 
     def right(self, least: float) -> BoolArray:
-        """Return (P,) whether the image is the copy's, or so like that as to be called its copy, or nearly so."""
+        """Return (P,) whether the image is the copy's, or one that is called its copy, or nearly so."""
         return np.asarray(self.itself | (self.likeness >= least - _NEARLY))
 
     def best(self) -> FloatArray:

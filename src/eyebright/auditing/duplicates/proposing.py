@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from eyebright.auditing.duplicates.registration import windows
+from eyebright.auditing.duplicates.resemblance import coarse, resemblance
 from eyebright.auditing.fingerprint import descriptors
 from eyebright.auditing.material import Material, PlantedCopies
 from eyebright.auditing.neighbours import near, unit
 from eyebright.auditing.records import Records
-from eyebright.auditing.registration import windows
-from eyebright.auditing.resemblance import coarse, resemblance
 from eyebright.types import FloatArray, IntArray
 
 _PROPOSED = 5  # at most by each way, for each image

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
+from eyebright.auditing.duplicates.registration import register
+from eyebright.auditing.duplicates.resemblance import coarse, resemblance
 from eyebright.auditing.fingerprint import descriptors
 from eyebright.auditing.planting import COPIES, planted_copy
 from eyebright.auditing.records import Records, record
-from eyebright.auditing.registration import register
-from eyebright.auditing.resemblance import coarse, resemblance
 
 
 def records(*images: Image.Image) -> Records:

@@ -1,4 +1,4 @@
-"""Findings of copies: exact ones by their hash, others by confirmed pairs, and those on both sides of a split."""
+"""Findings of copies: exact ones, others by confirmed pairs, and those on both sides of a split."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from eyebright.auditing.copies import CopyPairs
+from eyebright.auditing.duplicates.copies import CopyPairs
+from eyebright.auditing.duplicates.medoids import medoid_groups
 from eyebright.auditing.findings import Finding
-from eyebright.auditing.medoids import medoid_groups
 from eyebright.data.manifest import SPLITS, Sample
 from eyebright.types import IntArray, JsonObject
 
-#: How a copy lies on its image, by the turn that was found: from the fifth on mirrored, then turned by quarters.
+#: How a copy lies on its image, by the turn that was found: from the fifth on mirrored, then turned.
 TURNS = (
     "upright",
     "quarter turn",
