@@ -98,13 +98,14 @@ def copies(data: Path, size: int) -> None:
                 made.save(path, quality=92)
                 origin[str(path)] = (kind, source.path)
                 sha = _sha(path)
-                samples.append(replace(source, path=str(path), sha=sha, width=made.width, height=made.height))
+                copy = replace(source, path=str(path), sha=sha, content="")
+                samples.append(replace(copy, width=made.width, height=made.height))
         larger = replace(manifest, samples=tuple(samples))
         after, _ = collect(larger, EmbeddedBackbone(), default_folder(), size=size, seed=0)
     known = _joint(before)
     pairs = find_copies(after)
     found: dict[str, set[str]] = defaultdict(set)
-    right = wrong = 0
+    right, wrong = 0, 0
     for group in medoid_groups(pairs.first, pairs.second, pairs.score):
         first, *others = [after.samples[place].path for place in group]
         for path in others:
@@ -112,7 +113,7 @@ def copies(data: Path, size: int) -> None:
             if not any(kind for kind, _ in ends):
                 continue  # of the data's own copies nothing is known
             same = ends[0][1] == ends[1][1] or known.get(ends[0][1]) == known.get(ends[1][1], -1)
-            right, wrong = right + same, wrong + (not same)
+            right, wrong = right + int(same), wrong + int(not same)
             if same:
                 for kind, source in ends:
                     found[kind].add(source)
@@ -182,7 +183,7 @@ def shift(data: Path, size: int) -> None:
         ):
             path = Path(folder) / f"{number}.jpg"
             open_rgb(manifest.root / sample.path).filter(ImageFilter.GaussianBlur(2)).save(path, quality=95)
-            blurred.append(replace(sample, path=str(path), sha=_sha(path)))
+            blurred.append(replace(sample, path=str(path), sha=_sha(path), content=""))
         both = replace(manifest, samples=(*samples, *blurred))
         material, _ = collect(both, EmbeddedBackbone(), default_folder(), size=size, seed=0)
     strata = np.concatenate([strata, manifest.task.strata(manifest.task.encode(blurred, manifest.labels))])
@@ -226,11 +227,12 @@ def scale(data: Path, size: int) -> None:
             other = small.records[name][second[part]][:, ::-1]
             records[name][part] = records[name][part] // 2 + other // 2
     samples = [
-        replace(small.samples[place], path=str(number), sha=f"{number:032x}")
+        replace(small.samples[place], path=str(number), sha=f"{number:032x}", content="")
         for number, place in enumerate(first)
     ]
-    places = random.permutation(LARGE)[: len(next(iter(small.planted.values())).sources)]
-    rows[places] = small.rows[(sources := next(iter(small.planted.values())).sources)]
+    sources = small.planted["crop"].sources
+    places = random.permutation(LARGE)[: len(sources)]
+    rows[places] = small.rows[sources]
     records[places] = small.records[sources]
     planted = {kind: PlantedCopies(places, some.rows, some.records) for kind, some in small.planted.items()}
     material = Material(samples, rows, records, [""] * LARGE, planted, small.faults)

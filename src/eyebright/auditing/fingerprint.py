@@ -32,7 +32,7 @@ def fingerprint(small: Image.Image) -> UInt8Array:
     square = np.asarray(small.resize((SIDE, SIDE), Image.Resampling.BOX), np.float32)
     low, high = np.percentile(square, (1, 99))
     stretched = (square - low) * (255 / max(float(high - low), 1.0))
-    return np.clip(np.rint(stretched), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(stretched), 0, 255), np.uint8)
 
 
 def borders(small: Image.Image) -> FloatArray:
@@ -50,7 +50,7 @@ def borders(small: Image.Image) -> FloatArray:
         wider = tuple(n + _uniform_lines(some) for n, some in zip(found, lines, strict=True))
         trimmed = max((wider[0] + wider[1]) / height, (wider[2] + wider[3]) / width)
         if wider == found or trimmed > _MOST_TRIMMED:
-            return np.array(found, np.float32) / np.array((height, height, width, width), np.float32)
+            return np.asarray(np.array(found) / np.array((height, height, width, width)), np.float32)
         found = (wider[0], wider[1], wider[2], wider[3])
 
 

@@ -97,7 +97,8 @@ def _fits(
     known: list[HeadFit] = []
 
     def of_classes(truth: IntArray) -> FloatArray:
-        strengths, shares = (_STRENGTHS, SHARES)
+        strengths: tuple[float, ...] = _STRENGTHS
+        shares: tuple[float, ...] = SHARES
         if known:  # the second time the strength is known
             strengths, shares = (known[0].l2,), (known[0].discriminant_share,)
         known.append(

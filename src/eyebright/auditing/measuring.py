@@ -19,7 +19,7 @@ from eyebright.errors import EyebrightError, ImageError, NotFoundError
 from eyebright.runtime.context import progress_task
 from eyebright.runtime.parallel import parallel
 from eyebright.training.cache.store import FeatureSpace, Space
-from eyebright.types import Skipped
+from eyebright.types import JsonObject, Skipped
 
 if TYPE_CHECKING:
     from eyebright.data.manifest import Sample
@@ -38,7 +38,7 @@ class RecordSpace:
     """
 
     def __init__(self, cache: Path) -> None:
-        card = {
+        card: JsonObject = {
             "kind": "audit",
             "backbone": "audit",
             "size": _DECODED_SIDE,

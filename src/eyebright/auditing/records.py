@@ -20,7 +20,7 @@ RECORDING = 1
 #: (above, below, left, right) stand beside it.
 #: The looks are brightness, contrast and sharpness; the levels, fractions of white, are those below which 5
 #: and 95 % of the pixels lie. What is sharp loses much when it is blurred, and what is blurred little:
-#: ``reblur`` is the logarithm of the share of its sharpness that an image keeps (after Crete and others, 2007).
+#: ``reblur`` is the logarithm of the share of its sharpness that an image keeps (after Crete et al., 2007).
 RECORD = np.dtype(
     [
         ("print", "u1", (SIDE, SIDE)),
@@ -42,7 +42,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 
 
 def record(picture: Image.Image, data: bytes = b"") -> Records:
-    """Return the record of an RGB image, a structured scalar; ``data`` is its file, empty of a planted one."""
+    """Return the record of an RGB image, a structured scalar; ``data`` is its file, empty if planted."""
     found = np.zeros((), RECORD)
     small = small_grey(picture)
     edges = borders(small)

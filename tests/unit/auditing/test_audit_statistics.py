@@ -81,7 +81,7 @@ def test_random_parts_are_not_shifted_and_other_digits_are(digits_rows: tuple[Fl
 
 
 def test_groups_are_dealt_whole(digits_rows: tuple[FloatArray, IntArray]):
-    """Each image is there ten times: were its copies dealt apart, parts of whole groups would look shifted."""
+    """Each image is there ten times: were copies dealt apart, parts of whole groups would look shifted."""
     rows, truth = digits_rows
     rows, truth, groups = (
         np.repeat(rows[:80], 10, axis=0),

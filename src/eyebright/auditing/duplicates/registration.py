@@ -1,9 +1,9 @@
 """Pixels confirm a copy: two fingerprints are laid over each other, and correlated where they overlap.
 
 A mirrored or turned, cropped, squashed and brightened copy is the image after one of eight turns, with a
-scale and a shift along each axis and a gain. The turn is tried, the rest found by Gauss-Newton steps from coarse to
-fine (Lucas and Kanade 1981; Baker and Matthews 2004). Along the axes, resampling is a product with a small
-matrix on either side, so hundreds of pairs are registered at once.
+scale and a shift along each axis and a gain. The turn is tried, the rest found by Gauss-Newton steps from
+coarse to fine (Lucas and Kanade 1981; Baker and Matthews 2004). Along the axes, resampling is a product with
+a small matrix on either side, so hundreds of pairs are registered at once.
 """
 
 from __future__ import annotations

@@ -13,8 +13,11 @@ _SIDE = 8
 _AT_ONCE = 1 << 15
 # Where each pixel of a square comes from, by the turn.
 _PLACES = np.stack(
-    [turned(np.arange(_SIDE**2).reshape(_SIDE, _SIDE), turn).reshape(-1) for turn in range(TURNS)]
-)
+    [
+        turned(np.arange(_SIDE**2, dtype=np.float32).reshape(_SIDE, _SIDE), turn).reshape(-1)
+        for turn in range(TURNS)
+    ]
+).astype(np.int64)
 
 
 def coarse(records: Records) -> FloatArray:
