@@ -108,7 +108,7 @@ REASONS = {
     "bomb.png": "The image has more than 178 million pixels",
     "cut.jpg": "The image is truncated or damaged (image file is truncated",
     "empty.png": "The file is empty.",
-    "text.jpg": "Not a JPEG, PNG, WebP, BMP, TIFF or GIF image, whatever its name says.",
+    "text.jpg": "Not a JPEG, PNG, WebP, BMP, TIFF, GIF or other known image, whatever its name says.",
 }
 
 
