@@ -236,9 +236,9 @@ def scale(data: Path, size: int) -> None:
     records[places] = small.records[sources]
     planted = {kind: PlantedCopies(places, some.rows, some.records) for kind, some in small.planted.items()}
     material = Material(samples, rows, records, [""] * LARGE, planted, small.faults)
-    start = time.perf_counter()
+    began = time.perf_counter()
     found = examine(material, manifest.task, manifest.labels, [], parts=True, seed=0)
-    seconds = time.perf_counter() - start
+    seconds = time.perf_counter() - began
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     recall = found.planted["near_duplicate"].recall.value
     print(f"  {LARGE} images: {seconds:.0f} s, processor {time.process_time():.0f} s in all, {memory:.2f} GB")
