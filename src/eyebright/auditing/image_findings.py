@@ -9,7 +9,8 @@ import numpy as np
 from eyebright.auditing.faults import CALLED_FAULTY, Faults
 from eyebright.auditing.findings import Finding, PlantedResult
 from eyebright.auditing.material import Material
-from eyebright.auditing.oddities import USUAL, bordered, odd_sizes, outliers
+from eyebright.auditing.oddities import USUAL, odd_sizes, outliers
+from eyebright.auditing.records import is_framed
 from eyebright.auditing.subject import FEWEST_IMAGES, AuditSubject
 from eyebright.evaluation.intervals import share_of
 from eyebright.types import JsonObject
@@ -32,7 +33,7 @@ def size_findings(subject: AuditSubject) -> Iterator[Finding]:
 def border_findings(subject: AuditSubject) -> Iterator[Finding]:
     """Yield images with a border, where most have none."""
     borders = subject.material.records["borders"]
-    framed = bordered(subject.material.records)
+    framed = is_framed(subject.material.records)
     for place in np.flatnonzero(framed).tolist() if framed.mean() <= USUAL else []:
         shares: JsonObject = dict(
             zip(("top", "bottom", "left", "right"), borders[place].round(4).tolist(), strict=True)
@@ -42,7 +43,7 @@ def border_findings(subject: AuditSubject) -> Iterator[Finding]:
 
 def planted_borders(material: Material) -> PlantedResult:
     """Return the share of planted borders that are found."""
-    found = bordered(material.planted["border"].records)
+    found = is_framed(material.planted["border"].records)
     return PlantedResult(share_of(int(found.sum()), len(found)), None, len(found))
 
 

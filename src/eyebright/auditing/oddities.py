@@ -8,7 +8,6 @@ import numpy as np
 from scipy.special import ndtr
 
 from eyebright.auditing.neighbours import blocks, unit
-from eyebright.auditing.records import Records
 from eyebright.data.manifest import Sample
 from eyebright.evaluation.intervals import Float64Array
 from eyebright.task.task import BoolArray
@@ -19,10 +18,6 @@ ODD_AREA, ODD_SHAPE = 6.0, 1.9
 #: The smallest side, in pixels, that shows much.
 SMALLEST_SIDE = 32
 _SPREADS = 5.0
-#: A border takes at least this share of two opposite sides.
-LEAST_BORDER = 0.02
-#: Where it ends, so much of the side must differ from it.
-LEAST_STEP = 0.5
 #: What more images than this share have is no oddity.
 USUAL = 0.2
 _NEIGHBOURS = 5
@@ -47,13 +42,6 @@ def odd_sizes(samples: Sequence[Sample]) -> tuple[BoolArray, Float64Array, Float
         (np.abs(area) > limits[0]) | (np.abs(shape) > limits[1]) | (np.minimum(width, height) < SMALLEST_SIDE)
     )
     return odd, np.exp(area), np.exp(shape)
-
-
-def bordered(records: Records) -> BoolArray:
-    """Return (N,) whether uniform borders take two opposite sides, and end there as frames do."""
-    framed = (records["borders"] >= LEAST_BORDER) & (records["steps"] >= LEAST_STEP)
-    vertical, horizontal = framed[:, 0] & framed[:, 1], framed[:, 2] & framed[:, 3]
-    return np.asarray(vertical | horizontal)
 
 
 def outliers(rows: FloatArray, seed: int) -> Float64Array:

@@ -11,6 +11,7 @@ from PIL import Image, ImageFilter
 
 from eyebright.auditing.fingerprint import SIDE, border_steps, borders, fingerprint, inside, small_grey
 from eyebright.data.image_properties import looks
+from eyebright.task.task import BoolArray
 
 #: (N,) records of images, one structured value each.
 Records: TypeAlias = npt.NDArray[Any]
@@ -35,6 +36,8 @@ RECORD = np.dtype(
     ]
 )
 #: Formats by their place in a record; any other is -1.
+#: A frame takes at least this share of two opposite sides; where it ends, so much of the side must differ.
+LEAST_BORDER, LEAST_STEP = 0.02, 0.5
 _TAILS = (0.05, 0.95)
 _REBLUR_PX = 1.5
 _FLAT = 0.5  # sharpness of an image without any: it keeps all of it
@@ -54,6 +57,13 @@ def record(picture: Image.Image, data: bytes = b"") -> Records:
     found["reblur"] = _kept_sharpness(small)
     found["quantisation"], found["format"] = _coding(data) if data else (0, -1)
     return found
+
+
+def is_framed(records: Records) -> BoolArray:
+    """Return (N,) whether uniform borders take two opposite sides, and end there as frames do."""
+    framed = (records["borders"] >= LEAST_BORDER) & (records["steps"] >= LEAST_STEP)
+    vertical, horizontal = framed[:, 0] & framed[:, 1], framed[:, 2] & framed[:, 3]
+    return np.asarray(vertical | horizontal)
 
 
 def _kept_sharpness(small: Image.Image) -> float:

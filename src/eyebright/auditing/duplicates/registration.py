@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eyebright.auditing.fingerprint import SIDE
-from eyebright.auditing.records import Records
+from eyebright.auditing.records import Records, is_framed
 from eyebright.types import FloatArray, IntArray, UInt8Array
 
 #: How many turns a square has: from 4 on mirrored, modulo 4 by quarters.
@@ -51,17 +51,17 @@ def register(first: Records, second: Records) -> Registration:
     """Lay the pictures of second records over those of first ones (P,), with their borders and without.
 
     Returns:
-        Of each pair the better registration.
+        Of each pair the better registration. Where both are framed it is that without borders: screenshots have
+        their frame in common, whatever they show.
     """
     found = _registered(first["print"], second["print"])
-    bordered = np.flatnonzero(
-        np.maximum(first["borders"], second["borders"]).max(axis=1, initial=0) > _LEAST_BORDER
-    )
-    if bordered.size:
-        again = _registered(first["inside"][bordered], second["inside"][bordered])
-        better = again.score > found.score[bordered]
+    bordered = np.maximum(first["borders"], second["borders"]).max(axis=1, initial=0) > _LEAST_BORDER
+    places = np.flatnonzero(bordered)
+    if places.size:
+        again = _registered(first["inside"][places], second["inside"][places])
+        better = (again.score > found.score[places]) | (is_framed(first) & is_framed(second))[places]
         for name in ("score", "turn", "overlap"):
-            getattr(found, name)[bordered[better]] = getattr(again, name)[better]
+            getattr(found, name)[places[better]] = getattr(again, name)[better]
     return found
 
 

@@ -52,6 +52,12 @@ def test_cloth_matches_its_crop_and_no_other_cloth(textile_pictures: list[Image.
     assert register(every, np.roll(crops, 1)).score.max() < 0.5
 
 
+def test_a_common_frame_makes_no_copies_of_unlike_cloth(textile_pictures: list[Image.Image]):
+    framed = records(*(ImageOps.expand(one, 16, (32, 33, 36)) for one in textile_pictures))
+    assert register(framed, np.roll(framed, 1)).score.max() < 0.5
+    assert register(framed, records(*textile_pictures)).score.min() > 0.85
+
+
 def test_mirroring_and_quarter_turns_leave_descriptors_alone(scenes: list[Image.Image]):
     scene = scenes[0]
     every = records(scene, ImageOps.mirror(scene), scene.rotate(90, expand=True), scenes[1])
