@@ -250,16 +250,18 @@ def test_rows_come_before_the_list_ends(run: Path, val_images: list[Path]) -> No
 
 def test_onnxruntime_and_numpy_are_enough(run: Path, textile: Path) -> None:
     session = onnxruntime.InferenceSession(str(run / "model.onnx"))
-    (given,), (output, score) = session.get_inputs(), session.get_outputs()
+    (given,), (output, score, answer) = session.get_inputs(), session.get_outputs()
     assert (given.name, given.type, given.shape[3]) == ("images", "tensor(uint8)", 3)
     assert (output.name, output.type) == ("probabilities", "tensor(float)")
     assert (score.name, score.type) == ("unknown_score", "tensor(float)")
+    assert (answer.name, answer.type) == ("answer", "tensor(int64)")
     labels = json.loads(session.get_modelmeta().custom_metadata_map["labels"])
     assert labels == CLASSES
     for row in predictions(run)[::5]:
         image = np.asarray(Image.open(textile / row["path"]).convert("RGB"))
-        (answer,) = session.run(["probabilities"], {"images": image[None]})
-        assert labels[answer[0].argmax()] == row["predicted"]
+        probabilities, answers = session.run(["probabilities", "answer"], {"images": image[None]})
+        assert labels[probabilities[0].argmax()] == row["predicted"]
+        assert labels[answers[0]] == row["predicted"] or answers[0] == -1
         assert answer[0].max() == pytest.approx(float(row["confidence"]), abs=1e-4)
 
 
@@ -302,7 +304,7 @@ def test_cache_shows_trims_and_clears(digits: Path, tmp_path: Path) -> None:
     assert "128 px" in shown
     eyebright("cache", "--clear", cache=cache)
     assert cached_rows(cache) == 0
-    train(data, tmp_path / "a", cache=cache)
+    train(data, tmp_path / "c", cache=cache)
     assert cached_rows(cache) == 40
 
 

@@ -13,6 +13,8 @@ pytest.importorskip("timm")
 
 from finetuning import SMALL, few, finished  # noqa: E402
 
+from eyebright.runtime.install import install_command  # noqa: E402
+
 # As if PyTorch were not installed.
 _WITHOUT_TORCH = """
 import sys
@@ -42,7 +44,7 @@ def test_a_missing_extra(
     done = eyebright("train", data, *words, *SMALL, "--out", tmp_path / "run", process=True)
     sentence = refused(done)
     assert "torch is not installed" in sentence
-    assert sentence.endswith('pip install "eyebright[torch]"')
+    assert sentence.endswith(install_command("torch"))
 
 
 @pytest.mark.parametrize(
@@ -63,7 +65,7 @@ def test_options_that_cannot_be(
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
-    own = [tmp_path / "run" / place for place in ("full/photo.jpg", "checkpoints/my.pt", "metrics.json")]
+    own = [tmp_path / "run" / place for place in ("full/photo.jpg", "checkpoints/my.pt", "notes.json")]
     for path in own:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"mine")

@@ -112,4 +112,4 @@ def test_the_base_install_does_the_main_job(python: Path, textile: Path, tmp_pat
     answers = call(python.with_name("eyebright"), "predict", "run", new, "--format", "jsonl", cwd=tmp_path)
     assert json.loads(answers)["label"] in ("global", "local", "nominal")
     said = call(python.with_name("eyebright"), "doctor", cwd=tmp_path)
-    assert 'pip install "eyebright[torch]"' in said
+    assert 'pip install "eyebright[torch]' in said
