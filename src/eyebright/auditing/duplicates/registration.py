@@ -51,8 +51,8 @@ def register(first: Records, second: Records) -> Registration:
     """Lay the pictures of second records over those of first ones (P,), with their borders and without.
 
     Returns:
-        Of each pair the better registration. Where both are framed it is that without borders: screenshots have
-        their frame in common, whatever they show.
+        Of each pair the better registration. Where both are framed it is that without borders: screenshots
+        have their frame in common, whatever they show.
     """
     found = _registered(first["print"], second["print"])
     bordered = np.maximum(first["borders"], second["borders"]).max(axis=1, initial=0) > _LEAST_BORDER
