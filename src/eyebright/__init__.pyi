@@ -1,6 +1,9 @@
 """The names that `import eyebright` offers; `__init__.py` loads each when it is first used."""
 
 from .api import (
+    audit as audit,
+)
+from .api import (
     benchmark as benchmark,
 )
 from .api import (

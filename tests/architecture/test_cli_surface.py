@@ -6,8 +6,10 @@ from eyebright.cli.options import options_of
 from eyebright.cli.verbs import all_verbs
 
 SURFACE = {
+    "audit": "data --out --fixes --fail-on --size --seed --lang --config",
     "train": (
-        "data --out --overwrite --val --test --seed --size --layers --curve --views --lang --target --cost "
+        "data --out --overwrite --val --test --fixes --seed --size --layers --curve --views --lang "
+        "--target --cost "
         "--coverage --coverage-per-class --false-rejection "
         "--backbone --weights --finetune --unfreeze --gradual --batch-norm --lora --epochs --budget "
         "--patience --batch --optimizer --lr --schedule --warmup --weight-decay --layer-decay --ema "

@@ -17,6 +17,7 @@ LAYERS = [
     {"engines"},
     {"training"},
     {"evaluation"},
+    {"auditing"},
     {"sealed"},
     {"onnx_torch"},
     {"compression"},
@@ -36,6 +37,7 @@ VERBS = [
     {"export", "explain"},
     {"train"},
     {
+        "audit",
         "benchmark",
         "cache",
         "compare",

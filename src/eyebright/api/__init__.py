@@ -16,6 +16,9 @@ from eyebright.runs.run import Run
 from eyebright.runtime.context import Shown, showing
 from eyebright.sealed.model import SealedModel
 from eyebright.types import ImageLike, Prediction, Skipped
+from eyebright.verbs.audit.audit import Audit
+from eyebright.verbs.audit.audit import audit as audit_stage
+from eyebright.verbs.audit.options import AuditConfig
 from eyebright.verbs.benchmark.benchmark import Benchmark
 from eyebright.verbs.benchmark.benchmark import benchmark as benchmark_stage
 from eyebright.verbs.benchmark.options import BenchmarkConfig
@@ -57,6 +60,21 @@ from eyebright.verbs.tune.tune import tune as tune_stage
 
 OptionsT = TypeVar("OptionsT", bound=Config)
 ResultT = TypeVar("ResultT")
+
+
+@with_options(AuditConfig)
+def audit(data: StrPath, *, progress: Shown = None, **options: Unpack[keywords.AuditOptions]) -> Audit:
+    """Find copies, leaks, wrong labels, shifts, shortcuts and faulty images in a folder of labelled images.
+
+    Args:
+        data: folder of class folders, or with train/, val/ and optionally test/, or with labels.csv.
+        progress: as for :func:`train`.
+        **options: the options of `eyebright audit`.
+
+    Returns:
+        The findings, with the `report` and the proposed `fixes`.
+    """
+    return _run(audit_stage, AuditConfig, progress, data=data, **options)
 
 
 @with_options(TrainConfig)

@@ -12,6 +12,17 @@ from typing import Literal, TypeAlias, TypedDict
 StrPath: TypeAlias = str | PathLike[str]
 
 
+class AuditOptions(TypedDict, total=False):
+    """Options of `eb.audit`."""
+
+    out: StrPath | None
+    fixes: StrPath | None
+    fail_on: Sequence[str]
+    size: int
+    seed: int
+    lang: Literal["en", "zh"]
+
+
 class TrainOptions(TypedDict, total=False):
     """Options of `eb.train`."""
 
@@ -19,6 +30,7 @@ class TrainOptions(TypedDict, total=False):
     overwrite: bool
     val: StrPath | float | None
     test: StrPath | float | None
+    fixes: StrPath | None
     seed: int
     size: int | Literal["auto"]
     layers: Literal["auto", "texture", "stages", "all"]

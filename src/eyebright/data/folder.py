@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from eyebright.data.checks import conflicts, copies, leaks, require_classes
 from eyebright.data.contents import with_contents
+from eyebright.data.fixes import Fixes
 from eyebright.data.header import Header
 from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.data.passed_over import no_images, other_files
 from eyebright.data.read_headers import read_headers
-from eyebright.data.split import assign
+from eyebright.data.split import assign, unit_key
 from eyebright.data.splits.layout import Layout, find_layout
 from eyebright.data.splits.parts import classes_beside, listed
 from eyebright.data.walk import (
@@ -36,7 +37,12 @@ if TYPE_CHECKING:
 
 
 def scan(
-    folder: Path, *, val: Path | float | None = None, test: Path | float | None = None, seed: int = 0
+    folder: Path,
+    *,
+    val: Path | float | None = None,
+    test: Path | float | None = None,
+    seed: int = 0,
+    fixes: Fixes | None = None,
 ) -> Manifest:
     """Return the manifest to train on: every image under ``folder`` with its class and its split.
 
@@ -50,6 +56,7 @@ def scan(
             there is one, else 0.2).
         test: the same for the test split (default: test/ if there is one, else none).
         seed: seed of the split.
+        fixes: applied before anything is held out.
 
     Raises:
         NotFoundError: a folder does not exist.
@@ -60,6 +67,34 @@ def scan(
     counts = {split: Counter(label for label, _ in found.files) for split, found in listings.items()}
     where = layout.folders["train"]
     require_classes(counts, where)
+    manifest = _read(folder, layout, listings)
+    if fixes is not None:
+        manifest = fixes.applied(manifest)
+    samples = manifest.samples
+    manifest = manifest.without(leaks(samples))
+    require_classes(_recount(manifest, counts), where)
+    warnings = (*manifest.warnings, *conflicts(samples), *copies(manifest.samples))
+    parts = _hold_out(manifest.samples, layout.shares, seed)
+    return replace(manifest, samples=parts, warnings=warnings)
+
+
+def scan_as_given(folder: Path) -> tuple[Manifest, bool]:
+    """Return every image under ``folder`` in the part where it lies, and whether there is more than one part.
+
+    Nothing is held out, and no copy is left out.
+
+    Raises:
+        NotFoundError: the folder does not exist.
+        DataError: it holds no images in class folders, or it is open which folders are the classes.
+    """
+    layout = find_layout(folder, None, None)
+    manifest = _read(folder, layout, _list_parts(layout))
+    ordered = tuple(sorted(manifest.samples, key=lambda s: s.path))
+    return replace(manifest, samples=ordered), len(layout.folders) > 1
+
+
+def _read(folder: Path, layout: Layout, listings: dict[Split, FolderListing]) -> Manifest:
+    """Return the images that are listed, each in the part where it lies."""
     root = folder.resolve()
     skipped: list[Skipped] = []
     samples: list[Sample] = []
@@ -71,17 +106,9 @@ def scan(
             for files, headers in read_headers(layout.folders[split], listing.files):
                 _collect(files, headers, split, prefix, samples, skipped)
                 task.advance(len(files))
-    samples, notes = with_contents(root, samples)
-    manifest = Manifest(root, tuple(samples), tuple(skipped)).without(leaks(samples))
-    require_classes(_recount(manifest, counts), where, manifest.skipped)
-    warnings = [
-        *layout.notes,
-        *other_files(sum((found.others for found in listings.values()), Counter())),
-        *notes,
-    ]
-    warnings += conflicts(samples) + copies(manifest.samples)
-    parts = _hold_out(manifest.samples, layout.shares, seed)
-    return replace(manifest, samples=parts, warnings=tuple(warnings))
+    samples, changed = with_contents(root, samples)
+    others = other_files(sum((found.others for found in listings.values()), Counter()))
+    return Manifest(root, tuple(samples), tuple(skipped), (*layout.notes, *others, *changed))
 
 
 def scan_part(
@@ -211,8 +238,8 @@ def _collect(
 def _hold_out(samples: Sequence[Sample], shares: dict[Split, float], seed: int) -> tuple[Sample, ...]:
     """Return the samples by path, those of the training split that are held out in their new split."""
     pool = [i for i, s in enumerate(samples) if s.split == "train"]
-    labels, shas = [samples[i].label for i in pool], [samples[i].identity for i in pool]
-    parts = assign(labels, shas, shares.get("val", 0.0), shares.get("test", 0.0), seed)
+    labels, keys = [samples[i].label for i in pool], [unit_key(samples[i]) for i in pool]
+    parts = assign(labels, keys, shares.get("val", 0.0), shares.get("test", 0.0), seed)
     held_out = {i: part for i, part in zip(pool, parts, strict=True) if part != "train"}
     moved = (replace(s, split=held_out[i]) if i in held_out else s for i, s in enumerate(samples))
     return tuple(sorted(moved, key=lambda s: s.path))

@@ -8,9 +8,10 @@ from typing import Literal
 
 from eyebright.data import folder as folders
 from eyebright.data.checks import few_images
+from eyebright.data.fixes import Fixes
 from eyebright.data.manifest import Manifest
 from eyebright.data.splits.layout import evaluation_part
-from eyebright.data.table.scan import has_table, scan_table, scan_table_part
+from eyebright.data.table.scan import has_table, scan_table, scan_table_as_given, scan_table_part
 from eyebright.types import Split
 
 
@@ -21,20 +22,38 @@ def scan(
     test: Path | float | None = None,
     seed: int = 0,
     multilabel: bool = False,
+    fixes: Fixes | None = None,
 ) -> Manifest:
     """Return the manifest to train on; see :func:`eyebright.data.folder.scan`.
 
     With ``multilabel``, a table is read as one for a multi-label model, even where each image has one label.
+    ``fixes`` are applied before anything is held out.
 
     Raises:
         NotFoundError: a folder does not exist.
         DataError: there is nothing, or nothing sensible, to train on.
     """
     if has_table(data):
-        manifest = scan_table(data, val=val, test=test, seed=seed, multilabel=multilabel)
+        manifest = scan_table(data, val=val, test=test, seed=seed, multilabel=multilabel, fixes=fixes)
     else:
-        manifest = folders.scan(data, val=val, test=test, seed=seed)
+        manifest = folders.scan(data, val=val, test=test, seed=seed, fixes=fixes)
     return replace(manifest, warnings=(*manifest.warnings, *few_images(manifest)))
+
+
+def scan_as_given(data: Path, fixes: Fixes | None = None) -> tuple[Manifest, bool]:
+    """Return every image with the split that the data gives it, and whether the data has splits of its own.
+
+    Nothing is held out, and no copy is left out.
+
+    Raises:
+        NotFoundError: a folder does not exist.
+        DataError: the data holds no images, or cannot be understood.
+    """
+    if has_table(data):
+        manifest, given = scan_table_as_given(data)
+    else:
+        manifest, given = folders.scan_as_given(data)
+    return (manifest if fixes is None else fixes.applied(manifest)), given
 
 
 def scan_part(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from hashlib import blake2b
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -13,6 +14,7 @@ from eyebright.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from eyebright.data.manifest import Sample
     from eyebright.types import IntArray, Split
 
 _Keys: TypeAlias = npt.NDArray[np.uint64]
@@ -62,6 +64,11 @@ def assign(
             order = _mix(keys[free], seed, code)
             part[free[_held_out(classes[free], sizes[free], order, targets, spare)]] = code
     return [_NAMES[code] for code in part[group].tolist()]
+
+
+def unit_key(sample: Sample) -> str:
+    """Return 32 hex digits that the images share which must stay together: copies, or those of a group."""
+    return blake2b(sample.group.encode(), digest_size=16).hexdigest() if sample.group else sample.identity
 
 
 def rarest(labels: Sequence[Sequence[str]]) -> list[str]:

@@ -19,7 +19,7 @@ _IGNORED_FILES = frozenset({"thumbs.db", "desktop.ini"})
 
 #: Files of which every run, export and folder of heat maps has one: their pictures are no images of a class.
 OUTPUT_MARK = ".eyebright"
-_OUTPUTS = frozenset({OUTPUT_MARK, "manifest.parquet", "certificate.json"})
+_OUTPUTS = frozenset({OUTPUT_MARK, "manifest.parquet", "certificate.json", "audit.json"})
 
 #: What makes a folder the same folder under every name: its device and inode.
 Identity: TypeAlias = tuple[int, int]

@@ -47,6 +47,11 @@ Test: TypeAlias = Annotated[
     Path | float | None,
     Field(description="Test split: a folder, or the share of images to set aside (default: none)."),
 ]
+FixesFile: TypeAlias = Annotated[
+    Path | None,
+    Metavar("FILE"),
+    Field(description="CSV of fixes to apply to images and labels, as `eyebright audit` proposes them."),
+]
 Size: TypeAlias = Annotated[int, Field(ge=64, le=1024, multiple_of=32)] | Literal["auto"]
 ChosenSize: TypeAlias = Annotated[
     Size,

@@ -36,7 +36,7 @@ def document(title: str, head: Markup, sections: Sequence[Section]) -> str:
         head: stands under the title.
         sections: in their order; the contents list them.
     """
-    script = _resource("page.js") + _resource("map.js")
+    script = _resource("page.js") + _resource("map.js") + _resource("fixes.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     page = render(
         "page.html",

@@ -6,14 +6,14 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from hashlib import blake2b
 from pathlib import Path
 
 from eyebright.data.checks import conflicts, copies, leaks, naming, require_classes, require_labels
 from eyebright.data.contents import with_contents
+from eyebright.data.fixes import Fixes
 from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.data.read_headers import read_headers
-from eyebright.data.split import assign, rarest
+from eyebright.data.split import assign, rarest, unit_key
 from eyebright.data.table.columns import LabelTable, Row, find_meaning
 from eyebright.data.table.delimited import read_delimited
 from eyebright.data.table.paths import ImagePaths
@@ -41,6 +41,7 @@ def scan_table(
     test: Path | float | None = None,
     seed: int = 0,
     multilabel: bool = False,
+    fixes: Fixes | None = None,
 ) -> Manifest:
     """Return the manifest to train on: every image that the table names and that can be read.
 
@@ -50,6 +51,7 @@ def scan_table(
         test: the same for the test split (default: none).
         seed: of the split.
         multilabel: whether a multi-label model is to understand the table.
+        fixes: applied before anything is held out.
 
     Raises:
         DataError: the table cannot be used, or leaves nothing sensible to train on.
@@ -61,6 +63,8 @@ def scan_table(
             "--val or --test. Remove them, or delete the column and give shares such as 0.2.",
             name=NAME,
         )
+    if fixes is not None:
+        manifest = fixes.applied(manifest)
     manifest = manifest.without(leaks(manifest.samples)) if given else manifest
     few = _require(manifest, folder)
     warnings = (*manifest.warnings, *few, *conflicts(manifest.samples), *copies(manifest.samples))
@@ -72,6 +76,15 @@ def scan_table(
         manifest = replace(manifest, samples=samples)
     _require_groups(manifest, folder)
     return replace(manifest, warnings=warnings)
+
+
+def scan_table_as_given(folder: Path) -> tuple[Manifest, bool]:
+    """Return every image of the table, nothing held out, and whether the table names splits.
+
+    Raises:
+        DataError: the table cannot be used.
+    """
+    return _read(folder, False)
 
 
 def scan_table_part(
@@ -276,5 +289,4 @@ def _assigned(
 ) -> list[Split]:
     multilabel = manifest.task.multilabel
     labels = rarest([s.labels for s in samples]) if multilabel else [s.label for s in samples]
-    keys = [blake2b(s.group.encode(), digest_size=16).hexdigest() if s.group else s.identity for s in samples]
-    return assign(labels, keys, val, test, seed)
+    return assign(labels, [unit_key(s) for s in samples], val, test, seed)

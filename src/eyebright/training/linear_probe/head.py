@@ -18,7 +18,7 @@ from eyebright.training.linear_probe.folds import assign_folds, class_weights, f
 from eyebright.training.linear_probe.lda import SHARES, discriminant, log_loss, mix
 from eyebright.training.linear_probe.linear import LinearHead
 from eyebright.training.linear_probe.logistic import BoolArray, LogisticProblems
-from eyebright.training.linear_probe.pca import principal_directions, standardise, unstandardised
+from eyebright.training.linear_probe.pca import principal_directions, standardise, unchanged, unstandardised
 from eyebright.training.linear_probe.regularisation_path import STRENGTHS, PathPoint, follow_path, solve_all
 from eyebright.types import FloatArray, IntArray
 
@@ -51,6 +51,7 @@ def fit_head(
     strengths: tuple[float, ...] = STRENGTHS,
     shares: tuple[float, ...] = SHARES,
     on_strength: Callable[[], None] | None = None,
+    standardised: bool = False,
 ) -> HeadFit:
     """Fit a head, with the L2 strength that has the lowest held-out log loss; two runs are equal bit for bit.
 
@@ -68,8 +69,9 @@ def fit_head(
         strengths: the path, strong to weak.
         shares: of the discriminant in the head, to choose from.
         on_strength: called after each strength, of which there are at most as many as ``strengths``.
+        standardised: whether features are what :func:`standardise` gives, or their principal directions.
     """
-    rows, mean, scale = standardise(features)
+    rows, mean, scale = (unchanged if standardised else standardise)(features)
     rows, basis = principal_directions(rows, rank, seed)
     weights = class_weights(truth, class_weight_power)
     fold = assign_folds(truth, groups, folds, seed)

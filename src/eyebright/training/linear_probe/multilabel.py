@@ -17,7 +17,7 @@ from eyebright.task.task import MultiLabel
 from eyebright.training.linear_probe.folds import assign_folds
 from eyebright.training.linear_probe.head import HeadFit
 from eyebright.training.linear_probe.logistic import BoolArray, LogisticProblems, Point, chunk_rows
-from eyebright.training.linear_probe.pca import principal_directions, standardise, unstandardised
+from eyebright.training.linear_probe.pca import principal_directions, standardise, unchanged, unstandardised
 from eyebright.training.linear_probe.regularisation_path import follow_path, solve_all
 from eyebright.types import FloatArray, IntArray
 
@@ -62,6 +62,7 @@ def fit_labels(
     folds: int = 5,
     strengths: tuple[float, ...] = LABEL_STRENGTHS,
     on_strength: Callable[[], None] | None = None,
+    standardised: bool = False,
 ) -> HeadFit:
     """Fit a head, with the L2 strength that has the lowest held-out log loss; two runs are equal bit for bit.
 
@@ -75,8 +76,9 @@ def fit_labels(
         folds: the largest number of folds.
         strengths: the path, strong to weak.
         on_strength: called after each strength, of which there are at most as many as ``strengths``.
+        standardised: whether features are what :func:`standardise` gives, or their principal directions.
     """
-    rows, mean, scale = standardise(features)
+    rows, mean, scale = (unchanged if standardised else standardise)(features)
     rows, basis = principal_directions(rows, None, seed)
     fold = assign_folds(strata, groups, folds, seed)
     kept = np.ones(len(truth), bool) if scored is None else scored

@@ -46,6 +46,12 @@ def standardise(features: npt.NDArray[np.floating]) -> tuple[FloatArray, FloatAr
     return rows, mean, scale.astype(np.float32)
 
 
+def unchanged(features: npt.NDArray[np.floating]) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return standardised features (N, D) as they are, with the mean 0 and the scale 1."""
+    width = features.shape[1]
+    return np.array(features, np.float32), np.zeros(width, np.float32), np.ones(width, np.float32)
+
+
 def principal_directions(rows: FloatArray, rank: int | None, seed: int) -> tuple[FloatArray, FloatArray]:
     """Return the rows in their leading principal directions (N, R), and these as an orthonormal basis (D, R).
 

@@ -9,7 +9,18 @@ from pydantic import Field, ValidationInfo, field_validator
 from eyebright.errors import ConfigError
 from eyebright.options.base import Config
 from eyebright.options.decisions import DecisionConfig
-from eyebright.options.fields import ChosenSize, Data, Layers, Out, Overwrite, ReportLang, Seed, Test, Val
+from eyebright.options.fields import (
+    ChosenSize,
+    Data,
+    FixesFile,
+    Layers,
+    Out,
+    Overwrite,
+    ReportLang,
+    Seed,
+    Test,
+    Val,
+)
 from eyebright.options.uncertainty import UncertaintyConfig
 from eyebright.task.task import ClassificationTask
 from eyebright.verbs.train.finetune.options import FinetuneConfig
@@ -23,6 +34,7 @@ class DataConfig(Config):
     overwrite: Overwrite = False
     val: Val = None
     test: Test = None
+    fixes: FixesFile = None
     seed: Seed = 0
     size: ChosenSize = "auto"
     layers: Layers = "auto"

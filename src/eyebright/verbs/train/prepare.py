@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from eyebright.data.fixes import Fixes, read_fixes, write_fixes
 from eyebright.data.manifest import Manifest
 from eyebright.data.source import scan
 from eyebright.runs.images import manifest_of, require_validation_images, with_run_splits
@@ -57,7 +58,8 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
     """
     began = time.monotonic()
     with timed("scan"):
-        manifest = _images(config)
+        fixes = None if config.fixes is None else read_fixes(config.fixes)
+        manifest = _images(config, fixes)
     say_found(manifest)
     if config.teacher is not None:
         require_single_label(manifest.task, "--teacher")
@@ -70,6 +72,8 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
         network = network_to_finetune(config, manifest.task)
         if is_main():
             begin(config, manifest, directory)
+    if fixes is not None and is_main():
+        write_fixes(directory / "fixes.csv", fixes.rows)
     tracker = trackers(config.track if network is not None and is_main() else [], directory)
     tracker.start(directory.name, config.model_dump(mode="json"))
     return TrainingPlan(
@@ -77,12 +81,13 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
     )
 
 
-def _images(config: TrainConfig) -> Manifest:
+def _images(config: TrainConfig, fixes: Fixes | None) -> Manifest:
     """Return the samples; a teacher's training images must not be in its student's evaluated split."""
     teacher = None if config.teacher is None else SealedModel(config.teacher)
     if teacher is not None and config.data is None:
-        return manifest_of(teacher, None, config.seed)
-    found = scan(config.data or Path(), val=config.val, test=config.test, seed=config.seed)
+        known = manifest_of(teacher, None, config.seed)
+        return known if fixes is None else fixes.applied(known)
+    found = scan(config.data or Path(), val=config.val, test=config.test, seed=config.seed, fixes=fixes)
     if teacher is None:
         return found
     found = with_run_splits(found, teacher)

@@ -1,0 +1,267 @@
+"""What `eyebright audit` finds of what is planted into real data, and how long it takes.
+
+python benchmarks/audit.py copies DATA     planted copies: recall and precision by kind
+python benchmarks/audit.py labels DATA     flipped labels: AUROC, recall in a list twice as long, calibration
+python benchmarks/audit.py shift DATA      false alarms of random splits, and blur of sigma 2 at 200 images
+python benchmarks/audit.py faults DATA     blurred, dark, bright and pale images: AUROC
+python benchmarks/audit.py scale DATA      100,000 images made of the features and records of DATA
+
+DATA is a folder of labelled images; what is planted is written to a temporary folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import resource
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
+from sklearn.metrics import roc_auc_score
+
+from eyebright.auditing.duplicates.copies import find_copies
+from eyebright.auditing.duplicates.copy_findings import exact_groups, joined_groups
+from eyebright.auditing.duplicates.medoids import medoid_groups
+from eyebright.auditing.examine import examine
+from eyebright.auditing.faults import find_faults
+from eyebright.auditing.labels import CALLED_WRONG, find_label_errors
+from eyebright.auditing.material import Material, PlantedCopies, collect
+from eyebright.auditing.shift import SIGNIFICANT, compare_parts
+from eyebright.backbones.embedded import EmbeddedBackbone
+from eyebright.data.decode import open_rgb
+from eyebright.data.manifest import Manifest, Sample
+from eyebright.data.source import scan_as_given
+from eyebright.evaluation.calibration import expected_calibration_error
+from eyebright.evaluation.intervals import share_of
+from eyebright.training.cache.store import default_folder
+from eyebright.training.linear_probe.folds import groups_of
+
+EACH = 60
+SHIFTED = 200
+SPLITS = 200
+LARGE = 100_000
+
+
+def jpeg(image: Image.Image, quality: int) -> Image.Image:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    return Image.open(io.BytesIO(buffer.getvalue())).convert("RGB")
+
+
+def crop(image: Image.Image, random: np.random.Generator) -> Image.Image:
+    width, height = round(0.9 * image.width), round(0.9 * image.height)
+    left, top = random.integers(0, image.width - width + 1), random.integers(0, image.height - height + 1)
+    return image.crop((int(left), int(top), int(left) + width, int(top) + height))
+
+
+def resize(image: Image.Image, random: np.random.Generator) -> Image.Image:
+    factor = 2 ** random.uniform(-1, 1)
+    return image.resize((round(image.width * factor), round(image.height * factor)), Image.Resampling.LANCZOS)
+
+
+#: Made otherwise than what the audit plants itself, with other parameters.
+KINDS: Mapping[str, Callable[[Image.Image, np.random.Generator], Image.Image]] = {
+    "resize": resize,
+    "jpeg": lambda image, random: jpeg(image, int(random.integers(40, 96))),
+    "crop": crop,
+    "brightness": lambda image, random: ImageEnhance.Brightness(image).enhance(random.choice([0.65, 1.35])),
+    "mirror": lambda image, _: ImageOps.mirror(image),
+    "rotation": lambda image, random: image.rotate(int(random.choice([90, 270])), expand=True),
+    "border": lambda image, random: ImageOps.expand(image, round(0.06 * min(image.size)), (32, 33, 36)),
+}
+
+
+def read(data: Path, size: int) -> tuple[Manifest, Material]:
+    manifest, _ = scan_as_given(data)
+    material, _ = collect(manifest, EmbeddedBackbone(), default_folder(), size=size, seed=0)
+    return manifest, material
+
+
+def copies(data: Path, size: int) -> None:
+    manifest, before = read(data, size)
+    random = np.random.default_rng(7)
+    drawn = iter(random.permutation(len(before.samples)))
+    with tempfile.TemporaryDirectory() as folder:
+        samples: list[Sample] = list(manifest.samples)
+        origin: dict[str, tuple[str, str]] = {}
+        for kind, make in KINDS.items():
+            for _ in range(EACH):
+                source = before.samples[next(drawn)]
+                path = Path(folder) / f"{kind}-{Path(source.path).stem}-{len(samples)}.jpg"
+                made = make(open_rgb(manifest.root / source.path), random)
+                made.save(path, quality=92)
+                origin[str(path)] = (kind, source.path)
+                sha = _sha(path)
+                copy = replace(source, path=str(path), sha=sha, content="")
+                samples.append(replace(copy, width=made.width, height=made.height))
+        larger = replace(manifest, samples=tuple(samples))
+        after, _ = collect(larger, EmbeddedBackbone(), default_folder(), size=size, seed=0)
+    known = _joint(before)
+    pairs = find_copies(after)
+    found: dict[str, set[str]] = defaultdict(set)
+    right, wrong = 0, 0
+    for group in medoid_groups(pairs.first, pairs.second, pairs.score):
+        first, *others = [after.samples[place].path for place in group]
+        for path in others:
+            ends = [origin.get(one, ("", one)) for one in (first, path)]
+            if not any(kind for kind, _ in ends):
+                continue  # of the data's own copies nothing is known
+            same = ends[0][1] == ends[1][1] or known.get(ends[0][1]) == known.get(ends[1][1], -1)
+            right, wrong = right + int(same), wrong + int(not same)
+            if same:
+                for kind, source in ends:
+                    found[kind].add(source)
+    for kind in KINDS:
+        print(f"  {kind:12} recall {_share(len(found[kind]), EACH)}")
+    print(f"  precision {_share(right, right + wrong)}; match from {pairs.least_score:.2f}")
+    own = sum(1 for a in pairs.first if after.samples[a].path not in origin)
+    print(f"  told by the audit itself: {pairs.found.recall.value:.3f}; pairs of its own: {own}")
+
+
+def _sha(path: Path) -> str:
+    from eyebright.data.header import read_header
+
+    return read_header(path).sha
+
+
+def _joint(material: Material) -> dict[str, int]:
+    """Return a number for each image that near and exact copies among the data itself share."""
+    pairs = find_copies(material)
+    joins = [*exact_groups(material.samples), *medoid_groups(pairs.first, pairs.second, pairs.score)]
+    groups = joined_groups(np.arange(len(material.samples)), joins)
+    return {sample.path: int(group) for sample, group in zip(material.samples, groups, strict=True)}
+
+
+def labels(data: Path, size: int) -> None:
+    manifest, material = read(data, size)
+    truth = manifest.task.encode(material.samples, manifest.labels)
+    groups, count = groups_of(material.samples), len(manifest.labels)
+    for share in (0.05, 0.1, 0.0):
+        random = np.random.default_rng(1)
+        flipped = random.permutation(len(truth))[: round(share * len(truth))]
+        wrong = np.zeros(len(truth))
+        wrong[flipped] = 1
+        given = truth.copy()
+        given[flipped] = (truth[flipped] + random.integers(1, count, len(flipped))) % count
+        found = find_label_errors(material.rows, given, count, groups, 0)
+        called = found.wrong >= CALLED_WRONG
+        words = f"  {100 * share:.0f} % flipped: expected {found.wrong.sum():.0f}, called {called.sum()}"
+        if share:
+            order = np.argsort(-found.wrong)[: 2 * len(flipped)]
+            area, recall = roc_auc_score(wrong, found.wrong), wrong[order].sum() / len(flipped)
+            ece = [expected_calibration_error(found.wrong[p], wrong[p], 10) for p in (slice(None), order)]
+            words += f", AUROC {area:.3f}, recall in a list twice as long {recall:.3f}"
+            words += f", calibration error {ece[0]:.3f} (of that list {ece[1]:.3f})"
+            words += f", precision of those called {wrong[called].mean():.3f}"
+        print(words, flush=True)
+
+
+def shift(data: Path, size: int) -> None:
+    manifest, material = read(data, size)
+    joint = _joint(material)
+    _, first = np.unique([joint[s.path] for s in material.samples], return_index=True)
+    samples = [material.samples[place] for place in first]
+    strata = manifest.task.strata(manifest.task.encode(samples, manifest.labels))
+    groups, rows = groups_of(samples), material.rows[first]
+    alarms, random = 0, np.random.default_rng(3)
+    for number in range(SPLITS):
+        second = np.zeros(len(first), bool)
+        second[random.permutation(len(first))[:SHIFTED]] = True
+        found = compare_parts(rows, second, strata, groups, number)
+        alarms += found is not None and found.p <= SIGNIFICANT
+    print(f"  false alarms of random splits: {_share(alarms, SPLITS)}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        blurred = []
+        for number, sample in enumerate(
+            samples[place] for place in random.permutation(len(samples))[:SHIFTED]
+        ):
+            path = Path(folder) / f"{number}.jpg"
+            open_rgb(manifest.root / sample.path).filter(ImageFilter.GaussianBlur(2)).save(path, quality=95)
+            blurred.append(replace(sample, path=str(path), sha=_sha(path), content=""))
+        both = replace(manifest, samples=(*samples, *blurred))
+        material, _ = collect(both, EmbeddedBackbone(), default_folder(), size=size, seed=0)
+    strata = np.concatenate([strata, manifest.task.strata(manifest.task.encode(blurred, manifest.labels))])
+    hits, trials = 0, 20
+    for number in range(trials):
+        places = np.concatenate([random.permutation(len(samples))[:800], len(samples) + np.arange(SHIFTED)])
+        found = compare_parts(
+            material.rows[places], places >= len(samples), strata[places], np.arange(len(places)), number
+        )
+        hits += found is not None and found.p <= SIGNIFICANT
+    print(f"  power for blur of sigma 2 at {SHIFTED} images: {_share(hits, trials)}", flush=True)
+
+
+def faults(data: Path, size: int) -> None:
+    _, material = read(data, size)
+    for kind, planted in material.faults.items():
+        found = find_faults(kind, material.records, planted)
+        told = find_faults(kind, planted, planted).values
+        truth = np.concatenate([np.zeros(len(found.values)), np.ones(len(told))])
+        area = roc_auc_score(truth, np.concatenate([found.values, told]))
+        called = int((found.probability >= 0.8).sum())
+        print(
+            f"  {kind:13} AUROC {area:.3f}, recall {found.found.recall.value:.3f}, called {called}",
+            flush=True,
+        )
+
+
+def scale(data: Path, size: int) -> None:
+    manifest, small = read(data, size)
+    random = np.random.default_rng(5)
+    count = len(small.samples)
+    # Images that are like the real ones and no copies: features of two mixed, pictures of two mixed.
+    first, second = random.integers(0, count, (2, LARGE))
+    share = random.uniform(0.3, 0.7, LARGE).astype(np.float32)
+    rows = small.rows[first] * share[:, None] + small.rows[second] * (1 - share[:, None])
+    rows *= np.float32(1 / np.sqrt(0.55))
+    records = small.records[first]
+    for name in ("print", "inside"):
+        for start in range(0, LARGE, 4096):
+            part = slice(start, start + 4096)
+            other = small.records[name][second[part]][:, ::-1]
+            records[name][part] = records[name][part] // 2 + other // 2
+    samples = [
+        replace(small.samples[place], path=str(number), sha=f"{number:032x}", content="")
+        for number, place in enumerate(first)
+    ]
+    sources = small.planted["crop"].sources
+    places = random.permutation(LARGE)[: len(sources)]
+    rows[places] = small.rows[sources]
+    records[places] = small.records[sources]
+    planted = {kind: PlantedCopies(places, some.rows, some.records) for kind, some in small.planted.items()}
+    material = Material(samples, rows, records, [""] * LARGE, planted, small.faults)
+    began = time.perf_counter()
+    found = examine(material, manifest.task, manifest.labels, [], parts=True, seed=0)
+    seconds = time.perf_counter() - began
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    recall = found.planted["near_duplicate"].recall.value
+    print(f"  {LARGE} images: {seconds:.0f} s, processor {time.process_time():.0f} s in all, {memory:.2f} GB")
+    print(f"  recall of planted copies {recall:.3f}")
+
+
+def _share(hits: int, count: int) -> str:
+    share = share_of(hits, count)
+    return f"{share.value:.3f} ({share.low:.3f} to {share.high:.3f})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=("copies", "labels", "shift", "faults", "scale"))
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--size", type=int, default=224)
+    args = parser.parse_args()
+    print(f"{args.what} {args.data.name}", flush=True)
+    measured = {"copies": copies, "labels": labels, "shift": shift, "faults": faults, "scale": scale}
+    measured[args.what](args.data, args.size)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""Copies: features and fingerprints propose pairs, pixels confirm them, and planted copies say how well."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from eyebright.auditing.duplicates.proposing import Proposer, planted_pairs, proposer_of
+from eyebright.auditing.duplicates.registration import register
+from eyebright.auditing.findings import PlantedResult
+from eyebright.auditing.material import Material
+from eyebright.evaluation.intervals import share_of
+from eyebright.task.task import BoolArray
+from eyebright.types import FloatArray, IntArray
+
+#: The share of pairs called copies that must be copies.
+PRECISION = 0.98
+_SCORES = np.arange(0.5, 0.96, 0.01)
+_NEARLY = 0.1
+_FEW = 0.01  # of the planted copies may be missed where unlike images are far from the limit
+
+
+@dataclass(frozen=True)
+class CopyPairs:
+    """Confirmed pairs of images whose pixels differ.
+
+    Attributes:
+        first: (P,) places of the one.
+        second: (P,) places of the other.
+        score: (P,) how well they match.
+        turn: (P,) the turn of the second.
+        probability: (P,) that they are copies.
+        least_score: from which on a match counts.
+        found: of what was planted.
+    """
+
+    first: IntArray
+    second: IntArray
+    score: FloatArray
+    turn: IntArray
+    probability: FloatArray
+    least_score: float
+    found: PlantedResult
+
+
+def find_copies(material: Material) -> CopyPairs:
+    """Return the pairs of images that show the same picture, and how many planted copies are found.
+
+    A match counts from a score at which of the matches of planted copies :data:`PRECISION` are right; as far
+    above the lowest such score as nearly all planted copies allow.
+    """
+    proposer, number = proposer_of(material)
+    first, second = proposer.pairs(np.arange(len(proposer.places)))
+    own = register(proposer.shown(first), proposer.shown(second))
+    planted = {
+        kind: _matches(proposer, number[copies.sources], proposer.with_planted(copies))
+        for kind, copies in material.planted.items()
+    }
+    least = _least_score(planted)
+    kept = own.score >= least
+    return CopyPairs(
+        proposer.places[first[kept]],
+        proposer.places[second[kept]],
+        own.score[kept],
+        own.turn[kept],
+        _probabilities(own.score[kept], planted, least),
+        least,
+        _found(planted, least),
+    )
+
+
+@dataclass(frozen=True)
+class _Matches:
+    """Proposed pairs of M planted copies with images.
+
+    Attributes:
+        planted: M.
+        copy: (P,) number of the copy.
+        score: (P,) how well it matches the image.
+        itself: (P,) whether that is the image which the copy was made of.
+        likeness: (P,) how well the two images match each other.
+    """
+
+    planted: int
+    copy: IntArray
+    score: FloatArray
+    itself: BoolArray
+    likeness: FloatArray
+
+    def right(self, least: float) -> BoolArray:
+        """Return (P,) whether the image is the copy's, or one that is called its copy, or nearly so."""
+        return np.asarray(self.itself | (self.likeness >= least - _NEARLY))
+
+    def best(self) -> FloatArray:
+        """Return (M,) the score of each copy with its image, 0 where they were not proposed."""
+        found = np.zeros(self.planted, np.float32)
+        np.maximum.at(found, self.copy[self.itself], self.score[self.itself])
+        return found
+
+
+def _matches(proposer: Proposer, own: IntArray, wider: Proposer) -> _Matches:
+    count = len(proposer.places)
+    copy, image = planted_pairs(wider, own, count)
+    score = register(wider.shown(image), wider.shown(count + copy)).score
+    itself = image == own[copy]
+    likeness = np.zeros(len(copy), np.float32)
+    doubtful = np.flatnonzero(~itself & (score >= _SCORES[0]))
+    likeness[doubtful] = register(proposer.shown(own[copy[doubtful]]), proposer.shown(image[doubtful])).score
+    return _Matches(len(own), copy, score, np.asarray(itself), likeness)
+
+
+def _least_score(planted: Mapping[str, _Matches]) -> float:
+    precise = _SCORES[-1]
+    for least in _SCORES[::-1]:
+        right, called = _called(planted, float(least))
+        if called and right < PRECISION * called:
+            break
+        precise = least
+    usual = float(np.quantile(np.concatenate([found.best() for found in planted.values()]), _FEW))
+    return float(max(precise, min((precise + usual) / 2, _SCORES[-1])))
+
+
+def _called(planted: Mapping[str, _Matches], least: float) -> tuple[int, int]:
+    """Return how many matches of planted copies are right from a score on, and how many there are."""
+    right = called = 0
+    for found in planted.values():
+        kept = found.score >= least
+        right += int(found.right(least)[kept].sum())
+        called += int(kept.sum())
+    return right, called
+
+
+def _found(planted: Mapping[str, _Matches], least: float) -> PlantedResult:
+    hits = {kind: int((found.best() >= least).sum()) for kind, found in planted.items()}
+    every = sum(found.planted for found in planted.values())
+    right, called = _called(planted, least)
+    return PlantedResult(
+        recall=share_of(sum(hits.values()), every),
+        precision=share_of(right, called),
+        planted=every,
+        parts={kind: share_of(hits[kind], found.planted) for kind, found in planted.items()},
+    )
+
+
+def _probabilities(scores: FloatArray, planted: Mapping[str, _Matches], least: float) -> FloatArray:
+    """Return the share of planted matches with about this score or less that are right, smoothed."""
+    score = np.concatenate([found.score for found in planted.values()])
+    right = np.concatenate([found.right(least) for found in planted.values()])
+    kept = score >= least
+    order = np.argsort(score[kept])
+    hits = np.cumsum(right[kept][order])
+    place = np.searchsorted(score[kept][order], scores, side="right")
+    known = np.concatenate([[0], hits])[place]
+    return np.asarray((known + 1) / (place + 1 / PRECISION), np.float32)

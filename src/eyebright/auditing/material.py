@@ -1,0 +1,135 @@
+"""What an audit looks at: reduced features and a record of every image and of known copies, all cached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from eyebright.auditing.measuring import PlantedSpace, RecordSpace
+from eyebright.auditing.planting import COPIES, FAULTS, planted_key
+from eyebright.auditing.records import Records
+from eyebright.backbones.feature_layers import feature_layer_sets
+from eyebright.data.image_properties import camera
+from eyebright.engines.choose import cached_trials
+from eyebright.engines.selection import say_engine, trial_images
+from eyebright.runtime.context import progress_task
+from eyebright.runtime.parallel import parallel
+from eyebright.training.cache.store import Rows
+from eyebright.training.linear_probe.features import FeatureExtractor, graph_bytes, training_preprocessing
+from eyebright.training.linear_probe.pca import principal_directions, standardise
+from eyebright.types import FloatArray, IntArray, Skipped
+
+if TYPE_CHECKING:
+    from eyebright.backbones.backbone import Backbone
+    from eyebright.data.manifest import Manifest, Sample
+
+#: Directions that features are reduced to: more of them found neither more copies nor more wrong labels.
+RANK = 256
+#: How many images known copies are made of.
+PLANTED_IMAGES = 120
+_FITTED_ROWS = 5000
+_READ_AT_ONCE = 2048
+_LAYERS = "stages"
+
+_Reduction: TypeAlias = Callable[[Rows], FloatArray]
+
+
+@dataclass(frozen=True)
+class PlantedCopies:
+    """Known copies of one kind: the places (M,) of their images, their features (M, R) and records (M,)."""
+
+    sources: IntArray
+    rows: FloatArray
+    records: Records
+
+
+@dataclass(frozen=True)
+class Material:
+    """All that an audit looks at.
+
+    Attributes:
+        samples: N images, all of which can be read.
+        rows: (N, R) features in their principal directions.
+        records: (N,) of the images.
+        cameras: (N,) names; empty where none is known.
+        planted: known copies by kind.
+        faults: (M,) records of the same images with a known fault, by kind.
+    """
+
+    samples: Sequence[Sample]
+    rows: FloatArray
+    records: Records
+    cameras: Sequence[str]
+    planted: Mapping[str, PlantedCopies]
+    faults: Mapping[str, Records]
+
+
+def collect(
+    manifest: Manifest, backbone: Backbone, cache: Path, *, size: int, seed: int
+) -> tuple[Material, list[Skipped]]:
+    """Compute what the cache lacks, and return it all with the images that could not be read.
+
+    Args:
+        manifest: of the images.
+        backbone: whose features are used.
+        cache: the feature cache's folder.
+        size: side S in pixels of the squares that features are computed of.
+        seed: of the choice of images that copies are made of.
+
+    Raises:
+        DataError: no image can be read.
+    """
+    taps = feature_layer_sets(backbone.card)[_LAYERS]
+    preprocessing = training_preprocessing(backbone.card, size)
+    graph = graph_bytes(backbone, preprocessing, taps)
+    root = manifest.root
+    trials = cached_trials(
+        cache, graph, trial_images([root / s.path for s in manifest.samples], preprocessing)
+    )
+    say_engine(trials)
+    extractor = FeatureExtractor(cache, backbone, preprocessing, taps, trials[0].name, 1)
+    with progress_task("Computing features at {size} px", total=len(manifest.samples), size=size) as task:
+        skipped = extractor.compute(root, manifest.samples, task)
+    extractor.release()
+    records = RecordSpace(cache)
+    skipped += records.compute(root, _without(manifest.samples, skipped))
+    samples = _without(manifest.samples, skipped)
+    sources = np.sort(np.random.default_rng(seed).permutation(len(samples))[:PLANTED_IMAGES])
+    planted = PlantedSpace(cache, extractor, graph)
+    planted.compute(root, [samples[place] for place in sources], records)
+    reduced = _reduction(extractor, samples, seed)
+    copies = {}
+    for kind in COPIES:
+        keys = [planted_key(samples[place].key.hex(), kind) for place in sources]
+        copies[kind] = PlantedCopies(sources, reduced(planted.read(keys)), records.read(keys))
+    faults = {
+        kind: records.read([planted_key(samples[place].key.hex(), kind) for place in sources])
+        for kind in FAULTS
+    }
+    chunks = [samples[start : start + _READ_AT_ONCE] for start in range(0, len(samples), _READ_AT_ONCE)]
+    rows = np.concatenate([reduced(extractor.read(chunk, taps)) for chunk in chunks])
+    cameras = list(parallel(lambda sample: camera(root / sample.path), samples))
+    kept = records.read([sample.key for sample in samples])
+    return Material(samples, rows, kept, cameras, copies, faults), skipped
+
+
+def _without(samples: Sequence[Sample], skipped: Sequence[Skipped]) -> list[Sample]:
+    gone = {entry.path for entry in skipped}
+    return [sample for sample in samples if sample.path not in gone]
+
+
+def _reduction(extractor: FeatureExtractor, samples: Sequence[Sample], seed: int) -> _Reduction:
+    """Return what takes features (n, D) to principal directions (n, R), fitted to some of the images."""
+    drawn = np.sort(np.random.default_rng(seed).permutation(len(samples))[:_FITTED_ROWS])
+    fitted = extractor.read([samples[place] for place in drawn], extractor.taps)
+    rows, mean, scale = standardise(fitted)
+    _, basis = principal_directions(rows, min(RANK, *rows.shape), seed)
+
+    def reduced(features: Rows) -> FloatArray:
+        return np.asarray(((features.astype(np.float32) - mean) * scale) @ basis, np.float32)
+
+    return reduced

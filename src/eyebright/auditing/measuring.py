@@ -1,0 +1,167 @@
+"""Measure images and their planted copies once: records and features are kept in the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eyebright.auditing.planting import COPIES, FAULTS, PLANTING, planted_copy, planted_fault, planted_key
+from eyebright.auditing.records import RECORD, RECORDING, Records, record
+from eyebright.backbones.feature_layers import width
+from eyebright.data.decode import DECODING, open_rgb, to_square
+from eyebright.data.header import read_image
+from eyebright.engines.choose import make
+from eyebright.errors import EyebrightError, ImageError, NotFoundError
+from eyebright.runtime.context import progress_task
+from eyebright.runtime.parallel import parallel
+from eyebright.training.cache.store import FeatureSpace, Space
+from eyebright.types import JsonObject, Skipped
+
+if TYPE_CHECKING:
+    from eyebright.data.manifest import Sample
+    from eyebright.engines.base import Engine
+    from eyebright.training.cache.store import Rows
+    from eyebright.training.linear_probe.features import FeatureExtractor
+
+_DECODED_SIDE = 128
+
+
+class RecordSpace:
+    """Records of images by their hash, kept as rows of bytes.
+
+    Args:
+        cache: the feature cache's folder.
+    """
+
+    def __init__(self, cache: Path) -> None:
+        card: JsonObject = {
+            "kind": "audit",
+            "backbone": "audit",
+            "size": _DECODED_SIDE,
+            "precision": "uint8",
+            "view": "record",
+            "decoding": DECODING,
+            "recording": RECORDING,
+            "planting": PLANTING,
+        }
+        self._space: Space[np.uint8] = Space(cache, card, RECORD.itemsize, np.uint8)
+
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._space
+
+    def add(self, key: bytes, found: Records) -> None:
+        """Take a record; it is safe on disk after the next :meth:`flush`."""
+        self._space.add(key, np.frombuffer(found.tobytes(), np.uint8))
+
+    def flush(self) -> None:
+        """Write the records that were added."""
+        self._space.flush()
+
+    def read(self, keys: Sequence[bytes]) -> Records:
+        """Return the records (N,) of ``keys``."""
+        return self._space.read(keys).view(RECORD).reshape(len(keys))
+
+    def compute(self, root: Path, samples: Sequence[Sample]) -> list[Skipped]:
+        """Measure the images that are not known yet; return those that cannot be read."""
+        missing = {s.key: s for s in samples if s.key not in self}
+        unreadable: dict[bytes, EyebrightError] = {}
+
+        def measured(sample: Sample) -> tuple[Sample, Records | EyebrightError]:
+            try:
+                data = read_image(root / sample.path, sample.sha)
+                picture = open_rgb(data, min_side=_DECODED_SIDE, white_level=sample.white_level)
+                return sample, record(picture, data)
+            except (ImageError, NotFoundError) as error:
+                return sample, error.with_traceback(None)
+
+        try:
+            with progress_task("Measuring images", total=len(missing)) as task:
+                for sample, found in parallel(measured, missing.values()):
+                    task.advance()
+                    if isinstance(found, EyebrightError):
+                        unreadable[sample.key] = found
+                    else:
+                        self.add(sample.key, found)
+        finally:  # at Ctrl-C, too: what was measured is kept
+            self.flush()
+        return [
+            Skipped(s.path, error.template, error.values) for s in samples if (error := unreadable.get(s.key))
+        ]
+
+
+class PlantedSpace:
+    """Features of planted copies by their keys.
+
+    Args:
+        cache: the feature cache's folder.
+        extractor: computes the features of the images themselves.
+        graph: its feature graph.
+    """
+
+    def __init__(self, cache: Path, extractor: FeatureExtractor, graph: bytes) -> None:
+        card = {
+            "backbone": extractor.backbone.card.name,
+            "backbone_sha": extractor.backbone.card.sha,
+            "precision": extractor.engine.split()[-1],
+            "taps": [f"{tap.layer.name}:{tap.kind}" for tap in extractor.taps],
+            "view": "planted",
+            "planting": PLANTING,
+            "decoding": DECODING,
+            **asdict(extractor.preprocessing),
+        }
+        self._space = FeatureSpace(cache, card, width(extractor.taps))
+        self._engine_name, self._graph = extractor.engine, graph
+        self._preprocessing = extractor.preprocessing
+
+    def read(self, keys: Sequence[bytes]) -> Rows:
+        """Return the features (M, D) of ``keys``."""
+        return self._space.read(keys)
+
+    def compute(self, root: Path, samples: Sequence[Sample], records: RecordSpace) -> None:
+        """Make the copies and faults of ``samples`` that are not known yet, and keep what is measured."""
+        missing = [
+            (sample, kinds)
+            for sample in {s.key: s for s in samples}.values()
+            if (kinds := [kind for kind in (*COPIES, *FAULTS) if not self._knows(sample, kind, records)])
+        ]
+        if not missing:
+            return
+        engine = make(self._engine_name, self._graph)
+        try:
+            with progress_task("Planting known copies", total=len(missing)) as task:
+                for found in parallel(
+                    lambda item: self._planted(root, engine, *item), missing, engine.callers
+                ):
+                    task.advance()
+                    for key, row, seen in found:
+                        if row is not None:
+                            self._space.add(key, row)
+                        records.add(key, seen)
+        finally:
+            self._space.flush()
+            records.flush()
+
+    def _knows(self, sample: Sample, kind: str, records: RecordSpace) -> bool:
+        key = planted_key(sample.key.hex(), kind)
+        return key in records and (kind in FAULTS or key in self._space)
+
+    def _planted(
+        self, root: Path, engine: Engine, sample: Sample, kinds: Sequence[str]
+    ) -> list[tuple[bytes, Rows | None, Records]]:
+        size, interpolation = self._preprocessing.size, self._preprocessing.interpolation
+        data = read_image(root / sample.path, sample.sha)
+        image = open_rgb(data, min_side=size, white_level=sample.white_level)
+        found: list[tuple[bytes, Rows | None, Records]] = []
+        for kind in kinds:
+            key = planted_key(sample.key.hex(), kind)
+            if kind in FAULTS:
+                found.append((key, None, record(planted_fault(image, kind))))
+                continue
+            copy = planted_copy(image, kind, sample.key.hex())
+            row = engine.run(to_square(copy, size, interpolation=interpolation)).astype(np.float16)
+            found.append((key, row, record(copy)))
+        return found

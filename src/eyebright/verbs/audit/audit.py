@@ -1,0 +1,148 @@
+"""`audit`: what is wrong with a data set, what to do about it, and how well it was looked for."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from eyebright.auditing.examine import Examination, examine
+from eyebright.auditing.findings import KINDS, Finding
+from eyebright.auditing.material import collect
+from eyebright.backbones.embedded import EmbeddedBackbone
+from eyebright.data.fixes import Fixes, read_fixes, write_fixes
+from eyebright.data.header import read_header
+from eyebright.data.manifest import Manifest
+from eyebright.data.source import scan_as_given
+from eyebright.errors import ImageError, NotFoundError
+from eyebright.report.display import Displayed, ResultTable
+from eyebright.runs.messages import say_found
+from eyebright.runs.run import new_directory
+from eyebright.runtime.atomic import write_text
+from eyebright.runtime.context import stage, timed
+from eyebright.text.format import number, percent
+from eyebright.text.language import translate
+from eyebright.text.table import printable
+from eyebright.training.cache.store import default_folder
+from eyebright.types import Skipped
+from eyebright.verbs.audit.figures import figures
+from eyebright.verbs.audit.options import AuditConfig
+from eyebright.verbs.audit.page import AuditContent, write_page
+from eyebright.verbs.audit.proposals import ON_ALL_IMAGES, proposed_fixes
+from eyebright.verbs.audit.words import budget_sentence, title
+
+
+@dataclass(frozen=True, repr=False)
+class Audit(Displayed):
+    """The result of `audit`, and where it is written; it shows its counts when it is printed.
+
+    Attributes:
+        directory: holds `audit.json`, `audit.html` and `fixes.csv`.
+        images: how many were examined.
+        examination: what was found, and how well it is found.
+    """
+
+    directory: Path
+    images: int
+    examination: Examination
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """Return all findings, in the order of their kinds."""
+        return self.examination.findings
+
+    @property
+    def report(self) -> Path:
+        """Return the path of the page."""
+        return self.directory / "audit.html"
+
+    @property
+    def fixes(self) -> Path:
+        """Return the path of the proposed fixes."""
+        return self.directory / "fixes.csv"
+
+    def of(self, *kinds: str) -> list[Finding]:
+        """Return the findings of some kinds."""
+        return [finding for finding in self.findings if finding.kind in kinds]
+
+    def display(self) -> Iterator[str | ResultTable]:
+        """Yield the number of findings of each kind, recall and precision, and where the files are."""
+        yield translate("Audit of {count:image|images}:", count=self.images)
+        yield ResultTable(self._rows(), right=(1, 2, 3))
+        if self.examination.wrong_labels is not None:
+            yield budget_sentence(self.examination.wrong_labels, self.examination.budget)
+        page, fixes = printable(str(self.report)), printable(str(self.fixes))
+        yield "\n".join([translate("Page   {path}", path=page), translate("Fixes  {path}", path=fixes)])
+
+    def _rows(self) -> list[list[str]]:
+        counts = Counter(finding.kind for finding in self.findings)
+        rows = [[translate("Kind"), translate("Found"), translate("Recall"), translate("Precision")]]
+        for kind in KINDS:
+            planted = self.examination.planted.get(kind)
+            if not counts[kind] and planted is None:
+                continue
+            precision = None if planted is None else planted.precision
+            rows.append(
+                [
+                    title(kind),
+                    number(counts[kind]),
+                    "–" if planted is None else percent(planted.recall.value),
+                    "–" if precision is None else percent(precision.value),
+                ]
+            )
+        return rows
+
+
+@stage
+def audit(config: AuditConfig) -> Audit:
+    """Examine a data set, and write `audit.json`, `audit.html` and `fixes.csv`.
+
+    Args:
+        config: which data.
+
+    Raises:
+        NotFoundError: the data or the fixes do not exist.
+        DataError: the data holds no readable images, or the fixes do not fit it.
+    """
+    fixes = Fixes(()) if config.fixes is None else read_fixes(config.fixes)
+    with timed("scan"):
+        manifest, parts = scan_as_given(config.data, fixes if fixes.rows else None)
+    directory = new_directory(config.out, "audits", config.data.resolve().name)
+    say_found(manifest)
+    backbone, cache = EmbeddedBackbone(), default_folder()
+    with timed("features"):
+        material, lost = collect(manifest, backbone, cache, size=config.size, seed=config.seed)
+    broken = [*_unreadable(manifest), *lost]
+    with timed("examination"):
+        found = examine(material, manifest.task, manifest.labels, broken, parts=parts, seed=config.seed)
+    open_ = [finding for finding in found.findings if not _answered(finding, fixes)]
+    found = replace(found, findings=open_)
+    manifest = replace(manifest, samples=tuple(material.samples))
+    result = Audit(directory, len(material.samples), found)
+    content = figures(manifest, found, parts=parts)
+    proposals = proposed_fixes(found.findings)
+    write_fixes(result.fixes, (fix for some in proposals for fix in some))
+    title = config.data.resolve().name
+    write_page(result.report, AuditContent(title, manifest, found, proposals, parts=parts))
+    write_text(directory / "audit.json", json.dumps(content, indent=1, ensure_ascii=False))
+    return result
+
+
+def _answered(finding: Finding, fixes: Fixes) -> bool:
+    return fixes.answers(finding.kind, () if finding.kind in ON_ALL_IMAGES else finding.images)
+
+
+def _unreadable(manifest: Manifest) -> list[Skipped]:
+    """Return the files that were left out because they are damaged, not for where they lie."""
+    found = []
+    for entry in manifest.skipped:
+        path = manifest.root / entry.path
+        if not path.is_file():
+            continue
+        try:
+            read_header(path)
+        except (ImageError, NotFoundError):
+            found.append(entry)
+    return found

@@ -1,0 +1,54 @@
+"""The options of `eyebright audit`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from eyebright.auditing.findings import KINDS
+from eyebright.errors import ConfigError, nearest
+from eyebright.options.base import Config
+from eyebright.options.fields import FixesFile, ReportLang
+from eyebright.options.marks import Metavar, Several
+
+_ANY = "any"
+
+
+class AuditConfig(Config):
+    """Options of `eyebright audit`; every field is also a command-line option and a TOML key."""
+
+    data: Path = Field(
+        description="Folder of class folders, with train/, val/ and optionally test/, or with labels.csv."
+    )
+    out: Path | None = Field(None, description="Directory to write (default: audits/NAME-TIME).")
+    fixes: FixesFile = None
+    fail_on: Annotated[list[str], Metavar("KIND …"), Several()] = Field(
+        [], description="Kinds of findings for which the exit status is 1, such as leak; any stands for all."
+    )
+    size: int = Field(
+        224,
+        ge=64,
+        le=1024,
+        multiple_of=32,
+        description="Input size in pixels of the features that are compared.",
+    )
+    seed: int = Field(0, ge=0, description="Random seed of everything that is drawn.")
+    lang: ReportLang = "en"
+
+    @field_validator("fail_on")
+    @classmethod
+    def _known_kinds(cls, value: list[str]) -> list[str]:
+        words = [word for part in value for word in part.replace(",", " ").split()]
+        for word in words:
+            if word not in (*KINDS, _ANY):
+                raise ConfigError(
+                    "--fail-on must name kinds of findings. There is no kind {word}; the closest are: "
+                    "{nearest}. "
+                    "Use one of: {known}.",
+                    word=word,
+                    nearest=nearest(word, KINDS),
+                    known=", ".join((*KINDS, _ANY)),
+                )
+        return list(KINDS) if _ANY in words else words

@@ -1,0 +1,76 @@
+"""Fixes that an audit proposes: what is certain and loses nothing is filled in, all else is open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from eyebright.auditing.findings import Finding
+from eyebright.data.fixes import EVERYTHING, Fix
+from eyebright.text.format import percent
+from eyebright.text.language import translate
+from eyebright.verbs.audit.words import title
+
+_COPIES = ("leak", "exact_duplicate", "near_duplicate")
+#: Kinds that are about all images; their pictures are examples.
+ON_ALL_IMAGES = ("shift", "shortcut", "class_overlap", "imbalance")
+
+
+def proposed_fixes(findings: Sequence[Finding]) -> list[list[Fix]]:
+    """Return the rows of each finding, in the findings' order.
+
+    Copies on both sides of a split and exact duplicates are left out but for one, if their labels agree.
+    Near duplicates in one split get a group. A wrong label gets the likelier one. What to do about any other
+    finding is for a person to say.
+    """
+    kept: dict[str, str] = {}
+    leaving: set[str] = set()
+    return [
+        list(_copies(finding, number, kept, leaving) if finding.kind in _COPIES else _others(finding))
+        for number, finding in enumerate(findings, 1)
+    ]
+
+
+def _copies(finding: Finding, number: int, kept: dict[str, str], leaving: set[str]) -> Iterator[Fix]:
+    """Yield the fixes of copies; an image that another finding keeps is not left out, and the reverse."""
+    reason = _reason(finding)
+    if finding.kind == "near_duplicate":
+        groups = sorted(set(finding.groups) - {""})
+        # Images of two patients, say, are a question: a new group would part one of them from its own others.
+        action, name = ("group", groups[0] if groups else f"copies-{number}") if len(groups) < 2 else ("", "")
+        yield from (Fix(path, action, name, reason) for path in finding.images)
+        return
+    if finding.label_conflict:  # which label is right is for a person to say
+        yield from (Fix(path, "", "", reason) for path in finding.images)
+        return
+    stays = next((path for path in finding.images if path not in leaving), None)
+    for path in finding.images:
+        if stays is None or path == stays or path in leaving or path in kept:
+            continue
+        leaving.add(path)
+        yield Fix(path, "keep_one", stays, reason)
+    if stays is not None:
+        kept[stays] = finding.kind
+
+
+def _others(finding: Finding) -> Iterator[Fix]:
+    reason = _reason(finding)
+    match finding.kind:
+        case "label_error":
+            yield Fix(finding.images[0], "relabel", finding.suggested or "", reason)
+        case "broken":
+            yield Fix(finding.images[0], "drop", "", reason)
+        case kind if kind in ON_ALL_IMAGES:
+            yield Fix(EVERYTHING, "", kind, reason)
+        case _:
+            yield from (Fix(path, "", "", reason) for path in finding.images)
+
+
+def _reason(finding: Finding) -> str:
+    """Return the kind of a finding, and how likely it is so."""
+    if finding.probability is None or finding.probability >= 1:
+        return title(finding.kind)
+    return translate(
+        "{kind}, probability {probability}",
+        kind=title(finding.kind),
+        probability=percent(finding.probability, 0),
+    )
