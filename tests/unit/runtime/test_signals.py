@@ -18,11 +18,14 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are Uni
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_unwinds_the_block(number: signal.Signals) -> None:
-    before = signal.getsignal(number)
-    with pytest.raises(Stopped) as caught, stoppable():
-        signal.raise_signal(number)
-    assert caught.value.number == number
-    assert signal.getsignal(number) is before
+    before = signal.signal(number, signal.SIG_DFL)  # also where the tests run under nohup
+    try:
+        with pytest.raises(Stopped) as caught, stoppable():
+            signal.raise_signal(number)
+        assert caught.value.number == number
+        assert signal.getsignal(number) is signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
 
 
 def test_a_signal_that_is_ignored_stays_so() -> None:
@@ -61,7 +64,7 @@ def test_the_command_says_that_it_stopped(number: signal.Signals, textile_run: R
         stdout=subprocess.DEVNULL,
         env=environment(),
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # also in the background, and under nohup
     ) as process:
         assert process.stderr is not None
         process.stderr.readline()  # it waits for paths now
