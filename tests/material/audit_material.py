@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from command_line import photos
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
-from tests.material.command_line import photos
 
 TRAIN, VAL = 12, 5  # of each class
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import jsonschema
 import pytest
+from audit_material import write_faulty
+from command_line import eyebright, metrics, refused
 from PIL import Image
-from tests.material.audit_material import write_faulty
-from tests.material.command_line import eyebright, metrics, refused
 
 import eyebright as eb
 from eyebright.data.fixes import read_fixes, write_fixes
