@@ -262,7 +262,7 @@ def test_onnxruntime_and_numpy_are_enough(run: Path, textile: Path) -> None:
         probabilities, answers = session.run(["probabilities", "answer"], {"images": image[None]})
         assert labels[probabilities[0].argmax()] == row["predicted"]
         assert labels[answers[0]] == row["predicted"] or answers[0] == -1
-        assert answer[0].max() == pytest.approx(float(row["confidence"]), abs=1e-4)
+        assert probabilities[0].max() == pytest.approx(float(row["confidence"]), abs=1e-4)
 
 
 # ---- the other verbs
