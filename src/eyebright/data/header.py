@@ -67,7 +67,7 @@ def read_image(path: str | os.PathLike[str], sha: str | None = None) -> bytes:
     """
     try:
         data = Path(path).read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # a name with a NUL, which no file has, is the latter
         raise NotFoundError("The image must exist. {path} does not. Check the path.", path=path) from None
     except OSError as error:
         raise _named(unreadable(error), path) from None

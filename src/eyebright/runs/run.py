@@ -40,7 +40,7 @@ class Run(Displayed):
     @cached_property
     def metrics(self) -> MetricsContent:
         """Return the content of `metrics.json`."""
-        return cast("MetricsContent", self.stored.model_dump())
+        return cast("MetricsContent", self.stored.model_dump(exclude_unset=True))
 
     @cached_property
     def stored(self) -> StoredMetrics:

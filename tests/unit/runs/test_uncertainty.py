@@ -102,7 +102,7 @@ def test_foreign_images_need_no_classes(foreign: Path, tmp_path: Path) -> None:
     manifest = scan_ood(foreign)
     assert len(manifest.samples) == 12
     assert [s.path for s in manifest.skipped] == ["broken.jpg"]
-    with pytest.raises(DataError, match="OOD images"):
+    with pytest.raises(DataError, match="must contain images"):
         scan_ood(tmp_path)
     with pytest.raises(NotFoundError):
         scan_ood(tmp_path / "nowhere")
