@@ -80,7 +80,7 @@ def test_a_changed_model_is_refused(copied: Path) -> None:
 @pytest.mark.parametrize("content", ["[1, 2]", "{", '"text"'])
 def test_damaged_figures_are_named(copied: Path, content: str) -> None:
     (copied / "metrics.json").write_text(content)
-    with pytest.raises(ModelError, match=r"metrics\.json beside a model must be"):
+    with pytest.raises(ModelError, match=r"metrics\.json must be the one its run wrote"):
         export(ExportConfig(model=copied, to=["onnx"], max_images=4))
 
 

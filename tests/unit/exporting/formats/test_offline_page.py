@@ -122,7 +122,8 @@ def test_every_text_that_the_page_asks_for_is_there(lang: Lang):
     ]
     asked = set(re.findall(r'say\("(\w+)"|data-(?:text|label)="(\w+)"|error: "(\w+)"', "".join(parts)))
     names = {name for found in asked for name in found if name}
-    names |= set(re.findall(r'error: \w+ \? "(\w+)" : "(\w+)"', "".join(parts))[0])
+    [kinds] = re.findall(r"const kind = .*", "".join(parts))
+    names |= set(re.findall(r'[?:] "(\w+)"', kinds))
     with speaking(lang):
         assert names == set(texts())
 
