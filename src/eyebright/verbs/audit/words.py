@@ -148,11 +148,11 @@ def budget_sentence(expected: float, budget: Mapping[int, Interval]) -> str:
         return translate("Expected label errors: {expected}.", expected=f"{expected:.0f}")
     looked = next((count for count, some in budget.items() if some.value < count / 2), max(budget))
     return translate(
-        "Expected label errors: {expected}. Look at the {looked} likeliest images: expect {found} wrong "
-        "labels.",
+        "Expected label errors: {expected}. Look at the {looked} likeliest images: expect "
+        "{found:wrong label|wrong labels}.",
         expected=f"{expected:.0f}",
         looked=looked,
-        found=f"{budget[looked].value:.0f}",
+        found=round(budget[looked].value),
     )
 
 
