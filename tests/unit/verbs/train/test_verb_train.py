@@ -213,7 +213,7 @@ def test_a_run_that_fails_does_not_look_finished(textile: Path, tmp_path: Path, 
     train(config)
     monkeypatch.setattr(Parity, "passed", False)
     with pytest.raises(ModelError):
-        train(config)
+        train(config.model_copy(update={"overwrite": True}))
     with pytest.raises(NotFoundError):
         Run.open(tmp_path / "run")
     assert not (tmp_path / "run" / "model.onnx").exists()

@@ -224,7 +224,7 @@ def test_there_must_be_a_search_to_resume(tmp_path: Path) -> None:
 
 def test_without_optuna_its_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "optuna", None)
-    with pytest.raises(MissingExtraError, match=r"eyebright\[tune\]"):
+    with pytest.raises(MissingExtraError, match=r"\[tune\]"):
         open_study(tmp_path / "s.sqlite", 0, 3)
 
 
