@@ -11,21 +11,9 @@ import pytest
 from command_line import environment
 
 from eyebright.runs.run import Run
-from eyebright.runtime.signals import Stopped, stoppable
+from eyebright.runtime.signals import stoppable
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are Unix's")
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_unwinds_the_block(number: signal.Signals) -> None:
-    before = signal.signal(number, signal.SIG_DFL)  # also where the tests run under nohup
-    try:
-        with pytest.raises(Stopped) as caught, stoppable():
-            signal.raise_signal(number)
-        assert caught.value.number == number
-        assert signal.getsignal(number) is signal.SIG_DFL
-    finally:
-        signal.signal(number, before)
 
 
 def test_a_signal_that_is_ignored_stays_so() -> None:
