@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from eyebright.data.checks import conflicts, copies, leaks, require_classes
 from eyebright.data.contents import with_contents
@@ -31,9 +30,6 @@ from eyebright.data.walk import (
 from eyebright.errors import DataError, ImageError
 from eyebright.runtime.context import progress_task
 from eyebright.types import Skipped, Split
-
-if TYPE_CHECKING:
-    pass
 
 
 def scan(
@@ -72,7 +68,7 @@ def scan(
         manifest = fixes.applied(manifest)
     samples = manifest.samples
     manifest = manifest.without(leaks(samples))
-    require_classes(_recount(manifest, counts), where)
+    require_classes(_recount(manifest, counts), where, manifest.skipped)
     warnings = (*manifest.warnings, *conflicts(samples), *copies(manifest.samples))
     parts = _hold_out(manifest.samples, layout.shares, seed)
     return replace(manifest, samples=parts, warnings=warnings)

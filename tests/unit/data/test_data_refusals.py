@@ -57,8 +57,10 @@ def test_images_that_cannot_be_read_do_not_count(tmp_path: Path) -> None:
     (tmp_path / "bee").mkdir()
     for name in "ab":
         (tmp_path / "bee" / f"{name}.png").write_text("no image")
-    with pytest.raises(DataError, match=r"ant \(1\), bee \(0\)\."):
+    with pytest.raises(DataError, match=r"ant \(1\), bee \(0\)\.") as caught:
         scan(tmp_path)
+    named = " ".join(caught.value.__notes__)
+    assert all(name in named for name in ("ant/b.png", "bee/a.png", "bee/b.png"))
 
 
 def test_two_images_are_enough(tmp_path: Path) -> None:
