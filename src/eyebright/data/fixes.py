@@ -26,6 +26,7 @@ from pathlib import Path
 from eyebright.data.manifest import JOINT, SPLITS, Manifest, Sample, joined
 from eyebright.errors import DataError, NotFoundError, nearest
 from eyebright.runtime.atomic import write_text
+from eyebright.runtime.stored import read_stored
 from eyebright.types import Skipped, Split
 
 COLUMNS = ("image", "action", "value", "reason")
@@ -125,7 +126,7 @@ def read_fixes(path: Path) -> Fixes:
         DataError: it is no such file; the first wrong line is named.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_stored(path).decode("utf-8-sig")
     except FileNotFoundError:
         raise NotFoundError(
             "The file of fixes must exist. {path} does not. Check the path.", path=path

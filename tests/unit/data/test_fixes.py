@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+from unix import UNIX
 
 from eyebright.data.fixes import Fix, Fixes, read_fixes, write_fixes
 from eyebright.data.manifest import Manifest, Sample
@@ -103,6 +105,13 @@ def test_bytes_that_are_no_text_and_a_missing_file_are_refused(tmp_path: Path):
         read_fixes(tmp_path / "fixes.csv")
     with pytest.raises(NotFoundError):
         read_fixes(tmp_path / "none.csv")
+
+
+@UNIX
+def test_a_pipe_is_not_waited_for(tmp_path: Path):
+    os.mkfifo(tmp_path / "fixes.csv")
+    with pytest.raises(DataError, match="Not a regular file"):
+        read_fixes(tmp_path / "fixes.csv")
 
 
 def test_what_was_written_is_read_back(tmp_path: Path):
