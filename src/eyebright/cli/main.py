@@ -25,14 +25,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (the process's own where None) and return the exit status."""
     prepare_streams()
     try:
-        return _told(list(sys.argv[1:] if argv is None else argv))
+        return _run_reporting(list(sys.argv[1:] if argv is None else argv))
     except BrokenPipeError:  # whoever read us has enough
         give_up(sys.stdout)
         give_up(sys.stderr)
         return PIPE_CLOSED
 
 
-def _told(argv: list[str]) -> int:
+def _run_reporting(argv: list[str]) -> int:
     """Run a command line; what ends it is told in one sentence and by the exit status."""
     with ExitStack() as session:  # holds the language, as soon as it is known, for errors too
         try:

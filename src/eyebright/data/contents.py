@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -16,6 +14,7 @@ from eyebright.data.decode import highest_grey, open_rgb
 from eyebright.data.header import read_image
 from eyebright.errors import ImageError, NotFoundError
 from eyebright.runtime.context import progress_task
+from eyebright.runtime.parallel import parallel
 from eyebright.types import Skipped
 
 if TYPE_CHECKING:
@@ -78,11 +77,7 @@ def _read_contents(root: Path, samples: Sequence[Sample]) -> dict[str, Content]:
             finally:
                 task.advance()
 
-        pool = ThreadPoolExecutor(os.cpu_count() or 1)
-        try:
-            found = list(pool.map(read, samples))
-        finally:  # at Ctrl-C, too: what is not begun is not begun
-            pool.shutdown(cancel_futures=True)
+        found = list(parallel(read, samples))
     return {sample.sha: content for sample, content in zip(samples, found, strict=True) if content}
 
 

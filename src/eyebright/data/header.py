@@ -14,16 +14,12 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from eyebright.data.colour import FULL_LEVEL, is_deep
 from eyebright.data.formats.known import format_by_content, open_by_content
+from eyebright.data.formats.limits import require_size, too_large
 from eyebright.data.formats.repair import repaired
 from eyebright.errors import ImageError, NotFoundError
 
 if TYPE_CHECKING:
     from eyebright.types import ImageLike
-
-#: Larger images are refused before a pixel is decoded; Pillow's own limit.
-MAX_PIXELS = 178_956_970
-#: Longer sides are refused as well: no camera makes them, and a thin image costs as much as a large one.
-MAX_SIDE = 65_535
 
 _WHOLE_BYTES = 32 * 2**20
 # Markers of JPEG segments.
@@ -149,7 +145,7 @@ def open_image(file: BinaryIO) -> Image.Image:
     try:
         image = open_by_content(file)
     except Image.DecompressionBombError:
-        raise _too_large() from None
+        raise too_large() from None
     except UnidentifiedImageError:
         raise _not_an_image(file) from None
     except ImageError:
@@ -166,18 +162,9 @@ def check_size(image: Image.Image) -> Image.Image:
     """Return ``image``, if it is not too large to be decoded.
 
     Raises:
-        ImageError: it has more than :data:`MAX_PIXELS` pixels, or a side of more than :data:`MAX_SIDE`.
+        ImageError: see :func:`require_size`.
     """
-    if image.width * image.height > MAX_PIXELS:
-        raise _too_large()
-    if max(image.size) > MAX_SIDE:
-        raise ImageError(
-            "Each side of an image must have at most {limit} pixels. This image has {width} × {height}, so "
-            "it was not decoded. Cut it into parts, or remove it.",
-            limit=MAX_SIDE,
-            width=image.width,
-            height=image.height,
-        )
+    require_size(*image.size)
     return image
 
 
@@ -218,13 +205,6 @@ def _changed() -> ImageError:
 def _named(error: ImageError, path: str | os.PathLike[str]) -> ImageError:
     error.add_note(os.fspath(path))  # the sentence stands beside the path wherever skips are listed
     return error
-
-
-def _too_large() -> ImageError:
-    return ImageError(
-        "The image has more than {limit} million pixels, so it was not decoded. Downscale it, or remove it.",
-        limit=MAX_PIXELS // 1_000_000,
-    )
 
 
 def _not_an_image(file: BinaryIO) -> ImageError:

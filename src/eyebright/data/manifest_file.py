@@ -91,9 +91,7 @@ def read_manifest(path: Path) -> Manifest:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             stored = file.schema_arrow.metadata or {}
             samples = tuple(_samples(file))
-            if stored.get(_DIGEST, _digest(stored[_KEY], len(samples))) != _digest(
-                stored[_KEY], len(samples)
-            ):
+            if _DIGEST in stored and stored[_DIGEST] != _digest(stored[_KEY], len(samples)):
                 raise ValueError("damaged")
         about = _ABOUT.validate_json(stored[_KEY])
         if "\0" in about.root:

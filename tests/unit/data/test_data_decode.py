@@ -12,7 +12,8 @@ from data_images import encoded, photograph, pixels
 from PIL import Image, ImageOps, ImageSequence
 
 from eyebright.data.decode import decode, load_square, open_rgb, to_square
-from eyebright.data.header import MAX_PIXELS, read_header
+from eyebright.data.formats.limits import MAX_PIXELS
+from eyebright.data.header import read_header
 from eyebright.errors import ImageError, NotFoundError
 
 LOSSLESS = {"PNG": {}, "BMP": {}, "TIFF": {}, "WEBP": {"lossless": True}}

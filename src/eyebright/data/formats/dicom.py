@@ -8,10 +8,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
+from eyebright.data.formats.limits import require_size
 from eyebright.errors import ImageError
 from eyebright.types import UInt8Array
-
-_MOST_PIXELS = 178_956_970
 
 
 def dicom_image(file: BinaryIO) -> Image.Image:
@@ -28,12 +27,7 @@ def dicom_image(file: BinaryIO) -> Image.Image:
     data = pydicom.dcmread(file)
     if "PixelData" not in data or "Rows" not in data:
         raise ImageError("A DICOM file must hold a picture. This one holds none. Remove it.")
-    if data.Rows * data.Columns > _MOST_PIXELS:
-        raise ImageError(
-            "The image has more than {limit} million pixels, so it was not decoded. Downscale it, or "
-            "remove it.",
-            limit=_MOST_PIXELS // 1_000_000,
-        )
+    require_size(data.Columns, data.Rows)
     stored = _stored(data, pixels)
     if data.PhotometricInterpretation == "PALETTE COLOR":
         stored = pixels.apply_color_lut(stored, data)

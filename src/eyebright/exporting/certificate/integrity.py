@@ -10,7 +10,7 @@ from pydantic import AfterValidator, AliasChoices, BaseModel, Field, TypeAdapter
 
 from eyebright.errors import ModelError
 from eyebright.exporting.certificate.hashes import sha256
-from eyebright.runtime.stored import STORED, read_json, reason_of
+from eyebright.runtime.stored import STORED, Value, read_json, reason_of
 
 CERTIFICATE = "certificate.json"
 #: The folder beside a model where its exports go.
@@ -96,14 +96,22 @@ def read_certificate(folder: Path) -> StoredCertificate:
     Raises:
         ModelError: `eyebright export` did not write it.
     """
-    path = folder / CERTIFICATE
+    return read_exported(_CERTIFICATE, folder / CERTIFICATE)
+
+
+def read_exported(kind: TypeAdapter[Value], path: Path) -> Value:
+    """Read a JSON file that lies with an export, and check it.
+
+    Raises:
+        ModelError: `eyebright export` did not write it.
+    """
     try:
-        return read_json(_CERTIFICATE, path)
+        return read_json(kind, path)
     except (OSError, ValueError) as error:
         raise ModelError(
             "{name} must be a file written by `eyebright export`. {path} is not: {reason}. Export the "
             "model again.",
-            name=CERTIFICATE,
+            name=path.name,
             path=path,
             reason=reason_of(error),
         ) from error

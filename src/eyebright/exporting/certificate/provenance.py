@@ -7,11 +7,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, TypeAdapter
 
-from eyebright.errors import ModelError
 from eyebright.exporting.base import ExportSource, Format
 from eyebright.exporting.certificate.certificate import Certificate
 from eyebright.exporting.certificate.hashes import sha256
-from eyebright.runtime.stored import STORED, read_json, reason_of
+from eyebright.exporting.certificate.integrity import read_exported
+from eyebright.runtime.stored import STORED
 from eyebright.sealed.metadata import HeadlineMetrics, StoredCard
 from eyebright.types import Json, JsonObject
 
@@ -93,13 +93,4 @@ def read_provenance(folder: Path) -> StoredProvenance:
     path = folder / PROVENANCE
     if not path.exists():
         return StoredProvenance()
-    try:
-        return read_json(_PROVENANCE, path)
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            "{name} must be a file written by `eyebright export`. {path} is not: {reason}. Export the "
-            "model again.",
-            name=PROVENANCE,
-            path=path,
-            reason=reason_of(error),
-        ) from error
+    return read_exported(_PROVENANCE, path)

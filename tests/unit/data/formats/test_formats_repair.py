@@ -11,7 +11,8 @@ from data_images import encoded, photograph
 from PIL import Image
 
 from eyebright.data.decode import decode
-from eyebright.data.header import MAX_SIDE, read_header
+from eyebright.data.formats.limits import MAX_SIDE
+from eyebright.data.header import read_header
 from eyebright.errors import ImageError
 
 JPEGS = [{}, {"progressive": True}, {"subsampling": 0, "quality": 95}, {"restart_marker_blocks": 2}]
