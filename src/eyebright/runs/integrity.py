@@ -53,8 +53,11 @@ def require_other_directory(out: Path | None, model: Path) -> None:
 
 def remove_other_exports(model: Path) -> None:
     """Remove exports beside a model that were made from the one it replaces; what else is there stays."""
-    folder, digest = model.parent / EXPORTS, sha256(model)
+    folder = model.parent / EXPORTS
     found = [path for path in sorted(folder.glob("*")) if (path / CERTIFICATE).is_file()]
+    if not found:
+        return
+    digest = sha256(model)
     gone = [path for path in found if _made_from_another(path, digest)]
     for path in gone:
         shutil.rmtree(path)
@@ -69,7 +72,7 @@ def remove_other_exports(model: Path) -> None:
 
 def _made_from_another(export: Path, digest: str) -> bool:
     try:
-        return read_certificate(export).parent_sha256 != digest
+        return read_certificate(export).parent_sha256 not in (None, digest)
     except ModelError:  # not ours to remove; `inspect` says what is wrong with it
         return False
 

@@ -47,7 +47,7 @@ def provenance(target: Format, source: ExportSource, certificate: Certificate) -
         "metrics": None if metrics is None else metrics.model_dump(exclude_unset=True),
         "compression": certificate.details.get("compression"),
         "versions": {"training": source.model.facts.versions, "export": dict(certificate.versions)},
-        "notes": list(target.notes),
+        "notes": list(certificate.notes),
         **{key: _rule(key, facts[key]) for key in _RULES if key in facts},
     }
 
