@@ -157,6 +157,16 @@ def bootstrap_sums(
     return np.concatenate([(columns @ counts).T for counts in _draws(table.shape[0], seed, resamples)])
 
 
+def bootstrap_means(
+    columns: Float64Array, groups: IntArray | None, seed: int, resamples: int
+) -> Float64Array:
+    """Return (R, Q) the means of columns (N, Q) in each resample of the N rows, or of groups (N,) of them."""
+    numbers = None if groups is None else np.unique(groups, return_inverse=True)[1]
+    table = csr_array(np.concatenate([columns, np.ones((len(columns), 1))], axis=1))
+    sums = bootstrap_sums(table, seed, resamples, numbers)
+    return np.asarray(sums[:, :-1] / sums[:, -1:])
+
+
 def _draws(n: int, seed: int, resamples: int) -> Iterator[Float64Array]:
     """Return how often each of ``n`` rows was drawn: (n, some) arrays, ``resamples`` columns in all."""
     generator = np.random.default_rng(seed)

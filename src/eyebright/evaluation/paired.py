@@ -9,12 +9,11 @@ from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 from scipy.special import bdtr, stdtr
 
 from eyebright.evaluation.intervals import (
     Float64Array,
-    bootstrap_sums,
+    bootstrap_means,
     hull,
     pair,
     percentiles,
@@ -92,10 +91,8 @@ def differences(
     pairs = list(combinations(range(len(right)), 2))
     accuracy_p = holm([mcnemar(right[b], right[a], groups) for a, b in pairs])
     loss_p = holm([_paired_t(losses[b] - losses[a], groups) for a, b in pairs])
-    columns = np.concatenate([right.astype(np.float64), losses, np.ones((1, right.shape[1]))])
-    numbers = None if groups is None else np.unique(groups, return_inverse=True)[1]
-    sums = bootstrap_sums(csr_array(columns.T), seed, resamples, numbers)
-    drawn = sums[:, :-1] / sums[:, -1:]
+    columns = np.concatenate([right.astype(np.float64), losses]).T
+    drawn = bootstrap_means(columns, groups, seed, resamples)
     count = len(right)
     return tuple(
         Difference(
@@ -147,10 +144,12 @@ def mcnemar(
     Of images in groups (N,) it is at least that of the groups: each counts for the model that is correct on
     more of its images.
     """
-    exact = _sign_p(_gain(right, right_before))
+    gain = _gain(right, right_before)
+    exact = _sign_p(gain)
     if groups is None:
         return exact
-    return max(exact, _sign_p(np.asarray(np.bincount(groups, _gain(right, right_before)), np.float64)))
+    numbers = np.unique(groups, return_inverse=True)[1]
+    return max(exact, _sign_p(np.bincount(numbers, gain).astype(np.float64)))
 
 
 def holm(p: Sequence[float]) -> list[float]:

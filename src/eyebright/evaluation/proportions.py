@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 from scipy.special import betaincinv
 
 from eyebright.evaluation.intervals import (
     LEVEL,
-    Float64Array,
-    bootstrap_sums,
+    bootstrap_means,
     hull,
     pair,
     percentiles,
@@ -47,7 +45,7 @@ def proportion(
     if groups is None or count == n:
         return share_of(hits, n)
     share = count / n
-    drawn = _drawn_shares(hit, groups, seed, resamples)
+    drawn = bootstrap_means(hit[:, None].astype(np.float64), groups, seed, resamples)[:, 0]
     return hull(hits / n, pair(wilson(share * hits, share * n)), pair(percentiles(drawn)))
 
 
@@ -60,7 +58,7 @@ def least(hit: BoolArray, groups: IntArray | None = None, *, seed: int = 0, resa
     count = independent(n, groups)
     if groups is None or count == n:
         return exact_least(hits, n)
-    drawn = _drawn_shares(hit, groups, seed, resamples)
+    drawn = bootstrap_means(hit[:, None].astype(np.float64), groups, seed, resamples)[:, 0]
     share = count / n
     return min(exact_least(share * hits, share * n), float(np.quantile(drawn, 1 - LEVEL)))
 
@@ -71,11 +69,3 @@ def exact_least(hits: float, count: float) -> float:
     Counts may be fractions, as of images that count for less than one.
     """
     return float(betaincinv(hits, count - hits + 1, 1 - LEVEL)) if hits > 0 else 0.0
-
-
-def _drawn_shares(hit: BoolArray, groups: IntArray, seed: int, resamples: int) -> Float64Array:
-    """Return the share of hits in each resample of the groups."""
-    numbers = np.unique(groups, return_inverse=True)[1]
-    table = csr_array(np.stack([hit, np.ones(len(hit))], axis=1).astype(np.float64))
-    sums = bootstrap_sums(table, seed, resamples, numbers)
-    return np.asarray(sums[:, 0] / sums[:, 1])

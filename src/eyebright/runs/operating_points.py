@@ -139,9 +139,8 @@ def measure_points(
     """Measure thresholds and costs on the evaluated images, by what is answered there."""
     truth, probabilities, groups = evaluated.truth, evaluated.probabilities, evaluated.groups
     multilabel = task_of(truth).multilabel
-    in_force, none = np.full(len(labels), np.nan), np.full(len(labels), np.nan)
-    for threshold in reversed(chosen):
-        in_force[list(labels).index(threshold.target.label)] = threshold.value
+    none = np.full(len(labels), np.nan)
+    in_force = _in_force(chosen, labels, none)
     given, without = (_answers(probabilities, limits, multilabel) for limits in (in_force, none))
     curves = []
     for threshold in chosen:
@@ -153,6 +152,14 @@ def measure_points(
     cost = None if costs is None else measure_costs(truth, probabilities, costs, seed, groups)
     contested = 0 if multilabel else int(((probabilities >= in_force).sum(axis=1) > 1).sum())
     return OperatingPoints(tuple(curves), costs, cost, contested)
+
+
+def _in_force(chosen: Sequence[Threshold], labels: Sequence[str], others: Float64Array) -> Float64Array:
+    """Return thresholds (K,): those of targets, of several of one class the first, in place of ``others``."""
+    found = others.copy()
+    for threshold in reversed(chosen):
+        found[list(labels).index(threshold.target.label)] = threshold.value
+    return found
 
 
 def _answers(probabilities: FloatArray, limits: Float64Array, multilabel: bool) -> BoolArray:
@@ -170,11 +177,9 @@ def decided(predictions: Predictions, points: OperatingPoints) -> Predictions:
     Labels without a target keep their thresholds, where an image may have several. Of several targets of one
     class the first counts.
     """
-    before = predictions.decisions
-    thresholds = before.thresholds.copy() if before.multilabel else np.full(len(predictions.labels), np.nan)
-    for curve in reversed(points.curves):
-        threshold = curve.point.threshold
-        thresholds[list(predictions.labels).index(threshold.target.label)] = threshold.value
+    before, chosen = predictions.decisions, [curve.point.threshold for curve in points.curves]
+    others = before.thresholds if before.multilabel else np.full(len(predictions.labels), np.nan)
+    thresholds = _in_force(chosen, predictions.labels, others)
     return replace(predictions, decisions=replace(before, thresholds=thresholds, costs=points.costs))
 
 

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from eyebright.data.table.delimited import read_delimited
 from eyebright.errors import ConfigError, nearest
 from eyebright.evaluation.intervals import (
     Float64Array,
-    bootstrap_sums,
+    bootstrap_means,
     hull,
     pair,
     percentiles,
@@ -90,10 +89,7 @@ def measure_costs(
     likeliest = costs[truth, probabilities.argmax(axis=1)]
     least = costs[truth, cheapest(probabilities, costs)]
     columns = np.stack([likeliest, least, likeliest - least], axis=1)
-    numbers = None if groups is None else np.unique(groups, return_inverse=True)[1]
-    table = csr_array(np.concatenate([columns, np.ones((len(truth), 1))], axis=1))
-    sums = bootstrap_sums(table, seed, resamples, numbers)
-    drawn = sums[:, :-1] / sums[:, -1:]
+    drawn = bootstrap_means(columns, groups, seed, resamples)
     span = float(costs.max() - costs.min())
     ends = ((costs.min(), costs.max()), (costs.min(), costs.max()), (-span, span))
     return CostFigures(

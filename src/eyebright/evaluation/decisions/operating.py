@@ -161,17 +161,13 @@ def check(
         groups: (N,) numbers that images which are not independent share; None where all are independent.
         seed: of the bootstrap over groups.
     """
-    figures: dict[Figure, Interval | None] = {}
-    for figure in get_args(Figure):
-        counted = counted_by(figure, answers.given, positive, groups)
-        figures[figure] = proportion(counted.hit, counted.groups, seed=seed) if len(counted.hit) else None
-    target = threshold.target
-    counted = counted_by(target.figure, answers.given, positive, groups)
+    counted = {figure: counted_by(figure, answers.given, positive, groups) for figure in get_args(Figure)}
+    own = counted[threshold.target.figure]
     return OperatingPoint(
         threshold,
         split,
-        figures,
-        judge(target, counted.hit, counted.groups, seed=seed),
+        {f: proportion(c.hit, c.groups, seed=seed) if len(c.hit) else None for f, c in counted.items()},
+        judge(threshold.target, own.hit, own.groups, seed=seed),
         proportion(answers.given, groups, seed=seed),
         float(answers.without.mean()),
     )

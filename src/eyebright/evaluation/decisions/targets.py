@@ -141,23 +141,16 @@ def metric_of(
     figure: Figure, hits: Float64Array, alarms: Float64Array, positives: int, negatives: int
 ) -> Float64Array:
     """Return the metric (n,) from counts of true and false positives; NaN where no image is counted."""
-    numerator, denominator = counts_of(figure, hits, alarms, positives, negatives)
-    return np.where(denominator > 0, numerator / np.maximum(denominator, 1), np.nan)
-
-
-def counts_of(
-    figure: Figure, hits: Float64Array, alarms: Float64Array, positives: int, negatives: int
-) -> tuple[Float64Array, Float64Array]:
-    """Return the numerator and the denominator of the metric."""
     match figure:
         case "recall":
-            return hits, np.full_like(hits, positives)
+            counted, of = hits, np.full_like(hits, positives)
         case "precision":
-            return hits, hits + alarms
+            counted, of = hits, hits + alarms
         case "specificity":
-            return negatives - alarms, np.full_like(hits, negatives)
+            counted, of = negatives - alarms, np.full_like(hits, negatives)
         case "false_positive_rate":
-            return alarms, np.full_like(hits, negatives)
+            counted, of = alarms, np.full_like(hits, negatives)
+    return np.where(of > 0, counted / np.maximum(of, 1), np.nan)
 
 
 def _at_least(ascending: FloatArray, levels: Float64Array) -> Float64Array:
