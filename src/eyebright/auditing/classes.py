@@ -39,6 +39,8 @@ def overlaps(logits: FloatArray, truth: IntArray, most: int = 6) -> list[Overlap
         margin = (logits[places, second] - logits[places, first]).astype(np.float64)
         ranks = rankdata(margin)
         area = (ranks[positive].sum() - counts[0] * (counts[0] + 1) / 2) / (counts[0] * counts[1])
+        if area >= TOLD_APART:  # and so is its upper limit, which takes far longer
+            continue
         low, high = score_limits(*(np.array([float(n)]) for n in (area, *counts)))
         if high[0] >= TOLD_APART:
             continue

@@ -45,7 +45,7 @@ def find_faults(kind: str, records: Records, planted: Records) -> Faults:
     own, faulty = _score(kind, records), _score(kind, planted)
     spread = max(_NARROWEST, float(np.median(np.abs(own - np.median(own))) / norm.ppf(0.75)))
     usual = norm(np.median(own), spread)
-    wide = max(spread, float(faulty.std()), _NARROWEST)
+    wide = max(spread, float(faulty.std()))
     fault = norm(np.median(faulty), wide)
 
     def odds(values: Float64Array) -> Float64Array:

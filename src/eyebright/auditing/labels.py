@@ -71,13 +71,13 @@ def find_label_errors(
         groups: (N,) numbers; copies and images of one group share one, so that none is judged by its like.
         seed: of the folds and of what is planted.
     """
-    first, again = _fits(rows, classes, groups, seed, multilabel=truth.ndim == 2)
-    logits = first(truth)
+    fit = _fits(rows, classes, groups, seed, multilabel=truth.ndim == 2)
+    logits = fit(truth)
     model = _noise(logits, truth)
     wrong = model.wrong(logits, truth)
     flipped = _planted(truth, classes, seed)
     changed = (flipped != truth).reshape(-1)
-    other = again(flipped)
+    other = fit(flipped)
     raw = _noise(other, flipped).wrong(other, flipped)
     correct = _correction(raw, changed, wrong)
     judged, corrected = correct(raw), correct(wrong)
@@ -90,10 +90,8 @@ def find_label_errors(
     )
 
 
-def _fits(
-    rows: FloatArray, classes: int, groups: IntArray, seed: int, *, multilabel: bool
-) -> tuple[_Fit, _Fit]:
-    """Return what gives out-of-fold logits for labels, and what gives them again for others, sooner."""
+def _fits(rows: FloatArray, classes: int, groups: IntArray, seed: int, *, multilabel: bool) -> _Fit:
+    """Return what gives out-of-fold logits for labels; the strength of classes is chosen the first time."""
     known: list[HeadFit] = []
 
     def of_classes(truth: IntArray) -> FloatArray:
@@ -119,7 +117,7 @@ def _fits(
         strata = MultiLabel().strata(truth)
         return fit_labels(rows, truth, strata, groups=groups, seed=seed, standardised=True).held_out
 
-    return (of_labels, of_labels) if multilabel else (of_classes, of_classes)
+    return of_labels if multilabel else of_classes
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,11 @@ from eyebright.auditing.measuring import PlantedSpace, RecordSpace
 from eyebright.auditing.planting import COPIES, FAULTS, planted_key
 from eyebright.auditing.records import Records
 from eyebright.backbones.feature_layers import feature_layer_sets
+from eyebright.data.checks import naming
 from eyebright.data.image_properties import camera
 from eyebright.engines.choose import cached_trials
 from eyebright.engines.selection import say_engine, trial_images
+from eyebright.errors import DataError
 from eyebright.runtime.context import progress_task
 from eyebright.runtime.parallel import parallel
 from eyebright.training.cache.store import Rows
@@ -96,8 +98,16 @@ def collect(
         skipped = extractor.compute(root, manifest.samples, task)
     extractor.release()
     records = RecordSpace(cache)
-    skipped += records.compute(root, _without(manifest.samples, skipped))
-    samples = _without(manifest.samples, skipped)
+    readable = manifest.without(skipped)
+    lost = records.compute(root, readable.samples)
+    samples = readable.without(lost).samples
+    if not samples:
+        error = DataError(
+            "At least one image must be readable. Got {count:image|images}, none of them readable. Copy the "
+            "images again.",
+            count=len(manifest.samples),
+        )
+        raise naming(error, [*skipped, *lost])
     sources = np.sort(np.random.default_rng(seed).permutation(len(samples))[:PLANTED_IMAGES])
     planted = PlantedSpace(cache, extractor, graph)
     planted.compute(root, [samples[place] for place in sources], records)
@@ -114,12 +124,7 @@ def collect(
     rows = np.concatenate([reduced(extractor.read(chunk, taps)) for chunk in chunks])
     cameras = list(parallel(lambda sample: camera(root / sample.path), samples))
     kept = records.read([sample.key for sample in samples])
-    return Material(samples, rows, kept, cameras, copies, faults), skipped
-
-
-def _without(samples: Sequence[Sample], skipped: Sequence[Skipped]) -> list[Sample]:
-    gone = {entry.path for entry in skipped}
-    return [sample for sample in samples if sample.path not in gone]
+    return Material(samples, rows, kept, cameras, copies, faults), [*skipped, *lost]
 
 
 def _reduction(extractor: FeatureExtractor, samples: Sequence[Sample], seed: int) -> _Reduction:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from eyebright.auditing.records import RECORD, RECORDING, Records, record
 from eyebright.backbones.feature_layers import width
 from eyebright.data.decode import DECODING, open_rgb, to_square
 from eyebright.data.header import read_image
+from eyebright.data.image_properties import LOOKING
 from eyebright.engines.choose import make
 from eyebright.errors import EyebrightError, ImageError, NotFoundError
 from eyebright.runtime.context import progress_task
@@ -46,6 +46,7 @@ class RecordSpace:
             "view": "record",
             "decoding": DECODING,
             "recording": RECORDING,
+            "looking": LOOKING,
             "planting": PLANTING,
         }
         self._space: Space[np.uint8] = Space(cache, card, RECORD.itemsize, np.uint8)
@@ -103,16 +104,7 @@ class PlantedSpace:
     """
 
     def __init__(self, cache: Path, extractor: FeatureExtractor, graph: bytes) -> None:
-        card = {
-            "backbone": extractor.backbone.card.name,
-            "backbone_sha": extractor.backbone.card.sha,
-            "precision": extractor.engine.split()[-1],
-            "taps": [f"{tap.layer.name}:{tap.kind}" for tap in extractor.taps],
-            "view": "planted",
-            "planting": PLANTING,
-            "decoding": DECODING,
-            **asdict(extractor.preprocessing),
-        }
+        card = extractor.definition | {"view": "planted", "planting": PLANTING, "decoding": DECODING}
         self._space = FeatureSpace(cache, card, width(extractor.taps))
         self._engine_name, self._graph = extractor.engine, graph
         self._preprocessing = extractor.preprocessing

@@ -35,12 +35,12 @@ RECORD = np.dtype(
         ("format", "f4"),
     ]
 )
-#: Formats by their place in a record; any other is -1.
 #: A frame takes at least this share of two opposite sides; where it ends, so much of the side must differ.
 LEAST_BORDER, LEAST_STEP = 0.02, 0.5
 _TAILS = (0.05, 0.95)
 _REBLUR_PX = 1.5
 _FLAT = 0.5  # sharpness of an image without any: it keeps all of it
+#: Formats by their place in a record; any other is -1.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 
 
@@ -52,9 +52,9 @@ def record(picture: Image.Image, data: bytes = b"") -> Records:
     found["print"], found["borders"] = fingerprint(small), edges
     found["steps"] = border_steps(small, edges)
     found["inside"] = fingerprint(inside(small, edges)) if edges.any() else found["print"]
-    found["looks"] = looks(np.asarray(small.convert("RGB")))
+    found["looks"] = seen = looks(np.asarray(small.convert("RGB")))
     found["levels"] = np.quantile(np.asarray(small), _TAILS) / 255
-    found["reblur"] = _kept_sharpness(small)
+    found["reblur"] = _kept_sharpness(small, seen[2])
     found["quantisation"], found["format"] = _coding(data) if data else (0, -1)
     return found
 
@@ -66,9 +66,10 @@ def is_framed(records: Records) -> BoolArray:
     return np.asarray(vertical | horizontal)
 
 
-def _kept_sharpness(small: Image.Image) -> float:
+def _kept_sharpness(small: Image.Image, before: float) -> float:
+    """Return how much of the sharpness ``before`` is left once the picture is blurred, as a logarithm."""
     blurred = small.filter(ImageFilter.GaussianBlur(_REBLUR_PX))
-    before, after = (looks(np.asarray(some.convert("RGB")))[2] for some in (small, blurred))
+    after = looks(np.asarray(blurred.convert("RGB")))[2]
     return float(np.log((after + _FLAT) / (before + _FLAT)))
 
 

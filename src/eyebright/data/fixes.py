@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from eyebright.data.manifest import JOINT, SPLITS, Manifest, Sample, joined
+from eyebright.data.manifest import SPLITS, Manifest, Sample, joined
 from eyebright.errors import DataError, NotFoundError, nearest
 from eyebright.runtime.atomic import write_text
 from eyebright.runtime.stored import read_stored
@@ -75,12 +75,13 @@ class Fixes:
             DataError: two fixes contradict each other, a group of copies would vanish, or an image would get
                 a label that no other has.
         """
-        paths = {sample.path for sample in manifest.samples}
+        paths, unread = ({entry.path for entry in some} for some in (manifest.samples, manifest.skipped))
         changes = [fix for fix in self.rows if fix.action not in ("", _ANSWER)]
         known = [fix for fix in changes if fix.image in paths]
-        wanted = _by_image(known)
+        by_image = _by_image(known)
         left_out = _left_out(known, paths)
-        _require_known_labels(known, manifest)
+        wanted = {image: some for image, some in by_image.items() if image not in left_out}
+        _require_known_labels(wanted, manifest)
         samples = tuple(
             _changed(sample, wanted.get(sample.path, {}), manifest)
             for sample in manifest.samples
@@ -93,13 +94,16 @@ class Fixes:
             Skipped(path, "Left out by the fixes ({action}).", {"action": action})
             for path, action in left_out.items()
         ]
-        counts = Counter(fix.action for fix in known if fix.action not in _LEAVING_OUT)
+        counts = Counter(action for some in wanted.values() for action in some)
         counts.update(left_out.values())
         return replace(
             manifest,
             samples=samples,
             skipped=(*manifest.skipped, *skipped),
-            warnings=(*manifest.warnings, *self._notes(counts, {fix.image for fix in changes} - paths)),
+            warnings=(
+                *manifest.warnings,
+                *self._notes(counts, {fix.image for fix in changes} - paths - unread),
+            ),
             label_set=labels,
         )
 
@@ -247,12 +251,16 @@ def _left_out(fixes: Sequence[Fix], paths: set[str]) -> dict[str, str]:
     return found
 
 
-def _require_known_labels(fixes: Sequence[Fix], manifest: Manifest) -> None:
+def _labels(text: str) -> set[str]:
+    """Return the labels that a value names for an image that may have several."""
+    return {label for part in text.split(";") if (label := part.strip())}
+
+
+def _require_known_labels(fixes: Mapping[str, Mapping[str, str]], manifest: Manifest) -> None:
+    """Refuse a label that the data lacks and that only one image is to get: it is likely mistyped."""
+    given = [actions["relabel"] for actions in fixes.values() if "relabel" in actions]
     wanted = Counter(
-        label
-        for fix in fixes
-        if fix.action == "relabel"
-        for label in (fix.value.split(JOINT) if manifest.task.multilabel else [fix.value])
+        label for value in given for label in (_labels(value) if manifest.task.multilabel else {value})
     )
     known = set(manifest.labels)
     if typos := sorted(label for label, count in wanted.items() if count < 2 and label not in known):
@@ -270,6 +278,6 @@ def _changed(sample: Sample, wanted: Mapping[str, str], manifest: Manifest) -> S
         return sample
     label = wanted.get("relabel", sample.label)
     if manifest.task.multilabel:
-        label = joined(label.split(JOINT) if label else ())
+        label = joined(_labels(label))
     split: Split = next((known for known in SPLITS if known == wanted.get("move")), sample.split)
     return replace(sample, label=label, split=split, group=wanted.get("group", sample.group))

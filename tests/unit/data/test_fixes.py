@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from unix import UNIX
 from eyebright.data.fixes import Fix, Fixes, read_fixes, write_fixes
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.errors import DataError, NotFoundError
+from eyebright.types import Skipped
 
 
 def manifest(*names: str, several: bool = False) -> Manifest:
@@ -52,6 +54,28 @@ def test_every_action_changes_the_manifest_and_only_that():
 def test_several_labels_are_set_together():
     after = Fixes([Fix("1", "relabel", "b; a")]).applied(manifest("1", "2", several=True))
     assert after.samples[0].labels == ("a", "b")
+
+
+def test_an_image_counts_once_and_one_that_is_left_out_gives_no_label():
+    twice = [Fix("1", "relabel", "c"), Fix("1", "relabel", "c")]
+    with pytest.raises(DataError, match="set only once"):
+        Fixes(twice).applied(manifest("1", "2"))
+    gone = [Fix("1", "relabel", "c"), Fix("1", "drop"), Fix("2", "relabel", "c")]
+    with pytest.raises(DataError, match="set only once"):
+        Fixes(gone).applied(manifest("1", "2", "3"))
+    known = Fixes([Fix("1", "relabel", "b"), Fix("1", "relabel", "b")]).applied(manifest("1", "2"))
+    assert known.warnings[0].reason_values == {"changes": "relabel 1"}
+
+
+def test_a_label_never_holds_a_semicolon():
+    after = Fixes([Fix("1", "relabel", "b;a; a")]).applied(manifest("1", "2", several=True))
+    assert after.samples[0].labels == ("a", "b")
+
+
+def test_a_file_that_cannot_be_read_is_in_the_data():
+    before = replace(manifest("1"), skipped=(Skipped("broken.jpg", "The file is empty."),))
+    notes = Fixes([Fix("broken.jpg", "drop")]).applied(before).warnings
+    assert not [note for note in notes if "not in the data" in note.reason]
 
 
 def test_answers_are_for_an_image_or_for_all():

@@ -27,7 +27,7 @@ from eyebright.errors import DataError, EyebrightError, ImageError, NotFoundErro
 from eyebright.runtime.parallel import parallel
 from eyebright.runtime.progress import Task
 from eyebright.training.cache.store import FeatureSpace, Rows
-from eyebright.types import Skipped
+from eyebright.types import JsonObject, Skipped
 
 _FLUSH_ROWS = 2048
 _FLUSH_SECONDS = 3.0
@@ -75,7 +75,7 @@ class FeatureExtractor:
         self.engine = engine
         self._running: Engine | None = None
         card = backbone.card
-        definition = {
+        self.definition: JsonObject = {
             "backbone": card.name,
             "backbone_sha": card.sha,
             "graph": 2,
@@ -83,7 +83,7 @@ class FeatureExtractor:
             "taps": [f"{tap.layer.name}:{tap.kind}" for tap in taps],
             **asdict(preprocessing),
         }
-        self.spaces = [FeatureSpace(cache, definition | {"view": v}, width(taps)) for v in range(views)]
+        self.spaces = [FeatureSpace(cache, self.definition | {"view": v}, width(taps)) for v in range(views)]
 
     def compute(self, root: Path, samples: Sequence[Sample], task: Task) -> list[Skipped]:
         """Make sure that the cache holds all views of ``samples``; advance ``task`` by one an image.

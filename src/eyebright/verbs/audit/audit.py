@@ -114,7 +114,8 @@ def audit(config: AuditConfig) -> Audit:
     backbone, cache = EmbeddedBackbone(), default_folder()
     with timed("features"):
         material, lost = collect(manifest, backbone, cache, size=config.size, seed=config.seed)
-    broken = [*_unreadable(manifest), *lost]
+    dropped = {fix.image for fix in fixes.rows if fix.action == "drop"}
+    broken = [entry for entry in (*_unreadable(manifest), *lost) if entry.path not in dropped]
     with timed("examination"):
         found = examine(material, manifest.task, manifest.labels, broken, parts=parts, seed=config.seed)
     open_ = [finding for finding in found.findings if not _answered(finding, fixes)]

@@ -22,7 +22,7 @@ def proposed_fixes(findings: Sequence[Finding]) -> list[list[Fix]]:
     Near duplicates in one split get a group. A wrong label gets the likelier one. What to do about any other
     finding is for a person to say.
     """
-    kept: dict[str, str] = {}
+    kept: set[str] = set()
     leaving: set[str] = set()
     return [
         list(_copies(finding, number, kept, leaving) if finding.kind in _COPIES else _others(finding))
@@ -30,7 +30,7 @@ def proposed_fixes(findings: Sequence[Finding]) -> list[list[Fix]]:
     ]
 
 
-def _copies(finding: Finding, number: int, kept: dict[str, str], leaving: set[str]) -> Iterator[Fix]:
+def _copies(finding: Finding, number: int, kept: set[str], leaving: set[str]) -> Iterator[Fix]:
     """Yield the fixes of copies; an image that another finding keeps is not left out, and the reverse."""
     reason = _reason(finding)
     if finding.kind == "near_duplicate":
@@ -49,14 +49,16 @@ def _copies(finding: Finding, number: int, kept: dict[str, str], leaving: set[st
         leaving.add(path)
         yield Fix(path, "keep_one", stays, reason)
     if stays is not None:
-        kept[stays] = finding.kind
+        kept.add(stays)
 
 
 def _others(finding: Finding) -> Iterator[Fix]:
     reason = _reason(finding)
     match finding.kind:
         case "label_error":
-            yield Fix(finding.images[0], "relabel", finding.suggested or "", reason)
+            # No label at all is an open question: a fix must name one.
+            suggested = finding.suggested or ""
+            yield Fix(finding.images[0], "relabel" if suggested else "", suggested, reason)
         case "broken":
             yield Fix(finding.images[0], "drop", "", reason)
         case kind if kind in ON_ALL_IMAGES:

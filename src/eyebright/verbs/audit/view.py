@@ -96,7 +96,7 @@ def _choices(finding: Finding, proposed: Fix | None) -> list[FixChoice]:
         known.append((action, value, translate("leave out, keep {path}", path=value)))
     if action == "group":
         known.append((action, value, translate("same group: {group}", group=value)))
-    if finding.suggested is not None:
+    if finding.suggested:
         known.append(("relabel", finding.suggested, translate("relabel as {label}", label=finding.suggested)))
     known.append(("not_a_problem", finding.kind, translate("no problem")))
     return [FixChoice(done, to, words, (done, to) == (action, value)) for done, to, words in known]

@@ -1,0 +1,30 @@
+"""What the audit proposes can be read back as fixes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from eyebright.auditing.findings import Finding
+from eyebright.data.fixes import read_fixes, write_fixes
+from eyebright.verbs.audit.proposals import proposed_fixes
+
+
+def test_every_proposal_is_read_back(tmp_path: Path) -> None:
+    findings = [
+        Finding("exact_duplicate", ("a.png", "b.png"), {"labels": ["cat", "cat"]}, 1.0),
+        Finding("near_duplicate", ("c.png", "d.png"), {"labels": ["cat", "cat"]}, 0.9),
+        Finding("label_error", ("e.png",), {}, 0.9, suggested="dog"),
+        Finding("label_error", ("f.png",), {}, 0.9, suggested=""),  # of several labels: none is likelier
+        Finding("shift", ("g.png",), {}, 0.9),
+        Finding("broken", ("h.png",), {}, 1.0),
+    ]
+    proposed = [fix for fixes in proposed_fixes(findings) for fix in fixes]
+    write_fixes(tmp_path / "fixes.csv", proposed)
+    read = read_fixes(tmp_path / "fixes.csv").rows
+    assert [(fix.image, fix.action, fix.value) for fix in read] == [
+        (fix.image, fix.action, fix.value) for fix in proposed
+    ]
+    assert [(fix.image, fix.action) for fix in read if fix.image in ("e.png", "f.png")] == [
+        ("e.png", "relabel"),
+        ("f.png", ""),
+    ]
