@@ -17,12 +17,14 @@ from PIL import Image
 
 from eyebright.data.colour import grey_values, is_deep, to_rgb
 from eyebright.data.formats.repair import repaired
-from eyebright.data.header import check_size, damaged, encoded, open_image, orientation
+from eyebright.data.header import check_size, damaged, encoded, open_image, orientation, read_image
 from eyebright.errors import ImageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
+    from eyebright.data.manifest import Sample
     from eyebright.types import ImageLike, Interpolation, UInt8Array
 
 Result = TypeVar("Result")
@@ -96,6 +98,19 @@ def load_square(
     """
     image = open_rgb(source, min_side=_short_side(size, crop), white_level=white_level)
     return to_square(image, size, interpolation=interpolation, crop=crop)
+
+
+def load_sample(
+    root: Path, sample: Sample, size: int, interpolation: Interpolation = "bilinear"
+) -> UInt8Array:
+    """Return a sample as a square (S, S, 3), see :func:`load_square`, if its file is still the one listed.
+
+    Raises:
+        NotFoundError: the file does not exist.
+        ImageError: it cannot be read, or changed after it was listed.
+    """
+    data = read_image(root / sample.path, sample.sha)
+    return load_square(data, size, interpolation, white_level=sample.white_level)
 
 
 def to_square(

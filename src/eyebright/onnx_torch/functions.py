@@ -161,14 +161,6 @@ def _argmax(reader: Reader, node: onnx.NodeProto) -> fx.Node:
     return reader.call(torch.argmax, x, given.get("axis", 0), keep)
 
 
-def _sum_of_squares(reader: Reader, node: onnx.NodeProto) -> fx.Node:
-    x = reader.tensor(node.input[0])
-    axes = reader.known(node, 1).tolist()
-    return reader.call(
-        torch.sum, reader.call(torch.mul, x, x), axes, bool(attributes(node).get("keepdims", 1))
-    )
-
-
 def _global_average(reader: Reader, node: onnx.NodeProto) -> fx.Node:
     return reader.call(torch.mean, reader.tensor(node.input[0]), [2, 3], True)
 
@@ -215,7 +207,7 @@ FUNCTIONS: dict[str, Operator] = {
     "ReduceMean": _reduce(torch.mean),
     "ReduceMin": _reduce(torch.amin),
     "ReduceSum": _reduce(torch.sum),
-    "ReduceSumSquare": _sum_of_squares,
+    "ReduceSumSquare": _reduce(lambda x, axes, keep: torch.sum(x * x, axes, keep)),
     "Relu": _plain(functional.relu),
     "Sigmoid": _plain(torch.sigmoid),
     "Sin": _plain(torch.sin),

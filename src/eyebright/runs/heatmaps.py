@@ -7,8 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from eyebright.data.decode import decode
-from eyebright.data.header import read_image
 from eyebright.data.manifest import Sample
 from eyebright.errors import ImageError, NotFoundError
 from eyebright.evaluation.multiclass.results import PredictionRow
@@ -68,11 +66,7 @@ def heat_of_mistakes(model: SealedModel, root: Path, rows: Sequence[PredictionRo
 
     def drawn(row: PredictionRow) -> str | None:
         try:
-            pixels = decode(
-                read_image(root / row.path, row.sha or None),
-                min_side=model.size,
-                white_level=model.white_level,
-            )
+            pixels = model.pixels(root / row.path, row.sha or None)
         except (ImageError, NotFoundError):  # predicted from the cache, and deleted or changed since
             return None
         heat = how.heat(pixels, model.labels.index(row.predicted))

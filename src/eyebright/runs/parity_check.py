@@ -9,8 +9,6 @@ from typing import TypeAlias
 
 import numpy as np
 
-from eyebright.data.decode import decode
-from eyebright.data.header import read_image
 from eyebright.data.manifest import Sample
 from eyebright.errors import ImageError, ModelError, NotFoundError
 from eyebright.runs.scoring import Predictions
@@ -85,8 +83,7 @@ def check_answers(model: UnwrittenModel, predictions: Predictions, root: Path) -
     differ = _other_answers(model, probabilities, scores, _answers(model, probabilities, scores))
     for sample in predictions.samples[:_WHOLE_IMAGES]:
         with suppress(ImageError, NotFoundError):  # predicted from the cache, and deleted since
-            data = read_image(root / sample.path, sample.sha)
-            pixels = decode(data, min_side=model.size, white_level=model.white_level)
+            pixels = model.pixels(root / sample.path, sample.sha)
             differ += _other_answers(model, *model.predict_answers(pixels[None]))
     predicted = predictions.decisions.predict(probabilities)
     differ += int((model.decisions.predict(probabilities) != predicted).sum())
@@ -121,10 +118,6 @@ def _predict_whole(model: SealedModel, root: Path, samples: Sequence[Sample]) ->
     """Return probabilities (n, K) of the file as it is."""
 
     def predict(sample: Sample) -> FloatArray:
-        return model.probabilities(
-            decode(
-                read_image(root / sample.path, sample.sha), min_side=model.size, white_level=model.white_level
-            )[None]
-        )
+        return model.probabilities(model.pixels(root / sample.path, sample.sha)[None])
 
     return np.concatenate(list(parallel(predict, samples)))

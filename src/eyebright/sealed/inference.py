@@ -17,8 +17,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from eyebright.data.decode import DECODING, decode
-from eyebright.data.header import read_image
+from eyebright.data.decode import DECODING
 from eyebright.data.manifest import Sample
 from eyebright.errors import ImageError, NotFoundError, StorageError
 from eyebright.runtime.parallel import parallel
@@ -180,9 +179,7 @@ def _reader(
 
     def read(sample: Sample) -> FloatArray | Skipped:
         try:
-            pixels = decode(
-                read_image(root / sample.path, sample.sha), min_side=model.size, white_level=model.white_level
-            )
+            pixels = model.pixels(root / sample.path, sample.sha)
         except (ImageError, NotFoundError) as error:
             return Skipped(sample.path, error.template, error.values)
         if on_decoded is not None:

@@ -13,9 +13,10 @@ import numpy as np
 import onnx
 
 from eyebright.data.decode import decode
+from eyebright.data.header import read_image
 from eyebright.errors import ModelError, NotFoundError
 from eyebright.evaluation.intervals import Float64Array
-from eyebright.evaluation.rules.decisions import UNKNOWN_ANSWER, Decisions
+from eyebright.evaluation.rules.decisions import Decisions
 from eyebright.evaluation.uncertainty.conformal import SetRule
 from eyebright.evaluation.uncertainty.ood import UnknownRule
 from eyebright.onnx_graph.stored import read_onnx
@@ -118,7 +119,7 @@ class SealedModel:
         """Return the K classes in the order of the outputs."""
         return self.facts.labels
 
-    @property
+    @cached_property
     def card(self) -> SealedCard:
         """Return the backbone, preprocessing, feature layers and temperature, as training wrote them."""
         return SealedCard(self.facts.card.model_dump())
@@ -128,13 +129,22 @@ class SealedModel:
         """Return S, the side in pixels to which the model itself resizes images."""
         return self.facts.card.preprocessing.size
 
-    @cached_property
+    @property
     def white_level(self) -> int | None:
         """Return the grey value that is white where grey has more than 8 bits (see `data/colour.py`).
 
         None of a model whose training images have 8 bits; models from before this was stored took 65535.
         """
         return self.facts.white_level
+
+    def pixels(self, path: Path, sha: str | None) -> UInt8Array:
+        """Return the pixels (H, W, 3) that the model answers about, of a file that is still the one listed.
+
+        Raises:
+            NotFoundError: the file does not exist.
+            ImageError: it cannot be read, or its hash is no longer ``sha``.
+        """
+        return decode(read_image(path, sha), min_side=self.size, white_level=self.white_level)
 
     @cached_property
     def split_model(self) -> SplitModel | None:
@@ -230,11 +240,7 @@ class SealedModel:
             score: the OOD score, if the file gives one.
         """
         order = np.argsort(-probabilities, kind="stable")
-        scores = None if score is None else np.array([score], np.float32)
-        predicted, answer = (
-            self.decisions.predict(probabilities[None]),
-            self.decisions.answer(probabilities[None], scores),
-        )
+        predicted = self.decisions.predict(probabilities[None])
         named = None
         if self.decisions.multilabel:
             [named] = self.task.names(predicted, self.labels)
@@ -249,7 +255,7 @@ class SealedModel:
             tuple(float(probabilities[i]) for i in shown),
             named,
             unknown_score=score,
-            unknown=bool((answer == UNKNOWN_ANSWER).all()) if tells else None,
+            unknown=bool(self.decisions.unknown(np.array([score], np.float32))[0]) if tells else None,
             set=None if self.set_rule is None else self._set(self.set_rule, probabilities),
         )
 

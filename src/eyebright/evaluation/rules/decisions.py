@@ -13,7 +13,7 @@ import numpy as np
 
 from eyebright.evaluation.decisions.costs import cheapest
 from eyebright.evaluation.intervals import Float64Array
-from eyebright.task.task import ClassificationTask, MultiClass, MultiLabel
+from eyebright.task.task import BoolArray, ClassificationTask, MultiClass, MultiLabel
 from eyebright.types import FloatArray, IntArray
 
 #: The answer for an image that is unlike the training images.
@@ -90,11 +90,15 @@ class Decisions:
             scores: OOD scores (N,); None of a model that gives none.
         """
         predicted = self.predict(probabilities)
-        limit = self.limit
-        if limit is None or scores is None:
+        if scores is None:
             return predicted
-        unknown = np.asarray(scores, np.float32) > limit
+        unknown = self.unknown(scores)
         return np.where(unknown[:, None] if self.multilabel else unknown, UNKNOWN_ANSWER, predicted)
+
+    def unknown(self, scores: FloatArray) -> BoolArray:
+        """Return (N,) whether images with these OOD scores are unknown."""
+        limit = self.limit
+        return np.zeros(len(scores), bool) if limit is None else np.asarray(scores, np.float32) > limit
 
     @property
     def least(self) -> FloatArray:

@@ -118,13 +118,17 @@ def write_segment(folder: Path, keys: UInt8Array, rows: npt.NDArray[Any]) -> Pat
 
 def remove_segment(keys: Path) -> int:
     """Delete both files of a segment, as far as they are there; return their bytes."""
-    freed = 0
-    for path in (keys, rows_path(keys)):  # first the keys: without them the segment no longer counts
-        with suppress(FileNotFoundError):
-            size = path.stat().st_size
-            path.unlink()
-            freed += size
-    return freed
+    # First the keys: without them the segment no longer counts.
+    return sum(remove_file(path) for path in (keys, rows_path(keys)))
+
+
+def remove_file(path: Path) -> int:
+    """Delete a file if it is there; return its bytes."""
+    with suppress(FileNotFoundError):
+        size = path.stat().st_size
+        path.unlink()
+        return size
+    return 0
 
 
 def rows_path(keys: Path) -> Path:

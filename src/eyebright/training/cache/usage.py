@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from eyebright.runtime.atomic import remove_left
-from eyebright.training.cache.segment import keys_path, remove_segment
+from eyebright.training.cache.segment import keys_path, remove_file, remove_segment
 from eyebright.training.cache.store import CARD, EXPORTS, FEATURES
 
 _STALE_SECONDS = 24 * 3600
@@ -107,7 +107,7 @@ def _segments(spaces: list[SpaceUsage]) -> Iterator[_Piece]:
 
 def _networks(root: Path) -> Iterator[_Piece]:
     for path, status in _exports(root):
-        yield _Piece((status.st_mtime, status.st_mtime), partial(_delete_file, path))
+        yield _Piece((status.st_mtime, status.st_mtime), partial(remove_file, path))
 
 
 def _exports(root: Path) -> Iterator[tuple[Path, os.stat_result]]:
@@ -119,14 +119,6 @@ def _present(paths: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:
     for path in paths:
         with suppress(FileNotFoundError):
             yield path, path.stat()
-
-
-def _delete_file(path: Path) -> int:
-    size = 0
-    with suppress(FileNotFoundError):
-        size = path.stat().st_size
-        path.unlink()
-    return size
 
 
 def _spaces(root: Path) -> Iterator[SpaceUsage]:

@@ -146,7 +146,7 @@ class FeatureExtractor:
             DataError: some were not computed, as their files changed, or are no longer in the cache.
         """
         places = columns(taps, self.taps)
-        if missing := self.missing(samples):
+        if missing := [s for s in samples if s.key not in self.spaces[number]]:
             raise DataError(
                 "Images and the feature cache must stay as they are during a run. {count:image|images} "
                 "changed or lost their features meanwhile, such as {path}. Run again.",

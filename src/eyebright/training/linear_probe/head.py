@@ -95,10 +95,9 @@ def fit_head(
     if mixture.share:
         whole = discriminant(rows, truth, weights / weights.sum(), classes)
         final, held_out = mixture.of(final, whole), mixture.of(held_out, second)
-    shown = (
-        np.zeros_like(held_out) if untested else held_out
-    )  # where nothing is known, all are equally likely
-    return HeadFit(unstandardised(final, basis, mean, scale), l2, path, shown[kept], mixture.share)
+    if untested:  # where nothing is known, all are equally likely
+        held_out = np.zeros_like(held_out)
+    return HeadFit(unstandardised(final, basis, mean, scale), l2, path, held_out[kept], mixture.share)
 
 
 def _held_out_discriminant(problems: LogisticProblems, classes: int, fold: IntArray) -> FloatArray:

@@ -89,7 +89,8 @@ def _loaded(spec: WorkerSpec, images: UInt8Array) -> Callable[[], object]:
             return _openvino(path, spec["threads"], images)
         case _:
             parent = Path(spec["parent"])
-            source = ExportSource(_Described(parent), onnx.load(parent))
+            graph = read_onnx(parent)
+            source = ExportSource(_Described(parent, graph), graph)
             target = FORMATS[read_certificate(path).format]
             runner = target.load(source, path, spec["threads"])
             return lambda: runner.predict(images[0])
@@ -107,9 +108,9 @@ def _openvino(path: Path, threads: int, images: UInt8Array) -> Callable[[], obje
 class _Described(SealedModel):
     """A sealed model of which only the metadata is read: loading it would count as the export's memory."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, graph: onnx.ModelProto) -> None:
         self.path = path
-        self._check(read_onnx(path))
+        self._check(graph)
 
 
 if __name__ == "__main__":

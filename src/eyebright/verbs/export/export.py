@@ -12,8 +12,6 @@ from pathlib import Path
 import numpy as np
 
 from eyebright.compression.candidate import QuantisationCandidate
-from eyebright.data.decode import decode
-from eyebright.data.header import read_image
 from eyebright.errors import EyebrightError
 from eyebright.exporting.base import (
     ExportSource,
@@ -110,14 +108,7 @@ class Exporter:
             )
 
         def pixels() -> Iterator[UInt8Array]:
-            return (
-                decode(
-                    read_image(images.root / s.path, s.sha),
-                    min_side=self.model.size,
-                    white_level=self.model.white_level,
-                )
-                for s in answers.samples
-            )
+            return (self.model.pixels(images.root / s.path, s.sha) for s in answers.samples)
 
         return ReferencePredictions(
             answers.probabilities,

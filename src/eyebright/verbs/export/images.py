@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from eyebright.compression.int8.calibration import CalibrationImages
-from eyebright.data.decode import load_square
-from eyebright.data.header import read_image
+from eyebright.data.decode import load_sample
 from eyebright.data.manifest import Sample
 from eyebright.errors import DataError, ImageError
 from eyebright.runs.images import check_labels, drawn, manifest_of
@@ -99,8 +98,6 @@ def read_calibration_images(
 
 def _read(root: Path, sample: Sample, size: int, interpolation: Interpolation) -> UInt8Array | None:
     try:
-        return load_square(
-            read_image(root / sample.path, sample.sha), size, interpolation, white_level=sample.white_level
-        )
+        return load_sample(root, sample, size, interpolation)
     except ImageError:  # training skipped it, and said so
         return None

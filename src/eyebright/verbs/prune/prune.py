@@ -10,8 +10,7 @@ import numpy as np
 import onnx
 
 from eyebright.backbones import catalog
-from eyebright.data.decode import load_square
-from eyebright.data.header import read_image
+from eyebright.data.decode import load_sample
 from eyebright.data.manifest import Manifest
 from eyebright.errors import ImageError
 from eyebright.exporting.base import ExportSource, require
@@ -30,7 +29,10 @@ from eyebright.verbs.train.train import train
 
 _FILE = "pruned.onnx"
 _IMAGES, _BATCH = 256, 16  # that tell the channels' importance
-_AS_THEY_ARE = ("epochs", "budget", "batch", "lr", "augment", "precision", "device", "seed", "lang", "data")
+_AS_THEY_ARE = (
+    *("epochs", "budget", "batch", "lr", "augment", "precision", "device", "seed", "lang", "data"),
+    "overwrite",
+)
 
 
 @stage
@@ -66,7 +68,6 @@ def prune(config: PruneConfig) -> Run:
         "teacher": config.model,
         "teacher_views": config.views,
         "out": directory,
-        "overwrite": config.overwrite,
         "finetune": "full",
         "size": model.size,
         "layers": "stages",
@@ -122,14 +123,7 @@ def _batches(
         some, squares = [], []
         for sample in chosen[begin : begin + _BATCH]:
             try:
-                squares.append(
-                    load_square(
-                        read_image(manifest.root / sample.path, sample.sha),
-                        source.size,
-                        how,
-                        white_level=sample.white_level,
-                    )
-                )
+                squares.append(load_sample(manifest.root, sample, source.size, how))
             except ImageError:  # training names it
                 continue
             some.append(sample)

@@ -99,7 +99,7 @@ def _opened(config: TuneConfig) -> tuple[TuneConfig, Path]:
         directory = new_directory(config.out, "runs", name, overwrite=config.overwrite)
         if config.overwrite:
             (directory / _STUDY).unlink(missing_ok=True)
-        if (directory / _STUDY).exists():
+        elif (directory / _STUDY).exists():
             raise ConfigError(
                 "A new search needs a directory without an earlier search. {path} already contains "
                 "{file}. Continue that search with --resume {path}, choose another directory with "

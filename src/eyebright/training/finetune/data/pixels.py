@@ -12,8 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from eyebright.data.decode import load_square
-from eyebright.data.header import read_image
+from eyebright.data.decode import load_sample
 from eyebright.data.manifest import Sample
 from eyebright.errors import EyebrightError, ImageError, NotFoundError
 from eyebright.runtime.context import progress_task
@@ -121,12 +120,7 @@ class _Decoder:
         self.root, self.size, self.interpolation = root, size, interpolation
 
     def square(self, sample: Sample) -> UInt8Array:
-        return load_square(
-            read_image(self.root / sample.path, sample.sha),
-            self.size,
-            self.interpolation,
-            white_level=sample.white_level,
-        )
+        return load_sample(self.root, sample, self.size, self.interpolation)
 
     def squares(
         self, samples: Sequence[Sample], unreadable: dict[str, EyebrightError], task: Task

@@ -93,14 +93,15 @@ def best_of(
     scores: dict[Depth, HoldoutScore] = {"off": probe, **{d: r.score for d, r in results.items()}}
     best = best_depth(results)
     outcome = outcome_of(best, scores[best], probe)
-    wins, reason = outcome.gained, finetuning_sentence(asdict(outcome))
+    reason = finetuning_sentence(asdict(outcome))
     progress().say(reason)
-    selected = best if wins else "off"
-    trained = package(results[best], setup) if wins else _probe_of_all(config, manifest, setup)
+    trained = package(results[best], setup) if outcome.gained else _probe_of_all(config, manifest, setup)
     compared: JsonObject = {depth: s.metrics() for depth, s in scores.items()}
     return replace(
         trained,
-        finetune_candidates=[Choice(finetuned_name(d), s.accuracy, d == selected) for d, s in scores.items()],
+        finetune_candidates=[
+            Choice(finetuned_name(d), s.accuracy, d == outcome.kept) for d, s in scores.items()
+        ],
         reasons=(*reasons, reason),
         finetuning=outcome,
         candidates={**trained.candidates, "finetuning": compared},

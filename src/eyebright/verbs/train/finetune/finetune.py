@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from eyebright.backbones.torch.network import Network
     from eyebright.training.finetune.history import EpochRow
     from eyebright.verbs.train.finetune.finetune_setup import FinetuneSetup
-    from eyebright.verbs.train.finetune.fit import FinetuneResult
+    from eyebright.verbs.train.finetune.fit import FinetuneResult, HoldoutScore
     from eyebright.verbs.train.finetune.initial_model import FinetuneModel
     from eyebright.verbs.train.finetune.recipe import Depth
 
@@ -111,14 +111,14 @@ def finetune(
     )
     model = initial_model(config, setup, network)
     with timed("finetune"):
+        score = probe_score(setup)  # fine-tuning changes the network in place
         if config.finetune in ("last", "full"):
-            probe_first = probe_score(setup)  # fine-tuning changes the network in place
             seconds = None if config.budget is None else setup.seconds_left(config.budget)
             result = _finetune_depth(config, config.finetune, model, setup, seconds)
-            outcome = outcome_of(config.finetune, result.score, probe_first, requested=True)
+            outcome = outcome_of(config.finetune, result.score, score, requested=True)
             progress().say(finetuning_sentence(asdict(outcome)))
             return replace(package(result, setup), finetuning=outcome)
-        return _finetune_auto(config, manifest, model, setup)
+        return _finetune_auto(config, manifest, model, setup, score)
 
 
 def load_network(config: TrainConfig) -> Network:
@@ -178,14 +178,13 @@ def _finetune_depth(
 
 
 def _finetune_auto(
-    config: TrainConfig, manifest: Manifest, model: FinetuneModel, setup: FinetuneSetup
+    config: TrainConfig, manifest: Manifest, model: FinetuneModel, setup: FinetuneSetup, score: HoldoutScore
 ) -> TrainedModel:
     """Compare the linear probe with the last blocks fine-tuned and, from there, everything fine-tuned."""
-    from eyebright.verbs.train.finetune.compare import against_full, best_depth, best_of, probe_score
+    from eyebright.verbs.train.finetune.compare import against_full, best_depth, best_of
     from eyebright.verbs.train.finetune.recipe import AUTO_SECONDS
 
     budget = config.budget or AUTO_SECONDS
-    score = probe_score(setup)
     seconds = _LAST_SHARE * setup.seconds_left(budget)
     last = _finetune_depth(config, "last", model, setup, seconds)
     results: dict[Depth, FinetuneResult] = {"last": last}

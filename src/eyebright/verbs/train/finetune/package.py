@@ -9,8 +9,7 @@ import numpy as np
 
 from eyebright.backbones.card import Preprocessing
 from eyebright.backbones.torch.exported import ExportedBackbone
-from eyebright.data.decode import load_square
-from eyebright.data.header import read_image
+from eyebright.data.decode import load_sample
 from eyebright.data.manifest import Sample
 from eyebright.evaluation.decisions.operating import Labelled
 from eyebright.report.content import TrainingCurves
@@ -115,12 +114,7 @@ def _reference(
     """Return the predictions of the network itself, with which the sealed model is compared."""
 
     def probabilities(root: Path, samples: Sequence[Sample]) -> FloatArray:
-        images = (
-            load_square(
-                read_image(root / s.path, s.sha), seen.size, seen.interpolation, white_level=s.white_level
-            )
-            for s in samples
-        )
+        images = (load_sample(root, s, seen.size, seen.interpolation) for s in samples)
         return task.probabilities(image_logits(net, images, device_of(net)), temperature)
 
     return probabilities

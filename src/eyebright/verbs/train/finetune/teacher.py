@@ -16,8 +16,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from eyebright.data.decode import load_square
-from eyebright.data.header import read_image
+from eyebright.data.decode import load_sample
 from eyebright.data.manifest import Sample
 from eyebright.engines.base import Engine
 from eyebright.engines.choose import cached_trials, make
@@ -176,12 +175,7 @@ def _basis(source: ExportSource, engine: str, root: Path, samples: Sequence[Samp
     running: Engine = make(engine, graph.SerializeToString())
     size, how = source.size, source.preprocessing.interpolation
     some = spread(samples, _basis_count(samples))
-    found = parallel(
-        lambda s: running.run(
-            load_square(read_image(root / s.path, s.sha), size, how, white_level=source.model.white_level)
-        ),
-        some,
-    )
+    found = parallel(lambda s: running.run(load_sample(root, s, size, how)), some)
     rows = np.stack(list(found)).astype(np.float64)
     mean, deviation = rows.mean(axis=0), rows.std(axis=0)
     moving = deviation[deviation > 0]
