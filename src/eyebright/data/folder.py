@@ -15,7 +15,7 @@ from eyebright.data.header import Header
 from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.data.passed_over import no_images, other_files
 from eyebright.data.read_headers import read_headers
-from eyebright.data.split import assign, unit_key
+from eyebright.data.splits.drawing import BY_CHANCE, Drawing, draw
 from eyebright.data.splits.layout import Layout, find_layout
 from eyebright.data.splits.parts import classes_beside, listed
 from eyebright.data.walk import (
@@ -39,6 +39,7 @@ def scan(
     test: Path | float | None = None,
     seed: int = 0,
     fixes: Fixes | None = None,
+    drawing: Drawing = BY_CHANCE,
 ) -> Manifest:
     """Return the manifest to train on: every image under ``folder`` with its class and its split.
 
@@ -53,6 +54,7 @@ def scan(
         test: the same for the test split (default: test/ if there is one, else none).
         seed: seed of the split.
         fixes: applied before anything is held out.
+        drawing: how images are held out.
 
     Raises:
         NotFoundError: a folder does not exist.
@@ -70,8 +72,8 @@ def scan(
     manifest = manifest.without(leaks(samples))
     require_classes(_recount(manifest, counts), where, manifest.skipped)
     warnings = (*manifest.warnings, *conflicts(samples), *copies(manifest.samples))
-    parts = _hold_out(manifest.samples, layout.shares, seed)
-    return replace(manifest, samples=parts, warnings=warnings)
+    ordered = tuple(sorted(manifest.samples, key=lambda s: s.path))
+    return draw(replace(manifest, samples=ordered, warnings=warnings), layout.shares, seed, drawing)
 
 
 def scan_as_given(folder: Path) -> tuple[Manifest, bool]:
@@ -229,16 +231,6 @@ def _collect(
                     content=header.content,
                 )
             )
-
-
-def _hold_out(samples: Sequence[Sample], shares: dict[Split, float], seed: int) -> tuple[Sample, ...]:
-    """Return the samples by path, those of the training split that are held out in their new split."""
-    pool = [i for i, s in enumerate(samples) if s.split == "train"]
-    labels, keys = [samples[i].label for i in pool], [unit_key(samples[i]) for i in pool]
-    parts = assign(labels, keys, shares.get("val", 0.0), shares.get("test", 0.0), seed)
-    held_out = {i: part for i, part in zip(pool, parts, strict=True) if part != "train"}
-    moved = (replace(s, split=held_out[i]) if i in held_out else s for i, s in enumerate(samples))
-    return tuple(sorted(moved, key=lambda s: s.path))
 
 
 def _recount(manifest: Manifest, before: dict[Split, Counter[str]]) -> dict[Split, dict[str, int]]:

@@ -9,6 +9,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+from eyebright.data.splits.facts import SplitFacts
 from eyebright.task.task import ClassificationTask, MultiClass, MultiLabel
 from eyebright.types import Skipped, Split
 
@@ -40,6 +41,9 @@ class Sample:
         white_level: the grey value that is white where grey has more than 8 bits; 0 of 8-bit images.
         content: the hash of one of the files with these pixels, the same for all of them; empty where no
             other file was looked at.
+        unit: 32 hex digits that images share which must stay in one split for more than their group or their
+            pixels: near duplicates, and all that they join; empty elsewhere.
+        time: when the image was taken, as ISO 8601; empty where that is not known.
     """
 
     path: str
@@ -51,11 +55,18 @@ class Sample:
     group: str = ""
     white_level: int = 0
     content: str = ""
+    unit: str = ""
+    time: str = ""
 
     @property
     def identity(self) -> str:
         """Return what copies have in common: they are one image, whatever metadata their files hold."""
         return self.content or self.sha
+
+    @property
+    def together(self) -> str:
+        """Return what images share that are not independent: copies, those of a group, near duplicates."""
+        return self.unit or self.group or self.identity
 
     @property
     def key(self) -> bytes:
@@ -80,6 +91,7 @@ class Manifest:
         skipped: files that are not among them.
         warnings: of the data.
         label_set: the labels of a multi-label manifest; None of a multi-class one.
+        facts: how the splits came about; None where they were not made here.
     """
 
     root: Path
@@ -87,6 +99,7 @@ class Manifest:
     skipped: tuple[Skipped, ...] = ()
     warnings: tuple[Skipped, ...] = field(default=())
     label_set: tuple[str, ...] | None = None
+    facts: SplitFacts | None = None
 
     @cached_property
     def task(self) -> ClassificationTask:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 _ROWS = 65_536
 _KEY, _DIGEST = b"eyebright", b"eyebright.blake2b"
 _HASH = 32  # hexadecimal digits
-_LATER = ("group", "white_level", "content")  # columns that older manifests lack, the last first
+# Columns that older manifests lack; the second ones came before the digest did.
+_LATEST, _LATER = ("unit", "time"), ("group", "white_level", "content")
 _WORD = pa.dictionary(pa.int32(), pa.string())
 _SCHEMA = pa.schema(
     [
@@ -38,6 +39,8 @@ _SCHEMA = pa.schema(
         ("group", _WORD),
         ("white_level", pa.int64()),
         ("content", pa.string()),
+        ("unit", pa.string()),
+        ("time", pa.string()),
     ]
 )
 
@@ -136,9 +139,9 @@ def _samples(file: pq.ParquetFile) -> Iterator[Sample]:
     known: dict[Any, Any] = {}  # one object a class name, part and size, not one a row
     given = {field.name: field.type for field in file.schema_arrow}
     names = list(_SCHEMA.names)
-    if _DIGEST not in (file.schema_arrow.metadata or {}):
-        while names[-1] in _LATER and names[-1] not in given:
-            names.pop()
+    may_lack = _LATEST if _DIGEST in (file.schema_arrow.metadata or {}) else _LATEST + _LATER
+    while names[-1] in may_lack and names[-1] not in given:
+        names.pop()
     if wrong := [name for name in names if given.get(name) != _SCHEMA.field(name).type]:
         raise ValueError(f"no column {wrong[0]} of its type")
     for batch in file.iter_batches(_ROWS, columns=names):

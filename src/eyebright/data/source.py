@@ -10,6 +10,7 @@ from eyebright.data import folder as folders
 from eyebright.data.checks import few_images
 from eyebright.data.fixes import Fixes
 from eyebright.data.manifest import Manifest
+from eyebright.data.splits.drawing import BY_CHANCE, Drawing
 from eyebright.data.splits.layout import evaluation_part
 from eyebright.data.table.scan import has_table, scan_table, scan_table_as_given, scan_table_part
 from eyebright.types import Split
@@ -23,20 +24,23 @@ def scan(
     seed: int = 0,
     multilabel: bool = False,
     fixes: Fixes | None = None,
+    drawing: Drawing = BY_CHANCE,
 ) -> Manifest:
     """Return the manifest to train on; see :func:`eyebright.data.folder.scan`.
 
     With ``multilabel``, a table is read as one for a multi-label model, even where each image has one label.
-    ``fixes`` are applied before anything is held out.
+    ``fixes`` are applied before anything is held out, as ``drawing`` says.
 
     Raises:
         NotFoundError: a folder does not exist.
         DataError: there is nothing, or nothing sensible, to train on.
     """
     if has_table(data):
-        manifest = scan_table(data, val=val, test=test, seed=seed, multilabel=multilabel, fixes=fixes)
+        manifest = scan_table(
+            data, val=val, test=test, seed=seed, multilabel=multilabel, fixes=fixes, drawing=drawing
+        )
     else:
-        manifest = folders.scan(data, val=val, test=test, seed=seed, fixes=fixes)
+        manifest = folders.scan(data, val=val, test=test, seed=seed, fixes=fixes, drawing=drawing)
     return replace(manifest, warnings=(*manifest.warnings, *few_images(manifest)))
 
 

@@ -54,11 +54,11 @@ def register(first: Records, second: Records) -> Registration:
         Of each pair the better registration. Where both are framed it is that without borders: screenshots
         have their frame in common, whatever they show.
     """
-    found = _registered(first["print"], second["print"])
+    found = register_squares(first["print"], second["print"])
     bordered = np.maximum(first["borders"], second["borders"]).max(axis=1, initial=0) > _LEAST_BORDER
     places = np.flatnonzero(bordered)
     if places.size:
-        again = _registered(first["inside"][places], second["inside"][places])
+        again = register_squares(first["inside"][places], second["inside"][places])
         better = (again.score > found.score[places]) | (is_framed(first) & is_framed(second))[places]
         for name in ("score", "turn", "overlap"):
             getattr(found, name)[places[better]] = getattr(again, name)[better]
@@ -92,16 +92,24 @@ def _pyramid(squares: UInt8Array) -> list[FloatArray]:
     return [*coarse, near @ whole @ near.T]
 
 
-def _registered(first: UInt8Array, second: UInt8Array) -> Registration:
+def register_squares(
+    first: UInt8Array, second: UInt8Array, least_coarse: float = _LEAST_COARSE
+) -> Registration:
+    """Lay second squares (P, 64, 64) over first ones.
+
+    What scores less than ``least_coarse`` at the coarsest look is not looked at again, and scores 0.
+    """
     starts = range(0, len(first), _AT_ONCE)
     chunks = [slice(start, start + _AT_ONCE) for start in starts]
-    parts = [_register(_pyramid(first[chunk]), _pyramid(second[chunk])) for chunk in chunks]
+    parts = [_register(_pyramid(first[chunk]), _pyramid(second[chunk]), least_coarse) for chunk in chunks]
     if not parts:
         return Registration(np.zeros(0, np.float32), np.zeros(0, np.int64), np.zeros(0, np.float32))
     return Registration(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
-def _register(first: list[FloatArray], second: list[FloatArray]) -> tuple[FloatArray, IntArray, FloatArray]:
+def _register(
+    first: list[FloatArray], second: list[FloatArray], least_coarse: float
+) -> tuple[FloatArray, IntArray, FloatArray]:
     """Return score, turn and overlap (P,) of pairs of pyramids: all turns coarsely, the best ones finely."""
     count = len(first[0])
     score, turn, overlap = np.zeros(count, np.float32), np.zeros(count, np.int64), np.zeros(count, np.float32)
@@ -113,7 +121,7 @@ def _register(first: list[FloatArray], second: list[FloatArray]) -> tuple[FloatA
     order = np.argsort(-np.stack(coarse), axis=0, kind="stable")
     for tried in order[:_TRIED]:
         for number in range(TURNS):
-            mine = np.flatnonzero((tried == number) & (coarse[number] >= _LEAST_COARSE))
+            mine = np.flatnonzero((tried == number) & (coarse[number] >= least_coarse))
             if not mine.size:
                 continue
             target = [level[mine] for level in first]

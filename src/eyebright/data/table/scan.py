@@ -13,7 +13,7 @@ from eyebright.data.contents import with_contents
 from eyebright.data.fixes import Fixes
 from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.data.read_headers import read_headers
-from eyebright.data.split import assign, rarest, unit_key
+from eyebright.data.splits.drawing import BY_CHANCE, Drawing, draw
 from eyebright.data.table.columns import LabelTable, Row, find_meaning
 from eyebright.data.table.delimited import read_delimited
 from eyebright.data.table.paths import ImagePaths
@@ -42,6 +42,7 @@ def scan_table(
     seed: int = 0,
     multilabel: bool = False,
     fixes: Fixes | None = None,
+    drawing: Drawing = BY_CHANCE,
 ) -> Manifest:
     """Return the manifest to train on: every image that the table names and that can be read.
 
@@ -52,6 +53,7 @@ def scan_table(
         seed: of the split.
         multilabel: whether a multi-label model is to understand the table.
         fixes: applied before anything is held out.
+        drawing: how images are held out.
 
     Raises:
         DataError: the table cannot be used, or leaves nothing sensible to train on.
@@ -68,14 +70,12 @@ def scan_table(
     manifest = manifest.without(leaks(manifest.samples)) if given else manifest
     few = _require(manifest, folder)
     warnings = (*manifest.warnings, *few, *conflicts(manifest.samples), *copies(manifest.samples))
+    shares: dict[Split, float] = {}
     if not manifest.of("val"):
-        held = [s for s in manifest.samples if s.split == "train"]
-        parts = _assigned(manifest, held, _SHARE_VAL if val is None else val, test or 0.0, seed)
-        moved = {s.path: part for s, part in zip(held, parts, strict=True)}
-        samples = tuple(replace(s, split=moved.get(s.path, s.split)) for s in manifest.samples)
-        manifest = replace(manifest, samples=samples)
+        shares = {"val": _SHARE_VAL if val is None else val, "test": test or 0.0}
+    manifest = draw(replace(manifest, warnings=warnings), shares, seed, drawing)
     _require_groups(manifest, folder)
-    return replace(manifest, warnings=warnings)
+    return manifest
 
 
 def scan_table_as_given(folder: Path) -> tuple[Manifest, bool]:
@@ -272,7 +272,7 @@ def _require(manifest: Manifest, folder: Path) -> Sequence[Skipped]:
 
 def _require_groups(manifest: Manifest, folder: Path) -> None:
     """Refuse groups of which none could be held out, from training or within it."""
-    counts = {split: len({s.group or s.identity for s in manifest.of(split)}) for split in SPLITS}
+    counts = {split: len({s.together for s in manifest.of(split)}) for split in SPLITS}
     if counts["train"] < 2 or not counts["val"]:
         raise DataError(
             "Images of one group stay together, so there must be at least 2 groups for training and 1 for "
@@ -282,11 +282,3 @@ def _require_groups(manifest: Manifest, folder: Path) -> None:
             train=counts["train"],
             val=counts["val"],
         )
-
-
-def _assigned(
-    manifest: Manifest, samples: Sequence[Sample], val: float, test: float, seed: int
-) -> list[Split]:
-    multilabel = manifest.task.multilabel
-    labels = rarest([s.labels for s in samples]) if multilabel else [s.label for s in samples]
-    return assign(labels, [unit_key(s) for s in samples], val, test, seed)

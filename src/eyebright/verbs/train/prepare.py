@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from eyebright.auditing.duplicates.near_duplicates import near_duplicates
 from eyebright.data.fixes import Fixes, read_fixes, write_fixes
 from eyebright.data.manifest import Manifest
 from eyebright.data.source import scan
+from eyebright.data.splits.drawing import Drawing
 from eyebright.runs.images import manifest_of, require_validation_images, with_run_splits
 from eyebright.runs.messages import say_found
 from eyebright.runs.operating_points import check_wanted
@@ -87,7 +89,14 @@ def _images(config: TrainConfig, fixes: Fixes | None) -> Manifest:
     if teacher is not None and config.data is None:
         known = manifest_of(teacher, None, config.seed)
         return known if fixes is None else fixes.applied(known)
-    found = scan(config.data or Path(), val=config.val, test=config.test, seed=config.seed, fixes=fixes)
+    found = scan(
+        config.data or Path(),
+        val=config.val,
+        test=config.test,
+        seed=config.seed,
+        fixes=fixes,
+        drawing=Drawing(near_duplicates),
+    )
     if teacher is None:
         return found
     found = with_run_splits(found, teacher)
