@@ -37,6 +37,7 @@ class TrainOptions(TypedDict, total=False):
     curve: bool
     views: int
     lang: Literal["en", "zh"]
+    folds: int | None
     target: Sequence[str]
     cost: StrPath | None
     coverage: float

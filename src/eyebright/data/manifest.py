@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from eyebright.data.splits.facts import SplitFacts
 from eyebright.task.task import ClassificationTask, MultiClass, MultiLabel
@@ -16,7 +16,10 @@ from eyebright.types import Skipped, Split
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-SPLITS: tuple[Split, ...] = get_args(Split)
+#: The splits in which images lie.
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+#: What is evaluated by a cross-validation: all images, each by a model that did not learn from it.
+FOLDS: Split = "folds"
 #: What separates the labels of a multi-label image; no label contains a semicolon.
 JOINT = "; "
 

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
 from eyebright.data.manifest import SPLITS, Manifest, Sample
+from eyebright.data.splits.facts import SplitFacts
 from eyebright.errors import DataError, NotFoundError
 from eyebright.runtime.atomic import atomic_path
 from eyebright.text.language import english
@@ -53,6 +54,7 @@ class _About:
     skipped: tuple[Skipped, ...]
     warnings: tuple[Skipped, ...]
     several: tuple[str, ...] | None = None
+    facts: SplitFacts | None = None
 
 
 _ABOUT = TypeAdapter(_About)
@@ -71,6 +73,7 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
         "skipped": [asdict(s) for s in manifest.skipped],
         "warnings": [asdict(s) for s in manifest.warnings],
         "several": manifest.label_set,
+        "facts": None if manifest.facts is None else asdict(manifest.facts),
     }
     text = json.dumps(about, default=str).encode()
     schema = _SCHEMA.with_metadata({_KEY: text, _DIGEST: _digest(text, len(manifest.samples))})
@@ -101,7 +104,7 @@ def read_manifest(path: Path) -> Manifest:
             raise ValueError("a path that cannot be")
         for note in (*about.skipped, *about.warnings):
             english(note.reason, **note.reason_values)  # raises where placeholders lack their values
-        return Manifest(Path(about.root), samples, about.skipped, about.warnings, about.several)
+        return Manifest(Path(about.root), samples, about.skipped, about.warnings, about.several, about.facts)
     except FileNotFoundError:
         raise NotFoundError("The manifest must exist. {path} does not. Check the path.", path=path) from None
     except (pa.ArrowException, OSError, LookupError, ValueError, TypeError, MemoryError) as error:

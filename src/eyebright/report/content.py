@@ -219,6 +219,7 @@ class ReportContent:
         found: JsonObject = {
             "accuracy": asdict(self.metrics.accuracy),
             "majority": asdict(self.majority),
+            **({} if self.manifest.facts is None else {"splitting": self.manifest.facts.to_json()}),
             "operating_points": [curve.point.to_json() for curve in self.operating_curves],
             **({} if self.uncertainty is None else self.uncertainty.to_json()),
             **({} if self.robustness is None else self.robustness.to_json()),

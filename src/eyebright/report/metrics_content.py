@@ -169,4 +169,5 @@ class MetricsContent(TypedDict, total=False):
     majority: MajorityContent
     groups: StoredJson
     finetuning: StoredJson
+    splitting: StoredJson
     contested_images: int

@@ -19,7 +19,15 @@ _LISTED = 10
 def say_found(manifest: Manifest) -> None:
     """Say what the data holds, what was skipped, and every warning."""
     counts = {split: len(manifest.of(split)) for split in SPLITS}
-    if counts["train"]:
+    if manifest.facts is not None and manifest.facts.folds:
+        say(
+            "Found {classes:class|classes} and {count:image|images}, each to be evaluated in one of {folds} "
+            "folds.",
+            classes=len(manifest.labels),
+            count=len(manifest.samples),
+            folds=manifest.facts.folds,
+        )
+    elif counts["train"]:
         say(
             "Found {classes:class|classes}. Images: {train} for training, {val} for validation, {test} "
             "for testing.",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from eyebright.data.manifest import SPLITS, Manifest
+from eyebright.data.manifest import FOLDS, SPLITS, Manifest
 from eyebright.errors import ModelError
 from eyebright.evaluation.forecast import LearningCurve
 from eyebright.evaluation.group_figures import GroupResults
@@ -109,6 +109,7 @@ class MetricsFile:
             "learning_curve": None if curve is None else curve.to_json(),
             "baseline": None if self.baseline is None else asdict(self.baseline),
             "groups": None if self.groups is None else self.groups.to_json(),
+            "splitting": None if manifest.facts is None else manifest.facts.to_json(),
             "finetuning": None if self.finetuning is None else asdict(self.finetuning),
         }
         return {
@@ -116,7 +117,10 @@ class MetricsFile:
             **self.metrics.to_json(),
             "majority": asdict(self.majority),
             "root": str(manifest.root.absolute()),
-            "images": {split: len(manifest.of(split)) for split in SPLITS},
+            "images": {
+                **{split: len(manifest.of(split)) for split in SPLITS},
+                **({FOLDS: self.metrics.count} if self.metrics.split == FOLDS else {}),
+            },
             "engine": self.engine,
             "seconds": {stage: round(value, 3) for stage, value in self.seconds.items()},
             "skipped": [skipped_json(s) for s in manifest.skipped],

@@ -7,12 +7,13 @@ import io
 from collections.abc import Sequence
 from io import TextIOWrapper
 from pathlib import Path
+from typing import get_args
 
-from eyebright.data.manifest import SPLITS
 from eyebright.errors import DataError
 from eyebright.evaluation.multiclass.results import PredictionRow
 from eyebright.runtime.atomic import write_text
 from eyebright.runtime.stored import MOST_TEXT_BYTES, open_regular, reason_of
+from eyebright.types import Split
 
 NAME = "predictions.csv"
 _ROUNDING = 1e-6
@@ -72,7 +73,7 @@ def read_predictions(path: Path) -> list[PredictionRow]:
 
 
 def _row(values: dict[str, str]) -> PredictionRow:
-    if values["split"] not in SPLITS:
+    if values["split"] not in get_args(Split):
         raise ValueError(f"a split is {values['split']!r}")
     confidence, label_probability = (float(values[name]) for name in ("confidence", "label_probability"))
     if not all(-_ROUNDING <= share <= 1 + _ROUNDING for share in (confidence, label_probability)):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.data.split import assign, rarest, unit_key
 from eyebright.data.splits.facts import SplitFacts
 from eyebright.data.splits.units import joined
+from eyebright.errors import DataError
 from eyebright.types import Skipped, Split
 
 #: Finds near duplicates among samples under a root: groups of their places, the middle of each first.
@@ -23,9 +24,11 @@ class Drawing:
 
     Attributes:
         near_duplicates: finds those that stay in one split; None where only exact copies do.
+        by: what decides which images are held out; with "folds" none is, for all are evaluated in turn.
     """
 
     near_duplicates: NearDuplicates | None = None
+    by: Literal["chance", "time", "folds"] = "chance"
 
 
 #: By chance, and only exact copies and groups stay together.
@@ -42,11 +45,32 @@ def draw(manifest: Manifest, shares: Mapping[Split, float], seed: int, drawing: 
         seed: of the draw.
         drawing: how.
     """
+    if drawing.by == "folds":
+        _require_no_splits(manifest)
+        shares = {}
     samples = manifest.samples
     near = [] if drawing.near_duplicates is None else drawing.near_duplicates(manifest.root, samples)
     manifest = replace(manifest, samples=tuple(joined(samples, near)))
     manifest = _hold_out(manifest, shares, seed)
-    return _with_facts(manifest, near, "chance" if shares else "data")
+    return _with_facts(manifest, near, drawing.by if shares or drawing.by == "folds" else "data")
+
+
+def _require_no_splits(manifest: Manifest) -> None:
+    """Refuse splits that the data has, where every image is to be evaluated in a fold.
+
+    Raises:
+        DataError: it has some.
+    """
+    counts = {split: len(manifest.of(split)) for split in SPLITS}
+    if counts["val"] or counts["test"]:
+        raise DataError(
+            "With --folds, every image is evaluated in turn, so the data must not have splits of its own. "
+            "{path} has {val:validation image|validation images} and {test:test image|test images}. Give a "
+            "folder of one split, or leave out --folds.",
+            path=manifest.root,
+            val=counts["val"],
+            test=counts["test"],
+        )
 
 
 def _hold_out(manifest: Manifest, shares: Mapping[Split, float], seed: int) -> Manifest:

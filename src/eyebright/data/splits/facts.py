@@ -26,6 +26,7 @@ class SplitFacts:
         near_duplicates: images that are nearly equal to another one, in one split with it.
         near_groups: the groups that these form.
         leaks: paths of nearly equal images in two splits of the data's own, the evaluated one first.
+        folds: how many folds of a cross-validation there are; 0 without one.
         periods: of each split, where they are ordered by time.
     """
 
@@ -33,6 +34,7 @@ class SplitFacts:
     near_duplicates: int = 0
     near_groups: int = 0
     leaks: tuple[tuple[str, str], ...] = ()
+    folds: int = 0
     periods: Mapping[Split, Period] = field(default_factory=dict)
 
     def to_json(self) -> JsonObject:
@@ -42,5 +44,6 @@ class SplitFacts:
             "near_duplicates": self.near_duplicates,
             "near_groups": self.near_groups,
             "leaks": [list(pair) for pair in self.leaks],
+            **({"folds": self.folds} if self.folds else {}),
             **({"periods": {split: asdict(p) for split, p in self.periods.items()}} if self.periods else {}),
         }

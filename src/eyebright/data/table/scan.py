@@ -74,7 +74,8 @@ def scan_table(
     if not manifest.of("val"):
         shares = {"val": _SHARE_VAL if val is None else val, "test": test or 0.0}
     manifest = draw(replace(manifest, warnings=warnings), shares, seed, drawing)
-    _require_groups(manifest, folder)
+    if drawing.by != "folds":
+        _require_groups(manifest, folder)
     return manifest
 
 

@@ -27,6 +27,9 @@ from eyebright.types import FloatArray, IntArray, Interval, JsonObject
 
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
+#: (N, K) which classes sets contain, with one threshold for all classes, and with one for each.
+Contained: TypeAlias = tuple[BoolArray, BoolArray]
+
 _EVERYTHING = 1.0  # no class has more probability before it
 
 
@@ -69,6 +72,10 @@ class SetRule:
         per_class = self.per_class if per_class is None else per_class
         limits = self.class_thresholds if per_class else self.threshold
         return np.asarray(mass_before(probabilities) <= np.asarray(limits))
+
+    def both(self, probabilities: FloatArray) -> Contained:
+        """Return what the sets contain by either promise, for probabilities (N, K)."""
+        return self.sets(probabilities, False), self.sets(probabilities, True)
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median_low
-from typing import get_args
 
 from markupsafe import Markup
 
-from eyebright.data.manifest import Manifest
+from eyebright.data.manifest import SPLITS, Manifest
 from eyebright.report.charts.interval import plain_bar
 from eyebright.report.content import ReportContent
 from eyebright.report.document import Section
@@ -109,7 +108,7 @@ def _pixels(width: int, height: int) -> str:
 
 def _counts(manifest: Manifest) -> DatasetCounts:
     counts = manifest.counts()
-    splits = [split for split in get_args(Split) if manifest.of(split)]
+    splits = [split for split in SPLITS if manifest.of(split)]
     totals = {label: sum(counts[split][label] for split in splits) for label in manifest.labels}
     most = max(totals.values(), default=1)
     rows = [

@@ -20,6 +20,7 @@ from eyebright.text.format import listed, paragraph_of, percent
 from eyebright.text.language import translate
 
 ClaimStatus = Literal["kept", "open", "broken"]
+_NAMED = 3
 _OF_VERDICT: Mapping[str, ClaimStatus] = {"met": "kept", "not shown": "open", "missed": "broken"}
 
 
@@ -52,12 +53,25 @@ def claims(metrics: MetricsContent) -> list[Claim]:
         metrics: the content of `metrics.json`, or those entries of it that there are.
     """
     return [
+        *_leaks(metrics),
         *_targets(metrics),
         *_promises(metrics),
         *_against_majority(metrics),
         *_robustness(metrics),
         *_finetuning(metrics),
     ]
+
+
+def _leaks(metrics: MetricsContent) -> Iterator[Claim]:
+    """Yield how many evaluated images are nearly equal to one of another split, if any."""
+    if pairs := metrics.get("splitting", {}).get("leaks", ()):
+        sentence = translate(
+            "Leak: {count:image is|images are} nearly equal to an image of another split, so the metrics may "
+            "be too optimistic: {examples}.",
+            count=len(pairs),
+            examples=listed([f"{first} = {second}" for first, second in pairs], _NAMED),
+        )
+        yield Claim("broken", sentence, translate("`eyebright audit` proposes fixes."), "data")
 
 
 def _targets(metrics: MetricsContent) -> Iterator[Claim]:

@@ -13,7 +13,7 @@ from eyebright.report.sections.more_metrics import further
 from eyebright.report.summary.findings import majority_sentence
 from eyebright.report.summary.metric_card import MetricCard, decimal_card, share_card
 from eyebright.report.templating import render
-from eyebright.text.format import number, paragraph_of, percent, percent_range, split_name
+from eyebright.text.format import measured_on, number, paragraph_of, percent, percent_range
 from eyebright.text.language import translate
 
 #: With fewer evaluated images all metrics are a first indication.
@@ -81,10 +81,9 @@ def beside_majority(content: ReportContent) -> str:
 
 def basis(metrics: Metrics) -> str:
     """Return what the metrics were measured on, as a sentence."""
-    return translate(
-        "Metrics on the {part} split ({count:image|images}). Ranges are 95 % intervals.",
-        part=split_name(metrics.split),
-        count=number(metrics.count),
+    return paragraph_of(
+        translate("{what}.", what=measured_on(metrics.split, metrics.count)),
+        translate("Ranges are 95 % intervals."),
     )
 
 

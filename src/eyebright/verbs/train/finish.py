@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from eyebright.data.manifest import FOLDS
 from eyebright.data.manifest_file import write_manifest
 from eyebright.evaluation.forecast import grown
 from eyebright.exporting.certificate.hashes import sha256
@@ -16,6 +17,8 @@ from eyebright.runs.rules import TrainedRules
 from eyebright.runs.run import Run, write_metrics, write_options
 from eyebright.runtime.context import timed
 from eyebright.text.language import translate
+from eyebright.types import Split
+from eyebright.verbs.train.cross_validation import CrossValidation
 from eyebright.verbs.train.launch import is_main
 from eyebright.verbs.train.prepare import TrainingPlan
 from eyebright.verbs.train.provenance import Provenance, provenance_of
@@ -23,12 +26,14 @@ from eyebright.verbs.train.seal import SealedClassifier, seal
 from eyebright.verbs.train.trained_model import TrainedModel
 
 
-def finish(plan: TrainingPlan, trained: TrainedModel) -> Run:
+def finish(plan: TrainingPlan, trained: TrainedModel, validated: CrossValidation | None = None) -> Run:
     """Seal, evaluate and report a trained classifier; of several processes, the main one does.
 
     Args:
         plan: of the training.
         trained: the classifier.
+        validated: predictions for its images by models that did not learn from them, which are evaluated in
+            place of its own.
 
     Returns:
         The run; `metrics.json` is written last, so a run that has one is complete.
@@ -46,7 +51,7 @@ def finish(plan: TrainingPlan, trained: TrainedModel) -> Run:
     with timed("seal"):
         options = plan.config
         sealed = seal(trained, plan.manifest, path, provenance, options.false_rejection, options.seed)
-    evaluation = evaluate_model(sealed.model, _evaluation_plan(plan, trained, sealed))
+    evaluation = evaluate_model(sealed.model, _evaluation_plan(plan, trained, sealed, validated))
     thresholds = evaluation.predictions.thresholds
     if thresholds is not None:
         provenance = replace(provenance, thresholds=thresholds.tolist())
@@ -64,15 +69,23 @@ def finish(plan: TrainingPlan, trained: TrainedModel) -> Run:
     return Run(directory, path)
 
 
-def _evaluation_plan(plan: TrainingPlan, trained: TrainedModel, sealed: SealedClassifier) -> EvaluationPlan:
-    """Evaluate on the test split, or else on the validation split."""
+def _evaluation_plan(
+    plan: TrainingPlan, trained: TrainedModel, sealed: SealedClassifier, validated: CrossValidation | None
+) -> EvaluationPlan:
+    """Evaluate on the test split, or else on the validation split, or by a cross-validation."""
     rules = TrainedRules(
-        decisions=plan.config, promises=plan.config, holdout=trained.holdout, scored=sealed.scored
+        decisions=plan.config,
+        promises=plan.config,
+        holdout=trained.holdout,
+        scored=sealed.scored,
+        folds=None if validated is None else validated.answers,
     )
+    held_out: Split = "test" if plan.manifest.of("test") else "val"
     return EvaluationPlan(
         manifest=plan.manifest,
-        split="test" if plan.manifest.of("test") else "val",
-        predicted=("val", "test"),
+        split=held_out if validated is None else FOLDS,
+        predicted=("val", "test") if validated is None else ("train",),
+        cross_validated=None if validated is None else validated.predictions,
         seed=plan.config.seed,
         rules=rules,
         skipped=trained.skipped,

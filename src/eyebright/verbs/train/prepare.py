@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eyebright.auditing.duplicates.near_duplicates import near_duplicates
 from eyebright.data.fixes import Fixes, read_fixes, write_fixes
-from eyebright.data.manifest import Manifest
+from eyebright.data.manifest import FOLDS, Manifest
 from eyebright.data.source import scan
 from eyebright.data.splits.drawing import Drawing
+from eyebright.data.splits.facts import SplitFacts
 from eyebright.runs.images import manifest_of, require_validation_images, with_run_splits
 from eyebright.runs.messages import say_found
 from eyebright.runs.operating_points import check_wanted
 from eyebright.runtime.context import say, timed
 from eyebright.sealed.model import SealedModel
 from eyebright.tracking.trackers import Trackers, trackers
+from eyebright.verbs.train.cross_validation import folds_of
 from eyebright.verbs.train.finetune.finetune import network_to_finetune
 from eyebright.verbs.train.launch import is_main
-from eyebright.verbs.train.options import TrainConfig, require_single_label
+from eyebright.verbs.train.options import TrainConfig, check_splits, require_single_label
 from eyebright.verbs.train.resume import begin, refuse_other_images
 
 if TYPE_CHECKING:
     from eyebright.backbones.torch.network import Network
+
+# Below, the images held out are too few to tell models apart: 60 of 300.
+_FEW_IMAGES = 300
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +64,14 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
         EyebrightError: they do not; nothing of an earlier run was changed.
     """
     began = time.monotonic()
+    check_splits(config)
     with timed("scan"):
         fixes = None if config.fixes is None else read_fixes(config.fixes)
         manifest = _images(config, fixes)
+        if config.folds is not None:
+            manifest = _with_folds(manifest, config.folds, config.seed)
     say_found(manifest)
+    _say_folds(config, manifest)
     if config.teacher is not None:
         require_single_label(manifest.task, "--teacher")
     check_wanted(config, manifest)
@@ -95,13 +104,41 @@ def _images(config: TrainConfig, fixes: Fixes | None) -> Manifest:
         test=config.test,
         seed=config.seed,
         fixes=fixes,
-        drawing=Drawing(near_duplicates),
+        drawing=Drawing(near_duplicates, "chance" if config.folds is None else "folds"),
     )
     if teacher is None:
         return found
     found = with_run_splits(found, teacher)
     require_validation_images(found)
     return found
+
+
+def _with_folds(manifest: Manifest, folds: int, seed: int) -> Manifest:
+    """Return the manifest with how many folds there are; refuse images that cannot be cross-validated."""
+    count = int(folds_of(manifest, folds, seed).max()) + 1
+    facts = manifest.facts or SplitFacts(FOLDS)
+    return replace(manifest, facts=replace(facts, folds=count))
+
+
+def _say_folds(config: TrainConfig, manifest: Manifest) -> None:
+    """Say where there are fewer folds than requested, and where folds would be the honest way."""
+    facts = manifest.facts
+    if facts is None:
+        return
+    if config.folds is not None and facts.folds < config.folds:
+        say(
+            "{count:fold|folds} in place of {folds}: an ordinary class has no more images, or groups of "
+            "images that belong together.",
+            count=facts.folds,
+            folds=config.folds,
+        )
+    few = len(manifest.samples) < _FEW_IMAGES
+    if few and facts.by == "chance" and config.folds is None and config.finetune == "off":
+        say(
+            "{count:image is|images are} few to hold some out: the metrics will hang on which ones. With "
+            "--folds 5, every image is evaluated, by a model that did not see it.",
+            count=len(manifest.samples),
+        )
 
 
 def _say_ignored(config: TrainConfig) -> None:
