@@ -107,9 +107,13 @@ def tune(
 
 @with_options(EvaluateConfig)
 def evaluate(
-    model: StrPath, data: StrPath, *, progress: Shown = None, **options: Unpack[keywords.EvaluateOptions]
+    model: StrPath,
+    data: StrPath | None = None,
+    *,
+    progress: Shown = None,
+    **options: Unpack[keywords.EvaluateOptions],
 ) -> Run:
-    """Evaluate a model on labelled images and write the report."""
+    """Evaluate a model on labelled images, without ``data`` on those that its training held out."""
     return _run(evaluate_stage, EvaluateConfig, progress, model=model, data=data, **options)
 
 

@@ -38,6 +38,8 @@ class TrainOptions(TypedDict, total=False):
     views: int
     lang: Literal["en", "zh"]
     folds: int | None
+    split_by: Literal["chance", "time"]
+    group_from: str | None
     target: Sequence[str]
     cost: StrPath | None
     coverage: float

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
+from eyebright.data.header import read_image
 from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.data.manifest_file import read_manifest
 from eyebright.data.source import scan
-from eyebright.errors import DataError, nearest
+from eyebright.errors import DataError, ImageError, NotFoundError, nearest
+from eyebright.runtime.context import progress_task
+from eyebright.runtime.parallel import parallel
 from eyebright.sealed.model import SealedModel
 from eyebright.text.format import listed
-from eyebright.types import Split
+from eyebright.types import Skipped, Split
 
 
 def manifest_of(
@@ -50,6 +54,51 @@ def manifest_of(
             path=known.root / gone[0].path,
         )
     return known
+
+
+def held_out_images(model: SealedModel, wanted: Split | Literal["auto"]) -> tuple[Manifest, Split]:
+    """Return the images of a split of the model's run where they lie, and which split it is.
+
+    Images that changed or are gone are skipped.
+
+    Args:
+        model: its run's manifest lies beside it.
+        wanted: a split, or "auto" for the one that training evaluated: test, else validation.
+
+    Raises:
+        NotFoundError: nothing says which images they were, or the run has none in this split.
+    """
+    known = _beside(model)
+    if known is None:
+        raise NotFoundError(
+            "Without images to evaluate on, the model must lie in its run, whose manifest.parquet lists "
+            "them. There is none beside {path}. Give a folder of images.",
+            path=model.path,
+        )
+    order: tuple[Split, ...] = ("test", "val") if wanted == "auto" else (wanted,)
+    split = next((split for split in order if known.of(split)), None)
+    if split is None:
+        raise NotFoundError(
+            "The run must have images in the split to evaluate on. {path} has: {counts}. Choose another with "
+            "--split, or give a folder of images; a cross-validated model learned from all of its own.",
+            path=model.path.parent,
+            counts=", ".join(f"{split} {len(known.of(split))}" for split in SPLITS),
+        )
+
+    def unusable(sample: Sample) -> Skipped | None:
+        try:
+            read_image(known.root / sample.path, sample.sha)
+        except (ImageError, NotFoundError) as error:
+            return Skipped(sample.path, error.template, error.values)
+        return None
+
+    samples = known.of(split)
+    with progress_task("Reading images", total=len(samples)) as task:
+        skipped = []
+        for found in parallel(unusable, samples):
+            task.advance()
+            skipped += [] if found is None else [found]
+    return Manifest(known.root, samples, label_set=known.label_set).without(skipped), split
 
 
 def with_run_splits(found: Manifest, model: SealedModel) -> Manifest:

@@ -94,6 +94,8 @@ def test_other_tools_read_the_columns(manifest: Manifest, tmp_path: Path) -> Non
         "group",
         "white_level",
         "content",
+        "unit",
+        "time",
     ]
     assert table.column("path").to_pylist()[2] == "a/a name\nwith 空格.png"
 

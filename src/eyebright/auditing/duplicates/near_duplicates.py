@@ -41,6 +41,7 @@ _LEAST_RESEMBLANCE = 0.85
 _LEAST_SIMILARITY = 0.9
 _PROPOSED = 4
 _DESCRIBED_AT_ONCE = 4096
+_COMPARED_PAIRS = 1000
 
 
 def near_duplicates(root: Path, samples: Sequence[Sample]) -> list[list[int]]:
@@ -65,6 +66,27 @@ def near_duplicates(root: Path, samples: Sequence[Sample]) -> list[list[int]]:
         with suppress(StorageError):  # a cache that cannot be written costs time, not the result
             remember(file, found)
     return [[places[one] for one in group] for group in found]
+
+
+def alike_within(samples: Sequence[Sample], groups: Sequence[Sequence[int]]) -> tuple[float, float]:
+    """Return how alike fingerprints of two images are, at the median: in one group, and in two.
+
+    Args:
+        samples: N images, whose fingerprints :func:`near_duplicates` has taken.
+        groups: places of the images of each group of two or more.
+    """
+    space = _space()
+    pairs = [(group[i], group[i + 1]) for group in groups for i in range(len(group) - 1)]
+    known = [pair for pair in pairs if all(samples[place].key in space for place in pair)][:_COMPARED_PAIRS]
+    if len(known) < 2:
+        return float("nan"), float("nan")
+    squares = space.read([samples[place].key for pair in known for place in pair]).reshape(-1, SIDE, SIDE)
+    rows = descriptors(squares.astype(np.float32))
+    first, second = rows[::2], rows[1::2]
+    # The first of each pair beside the second of a pair half of the list away, which is of another group.
+    other = np.roll(second, len(second) // 2, axis=0)
+    within, across = (np.median((first * some).sum(axis=1)) for some in (second, other))
+    return float(within), float(across)
 
 
 def _groups(squares: UInt8Array) -> Iterable[IntArray]:
@@ -93,15 +115,7 @@ def _proposed(rows: FloatArray) -> tuple[IntArray, IntArray]:
 
 def _fingerprints(root: Path, samples: Sequence[Sample]) -> tuple[IntArray, UInt8Array]:
     """Return the fingerprints (n, 64, 64) of the samples that can be read, and which these are (n,)."""
-    card: JsonObject = {
-        "kind": "fingerprints",
-        "backbone": "fingerprint",
-        "size": SIDE,
-        "precision": "uint8",
-        "view": "fingerprint",
-        "decoding": DECODING,
-    }
-    space: Space[np.uint8] = Space(default_folder(), card, SIDE * SIDE, np.uint8)
+    space = _space()
     missing = [s for s in samples if s.key not in space]
     if missing:
         with progress_task("Looking for near duplicates", total=len(missing)) as task:
@@ -121,3 +135,15 @@ def _fingerprints(root: Path, samples: Sequence[Sample]) -> tuple[IntArray, UInt
     known = np.array([place for place, s in enumerate(samples) if s.key in space], np.int64)
     rows_read = space.read([samples[place].key for place in known])
     return known, rows_read.reshape(-1, SIDE, SIDE)
+
+
+def _space() -> Space[np.uint8]:
+    card: JsonObject = {
+        "kind": "fingerprints",
+        "backbone": "fingerprint",
+        "size": SIDE,
+        "precision": "uint8",
+        "view": "fingerprint",
+        "decoding": DECODING,
+    }
+    return Space(default_folder(), card, SIDE * SIDE, np.uint8)

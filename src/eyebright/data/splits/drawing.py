@@ -9,7 +9,9 @@ from typing import Literal, TypeAlias
 
 from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.data.split import assign, rarest, unit_key
+from eyebright.data.splits.by_time import assign_by_time, periods, with_times
 from eyebright.data.splits.facts import SplitFacts
+from eyebright.data.splits.name_groups import with_name_groups
 from eyebright.data.splits.units import joined
 from eyebright.errors import DataError
 from eyebright.types import Skipped, Split
@@ -25,10 +27,12 @@ class Drawing:
     Attributes:
         near_duplicates: finds those that stay in one split; None where only exact copies do.
         by: what decides which images are held out; with "folds" none is, for all are evaluated in turn.
+        group_from: a regular expression that finds the groups of images in the names of their files.
     """
 
     near_duplicates: NearDuplicates | None = None
     by: Literal["chance", "time", "folds"] = "chance"
+    group_from: str | None = None
 
 
 #: By chance, and only exact copies and groups stay together.
@@ -48,11 +52,33 @@ def draw(manifest: Manifest, shares: Mapping[Split, float], seed: int, drawing: 
     if drawing.by == "folds":
         _require_no_splits(manifest)
         shares = {}
+    if drawing.by == "time":
+        _require_shares(manifest, shares)
+        manifest = with_times(manifest)
+    if drawing.group_from is not None:
+        named = with_name_groups(manifest.samples, drawing.group_from)
+        manifest = replace(manifest, samples=tuple(named))
     samples = manifest.samples
     near = [] if drawing.near_duplicates is None else drawing.near_duplicates(manifest.root, samples)
     manifest = replace(manifest, samples=tuple(joined(samples, near)))
-    manifest = _hold_out(manifest, shares, seed)
+    manifest = _hold_out(manifest, shares, seed, drawing.by)
     return _with_facts(manifest, near, drawing.by if shares or drawing.by == "folds" else "data")
+
+
+def _require_shares(manifest: Manifest, shares: Mapping[Split, float]) -> None:
+    """Refuse splits that the data has, where time is to decide.
+
+    Raises:
+        DataError: it has some.
+    """
+    given = [split for split in SPLITS[1:] if manifest.of(split)]
+    if given or not shares:
+        raise DataError(
+            "With --split-by time, all images are ordered by time, so the data must not have splits of its "
+            "own. {path} has: {splits}. Give a folder of one split, or leave out --split-by.",
+            path=manifest.root,
+            splits=", ".join(given),
+        )
 
 
 def _require_no_splits(manifest: Manifest) -> None:
@@ -73,12 +99,16 @@ def _require_no_splits(manifest: Manifest) -> None:
         )
 
 
-def _hold_out(manifest: Manifest, shares: Mapping[Split, float], seed: int) -> Manifest:
+def _hold_out(manifest: Manifest, shares: Mapping[Split, float], seed: int, by: str) -> Manifest:
     pool = [i for i, s in enumerate(manifest.samples) if s.split == "train"]
     samples = [manifest.samples[i] for i in pool]
-    labels = rarest([s.labels for s in samples]) if manifest.task.multilabel else [s.label for s in samples]
-    keys = [unit_key(s) for s in samples]
-    splits = assign(labels, keys, shares.get("val", 0.0), shares.get("test", 0.0), seed)
+    if by == "time":
+        splits = assign_by_time(samples, shares)
+    else:
+        several = manifest.task.multilabel
+        labels = rarest([s.labels for s in samples]) if several else [s.label for s in samples]
+        keys = [unit_key(s) for s in samples]
+        splits = assign(labels, keys, shares.get("val", 0.0), shares.get("test", 0.0), seed)
     moved = dict(zip(pool, splits, strict=True))
     drawn = (replace(s, split=moved.get(i, s.split)) for i, s in enumerate(manifest.samples))
     return replace(manifest, samples=tuple(drawn))
@@ -110,5 +140,6 @@ def _with_facts(manifest: Manifest, near: Sequence[Sequence[int]], by: str) -> M
         )
         values = {"count": len(leaks), "first": leaks[0][0], "second": leaks[0][1]}
         warnings.append(Skipped(leaks[0][0], reason, values))
-    facts = SplitFacts(by, images, len(kept), tuple(leaks))
+    dates = periods(manifest) if by == "time" else {}
+    facts = SplitFacts(by, images, len(kept), tuple(leaks), periods=dates)
     return replace(manifest, warnings=tuple(warnings), facts=facts)

@@ -10,14 +10,20 @@ from pydantic import Field
 from eyebright.options.base import Config
 from eyebright.options.decisions import DecisionConfig
 from eyebright.options.fields import ReportLang
-from eyebright.options.marks import CommandLineOnly
+from eyebright.options.marks import CommandLineOnly, Positional
 
 
 class EvaluatedConfig(Config):
     """Which model is measured on what."""
 
     model: Path = Field(description="Model to evaluate: a model.onnx, or the run directory that contains it.")
-    data: Path = Field(description="Folder of class folders, with test/, val/ or train/, or with labels.csv.")
+    data: Annotated[Path | None, Positional()] = Field(
+        None,
+        description=(
+            "Folder of class folders, with test/, val/ or train/, or with labels.csv (default: those that "
+            "training held out)."
+        ),
+    )
     out: Path | None = Field(None, description="Directory to write (default: evaluations/NAME-TIME).")
     overwrite: bool = Field(False, description="Replace the finished evaluation in the directory of --out.")
     split: Literal["auto", "train", "val", "test"] = Field(

@@ -87,6 +87,7 @@ def check_splits(config: TrainConfig) -> None:
     if config.folds is None:
         return
     given = {
+        "--split-by time": config.split_by == "time",
         "--val": config.val is not None,
         "--test": config.test is not None,
         "--teacher": config.teacher is not None,

@@ -7,18 +7,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eyebright.auditing.duplicates.near_duplicates import near_duplicates
+from eyebright.auditing.duplicates.near_duplicates import alike_within, near_duplicates
 from eyebright.data.fixes import Fixes, read_fixes, write_fixes
 from eyebright.data.manifest import FOLDS, Manifest
 from eyebright.data.source import scan
 from eyebright.data.splits.drawing import Drawing
 from eyebright.data.splits.facts import SplitFacts
+from eyebright.data.splits.name_groups import propose_groups
 from eyebright.runs.images import manifest_of, require_validation_images, with_run_splits
 from eyebright.runs.messages import say_found
 from eyebright.runs.operating_points import check_wanted
 from eyebright.runtime.context import say, timed
 from eyebright.sealed.model import SealedModel
 from eyebright.tracking.trackers import Trackers, trackers
+from eyebright.types import Skipped
 from eyebright.verbs.train.cross_validation import folds_of
 from eyebright.verbs.train.finetune.finetune import network_to_finetune
 from eyebright.verbs.train.launch import is_main
@@ -70,6 +72,7 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
         manifest = _images(config, fixes)
         if config.folds is not None:
             manifest = _with_folds(manifest, config.folds, config.seed)
+        manifest = _proposing_groups(manifest)
     say_found(manifest)
     _say_folds(config, manifest)
     if config.teacher is not None:
@@ -104,7 +107,9 @@ def _images(config: TrainConfig, fixes: Fixes | None) -> Manifest:
         test=config.test,
         seed=config.seed,
         fixes=fixes,
-        drawing=Drawing(near_duplicates, "chance" if config.folds is None else "folds"),
+        drawing=Drawing(
+            near_duplicates, config.split_by if config.folds is None else "folds", config.group_from
+        ),
     )
     if teacher is None:
         return found
@@ -118,6 +123,30 @@ def _with_folds(manifest: Manifest, folds: int, seed: int) -> Manifest:
     count = int(folds_of(manifest, folds, seed).max()) + 1
     facts = manifest.facts or SplitFacts(FOLDS)
     return replace(manifest, facts=replace(facts, folds=count))
+
+
+def _proposing_groups(manifest: Manifest) -> Manifest:
+    """Return the manifest with a warning where file names seem to tell groups, which were not used."""
+    drawn = manifest.facts is not None and manifest.facts.by != "data"
+    if not drawn or any(s.group for s in manifest.samples):
+        return manifest
+    found = propose_groups(manifest.samples)
+    if found is None:
+        return manifest
+    within, across = alike_within(manifest.samples, found.members)
+    reason = (
+        "File names seem to tell {count:group|groups} of images, such as {examples}. Two images of one group "
+        "are alike to {within}, of two groups to {across} (1: equal). If they show the same subject (patient, "
+        "product, burst), the metrics are too optimistic: keep them in one split with --group-from '{pattern}'."
+    )
+    values: dict[str, object] = {
+        "count": found.count,
+        "examples": "; ".join(", ".join(names) for names in found.examples),
+        "within": f"{within:.2f}",
+        "across": f"{across:.2f}",
+        "pattern": found.pattern,
+    }
+    return replace(manifest, warnings=(*manifest.warnings, Skipped(".", reason, values)))
 
 
 def _say_folds(config: TrainConfig, manifest: Manifest) -> None:
