@@ -9,6 +9,7 @@ SURFACE = {
     "audit": "data --out --fixes --fail-on --size --seed --lang --config",
     "train": (
         "data --out --overwrite --val --test --fixes --seed --size --layers --curve --views --lang "
+        "--folds --split-by --group-from "
         "--target --cost "
         "--coverage --coverage-per-class --false-rejection "
         "--backbone --weights --finetune --unfreeze --gradual --batch-norm --lora --epochs --budget "

@@ -10,6 +10,7 @@ from eyebright.data.manifest import SPLITS, Manifest
 from eyebright.options.base import Config
 from eyebright.runtime.context import progress, say
 from eyebright.sealed.model import SealedModel
+from eyebright.text.format import split_name
 from eyebright.text.language import translate
 from eyebright.types import Skipped
 
@@ -40,6 +41,14 @@ def say_found(manifest: Manifest) -> None:
             classes=len(manifest.labels),
             count=len(manifest.samples),
         )
+    if manifest.facts is not None:
+        for split, period in manifest.facts.periods.items():
+            say(
+                "Taken from {first} to {last}: {split}.",
+                split=split_name(split),
+                first=period.first,
+                last=period.last,
+            )
     say_skipped(manifest.skipped)
     for entry in manifest.warnings[:_LISTED]:
         reason = translate(entry.reason, **entry.reason_values)

@@ -13,6 +13,7 @@ from eyebright.data.splits.facts import Period
 from eyebright.errors import DataError
 from eyebright.runtime.context import progress_task
 from eyebright.runtime.parallel import parallel
+from eyebright.text.format import listed
 from eyebright.types import Skipped, Split
 
 _SHOWN = 3
@@ -86,6 +87,20 @@ def assign_by_time(samples: Sequence[Sample], shares: Mapping[Split, float]) -> 
         split_of[first:end] = number
         end = first
     return [wanted[split_of[one]] for one in place.tolist()]
+
+
+def require_old_images(manifest: Manifest) -> None:
+    """Refuse classes of which no image is among the oldest, which train.
+
+    Raises:
+        DataError: naming them.
+    """
+    if new := [label for label, count in manifest.counts()["train"].items() if not count]:
+        raise DataError(
+            "With --split-by time, every class must have images among the oldest, which train. All are newer "
+            "of: {classes}. Add older images, hold less out, or leave out --split-by.",
+            classes=listed(new),
+        )
 
 
 def periods(manifest: Manifest) -> dict[Split, Period]:

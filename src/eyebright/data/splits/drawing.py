@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.data.split import assign, rarest, unit_key
-from eyebright.data.splits.by_time import assign_by_time, periods, with_times
+from eyebright.data.splits.by_time import assign_by_time, periods, require_old_images, with_times
 from eyebright.data.splits.facts import SplitFacts
 from eyebright.data.splits.name_groups import with_name_groups
 from eyebright.data.splits.units import joined
@@ -50,10 +50,10 @@ def draw(manifest: Manifest, shares: Mapping[Split, float], seed: int, drawing: 
         drawing: how.
     """
     if drawing.by == "folds":
-        _require_no_splits(manifest)
+        _require_no_splits(manifest, "--folds")
         shares = {}
     if drawing.by == "time":
-        _require_shares(manifest, shares)
+        _require_no_splits(manifest, "--split-by time")
         manifest = with_times(manifest)
     if drawing.group_from is not None:
         named = with_name_groups(manifest.samples, drawing.group_from)
@@ -62,27 +62,13 @@ def draw(manifest: Manifest, shares: Mapping[Split, float], seed: int, drawing: 
     near = [] if drawing.near_duplicates is None else drawing.near_duplicates(manifest.root, samples)
     manifest = replace(manifest, samples=tuple(joined(samples, near)))
     manifest = _hold_out(manifest, shares, seed, drawing.by)
+    if drawing.by == "time":
+        require_old_images(manifest)
     return _with_facts(manifest, near, drawing.by if shares or drawing.by == "folds" else "data")
 
 
-def _require_shares(manifest: Manifest, shares: Mapping[Split, float]) -> None:
-    """Refuse splits that the data has, where time is to decide.
-
-    Raises:
-        DataError: it has some.
-    """
-    given = [split for split in SPLITS[1:] if manifest.of(split)]
-    if given or not shares:
-        raise DataError(
-            "With --split-by time, all images are ordered by time, so the data must not have splits of its "
-            "own. {path} has: {splits}. Give a folder of one split, or leave out --split-by.",
-            path=manifest.root,
-            splits=", ".join(given),
-        )
-
-
-def _require_no_splits(manifest: Manifest) -> None:
-    """Refuse splits that the data has, where every image is to be evaluated in a fold.
+def _require_no_splits(manifest: Manifest, option: str) -> None:
+    """Refuse splits that the data has, where an option splits all images.
 
     Raises:
         DataError: it has some.
@@ -90,9 +76,10 @@ def _require_no_splits(manifest: Manifest) -> None:
     counts = {split: len(manifest.of(split)) for split in SPLITS}
     if counts["val"] or counts["test"]:
         raise DataError(
-            "With --folds, every image is evaluated in turn, so the data must not have splits of its own. "
-            "{path} has {val:validation image|validation images} and {test:test image|test images}. Give a "
-            "folder of one split, or leave out --folds.",
+            "{option} is about all images, so the data must not have splits of its own. {path} has "
+            "{val:validation image|validation images} and {test:test image|test images}. Give a folder "
+            "of one split, or leave out {option}.",
+            option=option,
             path=manifest.root,
             val=counts["val"],
             test=counts["test"],

@@ -109,7 +109,7 @@ def _names_groups(keys: Sequence[str], labels: Sequence[str]) -> bool:
 def _pattern(stems: Iterable[str], depth: int) -> str:
     """Return a regular expression for the first parts of names, with the separators that there are."""
     used = "".join(mark for mark in _SEPARATORS if any(mark in stem for stem in stems))
-    between = re.escape(used) if len(used) == 1 else f"[{used}]+"
+    between = {".": r"\.", "(": r"\(", ")": r"\)"}.get(used, used) if len(used) == 1 else f"[{used}]+"
     return "^" + between.join([f"[^{used}]+"] * depth)
 
 

@@ -39,7 +39,8 @@ def joined(samples: Sequence[Sample], near: Sequence[Sequence[int]]) -> list[Sam
         place = root(name)
         names[place].add(name)
         identities[place] = min(sample.identity, identities.get(place, sample.identity))
+    places = [root(name) for name in own]
     return [
-        replace(s, unit=identities[place] if len(names[place := root(name)]) > 1 else "")
-        for s, name in zip(samples, own, strict=True)
+        replace(s, unit=identities[place] if len(names[place]) > 1 else "")
+        for s, place in zip(samples, places, strict=True)
     ]

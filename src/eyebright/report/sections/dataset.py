@@ -13,7 +13,7 @@ from eyebright.report.charts.interval import plain_bar
 from eyebright.report.content import ReportContent
 from eyebright.report.document import Section
 from eyebright.report.templating import render
-from eyebright.text.format import number
+from eyebright.text.format import number, split_name
 from eyebright.text.language import translate
 from eyebright.types import Skipped, Split
 
@@ -87,6 +87,23 @@ def _summary(content: ReportContent) -> list[tuple[str, str]]:
         (translate("Input size"), _pixels(content.size, content.size)),
         (translate("Engine"), content.engine),
     ]
+    facts = manifest.facts
+    pairs += [
+        (
+            translate("Taken ({split})", split=split_name(split)),
+            translate("{low} to {high}", low=period.first, high=period.last),
+        )
+        for split, period in (facts.periods.items() if facts is not None else ())
+    ]
+    if facts is not None and facts.folds:
+        pairs.append((translate("Folds of the cross-validation"), number(facts.folds)))
+    if facts is not None and facts.near_groups:
+        kept = translate(
+            "{count:image|images} in {groups:group|groups}, each kept in one split",
+            count=facts.near_duplicates,
+            groups=facts.near_groups,
+        )
+        pairs.append((translate("Near duplicates"), kept))
     return [(term, value) for term, value in pairs if value]
 
 

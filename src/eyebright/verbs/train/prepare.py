@@ -136,8 +136,8 @@ def _proposing_groups(manifest: Manifest) -> Manifest:
     within, across = alike_within(manifest.samples, found.members)
     reason = (
         "File names seem to tell {count:group|groups} of images, such as {examples}. Two images of one group "
-        "are alike to {within}, of two groups to {across} (1: equal). If they show the same subject (patient, "
-        "product, burst), the metrics are too optimistic: keep them in one split with --group-from '{pattern}'."
+        "are alike to {within}, of two groups to {across} (1: equal). If a group shows one subject (patient, "
+        "product, burst), the metrics are too optimistic: keep it in one split with --group-from '{pattern}'."
     )
     values: dict[str, object] = {
         "count": found.count,
