@@ -116,14 +116,15 @@ def with_run_splits(found: Manifest, model: SealedModel) -> Manifest:
     return replace(found, samples=tuple(replace(s, split=splits.get(s.sha, s.split)) for s in kept))
 
 
-def drawn(manifest: Manifest, count: int, seed: int) -> list[Sample]:
-    """Draw up to ``count`` validation images with ``seed``, in the order of their content.
+def drawn(manifest: Manifest, count: int, seed: int, split: Split = "val") -> list[Sample]:
+    """Draw up to ``count`` images of a split with ``seed``, in the order of their content.
 
     Raises:
         DataError: there are none.
     """
-    require_validation_images(manifest)
-    samples = manifest.of("val")
+    samples = manifest.of(split)
+    if not samples:
+        require_validation_images(manifest)
     order = np.sort(np.random.default_rng(seed).permutation(len(samples))[:count])
     return [samples[i] for i in order]
 

@@ -29,13 +29,15 @@ class ExportImages:
 
     Attributes:
         root: ``root / sample.path`` is an image's file.
-        compared: validation images, on which the certificate is made.
+        compared: images on which the certificate is made.
+        split: which these are: "val", or "train" of a model that was cross-validated and learned from all.
         training: for calibration and quantisation-aware training.
     """
 
     root: Path
     compared: Sequence[Sample]
     training: Sequence[Sample]
+    split: Split = "val"
 
 
 def export_images(model: SealedModel, data: Path | None, count: int, seed: int) -> ExportImages:
@@ -52,7 +54,10 @@ def export_images(model: SealedModel, data: Path | None, count: int, seed: int) 
     """
     manifest = manifest_of(model, data, seed, splits=("val",))
     check_labels(manifest, model)
-    return ExportImages(manifest.root, drawn(manifest, count, seed), manifest.of("train"))
+    folds = manifest.facts is not None and manifest.facts.folds
+    split: Split = "train" if folds and not manifest.of("val") else "val"
+    compared = drawn(manifest, count, seed, split)
+    return ExportImages(manifest.root, compared, manifest.of("train"), split)
 
 
 def read_calibration_images(
