@@ -16,7 +16,7 @@ from eyebright.runs.images import check_labels, drawn, manifest_of
 from eyebright.runtime.context import progress_task
 from eyebright.runtime.parallel import parallel
 from eyebright.sealed.model import SealedModel
-from eyebright.types import Interpolation, UInt8Array
+from eyebright.types import Interpolation, Split, UInt8Array
 
 _MOST, _LEAST = 200, 20  # calibration images; with fewer, ranges depend on single images
 _HOLDOUT = 64

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import eyebright as eb
+from eyebright.data.manifest_file import read_manifest
 from eyebright.errors import NotFoundError
 from eyebright.runs.run import Run
 
@@ -52,8 +53,6 @@ def test_the_validation_split_is_there_too(run: Run, tmp_path: Path) -> None:
 
 
 def test_changed_and_missing_files_are_named(run: Run, tmp_path: Path) -> None:
-    from eyebright.data.manifest_file import read_manifest
-
     manifest = read_manifest(run.directory / "manifest.parquet")
     gone, changed, *_ = (manifest.root / s.path for s in manifest.of("test"))
     kept = {path: path.read_bytes() for path in (gone, changed)}
