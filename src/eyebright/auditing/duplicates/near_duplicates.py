@@ -36,8 +36,8 @@ FINDING = 1
 # mirrored, turned) and 91 to 98 % (cropped); of the pairs above, all of 33 were looked at, and were right.
 _LEAST_SCORE = 0.95
 _LEAST_COARSE = 0.85
-# Nearly all copies resemble each other so much at a first look, one in fifty pairs of other images does.
-_LEAST_RESEMBLANCE = 0.85
+# At a first look nearly all copies resemble each other so much, and few pairs of other images do.
+_LEAST_RESEMBLANCE = 0.8
 _LEAST_SIMILARITY = 0.9
 _PROPOSED = 4
 _DESCRIBED_AT_ONCE = 4096

@@ -51,7 +51,7 @@ def test_all_files_say_so(run: Run) -> None:
     assert m["conformal"]["calibrated_on"] == "train"
     assert m["operating_points"][0]["chosen_on"] == "train"
     assert {s.split for s in read_manifest(run.directory / "manifest.parquet").samples} == {"train"}
-    assert json.loads(SealedModel(run.model).metadata["metrics"])["split"] == "folds"
+    assert SealedModel(run.model).facts.metrics.split == "folds"
     said = "by cross-validation on 72 images, each predicted by a model that did not see it"
     assert said in as_text(run)
     assert said in run.report.read_text(encoding="utf-8")
