@@ -67,11 +67,14 @@ def _leaks(metrics: MetricsContent) -> Iterator[Claim]:
     if pairs := metrics.get("splitting", {}).get("leaks", ()):
         sentence = translate(
             "Leak: {count:image is|images are} nearly equal to an image of another split, so the metrics may "
-            "be too optimistic: {examples}.",
+            "be too optimistic.",
             count=len(pairs),
+        )
+        examples = translate(
+            "They are: {examples}. `eyebright audit` proposes fixes.",
             examples=listed([f"{first} = {second}" for first, second in pairs], _NAMED),
         )
-        yield Claim("broken", sentence, translate("`eyebright audit` proposes fixes."), "data")
+        yield Claim("broken", sentence, examples, "data")
 
 
 def _targets(metrics: MetricsContent) -> Iterator[Claim]:
