@@ -52,6 +52,11 @@ def default_folder() -> Path:
     return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("eyebright", appauthor=False))
 
 
+def exports_folder() -> Path:
+    """Return the folder of networks that were exported to ONNX."""
+    return default_folder() / EXPORTS
+
+
 class Space(Generic[Value]):
     """Rows (D,) of one type that are all defined alike.
 
