@@ -121,7 +121,7 @@ class CsvRows:
 
 
 class _Shown:
-    """A terminal, on which the names in rows are shown; elsewhere they are read back, and stay as they are."""
+    """A terminal, on which the names in rows are shown; elsewhere they are read back, as they are."""
 
     def __init__(self, terminal: IO[str]) -> None:
         self._terminal = terminal
