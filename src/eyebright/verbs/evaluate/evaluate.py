@@ -13,6 +13,7 @@ from eyebright.runs.images import check_labels
 from eyebright.runs.messages import command, say_found
 from eyebright.runs.metrics import versions
 from eyebright.runs.operating_points import Wanted, carried, wanted
+from eyebright.runs.overwrite import remove_earlier
 from eyebright.runs.rules import CarriedRules
 from eyebright.runs.run import Run, new_directory, write_metrics
 from eyebright.runs.slices import ColumnsFile
@@ -44,6 +45,7 @@ def evaluate(config: EvaluateConfig) -> Run:
     name = config.data.resolve().name
     directory = new_directory(config.out, "evaluations", name, overwrite=config.overwrite)
     evaluation = _extended(config, evaluate_model(model, plan))
+    remove_earlier(directory)
     with timed("report"):
         content = evaluation.report(
             config.data.resolve().name, command("evaluate", config, ("model", "data"))

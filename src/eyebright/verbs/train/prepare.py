@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eyebright.data.fixes import Fixes, read_fixes, write_fixes
+from eyebright.data.fixes import Fixes, read_fixes
 from eyebright.data.manifest import Manifest
 from eyebright.data.source import scan
 from eyebright.runs.images import manifest_of, require_validation_images, with_run_splits
@@ -31,7 +31,8 @@ class TrainingPlan:
 
     Attributes:
         config: the options.
-        manifest: all samples.
+        manifest: all samples, fixed.
+        fixes: those that were applied.
         directory: of the run.
         network: the backbone to fine-tune; None of a linear probe.
         tracker: where epochs are logged besides.
@@ -40,6 +41,7 @@ class TrainingPlan:
 
     config: TrainConfig
     manifest: Manifest
+    fixes: Fixes | None
     directory: Path
     network: Network | None
     tracker: Trackers
@@ -72,12 +74,16 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
         network = network_to_finetune(config, manifest.task)
         if is_main():
             begin(config, manifest, directory)
-    if fixes is not None and is_main():
-        write_fixes(directory / "fixes.csv", fixes.rows)
     tracker = trackers(config.track if network is not None and is_main() else [], directory)
     tracker.start(directory.name, config.model_dump(mode="json"))
     return TrainingPlan(
-        config=config, manifest=manifest, directory=directory, network=network, tracker=tracker, began=began
+        config=config,
+        manifest=manifest,
+        fixes=fixes,
+        directory=directory,
+        network=network,
+        tracker=tracker,
+        began=began,
     )
 
 
