@@ -17,6 +17,7 @@ import numpy as np
 
 import eyebright as package
 from eyebright.cli.main import main
+from eyebright.runs.overwrite import remove_earlier
 
 QUICK = ("--size", "96", "--layers", "texture")
 RUN_FILES = {
@@ -149,6 +150,12 @@ def outcome(run: Path) -> tuple[dict[str, Any], bytes, str]:
     """All of a run that does not depend on when and how quickly it was done."""
     figures = {k: v for k, v in metrics(run).items() if k != "seconds"}
     return figures, (run / "model.onnx").read_bytes(), (run / "predictions.csv").read_text(encoding="utf-8")
+
+
+def kept_when_replaced(run: Path) -> set[str]:
+    """What stays in a run's directory, until it is written anew, when another run replaces it."""
+    remove_earlier(run)
+    return {path.name for path in run.iterdir()}
 
 
 def cached_rows(cache: Path) -> int:

@@ -136,7 +136,7 @@ class ReportContent:
     Attributes:
         title: the page's heading.
         manifest: the samples; images lie on disk at ``manifest.root / sample.path``.
-        metrics: figures of the judged part, whose predictions are the ``rows`` of the same split.
+        metrics: figures of the evaluated part, whose predictions are the ``rows`` of the same split.
         rows: the sealed model's answers; rows of other splits are passed over.
         engine, backbone, layers: shown as they are.
         size: the model's input side in pixels.

@@ -19,9 +19,9 @@ from eyebright.report.content import BaselineComparison, EmbeddingMap, ReportCon
 from eyebright.report.page import write_report
 from eyebright.runs.baseline import compare_with_baseline
 from eyebright.runs.heatmaps import explain_predictions
-from eyebright.runs.integrity import remove_other_exports
 from eyebright.runs.metrics import MetricsFile, versions
 from eyebright.runs.operating_points import OperatingPoints, decided, say_unmet
+from eyebright.runs.overwrite import remove_other_exports
 from eyebright.runs.parity_check import Reference, check_answers, check_parity
 from eyebright.runs.predictions_csv import write_predictions
 from eyebright.runs.rules import Rules

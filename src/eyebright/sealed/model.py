@@ -25,7 +25,7 @@ from eyebright.runtime.onnx_session import open_session, run, runtime_reason
 from eyebright.runtime.stored import reason_of
 from eyebright.sealed.answer_output import with_answer
 from eyebright.sealed.card import SealedCard
-from eyebright.sealed.contract import check_answers, check_contract
+from eyebright.sealed.contract import check_contract, check_probabilities
 from eyebright.sealed.graph import ANSWER, INPUT, OUTPUT, UNKNOWN
 from eyebright.sealed.metadata import SealedMetadata, decisions_of
 from eyebright.sealed.split_model import SplitModel, split_at_features
@@ -184,7 +184,7 @@ class SealedModel:
     def _run(self, outputs: list[str], images: UInt8Array) -> list[FloatArray]:
         """Run the graph; the first of ``outputs`` are the probabilities."""
         found = run(self._session, outputs, {INPUT: images})
-        check_answers(found[0], len(images), len(self.labels))
+        check_probabilities(found[0], len(images), len(self.labels))
         return found
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from math import ceil
 
-from eyebright.evaluation.advice import judged
+from eyebright.evaluation.advice import well_covered
 from eyebright.evaluation.multiclass.results import Metrics
 from eyebright.report.content import ReportContent
 from eyebright.report.document import Section
@@ -34,7 +34,7 @@ def verdict(metrics: Metrics) -> tuple[str, ...]:
         low=number(round(base * metrics.accuracy.low)),
         high=number(round(base * metrics.accuracy.high)),
     )
-    if len(known := judged(metrics)) < 2:
+    if len(known := well_covered(metrics)) < 2:
         return (expected,)
     weakest = min(known, key=lambda c: c.recall.value)
     found = translate(

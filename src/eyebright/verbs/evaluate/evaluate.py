@@ -14,6 +14,7 @@ from eyebright.runs.images import check_labels, held_out_images
 from eyebright.runs.messages import command, say_found
 from eyebright.runs.metrics import versions
 from eyebright.runs.operating_points import Wanted, carried, wanted
+from eyebright.runs.overwrite import remove_earlier
 from eyebright.runs.rules import CarriedRules
 from eyebright.runs.run import Run, new_directory, write_metrics
 from eyebright.runs.slices import ColumnsFile
@@ -46,6 +47,7 @@ def evaluate(config: EvaluateConfig) -> Run:
     name = where.resolve().name
     directory = new_directory(config.out, "evaluations", name, overwrite=config.overwrite)
     evaluation = _extended(config, evaluate_model(model, plan))
+    remove_earlier(directory)
     with timed("report"):
         given = ("model",) if config.data is None else ("model", "data")
         content = evaluation.report(name, command("evaluate", config, given))

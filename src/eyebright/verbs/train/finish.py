@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from eyebright.data.fixes import write_fixes
 from eyebright.data.manifest import FOLDS
 from eyebright.data.manifest_file import write_manifest
 from eyebright.evaluation.forecast import grown
@@ -13,8 +14,9 @@ from eyebright.report.content import ReportContent
 from eyebright.runs.evaluation import Evaluation, EvaluationPlan, evaluate_model, write_model, write_results
 from eyebright.runs.messages import command, say_skipped
 from eyebright.runs.metrics import MetricsFile
+from eyebright.runs.overwrite import remove_earlier
 from eyebright.runs.rules import TrainedRules
-from eyebright.runs.run import Run, write_metrics, write_options
+from eyebright.runs.run import METRICS, Run, write_metrics, write_options
 from eyebright.runtime.context import timed
 from eyebright.text.language import translate
 from eyebright.types import Split
@@ -46,7 +48,9 @@ def finish(plan: TrainingPlan, trained: TrainedModel, validated: CrossValidation
     if not is_main():
         return Run(directory, path)
     say_skipped(trained.skipped)
-    (directory / "metrics.json").unlink(missing_ok=True)  # of an earlier run, whose files are replaced now
+    if plan.network is None:  # fine-tuning did so at its beginning
+        remove_earlier(directory)
+    (directory / METRICS).unlink(missing_ok=True)  # of a resumed run that was finished
     provenance = provenance_of(trained, plan.manifest)
     with timed("seal"):
         options = plan.config
@@ -61,12 +65,22 @@ def finish(plan: TrainingPlan, trained: TrainedModel, validated: CrossValidation
     write_manifest(evaluation.manifest, directory / "manifest.parquet")
     if plan.network is None:  # fine-tuning wrote them at its beginning
         write_options(plan.config, directory)
+    _write_fixes(plan)
     metrics = _metrics(plan, trained, evaluation, provenance)
-    write_metrics(directory / "metrics.json", metrics.to_json())
+    write_metrics(directory / METRICS, metrics.to_json())
     plan.tracker.finish(
         {name: getattr(metrics.metrics, name).value for name in ("accuracy", "log_loss", "ece")}
     )
     return Run(directory, path)
+
+
+def _write_fixes(plan: TrainingPlan) -> None:
+    """Write the fixes that were applied, in place of those of an earlier run."""
+    path = plan.directory / "fixes.csv"
+    if plan.fixes is None:
+        path.unlink(missing_ok=True)
+    else:
+        write_fixes(path, plan.fixes.rows)
 
 
 def _evaluation_plan(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eyebright.auditing.duplicates.near_duplicates import alike_within, near_duplicates
-from eyebright.data.fixes import Fixes, read_fixes, write_fixes
+from eyebright.data.fixes import Fixes, read_fixes
 from eyebright.data.manifest import FOLDS, Manifest
 from eyebright.data.source import scan
 from eyebright.data.splits.drawing import Drawing
@@ -40,7 +40,8 @@ class TrainingPlan:
 
     Attributes:
         config: the options.
-        manifest: all samples.
+        manifest: all samples, fixed.
+        fixes: those that were applied.
         directory: of the run.
         network: the backbone to fine-tune; None of a linear probe.
         tracker: where epochs are logged besides.
@@ -49,6 +50,7 @@ class TrainingPlan:
 
     config: TrainConfig
     manifest: Manifest
+    fixes: Fixes | None
     directory: Path
     network: Network | None
     tracker: Trackers
@@ -86,12 +88,16 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
         network = network_to_finetune(config, manifest.task)
         if is_main():
             begin(config, manifest, directory)
-    if fixes is not None and is_main():
-        write_fixes(directory / "fixes.csv", fixes.rows)
     tracker = trackers(config.track if network is not None and is_main() else [], directory)
     tracker.start(directory.name, config.model_dump(mode="json"))
     return TrainingPlan(
-        config=config, manifest=manifest, directory=directory, network=network, tracker=tracker, began=began
+        config=config,
+        manifest=manifest,
+        fixes=fixes,
+        directory=directory,
+        network=network,
+        tracker=tracker,
+        began=began,
     )
 
 

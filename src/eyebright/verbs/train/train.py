@@ -14,8 +14,9 @@ from eyebright.runs.integrity import require_other_directory
 from eyebright.runs.run import Run, new_directory
 from eyebright.runtime.context import progress, showing, stage
 from eyebright.runtime.progress import SILENT
+from eyebright.training.cache.store import exports_folder
 from eyebright.verbs.train.cross_validation import CrossValidation, cross_validate
-from eyebright.verbs.train.finetune.finetune import exports, finetune, load_network
+from eyebright.verbs.train.finetune.finetune import finetune, load_network
 from eyebright.verbs.train.finish import finish
 from eyebright.verbs.train.launch import is_main, launch, world_size
 from eyebright.verbs.train.linear_probe import as_trained, frozen_model
@@ -84,7 +85,7 @@ def frozen_backbone(config: TrainConfig) -> Backbone:
     network = load_network(config)
     from eyebright.backbones.torch.exported import ExportedBackbone
 
-    return ExportedBackbone(network, exports())
+    return ExportedBackbone(network, exports_folder())
 
 
 def _directory(config: TrainConfig) -> Path:
