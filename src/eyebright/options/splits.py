@@ -25,8 +25,7 @@ class SplitConfig(Config):
     split_by: Literal["chance", "time"] = Field(
         "chance",
         description=(
-            "How images are held out: by chance, or by the time they were taken (EXIF, or the column time), "
-            "the newest for testing."
+            "How images are held out: by chance, or by the time they were taken (EXIF), the newest for testing."
         ),
     )
     group_from: Annotated[str | None, Metavar("REGEX")] = Field(

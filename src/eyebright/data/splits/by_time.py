@@ -28,7 +28,7 @@ def with_times(manifest: Manifest) -> Manifest:
     """
 
     def taken(sample: Sample) -> str:
-        return read_time(sample.time) or capture_time(manifest.root / sample.path)
+        return read_time(sample.time) or capture_time(manifest.root / sample.path, sample.sha)
 
     with progress_task("Reading times", total=len(manifest.samples)) as task:
         samples = []
@@ -38,9 +38,8 @@ def with_times(manifest: Manifest) -> Manifest:
     without = [s.path for s in samples if not s.time]
     if len(without) > _MOST_WITHOUT * len(samples):
         raise DataError(
-            "--split-by time needs to know when images were taken, from EXIF (DateTimeOriginal) or a column "
-            "of the table. Of {count} of {total:image|images} it is not known, such as {examples}. Add the "
-            "times, or leave out --split-by.",
+            "--split-by time needs to know when images were taken, from EXIF (DateTimeOriginal). Of {count} of "
+            "{total:image|images} it is not known, such as {examples}. Add the times, or leave out --split-by.",
             count=len(without),
             total=len(samples),
             examples=", ".join(without[:_SHOWN]),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 
-from PIL import ExifTags, Image
+from PIL import ExifTags
+
+from eyebright.data.header import open_image, read_image
 
 # As EXIF, ISO 8601 and tables write it; what a time zone says is left out, for cameras know none.
 _FORMATS = ("%Y:%m:%d %H:%M:%S", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y/%m/%d", "%Y:%m:%d", "%Y%m%d")
@@ -28,10 +31,15 @@ def read_time(text: str) -> str:
     return ""
 
 
-def capture_time(path: Path) -> str:
-    """Return when a photograph was taken, as ISO 8601; empty where its file does not say."""
+def capture_time(path: Path, sha: str | None = None) -> str:
+    """Return when a photograph was taken, as ISO 8601; empty where its file does not say.
+
+    Args:
+        path: of the file.
+        sha: its hash in the manifest; None of a file that is in none.
+    """
     try:
-        with Image.open(path) as image:
+        with open_image(BytesIO(read_image(path, sha))) as image:
             exif = image.getexif()
         within = exif.get_ifd(ExifTags.IFD.Exif)
     except Exception:  # a parser that is fed arbitrary bytes may raise anything; then no time is known

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ def image(number: int, group: str = "", time: str = "", label: str = "") -> Samp
 
 
 def sides(samples: Sequence[Sample]) -> dict[str, set[str]]:
-    found = defaultdict(set)
+    found: dict[str, set[str]] = defaultdict(set)
     for sample in samples:
         found[sample.together].add(sample.split)
     return found
@@ -166,10 +167,10 @@ def test_a_class_that_is_all_new_is_refused() -> None:
 
 
 @pytest.mark.parametrize("by", ["time", "folds"])
-def test_data_with_splits_of_its_own_is_refused(by: str) -> None:
+def test_data_with_splits_of_its_own_is_refused(by: Literal["time", "folds"]) -> None:
     samples = tuple(Sample(f"{i}.png", "c", "test" if i else "train", f"{i:032x}", 9, 9) for i in range(3))
     with pytest.raises(DataError, match="has 0 validation images and 2 test images"):
-        draw(Manifest(Path("."), samples), {"val": 0.2}, 0, Drawing(by=by))  # type: ignore[arg-type]
+        draw(Manifest(Path("."), samples), {"val": 0.2}, 0, Drawing(by=by))
 
 
 def test_folds_hold_nothing_out(photos: Path) -> None:
