@@ -25,7 +25,8 @@ class SplitConfig(Config):
     split_by: Literal["chance", "time"] = Field(
         "chance",
         description=(
-            "How images are held out: by chance, or by the time they were taken (EXIF), the newest for testing."
+            "How images are held out: by chance, or by the time they were taken (EXIF), the newest for "
+            "testing."
         ),
     )
     group_from: Annotated[str | None, Metavar("REGEX")] = Field(

@@ -38,8 +38,9 @@ def with_times(manifest: Manifest) -> Manifest:
     without = [s.path for s in samples if not s.time]
     if len(without) > _MOST_WITHOUT * len(samples):
         raise DataError(
-            "--split-by time needs to know when images were taken, from EXIF (DateTimeOriginal). Of {count} of "
-            "{total:image|images} it is not known, such as {examples}. Add the times, or leave out --split-by.",
+            "--split-by time needs to know when images were taken, from EXIF (DateTimeOriginal). Of {count} "
+            "of {total:image|images} it is not known, such as {examples}. Add the times, or leave out "
+            "--split-by.",
             count=len(without),
             total=len(samples),
             examples=", ".join(without[:_SHOWN]),
