@@ -207,9 +207,10 @@ def evaluate_model(model: SealedModel, plan: EvaluationPlan) -> Evaluation:
     with timed("slices"):
         slices = find_slices(predictions, split, root, statistics, plan.columns)
     with timed("heatmaps"):
-        heatmaps, embedding_map = explain_predictions(model, predictions, split, root, plan.seed)
-        if plan.cross_validated is not None:  # its mistakes are not those of the model
-            heatmaps = {}
+        own_mistakes = plan.cross_validated is None
+        heatmaps, embedding_map = explain_predictions(
+            model, predictions, split, root, plan.seed, heat=own_mistakes
+        )
     return Evaluation(
         model=model,
         manifest=manifest.without([*plan.skipped, *own.skipped]),

@@ -29,7 +29,7 @@ _POINTS, _FEWEST_POINTS = 1200, 40
 
 
 def explain_predictions(
-    model: SealedModel, predictions: Predictions, split: Split, root: Path, seed: int
+    model: SealedModel, predictions: Predictions, split: Split, root: Path, seed: int, *, heat: bool = True
 ) -> tuple[Mapping[str, str], EmbeddingMap | None]:
     """Return the heat maps and the embedding map of one split; neither of a multi-label model.
 
@@ -39,6 +39,7 @@ def explain_predictions(
         split: the evaluated one.
         root: of the images.
         seed: of the choice of images.
+        heat: whether the mistakes are the model's own, so that its heat maps explain them.
     """
     if predictions.task.multilabel:
         return {}, None
@@ -47,7 +48,7 @@ def explain_predictions(
         for sample, row in zip(predictions.samples, predictions.rows(), strict=True)
         if row.split == split
     ]
-    heatmaps = heat_of_mistakes(model, root, [row for _, row in pairs])
+    heatmaps = heat_of_mistakes(model, root, [row for _, row in pairs]) if heat else {}
     return heatmaps, embedding_map(model, root, pairs, seed)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from eyebright.data.splits.facts import SplitFacts
 from eyebright.data.splits.name_groups import with_name_groups
 from eyebright.data.splits.units import joined
 from eyebright.errors import DataError
+from eyebright.text.format import listed
 from eyebright.types import Skipped, Split
 
 #: Finds near duplicates among samples under a root: groups of their places, the middle of each first.
@@ -119,6 +121,7 @@ def _with_facts(manifest: Manifest, near: Sequence[Sequence[int]], by: str) -> M
             "compressed, cropped or the like). Each group was kept in the same split."
         )
         warnings.append(Skipped(".", reason, {"count": images, "groups": len(kept)}))
+    warnings += _divided_groups(manifest)
     if leaks:
         reason = (
             "{count:image is|images are} nearly equal to an image of another split, such as {first} and "
@@ -130,3 +133,19 @@ def _with_facts(manifest: Manifest, near: Sequence[Sequence[int]], by: str) -> M
     dates = periods(manifest) if by == "time" else {}
     facts = SplitFacts(by, images, len(kept), tuple(leaks), periods=dates)
     return replace(manifest, warnings=tuple(warnings), facts=facts)
+
+
+def _divided_groups(manifest: Manifest) -> list[Skipped]:
+    """Return a warning of groups that splits of the data's own divide, if there are such."""
+    splits: dict[str, set[Split]] = defaultdict(set)
+    for sample in manifest.samples:
+        if sample.group:
+            splits[sample.group].add(sample.split)
+    divided = [group for group, found in splits.items() if len(found) > 1]
+    if not divided:
+        return []
+    reason = (
+        "{count:group lies|groups lie} in several splits, such as {groups}, so the metrics may be too "
+        "optimistic. Leave out the splits of the data, so that they are drawn with groups kept whole."
+    )
+    return [Skipped(".", reason, {"count": len(divided), "groups": listed(sorted(divided), 3)})]

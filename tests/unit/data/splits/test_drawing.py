@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -72,6 +73,14 @@ def test_near_duplicates_in_splits_of_the_data_are_named_and_not_moved() -> None
     assert drawn.facts.leaks == ((samples[4].path, samples[0].path),)
     assert (drawn.facts.near_duplicates, drawn.facts.near_groups) == (2, 1)
     assert [w.path for w in drawn.warnings] == [samples[4].path]
+
+
+def test_groups_that_the_data_divides_are_named() -> None:
+    samples = tuple(
+        replace(image(i, group=f"P{i // 2}"), split="test" if i > 4 else "train") for i in range(8)
+    )
+    (warning,) = draw(Manifest(Path("."), samples), {}, 0, Drawing()).warnings
+    assert warning.reason_values == {"count": 1, "groups": "P2"}
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 8)), min_size=6, max_size=60))
