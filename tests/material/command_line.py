@@ -160,7 +160,8 @@ def kept_when_replaced(run: Path) -> set[str]:
 
 def cached_rows(cache: Path) -> int:
     """How many rows of features the cache holds, those of sealed models apart."""
-    spaces = [p.parent for p in cache.glob("*/space.json") if json.loads(p.read_text())["view"] != "sealed"]
+    cards = {path.parent: json.loads(path.read_text()) for path in cache.glob("*/space.json")}
+    spaces = [folder for folder, card in cards.items() if card.get("kind", "features") == "features"]
     return sum(len(np.load(path)) for space in spaces for path in space.glob("*.keys.npy"))
 
 
