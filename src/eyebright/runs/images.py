@@ -11,6 +11,7 @@ import numpy as np
 from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.data.manifest_file import read_manifest
 from eyebright.data.source import scan
+from eyebright.data.storage.places import is_file
 from eyebright.errors import DataError, nearest
 from eyebright.sealed.model import SealedModel
 from eyebright.text.format import listed
@@ -41,7 +42,7 @@ def manifest_of(
             path=model.path,
         )
     needed = [s for split in splits for s in known.of(split)]
-    if gone := [s for s in needed if not (known.root / s.path).is_file()]:
+    if gone := [s for s in needed if not is_file(known.root / s.path)]:
         raise DataError(
             "The run's images must still be available. Missing: {count} of {total:image|images}, for "
             "example {path}. Give their current folder with --data.",

@@ -16,6 +16,7 @@ from eyebright.data.fixes import Fixes, read_fixes, write_fixes
 from eyebright.data.header import read_header
 from eyebright.data.manifest import Manifest
 from eyebright.data.source import scan_as_given
+from eyebright.data.storage.places import is_file
 from eyebright.errors import ImageError, NotFoundError
 from eyebright.report.display import Displayed, ResultTable
 from eyebright.runs.messages import say_found
@@ -140,7 +141,7 @@ def _unreadable(manifest: Manifest) -> list[Skipped]:
     found = []
     for entry in manifest.skipped:
         path = manifest.root / entry.path
-        if not path.is_file():
+        if not is_file(path):
             continue
         try:
             read_header(path)

@@ -1,0 +1,220 @@
+"""A Parquet or Arrow file with images in its rows as a storage: `image/17.jpg` is row 17 of column `image`."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
+from threading import Lock
+from typing import BinaryIO, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from eyebright.data.storage.base import Entry
+from eyebright.errors import DataError
+from eyebright.types import IntArray, Skipped
+
+#: What the first bytes of a file say, for names of images in rows; whatever is read decides by content.
+_KINDS = ((b"\xff\xd8", "jpg"), (b"\x89PNG", "png"), (b"RIFF", "webp"), (b"GIF8", "gif"), (b"BM", "bmp"))
+_KINDS += ((b"II*\0", "tif"), (b"MM\0*", "tif"))
+#: Row groups of Parquet are decoded whole; so many bytes of them are kept.
+_KEPT_BYTES = 2**28
+_BYTES, _PATH = "bytes", "path"
+
+
+class Rows(Protocol):
+    """Columns of images, read in pieces of several rows."""
+
+    schema: pa.Schema
+    #: The first row of each piece, and the number of rows behind the last.
+    bounds: IntArray
+
+    def piece(self, number: int, column: str) -> pa.ChunkedArray:
+        """Return the cells of one column in one piece."""
+
+    def paths(self, column: str) -> Iterable[str | None]:
+        """Return the paths that images had before they were put into a column, None where none is known."""
+
+
+class RowStorage:
+    """The images in the rows of a table.
+
+    Args:
+        rows: the table.
+    """
+
+    skipped: Sequence[Skipped] = ()
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows, self._lock = rows, Lock()
+        self._columns = image_columns(rows.schema)
+        self._kept: OrderedDict[tuple[int, str], pa.ChunkedArray] = OrderedDict()
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Return names, types and metadata of the columns."""
+        return self._rows.schema
+
+    def size(self, name: str) -> int | None:
+        """Return the bytes of an image, or None where there is none of that name."""
+        try:
+            return len(self.read(name))
+        except OSError:
+            return None
+
+    def is_folder(self, name: str) -> bool:
+        """Return whether a column of images has that name."""
+        return name == "" or name in self._columns
+
+    def entries(self, folder: str) -> Iterator[Entry]:
+        """Yield the columns of images, or the images of one."""
+        if not folder:
+            yield from (Entry(name, name, True) for name in self._columns)
+        else:
+            yield from (Entry(name, f"{folder}/{name}", False) for name in self.names(folder))
+
+    def names(self, column: str) -> Iterator[str]:
+        """Yield a name for each row's image, such as `17.jpg`; it may turn out to have none when it is read."""
+        first = next((cell for cell in self._piece(0, column)), None) if len(self._rows.bounds) > 1 else None
+        usual = "bin" if first is None else _kind(bytes((_bytes_of(first) or b"")[:4]))
+        for row, path in enumerate(self._rows.paths(column)):
+            suffix = os.path.splitext(path or "")[1][1:].lower()
+            yield f"{row}.{suffix if suffix.isalnum() else usual}"
+
+    def read(self, name: str) -> bytes:
+        """Return the bytes of an image.
+
+        Raises:
+            OSError: there is no such row or column, or the row has no image.
+        """
+        column, _, file = name.rpartition("/")
+        stem = file.partition(".")[0]
+        row = int(stem) if stem.isdecimal() else -1
+        if column not in self._columns or not 0 <= row < self._rows.bounds[-1]:
+            raise FileNotFoundError(2, "No such row", name)
+        number = int(np.searchsorted(self._rows.bounds, row, "right")) - 1
+        try:
+            data = _bytes_of(self._piece(number, column)[row - int(self._rows.bounds[number])])
+        except pa.ArrowException as error:
+            raise OSError(5, str(error).partition("\n")[0], name) from None
+        if data is None:
+            raise FileNotFoundError(2, "The row has no image", name)
+        return bytes(data)
+
+    def open(self, name: str) -> BinaryIO:
+        """Open an image, whose bytes are read into memory."""
+        return io.BytesIO(self.read(name))
+
+    def _piece(self, number: int, column: str) -> pa.ChunkedArray:
+        key = (number, column)
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+            found = self._rows.piece(number, column)
+            self._kept[key] = found
+            while len(self._kept) > 1 and sum(one.nbytes for one in self._kept.values()) > _KEPT_BYTES:
+                self._kept.popitem(last=False)
+            return found
+
+
+class ParquetRows:
+    """The rows of a Parquet file, in its row groups."""
+
+    def __init__(self, path: str, file: BinaryIO) -> None:
+        try:
+            self._file = pq.ParquetFile(path if os.path.isfile(path) else file)
+        except (pa.ArrowException, OSError) as error:
+            raise _damaged("Parquet", path, error) from None
+        self.schema = self._file.schema_arrow
+        meta = self._file.metadata
+        counts = [meta.row_group(i).num_rows for i in range(meta.num_row_groups)]
+        self.bounds: IntArray = np.cumsum([0, *counts], dtype=np.int64)
+
+    def piece(self, number: int, column: str) -> pa.ChunkedArray:
+        """Return the cells of one column in one row group."""
+        return self._file.read_row_group(number, columns=[column]).column(column)
+
+    def paths(self, column: str) -> Iterator[str | None]:
+        """Yield the path of each image; only these are read."""
+        for number in range(len(self.bounds) - 1):
+            if not _has_paths(self.schema.field(column).type):
+                yield from repeat(None, int(self.bounds[number + 1] - self.bounds[number]))
+                continue
+            cells = self._file.read_row_group(number, columns=[f"{column}.{_PATH}"]).column(column)
+            yield from pc.struct_field(cells, _PATH).to_pylist()
+
+
+class ArrowRows:
+    """The rows of an Arrow stream or file, as `save_to_disk` writes it; a file on disk is mapped, not read."""
+
+    def __init__(self, path: str, file: BinaryIO) -> None:
+        try:
+            source = pa.memory_map(path) if os.path.isfile(path) else file
+            self._table = _read_arrow(source)
+        except (pa.ArrowException, OSError) as error:
+            raise _damaged("Arrow", path, error) from None
+        self.schema = self._table.schema
+        self.bounds: IntArray = np.array([0, self._table.num_rows], np.int64)
+
+    def piece(self, number: int, column: str) -> pa.ChunkedArray:
+        """Return the cells of one column."""
+        return self._table.column(column)
+
+    def paths(self, column: str) -> Iterable[str | None]:
+        """Return the path of each image."""
+        cells = self._table.column(column)
+        known: list[str | None] = (
+            pc.struct_field(cells, _PATH).to_pylist() if _has_paths(cells.type) else [None] * len(cells)
+        )
+        return known
+
+
+def image_columns(schema: pa.Schema) -> list[str]:
+    """Return the columns that hold image files: bytes, or a struct of bytes and a path as `datasets` has it."""
+    return [field.name for field in schema if _holds_bytes(field.type)]
+
+
+def _holds_bytes(kind: pa.DataType) -> bool:
+    if pa.types.is_struct(kind):
+        return kind.get_field_index(_BYTES) >= 0 and _holds_bytes(kind.field(_BYTES).type)
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def _has_paths(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_struct(kind)) and kind.get_field_index(_PATH) >= 0
+
+
+def _bytes_of(cell: pa.Scalar) -> memoryview | None:
+    """Return the bytes of an image in a cell, not copied; None where it has none."""
+    if not cell.is_valid:
+        return None
+    if pa.types.is_struct(cell.type):
+        return _bytes_of(cell[_BYTES])
+    return memoryview(cell.as_buffer())
+
+
+def _kind(head: bytes) -> str:
+    return next((kind for start, kind in _KINDS if head.startswith(start)), "bin")
+
+
+def _read_arrow(source: pa.NativeFile | BinaryIO) -> pa.Table:
+    try:
+        return pa.ipc.open_stream(source).read_all()
+    except pa.ArrowInvalid:
+        source.seek(0)
+        return pa.ipc.open_file(source).read_all()
+
+
+def _damaged(kind: str, path: str, error: Exception) -> DataError:
+    return DataError(
+        "{kind} files must be whole. {path} is not ({error}). Copy it again.",
+        kind=kind,
+        path=path,
+        error=str(error).partition("\n")[0],
+    )
