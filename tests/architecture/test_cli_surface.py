@@ -6,9 +6,9 @@ from eyebright.cli.options import options_of
 from eyebright.cli.verbs import all_verbs
 
 SURFACE = {
-    "audit": "data --out --fixes --fail-on --size --seed --lang --config",
+    "audit": "data --out --fixes --path --label --group --split --fail-on --size --seed --lang --config",
     "train": (
-        "data --out --overwrite --val --test --fixes --seed --size --layers --curve --views --lang "
+        "data --out --overwrite --val --test --fixes --path --label --group --split --seed --size --layers --curve --views --lang "
         "--target --cost "
         "--coverage --coverage-per-class --false-rejection "
         "--backbone --weights --finetune --unfreeze --gradual --batch-norm --lora --epochs --budget "
@@ -19,11 +19,11 @@ SURFACE = {
         "--precision --device --processes --save-memory --pixel-cache --track --resume --config"
     ),
     "tune": (
-        "data --trials --epochs --budget --out --overwrite --val --test --seed --backbone --weights "
+        "data --trials --epochs --budget --out --overwrite --val --test --path --label --group --split --seed --backbone --weights "
         "--finetune --size --batch --device --precision --lang --resume --config"
     ),
     "evaluate": (
-        "model data --out --overwrite --split --seed --format --columns --robustness --lang --target --cost "
+        "model data --out --overwrite --split --path --label --group --seed --format --columns --robustness --lang --target --cost "
         "--ood --config"
     ),
     "compare": "runs --out --seed --lang --config",

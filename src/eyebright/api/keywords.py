@@ -17,6 +17,10 @@ class AuditOptions(TypedDict, total=False):
 
     out: StrPath | None
     fixes: StrPath | None
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    split: str | None
     fail_on: Sequence[str]
     size: int
     seed: int
@@ -31,6 +35,10 @@ class TrainOptions(TypedDict, total=False):
     val: StrPath | float | None
     test: StrPath | float | None
     fixes: StrPath | None
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    split: str | None
     seed: int
     size: int | Literal["auto"]
     layers: Literal["auto", "texture", "stages", "all"]
@@ -96,6 +104,10 @@ class TuneOptions(TypedDict, total=False):
     overwrite: bool
     val: StrPath | float | None
     test: StrPath | float | None
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    split: str | None
     seed: int
     backbone: str
     weights: StrPath | Literal["none"] | None
@@ -114,6 +126,9 @@ class EvaluateOptions(TypedDict, total=False):
     out: StrPath | None
     overwrite: bool
     split: Literal["auto", "train", "val", "test"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
     seed: int
     columns: StrPath | None
     robustness: bool

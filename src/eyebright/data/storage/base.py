@@ -144,8 +144,8 @@ def problem_of(name: str, size: int, packed: int | None, *, link: bool) -> str:
         packed is not None and size > _HARMLESS_BYTES and size > _MOST_RATIO * packed
     ):
         return (
-            "A file in an archive must not unpack to far more than it takes there, nor to more than 2 GB. This "
-            "one would, so it was left out."
+            "A file in an archive must not unpack to far more than it takes there, nor to more than 2 GB. "
+            "This one would, so it was left out."
         )
     return ""
 

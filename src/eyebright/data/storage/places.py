@@ -1,8 +1,8 @@
 """Paths that lead through archives, tables of images and remote places, as if these were folders on disk.
 
-`set.zip/cats/1.jpg`, `train.parquet/image/17.jpg` and `s3:/bucket/cats/1.jpg` (a path has no double slash) are
-places like any other for whoever lists folders or reads images. Nothing is unpacked beside them. A path on disk
-costs no more than before: only where the system knows no such file is it asked what the path leads through.
+`set.zip/cats/1.jpg`, `train.parquet/image/17.jpg` and `s3:/bucket/cats/1.jpg` (a path has no double slash)
+are places like any other for whoever lists folders or reads images. Nothing is unpacked beside them. A path
+on disk costs no more than before: only where the system knows no such file is it asked what it leads through.
 """
 
 from __future__ import annotations

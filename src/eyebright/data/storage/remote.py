@@ -110,8 +110,8 @@ class RemoteStorage:
             raise answer
         if isinstance(answer, Exception):
             raise DataError(
-                "Remote data must be reachable, with the rights to list and read it. {place}: {reason}. Check "
-                "the address, the network, and the keys in the environment (for S3: AWS_ACCESS_KEY_ID, "
+                "Remote data must be reachable, with the rights to list and read it. {place}: {reason}. "
+                "Check the address, the network, and the keys in the environment (for S3: AWS_ACCESS_KEY_ID, "
                 "AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL).",
                 place=self._place,
                 reason=" ".join(str(answer).split()).strip(" .") or type(answer).__name__,
@@ -120,7 +120,7 @@ class RemoteStorage:
 
 
 def is_remote_scheme(name: str) -> bool:
-    """Return whether files of a URL with this scheme are read: by pyarrow, or by fsspec if it is installed."""
+    """Return whether files of a URL with this scheme are read: by pyarrow, or by fsspec."""
     return name in ARROW_SCHEMES or (len(name) > 1 and name in _fsspec_protocols())
 
 

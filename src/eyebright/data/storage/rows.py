@@ -1,4 +1,4 @@
-"""A Parquet or Arrow file with images in its rows as a storage: `image/17.jpg` is row 17 of column `image`."""
+"""A Parquet or Arrow file with images as a storage: `image/17.jpg` is row 17 of its column `image`."""
 
 from __future__ import annotations
 
@@ -37,6 +37,9 @@ class Rows(Protocol):
     def piece(self, number: int, column: str) -> pa.ChunkedArray:
         """Return the cells of one column in one piece."""
 
+    def table(self, columns: Sequence[str]) -> pa.Table:
+        """Return whole columns."""
+
     def paths(self, column: str) -> Iterable[str | None]:
         """Return the paths that images had before they were put into a column, None where none is known."""
 
@@ -60,6 +63,12 @@ class RowStorage:
         """Return names, types and metadata of the columns."""
         return self._rows.schema
 
+    def others(self) -> pa.Table:
+        """Return the columns that hold no images."""
+        names = [name for name in self.schema.names if name not in self._columns]
+        with self._lock:
+            return self._rows.table(names)
+
     def size(self, name: str) -> int | None:
         """Return the bytes of an image, or None where there is none of that name."""
         try:
@@ -79,7 +88,7 @@ class RowStorage:
             yield from (Entry(name, f"{folder}/{name}", False) for name in self.names(folder))
 
     def names(self, column: str) -> Iterator[str]:
-        """Yield a name for each row's image, such as `17.jpg`; it may turn out to have none when it is read."""
+        """Yield a name for each row's image, such as `17.jpg`; whether it has one shows when it is read."""
         first = next((cell for cell in self._piece(0, column)), None) if len(self._rows.bounds) > 1 else None
         usual = "bin" if first is None else _kind(bytes((_bytes_of(first) or b"")[:4]))
         for row, path in enumerate(self._rows.paths(column)):
@@ -140,6 +149,10 @@ class ParquetRows:
         """Return the cells of one column in one row group."""
         return self._file.read_row_group(number, columns=[column]).column(column)
 
+    def table(self, columns: Sequence[str]) -> pa.Table:
+        """Return whole columns."""
+        return self._file.read(columns=list(columns))
+
     def paths(self, column: str) -> Iterator[str | None]:
         """Yield the path of each image; only these are read."""
         for number in range(len(self.bounds) - 1):
@@ -151,7 +164,7 @@ class ParquetRows:
 
 
 class ArrowRows:
-    """The rows of an Arrow stream or file, as `save_to_disk` writes it; a file on disk is mapped, not read."""
+    """The rows of an Arrow stream or file, as `save_to_disk` writes it; one on disk is mapped, not read."""
 
     def __init__(self, path: str, file: BinaryIO) -> None:
         try:
@@ -166,6 +179,10 @@ class ArrowRows:
         """Return the cells of one column."""
         return self._table.column(column)
 
+    def table(self, columns: Sequence[str]) -> pa.Table:
+        """Return whole columns."""
+        return self._table.select(list(columns)).replace_schema_metadata(self.schema.metadata)
+
     def paths(self, column: str) -> Iterable[str | None]:
         """Return the path of each image."""
         cells = self._table.column(column)
@@ -176,7 +193,7 @@ class ArrowRows:
 
 
 def image_columns(schema: pa.Schema) -> list[str]:
-    """Return the columns that hold image files: bytes, or a struct of bytes and a path as `datasets` has it."""
+    """Return the columns that hold image files: bytes, or a struct of bytes and a path as in `datasets`."""
     return [field.name for field in schema if _holds_bytes(field.type)]
 
 

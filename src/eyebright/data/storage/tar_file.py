@@ -115,8 +115,8 @@ def unzipped(path: str, file: BinaryIO) -> BinaryIO:
                     found.write(piece)
                     if found.tell() > max(_HARMLESS_BYTES, _MOST_RATIO * packed):
                         raise DataError(
-                            "An archive must not unpack to far more than it takes. {path} would. Unpack it, if "
-                            "you trust it.",
+                            "An archive must not unpack to far more than it takes. {path} would. Unpack it, "
+                            "if you trust it.",
                             path=path,
                         )
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.data.manifest_file import read_manifest
 from eyebright.data.source import scan_part
+from eyebright.data.table.chosen import Columns
 from eyebright.errors import ConfigError, DataError, EyebrightError
 from eyebright.runs.evaluation import Evaluation, EvaluationPlan, evaluate_model, write_results
 from eyebright.runs.images import check_labels
@@ -72,10 +73,16 @@ def _require_no_model(config: EvaluateConfig) -> None:
         )
 
 
+def _columns(config: EvaluateConfig) -> Columns:
+    return Columns(path=config.path, label=config.label, group=config.group)
+
+
 def _plan(config: EvaluateConfig, model: SealedModel) -> EvaluationPlan:
     """Read the data, and check that it, the options and the model fit together."""
     with timed("scan"):
-        manifest, split = scan_part(config.data, config.split, multilabel=model.task.multilabel)
+        manifest, split = scan_part(
+            config.data, config.split, multilabel=model.task.multilabel, columns=_columns(config)
+        )
     check_labels(manifest, model)
     manifest = _noting_known(_noting_absent(manifest, model), model)
     say_found(manifest)
@@ -120,7 +127,9 @@ def _choosing_images(
     try:
         if split == "val":
             raise _no_split(config)
-        manifest, _ = scan_part(config.data, "val", multilabel=model.task.multilabel)
+        manifest, _ = scan_part(
+            config.data, "val", multilabel=model.task.multilabel, columns=_columns(config)
+        )
     except EyebrightError:
         raise _no_split(config) from None
     if manifest.task.multilabel:

@@ -13,11 +13,15 @@ from eyebright.options.fields import (
     ChosenSize,
     Data,
     FixesFile,
+    GroupColumn,
+    LabelColumns,
     Layers,
     Out,
     Overwrite,
+    PathColumn,
     ReportLang,
     Seed,
+    SplitColumn,
     Test,
     Val,
 )
@@ -35,6 +39,10 @@ class DataConfig(Config):
     val: Val = None
     test: Test = None
     fixes: FixesFile = None
+    path: PathColumn = None
+    label: LabelColumns = Field([])
+    group: GroupColumn = None
+    split: SplitColumn = None
     seed: Seed = 0
     size: ChosenSize = "auto"
     layers: Layers = "auto"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from eyebright.data.fixes import Fixes, read_fixes
 from eyebright.data.manifest import Manifest
 from eyebright.data.source import scan
+from eyebright.data.table.chosen import Columns
 from eyebright.runs.images import manifest_of, require_validation_images, with_run_splits
 from eyebright.runs.messages import say_found
 from eyebright.runs.operating_points import check_wanted
@@ -93,7 +94,15 @@ def _images(config: TrainConfig, fixes: Fixes | None) -> Manifest:
     if teacher is not None and config.data is None:
         known = manifest_of(teacher, None, config.seed)
         return known if fixes is None else fixes.applied(known)
-    found = scan(config.data or Path(), val=config.val, test=config.test, seed=config.seed, fixes=fixes)
+    columns = Columns(config.path, config.label, config.group, config.split)
+    found = scan(
+        config.data or Path(),
+        val=config.val,
+        test=config.test,
+        seed=config.seed,
+        fixes=fixes,
+        columns=columns,
+    )
     if teacher is None:
         return found
     found = with_run_splits(found, teacher)

@@ -1,0 +1,136 @@
+"""A file that holds a table, whatever its kind: delimited text, JSON Lines or Parquet."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import TypeAdapter
+
+from eyebright.data.storage.places import open_binary
+from eyebright.data.storage.rows import image_columns
+from eyebright.data.table.cells import cell_text, table_of
+from eyebright.data.table.delimited import DataTable, read_delimited
+from eyebright.errors import DataError, NotFoundError
+from eyebright.runtime.stored import MOST_TEXT_BYTES, parse_json, reason_of
+
+JSON_LINES = (".jsonl", ".ndjson")
+SUFFIXES = (".csv", ".tsv", ".txt", *JSON_LINES, ".json", ".parquet")
+_MARK = codecs.BOM_UTF8
+_JSON, _PARQUET = ".json", ".parquet"
+_OBJECT, _OBJECTS = TypeAdapter(dict[str, Any]), TypeAdapter(list[dict[str, Any]])
+
+
+def read_table(path: Path) -> DataTable:
+    """Return the table in a file, by its extension; what is no other kind is delimited text.
+
+    Raises:
+        NotFoundError: the file does not exist.
+        DataError: it is no such table.
+    """
+    try:
+        if path.suffix.lower() in JSON_LINES:
+            with open_binary(path) as file:
+                return _from_json_lines(path, file)
+        if path.suffix.lower() == _JSON:
+            with open_binary(path) as file:
+                return _from_json(path, file.read(MOST_TEXT_BYTES))
+        if path.suffix.lower() == _PARQUET:
+            with open_binary(path) as file:
+                return _from_parquet(path, file)
+    except FileNotFoundError:
+        raise NotFoundError("The table must exist. {path} does not. Check the path.", path=path) from None
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(
+            "A table must be readable. {path} is not ({reason}). Write it again, or check its permissions.",
+            path=path,
+            reason=reason_of(error).partition("\n")[0],
+        ) from None
+    return read_delimited(path)
+
+
+def columns_of(table: pa.Table) -> dict[str, list[str]]:
+    """Return the columns of an Arrow table as text, those of images left out; classes have their names."""
+    named = class_names(table.schema)
+    images = set(image_columns(table.schema))
+    found = {}
+    for name in table.column_names:
+        if name not in images:
+            values = table.column(name).to_pylist()
+            names = named.get(name)
+            found[name] = [cell_text(value) for value in (_named(values, names) if names else values)]
+    return found
+
+
+def class_names(schema: pa.Schema) -> dict[str, list[str]]:
+    """Return the names of the classes that numbers in a column stand for, as `datasets` stores them."""
+    try:
+        about = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+        features = about.get("info", {}).get("features", {})
+        return {
+            name: [str(one) for one in kind["names"]]
+            for name, kind in features.items()
+            if isinstance(kind, dict) and kind.get("_type") == "ClassLabel" and kind.get("names")
+        }
+    except (ValueError, AttributeError, TypeError):
+        return {}
+
+
+def _named(values: Iterable[Any], names: list[str]) -> Iterator[Any]:
+    """Yield names for numbers of classes; -1 stands for no label."""
+    for value in values:
+        known = isinstance(value, int) and 0 <= value < len(names)
+        yield names[value] if known else None if value == -1 else value
+
+
+def _from_json_lines(path: Path, file: Iterable[bytes]) -> DataTable:
+    rows: list[dict[str, Any]] = []
+    lines: list[int] = []
+    for number, line in enumerate(file, 1):
+        text = line.removeprefix(_MARK).strip()
+        if not text:
+            continue
+        try:
+            rows.append(parse_json(_OBJECT, text))
+        except ValueError as error:
+            raise DataError(
+                "Each line of a JSON Lines table must be a JSON object. Line {line} of {path} is not "
+                "({error}). Correct it.",
+                line=number,
+                path=path,
+                error=error,
+            ) from None
+        lines.append(number)
+    table = _from_objects(path, rows)
+    return DataTable(path, table.header, table.rows, lines)
+
+
+def _from_json(path: Path, text: bytes) -> DataTable:
+    try:
+        return _from_objects(path, parse_json(_OBJECTS, text.removeprefix(_MARK)))
+    except DataError:
+        raise
+    except ValueError as error:
+        raise DataError(
+            "A JSON table must be a list of objects, or annotations of COCO or Label Studio. {path} is "
+            "neither ({error}). Convert it.",
+            path=path,
+            error=error,
+        ) from None
+
+
+def _from_objects(path: Path, rows: Sequence[Mapping[str, Any]]) -> DataTable:
+    names = dict.fromkeys(name for row in rows for name in row)
+    return table_of(path, {name: [cell_text(row.get(name)) for row in rows] for name in names})
+
+
+def _from_parquet(path: Path, file: Any) -> DataTable:
+    source = pq.ParquetFile(file)
+    images = set(image_columns(source.schema_arrow))
+    wanted = [name for name in source.schema_arrow.names if name not in images]
+    return table_of(path, columns_of(source.read(columns=wanted)))
