@@ -8,8 +8,8 @@ from eyebright.cli.verbs import all_verbs
 SURFACE = {
     "audit": "data --out --fixes --path --label --group --split --fail-on --size --seed --lang --config",
     "train": (
-        "data --out --overwrite --val --test --fixes --path --label --group --split --seed --size --layers --curve --views --lang "
-        "--target --cost "
+        "data --out --overwrite --val --test --fixes --path --label --group --split --seed --size --layers "
+        "--curve --views --lang --target --cost "
         "--coverage --coverage-per-class --false-rejection "
         "--backbone --weights --finetune --unfreeze --gradual --batch-norm --lora --epochs --budget "
         "--patience --batch --optimizer --lr --schedule --warmup --weight-decay --layer-decay --ema "
@@ -19,12 +19,12 @@ SURFACE = {
         "--precision --device --processes --save-memory --pixel-cache --track --resume --config"
     ),
     "tune": (
-        "data --trials --epochs --budget --out --overwrite --val --test --path --label --group --split --seed --backbone --weights "
-        "--finetune --size --batch --device --precision --lang --resume --config"
+        "data --trials --epochs --budget --out --overwrite --val --test --path --label --group --split "
+        "--seed --backbone --weights --finetune --size --batch --device --precision --lang --resume --config"
     ),
     "evaluate": (
-        "model data --out --overwrite --split --path --label --group --seed --format --columns --robustness --lang --target --cost "
-        "--ood --config"
+        "model data --out --overwrite --split --path --label --group --seed --format --columns --robustness "
+        "--lang --target --cost --ood --config"
     ),
     "compare": "runs --out --seed --lang --config",
     "export": (

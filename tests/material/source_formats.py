@@ -165,7 +165,7 @@ def label_studio_min(images: Path, labels: Images, out: Path) -> Path:
 
 def cvat(images: Path, labels: Images, out: Path) -> Path:
     lines = [
-        f'<image id="{i}" name={quoteattr(p)} width="8" height="8"><tag label={quoteattr(c)} source="manual"/></image>'
+        f'<image id="{i}" name={quoteattr(p)} width="8"><tag label={quoteattr(c)} source="manual"/></image>'
         for i, (p, c) in enumerate(labels.items())
     ]
     for path in labels:

@@ -51,6 +51,11 @@ class TarStorage:
                         skipped.append(Skipped(member.name, reason))
                     else:
                         places[cleaned(member.name)] = (member.offset_data, member.size)
+                end = archive.offset
+            file.seek(end)
+            if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):  # as of an interrupted copy
+                reason = "The archive may be cut off behind its {count:file|files}: it lacks the end that tar writes."
+                skipped.append(Skipped(".", reason, {"count": len(places)}))
         except (tarfile.TarError, OSError, ValueError) as error:
             if not places:
                 raise DataError(
