@@ -7,6 +7,7 @@ from eyebright.cli.verbs import all_verbs
 
 SURFACE = {
     "audit": "data --out --fixes --path --label --group --split --fail-on --size --seed --lang --config",
+    "data": "action data --to --out --fixes --path --label --group --split --lang",
     "train": (
         "data --out --overwrite --val --test --fixes --path --label --group --split --seed --size --layers "
         "--curve --views --lang --target --cost "

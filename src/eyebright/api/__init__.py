@@ -27,6 +27,9 @@ from eyebright.verbs.benchmark.options import BenchmarkConfig
 from eyebright.verbs.compare.compare import Comparison
 from eyebright.verbs.compare.compare import compare as compare_stage
 from eyebright.verbs.compare.options import CompareConfig
+from eyebright.verbs.data.data import Converted
+from eyebright.verbs.data.data import data as data_stage
+from eyebright.verbs.data.options import DataConfig
 from eyebright.verbs.demo.demo import demo as demo_stage
 from eyebright.verbs.demo.options import DemoConfig
 from eyebright.verbs.distill.distill import distill as distill_stage
@@ -80,6 +83,25 @@ def audit(data: DataLike, *, progress: Shown = None, **options: Unpack[keywords.
         The findings, with the `report` and the proposed `fixes`.
     """
     return _run(audit_stage, AuditConfig, progress, data=_path_of(data, options.get("path")), **options)
+
+
+@with_options(DataConfig)
+def convert(
+    data: DataLike, to: str, *, progress: Shown = None, **options: Unpack[keywords.DataOptions]
+) -> Converted:
+    """Convert labelled images to another format: class folders, CSV, Parquet, COCO and others.
+
+    Args:
+        data: as for :func:`train`.
+        to: `folder`, `csv`, `parquet`, `hf`, `coco` or `webdataset`.
+        progress: as for :func:`train`.
+        **options: the options of `eyebright data convert`.
+
+    Returns:
+        Where the new data lies, and what was left out.
+    """
+    found = _path_of(data, options.get("path"))
+    return _run(data_stage, DataConfig, progress, action="convert", data=found, to=to, **options)
 
 
 @with_options(TrainConfig)

@@ -27,6 +27,18 @@ class AuditOptions(TypedDict, total=False):
     lang: Literal["en", "zh"]
 
 
+class DataOptions(TypedDict, total=False):
+    """Options of `eb.convert`."""
+
+    out: StrPath | None
+    fixes: StrPath | None
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    split: str | None
+    lang: Literal["en", "zh"]
+
+
 class TrainOptions(TypedDict, total=False):
     """Options of `eb.train`."""
 

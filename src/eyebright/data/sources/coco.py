@@ -20,6 +20,7 @@ _PREFIX = re.compile(r"_?(instances|annotations|person_keypoints|captions|image_
 class _Image(BaseModel):
     id: int | str
     file_name: str
+    group: str = ""
 
 
 class _Annotation(BaseModel):
@@ -74,6 +75,9 @@ def read_coco(path: Path, text: bytes) -> Annotations:
         found.images.append(image.file_name)
         found.labels.append(sorted(labels.pop(image.id, ())))
         found.splits.append(split)
+        found.further.setdefault("group", []).append(image.group)
+    if not any(found.further.get("group", ())):
+        found.further.clear()
     reason = "{count:annotation names|annotations name} the category {id}, which the file does not list."
     found.skipped += [
         Skipped(path.name, reason, {"count": count, "id": id_}) for id_, count in strange.items()

@@ -54,7 +54,7 @@ class TarStorage:
                 end = archive.offset
             file.seek(end)
             if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):  # as of an interrupted copy
-                reason = "The archive may be cut off behind its {count:file|files}: it lacks the end that tar writes."
+                reason = "The archive may be cut off behind its {count:file|files}: its end is missing."
                 skipped.append(Skipped(".", reason, {"count": len(places)}))
         except (tarfile.TarError, OSError, ValueError) as error:
             if not places:

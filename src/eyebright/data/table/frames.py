@@ -62,7 +62,7 @@ def _columns(table: Any) -> dict[str, list[str]]:
 
 
 def _cells(column: Any) -> list[Any]:
-    """Return the cells of a column as Python has them: pandas, polars and Arrow name the method differently."""
+    """Return the cells of a column as Python has them; each package names the method differently."""
     for method in ("to_list", "to_pylist", "tolist"):
         if hasattr(column, method):
             return list(getattr(column, method)())

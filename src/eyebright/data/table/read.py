@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,29 +63,40 @@ def columns_of(table: pa.Table) -> dict[str, list[str]]:
         if name not in images:
             values = table.column(name).to_pylist()
             names = named.get(name)
-            found[name] = [cell_text(value) for value in (_named(values, names) if names else values)]
+            found[name] = [cell_text(_named(value, names) if names else value) for value in values]
     return found
 
 
 def class_names(schema: pa.Schema) -> dict[str, list[str]]:
-    """Return the names of the classes that numbers in a column stand for, as `datasets` stores them."""
+    """Return the names of the classes that numbers, or lists of numbers, in a column stand for.
+
+    `datasets` stores them in the metadata of the schema.
+    """
     try:
         about = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
         features = about.get("info", {}).get("features", {})
-        return {
-            name: [str(one) for one in kind["names"]]
-            for name, kind in features.items()
-            if isinstance(kind, dict) and kind.get("_type") == "ClassLabel" and kind.get("names")
-        }
-    except (ValueError, AttributeError, TypeError):
+        found = {name: _class_label(kind) for name, kind in features.items()}
+        return {name: [str(one) for one in kind["names"]] for name, kind in found.items() if kind}
+    except (ValueError, LookupError, AttributeError, TypeError):  # it is anyone's text
         return {}
 
 
-def _named(values: Iterable[Any], names: list[str]) -> Iterator[Any]:
-    """Yield names for numbers of classes; -1 stands for no label."""
-    for value in values:
-        known = isinstance(value, int) and 0 <= value < len(names)
-        yield names[value] if known else None if value == -1 else value
+def _class_label(kind: Any) -> Any:
+    """Return the description of a feature's classes, if it has classes; a list has that of its elements."""
+    if isinstance(kind, list):
+        kind = kind[0]
+    if isinstance(kind, dict) and "feature" in kind:
+        kind = kind["feature"]
+    return kind if isinstance(kind, dict) and kind.get("_type") == "ClassLabel" else None
+
+
+def _named(value: Any, names: list[str]) -> Any:
+    """Return the name of a class, or of each in a list, by its number; -1 stands for no label."""
+    if isinstance(value, list):
+        return [_named(one, names) for one in value]
+    if isinstance(value, int) and 0 <= value < len(names):
+        return names[value]
+    return None if value == -1 else value
 
 
 def _from_json_lines(path: Path, file: Iterable[bytes]) -> DataTable:

@@ -30,7 +30,7 @@ from eyebright.task.task import ClassificationTask
 from eyebright.verbs.train.finetune.options import FinetuneConfig
 
 
-class DataConfig(Config):
+class TrainingDataConfig(Config):
     """Options that every training has: the data, and how images become features."""
 
     data: Data = None
@@ -76,7 +76,7 @@ def data_or_resume(resume: Path | None, info: ValidationInfo) -> Path | None:
 
 
 # Fields come in the order of the bases read from the right: the data's first.
-class TrainConfig(FinetuneConfig, UncertaintyConfig, DecisionConfig, DataConfig):
+class TrainConfig(FinetuneConfig, UncertaintyConfig, DecisionConfig, TrainingDataConfig):
     """Options of `eyebright train`; every field is also a command-line option and a TOML key."""
 
     @field_validator("resume")
