@@ -109,7 +109,7 @@ def scan_part(
 def _find(data: Path, columns: Columns) -> tuple[Path, Source | None]:
     """Return where the data begins and what lists its images; named columns need such a list."""
     place, source = find_listing(data)
-    if source is None and columns != ANY_COLUMNS:
+    if source is None and columns:
         raise DataError(
             "Columns can be named only where a table lists the images. {path} has class folders. Do without "
             "--path, --label, --group and --split, or give the table as the data.",

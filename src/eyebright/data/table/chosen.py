@@ -25,6 +25,10 @@ class Columns:
     group: str | None = None
     split: str | None = None
 
+    def __bool__(self) -> bool:
+        """Return whether the user names any."""
+        return any((self.path, self.label, self.group, self.split))
+
 
 #: Where the user names no column.
 ANY_COLUMNS = Columns()
