@@ -22,15 +22,6 @@ from eyebright.text.language import translate
 from eyebright.text.table import printable, table
 from eyebright.types import Split
 
-_NOT_USED = "not used"
-_ROLES = {
-    "path": "the images",
-    "label": "the label",
-    "group": "the group",
-    "split": "the split",
-    "": _NOT_USED,
-}
-
 
 def scan(
     data: Path,
@@ -122,10 +113,24 @@ def _listed(source: Source, columns: Columns, multilabel: bool) -> ListedImages:
     """Read a list, and say what its columns were taken for."""
     listed = source.read(columns, multilabel)
     if roles := listed.table.roles:
-        rows = [[f"  {printable(name)}", translate(_ROLES[role])] for name, role in roles]
+        rows = [[f"  {printable(name)}", _in_words(role)] for name, role in roles]
         head = translate("Columns of {path}:", path=source.name)
         progress().say(f"{head}\n{table(rows)}")
     return listed
+
+
+def _in_words(role: str) -> str:
+    match role:
+        case "path":
+            return translate("the images")
+        case "label":
+            return translate("the label")
+        case "group":
+            return translate("the group")
+        case "split":
+            return translate("the split")
+        case _:
+            return translate("not used")
 
 
 def _with_left_out(manifest: Manifest, data: Path) -> Manifest:

@@ -11,7 +11,7 @@ from stat import S_ISREG
 from typing import TypeAlias
 
 from eyebright.data.formats.known import extensions
-from eyebright.data.storage.base import Entry
+from eyebright.data.storage.base import StorageEntry
 from eyebright.data.storage.places import exists, is_folder, scandir, status
 from eyebright.errors import DataError, NotFoundError
 from eyebright.types import Skipped
@@ -25,7 +25,7 @@ _OUTPUTS = frozenset({OUTPUT_MARK, "manifest.parquet", "certificate.json", "audi
 
 #: What makes a folder the same folder under every name: its device and inode.
 Identity: TypeAlias = tuple[int, int]
-AnyEntry: TypeAlias = "os.DirEntry[str] | Entry"
+AnyEntry: TypeAlias = "os.DirEntry[str] | StorageEntry"
 
 
 @dataclass

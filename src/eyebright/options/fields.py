@@ -43,6 +43,7 @@ Data: TypeAlias = Annotated[
     Positional(),
     Field(description=DATA),
 ]
+DataPath: TypeAlias = Annotated[Path, Field(description=DATA)]
 PathColumn: TypeAlias = Annotated[
     str | None,
     Metavar("COLUMN"),

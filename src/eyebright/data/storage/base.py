@@ -35,7 +35,7 @@ class Storage(Protocol):
     def is_folder(self, name: str) -> bool:
         """Return whether a folder has that name; "" is the whole."""
 
-    def entries(self, folder: str) -> Iterable[Entry]:
+    def entries(self, folder: str) -> Iterable[StorageEntry]:
         """Return what lies directly in a folder."""
 
     def read(self, name: str) -> bytes:
@@ -54,7 +54,7 @@ class Storage(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class StorageEntry:
     """One file or folder, with those methods of `os.DirEntry` that a walk needs."""
 
     name: str
@@ -114,7 +114,7 @@ class Tree:
         """Return whether a folder has that name."""
         return name in self._folders
 
-    def entries(self, folder: str) -> Iterator[Entry]:
+    def entries(self, folder: str) -> Iterator[StorageEntry]:
         """Yield what lies directly in a folder.
 
         Raises:
@@ -124,11 +124,11 @@ class Tree:
             raise FileNotFoundError(2, "No such folder", folder)
         for name, inner in self._folders[folder].items():
             path = f"{folder}/{name}" if folder else name
-            yield Entry(name, path, inner, 0 if inner else self._sizes[path])
+            yield StorageEntry(name, path, inner, 0 if inner else self._sizes[path])
 
 
-def problem_of(name: str, size: int, packed: int | None, *, link: bool) -> str:
-    """Return why a member of an archive is left out, as a reason for `Skipped`; "" where it can be used.
+def left_out_member(name: str, size: int, packed: int | None, *, link: bool) -> Skipped | None:
+    """Return why a member of an archive is left out; None where it can be used.
 
     Args:
         name: as the archive has it.
@@ -137,17 +137,20 @@ def problem_of(name: str, size: int, packed: int | None, *, link: bool) -> str:
         link: whether it is one.
     """
     if link:
-        return "A link in an archive is not followed. It was left out; put the file itself into the archive."
+        return Skipped(name, "A link in an archive is not followed. Put the file itself into the archive.")
     if name.startswith(("/", "\\")) or name[1:2] == ":" or ".." in name.replace("\\", "/").split("/"):
-        return "Names in an archive must stay inside it. This one leads out of it, so it was left out."
+        return Skipped(
+            name, "Names in an archive must stay inside it. This one leads out of it, so it was left out."
+        )
     if size > MOST_MEMBER_BYTES or (
         packed is not None and size > _HARMLESS_BYTES and size > _MOST_RATIO * packed
     ):
-        return (
+        return Skipped(
+            name,
             "A file in an archive must not unpack to far more than it takes there, nor to more than 2 GB. "
-            "This one would, so it was left out."
+            "This one would, so it was left out.",
         )
-    return ""
+    return None
 
 
 def require_few(path: object, count: int) -> None:

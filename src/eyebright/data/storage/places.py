@@ -17,7 +17,7 @@ from pathlib import Path
 from threading import RLock
 from typing import BinaryIO, TypeAlias
 
-from eyebright.data.storage.base import Entry, Storage, status_of
+from eyebright.data.storage.base import Storage, StorageEntry, status_of
 from eyebright.data.storage.remote import RemoteStorage, is_remote_scheme
 from eyebright.data.storage.rows import ArrowRows, ParquetRows, RowStorage
 from eyebright.data.storage.tar_file import TarStorage, unzipped
@@ -166,7 +166,7 @@ def is_folder(path: AnyPath) -> bool:
 
 
 @contextmanager
-def scandir(path: AnyPath) -> Iterator[Iterator[os.DirEntry[str] | Entry]]:
+def scandir(path: AnyPath) -> Iterator[Iterator[os.DirEntry[str] | StorageEntry]]:
     """Open a folder, or an archive as one, to see what lies in it.
 
     Raises:
@@ -180,7 +180,7 @@ def scandir(path: AnyPath) -> Iterator[Iterator[os.DirEntry[str] | Entry]]:
         storage, name = found
         top = os.fspath(path)
         yield (
-            Entry(entry.name, f"{top}/{entry.name}", entry.folder, entry.bytes)
+            StorageEntry(entry.name, f"{top}/{entry.name}", entry.folder, entry.bytes)
             for entry in storage.entries(name)
         )
 

@@ -9,7 +9,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
 
-from eyebright.data.storage.base import Entry
+from eyebright.data.storage.base import StorageEntry
 from eyebright.errors import DataError, MissingExtraError
 from eyebright.types import Skipped
 
@@ -56,7 +56,7 @@ class RemoteStorage:
 
         return bool(self._info(name).type == FileType.Directory)
 
-    def entries(self, folder: str) -> Iterator[Entry]:
+    def entries(self, folder: str) -> Iterator[StorageEntry]:
         """Yield what lies directly in a folder.
 
         Raises:
@@ -68,7 +68,7 @@ class RemoteStorage:
         for info in self._system.get_file_info(selector):
             is_folder = info.type == FileType.Directory
             path = f"{folder}/{info.base_name}" if folder else info.base_name
-            yield Entry(info.base_name, path, is_folder, 0 if is_folder else int(info.size or 0))
+            yield StorageEntry(info.base_name, path, is_folder, 0 if is_folder else int(info.size or 0))
 
     def read(self, name: str) -> bytes:
         """Return the content of a file.

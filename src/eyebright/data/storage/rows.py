@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from eyebright.data.storage.base import Entry
+from eyebright.data.storage.base import StorageEntry
 from eyebright.errors import DataError
 from eyebright.types import IntArray, Skipped
 
@@ -27,7 +27,7 @@ _KEPT_BYTES = 2**28
 _BYTES, _PATH = "bytes", "path"
 
 
-class Rows(Protocol):
+class RowSource(Protocol):
     """Columns of images, read in pieces of several rows."""
 
     schema: pa.Schema
@@ -53,7 +53,7 @@ class RowStorage:
 
     skipped: Sequence[Skipped] = ()
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: RowSource) -> None:
         self._rows, self._lock = rows, Lock()
         self._columns = image_columns(rows.schema)
         self._kept: OrderedDict[tuple[int, str], pa.ChunkedArray] = OrderedDict()
@@ -80,12 +80,12 @@ class RowStorage:
         """Return whether a column of images has that name."""
         return name == "" or name in self._columns
 
-    def entries(self, folder: str) -> Iterator[Entry]:
+    def entries(self, folder: str) -> Iterator[StorageEntry]:
         """Yield the columns of images, or the images of one."""
         if not folder:
-            yield from (Entry(name, name, True) for name in self._columns)
+            yield from (StorageEntry(name, name, True) for name in self._columns)
         else:
-            yield from (Entry(name, f"{folder}/{name}", False) for name in self.names(folder))
+            yield from (StorageEntry(name, f"{folder}/{name}", False) for name in self.names(folder))
 
     def names(self, column: str) -> Iterator[str]:
         """Yield a name for each row's image, such as `17.jpg`; whether it has one shows when it is read."""

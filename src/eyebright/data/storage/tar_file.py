@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Lock
 from typing import BinaryIO
 
-from eyebright.data.storage.base import Entry, Tree, cleaned, problem_of, require_few
+from eyebright.data.storage.base import StorageEntry, Tree, cleaned, left_out_member, require_few
 from eyebright.errors import DataError
 from eyebright.runtime.atomic import storage_errors
 from eyebright.types import Skipped
@@ -47,8 +47,8 @@ class TarStorage:
                         require_few(path, len(places))
                     if member.isdir():
                         continue
-                    if reason := _problem(member):
-                        skipped.append(Skipped(member.name, reason))
+                    if problem := _problem(member):
+                        skipped.append(problem)
                     else:
                         places[cleaned(member.name)] = (member.offset_data, member.size)
                 end = archive.offset
@@ -77,7 +77,7 @@ class TarStorage:
         """Return whether a folder has that name."""
         return self._tree.is_folder(name)
 
-    def entries(self, folder: str) -> Iterable[Entry]:
+    def entries(self, folder: str) -> Iterable[StorageEntry]:
         """Return what lies directly in a folder."""
         return self._tree.entries(folder)
 
@@ -134,7 +134,7 @@ def unzipped(path: str, file: BinaryIO) -> BinaryIO:
         return os.fdopen(os.dup(found.fileno()), "rb")
 
 
-def _problem(member: tarfile.TarInfo) -> str:
+def _problem(member: tarfile.TarInfo) -> Skipped | None:
     if member.issparse() or not (member.isreg() or member.issym() or member.islnk()):
-        return "Not a regular file. Remove it."
-    return problem_of(member.name, member.size, None, link=member.issym() or member.islnk())
+        return Skipped(member.name, "Not a regular file. Remove it.")
+    return left_out_member(member.name, member.size, None, link=member.issym() or member.islnk())

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from typing import BinaryIO
 
-from eyebright.data.storage.base import Entry, Tree, cleaned, problem_of, require_few
+from eyebright.data.storage.base import StorageEntry, Tree, cleaned, left_out_member, require_few
 from eyebright.errors import DataError
 from eyebright.types import Skipped
 
@@ -42,8 +42,8 @@ class ZipStorage:
         for member in self._archive.infolist():
             if member.is_dir():
                 continue
-            if reason := _problem(member):
-                skipped.append(Skipped(member.filename, reason))
+            if problem := _problem(member):
+                skipped.append(problem)
             else:
                 self._members[cleaned(member.filename)] = member
         self.skipped: Sequence[Skipped] = tuple(skipped)
@@ -57,7 +57,7 @@ class ZipStorage:
         """Return whether a folder has that name."""
         return self._tree.is_folder(name)
 
-    def entries(self, folder: str) -> Iterable[Entry]:
+    def entries(self, folder: str) -> Iterable[StorageEntry]:
         """Return what lies directly in a folder."""
         return self._tree.entries(folder)
 
@@ -81,11 +81,12 @@ class ZipStorage:
         return io.BytesIO(self.read(name))
 
 
-def _problem(member: zipfile.ZipInfo) -> str:
+def _problem(member: zipfile.ZipInfo) -> Skipped | None:
     if member.flag_bits & _ENCRYPTED:
-        return "Files in an archive must not be encrypted. This one is, so it was left out."
+        reason = "Files in an archive must not be encrypted. This one is, so it was left out."
+        return Skipped(member.filename, reason)
     link = stat.S_ISLNK(member.external_attr >> 16)
-    return problem_of(member.orig_filename, member.file_size, member.compress_size, link=link)
+    return left_out_member(member.orig_filename, member.file_size, member.compress_size, link=link)
 
 
 def _count(file: BinaryIO) -> int:

@@ -26,10 +26,9 @@ class FolderWriter(DataWriter):
         super().__init__(folder, facts)
         if facts.multilabel or facts.groups:
             raise DataError(
-                "Class folders hold one label for each image, and no groups. {name} has {what}. Use another "
-                "format, such as csv.",
+                "Class folders hold one label for each image, and no groups. {name} has images with several "
+                "labels, or groups. Use another format, such as csv.",
                 name=facts.name,
-                what="groups" if facts.groups else "several labels",
             )
         wrong = [label for label in facts.labels if _FORBIDDEN.search(label)]
         wrong += [] if facts.splits else [label for label in facts.labels if named_split(label)]

@@ -11,7 +11,7 @@ from eyebright.auditing.findings import KINDS
 from eyebright.errors import ConfigError, nearest
 from eyebright.options.base import Config
 from eyebright.options.fields import (
-    DATA,
+    DataPath,
     FixesFile,
     GroupColumn,
     LabelColumns,
@@ -27,7 +27,7 @@ _ANY = "any"
 class AuditConfig(Config):
     """Options of `eyebright audit`; every field is also a command-line option and a TOML key."""
 
-    data: Path = Field(description=DATA)
+    data: DataPath
     out: Path | None = Field(None, description="Directory to write (default: audits/NAME-TIME).")
     fixes: FixesFile = None
     path: PathColumn = None

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from eyebright.options.base import Config
 from eyebright.options.fields import (
-    DATA,
+    DataPath,
     FixesFile,
     GroupColumn,
     LabelColumns,
@@ -24,7 +24,7 @@ class DataConfig(Config):
     """Options of `eyebright data`; every field is also a command-line option."""
 
     action: Annotated[Literal["convert"], CommandLineOnly()] = Field(description="What to do: convert.")
-    data: Path = Field(description=DATA)
+    data: DataPath
     to: Literal["folder", "csv", "parquet", "hf", "coco", "webdataset"] = Field(
         "csv",
         description=(

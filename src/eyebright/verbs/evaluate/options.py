@@ -9,7 +9,7 @@ from pydantic import Field
 
 from eyebright.options.base import Config
 from eyebright.options.decisions import DecisionConfig
-from eyebright.options.fields import DATA, GroupColumn, LabelColumns, PathColumn, ReportLang
+from eyebright.options.fields import DataPath, GroupColumn, LabelColumns, PathColumn, ReportLang
 from eyebright.options.marks import CommandLineOnly
 
 
@@ -17,7 +17,7 @@ class EvaluatedConfig(Config):
     """Which model is measured on what."""
 
     model: Path = Field(description="Model to evaluate: a model.onnx, or the run directory that contains it.")
-    data: Path = Field(description=DATA)
+    data: DataPath
     out: Path | None = Field(None, description="Directory to write (default: evaluations/NAME-TIME).")
     overwrite: bool = Field(False, description="Replace the finished evaluation in the directory of --out.")
     split: Literal["auto", "train", "val", "test"] = Field(
