@@ -75,7 +75,9 @@ def listed_images(
     if not all(columns[SPLIT]):
         del columns[SPLIT]
     if not columns[PATH]:
-        error = DataError("There must be annotated images. {path} has none that can be used.", path=source)
+        error = DataError(
+            "There must be annotated images. {path} has none that can be used. Annotate some.", path=source
+        )
         raise naming(error, skipped)
     wanted = Columns(path=PATH, label=(LABELS,), group=chosen.group, split=chosen.split)
     meant = find_meaning(table_of(source, columns), multilabel=multilabel, chosen=wanted)

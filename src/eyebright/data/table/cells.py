@@ -39,7 +39,7 @@ def table_of(
     if len(columns) < least or not count:
         raise DataError(
             "A table must have at least two columns and one row. {path} has the columns {columns} and "
-            "{count:row|rows}.",
+            "{count:row|rows}. Correct it.",
             path=source,
             columns=", ".join(columns) or "-",
             count=count,
