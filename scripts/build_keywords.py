@@ -47,8 +47,9 @@ def _functions() -> Iterator[tuple[str, str, set[str]]]:
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.args.kwarg and node.args.kwarg.arg == "options":
             own = [*node.args.args, *node.args.kwonlyargs, *([node.args.vararg] if node.args.vararg else [])]
-            config = ast.unparse(node.decorator_list[0].args[0])  # with_options(VerbConfig)
-            yield node.name, config.removesuffix("Config").lower(), {argument.arg for argument in own}
+            decorator = ast.unparse(node.decorator_list[0])  # with_options(VerbConfig)
+            verb = decorator.removeprefix("with_options(").removesuffix("Config)").lower()
+            yield node.name, verb, {argument.arg for argument in own}
 
 
 def _class(function: str, verb: str, parameters: set[str]) -> str:

@@ -77,7 +77,7 @@ def read_label_studio(path: Path, text: bytes, chosen: Columns) -> Annotations:
         ) from None
 
 
-def _from_tasks(path: Path, tasks: Sequence[_Task], chosen: Columns) -> Annotations:
+def _from_tasks(path: Path, tasks: list[_Task], chosen: Columns) -> Annotations:
     key = _image_key(path, [task.data for task in tasks], chosen)
     every = {r.from_name for t in tasks for a in t.annotations for r in a.result if r.type == _CHOICES}
     asked = _one_question(path, sorted(every), chosen)
@@ -95,7 +95,7 @@ def _from_tasks(path: Path, tasks: Sequence[_Task], chosen: Columns) -> Annotati
     return _agreed(path, about, answers, key)
 
 
-def _from_rows(path: Path, rows: Sequence[Mapping[str, Any]], chosen: Columns) -> Annotations:
+def _from_rows(path: Path, rows: list[dict[str, Any]], chosen: Columns) -> Annotations:
     key = _image_key(path, rows, chosen)
     names = dict.fromkeys(name for row in rows for name in row)
     free = [name for name in names if name not in (*_ABOUT, key)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow.parquet as pq
 from pydantic import BaseModel, TypeAdapter
@@ -39,6 +40,10 @@ class _State(BaseModel):
 
 class _Splits(BaseModel):
     splits: list[str]
+
+
+_STATE, _SPLITS = TypeAdapter(_State), TypeAdapter(_Splits)
+Stored = TypeVar("Stored")
 
 
 def holds_images(path: Path) -> bool:
@@ -77,7 +82,7 @@ def from_saved(folder: Path, columns: Columns, *, multilabel: bool) -> ListedIma
         DataError: a file is damaged or missing, or it is open what a column means.
     """
     files: list[tuple[str, Split | None]] = []
-    if (names := _read(folder / "dataset_dict.json", _Splits)) is not None:
+    if (names := _read(folder / "dataset_dict.json", _SPLITS)) is not None:
         for name in names.splits:
             files += [(f"{name}/{file}", named_split(name)) for file in _data_files(folder / name)]
         if not all(split for _, split in files):
@@ -88,14 +93,14 @@ def from_saved(folder: Path, columns: Columns, *, multilabel: bool) -> ListedIma
 
 
 def _data_files(folder: Path) -> list[str]:
-    state = _read(folder / "state.json", _State)
+    state = _read(folder / "state.json", _STATE)
     return [] if state is None else [file.filename for file in state.data_files]
 
 
-def _read(path: Path, kind: type[BaseModel]) -> _State | _Splits | None:
+def _read(path: Path, kind: TypeAdapter[Stored]) -> Stored | None:
     try:
         with open_binary(path) as file:
-            return parse_json(TypeAdapter(kind), file.read())
+            return parse_json(kind, file.read())
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

@@ -65,8 +65,8 @@ def from_shards(
     names = dict.fromkeys(name for row in rows for name in row)
     table = table_of(source, {name: [row.get(name, "") for row in rows] for name in names})
     labels = chosen.label or ([_CLASS] if _CLASS in names else [])
-    split = chosen.split or (_SPLIT if _SPLIT in names else None)
-    wanted = Columns(path=_PATH, label=labels, group=chosen.group, split=split)
+    column = chosen.split or (_SPLIT if _SPLIT in names else None)
+    wanted = Columns(path=_PATH, label=labels, group=chosen.group, split=column)
     meant = find_meaning(table, multilabel=multilabel, chosen=wanted)
     return ListedImages(source, root, meant, tuple(skipped), complete=True)
 

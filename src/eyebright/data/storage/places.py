@@ -13,6 +13,7 @@ import stat
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import RLock
 from typing import BinaryIO, TypeAlias
@@ -221,14 +222,16 @@ def _in_remote(scheme: str, host: str, *parts: str, itself: bool = False) -> tup
     for i, part in enumerate(parts, 1):
         if part.lower().endswith(_BY_NAME) and not (itself and i == len(parts)):
             name = "/".join(parts[:i])
-            size = remote.size(name)
-            if size is None:  # a folder of such a name
-                continue
             shown = f"{scheme}://{host}/{name}"
-            inner = _OPEN.get((shown, size), lambda name=name, shown=shown: _made(shown, remote.open(name)))
+            inner = _OPEN.get((shown,), partial(_remote_archive, remote, name, shown))
             if inner is not None:
                 return inner, "/".join(parts[i:])
     return remote, "/".join(parts)
+
+
+def _remote_archive(remote: Storage, name: str, shown: str) -> Storage | None:
+    """Open a remote archive; None of a folder of such a name. It is not asked again whether it changed."""
+    return None if remote.size(name) is None else _made(shown, remote.open(name))
 
 
 def _local(path: str, status: os.stat_result) -> Storage | None:

@@ -20,7 +20,13 @@ from eyebright.errors import DataError
 from eyebright.types import IntArray, Skipped
 
 #: What the first bytes of a file say, for names of images in rows; whatever is read decides by content.
-_KINDS = ((b"\xff\xd8", "jpg"), (b"\x89PNG", "png"), (b"RIFF", "webp"), (b"GIF8", "gif"), (b"BM", "bmp"))
+_KINDS: tuple[tuple[bytes, str], ...] = (
+    (b"\xff\xd8", "jpg"),
+    (b"\x89PNG", "png"),
+    (b"RIFF", "webp"),
+    (b"GIF8", "gif"),
+    (b"BM", "bmp"),
+)
 _KINDS += ((b"II*\0", "tif"), (b"MM\0*", "tif"))
 #: Row groups of Parquet are decoded whole; so many bytes of them are kept.
 _KEPT_BYTES = 2**28

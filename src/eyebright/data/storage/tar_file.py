@@ -42,7 +42,7 @@ class TarStorage:
         try:
             with tarfile.open(fileobj=file, mode="r:", errorlevel=1) as archive:
                 while (member := archive.next()) is not None:
-                    archive.members = []  # which the module would gather
+                    setattr(archive, "members", [])  # noqa: B010, which the module would gather
                     if len(places) % _EVERY == 0:
                         require_few(path, len(places))
                     if member.isdir():

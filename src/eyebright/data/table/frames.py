@@ -18,7 +18,7 @@ from eyebright.data.table.columns import find_path_column
 from eyebright.errors import ConfigError
 from eyebright.runtime.atomic import write_text
 
-_LISTS = list | tuple | set | frozenset
+_LISTS = (list, tuple, set, frozenset)
 
 
 def frame_file(table: object, folder: Path, path_column: str | None = None) -> Path:

@@ -135,7 +135,7 @@ def _from_json(path: Path, text: bytes) -> DataTable:
         ) from None
 
 
-def _from_objects(path: Path, rows: Sequence[Mapping[str, Any]]) -> DataTable:
+def _from_objects(path: Path, rows: list[dict[str, Any]]) -> DataTable:
     names = dict.fromkeys(name for row in rows for name in row)
     return table_of(path, {name: [cell_text(row.get(name)) for row in rows] for name in names})
 

@@ -98,7 +98,7 @@ def test_a_damaged_archive_is_one_sentence(name: str, tmp_path: Path) -> None:
 
 
 def test_a_row_without_an_image_is_listed(tmp_path: Path) -> None:
-    cells = [{"bytes": png(i), "path": None} for i in range(12)]
+    cells: list[dict[str, Any]] = [{"bytes": png(i), "path": None} for i in range(12)]
     cells[3] = {"bytes": None, "path": "gone.png"}
     table = pa.table({"image": cells, "label": [f"{'ab'[i % 2]}" for i in range(12)]})
     pq.write_table(table, tmp_path / "rows.parquet", row_group_size=4)
@@ -163,7 +163,7 @@ def answer(*choices: str, cancelled: bool = False) -> dict[str, Any]:
 
 
 def test_annotators_who_differ_or_were_none_are_named(photos: Path, tmp_path: Path) -> None:
-    tasks = [
+    tasks: list[dict[str, Any]] = [
         {
             "data": {"image": f"/data/local-files/?d={p.relative_to(photos)}"},
             "annotations": [answer(p.parent.name)],

@@ -31,7 +31,7 @@ def frames() -> list[object]:
 
 def _polars() -> object:
     try:
-        import polars
+        import polars  # type: ignore[import-not-found, unused-ignore]
     except ImportError:
         return None
     return polars
