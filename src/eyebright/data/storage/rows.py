@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from eyebright.data.storage.base import StorageEntry
+from eyebright.data.storage.spill import Spill
 from eyebright.errors import DataError
 from eyebright.types import IntArray, Skipped
 
@@ -28,7 +29,7 @@ _KINDS: tuple[tuple[bytes, str], ...] = (
     (b"BM", "bmp"),
 )
 _KINDS += ((b"II*\0", "tif"), (b"MM\0*", "tif"))
-#: Row groups of Parquet are decoded whole; so many bytes of them are kept.
+#: Row groups of Parquet are decoded whole; so many bytes of them stay in memory.
 _KEPT_BYTES = 2**28
 _BYTES, _PATH = "bytes", "path"
 
@@ -63,6 +64,7 @@ class RowStorage:
         self._rows, self._lock = rows, Lock()
         self._columns = image_columns(rows.schema)
         self._kept: OrderedDict[tuple[int, str], pa.ChunkedArray] = OrderedDict()
+        self._spill = Spill()
 
     @property
     def schema(self) -> pa.Schema:
@@ -95,8 +97,8 @@ class RowStorage:
 
     def names(self, column: str) -> Iterator[str]:
         """Yield a name for each row's image, such as `17.jpg`; whether it has one shows when it is read."""
-        first = next((cell for cell in self._piece(0, column)), None) if len(self._rows.bounds) > 1 else None
-        usual = "bin" if first is None else _kind(bytes((_bytes_of(first) or b"")[:4]))
+        first = self._cell((0, column), 0) if self._rows.bounds[-1] else None
+        usual = _kind((first or b"")[:4])
         for row, path in enumerate(self._rows.paths(column)):
             suffix = os.path.splitext(path or "")[1][1:].lower()
             yield f"{row}.{suffix if suffix.isalnum() else usual}"
@@ -114,28 +116,35 @@ class RowStorage:
             raise FileNotFoundError(2, "No such row", name)
         number = int(np.searchsorted(self._rows.bounds, row, "right")) - 1
         try:
-            data = _bytes_of(self._piece(number, column)[row - int(self._rows.bounds[number])])
+            data = self._cell((number, column), row - int(self._rows.bounds[number]))
         except pa.ArrowException as error:
             raise OSError(5, str(error).partition("\n")[0], name) from None
         if data is None:
             raise FileNotFoundError(2, "The row has no image", name)
-        return bytes(data)
+        return data
 
     def open(self, name: str) -> BinaryIO:
         """Open an image, whose bytes are read into memory."""
         return io.BytesIO(self.read(name))
 
-    def _piece(self, number: int, column: str) -> pa.ChunkedArray:
-        key = (number, column)
+    def _cell(self, key: tuple[int, str], row: int) -> bytes | None:
         with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-            found = self._rows.piece(number, column)
-            self._kept[key] = found
-            while len(self._kept) > 1 and sum(one.nbytes for one in self._kept.values()) > _KEPT_BYTES:
-                self._kept.popitem(last=False)
-            return found
+            if key not in self._kept and key in self._spill:
+                return self._spill.read(key, row)
+            data = _bytes_of(self._piece(key)[row])
+            return None if data is None else bytes(data)
+
+    def _piece(self, key: tuple[int, str]) -> pa.ChunkedArray:
+        """Return a piece; those that were used longest ago make room on disk. The lock must be held."""
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        found = self._kept[key] = self._rows.piece(*key)
+        while len(self._kept) > 1 and sum(one.nbytes for one in self._kept.values()) > _KEPT_BYTES:
+            old, piece = self._kept.popitem(last=False)
+            if old not in self._spill:
+                self._spill.write(old, [_bytes_of(cell) for cell in piece])
+        return found
 
 
 class ParquetRows:

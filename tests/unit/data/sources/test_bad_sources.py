@@ -16,8 +16,10 @@ import pytest
 from data_images import encoded, pixels, write_classes
 from PIL import Image
 
+from eyebright.data.header import read_image
 from eyebright.data.manifest import Manifest
 from eyebright.data.source import scan
+from eyebright.data.storage import rows
 from eyebright.data.table.chosen import Columns
 from eyebright.errors import DataError, NotFoundError
 from eyebright.text.language import english
@@ -105,6 +107,23 @@ def test_a_row_without_an_image_is_listed(tmp_path: Path) -> None:
     manifest = scan(tmp_path / "rows.parquet")
     assert len(manifest.samples) == 11
     assert "has no image" in notes(manifest)
+
+
+def test_rows_beyond_the_memory_are_kept_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cells: list[dict[str, Any]] = [{"bytes": png(i), "path": None} for i in range(12)]
+    cells[1]["bytes"] = None
+    table = pa.table({"image": cells, "label": [f"{'ab'[i % 2]}" for i in range(12)]})
+    pq.write_table(table, tmp_path / "rows.parquet", row_group_size=3)
+    monkeypatch.setattr(rows, "_KEPT_BYTES", 1)
+    pieces = []
+    piece = rows.ParquetRows.piece
+    monkeypatch.setattr(rows.ParquetRows, "piece", lambda self, *key: pieces.append(key) or piece(self, *key))
+    for _ in range(2):
+        for i in (11, 0, 5, 3, 8, 2):
+            assert read_image(tmp_path / "rows.parquet" / "image" / f"{i}.png") == png(i)
+    with pytest.raises(NotFoundError):
+        read_image(tmp_path / "rows.parquet" / "image" / "1.png")
+    assert len(pieces) <= 5  # the last piece may be asked for once more
 
 
 def test_two_columns_of_images_are_a_question(tmp_path: Path) -> None:
