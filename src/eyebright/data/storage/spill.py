@@ -1,4 +1,4 @@
-"""Pieces of a table that memory has no room for, on disk in a file without a name: decoded once, read often."""
+"""Pieces of a table that memory has no room for, in a file without a name: decoded once, read often."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from eyebright.types import IntArray
 
 
 class Spill:
-    """Keeps the cells of pieces on disk, for one thread at a time; the system removes the file with the process."""
+    """Keeps the cells of pieces on disk, for one thread at a time; the file goes with the process."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as this
