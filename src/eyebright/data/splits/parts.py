@@ -240,11 +240,10 @@ def _refuse_table(folder: Path, found: Mapping[str, _Inside]) -> None:
         tables = sorted(e.name for e in entries if e.name.lower().endswith((".csv", ".tsv")))
     if tables:
         raise DataError(
-            "The classes must be the names of folders, or be listed in labels.csv. {path} has no "
-            "class folders, but {table}. If this table lists images and their labels, rename it to "
-            "labels.csv.",
+            "The classes must be the names of folders, or be listed in a table. {path} has no class folders, "
+            "but {table}. If this table lists images and their labels, give it as the data: {table}.",
             path=folder,
-            table=tables[0],
+            table=folder / tables[0],
         )
 
 
