@@ -35,7 +35,7 @@ _INDEX = ("index", "idx")
 _UNNAMED = re.compile(r"unnamed_\d+(_level_\d+)?")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """One line: a path as it is written, labels as a manifest has them, split and group if given."""
 
