@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -128,12 +129,16 @@ def _from_files(
 ) -> ListedImages:
     merged: dict[str, list[str]] = {}
     count = 0
+    on_disk = os.path.isdir(root)  # no archive or remote place names a file of this machine
     for file, split in files:
         storage = _storage(root / file)
         column = _image_column(root / file, storage, chosen)
         prefix = "" if file == "." else f"{file}/"
         cells = columns_of(storage.others())
         cells[_PATH] = [f"{prefix}{column}/{name}" for name in storage.names(column)]
+        if on_disk:
+            for row, path in storage.elsewhere(column).items():
+                cells[_PATH][row] = path if path.startswith("/") else (Path(file).parent / path).as_posix()
         cells[_SPLIT] = [split or ""] * len(cells[_PATH])
         new = len(cells[_PATH])
         for name in {**merged, **cells}:

@@ -22,6 +22,7 @@ from eyebright.runtime.stored import parse_json
 from eyebright.types import Skipped, Split
 
 _CLASS, _JSON = "cls", "json"
+_COLUMN = "class"  # what `key.cls` is as a column: of two such columns, the one with names is taken
 _PATH, _SPLIT = "(image)", "(split)"
 _SHARD = re.compile(r"(.+?)[-_.]?\d+")
 _OBJECT = TypeAdapter(dict[str, Any])
@@ -49,7 +50,7 @@ def from_shards(
         source: for the sentences.
         root: what ``shards`` are relative to.
         shards: the archives, "." for the root itself.
-        chosen: columns that the user names: `cls`, or keys of the JSON.
+        chosen: columns that the user names: `class` for `key.cls`, or keys of the JSON.
         multilabel: see `find_meaning`.
 
     Raises:
@@ -64,9 +65,8 @@ def from_shards(
             rows.append(row | ({_SPLIT: split} if split else {}))
     names = dict.fromkeys(name for row in rows for name in row)
     table = table_of(source, {name: [row.get(name, "") for row in rows] for name in names})
-    labels = chosen.label or ([_CLASS] if _CLASS in names else [])
     column = chosen.split or (_SPLIT if _SPLIT in names else None)
-    wanted = Columns(path=_PATH, label=labels, group=chosen.group, split=column)
+    wanted = Columns(path=_PATH, label=chosen.label, group=chosen.group, split=column)
     meant = find_meaning(table, multilabel=multilabel, chosen=wanted)
     return ListedImages(source, root, meant, tuple(skipped), complete=True)
 
@@ -93,7 +93,7 @@ def _samples(root: Path, shard: str, skipped: list[Skipped]) -> Iterator[dict[st
                 content = parse_json(_OBJECT, read_bytes(root / shard / files[_JSON]))
                 row |= {name: cell_text(value) for name, value in content.items()}
             if _CLASS in files:
-                row[_CLASS] = read_bytes(root / shard / files[_CLASS]).decode("utf-8").strip()
+                row[_COLUMN] = read_bytes(root / shard / files[_CLASS]).decode("utf-8").strip()
             yield row
         except (OSError, ValueError) as error:
             reason = "What the sample says of its image cannot be read ({error})."

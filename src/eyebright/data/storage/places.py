@@ -29,7 +29,7 @@ from eyebright.types import Skipped
 AnyPath: TypeAlias = str | os.PathLike[str]
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):")
-# Of remote files the names decide: nothing is asked of every part of every path.
+# Of files that are not on disk the names decide: nothing is asked of every part of every path.
 _BY_NAME = (".zip", ".tar", ".tar.gz", ".tgz", ".parquet", ".arrow")
 _ZIP, _GZIP, _PARQUET, _TAR, _TAR_AT = b"PK\x03\x04", b"\x1f\x8b", b"PAR1", b"ustar", 257
 _ARROW = (b"ARROW1", b"\xff\xff\xff\xff")
@@ -68,17 +68,18 @@ def resolved(path: Path) -> Path:
     return path.resolve() if parts is None else Path(f"{parts[0]}:", *parts[1:])
 
 
-def storage_at(path: AnyPath) -> tuple[Storage, str] | None:
-    """Return the storage that a path leads into, and the name in it; None of a path on disk, or of none.
+def storage_at(path: AnyPath, *, itself: bool = False) -> tuple[Storage, str] | None:
+    """Return the storage that a path leads into, and the name in it; None of a path on disk or of none.
 
-    The path of an archive itself leads to all that it holds, whose name is "".
+    The path of an archive leads to all that it holds, whose name is "". With ``itself``, an archive in another
+    storage is meant as the file that it is.
 
     Raises:
         DataError: an archive is damaged, or a remote place cannot be reached.
     """
     remote = _remote_parts(path)
     if remote is not None:
-        return _in_remote(*remote)
+        return _in_remote(*remote, itself=itself)
     place = Path(path)
     for outer in (place, *place.parents):
         try:
@@ -88,7 +89,9 @@ def storage_at(path: AnyPath) -> tuple[Storage, str] | None:
         if not stat.S_ISREG(status.st_mode):
             return None
         storage = _local(str(outer.absolute()), status)
-        return None if storage is None else (storage, _inside(place, outer))
+        return (
+            None if storage is None else _descended(storage, str(outer), _inside(place, outer), itself=itself)
+        )
     return None
 
 
@@ -194,8 +197,7 @@ def left_out(path: AnyPath) -> Sequence[Skipped]:
 
 def _holding(path: AnyPath) -> tuple[Storage, str]:
     """Return the storage that holds a file, which may be an archive itself."""
-    remote = _remote_parts(path)
-    found = storage_at(path) if remote is None else _in_remote(*remote, itself=True)
+    found = storage_at(path, itself=True)
     if found is None:
         raise FileNotFoundError(2, os.strerror(2), os.fspath(path))
     return found
@@ -219,19 +221,25 @@ def _in_remote(scheme: str, host: str, *parts: str, itself: bool = False) -> tup
     remote = _OPEN.get((scheme, host), lambda: RemoteStorage(scheme, host))
     if remote is None:
         raise FileNotFoundError(2, os.strerror(2), host)
+    return _descended(remote, f"{scheme}://{host}", "/".join(parts), itself=itself)
+
+
+def _descended(storage: Storage, shown: str, name: str, *, itself: bool) -> tuple[Storage, str]:
+    """Return the innermost storage on the way to a name, and the name in it."""
+    parts = name.split("/")
     for i, part in enumerate(parts, 1):
         if part.lower().endswith(_BY_NAME) and not (itself and i == len(parts)):
-            name = "/".join(parts[:i])
-            shown = f"{scheme}://{host}/{name}"
-            inner = _OPEN.get((shown,), partial(_remote_archive, remote, name, shown))
+            outer = "/".join(parts[:i])
+            key = (storage, outer)
+            inner = _OPEN.get(key, partial(_archive_inside, storage, outer, f"{shown}/{outer}"))
             if inner is not None:
-                return inner, "/".join(parts[i:])
-    return remote, "/".join(parts)
+                return _descended(inner, f"{shown}/{outer}", "/".join(parts[i:]), itself=itself)
+    return storage, name
 
 
-def _remote_archive(remote: Storage, name: str, shown: str) -> Storage | None:
-    """Open a remote archive; None of a folder of such a name. It is not asked again whether it changed."""
-    return None if remote.size(name) is None else _made(shown, remote.open(name))
+def _archive_inside(storage: Storage, name: str, shown: str) -> Storage | None:
+    """Open an archive in a storage; None of a folder of such a name. It is not asked whether it changed."""
+    return None if storage.size(name) is None else _made(shown, storage.open(name))
 
 
 def _local(path: str, status: os.stat_result) -> Storage | None:

@@ -50,6 +50,9 @@ class RowSource(Protocol):
     def paths(self, column: str) -> Iterable[str | None]:
         """Return the paths that images had before they were put into a column, None where none is known."""
 
+    def empty(self, column: str) -> Iterable[bool]:
+        """Return whether each row lacks its image."""
+
 
 class RowStorage:
     """The images in the rows of a table.
@@ -94,6 +97,18 @@ class RowStorage:
             yield from (StorageEntry(name, name, True) for name in self._columns)
         else:
             yield from (StorageEntry(name, f"{folder}/{name}", False) for name in self.names(folder))
+
+    def elsewhere(self, column: str) -> dict[int, str]:
+        """Return the paths of images that are not in their rows, by the number of the row.
+
+        `datasets` writes them so where images were read from disk.
+        """
+        with self._lock:
+            empty = list(self._rows.empty(column))
+            if not any(empty):
+                return {}
+            paths = enumerate(self._rows.paths(column))
+            return {row: path for row, path in paths if empty[row] and path}
 
     def names(self, column: str) -> Iterator[str]:
         """Yield a name for each row's image, such as `17.jpg`; whether it has one shows when it is read."""
@@ -177,6 +192,18 @@ class ParquetRows:
             cells = self._file.read_row_group(number, columns=[f"{column}.{_PATH}"]).column(column)
             yield from pc.struct_field(cells, _PATH).to_pylist()
 
+    def empty(self, column: str) -> Iterator[bool]:
+        """Yield whether each row lacks its image; where the statistics say that none does, none is read."""
+        names = (column, f"{column}.{_BYTES}")
+        place = next(i for i, known in enumerate(self._file.schema) if known.path in names)
+        for number in range(len(self.bounds) - 1):
+            group = self._file.metadata.row_group(number)
+            known = group.column(place).statistics
+            if known is not None and known.has_null_count and known.null_count == 0:
+                yield from repeat(False, group.num_rows)
+            else:
+                yield from _are_empty(self.piece(number, column))
+
 
 class ArrowRows:
     """The rows of an Arrow stream or file, as `save_to_disk` writes it; one on disk is mapped, not read."""
@@ -206,6 +233,10 @@ class ArrowRows:
         )
         return known
 
+    def empty(self, column: str) -> Iterable[bool]:
+        """Return whether each row lacks its image."""
+        return _are_empty(self._table.column(column))
+
 
 def image_columns(schema: pa.Schema) -> list[str]:
     """Return the columns that hold image files: bytes, or a struct of bytes and a path as in `datasets`."""
@@ -216,6 +247,12 @@ def _holds_bytes(kind: pa.DataType) -> bool:
     if pa.types.is_struct(kind):
         return kind.get_field_index(_BYTES) >= 0 and _holds_bytes(kind.field(_BYTES).type)
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def _are_empty(cells: pa.ChunkedArray) -> list[bool]:
+    inner = pc.struct_field(cells, _BYTES) if pa.types.is_struct(cells.type) else cells
+    found: list[bool] = pc.is_null(inner).to_pylist()
+    return found
 
 
 def _has_paths(kind: pa.DataType) -> bool:

@@ -1,4 +1,4 @@
-"""WebDataset shards: tar archives of `KEY.jpg` with `KEY.cls` or `KEY.json`."""
+"""WebDataset shards: tar archives of `KEY.jpg` with `KEY.json` and, of classes, `KEY.cls`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ _SHARD_BYTES, _SHARD_SAMPLES = 2**28, 10_000
 
 
 class ShardWriter(DataWriter):
-    """Writes `SPLIT-000000.tar` and so on; a class is written by its name, labels and group are JSON."""
+    """Writes `SPLIT-000000.tar` and so on; the JSON has names, `KEY.cls` the number of the class."""
 
     def __init__(self, folder: Path, facts: DataFacts) -> None:
         super().__init__(folder, facts)
+        self._numbers = {label: number for number, label in enumerate(facts.labels)}
         self._open: dict[str, tarfile.TarFile] = {}
         self._shards: dict[str, int] = {}
         self._samples: dict[str, int] = {}
@@ -32,12 +33,12 @@ class ShardWriter(DataWriter):
         key = f"{self._samples.get(split, 0):07}-{key}" if key != name.stem else key
         archive = self._shard(split)
         _add(archive, f"{key}{name.suffix}", data)
-        about: JsonObject = {"labels": list(sample.labels)} if self.facts.multilabel else {}
+        multilabel = self.facts.multilabel
+        about: JsonObject = {"labels": list(sample.labels)} if multilabel else {"label": sample.label}
         about |= {"group": sample.group} if self.facts.groups else {}
-        if about:
-            _add(archive, f"{key}.json", json.dumps(about, ensure_ascii=False).encode())
-        if not self.facts.multilabel:
-            _add(archive, f"{key}.cls", sample.label.encode())
+        _add(archive, f"{key}.json", json.dumps(about, ensure_ascii=False).encode())
+        if not multilabel:
+            _add(archive, f"{key}.cls", str(self._numbers[sample.label]).encode())
         self._samples[split] = self._samples.get(split, 0) + 1
         if archive.offset >= _SHARD_BYTES or self._samples[split] % _SHARD_SAMPLES == 0:
             self._open.pop(split).close()

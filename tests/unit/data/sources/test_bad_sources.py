@@ -101,12 +101,26 @@ def test_a_damaged_archive_is_one_sentence(name: str, tmp_path: Path) -> None:
 
 def test_a_row_without_an_image_is_listed(tmp_path: Path) -> None:
     cells: list[dict[str, Any]] = [{"bytes": png(i), "path": None} for i in range(12)]
-    cells[3] = {"bytes": None, "path": "gone.png"}
+    cells[3] = {"bytes": None, "path": None}
     table = pa.table({"image": cells, "label": [f"{'ab'[i % 2]}" for i in range(12)]})
     pq.write_table(table, tmp_path / "rows.parquet", row_group_size=4)
     manifest = scan(tmp_path / "rows.parquet")
     assert len(manifest.samples) == 11
     assert "has no image" in notes(manifest)
+
+
+def test_a_row_with_a_path_alone_stands_for_that_file(photos: Path, tmp_path: Path) -> None:
+    paths = sorted(photos.rglob("*.png"))
+    cells: list[dict[str, Any]] = [{"bytes": None, "path": str(path)} for path in paths]
+    cells[0] = {"bytes": paths[0].read_bytes(), "path": "kept.png"}
+    table = pa.table({"image": cells, "label": [path.parent.name for path in paths]})
+    pq.write_table(table, tmp_path / "rows.parquet", row_group_size=5)
+    manifest = scan(tmp_path / "rows.parquet")
+    assert {s.path for s in manifest.samples} == {"rows.parquet/image/0.png", *map(str, paths[1:])}
+    with zipfile.ZipFile(tmp_path / "rows.zip", "w") as archive:
+        archive.write(tmp_path / "rows.parquet", "rows.parquet")
+    with pytest.raises(DataError, match="At least 2 classes"):
+        scan(tmp_path / "rows.zip")  # which names no file of this machine
 
 
 def test_rows_beyond_the_memory_are_kept_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

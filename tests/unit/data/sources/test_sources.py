@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,14 @@ def test_every_source_gives_the_same_manifest(
         assert read_image(manifest.root / sample.path, sample.sha)
     assert scan_as_given(data)[0].digest == scan_as_given(images)[0].digest
     assert len(scan_part(data, "auto")[0].samples) == len(labels)
+
+
+@pytest.mark.parametrize("kind", ["hf_folder", "hf_parquet", "saved_to_disk", "webdataset", "coco", "cvat"])
+def test_every_source_may_lie_in_an_archive(
+    kind: str, images: Path, labels: Images, as_folder: Manifest, tmp_path: Path
+) -> None:
+    data = WRITERS[kind](images, labels, tmp_path / kind)
+    archive = shutil.make_archive(str(tmp_path / "all"), "zip", tmp_path, data.relative_to(tmp_path))
+    manifest = scan(Path(archive))
+    assert manifest.digest == as_folder.digest
+    assert not manifest.skipped
