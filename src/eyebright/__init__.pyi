@@ -10,6 +10,9 @@ from .api import (
     compare as compare,
 )
 from .api import (
+    convert as convert,
+)
+from .api import (
     demo as demo,
 )
 from .api import (

@@ -40,6 +40,7 @@ VERBS = [
         "audit",
         "benchmark",
         "cache",
+        "data",
         "compare",
         "demo",
         "distill",

@@ -17,9 +17,25 @@ class AuditOptions(TypedDict, total=False):
 
     out: StrPath | None
     fixes: StrPath | None
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    split: str | None
     fail_on: Sequence[str]
     size: int
     seed: int
+    lang: Literal["en", "zh"]
+
+
+class DataOptions(TypedDict, total=False):
+    """Options of `eb.convert`."""
+
+    out: StrPath | None
+    fixes: StrPath | None
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    split: str | None
     lang: Literal["en", "zh"]
 
 
@@ -31,6 +47,10 @@ class TrainOptions(TypedDict, total=False):
     val: StrPath | float | None
     test: StrPath | float | None
     fixes: StrPath | None
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    split: str | None
     seed: int
     size: int | Literal["auto"]
     layers: Literal["auto", "texture", "stages", "all"]
@@ -99,6 +119,10 @@ class TuneOptions(TypedDict, total=False):
     overwrite: bool
     val: StrPath | float | None
     test: StrPath | float | None
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    split: str | None
     seed: int
     backbone: str
     weights: StrPath | Literal["none"] | None
@@ -117,6 +141,9 @@ class EvaluateOptions(TypedDict, total=False):
     out: StrPath | None
     overwrite: bool
     split: Literal["auto", "train", "val", "test"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
     seed: int
     columns: StrPath | None
     robustness: bool

@@ -9,6 +9,7 @@ from eyebright.verbs.verb import Verb
 #: In the order of the help; each has a folder of its name in `eyebright/verbs`.
 NAMES = (
     "audit",
+    "data",
     "train",
     "tune",
     "evaluate",

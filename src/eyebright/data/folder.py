@@ -18,6 +18,7 @@ from eyebright.data.read_headers import read_headers
 from eyebright.data.splits.drawing import BY_CHANCE, Drawing, draw
 from eyebright.data.splits.layout import Layout, find_layout
 from eyebright.data.splits.parts import classes_beside, listed
+from eyebright.data.storage.places import resolved
 from eyebright.data.walk import (
     FolderListing,
     Identity,
@@ -93,7 +94,7 @@ def scan_as_given(folder: Path) -> tuple[Manifest, bool]:
 
 def _read(folder: Path, layout: Layout, listings: dict[Split, FolderListing]) -> Manifest:
     """Return the images that are listed, each in the part where it lies."""
-    root = folder.resolve()
+    root = resolved(folder)
     skipped: list[Skipped] = []
     samples: list[Sample] = []
     total = sum(len(listing.files) for listing in listings.values())
@@ -128,7 +129,7 @@ def scan_part(
             task.advance(len(files))
     samples, _ = with_contents(folder, samples)
     warnings = other_files(listing.others) + conflicts(samples) + copies(samples)
-    return Manifest(folder.resolve(), tuple(samples), tuple(skipped), tuple(warnings))
+    return Manifest(resolved(folder), tuple(samples), tuple(skipped), tuple(warnings))
 
 
 def scan_ood(
@@ -150,7 +151,7 @@ def scan_ood(
         for some, headers in read_headers(folder, files):
             _collect(some, headers, "test", "", samples, skipped)
             task.advance(len(some))
-    return Manifest(folder.resolve(), tuple(samples), tuple(skipped))
+    return Manifest(resolved(folder), tuple(samples), tuple(skipped))
 
 
 def _list_parts(layout: Layout) -> dict[Split, FolderListing]:
@@ -243,7 +244,7 @@ def _recount(manifest: Manifest, before: dict[Split, Counter[str]]) -> dict[Spli
 def _prefix(folder: Path, root: Path) -> str:
     """Return the prefix of a split's paths: nothing, its folder below the root, or its absolute path."""
     real = Path(os.path.abspath(folder))
-    for base, place in ((root, real), (root, real.resolve())):
+    for base, place in ((root, real), (root, resolved(real))):
         if place.is_relative_to(base):
             inside = place.relative_to(base).as_posix()
             return "" if inside == "." else f"{inside}/"

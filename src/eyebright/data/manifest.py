@@ -79,6 +79,12 @@ class Sample:
         return blake2b(f"{self.sha} {self.white_level}".encode(), digest_size=16).digest()
 
     @property
+    def place(self) -> tuple[str, int, str]:
+        """Return what sorts samples as they lie in a file of many, so that it is read from its beginning."""
+        folder, _, name = self.path.rpartition("/")
+        return folder, len(name), name
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """Return the labels of an image that may have several."""
         return tuple(self.label.split(JOINT)) if self.label else ()

@@ -23,7 +23,7 @@ from eyebright.types import Skipped
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_ROWS = 65_536
+_ROWS, _READ_ROWS = 65_536, 8_192  # what is read at once stands in memory twice
 _KEY, _DIGEST = b"eyebright", b"eyebright.blake2b"
 _HASH = 32  # hexadecimal digits
 # Columns that older manifests lack; the second ones came before the digest did.
@@ -147,7 +147,7 @@ def _samples(file: pq.ParquetFile) -> Iterator[Sample]:
         names.pop()
     if wrong := [name for name in names if given.get(name) != _SCHEMA.field(name).type]:
         raise ValueError(f"no column {wrong[0]} of its type")
-    for batch in file.iter_batches(_ROWS, columns=names):
+    for batch in file.iter_batches(_READ_ROWS, columns=names):
         if batch.num_rows and any(batch.column(name).null_count for name in names):
             raise ValueError("empty cells")
         columns = {name: batch.column(name).to_pylist() for name in names}

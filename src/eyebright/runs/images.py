@@ -13,6 +13,7 @@ from eyebright.data.header import read_image
 from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.data.manifest_file import read_manifest
 from eyebright.data.source import scan
+from eyebright.data.storage.places import is_file
 from eyebright.errors import DataError, ImageError, NotFoundError, nearest
 from eyebright.runtime.context import progress_task
 from eyebright.runtime.parallel import parallel
@@ -45,7 +46,7 @@ def manifest_of(
             path=model.path,
         )
     needed = [s for split in splits for s in known.of(split)]
-    if gone := [s for s in needed if not (known.root / s.path).is_file()]:
+    if gone := [s for s in needed if not is_file(known.root / s.path)]:
         raise DataError(
             "The run's images must still be available. Missing: {count} of {total:image|images}, for "
             "example {path}. Give their current folder with --data.",

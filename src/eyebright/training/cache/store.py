@@ -42,6 +42,8 @@ FEATURES = "features"
 CARD = "space.json"
 #: The folder, beside the spaces, of networks that were exported to ONNX.
 EXPORTS = "exports"
+#: Tables that were given in memory, as files.
+TABLES = "tables"
 _FLUSH_BYTES = 64 * 2**20
 _FLUSH_SECONDS = 3.0
 

@@ -11,6 +11,7 @@ import numpy as np
 from eyebright.compression.int8.calibration import CalibrationImages
 from eyebright.data.decode import load_sample
 from eyebright.data.manifest import Sample
+from eyebright.data.storage.places import is_file
 from eyebright.errors import DataError, ImageError
 from eyebright.runs.images import check_labels, drawn, manifest_of
 from eyebright.runtime.context import progress_task
@@ -69,7 +70,7 @@ def read_calibration_images(
         DataError: they are missing, or there are too few.
     """
     training = images.training
-    if missing := [sample for sample in training if not (images.root / sample.path).is_file()]:
+    if missing := [sample for sample in training if not is_file(images.root / sample.path)]:
         raise DataError(
             "An int8 export is calibrated on the training images of the run. Missing: {count} of "
             "{total}, for example {path}. Name their current folder with --data.",

@@ -13,11 +13,15 @@ from eyebright.options.fields import (
     ChosenSize,
     Data,
     FixesFile,
+    GroupColumn,
+    LabelColumns,
     Layers,
     Out,
     Overwrite,
+    PathColumn,
     ReportLang,
     Seed,
+    SplitColumn,
     Test,
     Val,
 )
@@ -27,7 +31,7 @@ from eyebright.task.task import ClassificationTask
 from eyebright.verbs.train.finetune.options import FinetuneConfig
 
 
-class DataConfig(Config):
+class TrainingDataConfig(Config):
     """Options that every training has: the data, and how images become features."""
 
     data: Data = None
@@ -36,6 +40,10 @@ class DataConfig(Config):
     val: Val = None
     test: Test = None
     fixes: FixesFile = None
+    path: PathColumn = None
+    label: LabelColumns = Field([])
+    group: GroupColumn = None
+    split: SplitColumn = None
     seed: Seed = 0
     size: ChosenSize = "auto"
     layers: Layers = "auto"
@@ -69,7 +77,7 @@ def data_or_resume(resume: Path | None, info: ValidationInfo) -> Path | None:
 
 
 # Fields come in the order of the bases read from the right: the data's first.
-class TrainConfig(FinetuneConfig, UncertaintyConfig, DecisionConfig, SplitConfig, DataConfig):
+class TrainConfig(FinetuneConfig, UncertaintyConfig, DecisionConfig, SplitConfig, TrainingDataConfig):
     """Options of `eyebright train`; every field is also a command-line option and a TOML key."""
 
     @field_validator("resume")

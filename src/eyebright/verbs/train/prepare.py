@@ -14,6 +14,7 @@ from eyebright.data.source import scan
 from eyebright.data.splits.drawing import Drawing
 from eyebright.data.splits.facts import SplitFacts
 from eyebright.data.splits.name_groups import propose_groups
+from eyebright.data.table.chosen import Columns
 from eyebright.runs.images import manifest_of, require_validation_images, with_run_splits
 from eyebright.runs.messages import say_found
 from eyebright.runs.operating_points import check_wanted
@@ -107,12 +108,14 @@ def _images(config: TrainConfig, fixes: Fixes | None) -> Manifest:
     if teacher is not None and config.data is None:
         known = manifest_of(teacher, None, config.seed)
         return known if fixes is None else fixes.applied(known)
+    columns = Columns(config.path, config.label, config.group, config.split)
     found = scan(
         config.data or Path(),
         val=config.val,
         test=config.test,
         seed=config.seed,
         fixes=fixes,
+        columns=columns,
         drawing=Drawing(
             near_duplicates, config.split_by if config.folds is None else "folds", config.group_from
         ),

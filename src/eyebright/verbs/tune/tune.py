@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from eyebright.data.source import scan
+from eyebright.data.table.chosen import Columns
 from eyebright.errors import ConfigError, DataError, EyebrightError, NotFoundError
 from eyebright.runs.overwrite import remove_earlier
 from eyebright.runs.run import METRICS, Run, new_directory, write_options
@@ -35,6 +36,10 @@ _HANDED_ON = (
     "data",
     "val",
     "test",
+    "path",
+    "label",
+    "group",
+    "split",
     "seed",
     "backbone",
     "weights",
@@ -125,7 +130,8 @@ def _opened(config: TuneConfig) -> tuple[TuneConfig, Path]:
 
 def _refuse_other_images(study: optuna.Study, config: TuneConfig) -> None:
     """Refuse other images or splits: trials on them cannot be compared."""
-    found = scan(config.data or Path(), val=config.val, test=config.test, seed=config.seed)
+    columns = Columns(config.path, config.label, config.group, config.split)
+    found = scan(config.data or Path(), val=config.val, test=config.test, seed=config.seed, columns=columns)
     if study.user_attrs.get(_IMAGES, found.digest) != found.digest:
         raise DataError(
             "A search must be resumed with the images it started with, in the same splits. The "
