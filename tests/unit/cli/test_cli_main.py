@@ -102,6 +102,13 @@ def test_the_configuration_file_may_give_what_the_command_line_does_not(tmp_path
     assert "must be given" not in told
 
 
+def test_a_name_with_nul_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    file = tmp_path / "options.toml"
+    file.write_text('data = "photos"\nout = "a\\u0000b"\n')
+    assert main(["train", "--config", str(file)]) == 2
+    assert "must not contain the character NUL" in capfd.readouterr().err
+
+
 def test_output_is_utf8_whatever_the_system_says():
     done = run("--help", "--lang", "zh", PYTHONIOENCODING="ascii", LC_ALL="C")
     assert done.returncode == 0
