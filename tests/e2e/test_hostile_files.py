@@ -98,21 +98,21 @@ def test_damaged_options_and_tables(textile_run: Run, textile: Path, tmp_path: P
         ends_well("evaluate", run, textile, "--cost", file, "--out", tmp_path / "out", "--overwrite")
 
 
-@pytest.mark.parametrize(
-    "pattern", ["choices/*", "engines/*", "*/space.json", "*/*.rows.npy", "*/*.keys.npy"]
-)
-def test_damaged_caches(pattern: str, textile: Path, tmp_path: Path) -> None:
+def test_damaged_caches(textile: Path, tmp_path: Path) -> None:
     cache, out = tmp_path / "cache", tmp_path / "run"
     words = ("train", textile, "--size", "96", "--out", out, "--overwrite")
     assert eyebright(*words, cache=cache).returncode == 0
-    predictions, files = (out / "predictions.csv").read_bytes(), sorted(cache.glob(pattern))
-    for content in damaged(files[0].read_bytes(), random.Random(6), flips=2):
-        for file in cache.glob(pattern):
-            file.write_bytes(content)
+    predictions = (out / "predictions.csv").read_bytes()
+    for share in (0, 0.5, None):
+        # The race between engines aside, which may end differently.
+        for file in (path for path in cache.rglob("*") if path.is_file() and path.parent.name != "engines"):
+            content = file.read_bytes()
+            file.write_bytes(DEEP if share is None else content[: int(share * len(content))])
         assert eyebright("cache", cache=cache).returncode == 0
         done = eyebright(*words, cache=cache)
         assert done.returncode == 0, done.stderr
-        assert pattern == "engines/*" or (out / "predictions.csv").read_bytes() == predictions
+        assert "is damaged or of an older version" in done.stderr
+        assert (out / "predictions.csv").read_bytes() == predictions
 
 
 @pytest.mark.parametrize("name", ["certificate.json", "provenance.json", "model.onnx"])
@@ -201,14 +201,15 @@ def test_names_run_nothing_on_any_page(textile: Path, tmp_path: Path) -> None:
             shutil.copyfile(image, folder / f"{weapon.replace('/', '-')}{place}.jpg")
     for words in (
         ("train", data, "--size", "96", "--layers", "texture", "--out", run),
-        ("evaluate", run, data, "--split", "train", "--out", tmp_path / "evaluation"),
+        ("evaluate", run, data, "--split", "auto", "--out", tmp_path / "evaluation"),
         ("explain", run, data, "--out", tmp_path / "explanations"),
-        ("compare", run, run, "--out", tmp_path / "comparison"),
+        ("train", data, "--size", "64", "--layers", "texture", "--out", tmp_path / "other"),
+        ("compare", run, tmp_path / "other", "--out", tmp_path / "comparison"),
         ("audit", data, "--out", tmp_path / "audit"),
         ("export", run, "--to", "html", "triton", "--max-images", "5", "--out", tmp_path / "exports"),
     ):
         done = eyebright(*words)
-        assert done.returncode in (0, 1), done.stderr
+        assert done.returncode == 0, done.stderr
     pages = [path for path in tmp_path.rglob("*.html") if data not in path.parents]
     assert {path.name for path in pages} >= {"report.html", "audit.html", "index.html"}
     assert [(path.name, Tags(path.read_text(encoding="utf-8")).found) for path in pages] == [
