@@ -9,7 +9,7 @@ from pydantic import Field
 
 from eyebright.options.base import Config
 from eyebright.options.decisions import DecisionConfig
-from eyebright.options.fields import DATA, GroupColumn, LabelColumns, PathColumn, ReportLang
+from eyebright.options.fields import GroupColumn, LabelColumns, PathColumn, ReportLang
 from eyebright.options.marks import CommandLineOnly, Positional
 
 
@@ -18,7 +18,11 @@ class EvaluatedConfig(Config):
 
     model: Path = Field(description="Model to evaluate: a model.onnx, or the run directory that contains it.")
     data: Annotated[Path | None, Positional()] = Field(
-        None, description=f"{DATA} (default: the images that training held out)."
+        None,
+        description=(
+            "Images, from any source that `eyebright train` reads (default: those that the model's training "
+            "held out)."
+        ),
     )
     out: Path | None = Field(None, description="Directory to write (default: evaluations/NAME-TIME).")
     overwrite: bool = Field(False, description="Replace the finished evaluation in the directory of --out.")
