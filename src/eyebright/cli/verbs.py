@@ -11,6 +11,7 @@ NAMES = (
     "audit",
     "train",
     "tune",
+    "update",
     "evaluate",
     "compare",
     "predict",

@@ -44,17 +44,20 @@ def scan(
     return replace(manifest, warnings=(*manifest.warnings, *few_images(manifest)))
 
 
-def scan_as_given(data: Path, fixes: Fixes | None = None) -> tuple[Manifest, bool]:
+def scan_as_given(
+    data: Path, fixes: Fixes | None = None, *, multilabel: bool = False
+) -> tuple[Manifest, bool]:
     """Return every image with the split that the data gives it, and whether the data has splits of its own.
 
-    Nothing is held out, and no copy is left out.
+    Nothing is held out, and no copy is left out. With ``multilabel``, a table is read as one for a
+    multi-label model, even where each image has one label.
 
     Raises:
         NotFoundError: a folder does not exist.
         DataError: the data holds no images, or cannot be understood.
     """
     if has_table(data):
-        manifest, given = scan_table_as_given(data)
+        manifest, given = scan_table_as_given(data, multilabel)
     else:
         manifest, given = folders.scan_as_given(data)
     return (manifest if fixes is None else fixes.applied(manifest)), given

@@ -79,13 +79,17 @@ def scan_table(
     return manifest
 
 
-def scan_table_as_given(folder: Path) -> tuple[Manifest, bool]:
+def scan_table_as_given(folder: Path, multilabel: bool = False) -> tuple[Manifest, bool]:
     """Return every image of the table, nothing held out, and whether the table names splits.
+
+    Args:
+        folder: holds the table.
+        multilabel: whether a multi-label model is to understand the table.
 
     Raises:
         DataError: the table cannot be used.
     """
-    return _read(folder, False)
+    return _read(folder, multilabel)
 
 
 def scan_table_part(
