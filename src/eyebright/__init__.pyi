@@ -54,5 +54,8 @@ from .api import (
 from .api import (
     tune as tune,
 )
+from .api import (
+    update as update,
+)
 from .runtime.context import showing as showing
 from .version import __version__ as __version__

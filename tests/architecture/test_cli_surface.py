@@ -27,6 +27,7 @@ SURFACE = {
         "model data --out --overwrite --split --path --label --group --seed --format --columns --robustness "
         "--lang --target --cost --ood --config"
     ),
+    "update": "run data --out --overwrite --rename --merge --remove --fixes --lang --target --cost --config",
     "compare": "runs --out --seed --lang --config",
     "export": (
         "model --to --plain --int8 --fp16 --data --out --max-images --min-agreement --max-loss --seed "

@@ -50,6 +50,7 @@ VERBS = [
         "prune",
         "shrink",
         "tune",
+        "update",
     },
 ]
 VERB_LEVEL = {verb: level for level, verbs in enumerate(VERBS) for verb in verbs}

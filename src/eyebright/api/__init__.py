@@ -62,6 +62,8 @@ from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.train import train as train_stage
 from eyebright.verbs.tune.options import TuneConfig
 from eyebright.verbs.tune.tune import tune as tune_stage
+from eyebright.verbs.update.options import UpdateConfig
+from eyebright.verbs.update.update import update as update_stage
 
 #: A path; or a table in memory, such as a DataFrame, of which no package is needed for this type.
 DataLike: TypeAlias = "StrPath | Sequence[tuple[StrPath, str | Sequence[str]]] | Any"
@@ -132,6 +134,28 @@ def tune(
     """Search the settings of fine-tuning with Optuna, then train with the best."""
     found = _path_of(data, options.get("path"))
     return _run(tune_stage, TuneConfig, progress, data=found, **options)
+
+
+@with_options(UpdateConfig)
+def update(
+    run: StrPath,
+    data: StrPath | None = None,
+    *,
+    progress: Shown = None,
+    **options: Unpack[keywords.UpdateOptions],
+) -> Run:
+    """Update a run with new images, new classes or corrected labels, in seconds.
+
+    Args:
+        run: of a training; it stays as it is.
+        data: the new images: a folder of class folders, or with labels.csv; None where only classes change.
+        progress: as for :func:`train`.
+        **options: the options of `eyebright update`.
+
+    Returns:
+        The new run; `update` in its `metrics` says what changed.
+    """
+    return _run(update_stage, UpdateConfig, progress, run=run, data=data, **options)
 
 
 @with_options(EvaluateConfig)

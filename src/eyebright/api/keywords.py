@@ -135,6 +135,20 @@ class TuneOptions(TypedDict, total=False):
     resume: StrPath | None
 
 
+class UpdateOptions(TypedDict, total=False):
+    """Options of `eb.update`."""
+
+    out: StrPath | None
+    overwrite: bool
+    rename: Sequence[str]
+    merge: Sequence[str]
+    remove: Sequence[str]
+    fixes: StrPath | None
+    lang: Literal["en", "zh"]
+    target: Sequence[str]
+    cost: StrPath | None
+
+
 class EvaluateOptions(TypedDict, total=False):
     """Options of `eb.evaluate`."""
 

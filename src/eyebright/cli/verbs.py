@@ -12,6 +12,7 @@ NAMES = (
     "data",
     "train",
     "tune",
+    "update",
     "evaluate",
     "compare",
     "predict",

@@ -56,11 +56,16 @@ def scan(
 
 
 def scan_as_given(
-    data: Path, fixes: Fixes | None = None, columns: Columns = ANY_COLUMNS
+    data: Path,
+    fixes: Fixes | None = None,
+    columns: Columns = ANY_COLUMNS,
+    *,
+    multilabel: bool = False,
 ) -> tuple[Manifest, bool]:
     """Return every image with the split that the data gives it, and whether the data has splits of its own.
 
-    Nothing is held out, and no copy is left out.
+    Nothing is held out, and no copy is left out. With ``multilabel``, a table is read as one for a
+    multi-label model, even where each image has one label.
 
     Raises:
         NotFoundError: a folder does not exist.
@@ -70,7 +75,7 @@ def scan_as_given(
     if source is None:
         manifest, given = folders.scan_as_given(place)
     else:
-        manifest, given = read_listed(_listed(source, columns, multilabel=False))
+        manifest, given = read_listed(_listed(source, columns, multilabel))
     manifest = _with_left_out(manifest, data)
     return (manifest if fixes is None else fixes.applied(manifest)), given
 

@@ -17,6 +17,7 @@ from eyebright.evaluation.robustness import RobustnessResult
 from eyebright.evaluation.slices import Slice
 from eyebright.evaluation.uncertainty.results import Uncertainty
 from eyebright.report.metrics_content import MetricsContent
+from eyebright.report.update_content import UpdateOutcome
 from eyebright.sealed.parity import Parity
 from eyebright.training.finetune.history import EpochRow
 from eyebright.types import FloatArray, Interval, JsonObject, Split
@@ -165,6 +166,7 @@ class ReportContent:
         uncertainty: OOD scores and prediction sets, where the model has them.
         groups: how patients, lots or products are found, where images come in such groups.
         finetuning: what fine-tuning changed, where it was compared.
+        update: what an update changed about the run that it began with.
         seconds: by stage, in order; a key ``total`` is the whole.
         facts: free names and values, shown as they are, in order.
     """
@@ -201,6 +203,7 @@ class ReportContent:
     uncertainty: Uncertainty | None = None
     groups: GroupResults | None = None
     finetuning: FinetuneOutcome | None = None
+    update: UpdateOutcome | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
 

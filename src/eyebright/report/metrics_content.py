@@ -170,4 +170,5 @@ class MetricsContent(TypedDict, total=False):
     groups: StoredJson
     finetuning: StoredJson
     splitting: StoredJson
+    update: StoredJson
     contested_images: int

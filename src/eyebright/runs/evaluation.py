@@ -14,6 +14,7 @@ from eyebright.evaluation.multilabel.results import LabelMetrics
 from eyebright.evaluation.robustness import RobustnessResult
 from eyebright.evaluation.slices import Slice
 from eyebright.evaluation.uncertainty.results import Uncertainty
+from eyebright.explaining.projection import Method
 from eyebright.report.card import model_card
 from eyebright.report.content import BaselineComparison, EmbeddingMap, ReportContent
 from eyebright.report.page import write_report
@@ -55,6 +56,7 @@ class EvaluationPlan:
         columns: a file of further properties to slice the metrics by.
         cross_validated: what models of folds predict for images that they did not learn from, in place of
             the model's own predictions.
+        layout: of the embedding map.
     """
 
     manifest: Manifest
@@ -67,6 +69,7 @@ class EvaluationPlan:
     baseline: Path | None = None
     columns: ColumnsFile | None = None
     cross_validated: Predictions | None = None
+    layout: Method = "t-SNE"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,7 +212,7 @@ def evaluate_model(model: SealedModel, plan: EvaluationPlan) -> Evaluation:
     with timed("heatmaps"):
         own_mistakes = plan.cross_validated is None
         heatmaps, embedding_map = explain_predictions(
-            model, predictions, split, root, plan.seed, heat=own_mistakes
+            model, predictions, split, root, plan.seed, heat=own_mistakes, layout=plan.layout
         )
     return Evaluation(
         model=model,

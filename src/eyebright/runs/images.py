@@ -165,14 +165,7 @@ def check_labels(manifest: Manifest, model: SealedModel) -> None:
     Raises:
         DataError: naming the classes and the nearest that it knows.
     """
-    if manifest.task.multilabel != model.task.multilabel:
-        raise DataError(
-            "The data and the model must be of the same kind. In {one}, an image has one label; in "
-            "{other}, it may have several. Use images labelled like those that {path} was trained on.",
-            one=model.path if manifest.task.multilabel else manifest.root,
-            other=manifest.root if manifest.task.multilabel else model.path,
-            path=model.path,
-        )
+    check_task(manifest, model)
     unknown = [label for label in manifest.labels if label not in model.labels]
     if unknown:
         raise DataError(
@@ -180,6 +173,22 @@ def check_labels(manifest: Manifest, model: SealedModel) -> None:
             "matches: {nearest}. Rename the folders, remove them, or train on these classes.",
             unknown=listed(unknown),
             nearest=nearest(unknown[0], model.labels),
+        )
+
+
+def check_task(manifest: Manifest, model: SealedModel) -> None:
+    """Refuse single-label data for a multi-label model, and the other way round.
+
+    Raises:
+        DataError: they are not of one kind.
+    """
+    if manifest.task.multilabel != model.task.multilabel:
+        raise DataError(
+            "The data and the model must be of the same kind. In {one}, an image has one label; in "
+            "{other}, it may have several. Use images labelled like those that {path} was trained on.",
+            one=model.path if manifest.task.multilabel else manifest.root,
+            other=manifest.root if manifest.task.multilabel else model.path,
+            path=model.path,
         )
 
 

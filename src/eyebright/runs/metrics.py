@@ -24,6 +24,7 @@ from eyebright.evaluation.robustness import RobustnessResult
 from eyebright.evaluation.slices import Slice
 from eyebright.evaluation.uncertainty.results import Uncertainty
 from eyebright.report.content import BaselineComparison, FinetuneOutcome
+from eyebright.report.update_content import UpdateOutcome
 from eyebright.runs.operating_points import OperatingPoints
 from eyebright.runtime.stored import STORED, read_json, reason_of
 from eyebright.sealed.parity import Parity
@@ -65,6 +66,7 @@ class MetricsFile:
         target_met: whether the selected candidate meets them all.
         groups: how patients, lots or products are found, where images come in such groups.
         finetuning: what fine-tuning changed, where it was compared.
+        update: what an update changed about the run that it began with.
     """
 
     metrics: Metrics
@@ -92,6 +94,7 @@ class MetricsFile:
     target_met: bool | None = None
     groups: GroupResults | None = None
     finetuning: FinetuneOutcome | None = None
+    update: UpdateOutcome | None = None
 
     def to_json(self) -> JsonObject:
         """Return the file's content."""
@@ -111,6 +114,7 @@ class MetricsFile:
             "groups": None if self.groups is None else self.groups.to_json(),
             "splitting": None if manifest.facts is None else manifest.facts.to_json(),
             "finetuning": None if self.finetuning is None else asdict(self.finetuning),
+            "update": None if self.update is None else asdict(self.update),
         }
         return {
             "schema_version": SCHEMA_VERSION,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eyebright.data.fixes import write_fixes
 from eyebright.data.manifest import FOLDS
 from eyebright.data.manifest_file import write_manifest
 from eyebright.evaluation.forecast import grown
+from eyebright.explaining.projection import Method
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.report.content import ReportContent
+from eyebright.report.update_content import UpdateOutcome
 from eyebright.runs.evaluation import Evaluation, EvaluationPlan, evaluate_model, write_model, write_results
 from eyebright.runs.messages import command, say_skipped
 from eyebright.runs.metrics import MetricsFile
@@ -28,6 +30,16 @@ from eyebright.verbs.train.seal import SealedClassifier, seal
 from eyebright.verbs.train.trained_model import TrainedModel
 
 
+@dataclass(frozen=True)
+class EvaluatedTraining:
+    """A trained classifier that was sealed, evaluated, checked for parity and written to `model.onnx`."""
+
+    plan: TrainingPlan
+    trained: TrainedModel
+    evaluation: Evaluation
+    provenance: Provenance
+
+
 def finish(plan: TrainingPlan, trained: TrainedModel, validated: CrossValidation | None = None) -> Run:
     """Seal, evaluate and report a trained classifier; of several processes, the main one does.
 
@@ -43,10 +55,32 @@ def finish(plan: TrainingPlan, trained: TrainedModel, validated: CrossValidation
     Raises:
         ModelError: the sealed model does not predict what the training pipeline does.
     """
+    if not is_main():
+        return Run(plan.directory, plan.directory / "model.onnx")
+    config = plan.config
+    done = seal_and_evaluate(plan, trained, validated)
+    return write_run(done, command("train", config, ("data",) if config.data else ()))
+
+
+def seal_and_evaluate(
+    plan: TrainingPlan,
+    trained: TrainedModel,
+    validated: CrossValidation | None = None,
+    layout: Method = "t-SNE",
+) -> EvaluatedTraining:
+    """Seal and evaluate a trained classifier, and write it.
+
+    Args:
+        plan: of the training.
+        trained: the classifier.
+        validated: as for :func:`finish`.
+        layout: of the embedding map.
+
+    Raises:
+        ModelError: the sealed model does not predict what the training pipeline does.
+    """
     directory = plan.directory
     path = directory / "model.onnx"
-    if not is_main():
-        return Run(directory, path)
     say_skipped(trained.skipped)
     if plan.network is None:  # fine-tuning did so at its beginning
         remove_earlier(directory)
@@ -55,23 +89,37 @@ def finish(plan: TrainingPlan, trained: TrainedModel, validated: CrossValidation
     with timed("seal"):
         options = plan.config
         sealed = seal(trained, plan.manifest, path, provenance, options.false_rejection, options.seed)
-    evaluation = evaluate_model(sealed.model, _evaluation_plan(plan, trained, sealed, validated))
+    evaluated_on = replace(_evaluation_plan(plan, trained, sealed, validated), layout=layout)
+    evaluation = evaluate_model(sealed.model, evaluated_on)
     thresholds = evaluation.predictions.thresholds
     if thresholds is not None:
         provenance = replace(provenance, thresholds=thresholds.tolist())
     evaluation = replace(evaluation, model=write_model(evaluation, provenance.metadata()))
+    return EvaluatedTraining(plan, trained, evaluation, provenance)
+
+
+def write_run(done: EvaluatedTraining, line: str, update: UpdateOutcome | None = None) -> Run:
+    """Write all that lies beside the model in a run.
+
+    Args:
+        done: the training, evaluated.
+        line: the command line that made it.
+        update: what it changed about an earlier run.
+    """
+    plan, evaluation = done.plan, done.evaluation
+    directory = plan.directory
     with timed("report"):
-        write_results(directory, _report(plan, trained, evaluation, provenance))
+        write_results(directory, replace(_report(done, line), update=update))
     write_manifest(evaluation.manifest, directory / "manifest.parquet")
     if plan.network is None:  # fine-tuning wrote them at its beginning
         write_options(plan.config, directory)
     _write_fixes(plan)
-    metrics = _metrics(plan, trained, evaluation, provenance)
+    metrics = replace(_metrics(done), update=update)
     write_metrics(directory / METRICS, metrics.to_json())
     plan.tracker.finish(
         {name: getattr(metrics.metrics, name).value for name in ("accuracy", "log_loss", "ece")}
     )
-    return Run(directory, path)
+    return Run(directory, evaluation.model.path)
 
 
 def _write_fixes(plan: TrainingPlan) -> None:
@@ -108,13 +156,11 @@ def _evaluation_plan(
     )
 
 
-def _report(
-    plan: TrainingPlan, trained: TrainedModel, evaluation: Evaluation, provenance: Provenance
-) -> ReportContent:
+def _report(done: EvaluatedTraining, line: str) -> ReportContent:
     """Return the evaluation's report with what training adds."""
+    plan, trained, evaluation, provenance = done.plan, done.trained, done.evaluation, done.provenance
     config = plan.config
     title = (config.out or config.data or Path()).resolve().name
-    line = command("train", config, ("data",) if config.data else ())
     return replace(
         evaluation.report(title, line, trained.engine),
         ece_before=evaluation.ece_before(trained.temperature),
@@ -124,7 +170,7 @@ def _report(
         reasons=trained.reasons,
         finetuning=trained.finetuning,
         training_curves=trained.training_curves,
-        tunable=plan.network is None,
+        tunable=plan.network is None and "finetune" not in trained.chosen,
         random_weights=trained.random_weights,
         learning_curve=grown(trained.curve, config.seed),
         facts={
@@ -137,10 +183,9 @@ def _report(
     )
 
 
-def _metrics(
-    plan: TrainingPlan, trained: TrainedModel, evaluation: Evaluation, provenance: Provenance
-) -> MetricsFile:
+def _metrics(done: EvaluatedTraining) -> MetricsFile:
     """Return the evaluation's metrics with what training adds."""
+    trained, evaluation = done.trained, done.evaluation
     return replace(
         evaluation.metrics_file(trained.engine),
         ece_before=evaluation.ece_before(trained.temperature),
@@ -148,7 +193,7 @@ def _metrics(
         chosen=trained.chosen,
         candidates=trained.candidates,
         model_sha256=sha256(evaluation.model.path),
-        learning_curve=grown(trained.curve, plan.config.seed),
-        provenance=provenance.metadata(),
+        learning_curve=grown(trained.curve, done.plan.config.seed),
+        provenance=done.provenance.metadata(),
         finetuning=trained.finetuning,
     )
