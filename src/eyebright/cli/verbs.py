@@ -15,6 +15,7 @@ NAMES = (
     "compare",
     "predict",
     "explain",
+    "serve",
     "export",
     "distill",
     "prune",
