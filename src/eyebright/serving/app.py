@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from eyebright.serving.bodies import ImagesIn
 from eyebright.serving.guard import Guard
@@ -46,11 +47,12 @@ def create_app(service: Service) -> FastAPI:
         docs_url=None,  # its page would load scripts from elsewhere
         redoc_url=None,
         lifespan=lifespan,
-        max_body_size=service.settings.max_body_bytes,
         redirect_slashes=False,
     )
     app.state.service = service
     install(app)
+    # Before any parser; what a header announces is refused by the guard around it.
+    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=service.settings.max_body_bytes)
     app.add_middleware(Guard, service=service)
     for module in (predict, models, explain, health, label_studio, inference_protocol):
         app.include_router(module.router)

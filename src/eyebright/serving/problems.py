@@ -14,7 +14,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from eyebright.errors import EyebrightError, ImageError, MissingExtraError, ModelError, NotFoundError
+from eyebright.errors import (
+    EyebrightError,
+    ImageError,
+    ImageSizeError,
+    MissingExtraError,
+    ModelError,
+    NotFoundError,
+)
 from eyebright.explaining.base import NoHeatMapError
 from eyebright.serving.answers import ModelOut, PredictionOut
 from eyebright.serving.errors import ServiceError, UnauthorisedError
@@ -23,6 +30,7 @@ from eyebright.types import Json
 
 _MEDIA_TYPE = "application/problem+json"
 _STATUS: Mapping[type[EyebrightError], int] = {
+    ImageSizeError: 413,
     ImageError: 422,
     ModelError: 422,
     NotFoundError: 422,

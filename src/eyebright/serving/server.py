@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -98,7 +99,10 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Let signals end the server while the block runs."""
+        """Let signals end the server while the block runs; only a process's main thread is told of them."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
         known = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
         before = {number: signal.signal(number, self.handle_exit) for number in known}
         try:
@@ -106,6 +110,37 @@ class _Server(uvicorn.Server):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def make_server(
+    service: Service,
+    *,
+    on_started: Callable[[], None],
+    certificate: Path | None = None,
+    key: Path | None = None,
+) -> uvicorn.Server:
+    """Return a server that is not listening yet.
+
+    Args:
+        service: that answers.
+        on_started: is called when requests are answered.
+        certificate: for TLS; None for none.
+        key: of the certificate.
+    """
+    config = uvicorn.Config(
+        create_app(service),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        lifespan="on",
+        timeout_keep_alive=_IDLE_SECONDS,
+        timeout_graceful_shutdown=round(service.settings.deadline_seconds) + _DRAIN_SECONDS,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+    )
+    return _Server(config, service, on_started)
 
 
 def serve_until_stopped(
@@ -122,20 +157,7 @@ def serve_until_stopped(
     Returns:
         The number of requests.
     """
-    config = uvicorn.Config(
-        create_app(service),
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        ws="none",
-        lifespan="on",
-        timeout_keep_alive=_IDLE_SECONDS,
-        timeout_graceful_shutdown=round(service.settings.deadline_seconds) + _DRAIN_SECONDS,
-        ssl_certfile=address.certificate,
-        ssl_keyfile=address.key,
-    )
-    server = _Server(config, service, on_started)
+    server = make_server(service, on_started=on_started, certificate=address.certificate, key=address.key)
     try:
         asyncio.run(server.serve(sockets=[bound]))
     finally:

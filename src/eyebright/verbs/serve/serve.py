@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from eyebright.errors import ConfigError, NotFoundError
 from eyebright.report.display import Displayed, ResultTable
 from eyebright.runtime.context import progress_task, say, stage
+from eyebright.runtime.machine import usable_cores
 from eyebright.text.language import translate
 from eyebright.verbs.serve.options import ServeConfig
 
@@ -79,7 +80,7 @@ def _say_started(service: Service, url: str) -> None:
             "{name}: {engine}, about {rate} images/s, SHA-256 {version}…",
             name=slot.name,
             engine=model.predictor.engine,
-            rate=f"{service.workers.count / model.seconds:.0f}",
+            rate=f"{usable_cores() / model.seconds:.0f}",
             version=model.version,
         )
         if not model.proven:
