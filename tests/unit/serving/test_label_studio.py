@@ -35,9 +35,7 @@ def test_setup_and_health(client: TestClient, served: ServedModel):
 
 
 def test_tasks_are_predicted_at_the_same_address(client: TestClient, photos: Photographs):
-    labels = [
-        client.post("/predict", content=photo).json()["predictions"][0] for photo in photos.several
-    ]
+    labels = [client.post("/predict", content=photo).json()["predictions"][0] for photo in photos.several]
     found = client.post("/predict", json=_tasks(*map(_data, photos.several))).json()
     assert len(found["results"]) == len(labels)
     for result, expected in zip(found["results"], labels, strict=True):
@@ -50,7 +48,9 @@ def test_tasks_are_predicted_at_the_same_address(client: TestClient, photos: Pho
         assert [one.casefold() for one in choice["value"]["choices"]] == [expected["answer"]]
 
 
-@pytest.mark.parametrize("address", ["http://127.0.0.1:1/a.jpg", "file:///etc/passwd", "/etc/passwd", "a.jpg"])
+@pytest.mark.parametrize(
+    "address", ["http://127.0.0.1:1/a.jpg", "file:///etc/passwd", "/etc/passwd", "a.jpg"]
+)
 def test_nothing_is_fetched(client: TestClient, photos: Photographs, address: str):
     found = client.post("/predict", json=_tasks(address, _data(photos.first))).json()["results"]
     assert found[0]["result"] == []
