@@ -66,7 +66,7 @@ def _describe(app: FastAPI) -> None:
     """Add the schemas of what routes read by themselves to the description of the application."""
     described = app.openapi
 
-    def openapi() -> dict[str, Any]:
+    def _whole() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = described()
             _, definitions = models_json_schema(
@@ -75,4 +75,4 @@ def _describe(app: FastAPI) -> None:
             schema.setdefault("components", {}).setdefault("schemas", {}).update(definitions["$defs"])
         return app.openapi_schema or schema
 
-    app.openapi = openapi  # type: ignore[method-assign]
+    app.openapi = _whole  # type: ignore[method-assign]

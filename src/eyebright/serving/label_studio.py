@@ -6,10 +6,10 @@ Label Studio names an image by an address. Nothing is ever fetched: an image mus
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.etree import ElementTree
 
@@ -32,7 +32,7 @@ class TaskIn(BaseModel):
     """A task of Label Studio, as far as it is read."""
 
     id: int | None = None
-    data: dict[str, Any]
+    data: dict[str, object]
 
 
 class TasksIn(BaseModel):
@@ -131,7 +131,7 @@ class LabelConfig:
             (choice for choice in sorted(self.choices) if choice.casefold() == label.casefold()), None
         )
 
-    def image(self, data: dict[str, Any]) -> str:
+    def image(self, data: Mapping[str, object]) -> str:
         """Return where a task's image is.
 
         Raises:

@@ -82,7 +82,7 @@ class Histogram:
             yield sample(f"{self.name}_count", labels, below)
 
 
-class Metrics:
+class ServiceMetrics:
     """All counters and histograms of a service."""
 
     def __init__(self) -> None:

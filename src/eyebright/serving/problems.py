@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeAlias
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from eyebright.errors import (
+    ConfigError,
     EyebrightError,
     ImageError,
     ImageSizeError,
@@ -32,11 +33,16 @@ _MEDIA_TYPE = "application/problem+json"
 _STATUS: Mapping[type[EyebrightError], int] = {
     ImageSizeError: 413,
     ImageError: 422,
+    ConfigError: 422,
     ModelError: 422,
     NotFoundError: 422,
     NoHeatMapError: 422,
     MissingExtraError: 501,
 }
+
+
+#: Responses by status, as FastAPI takes their descriptions.
+Responses: TypeAlias = dict[int | str, dict[str, Any]]
 
 
 class ImageProblem(BaseModel):
@@ -85,7 +91,7 @@ _TEXTS = {
 _EVERYWHERE = (400, 401, 403, 404, 405, 413, 415, 421, 422, 500)
 
 
-def problems(*more: int) -> dict[int | str, dict[str, Any]]:
+def problems(*more: int) -> Responses:
     """Return the descriptions of all problems that a route may answer with."""
     schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
     return {

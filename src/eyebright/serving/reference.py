@@ -36,7 +36,7 @@ class ReferenceImage:
     predicted: str | None = None
     confidence: float = 0.0
 
-    def require(self, prediction: Prediction) -> None:
+    def check(self, prediction: Prediction) -> None:
         """Refuse a prediction that is not the run's.
 
         Raises:

@@ -179,8 +179,8 @@ class Registry:
                     model.close()
 
     def _beside(self, slot: Slot, run: str) -> Path:
-        path = (_run(slot.active.path).parent / run).resolve()
-        if "\0" in run or _run(path).parent not in self._folders:
+        path = _run(slot.active.path).parent / run.replace("\0", "")
+        if _run(path).parent not in self._folders:
             raise ForbiddenError(
                 "A run that replaces another must lie beside one that is served. {run} does not. Move it "
                 "there, or start the service with it.",

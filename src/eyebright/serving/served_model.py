@@ -127,7 +127,7 @@ class ServedModel:
 
     def _check(self, reference: ReferenceImage) -> Prediction:
         prediction = self._prediction(self.predictor.answer(opened(self.sealed, reference.content)))
-        reference.require(prediction)
+        reference.check(prediction)
         return prediction
 
     def _prediction(self, answered: Answered) -> Prediction:

@@ -17,7 +17,7 @@ import numpy as np
 from eyebright.data.header import open_image
 from eyebright.errors import EyebrightError, ImageError, ModelError
 from eyebright.serving.errors import OverloadedError, TooLargeError, UnavailableError
-from eyebright.serving.metrics import Labels, Metrics
+from eyebright.serving.metrics import Labels, ServiceMetrics
 from eyebright.serving.registry import Registry, Slot
 from eyebright.serving.request_log import RequestLog
 from eyebright.serving.security import Tokens
@@ -74,7 +74,7 @@ class Service:
         self.settings = settings
         self.tokens = tokens
         self.log = log
-        self.metrics = Metrics()
+        self.metrics = ServiceMetrics()
         seconds = max(slot.active.seconds for slot in registry)
         self.workers = Workers(registry.callers, seconds, settings.deadline_seconds)
         self._held = 0

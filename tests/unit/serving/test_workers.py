@@ -113,9 +113,9 @@ def test_refusals_say_when_to_come_back(served: ServedModel, photos: Photographs
 
 def test_bodies_share_a_limited_memory(served: ServedModel, photos: Photographs):
     service = service_of(served, max_body_bytes=2**20, held_bytes=2**20)
-    with client_of(service) as client, service.room_for(2**20 - 10):
-        assert client.post("/predict", content=photos.first).status_code == 429
     with client_of(service) as client:
+        with service.room_for(2**20 - 10):
+            assert client.post("/predict", content=photos.first).status_code == 429
         assert client.post("/predict", content=photos.first).status_code == 200
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
@@ -13,7 +13,7 @@ from starlette.responses import Response
 from eyebright.explaining.drawing import draw, require_class
 from eyebright.serving.bodies import declared_bytes, read_images
 from eyebright.serving.errors import InvalidBodyError
-from eyebright.serving.problems import problems
+from eyebright.serving.problems import Responses, problems
 from eyebright.serving.security import allow
 from eyebright.serving.served_model import ServedModel
 from eyebright.serving.service import Service
@@ -21,9 +21,7 @@ from eyebright.serving.service import Service
 router = APIRouter(dependencies=[Depends(allow("view"))])
 
 _PICTURE_PX = 1024
-_DOCUMENTED: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}
-}
+_DOCUMENTED: Responses = {200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}}
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _BODY = {
     "requestBody": {"required": True, "content": {"image/*": _BINARY, "application/octet-stream": _BINARY}}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from fastapi import APIRouter, Depends
@@ -16,7 +15,7 @@ from eyebright.sealed.graph import ANSWER, INPUT, OUTPUT, UNKNOWN
 from eyebright.serving.answers import json_response
 from eyebright.serving.bodies import declared_bytes, read_body
 from eyebright.serving.errors import InvalidBodyError, UnknownModelError
-from eyebright.serving.problems import problem, problems, status_of
+from eyebright.serving.problems import Responses, problem, problems, status_of
 from eyebright.serving.registry import Slot
 from eyebright.serving.security import allow
 from eyebright.serving.served_model import AnsweredImage, ServedModel
@@ -80,7 +79,7 @@ class ReadyOut(BaseModel):
     ready: bool
 
 
-_NOT_READY: dict[int | str, dict[str, Any]] = {
+_NOT_READY: Responses = {
     503: {"model": ReadyOut, "description": "A model does not answer, or the service is ending."}
 }
 _VIEW = [Depends(allow("view"))]
