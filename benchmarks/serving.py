@@ -1,13 +1,13 @@
 """The service of `eyebright serve` under load, under attack, and beside others with the same model.
 
-python benchmarks/serving.py rate RUN IMAGES --peer fastapi=PYTHON --peer litserve=PYTHON --peer bentoml=PYTHON
+python benchmarks/serving.py rate RUN IMAGES --peer fastapi=PYTHON --peer litserve=PYTHON …
 python benchmarks/serving.py load RUN IMAGES      70 % of its rate, and three times its rate
 python benchmarks/serving.py attack RUN IMAGES    a body of 1 GB, and 10,000 hostile bodies
 python benchmarks/serving.py soak RUN IMAGES --seconds 300
 python benchmarks/serving.py schema RUN --schemathesis PROGRAM
 
-RUN is a finished run, IMAGES a folder of JPEGs. PYTHON is an interpreter with onnxruntime, Pillow and the peer
-(fastapi with python-multipart, litserve, bentoml). Client and service share the machine's cores.
+RUN is a finished run, IMAGES a folder of JPEGs. PYTHON is an interpreter with onnxruntime, Pillow and the
+peer (fastapi with python-multipart, litserve, bentoml). Client and service share the machine's cores.
 """
 
 from __future__ import annotations
@@ -127,9 +127,8 @@ def rate(args: argparse.Namespace, images: Sequence[bytes]) -> None:
             text=True,
             check=True,
         ).stdout.split(maxsplit=2)
-        print(
-            f"engine   {float(alone[0]):6.1f}/s  {1000 * float(alone[1]):6.2f} ms of processor  {alone[2].strip()}"
-        )
+        per_second, busy = float(alone[0]), 1000 * float(alone[1])
+        print(f"engine   {per_second:6.1f}/s  {busy:6.2f} ms of processor  {alone[2].strip()}")
         with service(args.run, "--deadline", "10s") as (pid, port):
             tell("service", pid, port, images, args.seconds)
         for name, python in peers.items():
@@ -161,16 +160,12 @@ def load(args: argparse.Namespace, images: Sequence[bytes]) -> None:
         print(f"rate {full:.1f}/s at {CONNECTIONS} connections")
         some = asyncio.run(open_loop(port, "/predict", images, 0.7 * full, args.seconds))
         p50, p99 = some.percentile(50), some.percentile(99)
-        print(
-            f"70 %: p50 {1000 * p50:.1f} ms, p99 {1000 * p99:.1f} ms, ratio {p99 / p50:.1f}, {dict(some.counts)}"
-        )
+        print(f"70 %: p50 {1000 * p50:.1f} ms, p99 {1000 * p99:.1f} ms = {p99 / p50:.1f} p50, {some.counts}")
         over = asyncio.run(open_loop(port, "/predict", images, 3 * full, args.seconds))
-        print(
-            f"300 %: {dict(over.counts)}, answered {over.rate:.1f}/s with p50 {over.percentile(50):.2f} s and p99 "
-            f"{over.percentile(99):.2f} s; refused with p50 {1000 * over.percentile(50, 429):.1f} ms, p99 "
-            f"{1000 * over.percentile(99, 429):.1f} ms, at most {1000 * over.percentile(100, 429):.1f} ms; "
-            f"without an answer {over.counts[0]}"
-        )
+        refused = [1000 * over.percentile(share, 429) for share in (50, 99, 100)]
+        print(f"300 %: {over.counts}, answered {over.rate:.1f}/s, no answer to {over.counts[0]}")
+        print(f"answered with p50 {over.percentile(50):.2f} s, p99 {over.percentile(99):.2f} s")
+        print("refused with p50 {:.1f} ms, p99 {:.1f} ms, at most {:.1f} ms".format(*refused))
 
 
 def attack(args: argparse.Namespace, images: Sequence[bytes]) -> None:
@@ -185,9 +180,8 @@ def attack(args: argparse.Namespace, images: Sequence[bytes]) -> None:
             )
         name = Path(args.run).resolve().name
         found = asyncio.run(send_hostile(port, hostile_bodies(images, name, args.count, seed=0)))
-        print(
-            f"{args.count} hostile bodies: {dict(sorted(found.items()))}, memory +{memory_mb(pid) - before:.0f} MB"
-        )
+        print(f"{args.count} hostile bodies: {dict(sorted(found.items()))}")
+        print(f"memory +{memory_mb(pid) - before:.0f} MB")
         print(f"then {asyncio.run(Connection(port).post('/predict', images[0]))}")
 
 
