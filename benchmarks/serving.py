@@ -20,6 +20,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -34,6 +35,7 @@ from hostile import hostile_bodies
 PARTS = Path(__file__).parent / "serving_parts"
 CONNECTIONS = 32
 TYPE = "multipart/form-data; boundary=photograph"
+TOKEN = "benchmark-" + "t" * 16
 READY = re.compile(r"Ready at http://127\.0\.0\.1:(\d+)")
 
 
@@ -231,9 +233,14 @@ def schema(args: argparse.Namespace, _: Sequence[bytes]) -> None:
         "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
         "response_schema_conformance,unsupported_method"
     )
-    with service(args.run, "--deadline", "30s") as (_pid, port):
-        words = ["run", f"http://127.0.0.1:{port}/openapi.json", "--checks", checks, "--seed", "0"]
-        subprocess.run([args.schemathesis, *words, "--max-examples", str(args.count)], check=False)
+    with tempfile.TemporaryDirectory() as folder:
+        tokens = Path(folder, "tokens.txt")
+        tokens.write_text(TOKEN)
+        tokens.chmod(0o600)
+        with service(args.run, "--deadline", "30s", "--token-file", str(tokens)) as (_pid, port):
+            words = ["run", f"http://127.0.0.1:{port}/openapi.json", "--checks", checks, "--seed", "0"]
+            words += ["-H", f"Authorization: Bearer {TOKEN}", "--max-examples", str(args.count)]
+            subprocess.run([args.schemathesis, *words], check=False)
 
 
 def main() -> None:

@@ -13,8 +13,7 @@ import numpy as np
 from eyebright.errors import ConfigError, nearest
 from eyebright.serving.errors import ConflictError, ForbiddenError, UnknownModelError
 from eyebright.serving.hooks import ObserverMaker, Watching
-from eyebright.serving.prediction import Answered, opened
-from eyebright.serving.served_model import ServedModel
+from eyebright.serving.served_model import AnsweredImage, ServedModel
 from eyebright.types import ImageLike
 
 
@@ -61,9 +60,14 @@ class Slot:
         self.shadow_figures = ShadowFigures()
         self.changing = asyncio.Lock()
 
-    def replace(self, model: ServedModel) -> None:
-        """Let another model answer; the present one is kept, one step back."""
-        self.previous, self.active = self.active, model
+    def replace(self, model: ServedModel) -> ServedModel | None:
+        """Let another model answer; the present one is kept, one step back.
+
+        Returns:
+            The model that was one step back, which is not kept any more.
+        """
+        dropped, self.previous, self.active = self.previous, self.active, model
+        return dropped
 
     def roll_back(self) -> None:
         """Exchange the active model and the one before it.
@@ -84,8 +88,8 @@ class Slot:
         self.shadow = model
         self.shadow_figures = ShadowFigures()
 
-    def promote(self) -> None:
-        """Let the shadow answer.
+    def take_shadow(self) -> ServedModel:
+        """Return the shadow, which then is none any more.
 
         Raises:
             ConflictError: there is none.
@@ -96,22 +100,29 @@ class Slot:
             )
         shadow = self.shadow
         self.set_shadow(None)
-        self.replace(shadow)
-
-    def compare_shadow(self, shadow: ServedModel, source: ImageLike, answered: Answered) -> None:
-        """Let the shadow answer an image as well, and count whether it answers alike."""
-        other = shadow.predictor.answer(opened(shadow.sealed, source))
-        names = [_answer(model, given) for model, given in ((self.active, answered), (shadow, other))]
-        same_classes = shadow.sealed.labels == self.active.sealed.labels
-        difference = (
-            float(np.abs(other.probabilities - answered.probabilities).max()) if same_classes else 0.0
-        )
-        self.shadow_figures.add(names[0] == names[1], difference)
+        return shadow
 
 
-def _answer(model: ServedModel, answered: Answered) -> tuple[str, bool | None]:
-    prediction = model.sealed.prediction(answered.probabilities, None, score=answered.score)
-    return prediction.label, prediction.unknown
+def compare_shadow(
+    model: ServedModel, shadow: ServedModel, figures: ShadowFigures, source: ImageLike, given: AnsweredImage
+) -> None:
+    """Let a shadow answer an image as well, and count whether it answers alike.
+
+    Args:
+        model: that answered.
+        shadow: that answers silently.
+        figures: of the shadow.
+        source: the image.
+        given: the answer of the model.
+    """
+    other = shadow.answer(source)
+    same = all(
+        getattr(other.prediction, name) == getattr(given.prediction, name) for name in ("label", "unknown")
+    )
+    difference = 0.0
+    if shadow.sealed.labels == model.sealed.labels:
+        difference = float(np.abs(other.answered.probabilities - given.answered.probabilities).max())
+    figures.add(same, difference)
 
 
 class Registry:
@@ -167,9 +178,14 @@ class Registry:
             EyebrightError: it holds no model that can be served.
         """
         path = slot.active.path if run is None else self._beside(slot, run)
-        model = await asyncio.to_thread(ServedModel, path)
+        return await asyncio.to_thread(ServedModel, path)
+
+    async def activate(self, slot: Slot, model: ServedModel) -> None:
+        """Let another model answer from now on, and end what watched the one that is not kept."""
         self._watch(slot.name, model)
-        return model
+        dropped = slot.replace(model)
+        if dropped is not None:
+            await asyncio.to_thread(dropped.close)
 
     def close(self) -> None:
         """End all observers."""

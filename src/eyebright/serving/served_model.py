@@ -52,7 +52,7 @@ class ServedModel:
         self.sha256 = hashlib.sha256(content).hexdigest()
         require_recorded_hash(self.path, self.sha256)
         _require_exported(self.path)
-        self._stamp = self._stat()
+        self._stamp, self._same_file = self._stat(), True
         self.sealed = InMemoryModel(self.path, parse_file(self.path, content), threads=1)
         self.references = reference_images(self.path)
         self.predictor: Predictor = choose_predictor(self.sealed, [one.content for one in self.references])
@@ -146,14 +146,13 @@ class ServedModel:
     def file_state(self) -> FileState:
         """Return whether the file on disk is still the one that answers."""
         try:
-            if self._stat() == self._stamp:
-                return "unchanged"
-            if sha256(self.path) != self.sha256:
-                return "changed"
-            self._stamp = self._stat()
+            stamp = self._stat()
+            if stamp != self._stamp:
+                self._same_file = sha256(self.path) == self.sha256
+                self._stamp = stamp
         except OSError:
             return "missing"
-        return "unchanged"
+        return "unchanged" if self._same_file else "changed"
 
     def close(self) -> None:
         """End whoever watches."""

@@ -18,7 +18,7 @@ from eyebright.data.header import open_image
 from eyebright.errors import EyebrightError, ImageError, ModelError
 from eyebright.serving.errors import OverloadedError, TooLargeError, UnavailableError
 from eyebright.serving.metrics import Labels, ServiceMetrics
-from eyebright.serving.registry import Registry, Slot
+from eyebright.serving.registry import Registry, Slot, compare_shadow
 from eyebright.serving.request_log import RequestLog
 from eyebright.serving.security import Tokens
 from eyebright.serving.served_model import AnsweredImage, ServedModel
@@ -159,7 +159,7 @@ class Service:
         for source, answer in zip(sources, answers, strict=True):
             if isinstance(answer, AnsweredImage):
                 self._count(slot, answer)
-                self._shadow(slot, source, answer)
+                self._shadow(slot, model, source, answer)
         return model, list(answers)
 
     def _answer(self, slot: Slot, model: ServedModel, source: Source) -> AnsweredImage | EyebrightError:
@@ -195,7 +195,7 @@ class Service:
             self.metrics.unknown.add(model=slot.name)
         self.metrics.confidence.add(prediction.confidence, model=slot.name)
 
-    def _shadow(self, slot: Slot, source: Source, answer: AnsweredImage) -> None:
+    def _shadow(self, slot: Slot, model: ServedModel, source: Source, answer: AnsweredImage) -> None:
         """Let the shadow answer too, if no other image has to wait for it."""
         shadow = slot.shadow
         if shadow is None:
@@ -203,9 +203,8 @@ class Service:
         if self.workers.pending >= self.workers.count:
             slot.shadow_figures.skipped += 1
             return
-        task = asyncio.create_task(
-            self.workers.run(partial(slot.compare_shadow, shadow, source, answer.answered))
-        )
+        compare = partial(compare_shadow, model, shadow, slot.shadow_figures, source, answer)
+        task = asyncio.create_task(self.workers.run(compare))
         task.add_done_callback(self._shadow_done)
 
     def _shadow_done(self, task: asyncio.Task[None]) -> None:

@@ -65,7 +65,7 @@ class Workers:
             OverloadedError: with the time after which there is room.
         """
         wait = self.wait_seconds
-        if wait <= self.deadline_seconds:
+        if self.pending < self.count or wait <= self.deadline_seconds:  # the first ones wait for nothing
             return
         refused = OverloadedError(
             "An image must be answered within {deadline} s. {pending:image is|images are} waiting, which "

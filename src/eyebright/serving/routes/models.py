@@ -138,7 +138,7 @@ async def swap(request: Request, name: str) -> Response:
     slot = service.registry.get(name)
     run = await _run(request, service)
     async with slot.changing:
-        slot.replace(await service.registry.load(slot, run))
+        await service.registry.activate(slot, await service.registry.load(slot, run))
         return await _changed(service, slot, "swap")
 
 
@@ -185,7 +185,7 @@ async def promote(request: Request, name: str) -> Response:
     service: Service = request.app.state.service
     slot = service.registry.get(name)
     async with slot.changing:
-        slot.promote()
+        await service.registry.activate(slot, slot.take_shadow())
         return await _changed(service, slot, "promote")
 
 
