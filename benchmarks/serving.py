@@ -24,12 +24,12 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "serving_parts"))
 
-from client import Connection, Load, closed_loop, open_loop
+from client import Connection, closed_loop, open_loop
 from hostile import hostile_bodies
 
 PARTS = Path(__file__).parent / "serving_parts"
@@ -100,22 +100,20 @@ def wait_for(port: int) -> None:
     raise SystemExit("The peer did not start.")
 
 
-def measured(port: int, images: Sequence[bytes], seconds: float) -> Load:
-    bodies = [form(image) for image in images]
-    asyncio.run(closed_loop(port, "/predict", bodies, CONNECTIONS, 2, TYPE))
-    return asyncio.run(closed_loop(port, "/predict", bodies, CONNECTIONS, seconds, TYPE))
+def process_folders(pid: int) -> Iterator[Path]:
+    """Yield the folders in /proc of a process, its children and its group."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parent, group = (folder / "stat").read_text().rsplit(")", 1)[1].split()[1:3]
+            if pid in (int(folder.name), int(parent), int(group)):
+                yield folder
 
 
 def group_cpu_seconds(pid: int) -> float:
     """Processor seconds of a process and those that it started."""
     total = 0
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        if int(folder.name) == pid or int(fields[1]) == pid or int(fields[2]) == pid:
-            total += int(fields[11]) + int(fields[12])
+    for folder in process_folders(pid):
+        total += sum(map(int, (folder / "stat").read_text().rsplit(")", 1)[1].split()[11:13]))
     return total / os.sysconf("SC_CLK_TCK")
 
 
@@ -139,20 +137,25 @@ def rate(args: argparse.Namespace, images: Sequence[bytes]) -> None:
 
 
 def tell(name: str, pid: int, port: int, images: Sequence[bytes], seconds: float) -> None:
+    bodies = [form(image) for image in images]
+    asyncio.run(closed_loop(port, "/predict", bodies, CONNECTIONS, 2, TYPE))
     before, own = group_cpu_seconds(pid), time.process_time()
-    load = measured(port, images, seconds)
-    done = sum(load.counts.values()) * (seconds + 2) / seconds  # with the warming up
-    busy, client = group_cpu_seconds(pid) - before, time.process_time() - own
+    load = asyncio.run(closed_loop(port, "/predict", bodies, CONNECTIONS, seconds, TYPE))
+    busy, client, done = group_cpu_seconds(pid) - before, time.process_time() - own, sum(load.counts.values())
     print(
         f"{name:8} {load.rate:6.1f}/s  {1000 * busy / done:6.2f} ms of processor, the client "
         f"{1000 * client / done:.2f}  p50 {1000 * load.percentile(50):.0f} ms  p99 "
-        f"{1000 * load.percentile(99):.0f} ms  {dict(load.counts)}  {memory_mb(pid):.0f} MB"
+        f"{1000 * load.percentile(99):.0f} ms  {dict(load.counts)}  {memory_mb(pid):.0f} MB",
+        flush=True,
     )
 
 
 def memory_mb(pid: int) -> float:
-    text = Path(f"/proc/{pid}/status").read_text()
-    return int(re.findall(r"VmRSS:\s+(\d+)", text)[0]) / 1024
+    """Resident memory of a process and those that it started."""
+    total = 0
+    for status in (folder / "status" for folder in process_folders(pid)):
+        total += int(re.findall(r"VmRSS:\s+(\d+)", status.read_text())[0])
+    return total / 1024
 
 
 def load(args: argparse.Namespace, images: Sequence[bytes]) -> None:

@@ -1,7 +1,5 @@
 """The same model in LitServe, with a worker a core. python peer_litserve.py RUN PORT"""
 
-from __future__ import annotations
-
 import io
 import json
 import os
@@ -23,20 +21,17 @@ class Api(litserve.LitAPI):  # type: ignore[misc]
         self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         self.labels = json.loads(self.session.get_modelmeta().custom_metadata_map["labels"])
 
-    async def decode_request(self, request: Request) -> Any:
-        form = await request.form()
-        image = Image.open(io.BytesIO(await form["file"].read()))
+    def decode_request(self, request: Request) -> Any:  # LitServe reads the annotation: no postponed ones
+        image = Image.open(io.BytesIO(request["file"].file.read()))  # type: ignore[index]
         return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
 
-    async def predict(self, pixels: Any) -> Any:
+    def predict(self, pixels: Any) -> Any:
         return self.session.run(["probabilities"], {"images": pixels[None]})[0][0]
 
-    async def encode_response(self, probabilities: Any) -> dict[str, float]:
+    def encode_response(self, probabilities: Any) -> dict[str, float]:
         return dict(zip(self.labels, map(float, probabilities), strict=True))
 
 
 if __name__ == "__main__":
-    server = litserve.LitServer(
-        Api(enable_async=True), accelerator="cpu", workers_per_device=len(os.sched_getaffinity(0))
-    )
+    server = litserve.LitServer(Api(), accelerator="cpu", workers_per_device=len(os.sched_getaffinity(0)))
     server.run(port=int(sys.argv[2]), host="127.0.0.1", generate_client_file=False, log_level="warning")
