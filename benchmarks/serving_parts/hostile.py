@@ -53,7 +53,7 @@ def hostile_bodies(
     makers = (_cut, _flipped, _noise, _json, _tensors, _form, _glued)
     for _ in range(count):
         maker = makers[random.integers(len(makers))]
-        image = images[random.integers(len(images))]
+        image = images[int(random.integers(len(images)))]
         path = PATHS[random.integers(len(PATHS))].replace("MODEL", model)
         yield path, KINDS[random.integers(len(KINDS))], maker(image, random)
 
@@ -71,7 +71,7 @@ def _flipped(image: bytes, random: np.random.Generator) -> bytes:
 
 def _noise(_: bytes, random: np.random.Generator) -> bytes:
     heads = (b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\0\0\0\0WEBP", b"II*\0", b"BM")
-    return heads[random.integers(len(heads))] + random.bytes(random.integers(0, 5000))
+    return heads[random.integers(len(heads))] + random.bytes(int(random.integers(0, 5000)))
 
 
 def _json(image: bytes, random: np.random.Generator) -> bytes:

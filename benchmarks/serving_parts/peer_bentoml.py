@@ -21,7 +21,7 @@ class Classifier:
         self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         self.labels = json.loads(self.session.get_modelmeta().custom_metadata_map["labels"])
 
-    @bentoml.api
+    @bentoml.api  # type: ignore[untyped-decorator]
     def predict(self, file: Image.Image) -> dict[str, float]:
         image = np.asarray(ImageOps.exif_transpose(file).convert("RGB"))
         probabilities = self.session.run(["probabilities"], {"images": image[None]})[0][0]

@@ -22,7 +22,7 @@ class Api(litserve.LitAPI):  # type: ignore[misc]
         self.labels = json.loads(self.session.get_modelmeta().custom_metadata_map["labels"])
 
     def decode_request(self, request: Request) -> Any:  # LitServe reads the annotation: no postponed ones
-        image = Image.open(io.BytesIO(request["file"].file.read()))  # type: ignore[index]
+        image = Image.open(io.BytesIO(request["file"].file.read()))
         return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
 
     def predict(self, pixels: Any) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from starlette.testclient import TestClient
 
@@ -26,7 +27,7 @@ HOST = "http://127.0.0.1"
 
 
 def service_of(
-    model: ServedModel, tokens: Tokens | None = None, name: str = "textile", **settings: object
+    model: ServedModel, tokens: Tokens | None = None, name: str = "textile", **settings: Any
 ) -> Service:
     """A service of one model under the name "textile", which writes no log."""
     return Service(Registry({name: model}), ServiceSettings(**settings), tokens, RequestLog(None))

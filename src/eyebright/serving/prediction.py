@@ -14,7 +14,7 @@ from eyebright.engines.base import Engine
 from eyebright.engines.choose import cached_trials, make
 from eyebright.runtime.context import say
 from eyebright.runtime.machine import usable_cores
-from eyebright.sealed.contract import check_answers
+from eyebright.sealed.contract import check_probabilities
 from eyebright.sealed.engine_graph import engine_graph
 from eyebright.sealed.model import SealedModel
 from eyebright.sealed.parity import compare
@@ -92,7 +92,7 @@ class EnginePredictor:
         """Return what the model gives for a decoded image."""
         features = self._engine.run(to_square(image, self._model.size, interpolation=self._interpolation))
         probabilities, scores = self._split.predict(features[None])
-        check_answers(probabilities, 1, len(self._model.labels))
+        check_probabilities(probabilities, 1, len(self._model.labels))
         score = None if scores is None else float(scores[0])
         return Answered(probabilities[0], score, features, np.asarray(image))
 
