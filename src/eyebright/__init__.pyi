@@ -46,6 +46,9 @@ from .api import (
     prune as prune,
 )
 from .api import (
+    serve as serve,
+)
+from .api import (
     shrink as shrink,
 )
 from .api import (

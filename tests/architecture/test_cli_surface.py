@@ -50,6 +50,10 @@ SURFACE = {
     ),
     "predict": "model images --top --format --null --lang --config",
     "explain": "model images --class --method --out --lang --config",
+    "serve": (
+        "models --host --port --token-file --tls-cert --tls-key --allow-host --deadline --max-body "
+        "--max-images --max-pixels --images-root --shadow --lang --config"
+    ),
     "models": "--search --limit --speed --json --lang",
     "cache": "--trim --clear --lang",
     "doctor": "--json --lang",

@@ -55,6 +55,9 @@ from eyebright.verbs.predict.options import PredictConfig
 from eyebright.verbs.predict.predict import predict as predict_stage
 from eyebright.verbs.prune.options import PruneConfig
 from eyebright.verbs.prune.prune import prune as prune_stage
+from eyebright.verbs.serve.options import ServeConfig
+from eyebright.verbs.serve.serve import Served
+from eyebright.verbs.serve.serve import serve as serve_stage
 from eyebright.verbs.shrink.options import ShrinkConfig
 from eyebright.verbs.shrink.result import Shrunk
 from eyebright.verbs.shrink.shrink import shrink as shrink_stage
@@ -212,6 +215,23 @@ def explain(
 ) -> Explanations:
     """Draw heat maps: which parts of each image the prediction is based on."""
     return _run(explain_stage, ExplainConfig, progress, model=model, images=images, **options)
+
+
+@with_options(ServeConfig)
+def serve(
+    models: StrPath | Sequence[StrPath],
+    *,
+    progress: Shown = None,
+    **options: Unpack[keywords.ServeOptions],
+) -> Served:
+    """Serve models over HTTP until the process is told to end; see `docs/serving.md`.
+
+    Args:
+        models: sealed models or their runs, also as "NAME=PATH".
+        progress: None shows it in a terminal or notebook, False nowhere; any :class:`Progress` replaces it.
+        **options: the options of `eyebright serve`.
+    """
+    return _run(serve_stage, ServeConfig, progress, models=models, **options)
 
 
 @with_options(ExportConfig)

@@ -191,6 +191,24 @@ class ExplainOptions(TypedDict, total=False):
     lang: Literal["en", "zh"]
 
 
+class ServeOptions(TypedDict, total=False):
+    """Options of `eb.serve`."""
+
+    host: str
+    port: int
+    token_file: StrPath | None
+    tls_cert: StrPath | None
+    tls_key: StrPath | None
+    allow_host: Sequence[str]
+    deadline: float | str
+    max_body: int
+    max_images: int
+    max_pixels: int
+    images_root: StrPath | None
+    shadow: StrPath | None
+    lang: Literal["en", "zh"]
+
+
 class ExportOptions(TypedDict, total=False):
     """Options of `eb.export`."""
 

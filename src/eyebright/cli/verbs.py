@@ -17,6 +17,7 @@ NAMES = (
     "compare",
     "predict",
     "explain",
+    "serve",
     "export",
     "distill",
     "prune",

@@ -17,8 +17,22 @@ def require_unmodified(model: Path) -> None:
     Raises:
         ModelError: the model or `metrics.json` was modified.
     """
+    if recorded_sha256(model) is not None:
+        require_recorded_hash(model, sha256(model))
+
+
+def require_recorded_hash(model: Path, found: str) -> None:
+    """Refuse the content of a run's `model.onnx` by its SHA-256, as :func:`require_unmodified` does.
+
+    Args:
+        model: the file.
+        found: the hash of its content.
+
+    Raises:
+        ModelError: the model or `metrics.json` was modified.
+    """
     expected = recorded_sha256(model)
-    if expected is not None and (found := sha256(model)) != expected:
+    if expected not in (None, found):
         raise ModelError(
             "The model of a run must be the file that the run wrote, with SHA-256 {expected}. {path} "
             "has {found}, so it was modified afterwards. Restore it from a copy of the run, or train "
