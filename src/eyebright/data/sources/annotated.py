@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from eyebright.data.checks import naming
-from eyebright.data.storage.places import is_file, is_folder
+from eyebright.data.storage.places import is_file, is_folder, is_remote
 from eyebright.data.table.cells import table_of
 from eyebright.data.table.chosen import Columns
 from eyebright.data.table.columns import find_meaning
@@ -103,9 +103,12 @@ def _found(annotations: Annotations, root: Path) -> list[str]:
         for less in range(1 + max((name.count("/") for name in first), default=0))
         for place in places
     ]
-    best = max(
-        forms, key=lambda form: sum(is_file(root / form.path(root, name)) for name in first), default=None
-    )
+
+    def hits(form: _Form) -> int:
+        paths = [form.path(root, name) for name in first]
+        return sum(not is_remote(path) and is_file(root / path) for path in paths)
+
+    best = max(forms, key=hits, default=None)
     return (
         list(annotations.images) if best is None else [best.path(root, name) for name in annotations.images]
     )

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, TypeAdapter
 
 from eyebright.data.splits.names import named_split
-from eyebright.data.storage.places import open_binary, storage_at
+from eyebright.data.storage.places import is_remote, open_binary, storage_at
 from eyebright.data.storage.rows import RowStorage, image_columns
 from eyebright.data.table.cells import table_of
 from eyebright.data.table.chosen import Columns
@@ -138,7 +138,8 @@ def _from_files(
         cells[_PATH] = [f"{prefix}{column}/{name}" for name in storage.names(column)]
         if on_disk:
             for row, path in storage.elsewhere(column).items():
-                cells[_PATH][row] = path if path.startswith("/") else (Path(file).parent / path).as_posix()
+                if not is_remote(path):
+                    cells[_PATH][row] = (Path(file).parent / path).as_posix()
         cells[_SPLIT] = [split or ""] * len(cells[_PATH])
         new = len(cells[_PATH])
         for name in {**merged, **cells}:

@@ -138,7 +138,9 @@ def left_out_member(name: str, size: int, packed: int | None, *, link: bool) -> 
     """
     if link:
         return Skipped(name, "A link in an archive is not followed. Put the file itself into the archive.")
-    if name.startswith(("/", "\\")) or name[1:2] == ":" or ".." in name.replace("\\", "/").split("/"):
+    parts = name.replace("\\", "/").split("/")
+    # A part that ends with a colon would make a path to another machine or drive of it.
+    if parts[0] == "" or any(part == ".." or part.endswith(":") for part in parts) or name[1:2] == ":":
         return Skipped(
             name, "Names in an archive must stay inside it. This one leads out of it, so it was left out."
         )

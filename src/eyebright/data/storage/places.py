@@ -71,8 +71,8 @@ def resolved(path: Path) -> Path:
 def storage_at(path: AnyPath, *, itself: bool = False) -> tuple[Storage, str] | None:
     """Return the storage that a path leads into, and the name in it; None of a path on disk or of none.
 
-    The path of an archive leads to all that it holds, whose name is "". With ``itself``, an archive in
-    another storage is meant as the file that it is.
+    The path of an archive leads to all that it holds, whose name is "". With ``itself``, an archive that lies
+    in another storage is meant as the file that it is.
 
     Raises:
         DataError: an archive is damaged, or a remote place cannot be reached.

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 ARROW_SCHEMES = frozenset({"s3", "gs", "gcs", "abfs", "abfss", "hdfs"})
 # The name of a bucket stands before the path, and is part of it for pyarrow but for these.
 _WITHOUT_HOST = frozenset({"hdfs", "abfs", "abfss"})
+# Not on another machine, or on any machine that a name in somebody's data may ask for.
+_NOT_READ = frozenset({"file", "local", "dir", "reference", "data", "http", "https"})
 _CONNECT_SECONDS, _REQUEST_SECONDS, _WAIT_SECONDS = 5, 30, 40
 _ATTEMPTS = 2
 _S3_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
@@ -129,7 +131,7 @@ def _fsspec_protocols() -> frozenset[str]:
         import fsspec
     except ImportError:
         return frozenset()
-    return frozenset(fsspec.available_protocols()) - {"file", "local", "dir", "reference", "data"}
+    return frozenset(fsspec.available_protocols()) - _NOT_READ
 
 
 def _connect(scheme: str, host: str) -> FileSystem:

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 
 from eyebright.data.formats.known import extensions
-from eyebright.data.storage.places import is_file, resolved, scandir
+from eyebright.data.storage.places import is_file, is_remote, resolved, scandir
 from eyebright.data.walk import image_files
 from eyebright.types import Skipped
 
@@ -30,6 +30,10 @@ class ImagePaths:
         """Return the path of the file that is meant, with forward slashes, or why there is none."""
         for form in dict.fromkeys((written, written.replace("\\", "/"))):
             path = self._below(PurePosixPath(form))
+            if is_remote(path):
+                return Skipped(
+                    path, "Addresses in a table are not followed. Give the remote folder as the data."
+                )
             if not self._on_disk and (path.startswith("/") or ".." in path.split("/")):
                 return Skipped(path, "The table lists a path that leads out of its archive or remote folder.")
             if form and self._is_file(path):

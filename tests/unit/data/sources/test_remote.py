@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from data_images import write_classes
 from s3_server import BUCKET, KEY, SECRET, client, s3_server
@@ -91,6 +95,39 @@ def test_what_fsspec_reads_is_read(images: Path) -> None:
     memory.put(str(images), "/bucket/photos", recursive=True)
     manifest = scan(Path("memory://bucket/photos"))
     assert manifest.digest == scan(images).digest
+
+
+def test_addresses_in_somebodys_data_are_not_followed(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*place: str) -> None:
+        raise AssertionError(place)
+
+    monkeypatch.setattr(places, "RemoteStorage", refuse)
+    rows = [f"{path},{path.parent.name}" for path in sorted(images.rglob("*.png"))]
+    (tmp_path / "t.csv").write_text("\n".join(["path,label", *rows, "s3://bucket/x.png,cat"]))
+    assert len(scan(tmp_path / "t.csv").samples) == len(rows)
+    names = [{"id": i, "file_name": f"s3://bucket/{i}.png"} for i in range(4)]
+    content = {
+        "images": names,
+        "annotations": [{"image_id": i, "category_id": i % 2} for i in range(4)],
+        "categories": [{"id": i, "name": str(i)} for i in range(2)],
+    }
+    (tmp_path / "coco.json").write_text(json.dumps(content))
+    with pytest.raises(DataError, match="readable images"):
+        scan(tmp_path / "coco.json")
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        for path in sorted(images.rglob("*.png")):
+            archive.write(path, path.relative_to(images))
+        archive.writestr("s3:/bucket/x.png", b"")
+    assert [entry.path for entry in scan(tmp_path / "set.zip").skipped] == ["s3:/bucket/x.png"]
+    cells = [
+        {"bytes": None, "path": "s3://bucket/x.png"},
+        *({"bytes": p.read_bytes()} for p in images.rglob("*.png")),
+    ]
+    table = pa.table({"image": cells, "label": [f"{i % 2}" for i in range(len(cells))]})
+    pq.write_table(table, tmp_path / "rows.parquet")
+    assert len(scan(tmp_path / "rows.parquet").skipped) == 1
 
 
 def test_remote_paths_are_known_also_behind_a_folder(tmp_path: Path) -> None:
