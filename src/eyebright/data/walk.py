@@ -66,7 +66,7 @@ def subfolders(folder: Path) -> list[str]:
     """
     try:
         with scandir(folder) as entries:
-            found = [e for e in entries if not _ignored(e.name) and _is_folder(e)]
+            found = [e for e in entries if not _ignored(e.name) and entry_is_folder(e)]
             return sorted(e.name for e in found if not _is_output(e.path))
     except OSError as error:
         raise DataError(
@@ -194,7 +194,7 @@ def _walk(
             path = f"{where}/{entry.name}" if where else entry.name
             if _ignored(entry.name):
                 continue
-            if _is_folder(entry):
+            if entry_is_folder(entry):
                 (links if entry.is_symlink() else deeper).append(path)
             elif _is_image(entry, path, listing):
                 yield path
@@ -228,7 +228,8 @@ def _is_output(folder: str) -> bool:
     return any(exists(os.path.join(folder, name)) for name in _OUTPUTS)
 
 
-def _is_folder(entry: AnyEntry) -> bool:
+def entry_is_folder(entry: AnyEntry) -> bool:
+    """Return whether an entry is a folder, or a link to one."""
     try:
         return entry.is_dir()
     except OSError:  # a link to itself

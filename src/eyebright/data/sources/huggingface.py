@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eyebright.data.splits.names import named_split
-from eyebright.data.table.cells import table_of
+from eyebright.data.table.cells import append_rows, table_of
 from eyebright.data.table.chosen import Columns
 from eyebright.data.table.columns import find_meaning
 from eyebright.data.table.listed import ListedImages
@@ -31,7 +31,6 @@ def from_metadata(root: Path, tables: Sequence[str], chosen: Columns, *, multila
         DataError: a table cannot be read, or it is open what a column means.
     """
     merged: dict[str, list[str]] = {}
-    count = 0
     splits = [named_split(Path(name).parent.name) for name in tables]
     for name, split in zip(tables, splits, strict=True):
         table = read_table(root / name)
@@ -42,9 +41,7 @@ def from_metadata(root: Path, tables: Sequence[str], chosen: Columns, *, multila
             cells[column] = [f"{folder}/{path}" for path in cells[column]]
         if all(splits):
             cells[_SPLIT] = [str(split)] * len(table.rows)
-        for known in {**merged, **cells}:
-            merged.setdefault(known, [""] * count).extend(cells.get(known, [""] * len(table.rows)))
-        count += len(table.rows)
+        append_rows(merged, cells)
     source = root / tables[0] if len(tables) == 1 else root
     wanted = Columns(
         path=chosen.path or FILE_NAME,

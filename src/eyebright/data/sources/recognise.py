@@ -2,45 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
 
-from eyebright.data.sources import coco, cvat, huggingface, label_studio
-from eyebright.data.sources.annotated import Annotations, listed_images
+from eyebright.data.sources import huggingface
+from eyebright.data.sources.annotation_files import ANNOTATION_FOLDERS, annotated_source, annotation_files
+from eyebright.data.sources.base import Source, names_in, which_list
 from eyebright.data.sources.rows import from_parquet, from_saved, holds_images
 from eyebright.data.sources.webdataset import from_shards, is_shard
 from eyebright.data.splits.names import named_split
-from eyebright.data.storage.places import exists, is_file, is_folder, open_binary, scandir, storage_at
+from eyebright.data.storage.places import exists, is_file, is_folder, scandir, storage_at
 from eyebright.data.storage.rows import RowStorage
 from eyebright.data.table.chosen import Columns
 from eyebright.data.table.columns import find_meaning
 from eyebright.data.table.listed import ListedImages
 from eyebright.data.table.read import SUFFIXES, read_table
-from eyebright.data.walk import AnyEntry, require_folder
+from eyebright.data.walk import require_folder
 from eyebright.errors import DataError, NotFoundError
-from eyebright.runtime.stored import MOST_TEXT_BYTES, reason_of
-
-#: Reads the images that a source lists.
-Reader: TypeAlias = Callable[[Columns, bool], ListedImages]
 
 TABLES = ("labels.csv", "labels.tsv", "labels.jsonl", "labels.parquet")
 _SAVED = ("dataset_dict.json", "state.json")
 _HEAD_BYTES = 2**16
-
-
-@dataclass(frozen=True)
-class Source:
-    """One way to read the data.
-
-    Attributes:
-        name: of what says so, such as `labels.csv`.
-        read: reads it.
-    """
-
-    name: str
-    read: Reader
 
 
 def find_listing(data: Path) -> tuple[Path, Source | None]:
@@ -52,7 +34,7 @@ def find_listing(data: Path) -> tuple[Path, Source | None]:
         NotFoundError: it does not exist.
         DataError: it is nothing that can be read, or two lists fit.
     """
-    if is_folder(data):
+    if _is_folder(data):
         storage = storage_at(data) if is_file(data) else None
         if storage is not None and isinstance(storage[0], RowStorage):
             return data.parent, _row_file(data)
@@ -70,6 +52,17 @@ def find_listing(data: Path) -> tuple[Path, Source | None]:
         )
     require_folder(data)  # which says why there is none
     raise NotFoundError("The data must exist. {path} does not. Check the path.", path=data)
+
+
+def _is_folder(data: Path) -> bool:
+    try:
+        return is_folder(data)
+    except OSError as error:  # an archive that may not be read
+        raise DataError(
+            "The data folders must be readable. {path}: {reason}. Check the permissions.",
+            path=data,
+            reason=error.strerror,
+        ) from None
 
 
 def _unwrapped(data: Path) -> Path:
@@ -109,8 +102,9 @@ def _shards(root: Path, names: Sequence[str]) -> Source:
 
 
 def _in_file(path: Path) -> Source:
-    head = _head(path)
-    if (source := _annotations(path.parent, [(path, head)])) is not None:
+    # The images of `annotations/train.json` lie beside that folder.
+    root = path.parent.parent if path.parent.name.lower() in ANNOTATION_FOLDERS else path.parent
+    if (source := annotated_source(root, [path])) is not None:
         return source
     if path.suffix.lower() in SUFFIXES:
         return _table(path)
@@ -123,7 +117,7 @@ def _in_file(path: Path) -> Source:
 
 
 def _in_folder(folder: Path) -> Source | None:
-    files, folders = _names(folder)
+    files, folders = names_in(folder)
     found = [_table(folder / name) for name in files if name in TABLES]
     tables = [name for name in files if name in huggingface.NAMES] or [
         f"{inner}/{name}"
@@ -149,42 +143,11 @@ def _in_folder(folder: Path) -> Source | None:
             )
         )
     found += _bulk(folder, files, folders)
-    if (source := _annotations(folder, _annotation_files(folder, files, folders))) is not None:
+    if (source := annotated_source(folder, annotation_files(folder, files, folders))) is not None:
         found.append(source)
     if len(found) > 1:
-        raise DataError(
-            "One list must say what the images are. {path} holds several that could: {names}. Give the right "
-            "one as the data, such as {example}, or remove the others.",
-            path=folder,
-            names=", ".join(source.name for source in found),
-            example=folder / found[0].name,
-        )
+        raise which_list(folder, [source.name for source in found])
     return found[0] if found else None
-
-
-def _names(folder: Path) -> tuple[list[str], list[str]]:
-    """Return the names of the files and of the folders in a folder, sorted.
-
-    Raises:
-        DataError: the system does not let us look into it.
-    """
-    try:
-        with scandir(folder) as entries:
-            found = [(entry.name, _is_folder(entry)) for entry in entries if not entry.name.startswith(".")]
-    except OSError as error:
-        raise DataError(
-            "The data folders must be readable. {path}: {reason}. Check the permissions.",
-            path=folder,
-            reason=error.strerror,
-        ) from None
-    return sorted(n for n, inner in found if not inner), sorted(n for n, inner in found if inner)
-
-
-def _is_folder(entry: AnyEntry) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to itself
-        return False
 
 
 def _bulk(folder: Path, files: Sequence[str], folders: Sequence[str]) -> list[Source]:
@@ -192,7 +155,7 @@ def _bulk(folder: Path, files: Sequence[str], folders: Sequence[str]) -> list[So
     every = [*files]
     if not any(name.endswith((".parquet", ".tar")) for name in files):
         for inner in folders:
-            every += [f"{inner}/{name}" for name in _names(folder / inner)[0]]
+            every += [f"{inner}/{name}" for name in names_in(folder / inner)[0]]
     found = []
     parquet = [
         name for name in every if name.endswith(".parquet") and name not in (*TABLES, *huggingface.NAMES)
@@ -210,96 +173,3 @@ def _bulk(folder: Path, files: Sequence[str], folders: Sequence[str]) -> list[So
     if shards and is_shard(folder / shards[0]):
         found.append(_shards(folder, shards))
     return found
-
-
-def _annotation_files(folder: Path, files: Sequence[str], folders: Sequence[str]) -> list[tuple[Path, bytes]]:
-    """Return files that may be annotations, and their beginnings."""
-    found = [folder / name for name in files if name.lower().endswith((".json", ".xml"))]
-    for inner in folders:
-        if inner.lower() in ("annotations", "labels") or named_split(inner):
-            names = [name for name in _names(folder / inner)[0] if name.lower().endswith((".json", ".xml"))]
-            # A file for each image is something else.
-            found += [folder / inner / name for name in names] if len(names) <= 10 else []
-    return [(path, _head(path)) for path in found]
-
-
-def _annotations(root: Path, files: Sequence[tuple[Path, bytes]]) -> Source | None:
-    """Return annotations of one kind as one source; of several files each must be a split."""
-    kinds: dict[str, list[Path]] = {}
-    for path, head in files:
-        kind = _kind(head)
-        if kind:
-            kinds.setdefault(kind, []).append(path)
-    if not kinds:
-        return None
-    (kind, paths), *others = kinds.items()
-    if others:
-        raise DataError(
-            "One list must say what the images are. {path} holds several that could: {names}. Give the right "
-            "one as the data, such as {example}, or remove the others.",
-            path=root,
-            names=", ".join(path.relative_to(root).as_posix() for some in kinds.values() for path in some),
-            example=paths[0],
-        )
-
-    def read(columns: Columns, multilabel: bool) -> ListedImages:
-        parts = [_read(kind, path, columns) for path in paths]
-        splits = [set(one.splits) for one in parts]
-        if len(parts) > 1 and (any(None in some for some in splits) or len(set.union(*splits)) < len(parts)):
-            raise DataError(
-                "Of several files of annotations, each must be named like its split. {path} holds {names}. "
-                "Give one of them as the data.",
-                path=root,
-                names=", ".join(path.relative_to(root).as_posix() for path in paths),
-            )
-        if len(parts) == 1:  # of one file, the split that its name says is no split
-            parts[0].splits = [None] * len(parts[0].images) if len(splits[0]) < 2 else parts[0].splits
-        source = paths[0] if len(paths) == 1 else root
-        return listed_images(source, root, parts, columns, multilabel=multilabel)
-
-    return Source(paths[0].relative_to(root).as_posix(), read)
-
-
-def _kind(head: bytes) -> str:
-    if coco.is_coco(head):
-        return "coco"
-    if label_studio.is_label_studio(head):
-        return "label_studio"
-    return "cvat" if cvat.is_cvat(head) else ""
-
-
-def _read(kind: str, path: Path, columns: Columns) -> Annotations:
-    text = _text(path)
-    if kind == "coco":
-        return coco.read_coco(path, text)
-    if kind == "label_studio":
-        return label_studio.read_label_studio(path, text, columns)
-    return cvat.read_cvat(path, text)
-
-
-def _text(path: Path) -> bytes:
-    try:
-        with open_binary(path) as file:
-            text = file.read(MOST_TEXT_BYTES + 1)
-    except OSError as error:
-        raise DataError(
-            "Annotations must be readable. {path} is not ({reason}). Check its permissions.",
-            path=path,
-            reason=reason_of(error),
-        ) from None
-    if len(text) > MOST_TEXT_BYTES:
-        raise DataError(
-            "Annotations must have at most {most} MB. {path} has more. Convert them to a table.",
-            most=MOST_TEXT_BYTES >> 20,
-            path=path,
-        )
-    return text
-
-
-def _head(path: Path) -> bytes:
-    """Return where a file of annotations has its keys: its beginning, but all of JSON."""
-    try:
-        with open_binary(path) as file:
-            return file.read(MOST_TEXT_BYTES) if path.suffix.lower() == ".json" else file.read(_HEAD_BYTES)
-    except OSError:
-        return b""

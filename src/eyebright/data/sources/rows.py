@@ -14,7 +14,7 @@ from pydantic import BaseModel, TypeAdapter
 from eyebright.data.splits.names import named_split
 from eyebright.data.storage.places import is_remote, open_binary, storage_at
 from eyebright.data.storage.rows import RowStorage, image_columns
-from eyebright.data.table.cells import table_of
+from eyebright.data.table.cells import append_rows, table_of
 from eyebright.data.table.chosen import Columns
 from eyebright.data.table.columns import find_meaning
 from eyebright.data.table.listed import ListedImages
@@ -128,7 +128,6 @@ def _from_files(
     multilabel: bool,
 ) -> ListedImages:
     merged: dict[str, list[str]] = {}
-    count = 0
     on_disk = os.path.isdir(root)  # no archive or remote place names a file of this machine
     for file, split in files:
         storage = _storage(root / file)
@@ -141,10 +140,7 @@ def _from_files(
                 if not is_remote(path):
                     cells[_PATH][row] = (Path(file).parent / path).as_posix()
         cells[_SPLIT] = [split or ""] * len(cells[_PATH])
-        new = len(cells[_PATH])
-        for name in {**merged, **cells}:
-            merged.setdefault(name, [""] * count).extend(cells.get(name, [""] * new))
-        count += new
+        append_rows(merged, cells)
     if not any(merged.get(_SPLIT, ())):
         merged.pop(_SPLIT, None)
     wanted = Columns(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from pydantic import TypeAdapter
 
 from eyebright.data.formats.known import extensions
 from eyebright.data.splits.names import named_split
-from eyebright.data.storage.places import read_bytes, scandir, storage_at
+from eyebright.data.storage.places import left_out, read_bytes, scandir, storage_at
 from eyebright.data.storage.tar_file import TarStorage
 from eyebright.data.table.cells import cell_text, table_of
 from eyebright.data.table.chosen import Columns
@@ -61,6 +62,8 @@ def from_shards(
     rows: list[dict[str, str]] = []
     skipped: list[Skipped] = []
     for shard, split in zip(shards, known, strict=True):
+        if shard != ".":  # of the data itself, whoever reads it tells what was left out
+            skipped += [replace(one, path=f"{shard}/{one.path}") for one in left_out(root / shard)]
         for row in _samples(root, "" if shard == "." else f"{shard}/", skipped):
             rows.append(row | ({_SPLIT: split} if split else {}))
     names = dict.fromkeys(name for row in rows for name in row)

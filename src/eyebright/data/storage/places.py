@@ -150,10 +150,14 @@ def is_file(path: AnyPath) -> bool:
 
 def exists(path: AnyPath) -> bool:
     """Return whether there is anything of this name, a broken link too."""
+    if os.path.lexists(path):
+        return True
+    if os.path.isdir(os.path.dirname(path)):  # most are asked for beside files on disk
+        return False
     try:
         status(path)
     except (OSError, ValueError):
-        return os.path.lexists(path)
+        return False
     return True
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Hashable, Sequence
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -16,7 +17,7 @@ class Spill:
     """Keeps the cells of pieces on disk, for one thread at a time; the file goes with the process."""
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as this
+        self._file: IO[bytes] | None = None
         self._places: dict[Hashable, IntArray] = {}
         self._end = 0
 
@@ -32,6 +33,8 @@ class Spill:
         sizes = [-1 if cell is None else len(cell) for cell in cells]
         starts = self._end + np.cumsum([0, *(max(0, size) for size in sizes)], dtype=np.int64)
         with storage_errors(Path(tempfile.gettempdir())):
+            if self._file is None:
+                self._file = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as this
             self._file.seek(self._end)
             self._file.writelines(cell for cell in cells if cell is not None)
         self._end = int(starts[-1])
@@ -40,7 +43,7 @@ class Spill:
     def read(self, key: Hashable, row: int) -> bytes | None:
         """Return a cell; None of one that has none."""
         start, size = self._places[key][row].tolist()
-        if size < 0:
+        if size < 0 or self._file is None:
             return None
         self._file.seek(start)
         return self._file.read(size)

@@ -71,8 +71,6 @@ class ZipStorage:
             raise FileNotFoundError(2, "Not in the archive", name)
         try:
             return self._archive.read(self._members[name])
-        except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
-            raise OSError(5, str(error), name) from None
         except Exception as error:  # each way of compressing has errors of its own
             raise OSError(5, str(error) or type(error).__name__, name) from None
 

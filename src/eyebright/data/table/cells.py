@@ -21,6 +21,13 @@ def cell_text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def append_rows(columns: dict[str, list[str]], new: Mapping[str, Sequence[str]]) -> None:
+    """Append rows to columns; cells of a column that either lacks are empty."""
+    before, count = len(next(iter(columns.values()), ())), len(next(iter(new.values())))
+    for name in {**columns, **new}:
+        columns.setdefault(name, [""] * before).extend(new.get(name, [""] * count))
+
+
 def table_of(
     source: Path, columns: Mapping[str, Sequence[str]], *, first_line: int = 1, least: int = 2
 ) -> DataTable:

@@ -129,12 +129,12 @@ def test_rows_beyond_the_memory_are_kept_on_disk(tmp_path: Path, monkeypatch: py
     table = pa.table({"image": cells, "label": [f"{'ab'[i % 2]}" for i in range(12)]})
     pq.write_table(table, tmp_path / "rows.parquet", row_group_size=3)
     monkeypatch.setattr(rows, "_KEPT_BYTES", 1)
-    pieces = []
+    pieces: list[int] = []
     piece = rows.ParquetRows.piece
 
-    def counted(self: rows.ParquetRows, *key: Any) -> Any:
-        pieces.append(key)
-        return piece(self, *key)
+    def counted(self: rows.ParquetRows, number: int, column: str) -> pa.ChunkedArray:
+        pieces.append(number)
+        return piece(self, number, column)
 
     monkeypatch.setattr(rows.ParquetRows, "piece", counted)
     for _ in range(2):

@@ -53,3 +53,15 @@ def test_every_source_may_lie_in_an_archive(
     manifest = scan(Path(archive))
     assert manifest.digest == as_folder.digest
     assert not manifest.skipped
+
+
+def test_a_file_of_annotations_is_data_by_itself(
+    images: Path, labels: Images, as_folder: Manifest, tmp_path: Path
+) -> None:
+    for kind, name in (
+        ("coco", "annotations/instances_default.json"),
+        ("cvat", "annotations.xml"),
+        ("label_studio", "export.json"),
+    ):
+        data = WRITERS[kind](images, labels, tmp_path / kind)
+        assert scan(data / name).digest == as_folder.digest
