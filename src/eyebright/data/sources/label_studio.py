@@ -87,11 +87,9 @@ def _from_tasks(path: Path, tasks: list[_Task], chosen: Columns) -> Annotations:
         image = local_path(task.data.get(key))
         about.setdefault(image, task.data)
         for annotation in task.annotations:
-            chosen_here = [r for r in annotation.result if r.type == _CHOICES and r.from_name == asked]
-            if annotation.result and not annotation.was_cancelled:
-                answers[image].append(
-                    frozenset(c for r in chosen_here for c in _texts(r.value.get(_CHOICES)))
-                )
+            answered = [r for r in annotation.result if r.type == _CHOICES and r.from_name == asked]
+            if answered and not annotation.was_cancelled:
+                answers[image].append(frozenset(c for r in answered for c in _texts(r.value.get(_CHOICES))))
     return _agreed(path, about, answers, key)
 
 

@@ -251,7 +251,7 @@ def test_what_does_not_exist_or_lacks_a_column_is_said(photos: Path, tmp_path: P
         scan(photos, columns=Columns(label=("x",)))
     (tmp_path / "t.csv").write_text("path,label\nx.png,a\n")
     with pytest.raises(DataError, match="closest are: label"):
-        scan(tmp_path / "t.csv", columns=Columns(label=("lable",)))
+        scan(tmp_path / "t.csv", columns=Columns(label=("labels_",)))
 
 
 def labelled(folder: Path, photos: Path, column: Callable[[int], str]) -> Manifest:
