@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 
 from eyebright.data.manifest import Sample
+from eyebright.data.storage.places import is_file
 from eyebright.errors import DataError, ImageError, ModelError, NotFoundError
 from eyebright.runs.scoring import Predictions
 from eyebright.runtime.onnx_session import open_session
@@ -49,7 +50,7 @@ def check_parity(
         DataError: no image is there to compare them on.
     """
     order = np.random.default_rng(seed).permutation(len(predictions.samples))
-    there = (i for i in order if (root / predictions.samples[i].path).is_file())
+    there = (i for i in order if is_file(root / predictions.samples[i].path))
     drawn = np.fromiter(islice(there, _COMPARED_IMAGES), np.int64)
     if not len(drawn):
         raise DataError(

@@ -15,6 +15,7 @@ from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.data.read_headers import read_headers
 from eyebright.data.source import scan_as_given
 from eyebright.data.split import assign, rarest, unit_key
+from eyebright.data.storage.places import is_file
 from eyebright.errors import DataError
 from eyebright.runs.images import check_task
 from eyebright.sealed.model import SealedModel
@@ -74,7 +75,7 @@ def updated_images(
             data=data or translate("no data"),
         )
     root = manifest.root
-    gone = sum(s.sha in before and not (root / s.path).is_file() for s in manifest.samples)
+    gone = sum(s.sha in before and not is_file(root / s.path) for s in manifest.samples)
     return UpdatedImages(_checked(manifest), frozenset(after.keys() - before.keys()), relabelled, gone)
 
 
