@@ -66,7 +66,7 @@ def draw(manifest: Manifest, shares: Mapping[Split, float], seed: int, drawing: 
     manifest = _hold_out(manifest, shares, seed, drawing.by)
     if drawing.by == "time":
         require_old_images(manifest)
-    return _with_facts(manifest, near, drawing.by if shares or drawing.by == "folds" else "data")
+    return with_facts(manifest, near, drawing.by if shares or drawing.by == "folds" else "data")
 
 
 def _require_no_splits(manifest: Manifest, option: str) -> None:
@@ -103,7 +103,7 @@ def _hold_out(manifest: Manifest, shares: Mapping[Split, float], seed: int, by: 
     return replace(manifest, samples=tuple(drawn))
 
 
-def _with_facts(manifest: Manifest, near: Sequence[Sequence[int]], by: str) -> Manifest:
+def with_facts(manifest: Manifest, near: Sequence[Sequence[int]], by: str) -> Manifest:
     """Return the manifest with how its splits came about, and warnings of near duplicates."""
     kept, leaks = [], []
     for group in near:

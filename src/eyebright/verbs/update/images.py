@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from eyebright.auditing.duplicates.near_duplicates import near_duplicates
 from eyebright.data.checks import conflicts, copies, few_images, require_classes, require_labels
 from eyebright.data.contents import with_contents
 from eyebright.data.fixes import LEFT_OUT, Fixes
@@ -15,6 +16,8 @@ from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.data.read_headers import read_headers
 from eyebright.data.source import scan_as_given
 from eyebright.data.split import assign, rarest, unit_key
+from eyebright.data.splits.drawing import with_facts
+from eyebright.data.splits.units import joined
 from eyebright.data.storage.places import is_file
 from eyebright.errors import DataError
 from eyebright.runs.images import check_task
@@ -61,8 +64,8 @@ def updated_images(
     """
     known = edits.applied(replace(earlier.manifest, warnings=()))
     found, given = (None, False) if data is None else _new(data, earlier.model, edits)
-    joined = known if found is None else _joined(known, found, given=given, seed=earlier.config.seed)
-    manifest = joined if fixes is None else _fixed(joined, fixes)
+    manifest = known if found is None else _joined(known, found, given=given, seed=earlier.config.seed)
+    manifest = manifest if fixes is None else _fixed(manifest, fixes)
     before, after = ({s.sha: s.label for s in some.samples} for some in (known, manifest))
     relabelled = sum(after.get(sha, label) != label for sha, label in before.items())
     if not (
@@ -124,18 +127,25 @@ def _joined(old: Manifest, found: Manifest, *, given: bool, seed: int) -> Manife
     old = old.without(replaced)
     samples = [replace(s, label=corrected.get(s.sha, s.label)) for s in old.samples]
     samples, fresh = _with_contents(old, samples, list(new.values()))
-    old = replace(old, samples=tuple(samples))
-    everything = (*samples, *_split(old, fresh, given=given, seed=seed))
+    near = near_duplicates(old.root, [*samples, *fresh])
+    everything = joined([*samples, *fresh], near)
+    known_images, fresh = everything[: len(samples)], everything[len(samples) :]
+    old = replace(old, samples=tuple(known_images))
+    everything = [*known_images, *_split(old, fresh, given=given, seed=seed)]
     label_set = old.label_set
     if label_set is not None:
         label_set = tuple(sorted({*label_set, *(label for s in everything for label in s.labels)}))
-    return replace(
+    together = replace(
         old,
-        samples=tuple(sorted(everything, key=lambda s: s.path)),
+        samples=tuple(everything),
         skipped=(*old.skipped, *found.skipped),
         warnings=(*old.warnings, *found.warnings),
         label_set=label_set,
     )
+    # Of images that were split by time, new ones are not: they are drawn as by chance.
+    by = "data" if old.facts is None or old.facts.by == "data" else "chance"
+    manifest = with_facts(together, near, by)
+    return replace(manifest, samples=tuple(sorted(everything, key=lambda s: s.path)))
 
 
 def _corrected(known: str, given: Collection[str], found: Manifest) -> str:
@@ -179,9 +189,10 @@ def _with_contents(
 
 
 def _split(old: Manifest, new: Sequence[Sample], *, given: bool, seed: int) -> list[Sample]:
-    """Return new images in splits: with their copies and groups, as given, or in the run's shares."""
+    """Return new images in splits: with near duplicates and groups, as given, or in the run's shares."""
     places: dict[str, Split] = {}
-    for sample in old.samples:
+    # Where relatives lie in several splits of the data's own, a new image must not be trained on.
+    for sample in sorted(old.samples, key=lambda s: SPLITS.index(s.split)):
         for key in (sample.identity, unit_key(sample)):
             places[key] = sample.split
     if not given:
