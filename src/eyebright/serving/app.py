@@ -13,12 +13,12 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from eyebright.serving.bodies import ImagesIn
 from eyebright.serving.guard import Guard
-from eyebright.serving.label_studio import SetupIn, TasksIn
 from eyebright.serving.problems import Problem, install
+from eyebright.serving.protocols.label_studio import SetupIn, TasksIn
+from eyebright.serving.protocols.tensors import InferIn
 from eyebright.serving.routes import explain, health, inference_protocol, label_studio, models, predict
 from eyebright.serving.routes.models import RunIn
 from eyebright.serving.service import Service
-from eyebright.serving.tensors import InferIn
 from eyebright.version import __version__
 
 # Bodies and problems that routes read or answer themselves, so that FastAPI does not see them.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, Full, Queue
-from threading import Thread
+from threading import Lock, Thread
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -17,6 +17,7 @@ from eyebright.serving.prediction import Answered
 from eyebright.types import FloatArray
 
 _MOST_WAITING = 256
+_MOST_WAITING_BYTES = 64 * 2**20  # of pixels
 _BATCH = 32
 
 
@@ -76,18 +77,22 @@ class Watching:
 
     def __init__(self, observer: Observer) -> None:
         self.observer = observer
-        #: Answers that the observer was not told of.
+        #: Answers that the observer was not told of, because it could not keep up or failed.
         self.dropped = 0
+        self._bytes = 0
+        self._counting = Lock()
         self._waiting: Queue[Answered | None] = Queue(_MOST_WAITING)
         self._thread = Thread(target=self._tell, name="observer", daemon=True)
         self._thread.start()
 
     def add(self, answered: Answered) -> None:
         """Tell the observer of an answer, soon."""
-        try:
+        with self._counting:
+            if self._bytes + answered.pixels.nbytes > _MOST_WAITING_BYTES or self._waiting.full():
+                self.dropped += 1
+                return
+            self._bytes += answered.pixels.nbytes
             self._waiting.put_nowait(answered)
-        except Full:
-            self.dropped += 1
 
     def close(self) -> None:
         """Tell what is waiting, and end; an observer that hangs is not waited for."""
@@ -104,8 +109,18 @@ class Watching:
                     batch.append(self._waiting.get_nowait())
             ended = None in batch
             if answers := [answered for answered in batch if answered is not None]:
-                self._observe(answers)
+                self._try_to_observe(answers)
         self.observer.close()
+
+    def _try_to_observe(self, answers: list[Answered]) -> None:
+        failed = 0
+        try:
+            self._observe(answers)
+        except Exception:  # whatever an observer does wrong, the service goes on; the metrics show it
+            failed = len(answers)
+        with self._counting:
+            self._bytes -= sum(answered.pixels.nbytes for answered in answers)
+            self.dropped += failed
 
     def _observe(self, answers: list[Answered]) -> None:
         scores = [answered.score for answered in answers]

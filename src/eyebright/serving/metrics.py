@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from threading import Lock
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -122,11 +122,6 @@ class ServiceMetrics:
                 told = name
             lines.append(sample(name, labels, value))
         return "\n".join(lines) + "\n"
-
-
-def labelled(values: Mapping[str, str]) -> Labels:
-    """Return labels in the form of a series."""
-    return tuple(values.items())
 
 
 def sample(name: str, labels: Labels, value: float) -> str:

@@ -265,14 +265,22 @@ class Service:
             if slot.shadow is not None:
                 same = slot.shadow_figures.same_answer
                 yield "eyebright_shadow_same_answer", "Images that the shadow answered alike.", labels, same
-        for labels, slot in slots:
-            if slot.active.watching is not None:
-                for gauge in slot.active.watching.observer.gauges():
+        yield from sorted(self._observed(), key=lambda gauge: gauge[0])
+
+    def _observed(self) -> Iterator[tuple[str, str, Labels, float]]:
+        """Yield what the observers show, and how much each of them was not told."""
+        for slot in self.registry:
+            labels, watching = (("model", slot.name),), slot.active.watching
+            if watching is not None:
+                yield "eyebright_unobserved", "Answers that the observer missed.", labels, watching.dropped
+                for gauge in watching.observer.gauges():
                     yield gauge.name, gauge.help, (*labels, *gauge.labels.items()), gauge.value
 
 
 def _unavailable(reason: str) -> UnavailableError:
-    return UnavailableError(
+    error = UnavailableError(
         "The engine must answer. It does not: {reason} The service goes on trying; ask again later.",
         reason=reason,
     )
+    error.retry_after_seconds = round(_CHECK_SECONDS)
+    return error

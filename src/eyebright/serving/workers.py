@@ -105,7 +105,13 @@ class Workers:
             thread.join(max(0.0, until - time.monotonic()))
 
     def _work(self, number: int) -> None:
-        while (job := self._jobs.get()) is not None:
+        ended = time.monotonic()
+        while True:
+            # Where jobs wait, fetching one is part of the time of an image: the interpreter may be busy.
+            waited_for = self._jobs.empty()
+            job = self._jobs.get()
+            if job is None:
+                return
             start = self._started[number] = time.monotonic()
             result, error = None, None
             try:
@@ -113,7 +119,8 @@ class Workers:
             except Exception as raised:  # it is raised again where the request waits
                 error = raised
             self._started[number] = None
-            seconds = time.monotonic() - start
+            seconds = time.monotonic() - (start if waited_for else ended)
+            ended = time.monotonic()
             with suppress(RuntimeError):  # the loop has ended, and nobody waits any more
                 job.loop.call_soon_threadsafe(self._done, job.future, result, error, seconds)
 

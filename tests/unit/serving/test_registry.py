@@ -171,6 +171,7 @@ def test_documents(client: TestClient, served: ServedModel):
     assert card["labels"] == list(served.sealed.labels)
     assert card["prediction_sets"]["coverage"] == 0.9
     assert card["model_card"].startswith("---")
+    assert 'route="/models/{name}/card",code="200"' in client.get("/metrics").text
     certificate = client.get("/models/textile/certificate").json()
     assert certificate["parity"]["same_class"] == certificate["parity"]["images"]
     assert certificate["start"]["answers_as_in_training"] is True

@@ -16,11 +16,7 @@ from eyebright.serving.answers import json_response
 from eyebright.serving.bodies import declared_bytes, read_body
 from eyebright.serving.errors import InvalidBodyError, UnknownModelError
 from eyebright.serving.problems import Responses, problem, problems, status_of
-from eyebright.serving.registry import Slot
-from eyebright.serving.security import allow
-from eyebright.serving.served_model import AnsweredImage, ServedModel
-from eyebright.serving.service import Service
-from eyebright.serving.tensors import (
+from eyebright.serving.protocols.tensors import (
     HEADER_LENGTH,
     InferIn,
     InferOut,
@@ -29,6 +25,10 @@ from eyebright.serving.tensors import (
     images_of,
     parse_request,
 )
+from eyebright.serving.registry import Slot
+from eyebright.serving.security import allow
+from eyebright.serving.served_model import AnsweredImage, ServedModel
+from eyebright.serving.service import Service
 from eyebright.types import JsonObject
 from eyebright.version import __version__
 

@@ -9,8 +9,8 @@ from starlette.responses import Response
 
 from eyebright.serving.answers import json_response
 from eyebright.serving.bodies import parsed, read_body
-from eyebright.serving.label_studio import LabelConfig, SetupIn, SetupOut, version
 from eyebright.serving.problems import problems
+from eyebright.serving.protocols.label_studio import LabelConfig, SetupIn, SetupOut, version
 from eyebright.serving.security import allow
 from eyebright.serving.service import Service
 

@@ -19,8 +19,8 @@ from eyebright.serving.answers import (
     predictions_json,
 )
 from eyebright.serving.bodies import NamedImage, declared_bytes, media_type, parsed, read_body, read_images
-from eyebright.serving.label_studio import TasksIn, TasksOut, answer_tasks, is_tasks
 from eyebright.serving.problems import problem, problems, status_of
+from eyebright.serving.protocols.label_studio import TasksIn, TasksOut, answer_tasks, is_tasks
 from eyebright.serving.registry import Slot
 from eyebright.serving.security import allow
 from eyebright.serving.served_model import AnsweredImage, ServedModel
