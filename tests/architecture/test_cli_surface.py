@@ -53,7 +53,7 @@ SURFACE = {
     "explain": "model images --class --method --out --lang --config",
     "serve": (
         "models --host --port --token-file --tls-cert --tls-key --allow-host --deadline --max-body "
-        "--max-images --max-pixels --images-root --shadow --lang --config"
+        "--max-images --max-pixels --images-root --shadow --log --lang --config"
     ),
     "models": "--search --limit --speed --json --lang",
     "cache": "--trim --clear --lang",

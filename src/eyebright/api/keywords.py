@@ -215,6 +215,7 @@ class ServeOptions(TypedDict, total=False):
     max_pixels: int
     images_root: StrPath | None
     shadow: StrPath | None
+    log: StrPath | None
     lang: Literal["en", "zh"]
 
 

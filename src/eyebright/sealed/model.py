@@ -178,7 +178,7 @@ class SealedModel:
             return *self.predict_batch(images), None
         features = split.features(images)
         probabilities, scores = split.predict(features)
-        check_answers(probabilities, len(images), len(self.labels))
+        check_probabilities(probabilities, len(images), len(self.labels))
         return probabilities, scores, features
 
     def predict_answers(self, images: UInt8Array) -> tuple[FloatArray, FloatArray | None, IntArray]:
