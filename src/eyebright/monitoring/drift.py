@@ -43,9 +43,8 @@ class Drift:
         name: the signal's or the class's; empty of the features.
         p: the chance that evidence as strong ever comes up without a change, counted for all tests together.
         since: the first window after which it was an alarm; None of none.
-        before, now: the signal's median, or the share of the class, in the reference and since the alarm (of
-            no
-            alarm: in the whole log); None of the features.
+        before, now: the signal's median, or the share of the class, in the reference and since the alarm, or
+            in the whole log where there is none; None of the features.
     """
 
     kind: Kind

@@ -58,9 +58,10 @@ def log_martingale(
     for t, counts in enumerate(windows):
         ranks = _ranks(bag, np.asarray(counts, np.int64), random)
         # (c, bets): after every few images, since in a long window the bag soon holds the change itself.
-        ends = np.unique(np.append(np.arange(_STEP, len(ranks), _STEP), len(ranks)))
-        logs = np.cumsum(np.stack([np.log(ranks), np.log1p(-ranks)], axis=1), axis=0)[ends - 1]
-        gain = logs @ (_BETS - 1).T - ends[:, None] * _BETA
+        ends = np.append(np.arange(0, len(ranks), _STEP), len(ranks))
+        logs = np.zeros((len(ranks) + 1, 2))
+        logs[1:] = np.cumsum(np.stack([np.log(ranks), np.log1p(-ranks)], axis=1), axis=0)
+        gain = logs[ends] @ (_BETS - 1).T - ends[:, None] * _BETA
         values = np.logaddexp(capital, np.log(weights[t] * stakes)) + gain
         capital = values[-1]
         rest -= weights[t]

@@ -49,6 +49,14 @@ def test_a_change_is_found_when_it_begins_late():
     assert evidence[29] < np.log(100) < evidence[35]
 
 
+def test_a_window_may_lack_a_signal():
+    random = np.random.default_rng(0)
+    reference, some = _counts(random, 0.5, 50), _counts(random, 0.5, 20)
+    evidence = log_martingale(reference, [np.zeros_like(some), some, np.zeros_like(some)], [0])
+    assert np.isfinite(evidence).all()
+    assert evidence[0] == 0
+
+
 def test_the_same_counts_give_the_same_evidence():
     random = np.random.default_rng(0)
     reference, windows = _counts(random, 0.5, 50), [_counts(random, 0.4, 3000)]
