@@ -40,6 +40,9 @@ from .api import (
     models as models,
 )
 from .api import (
+    monitor as monitor,
+)
+from .api import (
     predict as predict,
 )
 from .api import (

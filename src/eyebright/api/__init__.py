@@ -51,6 +51,9 @@ from eyebright.verbs.inspect.result import Inspection
 from eyebright.verbs.models.models import ModelInfo
 from eyebright.verbs.models.models import models as models_stage
 from eyebright.verbs.models.options import ModelsConfig
+from eyebright.verbs.monitor.monitor import Monitoring
+from eyebright.verbs.monitor.monitor import monitor as monitor_stage
+from eyebright.verbs.monitor.options import MonitorConfig
 from eyebright.verbs.predict.options import PredictConfig
 from eyebright.verbs.predict.predict import predict as predict_stage
 from eyebright.verbs.prune.options import PruneConfig
@@ -203,6 +206,18 @@ def predict(
         EyebrightError: the model or a path does not exist, or an option or image is of a wrong kind.
     """
     return _run(predict_stage, PredictConfig, progress, model=model, images=images, **options)
+
+
+@with_options(MonitorConfig)
+def monitor(
+    log: StrPath,
+    reference: StrPath,
+    *,
+    progress: Shown = None,
+    **options: Unpack[keywords.MonitorOptions],
+) -> Monitoring:
+    """Compare the log of a model at work with the validation images of its run."""
+    return _run(monitor_stage, MonitorConfig, progress, log=log, reference=reference, **options)
 
 
 @with_options(ExplainConfig)

@@ -178,7 +178,16 @@ class CompareOptions(TypedDict, total=False):
 class PredictOptions(TypedDict, total=False):
     """Options of `eb.predict`."""
 
+    log: StrPath | None
     top: int
+    lang: Literal["en", "zh"]
+
+
+class MonitorOptions(TypedDict, total=False):
+    """Options of `eb.monitor`."""
+
+    data: StrPath | None
+    seed: int
     lang: Literal["en", "zh"]
 
 
@@ -206,6 +215,7 @@ class ServeOptions(TypedDict, total=False):
     max_pixels: int
     images_root: StrPath | None
     shadow: StrPath | None
+    log: StrPath | None
     lang: Literal["en", "zh"]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
 from eyebright.errors import ConfigError
-from eyebright.options.marks import Heading, Metavar, Positional, Several
+from eyebright.options.marks import Heading, Metavar, Named, Positional, Several
 from eyebright.options.problems import option_name, unknown_option
 
 if TYPE_CHECKING:
@@ -125,10 +125,10 @@ def _option(name: str, field: FieldInfo) -> Option:
     choices, kinds = _kinds(field.annotation)
     plain = option_name(name).replace("_", "-")
     silent = field.is_required() or field.default is False or field.default == []
-    several = any(isinstance(mark, Several) for mark in field.metadata)
-    placed = not several and (
-        field.is_required() or any(isinstance(mark, Positional) for mark in field.metadata)
+    several, named, positional = (
+        any(isinstance(mark, kind) for mark in field.metadata) for kind in (Several, Named, Positional)
     )
+    placed = not several and not named and (field.is_required() or positional)
     return Option(
         field=name,
         spelling=plain if placed else f"--{plain}",

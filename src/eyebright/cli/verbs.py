@@ -16,6 +16,7 @@ NAMES = (
     "evaluate",
     "compare",
     "predict",
+    "monitor",
     "explain",
     "serve",
     "export",

@@ -11,6 +11,11 @@ class Positional:
 
 
 @dataclass(frozen=True)
+class Named:
+    """The option is given by its name although it must be given."""
+
+
+@dataclass(frozen=True)
 class Heading:
     """The option is the first of a group with this English title."""
 

@@ -169,6 +169,18 @@ class SealedModel:
         probabilities, *score = self._run(outputs, images)
         return probabilities, score[0] if score else None
 
+    def predict_with_features(
+        self, images: UInt8Array
+    ) -> tuple[FloatArray, FloatArray | None, FloatArray | None]:
+        """Return what :meth:`predict_batch` does, and the features (B, D) if the file can be split there."""
+        split = self.split_model
+        if split is None:
+            return *self.predict_batch(images), None
+        features = split.features(images)
+        probabilities, scores = split.predict(features)
+        check_probabilities(probabilities, len(images), len(self.labels))
+        return probabilities, scores, features
+
     def predict_answers(self, images: UInt8Array) -> tuple[FloatArray, FloatArray | None, IntArray]:
         """Return what :meth:`predict_batch` does, and the answers (B,) or (B, K) that the file itself gives.
 

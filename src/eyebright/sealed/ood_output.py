@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from eyebright.onnx_graph.builder import GraphBuilder
 from eyebright.sealed.graph import LOGITS, UNKNOWN
@@ -13,6 +13,7 @@ from eyebright.training.ood import Residual, Scale, UnknownScore
 
 #: Constant: the features' mean (D,), which compression moves as it moves the head's bias.
 MEAN = "unknown_mean"
+_SCALE, _DIRECTIONS, _STEP = "unknown_scale", "unknown_directions", "unknown_step"
 
 
 def with_unknown(sealed: onnx.ModelProto, score: UnknownScore) -> onnx.ModelProto:
@@ -28,6 +29,17 @@ def with_unknown(sealed: onnx.ModelProto, score: UnknownScore) -> onnx.ModelProt
     builder = GraphBuilder()
     _score(builder, score)
     return builder.appended_to(sealed, [helper.make_tensor_value_info(UNKNOWN, TensorProto.FLOAT, ["B"])])
+
+
+def stored_residual(sealed: onnx.ModelProto) -> Residual | None:
+    """Return the directions that a sealed graph's score rests on; None of a graph without."""
+    known = {one.name: one for one in sealed.graph.initializer}
+    if not {MEAN, _SCALE, _DIRECTIONS, _STEP} <= known.keys():
+        return None
+    mean, scale, directions, step = (
+        numpy_helper.to_array(known[name]) for name in (MEAN, _SCALE, _DIRECTIONS, _STEP)
+    )
+    return Residual(mean, scale, directions, step)
 
 
 def _score(builder: GraphBuilder, score: UnknownScore) -> None:
@@ -46,11 +58,11 @@ def _score(builder: GraphBuilder, score: UnknownScore) -> None:
 def _length(builder: GraphBuilder, residual: Residual) -> str:
     """Add the squared length of the features outside of the directions, (B,)."""
     centred = builder.node("Sub", [FEATURES, builder.constant(MEAN, residual.mean)], "unknown_centred")
-    rows = builder.node("Mul", [centred, builder.constant("unknown_scale", residual.scale)], "unknown_rows")
-    stored = builder.constant("unknown_directions", residual.directions)
+    rows = builder.node("Mul", [centred, builder.constant(_SCALE, residual.scale)], "unknown_rows")
+    stored = builder.constant(_DIRECTIONS, residual.directions)
     directions = builder.node("Cast", [stored], "unknown_directions_float", to=TensorProto.FLOAT)
     steps = builder.node("MatMul", [rows, directions], "unknown_steps")
-    along = builder.node("Mul", [steps, builder.constant("unknown_step", residual.step)], "unknown_along")
+    along = builder.node("Mul", [steps, builder.constant(_STEP, residual.step)], "unknown_along")
     axis = builder.constant("unknown_columns", np.array([1], np.int64))
     lengths = [
         builder.node("ReduceSumSquare", [value, axis], f"{value}_length", keepdims=0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from queue import Empty, Full, Queue
 from threading import Lock, Thread
 from typing import Protocol, TypeAlias
@@ -12,6 +11,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 
 from eyebright.data.image_properties import looks
+from eyebright.monitoring.prometheus import MonitorGauge
 from eyebright.sealed.model import SealedModel
 from eyebright.serving.prediction import Answered
 from eyebright.types import FloatArray
@@ -19,23 +19,6 @@ from eyebright.types import FloatArray
 _MOST_WAITING = 256
 _MOST_WAITING_BYTES = 64 * 2**20  # of pixels
 _BATCH = 32
-
-
-@dataclass(frozen=True)
-class Gauge:
-    """A number that an observer shows among the service's metrics.
-
-    Attributes:
-        name: as Prometheus has it, such as "eyebright_drift_pvalue".
-        help: one English sentence.
-        value: the number.
-        labels: further labels by name; the model's name is added.
-    """
-
-    name: str
-    help: str
-    value: float
-    labels: dict[str, str] = field(default_factory=dict)
 
 
 class Observer(Protocol):
@@ -57,7 +40,7 @@ class Observer(Protocol):
             looks: (B, 3), as :func:`eyebright.data.image_properties.looks` gives them.
         """
 
-    def gauges(self) -> Iterable[Gauge]:
+    def gauges(self) -> Iterable[MonitorGauge]:
         """Return what the metrics of the service show of it; called at any time, from another thread."""
 
     def close(self) -> None:

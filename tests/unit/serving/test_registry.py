@@ -11,8 +11,8 @@ from serving import Photographs, client_of, service_of
 from starlette.testclient import TestClient
 
 from eyebright.errors import ConfigError, ModelError, NotFoundError
+from eyebright.monitoring.prometheus import MonitorGauge
 from eyebright.runs.run import Run
-from eyebright.serving.hooks import Gauge
 from eyebright.serving.registry import Registry, named_models
 from eyebright.serving.request_log import RequestLog
 from eyebright.serving.security import Tokens
@@ -209,8 +209,10 @@ class _Recorder:
     def observe(self, probabilities, scores, features, looks) -> None:
         self.shapes.append((probabilities.shape, scores.shape, features.shape, looks.shape))
 
-    def gauges(self) -> list[Gauge]:
-        return [Gauge("eyebright_drift_pvalue", "How surprising the images are.", 0.5, {"test": "c2st"})]
+    def gauges(self) -> list[MonitorGauge]:
+        return [
+            MonitorGauge("eyebright_drift_pvalue", "How surprising the images are.", 0.5, {"test": "c2st"})
+        ]
 
     def close(self) -> None:
         self.closed = True

@@ -9,11 +9,11 @@ from time import perf_counter
 import numpy as np
 
 from eyebright.data.corruptions import PARTS, STRENGTHS, corrupt, only
-from eyebright.data.decode import PILLOW, open_rgb
 from eyebright.data.header import read_image
 from eyebright.data.manifest import Sample
 from eyebright.evaluation.robustness import RobustnessResult, robustness, shortcut
 from eyebright.runs.scoring import Predictions
+from eyebright.runs.seen_size import seen_size
 from eyebright.runtime.context import progress_task, say
 from eyebright.runtime.parallel import parallel
 from eyebright.sealed.model import SealedModel
@@ -47,7 +47,7 @@ def stress(
 
     def predict(place: int) -> BoolArray:
         sample = predictions.samples[place]
-        images = _variants(_seen_size(read_image(root / sample.path, sample.sha), model), sample, seed)
+        images = _variants(seen_size(read_image(root / sample.path, sample.sha), model), sample, seed)
         probabilities = np.concatenate([model.probabilities(image[None]) for image in images])
         return predictions.are_correct(probabilities, predictions.truth[place])
 
@@ -81,17 +81,6 @@ def _variants(pixels: UInt8Array, sample: Sample, seed: int) -> Iterator[UInt8Ar
             yield corrupt(pixels, kind, strength, generator)
     for part in PARTS:
         yield only(pixels, part)
-
-
-def _seen_size(data: bytes, model: SealedModel) -> UInt8Array:
-    """Return the image (H, W, 3), its short side scaled down to the input size as by the model, never up."""
-    image = open_rgb(data, min_side=model.size, white_level=model.white_level)
-    short = min(image.size)
-    if short > model.size:
-        width, height = (round(side * model.size / short) for side in image.size)
-        method = PILLOW[model.card.preprocessing.interpolation]
-        image = image.resize((width, image.height), method).resize((width, height), method)
-    return np.asarray(image)
 
 
 def _results(right: BoolArray, kinds: IntArray, groups: IntArray | None) -> RobustnessResult:

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 from eyebright.options.base import Config
 from eyebright.options.fields import MessageLang
 from eyebright.options.images import image_list
-from eyebright.options.marks import CommandLineOnly
+from eyebright.options.marks import CommandLineOnly, Metavar
 
 
 class PredictConfig(Config):
@@ -20,6 +20,10 @@ class PredictConfig(Config):
     images: Annotated[list[Any], BeforeValidator(image_list)] = Field(
         min_length=1,
         description="Image files, folders or glob patterns; - reads a list of paths from standard input.",
+    )
+    log: Annotated[Path | None, Metavar("FILE")] = Field(
+        None,
+        description="Log to add what `eyebright monitor` needs of these images, such as monitor.parquet.",
     )
     top: int = Field(1, ge=1, description="Number of most probable classes to output for each image.")
     format: Annotated[Literal["table", "csv", "jsonl"], CommandLineOnly()] = Field(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 
 from eyebright.errors import ImageError, NotFoundError
+from eyebright.monitoring.model_monitor import ModelMonitor
 from eyebright.runtime.context import progress_task, stage
 from eyebright.runtime.parallel import parallel
 from eyebright.runtime.progress import Task
@@ -26,27 +28,37 @@ def predict(config: PredictConfig) -> Iterator[Prediction | Skipped]:
         NotFoundError: the model does not exist, or a path or pattern matches nothing.
         DataError: a folder contains no image.
         ModelError: the file is not a sealed model.
+        DataError: the log is damaged, or one of another model.
     """
     model = SealedModel(config.model, threads=1)
+    monitor = None if config.log is None else ModelMonitor(model, config.log, window_seconds=math.inf)
     paths = image_paths(config.images, config.null)
 
     def predicted(image: str | Skipped) -> Prediction | Skipped:
         if isinstance(image, Skipped):
             return image
         try:
-            return model.predict(image, top=config.top)
+            return (monitor or model).predict(image, top=config.top)
         except (ImageError, NotFoundError) as error:
             name = image if isinstance(image, str) else f"<{type(image).__name__}>"
             return Skipped(name, error.template, error.values)
 
-    return _counted(parallel(predicted, paths), progress_task("Predicting"))
+    return _counted(parallel(predicted, paths), progress_task("Predicting"), monitor)
 
 
 def _counted(
-    predictions: Iterator[Prediction | Skipped], shown: AbstractContextManager[Task]
+    predictions: Iterator[Prediction | Skipped],
+    shown: AbstractContextManager[Task],
+    monitor: ModelMonitor | None,
 ) -> Iterator[Prediction | Skipped]:
-    """Yield ``predictions``, counted in the progress that surrounded the call, not each step."""
-    with shown as task:
+    """Yield ``predictions``, counted in the progress that surrounded the call, not each step.
+
+    At the end, and where the caller ends early, the log is written.
+    """
+    with ExitStack() as at_end:
+        task = at_end.enter_context(shown)
+        if monitor is not None:
+            at_end.callback(monitor.recorder.close)
         for prediction in predictions:
             task.advance()
             yield prediction

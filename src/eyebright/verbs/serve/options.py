@@ -49,4 +49,8 @@ class ServeConfig(Config):
     shadow: Path | None = Field(
         None, description="Run whose model answers the first model's images silently, to be compared."
     )
+    log: Annotated[Path | None, Metavar("FOLDER")] = Field(
+        None,
+        description="Folder in which a log of each model is kept, for `eyebright monitor` and the metrics.",
+    )
     lang: MessageLang = "en"

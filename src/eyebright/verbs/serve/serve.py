@@ -16,6 +16,8 @@ from eyebright.text.language import translate
 from eyebright.verbs.serve.options import ServeConfig
 
 if TYPE_CHECKING:
+    from eyebright.sealed.model import SealedModel
+    from eyebright.serving.hooks import ObserverMaker
     from eyebright.serving.registry import Registry
     from eyebright.serving.security import Tokens
     from eyebright.serving.service import Service
@@ -92,6 +94,17 @@ def _say_started(service: Service, url: str) -> None:
     say("Ready at {url}; Ctrl-C ends it.", url=url)
 
 
+def _observers(folder: Path) -> ObserverMaker:
+    """Return what records the answers of each model into a log of its own: another model begins another."""
+    from eyebright.exporting.certificate.hashes import sha256
+    from eyebright.monitoring.live import LiveMonitor
+
+    def observer(name: str, model: SealedModel) -> LiveMonitor:
+        return LiveMonitor(model, folder / f"{name}-{sha256(model.path)[:12]}.parquet")
+
+    return observer
+
+
 def _registry(config: ServeConfig) -> Registry:
     from eyebright.serving.registry import Registry, named_models
     from eyebright.serving.served_model import ServedModel
@@ -102,7 +115,7 @@ def _registry(config: ServeConfig) -> Registry:
         for name, path in paths.items():
             models[name] = ServedModel(path)
             task.advance()
-        registry = Registry(models)
+        registry = Registry(models, None if config.log is None else _observers(config.log))
         if config.shadow is not None:
             registry.get(None).set_shadow(ServedModel(config.shadow))
             task.advance()

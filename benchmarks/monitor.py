@@ -1,0 +1,299 @@
+"""How soon a change is seen, how often without one, and how well the accuracy is known without labels.
+
+    python benchmarks/monitor.py RUN [--foreign FOLDER …] [--repeats 50] [--months 100] [--images 720x20]
+
+RUN is a run with validation and test images; the former are the reference, the latter the stream, drawn
+with replacement. Each FOLDER holds images of a class that the model does not know: one image in five of the
+stream. A month is 720 windows whose images and whose reference are drawn from all test and validation images
+alike, so that nothing ever changes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from eyebright.data.corruptions import STRENGTHS, Corruption, corrupt
+from eyebright.data.decode import decode
+from eyebright.data.manifest_file import read_manifest
+from eyebright.data.walk import FolderListing, walk
+from eyebright.exporting.certificate.hashes import sha256
+from eyebright.monitoring.accuracy import AccuracyEstimator
+from eyebright.monitoring.analysis import answers
+from eyebright.monitoring.drift import find_drift
+from eyebright.monitoring.log import Log
+from eyebright.monitoring.model_monitor import ModelMonitor, look_at
+from eyebright.monitoring.projection import FeatureProjection
+from eyebright.monitoring.reference import reference_of
+from eyebright.monitoring.reference_file import Reference
+from eyebright.monitoring.sketch import Batch, OpenSketch, SampledRows, Sketch
+from eyebright.runtime.parallel import parallel
+from eyebright.sealed.model import SealedModel
+from eyebright.sealed.ood_output import stored_residual
+from eyebright.types import FloatArray, IntArray, UInt8Array
+
+Change = Callable[[UInt8Array, np.random.Generator], UInt8Array]
+WINDOW, HORIZON = 25, 400
+MOMENTS = (50, 100, 200, 400)
+SOME = 150
+
+
+@dataclass(frozen=True)
+class Table:
+    """What the model says of N images; ``correct`` is empty where no label is known."""
+
+    probabilities: FloatArray
+    scores: FloatArray
+    projections: FloatArray
+    looks: FloatArray
+    truth: IntArray
+
+    def at(self, places: IntArray) -> Table:
+        return Table(
+            self.probabilities[places],
+            self.scores[places],
+            self.projections[places],
+            self.looks[places],
+            self.truth[places],
+        )
+
+    def followed_by(self, other: Table) -> Table:
+        return Table(
+            np.concatenate([self.probabilities, other.probabilities]),
+            np.concatenate([self.scores, other.scores]),
+            np.concatenate([self.projections, other.projections]),
+            np.concatenate([self.looks, other.looks]),
+            np.concatenate([self.truth, other.truth]),
+        )
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    @property
+    def rows(self) -> SampledRows:
+        names = ("",) * len(self)
+        return SampledRows(np.zeros(len(self)), self.probabilities, self.scores, self.projections, names)
+
+
+def blur(pixels: UInt8Array, _: np.random.Generator) -> UInt8Array:
+    return np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(2)))
+
+
+def darker(pixels: UInt8Array, _: np.random.Generator) -> UInt8Array:
+    return np.asarray(np.rint(pixels * np.float32(0.7)), np.uint8)
+
+
+def plain(pixels: UInt8Array, _: np.random.Generator) -> UInt8Array:
+    return pixels
+
+
+def corruption(kind: Corruption, step: int) -> Change:
+    return lambda pixels, random: corrupt(pixels, kind, STRENGTHS[kind][step], random)
+
+
+class Model:
+    """A run's model, and what it says of files."""
+
+    def __init__(self, run: Path) -> None:
+        self.sealed = SealedModel(run, threads=1)
+        _ = self.sealed.split_model
+        self.projection = FeatureProjection(sha256(self.sealed.path), stored_residual(self.sealed.graph()))
+
+    def table(self, files: Sequence[tuple[Path, int]], change: Change = plain) -> Table:
+        def row(numbered: tuple[int, tuple[Path, int]]) -> tuple[FloatArray, ...]:
+            number, (path, _) = numbered
+            model = self.sealed
+            pixels = decode(path, min_side=model.size, white_level=model.white_level)
+            pixels = change(pixels, np.random.default_rng(number))
+            probabilities, scores, features = model.predict_with_features(pixels[None])
+            score = np.full(1, np.nan, np.float32) if scores is None else scores
+            projections = self.projection(features)  # type: ignore[arg-type]
+            return probabilities[0], score[0], projections[0], look_at(pixels)
+
+        probabilities, scores, projections, seen = zip(*parallel(row, enumerate(files)), strict=True)
+        truth = np.array([truth for _, truth in files], np.int64)
+        return Table(np.stack(probabilities), np.stack(scores), np.stack(projections), np.stack(seen), truth)
+
+    def log(self, stream: Table) -> Log:
+        """Return a log of the stream, a window after every few images."""
+        windows = [self.window(stream.at(np.arange(i, i + WINDOW)), i) for i in range(0, len(stream), WINDOW)]
+        return Log("0" * 64, self.sealed.labels, tuple(windows))
+
+    def window(self, images: Table, start: float) -> Sketch:
+        decisions, classes = self.sealed.decisions, len(self.sealed.labels)
+        predicted = np.equal.outer(decisions.predict(images.probabilities), np.arange(classes))
+        unknown = decisions.unknown(images.scores)
+        opened = OpenSketch(classes, start, np.random.default_rng(0))
+        answered = np.where(unknown[:, None], 0, predicted).astype(np.int64)
+        opened.add(
+            Batch(images.probabilities, answered, unknown, images.scores, images.projections, images.looks)
+        )
+        return opened.closed(start + 1)
+
+
+def power(model: Model, reference: Reference, name: str, draw: Callable[..., Table], repeats: int) -> None:
+    """Print in which share of streams a change is seen within so many images."""
+    predicted = answers(model.sealed.decisions, reference.clean)[0]
+    seen, tests = [], Counter[str]()
+    for seed in range(repeats):
+        drifts = find_drift(model.log(draw(np.random.default_rng(seed))), reference, predicted, seed)
+        alarms = [drift for drift in drifts if drift.since is not None]
+        first = min((d.since for d in alarms if d.since is not None), default=10**6)
+        tests.update(drift.test for drift in alarms if drift.since == first)
+        seen.append((first + 1) * WINDOW)
+    shares = " | ".join(f"{100 * np.mean([s <= moment for s in seen]):.0f} %" for moment in MOMENTS)
+    print(f"| {name} | {shares} | {', '.join(test for test, _ in tests.most_common(2))} |", flush=True)
+
+
+def accuracy(estimator: AccuracyEstimator, model: Model, name: str, images: Table) -> float:
+    """Print the accuracy with labels and the estimate without, and return their difference."""
+    right = float(np.mean(model.sealed.decisions.predict(images.probabilities) == images.truth))
+    now = estimator.estimate(images.rows, len(images)).now
+    plain = float(images.probabilities.max(axis=1).mean())
+    inside = "yes" if now.low <= right <= now.high else "no"
+    print(
+        f"| {name} | {len(images)} | {100 * right:.1f} | {100 * plain:.1f} | {100 * now.value:.1f} "
+        f"({100 * now.low:.0f} to {100 * now.high:.0f}) | {100 * (now.value - right):+.1f} | {inside} |",
+        flush=True,
+    )
+    return now.value - right
+
+
+def label_shift(estimator: AccuracyEstimator, model: Model, test: Table, before: float, repeats: int) -> None:
+    """Print how the estimate errs where classes are drawn with frequencies of Dirichlet's distribution."""
+    errors, unchanged, inside = [], [], 0
+    classes = len(model.sealed.labels)
+    for seed in range(repeats):
+        random = np.random.default_rng(seed)
+        wanted = random.dirichlet(np.ones(classes)) / np.maximum(
+            np.bincount(test.truth, minlength=classes), 1
+        )
+        weights = wanted[test.truth] / wanted[test.truth].sum()
+        images = test.at(random.choice(len(test), HORIZON, p=weights))
+        right = float(np.mean(model.sealed.decisions.predict(images.probabilities) == images.truth))
+        now = estimator.estimate(images.rows, len(images)).now
+        errors.append(abs(now.value - right))
+        unchanged.append(abs(before - right))
+        inside += now.low <= right <= now.high
+    print(f"Label shift, {repeats} draws of {HORIZON} images: mean error {100 * np.mean(errors):.1f} points,")
+    print(
+        f"of the validation accuracy {100 * np.mean(unchanged):.1f}; inside the interval: {inside}",
+        flush=True,
+    )
+
+
+def months(model: Model, reference: Reference, test: Table, count: int, windows: int, each: int) -> None:
+    """Print how many months without a change raise an alarm."""
+    clean = reference.clean
+    truth = np.zeros(len(clean.correct), np.int64)
+    own = Table(clean.probabilities, clean.scores, clean.projections, clean.looks, truth)
+    pool = own.followed_by(test)
+    alarms, began = 0, time.perf_counter()
+    for seed in range(count):
+        random = np.random.default_rng([seed, 1])
+        drawn = pool.at(random.integers(0, len(pool), len(own)))
+        known = replace(
+            clean,
+            probabilities=drawn.probabilities,
+            scores=drawn.scores,
+            projections=drawn.projections,
+            looks=drawn.looks,
+        )
+        places = random.integers(0, len(pool), (windows, each))
+        log = Log(
+            "0" * 64, model.sealed.labels, tuple(model.window(pool.at(p), t) for t, p in enumerate(places))
+        )
+        predicted = answers(model.sealed.decisions, known)[0]
+        alarms += any(drift.alarm for drift in find_drift(log, known, predicted, seed))
+    seconds = time.perf_counter() - began
+    print(f"Months of {windows} windows of {each} images without a change: {count}, in {seconds:.0f} s.")
+    print(f"With an alarm: {alarms}", flush=True)
+
+
+def overhead(model: Model, files: Sequence[Path]) -> None:
+    """Print the time of predictions, and of what is recorded of them, on one thread, in turn."""
+    pixels = [decode(f, min_side=model.sealed.size, white_level=model.sealed.white_level) for f in files]
+    monitor = ModelMonitor(model.sealed, None)
+    spent = dict.fromkeys(("model", "looks", "recorded whole", "answer counted"), 0.0)
+    for image in pixels:
+        moments = [time.process_time()]
+        probabilities, scores, features = model.sealed.predict_with_features(image[None])
+        moments.append(time.process_time())
+        seen = look_at(image)[None]
+        moments.append(time.process_time())
+        monitor.observe(probabilities, scores, features, seen)
+        moments.append(time.process_time())
+        monitor.observe(probabilities, scores, whole=False)
+        moments.append(time.process_time())
+        for name, seconds in zip(spent, np.diff(moments), strict=True):
+            spent[name] += seconds
+    each = (f"{name} {1000 * seconds / len(files):.3f}" for name, seconds in spent.items())
+    print(f"CPU time an image, ms: {', '.join(each)}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--foreign", type=Path, nargs="*", default=[])
+    parser.add_argument("--repeats", type=int, default=50)
+    parser.add_argument("--months", type=int, default=100)
+    parser.add_argument("--images", default="720x20")
+    options = parser.parse_args()
+    model = Model(options.run)
+    reference = reference_of(model.sealed, None, 0)
+    manifest = read_manifest(options.run / "manifest.parquet")
+    random = np.random.default_rng(0)
+    samples = manifest.of("test")
+    files = [
+        (manifest.root / samples[i].path, model.sealed.labels.index(samples[i].label))
+        for i in random.permutation(len(samples))
+    ]
+    test = model.table(files)
+    overhead(model, [path for path, _ in files[:100]])
+
+    def stream(images: Table) -> Callable[[np.random.Generator], Table]:
+        return lambda random: images.at(random.integers(0, len(images), HORIZON))
+
+    changed = {"blur, sigma 2 px": model.table(files, blur), "30 % darker": model.table(files, darker)}
+    print(f"| stream | {' | '.join(f'within {m} images' for m in MOMENTS)} | first seen by |")
+    print("|---|" + "---|" * (len(MOMENTS) + 1))
+    power(model, reference, "test images", stream(test), options.repeats)
+    for name, images in changed.items():
+        power(model, reference, name, stream(images), options.repeats)
+    for folder in options.foreign:
+        found = [folder / path for path in walk(folder, FolderListing(), set())]
+        others = model.table([(found[i], -1) for i in random.permutation(len(found))[:SOME]])
+
+        def mixed(random: np.random.Generator, others: Table = others) -> Table:
+            both = test.followed_by(others)
+            own = random.integers(0, len(test), HORIZON)
+            strange = len(test) + random.integers(0, len(others), HORIZON)
+            return both.at(np.where(random.random(HORIZON) < 0.2, strange, own))
+
+        power(model, reference, f"20 % {folder.name}", mixed, options.repeats)
+    estimator = AccuracyEstimator(reference, model.sealed.decisions)
+    print("| images | number | accuracy | mean confidence | estimated | error | inside |")
+    print("|---|---|---|---|---|---|---|")
+    errors = [accuracy(estimator, model, "test", test)]
+    errors += [accuracy(estimator, model, name, images) for name, images in changed.items()]
+    for kind in STRENGTHS:
+        images = model.table(files[:SOME], corruption(kind, 2))
+        errors.append(accuracy(estimator, model, f"{kind}, strength 3", images))
+    print(
+        f"Mean error {100 * np.mean(np.abs(errors)):.1f} points, largest {100 * np.max(np.abs(errors)):.1f}"
+    )
+    label_shift(estimator, model, test, float(reference.clean.correct.mean()), 2 * options.repeats)
+    if options.months:
+        windows, each = map(int, options.images.split("x"))
+        months(model, reference, test, options.months, windows, each)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""`monitor`: whether the images that a model answers are still those that it was made for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from eyebright.monitoring.analysis import Analysis, analyse
+from eyebright.monitoring.log import Log
+from eyebright.monitoring.prometheus import text
+from eyebright.monitoring.reference import reference_of
+from eyebright.report.display import Displayed, ResultTable
+from eyebright.runtime.context import progress_task, stage
+from eyebright.sealed.model import SealedModel
+from eyebright.text.format import percent, percent_range
+from eyebright.text.language import translate
+from eyebright.types import JsonObject
+from eyebright.verbs.monitor.figures import figures
+from eyebright.verbs.monitor.options import MonitorConfig
+from eyebright.verbs.monitor.page import page
+from eyebright.verbs.monitor.words import (
+    accuracy_sentence,
+    advice,
+    drift_name,
+    drift_values,
+    moment,
+    verdict_sentence,
+)
+
+
+@dataclass(frozen=True, repr=False)
+class Monitoring(Displayed):
+    """The result of `monitor`; it shows what changed when it is printed.
+
+    Attributes:
+        title: the run's name.
+        analysis: of the log.
+    """
+
+    title: str
+    analysis: Analysis
+
+    @property
+    def alarm(self) -> bool:
+        """Return whether a change was found that is not harmless."""
+        return self.analysis.verdict in ("harmful", "changed")
+
+    def to_json(self) -> JsonObject:
+        """Return what `--format json` prints."""
+        return figures(self.analysis)
+
+    def page(self) -> str:
+        """Return the page."""
+        return page(self.title, self.analysis)
+
+    def prometheus(self) -> str:
+        """Return the gauges in Prometheus' text format."""
+        return text(self.analysis, self.title)
+
+    def display(self) -> Iterator[str | ResultTable]:
+        """Yield the verdict, the evidence, the estimated accuracy and what to do."""
+        found = self.analysis
+        yield verdict_sentence(found)
+        if found.accuracy is not None:
+            yield accuracy_sentence(found.accuracy)
+        rows = [[translate("Changed"), translate("Before"), translate("Now"), translate("Since"), "p"]]
+        for drift in found.alarms:
+            start = found.log.windows[drift.since or 0].start
+            rows.append([drift_name(drift), *drift_values(drift), moment(start), f"{drift.p:.1g}"])
+        if len(rows) > 1:
+            yield ResultTable(rows, right=(1, 2))
+        if found.unknown_now is not None and found.unknown_before is not None:
+            yield translate(
+                "Unknown images: {now} ({between}), {before} in the reference.",
+                now=percent(found.unknown_now.value),
+                between=percent_range(found.unknown_now),
+                before=percent(found.unknown_before.value),
+            )
+        if sentences := advice(found):
+            yield "\n".join(sentences)
+
+
+@stage
+def monitor(config: MonitorConfig) -> Monitoring:
+    """Compare the log of a model with the validation images of its run.
+
+    Args:
+        config: which log, which run.
+
+    Raises:
+        NotFoundError: the log or the model does not exist.
+        DataError: the log is damaged, empty or one of another model, or the run has no validation images.
+        ModelError: the file is not a sealed model.
+    """
+    log = Log.read(config.log)
+    model = SealedModel(config.reference, threads=1)
+    reference = reference_of(model, config.data, config.seed)
+    with progress_task("Comparing {count:image|images} with the reference", count=log.images):
+        found = analyse(log, reference, model.decisions, config.seed)
+    return Monitoring(model.path.resolve().parent.name, found)
