@@ -13,8 +13,7 @@ import numpy as np
 
 from eyebright.auditing.neighbours import unit
 from eyebright.evaluation.intervals import Float64Array
-from eyebright.task.task import BoolArray
-from eyebright.types import FloatArray, IntArray
+from eyebright.types import BoolArray, FloatArray, IntArray
 
 #: Parts differ where fewer than this share of random splits differ as much.
 SIGNIFICANT = 0.003

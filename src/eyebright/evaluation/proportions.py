@@ -7,7 +7,6 @@ Where there are groups, they are drawn by the bootstrap, and analytic intervals 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import betaincinv
 
 from eyebright.evaluation.intervals import (
@@ -19,9 +18,7 @@ from eyebright.evaluation.intervals import (
     share_of,
     wilson,
 )
-from eyebright.types import IntArray, Interval
-
-BoolArray = npt.NDArray[np.bool_]
+from eyebright.types import BoolArray, IntArray, Interval
 
 
 def independent(count: int, groups: IntArray | None) -> int:

@@ -12,8 +12,7 @@ from eyebright.auditing.duplicates.registration import register
 from eyebright.auditing.findings import PlantedResult
 from eyebright.auditing.material import Material
 from eyebright.evaluation.intervals import share_of
-from eyebright.task.task import BoolArray
-from eyebright.types import FloatArray, IntArray
+from eyebright.types import BoolArray, FloatArray, IntArray
 
 #: The share of pairs called copies that must be copies.
 PRECISION = 0.98

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +23,7 @@ from pydantic import ConfigDict
 from eyebright.evaluation.intervals import Float64Array
 from eyebright.evaluation.proportions import proportion
 from eyebright.runtime.stored import STORED
-from eyebright.types import FloatArray, IntArray, Interval, JsonObject
-
-BoolArray: TypeAlias = npt.NDArray[np.bool_]
+from eyebright.types import BoolArray, FloatArray, IntArray, Interval, JsonObject
 
 _EVERYTHING = 1.0  # no class has more probability before it
 
