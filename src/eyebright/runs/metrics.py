@@ -31,6 +31,8 @@ from eyebright.text.language import english
 from eyebright.types import Json, JsonObject, Skipped, Split
 from eyebright.version import __version__
 
+#: The file's name in a run directory.
+METRICS = "metrics.json"
 #: Rises when a key changes its meaning or goes; new keys do not raise it.
 SCHEMA_VERSION = 1
 

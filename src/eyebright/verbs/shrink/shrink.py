@@ -17,6 +17,7 @@ from eyebright.runs import messages
 from eyebright.runs.baseline import latencies
 from eyebright.runs.images import check_classes, check_not_learned, drawn, manifest_of
 from eyebright.runs.integrity import require_other_directory, require_unmodified
+from eyebright.runs.metrics import METRICS
 from eyebright.runs.run import new_directory, write_options
 from eyebright.runs.scoring import predict_samples
 from eyebright.runs.uncertainty import promised
@@ -115,7 +116,7 @@ class Search:
         self.probes: dict[str, SealedProbe] = {}
         name = self.model.path.resolve().parent.name
         self.directory = new_directory(config.out, "runs", name, overwrite=config.overwrite)
-        (self.directory / "metrics.json").unlink(missing_ok=True)
+        (self.directory / METRICS).unlink(missing_ok=True)
         write_options(config, self.directory)
         if (self.directory / FIGURES).is_file():  # of an earlier search; other files are somebody's own
             shutil.rmtree(self.directory / _CANDIDATES, ignore_errors=True)

@@ -11,7 +11,7 @@ from eyebright.exporting.certificate.hashes import sha256
 from eyebright.report.content import ReportContent
 from eyebright.runs.evaluation import Evaluation, EvaluationPlan, evaluate_model, write_model, write_results
 from eyebright.runs.messages import command, say_skipped
-from eyebright.runs.metrics import MetricsFile
+from eyebright.runs.metrics import METRICS, MetricsFile
 from eyebright.runs.rules import TrainedRules
 from eyebright.runs.run import Run, write_metrics, write_options
 from eyebright.runtime.context import timed
@@ -41,7 +41,7 @@ def finish(plan: TrainingPlan, trained: TrainedModel) -> Run:
     if not is_main():
         return Run(directory, path)
     say_skipped(trained.skipped)
-    (directory / "metrics.json").unlink(missing_ok=True)  # of an earlier run, whose files are replaced now
+    (directory / METRICS).unlink(missing_ok=True)  # of an earlier run, whose files are replaced now
     provenance = provenance_of(trained, plan.manifest)
     with timed("seal"):
         options = plan.config
@@ -57,7 +57,7 @@ def finish(plan: TrainingPlan, trained: TrainedModel) -> Run:
     if plan.network is None:  # fine-tuning wrote them at its beginning
         write_options(plan.config, directory)
     metrics = _metrics(plan, trained, evaluation, provenance)
-    write_metrics(directory / "metrics.json", metrics.to_json())
+    write_metrics(directory / METRICS, metrics.to_json())
     plan.tracker.finish(
         {name: getattr(metrics.metrics, name).value for name in ("accuracy", "log_loss", "ece")}
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.data.manifest_file import read_manifest, write_manifest
 from eyebright.errors import ConfigError, DataError, NotFoundError
+from eyebright.runs.metrics import METRICS
 from eyebright.runs.run import OPTIONS, write_options
 from eyebright.verbs.train.options import TrainConfig
 
@@ -72,7 +73,7 @@ def begin(config: TrainConfig, manifest: Manifest, directory: Path) -> None:
         return
     from eyebright.training.finetune.checkpoint import remove_steps
 
-    (directory / "metrics.json").unlink(missing_ok=True)
+    (directory / METRICS).unlink(missing_ok=True)
     for part in (directory, directory / "last", directory / "full"):
         remove_steps(part / "checkpoints")
         for name in _PARTS:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from eyebright.data.source import scan
 from eyebright.errors import ConfigError, DataError, EyebrightError, NotFoundError
+from eyebright.runs.metrics import METRICS
 from eyebright.runs.run import Run, new_directory, write_options
 from eyebright.runtime.atomic import write_text
 from eyebright.runtime.context import progress, progress_task, say, stage
@@ -173,7 +174,7 @@ def _attempt(
 def _last_training(study: optuna.Study, config: TuneConfig, directory: Path) -> TrainConfig:
     """Return the training with the best settings, or what is left of it where it was interrupted."""
     best = study.best_trial.number
-    interrupted = (directory / "checkpoints").is_dir() and not (directory / "metrics.json").is_file()
+    interrupted = (directory / "checkpoints").is_dir() and not (directory / METRICS).is_file()
     if interrupted and study.user_attrs.get("last_training") == best:
         return TrainConfig.build(resume=directory, lang=config.lang)
     study.set_user_attr("last_training", best)
