@@ -81,11 +81,12 @@ def examine(
     findings = [Finding("broken", (entry.path,), {"reason": _reason(entry)}, 1.0) for entry in broken]
     with progress_task("Auditing", total=_STEPS) as shown:
         pairs = find_copies(material)
-        joins = [*exact_groups(samples), *medoid_groups(pairs.first, pairs.second, pairs.score)]
+        exact, near = exact_groups(samples), medoid_groups(pairs.first, pairs.second, pairs.score)
+        joins = [*exact, *near]
         subject = replace(
             subject, copies=joined_groups(alone, joins), groups=joined_groups(subject.groups, joins)
         )
-        findings += copy_findings(samples, pairs, parts=parts)
+        findings += copy_findings(samples, pairs, exact, near, parts=parts)
         shown.advance()
         judged = judge_labels(subject)
         findings += label_findings(subject, judged) if judged else ()

@@ -10,7 +10,7 @@ import numpy as np
 
 from eyebright.auditing.records import FORMATS, Records
 from eyebright.data.manifest import Sample
-from eyebright.evaluation.intervals import Float64Array
+from eyebright.evaluation.intervals import Float64Array, hull, mover, wilson
 from eyebright.training.linear_probe.folds import assign_folds
 from eyebright.types import IntArray, Interval
 
@@ -115,10 +115,11 @@ def _told(
     value = float(recalls.mean())
     p = (1 + sum(draw >= value for draw in draws)) / (1 + _DRAWS)
     counts = np.bincount(kind, minlength=count)
-    half = 1.96 * float(np.sqrt((recalls * (1 - recalls) / counts).sum())) / count
+    limits = mover(recalls, wilson(recalls * counts, counts), np.full(count, 1 / count))
     best = int(recalls.argmax())
-    accuracy = Interval(value, max(0.0, value - half), min(1.0, value + half))
-    return TellingProperty(name, accuracy, 1 / count, float(p), (int(present[best]), float(recalls[best])))
+    return TellingProperty(
+        name, hull(value, limits), 1 / count, float(p), (int(present[best]), float(recalls[best]))
+    )
 
 
 def _recalls(

@@ -139,7 +139,7 @@ def _found(planted: Mapping[str, _Matches], least: float) -> PlantedResult:
         recall=share_of(sum(hits.values()), every),
         precision=share_of(right, called),
         planted=every,
-        parts={kind: share_of(hits[kind], found.planted) for kind, found in planted.items()},
+        ways={kind: share_of(hits[kind], found.planted) for kind, found in planted.items()},
     )
 
 

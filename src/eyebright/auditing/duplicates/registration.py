@@ -18,6 +18,8 @@ from eyebright.types import FloatArray, IntArray, UInt8Array
 
 #: How many turns a square has: from 4 on mirrored, modulo 4 by quarters.
 TURNS = 8
+#: The first turn that is mirrored.
+MIRRORED = TURNS // 2
 _AT_ONCE = 256
 _SIDES = (16, 32, 64)
 _STEPS = (5, 4, 3)
@@ -39,12 +41,10 @@ class Registration:
     Attributes:
         score: (P,) correlation of the pixels or of their detail, whichever is less; 0 without an overlap.
         turn: (P,) the turn of the second picture.
-        overlap: (P,) share of the larger picture that both show.
     """
 
     score: FloatArray
     turn: IntArray
-    overlap: FloatArray
 
 
 def register(first: Records, second: Records) -> Registration:
@@ -60,8 +60,7 @@ def register(first: Records, second: Records) -> Registration:
     if places.size:
         again = _registered(first["inside"][places], second["inside"][places])
         better = (again.score > found.score[places]) | (is_framed(first) & is_framed(second))[places]
-        for name in ("score", "turn", "overlap"):
-            getattr(found, name)[places[better]] = getattr(again, name)[better]
+        found.score[places[better]], found.turn[places[better]] = again.score[better], again.turn[better]
     return found
 
 
@@ -76,7 +75,7 @@ def windows(squares: UInt8Array) -> FloatArray:
 
 def turned(squares: FloatArray, turn: int) -> FloatArray:
     """Return squares (..., S, S) mirrored and turned by quarters."""
-    flipped = squares[..., ::-1] if turn >= TURNS // 2 else squares
+    flipped = squares[..., ::-1] if turn >= MIRRORED else squares
     return np.rot90(flipped, turn % 4, axes=(-2, -1))
 
 
@@ -97,19 +96,19 @@ def _registered(first: UInt8Array, second: UInt8Array) -> Registration:
     chunks = [slice(start, start + _AT_ONCE) for start in starts]
     parts = [_register(_pyramid(first[chunk]), _pyramid(second[chunk])) for chunk in chunks]
     if not parts:
-        return Registration(np.zeros(0, np.float32), np.zeros(0, np.int64), np.zeros(0, np.float32))
+        return Registration(np.zeros(0, np.float32), np.zeros(0, np.int64))
     return Registration(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
-def _register(first: list[FloatArray], second: list[FloatArray]) -> tuple[FloatArray, IntArray, FloatArray]:
-    """Return score, turn and overlap (P,) of pairs of pyramids: all turns coarsely, the best ones finely."""
+def _register(first: list[FloatArray], second: list[FloatArray]) -> tuple[FloatArray, IntArray]:
+    """Return score and turn (P,) of pairs of pyramids: all turns coarsely, the best ones finely."""
     count = len(first[0])
-    score, turn, overlap = np.zeros(count, np.float32), np.zeros(count, np.int64), np.zeros(count, np.float32)
+    score, turn = np.zeros(count, np.float32), np.zeros(count, np.int64)
     warps, coarse = [], []
     for number in range(TURNS):
         shown = turned(second[0], number)
         warps.append(_warp(first[:1], [shown]))
-        coarse.append(_score(first[0], shown, warps[-1])[0])
+        coarse.append(_score(first[0], shown, warps[-1]))
     order = np.argsort(-np.stack(coarse), axis=0, kind="stable")
     for tried in order[:_TRIED]:
         for number in range(TURNS):
@@ -119,11 +118,11 @@ def _register(first: list[FloatArray], second: list[FloatArray]) -> tuple[FloatA
             target = [level[mine] for level in first]
             laid = [turned(level[mine], number) for level in second]
             warp = _warp(target[1:], laid[1:], warps[number][mine])
-            found, shared = _score(target[-1], laid[-1], warp)
+            found = _score(target[-1], laid[-1], warp)
             better = found > score[mine]
             places = mine[better]
-            score[places], overlap[places], turn[places] = found[better], shared[better], number
-    return score, turn, overlap
+            score[places], turn[places] = found[better], number
+    return score, turn
 
 
 def _warp(first: list[FloatArray], second: list[FloatArray], start: FloatArray | None = None) -> FloatArray:
@@ -212,13 +211,13 @@ def _resampled(source: FloatArray, warp: FloatArray) -> tuple[FloatArray, FloatA
     return shown, inside[0][:, :, None] * inside[1][:, None, :]
 
 
-def _score(first: FloatArray, second: FloatArray, warp: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return score and overlap (P,) of second squares laid over first ones."""
+def _score(first: FloatArray, second: FloatArray, warp: FloatArray) -> FloatArray:
+    """Return the score (P,) of second squares laid over first ones."""
     shown, mask = _resampled(second, warp)
     overlap = mask.mean(axis=(1, 2)) * np.minimum(1, warp[:, 0] * warp[:, 1])
     whole, detail = _correlation(first, shown, mask), _correlation(_detail(first), _detail(shown), mask)
     score = np.where(overlap >= _LEAST_OVERLAP, np.clip(np.minimum(whole, detail), 0, 1), 0)
-    return score.astype(np.float32), overlap.astype(np.float32)
+    return score.astype(np.float32)
 
 
 def _correlation(a: FloatArray, b: FloatArray, mask: FloatArray) -> FloatArray:
