@@ -29,6 +29,8 @@ from eyebright.errors import DataError, nearest
 from eyebright.runtime.atomic import write_text
 from eyebright.types import Skipped, Split
 
+#: The file's name in an audit and in a run.
+FIXES = "fixes.csv"
 COLUMNS = ("image", "action", "value", "reason")
 ACTIONS = ("drop", "keep_one", "relabel", "move", "group", "not_a_problem")
 #: Stands for all images, in a row that answers a question about them.
@@ -53,7 +55,7 @@ class Fixes:
     """The rows of the file ``name``."""
 
     rows: Sequence[Fix]
-    name: str = "fixes.csv"
+    name: str = FIXES
 
     @cached_property
     def answered(self) -> frozenset[tuple[str, str]]:

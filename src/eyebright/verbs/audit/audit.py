@@ -11,7 +11,7 @@ from eyebright.auditing.examine import Examination, examine
 from eyebright.auditing.findings import Finding
 from eyebright.auditing.material import collect
 from eyebright.backbones.embedded import EmbeddedBackbone
-from eyebright.data.fixes import Fixes, read_fixes, write_fixes
+from eyebright.data.fixes import FIXES, Fixes, read_fixes, write_fixes
 from eyebright.data.header import read_header
 from eyebright.data.manifest import Manifest
 from eyebright.data.source import scan_as_given
@@ -61,7 +61,7 @@ class Audit(Displayed):
     @property
     def fixes(self) -> Path:
         """Return the path of the proposed fixes."""
-        return self.directory / "fixes.csv"
+        return self.directory / FIXES
 
     def of(self, *kinds: str) -> list[Finding]:
         """Return the findings of some kinds."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eyebright.data.fixes import Fixes, read_fixes, write_fixes
+from eyebright.data.fixes import FIXES, Fixes, read_fixes, write_fixes
 from eyebright.data.manifest import Manifest
 from eyebright.data.source import scan
 from eyebright.runs.images import manifest_of, require_validation_images, with_run_splits
@@ -73,7 +73,7 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
         if is_main():
             begin(config, manifest, directory)
     if fixes is not None and is_main():
-        write_fixes(directory / "fixes.csv", fixes.rows)
+        write_fixes(directory / FIXES, fixes.rows)
     tracker = trackers(config.track if network is not None and is_main() else [], directory)
     tracker.start(directory.name, config.model_dump(mode="json"))
     return TrainingPlan(
