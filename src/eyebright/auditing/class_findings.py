@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from eyebright.auditing.classes import overlaps, rare
 from eyebright.auditing.findings import Finding
 from eyebright.auditing.label_findings import JudgedLabels
-from eyebright.auditing.shortcuts import SIGNIFICANT, TELLING, find_shortcuts, properties
+from eyebright.auditing.shortcuts import find_shortcuts, properties
 from eyebright.auditing.subject import AuditSubject
 from eyebright.types import JsonObject
 
@@ -18,8 +18,7 @@ def shortcut_findings(subject: AuditSubject) -> Iterator[Finding]:
         return
     tables = properties(subject.samples, subject.material.records, subject.material.cameras)
     for found in find_shortcuts(tables, subject.truth, subject.groups, len(subject.labels), subject.seed):
-        gain = (found.accuracy.low - found.chance) / (1 - found.chance)
-        if gain < TELLING or found.p > SIGNIFICANT:
+        if not found.is_shortcut:
             continue
         number, recall = found.label
         evidence: JsonObject = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from eyebright.auditing.records import FORMATS, Records
 from eyebright.data.manifest import Sample
 from eyebright.evaluation.intervals import Float64Array, hull, mover, wilson
 from eyebright.training.linear_probe.folds import assign_folds
-from eyebright.types import IntArray, Interval
+from eyebright.types import IntArray, Interval, JsonObject
 
 #: A property is a shortcut from this share of the way from chance to certainty on.
 TELLING = 0.2
@@ -42,6 +42,23 @@ class TellingProperty:
     chance: float
     p: float
     label: tuple[int, float]
+
+    @property
+    def is_shortcut(self) -> bool:
+        """Return whether it certainly tells enough to be one."""
+        gain = (self.accuracy.low - self.chance) / (1 - self.chance)
+        return gain >= TELLING and self.p <= SIGNIFICANT
+
+    def to_json(self, label: str) -> JsonObject:
+        """Return it with the name of the class that is told best, as `metrics.json` holds it."""
+        return {
+            "property": self.name,
+            "accuracy": asdict(self.accuracy),
+            "chance": self.chance,
+            "p": self.p,
+            "class": label,
+            "recall": self.label[1],
+        }
 
 
 def properties(

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from eyebright.auditing.data_checks import DataChecks
 from eyebright.data.manifest import SPLITS, Manifest
 from eyebright.errors import ModelError
 from eyebright.evaluation.forecast import LearningCurve
@@ -67,6 +68,7 @@ class MetricsFile:
         target_met: whether the selected candidate meets them all.
         groups: how patients, lots or products are found, where images come in such groups.
         finetuning: what fine-tuning changed, where it was compared.
+        data_checks: what a training found in its data.
     """
 
     metrics: Metrics
@@ -94,6 +96,7 @@ class MetricsFile:
     target_met: bool | None = None
     groups: GroupResults | None = None
     finetuning: FinetuneOutcome | None = None
+    data_checks: DataChecks | None = None
 
     def to_json(self) -> JsonObject:
         """Return the file's content."""
@@ -112,6 +115,7 @@ class MetricsFile:
             "baseline": None if self.baseline is None else asdict(self.baseline),
             "groups": None if self.groups is None else self.groups.to_json(),
             "finetuning": None if self.finetuning is None else asdict(self.finetuning),
+            "data_checks": None if self.data_checks is None else self.data_checks.to_json(),
         }
         return {
             "schema_version": SCHEMA_VERSION,

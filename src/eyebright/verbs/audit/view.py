@@ -9,11 +9,12 @@ from pathlib import Path
 
 from eyebright.auditing.findings import Finding
 from eyebright.data.fixes import Fix
+from eyebright.report.summary.data_claims import property_name
 from eyebright.report.thumbnails import Thumbnail, thumbnails
 from eyebright.text.format import percent, split_name
 from eyebright.text.language import translate
 from eyebright.verbs.audit.proposals import ON_ALL_IMAGES
-from eyebright.verbs.audit.words import property_name, title, turn_name
+from eyebright.verbs.audit.words import title, turn_name
 
 #: Findings of one kind that the page shows; all are in `audit.json`.
 SHOWN = 40

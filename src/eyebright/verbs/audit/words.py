@@ -107,21 +107,6 @@ def meaning(kind: str) -> str:
             return translate("Files that cannot be read as images, or not to their end.")
 
 
-def property_name(name: str) -> str:
-    """Return the name of a property that may be a shortcut."""
-    match name:
-        case "size":
-            return translate("image size")
-        case "camera":
-            return translate("camera")
-        case "compression":
-            return translate("file format and compression")
-        case "brightness":
-            return translate("brightness and contrast")
-        case _:
-            return translate("border")
-
-
 def turn_name(turn: str) -> str:
     """Return how a copy lies on its image."""
     match turn:

@@ -16,6 +16,7 @@ from eyebright.runs.rules import TrainedRules
 from eyebright.runs.run import Run, write_metrics, write_options
 from eyebright.runtime.context import timed
 from eyebright.text.language import translate
+from eyebright.verbs.train.data_checks import data_checks
 from eyebright.verbs.train.launch import is_main
 from eyebright.verbs.train.prepare import TrainingPlan
 from eyebright.verbs.train.provenance import Provenance, provenance_of
@@ -51,12 +52,15 @@ def finish(plan: TrainingPlan, trained: TrainedModel) -> Run:
     if thresholds is not None:
         provenance = replace(provenance, thresholds=thresholds.tolist())
     evaluation = replace(evaluation, model=write_model(evaluation, provenance.metadata()))
+    with timed("data checks"):
+        checks = data_checks(trained, evaluation, plan.config.seed)
     with timed("report"):
-        write_results(directory, _report(plan, trained, evaluation, provenance))
+        report = replace(_report(plan, trained, evaluation, provenance), data_checks=checks)
+        write_results(directory, report)
     write_manifest(evaluation.manifest, directory / "manifest.parquet")
     if plan.network is None:  # fine-tuning wrote them at its beginning
         write_options(plan.config, directory)
-    metrics = _metrics(plan, trained, evaluation, provenance)
+    metrics = replace(_metrics(plan, trained, evaluation, provenance), data_checks=checks)
     write_metrics(directory / METRICS, metrics.to_json())
     plan.tracker.finish(
         {name: getattr(metrics.metrics, name).value for name in ("accuracy", "log_loss", "ece")}
