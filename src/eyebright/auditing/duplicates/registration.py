@@ -14,6 +14,7 @@ import numpy as np
 
 from eyebright.auditing.fingerprint import SIDE
 from eyebright.auditing.records import Records, is_framed
+from eyebright.runtime.parallel import parallel
 from eyebright.types import FloatArray, IntArray, UInt8Array
 
 #: How many turns a square has: from 4 on mirrored, modulo 4 by quarters.
@@ -29,7 +30,7 @@ _SCALES = (0.55, 1.8)
 _FARTHEST = 0.6
 _LONGEST_STEP = 0.15
 _LEAST_OVERLAP = 0.5
-_DETAIL = 9  # is what remains when the mean over so many pixels is taken away
+_DETAIL = 7  # is what remains when the mean over so many pixels is taken away: lids differ in little else
 _LEAST_BORDER = 0.01
 _WINDOW = 0.93
 
@@ -94,7 +95,7 @@ def _pyramid(squares: UInt8Array) -> list[FloatArray]:
 def _registered(first: UInt8Array, second: UInt8Array) -> Registration:
     starts = range(0, len(first), _AT_ONCE)
     chunks = [slice(start, start + _AT_ONCE) for start in starts]
-    parts = [_register(_pyramid(first[chunk]), _pyramid(second[chunk])) for chunk in chunks]
+    parts = list(parallel(lambda chunk: _register(_pyramid(first[chunk]), _pyramid(second[chunk])), chunks))
     if not parts:
         return Registration(np.zeros(0, np.float32), np.zeros(0, np.int64))
     return Registration(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
@@ -215,8 +216,8 @@ def _score(first: FloatArray, second: FloatArray, warp: FloatArray) -> FloatArra
     """Return the score (P,) of second squares laid over first ones."""
     shown, mask = _resampled(second, warp)
     overlap = mask.mean(axis=(1, 2)) * np.minimum(1, warp[:, 0] * warp[:, 1])
-    whole, detail = _correlation(first, shown, mask), _correlation(_detail(first), _detail(shown), mask)
-    score = np.where(overlap >= _LEAST_OVERLAP, np.clip(np.minimum(whole, detail), 0, 1), 0)
+    whole, fine = _correlation(first, shown, mask), _correlation(detail(first), detail(shown), mask)
+    score = np.where(overlap >= _LEAST_OVERLAP, np.clip(np.minimum(whole, fine), 0, 1), 0)
     return score.astype(np.float32)
 
 
@@ -228,7 +229,7 @@ def _correlation(a: FloatArray, b: FloatArray, mask: FloatArray) -> FloatArray:
     return np.asarray((a * b).sum(axis=(1, 2)) / np.maximum(size, 1e-3), np.float32)
 
 
-def _detail(squares: FloatArray) -> FloatArray:
+def detail(squares: FloatArray) -> FloatArray:
     """Return what remains of squares without their means over some pixels around."""
     at = np.arange(squares.shape[-1])
     reach = min(_DETAIL, len(at) // 3) // 2
