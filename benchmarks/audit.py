@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import io
 import resource
+import subprocess
 import tempfile
 import time
 from collections import defaultdict
@@ -39,6 +40,7 @@ from eyebright.data.manifest import Manifest, Sample
 from eyebright.data.source import scan_as_given
 from eyebright.evaluation.calibration import expected_calibration_error
 from eyebright.evaluation.intervals import share_of
+from eyebright.task.logits import softmax
 from eyebright.training.cache.store import default_folder
 from eyebright.training.linear_probe.folds import groups_of
 
@@ -138,11 +140,30 @@ def _joint(material: Material) -> dict[str, int]:
     return {sample.path: int(group) for sample, group in zip(material.samples, groups, strict=True)}
 
 
-def labels(data: Path, size: int) -> None:
+#: Run by the Python that has cleanlab; it is no dependency, only what the audit is compared with.
+ORACLE = """
+import sys
+import numpy as np
+from cleanlab.rank import get_label_quality_scores
+given = np.load(sys.argv[1])
+np.save(sys.argv[2], get_label_quality_scores(given["labels"], given["probabilities"]))
+"""
+
+
+def of_oracle(python: Path, given: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Return (N,) how wrong cleanlab takes labels to be, on the same probabilities."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = Path(folder) / "given.npz", Path(folder) / "found.npy"
+        np.savez(files[0], labels=given, probabilities=probabilities)
+        subprocess.run([python, "-c", ORACLE, *files], check=True)
+        return -np.asarray(np.load(files[1]))
+
+
+def labels(data: Path, size: int, oracle: Path | None) -> None:
     manifest, material = read(data, size)
     truth = manifest.task.encode(material.samples, manifest.labels)
     groups, count = groups_of(material.samples), len(manifest.labels)
-    for share in (0.05, 0.1, 0.0):
+    for share in (0.05, 0.0):
         random = np.random.default_rng(1)
         flipped = random.permutation(len(truth))[: round(share * len(truth))]
         wrong = np.zeros(len(truth))
@@ -160,6 +181,14 @@ def labels(data: Path, size: int) -> None:
             words += f", calibration error {ece[0]:.3f} (of that list {ece[1]:.3f})"
             words += f", precision of those called {wrong[called].mean():.3f}"
         print(words, flush=True)
+        if share and oracle is not None:
+            other = of_oracle(oracle, given, softmax(found.logits, 1.0))
+            recall = wrong[np.argsort(-other)[: 2 * len(flipped)]].sum() / len(flipped)
+            print(
+                f"    cleanlab on the same probabilities: AUROC {roc_auc_score(wrong, other):.3f}, recall in a "
+                f"list twice as long {recall:.3f}",
+                flush=True,
+            )
 
 
 def shift(data: Path, size: int) -> None:
@@ -257,10 +286,14 @@ def main() -> None:
     parser.add_argument("what", choices=("copies", "labels", "shift", "faults", "scale"))
     parser.add_argument("data", type=Path)
     parser.add_argument("--size", type=int, default=224)
+    parser.add_argument("--oracle", type=Path, help="labels: a Python that has cleanlab, to compare with")
     args = parser.parse_args()
     print(f"{args.what} {args.data.name}", flush=True)
-    measured = {"copies": copies, "labels": labels, "shift": shift, "faults": faults, "scale": scale}
-    measured[args.what](args.data, args.size)
+    measured = {"copies": copies, "shift": shift, "faults": faults, "scale": scale}
+    if args.what == "labels":
+        labels(args.data, args.size, args.oracle)
+    else:
+        measured[args.what](args.data, args.size)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def shift_findings(subject: AuditSubject, shifts: Mapping[tuple[Split, Split], S
 
 def _pairs(subject: AuditSubject) -> dict[tuple[Split, Split], IntArray]:
     """Return the places of two parts' images, one of each set of copies, by their names."""
-    _, first = np.unique(subject.copies, return_index=True)
+    first = subject.distinct
     split = np.array([subject.samples[place].split for place in first])
     there = [part for part in SPLITS if (split == part).any()]
     return {pair: first[(split == pair[0]) | (split == pair[1])] for pair in combinations(there, 2)}

@@ -1,8 +1,8 @@
 """Watermarks: a patch that repeats at the same place over many images, as logos and dates do.
 
 Fingerprints are cut into overlapping windows, and only their detail is looked at, not their shade. In each
-window the patch is taken that most images share; it is a mark where far more images have it there than have
-it anywhere else, and where not everything repeats, as it does before a camera that stands still.
+window at the edge the patch is taken that most images share; it is a mark where far more images have it there
+than have it anywhere else, and where not everything repeats, as it does before a camera that stands still.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from eyebright.types import BoolArray, FloatArray, IntArray
 
 _WINDOW, _STRIDE = 16, 8
 _SEEKING = 600  # images among which a patch is sought that many share
-_ALIKE, _MEMBER = 0.85, 0.75
+_ALIKE, _TOGETHER, _MEMBER = 0.85, 0.85, 0.65
 _FLAT = 3.0  # grey levels: what varies less shows nothing
+_EDGE = 3  # pixels from the edge in which detail is that of the shade around
 _LEAST_IMAGES, _LEAST_SHARE = 8, 0.02
 _ELSEWHERE = 0.1  # of the share at its place may have the patch at another one
 _MOST_AREA = 0.3
@@ -40,11 +41,12 @@ class Watermark:
     having: BoolArray
 
 
-def find_watermarks(records: Records, seed: int) -> list[Watermark]:
+def find_watermarks(records: Records, groups: IntArray, seed: int) -> list[Watermark]:
     """Return the patches that repeat at one place, each with the images that have it.
 
     Args:
         records: (N,) of images that are no copies of one another.
+        groups: (N,) numbers; images of one group, as of one product, may have the same patch.
         seed: of the images among which patches are sought.
     """
     count = len(records)
@@ -54,7 +56,7 @@ def find_watermarks(records: Records, seed: int) -> list[Watermark]:
     sought = np.sort(np.random.default_rng(seed).permutation(count)[:_SEEKING])
     shown = _patches(records[sought])
     found: dict[int, FloatArray] = {}
-    for place in range(shown.shape[1]):
+    for place in _margin():
         template = _shared(shown, place, least * len(sought) / count)
         if template is not None:
             found[place] = template
@@ -69,7 +71,7 @@ def find_watermarks(records: Records, seed: int) -> list[Watermark]:
             patches = _patches(records[chunk])
             for place in places:
                 having[chunk] |= patches[:, place] @ found[place] >= _MEMBER
-        if having.sum() >= least:
+        if len(np.unique(groups[having])) >= least:
             marks.append(Watermark(box, having))
     return marks
 
@@ -77,6 +79,9 @@ def find_watermarks(records: Records, seed: int) -> list[Watermark]:
 def _patches(records: Records) -> FloatArray:
     """Return the detail in each window (n, W, 256), of unit length; 0 where hardly anything varies."""
     squares = detail(records["print"].astype(np.float32))
+    inside = np.zeros(SIDE, np.float32)
+    inside[_EDGE:-_EDGE] = 1
+    squares *= np.outer(inside, inside)
     starts = range(0, SIDE - _WINDOW + 1, _STRIDE)
     windows = [squares[:, y : y + _WINDOW, x : x + _WINDOW] for y in starts for x in starts]
     flat = np.stack(windows, axis=1).reshape(len(squares), len(windows), -1)
@@ -91,10 +96,11 @@ def _shared(shown: FloatArray, place: int, least: float) -> FloatArray | None:
     here = shown[:, place]
     alike = here @ here.T >= _ALIKE
     middle = int(alike.sum(axis=1).argmax())
-    members = alike[middle]
-    if members.sum() < least:
+    members = here[alike[middle]]
+    together = members @ members.T
+    if len(members) < least or together.mean() < _TOGETHER:
         return None
-    template: FloatArray = unit(here[members].mean(axis=0, keepdims=True))[0]
+    template: FloatArray = unit(members.mean(axis=0, keepdims=True))[0]
     shares = (shown @ template >= _MEMBER).mean(axis=0)
     others = np.delete(shares, _near(place))
     if shares[place] * len(here) < least or others.max() > _ELSEWHERE * shares[place]:
@@ -107,6 +113,14 @@ def _near(place: int) -> IntArray:
     side = (SIDE - _WINDOW) // _STRIDE + 1
     row, column = divmod(np.arange(side * side), side)
     return np.flatnonzero((abs(row - place // side) < 2) & (abs(column - place % side) < 2))
+
+
+def _margin() -> list[int]:
+    """Return the places of windows at the edge: what repeats within is the subject."""
+    side = (SIDE - _WINDOW) // _STRIDE + 1
+    row, column = divmod(np.arange(side * side), side)
+    edge = (0, side - 1)
+    return np.flatnonzero(np.isin(row, edge) | np.isin(column, edge)).tolist()
 
 
 def _connected(places: list[int]) -> list[list[int]]:

@@ -68,6 +68,8 @@ def property_name(name: str) -> str:
             return translate("file format and compression")
         case "brightness":
             return translate("brightness and contrast")
+        case "watermark":
+            return translate("watermark")
         case _:
             return translate("border")
 

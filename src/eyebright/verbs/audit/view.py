@@ -133,6 +133,21 @@ def sentence(finding: Finding) -> str:
                 second=second,
                 area=f"{_number(evidence['told_apart']):.2f}",
             )
+        case "class_split":
+            smaller, larger = sorted(_counts(evidence["sizes"]))
+            return translate(
+                "{label} falls into two clusters, of {first} and {second:image|images}",
+                label=evidence["class"],
+                first=smaller,
+                second=larger,
+            )
+        case "watermark":
+            return translate(
+                "{count:image has|images have} the same patch between {top} and {bottom} of the height and "
+                "between {left} and {right} of the width",
+                count=evidence["count"],
+                **{side: _share(evidence[side]) for side in ("top", "bottom", "left", "right")},
+            )
         case "imbalance":
             return translate(
                 "{label}: {count:image|images}, the largest class has {most}",
@@ -192,6 +207,10 @@ def _share(value: object) -> str:
 
 def _number(value: object) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _counts(value: object) -> list[int]:
+    return [int(one) for one in value] if isinstance(value, list | tuple) else []
 
 
 def _names(value: object) -> list[str]:

@@ -25,8 +25,12 @@ def title(kind: str) -> str:
             return translate("Shortcuts")
         case "class_overlap":
             return translate("Classes that overlap")
+        case "class_split":
+            return translate("Classes that are two")
         case "imbalance":
             return translate("Rare classes")
+        case "watermark":
+            return translate("Watermarks")
         case "outlier":
             return translate("Outliers")
         case "blur":
@@ -88,6 +92,16 @@ def meaning(kind: str) -> str:
         case "imbalance":
             return translate(
                 "Classes with few images: little can be learned, and less be proved, about them."
+            )
+        case "class_split":
+            return translate(
+                "Classes whose images fall into two groups with hardly any in between: perhaps two "
+                "classes under one name. The pictures are the most typical of both."
+            )
+        case "watermark":
+            return translate(
+                "A logo, date or other patch at the same place of many images. Where it comes with a class, "
+                "the model may learn it instead of the class; see the shortcuts."
             )
         case "outlier":
             return translate("Images unlike all others, perhaps of something else.")
