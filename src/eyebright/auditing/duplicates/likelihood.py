@@ -26,7 +26,7 @@ _ALIKE_BELOW, _TAIL = 0.8, 300  # the fall is that of so many pairs, the highest
 _FALL, _FALL_WEIGHT, _SEEN = 4.0, 30.0, 0.5
 _COPIES = 2.0  # as if so many copies had been seen
 _BANDWIDTH = 0.2
-_ROUGH = 0.1  # share of copies that score anything, as what is taken a moment later does
+_ROUGH = 0.2  # share of copies that score anything, as what is taken a moment later does
 _ROUNDS = 60
 
 

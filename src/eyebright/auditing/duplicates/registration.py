@@ -24,7 +24,9 @@ MIRRORED = TURNS // 2
 _AT_ONCE = 256
 _SIDES = (16, 32, 64)
 _STEPS = (5, 4, 3)
+_LIKELY = 4  # turns that are tried at all: those under which the pictures are most alike as they are
 _TRIED = 2  # turns that are tried beyond the coarsest look
+_LEAST_MIDDLE = 0.3  # at the middle side, likewise
 _LEAST_COARSE = 0.3  # planted copies are above, most of what is proposed is below
 _SCALES = (0.55, 1.8)
 _FARTHEST = 0.6
@@ -105,21 +107,28 @@ def _register(first: list[FloatArray], second: list[FloatArray]) -> tuple[FloatA
     """Return score and turn (P,) of pairs of pyramids: all turns coarsely, the best ones finely."""
     count = len(first[0])
     score, turn = np.zeros(count, np.float32), np.zeros(count, np.int64)
-    warps, coarse = [], []
-    for number in range(TURNS):
-        shown = turned(second[0], number)
-        warps.append(_warp(first[:1], [shown]))
-        coarse.append(_score(first[0], shown, warps[-1]))
-    order = np.argsort(-np.stack(coarse), axis=0, kind="stable")
+    shown = [turned(second[0], number) for number in range(TURNS)]
+    everywhere = np.ones_like(first[0])
+    plain = np.stack([_correlation(first[0], one, everywhere) for one in shown])
+    likely = plain >= np.sort(plain, axis=0)[-_LIKELY]
+    warps = np.zeros((TURNS, count, 4), np.float32)
+    coarse = np.zeros((TURNS, count), np.float32)
+    for number, some in enumerate(likely):
+        target, laid = first[0][some], shown[number][some]
+        warps[number, some] = _warp([target], [laid])
+        coarse[number, some] = _score(target, laid, warps[number, some])
+    order = np.argsort(-coarse, axis=0, kind="stable")
     for tried in order[:_TRIED]:
         for number in range(TURNS):
             mine = np.flatnonzero((tried == number) & (coarse[number] >= _LEAST_COARSE))
             if not mine.size:
                 continue
-            target = [level[mine] for level in first]
-            laid = [turned(level[mine], number) for level in second]
-            warp = _warp(target[1:], laid[1:], warps[number][mine])
-            found = _score(target[-1], laid[-1], warp)
+            target, laid = first[1][mine], turned(second[1][mine], number)
+            warp = _warp([target], [laid], warps[number][mine])
+            going = _score(target, laid, warp) >= _LEAST_MIDDLE
+            mine, warp = mine[going], warp[going]
+            target, laid = first[2][mine], turned(second[2][mine], number)
+            found = _score(target, laid, _warp([target], [laid], warp))
             better = found > score[mine]
             places = mine[better]
             score[places], turn[places] = found[better], number
