@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from eyebright.auditing.classes.shortcuts import TellingProperty, find_shortcuts, properties
 from eyebright.auditing.measuring import RecordSpace
 from eyebright.auditing.shift import SIGNIFICANT, Shift, compare_parts
-from eyebright.auditing.shortcuts import TellingProperty, find_shortcuts, properties
 from eyebright.data.checks import removed_leaks
 from eyebright.data.image_properties import camera
 from eyebright.data.manifest import SPLITS, Manifest, Sample

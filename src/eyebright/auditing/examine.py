@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from eyebright.auditing.class_findings import (
+from eyebright.auditing.classes.class_findings import (
     imbalance_findings,
     overlap_findings,
     shortcut_findings,

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from eyebright.auditing.classes.watermarks import Watermark, find_watermarks
 from eyebright.auditing.faults import CALLED_FAULTY, Faults
 from eyebright.auditing.findings import Finding, PlantedResult
 from eyebright.auditing.material import Material
 from eyebright.auditing.oddities import USUAL, odd_sizes, outliers
 from eyebright.auditing.records import is_framed
 from eyebright.auditing.subject import FEWEST_IMAGES, AuditSubject
-from eyebright.auditing.watermarks import Watermark, find_watermarks
 from eyebright.evaluation.intervals import share_of
 from eyebright.types import JsonObject
 

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image, ImageDraw
 from sklearn.datasets import load_digits
 
+from eyebright.auditing.classes.split_classes import split_classes
+from eyebright.auditing.classes.watermarks import find_watermarks
 from eyebright.auditing.records import Records, record
-from eyebright.auditing.split_classes import split_classes
-from eyebright.auditing.watermarks import find_watermarks
 from eyebright.training.linear_probe.pca import standardise
 
 TILES, MARKED = 80, 24

@@ -24,9 +24,9 @@ _ALIKE_BELOW, _TAIL = 0.8, 300  # the fall is that of so many pairs, the highest
 # What was seen of photographs of rubbish, the hardest of the sets: how fast pairs that only look alike fall
 # off; and as if so many such pairs had been seen.
 _FALL, _FALL_WEIGHT, _SEEN = 4.0, 30.0, 0.5
-_COPIES = 2.0  # as if so many copies had been seen
+_COPIES = (1.6, 0.4)  # as if so many copies had been seen, as planted ones and rougher ones
 _BANDWIDTH = 0.2
-_ROUGH = 0.2  # share of copies that score anything, as what is taken a moment later does
+_ROUGH = 0.9  # what is taken a moment later scores anything from here on
 _ROUNDS = 60
 
 
@@ -39,14 +39,14 @@ class CopyLikelihood:
         start: the z from which on pairs that only look alike are counted.
         alike: expected number of these.
         fall: how fast they fall off.
-        copies: expected number of copies among the pairs.
+        copies: expected numbers of copies among the pairs, that score as planted ones and otherwise.
     """
 
     planted: Float64Array
     start: float
     alike: float
     fall: float
-    copies: float
+    copies: tuple[float, float]
 
     def probability(self, scores: FloatArray) -> Float64Array:
         """Return (P,) the probability that pairs are copies, which never falls with the score."""
@@ -63,9 +63,17 @@ class CopyLikelihood:
         return float(grid[called.argmax()]) if called.any() else 1.0
 
     def _at(self, z: Float64Array) -> Float64Array:
-        copies = self.copies * _copies_density(z, self.planted)
+        copies = self._copies_at(z).sum(axis=1)
         alike = self.alike * self.fall * np.exp(-self.fall * (z - self.start))
         return np.asarray(copies / (copies + alike))
+
+    def _copies_at(self, z: Float64Array) -> Float64Array:
+        """Return (P, 2) the density of copies at z: as planted ones score, smoothed, and evenly."""
+        off = (z[:, None] - self.planted) / _BANDWIDTH
+        smooth = np.exp(-0.5 * off * off).mean(axis=1) if self.planted.size else np.zeros(len(z))
+        low, high = _z(np.array((_ROUGH, _MOST)))
+        even = (z >= low) / (high - low)
+        return np.stack([smooth / (_BANDWIDTH * np.sqrt(2 * np.pi)), even], axis=1) * self.copies
 
 
 def fit_likelihood(scores: FloatArray, planted: FloatArray) -> CopyLikelihood:
@@ -81,9 +89,13 @@ def fit_likelihood(scores: FloatArray, planted: FloatArray) -> CopyLikelihood:
     start = float(tail[0]) if len(tail) == _TAIL else float(low)
     fall = _fall(tail - start, float(high) - start)
     alike = (len(tail) + _SEEN) / -np.expm1(-fall * (high - start))
+    above = own[own >= high]
     likely = CopyLikelihood(seen, start, float(alike), fall, _COPIES)
     for _ in range(_ROUNDS):
-        likely = replace(likely, copies=float(likely._at(own[own >= high]).sum()) + _COPIES)
+        parts = likely._copies_at(above)
+        of_copies = likely._at(above) / np.maximum(parts.sum(axis=1), 1e-300)
+        first, second = of_copies @ parts + _COPIES
+        likely = replace(likely, copies=(float(first), float(second)))
     return likely
 
 
@@ -99,11 +111,3 @@ def _fall(excess: Float64Array, most: float) -> float:
 
 def _z(scores: FloatArray | Float64Array) -> Float64Array:
     return np.asarray(np.arctanh(np.minimum(np.asarray(scores, np.float64), _MOST)))
-
-
-def _copies_density(z: Float64Array, planted: Float64Array) -> Float64Array:
-    """Return (P,) the density of copies at z: smoothed planted ones, and anything with a small share."""
-    low, high = _z(np.array((_LEAST, _MOST)))
-    off = (z[:, None] - planted) / _BANDWIDTH
-    smooth = np.exp(-0.5 * off * off).mean(axis=1) if planted.size else np.zeros(len(z))
-    return np.asarray((1 - _ROUGH) * smooth / (_BANDWIDTH * np.sqrt(2 * np.pi)) + _ROUGH / (high - low))

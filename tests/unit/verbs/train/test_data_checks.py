@@ -9,9 +9,9 @@ from PIL import Image, ImageFilter
 
 from eyebright.auditing.data_checks import group_counts
 from eyebright.data.manifest import Manifest, Sample
-from eyebright.report.metrics_content import IntervalContent
 from eyebright.report.summary.data_claims import data_claims
 from eyebright.runs.run import Run
+from eyebright.types import Split
 
 OPTIONS = ("--size", "64", "--layers", "texture")
 
@@ -49,8 +49,8 @@ def test_parts_of_one_source_are_not_told_apart(textile_run: Run):
 
 
 def test_groups_are_counted_and_those_in_two_splits_are_told():
-    def sample(number: int, split: str, group: str) -> Sample:
-        return Sample(f"{number}.png", "a", split, f"{number:032x}", 10, 10, group)  # type: ignore[arg-type]
+    def sample(number: int, split: Split, group: str) -> Sample:
+        return Sample(f"{number}.png", "a", split, f"{number:032x}", 10, 10, group)
 
     apart = Manifest(Path(), (sample(0, "train", "x"), sample(1, "train", "x"), sample(2, "val", "y")))
     found = group_counts(apart)
@@ -62,10 +62,9 @@ def test_groups_are_counted_and_those_in_two_splits_are_told():
 
 
 def test_a_shortcut_is_a_claim_with_its_figures():
-    accuracy: IntervalContent = {"value": 0.8, "low": 0.7, "high": 0.9}
-    shortcut = {
+    shortcut: ShortcutContent = {
         "property": "size",
-        "accuracy": accuracy,
+        "accuracy": {"value": 0.8, "low": 0.7, "high": 0.9},
         "chance": 0.5,
         "p": 0.004,
         "class": "a",

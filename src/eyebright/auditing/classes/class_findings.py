@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from eyebright.auditing.classes import overlaps, rare
+from eyebright.auditing.classes.overlaps import overlaps, rare
+from eyebright.auditing.classes.shortcuts import find_shortcuts, properties
+from eyebright.auditing.classes.split_classes import split_classes
+from eyebright.auditing.classes.watermarks import Watermark
 from eyebright.auditing.findings import Finding
 from eyebright.auditing.label_findings import JudgedLabels
-from eyebright.auditing.shortcuts import find_shortcuts, properties
-from eyebright.auditing.split_classes import split_classes
 from eyebright.auditing.subject import AuditSubject
-from eyebright.auditing.watermarks import Watermark
 from eyebright.types import JsonObject
 
 

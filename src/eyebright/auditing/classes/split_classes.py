@@ -84,26 +84,31 @@ def _positions(rows: FloatArray, half: IntArray) -> Float64Array:
         if (second - first) @ way < 0:  # both halves count from the same end
             first, second = second, first
         way = second - first
-        found[half == number] = (shown[half == number] - (first + second) / 2) @ way / (way @ way)
+        off = shown[half == number] - (first + second) / 2
+        found[half == number] = off @ way / max(float(way @ way), 1e-12)
     return found
 
 
 def _two_means(rows: Float64Array) -> tuple[Float64Array, Float64Array]:
     """Return the middles of two clusters, the best of some starts along the widest directions."""
-    best: tuple[float, Float64Array, Float64Array] | None = None
-    for axis in range(min(_STARTS, rows.shape[1])):
-        second = rows[:, axis] > np.median(rows[:, axis])
-        for _ in range(_ROUNDS):
-            if second.all() or not second.any():
-                break
-            middles = rows[~second].mean(axis=0), rows[second].mean(axis=0)
-            off = [np.square(rows - middle).sum(axis=1) for middle in middles]
-            second = off[1] < off[0]
-            loss = float(np.minimum(*off).sum())
-        if best is None or loss < best[0]:
-            best = loss, *middles
-    assert best is not None
-    return best[1], best[2]
+    found = [_from_start(rows, axis) for axis in range(min(_STARTS, rows.shape[1]))]
+    _, first, second = min(found, key=lambda one: one[0])
+    return first, second
+
+
+def _from_start(rows: Float64Array, axis: int) -> tuple[float, Float64Array, Float64Array]:
+    """Return the loss and the middles of two clusters that are cut along one direction at first."""
+    second = rows[:, axis] > np.median(rows[:, axis])
+    first_middle = second_middle = rows.mean(axis=0)
+    loss = float(np.square(rows - first_middle).sum())
+    for _ in range(_ROUNDS):
+        if second.all() or not second.any():
+            break
+        first_middle, second_middle = rows[~second].mean(axis=0), rows[second].mean(axis=0)
+        off = [np.square(rows - middle).sum(axis=1) for middle in (first_middle, second_middle)]
+        second = off[1] < off[0]
+        loss = float(np.minimum(*off).sum())
+    return loss, first_middle, second_middle
 
 
 def _valley(at: Float64Array, smaller: float) -> Interval:
