@@ -9,6 +9,7 @@ from PIL import Image, ImageFilter
 
 from eyebright.auditing.data_checks import group_counts
 from eyebright.data.manifest import Manifest, Sample
+from eyebright.report.metrics_content import ShortcutContent
 from eyebright.report.summary.data_claims import data_claims
 from eyebright.runs.run import Run
 from eyebright.types import Split
