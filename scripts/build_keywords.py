@@ -37,20 +37,22 @@ def main() -> None:
 
 def text() -> str:
     """Return what the file must contain."""
-    return HEAD + "".join(_class(name, parameters) for name, parameters in _functions())
+    return HEAD + "".join(_class(*found) for found in _functions())
 
 
-def _functions() -> Iterator[tuple[str, set[str]]]:
-    """Yield each API function that takes options, with the names of its own parameters."""
+def _functions() -> Iterator[tuple[str, str, set[str]]]:
+    """Yield each API function that takes options, its verb, and the names of its own parameters."""
     # Read, not imported: the API imports the file that is written here.
     tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.args.kwarg and node.args.kwarg.arg == "options":
             own = [*node.args.args, *node.args.kwonlyargs, *([node.args.vararg] if node.args.vararg else [])]
-            yield node.name, {argument.arg for argument in own}
+            decorator = ast.unparse(node.decorator_list[0])  # with_options(VerbConfig)
+            verb = decorator.removeprefix("with_options(").removesuffix("Config)").lower()
+            yield node.name, verb, {argument.arg for argument in own}
 
 
-def _class(verb: str, parameters: set[str]) -> str:
+def _class(function: str, verb: str, parameters: set[str]) -> str:
     config: type[Config] = getattr(
         import_module(f"eyebright.verbs.{verb}.options"), f"{verb.capitalize()}Config"
     )
@@ -60,7 +62,7 @@ def _class(verb: str, parameters: set[str]) -> str:
         if name not in parameters and not any(isinstance(mark, CommandLineOnly) for mark in field.metadata)
     ]
     title = f"class {verb.capitalize()}Options(TypedDict, total=False):"
-    return "\n".join(["", "", title, f'    """Options of `eb.{verb}`."""', "", *lines, ""])
+    return "\n".join(["", "", title, f'    """Options of `eb.{function}`."""', "", *lines, ""])
 
 
 def _written(annotation: Any, marks: list[Any] | tuple[Any, ...] = ()) -> str:

@@ -10,6 +10,9 @@ from .api import (
     compare as compare,
 )
 from .api import (
+    convert as convert,
+)
+from .api import (
     demo as demo,
 )
 from .api import (
@@ -43,6 +46,9 @@ from .api import (
     prune as prune,
 )
 from .api import (
+    serve as serve,
+)
+from .api import (
     shrink as shrink,
 )
 from .api import (
@@ -50,6 +56,9 @@ from .api import (
 )
 from .api import (
     tune as tune,
+)
+from .api import (
+    update as update,
 )
 from .runtime.context import showing as showing
 from .version import __version__ as __version__

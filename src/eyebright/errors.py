@@ -40,6 +40,10 @@ class ImageError(EyebrightError, ValueError):
     """One image cannot be read; it is listed and skipped, never replaced."""
 
 
+class ImageSizeError(ImageError):
+    """An image is too large, so that it was not decoded."""
+
+
 class ConfigError(EyebrightError, ValueError):
     """An option has a name or a value that cannot be."""
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
-Split = Literal["train", "val", "test"]
+#: A part of the images; "folds" are all of them, each predicted by a model that did not learn from it.
+Split = Literal["train", "val", "test", "folds"]
 Lang = Literal["en", "zh"]
 Interpolation = Literal["bilinear", "bicubic"]
 

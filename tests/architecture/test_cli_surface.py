@@ -6,10 +6,11 @@ from eyebright.cli.options import options_of
 from eyebright.cli.verbs import all_verbs
 
 SURFACE = {
-    "audit": "data --out --fixes --fail-on --size --seed --lang --config",
+    "audit": "data --out --fixes --path --label --group --split --fail-on --size --seed --lang --config",
+    "data": "action data --to --out --fixes --path --label --group --split --lang",
     "train": (
-        "data --out --overwrite --val --test --fixes --seed --size --layers --curve --views --lang "
-        "--target --cost "
+        "data --out --overwrite --val --test --fixes --path --label --group --split --seed --size --layers "
+        "--curve --views --lang --folds --split-by --group-from --target --cost "
         "--coverage --coverage-per-class --false-rejection "
         "--backbone --weights --finetune --unfreeze --gradual --batch-norm --lora --epochs --budget "
         "--patience --batch --optimizer --lr --schedule --warmup --weight-decay --layer-decay --ema "
@@ -19,13 +20,14 @@ SURFACE = {
         "--precision --device --processes --save-memory --pixel-cache --track --resume --config"
     ),
     "tune": (
-        "data --trials --epochs --budget --out --overwrite --val --test --seed --backbone --weights "
-        "--finetune --size --batch --device --precision --lang --resume --config"
+        "data --trials --epochs --budget --out --overwrite --val --test --path --label --group --split "
+        "--seed --backbone --weights --finetune --size --batch --device --precision --lang --resume --config"
     ),
     "evaluate": (
-        "model data --out --overwrite --split --seed --format --columns --robustness --lang --target --cost "
-        "--ood --config"
+        "model data --out --overwrite --split --path --label --group --seed --format --columns --robustness "
+        "--lang --target --cost --ood --config"
     ),
+    "update": "run data --out --overwrite --rename --merge --remove --fixes --lang --target --cost --config",
     "compare": "runs --out --seed --lang --config",
     "export": (
         "model --to --plain --int8 --fp16 --data --out --max-images --min-agreement --max-loss --seed "
@@ -48,6 +50,10 @@ SURFACE = {
     ),
     "predict": "model images --top --format --null --lang --config",
     "explain": "model images --class --method --out --lang --config",
+    "serve": (
+        "models --host --port --token-file --tls-cert --tls-key --allow-host --deadline --max-body "
+        "--max-images --max-pixels --images-root --shadow --lang --config"
+    ),
     "models": "--search --limit --speed --json --lang",
     "cache": "--trim --clear --lang",
     "doctor": "--json --lang",

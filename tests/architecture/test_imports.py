@@ -25,6 +25,7 @@ LAYERS = [
     {"explaining"},
     {"report", "tracking"},
     {"runs"},
+    {"serving"},
     {"verbs"},
     {"api"},
     {"cli"},
@@ -40,6 +41,7 @@ VERBS = [
         "audit",
         "benchmark",
         "cache",
+        "data",
         "compare",
         "demo",
         "distill",
@@ -47,8 +49,10 @@ VERBS = [
         "inspect",
         "models",
         "prune",
+        "serve",
         "shrink",
         "tune",
+        "update",
     },
 ]
 VERB_LEVEL = {verb: level for level, verbs in enumerate(VERBS) for verb in verbs}

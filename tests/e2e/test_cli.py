@@ -297,8 +297,10 @@ def test_cache_shows_trims_and_clears(digits: Path, tmp_path: Path) -> None:
     shown = eyebright("cache", cache=cache).stdout
     assert "96 px" in shown
     assert "128 px" in shown
-    half = sum(p.stat().st_size for p in cache.glob("*/*.npy")) // 2
-    assert "Freed" in eyebright("cache", "--trim", str(half), cache=cache).stdout
+    cards = {path.parent: json.loads(path.read_text()) for path in cache.glob("*/space.json")}
+    last = [folder for folder, card in cards.items() if card["size"] == 128]
+    kept = sum(path.stat().st_size for folder in last for path in folder.glob("*.npy"))
+    assert "Freed" in eyebright("cache", "--trim", str(kept), cache=cache).stdout
     shown = eyebright("cache", cache=cache).stdout
     assert "96 px" not in shown  # used longest ago
     assert "128 px" in shown

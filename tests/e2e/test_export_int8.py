@@ -81,8 +81,9 @@ def test_a_destroyed_weight_is_rejected_and_kept_aside(
     found = certificate(folder)
     assert not found["passed"]
     assert "percentage points" in found["reasons"][0]
-    assert len(found["details"]["rejected_candidates"]) >= 1
-    assert "REJECTED" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert printed.err.count("Exporting to onnx-int8") > 1  # the next candidates were tried
+    assert "REJECTED" in printed.out
 
 
 def test_float16_is_certified_like_a_float_export(textile_run: Run, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import metrics
+from command_line import RUN_FILES, kept_when_replaced, metrics
 
 pytest.importorskip("torch")
 pytest.importorskip("timm")
@@ -71,6 +71,7 @@ def test_auto_keeps_the_better_and_shows_the_comparison(data: Path, tmp_path: Pa
     assert "Depth of fine-tuning" in report
     assert "Last blocks fine-tuned" in report
     _told_by_the_sealed_model(run, data)
+    assert kept_when_replaced(run) == RUN_FILES - {"metrics.json"}
 
 
 @pytest.mark.slow

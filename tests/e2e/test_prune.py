@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from command_line import eyebright, metrics
+from command_line import RUN_FILES, eyebright, kept_when_replaced, metrics
 
 pytest.importorskip("torch")
 pytest.importorskip("torch_pruning")
@@ -31,3 +31,4 @@ def test_a_pruned_model_is_a_smaller_run(textile: Path, tmp_path: Path) -> None:
     more = eyebright("train", "--resume", run, "--epochs", "2")
     assert more.returncode == 0, more.stderr
     assert history(run)[-1]["epoch"] == "2"
+    assert kept_when_replaced(run) == RUN_FILES - {"metrics.json"}

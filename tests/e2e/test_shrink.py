@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import RUN_FILES, eyebright, metrics, refused
+from command_line import RUN_FILES, eyebright, kept_when_replaced, metrics, refused
 
 from eyebright.sealed.model import SealedModel
 
@@ -44,6 +44,7 @@ def test_the_best_that_keeps_to_its_targets_is_handed_out(run: Path, tmp_path: P
     assert selected["name"] in done.stdout
     assert "Comparison with the baseline" in (out / "report.html").read_text(encoding="utf-8")
     assert eyebright("predict", out, run.parent, "--top", "1").returncode in (0, 1)  # it is a model
+    assert kept_when_replaced(out) == RUN_FILES - {"metrics.json"}
 
 
 def test_targets_that_nothing_meets_end_with_the_nearest_and_status_1(run: Path, tmp_path: Path) -> None:

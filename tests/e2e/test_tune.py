@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 
 import pytest
-from command_line import eyebright, metrics
+from command_line import RUN_FILES, eyebright, kept_when_replaced, metrics
 
 pytest.importorskip("torch")
 pytest.importorskip("timm")
@@ -23,7 +23,7 @@ def test_two_trials_and_a_model(textile: Path, tmp_path: Path) -> None:
     done = eyebright("tune", data, *words, "--precision", "fp32", "--out", run)
     assert done.returncode == 0, done.stderr
     assert "Trial 2: " in done.stderr
-    assert {path.name for path in run.iterdir() if path.name != "trials"} == FILES
+    assert {path.name for path in run.iterdir()} == FILES
     with (run / "trials.csv").open(encoding="utf-8", newline="") as file:
         trials = list(csv.DictReader(file))
     assert [trial["trial"] for trial in trials] == ["1", "2"]
@@ -35,3 +35,5 @@ def test_two_trials_and_a_model(textile: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "Trial 3: " in done.stderr
     assert "Trial 2: " not in done.stderr
+    assert {path.name for path in run.iterdir()} == FILES
+    assert kept_when_replaced(run) == RUN_FILES - {"metrics.json"}

@@ -17,6 +17,7 @@ import numpy as np
 
 import eyebright as package
 from eyebright.cli.main import main
+from eyebright.runs.overwrite import remove_earlier
 
 QUICK = ("--size", "96", "--layers", "texture")
 RUN_FILES = {
@@ -151,9 +152,16 @@ def outcome(run: Path) -> tuple[dict[str, Any], bytes, str]:
     return figures, (run / "model.onnx").read_bytes(), (run / "predictions.csv").read_text(encoding="utf-8")
 
 
+def kept_when_replaced(run: Path) -> set[str]:
+    """What stays in a run's directory, until it is written anew, when another run replaces it."""
+    remove_earlier(run)
+    return {path.name for path in run.iterdir()}
+
+
 def cached_rows(cache: Path) -> int:
     """How many rows of features the cache holds, those of sealed models apart."""
-    spaces = [p.parent for p in cache.glob("*/space.json") if json.loads(p.read_text())["view"] != "sealed"]
+    cards = {path.parent: json.loads(path.read_text()) for path in cache.glob("*/space.json")}
+    spaces = [folder for folder, card in cards.items() if card.get("kind", "features") == "features"]
     return sum(len(np.load(path)) for space in spaces for path in space.glob("*.keys.npy"))
 
 

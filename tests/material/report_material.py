@@ -68,7 +68,7 @@ def measured(rows: list[PredictionRow], labels: tuple[str, ...]) -> Metrics:
 
 
 def evaluation(root: Path, labels: tuple[str, ...], count: int, wrong: int) -> ReportContent:
-    """What a second stage has: ``count`` judged images, of which the first ``wrong`` are named wrong."""
+    """What a second stage has: ``count`` evaluated images, of which the first ``wrong`` are named wrong."""
     root.mkdir(exist_ok=True)
     samples, rows = [], []
     for i in range(count):

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeVar, Unpack
+from typing import Any, TypeAlias, TypeVar, Unpack
 
 from eyebright.api import keywords
 from eyebright.api.keywords import StrPath
 from eyebright.api.signature import with_options
+from eyebright.data.table.frames import frame_file
 from eyebright.errors import ConfigError
 from eyebright.options.base import Config
 from eyebright.runs.run import Run
 from eyebright.runtime.context import Shown, showing
 from eyebright.sealed.model import SealedModel
+from eyebright.training.cache.store import TABLES, default_folder
 from eyebright.types import ImageLike, Prediction, Skipped
 from eyebright.verbs.audit.audit import Audit
 from eyebright.verbs.audit.audit import audit as audit_stage
@@ -25,6 +27,9 @@ from eyebright.verbs.benchmark.options import BenchmarkConfig
 from eyebright.verbs.compare.compare import Comparison
 from eyebright.verbs.compare.compare import compare as compare_stage
 from eyebright.verbs.compare.options import CompareConfig
+from eyebright.verbs.data.data import Converted
+from eyebright.verbs.data.data import data as data_stage
+from eyebright.verbs.data.options import DataConfig
 from eyebright.verbs.demo.demo import demo as demo_stage
 from eyebright.verbs.demo.options import DemoConfig
 from eyebright.verbs.distill.distill import distill as distill_stage
@@ -50,6 +55,9 @@ from eyebright.verbs.predict.options import PredictConfig
 from eyebright.verbs.predict.predict import predict as predict_stage
 from eyebright.verbs.prune.options import PruneConfig
 from eyebright.verbs.prune.prune import prune as prune_stage
+from eyebright.verbs.serve.options import ServeConfig
+from eyebright.verbs.serve.serve import Served
+from eyebright.verbs.serve.serve import serve as serve_stage
 from eyebright.verbs.shrink.options import ShrinkConfig
 from eyebright.verbs.shrink.result import Shrunk
 from eyebright.verbs.shrink.shrink import shrink as shrink_stage
@@ -57,34 +65,59 @@ from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.train import train as train_stage
 from eyebright.verbs.tune.options import TuneConfig
 from eyebright.verbs.tune.tune import tune as tune_stage
+from eyebright.verbs.update.options import UpdateConfig
+from eyebright.verbs.update.update import update as update_stage
+
+#: A path; or a table in memory, such as a DataFrame, of which no package is needed for this type.
+DataLike: TypeAlias = "StrPath | Sequence[tuple[StrPath, str | Sequence[str]]] | Any"
 
 OptionsT = TypeVar("OptionsT", bound=Config)
 ResultT = TypeVar("ResultT")
 
 
 @with_options(AuditConfig)
-def audit(data: StrPath, *, progress: Shown = None, **options: Unpack[keywords.AuditOptions]) -> Audit:
+def audit(data: DataLike, *, progress: Shown = None, **options: Unpack[keywords.AuditOptions]) -> Audit:
     """Find copies, leaks, wrong labels, shifts, shortcuts and faulty images in a folder of labelled images.
 
     Args:
-        data: folder of class folders, or with train/, val/ and optionally test/, or with labels.csv.
+        data: as for :func:`train`.
         progress: as for :func:`train`.
         **options: the options of `eyebright audit`.
 
     Returns:
         The findings, with the `report` and the proposed `fixes`.
     """
-    return _run(audit_stage, AuditConfig, progress, data=data, **options)
+    return _run(audit_stage, AuditConfig, progress, data=_path_of(data, options.get("path")), **options)
+
+
+@with_options(DataConfig)
+def convert(
+    data: DataLike, to: str, *, progress: Shown = None, **options: Unpack[keywords.DataOptions]
+) -> Converted:
+    """Convert labelled images to another format: class folders, CSV, Parquet, COCO and others.
+
+    Args:
+        data: as for :func:`train`.
+        to: `folder`, `csv`, `parquet`, `hf`, `coco` or `webdataset`.
+        progress: as for :func:`train`.
+        **options: the options of `eyebright data convert`.
+
+    Returns:
+        Where the new data lies, and what was left out.
+    """
+    found = _path_of(data, options.get("path"))
+    return _run(data_stage, DataConfig, progress, action="convert", data=found, to=to, **options)
 
 
 @with_options(TrainConfig)
 def train(
-    data: StrPath | None = None, *, progress: Shown = None, **options: Unpack[keywords.TrainOptions]
+    data: DataLike | None = None, *, progress: Shown = None, **options: Unpack[keywords.TrainOptions]
 ) -> Run:
     """Train a model on a folder of labelled images, evaluate it, and seal it into one file.
 
     Args:
-        data: folder of class folders, or with train/, val/ and optionally test/; None where a run is resumed.
+        data: a path, as for `eyebright train`; a DataFrame of pandas or polars, or a list of (path, label),
+            with paths relative to the current folder; or None where a run is resumed.
         progress: None shows it in a terminal or notebook, False nowhere; any :class:`Progress` replaces it.
         **options: the options of `eyebright train`, listed under Options by `help(eb.train)`.
 
@@ -94,23 +127,51 @@ def train(
     Raises:
         EyebrightError: the data, an option or the disk does not allow it.
     """
-    return _run(train_stage, TrainConfig, progress, data=data, **options)
+    return _run(train_stage, TrainConfig, progress, data=_path_of(data, options.get("path")), **options)
 
 
 @with_options(TuneConfig)
 def tune(
-    data: StrPath | None = None, *, progress: Shown = None, **options: Unpack[keywords.TuneOptions]
+    data: DataLike | None = None, *, progress: Shown = None, **options: Unpack[keywords.TuneOptions]
 ) -> Run:
     """Search the settings of fine-tuning with Optuna, then train with the best."""
-    return _run(tune_stage, TuneConfig, progress, data=data, **options)
+    found = _path_of(data, options.get("path"))
+    return _run(tune_stage, TuneConfig, progress, data=found, **options)
+
+
+@with_options(UpdateConfig)
+def update(
+    run: StrPath,
+    data: StrPath | None = None,
+    *,
+    progress: Shown = None,
+    **options: Unpack[keywords.UpdateOptions],
+) -> Run:
+    """Update a run with new images, new classes or corrected labels, in seconds.
+
+    Args:
+        run: of a training; it stays as it is.
+        data: the new images: a folder of class folders, or with labels.csv; None where only classes change.
+        progress: as for :func:`train`.
+        **options: the options of `eyebright update`.
+
+    Returns:
+        The new run; `update` in its `metrics` says what changed.
+    """
+    return _run(update_stage, UpdateConfig, progress, run=run, data=data, **options)
 
 
 @with_options(EvaluateConfig)
 def evaluate(
-    model: StrPath, data: StrPath, *, progress: Shown = None, **options: Unpack[keywords.EvaluateOptions]
+    model: StrPath,
+    data: DataLike | None = None,
+    *,
+    progress: Shown = None,
+    **options: Unpack[keywords.EvaluateOptions],
 ) -> Run:
-    """Evaluate a model on labelled images and write the report."""
-    return _run(evaluate_stage, EvaluateConfig, progress, model=model, data=data, **options)
+    """Evaluate a model on labelled images, without ``data`` on those that its training held out."""
+    found = _path_of(data, options.get("path"))
+    return _run(evaluate_stage, EvaluateConfig, progress, model=model, data=found, **options)
 
 
 @with_options(CompareConfig)
@@ -154,6 +215,23 @@ def explain(
 ) -> Explanations:
     """Draw heat maps: which parts of each image the prediction is based on."""
     return _run(explain_stage, ExplainConfig, progress, model=model, images=images, **options)
+
+
+@with_options(ServeConfig)
+def serve(
+    models: StrPath | Sequence[StrPath],
+    *,
+    progress: Shown = None,
+    **options: Unpack[keywords.ServeOptions],
+) -> Served:
+    """Serve models over HTTP until the process is told to end; see `docs/serving.md`.
+
+    Args:
+        models: sealed models or their runs, also as "NAME=PATH".
+        progress: None shows it in a terminal or notebook, False nowhere; any :class:`Progress` replaces it.
+        **options: the options of `eyebright serve`.
+    """
+    return _run(serve_stage, ServeConfig, progress, models=models, **options)
 
 
 @with_options(ExportConfig)
@@ -236,6 +314,13 @@ def load(model: StrPath) -> SealedModel:
             kind=type(model).__name__,
         )
     return SealedModel(Path(model))
+
+
+def _path_of(data: DataLike | None, path_column: str | None) -> StrPath | None:
+    """Return a path of the data: what lies in memory is written into the cache first."""
+    if data is None or isinstance(data, str | PathLike):
+        return data
+    return frame_file(data, default_folder() / TABLES, path_column)
 
 
 def _run(

@@ -17,9 +17,25 @@ class AuditOptions(TypedDict, total=False):
 
     out: StrPath | None
     fixes: StrPath | None
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    split: str | None
     fail_on: Sequence[str]
     size: int
     seed: int
+    lang: Literal["en", "zh"]
+
+
+class DataOptions(TypedDict, total=False):
+    """Options of `eb.convert`."""
+
+    out: StrPath | None
+    fixes: StrPath | None
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    split: str | None
     lang: Literal["en", "zh"]
 
 
@@ -31,12 +47,19 @@ class TrainOptions(TypedDict, total=False):
     val: StrPath | float | None
     test: StrPath | float | None
     fixes: StrPath | None
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    split: str | None
     seed: int
     size: int | Literal["auto"]
     layers: Literal["auto", "texture", "stages", "all"]
     curve: bool
     views: int
     lang: Literal["en", "zh"]
+    folds: int | None
+    split_by: Literal["chance", "time"]
+    group_from: str | None
     target: Sequence[str]
     cost: StrPath | None
     coverage: float
@@ -96,6 +119,10 @@ class TuneOptions(TypedDict, total=False):
     overwrite: bool
     val: StrPath | float | None
     test: StrPath | float | None
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    split: str | None
     seed: int
     backbone: str
     weights: StrPath | Literal["none"] | None
@@ -108,12 +135,29 @@ class TuneOptions(TypedDict, total=False):
     resume: StrPath | None
 
 
+class UpdateOptions(TypedDict, total=False):
+    """Options of `eb.update`."""
+
+    out: StrPath | None
+    overwrite: bool
+    rename: Sequence[str]
+    merge: Sequence[str]
+    remove: Sequence[str]
+    fixes: StrPath | None
+    lang: Literal["en", "zh"]
+    target: Sequence[str]
+    cost: StrPath | None
+
+
 class EvaluateOptions(TypedDict, total=False):
     """Options of `eb.evaluate`."""
 
     out: StrPath | None
     overwrite: bool
     split: Literal["auto", "train", "val", "test"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
     seed: int
     columns: StrPath | None
     robustness: bool
@@ -144,6 +188,24 @@ class ExplainOptions(TypedDict, total=False):
     class_: str | None
     method: Literal["auto", "exact", "gradcam", "rollout"]
     out: StrPath | None
+    lang: Literal["en", "zh"]
+
+
+class ServeOptions(TypedDict, total=False):
+    """Options of `eb.serve`."""
+
+    host: str
+    port: int
+    token_file: StrPath | None
+    tls_cert: StrPath | None
+    tls_key: StrPath | None
+    allow_host: Sequence[str]
+    deadline: float | str
+    max_body: int
+    max_images: int
+    max_pixels: int
+    images_root: StrPath | None
+    shadow: StrPath | None
     lang: Literal["en", "zh"]
 
 

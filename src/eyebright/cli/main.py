@@ -57,6 +57,10 @@ def _run_reporting(argv: list[str]) -> int:
             raise
         except OSError as error:
             return _report(_refused(error), FAILED)
+        except (MemoryError, RuntimeError, ImportError) as error:
+            if (told := _exhausted(error)) is None:
+                raise
+            return _report(told, FAILED)
 
 
 def _run(argv: list[str], session: ExitStack) -> int:
@@ -158,6 +162,19 @@ def _report(error: EyebrightError, status: int) -> int:
     where = getattr(error, "__notes__", ())  # the path of an image that an error's sentence stands beside
     tell("\n".join((*where, error.text())))
     return status
+
+
+def _exhausted(error: Exception) -> EyebrightError | None:
+    """Return the error for memory or threads that the system refused; None of any other error."""
+    from eyebright.runtime.machine import is_out_of_memory
+
+    if not is_out_of_memory(error) and str(error) != "can't start new thread":
+        return None
+    return EyebrightError(
+        "There must be enough memory, and threads. The system refused more ({reason}). Close other programs, "
+        "raise the limits of this process (ulimit), or use a smaller --size.",
+        reason=str(error) or type(error).__name__,
+    )
 
 
 def _refused(error: OSError) -> EyebrightError:

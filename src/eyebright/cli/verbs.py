@@ -9,12 +9,15 @@ from eyebright.verbs.verb import Verb
 #: In the order of the help; each has a folder of its name in `eyebright/verbs`.
 NAMES = (
     "audit",
+    "data",
     "train",
     "tune",
+    "update",
     "evaluate",
     "compare",
     "predict",
     "explain",
+    "serve",
     "export",
     "distill",
     "prune",

@@ -55,12 +55,11 @@ def _to_decode(samples: Sequence[Sample]) -> list[Sample]:
     same_size: dict[tuple[int, int], dict[str, Sample]] = defaultdict(dict)
     for sample in samples:
         same_size[sample.width, sample.height].setdefault(sample.sha, sample)
-    return [
-        sample
-        for group in same_size.values()
-        for sample in group.values()
-        if sample.white_level or (len(group) > 1 and not all(s.content for s in group.values()))
-    ]
+    found: list[Sample] = []
+    for group in same_size.values():
+        comparable = len(group) < 2 or all(s.content for s in group.values())
+        found += [s for s in group.values() if s.white_level or not comparable]
+    return found
 
 
 def _read_contents(root: Path, samples: Sequence[Sample]) -> dict[str, Content]:

@@ -35,6 +35,8 @@ COLUMNS = ("image", "action", "value", "reason")
 ACTIONS = ("drop", "keep_one", "relabel", "move", "group", "not_a_problem")
 #: Stands for all images, in a row that answers a question about them.
 EVERYTHING = "."
+#: The reason of images that fixes leave out.
+LEFT_OUT = "Left out by the fixes ({action})."
 _ANSWER = "not_a_problem"
 _LEAVING_OUT = ("drop", "keep_one")
 _NEEDS_VALUE = ("keep_one", "relabel", "move", "group")
@@ -93,10 +95,7 @@ class Fixes:
         labels = manifest.label_set
         if labels is not None:
             labels = tuple(sorted({*labels, *(label for sample in samples for label in sample.labels)}))
-        skipped = [
-            Skipped(path, "Left out by the fixes ({action}).", {"action": action})
-            for path, action in left_out.items()
-        ]
+        skipped = [Skipped(path, LEFT_OUT, {"action": action}) for path, action in left_out.items()]
         counts = Counter(action for some in wanted.values() for action in some)
         counts.update(left_out.values())
         return replace(

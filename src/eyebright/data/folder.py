@@ -15,9 +15,10 @@ from eyebright.data.header import Header
 from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.data.passed_over import no_images, other_files
 from eyebright.data.read_headers import read_headers
-from eyebright.data.split import assign, unit_key
+from eyebright.data.splits.drawing import BY_CHANCE, Drawing, draw
 from eyebright.data.splits.layout import Layout, find_layout
 from eyebright.data.splits.parts import classes_beside, listed
+from eyebright.data.storage.places import resolved
 from eyebright.data.walk import (
     FolderListing,
     Identity,
@@ -39,6 +40,7 @@ def scan(
     test: Path | float | None = None,
     seed: int = 0,
     fixes: Fixes | None = None,
+    drawing: Drawing = BY_CHANCE,
 ) -> Manifest:
     """Return the manifest to train on: every image under ``folder`` with its class and its split.
 
@@ -53,6 +55,7 @@ def scan(
         test: the same for the test split (default: test/ if there is one, else none).
         seed: seed of the split.
         fixes: applied before anything is held out.
+        drawing: how images are held out.
 
     Raises:
         NotFoundError: a folder does not exist.
@@ -70,8 +73,8 @@ def scan(
     manifest = manifest.without(leaks(samples))
     require_classes(_recount(manifest, counts), where, manifest.skipped)
     warnings = (*manifest.warnings, *conflicts(samples), *copies(manifest.samples))
-    parts = _hold_out(manifest.samples, layout.shares, seed)
-    return replace(manifest, samples=parts, warnings=warnings)
+    ordered = tuple(sorted(manifest.samples, key=lambda s: s.path))
+    return draw(replace(manifest, samples=ordered, warnings=warnings), layout.shares, seed, drawing)
 
 
 def scan_as_given(folder: Path) -> tuple[Manifest, bool]:
@@ -91,7 +94,7 @@ def scan_as_given(folder: Path) -> tuple[Manifest, bool]:
 
 def _read(folder: Path, layout: Layout, listings: dict[Split, FolderListing]) -> Manifest:
     """Return the images that are listed, each in the part where it lies."""
-    root = folder.resolve()
+    root = resolved(folder)
     skipped: list[Skipped] = []
     samples: list[Sample] = []
     total = sum(len(listing.files) for listing in listings.values())
@@ -126,7 +129,7 @@ def scan_part(
             task.advance(len(files))
     samples, _ = with_contents(folder, samples)
     warnings = other_files(listing.others) + conflicts(samples) + copies(samples)
-    return Manifest(folder.resolve(), tuple(samples), tuple(skipped), tuple(warnings))
+    return Manifest(resolved(folder), tuple(samples), tuple(skipped), tuple(warnings))
 
 
 def scan_ood(
@@ -148,7 +151,7 @@ def scan_ood(
         for some, headers in read_headers(folder, files):
             _collect(some, headers, "test", "", samples, skipped)
             task.advance(len(some))
-    return Manifest(folder.resolve(), tuple(samples), tuple(skipped))
+    return Manifest(resolved(folder), tuple(samples), tuple(skipped))
 
 
 def _list_parts(layout: Layout) -> dict[Split, FolderListing]:
@@ -231,16 +234,6 @@ def _collect(
             )
 
 
-def _hold_out(samples: Sequence[Sample], shares: dict[Split, float], seed: int) -> tuple[Sample, ...]:
-    """Return the samples by path, those of the training split that are held out in their new split."""
-    pool = [i for i, s in enumerate(samples) if s.split == "train"]
-    labels, keys = [samples[i].label for i in pool], [unit_key(samples[i]) for i in pool]
-    parts = assign(labels, keys, shares.get("val", 0.0), shares.get("test", 0.0), seed)
-    held_out = {i: part for i, part in zip(pool, parts, strict=True) if part != "train"}
-    moved = (replace(s, split=held_out[i]) if i in held_out else s for i, s in enumerate(samples))
-    return tuple(sorted(moved, key=lambda s: s.path))
-
-
 def _recount(manifest: Manifest, before: dict[Split, Counter[str]]) -> dict[Split, dict[str, int]]:
     found: dict[Split, Counter[str]] = {
         split: Counter(s.label for s in manifest.of(split)) for split in SPLITS
@@ -251,7 +244,7 @@ def _recount(manifest: Manifest, before: dict[Split, Counter[str]]) -> dict[Spli
 def _prefix(folder: Path, root: Path) -> str:
     """Return the prefix of a split's paths: nothing, its folder below the root, or its absolute path."""
     real = Path(os.path.abspath(folder))
-    for base, place in ((root, real), (root, real.resolve())):
+    for base, place in ((root, real), (root, resolved(real))):
         if place.is_relative_to(base):
             inside = place.relative_to(base).as_posix()
             return "" if inside == "." else f"{inside}/"

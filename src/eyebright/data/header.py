@@ -7,7 +7,6 @@ import stat
 from dataclasses import dataclass
 from hashlib import blake2b, file_digest
 from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from PIL import ExifTags, Image, UnidentifiedImageError
@@ -16,6 +15,7 @@ from eyebright.data.colour import FULL_LEVEL, is_deep
 from eyebright.data.formats.known import format_by_content, open_by_content
 from eyebright.data.formats.limits import require_size, too_large
 from eyebright.data.formats.repair import repaired
+from eyebright.data.storage.places import read_bytes
 from eyebright.errors import ImageError, NotFoundError
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def read_image(path: str | os.PathLike[str], sha: str | None = None) -> bytes:
         ImageError: it cannot be read, or its content changed after ``sha`` was taken.
     """
     try:
-        data = Path(path).read_bytes()
+        data = read_bytes(path)
     except (FileNotFoundError, ValueError):  # a name with a NUL, which no file has, is the latter
         raise NotFoundError("The image must exist. {path} does not. Check the path.", path=path) from None
     except OSError as error:
@@ -103,7 +103,10 @@ def read_header(path: str | os.PathLike[str]) -> Header:
         ImageError: the file cannot be read, is no image, or is too large.
     """
     try:
-        status = os.stat(path)
+        try:
+            status = os.stat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return _of_bytes(read_bytes(path))
         if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
             raise ImageError("Not a regular file. Remove it.")
         with open(path, "rb", buffering=0) as file:
@@ -111,10 +114,13 @@ def read_header(path: str | os.PathLike[str]) -> Header:
                 sha = file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
                 file.seek(0)
                 return _header(sha, open_image(file), file)
-            data = file.read()
-        return _header(hash_bytes(data), open_image(BytesIO(data)), BytesIO(data))
+            return _of_bytes(file.read())
     except OSError as error:
         raise unreadable(error) from None
+
+
+def _of_bytes(data: bytes) -> Header:
+    return _header(hash_bytes(data), open_image(BytesIO(data)), BytesIO(data))
 
 
 def _header(sha: str, image: Image.Image, file: BinaryIO) -> Header:

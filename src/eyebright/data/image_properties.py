@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image
 
+from eyebright.data.storage.places import open_binary
 from eyebright.types import FloatArray, UInt8Array
 
 #: What :func:`looks` gives, in its order.
@@ -45,11 +46,12 @@ def _laplacian(grey: FloatArray) -> FloatArray:
 def camera(path: Path) -> str:
     """Return make and model from the EXIF block of a JPEG or TIFF, or "" where none can be read."""
     try:
-        with path.open("rb") as file:
+        with open_binary(path) as file:
             if b"Exif\0" not in (head := file.read(_HEAD_BYTES)) and head[:2] not in (b"II", b"MM"):
                 return ""
-        with Image.open(path) as image:
-            exif = image.getexif()
+            file.seek(0)
+            with Image.open(file) as image:
+                exif = image.getexif()
     except Exception:  # a parser that is fed arbitrary bytes may raise anything; a camera is not worth it
         return ""
     make, model = (_clean(exif.get(tag)) for tag in (ExifTags.Base.Make, ExifTags.Base.Model))

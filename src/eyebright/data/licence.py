@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
+
+from eyebright.data.storage.places import is_folder, open_binary, scandir
 
 _NAMES = {"license", "licence"}
 _LONGEST = 200
@@ -17,13 +20,13 @@ def data_licence(root: Path) -> str | None:
     Returns:
         ``"LICENSE.txt: Creative Commons Attribution 4.0"``, or None where there is no such file.
     """
-    if not root.is_dir():
+    if not is_folder(root):
         return None
-    files = (p for p in sorted(root.iterdir()) if p.name.split(".")[0].lower() in _NAMES and p.is_file())
-    path = next(files, None)
-    if path is None:
+    with scandir(root) as entries:
+        names = sorted(e.name for e in entries if e.name.split(".")[0].lower() in _NAMES and e.is_file())
+    if not names:
         return None
-    with path.open(encoding="utf-8", errors="replace") as file:
+    with io.TextIOWrapper(open_binary(root / names[0]), encoding="utf-8", errors="replace") as file:
         lines = (" ".join(line.split()) for line in file)
         first = next((line for line in lines if line), "")
-    return f"{path.name}: {first[:_LONGEST]}" if first else path.name
+    return f"{names[0]}: {first[:_LONGEST]}" if first else names[0]

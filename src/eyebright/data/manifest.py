@@ -7,15 +7,19 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
+from eyebright.data.splits.facts import SplitFacts
 from eyebright.task.task import ClassificationTask, MultiClass, MultiLabel
 from eyebright.types import Skipped, Split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-SPLITS: tuple[Split, ...] = get_args(Split)
+#: The splits in which images lie.
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+#: What is evaluated by a cross-validation: all images, each by a model that did not learn from it.
+FOLDS: Split = "folds"
 #: What separates the labels of a multi-label image; no label contains a semicolon.
 JOINT = "; "
 
@@ -40,6 +44,9 @@ class Sample:
         white_level: the grey value that is white where grey has more than 8 bits; 0 of 8-bit images.
         content: the hash of one of the files with these pixels, the same for all of them; empty where no
             other file was looked at.
+        unit: 32 hex digits that images share which must stay in one split for more than their group or their
+            pixels: near duplicates, and all that they join; empty elsewhere.
+        time: when the image was taken, as ISO 8601; empty where that is not known.
     """
 
     path: str
@@ -51,6 +58,8 @@ class Sample:
     group: str = ""
     white_level: int = 0
     content: str = ""
+    unit: str = ""
+    time: str = ""
 
     @property
     def identity(self) -> str:
@@ -58,11 +67,22 @@ class Sample:
         return self.content or self.sha
 
     @property
+    def together(self) -> str:
+        """Return what images share that are not independent: copies, those of a group, near duplicates."""
+        return self.unit or self.group or self.identity
+
+    @property
     def key(self) -> bytes:
         """Return the key of what is computed from the pixels: 16 bytes of hash and white level."""
         if not self.white_level:
             return bytes.fromhex(self.sha)
         return blake2b(f"{self.sha} {self.white_level}".encode(), digest_size=16).digest()
+
+    @property
+    def place(self) -> tuple[str, int, str]:
+        """Return what sorts samples as they lie in a file of many, so that it is read from its beginning."""
+        folder, _, name = self.path.rpartition("/")
+        return folder, len(name), name
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -80,6 +100,7 @@ class Manifest:
         skipped: files that are not among them.
         warnings: of the data.
         label_set: the labels of a multi-label manifest; None of a multi-class one.
+        facts: how the splits came about; None where they were not made here.
     """
 
     root: Path
@@ -87,6 +108,7 @@ class Manifest:
     skipped: tuple[Skipped, ...] = ()
     warnings: tuple[Skipped, ...] = field(default=())
     label_set: tuple[str, ...] | None = None
+    facts: SplitFacts | None = None
 
     @cached_property
     def task(self) -> ClassificationTask:

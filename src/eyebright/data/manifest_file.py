@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
 from eyebright.data.manifest import SPLITS, Manifest, Sample
+from eyebright.data.splits.facts import SplitFacts
 from eyebright.errors import DataError, NotFoundError
 from eyebright.runtime.atomic import atomic_path
 from eyebright.text.language import english
@@ -22,10 +23,11 @@ from eyebright.types import Skipped
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_ROWS = 65_536
+_ROWS, _READ_ROWS = 65_536, 8_192  # what is read at once stands in memory twice
 _KEY, _DIGEST = b"eyebright", b"eyebright.blake2b"
 _HASH = 32  # hexadecimal digits
-_LATER = ("group", "white_level", "content")  # columns that older manifests lack, the last first
+# Columns that older manifests lack; the second ones came before the digest did.
+_LATEST, _LATER = ("unit", "time"), ("group", "white_level", "content")
 _WORD = pa.dictionary(pa.int32(), pa.string())
 _SCHEMA = pa.schema(
     [
@@ -38,6 +40,8 @@ _SCHEMA = pa.schema(
         ("group", _WORD),
         ("white_level", pa.int64()),
         ("content", pa.string()),
+        ("unit", pa.string()),
+        ("time", pa.string()),
     ]
 )
 
@@ -50,6 +54,7 @@ class _About:
     skipped: tuple[Skipped, ...]
     warnings: tuple[Skipped, ...]
     several: tuple[str, ...] | None = None
+    facts: SplitFacts | None = None
 
 
 _ABOUT = TypeAdapter(_About)
@@ -68,6 +73,7 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
         "skipped": [asdict(s) for s in manifest.skipped],
         "warnings": [asdict(s) for s in manifest.warnings],
         "several": manifest.label_set,
+        "facts": None if manifest.facts is None else asdict(manifest.facts),
     }
     text = json.dumps(about, default=str).encode()
     schema = _SCHEMA.with_metadata({_KEY: text, _DIGEST: _digest(text, len(manifest.samples))})
@@ -98,7 +104,7 @@ def read_manifest(path: Path) -> Manifest:
             raise ValueError("a path that cannot be")
         for note in (*about.skipped, *about.warnings):
             english(note.reason, **note.reason_values)  # raises where placeholders lack their values
-        return Manifest(Path(about.root), samples, about.skipped, about.warnings, about.several)
+        return Manifest(Path(about.root), samples, about.skipped, about.warnings, about.several, about.facts)
     except FileNotFoundError:
         raise NotFoundError("The manifest must exist. {path} does not. Check the path.", path=path) from None
     except (pa.ArrowException, OSError, LookupError, ValueError, TypeError, MemoryError) as error:
@@ -136,12 +142,12 @@ def _samples(file: pq.ParquetFile) -> Iterator[Sample]:
     known: dict[Any, Any] = {}  # one object a class name, part and size, not one a row
     given = {field.name: field.type for field in file.schema_arrow}
     names = list(_SCHEMA.names)
-    if _DIGEST not in (file.schema_arrow.metadata or {}):
-        while names[-1] in _LATER and names[-1] not in given:
-            names.pop()
+    may_lack = _LATEST if _DIGEST in (file.schema_arrow.metadata or {}) else _LATEST + _LATER
+    while names[-1] in may_lack and names[-1] not in given:
+        names.pop()
     if wrong := [name for name in names if given.get(name) != _SCHEMA.field(name).type]:
         raise ValueError(f"no column {wrong[0]} of its type")
-    for batch in file.iter_batches(_ROWS, columns=names):
+    for batch in file.iter_batches(_READ_ROWS, columns=names):
         if batch.num_rows and any(batch.column(name).null_count for name in names):
             raise ValueError("empty cells")
         columns = {name: batch.column(name).to_pylist() for name in names}

@@ -1,4 +1,4 @@
-"""Labelled images from wherever they come: a folder of class folders, or one with `labels.csv`."""
+"""Labelled images from wherever they come: class folders, or whatever lists them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,17 @@ from eyebright.data import folder as folders
 from eyebright.data.checks import few_images
 from eyebright.data.fixes import Fixes
 from eyebright.data.manifest import Manifest
+from eyebright.data.sources.recognise import Source, find_listing
+from eyebright.data.splits.drawing import BY_CHANCE, Drawing
 from eyebright.data.splits.layout import evaluation_part
-from eyebright.data.table.scan import has_table, scan_table, scan_table_as_given, scan_table_part
+from eyebright.data.storage.places import left_out
+from eyebright.data.table.chosen import ANY_COLUMNS, Columns
+from eyebright.data.table.listed import ListedImages, read_listed
+from eyebright.data.table.scan import scan_listed, scan_listed_part
+from eyebright.errors import DataError
+from eyebright.runtime.context import progress
+from eyebright.text.language import translate
+from eyebright.text.table import printable, table
 from eyebright.types import Split
 
 
@@ -23,52 +32,115 @@ def scan(
     seed: int = 0,
     multilabel: bool = False,
     fixes: Fixes | None = None,
+    columns: Columns = ANY_COLUMNS,
+    drawing: Drawing = BY_CHANCE,
 ) -> Manifest:
     """Return the manifest to train on; see :func:`eyebright.data.folder.scan`.
 
-    With ``multilabel``, a table is read as one for a multi-label model, even where each image has one label.
-    ``fixes`` are applied before anything is held out.
+    With ``multilabel``, a list is read as one for a multi-label model, even where each image has one label.
+    ``fixes`` are applied before anything is held out, as ``drawing`` says. ``columns`` are those that the
+    user names.
 
     Raises:
         NotFoundError: a folder does not exist.
         DataError: there is nothing, or nothing sensible, to train on.
     """
-    if has_table(data):
-        manifest = scan_table(data, val=val, test=test, seed=seed, multilabel=multilabel, fixes=fixes)
+    place, source = _find(data, columns)
+    if source is None:
+        manifest = folders.scan(place, val=val, test=test, seed=seed, fixes=fixes, drawing=drawing)
     else:
-        manifest = folders.scan(data, val=val, test=test, seed=seed, fixes=fixes)
+        listed = _listed(source, columns, multilabel)
+        manifest = scan_listed(listed, val=val, test=test, seed=seed, fixes=fixes, drawing=drawing)
+    manifest = _with_left_out(manifest, data)
     return replace(manifest, warnings=(*manifest.warnings, *few_images(manifest)))
 
 
-def scan_as_given(data: Path, fixes: Fixes | None = None) -> tuple[Manifest, bool]:
+def scan_as_given(
+    data: Path,
+    fixes: Fixes | None = None,
+    columns: Columns = ANY_COLUMNS,
+    *,
+    multilabel: bool = False,
+) -> tuple[Manifest, bool]:
     """Return every image with the split that the data gives it, and whether the data has splits of its own.
 
-    Nothing is held out, and no copy is left out.
+    Nothing is held out, and no copy is left out. With ``multilabel``, a table is read as one for a
+    multi-label model, even where each image has one label.
 
     Raises:
         NotFoundError: a folder does not exist.
         DataError: the data holds no images, or cannot be understood.
     """
-    if has_table(data):
-        manifest, given = scan_table_as_given(data)
+    place, source = _find(data, columns)
+    if source is None:
+        manifest, given = folders.scan_as_given(place)
     else:
-        manifest, given = folders.scan_as_given(data)
+        manifest, given = read_listed(_listed(source, columns, multilabel))
+    manifest = _with_left_out(manifest, data)
     return (manifest if fixes is None else fixes.applied(manifest)), given
 
 
 def scan_part(
-    data: Path, wanted: Split | Literal["auto"], *, multilabel: bool = False
+    data: Path,
+    wanted: Split | Literal["auto"],
+    *,
+    multilabel: bool = False,
+    columns: Columns = ANY_COLUMNS,
 ) -> tuple[Manifest, Split]:
     """Return the images to evaluate on, and their split: "auto" is test, else validation, else all.
 
-    With ``multilabel``, a table is read as one for a multi-label model, even where each image has one label.
+    With ``multilabel``, a list is read as one for a multi-label model, even where each image has one label.
 
     Raises:
         NotFoundError: the data does not exist, or has no such part.
         DataError: it holds no images.
     """
-    if has_table(data):
+    place, source = _find(data, columns)
+    if source is not None:
         part = None if wanted == "auto" else wanted
-        return scan_table_part(data, part, multilabel=multilabel)
-    where, split = evaluation_part(data, wanted)
-    return folders.scan_part(where, split), split
+        manifest, split = scan_listed_part(_listed(source, columns, multilabel), part)
+    else:
+        where, split = evaluation_part(place, wanted)
+        manifest = folders.scan_part(where, split)
+    return _with_left_out(manifest, data), split
+
+
+def _find(data: Path, columns: Columns) -> tuple[Path, Source | None]:
+    """Return where the data begins and what lists its images; named columns need such a list."""
+    place, source = find_listing(data)
+    if source is None and columns:
+        raise DataError(
+            "Columns can be named only where a table lists the images. {path} has class folders. Do without "
+            "--path, --label, --group and --split, or give the table as the data.",
+            path=data,
+        )
+    return place, source
+
+
+def _listed(source: Source, columns: Columns, multilabel: bool) -> ListedImages:
+    """Read a list, and say what its columns were taken for."""
+    listed = source.read(columns, multilabel)
+    if roles := listed.table.roles:
+        rows = [[f"  {printable(name)}", _in_words(role)] for name, role in roles]
+        head = translate("Columns of {path}:", path=source.name)
+        progress().say(f"{head}\n{table(rows)}")
+    return listed
+
+
+def _in_words(role: str) -> str:
+    match role:
+        case "path":
+            return translate("the images")
+        case "label":
+            return translate("the label")
+        case "group":
+            return translate("the group")
+        case "split":
+            return translate("the split")
+        case _:
+            return translate("not used")
+
+
+def _with_left_out(manifest: Manifest, data: Path) -> Manifest:
+    """Return the manifest with what an archive holds that cannot be used."""
+    return replace(manifest, skipped=(*manifest.skipped, *left_out(data)))

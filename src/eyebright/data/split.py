@@ -67,8 +67,10 @@ def assign(
 
 
 def unit_key(sample: Sample) -> str:
-    """Return 32 hex digits that the images share which must stay together: copies, or those of a group."""
-    return blake2b(sample.group.encode(), digest_size=16).hexdigest() if sample.group else sample.identity
+    """Return 32 hex digits that the images share which must stay together."""
+    if sample.group and not sample.unit:
+        return blake2b(sample.group.encode(), digest_size=16).hexdigest()
+    return sample.together
 
 
 def rarest(labels: Sequence[Sequence[str]]) -> list[str]:

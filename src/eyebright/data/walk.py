@@ -11,6 +11,8 @@ from stat import S_ISREG
 from typing import TypeAlias
 
 from eyebright.data.formats.known import extensions
+from eyebright.data.storage.base import StorageEntry
+from eyebright.data.storage.places import exists, is_folder, scandir, status
 from eyebright.errors import DataError, NotFoundError
 from eyebright.types import Skipped
 
@@ -23,6 +25,7 @@ _OUTPUTS = frozenset({OUTPUT_MARK, "manifest.parquet", "certificate.json", "audi
 
 #: What makes a folder the same folder under every name: its device and inode.
 Identity: TypeAlias = tuple[int, int]
+AnyEntry: TypeAlias = "os.DirEntry[str] | StorageEntry"
 
 
 @dataclass
@@ -46,8 +49,8 @@ class FolderListing:
 
 def identity(folder: str | os.PathLike[str]) -> Identity:
     """Return the folder's identity, the same through every link to it."""
-    status = os.stat(folder)
-    return status.st_dev, status.st_ino
+    found = status(folder)
+    return found.st_dev, found.st_ino
 
 
 def printable(path: str) -> str:
@@ -62,7 +65,7 @@ def subfolders(folder: Path) -> list[str]:
         DataError: the system does not let us look into it.
     """
     try:
-        with os.scandir(folder) as entries:
+        with scandir(folder) as entries:
             found = [e for e in entries if not _ignored(e.name) and _is_folder(e)]
             return sorted(e.name for e in found if not _is_output(e.path))
     except OSError as error:
@@ -94,7 +97,7 @@ def require_folder(folder: Path) -> Path:
             "The data path must be valid UTF-8. {path} uses another encoding. Rename its folders.",
             path=printable(str(folder)),
         )
-    if folder.is_dir():
+    if is_folder(folder):
         return folder
     if folder.exists():
         raise DataError(
@@ -168,7 +171,7 @@ def _walk(
             if this in seen:
                 continue
             seen.add(this)
-            with os.scandir(top / where) as entries:
+            with scandir(top / where) as entries:
                 found = sorted(entries, key=lambda e: e.name)
         except OSError as error:
             listing.skipped.append(
@@ -198,7 +201,7 @@ def _walk(
         pending += reversed(deeper)
 
 
-def _is_image(entry: os.DirEntry[str], path: str, listing: FolderListing) -> bool:
+def _is_image(entry: AnyEntry, path: str, listing: FolderListing) -> bool:
     suffix = os.path.splitext(entry.name)[1].lower()
     if suffix[1:] not in extensions():
         listing.others[printable(suffix)] += 1
@@ -209,7 +212,7 @@ def _is_image(entry: os.DirEntry[str], path: str, listing: FolderListing) -> boo
     return True
 
 
-def _is_special(entry: os.DirEntry[str]) -> bool:
+def _is_special(entry: AnyEntry) -> bool:
     """Return whether it is a pipe, device or socket; a link to nothing is told when it is read."""
     try:
         return not entry.is_file(follow_symlinks=False) and not S_ISREG(entry.stat().st_mode)
@@ -222,10 +225,10 @@ def _ignored(name: str) -> bool:
 
 
 def _is_output(folder: str) -> bool:
-    return any(os.path.lexists(os.path.join(folder, name)) for name in _OUTPUTS)
+    return any(exists(os.path.join(folder, name)) for name in _OUTPUTS)
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
+def _is_folder(entry: AnyEntry) -> bool:
     try:
         return entry.is_dir()
     except OSError:  # a link to itself

@@ -89,15 +89,15 @@ def row_groups(rows: Sequence[PredictionRow]) -> IntArray | None:
 
 def trusted(metrics: Metrics) -> list[ClassMetrics]:
     """Return the classes with reliable recall and precision."""
-    return [c for c in judged(metrics) if min(c.recall.low, c.precision.low) >= TRUSTED]
+    return [c for c in well_covered(metrics) if min(c.recall.low, c.precision.low) >= TRUSTED]
 
 
 def doubted(metrics: Metrics) -> list[ClassMetrics]:
     """Return the classes with significantly low recall, the worst first."""
-    return sorted((c for c in judged(metrics) if c.recall.high < DOUBTED), key=lambda c: c.recall.value)
+    return sorted((c for c in well_covered(metrics) if c.recall.high < DOUBTED), key=lambda c: c.recall.value)
 
 
-def judged(metrics: Metrics) -> list[ClassMetrics]:
+def well_covered(metrics: Metrics) -> list[ClassMetrics]:
     """Return the classes with enough evaluated images to say anything of."""
     return [c for c in metrics.per_class if c.support >= FEWEST_EVALUATED]
 

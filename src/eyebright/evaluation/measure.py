@@ -36,6 +36,7 @@ def measure_split(
     labels: Sequence[str],
     split: Split,
     *,
+    predicted: IntArray | None = None,
     groups: IntArray | None = None,
     seed: int = 0,
 ) -> Metrics:
@@ -47,6 +48,7 @@ def measure_split(
         probabilities: (N, K).
         labels: K names.
         split: that is measured.
+        predicted: (N,) or (N, K) what was predicted; None for what the task predicts.
         groups: (N,) numbers from 0 that images which are not independent share; None where all are.
         seed: of the bootstrap.
 
@@ -55,6 +57,8 @@ def measure_split(
     """
     if isinstance(task, MultiLabel):
         thresholds = np.full(len(labels), THRESHOLD) if task.thresholds is None else task.thresholds
-        return measure_labels(truth, probabilities, thresholds, labels, split, groups=groups, seed=seed)
-    predicted = task.predicted(probabilities)
+        return measure_labels(
+            truth, probabilities, thresholds, labels, split, predicted=predicted, groups=groups, seed=seed
+        )
+    predicted = task.predicted(probabilities) if predicted is None else predicted
     return measure(truth, probabilities, labels, split, groups=groups, predicted=predicted, seed=seed)

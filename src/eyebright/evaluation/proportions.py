@@ -7,7 +7,8 @@ Where there are groups, they are drawn by the bootstrap, and analytic intervals 
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import betaincinv
+import numpy.typing as npt
+from scipy.special import betaincinv, gammaln
 
 from eyebright.evaluation.intervals import (
     LEVEL,
@@ -58,6 +59,20 @@ def least(hit: BoolArray, groups: IntArray | None = None, *, seed: int = 0, resa
     drawn = bootstrap_means(hit[:, None].astype(np.float64), groups, seed, resamples)[:, 0]
     share = count / n
     return min(exact_least(share * hits, share * n), float(np.quantile(drawn, 1 - LEVEL)))
+
+
+def at_most(hits: int, drawn: int, all_hits: int, total: int) -> float:
+    """Return the chance of at most ``hits`` among ``drawn`` of ``total`` images that hold ``all_hits``.
+
+    It is the hypergeometric distribution of `scipy.stats`, whose import alone takes half a second.
+    """
+    found = np.arange(max(0, drawn + all_hits - total), hits + 1)
+    logs = _log_choose(all_hits, found) + _log_choose(total - all_hits, drawn - found)
+    return min(1.0, float(np.exp(logs - _log_choose(total, drawn)).sum()))
+
+
+def _log_choose(total: int, taken: npt.NDArray[np.integer] | int) -> npt.NDArray[np.float64]:
+    return np.asarray(gammaln(total + 1) - gammaln(taken + 1) - gammaln(total - np.asarray(taken) + 1))
 
 
 def exact_least(hits: float, count: float) -> float:

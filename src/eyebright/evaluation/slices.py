@@ -7,16 +7,16 @@ number. Where images come in groups, groups are counted instead: a slice of one 
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
-from scipy.stats import hypergeom
 
 from eyebright.evaluation.intervals import Float64Array
 from eyebright.evaluation.paired import SIGNIFICANT, holm
-from eyebright.evaluation.proportions import independent, proportion
+from eyebright.evaluation.proportions import at_most, independent, proportion
 from eyebright.types import BoolArray, IntArray, Interval, JsonObject
 
 #: A slice holds at least so many images.
@@ -165,7 +165,7 @@ def _chance(members: BoolArray, others: BoolArray, right: BoolArray, groups: Int
     """Return the chance that so few of the members are right, were they drawn from both."""
     n, hits = _independent(members, right, groups)
     rest, rest_hits = _independent(others, right, groups)
-    return float(hypergeom.cdf(np.ceil(hits), n + rest, np.ceil(hits) + round(rest_hits), n))
+    return at_most(math.ceil(hits), n, math.ceil(hits) + round(rest_hits), n + rest)
 
 
 def _independent(some: BoolArray, right: BoolArray, groups: IntArray | None) -> tuple[int, float]:

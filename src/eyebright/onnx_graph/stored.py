@@ -16,11 +16,20 @@ def read_onnx(path: Path) -> onnx.ModelProto:
     """Parse an ONNX file; weights in other files are not followed.
 
     Raises:
-        OSError: it cannot be opened, is not a regular file, or is too large for an ONNX file.
+        OSError: as :func:`read_onnx_bytes`.
         ValueError: it is no ONNX file.
     """
+    return parse_onnx(read_onnx_bytes(path))
+
+
+def read_onnx_bytes(path: Path) -> bytes:
+    """Return the content of a file that may be an ONNX file.
+
+    Raises:
+        OSError: it cannot be opened, is not a regular file, or is too large for an ONNX file.
+    """
     with open_regular(path, _MOST_BYTES) as file:
-        return parse_onnx(file.read() or b"")  # None of a file in /proc that has nothing yet
+        return file.read() or b""  # None of a file in /proc that has nothing yet
 
 
 def parse_onnx(content: bytes) -> onnx.ModelProto:

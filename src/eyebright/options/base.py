@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Self, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from eyebright.errors import ConfigError, NotFoundError
 from eyebright.options.problems import OptionsError, problems
@@ -25,6 +25,14 @@ class Config(BaseModel):
         """Take one value where an option may have several, and paths where it has texts."""
         several = {name for name, field in cls.model_fields.items() if get_origin(field.annotation) is list}
         return {name: _list(value) if name in several else value for name, value in values.items()}
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        """Refuse the one character that no file's name may have, and that the system takes for its end."""
+        if any("\0" in str(one) for one in (value if isinstance(value, list) else [value])):
+            raise ConfigError("A name must not contain the character NUL. Remove it.")
+        return value
 
     @classmethod
     def build(cls, file: Path | None = None, **options: Any) -> Self:

@@ -34,10 +34,45 @@ def time_seconds(text: object) -> float:
 
 
 # ---- images
+DATA = (
+    "Images: a folder of class folders, perhaps in train/, val/ and test/; an archive; a table; or a data "
+    "set of Hugging Face, WebDataset, COCO, Label Studio or CVAT; also s3://."
+)
 Data: TypeAlias = Annotated[
     Path | None,
     Positional(),
-    Field(description="Folder of class folders, with train/, val/ and optionally test/, or with labels.csv."),
+    Field(description=DATA),
+]
+DataPath: TypeAlias = Annotated[Path, Field(description=DATA)]
+PathColumn: TypeAlias = Annotated[
+    str | None,
+    Metavar("COLUMN"),
+    Field(description="Column of the table with the images (default: found by its name)."),
+]
+LabelColumns: TypeAlias = Annotated[
+    list[str],
+    Metavar("COLUMN"),
+    Field(
+        description=(
+            "Column of the table with the label; repeated for several columns of 0 and 1 (default: found by "
+            "its name)."
+        )
+    ),
+]
+GroupColumn: TypeAlias = Annotated[
+    str | None,
+    Metavar("COLUMN"),
+    Field(
+        description=(
+            "Column of the table whose equal values stay in one split, such as a patient; none: no column "
+            "(default: found by its name)."
+        )
+    ),
+]
+SplitColumn: TypeAlias = Annotated[
+    str | None,
+    Metavar("COLUMN"),
+    Field(description="Column of the table with the split; none: no column (default: found by its name)."),
 ]
 Val: TypeAlias = Annotated[
     Path | float | None,

@@ -11,6 +11,7 @@ from eyebright.evaluation.advice import FEWEST_EVALUATED
 from eyebright.evaluation.multiclass.results import Metrics
 from eyebright.report.content import ReportContent
 from eyebright.report.multilabel.headline import sentences
+from eyebright.report.sections.update import updated_from
 from eyebright.report.sections.usage import snippet
 from eyebright.report.summary.assessment import assess
 from eyebright.report.summary.claims import claims
@@ -118,6 +119,7 @@ def _facts(content: ReportContent) -> list[tuple[str, str]]:
             for split in SPLITS
             if content.manifest.of(split)
         ),
+        translate("Updated from"): "" if content.update is None else updated_from(content.update),
     }
     return [(term, value) for term, value in pairs.items() if value]
 

@@ -18,6 +18,7 @@ from eyebright.evaluation.robustness import RobustnessResult
 from eyebright.evaluation.slices import Slice
 from eyebright.evaluation.uncertainty.results import Uncertainty
 from eyebright.report.metrics_content import MetricsContent
+from eyebright.report.update_content import UpdateOutcome
 from eyebright.sealed.parity import Parity
 from eyebright.training.finetune.history import EpochRow
 from eyebright.types import FloatArray, Interval, JsonObject, Split
@@ -137,7 +138,7 @@ class ReportContent:
     Attributes:
         title: the page's heading.
         manifest: the samples; images lie on disk at ``manifest.root / sample.path``.
-        metrics: figures of the judged part, whose predictions are the ``rows`` of the same split.
+        metrics: figures of the evaluated part, whose predictions are the ``rows`` of the same split.
         rows: the sealed model's answers; rows of other splits are passed over.
         engine, backbone, layers: shown as they are.
         size: the model's input side in pixels.
@@ -167,6 +168,7 @@ class ReportContent:
         groups: how patients, lots or products are found, where images come in such groups.
         finetuning: what fine-tuning changed, where it was compared.
         data_checks: what a training found in its data.
+        update: what an update changed about the run that it began with.
         seconds: by stage, in order; a key ``total`` is the whole.
         facts: free names and values, shown as they are, in order.
     """
@@ -204,6 +206,7 @@ class ReportContent:
     groups: GroupResults | None = None
     finetuning: FinetuneOutcome | None = None
     data_checks: DataChecks | None = None
+    update: UpdateOutcome | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
 
@@ -222,6 +225,7 @@ class ReportContent:
         found: JsonObject = {
             "accuracy": asdict(self.metrics.accuracy),
             "majority": asdict(self.majority),
+            **({} if self.manifest.facts is None else {"splitting": self.manifest.facts.to_json()}),
             "operating_points": [curve.point.to_json() for curve in self.operating_curves],
             **({} if self.uncertainty is None else self.uncertainty.to_json()),
             **({} if self.robustness is None else self.robustness.to_json()),

@@ -210,4 +210,6 @@ class MetricsContent(TypedDict, total=False):
     groups: StoredJson
     finetuning: StoredJson
     data_checks: DataChecksContent
+    splitting: StoredJson
+    update: StoredJson
     contested_images: int

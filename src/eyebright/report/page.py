@@ -27,6 +27,7 @@ from eyebright.report.sections.robustness import robustness
 from eyebright.report.sections.selection import finetuning, parity_check, selection, time_spent
 from eyebright.report.sections.slices import slices
 from eyebright.report.sections.training_curves import training_curves
+from eyebright.report.sections.update import update
 from eyebright.report.sections.usage import facts, usage
 from eyebright.report.summary.assessment import assess
 from eyebright.report.summary.claims import claims
@@ -83,6 +84,7 @@ def _sections(content: ReportContent) -> list[Section | None]:
 def _single_label(content: ReportContent) -> list[Section | None]:
     return [
         headline(content),
+        update(content),
         baseline(content),
         dataset(content),
         confusion(content),
@@ -103,6 +105,7 @@ def _single_label(content: ReportContent) -> list[Section | None]:
 def _multilabel(content: ReportContent, m: LabelMetrics) -> list[Section | None]:
     return [
         label_headline(content, m),
+        update(content),
         dataset(content),
         per_label(m),
         label_co_occurrence(m),

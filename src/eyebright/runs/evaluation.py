@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from eyebright.data.manifest import Manifest
+from eyebright.data.manifest import FOLDS, Manifest
 from eyebright.evaluation.calibration import uncalibrated_error
 from eyebright.evaluation.group_figures import GroupResults
 from eyebright.evaluation.multiclass.results import Metrics
@@ -14,14 +14,15 @@ from eyebright.evaluation.multilabel.results import LabelMetrics
 from eyebright.evaluation.robustness import RobustnessResult
 from eyebright.evaluation.slices import Slice
 from eyebright.evaluation.uncertainty.results import Uncertainty
+from eyebright.explaining.projection import Method
 from eyebright.report.card import model_card
 from eyebright.report.content import BaselineComparison, EmbeddingMap, ReportContent
 from eyebright.report.page import write_report
 from eyebright.runs.baseline import compare_with_baseline
 from eyebright.runs.heatmaps import explain_predictions
-from eyebright.runs.integrity import remove_other_exports
 from eyebright.runs.metrics import MetricsFile, versions
 from eyebright.runs.operating_points import OperatingPoints, decided, say_unmet
+from eyebright.runs.overwrite import remove_other_exports
 from eyebright.runs.parity_check import Reference, check_answers, check_parity
 from eyebright.runs.predictions_csv import write_predictions
 from eyebright.runs.rules import Rules
@@ -53,6 +54,9 @@ class EvaluationPlan:
         reference: the training pipeline, for the parity check of a model that was trained here.
         baseline: the teacher or original to compare with.
         columns: a file of further properties to slice the metrics by.
+        cross_validated: what models of folds predict for images that they did not learn from, in place of
+            the model's own predictions.
+        layout: of the embedding map.
     """
 
     manifest: Manifest
@@ -64,6 +68,8 @@ class EvaluationPlan:
     reference: Reference | None = None
     baseline: Path | None = None
     columns: ColumnsFile | None = None
+    cross_validated: Predictions | None = None
+    layout: Method = "t-SNE"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +81,7 @@ class Evaluation:
         manifest: without the images that could not be read.
         data_sha: hash of the images, their labels and splits, with those that could not be read.
         predictions: for all splits that the model was run on, at its operating points.
+        own: the model's own predictions, which are the same but for a cross-validation.
         metrics: of the evaluated split.
         operating: operating points and costs.
         uncertainty: OOD scores and prediction sets.
@@ -91,6 +98,7 @@ class Evaluation:
     manifest: Manifest
     data_sha: str
     predictions: Predictions
+    own: Predictions
     metrics: Metrics
     operating: OperatingPoints
     uncertainty: Uncertainty
@@ -107,8 +115,13 @@ class Evaluation:
         """Return the evaluated split."""
         return self.metrics.split
 
-    def ece_before(self, temperature: float) -> float:
-        """Return the calibration error that the same predictions would have without the temperature."""
+    def ece_before(self, temperature: float) -> float | None:
+        """Return the calibration error that the same predictions would have without the temperature.
+
+        None of a cross-validation, whose models have temperatures of their own.
+        """
+        if self.split == FOLDS:
+            return None
         places = self.predictions.of(self.split)
         probabilities = self.predictions.probabilities[places]
         return uncalibrated_error(self.predictions.truth[places], probabilities, temperature)
@@ -186,22 +199,27 @@ def evaluate_model(model: SealedModel, plan: EvaluationPlan) -> Evaluation:
     statistics = ImageStatistics(default_folder(), model.size, model.white_level)
     with timed("evaluate"):
         samples = [sample for part in plan.predicted for sample in manifest.of(part)]
-        predictions = predict_samples(model, root, samples, default_folder(), statistics.measure)
+        own = predict_samples(model, root, samples, default_folder(), statistics.measure)
+        predictions = plan.cross_validated or own
         predictions.require_images(split)
     with timed("decide"):
         operating = plan.rules.operating_points(predictions, split, plan.seed)
     say_unmet(operating)
-    predictions = decided(predictions, operating)
-    parity, baseline = _compared(model, plan, predictions)
+    predictions, own = decided(predictions, operating), decided(own, operating)
+    parity, baseline = _compared(model, plan, own)
     with timed("slices"):
         slices = find_slices(predictions, split, root, statistics, plan.columns)
     with timed("heatmaps"):
-        heatmaps, embedding_map = explain_predictions(model, predictions, split, root, plan.seed)
+        own_mistakes = plan.cross_validated is None
+        heatmaps, embedding_map = explain_predictions(
+            model, predictions, split, root, plan.seed, heat=own_mistakes, layout=plan.layout
+        )
     return Evaluation(
         model=model,
-        manifest=manifest.without([*plan.skipped, *predictions.skipped]),
+        manifest=manifest.without([*plan.skipped, *own.skipped]),
         data_sha=manifest.digest,
         predictions=predictions,
+        own=own,
         metrics=predictions.metrics(split, plan.seed),
         operating=operating,
         uncertainty=plan.rules.uncertainty(predictions, split),
@@ -232,7 +250,7 @@ def write_model(evaluation: Evaluation, facts: Mapping[str, Json]) -> SealedMode
         raise TypeError(f"{draft.path} is written already")
     model = draft.completed({**facts, **evaluation.metadata()})
     with timed("parity"):
-        check_answers(model, evaluation.predictions, evaluation.manifest.root)
+        check_answers(model, evaluation.own, evaluation.manifest.root)
     model.write()
     remove_other_exports(model.path)
     return model

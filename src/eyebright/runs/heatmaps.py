@@ -13,7 +13,7 @@ from eyebright.evaluation.multiclass.results import PredictionRow
 from eyebright.explaining.base import NoHeatMapError
 from eyebright.explaining.choose import explainer
 from eyebright.explaining.overlay import overlay
-from eyebright.explaining.projection import project
+from eyebright.explaining.projection import Method, project
 from eyebright.report.content import EmbeddingMap
 from eyebright.report.sections.gallery import surest_mistakes
 from eyebright.report.thumbnails import data_uri
@@ -29,7 +29,14 @@ _POINTS, _FEWEST_POINTS = 1200, 40
 
 
 def explain_predictions(
-    model: SealedModel, predictions: Predictions, split: Split, root: Path, seed: int
+    model: SealedModel,
+    predictions: Predictions,
+    split: Split,
+    root: Path,
+    seed: int,
+    *,
+    heat: bool = True,
+    layout: Method = "t-SNE",
 ) -> tuple[Mapping[str, str], EmbeddingMap | None]:
     """Return the heat maps and the embedding map of one split; neither of a multi-label model.
 
@@ -39,6 +46,8 @@ def explain_predictions(
         split: the evaluated one.
         root: of the images.
         seed: of the choice of images.
+        heat: whether the mistakes are the model's own, so that its heat maps explain them.
+        layout: of the embedding map.
     """
     if predictions.task.multilabel:
         return {}, None
@@ -47,8 +56,8 @@ def explain_predictions(
         for sample, row in zip(predictions.samples, predictions.rows(), strict=True)
         if row.split == split
     ]
-    heatmaps = heat_of_mistakes(model, root, [row for _, row in pairs])
-    return heatmaps, embedding_map(model, root, pairs, seed)
+    heatmaps = heat_of_mistakes(model, root, [row for _, row in pairs]) if heat else {}
+    return heatmaps, embedding_map(model, root, pairs, seed, layout)
 
 
 def heat_of_mistakes(model: SealedModel, root: Path, rows: Sequence[PredictionRow]) -> dict[str, str]:
@@ -77,7 +86,11 @@ def heat_of_mistakes(model: SealedModel, root: Path, rows: Sequence[PredictionRo
 
 
 def embedding_map(
-    model: SealedModel, root: Path, pairs: Sequence[tuple[Sample, PredictionRow]], seed: int
+    model: SealedModel,
+    root: Path,
+    pairs: Sequence[tuple[Sample, PredictionRow]],
+    seed: int,
+    layout: Method = "t-SNE",
 ) -> EmbeddingMap | None:
     """Lay the images out by their features; None of few images, or where the file does not give features.
 
@@ -96,7 +109,7 @@ def embedding_map(
         rows += [by_sample[id(sample)] for sample in block.samples]
     if len(rows) < _FEWEST_POINTS:
         return None
-    found = project(np.concatenate(features), seed)
+    found = project(np.concatenate(features), seed, layout)
     return EmbeddingMap(rows=rows, points=found.points, method=found.method, count=len(pairs))
 
 

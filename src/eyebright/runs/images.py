@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
+from eyebright.data.header import read_image
 from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.data.manifest_file import read_manifest
 from eyebright.data.source import scan
-from eyebright.errors import DataError, nearest
+from eyebright.data.storage.places import is_file
+from eyebright.errors import DataError, ImageError, NotFoundError, nearest
+from eyebright.runtime.context import progress_task
+from eyebright.runtime.parallel import parallel
 from eyebright.sealed.model import SealedModel
 from eyebright.text.format import listed
-from eyebright.types import Split
+from eyebright.types import Skipped, Split
 
 
 def manifest_of(
@@ -41,7 +46,7 @@ def manifest_of(
             path=model.path,
         )
     needed = [s for split in splits for s in known.of(split)]
-    if gone := [s for s in needed if not (known.root / s.path).is_file()]:
+    if gone := [s for s in needed if not is_file(known.root / s.path)]:
         raise DataError(
             "The run's images must still be available. Missing: {count} of {total:image|images}, for "
             "example {path}. Give their current folder with --data.",
@@ -50,6 +55,51 @@ def manifest_of(
             path=known.root / gone[0].path,
         )
     return known
+
+
+def held_out_images(model: SealedModel, wanted: Split | Literal["auto"]) -> tuple[Manifest, Split]:
+    """Return the images of a split of the model's run where they lie, and which split it is.
+
+    Images that changed or are gone are skipped.
+
+    Args:
+        model: its run's manifest lies beside it.
+        wanted: a split, or "auto" for the one that training evaluated: test, else validation.
+
+    Raises:
+        NotFoundError: nothing says which images they were, or the run has none in this split.
+    """
+    known = _beside(model)
+    if known is None:
+        raise NotFoundError(
+            "Without images to evaluate on, the model must lie in its run, whose manifest.parquet lists "
+            "them. There is none beside {path}. Give a folder of images.",
+            path=model.path,
+        )
+    order: tuple[Split, ...] = ("test", "val") if wanted == "auto" else (wanted,)
+    split = next((split for split in order if known.of(split)), None)
+    if split is None:
+        raise NotFoundError(
+            "The run must have images in the split to evaluate on. {path} has: {counts}. Choose another with "
+            "--split, or give a folder of images; a cross-validated model learned from all of its own.",
+            path=model.path.parent,
+            counts=", ".join(f"{split} {len(known.of(split))}" for split in SPLITS),
+        )
+
+    def unusable(sample: Sample) -> Skipped | None:
+        try:
+            read_image(known.root / sample.path, sample.sha)
+        except (ImageError, NotFoundError) as error:
+            return Skipped(sample.path, error.template, error.values)
+        return None
+
+    samples = known.of(split)
+    with progress_task("Reading images", total=len(samples)) as task:
+        skipped = []
+        for found in parallel(unusable, samples):
+            task.advance()
+            skipped += [] if found is None else [found]
+    return Manifest(known.root, samples, label_set=known.label_set).without(skipped), split
 
 
 def with_run_splits(found: Manifest, model: SealedModel) -> Manifest:
@@ -67,14 +117,15 @@ def with_run_splits(found: Manifest, model: SealedModel) -> Manifest:
     return replace(found, samples=tuple(replace(s, split=splits.get(s.sha, s.split)) for s in kept))
 
 
-def drawn(manifest: Manifest, count: int, seed: int) -> list[Sample]:
-    """Draw up to ``count`` validation images with ``seed``, in the order of their content.
+def drawn(manifest: Manifest, count: int, seed: int, split: Split = "val") -> list[Sample]:
+    """Draw up to ``count`` images of a split with ``seed``, in the order of their content.
 
     Raises:
         DataError: there are none.
     """
-    require_validation_images(manifest)
-    samples = manifest.of("val")
+    samples = manifest.of(split)
+    if not samples:
+        require_validation_images(manifest)
     order = np.sort(np.random.default_rng(seed).permutation(len(samples))[:count])
     return [samples[i] for i in order]
 
@@ -114,14 +165,7 @@ def check_labels(manifest: Manifest, model: SealedModel) -> None:
     Raises:
         DataError: naming the classes and the nearest that it knows.
     """
-    if manifest.task.multilabel != model.task.multilabel:
-        raise DataError(
-            "The data and the model must be of the same kind. In {one}, an image has one label; in "
-            "{other}, it may have several. Use images labelled like those that {path} was trained on.",
-            one=model.path if manifest.task.multilabel else manifest.root,
-            other=manifest.root if manifest.task.multilabel else model.path,
-            path=model.path,
-        )
+    check_task(manifest, model)
     unknown = [label for label in manifest.labels if label not in model.labels]
     if unknown:
         raise DataError(
@@ -129,6 +173,22 @@ def check_labels(manifest: Manifest, model: SealedModel) -> None:
             "matches: {nearest}. Rename the folders, remove them, or train on these classes.",
             unknown=listed(unknown),
             nearest=nearest(unknown[0], model.labels),
+        )
+
+
+def check_task(manifest: Manifest, model: SealedModel) -> None:
+    """Refuse single-label data for a multi-label model, and the other way round.
+
+    Raises:
+        DataError: they are not of one kind.
+    """
+    if manifest.task.multilabel != model.task.multilabel:
+        raise DataError(
+            "The data and the model must be of the same kind. In {one}, an image has one label; in "
+            "{other}, it may have several. Use images labelled like those that {path} was trained on.",
+            one=model.path if manifest.task.multilabel else manifest.root,
+            other=manifest.root if manifest.task.multilabel else model.path,
+            path=model.path,
         )
 
 

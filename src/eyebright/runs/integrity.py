@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from eyebright.errors import ConfigError, ModelError
 from eyebright.exporting.certificate.hashes import sha256
-from eyebright.exporting.certificate.integrity import CERTIFICATE, EXPORTS, read_certificate
 from eyebright.runs.metrics import METRICS, read_metrics
-from eyebright.runtime.context import say
 
 
 def require_unmodified(model: Path) -> None:
@@ -20,8 +17,22 @@ def require_unmodified(model: Path) -> None:
     Raises:
         ModelError: the model or `metrics.json` was modified.
     """
+    if recorded_sha256(model) is not None:
+        require_recorded_hash(model, sha256(model))
+
+
+def require_recorded_hash(model: Path, found: str) -> None:
+    """Refuse the content of a run's `model.onnx` by its SHA-256, as :func:`require_unmodified` does.
+
+    Args:
+        model: the file.
+        found: the hash of its content.
+
+    Raises:
+        ModelError: the model or `metrics.json` was modified.
+    """
     expected = recorded_sha256(model)
-    if expected is not None and (found := sha256(model)) != expected:
+    if expected not in (None, found):
         raise ModelError(
             "The model of a run must be the file that the run wrote, with SHA-256 {expected}. {path} "
             "has {found}, so it was modified afterwards. Restore it from a copy of the run, or train "
@@ -49,32 +60,6 @@ def require_other_directory(out: Path | None, model: Path) -> None:
             "be replaced. Choose another directory with --out.",
             path=file,
         )
-
-
-def remove_other_exports(model: Path) -> None:
-    """Remove exports beside a model that were made from the one it replaces; what else is there stays."""
-    folder = model.parent / EXPORTS
-    found = [path for path in sorted(folder.glob("*")) if (path / CERTIFICATE).is_file()]
-    if not found:
-        return
-    digest = sha256(model)
-    gone = [path for path in found if _made_from_another(path, digest)]
-    for path in gone:
-        shutil.rmtree(path)
-    if gone:
-        say(
-            "Removed {count:export|exports} of the model that was replaced: {names}. To export the new "
-            "model, run `eyebright export`.",
-            count=len(gone),
-            names=", ".join(path.name for path in gone),
-        )
-
-
-def _made_from_another(export: Path, digest: str) -> bool:
-    try:
-        return read_certificate(export).parent_sha256 not in (None, digest)
-    except ModelError:  # not ours to remove; `inspect` says what is wrong with it
-        return False
 
 
 def recorded_sha256(model: Path) -> str | None:

@@ -10,6 +10,7 @@ from eyebright.data.manifest import SPLITS, Manifest
 from eyebright.options.base import Config
 from eyebright.runtime.context import progress, say
 from eyebright.sealed.model import SealedModel
+from eyebright.text.format import split_name
 from eyebright.text.language import translate
 from eyebright.types import Skipped
 
@@ -19,7 +20,15 @@ _LISTED = 10
 def say_found(manifest: Manifest) -> None:
     """Say what the data holds, what was skipped, and every warning."""
     counts = {split: len(manifest.of(split)) for split in SPLITS}
-    if counts["train"]:
+    if manifest.facts is not None and manifest.facts.folds:
+        say(
+            "Found {classes:class|classes} and {count:image|images}, each to be evaluated in one of {folds} "
+            "folds.",
+            classes=len(manifest.labels),
+            count=len(manifest.samples),
+            folds=manifest.facts.folds,
+        )
+    elif counts["train"]:
         say(
             "Found {classes:class|classes}. Images: {train} for training, {val} for validation, {test} "
             "for testing.",
@@ -32,6 +41,14 @@ def say_found(manifest: Manifest) -> None:
             classes=len(manifest.labels),
             count=len(manifest.samples),
         )
+    if manifest.facts is not None:
+        for split, period in manifest.facts.periods.items():
+            say(
+                "Taken from {first} to {last}: {split}.",
+                split=split_name(split),
+                first=period.first,
+                last=period.last,
+            )
     say_skipped(manifest.skipped)
     for entry in manifest.warnings[:_LISTED]:
         reason = translate(entry.reason, **entry.reason_values)

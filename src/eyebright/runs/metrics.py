@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from eyebright.auditing.data_checks import DataChecks
-from eyebright.data.manifest import SPLITS, Manifest
+from eyebright.data.manifest import FOLDS, SPLITS, Manifest
 from eyebright.errors import ModelError
 from eyebright.evaluation.forecast import LearningCurve
 from eyebright.evaluation.group_figures import GroupResults
@@ -25,6 +25,7 @@ from eyebright.evaluation.robustness import RobustnessResult
 from eyebright.evaluation.slices import Slice
 from eyebright.evaluation.uncertainty.results import Uncertainty
 from eyebright.report.content import BaselineComparison, FinetuneOutcome
+from eyebright.report.update_content import UpdateOutcome
 from eyebright.runs.operating_points import OperatingPoints
 from eyebright.runtime.stored import STORED, read_json, reason_of
 from eyebright.sealed.parity import Parity
@@ -69,6 +70,7 @@ class MetricsFile:
         groups: how patients, lots or products are found, where images come in such groups.
         finetuning: what fine-tuning changed, where it was compared.
         data_checks: what a training found in its data.
+        update: what an update changed about the run that it began with.
     """
 
     metrics: Metrics
@@ -97,6 +99,7 @@ class MetricsFile:
     groups: GroupResults | None = None
     finetuning: FinetuneOutcome | None = None
     data_checks: DataChecks | None = None
+    update: UpdateOutcome | None = None
 
     def to_json(self) -> JsonObject:
         """Return the file's content."""
@@ -114,15 +117,20 @@ class MetricsFile:
             "learning_curve": None if curve is None else curve.to_json(),
             "baseline": None if self.baseline is None else asdict(self.baseline),
             "groups": None if self.groups is None else self.groups.to_json(),
+            "splitting": None if manifest.facts is None else manifest.facts.to_json(),
             "finetuning": None if self.finetuning is None else asdict(self.finetuning),
             "data_checks": None if self.data_checks is None else self.data_checks.to_json(),
+            "update": None if self.update is None else asdict(self.update),
         }
         return {
             "schema_version": SCHEMA_VERSION,
             **self.metrics.to_json(),
             "majority": asdict(self.majority),
             "root": str(manifest.root.absolute()),
-            "images": {split: len(manifest.of(split)) for split in SPLITS},
+            "images": {
+                **{split: len(manifest.of(split)) for split in SPLITS},
+                **({FOLDS: self.metrics.count} if self.metrics.split == FOLDS else {}),
+            },
             "engine": self.engine,
             "seconds": {stage: round(value, 3) for stage, value in self.seconds.items()},
             "skipped": [skipped_json(s) for s in manifest.skipped],

@@ -135,13 +135,24 @@ def measure_points(
     labels: Sequence[str],
     evaluated: Labelled,
     seed: int,
+    answered: tuple[BoolArray, BoolArray] | None = None,
 ) -> OperatingPoints:
-    """Measure thresholds and costs on the evaluated images, by what is answered there."""
+    """Measure thresholds and costs on the evaluated images, by what is answered there.
+
+    Args:
+        chosen: thresholds.
+        costs: (K, K), or None.
+        labels: K names.
+        evaluated: predictions for N images.
+        seed: of the bootstrap.
+        answered: (N, K) whether each class is answered, with thresholds and without; None for what follows
+            from ``chosen``.
+    """
     truth, probabilities, groups = evaluated.truth, evaluated.probabilities, evaluated.groups
     multilabel = task_of(truth).multilabel
     none = np.full(len(labels), np.nan)
     in_force = _in_force(chosen, labels, none)
-    given, without = (_answers(probabilities, limits, multilabel) for limits in (in_force, none))
+    given, without = answered or class_answers(chosen, labels, probabilities, multilabel)
     curves = []
     for threshold in chosen:
         k = list(labels).index(threshold.target.label)
@@ -160,6 +171,15 @@ def _in_force(chosen: Sequence[Threshold], labels: Sequence[str], others: Float6
     for threshold in reversed(chosen):
         found[list(labels).index(threshold.target.label)] = threshold.value
     return found
+
+
+def class_answers(
+    chosen: Sequence[Threshold], labels: Sequence[str], probabilities: FloatArray, multilabel: bool
+) -> tuple[BoolArray, BoolArray]:
+    """Return (N, K) whether each class is answered, with the chosen thresholds and without any."""
+    none = np.full(len(labels), np.nan)
+    in_force = _in_force(chosen, labels, none)
+    return _answers(probabilities, in_force, multilabel), _answers(probabilities, none, multilabel)
 
 
 def _answers(probabilities: FloatArray, limits: Float64Array, multilabel: bool) -> BoolArray:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 
 from eyebright.data.manifest import Sample
-from eyebright.errors import ImageError, ModelError, NotFoundError
+from eyebright.errors import DataError, ImageError, ModelError, NotFoundError
 from eyebright.runs.scoring import Predictions
 from eyebright.runtime.onnx_session import open_session
 from eyebright.runtime.parallel import parallel
@@ -34,6 +35,8 @@ def check_parity(
 ) -> Parity:
     """Compare the sealed model with the training pipeline on up to 100 images that were not trained on.
 
+    Images that were predicted from the cache and are gone from the disk are not among them.
+
     Args:
         reference: the training pipeline.
         model: the sealed model.
@@ -43,8 +46,18 @@ def check_parity(
 
     Raises:
         ModelError: they disagree; the sealed model is kept as `model.onnx.rejected`.
+        DataError: no image is there to compare them on.
     """
-    drawn = np.random.default_rng(seed).permutation(len(predictions.samples))[:_COMPARED_IMAGES]
+    order = np.random.default_rng(seed).permutation(len(predictions.samples))
+    there = (i for i in order if (root / predictions.samples[i].path).is_file())
+    drawn = np.fromiter(islice(there, _COMPARED_IMAGES), np.int64)
+    if not len(drawn):
+        raise DataError(
+            "A sealed model must be compared with the training pipeline on images of the validation or test "
+            "split. None of {count} is at its place below {path}. Copy them back.",
+            count=len(predictions.samples),
+            path=root,
+        )
     expected = reference(root, [predictions.samples[i] for i in drawn])
     predicted = predictions.probabilities[drawn]
     whole = _predict_whole(model, root, [predictions.samples[i] for i in drawn[:_WHOLE_IMAGES]])

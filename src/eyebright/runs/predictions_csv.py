@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 from pathlib import Path
 
-from eyebright.data.manifest import SPLITS
+from eyebright.data.manifest import FOLDS, SPLITS
 from eyebright.errors import DataError
 from eyebright.evaluation.multiclass.results import PredictionRow
 from eyebright.runtime.atomic import write_text
@@ -72,14 +72,15 @@ def read_predictions(path: Path) -> list[PredictionRow]:
 
 
 def _row(values: dict[str, str]) -> PredictionRow:
-    if values["split"] not in SPLITS:
+    split = next((known for known in (*SPLITS, FOLDS) if known == values["split"]), None)
+    if split is None:
         raise ValueError(f"a split is {values['split']!r}")
     confidence, label_probability = (float(values[name]) for name in ("confidence", "label_probability"))
     if not all(-_ROUNDING <= share <= 1 + _ROUNDING for share in (confidence, label_probability)):
         raise ValueError("a probability is not between 0 and 1")
     return PredictionRow(
         values["path"],
-        values["split"],
+        split,
         values["label"],
         values["predicted"],
         confidence,

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from eyebright.data.manifest import Manifest
 from eyebright.evaluation.decisions.operating import Labelled
+from eyebright.evaluation.uncertainty.conformal import Contained
 from eyebright.evaluation.uncertainty.results import Uncertainty
 from eyebright.options.decisions import DecisionConfig
 from eyebright.options.uncertainty import UncertaintyConfig
@@ -21,6 +22,7 @@ from eyebright.runs.operating_points import (
 from eyebright.runs.scoring import Predictions, predict_samples
 from eyebright.runs.uncertainty import apply_rules, training_rules
 from eyebright.sealed.model import SealedModel
+from eyebright.task.task import BoolArray
 from eyebright.training.cache.store import default_folder
 from eyebright.types import Split
 
@@ -35,6 +37,19 @@ class Rules(Protocol):
         """Find when an image is unknown and how prediction sets are made, and measure both."""
 
 
+@dataclass(frozen=True)
+class FoldAnswers:
+    """What models did with N images that none of them learned from, each by rules of its own.
+
+    Attributes:
+        answered: (N, K) whether each class is answered, with targets and without.
+        contained: (N, K) what prediction sets contain; None without such sets.
+    """
+
+    answered: tuple[BoolArray, BoolArray]
+    contained: Contained | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainedRules:
     """Rules that a training chooses: on the validation split beside a test split, else on holdout images.
@@ -44,25 +59,31 @@ class TrainedRules:
         promises: coverage and false rejection.
         holdout: predictions for training images that the model did not learn from.
         scored: number of such images that scaled the OOD score; 0 without a score.
+        folds: what models of folds did by rules of their own, which they chose as this training does; None
+            where the model itself is measured.
     """
 
     decisions: DecisionConfig
     promises: UncertaintyConfig
     holdout: Labelled | None
     scored: int
+    folds: FoldAnswers | None = None
 
     def operating_points(self, predictions: Predictions, split: Split, seed: int) -> OperatingPoints:
         """Choose a threshold for each target, and measure them with the costs."""
         requested = wanted(self.decisions, predictions.labels)
         chosen_on = self._chosen_on(predictions, split)
         chosen = thresholds(requested.targets, predictions.labels, chosen_on) if chosen_on else []
-        return measure_points(chosen, requested.costs, predictions.labels, predictions.labelled(split), seed)
+        answered = None if self.folds is None else self.folds.answered
+        evaluated = predictions.labelled(split)
+        return measure_points(chosen, requested.costs, predictions.labels, evaluated, seed, answered)
 
     def uncertainty(self, predictions: Predictions, split: Split) -> Uncertainty:
         """Choose the OOD threshold, calibrate prediction sets, and measure both."""
         chosen_on = self._chosen_on(predictions, split)
         rules = training_rules(self.promises, chosen_on, self.scored, predictions, split)
-        return apply_rules(predictions, split, *rules)
+        contained = None if self.folds is None else self.folds.contained
+        return apply_rules(predictions, split, *rules, contained)
 
     def _chosen_on(self, predictions: Predictions, split: Split) -> Labelled | None:
         return predictions.labelled("val") if split == "test" else self.holdout

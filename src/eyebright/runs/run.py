@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
+from eyebright.data.storage.places import is_remote, resolved
 from eyebright.errors import ConfigError, NotFoundError, StorageError
 from eyebright.options.base import Config
 from eyebright.report.display import Displayed, ResultTable
@@ -134,7 +135,9 @@ def _absolute(value: Any) -> Any:
     """Return the value of an option with absolute paths."""
     if isinstance(value, list):
         return [_absolute(one) for one in value]
-    return value.absolute() if isinstance(value, Path) else value
+    if not isinstance(value, Path):
+        return value
+    return resolved(value) if is_remote(value) else value.absolute()
 
 
 def write_metrics(path: Path, metrics: Mapping[str, Json]) -> None:

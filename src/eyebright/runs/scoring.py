@@ -39,6 +39,8 @@ class Predictions:
         skipped: images that could not be read.
         decisions: how the model decides.
         scores: (N,) OOD scores; None of a model without.
+        answered: (N,) or (N, K) what was predicted, where models of several folds did, each by its own
+            decisions; None where the decisions tell.
     """
 
     samples: Sequence[Sample]
@@ -47,6 +49,7 @@ class Predictions:
     skipped: Sequence[Skipped]
     decisions: Decisions
     scores: FloatArray | None = None
+    answered: IntArray | None = None
 
     @property
     def task(self) -> ClassificationTask:
@@ -71,7 +74,12 @@ class Predictions:
     @cached_property
     def correct(self) -> BoolArray:
         """Return (N,) whether the class, or exactly the labels of an image, were predicted."""
-        return self.are_correct(self.probabilities, self.truth)
+        return self.task.agree(self.predicted, self.truth)
+
+    @cached_property
+    def predicted(self) -> IntArray:
+        """Return the predicted class numbers (N,), or labels (N, K) of a multi-label model."""
+        return self.task.predicted(self.probabilities) if self.answered is None else self.answered
 
     def are_correct(self, probabilities: FloatArray, truth: IntArray) -> BoolArray:
         """Return (n,) whether other predictions (n, K) are correct; ``truth`` may be one for all."""
@@ -79,7 +87,7 @@ class Predictions:
 
     def rows(self) -> list[PredictionRow]:
         """Return one row an image, as `predictions.csv` and the report take it."""
-        predicted = self.task.predicted(self.probabilities)
+        predicted = self.predicted
         confidence = self.task.confidence(self.probabilities, predicted)
         of_truth = self.task.confidence(self.probabilities, self.truth)
         names = self.task.names(predicted, self.labels)
@@ -129,7 +137,7 @@ class Predictions:
             return None
         task, truth = self.task, self.truth[places]
         means = group_means(groups, self.probabilities[places])
-        predicted, by_mean = task.predicted(self.probabilities[places]), task.predicted(means)
+        predicted, by_mean = self.predicted[places], task.predicted(means)
         classes = {
             label: measure_groups(
                 groups, task.positive(truth, k), task.positive(predicted, k), task.positive(by_mean, k)
@@ -172,6 +180,7 @@ class Predictions:
             probabilities,
             self.labels,
             split,
+            predicted=self.predicted[places],
             groups=self.groups(places),
             seed=seed,
         )

@@ -15,7 +15,7 @@ from eyebright.report.metrics_content import (
 )
 from eyebright.report.summary.claims import claims
 from eyebright.report.summary.findings import few_images
-from eyebright.text.format import split_name
+from eyebright.text.format import measured_on
 from eyebright.text.language import translate
 from eyebright.text.table import printable
 
@@ -42,11 +42,7 @@ def run_display(run: RunLike) -> Iterator[str | ResultTable]:
     """Yield headline metrics with their intervals, what they were measured on, and where the files are."""
     metrics = run.metrics
     split = metrics["split"]
-    yield translate(
-        "Measured on {count:image|images} of the {split} split:",
-        count=metrics["images"][split],
-        split=split_name(split),
-    )
+    yield translate("{what}:", what=measured_on(split, metrics["images"][split]))
     yield ResultTable(figure_rows(metrics), right=(1,))
     if points := metrics.get("operating_points"):
         yield "\n".join(_operating(point) for point in points)

@@ -11,7 +11,7 @@ from eyebright.data.folder import scan_ood
 from eyebright.data.manifest import joined
 from eyebright.errors import ModelError
 from eyebright.evaluation.decisions.operating import Labelled
-from eyebright.evaluation.uncertainty.conformal import SetRule, calibrate
+from eyebright.evaluation.uncertainty.conformal import Contained, SetRule, calibrate
 from eyebright.evaluation.uncertainty.ood import (
     UnknownRule,
     choose_unknown,
@@ -63,11 +63,15 @@ def training_rules(
 
 
 def apply_rules(
-    predictions: Predictions, split: Split, rule: UnknownRule | None, sets: SetRule | None
+    predictions: Predictions,
+    split: Split,
+    rule: UnknownRule | None,
+    sets: SetRule | None,
+    contained: Contained | None = None,
 ) -> Uncertainty:
-    """Measure rules on the evaluated split."""
+    """Measure rules on the evaluated split; ``contained`` is what sets contain that other rules made."""
     scores = None if predictions.scores is None else predictions.scores_of(split)
-    return measure_uncertainty(predictions.labels, predictions.labelled(split), scores, rule, sets)
+    return measure_uncertainty(predictions.labels, predictions.labelled(split), scores, rule, sets, contained)
 
 
 def promised(model: SealedModel) -> UncertaintyConfig:

@@ -13,6 +13,18 @@ import sys
 from functools import cache
 from pathlib import Path
 
+# How libraries say that memory ran out.
+_NO_MEMORY = (
+    "out of memory",  # CUDA, MPS, XPU
+    "can't allocate memory",  # PyTorch's CPU allocator
+    "ALLOC_FAILED",  # cuBLAS and cuDNN
+    "RESOURCE_EXHAUSTED",  # XLA
+    "bad_alloc",
+    "Failed to allocate memory",  # ONNX Runtime
+    "could not create a primitive",  # oneDNN tells no reason, and hardly knows another
+    "could not create a memory object",
+    "failed to map segment",  # of a library that is loaded
+)
 _CGROUPS = Path("/sys/fs/cgroup")
 # The name in /proc/cpuinfo (x86 "flags", Arm "Features") and the name that people know.
 _INSTRUCTION_SETS = {
@@ -185,6 +197,13 @@ def _windows_memory_bytes() -> tuple[int, int] | None:
     if not ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
         return None
     return int(status[1]), int(status[2])
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error means that memory ran out, on whatever device."""
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, RuntimeError | ImportError) and any(sign in str(error) for sign in _NO_MEMORY)
 
 
 def release_memory() -> None:

@@ -36,8 +36,13 @@ def remembered(path: Path) -> Json:
         pass
     with suppress(OSError):  # a cache that cannot be written is only read
         path.unlink()
-    say("Cached data in {path} is damaged or of an older version. It is computed again.", path=path)
+    say_damaged(path)
     return None
+
+
+def say_damaged(path: Path) -> None:
+    """Say that what is kept under ``path`` counts as absent."""
+    say("Cached data in {path} is damaged or of an older version. It is computed again.", path=path)
 
 
 def _checksum(content: Json) -> int:

@@ -44,7 +44,7 @@ def check_contract(model: onnx.ModelProto, classes: int, multilabel: bool) -> No
         raise ValueError("its weights are in another file")
 
 
-def check_answers(probabilities: FloatArray, images: int, classes: int) -> None:
+def check_probabilities(probabilities: FloatArray, images: int, classes: int) -> None:
     """Check that a graph answered with probabilities (B, K).
 
     Raises:

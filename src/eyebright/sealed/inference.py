@@ -21,7 +21,7 @@ from eyebright.data.decode import DECODING
 from eyebright.data.manifest import Sample
 from eyebright.errors import ImageError, NotFoundError, StorageError
 from eyebright.runtime.parallel import parallel
-from eyebright.sealed.contract import check_answers
+from eyebright.sealed.contract import check_probabilities
 from eyebright.sealed.model import SealedModel
 from eyebright.sealed.split_model import SplitModel
 from eyebright.training.cache.store import Space
@@ -90,7 +90,7 @@ def predict_blocks(
             features = kept.complete(block, found)
             nothing = _table([], len(model.labels)), None
             probabilities, scores = split.predict(features) if block else nothing
-            check_answers(probabilities, len(block), len(model.labels))
+            check_probabilities(probabilities, len(block), len(model.labels))
             yield PredictedBlock(block, features, probabilities, skipped, scores)
     finally:  # at Ctrl-C, too: what was computed is stored
         kept.flush()

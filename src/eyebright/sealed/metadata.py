@@ -122,16 +122,17 @@ class SealedMetadata:
             raise ValueError(f"the metadata entry {min(missing)} is missing")
         labels = _required(_LABELS, entries, "labels")
         rule = _entry(_SETS, entries, "conformal")
+        unknown, points = _unknown_and_points(entries)
         _require(len(set(labels)) == len(labels), "labels")
         _require(rule is None or len(rule.class_thresholds) == len(labels), "conformal")
         return cls(
             labels=labels,
             card=_required(_CARD, entries, "card"),
-            decisions=decisions_of(entries, labels),
-            unknown_rule=_entry(_UNKNOWN, entries, "unknown"),
+            decisions=_decisions(entries, labels, points, unknown),
+            unknown_rule=unknown,
             set_rule=rule,
             white_level=_required(_LEVEL, {"white_level": _DEEP_WHITE} | dict(entries), "white_level"),
-            points=_entry(_POINTS, entries, "operating_points") or (),
+            points=points,
             metrics=_entry(_HEADLINE, entries, "metrics"),
             versions=_entry(_VERSIONS, entries, "versions") or {},
         )
@@ -147,23 +148,37 @@ def decisions_of(entries: Mapping[str, str], labels: Sequence[str]) -> Decisions
     Raises:
         ValueError: an entry is not what Eyebright writes; one line names it.
     """
+    unknown, points = _unknown_and_points(entries)
+    return _decisions(entries, labels, points, unknown)
+
+
+def _decisions(
+    entries: Mapping[str, str],
+    labels: Sequence[str],
+    points: Sequence[StoredThreshold],
+    unknown: UnknownRule | None,
+) -> Decisions:
     multilabel = entries.get("task") == MULTILABEL
     stored = _entry(_THRESHOLDS, entries, "thresholds")
     thresholds = np.array(stored or (), np.float64) if multilabel else np.full(len(labels), np.nan)
     _require(thresholds.shape == (len(labels),), "thresholds")
-    points = _entry(_POINTS, entries, "operating_points") or ()
     for point in reversed(points):
         _require(point.label in labels, "operating_points")
         thresholds[labels.index(point.label)] = point.threshold
     rows = _entry(_COSTS, entries, "costs")
     _require(rows is None or {len(row) for row in [rows, *rows]} == {len(labels)}, "costs")
-    rule = _entry(_UNKNOWN, entries, "unknown")
     return Decisions(
         thresholds,
         None if rows is None else np.array(rows, np.float64),
         multilabel,
-        None if rule is None else rule.threshold,
+        None if unknown is None else unknown.threshold,
     )
+
+
+def _unknown_and_points(
+    entries: Mapping[str, str],
+) -> tuple[UnknownRule | None, tuple[StoredThreshold, ...]]:
+    return _entry(_UNKNOWN, entries, "unknown"), _entry(_POINTS, entries, "operating_points") or ()
 
 
 def _require(fitting: bool, name: str) -> None:

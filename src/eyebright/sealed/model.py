@@ -19,13 +19,13 @@ from eyebright.evaluation.intervals import Float64Array
 from eyebright.evaluation.rules.decisions import Decisions
 from eyebright.evaluation.uncertainty.conformal import SetRule
 from eyebright.evaluation.uncertainty.ood import UnknownRule
-from eyebright.onnx_graph.stored import read_onnx
+from eyebright.onnx_graph.stored import parse_onnx, read_onnx_bytes
 from eyebright.runtime.atomic import write_bytes
 from eyebright.runtime.onnx_session import open_session, run, runtime_reason
 from eyebright.runtime.stored import reason_of
 from eyebright.sealed.answer_output import with_answer
 from eyebright.sealed.card import SealedCard
-from eyebright.sealed.contract import check_answers, check_contract
+from eyebright.sealed.contract import check_contract, check_probabilities
 from eyebright.sealed.graph import ANSWER, INPUT, OUTPUT, UNKNOWN
 from eyebright.sealed.metadata import SealedMetadata, decisions_of
 from eyebright.sealed.split_model import SplitModel, split_at_features
@@ -184,7 +184,7 @@ class SealedModel:
     def _run(self, outputs: list[str], images: UInt8Array) -> list[FloatArray]:
         """Run the graph; the first of ``outputs`` are the probabilities."""
         found = run(self._session, outputs, {INPUT: images})
-        check_answers(found[0], len(images), len(self.labels))
+        check_probabilities(found[0], len(images), len(self.labels))
         return found
 
     @property
@@ -265,12 +265,12 @@ class SealedModel:
         return tuple(self.labels[i] for i in np.argsort(-probabilities, kind="stable") if members[i])
 
 
-class UnwrittenModel(SealedModel):
-    """A sealed model before it is written: everything that is measured of it becomes part of its metadata.
+class InMemoryModel(SealedModel):
+    """A sealed model of which nothing is read from disk any more: its file may change or go.
 
     Args:
-        path: where it will be written.
-        graph: the model, with its labels and all metadata that is known so far.
+        path: of its file.
+        graph: the model, with its labels and metadata.
         threads: that one call may use; None leaves it to ONNX Runtime.
 
     Raises:
@@ -288,6 +288,10 @@ class UnwrittenModel(SealedModel):
     def graph(self) -> onnx.ModelProto:
         """Return the model's graph."""
         return self._graph
+
+
+class UnwrittenModel(InMemoryModel):
+    """A sealed model before it is written: everything that is measured of it becomes part of its metadata."""
 
     def completed(self, facts: Mapping[str, Json]) -> UnwrittenModel:
         """Return the model with ``facts`` as its metadata, and with the answer that they call for."""
@@ -309,16 +313,36 @@ def _rejected(path: Path) -> Path:
 
 def _load(path: Path) -> onnx.ModelProto:
     """Parse a file that may be anything."""
+    return parse_file(path, read_file(path))
+
+
+def read_file(path: Path) -> bytes:
+    """Return the content of a file that should be a sealed model.
+
+    Raises:
+        NotFoundError: there is no such file.
+        ModelError: it cannot be read.
+    """
     if not path.exists():
         raise NotFoundError("The model must exist. {path} does not. Check the path.", path=path)
     try:
-        return read_onnx(path)
+        return read_onnx_bytes(path)
     except OSError as error:
         raise ModelError(
             "The model file must be readable. {path}: {reason}. Check its permissions.",
             path=path,
             reason=reason_of(error),
         ) from error
+
+
+def parse_file(path: Path, content: bytes) -> onnx.ModelProto:
+    """Parse the content of such a file.
+
+    Raises:
+        ModelError: it is no ONNX file.
+    """
+    try:
+        return parse_onnx(content)
     except ValueError as error:
         raise ModelError(_NOT_OURS, path=path, reason=error) from error
 

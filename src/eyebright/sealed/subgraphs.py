@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import onnx
 from onnx import TensorProto, helper
 
+from eyebright.errors import ModelError
 from eyebright.onnx_graph.edit import copy_of, extracted, rename_inputs
 from eyebright.sealed.graph import OUTPUT
 
@@ -33,7 +34,18 @@ def subgraph_from(
         size: S.
         outputs: names of values, float32 rows (B, D) such as the features.
         name: the name of the new input; the name of ``start`` unless given.
+
+    Raises:
+        ModelError: the graph, which anyone may have made, has no such values.
     """
+    known = {output for node in sealed.graph.node for output in node.output}
+    known |= {given.name for given in sealed.graph.input}
+    if missing := [value for value in (start, *outputs) if value not in known]:
+        raise ModelError(
+            "The graph of a sealed model must be one that Eyebright wrote, with its values. This one has no "
+            "{names}. Use the model of the run.",
+            names=", ".join(missing),
+        )
     whole = copy_of(sealed)
     del whole.graph.value_info[:]
     whole.graph.value_info.append(

@@ -68,6 +68,19 @@ def paragraph_of(*sentences: str) -> str:
     return ("" if language() == "zh" else " ").join(sentence for sentence in sentences if sentence)
 
 
+def measured_on(split: str, count: int) -> str:
+    """Return which images metrics were measured on, as a heading without a full stop."""
+    if split == "folds":
+        return translate(
+            "Measured by cross-validation on {count:image|images}, each predicted by a model that did not "
+            "see it",
+            count=number(count),
+        )
+    return translate(
+        "Measured on {count:image|images} of the {split} split", count=number(count), split=split_name(split)
+    )
+
+
 def split_name(split: str) -> str:
     """Return the name of a split."""
     match split:
@@ -75,5 +88,7 @@ def split_name(split: str) -> str:
             return translate("test")
         case "val":
             return translate("validation")
+        case "folds":
+            return translate("cross-validation")
         case _:
             return translate("training")

@@ -20,11 +20,15 @@ from eyebright.cli.verbs import NAMES
 
 PROJECT = Path(__file__).parents[3]
 VERBS = [name for name in NAMES if name != "cache"]  # which is for a person at a terminal
+#: The function of a verb whose name is that of a package.
+FUNCTIONS = {"data": "convert"}
 
 
 def test_every_verb_is_a_function() -> None:
     offered = vars(eb)["__all__"]
-    assert sorted([*VERBS, "load", "showing", "__version__"]) == sorted(offered)
+    assert sorted(
+        [*(FUNCTIONS.get(name, name) for name in VERBS), "load", "showing", "__version__"]
+    ) == sorted(offered)
     assert set(offered) <= set(dir(eb))
     assert all(getattr(eb, name) is not None for name in offered)
 
@@ -38,7 +42,7 @@ def test_the_keywords_are_the_options() -> None:
 
 @pytest.mark.parametrize("name", VERBS)
 def test_help_names_every_option(name: str) -> None:
-    function = getattr(eb, name)
+    function = getattr(eb, FUNCTIONS.get(name, name))
     config = getattr(import_module(f"eyebright.verbs.{name}.options"), f"{name.capitalize()}Config")
     parameters = inspect.signature(function).parameters
     own = {p.name for p in parameters.values()} - set(

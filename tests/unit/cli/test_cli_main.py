@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import eyebright
+from eyebright.cli.main import main
 
 
 def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -101,10 +102,39 @@ def test_the_configuration_file_may_give_what_the_command_line_does_not(tmp_path
     assert "must be given" not in told
 
 
+def test_a_name_with_nul_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    file = tmp_path / "options.toml"
+    file.write_text('data = "photos"\nout = "a\\u0000b"\n')
+    assert main(["train", "--config", str(file)]) == 2
+    assert "must not contain the character NUL" in capfd.readouterr().err
+
+
 def test_output_is_utf8_whatever_the_system_says():
     done = run("--help", "--lang", "zh", PYTHONIOENCODING="ascii", LC_ALL="C")
     assert done.returncode == 0
     assert "用法" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("no room"),
+        RuntimeError("can't start new thread"),
+        RuntimeError("std::bad_alloc"),
+        ImportError("libarrow.so: failed to map segment from shared object"),
+    ],
+    ids=str,
+)
+def test_memory_that_runs_out_is_told(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    def refuse(*_given: object) -> int:
+        raise error
+
+    monkeypatch.setattr("eyebright.cli.main._run", refuse)
+    assert main(["doctor"]) == 1
+    told = f"There must be enough memory, and threads. The system refused more ({error})."
+    assert capfd.readouterr().err.startswith(told)
 
 
 def test_a_reader_that_leaves_early_is_no_error():

@@ -94,6 +94,8 @@ def test_other_tools_read_the_columns(manifest: Manifest, tmp_path: Path) -> Non
         "group",
         "white_level",
         "content",
+        "unit",
+        "time",
     ]
     assert table.column("path").to_pylist()[2] == "a/a name\nwith 空格.png"
 
@@ -129,7 +131,8 @@ def test_a_damaged_manifest_is_told_and_never_read_as_another(
 
 
 @pytest.mark.parametrize(
-    "lacking", [["content"], ["white_level", "content"], ["group", "white_level", "content"]]
+    "lacking",
+    [["unit", "time"], ["content", "unit", "time"], ["group", "white_level", "content", "unit", "time"]],
 )
 def test_a_manifest_without_checksums_is_still_read(
     lacking: list[str], manifest: Manifest, tmp_path: Path

@@ -102,9 +102,9 @@ def test_tables_have_captions_and_row_heads(tmp_path: Path) -> None:
 
 def test_a_second_stage_has_no_sections_about_training(tmp_path: Path) -> None:
     told = parsed(training(tmp_path)).sections()
-    judged = parsed(evaluation(tmp_path, ("cat", "dog"), 20, 3)).sections()
-    assert [s for s in told if s not in judged] == ["choices", "proof", "time"]
-    assert [s for s in told if s in judged] == judged
+    evaluated = parsed(evaluation(tmp_path, ("cat", "dog"), 20, 3)).sections()
+    assert [s for s in told if s not in evaluated] == ["choices", "proof", "time"]
+    assert [s for s in told if s in evaluated] == evaluated
 
 
 HOSTILE = (

@@ -9,16 +9,28 @@ from pathlib import Path
 
 import onnx
 import pytest
-from command_line import QUICK, eyebright, refused
+from command_line import QUICK, RUN_FILES, eyebright, refused
 from exports import Exports
 
 import eyebright as eb
 from eyebright.errors import ConfigError
-from eyebright.runs.integrity import remove_other_exports
+from eyebright.runs.overwrite import remove_earlier, remove_other_exports
 from eyebright.runs.run import Run, new_directory
 from eyebright.sealed.model import SealedModel, write_sealed
 
 pytestmark = pytest.mark.xdist_group("exports")
+
+
+OF_OTHER_RUNS = (
+    *(
+        "plan.json",
+        "history.csv",
+        "checkpoints/step-000000003.safetensors",
+        "last/checkpoints/best.safetensors",
+    ),
+    *("tensorboard/events.out.tfevents.1.host", "mlflow-run", "pruned.onnx"),
+    *("search.sqlite", "search.toml", "search.html", "trials.csv", "pareto.json", "candidates/probe-96.onnx"),
+)
 
 
 @pytest.fixture
@@ -74,6 +86,13 @@ def test_what_is_no_finished_run_needs_no_permission(run: Path) -> None:
     assert new_directory(run.parent / "new", "runs", "name", overwrite=False).is_dir()
 
 
+def test_a_training_within_a_search_leaves_what_the_search_wrote(tmp_path: Path) -> None:
+    for name in ("search.sqlite", "pruned.onnx", "plan.json"):
+        (tmp_path / name).touch()
+    remove_earlier(tmp_path)  # nothing is finished there
+    assert {path.name for path in tmp_path.iterdir()} == {"search.sqlite", "pruned.onnx"}
+
+
 def test_exports_go_with_their_model_and_inspect_tells_stale_ones(
     run: Path, exports: Exports, textile: Path
 ) -> None:
@@ -94,8 +113,13 @@ def test_exports_go_with_their_model_and_inspect_tells_stale_ones(
     (run / "model.onnx").rename(run / "gone.onnx")
     assert "is no longer in the run" in eyebright("inspect", export).stdout
     (run / "gone.onnx").rename(run / "model.onnx")
+    for name in (*OF_OTHER_RUNS, "fixes.csv", "checkpoints/mine.txt"):
+        (run / name).parent.mkdir(exist_ok=True, parents=True)
+        (run / name).touch()
     done = eyebright("train", textile, "--out", run, "--overwrite", *QUICK, "--seed", 1)
     assert done.returncode == 0, done.stderr
     assert "Removed 1 export of the model that was replaced: onnx." in done.stderr
     assert sorted(path.name for path in (run / "exports").iterdir()) == ["mine"]
+    assert {path.name for path in run.iterdir()} == {*RUN_FILES, "exports", "checkpoints"}
+    assert [path.name for path in (run / "checkpoints").iterdir()] == ["mine.txt"]
     assert "overwrite = true" not in (run / "config.toml").read_text(encoding="utf-8")

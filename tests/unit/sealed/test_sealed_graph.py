@@ -14,7 +14,10 @@ from eyebright.backbones import embedded
 from eyebright.backbones.embedded import EmbeddedBackbone
 from eyebright.backbones.feature_layers import feature_layer_sets, width
 from eyebright.data.decode import to_square
+from eyebright.errors import ModelError
+from eyebright.runs.run import Run
 from eyebright.sealed.graph import sealed_graph
+from eyebright.sealed.subgraphs import FEATURES, RESIZED, subgraph_from
 from eyebright.task.logits import softmax
 from eyebright.training.linear_probe.features import graph_bytes, training_preprocessing
 from eyebright.training.linear_probe.linear import LinearHead
@@ -143,3 +146,10 @@ def test_it_holds_standard_operators_alone(head: LinearHead) -> None:
     onnx.checker.check_model(model, full_check=True)
     assert {node.domain for node in model.graph.node} == {""}
     assert [(o.domain, o.version) for o in model.opset_import] == [("", 18)]
+
+
+def test_a_graph_without_our_values_is_refused(textile_run: Run) -> None:
+    sealed = onnx.load(textile_run.model)
+    for start, output in ((RESIZED, "elsewhere"), ("elsewhere", FEATURES)):
+        with pytest.raises(ModelError, match="has no elsewhere"):
+            subgraph_from(sealed, start, 96, [output])

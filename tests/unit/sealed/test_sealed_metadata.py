@@ -88,6 +88,8 @@ def test_a_model_of_an_earlier_version_has_fewer_entries(entries: dict[str, str]
         ("operating_points", "5"),
         ("operating_points", json.dumps([POINT | {"class": "zebra"}])),
         ("operating_points", json.dumps([POINT | {"threshold": "x"}])),
+        ("operating_points", json.dumps([POINT | {"target": "recall(zebra) >= 0.5"}])),
+        ("operating_points", json.dumps([POINT | {"target": "at least half"}])),
         ("operating_points", json.dumps([{"class": "local", "threshold": 0.5}])),
         ("costs", "[[1]]"),
         ("costs", "[[0, 1], [1, 0, 2], [1]]"),

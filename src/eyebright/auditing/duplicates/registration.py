@@ -57,11 +57,11 @@ def register(first: Records, second: Records) -> Registration:
         Of each pair the better registration. Where both are framed it is that without borders: screenshots
         have their frame in common, whatever they show.
     """
-    found = _registered(first["print"], second["print"])
+    found = register_squares(first["print"], second["print"])
     bordered = np.maximum(first["borders"], second["borders"]).max(axis=1, initial=0) > _LEAST_BORDER
     places = np.flatnonzero(bordered)
     if places.size:
-        again = _registered(first["inside"][places], second["inside"][places])
+        again = register_squares(first["inside"][places], second["inside"][places])
         better = (again.score > found.score[places]) | (is_framed(first) & is_framed(second))[places]
         found.score[places[better]], found.turn[places[better]] = again.score[better], again.turn[better]
     return found
@@ -94,16 +94,28 @@ def _pyramid(squares: UInt8Array) -> list[FloatArray]:
     return [*coarse, near @ whole @ near.T]
 
 
-def _registered(first: UInt8Array, second: UInt8Array) -> Registration:
+def register_squares(
+    first: UInt8Array, second: UInt8Array, least_coarse: float = _LEAST_COARSE
+) -> Registration:
+    """Lay second squares (P, 64, 64) over first ones.
+
+    What scores less than ``least_coarse`` at the coarsest look is not looked at again, and scores 0.
+    """
     starts = range(0, len(first), _AT_ONCE)
     chunks = [slice(start, start + _AT_ONCE) for start in starts]
-    parts = list(parallel(lambda chunk: _register(_pyramid(first[chunk]), _pyramid(second[chunk])), chunks))
+    parts = list(
+        parallel(
+            lambda chunk: _register(_pyramid(first[chunk]), _pyramid(second[chunk]), least_coarse), chunks
+        )
+    )
     if not parts:
         return Registration(np.zeros(0, np.float32), np.zeros(0, np.int64))
     return Registration(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
-def _register(first: list[FloatArray], second: list[FloatArray]) -> tuple[FloatArray, IntArray]:
+def _register(
+    first: list[FloatArray], second: list[FloatArray], least_coarse: float
+) -> tuple[FloatArray, IntArray]:
     """Return score and turn (P,) of pairs of pyramids: all turns coarsely, the best ones finely."""
     count = len(first[0])
     score, turn = np.zeros(count, np.float32), np.zeros(count, np.int64)
@@ -120,7 +132,7 @@ def _register(first: list[FloatArray], second: list[FloatArray]) -> tuple[FloatA
     order = np.argsort(-coarse, axis=0, kind="stable")
     for tried in order[:_TRIED]:
         for number in range(TURNS):
-            mine = np.flatnonzero((tried == number) & (coarse[number] >= _LEAST_COARSE))
+            mine = np.flatnonzero((tried == number) & (coarse[number] >= least_coarse))
             if not mine.size:
                 continue
             target, laid = first[1][mine], turned(second[1][mine], number)

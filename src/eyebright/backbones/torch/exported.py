@@ -22,6 +22,8 @@ from eyebright.errors import ModelError
 from eyebright.runtime.atomic import write_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from eyebright.backbones.card import BackboneCard
     from eyebright.backbones.torch.network import Network
 
@@ -49,24 +51,35 @@ class ExportedBackbone:
 
     def model(self, size: int) -> onnx.ModelProto:
         """Return network for inputs of ``size`` pixels a side: the card's layers, `final` as (B, D, 1, 1)."""
-        path = None if self.cache_folder is None else self.cache_folder / f"{self._key(size)}.onnx"
-        if path and path.is_file():
-            try:
-                os.utime(path)  # the cache gives up first what was used longest ago
-                return onnx.load(path)
-            except Exception:  # protobuf's own error class differs between its versions
-                path.unlink(missing_ok=True)
         names = [layer.name for layer in self.card.layers]
-        maps = _Maps(self.network.body, names, size).eval()
-        model = to_onnx(maps, torch.zeros(2, 3, size, size), "pixels", names)
-        if path:
-            write_bytes(path, model.SerializeToString())
-        return model
 
-    def _key(self, size: int) -> str:
-        layers = " ".join(layer.name for layer in self.card.layers)
-        text = f"{_FORMAT} {torch.__version__} {self.card.sha} {size} {layers}"
-        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        def export() -> onnx.ModelProto:
+            maps = _Maps(self.network.body, names, size).eval()
+            return to_onnx(maps, torch.zeros(2, 3, size, size), "pixels", names)
+
+        return kept_export(self.cache_folder, f"{self.card.sha} {size} {' '.join(names)}", export)
+
+
+def kept_export(folder: Path | None, key: str, export: Callable[[], onnx.ModelProto]) -> onnx.ModelProto:
+    """Return an exported network: from the cache, or exported now and kept there.
+
+    Args:
+        folder: of the cache; None keeps none.
+        key: says what is exported: the weights' hash, and which part for which inputs.
+        export: makes it.
+    """
+    name = hashlib.blake2b(f"{_FORMAT} {torch.__version__} {key}".encode(), digest_size=16).hexdigest()
+    path = None if folder is None else folder / f"{name}.onnx"
+    if path and path.is_file():
+        try:
+            os.utime(path)  # the cache gives up first what was used longest ago
+            return onnx.load(path)
+        except Exception:  # protobuf's own error class differs between its versions
+            path.unlink(missing_ok=True)
+    model = export()
+    if path:
+        write_bytes(path, model.SerializeToString())
+    return model
 
 
 class _Maps(nn.Module):

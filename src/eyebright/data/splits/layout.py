@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from eyebright.data.splits.parts import labelled_parts, training_parts
+from eyebright.data.storage.places import resolved
 from eyebright.data.walk import identity, require_folder
 from eyebright.errors import DataError, NotFoundError
 from eyebright.types import Skipped, Split
@@ -50,7 +51,7 @@ def find_layout(folder: Path, val: Path | float | None, test: Path | float | Non
                 )
             )
         if isinstance(wish, Path):
-            folders[split] = wish.resolve()
+            folders[split] = resolved(wish)
         else:
             shares[split] = _share(split, wish)
     if "val" not in folders:

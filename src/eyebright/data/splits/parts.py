@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eyebright.data.splits.names import is_no_class, named_split, numbered_splits
+from eyebright.data.storage.places import scandir
 from eyebright.data.walk import Identity, has_images, identity, image_files, is_text, subfolders
 from eyebright.errors import DataError
 from eyebright.types import Skipped, Split
@@ -235,14 +236,14 @@ def _refuse_table(folder: Path, found: Mapping[str, _Inside]) -> None:
     silent = len(found) < 2 or numbered_splits(list(found)) or all(map(named_split, found))
     if not silent or any(inside.folders for inside in found.values()):
         return
-    tables = sorted(path.name for path in folder.glob("*") if path.suffix.lower() in (".csv", ".tsv"))
+    with scandir(folder) as entries:
+        tables = sorted(e.name for e in entries if e.name.lower().endswith((".csv", ".tsv")))
     if tables:
         raise DataError(
-            "The classes must be the names of folders, or be listed in labels.csv. {path} has no "
-            "class folders, but {table}. If this table lists images and their labels, rename it to "
-            "labels.csv.",
+            "The classes must be the names of folders, or be listed in a table. {path} has no class folders, "
+            "but {table}. If this table lists images and their labels, give it as the data: {table}.",
             path=folder,
-            table=tables[0],
+            table=folder / tables[0],
         )
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from eyebright.data.splits.names import named_split
+from eyebright.data.table.chosen import ANY_COLUMNS, NO_COLUMN, Columns
 from eyebright.data.table.delimited import DataTable
+from eyebright.data.table.group_column import find_group_column, may_name_groups
 from eyebright.data.table.label_columns import TRUE, find_labels, is_label_name, plain_name
-from eyebright.errors import DataError
+from eyebright.errors import DataError, nearest
 from eyebright.types import Skipped, Split
 
 _PATH = (
@@ -24,20 +25,17 @@ _PATH = (
         "fname",
         "image_id",
         "image_index",
+        *("路径", "文件", "文件名", "文件路径", "图像", "图片", "图像路径", "图片路径", "照片"),
     ),
 )
-_SPLIT = "split"
+_SPLIT = ("split", "划分", "数据划分", "数据集划分")
 #: Columns of true and false, and the split that true stands for; false is training.
 _FLAGS: Mapping[str, Split] = {"is_valid": "val", "is_val": "val", "is_validation": "val", "is_test": "test"}
-_GROUP = "group"
 _INDEX = ("index", "idx")
 _UNNAMED = re.compile(r"unnamed_\d+(_level_\d+)?")
-_LIKE_A_GROUP = re.compile(
-    r"(.*_)?(id|patient|subject|lesion|case|person|product|lot|specimen|slide|video|scene)"
-)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """One line: a path as it is written, labels as a manifest has them, split and group if given."""
 
@@ -55,14 +53,16 @@ class LabelTable:
         rows: in their order.
         label_set: the labels of a multi-label table; None of a multi-class one.
         notes: what was read otherwise than it may look, and columns that were not used.
+        roles: each column of the table, and what it was taken for: path, label, group, split or nothing.
     """
 
     rows: Sequence[Row]
     label_set: tuple[str, ...] | None
     notes: Sequence[Skipped] = ()
+    roles: Sequence[tuple[str, str]] = ()
 
 
-def find_meaning(table: DataTable, *, multilabel: bool = False) -> LabelTable:
+def find_meaning(table: DataTable, *, multilabel: bool = False, chosen: Columns = ANY_COLUMNS) -> LabelTable:
     """Return what the rows of a table say about their images.
 
     There is a column with the image's path, and either one column with the label or a list of labels, or a
@@ -73,33 +73,62 @@ def find_meaning(table: DataTable, *, multilabel: bool = False) -> LabelTable:
         table: the rows, from a file or elsewhere.
         multilabel: whether the labels are those of a multi-label model, so that images that all have exactly
             one label are no reason to see classes in them.
+        chosen: columns that the user names, which are used whatever they are called.
 
     Raises:
         DataError: it is no such table.
     """
     columns = _named_columns(table)
-    index = [name for name in columns if _is_index(name, columns[name])]
+    _require_there(table, columns, chosen)
+    named = {chosen.path, *chosen.label, chosen.group, chosen.split}
+    index = [name for name in columns if name not in named and _is_index(name, columns[name])]
     for name in index:
         del columns[name]
-    path_column = find_path_column(list(columns))
+    free = [name for name in columns if name not in named]
+    path_column = chosen.path or find_path_column(free)
     if path_column is None:
         raise DataError(
             "{path} must have a column named path with the image paths. Its columns are: {columns}. "
-            "Rename that column in the first line.",
+            "Name that column with --path, or rename it.",
             path=table.source,
             columns=", ".join(columns),
         )
     paths = columns.pop(path_column)
     notes: list[Skipped] = []
-    splits = _splits(table, columns, notes)
-    group_column = next((name for name in columns if plain_name(name) == _GROUP), None)
+    split_column = _split_column(table, columns, chosen, notes)
+    splits = [None] * len(paths) if split_column is None else _splits(table, split_column, columns)
+    group_column = find_group_column(table, columns, chosen)
     groups = [""] * len(paths) if group_column is None else columns.pop(group_column)
-    found = find_labels(table, columns, multilabel=multilabel)
+    found = find_labels(table, columns, multilabel=multilabel, chosen=chosen.label)
     notes += found.notes
     ignored = [name for name in columns if name not in found.columns]
-    notes += _on_ignored(table, [*index, *ignored], columns)
+    notes += _on_ignored(table, [*index, *ignored], {} if chosen.group else columns)
     rows = map(Row, paths, found.labels, splits, groups)
-    return LabelTable(tuple(rows), found.label_set, notes)
+    taken = {path_column: "path", split_column: "split", group_column: "group"}
+    taken |= dict.fromkeys(found.columns, "label")
+    roles = [(name, taken.get(name, "")) for name in table.header if name]
+    return LabelTable(tuple(rows), found.label_set, notes, roles)
+
+
+def _require_there(table: DataTable, columns: Mapping[str, Sequence[str]], chosen: Columns) -> None:
+    """Refuse names of columns that the table does not have."""
+    wanted = {"--path": [chosen.path], "--label": chosen.label}
+    wanted |= {
+        option: [name]
+        for option, name in (("--group", chosen.group), ("--split", chosen.split))
+        if name != NO_COLUMN
+    }
+    for option, names in wanted.items():
+        for name in names:
+            if name is not None and name not in columns:
+                raise DataError(
+                    "{option} must name a column of the table. {path} has no column {name}; the closest are: "
+                    "{nearest}.",
+                    option=option,
+                    path=table.source,
+                    name=name,
+                    nearest=nearest(name, columns),
+                )
 
 
 def find_path_column(header: Sequence[str]) -> str | None:
@@ -143,11 +172,14 @@ def _are_row_numbers(cells: Sequence[str]) -> bool:
     return all(cell.isdecimal() for cell in cells) and len(set(cells)) == len(cells)
 
 
-def _splits(
-    table: DataTable, columns: dict[str, list[str]], notes: list[Skipped]
-) -> Sequence[Split] | Sequence[None]:
-    """Take the column out that names the split, and return its splits, or None for each row."""
-    found = [name for name in columns if plain_name(name) == _SPLIT or plain_name(name) in _FLAGS]
+def _split_column(
+    table: DataTable, columns: Mapping[str, list[str]], chosen: Columns, notes: list[Skipped]
+) -> str | None:
+    """Return the column that names the split, if there is one."""
+    if chosen.split is not None:
+        return None if chosen.split == NO_COLUMN else chosen.split
+    columns = {name: cells for name, cells in columns.items() if name not in (*chosen.label, chosen.group)}
+    found = [name for name in columns if plain_name(name) in (*_SPLIT, *_FLAGS)]
     if not found:
         found = [name for name, cells in columns.items() if _holds_splits(name, cells)]
         notes += [
@@ -156,17 +188,19 @@ def _splits(
         ]
     if len(found) > 1:
         raise DataError(
-            "One column must say the split. {path} has several that could: {columns}. Keep one of "
-            "them, named split.",
+            "One column must say the split. {path} has several that could: {columns}. Name one of "
+            "them with --split; `none` is none of them.",
             path=table.source,
             columns=", ".join(found),
         )
-    if not found:
-        return [None] * len(table.rows)
-    flagged = _FLAGS.get(plain_name(found[0]))
+    return found[0] if found else None
+
+
+def _splits(table: DataTable, name: str, columns: dict[str, list[str]]) -> list[Split]:
+    """Take the column out that names the split, and return the split of each row."""
+    flagged = _FLAGS.get(plain_name(name))
     return [
-        _split(table, line, cell, flagged)
-        for line, cell in zip(table.lines, columns.pop(found[0]), strict=True)
+        _split(table, line, cell, flagged) for line, cell in zip(table.lines, columns.pop(name), strict=True)
     ]
 
 
@@ -196,16 +230,11 @@ def _on_ignored(
     if not ignored:
         return []
     notes = [Skipped(table.source.name, "Ignored columns: {names}.", {"names": ", ".join(ignored)})]
-    alike = [name for name in ignored if name in columns and _may_name_groups(name, columns[name])]
+    alike = [name for name in ignored if name in columns and may_name_groups(name, columns[name])]
     if alike:
         reason = (
-            "Images with the same {names} may belong together. If they do, name that column group, so that "
-            "they stay in one split."
+            "Images with the same {names} may belong together. If they do, name that column with --group: "
+            "else they stand in several splits, and the model is measured on what it has learned."
         )
         notes.append(Skipped(table.source.name, reason, {"names": ", ".join(alike)}))
     return notes
-
-
-def _may_name_groups(name: str, cells: Sequence[str]) -> bool:
-    counts = Counter(cells)
-    return _LIKE_A_GROUP.fullmatch(plain_name(name)) is not None and 1 < len(counts) < len(cells)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from eyebright.data.storage.places import read_bytes, status
 from eyebright.errors import DataError, NotFoundError
 
 _DELIMITERS = (",", ";", "\t", "|")
@@ -110,8 +111,8 @@ def parse_delimited(path: Path) -> DataTable:
 def _text(path: Path) -> str:
     """Return the text of a file, its line ends as newlines."""
     try:
-        regular = stat.S_ISREG(path.stat().st_mode)  # opening a pipe or a terminal would wait for ever
-        data = path.read_bytes() if regular else b""
+        regular = stat.S_ISREG(status(path).st_mode)  # opening a pipe or a terminal would wait for ever
+        data = read_bytes(path) if regular else b""
         mark, encoding = next((pair for pair in _MARKS if data.startswith(pair[0])), (b"", "utf-8"))
         text = data[len(mark) :].decode(encoding)
     except FileNotFoundError:

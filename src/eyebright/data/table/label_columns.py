@@ -14,7 +14,7 @@ from eyebright.errors import DataError
 from eyebright.text.language import translate
 from eyebright.types import Skipped
 
-_ONE = ("label", "class")
+_ONE = ("label", "class", "label_name", "class_name", "标签", "类别", "分类", "类别名称")
 _LISTS = ("labels", "classes", "tags")
 #: What says yes or no in a column of 0 and 1.
 TRUE = {
@@ -22,6 +22,7 @@ TRUE = {
     **dict.fromkeys(("0", "0.0", "false", "no"), False),
 }
 _ABSENT = frozenset({"nan", "none", "null", "n/a", "na", "-"})
+_SURE_LISTS = (";", "|", "[]")  # commas and blanks also stand in names
 _FAULTY = 0.1  # a column with so many cells that are neither 0 nor 1 is no column of flags
 
 
@@ -52,12 +53,20 @@ def is_label_name(name: str) -> bool:
     return plain_name(name) in (*_ONE, *_LISTS)
 
 
-def find_labels(table: DataTable, columns: Mapping[str, list[str]], *, multilabel: bool) -> Labels:
+def find_labels(
+    table: DataTable, columns: Mapping[str, list[str]], *, multilabel: bool, chosen: Sequence[str] = ()
+) -> Labels:
     """Return the labels in the columns of ``table`` that have no other meaning; see ``find_meaning``.
+
+    ``chosen`` are the columns that the user names: one of classes or lists, or several of 0 and 1.
 
     Raises:
         DataError: it is open which columns hold them, or what a cell means.
     """
+    if len(chosen) > 1:
+        return _from_flags(table, {name: columns[name] for name in chosen}, multilabel, sure=True)
+    if chosen:
+        return _from_chosen(table, chosen[0], columns[chosen[0]], multilabel)
     named = [name for name in columns if is_label_name(name)]
     if len(named) > 1:
         named = [_same_classes(table, named, columns)]
@@ -71,13 +80,21 @@ def find_labels(table: DataTable, columns: Mapping[str, list[str]], *, multilabe
     return _from_names(table, name, columns[name])
 
 
+def _from_chosen(table: DataTable, name: str, cells: list[str], multilabel: bool) -> Labels:
+    """Return the labels in the column that the user names: lists where the cells are evidently written so."""
+    found = find_lists(cells)
+    if plain_name(name) in _LISTS or (found.evidence is Evidence.CLEAR and found.separator in _SURE_LISTS):
+        return _from_lists(table, name, cells, multilabel)
+    return _from_names(table, name, cells, sure=True)
+
+
 def _same_classes(table: DataTable, named: Sequence[str], columns: Mapping[str, list[str]]) -> str:
     """Return the column whose classes have names, of several that tell the same classes apart."""
     rows = set(zip(*(columns[name] for name in named), strict=True))
     if any(len(rows) != len(set(columns[name])) for name in named):
         raise DataError(
             "One column must hold the label. {path} has several that could, and they differ: {columns}. "
-            "Rename all but one.",
+            "Name the right one with --label.",
             path=table.source,
             columns=", ".join(named),
         )
@@ -85,11 +102,11 @@ def _same_classes(table: DataTable, named: Sequence[str], columns: Mapping[str, 
     return (with_text or list(named))[0]
 
 
-def _from_names(table: DataTable, name: str, cells: list[str]) -> Labels:
+def _from_names(table: DataTable, name: str, cells: list[str], *, sure: bool = False) -> Labels:
     """Return the classes in a column with one name in each cell, which is never parted."""
     found = find_lists(cells)
     listed = found.evidence is not Evidence.NONE and found.separator != " "
-    if listed and (found.separator == "[]" or not is_label_name(name)):
+    if listed and (found.separator == "[]" or not (sure or is_label_name(name))):
         raise DataError(
             "A column of classes must have one bare name in each cell. {path} has {example} in "
             "column {name}. If such cells are lists of labels, name the column labels; if they are "
@@ -148,9 +165,11 @@ def _on_lists(table: DataTable, name: str, found: LabelLists) -> Skipped:
     return Skipped(table.source.name, reason, values)
 
 
-def _from_flags(table: DataTable, columns: Mapping[str, list[str]], multilabel: bool) -> Labels:
+def _from_flags(
+    table: DataTable, columns: Mapping[str, list[str]], multilabel: bool, *, sure: bool = False
+) -> Labels:
     """Return the labels that columns of 0 and 1 say; they are classes where each row has exactly one 1."""
-    flags = {name: cells for name, cells in columns.items() if _are_flags(cells)}
+    flags = {name: cells for name, cells in columns.items() if sure or _are_flags(cells)}
     others = {name: cells for name, cells in columns.items() if name not in flags}
     if len(flags) < 2 or any(map(_may_be_classes, others.values())):
         raise _which_label(table, columns)
@@ -197,7 +216,7 @@ def _which_label(table: DataTable, columns: Mapping[str, list[str]]) -> DataErro
     candidates = {name: cells for name, cells in columns.items() if _may_be_classes(cells)} or columns
     return DataError(
         "{path} must have a column named label, or nothing but 0/1 columns for labels. Columns that could "
-        "hold the label: {columns}. Rename the right one to label, or delete those that hold none.",
+        "hold the label: {columns}. Name the right one with --label, or delete those that hold none.",
         path=table.source,
         columns="; ".join(f"{name}: {_content(cells)}" for name, cells in candidates.items()) or "-",
     )

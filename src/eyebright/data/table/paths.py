@@ -7,27 +7,32 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 
 from eyebright.data.formats.known import extensions
+from eyebright.data.storage.places import is_file, resolved, scandir
 from eyebright.data.walk import image_files
 from eyebright.types import Skipped
 
 
 class ImagePaths:
-    """Looks for the images that a table names, relative to its folder.
+    """Looks for the images that a table names, relative to its folder, archive or remote place.
 
     Args:
-        folder: of the table.
+        folder: of the table. Only paths on disk may lead out of it.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._tops = {folder.absolute().as_posix(), folder.resolve().as_posix()}
+        self._tops = {folder.absolute().as_posix(), resolved(folder).as_posix()}
+        self._on_disk = os.path.isdir(folder)
         self._images_in = cache(self._list)
+        self._names_in = cache(self._names)
 
     def find(self, written: str) -> str | Skipped:
         """Return the path of the file that is meant, with forward slashes, or why there is none."""
         for form in dict.fromkeys((written, written.replace("\\", "/"))):
             path = self._below(PurePosixPath(form))
-            if form and os.path.isfile(self._folder / path):
+            if not self._on_disk and (path.startswith("/") or ".." in path.split("/")):
+                return Skipped(path, "The table lists a path that leads out of its archive or remote folder.")
+            if form and self._is_file(path):
                 return path
             found = self._with_extension(path) if form else []
             if len(found) == 1:
@@ -46,6 +51,20 @@ class ImagePaths:
                 return Path(path).relative_to(self._folder).as_posix()
         return None
 
+    def _is_file(self, path: str) -> bool:
+        if self._on_disk:
+            return is_file(self._folder / path)
+        place, _, name = path.rpartition("/")
+        return self._names_in(place).get(name, False)
+
+    def _names(self, place: str) -> dict[str, bool]:
+        """Return the names in a folder, and whether each is a file."""
+        try:
+            with scandir(self._folder / place) as entries:
+                return {entry.name: not entry.is_dir() for entry in entries}
+        except (OSError, ValueError):
+            return {}
+
     def _below(self, path: PurePosixPath) -> str:
         """Return a path relative to the table's folder, if it lies there, with forward slashes."""
         for top in self._tops:
@@ -61,11 +80,7 @@ class ImagePaths:
     def _list(self, place: str) -> dict[str, list[str]]:
         """Return the names of the images in a folder by what they are without their extension."""
         found: dict[str, list[str]] = {}
-        try:
-            names = sorted(os.listdir(self._folder / place))
-        except (OSError, ValueError):
-            return found
-        for name in names:
+        for name in sorted(self._names_in(place)):
             stem, suffix = os.path.splitext(name)
             if suffix[1:].lower() in extensions():
                 found.setdefault(stem, []).append(name)

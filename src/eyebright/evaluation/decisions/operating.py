@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import get_args
+from typing import Self, get_args
 
 import numpy as np
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from eyebright.evaluation.decisions.targets import Figure, OperatingTarget, choose_threshold, parse_target
 from eyebright.evaluation.decisions.verdicts import TargetVerdict, judge
@@ -79,6 +79,12 @@ class StoredThreshold(BaseModel):
     met: bool
     chosen_on: str
     chosen_value: float
+
+    @model_validator(mode="after")
+    def _one_class(self) -> Self:
+        if parse_target(self.target).label != self.label:
+            raise ValueError("the target is of another class")
+        return self
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from eyebright.types import BoolArray, FloatArray
 Figure = Literal["recall", "precision", "specificity", "false_positive_rate"]
 
 _FORM = re.compile(r"\s*(\w+)\s*\((.*)\)\s*(>=|<=|≥|≤|>|<)\s*([0-9.]+)\s*(%?)\s*")
+_DIGITS = 12  # of a bound, so that 99.9 % is 0.999
 #: Metrics that a target bounds from above.
 AT_MOST = frozenset({"false_positive_rate"})
 
@@ -36,7 +37,9 @@ class OperatingTarget:
 
     def __str__(self) -> str:
         sign = "<=" if self.figure in AT_MOST else ">="
-        return f"{self.figure}({self.label}) {sign} {self.bound:g}"
+        # All digits, and no exponent: it is parsed again where a model is read.
+        bound = np.format_float_positional(self.bound, trim="-")
+        return f"{self.figure}({self.label}) {sign} {bound}"
 
     def met_by(self, values: Float64Array) -> BoolArray:
         """Return whether each value keeps to the bound; NaN, the metric of no image, does not."""
@@ -74,7 +77,7 @@ def parse_target(text: str) -> OperatingTarget:
             target=repr(text),
         )
     try:
-        bound = float(number) / (100 if percent else 1)
+        bound = round(float(number) / (100 if percent else 1), _DIGITS)
     except ValueError:
         bound = -1.0
     if not 0 <= bound <= 1:

@@ -24,6 +24,7 @@ from eyebright.evaluation.multilabel.per_image_stats import PerImageLabelStats
 from eyebright.evaluation.multilabel.results import LabelMetrics
 from eyebright.evaluation.proper_scores import WORST_LOSS, gap_interval, require_finite
 from eyebright.evaluation.resampled_sums import ResampledSums
+from eyebright.task.task import MultiLabel
 from eyebright.types import FloatArray, IntArray, Interval, Split
 
 
@@ -34,6 +35,7 @@ def measure_labels(
     labels: Sequence[str],
     split: Split,
     *,
+    predicted: IntArray | None = None,
     groups: IntArray | None = None,
     seed: int = 0,
     resamples: int = 1000,
@@ -50,6 +52,7 @@ def measure_labels(
         thresholds: (K,) from which on a label is predicted.
         labels: K names.
         split: which split this is.
+        predicted: (N, K) of 0 and 1; None for the labels whose probability reaches their threshold.
         groups: (N,) numbers from 0 that images which are not independent share; None where all are.
         seed: of the bootstrap.
         resamples: number of bootstrap resamples.
@@ -58,13 +61,15 @@ def measure_labels(
         ModelError: a probability is not a number.
     """
     require_finite(probabilities)
-    stats = PerImageLabelStats.of(truth, probabilities, thresholds, groups)
+    if predicted is None:
+        predicted = MultiLabel(thresholds).predicted(probabilities)
+    stats = PerImageLabelStats.of(truth, probabilities, predicted, groups)
     sums = stats.resampled(seed, resamples, groups)
     ranking = rank_labels(truth, probabilities, groups)
-    hits, predicted = (truth * stats.predicted).sum(axis=0), stats.predicted.sum(axis=0)
+    hits, called = (truth * predicted).sum(axis=0), predicted.sum(axis=0)
     support = truth.sum(axis=0)
-    shares = None if groups is None else [_independent(table, groups) for table in (stats.predicted, truth)]
-    classes = class_metrics(hits, predicted, support, labels, sums, ranking, shares)
+    shares = None if groups is None else [_independent(table, groups) for table in (predicted, truth)]
+    classes = class_metrics(hits, called, support, labels, sums, ranking, shares)
     f1, drawn_f1 = [c.f1 for c in classes], sums.f1()
     return LabelMetrics(
         split=split,
@@ -76,7 +81,7 @@ def measure_labels(
         hamming_loss=_share(stats, float((truth != stats.predicted).mean()), sums.means()[:, 1]),
         macro_f1=_mean(f1, support > 0, drawn_f1),
         weighted_f1=_mean(f1, support, drawn_f1),
-        micro_f1=_micro_f1(stats, int(hits.sum()), int(predicted.sum()), int(support.sum()), sums),
+        micro_f1=_micro_f1(stats, int(hits.sum()), int(called.sum()), int(support.sum()), sums),
         top5=None,
         kappa=None,
         matthews=None,
@@ -89,7 +94,7 @@ def measure_labels(
         per_class=classes,
         together=truth.T @ truth,
         false_negatives=support - hits,
-        false_positives=predicted - hits,
+        false_positives=called - hits,
         reliability=reliability(*_pairs(stats)),
     )
 

@@ -11,7 +11,6 @@ from eyebright.evaluation.calibration import BINS, bin_of
 from eyebright.evaluation.intervals import Float64Array, bootstrap_sums
 from eyebright.evaluation.multiclass.per_image_stats import SMALLEST_PROBABILITY
 from eyebright.evaluation.resampled_sums import ResampledSums
-from eyebright.task.task import MultiLabel
 from eyebright.types import FloatArray, IntArray
 
 
@@ -32,12 +31,12 @@ class PerImageLabelStats:
 
     @classmethod
     def of(
-        cls, truth: IntArray, probabilities: FloatArray, thresholds: Float64Array, groups: IntArray | None
+        cls, truth: IntArray, probabilities: FloatArray, predicted: IntArray, groups: IntArray | None
     ) -> PerImageLabelStats:
-        """Return the stats of truth and probabilities (N, K), thresholds (K,) and groups (N,), if any."""
+        """Return the stats of truth, probabilities and predictions (N, K), and groups (N,), if any."""
         independent = 1.0 if groups is None else (int(groups.max()) + 1) / len(truth)
         wide = np.clip(probabilities.astype(np.float64), 0, 1)
-        return cls(truth, MultiLabel(thresholds).predicted(probabilities), wide, independent)
+        return cls(truth, predicted, wide, independent)
 
     def resampled(self, seed: int, resamples: int, groups: IntArray | None) -> ResampledSums:
         """Return the sums of bootstrap resamples of the images."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,9 @@ from eyebright.evaluation.intervals import Float64Array
 from eyebright.evaluation.proportions import proportion
 from eyebright.runtime.stored import STORED
 from eyebright.types import BoolArray, FloatArray, IntArray, Interval, JsonObject
+
+#: (N, K) which classes sets contain, with one threshold for all classes, and with one for each.
+Contained: TypeAlias = tuple[BoolArray, BoolArray]
 
 _EVERYTHING = 1.0  # no class has more probability before it
 
@@ -67,6 +70,10 @@ class SetRule:
         per_class = self.per_class if per_class is None else per_class
         limits = self.class_thresholds if per_class else self.threshold
         return np.asarray(mass_before(probabilities) <= np.asarray(limits))
+
+    def both(self, probabilities: FloatArray) -> Contained:
+        """Return what the sets contain by either promise, for probabilities (N, K)."""
+        return self.sets(probabilities, False), self.sets(probabilities, True)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from eyebright.evaluation.decisions.operating import Labelled
-from eyebright.evaluation.uncertainty.conformal import SetFigures, SetRule, measure_sets
+from eyebright.evaluation.uncertainty.conformal import Contained, SetFigures, SetRule, measure_sets
 from eyebright.evaluation.uncertainty.ood import Separation, UnknownRule, above
 from eyebright.types import FloatArray, Interval, JsonObject
 
@@ -149,6 +149,7 @@ def measure_uncertainty(
     scores: FloatArray | None,
     rule: UnknownRule | None,
     sets: SetRule | None,
+    contained: Contained | None = None,
 ) -> Uncertainty:
     """Measure on the evaluated images how the rules for unknown images and for prediction sets turn out.
 
@@ -158,8 +159,11 @@ def measure_uncertainty(
         scores: (N,) their OOD scores; None of a model without.
         rule: chosen on other images.
         sets: calibrated on other images.
+        contained: what the sets contain; None for what follows from ``sets``.
     """
-    probabilities, truth, groups = evaluated.probabilities, evaluated.truth, evaluated.groups
+    truth, groups = evaluated.truth, evaluated.groups
+    if contained is None and sets is not None:
+        contained = sets.both(evaluated.probabilities)
     return Uncertainty(
         tuple(labels),
         evaluated.split,
@@ -167,6 +171,6 @@ def measure_uncertainty(
         scores,
         None if scores is None or rule is None else above(scores, rule.threshold, groups),
         sets,
-        None if sets is None else measure_sets(sets.sets(probabilities, False), truth, groups),
-        None if sets is None else measure_sets(sets.sets(probabilities, True), truth, groups),
+        None if contained is None else measure_sets(contained[0], truth, groups),
+        None if contained is None else measure_sets(contained[1], truth, groups),
     )

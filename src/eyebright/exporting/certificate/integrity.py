@@ -70,7 +70,7 @@ def export_folder(path: Path) -> Path | None:
     return None
 
 
-def parent_of(folder: Path, certificate: StoredCertificate) -> Literal["same", "other", "gone"] | None:
+def original_of(folder: Path, certificate: StoredCertificate) -> Literal["same", "other", "gone"] | None:
     """Return whether the model of the run that an export lies in is the one it was made from.
 
     None where the export lies in no run, or its certificate does not say.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from eyebright.evaluation.advice import judged
+from eyebright.evaluation.advice import well_covered
 from eyebright.evaluation.multiclass.results import Metrics
 from eyebright.evaluation.multilabel.results import LabelMetrics
 from eyebright.report.content import ReportContent
@@ -33,7 +33,7 @@ def label_verdict(m: LabelMetrics) -> tuple[str, ...]:
         high=number(round(100 * m.accuracy.high)),
         wrong=f"{100 * m.hamming_loss.value:.1f}",
     )
-    if not (known := judged(m)):
+    if not (known := well_covered(m)):
         return (whole,)
     weakest = min(known, key=lambda c: c.f1.value)
     return whole, translate(

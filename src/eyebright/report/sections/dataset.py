@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median_low
-from typing import get_args
 
 from markupsafe import Markup
 
-from eyebright.data.manifest import Manifest
+from eyebright.data.manifest import SPLITS, Manifest
 from eyebright.report.charts.interval import plain_bar
 from eyebright.report.content import ReportContent
 from eyebright.report.document import Section
 from eyebright.report.templating import render
-from eyebright.text.format import number
+from eyebright.text.format import number, split_name
 from eyebright.text.language import translate
 from eyebright.types import Skipped, Split
 
@@ -88,6 +87,23 @@ def _summary(content: ReportContent) -> list[tuple[str, str]]:
         (translate("Input size"), _pixels(content.size, content.size)),
         (translate("Engine"), content.engine),
     ]
+    facts = manifest.facts
+    pairs += [
+        (
+            translate("Taken ({split})", split=split_name(split)),
+            translate("{low} to {high}", low=period.first, high=period.last),
+        )
+        for split, period in (facts.periods.items() if facts is not None else ())
+    ]
+    if facts is not None and facts.folds:
+        pairs.append((translate("Folds of the cross-validation"), number(facts.folds)))
+    if facts is not None and facts.near_groups:
+        kept = translate(
+            "{count:image|images} in {groups:group|groups}, each kept in one split",
+            count=facts.near_duplicates,
+            groups=facts.near_groups,
+        )
+        pairs.append((translate("Near duplicates"), kept))
     return [(term, value) for term, value in pairs if value]
 
 
@@ -109,7 +125,7 @@ def _pixels(width: int, height: int) -> str:
 
 def _counts(manifest: Manifest) -> DatasetCounts:
     counts = manifest.counts()
-    splits = [split for split in get_args(Split) if manifest.of(split)]
+    splits = [split for split in SPLITS if manifest.of(split)]
     totals = {label: sum(counts[split][label] for split in splits) for label in manifest.labels}
     most = max(totals.values(), default=1)
     rows = [

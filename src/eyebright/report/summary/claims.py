@@ -19,6 +19,7 @@ from eyebright.report.summary.targets import target_detail, target_verdict
 from eyebright.text.format import listed, percent
 from eyebright.text.language import translate
 
+_NAMED = 3
 _OF_VERDICT: Mapping[str, ClaimStatus] = {"met": "kept", "not shown": "open", "missed": "broken"}
 
 
@@ -30,6 +31,7 @@ def claims(metrics: MetricsContent) -> list[Claim]:
     """
     return [
         *_data(metrics),
+        *_leaks(metrics),
         *_targets(metrics),
         *_promises(metrics),
         *_against_majority(metrics),
@@ -41,6 +43,21 @@ def claims(metrics: MetricsContent) -> list[Claim]:
 def _data(metrics: MetricsContent) -> Iterator[Claim]:
     if checks := metrics.get("data_checks"):
         yield from data_claims(checks)
+
+
+def _leaks(metrics: MetricsContent) -> Iterator[Claim]:
+    """Yield how many evaluated images are nearly equal to one of another split, if any."""
+    if pairs := metrics.get("splitting", {}).get("leaks", ()):
+        sentence = translate(
+            "Leak: {count:image is|images are} nearly equal to an image of another split, so the metrics may "
+            "be too optimistic.",
+            count=len(pairs),
+        )
+        examples = translate(
+            "They are: {examples}. `eyebright audit` proposes fixes.",
+            examples=listed([f"{first} = {second}" for first, second in pairs], _NAMED),
+        )
+        yield Claim("broken", sentence, examples, "data")
 
 
 def _targets(metrics: MetricsContent) -> Iterator[Claim]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from math import ceil
 
-from eyebright.evaluation.advice import judged
+from eyebright.evaluation.advice import well_covered
 from eyebright.evaluation.multiclass.results import Metrics
 from eyebright.report.content import ReportContent
 from eyebright.report.document import Section
@@ -13,7 +13,7 @@ from eyebright.report.sections.more_metrics import further
 from eyebright.report.summary.findings import majority_sentence
 from eyebright.report.summary.metric_card import MetricCard, decimal_card, share_card
 from eyebright.report.templating import render
-from eyebright.text.format import number, paragraph_of, percent, percent_range, split_name
+from eyebright.text.format import measured_on, number, paragraph_of, percent, percent_range
 from eyebright.text.language import translate
 
 #: With fewer evaluated images all metrics are a first indication.
@@ -34,7 +34,7 @@ def verdict(metrics: Metrics) -> tuple[str, ...]:
         low=number(round(base * metrics.accuracy.low)),
         high=number(round(base * metrics.accuracy.high)),
     )
-    if len(known := judged(metrics)) < 2:
+    if len(known := well_covered(metrics)) < 2:
         return (expected,)
     weakest = min(known, key=lambda c: c.recall.value)
     found = translate(
@@ -81,10 +81,9 @@ def beside_majority(content: ReportContent) -> str:
 
 def basis(metrics: Metrics) -> str:
     """Return what the metrics were measured on, as a sentence."""
-    return translate(
-        "Metrics on the {part} split ({count:image|images}). Ranges are 95 % intervals.",
-        part=split_name(metrics.split),
-        count=number(metrics.count),
+    return paragraph_of(
+        translate("{what}.", what=measured_on(metrics.split, metrics.count)),
+        translate("Ranges are 95 % intervals."),
     )
 
 

@@ -20,7 +20,8 @@ from eyebright.data.manifest import Sample
 from eyebright.runtime.remembered import remember, remembered
 from eyebright.training.linear_probe.selection import ProbeCandidate
 
-_FOLDER = "choices"  # in the cache
+#: The folder of the cache that holds what was chosen or found once, as JSON.
+FOLDER = "choices"
 # Modules whose code decides which candidate is best; a change of any of them makes another choice.
 _PACKAGE = Path(__file__).parents[2]
 _PROBE = "training/linear_probe"
@@ -69,12 +70,12 @@ def cached_selection(
     """
     content = blake2b(digest_size=16)
     for sample in samples:
-        content.update(f"{sample.key.hex()} {sample.label}\0{sample.group}\0".encode())
+        content.update(f"{sample.key.hex()} {sample.label}\0{sample.together}\0".encode())
     content.update(json.dumps([str(fact) for fact in facts]).encode())
     content.update(f"{np.__version__} {scipy.__version__}".encode())
     for name in _CODE:
         content.update((_PACKAGE / name).read_bytes())
-    path = cache / _FOLDER / f"{content.hexdigest()}.json"
+    path = cache / FOLDER / f"{content.hexdigest()}.json"
     found: Any = remembered(path)
     if found is not None:
         sizes, sets = (

@@ -24,8 +24,8 @@ import platformdirs
 
 from eyebright.errors import StorageError
 from eyebright.runtime.atomic import write_text
-from eyebright.runtime.context import say
 from eyebright.runtime.machine import disk_free_bytes
+from eyebright.runtime.remembered import say_damaged
 from eyebright.training.cache.segment import (
     KEY_BYTES,
     DamagedSegmentError,
@@ -42,6 +42,8 @@ FEATURES = "features"
 CARD = "space.json"
 #: The folder, beside the spaces, of networks that were exported to ONNX.
 EXPORTS = "exports"
+#: Tables that were given in memory, as files.
+TABLES = "tables"
 _FLUSH_BYTES = 64 * 2**20
 _FLUSH_SECONDS = 3.0
 
@@ -50,6 +52,11 @@ def default_folder() -> Path:
     """Return the folder of cached features: $EYEBRIGHT_CACHE, or the system's place for caches."""
     chosen = os.environ.get("EYEBRIGHT_CACHE")
     return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("eyebright", appauthor=False))
+
+
+def exports_folder() -> Path:
+    """Return the folder of networks that were exported to ONNX."""
+    return default_folder() / EXPORTS
 
 
 class Space(Generic[Value]):
@@ -189,10 +196,7 @@ class Space(Generic[Value]):
         with suppress(OSError):  # a cache that cannot be written is only read
             remove_segment(path)
         if not self._told:
-            say(
-                "Cached data in {path} is damaged or of an older version. It is computed again.",
-                path=self.folder,
-            )
+            say_damaged(self.folder)
         self._told = True
 
 

@@ -100,8 +100,9 @@ class FeatureExtractor:
         )
         unreadable: dict[str, EyebrightError] = {}
         saved_at, pending = time.monotonic(), 0
+        wanted = sorted(missing.values(), key=lambda s: s.place)
         try:
-            work = parallel(lambda s: (s, self._features(engine, root, s)), missing.values(), engine.callers)
+            work = parallel(lambda s: (s, self._features(engine, root, s)), wanted, engine.callers)
             for sample, rows in work:
                 task.advance()
                 if isinstance(rows, EyebrightError):

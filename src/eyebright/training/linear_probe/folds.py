@@ -11,9 +11,9 @@ from eyebright.types import FloatArray, IntArray
 
 
 def groups_of(samples: Sequence[Sample]) -> IntArray:
-    """Return (N,) numbers that equal images share, and images of a group, so that no fold leaks."""
+    """Return (N,) numbers that images share which are not independent, so that no fold leaks."""
     numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(s.group or s.identity, len(numbers)) for s in samples], np.int64)
+    return np.array([numbers.setdefault(s.together, len(numbers)) for s in samples], np.int64)
 
 
 def assign_folds(truth: IntArray, groups: IntArray | None, folds: int, seed: int) -> IntArray:

@@ -50,6 +50,7 @@ def fit_head(
     rank: int | None = None,
     strengths: tuple[float, ...] = STRENGTHS,
     shares: tuple[float, ...] = SHARES,
+    near: float | None = None,
     on_strength: Callable[[], None] | None = None,
     standardised: bool = False,
 ) -> HeadFit:
@@ -68,6 +69,7 @@ def fit_head(
         rank: principal directions to keep; None for all where N or D is at most 1,500, else 1,200.
         strengths: the path, strong to weak.
         shares: of the discriminant in the head, to choose from.
+        near: the strength of an earlier head on nearly the same rows, near which this one's is searched.
         on_strength: called after each strength, of which there are at most as many as ``strengths``.
         standardised: whether features are what :func:`standardise` gives, or their principal directions.
     """
@@ -87,7 +89,7 @@ def fit_head(
         right = (logits.argmax(axis=1) == truth)[scored_weights > 0]
         return log_loss(logits, truth, scored_weights), float(right.mean())
 
-    path, best, held_out = follow_path(problems, classes, fold, score, strengths, on_strength)
+    path, best, held_out = follow_path(problems, classes, fold, score, strengths, on_strength, near)
     l2 = min(path, key=lambda point: point.log_loss).l2
     second = _held_out_discriminant(problems, classes, fold)
     mixture = mix(held_out, second, truth, scored_weights, shares)

@@ -9,7 +9,10 @@ from eyebright.errors import DataError
 from eyebright.training.linear_probe.linear import LinearHead
 from eyebright.types import FloatArray
 
-_EXACT_RANK = 1500
+# Of the smaller Gram matrix, up to which its eigenvectors cost less than the range finder: at 1,786 rows of
+# 12,592 features 1.1 s of one core, and 3.9 s.
+_EXACT_SIDE = 2500
+_WHOLE_RANK = 1500
 _RANK = 1200
 _CHUNK_ROWS = 512
 _SMALLEST_DEVIATION = 0.3  # of the median column: a channel that was all but dead in training can jump later
@@ -57,12 +60,18 @@ def principal_directions(rows: FloatArray, rank: int | None, seed: int) -> tuple
 
     Exact through the smaller Gram matrix where that is small, else by a randomised range finder: the row
     space of a random mix, sharpened by one power step.
+
+    Args:
+        rows: (N, D), standardised.
+        rank: R; None for all directions of up to 1,500, else 1,200.
+        seed: of the random mix.
     """
     count, width = rows.shape
-    exact = min(count, width) <= _EXACT_RANK and rank is None
+    exact = min(count, width) <= (_EXACT_SIDE if count <= width else _WHOLE_RANK) and rank is None
     if exact and count <= width:
         moments, directions = np.linalg.eigh((rows @ rows.T).astype(np.float64))
         keep = moments > 1e-6 * moments[-1]
+        keep[: count - _RANK if count > _WHOLE_RANK else 0] = False
         keep[-1] = True
         spread = np.sqrt(np.maximum(moments[keep], 1e-12))
         basis = rows.T @ (directions[:, keep] / spread).astype(np.float32)

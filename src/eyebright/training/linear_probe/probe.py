@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -52,7 +53,7 @@ class FrozenModel:
         layers: the chosen feature layer set's name.
         fit: the head, with its held-out logits (N, K).
         truth: (N,) classes of the held-out logits' images, or (N, K) if multi-label.
-        trials: the engines that were compared, the one that is used first.
+        trials: the engines that were compared, the one that is used first; none where it was given.
         sizes: the input sizes that were compared; none where the size was given.
         feature_layer_sets: the feature layer sets that were compared; none where the set was given.
         skipped: images that could not be read.
@@ -70,6 +71,27 @@ class FrozenModel:
     curve: Sequence[CurvePoint] = ()
 
 
+@dataclass(frozen=True)
+class EarlierSelection:
+    """What an earlier training on nearly the same images selected, and is not selected again.
+
+    Attributes:
+        engine: its name; None to select one.
+        layers: the feature layer set's name.
+        taps: its feature layers.
+        l2: the head's L2 strength, near which the new one is searched; None to search all.
+    """
+
+    engine: str | None
+    layers: str
+    taps: tuple[FeatureLayer, ...]
+    l2: float | None = None
+
+
+#: Is called with the features of all training images, before the head is solved.
+OnFeatures: TypeAlias = Callable[[FeatureExtractor, Sequence[Sample]], None]
+
+
 class _FewerImagesError(Exception):
     """Images that were read at one size cannot be read any more at the next."""
 
@@ -84,10 +106,19 @@ class FrozenTrainer:
         views: of each image that the head is trained on.
         seed: of the folds and the subset.
         layers: the feature layer set's name, or "auto".
+        earlier: what is taken from an earlier training, which then counts instead of ``layers``.
     """
 
     def __init__(
-        self, manifest: Manifest, backbone: Backbone, cache: Path, *, views: int, layers: str, seed: int
+        self,
+        manifest: Manifest,
+        backbone: Backbone,
+        cache: Path,
+        *,
+        views: int,
+        layers: str,
+        seed: int,
+        earlier: EarlierSelection | None = None,
     ) -> None:
         self.manifest = manifest
         self.backbone = backbone
@@ -97,13 +128,15 @@ class FrozenTrainer:
         self.samples = list(manifest.of("train"))
         self.skipped: list[Skipped] = []
         self.trials: list[Trial] = []
-        self.sets = self._usable_sets(layers)
+        self.earlier = earlier
+        self.sets = self._usable_sets(layers) if earlier is None else {earlier.layers: earlier.taps}
 
-    def train(self, size: int | None) -> FrozenModel:
+    def train(self, size: int | None, on_features: OnFeatures | None = None) -> FrozenModel:
         """Train a head.
 
         Args:
             size: S in pixels, or None to choose it.
+            on_features: is called before the head is solved.
 
         Raises:
             DataError: too few images can be read.
@@ -113,19 +146,24 @@ class FrozenTrainer:
         say_single_images(self.manifest, self.samples)
         sizes = (size,) if size else ladder([min(s.width, s.height) for s in self.samples])
         *_, widest = self.sets
-        with timed("engine"):
-            self.trials = self._race(sizes[0], self.sets[widest])
+        if self.earlier is None or self.earlier.engine is None:
+            with timed("engine"):
+                self.trials = self._race(sizes[0], self.sets[widest])
         with timed("selection"):
             choice = self._choose(sizes)
             extractor, layers = self._extractor(choice.size, choice.layers), choice.layers
         say(
-            "Selected on the training split: {size} px, feature layers: {layers}.",
+            "Selected on the training split: {size} px, feature layers: {layers}."
+            if self.earlier is None
+            else "Kept from the run: {size} px, feature layers: {layers}.",
             size=extractor.preprocessing.size,
             layers=layers,
         )
         with timed("features"):
             text = translate("Computing features at {size} px", size=extractor.preprocessing.size)
             self.samples = self._compute(extractor, self.samples, text)
+        if on_features is not None:
+            on_features(extractor, self.samples)
         with timed("head"):
             fit, truth = self._solve(extractor)
         found = (choice.sizes, choice.feature_layer_sets)
@@ -210,7 +248,8 @@ class FrozenTrainer:
 
     def _extractor(self, size: int, layers: str) -> FeatureExtractor:
         preprocessing = training_preprocessing(self.backbone.card, size)
-        engine = self.trials[0].name
+        kept = None if self.earlier is None else self.earlier.engine
+        engine = kept or self.trials[0].name
         return FeatureExtractor(
             self.cache, self.backbone, preprocessing, self.sets[layers], engine, self.views
         )
@@ -303,6 +342,7 @@ class FrozenTrainer:
             groups=np.tile(groups_of(samples), self.views),
             scored=np.arange(len(rows)) < len(samples),
             seed=self.seed,
+            near=None if self.earlier is None else self.earlier.l2,
             on_strength=on_strength,
         )
 

@@ -31,6 +31,7 @@ def fit(
     groups: IntArray,
     scored: BoolArray,
     seed: int,
+    near: float | None = None,
     on_strength: Callable[[], None] | None = None,
 ) -> HeadFit:
     """Fit the head of truth's task to features (N, D); see :func:`fit_head` and :func:`fit_labels`."""
@@ -43,8 +44,9 @@ def fit(
             groups=groups,
             scored=scored,
             seed=seed,
+            near=near,
             on_strength=on_strength,
         )
     return fit_head(
-        features, truth, classes, groups=groups, scored=scored, seed=seed, on_strength=on_strength
+        features, truth, classes, groups=groups, scored=scored, seed=seed, near=near, on_strength=on_strength
     )

@@ -15,6 +15,8 @@ from eyebright.data.fixes import FIXES, Fixes, read_fixes, write_fixes
 from eyebright.data.header import read_header
 from eyebright.data.manifest import Manifest
 from eyebright.data.source import scan_as_given
+from eyebright.data.storage.places import is_file
+from eyebright.data.table.chosen import Columns
 from eyebright.errors import ImageError, NotFoundError
 from eyebright.report.display import Displayed, ResultTable
 from eyebright.runs.messages import say_found
@@ -102,7 +104,8 @@ def audit(config: AuditConfig) -> Audit:
     """
     fixes = Fixes(()) if config.fixes is None else read_fixes(config.fixes)
     with timed("scan"):
-        manifest, parts = scan_as_given(config.data, fixes if fixes.rows else None)
+        columns = Columns(config.path, config.label, config.group, config.split)
+        manifest, parts = scan_as_given(config.data, fixes if fixes.rows else None, columns)
     directory = new_directory(config.out, "audits", config.data.resolve().name)
     say_found(manifest)
     backbone, cache = EmbeddedBackbone(), default_folder()
@@ -134,7 +137,7 @@ def _unreadable(manifest: Manifest) -> list[Skipped]:
     found = []
     for entry in manifest.skipped:
         path = manifest.root / entry.path
-        if not path.is_file():
+        if not is_file(path):
             continue
         try:
             read_header(path)

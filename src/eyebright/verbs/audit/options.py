@@ -10,7 +10,15 @@ from pydantic import Field, field_validator
 from eyebright.auditing.findings import KINDS
 from eyebright.errors import ConfigError, nearest
 from eyebright.options.base import Config
-from eyebright.options.fields import FixesFile, ReportLang
+from eyebright.options.fields import (
+    DataPath,
+    FixesFile,
+    GroupColumn,
+    LabelColumns,
+    PathColumn,
+    ReportLang,
+    SplitColumn,
+)
 from eyebright.options.marks import Metavar, Several
 
 _ANY = "any"
@@ -19,11 +27,13 @@ _ANY = "any"
 class AuditConfig(Config):
     """Options of `eyebright audit`; every field is also a command-line option and a TOML key."""
 
-    data: Path = Field(
-        description="Folder of class folders, with train/, val/ and optionally test/, or with labels.csv."
-    )
+    data: DataPath
     out: Path | None = Field(None, description="Directory to write (default: audits/NAME-TIME).")
     fixes: FixesFile = None
+    path: PathColumn = None
+    label: LabelColumns = Field([])
+    group: GroupColumn = None
+    split: SplitColumn = None
     fail_on: Annotated[list[str], Metavar("KIND …"), Several()] = Field(
         [], description="Kinds of findings for which the exit status is 1, such as leak; any stands for all."
     )

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.data.manifest_file import read_manifest
 from eyebright.data.source import scan_part
+from eyebright.data.table.chosen import Columns
 from eyebright.errors import ConfigError, DataError, EyebrightError
 from eyebright.runs.evaluation import Evaluation, EvaluationPlan, evaluate_model, write_results
-from eyebright.runs.images import check_labels
+from eyebright.runs.images import check_labels, held_out_images
 from eyebright.runs.messages import command, say_found
 from eyebright.runs.metrics import METRICS, versions
 from eyebright.runs.operating_points import Wanted, carried, wanted
+from eyebright.runs.overwrite import remove_earlier
 from eyebright.runs.rules import CarriedRules
 from eyebright.runs.run import Run, new_directory, write_metrics
 from eyebright.runs.slices import ColumnsFile
@@ -41,13 +44,14 @@ def evaluate(config: EvaluateConfig) -> Run:
     model = SealedModel(config.model, threads=1)
     plan = _plan(config, model)
     _require_no_model(config)
-    name = config.data.resolve().name
+    where = config.data or model.path.parent
+    name = where.resolve().name
     directory = new_directory(config.out, "evaluations", name, overwrite=config.overwrite)
     evaluation = _extended(config, evaluate_model(model, plan))
+    remove_earlier(directory)
     with timed("report"):
-        content = evaluation.report(
-            config.data.resolve().name, command("evaluate", config, ("model", "data"))
-        )
+        given = ("model",) if config.data is None else ("model", "data")
+        content = evaluation.report(name, command("evaluate", config, given))
         facts = {translate("Model"): str(model.path), **versions()}
         write_results(directory, replace(content, seconds={}, facts=facts))
     task: JsonObject = {"task": MULTILABEL} if model.task.multilabel else {}
@@ -73,7 +77,7 @@ def _require_no_model(config: EvaluateConfig) -> None:
 def _plan(config: EvaluateConfig, model: SealedModel) -> EvaluationPlan:
     """Read the data, and check that it, the options and the model fit together."""
     with timed("scan"):
-        manifest, split = scan_part(config.data, config.split, multilabel=model.task.multilabel)
+        manifest, split = _images(config, model, config.split)
     check_labels(manifest, model)
     manifest = _noting_known(_noting_absent(manifest, model), model)
     say_found(manifest)
@@ -86,8 +90,18 @@ def _plan(config: EvaluateConfig, model: SealedModel) -> EvaluationPlan:
         predicted=(split,),
         seed=config.seed,
         rules=CarriedRules(model, requested, _choosing_images(config, model, requested, split)),
-        columns=None if config.columns is None else ColumnsFile(config.columns, config.data),
+        columns=None if config.columns is None else ColumnsFile(config.columns, config.data or manifest.root),
     )
+
+
+def _images(
+    config: EvaluateConfig, model: SealedModel, split: Split | Literal["auto"]
+) -> tuple[Manifest, Split]:
+    """Return the images of a split of the data, or of the model's own run."""
+    if config.data is None:
+        return held_out_images(model, split)
+    columns = Columns(path=config.path, label=config.label, group=config.group)
+    return scan_part(config.data, split, multilabel=model.task.multilabel, columns=columns)
 
 
 def _extended(config: EvaluateConfig, evaluation: Evaluation) -> Evaluation:
@@ -118,7 +132,7 @@ def _choosing_images(
     try:
         if split == "val":
             raise _no_split(config)
-        manifest, _ = scan_part(config.data, "val", multilabel=model.task.multilabel)
+        manifest, _ = _images(config, model, "val")
     except EyebrightError:
         raise _no_split(config) from None
     if manifest.task.multilabel:
@@ -132,7 +146,7 @@ def _no_split(config: EvaluateConfig) -> DataError:
         "A threshold must be selected on images outside the evaluated split. The model contains no "
         "threshold for this target, and {path} has no val/ besides the evaluated split. Add val/, or "
         "pass --target to `eyebright train`.",
-        path=config.data,
+        path=config.data or config.model,
     )
 
 

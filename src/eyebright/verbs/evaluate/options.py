@@ -9,20 +9,29 @@ from pydantic import Field
 
 from eyebright.options.base import Config
 from eyebright.options.decisions import DecisionConfig
-from eyebright.options.fields import ReportLang
-from eyebright.options.marks import CommandLineOnly
+from eyebright.options.fields import GroupColumn, LabelColumns, PathColumn, ReportLang
+from eyebright.options.marks import CommandLineOnly, Positional
 
 
 class EvaluatedConfig(Config):
     """Which model is measured on what."""
 
     model: Path = Field(description="Model to evaluate: a model.onnx, or the run directory that contains it.")
-    data: Path = Field(description="Folder of class folders, with test/, val/ or train/, or with labels.csv.")
+    data: Annotated[Path | None, Positional()] = Field(
+        None,
+        description=(
+            "Images, from any source that `eyebright train` reads (default: those that the model's training "
+            "held out)."
+        ),
+    )
     out: Path | None = Field(None, description="Directory to write (default: evaluations/NAME-TIME).")
     overwrite: bool = Field(False, description="Replace the finished evaluation in the directory of --out.")
     split: Literal["auto", "train", "val", "test"] = Field(
         "auto", description="Split to evaluate; auto takes test, else val, else all images."
     )
+    path: PathColumn = None
+    label: LabelColumns = Field([])
+    group: GroupColumn = None
     seed: int = Field(0, ge=0, description="Random seed of the bootstrap intervals.")
     format: Annotated[Literal["table", "json"], CommandLineOnly()] = Field(
         "table", description="Output format of the metrics: aligned text, or the contents of metrics.json."

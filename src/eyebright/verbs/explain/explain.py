@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,12 +9,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from eyebright.data.decode import decode
 from eyebright.data.walk import OUTPUT_MARK
-from eyebright.errors import ConfigError, ImageError, NotFoundError, nearest
+from eyebright.errors import ImageError, NotFoundError
 from eyebright.explaining.base import Explainer, Method
 from eyebright.explaining.choose import explainer
-from eyebright.explaining.overlay import overlay
+from eyebright.explaining.drawing import draw, require_class
 from eyebright.report.display import Displayed, ResultTable
 from eyebright.report.thumbnails import data_uri
 from eyebright.runs.run import new_directory
@@ -129,12 +127,7 @@ class _Drawer:
     """Draw one image after another, from several threads."""
 
     def __init__(self, config: ExplainConfig, model: SealedModel, how: Explainer) -> None:
-        if config.class_ is not None and config.class_ not in model.labels:
-            raise ConfigError(
-                "The class must be one of the model's classes. Got {name}. The closest are: {nearest}.",
-                name=config.class_,
-                nearest=nearest(config.class_, model.labels),
-            )
+        require_class(model, config.class_)
         self._model = model
         self._asked = config.class_
         self.how = how
@@ -148,32 +141,21 @@ class _Drawer:
         if isinstance(path, Skipped):
             return path
         try:
-            level = self._model.white_level
-            pixels = decode(
-                path, min_side=self._model.size, white_level=level
-            )  # what the model answers about
-            image = decode(path, min_side=_PICTURE_PX // 2, white_level=level)
-            prediction = self._model.predict(pixels)
+            drawn = draw(self._model, self.how, path, self._asked, _PICTURE_PX)
         except (ImageError, NotFoundError) as error:
             return Skipped(path, error.template, error.values)
-        label = self._asked or next(x for x in prediction.labels if x in self._model.labels)
-        probability = prediction.probabilities[prediction.labels.index(label)]
-        heat = self.how.heat(pixels, self._model.labels.index(label))
-        drawn = overlay(image, heat, _PICTURE_PX, self.how.signed)
-        buffer = io.BytesIO()
-        drawn.save(buffer, "PNG")
-        write_bytes(self.directory / name, buffer.getvalue())
+        write_bytes(self.directory / name, drawn.png())
         shown = ExplainedImage(
             path=path,
-            label=label,
-            probability=probability,
-            answer=prediction.label,
-            before=data_uri(Image.fromarray(image), _PAGE_PX),
-            after=data_uri(drawn, _PAGE_PX),
+            label=drawn.label,
+            probability=drawn.probability,
+            answer=drawn.answer,
+            before=data_uri(Image.fromarray(drawn.image), _PAGE_PX),
+            after=data_uri(drawn.picture, _PAGE_PX),
             picture=name,
         )
         picture = self.directory / name
-        return Explained(path, label, probability, prediction.label, heat, picture), shown
+        return Explained(path, drawn.label, drawn.probability, drawn.answer, drawn.heat, picture), shown
 
 
 def _with_names(paths: Iterator[str | Skipped]) -> Iterator[tuple[str | Skipped, str]]:

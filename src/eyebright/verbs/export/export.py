@@ -114,7 +114,7 @@ class Exporter:
             answers.probabilities,
             answers.truth,
             pixels,
-            "val",
+            images.split,
             self.model.decisions,
             answers.scores,
             answers.groups(np.arange(len(answers.samples))),

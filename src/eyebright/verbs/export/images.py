@@ -11,12 +11,13 @@ import numpy as np
 from eyebright.compression.int8.calibration import CalibrationImages
 from eyebright.data.decode import load_sample
 from eyebright.data.manifest import Sample
+from eyebright.data.storage.places import is_file
 from eyebright.errors import DataError, ImageError
 from eyebright.runs.images import check_labels, drawn, manifest_of
 from eyebright.runtime.context import progress_task
 from eyebright.runtime.parallel import parallel
 from eyebright.sealed.model import SealedModel
-from eyebright.types import Interpolation, UInt8Array
+from eyebright.types import Interpolation, Split, UInt8Array
 
 _MOST, _LEAST = 200, 20  # calibration images; with fewer, ranges depend on single images
 _HOLDOUT = 64
@@ -29,13 +30,15 @@ class ExportImages:
 
     Attributes:
         root: ``root / sample.path`` is an image's file.
-        compared: validation images, on which the certificate is made.
+        compared: images on which the certificate is made.
+        split: which these are: "val", or "train" of a model that was cross-validated and learned from all.
         training: for calibration and quantisation-aware training.
     """
 
     root: Path
     compared: Sequence[Sample]
     training: Sequence[Sample]
+    split: Split = "val"
 
 
 def export_images(model: SealedModel, data: Path | None, count: int, seed: int) -> ExportImages:
@@ -52,7 +55,10 @@ def export_images(model: SealedModel, data: Path | None, count: int, seed: int) 
     """
     manifest = manifest_of(model, data, seed, splits=("val",))
     check_labels(manifest, model)
-    return ExportImages(manifest.root, drawn(manifest, count, seed), manifest.of("train"))
+    folds = manifest.facts is not None and manifest.facts.folds
+    split: Split = "train" if folds and not manifest.of("val") else "val"
+    compared = drawn(manifest, count, seed, split)
+    return ExportImages(manifest.root, compared, manifest.of("train"), split)
 
 
 def read_calibration_images(
@@ -64,7 +70,7 @@ def read_calibration_images(
         DataError: they are missing, or there are too few.
     """
     training = images.training
-    if missing := [sample for sample in training if not (images.root / sample.path).is_file()]:
+    if missing := [sample for sample in training if not is_file(images.root / sample.path)]:
         raise DataError(
             "An int8 export is calibrated on the training images of the run. Missing: {count} of "
             "{total}, for example {path}. Name their current folder with --data.",

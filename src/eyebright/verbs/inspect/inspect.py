@@ -12,7 +12,7 @@ from eyebright.exporting.certificate.integrity import (
     FileCheck,
     check_files,
     export_folder,
-    parent_of,
+    original_of,
     read_certificate,
 )
 from eyebright.exporting.certificate.provenance import PROVENANCE, StoredProvenance, read_provenance
@@ -76,7 +76,7 @@ def _export(folder: Path) -> Inspection:
         versions=origin.versions or {"export": certificate.versions},
         signature=signature(graph) if graph is not None and not changed else None,
         files=checks,
-        parent=parent_of(folder, certificate),
+        parent=original_of(folder, certificate),
         notes=certificate.notes,
     )
 

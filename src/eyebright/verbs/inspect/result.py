@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from eyebright.data.manifest import FOLDS
 from eyebright.exporting.certificate.integrity import FileCheck
 from eyebright.exporting.certificate.signature import Signature, with_sizes
 from eyebright.report.display import Displayed, ResultTable
@@ -74,8 +75,12 @@ class Inspection(Displayed):
         yield _heading(self)
         yield ResultTable([*_graph(self), *_origin(self)], head=False)
         if self.metrics:
-            split = split_name(str(self.metrics.get("split")))
-            yield translate("Measured at training time, on the {split} split:", split=split)
+            split = str(self.metrics.get("split"))
+            yield (
+                translate("Measured at training time, by cross-validation:")
+                if split == FOLDS
+                else translate("Measured at training time, on the {split} split:", split=split_name(split))
+            )
             yield ResultTable(figure_rows(self.metrics), right=(1,))
         yield ResultTable([*_hashes(self), *_versions(self)], head=False)
         yield "\n".join(_verdict(self))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING, Protocol
 
 from eyebright.text.language import english, translate
-from eyebright.text.table import json_text, pad, printable, width
+from eyebright.text.table import json_text, pad, printable, printable_lines, width
 
 if TYPE_CHECKING:
     from eyebright.types import Prediction, Skipped
@@ -83,7 +83,7 @@ class CsvRows:
     """
 
     def __init__(self, out: IO[str]) -> None:
-        self._writer = csv.writer(out, lineterminator="\n")
+        self._writer = csv.writer(_Shown(out) if out.isatty() else out, lineterminator="\n")
         self._header = False
 
     def prediction(self, prediction: Prediction) -> None:
@@ -118,6 +118,17 @@ class CsvRows:
             more = (f"{name}_{i}" for i in range(2, classes + 1) for name in ("label", "confidence"))
             self._writer.writerow(["path", "label", "confidence", *more, *further])
             self._header = True
+
+
+class _Shown:
+    """A terminal, on which the names in rows are shown; elsewhere they are read back, as they are."""
+
+    def __init__(self, terminal: IO[str]) -> None:
+        self._terminal = terminal
+
+    def write(self, row: str) -> int:
+        """Write a row with its control characters written out."""
+        return self._terminal.write(printable_lines(row))
 
 
 class JsonlRows:

@@ -17,6 +17,7 @@ from eyebright.exporting.base import ExportSource, require
 from eyebright.runs import messages
 from eyebright.runs.images import check_classes, manifest_of
 from eyebright.runs.integrity import require_other_directory, require_unmodified
+from eyebright.runs.overwrite import remove_earlier
 from eyebright.runs.run import Run, new_directory
 from eyebright.runtime.atomic import write_bytes
 from eyebright.runtime.context import progress_task, say, stage
@@ -103,6 +104,7 @@ def _write_pruned(config: PruneConfig, model: SealedModel, manifest: Manifest, p
             "width": done.width,
         },
     )
+    remove_earlier(path.parent)
     write_bytes(path, done.graph.SerializeToString())
     say(
         "Pruned: {operations} % of the multiply-adds and {parameters} % of the weights remain.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -17,7 +16,7 @@ from eyebright.runs import messages
 from eyebright.runs.baseline import latencies
 from eyebright.runs.images import check_classes, check_not_learned, drawn, manifest_of
 from eyebright.runs.integrity import require_other_directory, require_unmodified
-from eyebright.runs.metrics import METRICS
+from eyebright.runs.overwrite import remove_earlier
 from eyebright.runs.run import new_directory, write_options
 from eyebright.runs.scoring import predict_samples
 from eyebright.runs.uncertainty import promised
@@ -29,7 +28,7 @@ from eyebright.verbs.shrink.candidate import ShrinkCandidate, choose, figures, f
 from eyebright.verbs.shrink.finish import ShrinkSelection, finish
 from eyebright.verbs.shrink.int8_candidates import quantised
 from eyebright.verbs.shrink.linear_probe_candidates import SealedProbe, linear_probe_candidates
-from eyebright.verbs.shrink.messages import FIGURES, verdict, write_pareto_files
+from eyebright.verbs.shrink.messages import verdict, write_pareto_files
 from eyebright.verbs.shrink.options import ShrinkConfig
 from eyebright.verbs.shrink.result import Shrunk
 from eyebright.verbs.shrink.targets import parse_target
@@ -116,10 +115,8 @@ class Search:
         self.probes: dict[str, SealedProbe] = {}
         name = self.model.path.resolve().parent.name
         self.directory = new_directory(config.out, "runs", name, overwrite=config.overwrite)
-        (self.directory / METRICS).unlink(missing_ok=True)
+        remove_earlier(self.directory)
         write_options(config, self.directory)
-        if (self.directory / FIGURES).is_file():  # of an earlier search; other files are somebody's own
-            shutil.rmtree(self.directory / _CANDIDATES, ignore_errors=True)
 
     def _check_out(self) -> None:
         out = self.config.out

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from eyebright.data.fixes import FIXES, write_fixes
+from eyebright.data.manifest import FOLDS
 from eyebright.data.manifest_file import write_manifest
 from eyebright.evaluation.forecast import grown
+from eyebright.explaining.projection import Method
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.report.content import ReportContent
+from eyebright.report.update_content import UpdateOutcome
 from eyebright.runs.evaluation import Evaluation, EvaluationPlan, evaluate_model, write_model, write_results
 from eyebright.runs.messages import command, say_skipped
-from eyebright.runs.metrics import METRICS, MetricsFile
+from eyebright.runs.metrics import MetricsFile
+from eyebright.runs.overwrite import remove_earlier
 from eyebright.runs.rules import TrainedRules
-from eyebright.runs.run import Run, write_metrics, write_options
+from eyebright.runs.run import METRICS, Run, write_metrics, write_options
 from eyebright.runtime.context import timed
 from eyebright.text.language import translate
+from eyebright.types import Split
+from eyebright.verbs.train.cross_validation import CrossValidation
 from eyebright.verbs.train.data_checks import data_checks
 from eyebright.verbs.train.launch import is_main
 from eyebright.verbs.train.prepare import TrainingPlan
@@ -24,12 +31,24 @@ from eyebright.verbs.train.seal import SealedClassifier, seal
 from eyebright.verbs.train.trained_model import TrainedModel
 
 
-def finish(plan: TrainingPlan, trained: TrainedModel) -> Run:
+@dataclass(frozen=True)
+class EvaluatedTraining:
+    """A trained classifier that was sealed, evaluated, checked for parity and written to `model.onnx`."""
+
+    plan: TrainingPlan
+    trained: TrainedModel
+    evaluation: Evaluation
+    provenance: Provenance
+
+
+def finish(plan: TrainingPlan, trained: TrainedModel, validated: CrossValidation | None = None) -> Run:
     """Seal, evaluate and report a trained classifier; of several processes, the main one does.
 
     Args:
         plan: of the training.
         trained: the classifier.
+        validated: predictions for its images by models that did not learn from them, which are evaluated in
+            place of its own.
 
     Returns:
         The run; `metrics.json` is written last, so a run that has one is complete.
@@ -37,46 +56,101 @@ def finish(plan: TrainingPlan, trained: TrainedModel) -> Run:
     Raises:
         ModelError: the sealed model does not predict what the training pipeline does.
     """
+    if not is_main():
+        return Run(plan.directory, plan.directory / "model.onnx")
+    config = plan.config
+    done = seal_and_evaluate(plan, trained, validated)
+    return write_run(done, command("train", config, ("data",) if config.data else ()))
+
+
+def seal_and_evaluate(
+    plan: TrainingPlan,
+    trained: TrainedModel,
+    validated: CrossValidation | None = None,
+    layout: Method = "t-SNE",
+) -> EvaluatedTraining:
+    """Seal and evaluate a trained classifier, and write it.
+
+    Args:
+        plan: of the training.
+        trained: the classifier.
+        validated: as for :func:`finish`.
+        layout: of the embedding map.
+
+    Raises:
+        ModelError: the sealed model does not predict what the training pipeline does.
+    """
     directory = plan.directory
     path = directory / "model.onnx"
-    if not is_main():
-        return Run(directory, path)
     say_skipped(trained.skipped)
-    (directory / METRICS).unlink(missing_ok=True)  # of an earlier run, whose files are replaced now
+    if plan.network is None:  # fine-tuning did so at its beginning
+        remove_earlier(directory)
+    (directory / METRICS).unlink(missing_ok=True)  # of a resumed run that was finished
     provenance = provenance_of(trained, plan.manifest)
     with timed("seal"):
         options = plan.config
         sealed = seal(trained, plan.manifest, path, provenance, options.false_rejection, options.seed)
-    evaluation = evaluate_model(sealed.model, _evaluation_plan(plan, trained, sealed))
+    evaluated_on = replace(_evaluation_plan(plan, trained, sealed, validated), layout=layout)
+    evaluation = evaluate_model(sealed.model, evaluated_on)
     thresholds = evaluation.predictions.thresholds
     if thresholds is not None:
         provenance = replace(provenance, thresholds=thresholds.tolist())
     evaluation = replace(evaluation, model=write_model(evaluation, provenance.metadata()))
+    return EvaluatedTraining(plan, trained, evaluation, provenance)
+
+
+def write_run(done: EvaluatedTraining, line: str, update: UpdateOutcome | None = None) -> Run:
+    """Write all that lies beside the model in a run.
+
+    Args:
+        done: the training, evaluated.
+        line: the command line that made it.
+        update: what it changed about an earlier run.
+    """
+    plan, evaluation = done.plan, done.evaluation
+    directory = plan.directory
     with timed("data checks"):
-        checks = data_checks(trained, evaluation, plan.config.seed)
+        checks = data_checks(done.trained, evaluation, plan.config.seed)
     with timed("report"):
-        report = replace(_report(plan, trained, evaluation, provenance), data_checks=checks)
-        write_results(directory, report)
+        write_results(directory, replace(_report(done, line), update=update, data_checks=checks))
     write_manifest(evaluation.manifest, directory / "manifest.parquet")
     if plan.network is None:  # fine-tuning wrote them at its beginning
         write_options(plan.config, directory)
-    metrics = replace(_metrics(plan, trained, evaluation, provenance), data_checks=checks)
+    _write_fixes(plan)
+    metrics = replace(_metrics(done), update=update, data_checks=checks)
     write_metrics(directory / METRICS, metrics.to_json())
     plan.tracker.finish(
         {name: getattr(metrics.metrics, name).value for name in ("accuracy", "log_loss", "ece")}
     )
-    return Run(directory, path)
+    return Run(directory, evaluation.model.path)
 
 
-def _evaluation_plan(plan: TrainingPlan, trained: TrainedModel, sealed: SealedClassifier) -> EvaluationPlan:
-    """Evaluate on the test split, or else on the validation split."""
+def _write_fixes(plan: TrainingPlan) -> None:
+    """Write the fixes that were applied, in place of those of an earlier run."""
+    path = plan.directory / FIXES
+    if plan.fixes is None:
+        path.unlink(missing_ok=True)
+    else:
+        write_fixes(path, plan.fixes.rows)
+
+
+def _evaluation_plan(
+    plan: TrainingPlan, trained: TrainedModel, sealed: SealedClassifier, validated: CrossValidation | None
+) -> EvaluationPlan:
+    """Evaluate on the test split, or else on the validation split, or by a cross-validation."""
     rules = TrainedRules(
-        decisions=plan.config, promises=plan.config, holdout=trained.holdout, scored=sealed.scored
+        decisions=plan.config,
+        promises=plan.config,
+        holdout=trained.holdout,
+        scored=sealed.scored,
+        folds=None if validated is None else validated.answers,
     )
+    held_out: Split = "test" if plan.manifest.of("test") else "val"
     return EvaluationPlan(
         manifest=plan.manifest,
-        split="test" if plan.manifest.of("test") else "val",
-        predicted=("val", "test"),
+        split=held_out if validated is None else FOLDS,
+        predicted=("val", "test") if validated is None else ("train",),
+        cross_validated=None if validated is None else validated.predictions,
         seed=plan.config.seed,
         rules=rules,
         skipped=trained.skipped,
@@ -85,13 +159,11 @@ def _evaluation_plan(plan: TrainingPlan, trained: TrainedModel, sealed: SealedCl
     )
 
 
-def _report(
-    plan: TrainingPlan, trained: TrainedModel, evaluation: Evaluation, provenance: Provenance
-) -> ReportContent:
+def _report(done: EvaluatedTraining, line: str) -> ReportContent:
     """Return the evaluation's report with what training adds."""
+    plan, trained, evaluation, provenance = done.plan, done.trained, done.evaluation, done.provenance
     config = plan.config
     title = (config.out or config.data or Path()).resolve().name
-    line = command("train", config, ("data",) if config.data else ())
     return replace(
         evaluation.report(title, line, trained.engine),
         ece_before=evaluation.ece_before(trained.temperature),
@@ -101,7 +173,7 @@ def _report(
         reasons=trained.reasons,
         finetuning=trained.finetuning,
         training_curves=trained.training_curves,
-        tunable=plan.network is None,
+        tunable=plan.network is None and "finetune" not in trained.chosen,
         random_weights=trained.random_weights,
         learning_curve=grown(trained.curve, config.seed),
         facts={
@@ -114,10 +186,9 @@ def _report(
     )
 
 
-def _metrics(
-    plan: TrainingPlan, trained: TrainedModel, evaluation: Evaluation, provenance: Provenance
-) -> MetricsFile:
+def _metrics(done: EvaluatedTraining) -> MetricsFile:
     """Return the evaluation's metrics with what training adds."""
+    trained, evaluation = done.trained, done.evaluation
     return replace(
         evaluation.metrics_file(trained.engine),
         ece_before=evaluation.ece_before(trained.temperature),
@@ -125,7 +196,7 @@ def _metrics(
         chosen=trained.chosen,
         candidates=trained.candidates,
         model_sha256=sha256(evaluation.model.path),
-        learning_curve=grown(trained.curve, plan.config.seed),
-        provenance=provenance.metadata(),
+        learning_curve=grown(trained.curve, done.plan.config.seed),
+        provenance=done.provenance.metadata(),
         finetuning=trained.finetuning,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,29 +14,69 @@ from eyebright.evaluation.decisions.operating import Labelled
 from eyebright.runtime.progress import SILENT
 from eyebright.task.task import task_of
 from eyebright.training.cache.store import default_folder
-from eyebright.training.linear_probe.probe import FrozenModel, FrozenTrainer
+from eyebright.training.linear_probe.probe import (
+    EarlierSelection,
+    FrozenModel,
+    FrozenTrainer,
+    OnFeatures,
+)
 from eyebright.training.ood import energy
-from eyebright.types import FloatArray
+from eyebright.types import FloatArray, IntArray
 from eyebright.verbs.train import messages
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.trained_model import TrainedModel
 
 
-def frozen_model(config: TrainConfig, manifest: Manifest, backbone: Backbone) -> FrozenModel:
-    """Select feature layers and solve a head on frozen features of the training split of ``manifest``."""
+def frozen_model(
+    config: TrainConfig,
+    manifest: Manifest,
+    backbone: Backbone,
+    earlier: EarlierSelection | None = None,
+    on_features: OnFeatures | None = None,
+) -> FrozenModel:
+    """Select feature layers and solve a head on frozen features of the training split of ``manifest``.
+
+    Args:
+        config: the options.
+        manifest: all samples.
+        backbone: whose features the head is solved on.
+        earlier: what an earlier training selected, and is not selected again.
+        on_features: is called before the head is solved.
+    """
     trainer = FrozenTrainer(
-        manifest, backbone, default_folder(), views=config.views, layers=config.layers, seed=config.seed
+        manifest,
+        backbone,
+        default_folder(),
+        views=config.views,
+        layers=config.layers,
+        seed=config.seed,
+        earlier=earlier,
     )
-    model = trainer.train(None if config.size == "auto" else config.size)
+    model = trainer.train(None if config.size == "auto" else config.size, on_features)
     # Before fine-tuning the head is only a start, and says nothing about what more images would give.
     requested = config.curve and config.finetune == "off"
     return replace(model, curve=trainer.curve(model)) if requested else model
 
 
-def as_trained(model: FrozenModel) -> TrainedModel:
-    """Calibrate the head, and return the classifier with all that is reported of it."""
+@dataclass(frozen=True)
+class HeldOut:
+    """Logits (N, K) of images that neither head nor backbone learned from, and the images' truth."""
+
+    logits: FloatArray
+    truth: IntArray
+
+
+def as_trained(model: FrozenModel, unlearned: HeldOut | None = None) -> TrainedModel:
+    """Calibrate the head, and return the classifier with all that is reported of it.
+
+    Args:
+        model: the solved head.
+        unlearned: images to calibrate on where the backbone was fine-tuned on the training split, whose
+            features then say nothing of other images.
+    """
+    held_out = unlearned or HeldOut(model.fit.held_out, model.truth)
     task = task_of(model.truth)
-    temperature = task.fit_temperature(model.fit.held_out, model.truth)
+    temperature = task.fit_temperature(held_out.logits, held_out.truth)
     extractor = model.extractor
     return TrainedModel(
         backbone=extractor.backbone,
@@ -45,7 +85,7 @@ def as_trained(model: FrozenModel) -> TrainedModel:
         layers=model.layers,
         head=model.fit.head,
         temperature=temperature,
-        engine=model.trials[0].name,
+        engine=extractor.engine,
         skipped=model.skipped,
         curve=model.curve,
         reference=lambda root, samples: probabilities(model, temperature, root, samples),
@@ -56,9 +96,9 @@ def as_trained(model: FrozenModel) -> TrainedModel:
             "discriminant_share": model.fit.discriminant_share,
         },
         candidates=messages.candidates(model),
-        holdout_energy=None if task.multilabel else energy(model.fit.held_out / np.float32(temperature)),
-        rows=lambda samples: extractor.read(samples, extractor.taps),
-        holdout=Labelled(task.probabilities(model.fit.held_out, temperature), model.truth, "train"),
+        holdout_energy=None if task.multilabel else energy(held_out.logits / np.float32(temperature)),
+        rows=None if unlearned else lambda samples: extractor.read(samples, extractor.taps),
+        holdout=Labelled(task.probabilities(held_out.logits, temperature), held_out.truth, "train"),
         probe_candidates=messages.choices(model),
         task=task,
     )

@@ -13,20 +13,25 @@ from eyebright.options.fields import (
     ChosenSize,
     Data,
     FixesFile,
+    GroupColumn,
+    LabelColumns,
     Layers,
     Out,
     Overwrite,
+    PathColumn,
     ReportLang,
     Seed,
+    SplitColumn,
     Test,
     Val,
 )
+from eyebright.options.splits import SplitConfig
 from eyebright.options.uncertainty import UncertaintyConfig
 from eyebright.task.task import ClassificationTask
 from eyebright.verbs.train.finetune.options import FinetuneConfig
 
 
-class DataConfig(Config):
+class TrainingDataConfig(Config):
     """Options that every training has: the data, and how images become features."""
 
     data: Data = None
@@ -35,6 +40,10 @@ class DataConfig(Config):
     val: Val = None
     test: Test = None
     fixes: FixesFile = None
+    path: PathColumn = None
+    label: LabelColumns = Field([])
+    group: GroupColumn = None
+    split: SplitColumn = None
     seed: Seed = 0
     size: ChosenSize = "auto"
     layers: Layers = "auto"
@@ -68,13 +77,36 @@ def data_or_resume(resume: Path | None, info: ValidationInfo) -> Path | None:
 
 
 # Fields come in the order of the bases read from the right: the data's first.
-class TrainConfig(FinetuneConfig, UncertaintyConfig, DecisionConfig, DataConfig):
+class TrainConfig(FinetuneConfig, UncertaintyConfig, DecisionConfig, SplitConfig, TrainingDataConfig):
     """Options of `eyebright train`; every field is also a command-line option and a TOML key."""
 
     @field_validator("resume")
     @classmethod
     def _something_to_train_on(cls, value: Path | None, info: ValidationInfo) -> Path | None:
         return data_or_resume(value, info)
+
+
+def check_splits(config: TrainConfig) -> None:
+    """Refuse options of the splits that exclude others.
+
+    Raises:
+        ConfigError: naming them.
+    """
+    if config.folds is None:
+        return
+    given = {
+        "--split-by time": config.split_by == "time",
+        "--val": config.val is not None,
+        "--test": config.test is not None,
+        "--teacher": config.teacher is not None,
+        f"--finetune {config.finetune}": config.finetune != "off",
+    }
+    if refused := [name for name, there in given.items() if there]:
+        raise ConfigError(
+            "--folds evaluates every image in turn, by a head that is solved without it. It does not go "
+            "together with {options}. Remove one of them.",
+            options=", ".join(refused),
+        )
 
 
 def require_single_label(task: ClassificationTask, what: str) -> None:

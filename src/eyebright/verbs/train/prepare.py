@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eyebright.data.fixes import FIXES, Fixes, read_fixes, write_fixes
+from eyebright.data.fixes import Fixes, read_fixes
 from eyebright.data.manifest import Manifest
 from eyebright.data.source import scan
+from eyebright.data.table.chosen import Columns
 from eyebright.runs.images import manifest_of, require_validation_images, with_run_splits
 from eyebright.runs.messages import say_found
 from eyebright.runs.operating_points import check_wanted
@@ -18,8 +19,9 @@ from eyebright.sealed.model import SealedModel
 from eyebright.tracking.trackers import Trackers, trackers
 from eyebright.verbs.train.finetune.finetune import network_to_finetune
 from eyebright.verbs.train.launch import is_main
-from eyebright.verbs.train.options import TrainConfig, require_single_label
+from eyebright.verbs.train.options import TrainConfig, check_splits, require_single_label
 from eyebright.verbs.train.resume import begin, refuse_other_images
+from eyebright.verbs.train.splits import drawing_of, proposing_groups, say_folds, with_folds
 
 if TYPE_CHECKING:
     from eyebright.backbones.torch.network import Network
@@ -31,7 +33,8 @@ class TrainingPlan:
 
     Attributes:
         config: the options.
-        manifest: all samples.
+        manifest: all samples, fixed.
+        fixes: those that were applied.
         directory: of the run.
         network: the backbone to fine-tune; None of a linear probe.
         tracker: where epochs are logged besides.
@@ -40,6 +43,7 @@ class TrainingPlan:
 
     config: TrainConfig
     manifest: Manifest
+    fixes: Fixes | None
     directory: Path
     network: Network | None
     tracker: Trackers
@@ -57,10 +61,15 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
         EyebrightError: they do not; nothing of an earlier run was changed.
     """
     began = time.monotonic()
+    check_splits(config)
     with timed("scan"):
         fixes = None if config.fixes is None else read_fixes(config.fixes)
         manifest = _images(config, fixes)
+        if config.folds is not None:
+            manifest = with_folds(manifest, config.folds, config.seed)
+        manifest = proposing_groups(manifest)
     say_found(manifest)
+    say_folds(config, manifest)
     if config.teacher is not None:
         require_single_label(manifest.task, "--teacher")
     check_wanted(config, manifest)
@@ -72,12 +81,16 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
         network = network_to_finetune(config, manifest.task)
         if is_main():
             begin(config, manifest, directory)
-    if fixes is not None and is_main():
-        write_fixes(directory / FIXES, fixes.rows)
     tracker = trackers(config.track if network is not None and is_main() else [], directory)
     tracker.start(directory.name, config.model_dump(mode="json"))
     return TrainingPlan(
-        config=config, manifest=manifest, directory=directory, network=network, tracker=tracker, began=began
+        config=config,
+        manifest=manifest,
+        fixes=fixes,
+        directory=directory,
+        network=network,
+        tracker=tracker,
+        began=began,
     )
 
 
@@ -87,7 +100,16 @@ def _images(config: TrainConfig, fixes: Fixes | None) -> Manifest:
     if teacher is not None and config.data is None:
         known = manifest_of(teacher, None, config.seed)
         return known if fixes is None else fixes.applied(known)
-    found = scan(config.data or Path(), val=config.val, test=config.test, seed=config.seed, fixes=fixes)
+    columns = Columns(config.path, config.label, config.group, config.split)
+    found = scan(
+        config.data or Path(),
+        val=config.val,
+        test=config.test,
+        seed=config.seed,
+        fixes=fixes,
+        columns=columns,
+        drawing=drawing_of(config),
+    )
     if teacher is None:
         return found
     found = with_run_splits(found, teacher)

@@ -27,7 +27,7 @@ class Provenance:
         data_sha: hash of the images, their labels and splits.
         versions: of the packages that it was made with.
         white_level: the grey value that is white where grey has more than 8 bits; None of 8-bit images.
-        baseline_sha256: of the teacher or original, where there is one.
+        baseline_sha256: of the teacher, the original or the model that was updated, where there is one.
         thresholds: (K,) from which probability on a label is predicted; None of a single-label model.
     """
 
@@ -59,7 +59,7 @@ class Provenance:
 def provenance_of(trained: TrainedModel, manifest: Manifest) -> Provenance:
     """Return the provenance of a trained classifier, with the default thresholds where it has labels."""
     card = trained.backbone.card
-    baseline = trained.baseline
+    baseline = trained.baseline or trained.earlier
     return Provenance(
         card={
             "backbone": card.name,

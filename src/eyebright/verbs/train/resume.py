@@ -10,7 +10,7 @@ from pathlib import Path
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.data.manifest_file import read_manifest, write_manifest
 from eyebright.errors import ConfigError, DataError, NotFoundError
-from eyebright.runs.metrics import METRICS
+from eyebright.runs.overwrite import remove_earlier
 from eyebright.runs.run import OPTIONS, write_options
 from eyebright.verbs.train.options import TrainConfig
 
@@ -71,13 +71,7 @@ def begin(config: TrainConfig, manifest: Manifest, directory: Path) -> None:
     """
     if config.resume is not None:
         return
-    from eyebright.training.finetune.checkpoint import remove_steps
-
-    (directory / METRICS).unlink(missing_ok=True)
-    for part in (directory, directory / "last", directory / "full"):
-        remove_steps(part / "checkpoints")
-        for name in _PARTS:
-            (part / name).unlink(missing_ok=True)
+    remove_earlier(directory)
     write_manifest(manifest, directory / _IMAGES)
     write_options(config, directory)
 

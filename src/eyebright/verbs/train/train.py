@@ -14,7 +14,9 @@ from eyebright.runs.integrity import require_other_directory
 from eyebright.runs.run import Run, new_directory
 from eyebright.runtime.context import progress, showing, stage
 from eyebright.runtime.progress import SILENT
-from eyebright.verbs.train.finetune.finetune import exports, finetune, load_network
+from eyebright.training.cache.store import exports_folder
+from eyebright.verbs.train.cross_validation import CrossValidation, cross_validate
+from eyebright.verbs.train.finetune.finetune import finetune, load_network
 from eyebright.verbs.train.finish import finish
 from eyebright.verbs.train.launch import is_main, launch, world_size
 from eyebright.verbs.train.linear_probe import as_trained, frozen_model
@@ -50,7 +52,7 @@ def train(config: TrainConfig, *, on_epoch: Callable[[EpochRow], None] | None = 
     with showing(progress() if is_main() else SILENT):
         plan = prepare(config, directory)
         model = fit(plan, on_epoch)
-        return finish(plan, model)
+        return finish(plan, model, _cross_validated(plan, model))
 
 
 def fit(plan: TrainingPlan, on_epoch: Callable[[EpochRow], None] | None) -> TrainedModel:
@@ -68,6 +70,14 @@ def fit(plan: TrainingPlan, on_epoch: Callable[[EpochRow], None] | None) -> Trai
     return replace(trained, baseline=config.teacher)
 
 
+def _cross_validated(plan: TrainingPlan, model: TrainedModel) -> CrossValidation | None:
+    """Judge every image by models that did not see it, if that was asked for."""
+    if plan.config.folds is None:
+        return None
+    readable = plan.manifest.without(model.skipped)
+    return cross_validate(plan.config, plan.config.folds, readable, model.backbone)
+
+
 def frozen_backbone(config: TrainConfig) -> Backbone:
     """Return the backbone whose frozen features are used: the embedded one as it is, any other exported."""
     if config.backbone == embedded.NAME and config.weights is None:
@@ -75,7 +85,7 @@ def frozen_backbone(config: TrainConfig) -> Backbone:
     network = load_network(config)
     from eyebright.backbones.torch.exported import ExportedBackbone
 
-    return ExportedBackbone(network, exports())
+    return ExportedBackbone(network, exports_folder())
 
 
 def _directory(config: TrainConfig) -> Path:

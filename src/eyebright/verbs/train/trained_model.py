@@ -45,6 +45,7 @@ class TrainedModel:
         rows: features of training images, where the backbone stayed as it was.
         probe_candidates: the candidates as the report shows them.
         baseline: the sealed model that it learned from, which it is then compared with.
+        earlier: the sealed model that it is an update of.
         task: multi-class or multi-label.
         curve: the accuracy of heads of fewer images.
         finetuning: what fine-tuning changed against the frozen backbone.
@@ -72,5 +73,6 @@ class TrainedModel:
     training_curves: TrainingCurves | None = None
     random_weights: bool = False
     baseline: Path | None = None
+    earlier: Path | None = None
     task: ClassificationTask = field(default_factory=MultiClass)
     curve: Sequence[CurvePoint] = ()

@@ -13,12 +13,16 @@ from eyebright.options.fields import (
     Batch,
     Data,
     Device,
+    GroupColumn,
+    LabelColumns,
     Out,
     Overwrite,
+    PathColumn,
     Precision,
     ReportLang,
     Seed,
     Size,
+    SplitColumn,
     Test,
     Time,
     Val,
@@ -40,6 +44,10 @@ class TuneConfig(Config):
     overwrite: Overwrite = False
     val: Val = None
     test: Test = None
+    path: PathColumn = None
+    label: LabelColumns = Field([])
+    group: GroupColumn = None
+    split: SplitColumn = None
     seed: Seed = 0
     backbone: BackboneName = "efficientnet_lite0"
     weights: Weights = None

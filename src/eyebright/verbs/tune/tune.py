@@ -7,13 +7,15 @@ import io
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from eyebright.data.source import scan
+from eyebright.data.table.chosen import Columns
 from eyebright.errors import ConfigError, DataError, EyebrightError, NotFoundError
-from eyebright.runs.metrics import METRICS
-from eyebright.runs.run import Run, new_directory, write_options
+from eyebright.runs.overwrite import remove_earlier
+from eyebright.runs.run import METRICS, Run, new_directory, write_options
 from eyebright.runtime.atomic import write_text
 from eyebright.runtime.context import progress, progress_task, say, stage
 from eyebright.text.language import translate
@@ -34,6 +36,10 @@ _HANDED_ON = (
     "data",
     "val",
     "test",
+    "path",
+    "label",
+    "group",
+    "split",
     "seed",
     "backbone",
     "weights",
@@ -99,6 +105,7 @@ def _opened(config: TuneConfig) -> tuple[TuneConfig, Path]:
         name = (config.data or Path()).resolve().name
         directory = new_directory(config.out, "runs", name, overwrite=config.overwrite)
         if config.overwrite:
+            remove_earlier(directory)
             (directory / _STUDY).unlink(missing_ok=True)
         elif (directory / _STUDY).exists():
             raise ConfigError(
@@ -123,7 +130,8 @@ def _opened(config: TuneConfig) -> tuple[TuneConfig, Path]:
 
 def _refuse_other_images(study: optuna.Study, config: TuneConfig) -> None:
     """Refuse other images or splits: trials on them cannot be compared."""
-    found = scan(config.data or Path(), val=config.val, test=config.test, seed=config.seed)
+    columns = Columns(config.path, config.label, config.group, config.split)
+    found = scan(config.data or Path(), val=config.val, test=config.test, seed=config.seed, columns=columns)
     if study.user_attrs.get(_IMAGES, found.digest) != found.digest:
         raise DataError(
             "A search must be resumed with the images it started with, in the same splits. The "
@@ -167,6 +175,8 @@ def _attempt(
             train(_train_config(config, settings, out), on_epoch=on_epoch)
         finally:
             shutil.rmtree(out, ignore_errors=True)
+            with suppress(OSError):  # others are left in it
+                out.parent.rmdir()
 
     return attempt
 
@@ -178,6 +188,8 @@ def _last_training(study: optuna.Study, config: TuneConfig, directory: Path) -> 
     if interrupted and study.user_attrs.get("last_training") == best:
         return TrainConfig.build(resume=directory, lang=config.lang)
     study.set_user_attr("last_training", best)
+    # Of the earlier run in the directory, the training is replaced, not the search.
+    (directory / METRICS).unlink(missing_ok=True)
     return _train_config(config, study.best_params, directory)
 
 

@@ -151,7 +151,7 @@ def test_folders_that_may_be_classes_or_not_are_asked_for(
 def test_a_table_of_another_name_is_pointed_at(tree: dict[str, dict[str, int] | int], tmp_path: Path) -> None:
     laid_out(tmp_path, tree)
     (tmp_path / "train.csv").write_text("image,label\n")
-    with pytest.raises(DataError, match=r"but train\.csv\. If this table"):
+    with pytest.raises(DataError, match=r"train\.csv\. If this table"):
         scan(tmp_path)
 
 

@@ -148,7 +148,7 @@ def test_yes_and_no_are_0_and_1() -> None:
                 "sex": kinds((0, 1)),
                 "smoker": kinds((1, 0, 0)),
             },
-            "diagnosis: 3 texts; patient_id: 9 numbers; sex: 0/1; smoker: 0/1",
+            "diagnosis: 3 texts; sex: 0/1; smoker: 0/1",
         ),
         (
             {

@@ -43,6 +43,9 @@ def eights() -> tuple[FloatArray, np.ndarray]:
         ("false_positive_rate(a (b)) <= 1.2%", OperatingTarget("false_positive_rate", "a (b)", 0.012)),
         ("precision( 猫 )≥0.99", OperatingTarget("precision", "猫", 0.99)),
         ("specificity(x)>=1", OperatingTarget("specificity", "x", 1.0)),
+        ("recall(x) >= 99.9 %", OperatingTarget("recall", "x", 0.999)),
+        ("recall(x) >= 0.9999999", OperatingTarget("recall", "x", 0.9999999)),
+        ("false_positive_rate(x) <= 0.00001", OperatingTarget("false_positive_rate", "x", 0.00001)),
     ],
 )
 def test_targets_are_read_as_they_are_written(text: str, expected: OperatingTarget) -> None:

@@ -101,9 +101,9 @@ def test_figures_of_classes_without_an_image(predictions) -> None:
     probabilities, truth = predictions
     rule = calibrate(probabilities, truth, 0.9, False, "val")
     threes = truth == 3
-    judged = Labelled(probabilities[threes], truth[threes], "test")
+    evaluated = Labelled(probabilities[threes], truth[threes], "test")
     names = [str(k) for k in range(10)]
-    figures: Any = measure_uncertainty(names, judged, None, None, rule).to_json()["conformal"]
+    figures: Any = measure_uncertainty(names, evaluated, None, None, rule).to_json()["conformal"]
     assert figures["classes"]["4"] == {"images": 0, "measured": None, "mean_set_size": None}
     assert figures["classes"]["3"]["measured"] == figures["measured"]
     assert figures["class_conditional"]["mean_set_size"] >= 1

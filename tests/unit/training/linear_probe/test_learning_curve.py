@@ -1,4 +1,4 @@
-"""Parts share no image, each image is judged once at each size, and a head of all says what it said."""
+"""Parts share no image, each image is evaluated once at each size, and a head of all says what it said."""
 
 from __future__ import annotations
 

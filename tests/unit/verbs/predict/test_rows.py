@@ -16,8 +16,8 @@ CAT = Prediction("x/cat.jpg", ("cat", "dog"), (0.9, 0.1))
 MISSPELT = Prediction(ODD, ("狗", "cat"), (0.6, 0.4))
 
 
-def written(form: str, *answers: Prediction | Skipped) -> str:
-    out = io.StringIO()
+def written(form: str, *answers: Prediction | Skipped, out: io.StringIO | None = None) -> str:
+    out = io.StringIO() if out is None else out
     rows = writer(form, out)
     for answer in answers:
         if isinstance(answer, Skipped):
@@ -33,6 +33,17 @@ def test_csv_reads_back():
     assert rows[0] == ["path", "label", "confidence", "label_2", "confidence_2"]
     assert rows[1] == ["x/cat.jpg", "cat", "0.900000", "dog", "0.100000"]
     assert rows[2][:2] == [ODD, "狗"]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_csv_on_a_terminal_cannot_steer_it():
+    sly = Prediction("a\x1b[2J.jpg", ("cat\u202e",), (1.0,))
+    assert "a\x1b[2J.jpg,cat\u202e," in written("csv", sly)
+    assert r"a\x1b[2J.jpg,cat\u202e," in written("csv", sly, out=Terminal())
 
 
 def test_csv_without_rows_has_a_header():

@@ -1,4 +1,4 @@
-"""What fine-tuning is judged by: never what is reported, and never a copy of what is learned."""
+"""What fine-tuning is evaluated on: never what is reported, and never a copy of what is learned."""
 
 from __future__ import annotations
 

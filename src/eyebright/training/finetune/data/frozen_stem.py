@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
+import onnx
 import torch
 from torch import Tensor, nn
 
 from eyebright.backbones.graph import pixels_graph
-from eyebright.backbones.torch.exported import to_onnx
+from eyebright.backbones.torch.exported import kept_export, to_onnx
 from eyebright.engines.base import Engine
 from eyebright.training.finetune.model.classifier import FrozenStem
 
@@ -27,15 +29,24 @@ class _Rows(nn.Module):
         return self.stem.rows(pixels)
 
 
-def frozen_graph(stem: FrozenStem) -> bytes:
+def frozen_graph(stem: FrozenStem, key: str, folder: Path | None) -> bytes:
     """Return the stem as a graph for the engines: `images` uint8 (B, S, S, 3) in, `rows` (B, D) out.
+
+    Args:
+        stem: of a network that is not trained below its end.
+        key: says which stem it is: the weights' hash, the end, and the layers that are pooled.
+        folder: where exported networks are kept; None keeps none.
 
     Raises:
         ModelError: it cannot be exported.
     """
     side = stem.size
-    module = _Rows(copy.deepcopy(stem)).cpu().eval()
-    network = to_onnx(module, torch.zeros(2, 3, side, side), "pixels", [_OUTPUT])
+
+    def export() -> onnx.ModelProto:
+        module = _Rows(copy.deepcopy(stem)).cpu().eval()
+        return to_onnx(module, torch.zeros(2, 3, side, side), "pixels", [_OUTPUT])
+
+    network = kept_export(folder, f"stem {key} {side}", export)
     graph: bytes = pixels_graph(network, side, _OUTPUT, stem.width).SerializeToString()
     return graph
 

@@ -17,18 +17,10 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
+from eyebright.runtime import machine
 from eyebright.runtime.parallel import in_context
 from eyebright.training.finetune.system.errors import no_memory_for_one_image
 
-_SIGNS = (
-    "out of memory",  # CUDA, MPS, XPU
-    "can't allocate memory",  # the CPU allocator
-    "ALLOC_FAILED",  # cuBLAS and cuDNN
-    "RESOURCE_EXHAUSTED",  # XLA
-    "bad_alloc",
-    "could not create a primitive",  # oneDNN tells no reason, and hardly knows another
-    "could not create a memory object",
-)
 Result = TypeVar("Result")
 
 _WORTH_IT = 1.05
@@ -38,9 +30,7 @@ _TIMED_STEPS = 2
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error means that memory ran out, on whatever device."""
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SIGNS)
+    return isinstance(error, torch.OutOfMemoryError) or machine.is_out_of_memory(error)
 
 
 def free(device: torch.device) -> None:

@@ -11,7 +11,7 @@ from eyebright.backbones.card import Preprocessing
 from eyebright.backbones.torch.network import Network
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.engines.choose import make
-from eyebright.training.cache.store import default_folder
+from eyebright.training.cache.store import default_folder, exports_folder
 from eyebright.training.finetune.data.activation_cache import ActivationSource, CachedViews
 from eyebright.training.finetune.data.augment import PRESETS, Augmentation, AugmentName
 from eyebright.training.finetune.data.augment_search import AugmentTrial, accuracy_under, choose_augmentation
@@ -221,12 +221,14 @@ def select_augmentation(
 
 def _activation_source(stem: FrozenStem, network: Network, end: str, engine_name: str) -> ActivationSource:
     """Return what runs the stem, up to the block ``end``, with one of the engines."""
-    engine = make(engine_name, frozen_graph(stem))
+    taps = [f"{tap.layer.name}:{tap.kind}" for tap in stem.taps]
+    key = " ".join((network.card.sha, end, *taps))
+    engine = make(engine_name, frozen_graph(stem, key, exports_folder()))
     card: JsonObject = {
         "backbone": network.card.name,
         "backbone_sha": network.card.sha,
         "cut": end,
-        "taps": [f"{tap.layer.name}:{tap.kind}" for tap in stem.taps],
+        "taps": taps,
         "engine": engine.name,
     }
     return ActivationSource(lambda pixels: run_engine(engine, pixels), stem.width, card, threads=True)

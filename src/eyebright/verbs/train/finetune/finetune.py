@@ -17,7 +17,7 @@ from eyebright.data.manifest import Manifest
 from eyebright.report.summary.findings import finetuning_sentence
 from eyebright.runtime.context import progress, say, timed
 from eyebright.task.task import ClassificationTask
-from eyebright.training.cache.store import EXPORTS, default_folder
+from eyebright.training.cache.store import exports_folder
 from eyebright.verbs.train import messages as tell
 from eyebright.verbs.train.holdout import with_holdout
 from eyebright.verbs.train.launch import is_main, main_first
@@ -37,11 +37,6 @@ if TYPE_CHECKING:
 #: Before a file that `eyebright prune` wrote, where the name of a backbone stands.
 PRUNED = "pruned:"
 _LAST_SHARE = 0.4  # of the time for training, for the last blocks, where everything may follow
-
-
-def exports() -> Path:
-    """Return where exported networks are kept."""
-    return default_folder() / EXPORTS
 
 
 def network_to_finetune(config: TrainConfig, task: ClassificationTask) -> Network:
@@ -99,7 +94,7 @@ def finetune(
 
     inner = with_holdout(manifest, config.seed)
     with main_first(config.device):
-        probe = frozen_model(sized(config, network), inner, ExportedBackbone(network, exports()))
+        probe = frozen_model(sized(config, network), inner, ExportedBackbone(network, exports_folder()))
     setup = FinetuneSetup(
         manifest=inner,
         whole=manifest,

@@ -90,5 +90,5 @@ def test_training_inputs_may_be_smaller_than_what_is_judged(textile: Path, featu
     images, _ = data.draw(PLACES, 0, generator()).part(slice(0, 7), CPU)
     assert images.shape == (7, 3, 32, 32)
     assert data.pixels.size == SIZE
-    judged = torch.cat([inputs for inputs, _ in data.holdout(4, CPU)])
-    assert judged.shape == (7, 3, SIZE, SIZE)
+    evaluated = torch.cat([inputs for inputs, _ in data.holdout(4, CPU)])
+    assert evaluated.shape == (7, 3, SIZE, SIZE)

@@ -14,9 +14,10 @@ pytest.importorskip("timm")
 from eyebright.backbones.torch.exported import ExportedBackbone  # noqa: E402
 from eyebright.backbones.torch.network import Network  # noqa: E402
 from eyebright.data.manifest import Manifest  # noqa: E402
+from eyebright.training.cache.store import exports_folder  # noqa: E402
 from eyebright.training.finetune.checkpoint import read, write  # noqa: E402
 from eyebright.verbs.train.finetune import finetune_setup  # noqa: E402
-from eyebright.verbs.train.finetune.finetune import _finetune_depth, exports, load_network  # noqa: E402
+from eyebright.verbs.train.finetune.finetune import _finetune_depth, load_network  # noqa: E402
 from eyebright.verbs.train.finetune.finetune_setup import FinetuneSetup  # noqa: E402
 from eyebright.verbs.train.finetune.fit import FinetuneResult  # noqa: E402
 from eyebright.verbs.train.finetune.initial_model import initial_model  # noqa: E402
@@ -50,7 +51,7 @@ def setup_of(config: TrainConfig, manifest: Manifest, network: Network, out: Pat
     return FinetuneSetup(
         manifest=inner,
         whole=manifest,
-        probe=frozen_model(config, inner, ExportedBackbone(network, exports())),
+        probe=frozen_model(config, inner, ExportedBackbone(network, exports_folder())),
         directory=out,
         device="cpu",
         on_epoch=lambda row: None,

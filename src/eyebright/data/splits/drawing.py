@@ -1,0 +1,151 @@
+"""Drawing the splits: what belongs together is found, and images are held out by chance or by time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from eyebright.data.manifest import SPLITS, Manifest, Sample
+from eyebright.data.split import assign, rarest, unit_key
+from eyebright.data.splits.by_time import assign_by_time, periods, require_old_images, with_times
+from eyebright.data.splits.facts import SplitFacts
+from eyebright.data.splits.name_groups import with_name_groups
+from eyebright.data.splits.units import joined
+from eyebright.errors import DataError
+from eyebright.text.format import listed
+from eyebright.types import Skipped, Split
+
+#: Finds near duplicates among samples under a root: groups of their places, the middle of each first.
+NearDuplicates: TypeAlias = Callable[[Path, Sequence[Sample]], Sequence[Sequence[int]]]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How images are held out.
+
+    Attributes:
+        near_duplicates: finds those that stay in one split; None where only exact copies do.
+        by: what decides which images are held out; with "folds" none is, for all are evaluated in turn.
+        group_from: a regular expression that finds the groups of images in the names of their files.
+    """
+
+    near_duplicates: NearDuplicates | None = None
+    by: Literal["chance", "time", "folds"] = "chance"
+    group_from: str | None = None
+
+
+#: By chance, and only exact copies and groups stay together.
+BY_CHANCE = Drawing()
+
+
+def draw(manifest: Manifest, shares: Mapping[Split, float], seed: int, drawing: Drawing) -> Manifest:
+    """Return the manifest with shares of its training split held out, and with what is to be said of it.
+
+    Args:
+        manifest: its images lie in the splits that the data gives them, all others in the training split.
+        shares: of the training split, to hold out as validation and test split; none where there is nothing
+            to draw.
+        seed: of the draw.
+        drawing: how.
+    """
+    if drawing.by == "folds":
+        _require_no_splits(manifest, "--folds")
+        shares = {}
+    if drawing.by == "time":
+        _require_no_splits(manifest, "--split-by time")
+        manifest = with_times(manifest)
+    if drawing.group_from is not None:
+        named = with_name_groups(manifest.samples, drawing.group_from)
+        manifest = replace(manifest, samples=tuple(named))
+    samples = manifest.samples
+    near = [] if drawing.near_duplicates is None else drawing.near_duplicates(manifest.root, samples)
+    manifest = replace(manifest, samples=tuple(joined(samples, near)))
+    manifest = _hold_out(manifest, shares, seed, drawing.by)
+    if drawing.by == "time":
+        require_old_images(manifest)
+    return _with_facts(manifest, near, drawing.by if shares or drawing.by == "folds" else "data")
+
+
+def _require_no_splits(manifest: Manifest, option: str) -> None:
+    """Refuse splits that the data has, where an option splits all images.
+
+    Raises:
+        DataError: it has some.
+    """
+    counts = {split: len(manifest.of(split)) for split in SPLITS}
+    if counts["val"] or counts["test"]:
+        raise DataError(
+            "{option} is about all images, so the data must not have splits of its own. {path} has "
+            "{val:validation image|validation images} and {test:test image|test images}. Give a folder "
+            "of one split, or leave out {option}.",
+            option=option,
+            path=manifest.root,
+            val=counts["val"],
+            test=counts["test"],
+        )
+
+
+def _hold_out(manifest: Manifest, shares: Mapping[Split, float], seed: int, by: str) -> Manifest:
+    pool = [i for i, s in enumerate(manifest.samples) if s.split == "train"]
+    samples = [manifest.samples[i] for i in pool]
+    if by == "time":
+        splits = assign_by_time(samples, shares)
+    else:
+        several = manifest.task.multilabel
+        labels = rarest([s.labels for s in samples]) if several else [s.label for s in samples]
+        keys = [unit_key(s) for s in samples]
+        splits = assign(labels, keys, shares.get("val", 0.0), shares.get("test", 0.0), seed)
+    moved = dict(zip(pool, splits, strict=True))
+    drawn = (replace(s, split=moved.get(i, s.split)) for i, s in enumerate(manifest.samples))
+    return replace(manifest, samples=tuple(drawn))
+
+
+def _with_facts(manifest: Manifest, near: Sequence[Sequence[int]], by: str) -> Manifest:
+    """Return the manifest with how its splits came about, and warnings of near duplicates."""
+    kept, leaks = [], []
+    for group in near:
+        samples = sorted((manifest.samples[i] for i in group), key=lambda s: -SPLITS.index(s.split))
+        first, *others = samples
+        apart = [other for other in others if other.split != first.split]
+        leaks += [(first.path, other.path) for other in apart]
+        if not apart:
+            kept.append(group)
+    images = sum(map(len, kept))
+    warnings = list(manifest.warnings)
+    if images and by != "data":
+        reason = (
+            "{count:image|images} in {groups:group|groups} are near duplicates of each other (resized, "
+            "compressed, cropped or the like). Each group was kept in the same split."
+        )
+        warnings.append(Skipped(".", reason, {"count": images, "groups": len(kept)}))
+    warnings += _divided_groups(manifest)
+    if leaks:
+        reason = (
+            "{count:image is|images are} nearly equal to an image of another split, such as {first} and "
+            "{second}, so the metrics may be too optimistic. Run `eyebright audit`, and train with the fixes "
+            "that it proposes."
+        )
+        values = {"count": len(leaks), "first": leaks[0][0], "second": leaks[0][1]}
+        warnings.append(Skipped(leaks[0][0], reason, values))
+    dates = periods(manifest) if by == "time" else {}
+    facts = SplitFacts(by, images, len(kept), tuple(leaks), periods=dates)
+    return replace(manifest, warnings=tuple(warnings), facts=facts)
+
+
+def _divided_groups(manifest: Manifest) -> list[Skipped]:
+    """Return a warning of groups that splits of the data's own divide, if there are such."""
+    splits: dict[str, set[Split]] = defaultdict(set)
+    for sample in manifest.samples:
+        if sample.group:
+            splits[sample.group].add(sample.split)
+    divided = [group for group, found in splits.items() if len(found) > 1]
+    if not divided:
+        return []
+    reason = (
+        "{count:group lies|groups lie} in several splits, such as {groups}, so the metrics may be too "
+        "optimistic. Leave out the splits of the data, so that they are drawn with groups kept whole."
+    )
+    return [Skipped(".", reason, {"count": len(divided), "groups": listed(sorted(divided), 3)})]

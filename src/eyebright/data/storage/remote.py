@@ -1,0 +1,170 @@
+"""Buckets and other remote file systems as a storage, through pyarrow and, where it is installed, fsspec."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from threading import Thread
+from typing import TYPE_CHECKING, Any, BinaryIO
+from urllib.parse import urlsplit
+
+from eyebright.data.storage.base import StorageEntry
+from eyebright.errors import DataError, MissingExtraError
+from eyebright.types import Skipped
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
+
+#: What pyarrow reads by itself; fsspec, where it is installed, reads more.
+ARROW_SCHEMES = frozenset({"s3", "gs", "gcs", "abfs", "abfss", "hdfs"})
+# The name of a bucket stands before the path, and is part of it for pyarrow but for these.
+_WITHOUT_HOST = frozenset({"hdfs", "abfs", "abfss"})
+_CONNECT_SECONDS, _REQUEST_SECONDS, _WAIT_SECONDS = 5, 30, 40
+_ATTEMPTS = 2
+_S3_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+
+
+class RemoteStorage:
+    """The files of a bucket, container or host.
+
+    Args:
+        scheme: such as `s3`.
+        host: the bucket, container or host.
+
+    Raises:
+        DataError: it does not answer in time, or not to us.
+        MissingExtraError: what reads the scheme is not installed.
+    """
+
+    skipped: Sequence[Skipped] = ()
+
+    def __init__(self, scheme: str, host: str) -> None:
+        self._place = f"{scheme}://{host}"
+        self._top = "" if scheme in _WITHOUT_HOST else f"{host}/"
+        self._system: FileSystem = self._asked(lambda: _connect(scheme, host))
+        self._asked(lambda: self._info(""))
+
+    def size(self, name: str) -> int | None:
+        """Return the bytes of a file, or None where there is no such file."""
+        info = self._info(name)
+        return int(info.size or 0) if info.is_file else None
+
+    def is_folder(self, name: str) -> bool:
+        """Return whether a folder, or a beginning of keys, has that name."""
+        from pyarrow.fs import FileType
+
+        return bool(self._info(name).type == FileType.Directory)
+
+    def entries(self, folder: str) -> Iterator[StorageEntry]:
+        """Yield what lies directly in a folder.
+
+        Raises:
+            OSError: it cannot be listed.
+        """
+        from pyarrow.fs import FileSelector, FileType
+
+        selector = FileSelector((self._top + folder).rstrip("/"), recursive=False)
+        for info in self._system.get_file_info(selector):
+            is_folder = info.type == FileType.Directory
+            path = f"{folder}/{info.base_name}" if folder else info.base_name
+            yield StorageEntry(info.base_name, path, is_folder, 0 if is_folder else int(info.size or 0))
+
+    def read(self, name: str) -> bytes:
+        """Return the content of a file.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        with self._system.open_input_stream(self._top + name) as file:
+            data: bytes = file.read()
+        return data
+
+    def open(self, name: str) -> BinaryIO:
+        """Open a file for reading at any place.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        file: BinaryIO = self._system.open_input_file(self._top + name)
+        return file
+
+    def _info(self, name: str) -> Any:
+        return self._system.get_file_info((self._top + name).rstrip("/"))
+
+    def _asked(self, question: Callable[[], Any]) -> Any:
+        """Return the answer to a first question, which some clients would wait for ever for."""
+        answers: list[Any] = []
+
+        def ask() -> None:
+            try:
+                answers.append(question())
+            except Exception as error:  # of whatever client it is
+                answers.append(error)
+
+        thread = Thread(target=ask, daemon=True)
+        thread.start()
+        thread.join(_WAIT_SECONDS)
+        answer = answers[0] if answers else TimeoutError(f"no answer in {_WAIT_SECONDS} s")
+        if isinstance(answer, MissingExtraError):
+            raise answer
+        if isinstance(answer, Exception):
+            raise DataError(
+                "Remote data must be reachable, with the rights to list and read it. {place}: {reason}. "
+                "Check the address, the network, and the keys in the environment (for S3: AWS_ACCESS_KEY_ID, "
+                "AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL).",
+                place=self._place,
+                reason=" ".join(str(answer).split()).strip(" .") or type(answer).__name__,
+            )
+        return answer
+
+
+def is_remote_scheme(name: str) -> bool:
+    """Return whether files of a URL with this scheme are read: by pyarrow, or by fsspec."""
+    return name in ARROW_SCHEMES or (len(name) > 1 and name in _fsspec_protocols())
+
+
+def _fsspec_protocols() -> frozenset[str]:
+    try:
+        import fsspec
+    except ImportError:
+        return frozenset()
+    return frozenset(fsspec.available_protocols()) - {"file", "local", "dir", "reference", "data"}
+
+
+def _connect(scheme: str, host: str) -> FileSystem:
+    from pyarrow import fs
+
+    if scheme == "s3":
+        return _s3(host)
+    if scheme in ("gs", "gcs"):
+        return fs.GcsFileSystem(retry_time_limit=timedelta(seconds=_REQUEST_SECONDS))
+    if scheme in ARROW_SCHEMES:
+        return fs.FileSystem.from_uri(f"{scheme}://{host}")[0]
+    import fsspec
+
+    try:
+        return fs.PyFileSystem(fs.FSSpecHandler(fsspec.filesystem(scheme)))
+    except ImportError as error:
+        raise MissingExtraError(
+            "{scheme}:// is read by a package of its own. It is not installed: {error}.",
+            scheme=scheme,
+            error=error,
+        ) from None
+
+
+def _s3(bucket: str) -> FileSystem:
+    from pyarrow import fs
+
+    endpoint = urlsplit(next((os.environ[name] for name in _S3_ENDPOINTS if os.environ.get(name)), ""))
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    if region is None and not endpoint.netloc:
+        region = fs.resolve_s3_region(bucket)
+    return fs.S3FileSystem(
+        region=region,
+        endpoint_override=endpoint.netloc or None,
+        scheme=endpoint.scheme or "https",
+        connect_timeout=_CONNECT_SECONDS,
+        request_timeout=_REQUEST_SECONDS,
+        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=_ATTEMPTS),
+    )

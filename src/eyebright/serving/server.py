@@ -1,0 +1,167 @@
+"""Listening: one process, which answers what it accepted before it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from eyebright.errors import ConfigError
+from eyebright.serving.app import create_app
+from eyebright.serving.service import Service
+
+# What was accepted is answered within this time and the deadline of an image.
+_DRAIN_SECONDS = 2
+# Connections that are idle for so long are closed.
+_FAREWELL_SECONDS, _TICK_SECONDS = 0.5, 0.02
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+_IDLE_SECONDS = 75  # longer than the proxies' usual minute, so that they do not meet closed connections
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a service listens.
+
+    Attributes:
+        host: an address of this machine, or a name of one.
+        port: 0 for any free one.
+        certificate: for TLS, with its key; None for none.
+        key: of the certificate.
+    """
+
+    host: str
+    port: int
+    certificate: Path | None = None
+    key: Path | None = None
+
+    def listen(self) -> socket.socket:
+        """Return a socket that is bound, so that a port that is taken is told before a model is loaded.
+
+        Raises:
+            ConfigError: it cannot be bound.
+        """
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        bound = socket.socket(family)
+        try:
+            if os.name == "posix":  # elsewhere it would take a port that is in use
+                bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind((self.host, self.port))
+        except (OSError, OverflowError) as error:
+            bound.close()
+            raise ConfigError(
+                "The address must be free and one of this machine. {host}:{port} is not: {reason}. Choose "
+                "another with --host or --port.",
+                host=self.host,
+                port=self.port,
+                reason=getattr(error, "strerror", None) or error,
+            ) from error
+        return bound
+
+    def url(self, bound: socket.socket) -> str:
+        """Return the address of a bound socket as a browser takes it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.certificate else 'http'}://{host}:{bound.getsockname()[1]}"
+
+
+class _Server(uvicorn.Server):
+    """Ends at a signal as its normal end: uvicorn would raise the signal again afterwards."""
+
+    def __init__(self, config: uvicorn.Config, service: Service, on_started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._service = service
+        self._on_started = on_started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and tell that it does."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer what was accepted: clients learn with their next answer that their connection ends.
+
+        Closed at once, an idle connection might be one on which a request is on its way.
+        """
+        self._service.workers.closing = True
+        for server in self.servers:
+            server.close()
+        until = time.monotonic() + _FAREWELL_SECONDS
+        while self.server_state.connections and time.monotonic() < until:
+            await asyncio.sleep(_TICK_SECONDS)
+        await super().shutdown(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Let signals end the server while the block runs; only a process's main thread is told of them."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        known = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
+        before = {number: signal.signal(number, self.handle_exit) for number in known}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def make_server(
+    service: Service,
+    *,
+    on_started: Callable[[], None],
+    certificate: Path | None = None,
+    key: Path | None = None,
+) -> uvicorn.Server:
+    """Return a server that is not listening yet.
+
+    Args:
+        service: that answers.
+        on_started: is called when requests are answered.
+        certificate: for TLS; None for none.
+        key: of the certificate.
+    """
+    config = uvicorn.Config(
+        create_app(service),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        lifespan="on",
+        timeout_keep_alive=_IDLE_SECONDS,
+        timeout_graceful_shutdown=round(service.settings.deadline_seconds) + _DRAIN_SECONDS,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+    )
+    return _Server(config, service, on_started)
+
+
+def serve_until_stopped(
+    service: Service, address: Address, bound: socket.socket, on_started: Callable[[], None]
+) -> int:
+    """Answer requests until a signal comes, then end in order.
+
+    Args:
+        service: that answers.
+        address: of the service.
+        bound: the socket that :meth:`Address.listen` gave.
+        on_started: is called when requests are answered.
+
+    Returns:
+        The number of requests.
+    """
+    server = make_server(service, on_started=on_started, certificate=address.certificate, key=address.key)
+    try:
+        asyncio.run(server.serve(sockets=[bound]))
+    finally:
+        service.log.close()
+    return server.server_state.total_requests

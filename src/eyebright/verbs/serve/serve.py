@@ -1,0 +1,152 @@
+"""`serve`: models as a web service, until a signal ends it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from eyebright.errors import ConfigError, NotFoundError
+from eyebright.report.display import Displayed, ResultTable
+from eyebright.runtime.context import progress_task, say, stage
+from eyebright.runtime.machine import usable_cores
+from eyebright.text.language import translate
+from eyebright.verbs.serve.options import ServeConfig
+
+if TYPE_CHECKING:
+    from eyebright.serving.registry import Registry
+    from eyebright.serving.security import Tokens
+    from eyebright.serving.service import Service
+
+
+@dataclass(frozen=True, repr=False)
+class Served(Displayed):
+    """The result of `serve`, when it has ended.
+
+    Attributes:
+        url: where it listened.
+        requests: that were answered.
+    """
+
+    url: str
+    requests: int
+
+    def display(self) -> Iterator[str | ResultTable]:
+        """Yield how much was answered."""
+        yield translate("Answered {count:request|requests} at {url}.", count=self.requests, url=self.url)
+
+
+@stage
+def serve(config: ServeConfig) -> Served:
+    """Serve models until SIGTERM or Ctrl-C; what was accepted is answered first.
+
+    Args:
+        config: which models, where, and for whom.
+
+    Raises:
+        NotFoundError: a model, the token file or a file for TLS does not exist.
+        ModelError: a file is no sealed model, was modified, or does not answer as in training.
+        ConfigError: the address is taken, or needs a token file.
+    """
+    # The web framework takes half a second to import, which no other command waits for.
+    from eyebright.serving.request_log import RequestLog
+    from eyebright.serving.server import Address, serve_until_stopped
+    from eyebright.serving.service import Service, ServiceSettings
+
+    tokens = _tokens(config)
+    address = Address(config.host, config.port, *_tls(config))
+    with address.listen() as bound:
+        url = address.url(bound)
+        registry = _registry(config)
+        settings = ServiceSettings(
+            deadline_seconds=config.deadline,
+            max_body_bytes=config.max_body << 20,
+            max_images=config.max_images,
+            max_pixels=config.max_pixels,
+            hosts=frozenset({config.host.casefold(), *map(str.casefold, config.allow_host)}),
+            images_root=config.images_root,
+        )
+        service = Service(registry, settings, tokens, RequestLog(sys.stdout))
+        requests = serve_until_stopped(service, address, bound, lambda: _say_started(service, url))
+    return Served(url, requests)
+
+
+def _say_started(service: Service, url: str) -> None:
+    for slot in service.registry:
+        model = slot.active
+        say(
+            "{name}: {engine}, about {rate} images/s, SHA-256 {version}…",
+            name=slot.name,
+            engine=model.predictor.engine,
+            rate=f"{usable_cores() / model.seconds:.0f}",
+            version=model.version,
+        )
+        if not model.proven:
+            say(
+                "No photograph of the run of {name} was found, so it was checked only that an image made up "
+                "for it is answered twice alike.",
+                name=slot.name,
+            )
+    say("Ready at {url}; Ctrl-C ends it.", url=url)
+
+
+def _registry(config: ServeConfig) -> Registry:
+    from eyebright.serving.registry import Registry, named_models
+    from eyebright.serving.served_model import ServedModel
+
+    paths = named_models(config.models)
+    with progress_task("Loading models", total=len(paths) + (config.shadow is not None)) as task:
+        models = {}
+        for name, path in paths.items():
+            models[name] = ServedModel(path)
+            task.advance()
+        registry = Registry(models)
+        if config.shadow is not None:
+            registry.get(None).set_shadow(ServedModel(config.shadow))
+            task.advance()
+    return registry
+
+
+def _tokens(config: ServeConfig) -> Tokens | None:
+    from eyebright.serving.security import Tokens, is_loopback, readable_by_others
+
+    if config.token_file is None:
+        if not is_loopback(config.host):
+            raise ConfigError(
+                "An address that others can reach needs tokens. {host} is one, and there is no --token-file. "
+                "Name one, or listen on 127.0.0.1.",
+                host=config.host,
+            )
+        return None
+    tokens = Tokens.read(config.token_file)
+    if readable_by_others(config.token_file):
+        say("Others on this machine may read {path}. Allow only yourself: chmod 600", path=config.token_file)
+    if not is_loopback(config.host) and config.tls_cert is None:
+        say("Tokens are sent as they are, for all on the network to see. Use --tls-cert and --tls-key.")
+    return tokens
+
+
+def _tls(config: ServeConfig) -> tuple[Path | None, Path | None]:
+    import ssl
+
+    certificate, key = config.tls_cert, config.tls_key
+    if certificate is None and key is None:
+        return None, None
+    if certificate is None or key is None:
+        raise ConfigError(
+            "TLS needs a certificate and its key. One was given. Give --tls-cert and --tls-key."
+        )
+    for path in (certificate, key):
+        if not path.is_file():
+            raise NotFoundError("The file for TLS must exist. {path} does not. Check the path.", path=path)
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key)
+    except (ssl.SSLError, OSError) as error:
+        raise ConfigError(
+            "The certificate and its key must be PEM files that belong together. They are not: {reason}. "
+            "Check both.",
+            reason=error,
+        ) from error
+    return certificate, key

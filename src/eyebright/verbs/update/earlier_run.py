@@ -1,0 +1,96 @@
+"""The run that is updated: its model, images and options, and what is kept of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from eyebright.data.manifest import Manifest
+from eyebright.data.manifest_file import read_manifest
+from eyebright.engines.choose import makers
+from eyebright.errors import ConfigError, NotFoundError
+from eyebright.runs.integrity import require_unmodified
+from eyebright.runs.run import OPTIONS, Run
+from eyebright.sealed.model import SealedModel
+from eyebright.training.linear_probe.probe import EarlierSelection
+from eyebright.verbs.train.options import TrainConfig
+from eyebright.verbs.update.model_backbone import ModelBackbone
+
+_MANIFEST = "manifest.parquet"
+
+
+@dataclass(frozen=True)
+class EarlierRun:
+    """A finished training.
+
+    Attributes:
+        run: its directory.
+        model: what it sealed, opened with one thread a call.
+        manifest: its images.
+        config: its options.
+        backbone: in its model.
+    """
+
+    run: Run
+    model: SealedModel
+    manifest: Manifest
+    config: TrainConfig
+    backbone: ModelBackbone
+
+    @classmethod
+    def open(cls, directory: Path) -> EarlierRun:
+        """Open the run of a training.
+
+        Raises:
+            NotFoundError: it is not a finished run, or its manifest or options are missing.
+            ModelError: its model was modified, or is not one that training seals.
+            ConfigError: it is not the run of a training, or one without held-out images.
+        """
+        if directory.is_file() and directory.name == "model.onnx":
+            directory = directory.parent
+        run = Run.open(directory)
+        for name in (_MANIFEST, OPTIONS):
+            if not (directory / name).is_file():
+                raise NotFoundError(
+                    "The run to update must be that of a training. {path} has no {name}. Use a directory "
+                    "that `eyebright train` or `eyebright update` wrote.",
+                    path=directory,
+                    name=name,
+                )
+        model = SealedModel(run.model, threads=1)
+        require_unmodified(run.model)
+        try:
+            config = TrainConfig.build(directory / OPTIONS)
+        except ConfigError as error:
+            raise ConfigError(
+                "The run to update must be that of a training. {path} does not contain valid training "
+                "options: {problem}",
+                path=directory / OPTIONS,
+                problem=error.text(),
+            ) from error
+        if config.folds is not None:
+            raise ConfigError(
+                "The run to update must have images that it was evaluated on but not trained on. {path} was "
+                "cross-validated (--folds), and trained on all. Train anew on all images.",
+                path=directory,
+            )
+        return cls(run, model, read_manifest(directory / _MANIFEST), config, ModelBackbone(model))
+
+    @property
+    def finetuned(self) -> bool:
+        """Return whether the backbone was fine-tuned, so that it learned from the run's training images."""
+        return "finetune" in self.model.card.content
+
+    @cached_property
+    def selection(self) -> EarlierSelection:
+        """Return what the run selected: engine, feature layers and L2 strength."""
+        content = self.model.card.content
+        engine = (self.run.stored.model_extra or {}).get("engine")
+        l2 = content.get("l2")
+        return EarlierSelection(
+            engine=engine if engine in makers() else None,
+            layers=self.model.card.layers,
+            taps=self.backbone.taps,
+            l2=l2 if isinstance(l2, float) else None,
+        )

@@ -1,0 +1,100 @@
+"""Data on other machines: a real S3 server, and a file system of fsspec."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from data_images import write_classes
+from s3_server import BUCKET, KEY, SECRET, client, s3_server
+from source_formats import WRITERS
+
+from eyebright.data.image_properties import camera
+from eyebright.data.source import scan
+from eyebright.data.storage import places
+from eyebright.errors import DataError, NotFoundError
+
+KINDS = ("zip_folders", "hf_parquet", "hf_folder", "webdataset", "coco")
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_classes(tmp_path_factory.mktemp("photos"), {"cat": 12, "dog": 12})
+
+
+@pytest.fixture
+def nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "_OPEN", type(places._OPEN)())
+
+
+@pytest.fixture(scope="module")
+def bucket(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The images as class folders, and in other formats beside them; the server's address."""
+    labels = {p.relative_to(images).as_posix(): p.parent.name for p in sorted(images.rglob("*.png"))}
+    with s3_server(tmp_path_factory.mktemp("s3")) as address:
+        sources = tmp_path_factory.mktemp("sources")
+        found = {kind: WRITERS[kind](images, labels, sources / kind) for kind in KINDS}
+        remote = client(address)
+        for top, name in [(images, "folders"), *((sources / kind, kind) for kind in found)]:
+            for path in sorted(p for p in top.rglob("*") if p.is_file()):
+                with remote.open_output_stream(f"{BUCKET}/{name}/{path.relative_to(top).as_posix()}") as file:
+                    file.write(path.read_bytes())
+        yield address
+
+
+@pytest.fixture
+def keys(bucket: str, nothing_open: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{bucket}")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("keys")
+def test_a_bucket_is_read_like_a_folder(images: Path) -> None:
+    expected = scan(images).digest
+    for name in ("folders", "zip_folders/set.zip", *KINDS[1:]):
+        manifest = scan(Path(f"s3://{BUCKET}/{name}"))
+        assert (name, manifest.digest) == (name, expected)
+        assert str(manifest.root).startswith(f"s3:/{BUCKET}")
+        assert camera(manifest.root / manifest.samples[0].path) == ""
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("keys")
+def test_wrong_keys_and_what_is_not_there_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(NotFoundError, match="must exist"):
+        scan(Path(f"s3://{BUCKET}/nothing"))
+    monkeypatch.setattr(places, "_OPEN", type(places._OPEN)())
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    with pytest.raises(DataError, match="ACCESS_DENIED"):
+        scan(Path(f"s3://{BUCKET}/folders"))
+
+
+@pytest.mark.usefixtures("nothing_open")
+def test_a_server_that_does_not_answer_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    with pytest.raises(DataError, match="must be reachable"):
+        scan(Path("s3://bucket/photos"))
+
+
+@pytest.mark.usefixtures("nothing_open")
+def test_what_fsspec_reads_is_read(images: Path) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    memory = fsspec.filesystem("memory")
+    memory.put(str(images), "/bucket/photos", recursive=True)
+    manifest = scan(Path("memory://bucket/photos"))
+    assert manifest.digest == scan(images).digest
+
+
+def test_remote_paths_are_known_also_behind_a_folder(tmp_path: Path) -> None:
+    assert places.resolved(Path("s3://bucket/x").absolute()) == Path("s3:/bucket/x")
+    assert places.is_remote(tmp_path / "s3:" / "bucket")
+    assert not places.is_remote(tmp_path / "a:b" / "c")
+    assert not places.is_remote("C:/photos")
