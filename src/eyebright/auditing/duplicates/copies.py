@@ -45,8 +45,8 @@ class CopyPairs:
 def find_copies(material: Material) -> CopyPairs:
     """Return the pairs of images that show the same picture, and how many planted copies are found.
 
-    A match counts where it is more likely a copy than not; what is planted says how many copies that finds,
-    and how many matches of copies with other images it takes for right.
+    A match counts where it is more likely a copy than not, or where nearly all that count are; what is
+    planted says how many copies that finds, and how many matches with other images it takes for right.
     """
     proposer, number = proposer_of(material)
     first, second = proposer.pairs(np.arange(len(proposer.places)))
@@ -57,7 +57,7 @@ def find_copies(material: Material) -> CopyPairs:
     }
     best = np.concatenate([found.best() for found in planted.values()])
     likelihood = fit_likelihood(own.score, best)
-    least = likelihood.least_score
+    least = likelihood.least_score(own.score)
     kept = own.score >= least
     return CopyPairs(
         proposer.places[first[kept]],

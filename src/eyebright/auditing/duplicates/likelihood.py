@@ -17,8 +17,9 @@ from scipy.optimize import minimize_scalar
 from eyebright.evaluation.intervals import Float64Array
 from eyebright.types import FloatArray
 
-#: From this probability on a pair is called copies: it is then more likely so than not.
-CALLED_COPIES = 0.5
+#: From this probability on a pair is called copies: it is then more likely so than not. Less will do where of
+#: all pairs called copies this share is expected to be so.
+CALLED_COPIES, PRECISION = 0.5, 0.98
 _LEAST, _MOST = 0.5, 0.999  # scores: below nothing is a copy, above all are alike
 _ALIKE_BELOW, _TAIL = 0.8, 300  # the fall is that of so many pairs, the highest ones below this score
 # What was seen of photographs of rubbish, the hardest of the sets: how fast pairs that only look alike fall
@@ -28,6 +29,7 @@ _COPIES = (1.6, 0.4)  # as if so many copies had been seen, as planted ones and 
 _BANDWIDTH = 0.2
 _ROUGH = 0.9  # what is taken a moment later scores anything from here on
 _ROUNDS = 60
+_GRID = np.linspace(np.arctanh(_LEAST), np.arctanh(_MOST), 400)
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class CopyLikelihood:
     """The mixture of copies and of pairs that only look alike.
 
     Attributes:
-        planted: (M,) z of the planted copies.
+        planted: (G,) density of planted copies over a grid of z.
         start: the z from which on pairs that only look alike are counted.
         alike: expected number of these.
         fall: how fast they fall off.
@@ -55,12 +57,15 @@ class CopyLikelihood:
         found = np.interp(scores, grid, rising)
         return np.asarray(np.where(np.asarray(scores) < _LEAST, 0.0, found))
 
-    @property
-    def least_score(self) -> float:
-        """Return the score from which on pairs are called copies."""
+    def least_score(self, scores: FloatArray) -> float:
+        """Return the score from which on pairs are called copies, where all pairs score ``scores`` (P,)."""
         grid = np.linspace(_LEAST, _MOST, 500)
         called = self.probability(grid.astype(np.float32)) >= CALLED_COPIES
-        return float(grid[called.argmax()]) if called.any() else 1.0
+        least = float(grid[called.argmax()]) if called.any() else 1.0
+        falling = -np.sort(-scores[scores >= _LEAST])
+        right = np.cumsum(self.probability(falling)) / np.arange(1, len(falling) + 1)
+        precise = np.flatnonzero(right >= PRECISION)
+        return min(least, float(falling[precise[-1]])) if precise.size else least
 
     def _at(self, z: Float64Array) -> Float64Array:
         copies = self._copies_at(z).sum(axis=1)
@@ -69,11 +74,10 @@ class CopyLikelihood:
 
     def _copies_at(self, z: Float64Array) -> Float64Array:
         """Return (P, 2) the density of copies at z: as planted ones score, smoothed, and evenly."""
-        off = (z[:, None] - self.planted) / _BANDWIDTH
-        smooth = np.exp(-0.5 * off * off).mean(axis=1) if self.planted.size else np.zeros(len(z))
+        smooth = np.interp(z, _GRID, self.planted)
         low, high = _z(np.array((_ROUGH, _MOST)))
         even = (z >= low) / (high - low)
-        return np.stack([smooth / (_BANDWIDTH * np.sqrt(2 * np.pi)), even], axis=1) * self.copies
+        return np.stack([smooth, even], axis=1) * self.copies
 
 
 def fit_likelihood(scores: FloatArray, planted: FloatArray) -> CopyLikelihood:
@@ -90,7 +94,9 @@ def fit_likelihood(scores: FloatArray, planted: FloatArray) -> CopyLikelihood:
     fall = _fall(tail - start, float(high) - start)
     alike = (len(tail) + _SEEN) / -np.expm1(-fall * (high - start))
     above = own[own >= high]
-    likely = CopyLikelihood(seen, start, float(alike), fall, _COPIES)
+    off = (_GRID[:, None] - seen) / _BANDWIDTH
+    smooth = np.exp(-0.5 * off * off).sum(axis=1) / (max(len(seen), 1) * _BANDWIDTH * np.sqrt(2 * np.pi))
+    likely = CopyLikelihood(smooth, start, float(alike), fall, _COPIES)
     for _ in range(_ROUNDS):
         parts = likely._copies_at(above)
         of_copies = likely._at(above) / np.maximum(parts.sum(axis=1), 1e-300)
