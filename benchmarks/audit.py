@@ -4,6 +4,7 @@ python benchmarks/audit.py copies DATA     planted copies: recall and precision 
 python benchmarks/audit.py labels DATA     flipped labels: AUROC, recall in a list twice as long, calibration
 python benchmarks/audit.py shift DATA      false alarms of random splits, and blur of sigma 2 at 200 images
 python benchmarks/audit.py faults DATA     blurred, dark, bright and pale images: AUROC
+python benchmarks/audit.py gain DATA       10 % wrong training labels: accuracy before and after the fixes
 python benchmarks/audit.py scale DATA      100,000 images made of the features and records of DATA
 
 DATA is a folder of labelled images; what is planted is written to a temporary folder.
@@ -14,6 +15,8 @@ from __future__ import annotations
 import argparse
 import io
 import resource
+import shutil
+import subprocess
 import tempfile
 import time
 from collections import defaultdict
@@ -25,6 +28,7 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 from sklearn.metrics import roc_auc_score
 
+import eyebright as eb
 from eyebright.auditing.duplicates.copies import find_copies
 from eyebright.auditing.duplicates.copy_findings import exact_groups, joined_groups
 from eyebright.auditing.duplicates.medoids import medoid_groups
@@ -35,16 +39,19 @@ from eyebright.auditing.material import Material, PlantedCopies, collect
 from eyebright.auditing.shift import SIGNIFICANT, compare_parts
 from eyebright.backbones.embedded import EmbeddedBackbone
 from eyebright.data.decode import open_rgb
+from eyebright.data.fixes import read_fixes, write_fixes
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.data.source import scan_as_given
 from eyebright.evaluation.calibration import expected_calibration_error
 from eyebright.evaluation.intervals import share_of
+from eyebright.task.logits import softmax
 from eyebright.training.cache.store import default_folder
 from eyebright.training.linear_probe.folds import groups_of
 
 EACH = 60
 SHIFTED = 200
 SPLITS = 200
+WRONG = 0.1
 LARGE = 100_000
 
 
@@ -138,11 +145,30 @@ def _joint(material: Material) -> dict[str, int]:
     return {sample.path: int(group) for sample, group in zip(material.samples, groups, strict=True)}
 
 
-def labels(data: Path, size: int) -> None:
+#: Run by the Python that has cleanlab; it is no dependency, only what the audit is compared with.
+ORACLE = """
+import sys
+import numpy as np
+from cleanlab.rank import get_label_quality_scores
+given = np.load(sys.argv[1])
+np.save(sys.argv[2], get_label_quality_scores(given["labels"], given["probabilities"]))
+"""
+
+
+def of_oracle(python: Path, given: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Return (N,) how wrong cleanlab takes labels to be, on the same probabilities."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = Path(folder) / "given.npz", Path(folder) / "found.npy"
+        np.savez(files[0], labels=given, probabilities=probabilities)
+        subprocess.run([python, "-c", ORACLE, *files], check=True)
+        return -np.asarray(np.load(files[1]))
+
+
+def labels(data: Path, size: int, oracle: Path | None) -> None:
     manifest, material = read(data, size)
     truth = manifest.task.encode(material.samples, manifest.labels)
     groups, count = groups_of(material.samples), len(manifest.labels)
-    for share in (0.05, 0.1, 0.0):
+    for share in (0.05, 0.0):
         random = np.random.default_rng(1)
         flipped = random.permutation(len(truth))[: round(share * len(truth))]
         wrong = np.zeros(len(truth))
@@ -160,6 +186,11 @@ def labels(data: Path, size: int) -> None:
             words += f", calibration error {ece[0]:.3f} (of that list {ece[1]:.3f})"
             words += f", precision of those called {wrong[called].mean():.3f}"
         print(words, flush=True)
+        if share and oracle is not None:
+            other = of_oracle(oracle, given, softmax(found.logits, 1.0))
+            recall = wrong[np.argsort(-other)[: 2 * len(flipped)]].sum() / len(flipped)
+            area = roc_auc_score(wrong, other)
+            print(f"    cleanlab, same probabilities: AUROC {area:.3f}, recall {recall:.3f}", flush=True)
 
 
 def shift(data: Path, size: int) -> None:
@@ -211,18 +242,57 @@ def faults(data: Path, size: int) -> None:
         )
 
 
-def scale(data: Path, size: int) -> None:
+def gain(data: Path, size: int) -> None:
+    """Half of the images train, with wrong labels; the other half, with its own labels, evaluates."""
+    manifest, _ = scan_as_given(data)
+    random = np.random.default_rng(11)
+    order = random.permutation(len(manifest.samples))
+    ends = {"train": len(order) // 2, "val": round(0.6 * len(order)), "test": len(order)}
+    wrong = set(order[: round(WRONG * ends["train"])].tolist())
+    with tempfile.TemporaryDirectory() as name:
+        folder, begin = Path(name), 0
+        for part, end in ends.items():
+            for place in order[begin:end].tolist():
+                sample = manifest.samples[place]
+                others = [label for label in manifest.labels if label != sample.label]
+                label = str(random.choice(others)) if place in wrong else sample.label
+                path = folder / "data" / part / label / f"{place}{Path(sample.path).suffix}"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(manifest.root / sample.path, path)
+            begin = end
+        audit = eb.audit(folder / "data", out=folder / "audit", size=size, progress=False)
+        fixes = [fix for fix in read_fixes(audit.fixes).rows if fix.action == "relabel"]
+        fixes = [fix for fix in fixes if fix.image.startswith("train/")]
+        found = sum(int(Path(fix.image).stem) in wrong for fix in fixes)
+        write_fixes(folder / "fixes.csv", fixes)
+        for out, some in (("before", None), ("after", folder / "fixes.csv")):
+            eb.train(
+                folder / "data", out=folder / out, fixes=some, size=size, layers="stages", progress=False
+            )
+        compared = eb.compare([folder / "before", folder / "after"], out=folder / "compare", progress=False)
+        (difference,) = compared.content.differences
+    print(f"  {len(wrong)} wrong labels, {len(fixes)} fixes, {found} of them of wrong labels")
+    before, after = (run.accuracy.value for run in compared.content.runs)
+    change, loss = difference.accuracy, difference.log_loss
+    words = f"{before:.4f} -> {after:.4f}, {change.value:+.4f} ({change.low:+.4f} to {change.high:+.4f})"
+    print(f"  accuracy {words}, p {difference.accuracy_p:.2g}")
+    print(
+        f"  log loss {loss.value:+.3f} ({loss.low:+.3f} to {loss.high:+.3f}), p {difference.log_loss_p:.2g}"
+    )
+
+
+def scale(data: Path, size: int, images: int) -> None:
     manifest, small = read(data, size)
     random = np.random.default_rng(5)
     count = len(small.samples)
     # Images that are like the real ones and no copies: features of two mixed, pictures of two mixed.
-    first, second = random.integers(0, count, (2, LARGE))
-    share = random.uniform(0.3, 0.7, LARGE).astype(np.float32)
+    first, second = random.integers(0, count, (2, images))
+    share = random.uniform(0.3, 0.7, images).astype(np.float32)
     rows = small.rows[first] * share[:, None] + small.rows[second] * (1 - share[:, None])
     rows *= np.float32(1 / np.sqrt(0.55))
     records = small.records[first]
     for name in ("print", "inside"):
-        for start in range(0, LARGE, 4096):
+        for start in range(0, images, 4096):
             part = slice(start, start + 4096)
             other = small.records[name][second[part]][:, ::-1]
             records[name][part] = records[name][part] // 2 + other // 2
@@ -231,17 +301,19 @@ def scale(data: Path, size: int) -> None:
         for number, place in enumerate(first)
     ]
     sources = small.planted["crop"].sources
-    places = random.permutation(LARGE)[: len(sources)]
+    places = random.permutation(images)[: len(sources)]
     rows[places] = small.rows[sources]
     records[places] = small.records[sources]
     planted = {kind: PlantedCopies(places, some.rows, some.records) for kind, some in small.planted.items()}
-    material = Material(samples, rows, records, [""] * LARGE, planted, small.faults)
+    material = Material(samples, rows, records, [""] * images, planted, small.faults)
     began = time.perf_counter()
     found = examine(material, manifest.task, manifest.labels, [], parts=True, seed=0)
     seconds = time.perf_counter() - began
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     recall = found.planted["near_duplicate"].recall.value
-    print(f"  {LARGE} images: {seconds:.0f} s, processor {time.process_time():.0f} s in all, {memory:.2f} GB")
+    print(
+        f"  {images} images: {seconds:.0f} s, processor {time.process_time():.0f} s in all, {memory:.2f} GB"
+    )
     print(f"  recall of planted copies {recall:.3f}")
 
 
@@ -254,13 +326,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("copies", "labels", "shift", "faults", "scale"))
+    parser.add_argument("what", choices=("copies", "labels", "shift", "faults", "gain", "scale"))
     parser.add_argument("data", type=Path)
     parser.add_argument("--size", type=int, default=224)
+    parser.add_argument("--images", type=int, default=LARGE, help="scale: how many")
+    parser.add_argument("--oracle", type=Path, help="labels: a Python that has cleanlab, to compare with")
     args = parser.parse_args()
     print(f"{args.what} {args.data.name}", flush=True)
-    measured = {"copies": copies, "labels": labels, "shift": shift, "faults": faults, "scale": scale}
-    measured[args.what](args.data, args.size)
+    measured = {"copies": copies, "shift": shift, "faults": faults, "gain": gain}
+    if args.what == "labels":
+        labels(args.data, args.size, args.oracle)
+    elif args.what == "scale":
+        scale(args.data, args.size, args.images)
+    else:
+        measured[args.what](args.data, args.size)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ ALLOWED = {
     "report/metrics_content.py:MetricsContent": "keys of `metrics.json` that only users read",
     "report/metrics_content.py:UnknownContent": "the same",
     "report/metrics_content.py:ConformalContent": "the same",
-    "report/summary/findings.py:few_images": "entries of `metrics.json`, or a result as one",
     "report/summary/findings.py:majority_sentence": "the same",
     "report/summary/findings.py:finetuning_sentence": "the same",
     "report/summary/findings.py:robustness_sentence": "the same",

@@ -7,7 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from eyebright.auditing.class_findings import imbalance_findings, overlap_findings, shortcut_findings
+from eyebright.auditing.classes.class_findings import (
+    imbalance_findings,
+    overlap_findings,
+    shortcut_findings,
+    split_findings,
+)
 from eyebright.auditing.duplicates.copies import find_copies
 from eyebright.auditing.duplicates.copy_findings import copy_findings, exact_groups, joined_groups
 from eyebright.auditing.duplicates.medoids import medoid_groups
@@ -16,9 +21,11 @@ from eyebright.auditing.findings import KINDS, Finding, PlantedResult
 from eyebright.auditing.image_findings import (
     border_findings,
     fault_findings,
+    marks_of,
     outlier_findings,
     planted_borders,
     size_findings,
+    watermark_findings,
 )
 from eyebright.auditing.label_findings import judge_labels, label_findings
 from eyebright.auditing.labels import budget
@@ -81,11 +88,12 @@ def examine(
     findings = [Finding("broken", (entry.path,), {"reason": _reason(entry)}, 1.0) for entry in broken]
     with progress_task("Auditing", total=_STEPS) as shown:
         pairs = find_copies(material)
-        joins = [*exact_groups(samples), *medoid_groups(pairs.first, pairs.second, pairs.score)]
+        exact, near = exact_groups(samples), medoid_groups(pairs.first, pairs.second, pairs.score)
+        joins = [*exact, *near]
         subject = replace(
             subject, copies=joined_groups(alone, joins), groups=joined_groups(subject.groups, joins)
         )
-        findings += copy_findings(samples, pairs, parts=parts)
+        findings += copy_findings(samples, pairs, exact, near, parts=parts)
         shown.advance()
         judged = judge_labels(subject)
         findings += label_findings(subject, judged) if judged else ()
@@ -93,9 +101,12 @@ def examine(
         shifts = compare_all_parts(subject)
         findings += shift_findings(subject, shifts)
         shown.advance()
+        marks = marks_of(subject)
         findings += [
-            *shortcut_findings(subject),
+            *shortcut_findings(subject, marks),
+            *watermark_findings(subject, marks),
             *overlap_findings(subject, judged),
+            *split_findings(subject),
             *imbalance_findings(subject),
         ]
         faults = {kind: find_faults(kind, material.records, some) for kind, some in material.faults.items()}

@@ -16,7 +16,9 @@ KINDS = (
     "shift",
     "shortcut",
     "class_overlap",
+    "class_split",
     "imbalance",
+    "watermark",
     "outlier",
     "blur",
     "dark",
@@ -63,10 +65,10 @@ class PlantedResult:
         recall: share of what was planted that was found.
         precision: share of what was found that was planted, or expected to be so.
         planted: how many were planted.
-        parts: the recall of each way of planting.
+        ways: the recall of each way of planting.
     """
 
     recall: Interval
     precision: Interval | None
     planted: int
-    parts: Mapping[str, Interval] = field(default_factory=dict)
+    ways: Mapping[str, Interval] = field(default_factory=dict)

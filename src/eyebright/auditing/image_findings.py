@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from eyebright.auditing.classes.watermarks import Watermark, find_watermarks
 from eyebright.auditing.faults import CALLED_FAULTY, Faults
 from eyebright.auditing.findings import Finding, PlantedResult
 from eyebright.auditing.material import Material
@@ -14,6 +16,8 @@ from eyebright.auditing.records import is_framed
 from eyebright.auditing.subject import FEWEST_IMAGES, AuditSubject
 from eyebright.evaluation.intervals import share_of
 from eyebright.types import JsonObject
+
+_SHOWN = 12
 
 
 def size_findings(subject: AuditSubject) -> Iterator[Finding]:
@@ -49,11 +53,34 @@ def planted_borders(material: Material) -> PlantedResult:
 
 def outlier_findings(subject: AuditSubject) -> Iterator[Finding]:
     """Yield images unlike all others, one of each set of copies."""
-    _, first = np.unique(subject.copies, return_index=True)
+    first = subject.distinct
     if len(first) >= FEWEST_IMAGES:
         strange = outliers(subject.material.rows[first], subject.seed)
         for number in np.flatnonzero(strange).tolist():
             yield Finding("outlier", subject.paths(first[[number]]), {}, float(strange[number]))
+
+
+def marks_of(subject: AuditSubject) -> list[Watermark]:
+    """Return the patches that repeat at one place; copies of one image have it once."""
+    first = subject.distinct
+    number = np.empty(int(subject.copies.max()) + 1, np.int64)
+    number[subject.copies[first]] = np.arange(len(first))
+    of_copies = number[subject.copies]
+    return [
+        replace(mark, having=mark.having[of_copies])
+        for mark in find_watermarks(subject.material.records[first], subject.groups[first], subject.seed)
+    ]
+
+
+def watermark_findings(subject: AuditSubject, marks: Sequence[Watermark]) -> Iterator[Finding]:
+    """Yield patches that repeat at the same place over many images."""
+    for mark in marks:
+        places = np.flatnonzero(mark.having)
+        evidence: JsonObject = {
+            **dict(zip(("top", "bottom", "left", "right"), mark.box, strict=True)),
+            "count": len(places),
+        }
+        yield Finding("watermark", subject.paths(places[:_SHOWN]), evidence)
 
 
 def fault_findings(subject: AuditSubject, faults: Mapping[str, Faults]) -> Iterator[Finding]:

@@ -21,11 +21,11 @@ from eyebright.auditing.findings import PlantedResult
 from eyebright.evaluation.calibration import expected_calibration_error
 from eyebright.evaluation.intervals import Float64Array, share_of
 from eyebright.task.logits import sigmoid, softmax
-from eyebright.task.task import BoolArray, MultiLabel
+from eyebright.task.task import MultiLabel
 from eyebright.training.linear_probe.head import HeadFit, fit_head
 from eyebright.training.linear_probe.lda import SHARES
 from eyebright.training.linear_probe.multilabel import fit_labels
-from eyebright.types import FloatArray, IntArray, Interval
+from eyebright.types import BoolArray, FloatArray, IntArray, Interval
 
 #: From this probability on a label is called wrong: it is then more likely wrong than right.
 CALLED_WRONG = 0.5

@@ -110,14 +110,14 @@ def collect(
         raise naming(error, [*skipped, *lost])
     sources = np.sort(np.random.default_rng(seed).permutation(len(samples))[:PLANTED_IMAGES])
     planted = PlantedSpace(cache, extractor, graph)
-    planted.compute(root, [samples[place] for place in sources], records)
+    planted.compute(root, [samples[place] for place in sources])
     reduced = _reduction(extractor, samples, seed)
     copies = {}
     for kind in COPIES:
         keys = [planted_key(samples[place].key.hex(), kind) for place in sources]
-        copies[kind] = PlantedCopies(sources, reduced(planted.read(keys)), records.read(keys))
+        copies[kind] = PlantedCopies(sources, reduced(planted.features(keys)), planted.records(keys))
     faults = {
-        kind: records.read([planted_key(samples[place].key.hex(), kind) for place in sources])
+        kind: planted.records([planted_key(samples[place].key.hex(), kind) for place in sources])
         for kind in FAULTS
     }
     chunks = [samples[start : start + _READ_AT_ONCE] for start in range(0, len(samples), _READ_AT_ONCE)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,11 +19,12 @@ from eyebright.errors import EyebrightError, ImageError, NotFoundError
 from eyebright.runtime.context import progress_task
 from eyebright.runtime.parallel import parallel
 from eyebright.training.cache.store import FeatureSpace, Space
-from eyebright.types import JsonObject, Skipped
+from eyebright.types import JsonObject, Skipped, UInt8Array
 
 if TYPE_CHECKING:
     from eyebright.data.manifest import Sample
     from eyebright.engines.base import Engine
+    from eyebright.runtime.progress import Task
     from eyebright.training.cache.store import Rows
     from eyebright.training.linear_probe.features import FeatureExtractor
 
@@ -35,19 +36,21 @@ class RecordSpace:
 
     Args:
         cache: the feature cache's folder.
+        planted_at: side in pixels at which images are decoded that copies and faults are planted in; None of
+            the images themselves.
     """
 
-    def __init__(self, cache: Path) -> None:
+    def __init__(self, cache: Path, planted_at: int | None = None) -> None:
         card: JsonObject = {
             "kind": "audit",
             "backbone": "audit",
-            "size": _DECODED_SIDE,
+            "size": planted_at or _DECODED_SIDE,
             "precision": "uint8",
-            "view": "record",
+            "view": "planted record" if planted_at else "record",
             "decoding": DECODING,
             "recording": RECORDING,
             "looking": LOOKING,
-            "planting": PLANTING,
+            **({"planting": PLANTING} if planted_at else {}),
         }
         self._space: Space[np.uint8] = Space(cache, card, RECORD.itemsize, np.uint8)
 
@@ -56,7 +59,7 @@ class RecordSpace:
 
     def add(self, key: bytes, found: Records) -> None:
         """Take a record; it is safe on disk after the next :meth:`flush`."""
-        self._space.add(key, np.frombuffer(found.tobytes(), np.uint8))
+        self._space.add(key, _bytes(found))
 
     def flush(self) -> None:
         """Write the records that were added."""
@@ -79,23 +82,27 @@ class RecordSpace:
             except (ImageError, NotFoundError) as error:
                 return sample, error.with_traceback(None)
 
-        try:
-            with progress_task("Measuring images", total=len(missing)) as task:
-                for sample, found in parallel(measured, missing.values()):
-                    task.advance()
-                    if isinstance(found, EyebrightError):
-                        unreadable[sample.key] = found
-                    else:
-                        self.add(sample.key, found)
-        finally:  # at Ctrl-C, too: what was measured is kept
-            self.flush()
+        def rows(task: Task) -> Iterator[tuple[bytes, UInt8Array]]:
+            for sample, found in parallel(measured, missing.values()):
+                task.advance()
+                if isinstance(found, EyebrightError):
+                    unreadable[sample.key] = found
+                else:
+                    yield sample.key, _bytes(found)
+
+        with progress_task("Measuring images", total=len(missing)) as task:
+            self._space.keep(rows(task))
         return [
             Skipped(s.path, error.template, error.values) for s in samples if (error := unreadable.get(s.key))
         ]
 
 
+def _bytes(found: Records) -> UInt8Array:
+    return np.frombuffer(found.tobytes(), np.uint8)
+
+
 class PlantedSpace:
-    """Features of planted copies by their keys.
+    """Features and records of planted copies, and records of planted faults, by their keys.
 
     Args:
         cache: the feature cache's folder.
@@ -108,17 +115,22 @@ class PlantedSpace:
         self._space = FeatureSpace(cache, card, width(extractor.taps))
         self._engine_name, self._graph = extractor.engine, graph
         self._preprocessing = extractor.preprocessing
+        self._records = RecordSpace(cache, self._preprocessing.size)
 
-    def read(self, keys: Sequence[bytes]) -> Rows:
-        """Return the features (M, D) of ``keys``."""
+    def features(self, keys: Sequence[bytes]) -> Rows:
+        """Return the features (M, D) of planted copies."""
         return self._space.read(keys)
 
-    def compute(self, root: Path, samples: Sequence[Sample], records: RecordSpace) -> None:
+    def records(self, keys: Sequence[bytes]) -> Records:
+        """Return the records (M,) of planted copies or faults."""
+        return self._records.read(keys)
+
+    def compute(self, root: Path, samples: Sequence[Sample]) -> None:
         """Make the copies and faults of ``samples`` that are not known yet, and keep what is measured."""
         missing = [
             (sample, kinds)
             for sample in {s.key: s for s in samples}.values()
-            if (kinds := [kind for kind in (*COPIES, *FAULTS) if not self._knows(sample, kind, records)])
+            if (kinds := [kind for kind in (*COPIES, *FAULTS) if not self._knows(sample, kind)])
         ]
         if not missing:
             return
@@ -132,14 +144,14 @@ class PlantedSpace:
                     for key, row, seen in found:
                         if row is not None:
                             self._space.add(key, row)
-                        records.add(key, seen)
+                        self._records.add(key, seen)
         finally:
             self._space.flush()
-            records.flush()
+            self._records.flush()
 
-    def _knows(self, sample: Sample, kind: str, records: RecordSpace) -> bool:
+    def _knows(self, sample: Sample, kind: str) -> bool:
         key = planted_key(sample.key.hex(), kind)
-        return key in records and (kind in FAULTS or key in self._space)
+        return key in self._records and (kind in FAULTS or key in self._space)
 
     def _planted(
         self, root: Path, engine: Engine, sample: Sample, kinds: Sequence[str]

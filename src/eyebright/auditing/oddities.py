@@ -10,8 +10,7 @@ from scipy.special import ndtr
 from eyebright.auditing.neighbours import blocks, unit
 from eyebright.data.manifest import Sample
 from eyebright.evaluation.intervals import Float64Array
-from eyebright.task.task import BoolArray
-from eyebright.types import FloatArray
+from eyebright.types import BoolArray, FloatArray
 
 #: A size is odd where the number of pixels is so many times more or less than usual, a shape likewise.
 ODD_AREA, ODD_SHAPE = 6.0, 1.9

@@ -11,6 +11,7 @@ from eyebright.auditing.findings import Finding
 from eyebright.auditing.shift import SIGNIFICANT, Shift, compare_parts
 from eyebright.auditing.subject import AuditSubject
 from eyebright.data.manifest import SPLITS
+from eyebright.evaluation.paired import holm
 from eyebright.types import IntArray, JsonObject, Split
 
 _FEWEST_OF_CLASS = 20
@@ -45,7 +46,7 @@ def shift_findings(subject: AuditSubject, shifts: Mapping[tuple[Split, Split], S
 
 def _pairs(subject: AuditSubject) -> dict[tuple[Split, Split], IntArray]:
     """Return the places of two parts' images, one of each set of copies, by their names."""
-    _, first = np.unique(subject.copies, return_index=True)
+    first = subject.distinct
     split = np.array([subject.samples[place].split for place in first])
     there = [part for part in SPLITS if (split == part).any()]
     return {pair: first[(split == pair[0]) | (split == pair[1])] for pair in combinations(there, 2)}
@@ -61,13 +62,14 @@ def _compared(subject: AuditSubject, places: IntArray, other: Split) -> Shift | 
 def _shifted_classes(subject: AuditSubject, places: IntArray, other: Split) -> list[str]:
     """Return the classes in which the parts differ as well."""
     strata = subject.task.strata(subject.truth)[places]
-    shifted = []
+    tails: dict[str, float] = {}
     for number, label in enumerate(subject.labels):
         some = places[strata == number]
         second = sum(subject.samples[place].split == other for place in some.tolist())
         if min(second, len(some) - second) < _FEWEST_OF_CLASS:
             continue
         found = _compared(subject, some, other)
-        if found is not None and found.p <= _LEVEL_OF_CLASSES / len(subject.labels):
-            shifted.append(label)
-    return shifted
+        if found is not None:
+            tails[label] = found.tail
+    adjusted = holm(list(tails.values()))
+    return [label for label, p in zip(tails, adjusted, strict=True) if p <= _LEVEL_OF_CLASSES]

@@ -11,7 +11,7 @@ from PIL import Image, ImageFilter
 
 from eyebright.auditing.fingerprint import SIDE, border_steps, borders, fingerprint, inside, small_grey
 from eyebright.data.image_properties import looks
-from eyebright.task.task import BoolArray
+from eyebright.types import BoolArray
 
 #: (N,) records of images, one structured value each.
 Records: TypeAlias = npt.NDArray[Any]

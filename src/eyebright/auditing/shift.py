@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.special import ndtr
 
 from eyebright.auditing.neighbours import unit
 from eyebright.evaluation.intervals import Float64Array
-from eyebright.task.task import BoolArray
-from eyebright.types import FloatArray, IntArray
+from eyebright.types import BoolArray, FloatArray, IntArray
 
 #: Parts differ where fewer than this share of random splits differ as much.
 SIGNIFICANT = 0.003
@@ -32,12 +32,15 @@ class Shift:
     Attributes:
         auc: the share of pairs of images of the two parts that are told apart.
         p: the share of random splits that are as recognisable.
+        tail: likewise, by the normal distribution of the random splits' areas: it goes below what draws can
+            show, as many comparisons at once need it.
         shown: places of the images of the second part that look least like the first.
         counts: images of each part that were compared.
     """
 
     auc: float
     p: float
+    tail: float
     shown: IntArray
     counts: tuple[int, int]
 
@@ -72,7 +75,9 @@ def compare_parts(
     areas = _areas(scores, parts)
     p = float(np.count_nonzero(areas >= areas[0]) / len(areas))
     order = np.argsort(-np.where(part, scores[:, 0], -np.inf), kind="stable")
-    return Shift(max(0.5, float(areas[0])), p, chosen[order[: min(_SHOWN, counts[1])]], counts)
+    spread = max(float(areas[1:].std()), 1e-9)
+    tail = float(ndtr(-(areas[0] - areas[1:].mean()) / spread))
+    return Shift(max(0.5, float(areas[0])), p, tail, chosen[order[: min(_SHOWN, counts[1])]], counts)
 
 
 def _redrawn(part: BoolArray, strata: IntArray, groups: IntArray, random: np.random.Generator) -> BoolArray:

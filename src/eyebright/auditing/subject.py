@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
 
 from eyebright.auditing.material import Material
 from eyebright.data.manifest import Sample
@@ -42,6 +45,11 @@ class AuditSubject:
     def samples(self) -> Sequence[Sample]:
         """Return the images."""
         return self.material.samples
+
+    @cached_property
+    def distinct(self) -> IntArray:
+        """Return the places of the images, one of each set of copies."""
+        return np.unique(self.copies, return_index=True)[1]
 
     def paths(self, places: IntArray) -> tuple[str, ...]:
         """Return the paths of images."""

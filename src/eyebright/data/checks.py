@@ -172,15 +172,19 @@ def leaks(samples: Iterable[Sample]) -> list[Skipped]:
         known = owner.setdefault(sample.identity, sample)
         if _RANK[sample.split] > _RANK[known.split]:
             owner[sample.identity] = sample
-    return [
-        Skipped(
-            s.path,
-            "The same image is also in another split, at {other}. It was not used here.",
-            {"other": owner[s.identity].path},
-        )
-        for s in samples
-        if owner[s.identity].split != s.split
-    ]
+    return [_leaked(s.path, owner[s.identity].path) for s in samples if owner[s.identity].split != s.split]
+
+
+def removed_leaks(manifest: Manifest) -> int:
+    """Return how many images were left out because they are in another split as well."""
+    reason = _leaked("", "").reason
+    return sum(entry.reason == reason for entry in manifest.skipped)
+
+
+def _leaked(path: str, other: str) -> Skipped:
+    return Skipped(
+        path, "The same image is also in another split, at {other}. It was not used here.", {"other": other}
+    )
 
 
 def _conflict(sample: Sample, others: Sequence[Sample]) -> Skipped:

@@ -24,11 +24,13 @@ from functools import cached_property
 from pathlib import Path
 
 from eyebright.data.manifest import SPLITS, Manifest, Sample, joined
-from eyebright.errors import DataError, NotFoundError, nearest
+from eyebright.data.table.delimited import parse_delimited
+from eyebright.errors import DataError, nearest
 from eyebright.runtime.atomic import write_text
-from eyebright.runtime.stored import read_stored
 from eyebright.types import Skipped, Split
 
+#: The file's name in an audit and in a run.
+FIXES = "fixes.csv"
 COLUMNS = ("image", "action", "value", "reason")
 ACTIONS = ("drop", "keep_one", "relabel", "move", "group", "not_a_problem")
 #: Stands for all images, in a row that answers a question about them.
@@ -38,7 +40,6 @@ LEFT_OUT = "Left out by the fixes ({action})."
 _ANSWER = "not_a_problem"
 _LEAVING_OUT = ("drop", "keep_one")
 _NEEDS_VALUE = ("keep_one", "relabel", "move", "group")
-_DELIMITERS = (",", ";", "\t")
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Fixes:
     """The rows of the file ``name``."""
 
     rows: Sequence[Fix]
-    name: str = "fixes.csv"
+    name: str = FIXES
 
     @cached_property
     def answered(self) -> frozenset[tuple[str, str]]:
@@ -65,10 +66,12 @@ class Fixes:
 
     def answers(self, kind: str, images: Sequence[str]) -> bool:
         """Return whether a finding of ``kind`` on ``images`` was answered: for all of them, or in general."""
-        paths = images or (EVERYTHING,)
-        return (EVERYTHING, kind) in self.answered or all(
-            {(path, kind), (path, "")} & self.answered for path in paths
+        return self._answered(EVERYTHING, kind) or (
+            bool(images) and all(self._answered(path, kind) for path in images)
         )
+
+    def _answered(self, image: str, kind: str) -> bool:
+        return bool({(image, kind), (image, "")} & self.answered)
 
     def applied(self, manifest: Manifest) -> Manifest:
         """Return ``manifest`` with every fix; what was left out, and a count of it all, stands in its notes.
@@ -122,39 +125,17 @@ class Fixes:
 
 
 def read_fixes(path: Path) -> Fixes:
-    """Read a file of fixes: CSV in UTF-8, parted by commas, semicolons or tabs.
+    """Read a file of fixes: a table as any other, but it may be empty, and rows may end early.
 
     Raises:
         NotFoundError: ``path`` does not exist.
         DataError: it is no such file; the first wrong line is named.
     """
-    try:
-        text = read_stored(path).decode("utf-8-sig")
-    except FileNotFoundError:
-        raise NotFoundError(
-            "The file of fixes must exist. {path} does not. Check the path.", path=path
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(
-            "A file of fixes must be readable text in UTF-8. {path} is not ({error}). Save it as CSV in "
-            "UTF-8.",
-            path=path,
-            error=error,
-        ) from None
-    head = text.partition("\n")[0]
-    delimiter = max(_DELIMITERS, key=head.count)
-    try:
-        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        names = [name.strip().casefold() for name in reader.fieldnames or ()]
-        reader.fieldnames = names
-        _require_columns(path, names)
-        return Fixes([_read(path, reader.line_num, row) for row in reader], path.name)
-    except csv.Error as error:
-        raise DataError(
-            "A file of fixes must be CSV. {path} is not ({error}). Write it again, or correct that line.",
-            path=path,
-            error=error,
-        ) from None
+    table = parse_delimited(path)
+    names = [name.casefold() for name in table.header]
+    _require_columns(path, names)
+    rows = zip(table.lines, table.rows, strict=True)
+    return Fixes([_read(path, line, names, cells) for line, cells in rows], path.name)
 
 
 def write_fixes(path: Path, fixes: Iterable[Fix]) -> None:
@@ -182,8 +163,9 @@ def _require_columns(path: Path, names: Sequence[str]) -> None:
         )
 
 
-def _read(path: Path, line: int, row: Mapping[str | None, str | None]) -> Fix:
-    fix = Fix(*((row.get(name) or "").strip() for name in COLUMNS))
+def _read(path: Path, line: int, names: Sequence[str], cells: Sequence[str]) -> Fix:
+    row = dict(zip(names, cells, strict=False))
+    fix = Fix(*(row.get(name, "") for name in COLUMNS))
     action = fix.action.casefold().replace(" ", "_").replace("-", "_")
     if action and action not in ACTIONS:
         raise DataError(
@@ -196,7 +178,7 @@ def _read(path: Path, line: int, row: Mapping[str | None, str | None]) -> Fix:
             action=fix.action,
             nearest=nearest(action, ACTIONS, 1),
         )
-    if not fix.image or (action in _NEEDS_VALUE and not fix.value) or None in row:
+    if not fix.image or (action in _NEEDS_VALUE and not fix.value) or len(cells) > len(names):
         raise DataError(
             "Each fix must name an image and, with {needing}, a value, and have no further cells. Line "
             "{line} of "

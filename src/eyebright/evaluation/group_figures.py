@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from eyebright.evaluation.intervals import share_of
-from eyebright.types import IntArray, Interval, JsonObject
+from eyebright.types import BoolArray, IntArray, Interval, JsonObject
 
-BoolArray = npt.NDArray[np.bool_]
 #: How the predictions for a group's images become one: any of them, the mean of their probabilities, or more
 #: than half of them.
 GroupRule = Literal["any", "mean", "vote"]

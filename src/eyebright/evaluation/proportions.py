@@ -19,9 +19,7 @@ from eyebright.evaluation.intervals import (
     share_of,
     wilson,
 )
-from eyebright.types import IntArray, Interval
-
-BoolArray = npt.NDArray[np.bool_]
+from eyebright.types import BoolArray, IntArray, Interval
 
 
 def independent(count: int, groups: IntArray | None) -> int:

@@ -6,14 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from eyebright.data.corruptions import Corruption
 from eyebright.evaluation.paired import SIGNIFICANT, holm, mcnemar
 from eyebright.evaluation.proportions import proportion
-from eyebright.types import IntArray, Interval, JsonObject
-
-BoolArray = npt.NDArray[np.bool_]
+from eyebright.types import BoolArray, IntArray, Interval, JsonObject
 
 # The border suffices where it keeps so much of what the model knows beyond the most frequent class.
 _SUFFICES = 0.8

@@ -13,14 +13,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from eyebright.evaluation.intervals import Float64Array
 from eyebright.evaluation.paired import SIGNIFICANT, holm
 from eyebright.evaluation.proportions import at_most, independent, proportion
-from eyebright.types import IntArray, Interval, JsonObject
-
-BoolArray = npt.NDArray[np.bool_]
+from eyebright.types import BoolArray, IntArray, Interval, JsonObject
 
 #: A slice holds at least so many images.
 FEWEST = 5

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Literal, cast
 
+from eyebright.auditing.data_checks import DataChecks
 from eyebright.data.manifest import Manifest
 from eyebright.evaluation.decisions.costs import CostFigures
 from eyebright.evaluation.decisions.curves import OperatingCurve
@@ -166,6 +167,7 @@ class ReportContent:
         uncertainty: OOD scores and prediction sets, where the model has them.
         groups: how patients, lots or products are found, where images come in such groups.
         finetuning: what fine-tuning changed, where it was compared.
+        data_checks: what a training found in its data.
         update: what an update changed about the run that it began with.
         seconds: by stage, in order; a key ``total`` is the whole.
         facts: free names and values, shown as they are, in order.
@@ -203,6 +205,7 @@ class ReportContent:
     uncertainty: Uncertainty | None = None
     groups: GroupResults | None = None
     finetuning: FinetuneOutcome | None = None
+    data_checks: DataChecks | None = None
     update: UpdateOutcome | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
@@ -227,5 +230,6 @@ class ReportContent:
             **({} if self.uncertainty is None else self.uncertainty.to_json()),
             **({} if self.robustness is None else self.robustness.to_json()),
             **({} if self.finetuning is None else {"finetuning": asdict(self.finetuning)}),
+            **({} if self.data_checks is None else {"data_checks": self.data_checks.to_json()}),
         }
         return cast("MetricsContent", found)

@@ -100,6 +100,46 @@ class BaselineContent(TypedDict):
     latency_ms_baseline: float
 
 
+class ShiftContent(TypedDict):
+    """How recognisable the second of two splits is."""
+
+    parts: list[Split]
+    told_apart: float
+    p: float
+    images: list[int]
+    found: bool
+
+
+# A key is a word of the language.
+ShortcutContent = TypedDict(
+    "ShortcutContent",
+    {
+        "property": str,
+        "accuracy": IntervalContent,
+        "chance": float,
+        "p": float,
+        "class": str,
+        "recall": float,
+    },
+)
+
+
+class GroupCountsContent(TypedDict):
+    """Groups by split, and how many of them are in several."""
+
+    splits: dict[Split, int]
+    shared: int
+
+
+class DataChecksContent(TypedDict):
+    """What a training found in its data."""
+
+    shift: ShiftContent | None
+    shortcuts: list[ShortcutContent]
+    leaks_removed: int
+    groups: GroupCountsContent | None
+
+
 class MajorityContent(TypedDict):
     """What always predicting the most frequent class, or set of labels, would reach."""
 
@@ -169,6 +209,7 @@ class MetricsContent(TypedDict, total=False):
     majority: MajorityContent
     groups: StoredJson
     finetuning: StoredJson
+    data_checks: DataChecksContent
     splitting: StoredJson
     update: StoredJson
     contested_images: int

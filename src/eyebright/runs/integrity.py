@@ -6,7 +6,7 @@ from pathlib import Path
 
 from eyebright.errors import ConfigError, ModelError
 from eyebright.exporting.certificate.hashes import sha256
-from eyebright.runs.metrics import read_metrics
+from eyebright.runs.metrics import METRICS, read_metrics
 
 
 def require_unmodified(model: Path) -> None:
@@ -68,7 +68,7 @@ def recorded_sha256(model: Path) -> str | None:
     Raises:
         ModelError: the `metrics.json` beside the model is not what a run writes.
     """
-    beside = model.with_name("metrics.json")
+    beside = model.with_name(METRICS)
     if model.name != "model.onnx" or not beside.exists():
         return None
     return read_metrics(beside).model_sha256

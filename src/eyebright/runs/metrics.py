@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from eyebright.auditing.data_checks import DataChecks
 from eyebright.data.manifest import FOLDS, SPLITS, Manifest
 from eyebright.errors import ModelError
 from eyebright.evaluation.forecast import LearningCurve
@@ -32,6 +33,8 @@ from eyebright.text.language import english
 from eyebright.types import Json, JsonObject, Skipped, Split
 from eyebright.version import __version__
 
+#: The file's name in a run directory.
+METRICS = "metrics.json"
 #: Rises when a key changes its meaning or goes; new keys do not raise it.
 SCHEMA_VERSION = 1
 
@@ -66,6 +69,7 @@ class MetricsFile:
         target_met: whether the selected candidate meets them all.
         groups: how patients, lots or products are found, where images come in such groups.
         finetuning: what fine-tuning changed, where it was compared.
+        data_checks: what a training found in its data.
         update: what an update changed about the run that it began with.
     """
 
@@ -94,6 +98,7 @@ class MetricsFile:
     target_met: bool | None = None
     groups: GroupResults | None = None
     finetuning: FinetuneOutcome | None = None
+    data_checks: DataChecks | None = None
     update: UpdateOutcome | None = None
 
     def to_json(self) -> JsonObject:
@@ -114,6 +119,7 @@ class MetricsFile:
             "groups": None if self.groups is None else self.groups.to_json(),
             "splitting": None if manifest.facts is None else manifest.facts.to_json(),
             "finetuning": None if self.finetuning is None else asdict(self.finetuning),
+            "data_checks": None if self.data_checks is None else self.data_checks.to_json(),
             "update": None if self.update is None else asdict(self.update),
         }
         return {

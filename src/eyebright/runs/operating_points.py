@@ -19,8 +19,8 @@ from eyebright.options.decisions import DecisionConfig
 from eyebright.runs.scoring import Predictions
 from eyebright.runtime.context import say
 from eyebright.sealed.model import SealedModel
-from eyebright.task.task import THRESHOLD, BoolArray, task_of
-from eyebright.types import FloatArray, JsonObject
+from eyebright.task.task import THRESHOLD, task_of
+from eyebright.types import BoolArray, FloatArray, JsonObject
 
 
 @dataclass(frozen=True)

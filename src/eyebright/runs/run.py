@@ -16,13 +16,12 @@ from eyebright.errors import ConfigError, NotFoundError, StorageError
 from eyebright.options.base import Config
 from eyebright.report.display import Displayed, ResultTable
 from eyebright.report.metrics_content import MetricsContent
-from eyebright.runs.metrics import StoredMetrics, read_metrics
+from eyebright.runs.metrics import METRICS, StoredMetrics, read_metrics
 from eyebright.runs.summary import run_display
 from eyebright.runtime.atomic import remove_left, write_text
 from eyebright.types import Json
 
 OPTIONS = "config.toml"
-METRICS = "metrics.json"
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,7 +49,7 @@ class Run(Displayed):
         Raises:
             ModelError: no run wrote that file.
         """
-        return read_metrics(self.directory / "metrics.json")
+        return read_metrics(self.directory / METRICS)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -73,7 +72,7 @@ class Run(Displayed):
         Raises:
             NotFoundError: the directory holds no finished run.
         """
-        if not (directory / "metrics.json").is_file():
+        if not (directory / METRICS).is_file():
             raise NotFoundError(
                 "A run directory must contain metrics.json. {path} does not. Use the directory that "
                 "`eyebright train` printed, or train again.",

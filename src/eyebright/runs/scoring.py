@@ -23,9 +23,9 @@ from eyebright.runtime.context import progress_task
 from eyebright.runtime.progress import Task
 from eyebright.sealed.inference import OnDecoded, predict_blocks
 from eyebright.sealed.model import SealedModel
-from eyebright.task.task import BoolArray, ClassificationTask
+from eyebright.task.task import ClassificationTask
 from eyebright.training.linear_probe.folds import groups_of
-from eyebright.types import FloatArray, IntArray, Skipped, Split
+from eyebright.types import BoolArray, FloatArray, IntArray, Skipped, Split
 
 
 @dataclass(frozen=True)

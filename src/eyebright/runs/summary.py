@@ -49,7 +49,7 @@ def run_display(run: RunLike) -> Iterator[str | ResultTable]:
     if lines := [*_uncertainty(metrics), *_groups(metrics)]:
         yield "\n".join(lines)
     said = [claim.sentence for claim in claims(metrics)]
-    said += few_images(metrics.get("per_class", {}))
+    said += few_images({label: c["support"] for label, c in metrics.get("per_class", {}).items()})
     if said:
         yield "\n".join(printable(sentence.replace("\N{NO-BREAK SPACE}", " ")) for sentence in said)
     if baseline := metrics.get("baseline"):

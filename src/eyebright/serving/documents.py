@@ -7,7 +7,7 @@ from pathlib import Path
 
 from eyebright.errors import EyebrightError
 from eyebright.exporting.certificate.integrity import CERTIFICATE, EXPORTS, export_folder, read_certificate
-from eyebright.runs.metrics import read_metrics
+from eyebright.runs.metrics import METRICS, read_metrics
 from eyebright.runtime.stored import read_stored
 from eyebright.serving.served_model import ServedModel
 from eyebright.types import Json, JsonObject
@@ -56,7 +56,7 @@ def certificate_json(model: ServedModel) -> JsonObject:
 
 def _parity(path: Path) -> Json:
     try:
-        content = read_metrics(path.with_name("metrics.json")).model_dump(mode="json")
+        content = read_metrics(path.with_name(METRICS)).model_dump(mode="json")
     except EyebrightError:
         return None
     found: Json = content.get("parity")

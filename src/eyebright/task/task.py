@@ -14,9 +14,8 @@ import numpy.typing as npt
 
 from eyebright.task.logits import binary_cross_entropy, cross_entropy, sigmoid, softmax
 from eyebright.task.temperature import fit_temperature
-from eyebright.types import FloatArray, IntArray
+from eyebright.types import BoolArray, FloatArray, IntArray
 
-BoolArray: TypeAlias = npt.NDArray[np.bool_]
 Float64Array: TypeAlias = npt.NDArray[np.float64]
 
 #: The probability from which on a label is predicted unless a target sets another: fewest errors are made.

@@ -88,6 +88,9 @@ def test_answers_are_for_an_image_or_for_all():
     assert not fixes.answers("near_duplicate", ["1", "2"])
     assert fixes.answers("shift", [])
     assert not fixes.answers("shortcut", [])
+    assert fixes.answers("shift", ["3"])
+    assert Fixes([Fix(".", "not_a_problem")]).answers("shortcut", [])
+    assert Fixes([Fix(".", "not_a_problem")]).answers("blur", ["3"])
 
 
 @pytest.mark.parametrize(
@@ -134,7 +137,7 @@ def test_bytes_that_are_no_text_and_a_missing_file_are_refused(tmp_path: Path):
 @UNIX
 def test_a_pipe_is_not_waited_for(tmp_path: Path):
     os.mkfifo(tmp_path / "fixes.csv")
-    with pytest.raises(DataError, match="Not a regular file"):
+    with pytest.raises(DataError, match="regular file"):
         read_fixes(tmp_path / "fixes.csv")
 
 
@@ -147,3 +150,11 @@ def test_what_was_written_is_read_back(tmp_path: Path):
 def test_what_a_spreadsheet_writes_is_read(tmp_path: Path):
     (tmp_path / "fixes.csv").write_text("Image;Action;Value\r\n1;Keep one;2\r\n", encoding="utf-8-sig")
     assert read_fixes(tmp_path / "fixes.csv").rows == [Fix("1", "keep_one", "2")]
+
+
+def test_rows_may_end_early_and_may_be_missing(tmp_path: Path):
+    path = tmp_path / "fixes.csv"
+    path.write_text("image,action,value,reason\n1,drop\n2\n", encoding="utf-8")
+    assert read_fixes(path).rows == [Fix("1", "drop"), Fix("2", "")]
+    write_fixes(path, ())
+    assert read_fixes(path).rows == []

@@ -7,19 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from eyebright.auditing.duplicates.likelihood import fit_likelihood
 from eyebright.auditing.duplicates.proposing import Proposer, planted_pairs, proposer_of
 from eyebright.auditing.duplicates.registration import register
 from eyebright.auditing.findings import PlantedResult
 from eyebright.auditing.material import Material
-from eyebright.evaluation.intervals import share_of
-from eyebright.task.task import BoolArray
-from eyebright.types import FloatArray, IntArray
+from eyebright.evaluation.intervals import Float64Array, share_of
+from eyebright.types import BoolArray, FloatArray, IntArray
 
-#: The share of pairs called copies that must be copies.
-PRECISION = 0.98
-_SCORES = np.arange(0.5, 0.96, 0.01)
-_NEARLY = 0.1
-_FEW = 0.01  # of the planted copies may be missed where unlike images are far from the limit
+_NEARLY = 0.03
+_DOUBTFUL = 0.5
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,7 @@ class CopyPairs:
     second: IntArray
     score: FloatArray
     turn: IntArray
-    probability: FloatArray
+    probability: Float64Array
     least_score: float
     found: PlantedResult
 
@@ -48,8 +45,8 @@ class CopyPairs:
 def find_copies(material: Material) -> CopyPairs:
     """Return the pairs of images that show the same picture, and how many planted copies are found.
 
-    A match counts from a score at which of the matches of planted copies :data:`PRECISION` are right; as far
-    above the lowest such score as nearly all planted copies allow.
+    A match counts where it is more likely a copy than not, or where nearly all that count are; what is
+    planted says how many copies that finds, and how many matches with other images it takes for right.
     """
     proposer, number = proposer_of(material)
     first, second = proposer.pairs(np.arange(len(proposer.places)))
@@ -58,14 +55,16 @@ def find_copies(material: Material) -> CopyPairs:
         kind: _matches(proposer, number[copies.sources], proposer.with_planted(copies))
         for kind, copies in material.planted.items()
     }
-    least = _least_score(planted)
+    best = np.concatenate([found.best() for found in planted.values()])
+    likelihood = fit_likelihood(own.score, best)
+    least = likelihood.least_score(own.score)
     kept = own.score >= least
     return CopyPairs(
         proposer.places[first[kept]],
         proposer.places[second[kept]],
         own.score[kept],
         own.turn[kept],
-        _probabilities(own.score[kept], planted, least),
+        likelihood.probability(own.score[kept]),
         least,
         _found(planted, least),
     )
@@ -106,20 +105,9 @@ def _matches(proposer: Proposer, own: IntArray, wider: Proposer) -> _Matches:
     score = register(wider.shown(image), wider.shown(count + copy)).score
     itself = image == own[copy]
     likeness = np.zeros(len(copy), np.float32)
-    doubtful = np.flatnonzero(~itself & (score >= _SCORES[0]))
+    doubtful = np.flatnonzero(~itself & (score >= _DOUBTFUL))
     likeness[doubtful] = register(proposer.shown(own[copy[doubtful]]), proposer.shown(image[doubtful])).score
     return _Matches(len(own), copy, score, np.asarray(itself), likeness)
-
-
-def _least_score(planted: Mapping[str, _Matches]) -> float:
-    precise = _SCORES[-1]
-    for least in _SCORES[::-1]:
-        right, called = _called(planted, float(least))
-        if called and right < PRECISION * called:
-            break
-        precise = least
-    usual = float(np.quantile(np.concatenate([found.best() for found in planted.values()]), _FEW))
-    return float(max(precise, min((precise + usual) / 2, _SCORES[-1])))
 
 
 def _called(planted: Mapping[str, _Matches], least: float) -> tuple[int, int]:
@@ -140,17 +128,5 @@ def _found(planted: Mapping[str, _Matches], least: float) -> PlantedResult:
         recall=share_of(sum(hits.values()), every),
         precision=share_of(right, called),
         planted=every,
-        parts={kind: share_of(hits[kind], found.planted) for kind, found in planted.items()},
+        ways={kind: share_of(hits[kind], found.planted) for kind, found in planted.items()},
     )
-
-
-def _probabilities(scores: FloatArray, planted: Mapping[str, _Matches], least: float) -> FloatArray:
-    """Return the share of planted matches with about this score or less that are right, smoothed."""
-    score = np.concatenate([found.score for found in planted.values()])
-    right = np.concatenate([found.right(least) for found in planted.values()])
-    kept = score >= least
-    order = np.argsort(score[kept])
-    hits = np.cumsum(right[kept][order])
-    place = np.searchsorted(score[kept][order], scores, side="right")
-    known = np.concatenate([[0], hits])[place]
-    return np.asarray((known + 1) / (place + 1 / PRECISION), np.float32)

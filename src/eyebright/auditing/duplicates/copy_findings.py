@@ -10,12 +10,12 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from eyebright.auditing.duplicates.copies import CopyPairs
-from eyebright.auditing.duplicates.medoids import medoid_groups
+from eyebright.auditing.duplicates.registration import MIRRORED
 from eyebright.auditing.findings import Finding
 from eyebright.data.manifest import SPLITS, Sample
 from eyebright.types import IntArray, JsonObject
 
-#: How a copy lies on its image, by the turn that was found: from the fifth on mirrored, then turned.
+#: The turn that lays a copy on its image: from the fifth on it is mirrored, then turned.
 TURNS = (
     "upright",
     "quarter turn",
@@ -45,16 +45,23 @@ def joined_groups(groups: IntArray, joins: Iterable[IntArray]) -> IntArray:
     return np.asarray(connected_components(graph, directed=False)[1][groups], np.int64)
 
 
-def copy_findings(samples: Sequence[Sample], pairs: CopyPairs, *, parts: bool) -> Iterator[Finding]:
+def copy_findings(
+    samples: Sequence[Sample],
+    pairs: CopyPairs,
+    exact: Sequence[IntArray],
+    near: Sequence[IntArray],
+    *,
+    parts: bool,
+) -> Iterator[Finding]:
     """Yield exact copies, near copies, and those of either that lie in two parts.
 
     Args:
         samples: N images.
         pairs: confirmed ones.
+        exact: the places of images with equal pixels, by group.
+        near: the places of images that are near copies of the first one, by group.
         parts: whether the data itself says which images train and which evaluate.
     """
-    exact = exact_groups(samples)
-    near = medoid_groups(pairs.first, pairs.second, pairs.score)
     known = {
         frozenset(pair): place
         for place, pair in enumerate(zip(pairs.first.tolist(), pairs.second.tolist(), strict=True))
@@ -71,7 +78,7 @@ def copy_findings(samples: Sequence[Sample], pairs: CopyPairs, *, parts: bool) -
         evidence: JsonObject = {
             **_labels(samples, group),
             "match": [round(float(pairs.score[place]), 4) for place in places],
-            "turn": [TURNS[int(pairs.turn[place])] for place in places],
+            "turn": [TURNS[_turn(pairs, place, middle)] for place in places],
         }
         groups = tuple(samples[place].group for place in group.tolist())
         if len(set(groups)) > 1 or not groups[0]:  # images of one group are known to belong together
@@ -79,6 +86,14 @@ def copy_findings(samples: Sequence[Sample], pairs: CopyPairs, *, parts: bool) -
         whole = np.unique(np.concatenate([equal.get(place, np.array([place])) for place in group.tolist()]))
         if parts and _parts(samples, whole) > 1:
             yield _leak(samples, whole, "near", probability)
+
+
+def _turn(pairs: CopyPairs, place: int, middle: int) -> int:
+    """Return the turn that lays the other image of a pair on the middle one."""
+    turn = int(pairs.turn[place])
+    if pairs.first[place] == middle or turn >= MIRRORED:
+        return turn  # what is mirrored and turned goes back in the same way
+    return -turn % MIRRORED
 
 
 def _leak(samples: Sequence[Sample], group: IntArray, kind: str, probability: float) -> Finding:

@@ -19,6 +19,7 @@ _PROPOSED = 5  # at most by each way, for each image
 _LEAST = 0.02  # quantile of the planted copies' similarities: one way may miss what the other finds
 _LEAST_LOOK = 0.003  # likewise at a first look, which decides alone
 _WITHOUT_WINDOWS = 0.97  # share of planted crops that are proposed, from which on windows need not propose
+_MOST_WINDOWED = 20_000  # images: of more, windows would take an hour
 _DESCRIBED_AT_ONCE = 4096
 
 
@@ -122,7 +123,8 @@ def proposer_of(material: Material) -> tuple[Proposer, IntArray]:
     own = number[crops.sources]
     copy, image = planted_pairs(fitted.with_planted(crops), own, len(places))
     met = len(np.unique(copy[image == own[copy]]))
-    return replace(fitted, windows=met < _WITHOUT_WINDOWS * len(own)), number
+    missed = met < _WITHOUT_WINDOWS * len(own)
+    return replace(fitted, windows=missed and len(places) <= _MOST_WINDOWED), number
 
 
 def planted_pairs(wider: Proposer, own: IntArray, count: int) -> tuple[IntArray, IntArray]:

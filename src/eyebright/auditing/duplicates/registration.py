@@ -14,20 +14,25 @@ import numpy as np
 
 from eyebright.auditing.fingerprint import SIDE
 from eyebright.auditing.records import Records, is_framed
+from eyebright.runtime.parallel import parallel
 from eyebright.types import FloatArray, IntArray, UInt8Array
 
 #: How many turns a square has: from 4 on mirrored, modulo 4 by quarters.
 TURNS = 8
+#: The first turn that is mirrored.
+MIRRORED = TURNS // 2
 _AT_ONCE = 256
 _SIDES = (16, 32, 64)
 _STEPS = (5, 4, 3)
+_LIKELY = 4  # turns that are tried at all: those under which the pictures are most alike as they are
 _TRIED = 2  # turns that are tried beyond the coarsest look
+_LEAST_MIDDLE = 0.3  # at the middle side, likewise
 _LEAST_COARSE = 0.3  # planted copies are above, most of what is proposed is below
 _SCALES = (0.55, 1.8)
 _FARTHEST = 0.6
 _LONGEST_STEP = 0.15
 _LEAST_OVERLAP = 0.5
-_DETAIL = 9  # is what remains when the mean over so many pixels is taken away
+_DETAIL = 7  # is what remains when the mean over so many pixels is taken away: lids differ in little else
 _LEAST_BORDER = 0.01
 _WINDOW = 0.93
 
@@ -39,12 +44,10 @@ class Registration:
     Attributes:
         score: (P,) correlation of the pixels or of their detail, whichever is less; 0 without an overlap.
         turn: (P,) the turn of the second picture.
-        overlap: (P,) share of the larger picture that both show.
     """
 
     score: FloatArray
     turn: IntArray
-    overlap: FloatArray
 
 
 def register(first: Records, second: Records) -> Registration:
@@ -60,8 +63,7 @@ def register(first: Records, second: Records) -> Registration:
     if places.size:
         again = register_squares(first["inside"][places], second["inside"][places])
         better = (again.score > found.score[places]) | (is_framed(first) & is_framed(second))[places]
-        for name in ("score", "turn", "overlap"):
-            getattr(found, name)[places[better]] = getattr(again, name)[better]
+        found.score[places[better]], found.turn[places[better]] = again.score[better], again.turn[better]
     return found
 
 
@@ -76,7 +78,7 @@ def windows(squares: UInt8Array) -> FloatArray:
 
 def turned(squares: FloatArray, turn: int) -> FloatArray:
     """Return squares (..., S, S) mirrored and turned by quarters."""
-    flipped = squares[..., ::-1] if turn >= TURNS // 2 else squares
+    flipped = squares[..., ::-1] if turn >= MIRRORED else squares
     return np.rot90(flipped, turn % 4, axes=(-2, -1))
 
 
@@ -101,37 +103,48 @@ def register_squares(
     """
     starts = range(0, len(first), _AT_ONCE)
     chunks = [slice(start, start + _AT_ONCE) for start in starts]
-    parts = [_register(_pyramid(first[chunk]), _pyramid(second[chunk]), least_coarse) for chunk in chunks]
+    parts = list(
+        parallel(
+            lambda chunk: _register(_pyramid(first[chunk]), _pyramid(second[chunk]), least_coarse), chunks
+        )
+    )
     if not parts:
-        return Registration(np.zeros(0, np.float32), np.zeros(0, np.int64), np.zeros(0, np.float32))
+        return Registration(np.zeros(0, np.float32), np.zeros(0, np.int64))
     return Registration(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
 def _register(
     first: list[FloatArray], second: list[FloatArray], least_coarse: float
-) -> tuple[FloatArray, IntArray, FloatArray]:
-    """Return score, turn and overlap (P,) of pairs of pyramids: all turns coarsely, the best ones finely."""
+) -> tuple[FloatArray, IntArray]:
+    """Return score and turn (P,) of pairs of pyramids: all turns coarsely, the best ones finely."""
     count = len(first[0])
-    score, turn, overlap = np.zeros(count, np.float32), np.zeros(count, np.int64), np.zeros(count, np.float32)
-    warps, coarse = [], []
-    for number in range(TURNS):
-        shown = turned(second[0], number)
-        warps.append(_warp(first[:1], [shown]))
-        coarse.append(_score(first[0], shown, warps[-1])[0])
-    order = np.argsort(-np.stack(coarse), axis=0, kind="stable")
+    score, turn = np.zeros(count, np.float32), np.zeros(count, np.int64)
+    shown = [turned(second[0], number) for number in range(TURNS)]
+    everywhere = np.ones_like(first[0])
+    plain = np.stack([_correlation(first[0], one, everywhere) for one in shown])
+    likely = plain >= np.sort(plain, axis=0)[-_LIKELY]
+    warps = np.zeros((TURNS, count, 4), np.float32)
+    coarse = np.zeros((TURNS, count), np.float32)
+    for number, some in enumerate(likely):
+        target, laid = first[0][some], shown[number][some]
+        warps[number, some] = _warp([target], [laid])
+        coarse[number, some] = _score(target, laid, warps[number, some])
+    order = np.argsort(-coarse, axis=0, kind="stable")
     for tried in order[:_TRIED]:
         for number in range(TURNS):
             mine = np.flatnonzero((tried == number) & (coarse[number] >= least_coarse))
             if not mine.size:
                 continue
-            target = [level[mine] for level in first]
-            laid = [turned(level[mine], number) for level in second]
-            warp = _warp(target[1:], laid[1:], warps[number][mine])
-            found, shared = _score(target[-1], laid[-1], warp)
+            target, laid = first[1][mine], turned(second[1][mine], number)
+            warp = _warp([target], [laid], warps[number][mine])
+            going = _score(target, laid, warp) >= _LEAST_MIDDLE
+            mine, warp = mine[going], warp[going]
+            target, laid = first[2][mine], turned(second[2][mine], number)
+            found = _score(target, laid, _warp([target], [laid], warp))
             better = found > score[mine]
             places = mine[better]
-            score[places], overlap[places], turn[places] = found[better], shared[better], number
-    return score, turn, overlap
+            score[places], turn[places] = found[better], number
+    return score, turn
 
 
 def _warp(first: list[FloatArray], second: list[FloatArray], start: FloatArray | None = None) -> FloatArray:
@@ -220,13 +233,13 @@ def _resampled(source: FloatArray, warp: FloatArray) -> tuple[FloatArray, FloatA
     return shown, inside[0][:, :, None] * inside[1][:, None, :]
 
 
-def _score(first: FloatArray, second: FloatArray, warp: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return score and overlap (P,) of second squares laid over first ones."""
+def _score(first: FloatArray, second: FloatArray, warp: FloatArray) -> FloatArray:
+    """Return the score (P,) of second squares laid over first ones."""
     shown, mask = _resampled(second, warp)
     overlap = mask.mean(axis=(1, 2)) * np.minimum(1, warp[:, 0] * warp[:, 1])
-    whole, detail = _correlation(first, shown, mask), _correlation(_detail(first), _detail(shown), mask)
-    score = np.where(overlap >= _LEAST_OVERLAP, np.clip(np.minimum(whole, detail), 0, 1), 0)
-    return score.astype(np.float32), overlap.astype(np.float32)
+    whole, fine = _correlation(first, shown, mask), _correlation(detail(first), detail(shown), mask)
+    score = np.where(overlap >= _LEAST_OVERLAP, np.clip(np.minimum(whole, fine), 0, 1), 0)
+    return score.astype(np.float32)
 
 
 def _correlation(a: FloatArray, b: FloatArray, mask: FloatArray) -> FloatArray:
@@ -237,7 +250,7 @@ def _correlation(a: FloatArray, b: FloatArray, mask: FloatArray) -> FloatArray:
     return np.asarray((a * b).sum(axis=(1, 2)) / np.maximum(size, 1e-3), np.float32)
 
 
-def _detail(squares: FloatArray) -> FloatArray:
+def detail(squares: FloatArray) -> FloatArray:
     """Return what remains of squares without their means over some pixels around."""
     at = np.arange(squares.shape[-1])
     reach = min(_DETAIL, len(at) // 3) // 2

@@ -65,18 +65,7 @@ def read_delimited(path: Path) -> DataTable:
         DataError: it is no regular file, no such text, has no rows or fewer than two columns, or a row has
             more or fewer cells than the header.
     """
-    text = _text(path)
-    named, text, above = _excel_delimiter(text)
-    tables, errors = [], []
-    for delimiter in named or _delimiters(text):
-        try:
-            tables.append(_parsed(path, text, delimiter, above))
-        except DataError as error:
-            errors.append(error)
-    if not tables:
-        raise errors[0]
-    # Several can part the header where a name holds one of them: the one is right that the rows fit as well.
-    best = max(tables, key=lambda table: (_uneven(table) is None, len(table.header)))
+    best = parse_delimited(path)
     if len(best.header) < 2 or not best.rows:
         raise DataError(
             "A table must have a header row with at least two columns, separated by commas, semicolons, "
@@ -98,6 +87,25 @@ def read_delimited(path: Path) -> DataTable:
             delimiter=repr(best.delimiter),
         )
     return best
+
+
+def parse_delimited(path: Path) -> DataTable:
+    """Return the table in a text file as :func:`read_delimited` does, but as it is.
+
+    It may have no rows, and its rows may have more or fewer cells than the header.
+    """
+    text = _text(path)
+    named, text, above = _excel_delimiter(text)
+    tables, errors = [], []
+    for delimiter in named or _delimiters(text):
+        try:
+            tables.append(_parsed(path, text, delimiter, above))
+        except DataError as error:
+            errors.append(error)
+    if not tables:
+        raise errors[0]
+    # Several can part the header where a name holds one of them: the one is right that the rows fit as well.
+    return max(tables, key=lambda table: (_uneven(table) is None, len(table.header)))
 
 
 def _text(path: Path) -> str:

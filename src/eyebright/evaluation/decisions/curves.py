@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eyebright.evaluation.decisions.operating import OperatingPoint
-from eyebright.evaluation.multiclass.ranking import BoolArray
-from eyebright.types import FloatArray
+from eyebright.types import BoolArray, FloatArray
 
 _POINTS = 200
 

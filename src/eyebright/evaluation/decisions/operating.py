@@ -11,12 +11,11 @@ from pydantic import BaseModel, Field, model_validator
 
 from eyebright.evaluation.decisions.targets import Figure, OperatingTarget, choose_threshold, parse_target
 from eyebright.evaluation.decisions.verdicts import TargetVerdict, judge
-from eyebright.evaluation.multiclass.ranking import BoolArray
 from eyebright.evaluation.multiclass.results import metric_json
 from eyebright.evaluation.proportions import proportion
 from eyebright.runtime.stored import STORED
 from eyebright.task.task import task_of
-from eyebright.types import FloatArray, IntArray, Interval, JsonObject, Split
+from eyebright.types import BoolArray, FloatArray, IntArray, Interval, JsonObject, Split
 
 _NOTHING = "It takes an image to count. The part holds none of the kind."
 

@@ -11,8 +11,7 @@ import numpy as np
 
 from eyebright.errors import ConfigError, nearest
 from eyebright.evaluation.intervals import Float64Array
-from eyebright.evaluation.multiclass.ranking import BoolArray
-from eyebright.types import FloatArray
+from eyebright.types import BoolArray, FloatArray
 
 Figure = Literal["recall", "precision", "specificity", "false_positive_rate"]
 

@@ -14,13 +14,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from eyebright.evaluation.decisions.targets import AT_MOST, OperatingTarget
 from eyebright.evaluation.proportions import exact_least, independent, least
-from eyebright.types import IntArray, JsonObject
+from eyebright.types import BoolArray, IntArray, JsonObject
 
-BoolArray = npt.NDArray[np.bool_]
 VerdictName = Literal["met", "not shown", "missed"]
 
 # What would take more images than this cannot be shown.

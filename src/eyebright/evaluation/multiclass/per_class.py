@@ -17,10 +17,10 @@ from eyebright.evaluation.intervals import (
     wilson_f1,
 )
 from eyebright.evaluation.multiclass.per_image_stats import PerImageStats
-from eyebright.evaluation.multiclass.ranking import BoolArray, Ranking
+from eyebright.evaluation.multiclass.ranking import Ranking
 from eyebright.evaluation.multiclass.results import ClassMetrics
 from eyebright.evaluation.resampled_sums import ResampledSums
-from eyebright.types import IntArray, Interval
+from eyebright.types import BoolArray, IntArray, Interval
 
 #: Of what was not measured.
 _UNKNOWN = Interval(0.0, 0.0, 1.0)

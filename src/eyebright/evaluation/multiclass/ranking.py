@@ -18,10 +18,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from eyebright.evaluation.intervals import (
     Float64Array,
@@ -32,9 +30,7 @@ from eyebright.evaluation.intervals import (
     score_limits,
     wilson,
 )
-from eyebright.types import FloatArray, IntArray, Interval
-
-BoolArray: TypeAlias = npt.NDArray[np.bool_]
+from eyebright.types import BoolArray, FloatArray, IntArray, Interval
 
 _COLUMNS_AT_ONCE = 16
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from eyebright.evaluation.decisions.costs import cheapest
 from eyebright.evaluation.intervals import Float64Array
-from eyebright.task.task import BoolArray, ClassificationTask, MultiClass, MultiLabel
-from eyebright.types import FloatArray, IntArray
+from eyebright.task.task import ClassificationTask, MultiClass, MultiLabel
+from eyebright.types import BoolArray, FloatArray, IntArray
 
 #: The answer for an image that is unlike the training images.
 UNKNOWN_ANSWER = -1

@@ -23,9 +23,7 @@ from pydantic import ConfigDict
 from eyebright.evaluation.intervals import Float64Array
 from eyebright.evaluation.proportions import proportion
 from eyebright.runtime.stored import STORED
-from eyebright.types import FloatArray, IntArray, Interval, JsonObject
-
-BoolArray: TypeAlias = npt.NDArray[np.bool_]
+from eyebright.types import BoolArray, FloatArray, IntArray, Interval, JsonObject
 
 #: (N, K) which classes sets contain, with one threshold for all classes, and with one for each.
 Contained: TypeAlias = tuple[BoolArray, BoolArray]

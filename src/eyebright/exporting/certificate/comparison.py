@@ -9,8 +9,7 @@ import numpy as np
 
 from eyebright.evaluation.paired import accuracy_difference
 from eyebright.evaluation.rules.decisions import Decisions
-from eyebright.task.task import BoolArray
-from eyebright.types import FloatArray, IntArray, Interval, UInt8Array
+from eyebright.types import BoolArray, FloatArray, IntArray, Interval, UInt8Array
 
 # OOD scores have their limit near 1, and typical images near 0.
 _NEAR = 0.01

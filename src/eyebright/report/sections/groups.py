@@ -32,10 +32,9 @@ def groups(content: ReportContent) -> Section | None:
     found = content.groups
     if found is None:
         return None
-    rows = [
-        row for label, figures in list(found.classes.items())[:_MOST_CLASSES] for row in _rows(label, figures)
-    ]
-    body = render("sections/groups.html", found=found, rows=rows)
+    shown = list(found.classes.items())[:_MOST_CLASSES]
+    rows = [row for label, figures in shown for row in _rows(label, figures)]
+    body = render("sections/groups.html", found=found, rows=rows, shown=len(shown))
     return Section("groups", translate("Results by group"), body)
 
 

@@ -98,8 +98,8 @@ def _doubt(content: ReportContent) -> list[Statement]:
             count=number(sure),
         )
         said.append(Statement(sentence, "mistakes"))
-    per_class = {c.label: {"support": c.support} for c in content.metrics.per_class}
-    said += [Statement(sentence, "classes") for sentence in few_images(per_class)]
+    support = {c.label: c.support for c in content.metrics.per_class}
+    said += [Statement(sentence, "classes") for sentence in few_images(support)]
     other = translate(
         "Images unlike the training images, from another camera or place: these metrics say nothing "
         "about them."

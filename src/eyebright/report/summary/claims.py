@@ -7,52 +7,30 @@ model card say the same.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Literal
 
 from eyebright.report.metrics_content import IntervalContent, MetricsContent
+from eyebright.report.summary.claim import Claim, ClaimStatus
+from eyebright.report.summary.data_claims import data_claims
 from eyebright.report.summary.findings import (
     finetuning_sentence,
     robustness_sentence,
 )
 from eyebright.report.summary.targets import target_detail, target_verdict
-from eyebright.text.format import listed, paragraph_of, percent
+from eyebright.text.format import listed, percent
 from eyebright.text.language import translate
 
-ClaimStatus = Literal["kept", "open", "broken"]
 _NAMED = 3
 _OF_VERDICT: Mapping[str, ClaimStatus] = {"met": "kept", "not shown": "open", "missed": "broken"}
 
 
-@dataclass(frozen=True)
-class Claim:
-    """What was promised, and whether that was kept.
-
-    Attributes:
-        status: whether it was; open where the images do not tell.
-        head: the verdict, which is to be seen first; may be empty.
-        detail: further sentences; may be empty.
-        evidence: the anchor of the section behind it.
-    """
-
-    status: ClaimStatus
-    head: str
-    detail: str
-    evidence: str
-
-    @property
-    def sentence(self) -> str:
-        """Return all of it as one text."""
-        return paragraph_of(self.head, self.detail)
-
-
 def claims(metrics: MetricsContent) -> list[Claim]:
-    """Return what the images say of each target and each promise, and what robustness and fine-tuning showed.
+    """Return what stands above all metrics: what was found in the data, each target and promise, robustness.
 
     Args:
         metrics: the content of `metrics.json`, or those entries of it that there are.
     """
     return [
+        *_data(metrics),
         *_leaks(metrics),
         *_targets(metrics),
         *_promises(metrics),
@@ -60,6 +38,11 @@ def claims(metrics: MetricsContent) -> list[Claim]:
         *_robustness(metrics),
         *_finetuning(metrics),
     ]
+
+
+def _data(metrics: MetricsContent) -> Iterator[Claim]:
+    if checks := metrics.get("data_checks"):
+        yield from data_claims(checks)
 
 
 def _leaks(metrics: MetricsContent) -> Iterator[Claim]:

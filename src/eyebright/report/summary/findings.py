@@ -13,9 +13,9 @@ from eyebright.types import StoredJson
 _LISTED = 4
 
 
-def few_images(per_class: Mapping[str, StoredJson]) -> list[str]:
+def few_images(support: Mapping[str, int]) -> list[str]:
     """Return sentences that name the classes of which too few images were evaluated to say anything."""
-    few = {label: c["support"] for label, c in per_class.items() if c["support"] < FEWEST_EVALUATED}
+    few = {label: count for label, count in support.items() if count < FEWEST_EVALUATED}
     if len(few) <= _LISTED:
         return [
             translate(

@@ -17,10 +17,10 @@ import numpy.typing as npt
 from eyebright.training.linear_probe.folds import assign_folds, class_weights, fold_weights, learnable
 from eyebright.training.linear_probe.lda import SHARES, discriminant, log_loss, mix
 from eyebright.training.linear_probe.linear import LinearHead
-from eyebright.training.linear_probe.logistic import BoolArray, LogisticProblems
+from eyebright.training.linear_probe.logistic import LogisticProblems
 from eyebright.training.linear_probe.pca import principal_directions, standardise, unchanged, unstandardised
 from eyebright.training.linear_probe.regularisation_path import STRENGTHS, PathPoint, follow_path, solve_all
-from eyebright.types import FloatArray, IntArray
+from eyebright.types import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,11 @@ Shapes: N rows, R directions, F problems, K classes. Coefficients are (R + 1, F,
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from eyebright.types import FloatArray, IntArray
-
-BoolArray: TypeAlias = npt.NDArray[np.bool_]
+from eyebright.types import BoolArray, FloatArray, IntArray
 
 _HISTORY = 8
 _STEPS = 100

@@ -16,10 +16,10 @@ from eyebright.task.logits import binary_cross_entropy, sigmoid
 from eyebright.task.task import MultiLabel
 from eyebright.training.linear_probe.folds import assign_folds
 from eyebright.training.linear_probe.head import HeadFit
-from eyebright.training.linear_probe.logistic import BoolArray, LogisticProblems, Point, chunk_rows
+from eyebright.training.linear_probe.logistic import LogisticProblems, Point, chunk_rows
 from eyebright.training.linear_probe.pca import principal_directions, standardise, unchanged, unstandardised
 from eyebright.training.linear_probe.regularisation_path import follow_path, solve_all
-from eyebright.types import FloatArray, IntArray
+from eyebright.types import BoolArray, FloatArray, IntArray
 
 #: L2 strengths, strong to weak: finer at the strong end than those of classes, where the best ones lie.
 LABEL_STRENGTHS = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 1e-5, 1e-6)

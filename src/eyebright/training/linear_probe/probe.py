@@ -24,7 +24,6 @@ from eyebright.training.linear_probe.features import FeatureExtractor, graph_byt
 from eyebright.training.linear_probe.folds import groups_of
 from eyebright.training.linear_probe.head import HeadFit
 from eyebright.training.linear_probe.learning_curve import PARTS, CurvePoint, learning_curve
-from eyebright.training.linear_probe.logistic import BoolArray
 from eyebright.training.linear_probe.regularisation_path import STRENGTHS
 from eyebright.training.linear_probe.selection import (
     SUBSET,
@@ -39,7 +38,7 @@ from eyebright.training.linear_probe.streaming_lda import fit_large
 from eyebright.training.linear_probe.targets import fit as fit_task
 from eyebright.training.linear_probe.targets import truth_of
 from eyebright.training.linear_probe.training_images import require_training_images, say_single_images
-from eyebright.types import IntArray, Skipped
+from eyebright.types import BoolArray, IntArray, Skipped
 
 #: Feature tables of up to this many bytes, as float32, are solved in memory.
 IN_MEMORY_BYTES = 400_000_000

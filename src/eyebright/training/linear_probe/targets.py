@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from eyebright.data.manifest import Manifest, Sample
-from eyebright.task.task import BoolArray, task_of
+from eyebright.task.task import task_of
 from eyebright.training.linear_probe.head import HeadFit, fit_head
 from eyebright.training.linear_probe.multilabel import fit_labels
-from eyebright.types import IntArray
+from eyebright.types import BoolArray, IntArray
 
 
 def truth_of(samples: Sequence[Sample], manifest: Manifest) -> IntArray:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eyebright.auditing.examine import Examination, examine
-from eyebright.auditing.findings import KINDS, Finding
+from eyebright.auditing.findings import Finding
 from eyebright.auditing.material import collect
 from eyebright.backbones.embedded import EmbeddedBackbone
-from eyebright.data.fixes import Fixes, read_fixes, write_fixes
+from eyebright.data.fixes import FIXES, Fixes, read_fixes, write_fixes
 from eyebright.data.header import read_header
 from eyebright.data.manifest import Manifest
 from eyebright.data.source import scan_as_given
@@ -28,12 +27,13 @@ from eyebright.text.format import number, percent
 from eyebright.text.language import translate
 from eyebright.text.table import printable
 from eyebright.training.cache.store import default_folder
-from eyebright.types import Skipped
+from eyebright.types import Interval, Skipped
 from eyebright.verbs.audit.figures import figures
 from eyebright.verbs.audit.options import AuditConfig
+from eyebright.verbs.audit.overview import kind_rows
 from eyebright.verbs.audit.page import AuditContent, write_page
 from eyebright.verbs.audit.proposals import ON_ALL_IMAGES, proposed_fixes
-from eyebright.verbs.audit.words import budget_sentence, title
+from eyebright.verbs.audit.words import budget_sentence
 
 
 @dataclass(frozen=True, repr=False)
@@ -63,7 +63,7 @@ class Audit(Displayed):
     @property
     def fixes(self) -> Path:
         """Return the path of the proposed fixes."""
-        return self.directory / "fixes.csv"
+        return self.directory / FIXES
 
     def of(self, *kinds: str) -> list[Finding]:
         """Return the findings of some kinds."""
@@ -79,22 +79,16 @@ class Audit(Displayed):
         yield "\n".join([translate("Page   {path}", path=page), translate("Fixes  {path}", path=fixes)])
 
     def _rows(self) -> list[list[str]]:
-        counts = Counter(finding.kind for finding in self.findings)
-        rows = [[translate("Kind"), translate("Found"), translate("Recall"), translate("Precision")]]
-        for kind in KINDS:
-            planted = self.examination.planted.get(kind)
-            if not counts[kind] and planted is None:
-                continue
-            precision = None if planted is None else planted.precision
-            rows.append(
-                [
-                    title(kind),
-                    number(counts[kind]),
-                    "–" if planted is None else percent(planted.recall.value),
-                    "–" if precision is None else percent(precision.value),
-                ]
-            )
-        return rows
+        head = [translate("Kind"), translate("Found"), translate("Recall"), translate("Precision")]
+        rows = [
+            [row.title, number(row.count), *(_share(share) for share in (row.recall, row.precision))]
+            for row in kind_rows(self.examination)
+        ]
+        return [head, *rows]
+
+
+def _share(share: Interval | None) -> str:
+    return "–" if share is None else percent(share.value)
 
 
 @stage

@@ -72,7 +72,7 @@ def _planted(result: PlantedResult) -> JsonObject:
         "planted": result.planted,
         "recall": _interval(result.recall),
         "precision": None if result.precision is None else _interval(result.precision),
-        "ways": {way: _interval(recall) for way, recall in result.parts.items()},
+        "ways": {way: _interval(recall) for way, recall in result.ways.items()},
     }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from eyebright.auditing.examine import Examination
-from eyebright.auditing.findings import KINDS, Finding, PlantedResult
+from eyebright.auditing.findings import Finding, PlantedResult
 from eyebright.data.fixes import Fix
 from eyebright.data.manifest import Manifest
 from eyebright.report.charts.interval import interval_bar
@@ -19,6 +19,7 @@ from eyebright.report.templating import render
 from eyebright.runtime.atomic import write_text
 from eyebright.text.language import translate
 from eyebright.types import Interval
+from eyebright.verbs.audit.overview import kind_rows
 from eyebright.verbs.audit.view import SHOWN, views
 from eyebright.verbs.audit.words import budget_sentence, meaning, title, way_name
 
@@ -43,17 +44,6 @@ class AuditContent:
 
 
 @dataclass(frozen=True)
-class KindRow:
-    """A kind of findings in the table on top; recall and precision where it was planted."""
-
-    kind: str
-    title: str
-    count: int
-    recall: Interval | None
-    precision: Interval | None
-
-
-@dataclass(frozen=True)
 class PlantedRow:
     """One way of planting: how it is called, its recall and a chart of that."""
 
@@ -72,7 +62,8 @@ def write_page(path: Path, content: AuditContent) -> None:
     pairs = list(zip(found.findings, content.proposals, strict=True))
     by_kind = {kind: list(some) for kind, some in groupby(pairs, lambda pair: pair[0].kind)}
     about = {s.path: (s.label, s.split if content.parts else "") for s in content.manifest.samples}
-    sections = [_overview(content, by_kind)]
+    overview = render("audit/overview.html", rows=kind_rows(found))
+    sections = [Section("overview", translate("Overview"), overview)]
     for kind, some in by_kind.items():
         first = some[:SHOWN]
         body = render(
@@ -108,21 +99,10 @@ def _verdict(content: AuditContent) -> Markup:
     return render("verdict.html", sentences=sentences)
 
 
-def _overview(content: AuditContent, by_kind: dict[str, list[tuple[Finding, Sequence[Fix]]]]) -> Section:
-    rows = []
-    for kind in KINDS:
-        planted = content.found.planted.get(kind)
-        count = len(by_kind.get(kind, ()))
-        if count or planted is not None:
-            recall, precision = (None, None) if planted is None else (planted.recall, planted.precision)
-            rows.append(KindRow(kind, title(kind), count, recall, precision))
-    return Section("overview", translate("Overview"), render("audit/overview.html", rows=rows))
-
-
 def _planted(found: Examination) -> Section:
     rows = []
     for kind, result in found.planted.items():
-        ways = result.parts or {"": result.recall}
+        ways = result.ways or {"": result.recall}
         rows += [
             PlantedRow(_way(kind, way, result), recall, interval_bar(recall)) for way, recall in ways.items()
         ]
@@ -132,7 +112,7 @@ def _planted(found: Examination) -> Section:
 
 def _way(kind: str, way: str, result: PlantedResult) -> str:
     name = title(kind) if not way else translate("{kind}: {way}", kind=title(kind), way=way_name(way))
-    return translate("{name} ({count} planted)", name=name, count=result.planted // max(1, len(result.parts)))
+    return translate("{name} ({count} planted)", name=name, count=result.planted // max(1, len(result.ways)))
 
 
 def _fixes(pairs: Sequence[tuple[Finding, Sequence[Fix]]]) -> Section:

@@ -12,7 +12,7 @@ from eyebright.verbs.audit.words import title
 
 _COPIES = ("leak", "exact_duplicate", "near_duplicate")
 #: Kinds that are about all images; their pictures are examples.
-ON_ALL_IMAGES = ("shift", "shortcut", "class_overlap", "imbalance")
+ON_ALL_IMAGES = ("shift", "shortcut", "watermark", "class_overlap", "class_split", "imbalance")
 
 
 def proposed_fixes(findings: Sequence[Finding]) -> list[list[Fix]]:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from eyebright.auditing.findings import Finding
 from eyebright.data.fixes import Fix
+from eyebright.report.summary.data_claims import property_name
 from eyebright.report.thumbnails import Thumbnail, thumbnails
 from eyebright.text.format import percent, split_name
 from eyebright.text.language import translate
 from eyebright.verbs.audit.proposals import ON_ALL_IMAGES
-from eyebright.verbs.audit.words import property_name, title, turn_name
+from eyebright.verbs.audit.words import title, turn_name
 
 #: Findings of one kind that the page shows; all are in `audit.json`.
 SHOWN = 40
@@ -132,6 +133,21 @@ def sentence(finding: Finding) -> str:
                 second=second,
                 area=f"{_number(evidence['told_apart']):.2f}",
             )
+        case "class_split":
+            smaller, larger = sorted(_counts(evidence["sizes"]))
+            return translate(
+                "{label} falls into two clusters, of {first} and {second:image|images}",
+                label=evidence["class"],
+                first=smaller,
+                second=larger,
+            )
+        case "watermark":
+            return translate(
+                "{count:image has|images have} the same patch between {top} and {bottom} of the height and "
+                "between {left} and {right} of the width",
+                count=evidence["count"],
+                **{side: _share(evidence[side]) for side in ("top", "bottom", "left", "right")},
+            )
         case "imbalance":
             return translate(
                 "{label}: {count:image|images}, the largest class has {most}",
@@ -191,6 +207,10 @@ def _share(value: object) -> str:
 
 def _number(value: object) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _counts(value: object) -> list[int]:
+    return [int(one) for one in value] if isinstance(value, list | tuple) else []
 
 
 def _names(value: object) -> list[str]:

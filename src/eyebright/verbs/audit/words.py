@@ -25,8 +25,12 @@ def title(kind: str) -> str:
             return translate("Shortcuts")
         case "class_overlap":
             return translate("Classes that overlap")
+        case "class_split":
+            return translate("Classes that are two")
         case "imbalance":
             return translate("Rare classes")
+        case "watermark":
+            return translate("Watermarks")
         case "outlier":
             return translate("Outliers")
         case "blur":
@@ -89,6 +93,16 @@ def meaning(kind: str) -> str:
             return translate(
                 "Classes with few images: little can be learned, and less be proved, about them."
             )
+        case "class_split":
+            return translate(
+                "Classes whose images fall into two groups with hardly any in between: perhaps two "
+                "classes under one name. The pictures are the most typical of both."
+            )
+        case "watermark":
+            return translate(
+                "A logo, date or other patch at the same place of many images. Where it comes with a class, "
+                "the model may learn it instead of the class; see the shortcuts."
+            )
         case "outlier":
             return translate("Images unlike all others, perhaps of something else.")
         case "blur":
@@ -105,21 +119,6 @@ def meaning(kind: str) -> str:
             return translate("Images in a uniform frame, as screenshots and scans have it.")
         case _:
             return translate("Files that cannot be read as images, or not to their end.")
-
-
-def property_name(name: str) -> str:
-    """Return the name of a property that may be a shortcut."""
-    match name:
-        case "size":
-            return translate("image size")
-        case "camera":
-            return translate("camera")
-        case "compression":
-            return translate("file format and compression")
-        case "brightness":
-            return translate("brightness and contrast")
-        case _:
-            return translate("border")
 
 
 def turn_name(turn: str) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from eyebright.evaluation.advice import row_groups
-from eyebright.evaluation.intervals import hull, student
+from eyebright.evaluation.intervals import Float64Array, hull, student
 from eyebright.evaluation.multiclass.per_image_stats import SMALLEST_PROBABILITY
 from eyebright.evaluation.paired import WORST_LOSS, Difference, differences
 from eyebright.evaluation.proportions import proportion
@@ -20,8 +20,9 @@ from eyebright.runtime.atomic import write_text
 from eyebright.runtime.context import stage
 from eyebright.text.language import speaking, translate
 from eyebright.text.table import printable
-from eyebright.types import IntArray, Interval, JsonObject
+from eyebright.types import BoolArray, IntArray, Interval, JsonObject
 from eyebright.verbs.compare.content import ChangedPrediction, ComparedRun, ComparisonContent
+from eyebright.verbs.compare.corrections import Corrections, correct, corrections
 from eyebright.verbs.compare.options import CompareConfig
 from eyebright.verbs.compare.page import write_comparison
 from eyebright.verbs.compare.paired_images import PairedImages, paired_images
@@ -76,21 +77,24 @@ def compare(config: CompareConfig) -> Comparison:
     """
     runs = [Run.open(path) for path in config.runs]
     common = paired_images(runs)
-    right, losses, groups = _correct(common), _losses(common), _groups(common)
+    groups, agreed = _groups(common), common.agreed
+    right, losses = correct(common, common.labels), _losses(common)[:, agreed]
+    among = None if groups is None else groups[agreed]
     content = ComparisonContent(
         runs=[
             ComparedRun(
-                name, str(run.directory), run.stored.split, proportion(hits, groups), _loss(loss, groups)
+                name, str(run.directory), run.stored.split, proportion(hits, groups), _loss(loss, among)
             )
             for name, run, hits, loss in zip(common.names, runs, right, losses, strict=True)
         ],
-        images=len(common.shas),
+        images=len(common.labels),
         left_out=common.left_out,
-        differences=differences(right, losses, groups, seed=config.seed),
+        differences=_differences(right, losses, groups, agreed, config.seed),
         groups=groups,
-        labels=[row.label for row in common.rows[0]],
+        labels=common.labels,
         right=right,
         changed=_changed(common),
+        corrections=corrections(common, groups),
     )
     directory = new_directory(config.out, "comparisons", common.names[0])
     sentences = verdict(content)
@@ -103,9 +107,28 @@ def compare(config: CompareConfig) -> Comparison:
     return comparison
 
 
-def _correct(common: PairedImages) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
-    """Return (R, N) whether each run predicted each image correctly."""
-    return np.array([[row.predicted == row.label for row in rows] for rows in common.rows])
+def _differences(
+    right: BoolArray, losses: Float64Array, groups: IntArray | None, agreed: BoolArray, seed: int
+) -> tuple[Difference, ...]:
+    """Return the differences of every pair of runs.
+
+    Args:
+        right: (R, N) whether each run was right.
+        losses: (R, M) log losses of the images whose labels all runs agree on: of the others no run says how
+            likely it held the corrected label.
+        groups: (N,) numbers of groups, or None.
+        agreed: (N,) whether an image is among the M.
+        seed: of the bootstrap.
+    """
+    if agreed.all():
+        return differences(right, losses, groups, seed=seed)
+    among = None if groups is None else groups[agreed]
+    of_losses = differences(right[:, agreed], losses, among, seed=seed)
+    of_all = differences(right, np.zeros(right.shape), groups, seed=seed)
+    return tuple(
+        replace(found, log_loss=some.log_loss, log_loss_p=some.log_loss_p)
+        for found, some in zip(of_all, of_losses, strict=True)
+    )
 
 
 def _groups(common: PairedImages) -> IntArray | None:
@@ -113,23 +136,21 @@ def _groups(common: PairedImages) -> IntArray | None:
     return row_groups(next((rows for rows in common.rows if any(row.group for row in rows)), common.rows[0]))
 
 
-def _losses(common: PairedImages) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def _losses(common: PairedImages) -> Float64Array:
     """Return (R, N) log losses, in nats."""
     shares = np.array([[row.label_probability for row in rows] for rows in common.rows], np.float64)
     return np.asarray(-np.log(np.clip(shares, SMALLEST_PROBABILITY, 1)))
 
 
-def _loss(losses: np.ndarray[tuple[int], np.dtype[np.float64]], groups: IntArray | None) -> Interval:
+def _loss(losses: Float64Array, groups: IntArray | None) -> Interval:
     return hull(float(losses.mean()), student(losses, groups), top=WORST_LOSS)
 
 
 def _changed(common: PairedImages) -> list[ChangedPrediction]:
     """Return images that the runs predict differently: first those that one predicts correctly."""
     found = [
-        ChangedPrediction(
-            common.roots[0], rows[0].path, rows[0].label, [(r.predicted, r.confidence) for r in rows]
-        )
-        for rows in zip(*common.rows, strict=True)
+        ChangedPrediction(common.roots[0], rows[0].path, label, [(r.predicted, r.confidence) for r in rows])
+        for *rows, label in zip(*common.rows, common.labels, strict=True)
         if len({row.predicted for row in rows}) > 1
     ]
     return sorted(found, key=lambda c: (not c.decided, -sum(sure for _, sure in c.answers), c.path))
@@ -143,6 +164,7 @@ def _figures(content: ComparisonContent, sentences: Sequence[str]) -> JsonObject
         "winner": content.winner,
         "verdict": list(sentences),
         "runs": [asdict(run) for run in content.runs],
+        **({} if content.corrections is None else {"corrections": _corrections(content.corrections, names)}),
         "left_out": dict(zip(names, content.left_out, strict=True)),
         "differences": [_difference(d, names) for d in content.differences],
         "changed": [
@@ -156,6 +178,14 @@ def _figures(content: ComparisonContent, sentences: Sequence[str]) -> JsonObject
             }
             for image in content.changed
         ],
+    }
+
+
+def _corrections(found: Corrections, names: Sequence[str]) -> JsonObject:
+    rows = zip(names, found.before, found.moved, strict=True)
+    return {
+        "images": found.images,
+        "runs": {name: {"before": asdict(before), "moved": asdict(moved)} for name, before, moved in rows},
     }
 
 

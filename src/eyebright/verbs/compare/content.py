@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from eyebright.evaluation.paired import Difference
 from eyebright.types import IntArray, Interval, Split
+from eyebright.verbs.compare.corrections import Corrections
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class ComparisonContent:
         right: (R, N) whether each run predicted each image correctly.
         changed: images that the runs predict differently, the most telling first.
         groups: (N,) numbers that images which are not independent share; None where all are independent.
+        corrections: what corrected labels alone change; None where all runs have the same labels.
     """
 
     runs: Sequence[ComparedRun]
@@ -74,6 +76,7 @@ class ComparisonContent:
     right: npt.NDArray[np.bool_]
     changed: Sequence[ChangedPrediction]
     groups: IntArray | None = None
+    corrections: Corrections | None = None
 
     @property
     def winner(self) -> str | None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from eyebright.data.fixes import FIXES, read_fixes
 from eyebright.errors import DataError
 from eyebright.evaluation.multiclass.results import PredictionRow
 from eyebright.runs.predictions_csv import NAME, read_predictions
 from eyebright.runs.run import Run
 from eyebright.runtime.context import say
+from eyebright.types import BoolArray
 
 
 @dataclass(frozen=True)
@@ -19,23 +23,33 @@ class PairedImages:
 
     Attributes:
         names: of the runs, all different.
-        shas: (N,) of the images.
-        rows: (R, N) the predictions.
+        labels: (N,) by which the runs are compared: where they differ, those of the run that corrected them.
+        rows: (R, N) the predictions, with the labels that each run had.
         roots: (R,) folders that held the images of each run.
         left_out: (R,) images evaluated by each run but not by all others.
     """
 
     names: Sequence[str]
-    shas: Sequence[str]
+    labels: Sequence[str]
     rows: Sequence[Sequence[PredictionRow]]
     roots: Sequence[Path]
     left_out: Sequence[int]
+
+    @property
+    def agreed(self) -> BoolArray:
+        """Return (N,) whether an image has the same label in all runs."""
+        same = [
+            all(row.label == label for row in rows)
+            for *rows, label in zip(*self.rows, self.labels, strict=True)
+        ]
+        return np.array(same, np.bool_)
 
 
 def paired_images(runs: Sequence[Run]) -> PairedImages:
     """Return the images that all runs evaluated: those of the split that each run's metrics are of.
 
-    Of images with equal bytes one counts. An image that lies under different labels is left out.
+    Of images with equal bytes one counts. Where labels differ, those count that a run's fixes gave, of
+    several runs the last one's; an image under different labels that no fixes gave is left out.
 
     Raises:
         DataError: there is none, or a run has no predictions to compare.
@@ -43,14 +57,20 @@ def paired_images(runs: Sequence[Run]) -> PairedImages:
     names = _names([run.directory for run in runs])
     evaluated = [_evaluated(run) for run in runs]
     shared = [sha for sha in evaluated[0] if all(sha in rows for rows in evaluated[1:])]
-    kept = [sha for sha in shared if len({rows[sha].label for rows in evaluated}) == 1]
-    if not kept:
+    corrected = [_corrected(run) for run in runs]
+    label_of = {sha: _label([rows[sha] for rows in evaluated], corrected) for sha in shared}
+    labels = {sha: label for sha, label in label_of.items() if label is not None}
+    kept = list(labels)
+    paired = [[rows[sha] for sha in kept] for rows in evaluated]
+    roots = [Path(run.stored.root) for run in runs]
+    left_out = [len(rows) - len(kept) for rows in evaluated]
+    found = PairedImages(names, list(labels.values()), paired, roots, left_out)
+    if not found.agreed.any():
         raise DataError(
             "Runs must have evaluated the same images, with the same labels. {runs} have none in "
             "common. Evaluate their models on one folder: eyebright evaluate MODEL DATA --out DIR.",
             runs=", ".join(names),
         )
-    left_out = [len(rows) - len(kept) for rows in evaluated]
     if any(left_out):
         counts = ", ".join(f"{name}: {count}" for name, count in zip(names, left_out, strict=True))
         say(
@@ -61,8 +81,23 @@ def paired_images(runs: Sequence[Run]) -> PairedImages:
     if len(shared) > len(kept):
         text = "Not compared: {count:image|images} with different labels in these runs."
         say(text, count=len(shared) - len(kept))
-    roots = [Path(run.stored.root) for run in runs]
-    return PairedImages(names, kept, [[rows[sha] for sha in kept] for rows in evaluated], roots, left_out)
+    return found
+
+
+def _label(rows: Sequence[PredictionRow], corrected: Sequence[Set[str]]) -> str | None:
+    """Return the label that an image is compared by; None where runs differ and none corrected it."""
+    if len({row.label for row in rows}) == 1:
+        return rows[0].label
+    fixed = [row.label for row, paths in zip(rows, corrected, strict=True) if row.path in paths]
+    return fixed[-1] if fixed else None
+
+
+def _corrected(run: Run) -> Set[str]:
+    """Return the paths of the images that a run's fixes gave another label."""
+    path = run.directory / FIXES
+    if not path.is_file():
+        return frozenset()
+    return {fix.image for fix in read_fixes(path).rows if fix.action == "relabel"}
 
 
 def _evaluated(run: Run) -> dict[str, PredictionRow]:

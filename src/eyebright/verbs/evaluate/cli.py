@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 def _show(run: Run, config: EvaluateConfig) -> int:
     if config.format == "table":
         return print_result(run, config)
-    print((run.directory / "metrics.json").read_text(encoding="utf-8"))
+    from eyebright.runs.metrics import METRICS
+
+    print((run.directory / METRICS).read_text(encoding="utf-8"))
     return 0
 
 

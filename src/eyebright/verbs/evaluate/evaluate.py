@@ -13,7 +13,7 @@ from eyebright.errors import ConfigError, DataError, EyebrightError
 from eyebright.runs.evaluation import Evaluation, EvaluationPlan, evaluate_model, write_results
 from eyebright.runs.images import check_labels, held_out_images
 from eyebright.runs.messages import command, say_found
-from eyebright.runs.metrics import versions
+from eyebright.runs.metrics import METRICS, versions
 from eyebright.runs.operating_points import Wanted, carried, wanted
 from eyebright.runs.overwrite import remove_earlier
 from eyebright.runs.rules import CarriedRules
@@ -56,7 +56,7 @@ def evaluate(config: EvaluateConfig) -> Run:
         write_results(directory, replace(content, seconds={}, facts=facts))
     task: JsonObject = {"task": MULTILABEL} if model.task.multilabel else {}
     metrics = replace(evaluation.metrics_file(), model=model.path, provenance=task)
-    write_metrics(directory / "metrics.json", metrics.to_json())
+    write_metrics(directory / METRICS, metrics.to_json())
     return Run(directory, model.path)
 
 

@@ -17,10 +17,9 @@ from eyebright.runs.seen_size import seen_size
 from eyebright.runtime.context import progress_task, say
 from eyebright.runtime.parallel import parallel
 from eyebright.sealed.model import SealedModel
-from eyebright.task.task import BoolArray
 from eyebright.text.format import duration, number
 from eyebright.training.linear_probe.selection import subset
-from eyebright.types import IntArray, Split, UInt8Array
+from eyebright.types import BoolArray, IntArray, Split, UInt8Array
 
 #: At most about so many images are used, drawn a class at a time.
 IMAGES = 200

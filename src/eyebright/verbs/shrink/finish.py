@@ -14,7 +14,7 @@ from eyebright.exporting.certificate.hashes import sha256
 from eyebright.report.content import ReportContent
 from eyebright.runs.evaluation import Evaluation, EvaluationPlan, evaluate_model, write_model, write_results
 from eyebright.runs.messages import command
-from eyebright.runs.metrics import MetricsFile, versions
+from eyebright.runs.metrics import METRICS, MetricsFile, versions
 from eyebright.runs.rules import CarriedRules, Rules, TrainedRules
 from eyebright.runs.run import Run, write_metrics
 from eyebright.sealed.model import UnwrittenModel
@@ -68,7 +68,7 @@ def finish(
     evaluation = replace(evaluation, model=write_model(evaluation, facts))
     write_results(directory, _report(config, selection, evaluation))
     write_manifest(evaluation.manifest, directory / "manifest.parquet")
-    write_metrics(directory / "metrics.json", _metrics(selection, evaluation).to_json())
+    write_metrics(directory / METRICS, _metrics(selection, evaluation).to_json())
     return Run(directory, path)
 
 

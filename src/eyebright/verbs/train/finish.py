@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from eyebright.data.fixes import write_fixes
+from eyebright.data.fixes import FIXES, write_fixes
 from eyebright.data.manifest import FOLDS
 from eyebright.data.manifest_file import write_manifest
 from eyebright.evaluation.forecast import grown
@@ -23,6 +23,7 @@ from eyebright.runtime.context import timed
 from eyebright.text.language import translate
 from eyebright.types import Split
 from eyebright.verbs.train.cross_validation import CrossValidation
+from eyebright.verbs.train.data_checks import data_checks
 from eyebright.verbs.train.launch import is_main
 from eyebright.verbs.train.prepare import TrainingPlan
 from eyebright.verbs.train.provenance import Provenance, provenance_of
@@ -108,13 +109,15 @@ def write_run(done: EvaluatedTraining, line: str, update: UpdateOutcome | None =
     """
     plan, evaluation = done.plan, done.evaluation
     directory = plan.directory
+    with timed("data checks"):
+        checks = data_checks(done.trained, evaluation, plan.config.seed)
     with timed("report"):
-        write_results(directory, replace(_report(done, line), update=update))
+        write_results(directory, replace(_report(done, line), update=update, data_checks=checks))
     write_manifest(evaluation.manifest, directory / "manifest.parquet")
     if plan.network is None:  # fine-tuning wrote them at its beginning
         write_options(plan.config, directory)
     _write_fixes(plan)
-    metrics = replace(_metrics(done), update=update)
+    metrics = replace(_metrics(done), update=update, data_checks=checks)
     write_metrics(directory / METRICS, metrics.to_json())
     plan.tracker.finish(
         {name: getattr(metrics.metrics, name).value for name in ("accuracy", "log_loss", "ece")}
@@ -124,7 +127,7 @@ def write_run(done: EvaluatedTraining, line: str, update: UpdateOutcome | None =
 
 def _write_fixes(plan: TrainingPlan) -> None:
     """Write the fixes that were applied, in place of those of an earlier run."""
-    path = plan.directory / "fixes.csv"
+    path = plan.directory / FIXES
     if plan.fixes is None:
         path.unlink(missing_ok=True)
     else:

@@ -184,7 +184,7 @@ def _attempt(
 def _last_training(study: optuna.Study, config: TuneConfig, directory: Path) -> TrainConfig:
     """Return the training with the best settings, or what is left of it where it was interrupted."""
     best = study.best_trial.number
-    interrupted = (directory / "checkpoints").is_dir() and not (directory / "metrics.json").is_file()
+    interrupted = (directory / "checkpoints").is_dir() and not (directory / METRICS).is_file()
     if interrupted and study.user_attrs.get("last_training") == best:
         return TrainConfig.build(resume=directory, lang=config.lang)
     study.set_user_attr("last_training", best)

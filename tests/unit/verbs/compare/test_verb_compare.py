@@ -100,6 +100,32 @@ def test_images_under_other_labels_are_left_out(textile_run: Run, tmp_path: Path
     assert found.content.images == 29
 
 
+def test_corrected_labels_count_for_all_runs(textile_run: Run, tmp_path: Path) -> None:
+    """The same model, eight of its labels corrected: the labels move the figure, no model does."""
+    copy = Path(shutil.copytree(textile_run.directory, tmp_path / "fixed"))
+    with (copy / "predictions.csv").open(newline="") as file:
+        head, *rows = csv.reader(file)
+    right = [row for row in rows if row[2] == row[3]][:8]
+    fixes = []
+    for row in right:
+        row[2] = "nominal" if row[2] != "nominal" else "local"
+        fixes.append(f"{row[0]},relabel,{row[2]}")
+    with (copy / "predictions.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([head, *rows])
+    (copy / "fixes.csv").write_text("\n".join(["image,action,value", *fixes]))
+    eb.compare([textile_run.directory, copy], out=tmp_path / "out")
+    written = json.loads((tmp_path / "out" / "compare.json").read_text(encoding="utf-8"))
+    assert written["images"] == 30
+    assert written["winner"] is None
+    assert written["corrections"]["images"] == 8
+    before = textile_run.metrics["accuracy"]["value"]
+    for run, moved in zip(written["runs"], written["corrections"]["runs"].values(), strict=True):
+        assert moved["before"]["value"] == pytest.approx(before)
+        assert moved["moved"]["value"] == pytest.approx(-8 / 30)
+        assert run["accuracy"]["value"] == pytest.approx(before - 8 / 30)
+    assert any("no gain of the model" in sentence for sentence in written["verdict"])
+
+
 def test_what_cannot_be_compared_is_told(textile_run: Run, tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match=r"metrics\.json"):
         eb.compare([textile_run.directory, tmp_path])

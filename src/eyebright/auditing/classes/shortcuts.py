@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from eyebright.auditing.records import FORMATS, Records
 from eyebright.data.manifest import Sample
-from eyebright.evaluation.intervals import Float64Array
+from eyebright.evaluation.intervals import Float64Array, hull, mover, wilson
 from eyebright.training.linear_probe.folds import assign_folds
-from eyebright.types import IntArray, Interval
+from eyebright.types import IntArray, Interval, JsonObject
 
 #: A property is a shortcut from this share of the way from chance to certainty on.
 TELLING = 0.2
@@ -42,6 +42,23 @@ class TellingProperty:
     chance: float
     p: float
     label: tuple[int, float]
+
+    @property
+    def is_shortcut(self) -> bool:
+        """Return whether it certainly tells enough to be one."""
+        gain = (self.accuracy.low - self.chance) / (1 - self.chance)
+        return gain >= TELLING and self.p <= SIGNIFICANT
+
+    def to_json(self, label: str) -> JsonObject:
+        """Return it with the name of the class that is told best, as `metrics.json` holds it."""
+        return {
+            "property": self.name,
+            "accuracy": asdict(self.accuracy),
+            "chance": self.chance,
+            "p": self.p,
+            "class": label,
+            "recall": self.label[1],
+        }
 
 
 def properties(
@@ -115,10 +132,11 @@ def _told(
     value = float(recalls.mean())
     p = (1 + sum(draw >= value for draw in draws)) / (1 + _DRAWS)
     counts = np.bincount(kind, minlength=count)
-    half = 1.96 * float(np.sqrt((recalls * (1 - recalls) / counts).sum())) / count
+    limits = mover(recalls, wilson(recalls * counts, counts), np.full(count, 1 / count))
     best = int(recalls.argmax())
-    accuracy = Interval(value, max(0.0, value - half), min(1.0, value + half))
-    return TellingProperty(name, accuracy, 1 / count, float(p), (int(present[best]), float(recalls[best])))
+    return TellingProperty(
+        name, hull(value, limits), 1 / count, float(p), (int(present[best]), float(recalls[best]))
+    )
 
 
 def _recalls(

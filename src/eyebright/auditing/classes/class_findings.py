@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from eyebright.auditing.classes import overlaps, rare
+import numpy as np
+
+from eyebright.auditing.classes.overlaps import overlaps, rare
+from eyebright.auditing.classes.shortcuts import find_shortcuts, properties
+from eyebright.auditing.classes.split_classes import split_classes
+from eyebright.auditing.classes.watermarks import Watermark
 from eyebright.auditing.findings import Finding
 from eyebright.auditing.label_findings import JudgedLabels
-from eyebright.auditing.shortcuts import SIGNIFICANT, TELLING, find_shortcuts, properties
 from eyebright.auditing.subject import AuditSubject
 from eyebright.types import JsonObject
 
 
-def shortcut_findings(subject: AuditSubject) -> Iterator[Finding]:
+def shortcut_findings(subject: AuditSubject, marks: Sequence[Watermark]) -> Iterator[Finding]:
     """Yield properties that give the class away."""
     if subject.task.multilabel or len(subject.labels) < 2:
         return
     tables = properties(subject.samples, subject.material.records, subject.material.cameras)
+    if marks:
+        having = np.stack([mark.having for mark in marks], axis=1)
+        tables = {**tables, "watermark": having.astype(np.float64)}
     for found in find_shortcuts(tables, subject.truth, subject.groups, len(subject.labels), subject.seed):
-        gain = (found.accuracy.low - found.chance) / (1 - found.chance)
-        if gain < TELLING or found.p > SIGNIFICANT:
+        if not found.is_shortcut:
             continue
         number, recall = found.label
         evidence: JsonObject = {
@@ -48,6 +54,24 @@ def overlap_findings(subject: AuditSubject, judged: JudgedLabels | None) -> Iter
             "high": round(area.high, 4),
         }
         yield Finding("class_overlap", subject.paths(judged.places[found.shown]), evidence)
+
+
+def split_findings(subject: AuditSubject) -> Iterator[Finding]:
+    """Yield classes whose images fall into two clusters."""
+    if subject.task.multilabel:
+        return
+    first = subject.distinct
+    for found in split_classes(
+        subject.material.rows[first], subject.truth[first], subject.groups[first], subject.seed
+    ):
+        evidence: JsonObject = {
+            "class": subject.labels[found.label],
+            "sizes": list(found.sizes),
+            "valley": round(found.valley.value, 4),
+            "low": round(found.valley.low, 4),
+            "high": round(found.valley.high, 4),
+        }
+        yield Finding("class_split", subject.paths(first[found.shown]), evidence)
 
 
 def imbalance_findings(subject: AuditSubject) -> Iterator[Finding]:
