@@ -10,7 +10,8 @@ from eyebright.data import folder as folders
 from eyebright.data.checks import few_images
 from eyebright.data.fixes import Fixes
 from eyebright.data.manifest import Manifest
-from eyebright.data.sources.recognise import Source, find_listing
+from eyebright.data.sources.base import Source
+from eyebright.data.sources.recognise import find_listing
 from eyebright.data.splits.drawing import BY_CHANCE, Drawing
 from eyebright.data.splits.layout import evaluation_part
 from eyebright.data.storage.places import left_out
