@@ -27,6 +27,7 @@ LAYERS = [
     {"runs"},
     {"monitoring"},
     {"serving"},
+    {"studio"},
     {"verbs"},
     {"api"},
     {"cli"},
@@ -56,6 +57,7 @@ VERBS = [
         "tune",
         "update",
     },
+    {"studio"},
 ]
 VERB_LEVEL = {verb: level for level, verbs in enumerate(VERBS) for verb in verbs}
 ENTRANCES = {"eyebright", "eyebright.__main__"}

@@ -28,6 +28,7 @@ NAMES = (
     "models",
     "cache",
     "doctor",
+    "studio",
     "demo",
 )
 
