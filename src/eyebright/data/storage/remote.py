@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 #: What pyarrow reads by itself; fsspec, where it is installed, reads more.
 ARROW_SCHEMES = frozenset({"s3", "gs", "gcs", "abfs", "abfss", "hdfs"})
-# The name of a bucket stands before the path, and is part of it for pyarrow but for these.
-_WITHOUT_HOST = frozenset({"hdfs", "abfs", "abfss"})
 # Not on another machine, or on any machine that a name in somebody's data may ask for.
 _NOT_READ = frozenset({"file", "local", "dir", "reference", "data", "http", "https"})
 _CONNECT_SECONDS, _REQUEST_SECONDS, _WAIT_SECONDS = 5, 30, 40
@@ -35,16 +33,22 @@ class RemoteStorage:
         host: the bucket, container or host.
 
     Raises:
-        DataError: it does not answer in time, or not to us.
+        DataError: it does not answer in time, or not to us; or a password stands in its address.
         MissingExtraError: what reads the scheme is not installed.
     """
 
     skipped: Sequence[Skipped] = ()
 
     def __init__(self, scheme: str, host: str) -> None:
+        if ":" in host.rpartition("@")[0]:  # which would be written into reports and options
+            raise DataError(
+                "Keys must stand in the environment, not in the address of remote data. The address of "
+                "{scheme}:// has some. Remove them.",
+                scheme=scheme,
+            )
         self._place = f"{scheme}://{host}"
-        self._top = "" if scheme in _WITHOUT_HOST else f"{host}/"
-        self._system: FileSystem = self._asked(lambda: _connect(scheme, host))
+        self._system: FileSystem
+        self._system, self._top = self._asked(lambda: _connect(scheme, host))
         self._asked(lambda: self._info(""))
 
     def size(self, name: str) -> int | None:
@@ -66,7 +70,7 @@ class RemoteStorage:
         """
         from pyarrow.fs import FileSelector, FileType
 
-        selector = FileSelector((self._top + folder).rstrip("/"), recursive=False)
+        selector = FileSelector(self._full(folder), recursive=False)
         for info in self._system.get_file_info(selector):
             is_folder = info.type == FileType.Directory
             path = f"{folder}/{info.base_name}" if folder else info.base_name
@@ -92,7 +96,11 @@ class RemoteStorage:
         return file
 
     def _info(self, name: str) -> Any:
-        return self._system.get_file_info((self._top + name).rstrip("/"))
+        return self._system.get_file_info(self._full(name))
+
+    def _full(self, name: str) -> str:
+        """Return the path as the file system knows it."""
+        return (self._top + name).rstrip("/") or "/"
 
     def _asked(self, question: Callable[[], Any]) -> Any:
         """Return the answer to a first question, which some clients would wait for ever for."""
@@ -134,19 +142,23 @@ def _fsspec_protocols() -> frozenset[str]:
     return frozenset(fsspec.available_protocols()) - _NOT_READ
 
 
-def _connect(scheme: str, host: str) -> FileSystem:
+def _connect(scheme: str, host: str) -> tuple[FileSystem, str]:
+    """Return the file system, and what stands before every path in it."""
     from pyarrow import fs
 
     if scheme == "s3":
-        return _s3(host)
+        return _s3(host), f"{host}/"
     if scheme in ("gs", "gcs"):
-        return fs.GcsFileSystem(retry_time_limit=timedelta(seconds=_REQUEST_SECONDS))
+        return fs.GcsFileSystem(retry_time_limit=timedelta(seconds=_REQUEST_SECONDS)), f"{host}/"
     if scheme in ARROW_SCHEMES:
-        return fs.FileSystem.from_uri(f"{scheme}://{host}")[0]
+        # Of abfs, the container is part of the path; of hdfs, nothing is, and paths begin at the root.
+        system, top = fs.FileSystem.from_uri(f"{scheme}://{host}")
+        return system, f"{top.rstrip('/')}/"
     import fsspec
 
     try:
-        return fs.PyFileSystem(fs.FSSpecHandler(fsspec.filesystem(scheme)))
+        system, top = fsspec.core.url_to_fs(f"{scheme}://{host}/")
+        return fs.PyFileSystem(fs.FSSpecHandler(system)), f"{top.rstrip('/')}/"
     except ImportError as error:
         raise MissingExtraError(
             "{scheme}:// is read by a package of its own. It is not installed: {error}.",

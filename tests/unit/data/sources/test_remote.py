@@ -16,7 +16,7 @@ from source_formats import WRITERS
 
 from eyebright.data.image_properties import camera
 from eyebright.data.source import scan
-from eyebright.data.storage import places
+from eyebright.data.storage import places, remote
 from eyebright.errors import DataError, NotFoundError
 
 KINDS = ("zip_folders", "hf_parquet", "hf_folder", "webdataset", "coco")
@@ -39,10 +39,10 @@ def bucket(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     with s3_server(tmp_path_factory.mktemp("s3")) as address:
         sources = tmp_path_factory.mktemp("sources")
         found = {kind: WRITERS[kind](images, labels, sources / kind) for kind in KINDS}
-        remote = client(address)
+        server = client(address)
         for top, name in [(images, "folders"), *((sources / kind, kind) for kind in found)]:
             for path in sorted(p for p in top.rglob("*") if p.is_file()):
-                with remote.open_output_stream(f"{BUCKET}/{name}/{path.relative_to(top).as_posix()}") as file:
+                with server.open_output_stream(f"{BUCKET}/{name}/{path.relative_to(top).as_posix()}") as file:
                     file.write(path.read_bytes())
         yield address
 
@@ -128,6 +128,17 @@ def test_addresses_in_somebodys_data_are_not_followed(
     table = pa.table({"image": cells, "label": [f"{i % 2}" for i in range(len(cells))]})
     pq.write_table(table, tmp_path / "rows.parquet")
     assert len(scan(tmp_path / "rows.parquet").skipped) == 1
+
+
+def test_keys_in_an_address_are_refused_and_not_repeated() -> None:
+    with pytest.raises(DataError, match="environment") as raised:
+        scan(Path("s3://key:secret@bucket/photos"))
+    assert "secret" not in str(raised.value)
+
+
+def test_the_container_is_part_of_a_path_in_azure() -> None:
+    system, top = remote._connect("abfs", "photos@account.dfs.core.windows.net")
+    assert (type(system).__name__, top) == ("AzureFileSystem", "photos/")
 
 
 def test_remote_paths_are_known_also_behind_a_folder(tmp_path: Path) -> None:
