@@ -22,8 +22,7 @@ from eyebright.monitoring.label_shift import class_frequencies, reweighted
 from eyebright.monitoring.projected_shift import Whitening
 from eyebright.monitoring.reference_file import Reference
 from eyebright.monitoring.sketch import SampledRows
-from eyebright.task.task import BoolArray
-from eyebright.types import FloatArray, Interval
+from eyebright.types import BoolArray, FloatArray, Interval
 
 _Z = 1.959963984540054
 # The logit of a confidence is taken as it is unless the reference speaks against it: with so much weight, the

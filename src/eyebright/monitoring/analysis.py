@@ -17,8 +17,7 @@ from eyebright.monitoring.drift import Drift, find_drift
 from eyebright.monitoring.log import Log
 from eyebright.monitoring.reference_file import Reference
 from eyebright.monitoring.sketch import SampledRows
-from eyebright.task.task import BoolArray
-from eyebright.types import IntArray, Interval
+from eyebright.types import BoolArray, IntArray, Interval
 
 #: Of fewer images nothing is estimated, and a change must be drastic to be found.
 FEWEST = 50

@@ -20,8 +20,7 @@ from eyebright.monitoring.projection import WIDTH
 from eyebright.monitoring.signals import LOOKS
 from eyebright.runtime.atomic import atomic_path
 from eyebright.runtime.stored import STORED, open_regular, parse_json, reason_of
-from eyebright.task.task import BoolArray
-from eyebright.types import FloatArray
+from eyebright.types import BoolArray, FloatArray
 
 NAME = "reference.parquet"
 FORMAT = 1

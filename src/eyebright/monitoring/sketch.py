@@ -10,8 +10,7 @@ import numpy as np
 from eyebright.evaluation.intervals import Float64Array
 from eyebright.monitoring.projection import WIDTH
 from eyebright.monitoring.signals import BINS, LOOKS, SIGNALS, Signal, histogram, uncertainty
-from eyebright.task.task import BoolArray
-from eyebright.types import FloatArray, IntArray
+from eyebright.types import BoolArray, FloatArray, IntArray
 
 #: SampledRows that a log keeps, the newest; fewer of models with very many classes.
 MOST_ROWS = 2000

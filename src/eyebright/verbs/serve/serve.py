@@ -14,6 +14,8 @@ from eyebright.text.language import translate
 from eyebright.verbs.serve.options import ServeConfig
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from eyebright.sealed.model import SealedModel
     from eyebright.serving.hooks import ObserverMaker
     from eyebright.serving.registry import Registry

@@ -74,7 +74,7 @@ def test_predictions_are_the_same_with_a_log(run: Path, fresh: Path, usual: Path
     logged = dict(zip(log.rows.names, log.rows.probabilities.max(axis=1), strict=True))
     for answer in answers:
         assert logged[str(answer.path)] == pytest.approx(answer.confidence, abs=1e-5)
-    assert window.unknown == sum(answer.unknown for answer in answers)
+    assert window.unknown == sum(bool(answer.unknown) for answer in answers)
 
 
 def test_usual_images_raise_no_alarm(run: Path, usual: Path) -> None:
