@@ -21,7 +21,7 @@ from eyebright.types import FloatArray
 #: all pairs called copies this share is expected to be so.
 CALLED_COPIES, PRECISION = 0.5, 0.98
 _LEAST, _MOST = 0.5, 0.999  # scores: below nothing is a copy, above all are alike
-_ALIKE_BELOW, _TAIL = 0.8, 300  # the fall is that of so many pairs, the highest ones below this score
+_ALIKE_BELOW, _TAIL = 0.88, 300  # the fall is that of so many pairs, the highest ones below this score
 # What was seen of photographs of rubbish, the hardest of the sets: how fast pairs that only look alike fall
 # off; and as if so many such pairs had been seen.
 _FALL, _FALL_WEIGHT, _SEEN = 4.0, 30.0, 0.5
