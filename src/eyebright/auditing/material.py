@@ -85,15 +85,9 @@ def collect(
     Raises:
         DataError: no image can be read.
     """
-    taps = feature_layer_sets(backbone.card)[_LAYERS]
-    preprocessing = training_preprocessing(backbone.card, size)
-    graph = graph_bytes(backbone, preprocessing, taps)
     root = manifest.root
-    trials = cached_trials(
-        cache, graph, trial_images([root / s.path for s in manifest.samples], preprocessing)
-    )
-    say_engine(trials)
-    extractor = FeatureExtractor(cache, backbone, preprocessing, taps, trials[0].name, 1)
+    extractor = stage_extractor(root, manifest.samples, backbone, cache, size=size)
+    taps, graph = extractor.taps, graph_bytes(backbone, extractor.preprocessing, extractor.taps)
     with progress_task("Computing features at {size} px", total=len(manifest.samples), size=size) as task:
         skipped = extractor.compute(root, manifest.samples, task)
     extractor.release()
@@ -125,6 +119,29 @@ def collect(
     cameras = list(parallel(lambda sample: camera(root / sample.path), samples))
     kept = records.read([sample.key for sample in samples])
     return Material(samples, rows, kept, cameras, copies, faults), [*skipped, *lost]
+
+
+def stage_extractor(
+    root: Path, samples: Sequence[Sample], backbone: Backbone, cache: Path, *, size: int
+) -> FeatureExtractor:
+    """Return what computes the features that an audit compares images by, with the fastest engine.
+
+    Args:
+        root: of the images.
+        samples: of which some are used to compare engines.
+        backbone: whose features are used.
+        cache: the feature cache's folder.
+        size: side S in pixels of the squares that features are computed of.
+
+    Raises:
+        DataError: no image can be read.
+    """
+    taps = feature_layer_sets(backbone.card)[_LAYERS]
+    preprocessing = training_preprocessing(backbone.card, size)
+    graph = graph_bytes(backbone, preprocessing, taps)
+    trials = cached_trials(cache, graph, trial_images([root / s.path for s in samples], preprocessing))
+    say_engine(trials)
+    return FeatureExtractor(cache, backbone, preprocessing, taps, trials[0].name, 1)
 
 
 def _reduction(extractor: FeatureExtractor, samples: Sequence[Sample], seed: int) -> _Reduction:

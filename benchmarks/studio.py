@@ -1,0 +1,87 @@
+"""How many key strokes it takes to label a folder of images in the studio, played with the true labels.
+
+A person sees a page, corrects what is wrong on it, and accepts it. Counted as one stroke each: the digit of a
+class, Enter, and the letter of an image. Of a page without suggestions the most frequent class is taken, and
+the images of other classes are taken out; of a page with suggestions, an image's letter gives it its next likely
+class, or, from the third on, a click and a digit are two strokes. Naming the classes is counted apart.
+
+    python benchmarks/studio.py DATA [--images 1000] [--seed 0]
+
+DATA is a folder of class folders, or with splits of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from eyebright.data.source import scan_as_given
+from eyebright.studio.features import features_of
+from eyebright.studio.groups import Group, next_group
+from eyebright.studio.suggestions import Suggester
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--images", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    manifest, _ = scan_as_given(given.data)
+    once = list({sample.sha: sample for sample in manifest.samples}.values())
+    drawn = np.random.default_rng(given.seed).permutation(len(once))[: given.images]
+    samples = [once[place] for place in drawn]
+    begin = time.perf_counter()
+    suggester = Suggester(features_of(manifest.root, samples))
+    ready = time.perf_counter() - begin
+    truth = {sample.sha: sample.label for sample in samples}
+    strokes, pages, waits = _label(suggester, truth)
+    classes = sorted(set(truth.values()))
+    found = {
+        "images": len(truth),
+        "classes": len(classes),
+        "strokes": strokes,
+        "strokes_to_name_classes": sum(len(name) + 2 for name in classes),
+        "pages": pages,
+        "features_seconds": round(ready, 1),
+        "page_seconds_median": round(float(np.median(waits)), 3),
+        "page_seconds_max": round(max(waits), 3),
+    }
+    print(json.dumps(found, indent=1))
+
+
+def _label(suggester: Suggester, truth: dict[str, str]) -> tuple[int, int, list[float]]:
+    """Return the strokes, the pages, and the seconds until each page was there."""
+    labels: dict[str, str] = {}
+    pool = set(suggester.features.shas)
+    strokes, waits = 0, []
+    while pool:
+        begin = time.perf_counter()
+        group = next_group(suggester, labels, pool)
+        waits.append(time.perf_counter() - begin)
+        done, cost = _work(group, truth)
+        strokes += cost
+        labels |= done
+        pool -= done.keys()
+    return strokes, len(waits), waits
+
+
+def _work(group: Group, truth: dict[str, str]) -> tuple[dict[str, str], int]:
+    """Return the labels that a person gives on a page, and with how many strokes."""
+    if not group.suggested:
+        label = Counter(truth[tile.sha] for tile in group.tiles).most_common(1)[0][0]
+        kept = {tile.sha: label for tile in group.tiles if truth[tile.sha] == label}
+        return kept, 1 + len(group.tiles) - len(kept)
+    ranks = [
+        tile.guesses.index(truth[tile.sha]) if truth[tile.sha] in tile.guesses else 2 for tile in group.tiles
+    ]
+    return {tile.sha: truth[tile.sha] for tile in group.tiles}, 1 + sum(min(rank, 2) for rank in ranks)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""Labels written out: `labels.csv`, class folders, and the JSON of Label Studio."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Literal, TypeAlias, get_args
+
+from eyebright.data.manifest import Sample
+from eyebright.data.table.scan import NAME
+from eyebright.runtime.atomic import storage_errors, write_text
+from eyebright.runtime.context import progress_task
+from eyebright.studio.label_state import LabelState
+from eyebright.studio.project import Project
+from eyebright.types import Json
+
+LabelFormat: TypeAlias = Literal["csv", "folders", "label-studio"]
+FORMATS: tuple[LabelFormat, ...] = get_args(LabelFormat)
+_FOLDERS, _TASKS = "class-folders", "label-studio.json"
+
+
+def write_labels(project: Project, kind: LabelFormat) -> Path:
+    """Write the labels that count below the studio's folder, and return where.
+
+    Raises:
+        StorageError: the disk is full or must not be written.
+    """
+    if kind == "folders":
+        return _write_folders(project, project.folder / _FOLDERS)
+    if kind == "label-studio":
+        with project.store.reading() as state:
+            tasks = [_task(project, state, sample) for sample in project.samples]
+        path = project.folder / _TASKS
+        write_text(path, json.dumps(tasks, indent=1, ensure_ascii=False))
+        return path
+    return write_table(project)
+
+
+def write_table(project: Project) -> Path:
+    """Write `labels.csv` into the studio's folder, which makes that folder data to train on.
+
+    Raises:
+        StorageError: the disk is full or must not be written.
+    """
+    samples = project.labelled()
+    groups, splits = any(sample.group for sample in samples), bool(project.splits)
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["path", "label", *["group"] * groups, *["split"] * splits])
+    for sample in samples:
+        path = os.path.relpath(project.path(sample), project.folder).replace(os.sep, "/")
+        writer.writerow([path, sample.label, *[sample.group] * groups, *[sample.split] * splits])
+    path = project.folder / NAME
+    write_text(path, buffer.getvalue())
+    return path
+
+
+def _write_folders(project: Project, folder: Path) -> Path:
+    """Copy every labelled image into a folder of its class; what was written there before is replaced."""
+    new = folder.with_name(f".{folder.name}.tmp")
+    samples = project.labelled()
+    places = _folder_names({sample.label for sample in samples})
+    with storage_errors(folder), progress_task("Copying images", total=len(samples)) as task:
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir()
+        for sample, name in _named(samples):
+            target = new / places[sample.label] / name
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(project.path(sample), target)
+            task.advance()
+        shutil.rmtree(folder, ignore_errors=True)
+        new.replace(folder)
+    return folder
+
+
+def _named(samples: Sequence[Sample]) -> Iterator[tuple[Sample, str]]:
+    """Yield images with file names that are unique in their class."""
+    taken: set[tuple[str, str]] = set()
+    for sample in samples:
+        name = PurePosixPath(sample.path).name
+        if (sample.label, name.casefold()) in taken:
+            name = f"{sample.sha[:8]}-{name}"
+        taken.add((sample.label, name.casefold()))
+        yield sample, name
+
+
+def _folder_names(labels: Iterable[str]) -> dict[str, str]:
+    """Return a folder's name for each label, no two alike."""
+    found: dict[str, str] = {}
+    for label in sorted(labels):
+        name = re.sub(r'[\x00-\x1f/\\:*?"<>|]+', "-", label).strip(" .") or "-"
+        while name.casefold() in {taken.casefold() for taken in found.values()}:
+            name += "-"
+        found[label] = name
+    return found
+
+
+def _task(project: Project, state: LabelState, sample: Sample) -> Json:
+    """Return an image as a task of Label Studio, with an annotation for each person."""
+    people = state.by_person(sample.sha)
+    counted = state.label(sample.sha)
+    labels = dict(people) if people else ({} if counted is None else {"": counted})
+    return {
+        "data": {"image": f"/data/local-files/?d={sample.path}"},
+        "annotations": [
+            {
+                "completed_by": who,
+                "result": [
+                    {"from_name": "class", "to_name": "image", "type": "choices", "value": {"choices": [label]}}
+                ],
+            }
+            for who, label in sorted(labels.items())
+        ],
+    }

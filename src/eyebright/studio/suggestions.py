@@ -1,0 +1,139 @@
+"""What the labels so far say about the other images: a head on cached features, and labels spread among neighbours.
+
+Both are solved anew within a fraction of a second. Where few images are labelled the neighbours know more, where
+many are the head does; their geometric mean is better than either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from threading import Lock
+
+import numpy as np
+import scipy.sparse as sparse
+
+from eyebright.auditing.neighbours import blocks
+from eyebright.studio.features import Features
+from eyebright.task.logits import softmax
+from eyebright.task.task import MultiClass
+from eyebright.training.linear_probe.head import fit_head
+from eyebright.types import FloatArray, IntArray
+
+_NEIGHBOURS = 10
+_CLOSENESS = 0.1  # a neighbour counts e times less for every so much of the cosine
+_KEPT, _ROUNDS = 0.9, 50  # share that an image takes from its neighbours, and how often
+_FLOOR = 0.02  # of a class that no neighbour has
+_MOST_ROWS = 2000
+_REFIT = 0.1  # with so many more labels, as a share, the head is solved again
+_LEAST = 1e-6
+
+
+@dataclass(frozen=True)
+class Suggestions:
+    """How likely each class is for each image.
+
+    Attributes:
+        classes: K.
+        probabilities: (N, K) in the order of the features' images.
+        held_out: (N,) the probability of an image's own label by a head that did not see it; NaN of others.
+    """
+
+    classes: tuple[str, ...]
+    probabilities: FloatArray
+    held_out: FloatArray
+
+
+@dataclass(frozen=True)
+class _Head:
+    """A head that was solved on some labels."""
+
+    labels: int
+    classes: tuple[str, ...]
+    probabilities: FloatArray
+    held_out: FloatArray
+
+
+class Suggester:
+    """Suggests classes for the images of a project; safe to use from several threads.
+
+    Args:
+        features: of the images.
+    """
+
+    def __init__(self, features: Features) -> None:
+        self.features = features
+        self._places = {sha: place for place, sha in enumerate(features.shas)}
+        self._graph = neighbour_graph(features.units)
+        self._head: _Head | None = None
+        self._lock = Lock()
+
+    def suggest(self, labels: Mapping[str, str]) -> Suggestions | None:
+        """Return suggestions for all images; None while the labels have fewer than two classes.
+
+        Args:
+            labels: by the images' hashes.
+        """
+        known = {sha: label for sha, label in labels.items() if sha in self._places}
+        classes = tuple(sorted(set(known.values())))
+        if len(classes) < 2:
+            return None
+        places = np.array([self._places[sha] for sha in known], np.int64)
+        truth = np.array([classes.index(label) for label in known.values()], np.int64)
+        with self._lock:
+            head = self._solved(places, truth, classes)
+            spread = self._spread(places, truth, len(classes))
+        joint = np.sqrt(np.maximum(head.probabilities, _LEAST) * spread)
+        probabilities = np.asarray(joint / joint.sum(axis=1, keepdims=True), np.float32)
+        return Suggestions(classes, probabilities, head.held_out)
+
+    def _solved(self, places: IntArray, truth: IntArray, classes: tuple[str, ...]) -> _Head:
+        """Return the head of the labels, or one of nearly as many."""
+        head = self._head
+        if head is not None and head.classes == classes:
+            if head.labels <= len(places) < head.labels * (1 + _REFIT) + 1:
+                return head
+        drawn = np.sort(np.random.default_rng(0).permutation(len(places))[:_MOST_ROWS])
+        rows = self.features.rows
+        fit = fit_head(rows[places[drawn]], truth[drawn], len(classes), standardised=True)
+        temperature = MultiClass().fit_temperature(fit.held_out, truth[drawn])
+        held_out = np.full(len(rows), np.nan, np.float32)
+        held_out[places[drawn]] = softmax(fit.held_out, temperature)[np.arange(len(drawn)), truth[drawn]]
+        self._head = _Head(len(places), classes, softmax(fit.head.logits(rows), temperature), held_out)
+        return self._head
+
+    def _spread(self, places: IntArray, truth: IntArray, classes: int) -> FloatArray:
+        """Return labels spread along the neighbours, as shares (N, K)."""
+        given = np.zeros((len(self.features.shas), classes), np.float32)
+        given[places, truth] = 1
+        found = given
+        for _ in range(_ROUNDS):
+            found = _KEPT * (self._graph @ found) + (1 - _KEPT) * given
+        shares = found / np.maximum(found.sum(axis=1, keepdims=True), _LEAST)
+        return np.asarray((shares + _FLOOR) / (1 + _FLOOR * classes), np.float32)
+
+
+def neighbour_graph(units: FloatArray) -> sparse.csr_matrix:
+    """Return the symmetric graph (N, N) of nearest neighbours, normalised so that labels can be spread on it.
+
+    Args:
+        units: (N, R) rows of unit length.
+    """
+    count = len(units)
+    near = min(_NEIGHBOURS, count - 1)
+    if near < 1:
+        return sparse.csr_matrix((count, count), dtype=np.float32)
+    rows, columns, weights = [], [], []
+    for block in blocks(count, count):
+        similar = units[block] @ units.T
+        own = np.arange(block.start, block.stop)
+        similar[own - block.start, own] = -np.inf
+        nearest = np.argpartition(-similar, near - 1, axis=1)[:, :near]
+        rows.append(np.repeat(own, near))
+        columns.append(nearest.ravel())
+        weights.append(np.take_along_axis(similar, nearest, axis=1).ravel())
+    weight = np.exp((np.concatenate(weights) - 1) / _CLOSENESS).astype(np.float32)
+    graph = sparse.csr_matrix((weight, (np.concatenate(rows), np.concatenate(columns))), shape=(count, count))
+    graph = graph.maximum(graph.T)
+    scale = sparse.diags(1 / np.sqrt(np.maximum(np.asarray(graph.sum(axis=1)).ravel(), _LEAST)))
+    return (scale @ graph @ scale).tocsr().astype(np.float32)
