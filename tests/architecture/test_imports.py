@@ -26,6 +26,7 @@ LAYERS = [
     {"report", "tracking"},
     {"runs"},
     {"serving"},
+    {"studio"},
     {"verbs"},
     {"api"},
     {"cli"},
@@ -52,6 +53,7 @@ VERBS = [
         "shrink",
         "tune",
     },
+    {"studio"},
 ]
 VERB_LEVEL = {verb: level for level, verbs in enumerate(VERBS) for verb in verbs}
 ENTRANCES = {"eyebright", "eyebright.__main__"}

@@ -25,6 +25,7 @@ NAMES = (
     "models",
     "cache",
     "doctor",
+    "studio",
     "demo",
 )
 

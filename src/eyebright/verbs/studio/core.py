@@ -1,0 +1,150 @@
+"""What all pages share: the project, the job under way, the models, and what was computed of the images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Lock
+from time import monotonic
+
+from eyebright.data.fixes import Fix, read_fixes, write_fixes
+from eyebright.runs.run import Run
+from eyebright.runs.scoring import Predictions, predict_samples
+from eyebright.serving.security import Tokens
+from eyebright.studio.features import features_of
+from eyebright.studio.groups import Group, next_group
+from eyebright.studio.intake import Intake
+from eyebright.studio.jobs import Job, Jobs
+from eyebright.studio.label_files import write_table
+from eyebright.studio.project import Project
+from eyebright.studio.suggestions import Suggester
+from eyebright.training.cache.store import default_folder
+from eyebright.verbs.studio.in_service import InService
+
+# For so long nobody else gets the images that a person has on the screen.
+_HELD_SECONDS = 120.0
+
+
+class Studio:
+    """One open folder.
+
+    Args:
+        project: its images and labels.
+        tokens: who may do what.
+    """
+
+    def __init__(self, project: Project, tokens: Tokens) -> None:
+        self.project = project
+        self.tokens = tokens
+        self.intake = Intake(project)
+        self.jobs = Jobs()
+        self.service = InService(project.folder)
+        self.predictions: Predictions | None = None
+        #: Images that somebody looked at since the studio began.
+        self.reviewed: set[str] = set()
+        self._suggester: Suggester | None = None
+        self._unreadable = 0
+        self._held: dict[str, tuple[str, float]] = {}
+        self._lock = Lock()
+
+    def close(self) -> None:
+        """End the job under way, and let go of the folder."""
+        self.jobs.close()
+        self.project.store.close()
+
+    @property
+    def runs_folder(self) -> Path:
+        """Return where runs are written."""
+        return self.project.folder / "runs"
+
+    @property
+    def fixes_file(self) -> Path:
+        """Return the fixes that a person accepted."""
+        return self.project.folder / "fixes.csv"
+
+    def runs(self) -> list[Run]:
+        """Return the finished runs, the newest first."""
+        folders = sorted(self.runs_folder.glob("*/metrics.json"), key=lambda file: -file.stat().st_mtime)
+        return [Run.open(file.parent) for file in folders]
+
+    def run(self, name: str) -> Run:
+        """Return a finished run by its name.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        known = {run.directory.name: run for run in self.runs()}
+        return known[name] if name in known else Run.open(self.runs_folder / "-")
+
+    def labels(self) -> dict[str, str]:
+        """Return the labels that count, by hash."""
+        with self.project.store.reading() as state:
+            return dict(state.labels())
+
+    def suggester(self) -> Suggester | None:
+        """Return what suggests classes; None until the features of all images are there."""
+        found = self._suggester
+        readable = len(self.project) - self._unreadable
+        return found if found is not None and len(found.features.shas) >= readable else None
+
+    def compute_features(self) -> None:
+        """Compute what is missing of the features, as a job's work."""
+        samples = self.project.samples
+        suggester = Suggester(features_of(self.project.root, samples))
+        self._unreadable = len(samples) - len(suggester.features.shas)
+        self._suggester = suggester
+
+    def start_features(self) -> Job | None:
+        """Begin to compute features, unless they are there or another job is under way."""
+        if self.suggester() is not None or self.jobs.running or not len(self.project):
+            return None
+
+        def work() -> str:
+            self.compute_features()
+            return "/label"
+
+        return self.jobs.start("features", (), work)
+
+    def next_group(self, who: str, second: bool) -> Group | None:
+        """Return the images that a person labels next; None until features are there.
+
+        Args:
+            who: labels.
+            second: whether to label what others labelled, so that people can be compared.
+        """
+        suggester = self.suggester()
+        if suggester is None:
+            return None
+        with self.project.store.reading() as state:
+            labels = dict(state.labels())
+            if second:
+                pool = {s for s in state.images() if state.by_person(s) and who not in state.by_person(s)}
+            else:
+                pool = {
+                    s.sha for s in self.project.samples if s.sha not in labels and not state.disputed(s.sha)
+                }
+        with self._lock:
+            now = monotonic()
+            others = {sha for sha, (holder, until) in self._held.items() if holder != who and until > now}
+            group = next_group(suggester, labels, pool - others)
+            self._held = {sha: held for sha, held in self._held.items() if held[0] != who}
+            self._held |= {tile.sha: (who, now + _HELD_SECONDS) for tile in group.tiles}
+        return group
+
+    def predict_all(self) -> None:
+        """Let the model in use answer for all images, as a job's work."""
+        model = self.service.sealed()
+        if model is not None:
+            self.predictions = predict_samples(model, self.project.root, self.project.samples, default_folder())
+
+    def fixes(self) -> list[Fix]:
+        """Return the fixes that a person accepted; none if there is no such file."""
+        return list(read_fixes(self.fixes_file).rows) if self.fixes_file.is_file() else []
+
+    def accept_fixes(self, fixes: Sequence[Fix]) -> None:
+        """Keep fixes for the next training."""
+        write_fixes(self.fixes_file, fixes)
+
+    def data(self) -> Path:
+        """Write the labels that count, and return the folder to train on."""
+        return write_table(self.project).parent

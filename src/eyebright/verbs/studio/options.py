@@ -1,0 +1,38 @@
+"""The options of `eyebright studio`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from eyebright.options.base import Config
+from eyebright.options.fields import ReportLang
+from eyebright.options.marks import Metavar, Positional, Several
+
+
+class StudioConfig(Config):
+    """Options of `eyebright studio`; every field is also a command-line option and a TOML key."""
+
+    folder: Annotated[Path, Positional()] = Field(
+        Path(),
+        description="Folder of images, labelled or not, perhaps empty (default: this one); results go to studio/ in it.",
+    )
+    host: str = Field(
+        "127.0.0.1", description="Address to listen on; any but this machine's own needs --token-file."
+    )
+    port: int = Field(8765, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    token_file: Annotated[Path | None, Metavar("FILE")] = Field(
+        None,
+        description="File with a token per line, or ROLE TOKEN with the role view, label or admin (default: a "
+        "new token, printed with the address).",
+    )
+    tls_cert: Annotated[Path | None, Metavar("FILE")] = Field(None, description="Certificate for TLS (PEM).")
+    tls_key: Annotated[Path | None, Metavar("FILE")] = Field(
+        None, description="Key of the certificate (PEM)."
+    )
+    allow_host: Annotated[list[str], Several(), Metavar("NAME")] = Field(
+        [], description="Further host names by which browsers may call the studio."
+    )
+    lang: ReportLang = "en"

@@ -1,0 +1,178 @@
+"""The first page: what images there are, and how more arrive; and every image as a thumbnail."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from functools import lru_cache, partial
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from eyebright.data.decode import open_rgb
+from eyebright.data.header import read_image
+from eyebright.errors import EyebrightError, ImageError, NotFoundError
+from eyebright.runtime.atomic import storage_errors
+from eyebright.serving.errors import InvalidBodyError, TooLargeError
+from eyebright.studio.intake import MOST_BYTES, Arrived
+from eyebright.text.language import translate
+from eyebright.types import Skipped
+from eyebright.verbs.studio.door import remember, require
+from eyebright.verbs.studio.pages.show import command, go, off_loop, page, studio_of
+
+_MOST_FILES, _MOST_HASHES = 1000, 2000
+_MOST_FILE_BYTES = 256 * 2**20
+_SIDES = {"small": 192, "large": 960}
+_QUALITY = 80
+_SHOWN_REFUSED = 20
+
+
+async def images(request: Request) -> Response:
+    """Show what images there are."""
+    studio = studio_of(request)
+    labels = studio.labels()
+    counts = Counter(label for sha, label in labels.items() if studio.project.get(sha))
+    return page(
+        request,
+        "images.html",
+        translate("Images"),
+        commands=[command("train", studio.project.root)],
+        images=len(studio.project),
+        labelled=counts.total(),
+        counts=sorted(counts.items()),
+        most=max(counts.values(), default=0),
+        skipped=studio.project.skipped,
+    )
+
+
+async def missing(request: Request) -> Response:
+    """Tell which of some SHA-256 hashes belong to files that have not arrived."""
+    require(request, "label")
+    digests = await _json_list(request)
+    return JSONResponse(await off_loop(partial(studio_of(request).intake.missing, digests)))
+
+
+async def add(request: Request) -> Response:
+    """Take photographs; a script gets figures, a form the page."""
+    require(request, "label")
+    studio = studio_of(request)
+    async with request.form(max_files=_MOST_FILES, max_part_size=_MOST_FILE_BYTES) as form:
+        files = [
+            (upload.filename or "image.jpg", await upload.read())
+            for upload in form.getlist("files")
+            if isinstance(upload, UploadFile) and upload.size
+        ]
+    arrived = await off_loop(partial(studio.intake.take, files))
+    return _answer(request, arrived)
+
+
+async def add_zip(request: Request) -> Response:
+    """Take an archive, which is written to disk as it comes."""
+    require(request, "label")
+    studio = studio_of(request)
+    folder = studio.project.folder
+    with storage_errors(folder), NamedTemporaryFile(dir=folder, suffix=".tmp") as file:
+        size = 0
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > MOST_BYTES:
+                raise TooLargeError(
+                    "An archive must have at most {limit} GB. This one has more. Split it.",
+                    limit=MOST_BYTES >> 30,
+                )
+            await off_loop(partial(file.write, chunk))
+        file.flush()
+        arrived = await off_loop(partial(studio.intake.take_zip, Path(file.name)))
+    return _answer(request, arrived)
+
+
+def _answer(request: Request, arrived: Arrived) -> Response:
+    if request.headers.get("accept") != "application/json":
+        return go("/")
+    return JSONResponse(
+        {
+            "new": arrived.new,
+            "known": arrived.known,
+            "refused": [_refused(entry) for entry in arrived.refused[:_SHOWN_REFUSED]],
+            "refused_count": len(arrived.refused),
+        }
+    )
+
+
+def _refused(entry: Skipped) -> str:
+    return f"{entry.path}: {translate(entry.reason, **entry.reason_values)}"
+
+
+async def picture(request: Request) -> Response:
+    """Return an image of the project, made small."""
+    studio = studio_of(request)
+    sample = studio.project.get(request.path_params["sha"])
+    side = _SIDES.get(request.path_params["size"])
+    if sample is None or side is None:
+        return Response(status_code=404)
+    try:
+        content = await off_loop(partial(_small, studio.project.path(sample), sample.sha, side))
+    except (ImageError, NotFoundError):
+        return Response(status_code=404)
+    # The address names the content, so it never changes.
+    headers = {"cache-control": "private, max-age=31536000, immutable"}
+    return Response(content, media_type="image/jpeg", headers=headers)
+
+
+@lru_cache(maxsize=4096)
+def _small(path: Path, sha: str, side: int) -> bytes:
+    image = open_rgb(read_image(path, sha), min_side=side)
+    image.thumbnail((side, side))
+    image.info.clear()  # nothing of the original's metadata leaves with it
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=_QUALITY)
+    return buffer.getvalue()
+
+
+async def settings(request: Request) -> Response:
+    """Remember the language or the name that a person chose."""
+    form = await request.form()
+    name, language = form.get("name"), form.get("language")
+    answer = go(_inside(form.get("back")))
+    return remember(
+        answer,
+        language=language if isinstance(language, str) else None,
+        name=name if isinstance(name, str) else None,
+    )
+
+
+def _inside(path: object) -> str:
+    """Return an address of the studio, whatever a form says."""
+    text = str(path or "/")
+    return text if text.startswith("/") and not text.startswith(("//", "/\\")) else "/"
+
+
+async def _json_list(request: Request) -> list[str]:
+    try:
+        found = json.loads(await request.body())
+    except ValueError as error:
+        raise _not_hashes() from error
+    if not isinstance(found, list) or len(found) > _MOST_HASHES or not all(isinstance(x, str) for x in found):
+        raise _not_hashes()
+    return found
+
+
+def _not_hashes() -> EyebrightError:
+    return InvalidBodyError(
+        "The body must be a JSON list of at most {count} hashes. It is not. Send fewer.", count=_MOST_HASHES
+    )
+
+
+ROUTES = [
+    Route("/", images),
+    Route("/images/missing", missing, methods=["POST"]),
+    Route("/images", add, methods=["POST"]),
+    Route("/images/zip", add_zip, methods=["POST"]),
+    Route("/picture/{size}/{sha}", picture),
+    Route("/settings", settings, methods=["POST"]),
+]

@@ -1,0 +1,157 @@
+"""The page on which images are labelled together, and where labels leave as files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import partial
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from eyebright.errors import ConfigError
+from eyebright.serving.errors import InvalidBodyError
+from eyebright.studio.agreement import agreements
+from eyebright.studio.label_files import FORMATS, write_labels
+from eyebright.text.language import translate
+from eyebright.verbs.studio.door import person, require
+from eyebright.verbs.studio.pages.show import command, fragment, go, off_loop, page, studio_of
+
+#: Letters that stand for the images of a page.
+LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_LONGEST_LABEL = 80
+# They have a meaning in tables and as names of folders.
+_UNFIT = frozenset('/\\:*?"<>|;')
+
+
+class LabelsIn(BaseModel):
+    """Labels that a page sends: those of images by hash, and whether they decide where people disagree."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    labels: dict[str, str | None]
+    decide: bool = False
+    second: bool = False
+
+
+_LABELS = TypeAdapter(LabelsIn)
+
+
+async def label(request: Request) -> Response:
+    """Show the images to label next."""
+    studio = studio_of(request)
+    second = request.query_params.get("second") == "1"
+    studio.start_features()
+    with studio.project.store.reading() as state:
+        pairs = agreements(state)
+    return page(
+        request,
+        "label.html",
+        translate("Label"),
+        commands=[command("audit", studio.project.folder)],
+        agreements=pairs,
+        formats=FORMATS,
+        written=request.query_params.get("written", ""),
+        **await _group(request, second),
+    )
+
+
+async def add(request: Request) -> Response:
+    """Take labels; the answer has the images to label next."""
+    require(request, "label")
+    studio = studio_of(request)
+    given = _parse(await request.body())
+    rows = [(sha, None if name is None else valid_label(name)) for sha, name in given.labels.items()]
+    if unknown := [sha for sha, _ in rows if studio.project.get(sha) is None]:
+        raise InvalidBodyError(
+            "Labels must be of images of this folder. {image} is not one. Reload the page.", image=unknown[0]
+        )
+    if rows:
+        action = "decide" if given.decide else "label"
+        await off_loop(partial(studio.project.store.add, person(request), rows, action))
+    return await _next(request, given.second)
+
+
+async def undo(request: Request) -> Response:
+    """Take a person's last labels back."""
+    require(request, "label")
+    studio = studio_of(request)
+    images = await off_loop(partial(studio.project.store.undo, person(request)))
+    if request.headers.get("accept") == "application/json":
+        return JSONResponse({"images": len(images)})
+    return await _next(request, request.query_params.get("second") == "1", undone=len(images))
+
+
+async def write(request: Request) -> Response:
+    """Write the labels as files below the studio's folder."""
+    require(request, "label")
+    studio = studio_of(request)
+    form = await request.form()
+    kind = next((known for known in FORMATS if known == form.get("format")), FORMATS[0])
+    path = await off_loop(partial(write_labels, studio.project, kind))
+    return go(f"/label?written={path.relative_to(studio.project.root.parent).as_posix()}")
+
+
+def valid_label(name: str) -> str:
+    """Return a class's name as it is stored.
+
+    Raises:
+        ConfigError: it cannot be one.
+    """
+    clean = " ".join(name.split())
+    if not clean or len(clean) > _LONGEST_LABEL or not clean.isprintable() or _UNFIT & set(clean):
+        raise ConfigError(
+            "The name of a class must have 1 to {most} characters and none of {unfit}. Got {name}. Choose "
+            "another.",
+            most=_LONGEST_LABEL,
+            unfit=" ".join(sorted(_UNFIT)),
+            name=repr(name[: 2 * _LONGEST_LABEL]),
+        )
+    return clean
+
+
+def _parse(body: bytes) -> LabelsIn:
+    try:
+        return _LABELS.validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise InvalidBodyError(
+            "Labels must be a JSON object of hashes and names. {reason}. Reload the page.",
+            reason=first["msg"],
+        ) from None
+
+
+async def _next(request: Request, second: bool, undone: int = 0) -> Response:
+    return fragment("group.html", undone=undone, **await _group(request, second))
+
+
+async def _group(request: Request, second: bool) -> dict[str, object]:
+    """Return what the template of a group shows."""
+    studio = studio_of(request)
+    group = await off_loop(partial(studio.next_group, person(request), second))
+    labels = studio.labels()
+    done = sum(1 for sha in labels if studio.project.get(sha))
+    return {
+        "group": group,
+        "letters": LETTERS,
+        "classes": studio.project.classes(),
+        "second": second,
+        "images": len(studio.project),
+        "labelled": done,
+        "guesses": _guesses([] if group is None else [tile.guesses for tile in group.tiles]),
+    }
+
+
+def _guesses(guesses: Sequence[Sequence[str]]) -> list[str]:
+    """Return each image's guesses as JSON, for the page's script."""
+    return [json.dumps(list(some), ensure_ascii=False) for some in guesses]
+
+
+ROUTES = [
+    Route("/label", label),
+    Route("/label", add, methods=["POST"]),
+    Route("/label/undo", undo, methods=["POST"]),
+    Route("/label/write", write, methods=["POST"]),
+]

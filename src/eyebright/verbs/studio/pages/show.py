@@ -1,0 +1,103 @@
+"""How a page is made: its template, the way through the studio, and the command line that does the same."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from anyio.to_thread import run_sync
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from eyebright.report.templating import render
+from eyebright.runtime.parallel import in_context
+from eyebright.text.language import translate
+from eyebright.verbs.studio.core import Studio
+from eyebright.verbs.studio.door import person
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One page of the way."""
+
+    path: str
+    title: str
+
+
+def studio_of(request: Request) -> Studio:
+    """Return the studio that a request is for."""
+    found: Studio = request.app.state.studio
+    return found
+
+
+def way() -> list[Step]:
+    """Return the pages in the order of the work."""
+    return [
+        Step("/", translate("Images")),
+        Step("/audit", translate("Audit")),
+        Step("/label", translate("Label")),
+        Step("/train", translate("Train")),
+        Step("/models", translate("Models")),
+        Step("/try", translate("Try it")),
+        Step("/review", translate("Review")),
+    ]
+
+
+def command(*words: str | Path) -> str:
+    """Return a command line of Eyebright."""
+    return shlex.join(["eyebright", *map(str, words)])
+
+
+async def off_loop(work: Callable[[], Result]) -> Result:
+    """Run what takes time in another thread, in the language of this request."""
+    return await run_sync(in_context(work))
+
+
+def page(
+    request: Request,
+    template: str,
+    title: str,
+    *,
+    commands: Sequence[str] = (),
+    error: str = "",
+    **values: object,
+) -> Response:
+    """Return a page.
+
+    Args:
+        request: that asks for it.
+        template: its file below `studio/templates`.
+        title: of the page.
+        commands: command lines that do the same.
+        error: why what was asked for was not done, above the page.
+        **values: of the template.
+    """
+    studio = studio_of(request)
+    text = render(
+        f"studio/templates/{template}",
+        title=title,
+        here=request.url.path,
+        way=way(),
+        name=studio.project.root.name,
+        person=person(request),
+        job=studio.jobs.last,
+        commands=commands,
+        error=error,
+        **values,
+    )
+    return HTMLResponse(text, 422 if error else 200)
+
+
+def fragment(template: str, **values: object) -> Response:
+    """Return a part of a page."""
+    return HTMLResponse(render(f"studio/templates/{template}", **values))
+
+
+def go(path: str) -> Response:
+    """Return a redirection after what changed something."""
+    return RedirectResponse(path, 303)

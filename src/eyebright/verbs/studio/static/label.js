@@ -1,0 +1,103 @@
+// Labelling with the keyboard: a whole group with one key, one image with two, and everything can be undone.
+"use strict";
+(() => {
+  const place = document.getElementById("group");
+  const keysOn = () => document.getElementById("keys-on")?.checked ?? true;
+  let last = null;
+
+  const section = () => place.querySelector(".group");
+  const tiles = () => [...place.querySelectorAll(".tile-button")];
+  const suggested = () => section().dataset.suggested === "1";
+  const guesses = (tile) => JSON.parse(tile.dataset.guesses);
+  const isOut = (tile) => tile.getAttribute("aria-pressed") === "false";
+
+  function show(tile, label) {
+    tile.dataset.label = label ?? "";
+    tile.setAttribute("aria-pressed", String(label !== null));
+    const first = guesses(tile)[0];
+    tile.classList.toggle("changed", label !== null && label !== undefined && label !== "" && label !== first);
+    const words = label === null ? tile.dataset.out : label || "";
+    tile.querySelector("bdi").textContent = words;
+    tile.setAttribute("aria-label", [tile.dataset.words, words].filter(Boolean).join(": "));
+  }
+
+  // The next likely class, then out, then the first again; without suggestions in or out.
+  function touch(tile) {
+    if (last) last.classList.remove("last");
+    last = tile;
+    tile.classList.add("last");
+    const known = [...guesses(tile), null];
+    if (!suggested()) { show(tile, isOut(tile) ? "" : null); return; }
+    const now = known.indexOf(isOut(tile) ? null : tile.dataset.label);
+    show(tile, known[(now + 1) % known.length]);
+  }
+
+  function name(label) {
+    if (suggested()) {
+      if (last) show(last, label);
+      return;
+    }
+    const chosen = tiles().filter((tile) => !isOut(tile)).map((tile) => [tile.dataset.sha, label]);
+    send(Object.fromEntries(chosen));
+  }
+
+  function accept() {
+    if (!suggested()) return;
+    const chosen = tiles().filter((tile) => !isOut(tile)).map((tile) => [tile.dataset.sha, tile.dataset.label]);
+    send(Object.fromEntries(chosen));
+  }
+
+  let busy = false;
+  async function swap(path, body) {
+    if (busy) return;
+    busy = true;
+    try {
+      place.innerHTML = await (await post(path, body, "text/x-fragment")).text();
+      set();
+    } catch (error) {
+      const said = document.getElementById("said");
+      if (said) said.textContent = error.message;
+    }
+    busy = false;
+  }
+  const second = () => section().dataset.second === "1";
+  const send = (labels) => swap("/label", JSON.stringify({ labels, second: second() }));
+  const undo = () => swap(`/label/undo${second() ? "?second=1" : ""}`, "");
+
+  function set() {
+    last = null;
+    for (const tile of tiles()) {
+      show(tile, guesses(tile)[0] ?? "");
+      tile.addEventListener("click", () => touch(tile));
+    }
+    for (const button of place.querySelectorAll("[data-class]")) button.addEventListener("click", () => name(button.dataset.class));
+    place.querySelector("#accept")?.addEventListener("click", accept);
+    place.querySelector("#undo")?.addEventListener("click", undo);
+    place.querySelector("#later")?.addEventListener("click", () => location.reload());
+    place.querySelector("#new")?.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const label = place.querySelector("#new-name").value.trim();
+      if (label) name(label);
+    });
+    window.scrollTo({ top: 0 });
+  }
+
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.matches?.("input:not([type=checkbox]), select, textarea");
+    if (typing || event.ctrlKey || event.metaKey || event.altKey || !keysOn()) return;
+    const reviewing = document.querySelector(`#reviewing [data-key="${CSS.escape(event.key)}"]`);
+    const done = () => event.preventDefault();
+    if (reviewing) { done(); reviewing.click(); return; }
+    if (event.key === "ArrowRight" && document.querySelector("#reviewing")) { document.getElementById("later").click(); return; }
+    if (!place || !tiles().length) return;
+    const onControl = event.target.matches?.("button, a, summary, input");
+    const tile = tiles().find((one) => one.querySelector("kbd").textContent === event.key);
+    const button = /^[1-9]$/.test(event.key) && place.querySelectorAll("[data-class]")[event.key - 1];
+    if (button) { done(); button.click(); }
+    else if (tile) { done(); touch(tile); tile.scrollIntoView({ block: "nearest" }); }
+    else if (event.key === "Enter" && (!onControl || event.target === last)) { done(); accept(); }
+    else if (event.key === "Backspace") { done(); undo(); }
+    else if (event.key === "+") { done(); place.querySelector("#new-name").focus(); }
+  });
+  if (place && section()) set();
+})();
