@@ -43,20 +43,23 @@ class Group:
         return any(tile.guesses for tile in self.tiles)
 
 
-def next_group(suggester: Suggester, labels: Mapping[str, str], pool: Collection[str]) -> Group:
+def next_group(
+    suggester: Suggester, labels: Mapping[str, str], pool: Collection[str], *, suggest: bool = True
+) -> Group:
     """Return the images to label next; none if the pool is empty.
 
     Args:
         suggester: of the project's features.
         labels: that are known, by hash.
         pool: hashes of the images that may be chosen.
+        suggest: whether classes may be suggested.
     """
     features = suggester.features
     places = np.array([place for place, sha in enumerate(features.shas) if sha in pool], np.int64)
     if not len(places):
         return Group(())
     enough = min(_FIRST_LABELS, len(features.shas) // _FIRST_SHARE)
-    suggestions = suggester.suggest(labels) if len(labels) >= enough else None
+    suggestions = suggester.suggest(labels) if suggest and len(labels) >= enough else None
     if suggestions is None:
         known = np.array([place for place, sha in enumerate(features.shas) if sha in labels], np.int64)
         return Group([Tile(features.shas[place], ()) for place in _alike(features, places, known)])

@@ -6,14 +6,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from traceback import format_exception
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route
 
 from eyebright.errors import EyebrightError
+from eyebright.report.templating import render
+from eyebright.runtime.errors_once import tell
+from eyebright.serving.errors import ServiceError
 from eyebright.studio.intake import MOST_BYTES
 from eyebright.text.language import translate
 from eyebright.types import Lang
@@ -22,6 +26,12 @@ from eyebright.verbs.studio.door import SERVICE, Door, refusal
 from eyebright.verbs.studio.pages import audit, images, jobs, label, models, review, train, try_image
 
 _TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
+
+
+class UnknownPageError(ServiceError):
+    """There is no page at an address."""
+
+    status = 404
 
 
 def create_app(studio: Studio, *, hosts: frozenset[str] = frozenset(), lang: Lang = "en") -> Starlette:
@@ -46,7 +56,7 @@ def create_app(studio: Studio, *, hosts: frozenset[str] = frozenset(), lang: Lan
             *(route for module in pages for route in module.ROUTES),
         ],
         middleware=[Middleware(Door, tokens=studio.tokens, hosts=hosts, lang=lang)],
-        exception_handlers={EyebrightError: _refused, 404: _nowhere},
+        exception_handlers={EyebrightError: _refused, 404: _nowhere, Exception: _failed},
         lifespan=lifespan,
         max_body_size=MOST_BYTES,
     )
@@ -78,7 +88,16 @@ def _refused(request: Request, error: Exception) -> Response:
     return refusal(error)
 
 
-def _nowhere(request: Request, error: Exception) -> Response:
-    from eyebright.serving.errors import UnknownModelError
+def _failed(request: Request, error: Exception) -> Response:
+    """Tell a person that the studio failed, and its terminal where."""
+    tell("".join(format_exception(error)))
+    reason = translate("The studio must not fail. It did, and the terminal says where. Please report this.")
+    return HTMLResponse(render("studio/templates/refused.html", reason=reason), 500)
 
-    return refusal(UnknownModelError(translate("There is no such page. Go back to the first one.")))
+
+def _nowhere(request: Request, error: Exception) -> Response:
+    return refusal(
+        UnknownPageError(
+            "The page must be one of the studio's. There is none at this address. Go back to the first one."
+        )
+    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from threading import Lock
 from time import monotonic
@@ -45,6 +46,7 @@ class Studio:
         self._suggester: Suggester | None = None
         self._unreadable = 0
         self._held: dict[str, tuple[str, float]] = {}
+        self._later: defaultdict[str, set[str]] = defaultdict(set)
         self._lock = Lock()
 
     def close(self) -> None:
@@ -126,10 +128,18 @@ class Studio:
         with self._lock:
             now = monotonic()
             others = {sha for sha, (holder, until) in self._held.items() if holder != who and until > now}
-            group = next_group(suggester, labels, pool - others)
+            later = self._later[who] & pool - others
+            fresh = pool - others - later
+            # What was left out comes back when nothing else is open, without the suggestions that were wrong.
+            group = next_group(suggester, labels, fresh or later, suggest=bool(fresh))
             self._held = {sha: held for sha, held in self._held.items() if held[0] != who}
             self._held |= {tile.sha: (who, now + _HELD_SECONDS) for tile in group.tiles}
         return group
+
+    def leave(self, who: str, images: Iterable[str]) -> None:
+        """Put images off that a person left out of a group."""
+        with self._lock:
+            self._later[who].update(images)
 
     def predict_all(self) -> None:
         """Let the model in use answer for all images, as a job's work."""

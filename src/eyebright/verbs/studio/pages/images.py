@@ -46,7 +46,7 @@ async def images(request: Request) -> Response:
         labelled=counts.total(),
         counts=sorted(counts.items()),
         most=max(counts.values(), default=0),
-        skipped=studio.project.skipped,
+        skipped=[_refused(entry) for entry in studio.project.skipped],
     )
 
 

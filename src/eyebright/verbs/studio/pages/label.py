@@ -27,12 +27,12 @@ _UNFIT = frozenset('/\\:*?"<>|;')
 
 
 class LabelsIn(BaseModel):
-    """Labels that a page sends: those of images by hash, and whether they decide where people disagree."""
+    """What a page sends: labels by the images' hashes, the images left out, and whether others labelled them."""
 
     model_config = ConfigDict(extra="forbid")
 
-    labels: dict[str, str | None]
-    decide: bool = False
+    labels: dict[str, str]
+    later: list[str] = []
     second: bool = False
 
 
@@ -54,6 +54,7 @@ async def label(request: Request) -> Response:
         agreements=pairs,
         formats=FORMATS,
         written=request.query_params.get("written", ""),
+        undone=0,
         **await _group(request, second),
     )
 
@@ -63,14 +64,14 @@ async def add(request: Request) -> Response:
     require(request, "label")
     studio = studio_of(request)
     given = _parse(await request.body())
-    rows = [(sha, None if name is None else valid_label(name)) for sha, name in given.labels.items()]
+    rows = [(sha, valid_label(name)) for sha, name in given.labels.items()]
     if unknown := [sha for sha, _ in rows if studio.project.get(sha) is None]:
         raise InvalidBodyError(
             "Labels must be of images of this folder. {image} is not one. Reload the page.", image=unknown[0]
         )
     if rows:
-        action = "decide" if given.decide else "label"
-        await off_loop(partial(studio.project.store.add, person(request), rows, action))
+        await off_loop(partial(studio.project.store.add, person(request), rows))
+    studio.leave(person(request), given.later)
     return await _next(request, given.second)
 
 

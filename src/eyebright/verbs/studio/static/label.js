@@ -37,14 +37,12 @@
       if (last) show(last, label);
       return;
     }
-    const chosen = tiles().filter((tile) => !isOut(tile)).map((tile) => [tile.dataset.sha, label]);
-    send(Object.fromEntries(chosen));
+    send(() => label);
   }
 
   function accept() {
     if (!suggested()) return;
-    const chosen = tiles().filter((tile) => !isOut(tile)).map((tile) => [tile.dataset.sha, tile.dataset.label]);
-    send(Object.fromEntries(chosen));
+    send((tile) => tile.dataset.label);
   }
 
   let busy = false;
@@ -61,7 +59,11 @@
     busy = false;
   }
   const second = () => section().dataset.second === "1";
-  const send = (labels) => swap("/label", JSON.stringify({ labels, second: second() }));
+  function send(labelOf) {
+    const labels = Object.fromEntries(tiles().filter((tile) => !isOut(tile)).map((tile) => [tile.dataset.sha, labelOf(tile)]));
+    const later = tiles().filter(isOut).map((tile) => tile.dataset.sha);
+    swap("/label", JSON.stringify({ labels, later, second: second() }));
+  }
   const undo = () => swap(`/label/undo${second() ? "?second=1" : ""}`, "");
 
   function set() {
@@ -73,7 +75,10 @@
     for (const button of place.querySelectorAll("[data-class]")) button.addEventListener("click", () => name(button.dataset.class));
     place.querySelector("#accept")?.addEventListener("click", accept);
     place.querySelector("#undo")?.addEventListener("click", undo);
-    place.querySelector("#later")?.addEventListener("click", () => location.reload());
+    place.querySelector("#later")?.addEventListener("click", () => {
+      for (const tile of tiles()) show(tile, null);
+      send(() => null);
+    });
     place.querySelector("#new")?.addEventListener("submit", (event) => {
       event.preventDefault();
       const label = place.querySelector("#new-name").value.trim();
