@@ -67,7 +67,7 @@ def next_group(
 
 
 def _alike(features: Features, places: IntArray, known: IntArray) -> IntArray:
-    """Return look-alikes: the densest place among those that are unlike what is labelled, and its neighbours."""
+    """Return look-alikes: the densest place among those unlike what is labelled, and its neighbours."""
     seeds = places
     if len(places) > _MOST_SEEDS:
         seeds = np.sort(np.random.default_rng(0).choice(places, _MOST_SEEDS, replace=False))

@@ -114,7 +114,9 @@ class Intake:
         try:
             content = archive.read(member)  # never more than the size that was checked
         except _UNREADABLE as error:
-            reason = "This file of the archive cannot be unpacked ({reason}). Pack it again, without a password."
+            reason = (
+                "This file of the archive cannot be unpacked ({reason}). Pack it again, without a password."
+            )
             arrived.refused.append(Skipped(member.filename, reason, {"reason": error}))
             return
         some = self.take([(member.filename, content)])
@@ -181,7 +183,7 @@ def safe_name(name: str) -> PurePosixPath:
             "A name must stay inside the folder of images. This one leads elsewhere. Rename the file."
         )
     clean = [_UNFIT.sub("-", part).strip(" .")[-_LONGEST_NAME:] for part in parts]
-    path = PurePosixPath(*(part for part in clean if part) or ("image",))
+    path = PurePosixPath(*filter(None, clean))
     if path.suffix[1:].lower() not in extensions():
         raise ImageError("The extension must be that of an image. This file has another. Convert it.")
     return path
@@ -222,9 +224,11 @@ def _require_safe(member: zipfile.ZipInfo) -> None:
     safe_name(member.filename)
     if stat.S_ISLNK(member.external_attr >> 16):
         raise ImageError("An archive must hold files. This is a link. Pack what it leads to.")
-    if member.file_size > MOST_MEMBER_BYTES or member.file_size > MOST_RATIO * max(member.compress_size, 1024):
+    if member.file_size > MOST_MEMBER_BYTES or member.file_size > MOST_RATIO * max(
+        member.compress_size, 1024
+    ):
         raise ImageError(
-            "A file in an archive must be an image of an ordinary size. This one unpacks to {size} MB. Leave it "
-            "out.",
+            "A file in an archive must be an image of an ordinary size. This one unpacks to {size} MB. Leave "
+            "it out.",
             size=member.file_size >> 20,
         )

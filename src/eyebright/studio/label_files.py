@@ -54,11 +54,16 @@ def write_table(project: Project) -> Path:
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["path", "label", *["group"] * groups, *["split"] * splits])
     for sample in samples:
-        path = os.path.relpath(project.path(sample), project.folder).replace(os.sep, "/")
-        writer.writerow([path, sample.label, *[sample.group] * groups, *[sample.split] * splits])
+        row = [path_in_table(project, sample), sample.label]
+        writer.writerow([*row, *[sample.group] * groups, *[sample.split] * splits])
     path = project.folder / NAME
     write_text(path, buffer.getvalue())
     return path
+
+
+def path_in_table(project: Project, sample: Sample) -> str:
+    """Return the path of an image as `labels.csv`, and with it an audit, names it."""
+    return os.path.relpath(project.path(sample), project.folder).replace(os.sep, "/")
 
 
 def _write_folders(project: Project, folder: Path) -> Path:
@@ -112,7 +117,12 @@ def _task(project: Project, state: LabelState, sample: Sample) -> Json:
             {
                 "completed_by": who,
                 "result": [
-                    {"from_name": "class", "to_name": "image", "type": "choices", "value": {"choices": [label]}}
+                    {
+                        "from_name": "class",
+                        "to_name": "image",
+                        "type": "choices",
+                        "value": {"choices": [label]},
+                    }
                 ],
             }
             for who, label in sorted(labels.items())

@@ -1,7 +1,7 @@
-"""Labels on disk: an append-only list of events in SQLite, so that a kill loses nothing that was acknowledged.
+"""Labels on disk: an append-only list of events in SQLite, so that a kill loses nothing acknowledged.
 
-The database is locked while it is open: a second studio on the same folder is refused, and a killed one leaves
-no lock behind. Labels belong to an image's hash, not to its path.
+The database is locked while it is open: a second studio on the same folder is refused, and a killed one
+leaves no lock behind. Labels belong to an image's hash, not to its path.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class LabelStore:
             raise
 
     def _open(self) -> None:
-        # Exclusive, which also keeps the list of pages in this process: it is asked for before anything is read.
+        # Exclusive before anything is read: then no file of memory is shared with other processes.
         self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = FULL")
@@ -155,15 +155,15 @@ def _told(path: Path) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         if "locked" in str(error):
             raise ConfigError(
-                "A folder must be open in one studio at a time. {path} is open in another. Use that one's page, "
-                "or close it.",
+                "A folder must be open in one studio at a time. {path} is open in another. Use that one's "
+                "page, or close it.",
                 path=path,
             ) from None
         raise not_written(path, error) from None
     except sqlite3.DatabaseError as error:
         raise DataError(
-            "The labels must be a database that a studio of this version wrote. {path} is not ({reason}). Move "
-            "it away; exported labels can be read again.",
+            "The labels must be a database that a studio of this version wrote. {path} is not ({reason}). "
+            "Move it away; exported labels can be read again.",
             path=path,
             reason=error,
         ) from None

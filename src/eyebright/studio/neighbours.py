@@ -19,8 +19,10 @@ class Neighbour:
     similarity: float
 
 
-def nearest_labelled(features: Features, sha: str, labels: Mapping[str, str], count: int = 6) -> list[Neighbour]:
-    """Return the labelled images nearest to one of the project's, without itself; none if it has no features."""
+def nearest_labelled(
+    features: Features, sha: str, labels: Mapping[str, str], count: int = 6
+) -> list[Neighbour]:
+    """Return the labelled images nearest to one of the project's; none if it has no features."""
     if sha not in features.shas:
         return []
     own = features.shas.index(sha)

@@ -82,7 +82,7 @@ class Project:
             return len(new)
 
     def labelled(self) -> list[Sample]:
-        """Return the images that have a label which counts, with it and with the split that the data gives."""
+        """Return the images that have a label which counts, with it and the split that the data gives."""
         with self.store.reading() as state:
             labels = dict(state.labels())
         return [
@@ -122,8 +122,8 @@ class Project:
     def _take_labels(self, given: Manifest) -> None:
         if given.task.multilabel:
             raise DataError(
-                "The studio labels images with one class each. In {path} an image may have several labels. Edit "
-                "its table, and use `eyebright train`.",
+                "The studio labels images with one class each. In {path} an image may have several labels. "
+                "Edit its table, and use `eyebright train`.",
                 path=self.root,
             )
         if len({sample.split for sample in given.samples}) > 1:

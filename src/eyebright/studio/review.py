@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
 
+from eyebright.auditing.labels import CALLED_WRONG, find_label_errors
+from eyebright.auditing.subject import FEWEST_IMAGES
 from eyebright.runs.scoring import Predictions
-from eyebright.studio.suggestions import Suggestions
+from eyebright.studio.features import Features
 
 Reason: TypeAlias = Literal["disputed", "label_error", "unknown", "unlike", "doubtful"]
 
-# A label that a head which did not see it gives less than this is suspected.
-_SUSPECT = 0.2
+# A class with fewer images says nothing about its labels.
+_FEWEST_OF_CLASS = 5
 # Unlike the training images: a score above all but so many of the labelled images'.
 _USUAL = 0.95
 _DOUBTFUL = 0.7
@@ -39,33 +42,29 @@ class ReviewItem:
     confidence: float = 0.0
 
 
-def label_errors(
-    suggestions: Suggestions | None, shas: Sequence[str], labels: Mapping[str, str]
-) -> list[ReviewItem]:
-    """Return labelled images whose label a head that did not see them finds unlikely.
+def label_errors(features: Features, labels: Mapping[str, str]) -> list[ReviewItem]:
+    """Return images whose label is more likely wrong than right; none where there are too few to say.
 
     Args:
-        suggestions: of the project's images.
-        shas: (N,) their hashes.
-        labels: that are known.
+        features: of the project's images.
+        labels: that are known, by hash.
     """
-    if suggestions is None:
+    counts = Counter(labels.get(sha) for sha in features.shas)
+    classes = sorted(label for label, count in counts.items() if label and count >= _FEWEST_OF_CLASS)
+    places = np.array([i for i, sha in enumerate(features.shas) if labels.get(sha) in classes], np.int64)
+    if len(places) < FEWEST_IMAGES or len(classes) < 2:
         return []
-    found = []
-    for place in np.flatnonzero(suggestions.held_out < _SUSPECT):
-        label = labels.get(shas[place])
-        row = suggestions.probabilities[place].copy()
-        if label not in suggestions.classes:
-            continue
-        row[suggestions.classes.index(label)] = 0
-        best = int(row.argmax())
-        value = 1 - float(suggestions.held_out[place])
-        found.append(ReviewItem(shas[place], "label_error", value, suggestions.classes[best], value))
-    return found
+    truth = np.array([classes.index(labels[features.shas[place]]) for place in places], np.int64)
+    errors = find_label_errors(features.rows[places], truth, len(classes), np.arange(len(places)), 0)
+    return [
+        ReviewItem(features.shas[place], "label_error", float(wrong), classes[other], float(wrong))
+        for place, wrong, other in zip(places, errors.wrong, errors.suggested, strict=True)
+        if wrong >= CALLED_WRONG
+    ]
 
 
 def doubts(predictions: Predictions, labels: Mapping[str, str]) -> list[ReviewItem]:
-    """Return images without a label that the model calls unknown, finds unlike its own, or is unsure about."""
+    """Return images without a label that the model calls unknown, finds unlike its own, or doubts."""
     sure = predictions.probabilities.max(axis=1)
     best = predictions.probabilities.argmax(axis=1)
     scores = predictions.scores
@@ -73,7 +72,7 @@ def doubts(predictions: Predictions, labels: Mapping[str, str]) -> list[ReviewIt
     limit = predictions.decisions.limit
     usual = float(np.quantile(scores[known], _USUAL)) if scores is not None and known.any() else np.inf
     found = []
-    for place in np.flatnonzero(~known):
+    for place in np.flatnonzero(~known).tolist():
         score = 0.0 if scores is None else float(scores[place])
         reason: Reason
         if limit is not None and score > limit:

@@ -1,7 +1,7 @@
-"""What the labels so far say about the other images: a head on cached features, and labels spread among neighbours.
+"""What the labels so far say about the other images: by a head on features, and by labels of neighbours.
 
-Both are solved anew within a fraction of a second. Where few images are labelled the neighbours know more, where
-many are the head does; their geometric mean is better than either.
+Both are solved anew within a fraction of a second. Where few images are labelled the neighbours know more,
+where many are the head does; their geometric mean is better than either.
 """
 
 from __future__ import annotations
@@ -36,12 +36,10 @@ class Suggestions:
     Attributes:
         classes: K.
         probabilities: (N, K) in the order of the features' images.
-        held_out: (N,) the probability of an image's own label by a head that did not see it; NaN of others.
     """
 
     classes: tuple[str, ...]
     probabilities: FloatArray
-    held_out: FloatArray
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,6 @@ class _Head:
     labels: int
     classes: tuple[str, ...]
     probabilities: FloatArray
-    held_out: FloatArray
 
 
 class Suggester:
@@ -84,22 +81,19 @@ class Suggester:
             head = self._solved(places, truth, classes)
             spread = self._spread(places, truth, len(classes))
         joint = np.sqrt(np.maximum(head.probabilities, _LEAST) * spread)
-        probabilities = np.asarray(joint / joint.sum(axis=1, keepdims=True), np.float32)
-        return Suggestions(classes, probabilities, head.held_out)
+        return Suggestions(classes, np.asarray(joint / joint.sum(axis=1, keepdims=True), np.float32))
 
     def _solved(self, places: IntArray, truth: IntArray, classes: tuple[str, ...]) -> _Head:
         """Return the head of the labels, or one of nearly as many."""
         head = self._head
-        if head is not None and head.classes == classes:
-            if head.labels <= len(places) < head.labels * (1 + _REFIT) + 1:
-                return head
+        known = head.labels if head is not None and head.classes == classes else 0
+        if head is not None and known <= len(places) < known * (1 + _REFIT) + 1 and known:
+            return head
         drawn = np.sort(np.random.default_rng(0).permutation(len(places))[:_MOST_ROWS])
         rows = self.features.rows
         fit = fit_head(rows[places[drawn]], truth[drawn], len(classes), standardised=True)
         temperature = MultiClass().fit_temperature(fit.held_out, truth[drawn])
-        held_out = np.full(len(rows), np.nan, np.float32)
-        held_out[places[drawn]] = softmax(fit.held_out, temperature)[np.arange(len(drawn)), truth[drawn]]
-        self._head = _Head(len(places), classes, softmax(fit.head.logits(rows), temperature), held_out)
+        self._head = _Head(len(places), classes, softmax(fit.head.logits(rows), temperature))
         return self._head
 
     def _spread(self, places: IntArray, truth: IntArray, classes: int) -> FloatArray:

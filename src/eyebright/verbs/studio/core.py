@@ -10,7 +10,7 @@ from time import monotonic
 
 from eyebright.data.fixes import Fix, read_fixes, write_fixes
 from eyebright.runs.run import Run
-from eyebright.runs.scoring import Predictions, predict_samples
+from eyebright.runs.scoring import predict_samples
 from eyebright.serving.security import Tokens
 from eyebright.studio.features import features_of
 from eyebright.studio.groups import Group, next_group
@@ -18,6 +18,7 @@ from eyebright.studio.intake import Intake
 from eyebright.studio.jobs import Job, Jobs
 from eyebright.studio.label_files import write_table
 from eyebright.studio.project import Project
+from eyebright.studio.review import ReviewItem, doubts, label_errors
 from eyebright.studio.suggestions import Suggester
 from eyebright.training.cache.store import default_folder
 from eyebright.verbs.studio.in_service import InService
@@ -40,7 +41,8 @@ class Studio:
         self.intake = Intake(project)
         self.jobs = Jobs()
         self.service = InService(project.folder)
-        self.predictions: Predictions | None = None
+        #: What the last look found to be doubtful; None before the first.
+        self.doubtful: list[ReviewItem] | None = None
         #: Images that somebody looked at since the studio began.
         self.reviewed: set[str] = set()
         self._suggester: Suggester | None = None
@@ -141,11 +143,27 @@ class Studio:
         with self._lock:
             self._later[who].update(images)
 
-    def predict_all(self) -> None:
-        """Let the model in use answer for all images, as a job's work."""
-        model = self.service.sealed()
+    def start_review(self) -> Job | None:
+        """Begin to look for doubtful images, unless another job is under way."""
+        if self.jobs.running or not len(self.project):
+            return None
+
+        def work() -> str:
+            if self.suggester() is None:
+                self.compute_features()
+            self.doubtful = self._doubtful()
+            return "/review"
+
+        return self.jobs.start("review", (), work)
+
+    def _doubtful(self) -> list[ReviewItem]:
+        """Return the images that the labels or the model in use cast doubt on."""
+        labels, suggester, model = self.labels(), self.suggester(), self.service.sealed()
+        found = [] if suggester is None else label_errors(suggester.features, labels)
         if model is not None:
-            self.predictions = predict_samples(model, self.project.root, self.project.samples, default_folder())
+            samples = self.project.samples
+            found += doubts(predict_samples(model, self.project.root, samples, default_folder()), labels)
+        return found
 
     def fixes(self) -> list[Fix]:
         """Return the fixes that a person accepted; none if there is no such file."""

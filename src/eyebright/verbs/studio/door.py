@@ -18,8 +18,8 @@ from eyebright.types import Lang
 
 #: Nothing is fetched from elsewhere, nothing inline runs, and no other page can show this one in a frame.
 POLICY = (
-    "default-src 'none'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; connect-src 'self'; "
-    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    "default-src 'none'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 _HEADERS = {
     "x-content-type-options": "nosniff",
@@ -111,11 +111,13 @@ def remember(response: Response, *, language: str | None = None, name: str | Non
 def refusal(error: EyebrightError) -> Response:
     """Return an error as a page."""
     status = status_of(error) if isinstance(error, ServiceError) else 422
-    return Response(render("studio/templates/refused.html", reason=error.text()), status, media_type="text/html")
+    return Response(
+        render("studio/templates/refused.html", reason=error.text()), status, media_type="text/html"
+    )
 
 
 def _guarded(send: Send) -> Send:
-    """Return ``send`` with the headers that keep a page to itself; one may have a stricter policy of its own."""
+    """Return ``send`` with the headers that keep a page to itself; one may have a policy of its own."""
 
     async def guarded(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -145,4 +147,3 @@ def _bearer(request: Request) -> str | None:
 
 def _token_name(request: Request) -> str:
     return f"eyebright-token-{request.url.port or 0}"  # browsers do not keep ports apart
-

@@ -63,7 +63,9 @@ class InService:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request to the service."""
         if self._app is None:
-            text = translate("A model must be in service. None is. Put a run into service on the page Models.")
+            text = translate(
+                "A model must be in service. None is. Put a run into service on the page Models."
+            )
             await problem(503, text, scope["path"])(scope, receive, send)
             return
         await self._app(scope, receive, send)

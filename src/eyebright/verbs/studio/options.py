@@ -17,7 +17,9 @@ class StudioConfig(Config):
 
     folder: Annotated[Path, Positional()] = Field(
         Path(),
-        description="Folder of images, labelled or not, perhaps empty (default: this one); results go to studio/ in it.",
+        description=(
+            "Folder of images, labelled or not, perhaps empty (default: this one); results go to its studio/."
+        ),
     )
     host: str = Field(
         "127.0.0.1", description="Address to listen on; any but this machine's own needs --token-file."
@@ -25,8 +27,10 @@ class StudioConfig(Config):
     port: int = Field(8765, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     token_file: Annotated[Path | None, Metavar("FILE")] = Field(
         None,
-        description="File with a token per line, or ROLE TOKEN with the role view, label or admin (default: a "
-        "new token, printed with the address).",
+        description=(
+            "File with a token per line, or ROLE TOKEN with the role view, label or admin (default: a new "
+            "token, printed with the address)."
+        ),
     )
     tls_cert: Annotated[Path | None, Metavar("FILE")] = Field(None, description="Certificate for TLS (PEM).")
     tls_key: Annotated[Path | None, Metavar("FILE")] = Field(

@@ -78,7 +78,10 @@ def studio(config: StudioConfig) -> StudioEnd:
             async def startup(self, sockets=None) -> None:  # type: ignore[no-untyped-def]
                 """Listen, and tell where."""
                 await super().startup(sockets)
-                say("Open this address, which holds your token: {url}", url=f"{url}/?token={token}" if token else url)
+                say(
+                    "Open this address, which holds your token: {url}",
+                    url=f"{url}/?token={token}" if token else url,
+                )
 
             @contextmanager
             def capture_signals(self) -> Iterator[None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from starlette.routing import Route
 
 from eyebright.data.fixes import EVERYTHING, Fix, read_fixes
 from eyebright.data.manifest import Sample
+from eyebright.studio.label_files import path_in_table
 from eyebright.text.language import language, translate
 from eyebright.verbs.audit.options import AuditConfig
 from eyebright.verbs.studio.core import Studio
@@ -79,7 +79,7 @@ async def start(request: Request) -> Response:
         stage(config)
         return "/audit"
 
-    given = ["--fixes", config.fixes] if config.fixes else []
+    given = ["--fixes", str(config.fixes)] if config.fixes else []
     studio.jobs.start("audit", [command("audit", data, *given, "--out", out)], work)
     return go("/audit")
 
@@ -155,11 +155,7 @@ def _save(studio: Studio, folder: Path, chosen: Mapping[str, str], who: str) -> 
 
 def _by_path(studio: Studio) -> dict[str, Sample]:
     """Return the images by the paths that the table of labels gives them."""
-    folder = studio.project.folder
-    return {
-        os.path.relpath(studio.project.path(sample), folder).replace(os.sep, "/"): sample
-        for sample in studio.project.samples
-    }
+    return {path_in_table(studio.project, sample): sample for sample in studio.project.samples}
 
 
 ROUTES = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -14,6 +15,7 @@ from starlette.routing import Route
 from eyebright.errors import ConfigError
 from eyebright.serving.errors import InvalidBodyError
 from eyebright.studio.agreement import agreements
+from eyebright.studio.groups import Group, Tile
 from eyebright.studio.label_files import FORMATS, write_labels
 from eyebright.text.language import translate
 from eyebright.verbs.studio.door import person, require
@@ -27,7 +29,7 @@ _UNFIT = frozenset('/\\:*?"<>|;')
 
 
 class LabelsIn(BaseModel):
-    """What a page sends: labels by the images' hashes, the images left out, and whether others labelled them."""
+    """What a page sends: labels by hash, the images left out, and whether others labelled them before."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -37,6 +39,34 @@ class LabelsIn(BaseModel):
 
 
 _LABELS = TypeAdapter(LabelsIn)
+
+
+@dataclass(frozen=True)
+class GroupView:
+    """The images to label next, as the page shows them.
+
+    Attributes:
+        group: the images; None until features are there.
+        classes: in use so far.
+        second: whether others labelled the images before.
+        images: of the project.
+        labelled: of these.
+    """
+
+    group: Group | None
+    classes: Sequence[str]
+    second: bool
+    images: int
+    labelled: int
+
+    @property
+    def tiles(self) -> list[tuple[str, Tile, str]]:
+        """Return each image with its letter, and its guesses as JSON for the page's script."""
+        found = [] if self.group is None else self.group.tiles
+        return [
+            (letter, tile, json.dumps(list(tile.guesses), ensure_ascii=False))
+            for letter, tile in zip(LETTERS, found, strict=False)
+        ]
 
 
 async def label(request: Request) -> Response:
@@ -55,7 +85,7 @@ async def label(request: Request) -> Response:
         formats=FORMATS,
         written=request.query_params.get("written", ""),
         undone=0,
-        **await _group(request, second),
+        shown=await _group(request, second),
     )
 
 
@@ -125,29 +155,16 @@ def _parse(body: bytes) -> LabelsIn:
 
 
 async def _next(request: Request, second: bool, undone: int = 0) -> Response:
-    return fragment("group.html", undone=undone, **await _group(request, second))
+    return fragment("group.html", undone=undone, shown=await _group(request, second))
 
 
-async def _group(request: Request, second: bool) -> dict[str, object]:
-    """Return what the template of a group shows."""
+async def _group(request: Request, second: bool) -> GroupView:
+    """Return the images to label next."""
     studio = studio_of(request)
     group = await off_loop(partial(studio.next_group, person(request), second))
     labels = studio.labels()
     done = sum(1 for sha in labels if studio.project.get(sha))
-    return {
-        "group": group,
-        "letters": LETTERS,
-        "classes": studio.project.classes(),
-        "second": second,
-        "images": len(studio.project),
-        "labelled": done,
-        "guesses": _guesses([] if group is None else [tile.guesses for tile in group.tiles]),
-    }
-
-
-def _guesses(guesses: Sequence[Sequence[str]]) -> list[str]:
-    """Return each image's guesses as JSON, for the page's script."""
-    return [json.dumps(list(some), ensure_ascii=False) for some in guesses]
+    return GroupView(group, studio.project.classes(), second, len(studio.project), done)
 
 
 ROUTES = [

@@ -1,4 +1,4 @@
-"""The models that were trained: their reports, comparison with the one in use, exports, and which is in use."""
+"""The models that were trained: reports, comparison with the one in use, exports, and which one is in use."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from eyebright.errors import EyebrightError
-from eyebright.report.display import as_html
 from eyebright.runs.run import Run
 from eyebright.text.language import language, translate
 from eyebright.types import Interval
@@ -114,7 +112,7 @@ async def use(request: Request) -> Response:
         await studio.service.put(run.directory)
     except EyebrightError as error:
         return _model(request, run, error.text())
-    studio.predictions = None
+    studio.doubtful = None
     return go(f"/models/{run.directory.name}")
 
 
@@ -126,7 +124,7 @@ async def back(request: Request) -> Response:
         await studio.service.back()
     except EyebrightError as error:
         return _list(request, error.text())
-    studio.predictions = None
+    studio.doubtful = None
     return go("/models")
 
 
@@ -134,7 +132,7 @@ def _list(request: Request, error: str = "") -> Response:
     studio = studio_of(request)
     used = studio.service.run
     rows = [
-        RunRow(run.directory.name, run.stored.images.get("train", 0), _accuracy(run), run.directory.name == used)
+        RunRow(run.directory.name, run.metrics["images"]["train"], _accuracy(run), run.directory.name == used)
         for run in studio.runs()
     ]
     shown = studio.run(used).directory if used else studio.runs_folder / "NAME"
@@ -158,10 +156,13 @@ def _model(request: Request, run: Run, error: str = "") -> Response:
         request,
         "model.html",
         translate("Model {name}", name=name),
-        commands=[command("evaluate", run.directory, "DATA"), command("export", run.directory, "--to", "onnx")],
+        commands=[
+            command("evaluate", run.directory, "DATA"),
+            command("export", run.directory, "--to", "onnx"),
+        ],
         error=error,
         run=name,
-        summary=Markup(as_html(run.display())),
+        summary=list(run.display()),
         used=studio.service.run,
         formats=[known for known in get_args(FormatName) if known in _FORMATS],
         exports=sorted(folder.parent.name for folder in run.directory.glob("exports/*/certificate.json")),
@@ -170,8 +171,7 @@ def _model(request: Request, run: Run, error: str = "") -> Response:
 
 def _accuracy(run: Run) -> Interval | None:
     found = run.metrics.get("accuracy")
-    value = found.get("value") if isinstance(found, dict) else None
-    return None if value is None else Interval(value, found["low"], found["high"])
+    return Interval(found["value"], found["low"], found["high"]) if found else None
 
 
 def document(path: Path) -> Response:

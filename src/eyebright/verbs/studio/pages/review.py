@@ -12,8 +12,9 @@ from starlette.routing import Route
 
 from eyebright.data.manifest import Sample
 from eyebright.studio.agreement import agreements
+from eyebright.studio.label_state import Action
 from eyebright.studio.neighbours import Neighbour, nearest_labelled
-from eyebright.studio.review import Reason, ReviewItem, doubts, label_errors, queue
+from eyebright.studio.review import Reason, ReviewItem, queue
 from eyebright.text.language import translate
 from eyebright.verbs.studio.core import Studio
 from eyebright.verbs.studio.door import person, require
@@ -37,8 +38,9 @@ async def review(request: Request) -> Response:
     """Show the next image of the queue."""
     studio = studio_of(request)
     skip = _number(request.query_params.get("skip"))
-    studio.start_features()
-    items, labels = await off_loop(lambda: _items(studio))
+    if studio.doubtful is None:
+        studio.start_review()
+    items, labels = _items(studio), studio.labels()
     shown = items[skip] if skip < len(items) else None
     with studio.project.store.reading() as state:
         pairs = agreements(state)
@@ -54,8 +56,7 @@ async def review(request: Request) -> Response:
         left=len(items),
         classes=studio.project.classes(),
         used=used,
-        asked=studio.predictions is not None,
-        ready=studio.suggester() is not None,
+        looked=studio.doubtful is not None,
         agreements=pairs,
     )
 
@@ -69,22 +70,16 @@ async def answer(request: Request) -> Response:
     if studio.project.get(sha) is not None:
         with studio.project.store.reading() as state:
             disputed = state.disputed(sha)
-        action = "decide" if disputed else "label"
+        action: Action = "decide" if disputed else "label"
         await off_loop(lambda: studio.project.store.add(person(request), [(sha, name)], action))
         studio.reviewed.add(sha)
     return go(f"/review?skip={_number(form.get('skip'))}")
 
 
-async def ask(request: Request) -> Response:
-    """Let the model in use answer for all images."""
+async def look(request: Request) -> Response:
+    """Look for doubtful images again."""
     require(request, "label")
-    studio = studio_of(request)
-
-    def work() -> str:
-        studio.predict_all()
-        return "/review"
-
-    studio.jobs.start("review", [], work)
+    studio_of(request).start_review()
     return go("/review")
 
 
@@ -109,17 +104,12 @@ def reason_words(reason: Reason) -> str:
             return translate("the model is in doubt")
 
 
-def _items(studio: Studio) -> tuple[list[ReviewItem], dict[str, str]]:
-    labels = studio.labels()
+def _items(studio: Studio) -> list[ReviewItem]:
+    """Return what is still to be looked at."""
     with studio.project.store.reading() as state:
         items = [ReviewItem(sha, "disputed", 1.0) for sha in state.images() if state.disputed(sha)]
-    suggester = studio.suggester()
-    if suggester is not None:
-        items += label_errors(suggester.suggest(labels), suggester.features.shas, labels)
-    if studio.predictions is not None:
-        items += doubts(studio.predictions, labels)
-    there = (item for item in items if studio.project.get(item.sha) is not None)
-    return queue([i for i in there if i.sha not in studio.reviewed or i.reason == "disputed"]), labels
+    items += [item for item in studio.doubtful or () if item.sha not in studio.reviewed]
+    return queue([item for item in items if studio.project.get(item.sha) is not None])
 
 
 def _view(studio: Studio, item: ReviewItem, labels: Mapping[str, str]) -> ReviewView | None:
@@ -129,13 +119,11 @@ def _view(studio: Studio, item: ReviewItem, labels: Mapping[str, str]) -> Review
     nearest = [] if suggester is None else nearest_labelled(suggester.features, item.sha, labels)
     with studio.project.store.reading() as state:
         people = dict(state.by_person(item.sha))
-    return ReviewView(
-        item, sample, reason_words(item.reason), labels.get(item.sha, ""), people, nearest
-    )
+    return ReviewView(item, sample, reason_words(item.reason), labels.get(item.sha, ""), people, nearest)
 
 
 ROUTES = [
     Route("/review", review),
     Route("/review", answer, methods=["POST"]),
-    Route("/review/ask", ask, methods=["POST"]),
+    Route("/review/look", look, methods=["POST"]),
 ]

@@ -14,11 +14,22 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from eyebright.report.templating import render
 from eyebright.runtime.parallel import in_context
+from eyebright.studio.jobs import Job
 from eyebright.text.language import translate
 from eyebright.verbs.studio.core import Studio
 from eyebright.verbs.studio.door import person
 
 Result = TypeVar("Result")
+
+# The page of each kind of job.
+_PAGES = {
+    "features": "/label",
+    "audit": "/audit",
+    "train": "/train",
+    "compare": "/models/",
+    "export": "/models/",
+    "review": "/review",
+}
 
 
 @dataclass(frozen=True)
@@ -82,15 +93,23 @@ def page(
         f"studio/templates/{template}",
         title=title,
         here=request.url.path,
+        at="/" + request.url.path.split("/")[1],
         way=way(),
         name=studio.project.root.name,
         person=person(request),
-        job=studio.jobs.last,
+        job=_shown(studio.jobs.last, request.url.path),
         commands=commands,
         error=error,
         **values,
     )
     return HTMLResponse(text, 422 if error else 200)
+
+
+def _shown(job: Job | None, path: str) -> Job | None:
+    """Return the last job where it is still of interest: while it runs, and on the page that started it."""
+    if job is None or job.state == "running":
+        return job
+    return job if path.startswith(_PAGES.get(job.kind, "/")) else None
 
 
 def fragment(template: str, **values: object) -> Response:

@@ -101,7 +101,7 @@ def _start(studio: Studio, budget: str | None, resume: Path | None) -> None:
 
 def _command(studio: Studio, budget: str | None, out: Path, fixes: Path | None) -> str:
     more = ["--finetune", "auto", "--budget", budget] if budget else []
-    accepted = ["--fixes", fixes] if fixes else []
+    accepted = ["--fixes", str(fixes)] if fixes else []
     return command("train", studio.project.folder, *more, *accepted, "--out", out)
 
 

@@ -1,4 +1,4 @@
-"""The page on which the model in use answers for a photograph: class, set, heat map and the nearest images."""
+"""The page on which the model in use answers for a photograph: class, set, heat map, nearest images."""
 
 from __future__ import annotations
 
@@ -75,7 +75,11 @@ async def answer(request: Request) -> Response:
     try:
         found = None if model is None else await off_loop(lambda: _answer(studio, model, content))
     except EyebrightError as error:
-        return _page(request, error=error.text()) if whole else fragment("answer.html", answer=None, error=error.text())
+        return (
+            _page(request, error=error.text())
+            if whole
+            else fragment("answer.html", answer=None, error=error.text())
+        )
     return _page(request, found) if whole else fragment("answer.html", answer=found, error="")
 
 

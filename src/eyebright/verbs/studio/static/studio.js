@@ -144,5 +144,6 @@ function onDrop(form, take) {
   }
 }
 
+document.querySelector(".way [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 if (byId("drop")) setUpDrop(byId("drop"));
 if (byId("try")) setUpTry(byId("try"));
