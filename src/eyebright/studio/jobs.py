@@ -23,7 +23,7 @@ class JobStoppedError(EyebrightError):
 
 
 @dataclass(frozen=True)
-class Step:
+class JobStep:
     """One piece of a job's work: how many items are done, and how long the others will take.
 
     Attributes:
@@ -57,7 +57,7 @@ class Job:
     command: Sequence[str]
     state: State = "running"
     lines: list[str] = field(default_factory=list)
-    step: Step | None = None
+    step: JobStep | None = None
     error: str = ""
     result: str = ""
     began: float = field(default_factory=time.monotonic)
@@ -170,6 +170,6 @@ class _Counter:
         left = None
         if self._total is not None and self._done and elapsed > 1:
             left = elapsed * max(0, self._total - self._done) / self._done
-        self._job.step = Step(self._description, self._done, self._total, left)
+        self._job.step = JobStep(self._description, self._done, self._total, left)
         if count:
             self._check()

@@ -78,7 +78,7 @@ class Door:
         return None
 
 
-def require(request: Request, role: Role) -> None:
+def require_role(request: Request, role: Role) -> None:
     """Refuse a request whose token does not have a role, or one above it.
 
     Raises:

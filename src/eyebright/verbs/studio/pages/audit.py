@@ -18,7 +18,7 @@ from eyebright.studio.label_files import path_in_table
 from eyebright.text.language import language, translate
 from eyebright.verbs.audit.options import AuditConfig
 from eyebright.verbs.studio.core import Studio
-from eyebright.verbs.studio.door import person, require
+from eyebright.verbs.studio.door import person, require_role
 from eyebright.verbs.studio.pages.models import document
 from eyebright.verbs.studio.pages.show import command, go, off_loop, page, studio_of
 
@@ -67,7 +67,7 @@ async def audit(request: Request) -> Response:
 
 async def start(request: Request) -> Response:
     """Begin an audit of the labelled images."""
-    require(request, "admin")
+    require_role(request, "admin")
     studio = studio_of(request)
     out = _folder(studio) / time.strftime("%Y%m%d-%H%M%S")
     data = await off_loop(studio.data)
@@ -86,7 +86,7 @@ async def start(request: Request) -> Response:
 
 async def save(request: Request) -> Response:
     """Write the fixes that a person chose; a new label becomes a label of the studio."""
-    require(request, "label")
+    require_role(request, "label")
     studio = studio_of(request)
     folder = _last(studio)
     form = await request.form(max_fields=100_000)

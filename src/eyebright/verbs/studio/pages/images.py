@@ -22,7 +22,7 @@ from eyebright.serving.errors import InvalidBodyError, TooLargeError
 from eyebright.studio.intake import MOST_BYTES, Arrived
 from eyebright.text.language import translate
 from eyebright.types import Skipped
-from eyebright.verbs.studio.door import remember, require
+from eyebright.verbs.studio.door import remember, require_role
 from eyebright.verbs.studio.pages.show import command, go, off_loop, page, studio_of
 
 _MOST_FILES, _MOST_HASHES = 1000, 2000
@@ -52,14 +52,14 @@ async def images(request: Request) -> Response:
 
 async def missing(request: Request) -> Response:
     """Tell which of some SHA-256 hashes belong to files that have not arrived."""
-    require(request, "label")
+    require_role(request, "label")
     digests = await _json_list(request)
     return JSONResponse(await off_loop(partial(studio_of(request).intake.missing, digests)))
 
 
 async def add(request: Request) -> Response:
     """Take photographs; a script gets figures, a form the page."""
-    require(request, "label")
+    require_role(request, "label")
     studio = studio_of(request)
     async with request.form(max_files=_MOST_FILES, max_part_size=_MOST_FILE_BYTES) as form:
         files = [
@@ -73,7 +73,7 @@ async def add(request: Request) -> Response:
 
 async def add_zip(request: Request) -> Response:
     """Take an archive, which is written to disk as it comes."""
-    require(request, "label")
+    require_role(request, "label")
     studio = studio_of(request)
     folder = studio.project.folder
     with storage_errors(folder), NamedTemporaryFile(dir=folder, suffix=".tmp") as file:

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from eyebright.verbs.studio.door import require
+from eyebright.verbs.studio.door import require_role
 from eyebright.verbs.studio.pages.show import fragment, go, studio_of
 
 
@@ -17,7 +17,7 @@ async def job(request: Request) -> Response:
 
 async def stop(request: Request) -> Response:
     """Ask the job under way to stop."""
-    require(request, "label")
+    require_role(request, "label")
     studio_of(request).jobs.stop()
     form = await request.form()
     return go("/train" if form.get("back") == "/train" else "/")

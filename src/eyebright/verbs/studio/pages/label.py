@@ -18,7 +18,7 @@ from eyebright.studio.agreement import agreements
 from eyebright.studio.groups import Group, Tile
 from eyebright.studio.label_files import FORMATS, write_labels
 from eyebright.text.language import translate
-from eyebright.verbs.studio.door import person, require
+from eyebright.verbs.studio.door import person, require_role
 from eyebright.verbs.studio.pages.show import command, fragment, go, off_loop, page, studio_of
 
 #: Letters that stand for the images of a page.
@@ -91,7 +91,7 @@ async def label(request: Request) -> Response:
 
 async def add(request: Request) -> Response:
     """Take labels; the answer has the images to label next."""
-    require(request, "label")
+    require_role(request, "label")
     studio = studio_of(request)
     given = _parse(await request.body())
     rows = [(sha, valid_label(name)) for sha, name in given.labels.items()]
@@ -107,7 +107,7 @@ async def add(request: Request) -> Response:
 
 async def undo(request: Request) -> Response:
     """Take a person's last labels back."""
-    require(request, "label")
+    require_role(request, "label")
     studio = studio_of(request)
     images = await off_loop(partial(studio.project.store.undo, person(request)))
     if request.headers.get("accept") == "application/json":
@@ -117,7 +117,7 @@ async def undo(request: Request) -> Response:
 
 async def write(request: Request) -> Response:
     """Write the labels as files below the studio's folder."""
-    require(request, "label")
+    require_role(request, "label")
     studio = studio_of(request)
     form = await request.form()
     kind = next((known for known in FORMATS if known == form.get("format")), FORMATS[0])

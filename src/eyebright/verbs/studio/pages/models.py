@@ -17,7 +17,7 @@ from eyebright.text.language import language, translate
 from eyebright.types import Interval
 from eyebright.verbs.compare.options import CompareConfig
 from eyebright.verbs.export.options import ExportConfig, FormatName
-from eyebright.verbs.studio.door import SERVICE, require
+from eyebright.verbs.studio.door import SERVICE, require_role
 from eyebright.verbs.studio.in_service import NAME
 from eyebright.verbs.studio.pages.show import command, go, off_loop, page, studio_of
 
@@ -31,7 +31,7 @@ _FORMATS: tuple[FormatName, ...] = ("onnx", "openvino", "html", "triton")
 
 
 @dataclass(frozen=True)
-class RunRow:
+class TrainedRun:
     """A run in the list of models."""
 
     name: str
@@ -60,7 +60,7 @@ async def report(request: Request) -> Response:
 
 async def compare(request: Request) -> Response:
     """Compare a run with the one in use."""
-    require(request, "admin")
+    require_role(request, "admin")
     studio = studio_of(request)
     run, used = studio.run(request.path_params["name"]), studio.run(studio.service.run)
     out = studio.project.folder / "comparisons" / time.strftime("%Y%m%d-%H%M%S")
@@ -84,7 +84,7 @@ async def comparison(request: Request) -> Response:
 
 async def export(request: Request) -> Response:
     """Export a run, and compare each export with the original."""
-    require(request, "admin")
+    require_role(request, "admin")
     studio = studio_of(request)
     run = studio.run(request.path_params["name"])
     form = await request.form()
@@ -105,7 +105,7 @@ async def export(request: Request) -> Response:
 
 async def use(request: Request) -> Response:
     """Put a run into service."""
-    require(request, "admin")
+    require_role(request, "admin")
     studio = studio_of(request)
     run = studio.run(request.path_params["name"])
     try:
@@ -118,7 +118,7 @@ async def use(request: Request) -> Response:
 
 async def back(request: Request) -> Response:
     """Put the model into service that was in use before."""
-    require(request, "admin")
+    require_role(request, "admin")
     studio = studio_of(request)
     try:
         await studio.service.back()
@@ -132,7 +132,9 @@ def _list(request: Request, error: str = "") -> Response:
     studio = studio_of(request)
     used = studio.service.run
     rows = [
-        RunRow(run.directory.name, run.metrics["images"]["train"], _accuracy(run), run.directory.name == used)
+        TrainedRun(
+            run.directory.name, run.metrics["images"]["train"], _accuracy(run), run.directory.name == used
+        )
         for run in studio.runs()
     ]
     shown = studio.run(used).directory if used else studio.runs_folder / "NAME"
@@ -169,9 +171,10 @@ def _model(request: Request, run: Run, error: str = "") -> Response:
     )
 
 
-def _accuracy(run: Run) -> Interval | None:
-    found = run.metrics.get("accuracy")
-    return Interval(found["value"], found["low"], found["high"]) if found else None
+def _row(run: Run, used: str) -> TrainedRun:
+    name, found = run.directory.name, run.metrics.get("accuracy")
+    accuracy = Interval(found["value"], found["low"], found["high"]) if found else None
+    return TrainedRun(name, run.metrics["images"]["train"], accuracy, name == used)
 
 
 def document(path: Path) -> Response:

@@ -17,7 +17,7 @@ from eyebright.studio.neighbours import Neighbour, nearest_labelled
 from eyebright.studio.review import Reason, ReviewItem, queue
 from eyebright.text.language import translate
 from eyebright.verbs.studio.core import Studio
-from eyebright.verbs.studio.door import person, require
+from eyebright.verbs.studio.door import person, require_role
 from eyebright.verbs.studio.pages.label import valid_label
 from eyebright.verbs.studio.pages.show import command, go, off_loop, page, studio_of
 
@@ -63,7 +63,7 @@ async def review(request: Request) -> Response:
 
 async def answer(request: Request) -> Response:
     """Take the label of the image that was shown."""
-    require(request, "label")
+    require_role(request, "label")
     studio = studio_of(request)
     form = await request.form()
     sha, name = str(form.get("image", "")), valid_label(str(form.get("label", "")))
@@ -78,7 +78,7 @@ async def answer(request: Request) -> Response:
 
 async def look(request: Request) -> Response:
     """Look for doubtful images again."""
-    require(request, "label")
+    require_role(request, "label")
     studio_of(request).start_review()
     return go("/review")
 

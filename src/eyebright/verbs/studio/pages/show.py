@@ -33,7 +33,7 @@ _PAGES = {
 
 
 @dataclass(frozen=True)
-class Step:
+class WayStep:
     """One page of the way."""
 
     path: str
@@ -46,16 +46,16 @@ def studio_of(request: Request) -> Studio:
     return found
 
 
-def way() -> list[Step]:
+def way() -> list[WayStep]:
     """Return the pages in the order of the work."""
     return [
-        Step("/", translate("Images")),
-        Step("/audit", translate("Audit")),
-        Step("/label", translate("Label")),
-        Step("/train", translate("Train")),
-        Step("/models", translate("Models")),
-        Step("/try", translate("Try it")),
-        Step("/review", translate("Review")),
+        WayStep("/", translate("Images")),
+        WayStep("/audit", translate("Audit")),
+        WayStep("/label", translate("Label")),
+        WayStep("/train", translate("Train")),
+        WayStep("/models", translate("Models")),
+        WayStep("/try", translate("Try it")),
+        WayStep("/review", translate("Review")),
     ]
 
 

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from eyebright.errors import ConfigError
 from eyebright.text.language import language, translate
 from eyebright.verbs.studio.core import Studio
-from eyebright.verbs.studio.door import require
+from eyebright.verbs.studio.door import require_role
 from eyebright.verbs.studio.pages.show import command, go, off_loop, page, studio_of
 from eyebright.verbs.train.options import TrainConfig
 
@@ -29,7 +29,7 @@ async def train(request: Request) -> Response:
 
 async def start(request: Request) -> Response:
     """Begin a training, or go on with one that was stopped."""
-    require(request, "admin")
+    require_role(request, "admin")
     studio = studio_of(request)
     form = await request.form()
     budget = next((known for known in _BUDGETS if known == form.get("budget")), None)

@@ -26,7 +26,7 @@ from eyebright.text.language import translate
 from eyebright.training.cache.store import default_folder
 from eyebright.types import Prediction, UInt8Array
 from eyebright.verbs.studio.core import Studio
-from eyebright.verbs.studio.door import require
+from eyebright.verbs.studio.door import require_role
 from eyebright.verbs.studio.pages.show import command, fragment, off_loop, page, studio_of
 
 _MOST_BYTES = 64 * 2**20
@@ -65,7 +65,7 @@ async def try_image(request: Request) -> Response:
 
 async def answer(request: Request) -> Response:
     """Answer for a photograph; a script gets a part of the page, a form all of it."""
-    require(request, "view")
+    require_role(request, "view")
     studio = studio_of(request)
     async with request.form(max_files=1, max_part_size=_MOST_BYTES) as form:
         upload = form.get("file")
