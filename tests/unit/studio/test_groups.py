@@ -27,7 +27,8 @@ def clouds(each: int = 60) -> tuple[Features, dict[str, str]]:
 
 def test_everything_is_labelled_with_few_strokes():
     features, truth = clouds()
-    suggester, labels, strokes = Suggester(features), {}, 0
+    suggester, strokes = Suggester(features), 0
+    labels: dict[str, str] = {}
     while pool := set(truth) - labels.keys():
         group = next_group(suggester, labels, pool)
         assert 0 < len(group.tiles) <= (PAGE if group.suggested else ALIKE)

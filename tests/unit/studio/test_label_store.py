@@ -1,4 +1,4 @@
-"""Labels: kept through a kill, taken back by batch, locked, never changed, and decided where people differ."""
+"""Labels: kept through a kill, taken back by batch, locked, never changed; decided where people differ."""
 
 from __future__ import annotations
 

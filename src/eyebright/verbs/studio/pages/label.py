@@ -79,7 +79,7 @@ async def label(request: Request) -> Response:
     return page(
         request,
         "label.html",
-        translate("Label"),
+        translate("Labelling"),
         commands=[command("audit", studio.project.folder)],
         agreements=pairs,
         formats=FORMATS,

@@ -131,12 +131,7 @@ async def back(request: Request) -> Response:
 def _list(request: Request, error: str = "") -> Response:
     studio = studio_of(request)
     used = studio.service.run
-    rows = [
-        TrainedRun(
-            run.directory.name, run.metrics["images"]["train"], _accuracy(run), run.directory.name == used
-        )
-        for run in studio.runs()
-    ]
+    rows = [_row(run, used) for run in studio.runs()]
     shown = studio.run(used).directory if used else studio.runs_folder / "NAME"
     return page(
         request,

@@ -51,7 +51,7 @@ def way() -> list[WayStep]:
     return [
         WayStep("/", translate("Images")),
         WayStep("/audit", translate("Audit")),
-        WayStep("/label", translate("Label")),
+        WayStep("/label", translate("Labelling")),
         WayStep("/train", translate("Train")),
         WayStep("/models", translate("Models")),
         WayStep("/try", translate("Try it")),
