@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from eyebright.errors import ConfigError
 from eyebright.serving.app import create_app
@@ -75,10 +76,12 @@ class Address:
 class _Server(uvicorn.Server):
     """Ends at a signal as its normal end: uvicorn would raise the signal again afterwards."""
 
-    def __init__(self, config: uvicorn.Config, service: Service, on_started: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, on_started: Callable[[], None], on_ending: Callable[[], None]
+    ) -> None:
         super().__init__(config)
-        self._service = service
         self._on_started = on_started
+        self._on_ending = on_ending
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and tell that it does."""
@@ -91,7 +94,7 @@ class _Server(uvicorn.Server):
 
         Closed at once, an idle connection might be one on which a request is on its way.
         """
-        self._service.workers.closing = True
+        self._on_ending()
         for server in self.servers:
             server.close()
         until = time.monotonic() + _FAREWELL_SECONDS
@@ -129,8 +132,42 @@ def make_server(
         certificate: for TLS; None for none.
         key: of the certificate.
     """
-    config = uvicorn.Config(
+
+    def ending() -> None:
+        service.workers.closing = True
+
+    seconds = round(service.settings.deadline_seconds) + _DRAIN_SECONDS
+    return make_app_server(
         create_app(service),
+        seconds,
+        on_started=on_started,
+        on_ending=ending,
+        certificate=certificate,
+        key=key,
+    )
+
+
+def make_app_server(
+    app: ASGIApp,
+    drain_seconds: int,
+    *,
+    on_started: Callable[[], None],
+    on_ending: Callable[[], None],
+    certificate: Path | None = None,
+    key: Path | None = None,
+) -> uvicorn.Server:
+    """Return a server of any application that is not listening yet, and ends in order at a signal.
+
+    Args:
+        app: that answers.
+        drain_seconds: within which it answers what it accepted.
+        on_started: is called when requests are answered.
+        on_ending: is called when no more are accepted.
+        certificate: for TLS; None for none.
+        key: of the certificate.
+    """
+    config = uvicorn.Config(
+        app,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -138,11 +175,11 @@ def make_server(
         ws="none",
         lifespan="on",
         timeout_keep_alive=_IDLE_SECONDS,
-        timeout_graceful_shutdown=round(service.settings.deadline_seconds) + _DRAIN_SECONDS,
+        timeout_graceful_shutdown=drain_seconds,
         ssl_certfile=certificate,
         ssl_keyfile=key,
     )
-    return _Server(config, service, on_started)
+    return _Server(config, on_started, on_ending)
 
 
 def serve_until_stopped(

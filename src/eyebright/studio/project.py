@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from threading import Lock
 
 from eyebright.data.contents import with_contents
@@ -90,6 +90,22 @@ class Project:
             for sample in self.samples
             if sample.sha in labels
         ]
+
+    def folder_labels(self) -> dict[str, str]:
+        """Return the names of the folders in which images arrived, by hash, of those without a label.
+
+        None while they lie in fewer than two folders: one alone tells nothing apart.
+        """
+        place = PurePosixPath(self.received.relative_to(self.root).as_posix())
+        with self.store.reading() as state:
+            labelled = set(state.images())
+        folders = {
+            sample.sha: PurePosixPath(sample.path).parent
+            for sample in self.samples
+            if sample.sha not in labelled and place in PurePosixPath(sample.path).parents
+        }
+        names = {sha: folder.name for sha, folder in folders.items() if folder != place}
+        return names if len(set(names.values())) > 1 else {}
 
     def classes(self) -> list[str]:
         """Return the classes in use."""

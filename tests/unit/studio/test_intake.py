@@ -46,6 +46,18 @@ def test_a_file_is_taken_once_and_known_by_its_hash_afterwards(project: Project)
     assert Intake(project).missing([digest]) == []  # after a restart, too
 
 
+def test_names_of_folders_are_offered_as_classes_and_one_alone_is_not(project: Project):
+    intake = Intake(project)
+    intake.take([("photos/cat/1.jpg", jpeg(0)), ("loose.jpg", jpeg(30))])
+    assert project.folder_labels() == {}
+    intake.take([("photos/dog/1.jpg", jpeg(60)), ("photos/dog/2.jpg", jpeg(90))])
+    names = project.folder_labels()
+    assert sorted(names.values()) == ["cat", "dog", "dog"]
+    project.store.add("ann", list(names.items()))
+    assert project.folder_labels() == {}
+    assert project.classes() == ["cat", "dog"]
+
+
 def test_two_files_of_one_name_are_both_kept(project: Project):
     Intake(project).take([("a/cat.jpg", jpeg(0)), ("a/cat.jpg", jpeg(90))])
     assert [s.path for s in project.samples] == ["studio/images/a/cat-2.jpg", "studio/images/a/cat.jpg"]

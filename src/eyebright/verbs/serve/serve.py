@@ -5,10 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eyebright.errors import ConfigError, NotFoundError
 from eyebright.report.display import Displayed, ResultTable
 from eyebright.runtime.context import progress_task, say, stage
 from eyebright.runtime.machine import usable_cores
@@ -17,7 +15,6 @@ from eyebright.verbs.serve.options import ServeConfig
 
 if TYPE_CHECKING:
     from eyebright.serving.registry import Registry
-    from eyebright.serving.security import Tokens
     from eyebright.serving.service import Service
 
 
@@ -51,12 +48,13 @@ def serve(config: ServeConfig) -> Served:
         ConfigError: the address is taken, or needs a token file.
     """
     # The web framework takes half a second to import, which no other command waits for.
+    from eyebright.serving.access import tls_files, tokens_for
     from eyebright.serving.request_log import RequestLog
     from eyebright.serving.server import Address, serve_until_stopped
     from eyebright.serving.service import Service, ServiceSettings
 
-    tokens = _tokens(config)
-    address = Address(config.host, config.port, *_tls(config))
+    tokens = tokens_for(config.host, config.token_file, encrypted=config.tls_cert is not None)
+    address = Address(config.host, config.port, *tls_files(config.tls_cert, config.tls_key))
     with address.listen() as bound:
         url = address.url(bound)
         registry = _registry(config)
@@ -107,46 +105,3 @@ def _registry(config: ServeConfig) -> Registry:
             registry.get(None).set_shadow(ServedModel(config.shadow))
             task.advance()
     return registry
-
-
-def _tokens(config: ServeConfig) -> Tokens | None:
-    from eyebright.serving.security import Tokens, is_loopback, readable_by_others
-
-    if config.token_file is None:
-        if not is_loopback(config.host):
-            raise ConfigError(
-                "An address that others can reach needs tokens. {host} is one, and there is no --token-file. "
-                "Name one, or listen on 127.0.0.1.",
-                host=config.host,
-            )
-        return None
-    tokens = Tokens.read(config.token_file)
-    if readable_by_others(config.token_file):
-        say("Others on this machine may read {path}. Allow only yourself: chmod 600", path=config.token_file)
-    if not is_loopback(config.host) and config.tls_cert is None:
-        say("Tokens are sent as they are, for all on the network to see. Use --tls-cert and --tls-key.")
-    return tokens
-
-
-def _tls(config: ServeConfig) -> tuple[Path | None, Path | None]:
-    import ssl
-
-    certificate, key = config.tls_cert, config.tls_key
-    if certificate is None and key is None:
-        return None, None
-    if certificate is None or key is None:
-        raise ConfigError(
-            "TLS needs a certificate and its key. One was given. Give --tls-cert and --tls-key."
-        )
-    for path in (certificate, key):
-        if not path.is_file():
-            raise NotFoundError("The file for TLS must exist. {path} does not. Check the path.", path=path)
-    try:
-        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key)
-    except (ssl.SSLError, OSError) as error:
-        raise ConfigError(
-            "The certificate and its key must be PEM files that belong together. They are not: {reason}. "
-            "Check both.",
-            reason=error,
-        ) from error
-    return certificate, key

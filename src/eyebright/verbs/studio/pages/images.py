@@ -22,7 +22,7 @@ from eyebright.serving.errors import InvalidBodyError, TooLargeError
 from eyebright.studio.intake import MOST_BYTES, Arrived
 from eyebright.text.language import translate
 from eyebright.types import Skipped
-from eyebright.verbs.studio.door import remember, require_role
+from eyebright.verbs.studio.door import person, remember, require_role
 from eyebright.verbs.studio.pages.show import command, go, off_loop, page, studio_of
 
 _MOST_FILES, _MOST_HASHES = 1000, 2000
@@ -46,6 +46,7 @@ async def images(request: Request) -> Response:
         labelled=counts.total(),
         counts=sorted(counts.items()),
         most=max(counts.values(), default=0),
+        folders=sorted(Counter(studio.project.folder_labels().values()).items()),
         skipped=[_refused(entry) for entry in studio.project.skipped],
     )
 
@@ -106,6 +107,16 @@ def _answer(request: Request, arrived: Arrived) -> Response:
 
 def _refused(entry: Skipped) -> str:
     return f"{entry.path}: {translate(entry.reason, **entry.reason_values)}"
+
+
+async def take_folder_names(request: Request) -> Response:
+    """Label the images that arrived in folders with the folders' names."""
+    require_role(request, "label")
+    studio = studio_of(request)
+    names = studio.project.folder_labels()
+    if names:
+        await off_loop(partial(studio.project.store.add, person(request), list(names.items())))
+    return go("/")
 
 
 async def picture(request: Request) -> Response:
@@ -173,6 +184,7 @@ ROUTES = [
     Route("/images/missing", missing, methods=["POST"]),
     Route("/images", add, methods=["POST"]),
     Route("/images/zip", add_zip, methods=["POST"]),
+    Route("/images/labels", take_folder_names, methods=["POST"]),
     Route("/picture/{size}/{sha}", picture),
     Route("/settings", settings, methods=["POST"]),
 ]
