@@ -7,8 +7,8 @@ likely class; from the third on, its letter and a digit are two strokes. Naming 
 
     python benchmarks/studio.py DATA [--images 1000] [--seed 0]
 
-Then the same photographs arrive in an empty studio, in chunks as the page sends them, in folders whose names are
-taken as classes, and a model is trained: the seconds until it is there, with an empty cache.
+Then the same photographs arrive in an empty studio, in chunks as the page sends them, in folders whose names
+are taken as classes, and a model is trained: the seconds until it is there, with an empty cache.
 
 DATA is a folder of class folders, or with splits of them.
 """
