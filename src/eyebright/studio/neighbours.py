@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from eyebright.studio.features import Features
+from eyebright.types import FloatArray
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,26 @@ def nearest_labelled(
     """Return the labelled images nearest to one of the project's; none if it has no features."""
     if sha not in features.shas:
         return []
-    own = features.shas.index(sha)
-    similar = features.units @ features.units[own]
-    found: list[Neighbour] = []
-    for place in np.argsort(-similar, kind="stable"):
-        label = labels.get(features.shas[place])
-        if place != own and label is not None:
-            found.append(Neighbour(features.shas[place], label, float(similar[place])))
-            if len(found) == count:
-                break
-    return found
+    similar = features.units @ features.units[features.shas.index(sha)]
+    others = {other: label for other, label in labels.items() if other != sha}
+    return nearest(features.shas, similar, others, count)
+
+
+def nearest(
+    shas: Sequence[str], similar: FloatArray, labels: Mapping[str, str], count: int
+) -> list[Neighbour]:
+    """Return the most similar images that have a label.
+
+    Args:
+        shas: N images.
+        similar: (N,) how like each one is.
+        labels: by hash.
+        count: so many at most.
+    """
+    order = (int(place) for place in np.argsort(-similar, kind="stable"))
+    found = (
+        Neighbour(shas[place], labels[shas[place]], float(similar[place]))
+        for place in order
+        if shas[place] in labels
+    )
+    return [neighbour for neighbour, _ in zip(found, range(count), strict=False)]

@@ -34,12 +34,11 @@ class UnknownPageError(ServiceError):
     status = 404
 
 
-def create_app(studio: Studio, *, hosts: frozenset[str] = frozenset(), lang: Lang = "en") -> Starlette:
+def create_app(studio: Studio, lang: Lang = "en") -> Starlette:
     """Return the application of a studio.
 
     Args:
         studio: that the pages show.
-        hosts: names besides localhost and addresses that requests may be sent to.
         lang: of who has not chosen one.
     """
 
@@ -55,7 +54,7 @@ def create_app(studio: Studio, *, hosts: frozenset[str] = frozenset(), lang: Lan
             Route("/static/{name}", _static),
             *(route for module in pages for route in module.ROUTES),
         ],
-        middleware=[Middleware(Door, tokens=studio.tokens, hosts=hosts, lang=lang)],
+        middleware=[Middleware(Door, tokens=studio.tokens, hosts=studio.hosts, lang=lang)],
         exception_handlers={EyebrightError: _refused, 404: _nowhere, Exception: _failed},
         lifespan=lifespan,
         max_body_size=MOST_BYTES,

@@ -10,17 +10,16 @@ from time import monotonic
 
 from eyebright.data.fixes import Fix, read_fixes, write_fixes
 from eyebright.runs.run import Run
-from eyebright.runs.scoring import predict_samples
 from eyebright.serving.security import Tokens
 from eyebright.studio.features import features_of
 from eyebright.studio.groups import Group, next_group
 from eyebright.studio.intake import Intake
 from eyebright.studio.jobs import Job, Jobs
 from eyebright.studio.label_files import write_table
+from eyebright.studio.model_view import ModelView, view_of
 from eyebright.studio.project import Project
 from eyebright.studio.review import ReviewItem, doubts, label_errors
 from eyebright.studio.suggestions import Suggester
-from eyebright.training.cache.store import default_folder
 from eyebright.verbs.studio.in_service import InService
 
 # For so long nobody else gets the images that a person has on the screen.
@@ -33,16 +32,30 @@ class Studio:
     Args:
         project: its images and labels.
         tokens: who may do what.
+        hosts: names besides localhost and addresses that requests may be sent to.
+        open_service: whether programs on this machine may ask the model in use without a token.
     """
 
-    def __init__(self, project: Project, tokens: Tokens) -> None:
+    def __init__(
+        self,
+        project: Project,
+        tokens: Tokens,
+        *,
+        hosts: frozenset[str] = frozenset(),
+        open_service: bool = False,
+    ) -> None:
         self.project = project
         self.tokens = tokens
+        self.hosts = hosts
         self.intake = Intake(project)
         self.jobs = Jobs()
-        self.service = InService(project.folder)
+        self.service = InService(project.folder, None if open_service else tokens, hosts)
         #: What the last look found to be doubtful; None before the first.
         self.doubtful: list[ReviewItem] | None = None
+        #: What the model in use sees in the images; None until that look.
+        self.view: ModelView | None = None
+        #: Why files of the last archive were not taken.
+        self.refused: list[str] = []
         #: Images that somebody looked at since the studio began.
         self.reviewed: set[str] = set()
         self._suggester: Suggester | None = None
@@ -77,8 +90,7 @@ class Studio:
         Raises:
             NotFoundError: there is none.
         """
-        known = {run.directory.name: run for run in self.runs()}
-        return known[name] if name in known else Run.open(self.runs_folder / "-")
+        return Run.open(self.runs_folder / Path(name).name)
 
     def labels(self) -> dict[str, str]:
         """Return the labels that count, by hash."""
@@ -161,8 +173,8 @@ class Studio:
         labels, suggester, model = self.labels(), self.suggester(), self.service.sealed()
         found = [] if suggester is None else label_errors(suggester.features, labels)
         if model is not None:
-            samples = self.project.samples
-            found += doubts(predict_samples(model, self.project.root, samples, default_folder()), labels)
+            self.view = view_of(model, self.project.root, self.project.samples)
+            found += doubts(self.view.predictions, labels)
         return found
 
     def fixes(self) -> list[Fix]:

@@ -18,6 +18,7 @@ from eyebright.serving.app import create_app
 from eyebright.serving.problems import problem
 from eyebright.serving.registry import Registry
 from eyebright.serving.request_log import RequestLog
+from eyebright.serving.security import Tokens
 from eyebright.serving.served_model import ServedModel
 from eyebright.serving.service import Service, ServiceSettings
 from eyebright.text.language import translate
@@ -39,10 +40,14 @@ class InService:
 
     Args:
         folder: of the studio; runs lie below it.
+        tokens: who may ask; None where everybody on this machine may.
+        hosts: names besides localhost and addresses that requests may be sent to.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, tokens: Tokens | None, hosts: frozenset[str]) -> None:
         self._folder = folder
+        self._tokens = tokens
+        self._settings = ServiceSettings(hosts=hosts)
         self._service: Service | None = None
         self._app: ASGIApp | None = None
         self._running = AsyncExitStack()
@@ -99,7 +104,7 @@ class InService:
         async with self._changing:
             if self._service is None:
                 model = await asyncio.to_thread(ServedModel, run)
-                service = Service(Registry({NAME: model}), ServiceSettings(), None, RequestLog(None))
+                service = Service(Registry({NAME: model}), self._settings, self._tokens, RequestLog(None))
                 await self._running.enter_async_context(service.running())
                 self._service, self._app = service, create_app(service)
             else:

@@ -63,10 +63,10 @@ def studio(config: StudioConfig) -> StudioEnd:
     address = Address(config.host, config.port, *tls_files(config.tls_cert, config.tls_key))
     with address.listen() as bound:
         url = address.url(bound)
-        opened = Studio(Project(config.folder), tokens)
         hosts = frozenset({config.host.casefold(), *map(str.casefold, config.allow_host)})
+        opened = Studio(Project(config.folder), tokens, hosts=hosts, open_service=bool(token))
         server = make_app_server(
-            create_app(opened, hosts=hosts, lang=config.lang),
+            create_app(opened, config.lang),
             _DRAIN_SECONDS,
             on_started=lambda: _say_started(url, token),
             on_ending=opened.jobs.stop,

@@ -32,7 +32,7 @@ def studio(textile: Path, textile_run: Run, tmp_path_factory: pytest.TempPathFac
         shutil.copyfile(file, folder / f"{number}.jpg")
     shutil.copytree(textile_run.directory, folder / "studio" / "runs" / "first")
     hashes = {hashlib.sha256(token.encode()).digest(): role for role, token in TOKENS.items()}
-    opened = Studio(Project(folder), Tokens(hashes))
+    opened = Studio(Project(folder), Tokens(hashes), open_service=True)
     yield opened
     opened.close()
 
@@ -53,6 +53,13 @@ def client(stranger: TestClient) -> Iterator[TestClient]:
 def ready(studio: Studio, client: TestClient) -> None:
     """Let the features be computed that groups are made of."""
     client.get("/label")
+    finished(studio)
+    client.get("/label")
+    finished(studio)
+
+
+def finished(studio: Studio) -> None:
+    """Wait for the job under way."""
     if studio.jobs._thread is not None:
         studio.jobs._thread.join()
 
@@ -149,8 +156,10 @@ def test_photographs_arrive_once_by_form_and_by_zip(client: TestClient, studio: 
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("cat.jpg", content)
         archive.writestr("other.jpg", other)
-    found = client.post("/images/zip", content=packed.getvalue(), headers=SCRIPT).json()
-    assert (found["new"], found["known"], len(studio.project)) == (1, 1, before + 2)
+    assert client.post("/images/zip", content=packed.getvalue(), headers=SCRIPT).status_code == 200
+    finished(studio)
+    assert (studio.jobs.last.state, len(studio.project)) == ("done", before + 2)
+    assert not list(studio.project.folder.glob(".*.tmp"))
     assert (
         client.get(f"/picture/small/{studio.project.samples[-1].sha}").headers["content-type"] == "image/jpeg"
     )
@@ -161,8 +170,10 @@ def test_a_run_is_put_into_service_answers_and_is_not_replaced_by_a_changed_file
     client: TestClient, studio: Studio, textile: Path
 ):
     image = next(textile.glob("val/*/*.jpg")).read_bytes()
+    ready(studio, client)
     assert client.post("/service/predict", content=image).status_code == 503
     assert client.post("/models/first/use").status_code == 303
+    finished(studio)
     answer = client.post("/service/predict", content=image)
     predicted = answer.json()["predictions"][0]["answer"]
     shown = client.post(

@@ -20,7 +20,7 @@ from eyebright.verbs.audit.options import AuditConfig
 from eyebright.verbs.studio.core import Studio
 from eyebright.verbs.studio.door import person, require_role
 from eyebright.verbs.studio.pages.models import document
-from eyebright.verbs.studio.pages.show import command, go, off_loop, page, studio_of
+from eyebright.verbs.studio.pages.show import command, go, off_loop, page, post, studio_of
 
 _SHOWN = 60
 
@@ -160,7 +160,7 @@ def _by_path(studio: Studio) -> dict[str, Sample]:
 
 ROUTES = [
     Route("/audit", audit),
-    Route("/audit", start, methods=["POST"]),
-    Route("/audit/fixes", save, methods=["POST"]),
+    post("/audit", start),
+    post("/audit/fixes", save),
     Route("/audit/{name}/report", report),
 ]

@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from functools import lru_cache, partial
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from uuid import uuid4
 
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
@@ -18,15 +18,15 @@ from eyebright.data.decode import open_rgb
 from eyebright.data.header import read_image
 from eyebright.errors import EyebrightError, ImageError, NotFoundError
 from eyebright.runtime.atomic import storage_errors
-from eyebright.serving.errors import InvalidBodyError, TooLargeError
+from eyebright.serving.errors import InvalidBodyError
 from eyebright.studio.intake import MOST_BYTES, Arrived
 from eyebright.text.language import translate
 from eyebright.types import Skipped
 from eyebright.verbs.studio.door import person, remember, require_role
-from eyebright.verbs.studio.pages.show import command, go, off_loop, page, studio_of
+from eyebright.verbs.studio.pages.show import command, go, off_loop, page, post, studio_of
 
 _MOST_FILES, _MOST_HASHES = 1000, 2000
-_MOST_FILE_BYTES = 256 * 2**20
+_MOST_REQUEST_BYTES = 512 * 2**20
 _SIDES = {"small": 192, "large": 960}
 _QUALITY = 80
 _SHOWN_REFUSED = 20
@@ -47,7 +47,7 @@ async def images(request: Request) -> Response:
         counts=sorted(counts.items()),
         most=max(counts.values(), default=0),
         folders=sorted(Counter(studio.project.folder_labels().values()).items()),
-        skipped=[_refused(entry) for entry in studio.project.skipped],
+        skipped=[*studio.refused, *(_refused(entry) for entry in studio.project.skipped)],
     )
 
 
@@ -62,7 +62,7 @@ async def add(request: Request) -> Response:
     """Take photographs; a script gets figures, a form the page."""
     require_role(request, "label")
     studio = studio_of(request)
-    async with request.form(max_files=_MOST_FILES, max_part_size=_MOST_FILE_BYTES) as form:
+    async with request.form(max_files=_MOST_FILES) as form:
         files = [
             (upload.filename or "image.jpg", await upload.read())
             for upload in form.getlist("files")
@@ -76,20 +76,25 @@ async def add_zip(request: Request) -> Response:
     """Take an archive, which is written to disk as it comes."""
     require_role(request, "label")
     studio = studio_of(request)
-    folder = studio.project.folder
-    with storage_errors(folder), NamedTemporaryFile(dir=folder, suffix=".tmp") as file:
-        size = 0
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > MOST_BYTES:
-                raise TooLargeError(
-                    "An archive must have at most {limit} GB. This one has more. Split it.",
-                    limit=MOST_BYTES >> 30,
-                )
-            await off_loop(partial(file.write, chunk))
-        file.flush()
-        arrived = await off_loop(partial(studio.intake.take_zip, Path(file.name)))
-    return _answer(request, arrived)
+    path = studio.project.folder / f".{uuid4().hex}.zip.tmp"
+
+    def work() -> str:
+        try:
+            arrived = studio.intake.take_zip(path)
+        finally:
+            path.unlink(missing_ok=True)
+        studio.refused = [_refused(entry) for entry in arrived.refused]
+        return "/"
+
+    try:
+        with storage_errors(path), path.open("wb") as file:
+            async for chunk in request.stream():
+                await off_loop(partial(file.write, chunk))
+        studio.jobs.start("unpack", [], work)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return _answer(request, Arrived())
 
 
 def _answer(request: Request, arrived: Arrived) -> Response:
@@ -181,10 +186,10 @@ def _not_hashes() -> EyebrightError:
 
 ROUTES = [
     Route("/", images),
-    Route("/images/missing", missing, methods=["POST"]),
-    Route("/images", add, methods=["POST"]),
-    Route("/images/zip", add_zip, methods=["POST"]),
-    Route("/images/labels", take_folder_names, methods=["POST"]),
+    post("/images/missing", missing),
+    post("/images", add, _MOST_REQUEST_BYTES),
+    post("/images/zip", add_zip, MOST_BYTES),
+    post("/images/labels", take_folder_names),
     Route("/picture/{size}/{sha}", picture),
-    Route("/settings", settings, methods=["POST"]),
+    post("/settings", settings),
 ]

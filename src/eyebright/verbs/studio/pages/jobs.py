@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from eyebright.verbs.studio.door import require_role
-from eyebright.verbs.studio.pages.show import fragment, go, studio_of
+from eyebright.verbs.studio.pages.show import fragment, go, post, studio_of
 
 
 async def job(request: Request) -> Response:
@@ -23,4 +23,4 @@ async def stop(request: Request) -> Response:
     return go("/train" if form.get("back") == "/train" else "/")
 
 
-ROUTES = [Route("/job", job), Route("/job/stop", stop, methods=["POST"])]
+ROUTES = [Route("/job", job), post("/job/stop", stop)]

@@ -19,7 +19,7 @@ from eyebright.studio.groups import Group, Tile
 from eyebright.studio.label_files import FORMATS, write_labels
 from eyebright.text.language import translate
 from eyebright.verbs.studio.door import person, require_role
-from eyebright.verbs.studio.pages.show import command, fragment, go, off_loop, page, studio_of
+from eyebright.verbs.studio.pages.show import command, fragment, go, off_loop, page, post, studio_of
 
 #: Letters that stand for the images of a page.
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -169,7 +169,7 @@ async def _group(request: Request, second: bool) -> GroupView:
 
 ROUTES = [
     Route("/label", label),
-    Route("/label", add, methods=["POST"]),
-    Route("/label/undo", undo, methods=["POST"]),
-    Route("/label/write", write, methods=["POST"]),
+    post("/label", add),
+    post("/label/undo", undo),
+    post("/label/write", write),
 ]

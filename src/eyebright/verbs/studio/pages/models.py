@@ -19,7 +19,7 @@ from eyebright.verbs.compare.options import CompareConfig
 from eyebright.verbs.export.options import ExportConfig, FormatName
 from eyebright.verbs.studio.door import SERVICE, require_role
 from eyebright.verbs.studio.in_service import NAME
-from eyebright.verbs.studio.pages.show import command, go, off_loop, page, studio_of
+from eyebright.verbs.studio.pages.show import command, go, off_loop, page, post, studio_of
 
 # A report has its own policy in the page; here it also gets an origin of its own, apart from the studio's.
 _REPORT_POLICY = (
@@ -113,6 +113,7 @@ async def use(request: Request) -> Response:
     except EyebrightError as error:
         return _model(request, run, error.text())
     studio.doubtful = None
+    studio.start_review()
     return go(f"/models/{run.directory.name}")
 
 
@@ -125,6 +126,7 @@ async def back(request: Request) -> Response:
     except EyebrightError as error:
         return _list(request, error.text())
     studio.doubtful = None
+    studio.start_review()
     return go("/models")
 
 
@@ -181,11 +183,11 @@ def document(path: Path) -> Response:
 
 ROUTES = [
     Route("/models", models),
-    Route("/models/back", back, methods=["POST"]),
+    post("/models/back", back),
     Route("/models/{name}", model),
     Route("/models/{name}/report", report),
-    Route("/models/{name}/compare", compare, methods=["POST"]),
-    Route("/models/{name}/export", export, methods=["POST"]),
-    Route("/models/{name}/use", use, methods=["POST"]),
+    post("/models/{name}/compare", compare),
+    post("/models/{name}/export", export),
+    post("/models/{name}/use", use),
     Route("/comparisons/{name}", comparison),
 ]

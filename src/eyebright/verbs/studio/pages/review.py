@@ -19,7 +19,7 @@ from eyebright.text.language import translate
 from eyebright.verbs.studio.core import Studio
 from eyebright.verbs.studio.door import person, require_role
 from eyebright.verbs.studio.pages.label import valid_label
-from eyebright.verbs.studio.pages.show import command, go, off_loop, page, studio_of
+from eyebright.verbs.studio.pages.show import command, go, off_loop, page, post, studio_of
 
 
 @dataclass(frozen=True)
@@ -124,6 +124,6 @@ def _view(studio: Studio, item: ReviewItem, labels: Mapping[str, str]) -> Review
 
 ROUTES = [
     Route("/review", review),
-    Route("/review", answer, methods=["POST"]),
-    Route("/review/look", look, methods=["POST"]),
+    post("/review", answer),
+    post("/review/look", look),
 ]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from anyio.to_thread import run_sync
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
 
 from eyebright.report.templating import render
 from eyebright.runtime.parallel import in_context
@@ -20,10 +21,14 @@ from eyebright.verbs.studio.core import Studio
 from eyebright.verbs.studio.door import person
 
 Result = TypeVar("Result")
+Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
+
+_SMALL_BYTES = 4 * 2**20
 
 # The page of each kind of job.
 _PAGES = {
     "features": "/label",
+    "unpack": "/images",
     "audit": "/audit",
     "train": "/train",
     "compare": "/models/",
@@ -110,6 +115,11 @@ def _shown(job: Job | None, path: str) -> Job | None:
     if job is None or job.state == "running":
         return job
     return job if path.startswith(_PAGES.get(job.kind, "/")) else None
+
+
+def post(path: str, endpoint: Endpoint, most_bytes: int = _SMALL_BYTES) -> Route:
+    """Return the route of what changes something, with a limit to its body."""
+    return Route(path, endpoint, methods=["POST"], max_body_size=most_bytes)
 
 
 def fragment(template: str, **values: object) -> Response:

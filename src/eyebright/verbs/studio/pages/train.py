@@ -15,7 +15,7 @@ from eyebright.errors import ConfigError
 from eyebright.text.language import language, translate
 from eyebright.verbs.studio.core import Studio
 from eyebright.verbs.studio.door import require_role
-from eyebright.verbs.studio.pages.show import command, go, off_loop, page, studio_of
+from eyebright.verbs.studio.pages.show import command, go, off_loop, page, post, studio_of
 from eyebright.verbs.train.options import TrainConfig
 
 _LEAST = 2
@@ -114,4 +114,4 @@ def _interrupted(studio: Studio) -> Path | None:
     return None if finished else newest
 
 
-ROUTES = [Route("/train", train), Route("/train", start, methods=["POST"])]
+ROUTES = [Route("/train", train), post("/train", start)]

@@ -6,32 +6,27 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
-import numpy as np
 from PIL import Image
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from eyebright.auditing.neighbours import unit
 from eyebright.data.decode import decode
 from eyebright.errors import EyebrightError, ImageError, MissingExtraError
 from eyebright.explaining.base import NoHeatMapError
 from eyebright.explaining.drawing import draw
 from eyebright.report.thumbnails import data_uri
-from eyebright.sealed.inference import predict_blocks
 from eyebright.serving.served_model import ServedModel
 from eyebright.studio.neighbours import Neighbour
 from eyebright.text.language import translate
-from eyebright.training.cache.store import default_folder
-from eyebright.types import Prediction, UInt8Array
+from eyebright.types import Prediction
 from eyebright.verbs.studio.core import Studio
 from eyebright.verbs.studio.door import require_role
-from eyebright.verbs.studio.pages.show import command, fragment, off_loop, page, studio_of
+from eyebright.verbs.studio.pages.show import command, fragment, off_loop, page, post, studio_of
 
 _MOST_BYTES = 64 * 2**20
 _PICTURE_PX = 480
-_NEAREST = 6
 _CLASSES = 8
 
 
@@ -43,7 +38,7 @@ class Answer:
         prediction: the classes, the set, and whether it is unknown.
         picture: the photograph as a data URI.
         heat: the same under its heat map; empty where the model has none.
-        nearest: the labelled images whose features are most like its own.
+        nearest: the labelled images that are most like it; none before all images were looked at.
     """
 
     prediction: Prediction
@@ -67,7 +62,7 @@ async def answer(request: Request) -> Response:
     """Answer for a photograph; a script gets a part of the page, a form all of it."""
     require_role(request, "view")
     studio = studio_of(request)
-    async with request.form(max_files=1, max_part_size=_MOST_BYTES) as form:
+    async with request.form(max_files=2) as form:
         upload = form.get("file")
         content = await upload.read() if isinstance(upload, UploadFile) else b""
     model = studio.service.model
@@ -102,7 +97,8 @@ def _answer(studio: Studio, model: ServedModel, content: bytes) -> Answer:
     prediction = model.answer(content).prediction
     shown = Image.fromarray(decode(content, min_side=_PICTURE_PX))
     pixels = decode(content, min_side=model.sealed.size, white_level=model.sealed.white_level)
-    nearest = _nearest(studio, model, pixels)
+    view = studio.view if studio.view is not None and studio.view.path == model.path else None
+    nearest = [] if view is None else view.nearest(model.sealed, pixels, studio.labels())
     return Answer(prediction, data_uri(shown, _PICTURE_PX), _heat(model, content), nearest)
 
 
@@ -117,27 +113,4 @@ def _heat(model: ServedModel, content: bytes) -> str:
     return data_uri(drawn.picture, _PICTURE_PX)
 
 
-def _nearest(studio: Studio, model: ServedModel, pixels: UInt8Array) -> list[Neighbour]:
-    """Return the labelled images whose features, as the model sees them, are most like those of an image.
-
-    Only images whose features are cached count: a training leaves all of its own there.
-    """
-    split = model.sealed.split_model
-    if split is None:
-        return []
-    samples = studio.project.labelled()
-    found: list[Neighbour] = []
-    own = unit(split.features(pixels[None]))
-    sealed = studio.service.sealed() or model.sealed
-    for block in predict_blocks(sealed, studio.project.root, samples, default_folder()):
-        if block.features is None or not block.samples:
-            continue
-        similar = unit(block.features) @ own[0]
-        found += [
-            Neighbour(sample.sha, sample.label, float(like))
-            for sample, like in zip(block.samples, np.asarray(similar), strict=True)
-        ]
-    return sorted(found, key=lambda neighbour: -neighbour.similarity)[:_NEAREST]
-
-
-ROUTES = [Route("/try", try_image), Route("/try", answer, methods=["POST"])]
+ROUTES = [Route("/try", try_image), post("/try", answer, _MOST_BYTES)]

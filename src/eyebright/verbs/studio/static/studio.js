@@ -102,9 +102,9 @@ function setUpDrop(form) {
         show(end, wanted.length);
         say(form.dataset.sending, { done: end, total: wanted.length });
       }
-      for (const [file] of zips) count(await (await post("/images/zip", file)).json());
+      for (const [file] of zips) await post("/images/zip", file);
       say(form.dataset.done, sum);
-      if (sum.new && !sum.refused) location.reload();
+      if (zips.length || (sum.new && !sum.refused)) location.reload();
     } catch (error) {
       say(`${form.dataset.failed} ${error.message}`, {});
     }
