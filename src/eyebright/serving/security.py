@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from starlette.requests import Request
 
 from eyebright.errors import ConfigError, NotFoundError
+from eyebright.runtime.context import say
 from eyebright.runtime.stored import read_stored, reason_of
 from eyebright.serving.errors import ForbiddenError, MisdirectedError, UnauthorisedError
 
@@ -72,6 +73,34 @@ class Tokens:
             if hmac.compare_digest(known, digest):
                 found = role
         return found
+
+
+def tokens_for(host: str, file: Path | None, *, encrypted: bool) -> Tokens | None:
+    """Return the tokens of a file, or None on an address that only this machine reaches.
+
+    Args:
+        host: the address to listen on.
+        file: with the tokens, if there is one.
+        encrypted: whether TLS is used.
+
+    Raises:
+        ConfigError: others reach the address, and there is no file; or it holds no tokens.
+        NotFoundError: the file does not exist.
+    """
+    if file is None:
+        if not is_loopback(host):
+            raise ConfigError(
+                "An address that others can reach needs tokens. {host} is one, and there is no --token-file. "
+                "Name one, or listen on 127.0.0.1.",
+                host=host,
+            )
+        return None
+    tokens = Tokens.read(file)
+    if readable_by_others(file):
+        say("Others on this machine may read {path}. Allow only yourself: chmod 600", path=file)
+    if not is_loopback(host) and not encrypted:
+        say("Tokens are sent as they are, for all on the network to see. Use --tls-cert and --tls-key.")
+    return tokens
 
 
 def _role(words: list[str], path: Path) -> tuple[Role, str]:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
-from eyebright.errors import ConfigError
+from eyebright.errors import ConfigError, NotFoundError
 from eyebright.serving.app import create_app
 from eyebright.serving.service import Service
 
@@ -71,6 +72,33 @@ class Address:
         """Return the address of a bound socket as a browser takes it."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'https' if self.certificate else 'http'}://{host}:{bound.getsockname()[1]}"
+
+
+def tls_files(certificate: Path | None, key: Path | None) -> tuple[Path | None, Path | None]:
+    """Return the files for TLS, both or none.
+
+    Raises:
+        ConfigError: one is missing, or they do not belong together.
+        NotFoundError: one does not exist.
+    """
+    if certificate is None and key is None:
+        return None, None
+    if certificate is None or key is None:
+        raise ConfigError(
+            "TLS needs a certificate and its key. One was given. Give --tls-cert and --tls-key."
+        )
+    for path in (certificate, key):
+        if not path.is_file():
+            raise NotFoundError("The file for TLS must exist. {path} does not. Check the path.", path=path)
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key)
+    except (ssl.SSLError, OSError) as error:
+        raise ConfigError(
+            "The certificate and its key must be PEM files that belong together. They are not: {reason}. "
+            "Check both.",
+            reason=error,
+        ) from error
+    return certificate, key
 
 
 class _Server(uvicorn.Server):

@@ -48,9 +48,9 @@ def serve(config: ServeConfig) -> Served:
         ConfigError: the address is taken, or needs a token file.
     """
     # The web framework takes half a second to import, which no other command waits for.
-    from eyebright.serving.access import tls_files, tokens_for
     from eyebright.serving.request_log import RequestLog
-    from eyebright.serving.server import Address, serve_until_stopped
+    from eyebright.serving.security import tokens_for
+    from eyebright.serving.server import Address, serve_until_stopped, tls_files
     from eyebright.serving.service import Service, ServiceSettings
 
     tokens = tokens_for(config.host, config.token_file, encrypted=config.tls_cert is not None)

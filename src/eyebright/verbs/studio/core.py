@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from time import monotonic
 
 from eyebright.data.fixes import Fix, read_fixes, write_fixes
+from eyebright.errors import ConfigError
 from eyebright.runs.run import Run
 from eyebright.serving.security import Tokens
 from eyebright.studio.features import features_of
 from eyebright.studio.groups import Group, next_group
 from eyebright.studio.intake import Intake
-from eyebright.studio.jobs import Job, Jobs
+from eyebright.studio.jobs import Jobs
 from eyebright.studio.label_files import write_table
 from eyebright.studio.model_view import ModelView, view_of
 from eyebright.studio.project import Project
@@ -110,16 +112,19 @@ class Studio:
         self._unreadable = len(samples) - len(suggester.features.shas)
         self._suggester = suggester
 
-    def start_features(self) -> Job | None:
-        """Begin to compute features, unless they are there or another job is under way."""
-        if self.suggester() is not None or self.jobs.running or not len(self.project):
-            return None
+    def start_features(self, *, again: bool = False) -> None:
+        """Begin to compute features, unless they are there or another job is under way.
+
+        Args:
+            again: also after the last time failed or was stopped.
+        """
 
         def work() -> str:
             self.compute_features()
             return "/label"
 
-        return self.jobs.start("features", (), work)
+        if self.suggester() is None:
+            self._begin("features", work, again=again)
 
     def next_group(self, who: str, second: bool) -> Group | None:
         """Return the images that a person labels next; None until features are there.
@@ -155,10 +160,12 @@ class Studio:
         with self._lock:
             self._later[who].update(images)
 
-    def start_review(self) -> Job | None:
-        """Begin to look for doubtful images, unless another job is under way."""
-        if self.jobs.running or not len(self.project):
-            return None
+    def start_review(self, *, again: bool = False) -> None:
+        """Begin to look for doubtful images, unless another job is under way.
+
+        Args:
+            again: also after the last time failed or was stopped.
+        """
 
         def work() -> str:
             if self.suggester() is None:
@@ -166,7 +173,14 @@ class Studio:
             self.doubtful = self._doubtful()
             return "/review"
 
-        return self.jobs.start("review", (), work)
+        self._begin("review", work, again=again)
+
+    def _begin(self, kind: str, work: Callable[[], str], *, again: bool) -> None:
+        last = self.jobs.last
+        ended = last is not None and last.kind == kind and last.state in ("failed", "stopped")
+        if len(self.project) and (again or not ended):
+            with suppress(ConfigError):  # another job is under way: the page asks again when it is done
+                self.jobs.start(kind, (), work)
 
     def _doubtful(self) -> list[ReviewItem]:
         """Return the images that the labels or the model in use cast doubt on."""

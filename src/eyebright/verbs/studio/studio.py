@@ -53,8 +53,7 @@ def studio(config: StudioConfig) -> StudioEnd:
         StorageError: the folder cannot be written.
     """
     # The web framework takes half a second to import, which no other command waits for.
-    from eyebright.serving.access import tls_files
-    from eyebright.serving.server import Address, make_app_server
+    from eyebright.serving.server import Address, make_app_server, tls_files
     from eyebright.studio.project import Project
     from eyebright.verbs.studio.app import create_app
     from eyebright.verbs.studio.core import Studio
@@ -89,8 +88,7 @@ def _say_started(url: str, token: str) -> None:
 
 def _tokens(config: StudioConfig) -> tuple[Tokens, str]:
     """Return who may do what, and the token to print, if it is a new one."""
-    from eyebright.serving.access import tokens_for
-    from eyebright.serving.security import Tokens
+    from eyebright.serving.security import Tokens, tokens_for
 
     known = tokens_for(config.host, config.token_file, encrypted=config.tls_cert is not None)
     if known is not None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
+from urllib.parse import urlencode
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from starlette.requests import Request
@@ -14,7 +15,6 @@ from starlette.routing import Route
 
 from eyebright.errors import ConfigError
 from eyebright.serving.errors import InvalidBodyError
-from eyebright.studio.agreement import agreements
 from eyebright.studio.groups import Group, Tile
 from eyebright.studio.label_files import FORMATS, write_labels
 from eyebright.text.language import translate
@@ -73,16 +73,12 @@ async def label(request: Request) -> Response:
     """Show the images to label next."""
     studio = studio_of(request)
     second = request.query_params.get("second") == "1"
-    studio.start_features()
-    with studio.project.store.reading() as state:
-        pairs = agreements(state)
+    studio.start_features(again=request.query_params.get("again") == "1")
     return page(
         request,
         "label.html",
         translate("Labelling"),
         commands=[command("audit", studio.project.folder)],
-        agreements=pairs,
-        formats=FORMATS,
         written=request.query_params.get("written", ""),
         undone=0,
         shown=await _group(request, second),
@@ -94,7 +90,8 @@ async def add(request: Request) -> Response:
     require_role(request, "label")
     studio = studio_of(request)
     given = _parse(await request.body())
-    rows = [(sha, valid_label(name)) for sha, name in given.labels.items()]
+    known = studio.project.classes()
+    rows = [(sha, valid_label(name, known)) for sha, name in given.labels.items()]
     if unknown := [sha for sha, _ in rows if studio.project.get(sha) is None]:
         raise InvalidBodyError(
             "Labels must be of images of this folder. {image} is not one. Reload the page.", image=unknown[0]
@@ -122,15 +119,21 @@ async def write(request: Request) -> Response:
     form = await request.form()
     kind = next((known for known in FORMATS if known == form.get("format")), FORMATS[0])
     path = await off_loop(partial(write_labels, studio.project, kind))
-    return go(f"/label?written={path.relative_to(studio.project.root.parent).as_posix()}")
+    return go(f"/label?{urlencode({'written': path.relative_to(studio.project.root.parent).as_posix()})}")
 
 
-def valid_label(name: str) -> str:
+def valid_label(name: str, known: Collection[str]) -> str:
     """Return a class's name as it is stored.
+
+    Args:
+        name: as a person wrote it.
+        known: the classes in use, which may come from a table and have any name.
 
     Raises:
         ConfigError: it cannot be one.
     """
+    if name in known:
+        return name
     clean = " ".join(name.split())
     if not clean or len(clean) > _LONGEST_LABEL or not clean.isprintable() or _UNFIT & set(clean):
         raise ConfigError(

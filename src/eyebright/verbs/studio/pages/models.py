@@ -113,7 +113,7 @@ async def use(request: Request) -> Response:
     except EyebrightError as error:
         return _model(request, run, error.text())
     studio.doubtful = None
-    studio.start_review()
+    studio.start_review(again=True)
     return go(f"/models/{run.directory.name}")
 
 
@@ -126,7 +126,7 @@ async def back(request: Request) -> Response:
     except EyebrightError as error:
         return _list(request, error.text())
     studio.doubtful = None
-    studio.start_review()
+    studio.start_review(again=True)
     return go("/models")
 
 

@@ -39,7 +39,7 @@ async def review(request: Request) -> Response:
     studio = studio_of(request)
     skip = _number(request.query_params.get("skip"))
     if studio.doubtful is None:
-        studio.start_review()
+        studio.start_review(again=request.query_params.get("again") == "1")
     items, labels = _items(studio), studio.labels()
     shown = items[skip] if skip < len(items) else None
     with studio.project.store.reading() as state:
@@ -66,7 +66,8 @@ async def answer(request: Request) -> Response:
     require_role(request, "label")
     studio = studio_of(request)
     form = await request.form()
-    sha, name = str(form.get("image", "")), valid_label(str(form.get("label", "")))
+    sha, name = str(form.get("image", "")), str(form.get("label", ""))
+    name = valid_label(name, studio.project.classes())
     if studio.project.get(sha) is not None:
         with studio.project.store.reading() as state:
             disputed = state.disputed(sha)
@@ -79,7 +80,7 @@ async def answer(request: Request) -> Response:
 async def look(request: Request) -> Response:
     """Look for doubtful images again."""
     require_role(request, "label")
-    studio_of(request).start_review()
+    studio_of(request).start_review(again=True)
     return go("/review")
 
 
