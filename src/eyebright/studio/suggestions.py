@@ -12,12 +12,14 @@ from threading import Lock
 
 import numpy as np
 import scipy.sparse as sparse
+from threadpoolctl import threadpool_limits
 
 from eyebright.auditing.neighbours import blocks
 from eyebright.studio.features import Features
 from eyebright.task.logits import softmax
 from eyebright.task.task import MultiClass
 from eyebright.training.linear_probe.head import fit_head
+from eyebright.training.linear_probe.lda import SHARES
 from eyebright.types import FloatArray, IntArray
 
 _NEIGHBOURS = 10
@@ -25,6 +27,7 @@ _CLOSENESS = 0.1  # a neighbour counts e times less for every so much of the cos
 _KEPT, _ROUNDS = 0.9, 50  # share that an image takes from its neighbours, and how often
 _FLOOR = 0.02  # of a class that no neighbour has
 _MOST_ROWS = 2000
+_STRENGTHS = (1e-3, 1e-4, 1e-5)
 _REFIT = 0.1  # with so many more labels, as a share, the head is solved again
 _LEAST = 1e-6
 
@@ -44,11 +47,14 @@ class Suggestions:
 
 @dataclass(frozen=True)
 class _Head:
-    """A head that was solved on some labels."""
+    """A head that was solved on some labels, with settings that were chosen on some of them."""
 
     labels: int
     classes: tuple[str, ...]
     probabilities: FloatArray
+    chosen_on: int
+    strengths: tuple[float, ...]
+    shares: tuple[float, ...]
 
 
 class Suggester:
@@ -77,7 +83,8 @@ class Suggester:
             return None
         places = np.array([self._places[sha] for sha in known], np.int64)
         truth = np.array([classes.index(label) for label in known.values()], np.int64)
-        with self._lock:
+        # On one thread: beside a training, several would wait for each other, spinning, for seconds.
+        with self._lock, threadpool_limits(1, user_api="blas"):
             head = self._solved(places, truth, classes)
             spread = self._spread(places, truth, len(classes))
         joint = np.sqrt(np.maximum(head.probabilities, _LEAST) * spread)
@@ -90,10 +97,26 @@ class Suggester:
         if head is not None and known <= len(places) < known * (1 + _REFIT) + 1 and known:
             return head
         drawn = np.sort(np.random.default_rng(0).permutation(len(places))[:_MOST_ROWS])
-        rows = self.features.rows
-        fit = fit_head(rows[places[drawn]], truth[drawn], len(classes), standardised=True)
-        temperature = MultiClass().fit_temperature(fit.held_out, truth[drawn])
-        self._head = _Head(len(places), classes, softmax(fit.head.logits(rows), temperature))
+        rows, truth = self.features.rows, truth[drawn]
+        # What the settings cost to choose is only worth it when much more is known.
+        chosen = head if head is not None and known and len(places) < 2 * head.chosen_on else None
+        fit = fit_head(
+            rows[places[drawn]],
+            truth,
+            len(classes),
+            strengths=chosen.strengths if chosen else _STRENGTHS,
+            shares=chosen.shares if chosen else SHARES,
+            standardised=True,
+        )
+        temperature = MultiClass().fit_temperature(fit.held_out, truth)
+        self._head = _Head(
+            len(places),
+            classes,
+            softmax(fit.head.logits(rows), temperature),
+            chosen.chosen_on if chosen else len(places),
+            (fit.l2,),
+            (fit.discriminant_share,),
+        )
         return self._head
 
     def _spread(self, places: IntArray, truth: IntArray, classes: int) -> FloatArray:
