@@ -24,7 +24,7 @@ from eyebright.types import FloatArray, IntArray
 
 _NEIGHBOURS = 10
 _CLOSENESS = 0.1  # a neighbour counts e times less for every so much of the cosine
-_KEPT, _ROUNDS = 0.9, 50  # share that an image takes from its neighbours, and how often
+_KEPT, _ROUNDS = 0.8, 50  # share that an image takes from its neighbours, and how often
 _FLOOR = 0.02  # of a class that no neighbour has
 _MOST_ROWS = 2000
 _STRENGTHS = (1e-3, 1e-4, 1e-5)
