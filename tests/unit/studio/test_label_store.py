@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from command_line import environment
 
-from eyebright.errors import ConfigError, DataError
+from eyebright.errors import ConfigError, DataError, StorageError
 from eyebright.studio.agreement import agreements, cohens_kappa
 from eyebright.studio.label_state import GIVEN
 from eyebright.studio.label_store import LabelStore
@@ -99,6 +99,19 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path):
     (tmp_path / "labels.sqlite").write_text("path,label\n" * 1000)
     with pytest.raises(DataError, match=r"labels\.sqlite is not"):
         LabelStore(tmp_path / "labels.sqlite")
+
+
+def test_on_a_full_disk_nothing_of_a_batch_counts_and_it_can_be_given_again(store: LabelStore):
+    store.add("ann", [("a", "cat")])
+    [(pages,)] = store._database.execute("PRAGMA page_count")
+    store._database.execute(f"PRAGMA max_page_count = {pages}")
+    batch = [(f"image-{number}", "dog") for number in range(10_000)]
+    with pytest.raises(StorageError, match="free space"):
+        store.add("ann", batch)
+    assert labels(store) == {"a": "cat"}
+    store._database.execute("PRAGMA max_page_count = 1000000")
+    store.add("ann", batch)
+    assert len(labels(store)) == 10_001
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")

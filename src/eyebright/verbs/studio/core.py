@@ -49,6 +49,7 @@ class Studio:
         self.project = project
         self.tokens = tokens
         self.hosts = hosts
+        self.open_service = open_service
         self.intake = Intake(project)
         self.jobs = Jobs()
         self.service = InService(project.folder, None if open_service else tokens, hosts)
@@ -80,6 +81,11 @@ class Studio:
     def fixes_file(self) -> Path:
         """Return the fixes that a person accepted."""
         return self.project.folder / "fixes.csv"
+
+    @property
+    def accepted_fixes(self) -> Path | None:
+        """Return that file if there is one."""
+        return self.fixes_file if self.fixes_file.is_file() else None
 
     def runs(self) -> list[Run]:
         """Return the finished runs, the newest first."""

@@ -71,7 +71,7 @@ async def start(request: Request) -> Response:
     studio = studio_of(request)
     out = _folder(studio) / time.strftime("%Y%m%d-%H%M%S")
     data = await off_loop(studio.data)
-    config = AuditConfig.build(data=data, out=out, fixes=_accepted(studio), lang=language())
+    config = AuditConfig.build(data=data, out=out, fixes=studio.accepted_fixes, lang=language())
 
     def work() -> str:
         from eyebright.verbs.audit.audit import audit as stage
@@ -109,10 +109,6 @@ def _folder(studio: Studio) -> Path:
 def _last(studio: Studio) -> Path | None:
     found = sorted(_folder(studio).glob("*/fixes.csv"))
     return found[-1].parent if found else None
-
-
-def _accepted(studio: Studio) -> Path | None:
-    return studio.fixes_file if studio.fixes_file.is_file() else None
 
 
 def _groups(studio: Studio, folder: Path) -> list[FixGroup]:

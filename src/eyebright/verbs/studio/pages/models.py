@@ -145,6 +145,7 @@ def _list(request: Request, error: str = "") -> Response:
         used=used,
         previous=studio.service.previous,
         address=f"{request.base_url}{SERVICE[1:]}/predict",
+        open_service=studio.open_service,
     )
 
 

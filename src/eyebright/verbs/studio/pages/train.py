@@ -49,7 +49,7 @@ def _page(request: Request, error: str = "") -> Response:
         request,
         "train.html",
         translate("Train"),
-        commands=[_command(studio, None, studio.runs_folder / "NAME", None)],
+        commands=[_command(studio, None, studio.runs_folder / "NAME", studio.accepted_fixes)],
         error=error,
         counts=sorted(counts.items()),
         problem=_problem(counts),
@@ -80,7 +80,7 @@ def _start(studio: Studio, budget: str | None, resume: Path | None) -> None:
     if problem := _problem(Counter(sample.label for sample in studio.project.labelled())):
         raise ConfigError("There must be images to train on. {problem}", problem=problem)
     out = resume or studio.runs_folder / time.strftime("%Y%m%d-%H%M%S")
-    fixes = studio.fixes_file if studio.fixes_file.is_file() else None
+    fixes = studio.accepted_fixes
     if resume is not None and (resume / "checkpoints").is_dir():
         config = TrainConfig.build(resume=resume, lang=language())
     else:
