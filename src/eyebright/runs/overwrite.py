@@ -9,7 +9,7 @@ from pathlib import Path
 from eyebright.errors import ModelError
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.exporting.certificate.integrity import CERTIFICATE, EXPORTS, read_certificate
-from eyebright.runs.run import METRICS
+from eyebright.runs.metrics import METRICS
 from eyebright.runtime.atomic import remove_left, storage_errors
 from eyebright.runtime.context import say
 

@@ -22,9 +22,8 @@ from eyebright.runs.operating_points import (
 from eyebright.runs.scoring import Predictions, predict_samples
 from eyebright.runs.uncertainty import apply_rules, training_rules
 from eyebright.sealed.model import SealedModel
-from eyebright.task.task import BoolArray
 from eyebright.training.cache.store import default_folder
-from eyebright.types import Split
+from eyebright.types import BoolArray, Split
 
 
 class Rules(Protocol):

@@ -18,12 +18,11 @@ from eyebright.runs.rules import FoldAnswers, TrainedRules
 from eyebright.runs.scoring import Predictions, predict_samples
 from eyebright.runtime.context import progress_task, showing, timed
 from eyebright.runtime.progress import SILENT, Task
-from eyebright.task.task import BoolArray
 from eyebright.text.format import listed
 from eyebright.training.cache.store import default_folder
 from eyebright.training.linear_probe.folds import assign_folds, groups_of
 from eyebright.training.linear_probe.targets import truth_of
-from eyebright.types import FloatArray, IntArray
+from eyebright.types import BoolArray, FloatArray, IntArray
 from eyebright.verbs.train.linear_probe import as_trained, frozen_model
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.provenance import provenance_of

@@ -15,10 +15,10 @@ from eyebright.report.content import ReportContent
 from eyebright.report.update_content import UpdateOutcome
 from eyebright.runs.evaluation import Evaluation, EvaluationPlan, evaluate_model, write_model, write_results
 from eyebright.runs.messages import command, say_skipped
-from eyebright.runs.metrics import MetricsFile
+from eyebright.runs.metrics import METRICS, MetricsFile
 from eyebright.runs.overwrite import remove_earlier
 from eyebright.runs.rules import TrainedRules
-from eyebright.runs.run import METRICS, Run, write_metrics, write_options
+from eyebright.runs.run import Run, write_metrics, write_options
 from eyebright.runtime.context import timed
 from eyebright.text.language import translate
 from eyebright.types import Split

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Protocol
 from eyebright.data.source import scan
 from eyebright.data.table.chosen import Columns
 from eyebright.errors import ConfigError, DataError, EyebrightError, NotFoundError
+from eyebright.runs.metrics import METRICS
 from eyebright.runs.overwrite import remove_earlier
-from eyebright.runs.run import METRICS, Run, new_directory, write_options
+from eyebright.runs.run import Run, new_directory, write_options
 from eyebright.runtime.atomic import write_text
 from eyebright.runtime.context import progress, progress_task, say, stage
 from eyebright.text.language import translate

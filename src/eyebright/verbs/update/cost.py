@@ -14,9 +14,9 @@ from eyebright.runs.evaluation import Evaluation
 from eyebright.runs.scoring import predict_samples
 from eyebright.runtime.context import progress_task
 from eyebright.sealed.model import SealedModel
-from eyebright.task.task import BoolArray
 from eyebright.training.cache.store import default_folder
 from eyebright.training.linear_probe.folds import groups_of
+from eyebright.types import BoolArray
 from eyebright.verbs.update.class_edits import ClassEdits
 
 
