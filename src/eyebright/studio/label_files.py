@@ -13,7 +13,6 @@ from pathlib import Path, PurePosixPath
 from typing import Literal, TypeAlias, get_args
 
 from eyebright.data.manifest import Sample
-from eyebright.data.table.scan import NAME
 from eyebright.runtime.atomic import storage_errors, write_text
 from eyebright.runtime.context import progress_task
 from eyebright.studio.label_state import LabelState
@@ -22,7 +21,7 @@ from eyebright.types import Json
 
 LabelFormat: TypeAlias = Literal["csv", "folders", "label-studio"]
 FORMATS: tuple[LabelFormat, ...] = get_args(LabelFormat)
-_FOLDERS, _TASKS = "class-folders", "label-studio.json"
+_TABLE, _FOLDERS, _TASKS = "labels.csv", "class-folders", "label-studio.json"
 
 
 def write_labels(project: Project, kind: LabelFormat) -> Path:
@@ -56,7 +55,7 @@ def write_table(project: Project) -> Path:
     for sample in samples:
         row = [path_in_table(project, sample), sample.label]
         writer.writerow([*row, *[sample.group] * groups, *[sample.split] * splits])
-    path = project.folder / NAME
+    path = project.folder / _TABLE
     write_text(path, buffer.getvalue())
     return path
 
