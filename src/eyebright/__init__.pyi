@@ -55,6 +55,9 @@ from .api import (
     shrink as shrink,
 )
 from .api import (
+    studio as studio,
+)
+from .api import (
     train as train,
 )
 from .api import (

@@ -64,6 +64,9 @@ from eyebright.verbs.serve.serve import serve as serve_stage
 from eyebright.verbs.shrink.options import ShrinkConfig
 from eyebright.verbs.shrink.result import Shrunk
 from eyebright.verbs.shrink.shrink import shrink as shrink_stage
+from eyebright.verbs.studio.options import StudioConfig
+from eyebright.verbs.studio.studio import StudioEnd
+from eyebright.verbs.studio.studio import studio as studio_stage
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.train import train as train_stage
 from eyebright.verbs.tune.options import TuneConfig
@@ -247,6 +250,14 @@ def serve(
         **options: the options of `eyebright serve`.
     """
     return _run(serve_stage, ServeConfig, progress, models=models, **options)
+
+
+@with_options(StudioConfig)
+def studio(
+    folder: StrPath = ".", *, progress: Shown = None, **options: Unpack[keywords.StudioOptions]
+) -> StudioEnd:
+    """Show the page on which images are labelled and models trained, until the process is told to end."""
+    return _run(studio_stage, StudioConfig, progress, folder=folder, **options)
 
 
 @with_options(ExportConfig)

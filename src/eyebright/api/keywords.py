@@ -219,6 +219,18 @@ class ServeOptions(TypedDict, total=False):
     lang: Literal["en", "zh"]
 
 
+class StudioOptions(TypedDict, total=False):
+    """Options of `eb.studio`."""
+
+    host: str
+    port: int
+    token_file: StrPath | None
+    tls_cert: StrPath | None
+    tls_key: StrPath | None
+    allow_host: Sequence[str]
+    lang: Literal["en", "zh"]
+
+
 class ExportOptions(TypedDict, total=False):
     """Options of `eb.export`."""
 
