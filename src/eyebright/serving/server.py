@@ -11,7 +11,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -214,6 +216,27 @@ def make_app_server(
     return _Server(config, on_started, on_ending)
 
 
+def run_until_stopped(server: uvicorn.Server, bound: socket.socket) -> None:
+    """Run a server until a signal ends it; in a notebook, until its cell is interrupted.
+
+    Args:
+        server: that :func:`make_app_server` gave.
+        bound: the socket that :meth:`Address.listen` gave.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(server.serve(sockets=[bound]))
+        return
+    with ThreadPoolExecutor(1) as pool:  # a thread has one loop, and that of a notebook runs already
+        running = pool.submit(copy_context().run, asyncio.run, server.serve(sockets=[bound]))
+        try:
+            running.result()
+        except KeyboardInterrupt:
+            server.should_exit = True
+            running.result()
+
+
 def serve_until_stopped(
     service: Service, address: Address, bound: socket.socket, on_started: Callable[[], None]
 ) -> int:
@@ -232,7 +255,7 @@ def serve_until_stopped(
     switching = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_SECONDS)
     try:
-        asyncio.run(server.serve(sockets=[bound]))
+        run_until_stopped(server, bound)
     finally:
         sys.setswitchinterval(switching)
         service.log.close()

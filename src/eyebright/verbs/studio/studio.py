@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -53,7 +52,7 @@ def studio(config: StudioConfig) -> StudioEnd:
         StorageError: the folder cannot be written.
     """
     # The web framework takes half a second to import, which no other command waits for.
-    from eyebright.serving.server import Address, make_app_server, tls_files
+    from eyebright.serving.server import Address, make_app_server, run_until_stopped, tls_files
     from eyebright.studio.project import Project
     from eyebright.verbs.studio.app import create_app
     from eyebright.verbs.studio.core import Studio
@@ -73,7 +72,7 @@ def studio(config: StudioConfig) -> StudioEnd:
             key=address.key,
         )
         try:
-            asyncio.run(server.serve(sockets=[bound]))
+            run_until_stopped(server, bound)
             return StudioEnd(len(opened.project), len(opened.project.labelled()))
         finally:
             opened.close()
