@@ -21,6 +21,7 @@ from eyebright.verbs.doctor.options import DoctorConfig
 #: The modules that an extra brings, for each extra that a user can want.
 EXTRAS: dict[str, tuple[str, ...]] = {
     "heif": ("pi_heif",),
+    "remote": ("fsspec",),
     "dicom": ("pydicom",),
     "torch": (
         "torch",
