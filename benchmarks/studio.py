@@ -27,13 +27,13 @@ from pathlib import Path
 import numpy as np
 
 from eyebright.data.source import scan_as_given
+from eyebright.labelling.features import features_of
+from eyebright.labelling.groups import Group, next_group
+from eyebright.labelling.intake import Intake
+from eyebright.labelling.label_files import write_table
+from eyebright.labelling.project import Project
+from eyebright.labelling.suggestions import Suggester
 from eyebright.runtime.context import showing
-from eyebright.studio.features import features_of
-from eyebright.studio.groups import Group, next_group
-from eyebright.studio.intake import Intake
-from eyebright.studio.label_files import write_table
-from eyebright.studio.project import Project
-from eyebright.studio.suggestions import Suggester
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.train import train
 

@@ -27,7 +27,7 @@ LAYERS = [
     {"runs"},
     {"monitoring"},
     {"serving"},
-    {"studio"},
+    {"labelling"},
     {"verbs"},
     {"api"},
     {"cli"},

@@ -31,6 +31,8 @@ def test_every_verb_is_a_function() -> None:
     ) == sorted(offered)
     assert set(offered) <= set(dir(eb))
     assert all(getattr(eb, name) is not None for name in offered)
+    # A package of the same name would take the function's place as soon as it is imported.
+    assert not [name for name in offered if (PROJECT / "src" / "eyebright" / name).is_dir()]
 
 
 def test_the_keywords_are_the_options() -> None:

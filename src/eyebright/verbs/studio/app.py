@@ -15,10 +15,10 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route
 
 from eyebright.errors import EyebrightError
+from eyebright.labelling.intake import MOST_BYTES
 from eyebright.report.templating import render
 from eyebright.runtime.errors_once import tell
 from eyebright.serving.errors import ServiceError
-from eyebright.studio.intake import MOST_BYTES
 from eyebright.text.language import translate
 from eyebright.types import Lang
 from eyebright.verbs.studio.core import Studio

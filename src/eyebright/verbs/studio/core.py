@@ -11,17 +11,17 @@ from time import monotonic
 
 from eyebright.data.fixes import Fix, read_fixes, write_fixes
 from eyebright.errors import ConfigError
+from eyebright.labelling.features import features_of
+from eyebright.labelling.groups import Group, next_group
+from eyebright.labelling.intake import Intake
+from eyebright.labelling.jobs import Jobs
+from eyebright.labelling.label_files import write_table
+from eyebright.labelling.model_view import ModelView, view_of
+from eyebright.labelling.project import Project
+from eyebright.labelling.review import ReviewItem, doubts, label_errors
+from eyebright.labelling.suggestions import Suggester
 from eyebright.runs.run import Run
 from eyebright.serving.security import Tokens
-from eyebright.studio.features import features_of
-from eyebright.studio.groups import Group, next_group
-from eyebright.studio.intake import Intake
-from eyebright.studio.jobs import Jobs
-from eyebright.studio.label_files import write_table
-from eyebright.studio.model_view import ModelView, view_of
-from eyebright.studio.project import Project
-from eyebright.studio.review import ReviewItem, doubts, label_errors
-from eyebright.studio.suggestions import Suggester
 from eyebright.verbs.studio.in_service import InService
 
 # For so long nobody else gets the images that a person has on the screen.

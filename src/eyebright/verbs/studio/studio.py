@@ -52,8 +52,8 @@ def studio(config: StudioConfig) -> StudioEnd:
         StorageError: the folder cannot be written.
     """
     # The web framework takes half a second to import, which no other command waits for.
+    from eyebright.labelling.project import Project
     from eyebright.serving.server import Address, make_app_server, run_until_stopped, tls_files
-    from eyebright.studio.project import Project
     from eyebright.verbs.studio.app import create_app
     from eyebright.verbs.studio.core import Studio
 

@@ -11,9 +11,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from eyebright.data.fixes import Fix, read_fixes, write_fixes
+from eyebright.labelling.jobs import Job
+from eyebright.labelling.project import Project
 from eyebright.serving.security import Tokens
-from eyebright.studio.jobs import Job
-from eyebright.studio.project import Project
 from eyebright.verbs.studio.app import create_app
 from eyebright.verbs.studio.core import Studio
 

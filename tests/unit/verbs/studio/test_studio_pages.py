@@ -14,9 +14,9 @@ import pytest
 from data_images import encoded, photograph
 from starlette.testclient import TestClient
 
+from eyebright.labelling.project import Project
 from eyebright.runs.run import Run
 from eyebright.serving.security import Tokens
-from eyebright.studio.project import Project
 from eyebright.verbs.studio.app import create_app
 from eyebright.verbs.studio.core import Studio
 

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from eyebright.data.fixes import EVERYTHING, Fix, read_fixes
 from eyebright.data.manifest import Sample
-from eyebright.studio.label_files import path_in_table
+from eyebright.labelling.label_files import path_in_table
 from eyebright.text.language import language, translate
 from eyebright.verbs.audit.options import AuditConfig
 from eyebright.verbs.studio.core import Studio

@@ -17,9 +17,9 @@ from starlette.routing import Route
 from eyebright.data.decode import open_rgb
 from eyebright.data.header import read_image
 from eyebright.errors import EyebrightError, ImageError, NotFoundError
+from eyebright.labelling.intake import MOST_BYTES, Arrived
 from eyebright.runtime.atomic import storage_errors
 from eyebright.serving.errors import InvalidBodyError
-from eyebright.studio.intake import MOST_BYTES, Arrived
 from eyebright.text.language import translate
 from eyebright.types import Skipped
 from eyebright.verbs.studio.door import person, remember, require_role

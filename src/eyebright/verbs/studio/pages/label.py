@@ -14,9 +14,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from eyebright.errors import ConfigError
+from eyebright.labelling.groups import Group, Tile
+from eyebright.labelling.label_files import FORMATS, write_labels
 from eyebright.serving.errors import InvalidBodyError
-from eyebright.studio.groups import Group, Tile
-from eyebright.studio.label_files import FORMATS, write_labels
 from eyebright.text.language import translate
 from eyebright.verbs.studio.door import person, require_role
 from eyebright.verbs.studio.pages.show import command, fragment, go, off_loop, page, post, studio_of

@@ -11,10 +11,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from eyebright.data.manifest import Sample
-from eyebright.studio.agreement import agreements
-from eyebright.studio.label_state import Action
-from eyebright.studio.neighbours import Neighbour, nearest_labelled
-from eyebright.studio.review import Reason, ReviewItem, queue
+from eyebright.labelling.agreement import agreements
+from eyebright.labelling.label_state import Action
+from eyebright.labelling.neighbours import Neighbour, nearest_labelled
+from eyebright.labelling.review import Reason, ReviewItem, queue
 from eyebright.text.language import translate
 from eyebright.verbs.studio.core import Studio
 from eyebright.verbs.studio.door import person, require_role

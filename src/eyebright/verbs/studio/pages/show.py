@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from eyebright.labelling.jobs import Job
 from eyebright.report.templating import render
 from eyebright.runtime.parallel import in_context
-from eyebright.studio.jobs import Job
 from eyebright.text.language import translate
 from eyebright.verbs.studio.core import Studio
 from eyebright.verbs.studio.door import person

@@ -16,9 +16,9 @@ from eyebright.data.decode import decode
 from eyebright.errors import EyebrightError, ImageError, MissingExtraError
 from eyebright.explaining.base import NoHeatMapError
 from eyebright.explaining.drawing import draw
+from eyebright.labelling.neighbours import Neighbour
 from eyebright.report.thumbnails import data_uri
 from eyebright.serving.served_model import ServedModel
-from eyebright.studio.neighbours import Neighbour
 from eyebright.text.language import translate
 from eyebright.types import Prediction
 from eyebright.verbs.studio.core import Studio

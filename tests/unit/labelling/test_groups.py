@@ -7,11 +7,11 @@ import pytest
 
 from eyebright.auditing.neighbours import unit
 from eyebright.data.manifest import Manifest
-from eyebright.studio.features import Features, features_of
-from eyebright.studio.groups import ALIKE, PAGE, next_group
-from eyebright.studio.neighbours import nearest_labelled
-from eyebright.studio.review import label_errors
-from eyebright.studio.suggestions import Suggester
+from eyebright.labelling.features import Features, features_of
+from eyebright.labelling.groups import ALIKE, PAGE, next_group
+from eyebright.labelling.neighbours import nearest_labelled
+from eyebright.labelling.review import label_errors
+from eyebright.labelling.suggestions import Suggester
 
 CLASSES = ("cat", "dog", "owl")
 

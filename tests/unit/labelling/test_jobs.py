@@ -7,8 +7,8 @@ from threading import Event
 import pytest
 
 from eyebright.errors import ConfigError, DataError
+from eyebright.labelling.jobs import Job, Jobs
 from eyebright.runtime.context import progress_task, say
-from eyebright.studio.jobs import Job, Jobs
 
 
 def ended(jobs: Jobs) -> Job:

@@ -15,7 +15,7 @@ import scipy.sparse as sparse
 from threadpoolctl import threadpool_limits
 
 from eyebright.auditing.neighbours import blocks
-from eyebright.studio.features import Features
+from eyebright.labelling.features import Features
 from eyebright.task.logits import softmax
 from eyebright.task.task import MultiClass
 from eyebright.training.linear_probe.head import fit_head

@@ -16,9 +16,9 @@ from eyebright.data.formats.known import extensions
 from eyebright.data.header import Header, read_header
 from eyebright.data.manifest import Sample
 from eyebright.errors import DataError, EyebrightError, ImageError
+from eyebright.labelling.project import Project
 from eyebright.runtime.atomic import atomic_path
 from eyebright.runtime.context import progress_task
-from eyebright.studio.project import Project
 from eyebright.types import Skipped
 
 #: Limits of an archive: members, unpacked bytes in all, and of each, and how much a member may be compressed.

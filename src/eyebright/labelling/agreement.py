@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from eyebright.studio.label_state import LabelState
+from eyebright.labelling.label_state import LabelState
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from eyebright.auditing.neighbours import blocks
-from eyebright.studio.features import Features
-from eyebright.studio.suggestions import Suggester, Suggestions
+from eyebright.labelling.features import Features
+from eyebright.labelling.suggestions import Suggester, Suggestions
 from eyebright.types import FloatArray, IntArray
 
 #: Images of a page whose classes are suggested, and of a group of look-alikes without a suggestion.

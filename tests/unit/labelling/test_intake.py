@@ -11,9 +11,9 @@ import pytest
 from data_images import encoded, photograph, write_classes
 
 from eyebright.errors import DataError, ImageError
-from eyebright.studio.intake import Intake, safe_name
-from eyebright.studio.label_files import write_labels
-from eyebright.studio.project import Project
+from eyebright.labelling.intake import Intake, safe_name
+from eyebright.labelling.label_files import write_labels
+from eyebright.labelling.project import Project
 
 
 @pytest.fixture

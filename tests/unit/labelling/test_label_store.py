@@ -14,14 +14,14 @@ import pytest
 from command_line import environment
 
 from eyebright.errors import ConfigError, DataError, StorageError
-from eyebright.studio.agreement import agreements, cohens_kappa
-from eyebright.studio.label_state import GIVEN
-from eyebright.studio.label_store import LabelStore
+from eyebright.labelling.agreement import agreements, cohens_kappa
+from eyebright.labelling.label_state import GIVEN
+from eyebright.labelling.label_store import LabelStore
 
 WRITER = """
 import sys
 from pathlib import Path
-from eyebright.studio.label_store import LabelStore
+from eyebright.labelling.label_store import LabelStore
 store = LabelStore(Path(sys.argv[1]))
 for number in range(100_000):
     store.add("ann", [(f"image-{number}", "cat")])

@@ -10,11 +10,11 @@ import numpy as np
 
 from eyebright.auditing.neighbours import unit
 from eyebright.data.manifest import Sample
+from eyebright.labelling.neighbours import Neighbour, nearest
 from eyebright.runs.scoring import Predictions
 from eyebright.runtime.context import progress_task
 from eyebright.sealed.inference import predict_blocks
 from eyebright.sealed.model import SealedModel
-from eyebright.studio.neighbours import Neighbour, nearest
 from eyebright.training.cache.store import default_folder
 from eyebright.types import FloatArray, UInt8Array
 

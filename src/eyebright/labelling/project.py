@@ -16,9 +16,9 @@ from eyebright.data.manifest import Manifest, Sample
 from eyebright.data.source import scan_as_given
 from eyebright.data.walk import OUTPUT_MARK, has_images, require_folder
 from eyebright.errors import DataError
+from eyebright.labelling.label_state import GIVEN
+from eyebright.labelling.label_store import LabelStore
 from eyebright.runtime.atomic import write_text
-from eyebright.studio.label_state import GIVEN
-from eyebright.studio.label_store import LabelStore
 from eyebright.types import Skipped, Split
 
 #: What the studio writes, below the folder of images.

@@ -15,8 +15,8 @@ from threading import RLock
 from types import TracebackType
 
 from eyebright.errors import ConfigError, DataError, StorageError
+from eyebright.labelling.label_state import Action, Event, LabelState
 from eyebright.runtime.atomic import not_written
-from eyebright.studio.label_state import Action, Event, LabelState
 
 _VERSION = 1
 _SCHEMA = f"""

@@ -11,8 +11,8 @@ import numpy as np
 
 from eyebright.auditing.labels import CALLED_WRONG, find_label_errors
 from eyebright.auditing.subject import FEWEST_IMAGES
+from eyebright.labelling.features import Features
 from eyebright.runs.scoring import Predictions
-from eyebright.studio.features import Features
 
 Reason: TypeAlias = Literal["disputed", "label_error", "unknown", "unlike", "doubtful"]
 

@@ -13,10 +13,10 @@ from pathlib import Path, PurePosixPath
 from typing import Literal, TypeAlias, get_args
 
 from eyebright.data.manifest import Sample
+from eyebright.labelling.label_state import LabelState
+from eyebright.labelling.project import Project
 from eyebright.runtime.atomic import storage_errors, write_text
 from eyebright.runtime.context import progress_task
-from eyebright.studio.label_state import LabelState
-from eyebright.studio.project import Project
 from eyebright.types import Json
 
 LabelFormat: TypeAlias = Literal["csv", "folders", "label-studio"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eyebright.studio.features import Features
+from eyebright.labelling.features import Features
 from eyebright.types import FloatArray
 
 
