@@ -52,7 +52,10 @@ def say_found(manifest: Manifest) -> None:
     say_skipped(manifest.skipped)
     for entry in manifest.warnings[:_LISTED]:
         reason = translate(entry.reason, **entry.reason_values)
-        say("Warning: {path}: {reason}", path=entry.path, reason=reason)
+        if entry.path == ".":  # it is about the images as a whole
+            say("Warning: {reason}", reason=reason)
+        else:
+            say("Warning: {path}: {reason}", path=entry.path, reason=reason)
     _say_rest(len(manifest.warnings))
 
 
