@@ -18,7 +18,7 @@ def remember(path: Path, content: Json) -> None:
     Raises:
         StorageError: the disk is full or must not be written.
     """
-    write_text(path, json.dumps({"content": content, "checksum": _checksum(content)}, indent=1))
+    write_text(path, json.dumps({"content": content, "checksum": _checksum(path, content)}, indent=1))
 
 
 def remembered(path: Path) -> Json:
@@ -29,7 +29,7 @@ def remembered(path: Path) -> Json:
         return None
     try:
         found = json.loads(text)
-        if found["checksum"] == _checksum(found["content"]):
+        if found["checksum"] == _checksum(path, found["content"]):
             content: Json = found["content"]
             return content
     except (ValueError, TypeError, KeyError, RecursionError):  # whatever JSON, or what is none, may be
@@ -45,5 +45,6 @@ def say_damaged(path: Path) -> None:
     say("Cached data in {path} is damaged or of an older version. It is computed again.", path=path)
 
 
-def _checksum(content: Json) -> int:
-    return zlib.crc32(json.dumps(content, sort_keys=True).encode())
+def _checksum(path: Path, content: Json) -> int:
+    """Return the checksum of content and name: under another name, it answers another question."""
+    return zlib.crc32(json.dumps([path.name, content], sort_keys=True).encode())

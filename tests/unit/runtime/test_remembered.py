@@ -45,3 +45,9 @@ def test_one_changed_digit_is_noticed(tmp_path: Path) -> None:
     remember(path, CONTENT)
     path.write_text(path.read_text().replace("81.5", "91.5"))
     assert remembered(path) is None
+
+
+def test_a_file_under_another_name_counts_as_absent(tmp_path: Path) -> None:
+    remember(tmp_path / "a.json", CONTENT)
+    (tmp_path / "a.json").rename(tmp_path / "b.json")
+    assert remembered(tmp_path / "b.json") is None
