@@ -20,6 +20,8 @@ from eyebright.types import Skipped
 if TYPE_CHECKING:
     from eyebright.data.manifest import Sample
 
+_HASHED_BYTES = 2**24
+
 
 @dataclass(frozen=True)
 class Content:
@@ -83,7 +85,10 @@ def _read_contents(root: Path, samples: Sequence[Sample]) -> dict[str, Content]:
 def _content(data: bytes) -> Content:
     high, rgb = highest_grey(data), open_rgb(data)
     state = blake2b(f"{rgb.size} {high}".encode(), digest_size=16)
-    state.update(rgb.tobytes())
+    width, height = rgb.size
+    rows = max(1, _HASHED_BYTES // (3 * width))
+    for top in range(0, height, rows):  # a copy of all pixels of a large image would double its memory
+        state.update(rgb.crop((0, top, width, min(top + rows, height))).tobytes())
     return Content(state.hexdigest(), high)
 
 
