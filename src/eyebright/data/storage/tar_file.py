@@ -8,12 +8,12 @@ import os
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 from typing import BinaryIO
 
-from eyebright.data.storage.base import StorageEntry, Tree, cleaned, left_out_member, require_few
+from eyebright.data.storage.base import Tree, cleaned, left_out_member, require_few
 from eyebright.errors import DataError
 from eyebright.runtime.atomic import storage_errors
 from eyebright.types import Skipped
@@ -24,7 +24,7 @@ _MOST_RATIO, _HARMLESS_BYTES = 50, 2**30
 _EVERY = 10_000
 
 
-class TarStorage:
+class TarStorage(Tree):
     """The files of a tar archive.
 
     Args:
@@ -67,19 +67,7 @@ class TarStorage:
             skipped.append(Skipped(".", reason, {"count": len(places), "error": str(error)}))
         self.skipped: Sequence[Skipped] = tuple(skipped)
         self._places = places
-        self._tree = Tree({name: size for name, (_, size) in places.items()})
-
-    def size(self, name: str) -> int | None:
-        """Return the bytes of a file, or None where there is no such file."""
-        return self._tree.size(name)
-
-    def is_folder(self, name: str) -> bool:
-        """Return whether a folder has that name."""
-        return self._tree.is_folder(name)
-
-    def entries(self, folder: str) -> Iterable[StorageEntry]:
-        """Return what lies directly in a folder."""
-        return self._tree.entries(folder)
+        super().__init__({name: size for name, (_, size) in places.items()})
 
     def read(self, name: str) -> bytes:
         """Return the content of a file.

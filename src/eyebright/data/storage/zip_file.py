@@ -6,10 +6,10 @@ import io
 import stat
 import struct
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import BinaryIO
 
-from eyebright.data.storage.base import StorageEntry, Tree, cleaned, left_out_member, require_few
+from eyebright.data.storage.base import Tree, cleaned, left_out_member, require_few
 from eyebright.errors import DataError
 from eyebright.types import Skipped
 
@@ -18,7 +18,7 @@ _LONGEST_COMMENT = 2**16
 _ENCRYPTED = 0x1
 
 
-class ZipStorage:
+class ZipStorage(Tree):
     """The files of a ZIP archive.
 
     Args:
@@ -47,19 +47,7 @@ class ZipStorage:
             else:
                 self._members[cleaned(member.filename)] = member
         self.skipped: Sequence[Skipped] = tuple(skipped)
-        self._tree = Tree({name: member.file_size for name, member in self._members.items()})
-
-    def size(self, name: str) -> int | None:
-        """Return the bytes of a file, or None where there is no such file."""
-        return self._tree.size(name)
-
-    def is_folder(self, name: str) -> bool:
-        """Return whether a folder has that name."""
-        return self._tree.is_folder(name)
-
-    def entries(self, folder: str) -> Iterable[StorageEntry]:
-        """Return what lies directly in a folder."""
-        return self._tree.entries(folder)
+        super().__init__({name: member.file_size for name, member in self._members.items()})
 
     def read(self, name: str) -> bytes:
         """Return the content of a file.
