@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from hashlib import blake2b
-from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
-from pydantic import BaseModel, TypeAdapter
 
 from eyebright.errors import DataError, NotFoundError
 from eyebright.evaluation.intervals import Float64Array
+from eyebright.monitoring.headed_table import StoredHead, read_table, write_table
 from eyebright.monitoring.projection import WIDTH
 from eyebright.monitoring.signals import BINS, SIGNALS
 from eyebright.monitoring.sketch import SampledRows, Sketch, most_rows
-from eyebright.runtime.atomic import atomic_path
-from eyebright.runtime.stored import STORED, open_regular, parse_json, reason_of
+from eyebright.runtime.stored import open_regular, reason_of
 
 #: Rises when a column changes its meaning; such a log is not read as if it were another.
 FORMAT = 1
@@ -30,7 +25,7 @@ FORMAT = 1
 MOST_WINDOWS = 1024
 _MOST_BYTES = 2**28
 _UPPER = np.triu_indices(WIDTH)
-_KEY, _DIGEST = b"eyebright.monitor", b"eyebright.blake2b"
+_KEY = b"eyebright.monitor"
 _SCHEMA = pa.schema(
     [
         ("start", pa.float64()),
@@ -49,19 +44,6 @@ _SCHEMA = pa.schema(
         ("row_names", pa.list_(pa.string())),
     ]
 )
-
-
-class StoredHead(BaseModel):
-    """What a log says of itself, as JSON in the metadata of its schema."""
-
-    model_config = STORED
-
-    format: int
-    model_sha256: str
-    labels: tuple[str, ...]
-
-
-_HEAD = TypeAdapter(StoredHead)
 
 
 @dataclass(frozen=True)
@@ -117,17 +99,9 @@ class Log:
             StorageError: the disk is full or must not be written.
         """
         table = pa.Table.from_pylist([_columns(window) for window in self.windows], schema=_SCHEMA)
-        head = json.dumps(
-            {"format": FORMAT, "model_sha256": self.model_sha256, "labels": self.labels}
-        ).encode()
-        schema = _SCHEMA.with_metadata({_KEY: head, _DIGEST: _digest(head, len(self.windows))})
-        with atomic_path(path) as temporary:
-            pq.write_table(
-                table.replace_schema_metadata(schema.metadata),
-                temporary,
-                compression="zstd",
-                write_page_checksum=True,
-            )
+        write_table(
+            table, _KEY, StoredHead(format=FORMAT, model_sha256=self.model_sha256, labels=self.labels), path
+        )
 
     @classmethod
     def read(cls, path: Path) -> Log:
@@ -173,10 +147,6 @@ def _with_few_rows(windows: Sequence[Sketch], most: int) -> tuple[Sketch, ...]:
     return tuple(reversed(kept))
 
 
-def _digest(head: bytes, windows: int) -> bytes:
-    return blake2b(head + b"%d" % windows, digest_size=16).hexdigest().encode()
-
-
 def _columns(window: Sketch) -> dict[str, object]:
     rows = window.rows
     return {
@@ -198,16 +168,7 @@ def _columns(window: Sketch) -> dict[str, object]:
 
 
 def _parsed(content: bytes) -> Log:
-    with pq.ParquetFile(BytesIO(content), page_checksum_verification=True) as file:
-        stored = file.schema_arrow.metadata or {}
-        head = parse_json(_HEAD, stored[_KEY])
-        if head.format != FORMAT:
-            raise ValueError(f"it has format {head.format}, and this version reads {FORMAT}")
-        if not file.schema_arrow.equals(_SCHEMA):
-            raise ValueError("its columns are others")
-        table = file.read()
-        if stored[_DIGEST] != _digest(stored[_KEY], len(table)):
-            raise ValueError("damaged")
+    head, table = read_table(content, _KEY, FORMAT, _SCHEMA)
     windows = tuple(_window(values, len(head.labels)) for values in table.to_pylist())
     if any(first.start > second.start for first, second in pairwise(windows)):
         raise ValueError("its windows are not in the order of time")

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
-from pydantic import BaseModel, TypeAdapter
 
 from eyebright.errors import DataError
+from eyebright.monitoring.headed_table import StoredHead, read_table, write_table
 from eyebright.monitoring.projection import WIDTH
 from eyebright.monitoring.signals import LOOKS
-from eyebright.runtime.atomic import atomic_path
-from eyebright.runtime.stored import STORED, open_regular, parse_json, reason_of
+from eyebright.runtime.stored import open_regular, reason_of
 from eyebright.types import BoolArray, FloatArray
 
 NAME = "reference.parquet"
 FORMAT = 1
 _MOST_BYTES = 2**28
-_KEY, _DIGEST = b"eyebright.reference", b"eyebright.blake2b"
+_KEY = b"eyebright.reference"
 _TABLES = {"probabilities": None, "projections": WIDTH, "looks": len(LOOKS)}
 
 
@@ -71,19 +66,6 @@ class Reference:
         )
 
 
-class StoredReference(BaseModel):
-    """What the file says of itself, as JSON in the metadata of its schema."""
-
-    model_config = STORED
-
-    format: int
-    model_sha256: str
-    labels: tuple[str, ...]
-
-
-_HEAD = TypeAdapter(StoredReference)
-
-
 def write_reference(reference: Reference, path: Path) -> None:
     """Write a reference as Parquet, whole or not at all; one row an image.
 
@@ -99,14 +81,8 @@ def write_reference(reference: Reference, path: Path) -> None:
         table: FloatArray = getattr(reference, name)
         flat = pa.array(np.ascontiguousarray(table, np.float32).ravel())
         columns[name] = pa.FixedSizeListArray.from_arrays(flat, table.shape[1])
-    head = json.dumps(
-        {"format": FORMAT, "model_sha256": reference.model_sha256, "labels": reference.labels}
-    ).encode()
-    table = pa.table(columns).replace_schema_metadata(
-        {_KEY: head, _DIGEST: _digest(head, len(reference.correct))}
-    )
-    with atomic_path(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+    head = StoredHead(format=FORMAT, model_sha256=reference.model_sha256, labels=tuple(reference.labels))
+    write_table(pa.table(columns), _KEY, head, path)
 
 
 def read_reference(path: Path) -> Reference:
@@ -128,14 +104,7 @@ def read_reference(path: Path) -> Reference:
 
 
 def _parsed(content: bytes) -> Reference:
-    with pq.ParquetFile(BytesIO(content), page_checksum_verification=True) as file:
-        stored = file.schema_arrow.metadata or {}
-        head = parse_json(_HEAD, stored[_KEY])
-        if head.format != FORMAT:
-            raise ValueError(f"it has format {head.format}, and this version reads {FORMAT}")
-        table = file.read()
-        if stored[_DIGEST] != _digest(stored[_KEY], len(table)):
-            raise ValueError("damaged")
+    head, table = read_table(content, _KEY, FORMAT)
     widths = _TABLES | {"probabilities": len(head.labels)}
     tables = {name: _table(table[name], len(table), width) for name, width in widths.items()}
     probabilities, looks = tables["probabilities"], tables["looks"]
@@ -154,7 +123,3 @@ def _parsed(content: bytes) -> Reference:
 def _table(column: pa.ChunkedArray, rows: int, width: int | None) -> FloatArray:
     flat = column.combine_chunks().flatten().to_numpy()
     return np.array(flat, np.float32).reshape(rows, width or 0)
-
-
-def _digest(head: bytes, rows: int) -> bytes:
-    return blake2b(head + b"%d" % rows, digest_size=16).hexdigest().encode()
