@@ -107,7 +107,7 @@ def _groups(squares: UInt8Array) -> Iterable[IntArray]:
 
 def _proposed(rows: FloatArray) -> tuple[IntArray, IntArray]:
     """Return the pairs (P,) of rows (N, F) that are most alike, each once."""
-    asked, met = near(len(rows), lambda block: rows[block], rows, _LEAST_SIMILARITY, _PROPOSED + 1)
+    asked, met = near(len(rows), lambda block: rows[block], (rows,), _LEAST_SIMILARITY, _PROPOSED + 1)
     low, high = np.minimum(asked, met), np.maximum(asked, met)
     pairs = np.unique((low * len(rows) + high)[low < high])
     return pairs // len(rows), pairs % len(rows)
