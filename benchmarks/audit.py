@@ -92,9 +92,9 @@ def read(data: Path, size: int) -> tuple[Manifest, Material]:
     return manifest, material
 
 
-def copies(data: Path, size: int) -> None:
+def copies(data: Path, size: int, seed: int) -> None:
     manifest, before = read(data, size)
-    random = np.random.default_rng(7)
+    random = np.random.default_rng(7 + seed)
     drawn = iter(random.permutation(len(before.samples)))
     with tempfile.TemporaryDirectory() as folder:
         samples: list[Sample] = list(manifest.samples)
@@ -209,14 +209,14 @@ def labels(data: Path, size: int, oracle: Path | None, draws: int) -> None:
     print(f"  labels as they are: {found.wrong.sum():.0f} expected to be wrong, {called} called", flush=True)
 
 
-def shift(data: Path, size: int) -> None:
+def shift(data: Path, size: int, seed: int) -> None:
     manifest, material = read(data, size)
     joint = _joint(material)
     _, first = np.unique([joint[s.path] for s in material.samples], return_index=True)
     samples = [material.samples[place] for place in first]
     strata = manifest.task.strata(manifest.task.encode(samples, manifest.labels))
     groups, rows = groups_of(samples), material.rows[first]
-    alarms, random = 0, np.random.default_rng(3)
+    alarms, random = 0, np.random.default_rng(3 + seed)
     for number in range(SPLITS):
         second = np.zeros(len(first), bool)
         second[random.permutation(len(first))[:SHIFTED]] = True
@@ -244,7 +244,7 @@ def shift(data: Path, size: int) -> None:
     print(f"  power for blur of sigma 2 at {SHIFTED} images: {_share(hits, trials)}", flush=True)
 
 
-def faults(data: Path, size: int) -> None:
+def faults(data: Path, size: int, _: int) -> None:
     _, material = read(data, size)
     for kind, planted in material.faults.items():
         found = find_faults(kind, material.records, planted)
@@ -258,10 +258,10 @@ def faults(data: Path, size: int) -> None:
         )
 
 
-def gain(data: Path, size: int) -> None:
+def gain(data: Path, size: int, seed: int) -> None:
     """Half of the images train, with wrong labels; the other half, with its own labels, evaluates."""
     manifest, _ = scan_as_given(data)
-    random = np.random.default_rng(11)
+    random = np.random.default_rng(11 + seed)
     order = random.permutation(len(manifest.samples))
     ends = {"train": len(order) // 2, "val": round(0.6 * len(order)), "test": len(order)}
     wrong = set(order[: round(WRONG * ends["train"])].tolist())
@@ -350,6 +350,7 @@ def main() -> None:
     parser.add_argument("what", choices=("copies", "labels", "shift", "faults", "gain", "scale"))
     parser.add_argument("data", type=Path)
     parser.add_argument("--size", type=int, default=224)
+    parser.add_argument("--seed", type=int, default=0, help="copies, shift, gain: another one draws anew")
     parser.add_argument("--images", type=int, default=LARGE, help="scale: how many")
     parser.add_argument("--draws", type=int, default=5, help="labels: how often labels are flipped anew")
     parser.add_argument("--oracle", type=Path, help="labels: a Python that has cleanlab, to compare with")
@@ -361,7 +362,7 @@ def main() -> None:
     elif args.what == "scale":
         scale(args.data, args.size, args.images)
     else:
-        measured[args.what](args.data, args.size)
+        measured[args.what](args.data, args.size, args.seed)
 
 
 if __name__ == "__main__":
