@@ -5,6 +5,7 @@ python benchmarks/audit.py labels DATA     flipped labels: AUROC, recall in a li
 python benchmarks/audit.py shift DATA      false alarms of random splits, and blur of sigma 2 at 200 images
 python benchmarks/audit.py faults DATA     blurred, dark, bright and pale images: AUROC
 python benchmarks/audit.py gain DATA       10 % wrong training labels: accuracy before and after the fixes
+python benchmarks/audit.py gains DATA      the same by the head alone, in several draws
 python benchmarks/audit.py scale DATA      100,000 images made of the features and records of DATA
 
 DATA is a folder of labelled images; what is planted is written to a temporary folder.
@@ -26,6 +27,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
+from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 
 import eyebright as eb
@@ -48,6 +50,7 @@ from eyebright.evaluation.intervals import share_of
 from eyebright.task.logits import softmax
 from eyebright.training.cache.store import default_folder
 from eyebright.training.linear_probe.folds import groups_of
+from eyebright.training.linear_probe.head import fit_head
 
 EACH = 60
 SHIFTED = 200
@@ -297,6 +300,35 @@ def gain(data: Path, size: int, seed: int) -> None:
     )
 
 
+def gains(data: Path, size: int, draws: int) -> None:
+    """As :func:`gain`, by the head alone on the audit's features, so that many draws take seconds."""
+    manifest, material = read(data, size)
+    truth = manifest.task.encode(material.samples, manifest.labels)
+    groups, count = groups_of(material.samples), len(manifest.labels)
+    changes, tails = [], []
+    for seed in range(draws):
+        random = np.random.default_rng(11 + seed)
+        train, test = np.array_split(random.permutation(len(truth)), 2)
+        wrong = train[: round(WRONG * len(train))]
+        given = truth.copy()
+        given[wrong] = (truth[wrong] + random.integers(1, count, len(wrong))) % count
+        rows = material.rows[train]
+        found = find_label_errors(rows, given[train], count, groups[train], 0)
+        fixed = np.where(found.wrong >= CALLED_WRONG, found.suggested, given[train])
+        right = []
+        for labels_ in (given[train], fixed):
+            head = fit_head(rows, labels_, count, groups=groups[train], standardised=True).head
+            right.append(head.logits(material.rows[test]).argmax(axis=1) == truth[test])
+        gained, lost = int((right[1] & ~right[0]).sum()), int((right[0] & ~right[1]).sum())
+        changes.append((right[0].mean(), right[1].mean()))
+        tails.append(binomtest(gained, gained + lost).pvalue if gained + lost else 1.0)
+        before, after = changes[-1]
+        print(f"  {before:.4f} -> {after:.4f}, {gained} gained, {lost} lost, p {tails[-1]:.2g}", flush=True)
+    before, after = np.mean(changes, axis=0)
+    low = sum(tail < 0.05 for tail in tails)
+    print(f"  mean {before:.4f} -> {after:.4f}; p below 0.05 in {low} of {draws} draws")
+
+
 def scale(data: Path, size: int, images: int) -> None:
     manifest, small = read(data, size)
     random = np.random.default_rng(5)
@@ -347,18 +379,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("copies", "labels", "shift", "faults", "gain", "scale"))
+    parser.add_argument("what", choices=("copies", "labels", "shift", "faults", "gain", "gains", "scale"))
     parser.add_argument("data", type=Path)
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--seed", type=int, default=0, help="copies, shift, gain: another one draws anew")
     parser.add_argument("--images", type=int, default=LARGE, help="scale: how many")
-    parser.add_argument("--draws", type=int, default=5, help="labels: how often labels are flipped anew")
+    parser.add_argument("--draws", type=int, default=5, help="labels, gains: how often labels are changed")
     parser.add_argument("--oracle", type=Path, help="labels: a Python that has cleanlab, to compare with")
     args = parser.parse_args()
     print(f"{args.what} {args.data.name}", flush=True)
     measured = {"copies": copies, "shift": shift, "faults": faults, "gain": gain}
     if args.what == "labels":
         labels(args.data, args.size, args.oracle, args.draws)
+    elif args.what == "gains":
+        gains(args.data, args.size, args.draws)
     elif args.what == "scale":
         scale(args.data, args.size, args.images)
     else:
