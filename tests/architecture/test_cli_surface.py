@@ -12,7 +12,7 @@ SURFACE = {
         "data --out --overwrite --val --test --fixes --path --label --group --split --seed --size --layers "
         "--curve --views --lang --folds --split-by --group-from --target --cost "
         "--coverage --coverage-per-class --false-rejection "
-        "--backbone --weights --finetune --unfreeze --gradual --batch-norm --lora --epochs --budget "
+        "--backbone --weights --licence --prompts --finetune --unfreeze --gradual --batch-norm --lora --epochs --budget "
         "--patience --batch --optimizer --lr --schedule --warmup --weight-decay --layer-decay --ema "
         "--dropout --drop-path --label-smoothing --loss --class-weights --sampler "
         "--augment --random-erasing --mixup --cutmix "
@@ -49,6 +49,10 @@ SURFACE = {
         "--max-images --seed --lang --config"
     ),
     "predict": "model images --log --top --format --null --lang --config",
+    "zero-shot": (
+        "images --classes --backbone --weights --licence --prompts --multilabel --out --overwrite --top --format "
+        "--lang --config"
+    ),
     "monitor": "log --reference --data --format --seed --lang --config",
     "explain": "model images --class --method --out --lang --config",
     "serve": (

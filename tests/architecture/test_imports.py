@@ -37,7 +37,7 @@ LEVEL = {package: level for level, packages in enumerate(LAYERS) for package in 
 VERBS = [
     {"verb"},
     {"predict", "evaluate"},
-    {"export", "explain"},
+    {"export", "explain", "zero_shot"},
     {"train"},
     {
         "audit",
@@ -75,6 +75,7 @@ TORCH_MODULES = (
     "eyebright.explaining.gradcam",
     "eyebright.exporting.formats",
     "eyebright.backbones.torch",
+    "eyebright.backbones.towers",
     "eyebright.backbones.zoo",
     "eyebright.onnx_torch",
 )
