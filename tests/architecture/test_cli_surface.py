@@ -12,9 +12,9 @@ SURFACE = {
         "data --out --overwrite --val --test --fixes --path --label --group --split --seed --size --layers "
         "--curve --views --lang --folds --split-by --group-from --target --cost "
         "--coverage --coverage-per-class --false-rejection "
-        "--backbone --weights --licence --prompts --finetune --unfreeze --gradual --batch-norm --lora --epochs --budget "
-        "--patience --batch --optimizer --lr --schedule --warmup --weight-decay --layer-decay --ema "
-        "--dropout --drop-path --label-smoothing --loss --class-weights --sampler "
+        "--backbone --weights --licence --prompts --finetune --unfreeze --gradual --batch-norm --lora "
+        "--epochs --budget --patience --batch --optimizer --lr --schedule --warmup --weight-decay "
+        "--layer-decay --ema --dropout --drop-path --label-smoothing --loss --class-weights --sampler "
         "--augment --random-erasing --mixup --cutmix "
         "--teacher --teacher-share --teacher-temperature --teacher-features --teacher-views "
         "--precision --device --processes --save-memory --pixel-cache --track --resume --config"
@@ -50,8 +50,8 @@ SURFACE = {
     ),
     "predict": "model images --log --top --format --null --lang --config",
     "zero-shot": (
-        "images --classes --backbone --weights --licence --prompts --multilabel --out --overwrite --top --format "
-        "--lang --config"
+        "images --classes --backbone --weights --licence --prompts --multilabel --out --overwrite --top "
+        "--format --lang --config"
     ),
     "monitor": "log --reference --data --format --seed --lang --config",
     "explain": "model images --class --method --out --lang --config",
