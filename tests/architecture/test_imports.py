@@ -13,13 +13,13 @@ from .syntax import PACKAGE, files, imported, module_name, nodes, where
 LAYERS = [
     {"errors", "task", "text", "types", "runtime", "version"},
     {"options", "onnx_graph"},
+    {"onnx_torch"},
     {"data", "backbones"},
     {"engines"},
     {"training"},
     {"evaluation"},
     {"auditing"},
     {"sealed"},
-    {"onnx_torch"},
     {"compression"},
     {"exporting"},
     {"explaining"},
@@ -76,6 +76,7 @@ TORCH_MODULES = (
     "eyebright.exporting.formats",
     "eyebright.backbones.torch",
     "eyebright.backbones.towers",
+    "eyebright.engines.pytorch",
     "eyebright.backbones.zoo",
     "eyebright.onnx_torch",
 )
