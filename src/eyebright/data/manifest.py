@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eyebright.data.splits.facts import SplitFacts
+from eyebright.data.table.chosen import Columns
 from eyebright.task.task import ClassificationTask, MultiClass, MultiLabel
 from eyebright.types import Skipped, Split
 
@@ -47,6 +48,7 @@ class Sample:
         unit: 32 hex digits that images share which must stay in one split for more than their group or their
             pixels: near duplicates, and all that they join; empty elsewhere.
         time: when the image was taken, as ISO 8601; empty where that is not known.
+        weight: of the image in training, more than 0 in its split; evaluation counts every image once.
     """
 
     path: str
@@ -60,6 +62,7 @@ class Sample:
     content: str = ""
     unit: str = ""
     time: str = ""
+    weight: float = 1.0
 
     @property
     def identity(self) -> str:
@@ -101,6 +104,7 @@ class Manifest:
         warnings: of the data.
         label_set: the labels of a multi-label manifest; None of a multi-class one.
         facts: how the splits came about; None where they were not made here.
+        columns: those of the table that lists the images; None where no table does.
     """
 
     root: Path
@@ -109,6 +113,7 @@ class Manifest:
     warnings: tuple[Skipped, ...] = field(default=())
     label_set: tuple[str, ...] | None = None
     facts: SplitFacts | None = None
+    columns: Columns | None = None
 
     @cached_property
     def task(self) -> ClassificationTask:
@@ -148,9 +153,9 @@ class Manifest:
 
     @cached_property
     def digest(self) -> str:
-        """Return the hex hash of the images, their labels and splits; paths and order do not enter it."""
+        """Return the hex hash of images, labels, splits and weights; paths and order do not enter it."""
         # Hash and part have a fixed alphabet and no file name holds a NUL, so no two tables give one text.
-        lines = sorted(f"{s.sha} {s.split} {s.label}\0" for s in self.samples)
+        lines = sorted(f"{s.sha} {s.split} {s.label}{_weight_text(s)}\0" for s in self.samples)
         state = blake2b(digest_size=16)
         for line in lines:
             state.update(line.encode("utf-8", "surrogatepass"))
@@ -166,6 +171,11 @@ class Manifest:
         for sample in self.samples:
             parts[sample.split].append(sample)
         return {split: tuple(sorted(samples, key=_content)) for split, samples in parts.items()}
+
+
+def _weight_text(sample: Sample) -> str:
+    """Return what tells a weight; nothing of 1, so that digests without weights stay as they were."""
+    return "" if sample.weight == 1 else f"\0{sample.weight!r}"
 
 
 def _content(sample: Sample) -> tuple[str, str, str, str]:
