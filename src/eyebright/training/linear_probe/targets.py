@@ -15,7 +15,7 @@ from eyebright.data.manifest import Manifest, Sample
 from eyebright.task.task import task_of
 from eyebright.training.linear_probe.head import HeadFit, fit_head
 from eyebright.training.linear_probe.multilabel import fit_labels
-from eyebright.types import BoolArray, IntArray
+from eyebright.types import BoolArray, FloatArray, IntArray
 
 
 def truth_of(samples: Sequence[Sample], manifest: Manifest) -> IntArray:
@@ -30,6 +30,7 @@ def fit(
     *,
     groups: IntArray,
     scored: BoolArray,
+    weights: FloatArray | None,
     seed: int,
     near: float | None = None,
     on_strength: Callable[[], None] | None = None,
@@ -43,10 +44,19 @@ def fit(
             task.strata(truth),
             groups=groups,
             scored=scored,
+            weights=weights,
             seed=seed,
             near=near,
             on_strength=on_strength,
         )
     return fit_head(
-        features, truth, classes, groups=groups, scored=scored, seed=seed, near=near, on_strength=on_strength
+        features,
+        truth,
+        classes,
+        groups=groups,
+        scored=scored,
+        weights=weights,
+        seed=seed,
+        near=near,
+        on_strength=on_strength,
     )
