@@ -49,6 +49,8 @@ class RemoteStorage:
                 scheme=scheme,
             )
         self._place = f"{scheme}://{host}"
+        # pyarrow lists no folder of a Google bucket that is but the beginning of keys, as most are.
+        self._folders_unlisted = scheme in ("gs", "gcs")
         self._system: FileSystem
         self._system, self._top = self._asked(lambda: _connect(scheme, host))
         self._asked(lambda: self._info(""))
@@ -72,11 +74,17 @@ class RemoteStorage:
         """
         from pyarrow.fs import FileSelector, FileType
 
-        selector = FileSelector(self._full(folder), recursive=False)
-        for info in self._system.get_file_info(selector):
-            is_folder = info.type == FileType.Directory
-            path = f"{folder}/{info.base_name}" if folder else info.base_name
-            yield StorageEntry(info.base_name, path, is_folder, 0 if is_folder else int(info.size or 0))
+        top = self._full(folder)
+        folders: set[str] = set()
+        for info in self._system.get_file_info(FileSelector(top, recursive=self._folders_unlisted)):
+            name, _, rest = info.path[len(top) :].lstrip("/").partition("/")
+            is_folder = bool(rest) or info.type == FileType.Directory
+            if name in folders:
+                continue
+            if is_folder:
+                folders.add(name)
+            path = f"{folder}/{name}" if folder else name
+            yield StorageEntry(name, path, is_folder, 0 if is_folder else int(info.size or 0))
 
     def read(self, name: str) -> bytes:
         """Return the content of a file.
