@@ -17,14 +17,16 @@ class AuditOptions(TypedDict, total=False):
 
     out: StrPath | None
     fixes: StrPath | None
-    path: str | None
-    label: Sequence[str]
-    group: str | None
-    split: str | None
     fail_on: Sequence[str]
     size: int
     seed: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class DataOptions(TypedDict, total=False):
@@ -32,11 +34,13 @@ class DataOptions(TypedDict, total=False):
 
     out: StrPath | None
     fixes: StrPath | None
+    lang: Literal["en", "zh"]
     path: str | None
     label: Sequence[str]
     group: str | None
     split: str | None
-    lang: Literal["en", "zh"]
+    weight: str | None
+    time: str | None
 
 
 class TrainOptions(TypedDict, total=False):
@@ -47,16 +51,18 @@ class TrainOptions(TypedDict, total=False):
     val: StrPath | float | None
     test: StrPath | float | None
     fixes: StrPath | None
-    path: str | None
-    label: Sequence[str]
-    group: str | None
-    split: str | None
     seed: int
     size: int | Literal["auto"]
     layers: Literal["auto", "texture", "stages", "all"]
     curve: bool
     views: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    split: str | None
+    weight: str | None
+    time: str | None
     folds: int | None
     split_by: Literal["chance", "time"]
     group_from: str | None
@@ -121,10 +127,6 @@ class TuneOptions(TypedDict, total=False):
     overwrite: bool
     val: StrPath | float | None
     test: StrPath | float | None
-    path: str | None
-    label: Sequence[str]
-    group: str | None
-    split: str | None
     seed: int
     backbone: str
     weights: StrPath | Literal["none"] | None
@@ -135,6 +137,12 @@ class TuneOptions(TypedDict, total=False):
     precision: Literal["auto", "fp32", "bf16", "fp16"]
     lang: Literal["en", "zh"]
     resume: StrPath | None
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class UpdateOptions(TypedDict, total=False):
@@ -147,6 +155,12 @@ class UpdateOptions(TypedDict, total=False):
     remove: Sequence[str]
     fixes: StrPath | None
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    split: str | None
+    weight: str | None
+    time: str | None
     target: Sequence[str]
     cost: StrPath | None
 
@@ -157,13 +171,13 @@ class EvaluateOptions(TypedDict, total=False):
     out: StrPath | None
     overwrite: bool
     split: Literal["auto", "train", "val", "test"]
-    path: str | None
-    label: Sequence[str]
-    group: str | None
     seed: int
     columns: StrPath | None
     robustness: bool
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
     target: Sequence[str]
     cost: StrPath | None
     ood: StrPath | None
@@ -205,6 +219,12 @@ class MonitorOptions(TypedDict, total=False):
     data: StrPath | None
     seed: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class ExplainOptions(TypedDict, total=False):
@@ -260,6 +280,12 @@ class ExportOptions(TypedDict, total=False):
     max_loss: float
     seed: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class DistillOptions(TypedDict, total=False):
@@ -289,6 +315,12 @@ class DistillOptions(TypedDict, total=False):
     device: Literal["auto", "cpu", "cuda", "mps", "xla"]
     seed: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class PruneOptions(TypedDict, total=False):
@@ -311,6 +343,12 @@ class PruneOptions(TypedDict, total=False):
     device: Literal["auto", "cpu", "cuda", "mps", "xla"]
     seed: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class ShrinkOptions(TypedDict, total=False):
@@ -327,6 +365,12 @@ class ShrinkOptions(TypedDict, total=False):
     max_images: int
     seed: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class InspectOptions(TypedDict, total=False):

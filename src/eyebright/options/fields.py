@@ -45,35 +45,14 @@ Data: TypeAlias = Annotated[
     Field(description=DATA),
 ]
 DataPath: TypeAlias = Annotated[Path, Field(description=DATA)]
-PathColumn: TypeAlias = Annotated[
-    str | None,
-    Metavar("COLUMN"),
-    Field(description="Column of the table with the images (default: found by its name)."),
-]
-LabelColumns: TypeAlias = Annotated[
-    list[str],
-    Metavar("COLUMN"),
+ImagesNow: TypeAlias = Annotated[
+    Path | None,
     Field(
         description=(
-            "Column of the table with the label; repeated for several columns of 0 and 1 (default: found by "
-            "its name)."
+            "Where the run's images are now, in any source that `eyebright train` reads (default: where the "
+            "run found them)."
         )
     ),
-]
-GroupColumn: TypeAlias = Annotated[
-    str | None,
-    Metavar("COLUMN"),
-    Field(
-        description=(
-            "Column of the table whose equal values stay in one split, such as a patient; none: no column "
-            "(default: found by its name)."
-        )
-    ),
-]
-SplitColumn: TypeAlias = Annotated[
-    str | None,
-    Metavar("COLUMN"),
-    Field(description="Column of the table with the split; none: no column (default: found by its name)."),
 ]
 Val: TypeAlias = Annotated[
     Path | float | None,

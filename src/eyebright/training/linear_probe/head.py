@@ -56,6 +56,7 @@ def fit_head(
     *,
     groups: IntArray | None = None,
     scored: BoolArray | None = None,
+    weights: FloatArray | None = None,
     class_weight_power: float = 0.5,
     seed: int = 0,
     folds: int = 5,
@@ -76,7 +77,8 @@ def fit_head(
         classes: K.
         groups: group numbers (N,): rows of one group, such as views of one image, share a fold.
         scored: rows (N,) on which the held-out loss is measured, such as the plain views; None for all.
-        class_weight_power: a row of a class with n rows weighs n to the power of minus this.
+        weights: (N,) of the rows, above 0; None counts all alike.
+        class_weight_power: a row of a class with n rows, or of weight n, weighs n to the power of minus this.
         seed: of the folds and of the rank reduction.
         folds: the largest number of folds.
         rank: principal directions to keep; None for all where N or D is at most 1,500, else 1,200.
@@ -92,7 +94,7 @@ def fit_head(
     offset = None if prior is None else prior.logits(features)
     rows, mean, scale = (unchanged if standardised else standardise)(features)
     rows, basis = principal_directions(rows, rank, seed)
-    weights = class_weights(truth, class_weight_power)
+    weights = class_weights(truth, class_weight_power, weights)
     fold = assign_folds(truth, groups, folds, seed)
     kept = np.ones(len(truth), bool) if scored is None else scored
     scored_weights = np.where(_measurable(kept, truth, fold), weights, 0)

@@ -21,7 +21,7 @@ from eyebright.runtime.machine import release_memory
 from eyebright.text.language import translate
 from eyebright.training.cache.selection_cache import Selection, cached_selection
 from eyebright.training.linear_probe.features import FeatureExtractor, graph_bytes, training_preprocessing
-from eyebright.training.linear_probe.folds import groups_of
+from eyebright.training.linear_probe.folds import groups_of, row_weights
 from eyebright.training.linear_probe.head import HeadFit, most_strengths
 from eyebright.training.linear_probe.learning_curve import PARTS, CurvePoint, learning_curve
 from eyebright.training.linear_probe.linear import LinearHead
@@ -365,7 +365,7 @@ class FrozenTrainer:
         taps: Sequence[FeatureLayer] | None = None,
         on_strength: Callable[[], None] | None = None,
     ) -> HeadFit:
-        taps = taps or extractor.taps
+        taps, weights = taps or extractor.taps, row_weights(samples)
         rows = np.concatenate([extractor.read(samples, taps, number) for number in range(self.views)])
         return fit_task(
             rows,
@@ -373,6 +373,7 @@ class FrozenTrainer:
             len(self.manifest.labels),
             groups=np.tile(groups_of(samples), self.views),
             scored=np.arange(len(rows)) < len(samples),
+            weights=None if weights is None else np.tile(weights, self.views),
             seed=self.seed,
             near=None if self.earlier is None else self.earlier.l2,
             on_strength=on_strength,

@@ -16,7 +16,7 @@ from eyebright.task.task import task_of
 from eyebright.training.linear_probe.head import HeadFit, fit_head
 from eyebright.training.linear_probe.linear import LinearHead
 from eyebright.training.linear_probe.multilabel import fit_labels
-from eyebright.types import BoolArray, IntArray
+from eyebright.types import BoolArray, FloatArray, IntArray
 
 
 def truth_of(samples: Sequence[Sample], manifest: Manifest) -> IntArray:
@@ -31,6 +31,7 @@ def fit(
     *,
     groups: IntArray,
     scored: BoolArray,
+    weights: FloatArray | None,
     seed: int,
     near: float | None = None,
     on_strength: Callable[[], None] | None = None,
@@ -48,6 +49,7 @@ def fit(
             task.strata(truth),
             groups=groups,
             scored=scored,
+            weights=weights,
             seed=seed,
             near=near,
             on_strength=on_strength,
@@ -58,6 +60,7 @@ def fit(
         classes,
         groups=groups,
         scored=scored,
+        weights=weights,
         seed=seed,
         near=near,
         on_strength=on_strength,

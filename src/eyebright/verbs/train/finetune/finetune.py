@@ -167,7 +167,7 @@ def _finetune_depth(
     plan = resolve(config, depth, model, setup)
     with main_first(config.device):
         dataset = build(plan, model, setup)
-    loss = loss_of(config, dataset.truth, len(setup.manifest.labels))
+    loss = loss_of(config, dataset.truth, len(setup.manifest.labels), dataset.weights)
     plan = measure(plan, dataset, model, loss)
     if seconds is not None:
         seconds = init_group(config.device).broadcast(seconds - (time.monotonic() - began))
