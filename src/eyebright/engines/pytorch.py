@@ -73,7 +73,7 @@ def _prepared(
     Raises:
         torch.OutOfMemoryError: the device's memory does not suffice for a batch of this shape.
     """
-    module = module.to(device, memory_format=torch.channels_last).requires_grad_(False)
+    module = module.to(device).to(memory_format=torch.channels_last).requires_grad_(False)
     images = torch.zeros(shape, dtype=torch.uint8, device=device)
 
     def compute() -> Tensor:
@@ -106,13 +106,14 @@ def _arithmetic(device: str, precision: Precision) -> AbstractContextManager[Any
 
 def _cuda_graph(compute: Callable[[], Tensor]) -> tuple[Callable[[], None], Tensor]:
     """Record the computation once, so that a batch costs one launch; return the replay and its output."""
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
+    cuda: Any = torch.cuda  # of which few functions are typed
+    stream = cuda.Stream()
+    stream.wait_stream(cuda.current_stream())
+    with cuda.stream(stream):
         for _ in range(_WARM_UPS):
             compute()
-    torch.cuda.current_stream().wait_stream(stream)
-    recorded = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(recorded):
+    cuda.current_stream().wait_stream(stream)
+    recorded = cuda.CUDAGraph()
+    with cuda.graph(recorded):
         answer = compute()
     return recorded.replay, answer
