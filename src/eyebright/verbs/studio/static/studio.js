@@ -102,7 +102,7 @@ function setUpDrop(form) {
         show(end, wanted.length);
         say(form.dataset.sending, { done: end, total: wanted.length });
       }
-      for (const [file] of zips) await post("/images/zip", file);
+      for (const [file] of zips) await post(`/images/zip?name=${encodeURIComponent(file.name)}`, file);
       say(form.dataset.done, sum);
       if (zips.length || (sum.new && !sum.refused)) location.reload();
     } catch (error) {
