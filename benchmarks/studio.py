@@ -3,9 +3,9 @@
 A person sees a page, corrects what is wrong on it, and accepts it. Counted as one stroke each: the digit of a
 class, Enter, and the letter of an image. Of a page without suggestions the most frequent class is taken, and
 the images of other classes are taken out. On a page with suggestions, an image's letter gives it its next
-likely class; from the third on, its letter and a digit are two strokes. A digit first, and each letter after it
-gives that class: one stroke more for all images of the class. An image that is too sure to have a letter takes
-two strokes. Naming the classes is counted apart.
+likely class; from the third on, its letter and a digit are two strokes. A digit first, and each letter after
+it gives that class: one stroke more for all images of the class. An image that is too sure to have a letter
+takes two strokes. Naming the classes is counted apart.
 
     python benchmarks/studio.py DATA [--images 1000] [--seed 0]
 

@@ -1,8 +1,8 @@
 """What the labels so far say about the other images: by a head on features, and by labels of neighbours.
 
 Both are solved anew within a fraction of a second. Where few images are labelled the neighbours know more,
-where many are the head does; their geometric mean is better than either, if the neighbours count less the more is
-labelled.
+where many are the head does; their geometric mean is better than either, if the neighbours count less the
+more is labelled.
 """
 
 from __future__ import annotations
