@@ -66,9 +66,9 @@ async def add(request: Request) -> Response:
     studio = studio_of(request)
     async with request.form(max_files=_MOST_FILES) as form:
         files = [
-            (upload.filename or "image.jpg", await upload.read())
+            (upload.filename, await upload.read())
             for upload in form.getlist("files")
-            if isinstance(upload, UploadFile) and upload.size
+            if isinstance(upload, UploadFile) and upload.filename  # an input without a file has no name
         ]
     arrived = await off_loop(partial(studio.intake.take, files))
     return _answer(request, arrived)
