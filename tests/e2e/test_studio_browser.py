@@ -26,7 +26,7 @@ _AXE = find_spec("axe_playwright_python")
 _FIND = """
 const done = arguments[arguments.length - 1];
 axe.run(document, {resultTypes: ["violations"]}).then((found) => done(
-  found.violations.map((one) => one.id + ": " + one.nodes.map((node) => node.html.slice(0, 160)).join(" | "))));
+  found.violations.map((one) => [one.id, ...one.nodes.map((node) => node.html.slice(0, 160))].join(" | "))));
 """
 
 
