@@ -258,6 +258,7 @@ class ServeOptions(TypedDict, total=False):
 class StudioOptions(TypedDict, total=False):
     """Options of `eb.studio`."""
 
+    queue: StrPath | None
     host: str
     port: int
     token_file: StrPath | None
