@@ -57,6 +57,7 @@ class TrainOptions(TypedDict, total=False):
     curve: bool
     views: int
     lang: Literal["en", "zh"]
+    task: Literal["auto", "classify", "anomaly"]
     folds: int | None
     split_by: Literal["chance", "time"]
     group_from: str | None

@@ -234,5 +234,6 @@ class ReportContent:
             **({} if self.robustness is None else self.robustness.to_json()),
             **({} if self.finetuning is None else {"finetuning": asdict(self.finetuning)}),
             **({} if self.data_checks is None else {"data_checks": self.data_checks.to_json()}),
+            **({} if self.anomaly is None else {"anomaly": self.anomaly.to_json()}),
         }
         return cast("MetricsContent", found)

@@ -57,6 +57,8 @@ def explain_predictions(
         if row.split == split
     ]
     heatmaps = heat_of_mistakes(model, root, [row for _, row in pairs]) if heat else {}
+    if model.has_anomaly_map:  # its features are distances, which lay out nothing
+        return heatmaps, None
     return heatmaps, embedding_map(model, root, pairs, seed, layout)
 
 

@@ -21,7 +21,7 @@ from eyebright.sealed.subgraphs import FEATURES
 from eyebright.training.anomaly.detector import TINY, ImageDetector, PlaceDetector
 from eyebright.training.anomaly.material import Detectors
 from eyebright.training.anomaly.patches import PATCHES, PatchMaps, sealed_patches
-from eyebright.training.anomaly.scores import Scale, ScoreRule, Standard
+from eyebright.training.anomaly.scores import ScoreRule, ScoreScale, Standard
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,14 @@ class AnomalyScoring:
     detectors: Detectors
     highest: int
     rule: ScoreRule
-    scale: Scale
+    scale: ScoreScale
 
 
 def anomaly_graph(backbone: Backbone, scoring: AnomalyScoring) -> onnx.ModelProto:
     """Build the graph `images` uint8 (B, H, W, 3) → the outputs, for any H and W.
 
-    These are `probabilities` float32 (B, 2) of good and anomaly, `anomaly_score` float32 (B,), 1 at the limit,
-    and `anomaly_map` float32 (B, S, S) in the same unit, laid over the whole image.
+    These are `probabilities` float32 (B, 2) of good and anomaly, `anomaly_score` float32 (B,), 1 at the
+    limit, and `anomaly_map` float32 (B, S, S) in the same unit, laid over the whole image.
 
     Args:
         backbone: whose maps are joined.
@@ -176,7 +176,7 @@ def _standardised(builder: GraphBuilder, distances: str, standard: Standard, nam
     return builder.node("Div", [moved, spread], name)
 
 
-def _above(builder: GraphBuilder, unusual: str, scale: Scale, name: str) -> str:
+def _above(builder: GraphBuilder, unusual: str, scale: ScoreScale, name: str) -> str:
     """Add how far above the limit values are, in units of the score."""
     limit = builder.constant(f"{name}_limit", np.array(scale.limit, np.float32))
     moved = builder.node("Sub", [unusual, limit], f"{name}_moved")

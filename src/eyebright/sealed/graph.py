@@ -24,7 +24,7 @@ LOGITS = "sealed_logits"
 UNKNOWN = "unknown_score"
 #: What the model answers; files of earlier versions lack it.
 ANSWER = "answer"
-#: Further outputs of files that learned from good images alone: 1 at the limit, (B,), and by pixel, (B, S, S).
+#: Outputs of files that learned from good images alone: 1 at the limit, (B,), and by pixel, (B, S, S).
 ANOMALY_SCORE, ANOMALY_MAP = "anomaly_score", "anomaly_map"
 
 

@@ -13,15 +13,59 @@ GOOD, ANOMALY = "good", "anomaly"
 ONE_CLASS = (GOOD, ANOMALY)
 
 _WORDS = frozenset(
-    ["good", "goods", "ok", "okay", "io", "normal", "nominal", "pass", "passed", "intact", "undamaged"]
-    + ["flawless", "faultless", "perfect", "conforming", "accepted", "gut", "正常", "良品", "合格", "合格品"]
-    + ["良好", "完好", "好", "无缺陷", "正品"]
+    [
+        "good",
+        "goods",
+        "ok",
+        "okay",
+        "io",
+        "normal",
+        "nominal",
+        "pass",
+        "passed",
+        "intact",
+        "undamaged",
+        "flawless",
+        "faultless",
+        "perfect",
+        "conforming",
+        "accepted",
+        "gut",
+        "正常",
+        "良品",
+        "合格",
+        "合格品",
+        "良好",
+        "完好",
+        "好",
+        "无缺陷",
+        "正品",
+    ]
 )
 # Words that turn another one round: no_defect, defect-free, without scratches, anomalyFree.
 _FREE = frozenset(["no", "non", "not", "without", "free", "zero"])
 _FAULTS = frozenset(
-    ["defect", "defects", "defective", "anomaly", "anomalies", "anomalous", "fault", "faults", "faulty"]
-    + ["flaw", "flaws", "damage", "damaged", "error", "errors", "crack", "cracks", "scratch", "scratches"]
+    [
+        "defect",
+        "defects",
+        "defective",
+        "anomaly",
+        "anomalies",
+        "anomalous",
+        "fault",
+        "faults",
+        "faulty",
+        "flaw",
+        "flaws",
+        "damage",
+        "damaged",
+        "error",
+        "errors",
+        "crack",
+        "cracks",
+        "scratch",
+        "scratches",
+    ]
 )
 # What stands beside those words and says nothing.
 _FILLING = frozenset(["image", "images", "img", "imgs", "photo", "photos", "part", "parts", "product"])
@@ -37,15 +81,6 @@ def is_good_name(name: str) -> bool:
     return pieces <= _WORDS or (bool(pieces & _FREE) and pieces <= _FREE | _FAULTS)
 
 
-def as_one_class(samples: Iterable[Sample], good: str | None = None) -> list[Sample]:
-    """Return samples as `good` or `anomaly`, whatever kinds of anomaly their labels name.
-
-    Args:
-        samples: with labels as the data has them.
-        good: the label of the good ones; None for all labels that say so by themselves.
-    """
-
-    def is_good(label: str) -> bool:
-        return is_good_name(label) if good is None else label == good
-
-    return [replace(s, label=GOOD if is_good(s.label) else ANOMALY) for s in samples]
+def as_one_class(samples: Iterable[Sample]) -> list[Sample]:
+    """Return samples as `good` or `anomaly`, whatever kinds of anomaly their labels name."""
+    return [replace(s, label=GOOD if is_good_name(s.label) else ANOMALY) for s in samples]

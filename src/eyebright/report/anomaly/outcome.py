@@ -65,7 +65,7 @@ class ScoredImage:
 
 @dataclass(frozen=True)
 class Way:
-    """A way to score that was compared: its name, its mean AUROC on planted defects, whether it was chosen."""
+    """A way to score that was compared, by the mean AUROC on planted defects and that of each kind."""
 
     name: str
     auroc: float
@@ -124,9 +124,7 @@ class AnomalyOutcome:
             "anomalies": self.anomalies,
             "auroc": None if self.auroc is None else asdict(self.auroc),
             "recall": None if self.recall is None else asdict(self.recall),
-            "kinds": {
-                one.kind: {"images": one.count, "recall": asdict(one.recall)} for one in self.kinds
-            },
+            "kinds": {one.kind: {"images": one.count, "recall": asdict(one.recall)} for one in self.kinds},
             "suspects": images(self.suspects),
             "hardest": images(self.hardest),
             "missed": images(self.missed),

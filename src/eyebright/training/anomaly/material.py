@@ -1,4 +1,4 @@
-"""What detectors are fitted on: patch features drawn from good images, and what those images have in common."""
+"""What detectors are fitted on: patch features drawn from good images, and summaries of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from eyebright.types import FloatArray, IntArray
 
 
 @dataclass(frozen=True)
-class Material:
+class PatchMaterial:
     """Patch features of N good images, as much of them as detectors need.
 
     Attributes:
@@ -34,7 +34,7 @@ class Material:
     summaries: FloatArray
 
     @classmethod
-    def of(cls, patches: Iterable[FloatArray], images: int, rows: int, seed: int) -> Material:
+    def of(cls, patches: Iterable[FloatArray], images: int, rows: int, seed: int) -> PatchMaterial:
         """Gather material.
 
         Args:

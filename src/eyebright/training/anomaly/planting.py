@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from eyebright.types import UInt8Array
 
-_SMALLEST, _LARGEST = 0.03, 0.15  # sides of a local defect, as shares of the image's
+_SMALLEST, _LARGEST = 0.025, 0.12  # sides of a local defect, as shares of the image's
 _Plant = Callable[[Image.Image, np.random.Generator], Image.Image]
 
 
@@ -42,7 +42,7 @@ def _pasted(image: Image.Image, random: np.random.Generator) -> Image.Image:
 def _noisy_spot(image: Image.Image, random: np.random.Generator) -> Image.Image:
     """Put noise on a spot."""
     box = _box(image, random)
-    spot = _with_noise(image.crop(box), random.uniform(0.12, 0.25), random)
+    spot = _with_noise(image.crop(box), random.uniform(0.06, 0.2), random)
     changed = image.copy()
     changed.paste(spot, box[:2], _blob(spot.size))
     return changed

@@ -82,7 +82,7 @@ class ScoreRule:
 
 
 @dataclass(frozen=True)
-class Scale:
+class ScoreScale:
     """How the score is told: 1 at the limit from which on an image is an anomaly, about 0 of a usual one.
 
     Attributes:
@@ -119,7 +119,7 @@ def fit_slope(limit: float, good: FloatArray, anomalies: FloatArray) -> float:
     """
 
     def loss(slope: float) -> float:
-        scale = Scale(limit, slope)
+        scale = ScoreScale(limit, slope)
         hit, missed = scale.probabilities(anomalies)[:, 1], scale.probabilities(good)[:, 0]
         return float(-np.log(np.maximum(hit, TINY)).mean() - np.log(np.maximum(missed, TINY)).mean())
 

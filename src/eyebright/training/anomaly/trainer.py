@@ -1,4 +1,4 @@
-"""Learning from good images alone: the settings are selected, the detectors fitted, held-out images scored."""
+"""Learning from good images alone: settings are selected, detectors fitted, held-out images scored."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from eyebright.backbones.backbone import Backbone
 from eyebright.data.manifest import Sample
@@ -16,7 +17,7 @@ from eyebright.engines.selection import say_engine, trial_images
 from eyebright.errors import DataError, ImageError, NotFoundError
 from eyebright.runtime.context import progress_task, say, timed
 from eyebright.runtime.parallel import parallel
-from eyebright.training.anomaly.material import Detectors, Material, folds_of, highest
+from eyebright.training.anomaly.material import Detectors, PatchMaterial, folds_of, highest
 from eyebright.training.anomaly.patches import PatchExtractor, PatchMaps, joined, patch_maps, patches_graph
 from eyebright.training.anomaly.planting import PLANTED, plant
 from eyebright.training.anomaly.scores import Distances, ScoreRule
@@ -80,7 +81,9 @@ class AnomalyModel:
     def distances(self, squares: Sequence[UInt8Array]) -> Distances:
         """Return the distances of images (S, S, 3) by the training pipeline."""
         look = _looking(self.detectors, self.highest)
-        return Distances(*np.array([look(self.extractor.of_square(s)) for s in squares], np.float32).T)
+        with threadpool_limits(limits=1, user_api="blas"):
+            found = list(parallel(lambda square: look(self.extractor.of_square(square)), squares))
+        return Distances(*np.array(found, np.float32).T)
 
 
 class AnomalyTrainer:
@@ -117,16 +120,16 @@ class AnomalyTrainer:
         Raises:
             DataError: too few of the images can be read.
         """
+        # Many small products, an image a thread: threads of the products would only wait for each other.
+        with threadpool_limits(limits=1, user_api="blas"):
+            return self._train(sizes)
+
+    def _train(self, sizes: Sequence[int]) -> AnomalyModel:
         with timed("selection"):
             candidates = self._compare(sizes)
         chosen = select(candidates)
-        say(
-            "Selected by planted defects (AUROC {auroc}): {size} px, {maps} stages, {method}.",
-            auroc=f"{chosen.auroc:.3f}",
-            size=chosen.size,
-            maps=chosen.maps,
-            method=chosen.method,
-        )
+        auroc = f"{chosen.auroc:.3f}"
+        say("Selected by planted defects: {way} (mean AUROC {auroc}).", way=chosen.name, auroc=auroc)
         maps = next(m for m in patch_maps(self._backbone, chosen.size) if m.name == chosen.maps)
         extractor, trials = self._extractor(maps)
         say_engine(trials)
@@ -188,7 +191,7 @@ class AnomalyTrainer:
     def _detectors(
         self, extractor: PatchExtractor, samples: Sequence[Sample], chosen: AnomalyCandidate
     ) -> Detectors:
-        material = Material.of(extractor.read(samples), len(samples), _ROWS, self._seed)
+        material = PatchMaterial.of(extractor.read(samples), len(samples), _ROWS, self._seed)
         places = material.place_detector(chosen.method, _POINTS, self._seed)
         return Detectors(places, material.image_detector())
 
@@ -208,16 +211,16 @@ class AnomalyTrainer:
     def _compare(self, sizes: Sequence[int]) -> list[AnomalyCandidate]:
         random = np.random.default_rng(self._seed)
         drawn = [self._good[i] for i in np.sort(random.permutation(len(self._good))[:_COMPARED])]
-        labelled = [
-            self._anomalies[i] for i in np.sort(random.permutation(len(self._anomalies))[:_LABELLED])
-        ]
+        labelled = [self._anomalies[i] for i in np.sort(random.permutation(len(self._anomalies))[:_LABELLED])]
         found: list[AnomalyCandidate] = []
         for size in sizes:
             sets = patch_maps(self._backbone, size)
             whole = joined(sets)
             extractor, _ = self._extractor(whole)
             images = self._images(extractor, drawn, labelled)
-            with progress_task("Comparing ways to score at {size} px", len(sets) * len(METHODS), size=size) as task:
+            with progress_task(
+                "Comparing ways to score at {size} px", len(sets) * len(METHODS), size=size
+            ) as task:
                 found += compare(images, sets, whole, self._seed, task.advance)
         return found
 

@@ -87,8 +87,8 @@ def check_options(config: TrainConfig) -> None:
     }
     if refused := [name for name, there in given.items() if there]:
         raise ConfigError(
-            "Anomaly detection learns from good images alone, with a frozen backbone. It does not go together "
-            "with {options}. Remove it, or train on labelled classes with --task classify.",
+            "Anomaly detection learns from good images alone, with a frozen backbone. It does not go "
+            "together with {options}. Remove it, or train on labelled classes with --task classify.",
             options=", ".join(refused),
         )
 
@@ -109,8 +109,8 @@ def one_class_images(config: TrainConfig, data: Path, fixes: Fixes | None) -> On
     manifest = manifest if fixes is None else fixes.applied(manifest)
     if manifest.label_set is not None:
         raise DataError(
-            "Anomaly detection needs images that are good or not. In {path}, an image may have several labels. "
-            "Give a folder of good images.",
+            "Anomaly detection needs images that are good or not. In {path}, an image may have several "
+            "labels. Give a folder of good images.",
             path=data,
         )
     good = _good_label(manifest, data)
@@ -166,7 +166,7 @@ def _good_label(manifest: Manifest, data: Path) -> str:
         return good[0]
     raise DataError(
         "It must be clear which training images are good. {path} has the classes {classes}, and {count} of "
-        "these names say so. Give the folder of good images the name `good`, and all others names of defects.",
+        "these names say so. Name the folder of good images `good`, and all others after defects.",
         path=data,
         classes=listed(labels) or "-",
         count=len(good),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from eyebright.data.splits.good_names import ANOMALY
 from eyebright.errors import ConfigError, DataError
 from eyebright.evaluation.decisions.targets import (
     OperatingTarget,
@@ -15,7 +16,6 @@ from eyebright.evaluation.decisions.targets import (
     parse_target,
 )
 from eyebright.evaluation.decisions.verdicts import images_needed
-from eyebright.data.splits.good_names import ANOMALY
 from eyebright.evaluation.intervals import Float64Array
 from eyebright.runtime.context import say
 from eyebright.types import FloatArray
@@ -69,15 +69,13 @@ def anomaly_targets(texts: Sequence[str]) -> list[OperatingTarget]:
     return targets
 
 
-def choose_limit(
-    targets: Sequence[OperatingTarget], good: FloatArray, anomalies: FloatArray
-) -> Limit:
+def choose_limit(targets: Sequence[OperatingTarget], good: FloatArray, anomalies: FloatArray) -> Limit:
     """Choose the limit on images that detectors did not learn from.
 
-    A rate of false alarms is kept by the conformal rank: of n good images and one more, each is equally likely
-    to be the k-th most unusual, so a limit above the k-th of n is exceeded by a further one at most that often.
-    Where anomalies are known, the limit then rises as far as none of those above it is lost. Other targets,
-    such as a recall, need known anomalies.
+    A rate of false alarms is kept by the conformal rank: of n good images and one more, each is equally
+    likely to be the k-th most unusual, so a further one exceeds a limit above the k-th of n at most that
+    often. Where anomalies are known, the limit then rises as far as none of those above it is lost. Other
+    targets, such as a recall, need known anomalies.
 
     Args:
         targets: at least one, the first counting most.
@@ -148,9 +146,7 @@ def _conformal(ordered: Float64Array, rate: float) -> float:
     return float(ordered[-1] + max(further, 0.05))
 
 
-def _raised(
-    limit: float, ordered: Float64Array, anomalies: FloatArray
-) -> float:
+def _raised(limit: float, ordered: Float64Array, anomalies: FloatArray) -> float:
     """Return the limit raised to the middle of the gap below the least unusual anomaly that is above it."""
     found = anomalies[anomalies > limit]
     if not len(found):
@@ -159,14 +155,12 @@ def _raised(
     return max(limit, float(below.max() + found.min()) / 2) if len(below) else limit
 
 
-def _by_anomalies(
-    targets: Sequence[OperatingTarget], good: FloatArray, anomalies: FloatArray
-) -> float:
+def _by_anomalies(targets: Sequence[OperatingTarget], good: FloatArray, anomalies: FloatArray) -> float:
     if not len(anomalies):
         target = next(t for t in targets if _rate([t]) is None)
         raise DataError(
-            "{target} needs labelled anomalies to set the limit on. The validation split has none. Add some in "
-            "val/, or ask for a rate of false alarms with {default}.",
+            "{target} needs labelled anomalies to set the limit on. The validation split has none. Add some "
+            "in val/, or ask for a rate of false alarms with {default}.",
             target=str(target),
             default=DEFAULT,
         )

@@ -20,8 +20,7 @@ from eyebright.runs.evaluation import Evaluation
 from eyebright.runtime.context import say
 from eyebright.runtime.parallel import parallel
 from eyebright.sealed.model import SealedModel
-from eyebright.text.language import translate
-from eyebright.training.anomaly.scores import Scale
+from eyebright.training.anomaly.scores import ScoreScale
 from eyebright.training.anomaly.selection import AnomalyCandidate
 from eyebright.training.anomaly.trainer import AnomalyModel
 from eyebright.types import BoolArray, FloatArray
@@ -33,14 +32,16 @@ _PICTURE_PX = 224
 _SUSPECT = 5.0
 
 
-def suspects_of(model: AnomalyModel, scale: Scale) -> list[ScoredImage]:
+def suspects_of(model: AnomalyModel, scale: ScoreScale) -> list[ScoredImage]:
     """Return the training images that may be anomalies, the most unusual first.
 
     Each was scored by detectors that did not learn from it.
     """
     order = np.argsort(-model.unusual, kind="stable")[:_SUSPECTS]
     scores = scale.score(model.unusual)
-    return [ScoredImage(model.scored[i].path, "", float(scores[i])) for i in order if model.unusual[i] > _SUSPECT]
+    return [
+        ScoredImage(model.scored[i].path, "", float(scores[i])) for i in order if model.unusual[i] > _SUSPECT
+    ]
 
 
 def say_suspects(suspects: Sequence[ScoredImage]) -> None:
@@ -48,8 +49,8 @@ def say_suspects(suspects: Sequence[ScoredImage]) -> None:
     if not suspects:
         return
     say(
-        "{count:training image looks|training images look} so unlike the others that defects may hide in them. "
-        "Look at them first; if they are defects, move them out of the good images and train again:",
+        "{count:training image looks|training images look} so unlike the others that defects may hide in "
+        "them. Look at them first; if they are defects, move them out of the good images and train again:",
         count=len(suspects),
     )
     for one in suspects:
@@ -60,7 +61,7 @@ def outcome_of(
     evaluation: Evaluation,
     images: OneClassImages,
     model: AnomalyModel,
-    scale: Scale,
+    scale: ScoreScale,
     limit: LimitFacts,
 ) -> AnomalyOutcome:
     """Measure an evaluated anomaly detector.
@@ -108,15 +109,13 @@ def outcome_of(
     )
 
 
-def _scores(probabilities: FloatArray, scale: Scale) -> FloatArray:
+def _scores(probabilities: FloatArray, scale: ScoreScale) -> FloatArray:
     """Return the scores (N,) that probabilities of anomalies stand for."""
     inside = np.clip(probabilities.astype(np.float64), 1e-7, 1 - 1e-7)
     return np.asarray(1 + np.log(inside / (1 - inside)) / scale.slope, np.float32)
 
 
-def _kinds(
-    samples: Sequence[Sample], alarm: BoolArray, kinds: Mapping[str, str]
-) -> list[KindRecall]:
+def _kinds(samples: Sequence[Sample], alarm: BoolArray, kinds: Mapping[str, str]) -> list[KindRecall]:
     found: list[KindRecall] = []
     for kind in sorted({kinds[s.path] for s in samples if s.path in kinds}):
         hit = np.array([a for s, a in zip(samples, alarm, strict=True) if kinds.get(s.path) == kind], bool)
@@ -130,27 +129,9 @@ def _ways(candidates: Sequence[AnomalyCandidate], chosen: AnomalyCandidate) -> l
     for one in sorted(candidates, key=lambda c: (c is not chosen, -c.auroc)):
         best.setdefault((one.size, one.maps, one.method), one)
     return [
-        Way(way_name(one), one.auroc, one.kinds, one is chosen)
+        Way(one.name, one.auroc, one.kinds, one is chosen)
         for one in sorted(best.values(), key=lambda c: (c is not chosen, -c.auroc))
     ]
-
-
-def way_name(candidate: AnomalyCandidate) -> str:
-    """Return what a candidate is, in words."""
-    methods = {
-        "whitened memory bank": translate("memory bank, whitened"),
-        "memory bank": translate("memory bank"),
-        "gaussian by place": translate("Gaussian by place"),
-    }
-    maps = translate("early stages") if candidate.maps == "early" else translate("middle stages")
-    whole = translate("places and whole image") if candidate.whole else translate("places")
-    return translate(
-        "{size} px, {maps}, {method}, {whole}",
-        size=candidate.size,
-        maps=maps,
-        method=methods[candidate.method],
-        whole=whole,
-    )
 
 
 class _Drawer:

@@ -28,13 +28,13 @@ from eyebright.sealed.inference import predict_blocks
 from eyebright.sealed.model import UnwrittenModel, set_metadata
 from eyebright.text.language import translate
 from eyebright.training.anomaly.material import highest
-from eyebright.training.anomaly.scores import Distances, Scale, fit_slope
+from eyebright.training.anomaly.scores import Distances, ScoreScale, fit_slope
 from eyebright.training.anomaly.trainer import SIZES, AnomalyModel, AnomalyTrainer
 from eyebright.training.cache.store import default_folder
 from eyebright.types import BoolArray, FloatArray, Split
 from eyebright.verbs.train.anomaly.images import OneClassImages, check_options, one_class_images
 from eyebright.verbs.train.anomaly.limit import Limit, anomaly_targets, choose_limit, say_limit
-from eyebright.verbs.train.anomaly.results import outcome_of, say_suspects, suspects_of, way_name
+from eyebright.verbs.train.anomaly.results import outcome_of, say_suspects, suspects_of
 from eyebright.verbs.train.anomaly.rules import AnomalyRules
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.provenance import Provenance
@@ -114,7 +114,7 @@ def _fit(training: AnomalyTraining) -> AnomalyModel:
     return trainer.train(SIZES if config.size == "auto" else (config.size,))
 
 
-def _limit(training: AnomalyTraining, model: AnomalyModel) -> tuple[Limit, Scale]:
+def _limit(training: AnomalyTraining, model: AnomalyModel) -> tuple[Limit, ScoreScale]:
     """Set the limit on the validation split, or, where that is evaluated, by folds of the training split."""
     good, anomalies = model.unusual, np.empty(0, np.float32)
     if training.evaluated == "test":
@@ -123,14 +123,14 @@ def _limit(training: AnomalyTraining, model: AnomalyModel) -> tuple[Limit, Scale
         good, anomalies = found[~bad], found[bad]
     limit = choose_limit(training.targets, good, anomalies)
     examples = anomalies if len(anomalies) >= _FEW else model.planted
-    return limit, Scale(limit.value, fit_slope(limit.value, good, examples))
+    return limit, ScoreScale(limit.value, fit_slope(limit.value, good, examples))
 
 
 def _unusual(
     training: AnomalyTraining, model: AnomalyModel, samples: Sequence[Sample]
 ) -> tuple[FloatArray, BoolArray]:
     """Return how unusual images are to the sealed model (N,), and whether they are anomalies (N,)."""
-    draft = _sealed(training, model, Scale(1.0, 1.0))
+    draft = _sealed(training, model, ScoreScale(1.0, 1.0))
     places = model.maps.places
     tops: list[float] = []
     wholes: list[float] = []
@@ -145,7 +145,7 @@ def _unusual(
     return model.rule.unusual(distances), np.array(bad, bool)
 
 
-def _sealed(training: AnomalyTraining, model: AnomalyModel, scale: Scale) -> UnwrittenModel:
+def _sealed(training: AnomalyTraining, model: AnomalyModel, scale: ScoreScale) -> UnwrittenModel:
     """Return the sealed model in memory, with a limit."""
     scoring = AnomalyScoring(model.maps, model.detectors, model.highest, model.rule, scale)
     graph = anomaly_graph(training.backbone, scoring)
@@ -179,7 +179,7 @@ def _provenance(training: AnomalyTraining, model: AnomalyModel) -> Provenance:
     )
 
 
-def _finish(training: AnomalyTraining, model: AnomalyModel, limit: Limit, scale: Scale) -> Run:
+def _finish(training: AnomalyTraining, model: AnomalyModel, limit: Limit, scale: ScoreScale) -> Run:
     config, manifest, directory = training.config, training.images.manifest, training.directory
     with timed("seal"):
         sealed = _sealed(training, model, scale)
@@ -227,11 +227,11 @@ def _write(
     training: AnomalyTraining, model: AnomalyModel, evaluation: Evaluation, outcome: AnomalyOutcome
 ) -> None:
     """Write all that lies beside the model, `metrics.json` last."""
-    config, manifest, directory = training.config, training.images.manifest, training.directory
+    config, directory = training.config, training.directory
     title = (config.out or training.data).resolve().name
     provenance = _provenance(training, model)
     facts = {
-        translate("Way to score"): way_name(model.chosen),
+        translate("Way to score"): model.chosen.name,
         translate("Model file"): f"{evaluation.model.size_bytes / 1e6:.1f} MB",
         translate("Licence of the weights"): provenance.licence,
         translate("Hash of the data"): provenance.data_sha,
