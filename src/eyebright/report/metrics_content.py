@@ -162,6 +162,7 @@ class AnomalyContent(TypedDict):
     suspects: list[StoredJson]
     hardest: list[StoredJson]
     missed: list[StoredJson]
+    candidates: list[StoredJson]
 
 
 class MetricsContent(TypedDict, total=False):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -247,6 +248,9 @@ class SealedModel:
         """
         pixels = decode(image, min_side=self.size, white_level=self.white_level)
         name = os.fspath(image) if isinstance(image, str | os.PathLike) else None
+        if self.has_anomaly_map:
+            probabilities, [anomaly] = self._run([OUTPUT, ANOMALY_SCORE], pixels[None])
+            return replace(self.prediction(probabilities[0], name, top), anomaly_score=float(anomaly))
         probabilities, scores = self.predict_batch(pixels[None])
         return self.prediction(probabilities[0], name, top, None if scores is None else float(scores[0]))
 

@@ -91,7 +91,8 @@ class AnomalyOutcome:
         hardest: evaluated good images with the highest scores.
         missed: evaluated anomalies below the limit, those that look best first.
         found: some anomalies above it, those with the lowest scores first.
-        ways: that were compared; of each size and kind of map the best.
+        ways: that were compared; of each size, stages and detector the best.
+        candidates: all that were compared, as `metrics.json` lists them.
     """
 
     limit: LimitFacts
@@ -108,6 +109,7 @@ class AnomalyOutcome:
     missed: Sequence[ScoredImage]
     found: Sequence[ScoredImage]
     ways: Sequence[Way]
+    candidates: Sequence[JsonObject]
 
     def to_json(self) -> JsonObject:
         """Return the entry `anomaly` of `metrics.json`."""
@@ -128,4 +130,5 @@ class AnomalyOutcome:
             "suspects": images(self.suspects),
             "hardest": images(self.hardest),
             "missed": images(self.missed),
+            "candidates": list(self.candidates),
         }

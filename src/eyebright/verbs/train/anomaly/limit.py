@@ -105,6 +105,22 @@ def choose_limit(targets: Sequence[OperatingTarget], good: FloatArray, anomalies
     )
 
 
+def require_anomalies(targets: Sequence[OperatingTarget], known: int) -> None:
+    """Refuse targets that need labelled anomalies where none is known.
+
+    Raises:
+        DataError: naming the target.
+    """
+    wanting = [target for target in targets if _rate([target]) is None]
+    if wanting and not known:
+        raise DataError(
+            "{target} needs labelled anomalies to set the limit on. The validation split has none. Add some "
+            "in val/, or ask for a rate of false alarms with {default}.",
+            target=str(wanting[0]),
+            default=DEFAULT,
+        )
+
+
 def say_limit(limit: Limit) -> None:
     """Say what the limit rests on, and what it would take to show the rate."""
     if limit.rate is None:
@@ -156,14 +172,7 @@ def _raised(limit: float, ordered: Float64Array, anomalies: FloatArray) -> float
 
 
 def _by_anomalies(targets: Sequence[OperatingTarget], good: FloatArray, anomalies: FloatArray) -> float:
-    if not len(anomalies):
-        target = next(t for t in targets if _rate([t]) is None)
-        raise DataError(
-            "{target} needs labelled anomalies to set the limit on. The validation split has none. Add some "
-            "in val/, or ask for a rate of false alarms with {default}.",
-            target=str(target),
-            default=DEFAULT,
-        )
+    require_anomalies(targets, len(anomalies))
     unusual = np.concatenate([good, anomalies]).astype(np.float64)
     squeezed = (1 / (1 + np.exp(-unusual / _SQUEEZE))).astype(np.float32)
     positive = np.arange(len(unusual)) >= len(good)

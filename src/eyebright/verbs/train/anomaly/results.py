@@ -106,6 +106,7 @@ def outcome_of(
         missed=shown([int(i) for i in rising if bad[i] and not alarm[i]][:_SHOWN]),
         found=shown([int(i) for i in rising if bad[i] and alarm[i]][:_SHOWN]),
         ways=_ways(model.candidates, model.chosen),
+        candidates=[candidate.to_json() for candidate in model.candidates],
     )
 
 

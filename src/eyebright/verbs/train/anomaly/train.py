@@ -33,7 +33,13 @@ from eyebright.training.anomaly.trainer import SIZES, AnomalyModel, AnomalyTrain
 from eyebright.training.cache.store import default_folder
 from eyebright.types import BoolArray, FloatArray, Split
 from eyebright.verbs.train.anomaly.images import OneClassImages, check_options, one_class_images
-from eyebright.verbs.train.anomaly.limit import Limit, anomaly_targets, choose_limit, say_limit
+from eyebright.verbs.train.anomaly.limit import (
+    Limit,
+    anomaly_targets,
+    choose_limit,
+    require_anomalies,
+    say_limit,
+)
 from eyebright.verbs.train.anomaly.results import outcome_of, say_suspects, suspects_of
 from eyebright.verbs.train.anomaly.rules import AnomalyRules
 from eyebright.verbs.train.options import TrainConfig
@@ -70,6 +76,11 @@ class AnomalyTraining:
         """Return the split that is evaluated; limits are set on another one."""
         return "test" if self.images.manifest.of("test") else "val"
 
+    @property
+    def known(self) -> list[Sample]:
+        """Return the labelled anomalies that help to select and to set the limit."""
+        return self.images.of("val", ANOMALY) if self.evaluated == "test" else []
+
 
 def train_anomaly(config: TrainConfig, directory: Path, backbone: Backbone) -> Run:
     """Learn what good images look like, seal it, set its limit, evaluate and report it.
@@ -89,6 +100,7 @@ def train_anomaly(config: TrainConfig, directory: Path, backbone: Backbone) -> R
         fixes = None if config.fixes is None else read_fixes(config.fixes)
         images = one_class_images(config, data, fixes)
     training = AnomalyTraining(config, data, targets, images, fixes, backbone, directory)
+    require_anomalies(targets, len(training.known))
     say_found(images.manifest)
     model = _fit(training)
     say_skipped(model.skipped)
@@ -102,11 +114,10 @@ def train_anomaly(config: TrainConfig, directory: Path, backbone: Backbone) -> R
 
 def _fit(training: AnomalyTraining) -> AnomalyModel:
     images, config = training.images, training.config
-    known = images.of("val", ANOMALY) if training.evaluated == "test" else []
     trainer = AnomalyTrainer(
         images.manifest.root,
         images.of("train", GOOD),
-        known,
+        training.known,
         training.backbone,
         default_folder(),
         config.seed,
@@ -250,10 +261,6 @@ def _write(
     metrics = replace(
         evaluation.metrics_file(model.engine),
         chosen=model.chosen.to_json(),
-        candidates={
-            "engines": [asdict(trial) for trial in model.trials],
-            "ways": [candidate.to_json() for candidate in model.candidates],
-        },
         model_sha256=sha256(evaluation.model.path),
         provenance=provenance.metadata(),
         anomaly=outcome,
