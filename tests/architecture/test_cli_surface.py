@@ -13,7 +13,7 @@ SURFACE = {
     "data": "action data --to --out --fixes --lang --path --label --group --split --weight --time",
     "train": (
         "data --out --overwrite --val --test --fixes --seed --size --layers --curve --views --lang --path "
-        "--label --group --split --weight --time --folds --split-by --group-from --target --cost "
+        "--label --group --split --weight --time --task --folds --split-by --group-from --target --cost "
         "--coverage --coverage-per-class --false-rejection --backbone --weights --licence --prompts "
         "--finetune --unfreeze --gradual --batch-norm --lora --epochs --budget --patience --batch "
         "--optimizer --lr --schedule --warmup --weight-decay --layer-decay --ema --dropout --drop-path "

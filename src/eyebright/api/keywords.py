@@ -63,6 +63,7 @@ class TrainOptions(TypedDict, total=False):
     split: str | None
     weight: str | None
     time: str | None
+    task: Literal["auto", "classify", "anomaly"]
     folds: int | None
     split_by: Literal["chance", "time"]
     group_from: str | None

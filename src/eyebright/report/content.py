@@ -17,6 +17,7 @@ from eyebright.evaluation.multiclass.results import Metrics, PredictionRow
 from eyebright.evaluation.robustness import RobustnessResult
 from eyebright.evaluation.slices import Slice
 from eyebright.evaluation.uncertainty.results import Uncertainty
+from eyebright.report.anomaly.outcome import AnomalyOutcome
 from eyebright.report.metrics_content import MetricsContent
 from eyebright.report.update_content import UpdateOutcome
 from eyebright.sealed.parity import Parity
@@ -169,6 +170,7 @@ class ReportContent:
         finetuning: what fine-tuning changed, where it was compared.
         data_checks: what a training found in its data.
         update: what an update changed about the run that it began with.
+        anomaly: what a training on good images alone found.
         seconds: by stage, in order; a key ``total`` is the whole.
         facts: free names and values, shown as they are, in order.
     """
@@ -207,6 +209,7 @@ class ReportContent:
     finetuning: FinetuneOutcome | None = None
     data_checks: DataChecks | None = None
     update: UpdateOutcome | None = None
+    anomaly: AnomalyOutcome | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
 
@@ -231,5 +234,6 @@ class ReportContent:
             **({} if self.robustness is None else self.robustness.to_json()),
             **({} if self.finetuning is None else {"finetuning": asdict(self.finetuning)}),
             **({} if self.data_checks is None else {"data_checks": self.data_checks.to_json()}),
+            **({} if self.anomaly is None else {"anomaly": self.anomaly.to_json()}),
         }
         return cast("MetricsContent", found)

@@ -24,6 +24,7 @@ from eyebright.evaluation.multiclass.results import Metrics
 from eyebright.evaluation.robustness import RobustnessResult
 from eyebright.evaluation.slices import Slice
 from eyebright.evaluation.uncertainty.results import Uncertainty
+from eyebright.report.anomaly.outcome import AnomalyOutcome
 from eyebright.report.content import BaselineComparison, FinetuneOutcome
 from eyebright.report.update_content import UpdateOutcome
 from eyebright.runs.operating_points import OperatingPoints
@@ -71,6 +72,7 @@ class MetricsFile:
         finetuning: what fine-tuning changed, where it was compared.
         data_checks: what a training found in its data.
         update: what an update changed about the run that it began with.
+        anomaly: what a training on good images alone found.
     """
 
     metrics: Metrics
@@ -100,6 +102,7 @@ class MetricsFile:
     finetuning: FinetuneOutcome | None = None
     data_checks: DataChecks | None = None
     update: UpdateOutcome | None = None
+    anomaly: AnomalyOutcome | None = None
 
     def to_json(self) -> JsonObject:
         """Return the file's content."""
@@ -124,6 +127,7 @@ class MetricsFile:
             "finetuning": None if self.finetuning is None else asdict(self.finetuning),
             "data_checks": None if self.data_checks is None else self.data_checks.to_json(),
             "update": None if self.update is None else asdict(self.update),
+            "anomaly": None if self.anomaly is None else self.anomaly.to_json(),
         }
         return {
             "schema_version": SCHEMA_VERSION,

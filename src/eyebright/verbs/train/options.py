@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -55,6 +56,18 @@ class TrainingDataConfig(Config):
     lang: ReportLang = "en"
 
 
+class TaskConfig(Config):
+    """What is to be learned."""
+
+    task: Literal["auto", "classify", "anomaly"] = Field(
+        "auto",
+        description=(
+            "What to learn: classes, or what good images look like, to find anomalies; auto takes the latter "
+            "where all training images lie in one folder named good, ok, normal or the like."
+        ),
+    )
+
+
 def data_or_resume(resume: Path | None, info: ValidationInfo) -> Path | None:
     """Return ``resume``; it, the field `data` before it or a teacher with images must be given.
 
@@ -71,7 +84,13 @@ def data_or_resume(resume: Path | None, info: ValidationInfo) -> Path | None:
 
 # Fields come in the order of the bases read from the right: the data's first.
 class TrainConfig(
-    FinetuneConfig, UncertaintyConfig, DecisionConfig, SplitConfig, ColumnsConfig, TrainingDataConfig
+    FinetuneConfig,
+    UncertaintyConfig,
+    DecisionConfig,
+    SplitConfig,
+    TaskConfig,
+    ColumnsConfig,
+    TrainingDataConfig,
 ):
     """Options of `eyebright train`; every field is also a command-line option and a TOML key."""
 

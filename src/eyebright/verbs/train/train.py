@@ -15,6 +15,8 @@ from eyebright.runs.run import Run, new_directory
 from eyebright.runtime.context import progress, showing, stage
 from eyebright.runtime.progress import SILENT
 from eyebright.training.cache.store import exports_folder
+from eyebright.verbs.train.anomaly.images import is_one_class
+from eyebright.verbs.train.anomaly.train import train_anomaly
 from eyebright.verbs.train.cross_validation import CrossValidation, cross_validate
 from eyebright.verbs.train.finetune.finetune import finetune, load_network
 from eyebright.verbs.train.finish import finish
@@ -48,6 +50,8 @@ def train(config: TrainConfig, *, on_epoch: Callable[[EpochRow], None] | None = 
     """
     config = with_earlier(config)
     directory = _directory(config)
+    if is_one_class(config):
+        return train_anomaly(config, directory, frozen_backbone(config))
     if config.processes > 1 and config.finetune != "off" and world_size() == 1:
         return launch(config, directory)
     with showing(progress() if is_main() else SILENT):
