@@ -18,6 +18,7 @@ LAYERS = [
     {"training"},
     {"evaluation"},
     {"auditing"},
+    {"few_labels"},
     {"sealed"},
     {"onnx_torch"},
     {"compression"},

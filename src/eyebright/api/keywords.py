@@ -57,6 +57,9 @@ class TrainOptions(TypedDict, total=False):
     curve: bool
     views: int
     lang: Literal["en", "zh"]
+    unlabelled: StrPath | None
+    transductive: bool
+    dry_run: bool
     folds: int | None
     split_by: Literal["chance", "time"]
     group_from: str | None

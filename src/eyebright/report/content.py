@@ -17,6 +17,7 @@ from eyebright.evaluation.multiclass.results import Metrics, PredictionRow
 from eyebright.evaluation.robustness import RobustnessResult
 from eyebright.evaluation.slices import Slice
 from eyebright.evaluation.uncertainty.results import Uncertainty
+from eyebright.few_labels.unlabelled import UnlabelledOutcome
 from eyebright.report.metrics_content import MetricsContent
 from eyebright.report.update_content import UpdateOutcome
 from eyebright.sealed.parity import Parity
@@ -167,6 +168,7 @@ class ReportContent:
         uncertainty: OOD scores and prediction sets, where the model has them.
         groups: how patients, lots or products are found, where images come in such groups.
         finetuning: what fine-tuning changed, where it was compared.
+        unlabelled: what unlabelled images brought, where there were some.
         data_checks: what a training found in its data.
         update: what an update changed about the run that it began with.
         seconds: by stage, in order; a key ``total`` is the whole.
@@ -205,6 +207,7 @@ class ReportContent:
     uncertainty: Uncertainty | None = None
     groups: GroupResults | None = None
     finetuning: FinetuneOutcome | None = None
+    unlabelled: UnlabelledOutcome | None = None
     data_checks: DataChecks | None = None
     update: UpdateOutcome | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)

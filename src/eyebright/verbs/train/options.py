@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -25,6 +26,7 @@ from eyebright.options.fields import (
     Test,
     Val,
 )
+from eyebright.options.marks import Metavar
 from eyebright.options.splits import SplitConfig
 from eyebright.options.uncertainty import UncertaintyConfig
 from eyebright.task.task import ClassificationTask
@@ -62,6 +64,25 @@ class TrainingDataConfig(Config):
     lang: ReportLang = "en"
 
 
+class UnlabelledConfig(Config):
+    """Options of images without labels."""
+
+    unlabelled: Annotated[Path | None, Metavar("PATH")] = Field(
+        None,
+        description=(
+            "Images without labels to learn from as well: a folder, an archive or a table; kept only where "
+            "held-out images speak for it."
+        ),
+    )
+    transductive: bool = Field(
+        False, description="Also learn from unlabelled images that the run is evaluated on."
+    )
+    dry_run: bool = Field(
+        False,
+        description="Train nothing: say what each way to a better model would cost, and what it may bring.",
+    )
+
+
 def data_or_resume(resume: Path | None, info: ValidationInfo) -> Path | None:
     """Return ``resume``; it, the field `data` before it or a teacher with images must be given.
 
@@ -77,7 +98,9 @@ def data_or_resume(resume: Path | None, info: ValidationInfo) -> Path | None:
 
 
 # Fields come in the order of the bases read from the right: the data's first.
-class TrainConfig(FinetuneConfig, UncertaintyConfig, DecisionConfig, SplitConfig, TrainingDataConfig):
+class TrainConfig(
+    FinetuneConfig, UncertaintyConfig, DecisionConfig, SplitConfig, UnlabelledConfig, TrainingDataConfig
+):
     """Options of `eyebright train`; every field is also a command-line option and a TOML key."""
 
     @field_validator("resume")

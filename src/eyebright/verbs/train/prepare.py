@@ -22,6 +22,7 @@ from eyebright.verbs.train.launch import is_main
 from eyebright.verbs.train.options import TrainConfig, check_splits, require_single_label
 from eyebright.verbs.train.resume import begin, refuse_other_images
 from eyebright.verbs.train.splits import drawing_of, proposing_groups, say_folds, with_folds
+from eyebright.verbs.train.unlabelled import check_unlabelled
 
 if TYPE_CHECKING:
     from eyebright.backbones.torch.network import Network
@@ -72,6 +73,7 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
     say_folds(config, manifest)
     if config.teacher is not None:
         require_single_label(manifest.task, "--teacher")
+    check_unlabelled(config, manifest.task)
     check_wanted(config, manifest)
     refuse_other_images(config, manifest, directory)
     network = None
