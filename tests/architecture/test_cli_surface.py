@@ -10,7 +10,7 @@ SURFACE = {
     "data": "action data --to --out --fixes --path --label --group --split --lang",
     "train": (
         "data --out --overwrite --val --test --fixes --path --label --group --split --seed --size --layers "
-        "--curve --views --lang --folds --split-by --group-from --target --cost "
+        "--curve --views --lang --unlabelled --transductive --dry-run --folds --split-by --group-from --target --cost "
         "--coverage --coverage-per-class --false-rejection "
         "--backbone --weights --finetune --unfreeze --gradual --batch-norm --lora --epochs --budget "
         "--patience --batch --optimizer --lr --schedule --warmup --weight-decay --layer-decay --ema "
@@ -28,6 +28,7 @@ SURFACE = {
         "--lang --target --cost --ood --config"
     ),
     "update": "run data --out --overwrite --rename --merge --remove --fixes --lang --target --cost --config",
+    "suggest": "run folder --count --path --format --seed --lang --config",
     "compare": "runs --out --seed --lang --config",
     "export": (
         "model --to --plain --int8 --fp16 --data --out --max-images --min-agreement --max-loss --seed "

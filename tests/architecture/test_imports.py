@@ -55,6 +55,7 @@ VERBS = [
         "prune",
         "serve",
         "shrink",
+        "suggest",
         "tune",
         "update",
     },

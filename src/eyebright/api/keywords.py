@@ -59,7 +59,6 @@ class TrainOptions(TypedDict, total=False):
     lang: Literal["en", "zh"]
     unlabelled: StrPath | None
     transductive: bool
-    dry_run: bool
     folds: int | None
     split_by: Literal["chance", "time"]
     group_from: str | None
@@ -110,6 +109,15 @@ class TrainOptions(TypedDict, total=False):
     pixel_cache: bool
     track: Sequence[Literal["tensorboard", "mlflow"]]
     resume: StrPath | None
+
+
+class SuggestOptions(TypedDict, total=False):
+    """Options of `eb.suggest`."""
+
+    count: int
+    path: str | None
+    seed: int
+    lang: Literal["en", "zh"]
 
 
 class TuneOptions(TypedDict, total=False):

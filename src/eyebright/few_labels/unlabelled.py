@@ -3,8 +3,8 @@
 In each fold a head of the labels alone and one that also saw the unlabelled images answer for the same
 images, which neither learned from; the folds are drawn several times, so that an image's answers hang less on
 what it was left out with. The second head is kept where its Brier score is lower and no fewer images are
-right: so few labels hardly ever show a gain significantly, and a score that is bounded does not hang on the one image that it was most wrong
-about. Whether the gain is significant is told beside it.
+right: so few labels hardly ever show a gain significantly, and a score that is bounded does not hang on the
+one image that it was most wrong about. Whether the gain is significant is told beside it.
 """
 
 from __future__ import annotations

@@ -169,6 +169,19 @@ class FrozenTrainer:
         found = (choice.sizes, choice.feature_layer_sets)
         return FrozenModel(extractor, layers, fit, truth, self.trials, *found, self.skipped)
 
+    def first_extractor(self, size: int | None) -> FeatureExtractor:
+        """Return the extractor of the first input size and the widest feature layers, by the fastest engine.
+
+        Args:
+            size: S in pixels, or None for the first that a training tries.
+        """
+        size = size or self.backbone.card.fixed_size
+        sizes = (size,) if size else ladder([min(s.width, s.height) for s in self.samples])
+        *_, widest = self.sets
+        with timed("engine"):
+            self.trials = self._race(sizes[0], self.sets[widest])
+        return self._extractor(sizes[0], widest)
+
     def curve(self, model: FrozenModel) -> tuple[CurvePoint, ...]:
         """Return the accuracy of heads of fewer images; nothing where the features do not fit in memory."""
         truth, kind = model.truth, self.manifest.task

@@ -26,7 +26,7 @@ from eyebright.options.fields import (
     Test,
     Val,
 )
-from eyebright.options.marks import Metavar
+from eyebright.options.marks import CommandLineOnly, Metavar
 from eyebright.options.splits import SplitConfig
 from eyebright.options.uncertainty import UncertaintyConfig
 from eyebright.task.task import ClassificationTask
@@ -77,7 +77,7 @@ class UnlabelledConfig(Config):
     transductive: bool = Field(
         False, description="Also learn from unlabelled images that the run is evaluated on."
     )
-    dry_run: bool = Field(
+    dry_run: Annotated[bool, CommandLineOnly()] = Field(
         False,
         description="Train nothing: say what each way to a better model would cost, and what it may bring.",
     )

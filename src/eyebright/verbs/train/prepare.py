@@ -65,7 +65,7 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
     check_splits(config)
     with timed("scan"):
         fixes = None if config.fixes is None else read_fixes(config.fixes)
-        manifest = _images(config, fixes)
+        manifest = images_of(config, fixes)
         if config.folds is not None:
             manifest = with_folds(manifest, config.folds, config.seed)
         manifest = proposing_groups(manifest)
@@ -96,8 +96,16 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
     )
 
 
-def _images(config: TrainConfig, fixes: Fixes | None) -> Manifest:
-    """Return the samples; a teacher's training images must not be in its student's evaluated split."""
+def images_of(config: TrainConfig, fixes: Fixes | None) -> Manifest:
+    """Return the samples; a teacher's training images must not be in its student's evaluated split.
+
+    Args:
+        config: the options.
+        fixes: to apply.
+
+    Raises:
+        EyebrightError: there is nothing, or nothing sensible, to train on.
+    """
     teacher = None if config.teacher is None else SealedModel(config.teacher)
     if teacher is not None and config.data is None:
         known = manifest_of(teacher, None, config.seed)
