@@ -2,12 +2,12 @@
 
     python benchmarks/unlabelled.py DATA … [--labels 2 5 10] [--seeds 5] [--foreign FOLDER --share 0.3]
 
-DATA are folders that `eyebright train` takes. Of DATA's training part so many images of each class keep their
-label, and all others are unlabelled; the test part (or else a fifth) is what accuracy is measured on. Features
-are computed once and cached; the layers are chosen by cross-validation as `train` does. With --foreign, that
-share of the unlabelled images is replaced by images of another folder. Printed are the accuracy of the labels
-alone, that of what is kept, and whether it was kept; and the worst class's recall, which pseudo-labels may
-erase.
+DATA are folders that `eyebright train` takes. Of DATA's training part so many images of each class keep
+their label, and all others are unlabelled; the test part (or else validation) is what accuracy is measured
+on. Features are computed once and cached; the layers are chosen by cross-validation as `train` does. With
+--foreign, that share of the unlabelled images is replaced by images of another folder; with --rare, all but
+so many of the first class are left out of them. Printed are the accuracy of the labels alone, that of what is
+kept, that if it were always kept, and the worst class's recall, which pseudo-labels may erase.
 """
 
 from __future__ import annotations
@@ -109,7 +109,8 @@ def main() -> None:
     )
     options = parser.parse_args()
     foreign = None if options.foreign is None else Data(options.foreign, options.size)
-    print("| data | labels a class | alone % | kept % | always % | change, points | kept | worst class | CPU s |")
+    head = "data | labels a class | alone % | kept % | always % | change, points | kept | worst class"
+    print(f"| {head} | CPU s |")
     print("|---|---|---|---|---|---|---|---|---|")
     for folder in options.data:
         data = Data(folder, options.size)
@@ -165,9 +166,9 @@ def _row(data: Data, labels: int, options: argparse.Namespace, foreign: Data | N
     low, high = np.mean(worst, axis=0) * 100
     each = ", ".join(f"{change:+.1f}" for change in changes)
     print(
-        f"| {data.manifest.root.name} | {labels} | {100 * np.mean(before):.1f} | {100 * np.mean(after):.1f} | "
-        f"{100 * np.mean(forced):.1f} | {changes.mean():+.1f} ({each}) | {kept} of {options.seeds} | "
-        f"{low:.0f} -> {high:.0f} | {np.mean(seconds):.1f} |",
+        f"| {data.manifest.root.name} | {labels} | {100 * np.mean(before):.1f} | "
+        f"{100 * np.mean(after):.1f} | {100 * np.mean(forced):.1f} | {changes.mean():+.1f} ({each}) | "
+        f"{kept} of {options.seeds} | {low:.0f} -> {high:.0f} | {np.mean(seconds):.1f} |",
         flush=True,
     )
 

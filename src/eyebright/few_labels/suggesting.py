@@ -37,7 +37,7 @@ _LEAST = 1e-6
 
 
 @dataclass(frozen=True)
-class Choice:
+class ImageChoice:
     """An image to label.
 
     Attributes:
@@ -60,7 +60,7 @@ class Choice:
 
 def choose(
     labelled: Rows, truth: IntArray, unlabelled: Rows, probabilities: FloatArray, count: int, seed: int
-) -> list[Choice]:
+) -> list[ImageChoice]:
     """Return up to ``count`` images to label, the most urgent first.
 
     Args:
@@ -82,7 +82,7 @@ def choose(
 
 def _typical(
     taught: FloatArray, free: FloatArray, probabilities: FloatArray, count: int, seed: int
-) -> list[Choice]:
+) -> list[ImageChoice]:
     """Return the most typical image of each of the largest clusters that no label is in.
 
     Args:
@@ -100,7 +100,7 @@ def _typical(
     typical = _density(free, ours)
     taken = np.zeros(len(free), bool)
     order = sorted(np.flatnonzero(sizes), key=lambda c: (labels[c], -sizes[c]))
-    found: list[Choice] = []
+    found: list[ImageChoice] = []
     while len(found) < count:
         for cluster in order:
             places = np.flatnonzero((ours == cluster) & ~taken)
@@ -115,7 +115,7 @@ def _typical(
     return found
 
 
-def _doubtful(free: FloatArray, probabilities: FloatArray, count: int) -> list[Choice]:
+def _doubtful(free: FloatArray, probabilities: FloatArray, count: int) -> list[ImageChoice]:
     """Return images that the model hesitates over and that are like many, none like one that was chosen.
 
     Args:
@@ -129,7 +129,7 @@ def _doubtful(free: FloatArray, probabilities: FloatArray, count: int) -> list[C
     density = (density - density.min()) / max(float(np.ptp(density)), _LEAST)
     value = doubt * (0.5 + 0.5 * density)
     urgency = value.copy()
-    found: list[Choice] = []
+    found: list[ImageChoice] = []
     for _ in range(count):
         place = int(np.argmax(urgency))
         similar = free @ free[place]
@@ -140,9 +140,11 @@ def _doubtful(free: FloatArray, probabilities: FloatArray, count: int) -> list[C
     return found
 
 
-def _choice(place: int, reason: Reason, score: float, alike: int, probabilities: FloatArray) -> Choice:
+def _choice(place: int, reason: Reason, score: float, alike: int, probabilities: FloatArray) -> ImageChoice:
     second, first = np.argsort(probabilities[place], kind="stable")[-2:]
-    return Choice(place, reason, score, alike, int(first), int(second), float(probabilities[place, first]))
+    return ImageChoice(
+        place, reason, score, alike, int(first), int(second), float(probabilities[place, first])
+    )
 
 
 def _clusters(rows: FloatArray, count: int, seed: int) -> IntArray:

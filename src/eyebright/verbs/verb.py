@@ -33,6 +33,8 @@ class Verb:
         file: whether the options may also come from a TOML file.
         rows: whether the result is printed row by row while the stage runs, so that a progress bar in the
             same terminal would disturb it.
+        estimate: the stage, in a module of its name beside the verb's own, that runs in its place with
+            `--dry-run`; empty where there is no such option.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Verb:
     notes: str = ""
     file: bool = False
     rows: bool = False
+    estimate: str = ""
 
     def config(self) -> type[Config]:
         """Return the class whose fields are the verb's options."""
@@ -53,7 +56,9 @@ class Verb:
         from eyebright.runtime.context import showing
         from eyebright.runtime.progress import SILENT
 
-        stage = getattr(import_module(f"eyebright.verbs.{self.name}.{self.name}"), self.name)
+        estimated = bool(self.estimate) and bool(getattr(config, "dry_run", False))
+        name = self.estimate if estimated else self.name
+        stage = getattr(import_module(f"eyebright.verbs.{self.name}.{name}"), name)
         with showing(SILENT) if self.rows and sys.stdout.isatty() else nullcontext():
             result = stage(config)
-        return self.show(result, config)
+        return (print_result if estimated else self.show)(result, config)

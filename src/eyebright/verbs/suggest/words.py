@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from eyebright.few_labels.expected import ExpectedGain
-from eyebright.few_labels.suggesting import Choice
+from eyebright.few_labels.suggesting import ImageChoice
 from eyebright.text.format import percent, percent_range
 from eyebright.text.language import translate
 
 
-def reason_sentence(choice: Choice, labels: Sequence[str]) -> str:
+def reason_sentence(choice: ImageChoice, labels: Sequence[str]) -> str:
     """Return why the image was chosen."""
     if choice.reason == "typical":
         return translate(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -91,7 +92,7 @@ def with_unlabelled(
     if config.unlabelled is None:
         return model, None
     with timed("unlabelled"):
-        images = _images(config, manifest)
+        images = _images(config, config.unlabelled, manifest)
         extractor = model.extractor
         size, total = extractor.preprocessing.size, len(images.samples)
         with progress_task("Computing features at {size} px", total=total, size=size) as task:
@@ -110,16 +111,15 @@ def with_unlabelled(
     ), outcome
 
 
-def _images(config: TrainConfig, manifest: Manifest) -> UnlabelledImages:
+def _images(config: TrainConfig, place: Path, manifest: Manifest) -> UnlabelledImages:
     """Return the unlabelled images without those that have a label, and without evaluated ones."""
-    assert config.unlabelled is not None
-    found = scan_unlabelled(config.unlabelled, config.path)
+    found = scan_unlabelled(place, config.path)
     if not found.samples:
         raise DataError(
             "There must be unlabelled images that can be read. None of the {count:file|files} in {path} can. "
             "Repair them, or give another folder.",
             count=len(found.skipped),
-            path=config.unlabelled,
+            path=place,
         )
     found, identities = distinct(found, manifest)
     learned = {identities[s.path] for s in manifest.samples if s.split == "train"}
