@@ -10,7 +10,8 @@ SURFACE = {
     "data": "action data --to --out --fixes --path --label --group --split --lang",
     "train": (
         "data --out --overwrite --val --test --fixes --path --label --group --split --seed --size --layers "
-        "--curve --views --lang --unlabelled --transductive --dry-run --folds --split-by --group-from --target --cost "
+        "--curve --views --lang --unlabelled --transductive --dry-run "
+        "--folds --split-by --group-from --target --cost "
         "--coverage --coverage-per-class --false-rejection "
         "--backbone --weights --finetune --unfreeze --gradual --batch-norm --lora --epochs --budget "
         "--patience --batch --optimizer --lr --schedule --warmup --weight-decay --layer-decay --ema "

@@ -141,7 +141,7 @@ def test_a_quote_trains_nothing(few: tuple[Path, Path], tmp_path: Path) -> None:
     found = quote(config(few, tmp_path / "run", dry_run=True))
     assert found.images == 3 * LABELS
     assert found.unlabelled == 3 * (24 - LABELS)
-    assert [rung.name for rung in found.rungs][0] == "Labels alone"
+    assert found.rungs[0].name == "Labels alone"
     assert any("--unlabelled" in rung.name for rung in found.rungs)
     assert "Nothing was trained" in str(found)
     assert not (tmp_path / "run").exists()
