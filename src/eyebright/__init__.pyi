@@ -58,6 +58,9 @@ from .api import (
     studio as studio,
 )
 from .api import (
+    suggest as suggest,
+)
+from .api import (
     train as train,
 )
 from .api import (

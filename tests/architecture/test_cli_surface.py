@@ -13,13 +13,14 @@ SURFACE = {
     "data": "action data --to --out --fixes --lang --path --label --group --split --weight --time",
     "train": (
         "data --out --overwrite --val --test --fixes --seed --size --layers --curve --views --lang --path "
-        "--label --group --split --weight --time --task --folds --split-by --group-from --target --cost "
-        "--coverage --coverage-per-class --false-rejection --backbone --weights --licence --prompts "
-        "--finetune --unfreeze --gradual --batch-norm --lora --epochs --budget --patience --batch "
-        "--optimizer --lr --schedule --warmup --weight-decay --layer-decay --ema --dropout --drop-path "
-        "--label-smoothing --loss --class-weights --sampler --augment --random-erasing --mixup --cutmix "
-        "--teacher --teacher-share --teacher-temperature --teacher-features --teacher-views --precision "
-        "--device --processes --save-memory --pixel-cache --track --resume --config"
+        "--label --group --split --weight --time --task --unlabelled --transductive --dry-run --folds "
+        "--split-by --group-from --target --cost --coverage --coverage-per-class --false-rejection "
+        "--backbone --weights --licence --prompts --finetune --unfreeze --gradual --batch-norm --lora "
+        "--epochs --budget --patience --batch --optimizer --lr --schedule --warmup --weight-decay "
+        "--layer-decay --ema --dropout --drop-path --label-smoothing --loss --class-weights --sampler "
+        "--augment --random-erasing --mixup --cutmix --teacher --teacher-share --teacher-temperature "
+        "--teacher-features --teacher-views --precision --device --processes --save-memory --pixel-cache "
+        "--track --resume --config"
     ),
     "tune": (
         "data --trials --epochs --budget --out --overwrite --val --test --seed --backbone --weights "
@@ -30,6 +31,7 @@ SURFACE = {
         "run data --out --overwrite --rename --merge --remove --fixes --lang --path --label --group "
         "--split --weight --time --target --cost --config"
     ),
+    "suggest": "--path run folder --count --format --seed --lang --config",
     "evaluate": (
         "model data --out --overwrite --split --seed --format --columns --robustness --lang --path "
         "--label --group --target --cost --ood --config"

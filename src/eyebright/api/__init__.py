@@ -67,6 +67,9 @@ from eyebright.verbs.shrink.shrink import shrink as shrink_stage
 from eyebright.verbs.studio.options import StudioConfig
 from eyebright.verbs.studio.studio import StudioEnd
 from eyebright.verbs.studio.studio import studio as studio_stage
+from eyebright.verbs.suggest.options import SuggestConfig
+from eyebright.verbs.suggest.suggest import Suggested
+from eyebright.verbs.suggest.suggest import suggest as suggest_stage
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.train import train as train_stage
 from eyebright.verbs.tune.options import TuneConfig
@@ -137,6 +140,24 @@ def train(
         EyebrightError: the data, an option or the disk does not allow it.
     """
     return _run(train_stage, TrainConfig, progress, data=_path_of(data, options.get("path")), **options)
+
+
+@with_options(SuggestConfig)
+def suggest(
+    run: StrPath, folder: StrPath, *, progress: Shown = None, **options: Unpack[keywords.SuggestOptions]
+) -> Suggested:
+    """Choose which unlabelled images to label next.
+
+    Args:
+        run: of a training.
+        folder: of the images without labels, an archive or a table.
+        progress: as for :func:`train`.
+        **options: the options of `eyebright suggest`.
+
+    Returns:
+        The `images` to label, each with path, score and reason, and what they are `expected` to bring.
+    """
+    return _run(suggest_stage, SuggestConfig, progress, run=run, folder=folder, **options)
 
 
 @with_options(TuneConfig)

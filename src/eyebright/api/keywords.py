@@ -64,6 +64,8 @@ class TrainOptions(TypedDict, total=False):
     weight: str | None
     time: str | None
     task: Literal["auto", "classify", "anomaly"]
+    unlabelled: StrPath | None
+    transductive: bool
     folds: int | None
     split_by: Literal["chance", "time"]
     group_from: str | None
@@ -116,6 +118,15 @@ class TrainOptions(TypedDict, total=False):
     pixel_cache: bool
     track: Sequence[Literal["tensorboard", "mlflow"]]
     resume: StrPath | None
+
+
+class SuggestOptions(TypedDict, total=False):
+    """Options of `eb.suggest`."""
+
+    path: str | None
+    count: int
+    seed: int
+    lang: Literal["en", "zh"]
 
 
 class TuneOptions(TypedDict, total=False):

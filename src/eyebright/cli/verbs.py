@@ -13,6 +13,7 @@ NAMES = (
     "train",
     "tune",
     "update",
+    "suggest",
     "evaluate",
     "compare",
     "predict",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -23,6 +23,7 @@ from eyebright.options.fields import (
     Test,
     Val,
 )
+from eyebright.options.marks import CommandLineOnly, Metavar
 from eyebright.options.splits import SplitConfig
 from eyebright.options.uncertainty import UncertaintyConfig
 from eyebright.task.task import ClassificationTask
@@ -68,6 +69,25 @@ class TaskConfig(Config):
     )
 
 
+class UnlabelledConfig(Config):
+    """Options of images without labels."""
+
+    unlabelled: Annotated[Path | None, Metavar("PATH")] = Field(
+        None,
+        description=(
+            "Images without labels to learn from as well: a folder, an archive or a table; kept only where "
+            "held-out images speak for it."
+        ),
+    )
+    transductive: bool = Field(
+        False, description="Also learn from unlabelled images that the run is evaluated on."
+    )
+    dry_run: Annotated[bool, CommandLineOnly()] = Field(
+        False,
+        description="Train nothing: say what each way to a better model would cost, and what it may bring.",
+    )
+
+
 def data_or_resume(resume: Path | None, info: ValidationInfo) -> Path | None:
     """Return ``resume``; it, the field `data` before it or a teacher with images must be given.
 
@@ -88,6 +108,7 @@ class TrainConfig(
     UncertaintyConfig,
     DecisionConfig,
     SplitConfig,
+    UnlabelledConfig,
     TaskConfig,
     ColumnsConfig,
     TrainingDataConfig,

@@ -28,6 +28,7 @@ from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.prepare import TrainingPlan, prepare
 from eyebright.verbs.train.resume import with_earlier
 from eyebright.verbs.train.trained_model import TrainedModel
+from eyebright.verbs.train.unlabelled import with_unlabelled
 
 if TYPE_CHECKING:
     from eyebright.training.finetune.history import EpochRow
@@ -67,7 +68,9 @@ def fit(plan: TrainingPlan, on_epoch: Callable[[EpochRow], None] | None) -> Trai
         backbone, names = from_names(config, manifest.labels)
         return as_trained(frozen_model(config, manifest, backbone, prior=names))
     if plan.network is None:
-        return as_trained(frozen_model(config, manifest, frozen_backbone(config)))
+        alone = frozen_model(config, manifest, frozen_backbone(config))
+        model, unlabelled = with_unlabelled(config, manifest, alone)
+        return replace(as_trained(model), unlabelled=unlabelled)
 
     def finished(row: EpochRow) -> None:
         plan.tracker.epoch(row.epoch, epoch_figures(row))
