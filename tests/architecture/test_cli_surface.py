@@ -31,7 +31,7 @@ SURFACE = {
         "run data --out --overwrite --rename --merge --remove --fixes --lang --path --label --group "
         "--split --weight --time --target --cost --config"
     ),
-    "suggest": "--path run folder --count --format --seed --lang --config",
+    "suggest": "run folder --count --format --seed --lang --path --config",
     "evaluate": (
         "model data --out --overwrite --split --seed --format --columns --robustness --lang --path "
         "--label --group --target --cost --ood --config"

@@ -123,10 +123,10 @@ class TrainOptions(TypedDict, total=False):
 class SuggestOptions(TypedDict, total=False):
     """Options of `eb.suggest`."""
 
-    path: str | None
     count: int
     seed: int
     lang: Literal["en", "zh"]
+    path: str | None
 
 
 class TuneOptions(TypedDict, total=False):

@@ -7,13 +7,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from eyebright.options.base import Config
 from eyebright.options.columns import PathColumnConfig
 from eyebright.options.fields import ReportLang
 from eyebright.options.marks import CommandLineOnly, Short
 
 
-class SuggestConfig(PathColumnConfig):
-    """Options of `eyebright suggest`; every field is also a command-line option and a TOML key."""
+class SuggestionConfig(Config):
+    """What to suggest, from which images."""
 
     run: Path = Field(description="Run of `eyebright train` whose model is to become better.")
     folder: Path = Field(description="Images without labels: a folder, an archive or a table.")
@@ -24,3 +25,7 @@ class SuggestConfig(PathColumnConfig):
     )
     seed: int = Field(0, ge=0, description="Random seed of the clusters.")
     lang: ReportLang = "en"
+
+
+class SuggestConfig(PathColumnConfig, SuggestionConfig):
+    """Options of `eyebright suggest`; every field is also a command-line option and a TOML key."""
