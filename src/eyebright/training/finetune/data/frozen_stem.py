@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from eyebright.backbones.graph import pixels_graph
 from eyebright.backbones.torch.exported import kept_export, to_onnx
 from eyebright.engines.base import Engine
-from eyebright.training.finetune.model.classifier import FrozenStem
+from eyebright.training.finetune.model.feature_network import FrozenStem
 
 _OUTPUT = "rows"
 

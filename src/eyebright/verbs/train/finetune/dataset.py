@@ -22,7 +22,8 @@ from eyebright.training.finetune.data.pixel_data import LabelledPixels, PixelDat
 from eyebright.training.finetune.data.pixels import open_pixels
 from eyebright.training.finetune.data.preview import contact_sheet
 from eyebright.training.finetune.data.protocol import TrainData
-from eyebright.training.finetune.model.classifier import Classifier, FrozenStem
+from eyebright.training.finetune.model.classifier import Classifier
+from eyebright.training.finetune.model.feature_network import FrozenStem
 from eyebright.training.linear_probe.targets import truth_of
 from eyebright.types import IntArray, JsonObject, Skipped
 from eyebright.verbs.train.finetune.finetune_setup import FinetuneSetup
