@@ -15,10 +15,10 @@ from eyebright.runs.images import manifest_of, require_validation_images, with_r
 from eyebright.runs.messages import say_found
 from eyebright.runs.operating_points import check_wanted
 from eyebright.runtime.context import say, timed
+from eyebright.runtime.processes import is_main
 from eyebright.sealed.model import SealedModel
 from eyebright.tracking.trackers import Trackers, trackers
 from eyebright.verbs.train.finetune.finetune import network_to_finetune
-from eyebright.verbs.train.launch import is_main
 from eyebright.verbs.train.options import TrainConfig, check_splits, require_single_label
 from eyebright.verbs.train.resume import begin, refuse_other_images
 from eyebright.verbs.train.splits import drawing_of, proposing_groups, say_folds, with_folds

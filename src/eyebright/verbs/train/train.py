@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING
 from eyebright.backbones import embedded
 from eyebright.backbones.backbone import Backbone
 from eyebright.backbones.embedded import EmbeddedBackbone
+from eyebright.backbones.stored import load_stored, stored_folder
 from eyebright.runs.integrity import require_other_directory
 from eyebright.runs.run import Run, new_directory
 from eyebright.runtime.context import progress, showing, stage
+from eyebright.runtime.processes import is_main, world_size
 from eyebright.runtime.progress import SILENT
 from eyebright.training.cache.store import exports_folder
 from eyebright.verbs.train.cross_validation import CrossValidation, cross_validate
 from eyebright.verbs.train.finetune.finetune import finetune, load_network
 from eyebright.verbs.train.finish import finish
-from eyebright.verbs.train.launch import is_main, launch, world_size
+from eyebright.verbs.train.launch import launch
 from eyebright.verbs.train.linear_probe import as_trained, frozen_model
 from eyebright.verbs.train.messages import epoch_figures
 from eyebright.verbs.train.options import TrainConfig
@@ -82,6 +84,8 @@ def frozen_backbone(config: TrainConfig) -> Backbone:
     """Return the backbone whose frozen features are used: the embedded one as it is, any other exported."""
     if config.backbone == embedded.NAME and config.weights is None:
         return EmbeddedBackbone()
+    if config.weights is None and (folder := stored_folder(config.backbone)) is not None:
+        return load_stored(folder)
     network = load_network(config)
     from eyebright.backbones.torch.exported import ExportedBackbone
 
