@@ -12,12 +12,18 @@ SURFACE = {
         "data --out --overwrite --val --test --fixes --path --label --group --split --seed --size --layers "
         "--curve --views --lang --folds --split-by --group-from --target --cost "
         "--coverage --coverage-per-class --false-rejection "
-        "--backbone --weights --finetune --unfreeze --gradual --batch-norm --lora --epochs --budget "
+        "--backbone --weights --pretrain --pretrain-budget --finetune --unfreeze --gradual --batch-norm "
+        "--lora --epochs --budget "
         "--patience --batch --optimizer --lr --schedule --warmup --weight-decay --layer-decay --ema "
         "--dropout --drop-path --label-smoothing --loss --class-weights --sampler "
         "--augment --random-erasing --mixup --cutmix "
         "--teacher --teacher-share --teacher-temperature --teacher-features --teacher-views "
         "--precision --device --processes --save-memory --pixel-cache --track --resume --config"
+    ),
+    "pretrain": (
+        "data --out --overwrite --backbone --weights --size --unfreeze --epochs --budget --method --batch "
+        "--views --temperature --lr --augment --device --precision --processes --seed --resume --lang "
+        "--config"
     ),
     "tune": (
         "data --trials --epochs --budget --out --overwrite --val --test --path --label --group --split "

@@ -100,16 +100,18 @@ class StoredBackbone:
         folder: the directory.
         stored: its `card.json`.
         graph: its network.
+        size_bytes: of its file.
     """
 
     folder: Path
     stored: StoredBackboneCard
     graph: onnx.ModelProto
+    size_bytes: int
 
     @property
     def card(self) -> BackboneCard:
         """Return its card."""
-        return self.stored.card((self.folder / GRAPH).stat().st_size)
+        return self.stored.card(self.size_bytes)
 
     def model(self, size: int) -> onnx.ModelProto:
         """Return the network; one that was exported for one size takes that only."""
@@ -187,7 +189,7 @@ def load_stored(folder: Path) -> StoredBackbone:
             raise ValueError(f"it has no layer {missing[0]}")
     except (OSError, ValueError) as error:
         raise _damaged(path, error) from error
-    return StoredBackbone(folder, stored, graph)
+    return StoredBackbone(folder, stored, graph, len(content))
 
 
 def stored_weights(folder: Path, stored: StoredBackboneCard) -> Path:

@@ -24,7 +24,7 @@ from eyebright.evaluation.multiclass.results import Metrics
 from eyebright.evaluation.robustness import RobustnessResult
 from eyebright.evaluation.slices import Slice
 from eyebright.evaluation.uncertainty.results import Uncertainty
-from eyebright.report.content import BaselineComparison, FinetuneOutcome
+from eyebright.report.content import BaselineComparison, FinetuneOutcome, PretrainOutcome
 from eyebright.report.update_content import UpdateOutcome
 from eyebright.runs.operating_points import OperatingPoints
 from eyebright.runtime.stored import STORED, read_json, reason_of
@@ -69,6 +69,7 @@ class MetricsFile:
         target_met: whether the selected candidate meets them all.
         groups: how patients, lots or products are found, where images come in such groups.
         finetuning: what fine-tuning changed, where it was compared.
+        pretraining: what pretraining on unlabelled images changed.
         data_checks: what a training found in its data.
         update: what an update changed about the run that it began with.
     """
@@ -98,6 +99,7 @@ class MetricsFile:
     target_met: bool | None = None
     groups: GroupResults | None = None
     finetuning: FinetuneOutcome | None = None
+    pretraining: PretrainOutcome | None = None
     data_checks: DataChecks | None = None
     update: UpdateOutcome | None = None
 
@@ -119,6 +121,7 @@ class MetricsFile:
             "groups": None if self.groups is None else self.groups.to_json(),
             "splitting": None if manifest.facts is None else manifest.facts.to_json(),
             "finetuning": None if self.finetuning is None else asdict(self.finetuning),
+            "pretraining": None if self.pretraining is None else asdict(self.pretraining),
             "data_checks": None if self.data_checks is None else self.data_checks.to_json(),
             "update": None if self.update is None else asdict(self.update),
         }

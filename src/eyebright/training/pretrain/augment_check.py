@@ -28,6 +28,8 @@ from eyebright.training.pretrain.health import NEIGHBOURS, cosines, knn_accuracy
 from eyebright.types import FloatArray, IntArray
 
 _HANDED = 0.75  # of the images, told from their mirror images; half by chance
+# To be found among all others asks for more than to be of a class; what all views share is not learned.
+_RECOGNISED = 1 / 3
 _KNOWS = 0.1  # beyond chance: below, labels say nothing of the images
 _BATCH = 16
 _MIRROR = Augmentation(mirror=True)
@@ -77,11 +79,8 @@ def check_augmentations(
     handed = handedness(plain, mirrored)
     mirror = handed < _HANDED
     chances = torch.rand(count, COLUMNS, generator=torch.Generator().manual_seed(seed))
-    by_labels, chance = False, 1 / count
-    if truth is not None:
-        share = float(np.bincount(truth).max() / count)
-        by_labels = knn_accuracy(plain, truth) - share > _KNOWS
-        chance = share if by_labels else chance
+    chance = 0.0 if truth is None else float(np.bincount(truth).max() / count)
+    by_labels = truth is not None and knn_accuracy(plain, truth) - chance > _KNOWS
 
     def kept(name: AugmentName) -> float:
         how = _preset(name, mirror)
@@ -90,10 +89,20 @@ def check_augmentations(
             return _named(rows, plain, truth)
         return knn_consistency(rows, plain)
 
-    name, trials = choose_augmentation(kept, chance)
+    name, trials = choose_augmentation(kept, chance) if by_labels else _strongest(kept)
     if name == "none":  # views must differ in something, and colour changes least
         name = LADDER[-2]
     return AugmentCheck(name, _preset(name, mirror), handed, trials, by_labels)
+
+
+def _strongest(kept: Callable[[AugmentName], float]) -> tuple[AugmentName, list[AugmentTrial]]:
+    """Return the strongest augmentation under which images are recognised among the others, and all tried."""
+    trials = [AugmentTrial("none", kept("none"))]
+    for name in LADDER[:-1]:
+        trials.append(AugmentTrial(name, kept(name)))
+        if trials[-1].accuracy >= _RECOGNISED:
+            return name, trials
+    return LADDER[-1], trials
 
 
 def handedness(plain: FloatArray, mirrored: FloatArray) -> float:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from eyebright.errors import TrainingError
 from eyebright.runtime.context import progress_task
 from eyebright.runtime.progress import Task
 from eyebright.text.language import translate
@@ -19,7 +20,6 @@ from eyebright.training.finetune.model.optimizer import depths, make_optimizer
 from eyebright.training.finetune.saved_state import load_net
 from eyebright.training.finetune.system.cpu_speedups import cpu_speedups
 from eyebright.training.finetune.system.distributed import init_group
-from eyebright.training.finetune.system.errors import TrainingError
 from eyebright.training.finetune.system.memory import peak_memory_mb
 from eyebright.training.finetune.system.seeding import draw_generator, epoch_order
 from eyebright.training.pretrain.encoder import BODY, Pretrainer

@@ -15,10 +15,10 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from eyebright.errors import TrainingError
 from eyebright.training.finetune.data.protocol import batch_slices
 from eyebright.training.finetune.step import autocast
 from eyebright.training.finetune.system.distributed import ProcessGroup
-from eyebright.training.finetune.system.errors import TrainingError
 from eyebright.training.finetune.system.memory import OomRetry, free, is_out_of_memory
 from eyebright.training.pretrain.encoder import Pretrainer
 from eyebright.training.pretrain.losses import ViewsLoss

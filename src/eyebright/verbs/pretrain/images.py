@@ -54,7 +54,7 @@ def unlabelled_images(folder: Path, excluded: Collection[str] = ()) -> Unlabelle
     """
     found = scan_ood(folder)
     say_skipped(found.skipped)
-    allowed = [s for s in found.samples if s.identity not in excluded]
+    allowed = [s for s in found.samples if not {s.sha, s.identity} & set(excluded)]
     if left := len(found.samples) - len(allowed):
         say("{count:image is|images are} not learned from: they are evaluated later.", count=left)
     unique = list({s.identity: s for s in reversed(allowed)}.values())[::-1]

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from eyebright.backbones import catalog, embedded
@@ -17,7 +17,7 @@ from eyebright.backbones.stored import CARD, GRAPH, WEIGHTS, read_card, stored_f
 from eyebright.backbones.torch.exported import ExportedBackbone
 from eyebright.backbones.torch.network import Network
 from eyebright.backbones.zoo import lite0
-from eyebright.runtime.atomic import atomic_path, write_bytes, write_text
+from eyebright.runtime.atomic import write_bytes, write_text
 from eyebright.runtime.context import say
 from eyebright.training.finetune.system.seeding import seed_weights
 from eyebright.training.pretrain.encoder import Encoder, Pretrainer, Projector, learning_taps
@@ -117,9 +117,8 @@ def write_backbone(
         architecture = lite0.ARCHITECTURE if source.name == "embedded" else architecture
     content = graph.SerializeToString()
     write_bytes(directory / GRAPH, content)
-    weights = directory / WEIGHTS
-    with atomic_path(weights) as temporary:
-        save_file(_contiguous(tensors), temporary, metadata={"format": "pt", "architecture": architecture})
+    weights = save(_contiguous(tensors), {"format": "pt", "architecture": architecture})
+    write_bytes(directory / WEIGHTS, weights)
     stored: JsonObject = {
         "name": f"{card.name.removesuffix(' adapted')} adapted",
         "architecture": _architecture(config),
@@ -133,7 +132,7 @@ def write_backbone(
         "preprocessing": asdict(card.preprocessing),
         "layers": [asdict(layer) for layer in card.layers],
         "onnx_sha256": hashlib.sha256(content).hexdigest(),
-        "safetensors_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        "safetensors_sha256": hashlib.sha256(weights).hexdigest(),
         "pretraining": dict(facts),
     }
     write_text(directory / CARD, json.dumps(stored, indent=1, ensure_ascii=False) + "\n")

@@ -83,7 +83,7 @@ def seal_and_evaluate(
     directory = plan.directory
     path = directory / "model.onnx"
     say_skipped(trained.skipped)
-    if plan.network is None:  # fine-tuning did so at its beginning
+    if plan.network is None and plan.config.pretrain is None:  # these did so at their beginning
         remove_earlier(directory)
     (directory / METRICS).unlink(missing_ok=True)  # of a resumed run that was finished
     provenance = provenance_of(trained, plan.manifest)
@@ -199,4 +199,5 @@ def _metrics(done: EvaluatedTraining) -> MetricsFile:
         learning_curve=grown(trained.curve, done.plan.config.seed),
         provenance=done.provenance.metadata(),
         finetuning=trained.finetuning,
+        pretraining=trained.pretraining,
     )

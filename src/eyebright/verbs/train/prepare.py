@@ -19,7 +19,7 @@ from eyebright.runtime.processes import is_main
 from eyebright.sealed.model import SealedModel
 from eyebright.tracking.trackers import Trackers, trackers
 from eyebright.verbs.train.finetune.finetune import network_to_finetune
-from eyebright.verbs.train.options import TrainConfig, check_splits, require_single_label
+from eyebright.verbs.train.options import TrainConfig, check_pretrain, check_splits, require_single_label
 from eyebright.verbs.train.resume import begin, refuse_other_images
 from eyebright.verbs.train.splits import drawing_of, proposing_groups, say_folds, with_folds
 
@@ -62,6 +62,7 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
     """
     began = time.monotonic()
     check_splits(config)
+    check_pretrain(config)
     with timed("scan"):
         fixes = None if config.fixes is None else read_fixes(config.fixes)
         manifest = _images(config, fixes)

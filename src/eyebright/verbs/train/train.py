@@ -25,6 +25,7 @@ from eyebright.verbs.train.linear_probe import as_trained, frozen_model
 from eyebright.verbs.train.messages import epoch_figures
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.prepare import TrainingPlan, prepare
+from eyebright.verbs.train.pretraining import with_pretraining
 from eyebright.verbs.train.resume import with_earlier
 from eyebright.verbs.train.trained_model import TrainedModel
 
@@ -61,7 +62,10 @@ def fit(plan: TrainingPlan, on_epoch: Callable[[EpochRow], None] | None) -> Trai
     """Fit a head on frozen features, or fine-tune the backbone."""
     config, manifest = plan.config, plan.manifest
     if plan.network is None:
-        return as_trained(frozen_model(config, manifest, frozen_backbone(config)))
+        backbone = frozen_backbone(config)
+        if config.pretrain is not None:
+            return with_pretraining(config, config.pretrain, manifest, backbone, plan.directory)
+        return as_trained(frozen_model(config, manifest, backbone))
 
     def finished(row: EpochRow) -> None:
         plan.tracker.epoch(row.epoch, epoch_figures(row))
