@@ -90,6 +90,25 @@ class FinetuneOutcome:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PretrainOutcome:
+    """What pretraining on unlabelled images changed, on held-out folds of the training images.
+
+    Attributes:
+        epochs: whose backbone was compared; 0 where pretraining left none.
+        images: that both backbones were compared on.
+        gain: in accuracy, a fraction.
+        log_loss: of the pretrained backbone less that of the original, in nats.
+        kept: whether the pretrained one was kept.
+    """
+
+    epochs: int
+    images: int
+    gain: Interval
+    log_loss: Interval
+    kept: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class BaselineComparison:
     """A model compared with its teacher or the original it was made from, on the same images and machine.
 

@@ -144,6 +144,27 @@ def check_splits(config: TrainConfig) -> None:
         )
 
 
+def check_pretrain(config: TrainConfig) -> None:
+    """Refuse what does not go together with `--pretrain`.
+
+    Raises:
+        ConfigError: naming it.
+    """
+    if config.pretrain is None:
+        return
+    given = {
+        f"--finetune {config.finetune}": config.finetune != "off",
+        "--folds": config.folds is not None,
+        "--views": config.views > 1,
+    }
+    if refused := [name for name, there in given.items() if there]:
+        raise ConfigError(
+            "--pretrain compares two frozen backbones by held-out folds. It does not go together with "
+            "{options}. Run `eyebright pretrain` first, and give its directory with --backbone.",
+            options=", ".join(refused),
+        )
+
+
 def require_single_label(task: ClassificationTask, what: str) -> None:
     """Refuse multi-label data or a multi-label model for what cannot do with it.
 

@@ -15,12 +15,12 @@ from eyebright.runs.images import columns_for, manifest_of, require_validation_i
 from eyebright.runs.messages import say_found
 from eyebright.runs.operating_points import check_wanted
 from eyebright.runtime.context import say, timed
+from eyebright.runtime.processes import is_main
 from eyebright.sealed.model import SealedModel
 from eyebright.tracking.trackers import Trackers, trackers
 from eyebright.verbs.train.finetune.finetune import network_to_finetune
-from eyebright.verbs.train.launch import is_main
 from eyebright.verbs.train.names import check_names
-from eyebright.verbs.train.options import TrainConfig, check_splits, require_single_label
+from eyebright.verbs.train.options import TrainConfig, check_pretrain, check_splits, require_single_label
 from eyebright.verbs.train.resume import begin, refuse_other_images
 from eyebright.verbs.train.splits import drawing_of, proposing_groups, say_folds, with_folds
 from eyebright.verbs.train.unlabelled import check_unlabelled
@@ -64,6 +64,7 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
     """
     began = time.monotonic()
     check_splits(config)
+    check_pretrain(config)
     with timed("scan"):
         fixes = None if config.fixes is None else read_fixes(config.fixes)
         manifest = images_of(config, fixes)
