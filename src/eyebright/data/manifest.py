@@ -47,6 +47,7 @@ class Sample:
         unit: 32 hex digits that images share which must stay in one split for more than their group or their
             pixels: near duplicates, and all that they join; empty elsewhere.
         time: when the image was taken, as ISO 8601; empty where that is not known.
+        text: what is written about the image, beside it; empty where nothing is.
     """
 
     path: str
@@ -60,6 +61,7 @@ class Sample:
     content: str = ""
     unit: str = ""
     time: str = ""
+    text: str = ""
 
     @property
     def identity(self) -> str:

@@ -33,6 +33,14 @@ def time_seconds(text: object) -> float:
     return total
 
 
+def comma_separated(value: object) -> object:
+    """Return the names in a text, or in several, which commas separate; anything else as it is."""
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        return value
+    return [name.strip() for text in texts for name in text.split(",") if name.strip()]
+
+
 # ---- images
 DATA = (
     "Images: a folder of class folders, perhaps in train/, val/ and test/; an archive; a table; or a data "
@@ -66,6 +74,17 @@ GroupColumn: TypeAlias = Annotated[
         description=(
             "Column of the table whose equal values stay in one split, such as a patient; none: no column "
             "(default: found by its name)."
+        )
+    ),
+]
+TextColumns: TypeAlias = Annotated[
+    list[str],
+    Metavar("COLUMN"),
+    BeforeValidator(comma_separated),
+    Field(
+        description=(
+            "Columns of the table with texts that are read beside the image, separated by commas; txt: the text "
+            "of name.jpg lies in name.txt."
         )
     ),
 ]

@@ -13,9 +13,11 @@ from eyebright.evaluation.decisions.curves import OperatingCurve
 from eyebright.evaluation.forecast import LearningCurve
 from eyebright.evaluation.group_figures import GroupResults
 from eyebright.evaluation.measure import Majority, majority_of
+from eyebright.evaluation.modalities import Modalities
 from eyebright.evaluation.multiclass.results import Metrics, PredictionRow
 from eyebright.evaluation.robustness import RobustnessResult
 from eyebright.evaluation.slices import Slice
+from eyebright.evaluation.text_leak import TextLeak
 from eyebright.evaluation.uncertainty.results import Uncertainty
 from eyebright.report.metrics_content import MetricsContent
 from eyebright.report.update_content import UpdateOutcome
@@ -169,6 +171,8 @@ class ReportContent:
         finetuning: what fine-tuning changed, where it was compared.
         data_checks: what a training found in its data.
         update: what an update changed about the run that it began with.
+        modalities: what image and text each tell, of a model that reads texts.
+        text_leak: what texts give away of the class.
         seconds: by stage, in order; a key ``total`` is the whole.
         facts: free names and values, shown as they are, in order.
     """
@@ -207,6 +211,8 @@ class ReportContent:
     finetuning: FinetuneOutcome | None = None
     data_checks: DataChecks | None = None
     update: UpdateOutcome | None = None
+    modalities: Modalities | None = None
+    text_leak: TextLeak | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
 

@@ -20,9 +20,11 @@ from eyebright.errors import ModelError
 from eyebright.evaluation.forecast import LearningCurve
 from eyebright.evaluation.group_figures import GroupResults
 from eyebright.evaluation.measure import Majority
+from eyebright.evaluation.modalities import Modalities
 from eyebright.evaluation.multiclass.results import Metrics
 from eyebright.evaluation.robustness import RobustnessResult
 from eyebright.evaluation.slices import Slice
+from eyebright.evaluation.text_leak import TextLeak
 from eyebright.evaluation.uncertainty.results import Uncertainty
 from eyebright.report.content import BaselineComparison, FinetuneOutcome
 from eyebright.report.update_content import UpdateOutcome
@@ -71,6 +73,8 @@ class MetricsFile:
         finetuning: what fine-tuning changed, where it was compared.
         data_checks: what a training found in its data.
         update: what an update changed about the run that it began with.
+        modalities: what image and text each tell, of a model that reads texts.
+        text_leak: what texts give away of the class.
     """
 
     metrics: Metrics
@@ -100,6 +104,8 @@ class MetricsFile:
     finetuning: FinetuneOutcome | None = None
     data_checks: DataChecks | None = None
     update: UpdateOutcome | None = None
+    modalities: Modalities | None = None
+    text_leak: TextLeak | None = None
 
     def to_json(self) -> JsonObject:
         """Return the file's content."""
@@ -121,6 +127,8 @@ class MetricsFile:
             "finetuning": None if self.finetuning is None else asdict(self.finetuning),
             "data_checks": None if self.data_checks is None else self.data_checks.to_json(),
             "update": None if self.update is None else asdict(self.update),
+            "text_leak": None if self.text_leak is None else self.text_leak.to_json(),
+            **({} if self.modalities is None else self.modalities.to_json()),
         }
         return {
             "schema_version": SCHEMA_VERSION,

@@ -9,7 +9,7 @@ import onnx
 from onnx import TensorProto
 
 from eyebright.errors import ModelError
-from eyebright.sealed.graph import ANSWER, INPUT, OUTPUT, UNKNOWN
+from eyebright.sealed.graph import ANSWER, INPUT, OUTPUT, TEXT_OUTPUT, TEXTS, UNKNOWN
 from eyebright.types import FloatArray
 
 # A loop may never end: no sealed graph has one.
@@ -27,10 +27,19 @@ def check_contract(model: onnx.ModelProto, classes: int, multilabel: bool) -> No
     weights = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in weights]
     outputs = {value.name: value for value in graph.output}
-    if [value.name for value in inputs] != [INPUT] or not _is(inputs[0], TensorProto.UINT8, (0, 0, 0, 3)):
+    if [value.name for value in inputs if value.name != TEXTS] != [INPUT] or not _is(inputs[0], TensorProto.UINT8, (0, 0, 0, 3)):
         raise ValueError(f"its input is not {INPUT}, uint8 (B, H, W, 3)")
     if OUTPUT not in outputs or not _is(outputs[OUTPUT], TensorProto.FLOAT, (0, classes)):
         raise ValueError(f"its output is not {OUTPUT}, float32 (B, {classes})")
+    texts = next((value for value in graph.input if value.name == TEXTS), None)
+    if texts is not None and not _is(texts, TensorProto.STRING, (0,)):
+        raise ValueError(f"its input {TEXTS} is not string (B,)")
+    if texts is not None and TEXTS not in weights:
+        raise ValueError(f"its input {TEXTS} has no default")
+    if (TEXT_OUTPUT in outputs) != (texts is not None):
+        raise ValueError(f"its input {TEXTS} and its output {TEXT_OUTPUT} do not go together")
+    if TEXT_OUTPUT in outputs and not _is(outputs[TEXT_OUTPUT], TensorProto.FLOAT, (0, classes)):
+        raise ValueError(f"its output {TEXT_OUTPUT} is not float32 (B, {classes})")
     if UNKNOWN in outputs and not _is(outputs[UNKNOWN], TensorProto.FLOAT, (0,)):
         raise ValueError(f"its output {UNKNOWN} is not float32 (B,)")
     per_image = (0, classes) if multilabel else (0,)

@@ -24,6 +24,9 @@ LOGITS = "sealed_logits"
 UNKNOWN = "unknown_score"
 #: What the model answers; files of earlier versions lack it.
 ANSWER = "answer"
+#: The input string (B,) of files that read texts, which need not be given, and their output float32 (B, K):
+#: what the text alone says.
+TEXTS, TEXT_OUTPUT = "texts", "text_probabilities"
 
 
 def sealed_graph(

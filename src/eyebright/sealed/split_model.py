@@ -17,8 +17,9 @@ from onnx import TensorProto, helper
 from eyebright.onnx_graph.edit import extracted
 from eyebright.runtime.onnx_session import open_session, run
 from eyebright.runtime.telemetry import load_onnxruntime
-from eyebright.sealed.graph import INPUT, OUTPUT, UNKNOWN
+from eyebright.sealed.graph import INPUT, OUTPUT, TEXTS, UNKNOWN
 from eyebright.sealed.subgraphs import FEATURES
+from eyebright.sealed.text_tensor import text_tensor
 from eyebright.types import FloatArray, UInt8Array
 
 
@@ -27,8 +28,8 @@ class SplitModel:
 
     Args:
         front: serialized graph `images` uint8 (B, H, W, 3) → `features` float32 (B, D).
-        back: serialized graph `features` → `probabilities` float32 (B, K) and, where the file has it,
-            `unknown_score` (B,).
+        back: serialized graph `features`, and where the file reads them `texts`, → `probabilities` float32
+            (B, K) and, where the file has it, `unknown_score` (B,).
         width: D.
         outputs: of the second graph.
     """
@@ -53,9 +54,17 @@ class SplitModel:
         """Return calibrated probabilities (B, K) of features (B, D)."""
         return self.predict(features)[0]
 
-    def predict(self, features: FloatArray) -> tuple[FloatArray, FloatArray | None]:
-        """Return probabilities (B, K) of features (B, D), and OOD scores (B,) if the file has them."""
-        probabilities, *score = run(self._back_session, self._outputs, {FEATURES: features})
+    def predict(
+        self, features: FloatArray, texts: Sequence[str] | None = None
+    ) -> tuple[FloatArray, FloatArray | None]:
+        """Return probabilities (B, K) of features (B, D), and OOD scores (B,) if the file has them.
+
+        Args:
+            features: of the images.
+            texts: B, of a file that reads them; None for the images alone.
+        """
+        given = {FEATURES: features} | ({} if texts is None else {TEXTS: text_tensor(texts)})
+        probabilities, *score = run(self._back_session, self._outputs, given)
         return probabilities, score[0] if score else None
 
     @cached_property
@@ -76,7 +85,8 @@ def split_at_features(model: onnx.ModelProto) -> SplitModel | None:
     width = found.type.tensor_type.shape.dim[1].dim_value
     found.CopyFrom(helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, ["B", width]))
     outputs = [OUTPUT, *({UNKNOWN} & {output.name for output in model.graph.output})]
-    front, back = extracted(whole, [INPUT], [FEATURES]), extracted(whole, [FEATURES], outputs)
+    texts = [given.name for given in model.graph.input if given.name == TEXTS]
+    front, back = extracted(whole, [INPUT], [FEATURES]), extracted(whole, [FEATURES, *texts], outputs)
     if not width or _needs_more(back):
         return None
     return SplitModel(

@@ -156,6 +156,9 @@ def _evaluation_plan(
         skipped=trained.skipped,
         reference=trained.reference,
         baseline=trained.baseline,
+        alone=None if validated is None else validated.alone,
+        class_words=None if trained.text is None else trained.text.words,
+        masked=None if trained.text is None or trained.text.masked is None else trained.text.masked.head,
     )
 
 

@@ -23,6 +23,7 @@ from eyebright.options.fields import (
     Seed,
     SplitColumn,
     Test,
+    TextColumns,
     Val,
 )
 from eyebright.options.splits import SplitConfig
@@ -44,6 +45,7 @@ class TrainingDataConfig(Config):
     label: LabelColumns = Field([])
     group: GroupColumn = None
     split: SplitColumn = None
+    text: TextColumns = Field([])
     seed: Seed = 0
     size: ChosenSize = "auto"
     layers: Layers = "auto"
@@ -105,6 +107,25 @@ def check_splits(config: TrainConfig) -> None:
         raise ConfigError(
             "--folds evaluates every image in turn, by a head that is solved without it. It does not go "
             "together with {options}. Remove one of them.",
+            options=", ".join(refused),
+        )
+
+
+def check_texts(config: TrainConfig) -> None:
+    """Refuse options that do not go together with texts.
+
+    Raises:
+        ConfigError: naming them.
+    """
+    if not config.text:
+        return
+    given = {
+        "--teacher": config.teacher is not None,
+        f"--finetune {config.finetune}": config.finetune != "off",
+    }
+    if refused := [name for name, there in given.items() if there]:
+        raise ConfigError(
+            "--text is read beside a frozen backbone. It does not go together with {options}. Remove one of them.",
             options=", ".join(refused),
         )
 

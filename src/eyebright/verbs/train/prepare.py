@@ -11,6 +11,7 @@ from eyebright.data.fixes import Fixes, read_fixes
 from eyebright.data.manifest import Manifest
 from eyebright.data.source import scan
 from eyebright.data.table.chosen import Columns
+from eyebright.data.texts import require_texts
 from eyebright.runs.images import manifest_of, require_validation_images, with_run_splits
 from eyebright.runs.messages import say_found
 from eyebright.runs.operating_points import check_wanted
@@ -19,7 +20,7 @@ from eyebright.sealed.model import SealedModel
 from eyebright.tracking.trackers import Trackers, trackers
 from eyebright.verbs.train.finetune.finetune import network_to_finetune
 from eyebright.verbs.train.launch import is_main
-from eyebright.verbs.train.options import TrainConfig, check_splits, require_single_label
+from eyebright.verbs.train.options import TrainConfig, check_splits, check_texts, require_single_label
 from eyebright.verbs.train.resume import begin, refuse_other_images
 from eyebright.verbs.train.splits import drawing_of, proposing_groups, say_folds, with_folds
 
@@ -62,9 +63,12 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
     """
     began = time.monotonic()
     check_splits(config)
+    check_texts(config)
     with timed("scan"):
         fixes = None if config.fixes is None else read_fixes(config.fixes)
         manifest = _images(config, fixes)
+        if config.text:
+            manifest = require_texts(manifest, ", ".join(config.text))
         if config.folds is not None:
             manifest = with_folds(manifest, config.folds, config.seed)
         manifest = proposing_groups(manifest)

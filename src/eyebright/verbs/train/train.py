@@ -24,6 +24,7 @@ from eyebright.verbs.train.messages import epoch_figures
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.prepare import TrainingPlan, prepare
 from eyebright.verbs.train.resume import with_earlier
+from eyebright.verbs.train.texts import reading_of
 from eyebright.verbs.train.trained_model import TrainedModel
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ def fit(plan: TrainingPlan, on_epoch: Callable[[EpochRow], None] | None) -> Trai
     """Fit a head on frozen features, or fine-tune the backbone."""
     config, manifest = plan.config, plan.manifest
     if plan.network is None:
-        return as_trained(frozen_model(config, manifest, frozen_backbone(config)))
+        model = frozen_model(config, manifest, frozen_backbone(config))
+        return as_trained(model, reading=reading_of(config, manifest))
 
     def finished(row: EpochRow) -> None:
         plan.tracker.epoch(row.epoch, epoch_figures(row))
