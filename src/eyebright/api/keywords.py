@@ -17,14 +17,17 @@ class AuditOptions(TypedDict, total=False):
 
     out: StrPath | None
     fixes: StrPath | None
-    path: str | None
-    label: Sequence[str]
-    group: str | None
-    split: str | None
     fail_on: Sequence[str]
     size: int
     seed: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    text: Sequence[str] | str
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class DataOptions(TypedDict, total=False):
@@ -32,11 +35,14 @@ class DataOptions(TypedDict, total=False):
 
     out: StrPath | None
     fixes: StrPath | None
+    lang: Literal["en", "zh"]
     path: str | None
     label: Sequence[str]
     group: str | None
+    text: Sequence[str] | str
     split: str | None
-    lang: Literal["en", "zh"]
+    weight: str | None
+    time: str | None
 
 
 class TrainOptions(TypedDict, total=False):
@@ -47,16 +53,19 @@ class TrainOptions(TypedDict, total=False):
     val: StrPath | float | None
     test: StrPath | float | None
     fixes: StrPath | None
-    path: str | None
-    label: Sequence[str]
-    group: str | None
-    split: str | None
     seed: int
     size: int | Literal["auto"]
     layers: Literal["auto", "texture", "stages", "all"]
     curve: bool
     views: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    text: Sequence[str] | str
+    split: str | None
+    weight: str | None
+    time: str | None
     folds: int | None
     split_by: Literal["chance", "time"]
     group_from: str | None
@@ -119,10 +128,6 @@ class TuneOptions(TypedDict, total=False):
     overwrite: bool
     val: StrPath | float | None
     test: StrPath | float | None
-    path: str | None
-    label: Sequence[str]
-    group: str | None
-    split: str | None
     seed: int
     backbone: str
     weights: StrPath | Literal["none"] | None
@@ -133,6 +138,13 @@ class TuneOptions(TypedDict, total=False):
     precision: Literal["auto", "fp32", "bf16", "fp16"]
     lang: Literal["en", "zh"]
     resume: StrPath | None
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    text: Sequence[str] | str
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class UpdateOptions(TypedDict, total=False):
@@ -145,6 +157,13 @@ class UpdateOptions(TypedDict, total=False):
     remove: Sequence[str]
     fixes: StrPath | None
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    text: Sequence[str] | str
+    split: str | None
+    weight: str | None
+    time: str | None
     target: Sequence[str]
     cost: StrPath | None
 
@@ -155,13 +174,14 @@ class EvaluateOptions(TypedDict, total=False):
     out: StrPath | None
     overwrite: bool
     split: Literal["auto", "train", "val", "test"]
-    path: str | None
-    label: Sequence[str]
-    group: str | None
     seed: int
     columns: StrPath | None
     robustness: bool
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    text: Sequence[str] | str
     target: Sequence[str]
     cost: StrPath | None
     ood: StrPath | None
@@ -189,6 +209,13 @@ class MonitorOptions(TypedDict, total=False):
     data: StrPath | None
     seed: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    text: Sequence[str] | str
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class ExplainOptions(TypedDict, total=False):
@@ -244,6 +271,13 @@ class ExportOptions(TypedDict, total=False):
     max_loss: float
     seed: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    text: Sequence[str] | str
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class DistillOptions(TypedDict, total=False):
@@ -273,6 +307,13 @@ class DistillOptions(TypedDict, total=False):
     device: Literal["auto", "cpu", "cuda", "mps", "xla"]
     seed: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    text: Sequence[str] | str
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class PruneOptions(TypedDict, total=False):
@@ -295,6 +336,13 @@ class PruneOptions(TypedDict, total=False):
     device: Literal["auto", "cpu", "cuda", "mps", "xla"]
     seed: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    text: Sequence[str] | str
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class ShrinkOptions(TypedDict, total=False):
@@ -311,6 +359,13 @@ class ShrinkOptions(TypedDict, total=False):
     max_images: int
     seed: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    text: Sequence[str] | str
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class InspectOptions(TypedDict, total=False):

@@ -14,8 +14,6 @@ from eyebright.data.storage.places import read_bytes
 from eyebright.errors import DataError
 from eyebright.types import Skipped
 
-#: In place of a column: the text lies in `name.txt` beside `name.jpg`.
-BESIDE = "txt"
 #: Characters of a text that are kept; the model reads fewer.
 MOST_CHARACTERS = 100_000
 _MOST_FILE_BYTES = 4 * MOST_CHARACTERS
@@ -42,17 +40,19 @@ def _is_binary(text: str) -> bool:
 
 
 def _is_strange(char: str) -> bool:
-    return char == "\ufffd" or (unicodedata.category(char) in ("Cc", "Cs", "Cn", "Co") and char not in "\t\n\r\f\v")
+    return char == "\ufffd" or (
+        unicodedata.category(char) in ("Cc", "Cs", "Cn", "Co") and char not in "\t\n\r\f\v"
+    )
 
 
-def with_texts_beside(manifest: Manifest) -> Manifest:
-    """Return the manifest with the texts in `name.txt` beside `name.jpg`.
+def with_texts_beside(manifest: Manifest, *, required: bool = True) -> Manifest:
+    """Return the manifest with the texts in `name.txt` beside `name.jpg`, after those that it has.
 
     Raises:
-        DataError: there is not one such file.
+        DataError: there is not one such file, although they are required.
     """
     found = [_beside(manifest.root, sample) for sample in manifest.samples]
-    if not any(found):
+    if required and not any(found):
         raise DataError(
             "With `--text txt`, the text of name.jpg lies beside it in name.txt. There is none beside the {count} "
             "images below {path}. Write them, or name a column of a table.",
@@ -63,7 +63,7 @@ def with_texts_beside(manifest: Manifest) -> Manifest:
     for sample, text in zip(manifest.samples, found, strict=True):
         if text is None:
             notes.append(unreadable(sample.path))
-        samples.append(replace(sample, text=text or ""))
+        samples.append(replace(sample, text="\n".join(filter(None, (sample.text, text)))))
     return replace(manifest, samples=tuple(samples), warnings=(*manifest.warnings, *notes))
 
 

@@ -95,7 +95,10 @@ def compare_modalities(
         ).accuracy
         for name, one in (("image", image), ("text", text), ("both", both))
     }
-    right = {name: task.agree(one.predicted, truth) for name, one in (("image", image), ("text", text), ("both", both))}
+    right = {
+        name: task.agree(one.predicted, truth)
+        for name, one in (("image", image), ("text", text), ("both", both))
+    }
     return Modalities(
         accuracy["image"],
         accuracy["text"],

@@ -83,8 +83,12 @@ def _same_stem(word: str, name: str) -> bool:
         return False
     if _singular(word) == _singular(name):
         return True
-    common = next((i for i, (a, b) in enumerate(zip(word, name, strict=False)) if a != b), min(len(word), len(name)))
-    return common >= max(_LEAST_PREFIX, _ALIKE * min(len(word), len(name)), _ALIKE * max(len(word), len(name)) - 1)
+    common = next(
+        (i for i, (a, b) in enumerate(zip(word, name, strict=False)) if a != b), min(len(word), len(name))
+    )
+    return common >= max(
+        _LEAST_PREFIX, _ALIKE * min(len(word), len(name)), _ALIKE * max(len(word), len(name)) - 1
+    )
 
 
 def _singular(word: str) -> str:

@@ -33,14 +33,6 @@ def time_seconds(text: object) -> float:
     return total
 
 
-def comma_separated(value: object) -> object:
-    """Return the names in a text, or in several, which commas separate; anything else as it is."""
-    texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
-        return value
-    return [name.strip() for text in texts for name in text.split(",") if name.strip()]
-
-
 # ---- images
 DATA = (
     "Images: a folder of class folders, perhaps in train/, val/ and test/; an archive; a table; or a data "
@@ -52,46 +44,14 @@ Data: TypeAlias = Annotated[
     Field(description=DATA),
 ]
 DataPath: TypeAlias = Annotated[Path, Field(description=DATA)]
-PathColumn: TypeAlias = Annotated[
-    str | None,
-    Metavar("COLUMN"),
-    Field(description="Column of the table with the images (default: found by its name)."),
-]
-LabelColumns: TypeAlias = Annotated[
-    list[str],
-    Metavar("COLUMN"),
+ImagesNow: TypeAlias = Annotated[
+    Path | None,
     Field(
         description=(
-            "Column of the table with the label; repeated for several columns of 0 and 1 (default: found by "
-            "its name)."
+            "Where the run's images are now, in any source that `eyebright train` reads (default: where the "
+            "run found them)."
         )
     ),
-]
-GroupColumn: TypeAlias = Annotated[
-    str | None,
-    Metavar("COLUMN"),
-    Field(
-        description=(
-            "Column of the table whose equal values stay in one split, such as a patient; none: no column "
-            "(default: found by its name)."
-        )
-    ),
-]
-TextColumns: TypeAlias = Annotated[
-    list[str],
-    Metavar("COLUMN"),
-    BeforeValidator(comma_separated),
-    Field(
-        description=(
-            "Columns of the table with texts that are read beside the image, separated by commas; txt: the text "
-            "of name.jpg lies in name.txt."
-        )
-    ),
-]
-SplitColumn: TypeAlias = Annotated[
-    str | None,
-    Metavar("COLUMN"),
-    Field(description="Column of the table with the split; none: no column (default: found by its name)."),
 ]
 Val: TypeAlias = Annotated[
     Path | float | None,

@@ -18,8 +18,8 @@ from eyebright.report.sections.dataset import dataset
 from eyebright.report.sections.feature_map import feature_map
 from eyebright.report.sections.gallery import examples, mistakes
 from eyebright.report.sections.groups import groups
-from eyebright.report.sections.modalities import modalities
 from eyebright.report.sections.learning_curve import learning_curve
+from eyebright.report.sections.modalities import modalities
 from eyebright.report.sections.ood import uncertainty
 from eyebright.report.sections.operating import operating
 from eyebright.report.sections.pairs import pairs

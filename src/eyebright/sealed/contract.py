@@ -27,7 +27,9 @@ def check_contract(model: onnx.ModelProto, classes: int, multilabel: bool) -> No
     weights = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in weights]
     outputs = {value.name: value for value in graph.output}
-    if [value.name for value in inputs if value.name != TEXTS] != [INPUT] or not _is(inputs[0], TensorProto.UINT8, (0, 0, 0, 3)):
+    if [value.name for value in inputs if value.name != TEXTS] != [INPUT] or not _is(
+        inputs[0], TensorProto.UINT8, (0, 0, 0, 3)
+    ):
         raise ValueError(f"its input is not {INPUT}, uint8 (B, H, W, 3)")
     if OUTPUT not in outputs or not _is(outputs[OUTPUT], TensorProto.FLOAT, (0, classes)):
         raise ValueError(f"its output is not {OUTPUT}, float32 (B, {classes})")

@@ -113,13 +113,18 @@ def _ngram_features(builder: GraphBuilder, ngrams: NgramFeatures) -> None:
         pool_int64s=pool,
     )
     axis = builder.constant("text_columns", np.array([1], np.int64))
-    one, nothing = (builder.constant(f"text_{name}", np.array(at, np.float32)) for name, at in (("one", 1), ("nothing", 0)))
+    one, nothing = (
+        builder.constant(f"text_{name}", np.array(at, np.float32))
+        for name, at in (("one", 1), ("nothing", 0))
+    )
     found = builder.node("ReduceSum", [counts, axis], "text_found", keepdims=1)
     builder.node("Greater", [found, nothing], PRESENT)
     damped = builder.node("Log", [builder.node("Add", [counts, one], "text_more")], "text_damped")
     weighted = builder.node("Mul", [damped, builder.constant("text_idf", ngrams.idf)], "text_weighted")
     length = builder.node("ReduceL2", [weighted, axis], "text_length", keepdims=1)
-    least = builder.node("Max", [length, builder.constant("text_tiny", np.array(TINY, np.float32))], "text_least")
+    least = builder.node(
+        "Max", [length, builder.constant("text_tiny", np.array(TINY, np.float32))], "text_least"
+    )
     builder.node("Div", [weighted, least], TEXT_FEATURES)
 
 

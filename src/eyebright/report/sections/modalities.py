@@ -59,10 +59,18 @@ def gain_sentence(gain: Interval) -> str:
     """Return what the text adds to the image, as a sentence."""
     value, low, high = (f"{100 * part:+.1f}" for part in (gain.value, gain.low, gain.high))
     if gain.low > 0:
-        return translate("The text adds {value} points to the image alone ({low} to {high}).", value=value, low=low, high=high)
+        return translate(
+            "The text adds {value} points to the image alone ({low} to {high}).",
+            value=value,
+            low=low,
+            high=high,
+        )
     if gain.high < 0:
         return translate(
-            "The text takes {value} points from the image alone ({low} to {high}).", value=value, low=low, high=high
+            "The text takes {value} points from the image alone ({low} to {high}).",
+            value=value,
+            low=low,
+            high=high,
         )
     return translate(
         "Whether the text adds anything to the image is not shown: {value} points ({low} to {high}).",

@@ -159,10 +159,14 @@ def _weights(
     """
 
     def loss(weights: FloatArray) -> float:
-        return float(task.losses(np.float32(weights[0]) * image + np.float32(weights[1]) * text, truth).mean())
+        return float(
+            task.losses(np.float32(weights[0]) * image + np.float32(weights[1]) * text, truth).mean()
+        )
 
     # Differences of a step that float32 can tell: the losses' own rounding is 1e-7.
-    found = minimize(loss, np.array([0.7, 0.7]), method="L-BFGS-B", bounds=[(0, 4), (0, 4)], options={"eps": 1e-3})
+    found = minimize(
+        loss, np.array([0.7, 0.7]), method="L-BFGS-B", bounds=[(0, 4), (0, 4)], options={"eps": 1e-3}
+    )
     both = task.losses(np.float32(found.x[0]) * image + np.float32(found.x[1]) * text, truth)
     alone = {(1.0, 0.0): task.losses(image, truth), (0.0, 1.0): task.losses(text, truth)}
     best = min(alone, key=lambda weights: float(alone[weights].mean()))

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from eyebright.data.fixes import Fixes, read_fixes
 from eyebright.data.manifest import Manifest
 from eyebright.data.source import scan
-from eyebright.data.table.chosen import Columns
+from eyebright.data.table.chosen import named_columns
 from eyebright.data.texts import require_texts
-from eyebright.runs.images import manifest_of, require_validation_images, with_run_splits
+from eyebright.runs.images import columns_for, manifest_of, require_validation_images, with_run_splits
 from eyebright.runs.messages import say_found
 from eyebright.runs.operating_points import check_wanted
 from eyebright.runtime.context import say, timed
@@ -104,7 +104,7 @@ def _images(config: TrainConfig, fixes: Fixes | None) -> Manifest:
     if teacher is not None and config.data is None:
         known = manifest_of(teacher, None, config.seed)
         return known if fixes is None else fixes.applied(known)
-    columns = Columns(config.path, config.label, config.group, config.split)
+    columns = named_columns(config) if teacher is None else columns_for(config, teacher)
     found = scan(
         config.data or Path(),
         val=config.val,

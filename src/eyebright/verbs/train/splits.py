@@ -9,7 +9,6 @@ from eyebright.data.manifest import FOLDS, Manifest
 from eyebright.data.splits.drawing import Drawing
 from eyebright.data.splits.facts import SplitFacts
 from eyebright.data.splits.name_groups import propose_groups
-from eyebright.data.texts import BESIDE
 from eyebright.runtime.context import say
 from eyebright.types import Skipped
 from eyebright.verbs.train.cross_validation import folds_of
@@ -22,7 +21,7 @@ _FEW_IMAGES = 300
 def drawing_of(config: TrainConfig) -> Drawing:
     """Return how the options of a training hold images out."""
     by = config.split_by if config.folds is None else "folds"
-    return Drawing(near_duplicates, by, config.group_from, texts_beside=BESIDE in config.text)
+    return Drawing(near_duplicates, by, config.group_from)
 
 
 def with_folds(manifest: Manifest, folds: int, seed: int) -> Manifest:
