@@ -198,6 +198,8 @@ class CompareOptions(TypedDict, total=False):
 class PredictOptions(TypedDict, total=False):
     """Options of `eb.predict`."""
 
+    path: str | None
+    text: Sequence[str] | str
     log: StrPath | None
     top: int
     lang: Literal["en", "zh"]

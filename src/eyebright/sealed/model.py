@@ -134,6 +134,12 @@ class SealedModel:
         return self.facts.card.preprocessing.size
 
     @property
+    def text_columns(self) -> tuple[str, ...]:
+        """Return the columns of the table that the model's texts came from; empty of a model of images."""
+        text = self.facts.card.text
+        return () if text is None else text.columns
+
+    @property
     def white_level(self) -> int | None:
         """Return the grey value that is white where grey has more than 8 bits (see `data/colour.py`).
 

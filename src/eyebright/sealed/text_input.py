@@ -83,9 +83,11 @@ def _ngram_features(builder: GraphBuilder, ngrams: NgramFeatures) -> None:
         pad_value=_PADDING,
         tokenexp=TOKEN,
     )
+    # The inference of shapes knows no type behind an operator of Microsoft's, and crashes without one.
+    typed = builder.node("Cast", [tokens], "text_characters", to=TensorProto.STRING)
     limits = {"begin": 0, "end": MOST_TOKENS, "axis": 1}
     names = [builder.constant(f"text_{name}", np.array([at], np.int64)) for name, at in limits.items()]
-    read = builder.node("Slice", [tokens, *names], "text_read")
+    read = builder.node("Slice", [typed, *names], "text_read")
     ids = builder.node(
         "LabelEncoder",
         [read],

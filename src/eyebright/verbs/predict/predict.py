@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
+from itertools import chain, groupby
+from pathlib import Path
 
 from eyebright.errors import ImageError, NotFoundError
 from eyebright.monitoring.model_monitor import ModelMonitor
@@ -15,6 +18,7 @@ from eyebright.sealed.model import SealedModel
 from eyebright.types import Prediction, Skipped
 from eyebright.verbs.predict.image_paths import image_paths
 from eyebright.verbs.predict.options import PredictConfig
+from eyebright.verbs.predict.tables import TextedImage, is_table, table_rows, text_columns, with_text_beside
 
 
 @stage
@@ -32,18 +36,33 @@ def predict(config: PredictConfig) -> Iterator[Prediction | Skipped]:
     """
     model = SealedModel(config.model, threads=1)
     monitor = None if config.log is None else ModelMonitor(model, config.log, window_seconds=math.inf)
-    paths = image_paths(config.images, config.null)
+    images = _images(config, model)
 
-    def predicted(image: str | Skipped) -> Prediction | Skipped:
-        if isinstance(image, Skipped):
-            return image
+    def predicted(given: TextedImage | Skipped) -> Prediction | Skipped:
+        if isinstance(given, Skipped):
+            return given
         try:
-            return (monitor or model).predict(image, top=config.top)
+            if given.image is None:
+                return replace(model.predict_text(given.text, config.top), path=given.name)
+            return (monitor or model).predict(given.image, config.top, given.text)
         except (ImageError, NotFoundError) as error:
-            name = image if isinstance(image, str) else f"<{type(image).__name__}>"
+            name = given.name or f"<{type(given.image).__name__}>"
             return Skipped(name, error.template, error.values)
 
-    return _counted(parallel(predicted, paths), progress_task("Predicting"), monitor)
+    return _counted(parallel(predicted, images), progress_task("Predicting"), monitor)
+
+
+def _images(config: PredictConfig, model: SealedModel) -> Iterator[TextedImage | Skipped]:
+    """Return an iterator over the images with their texts, and over what cannot be looked into."""
+    columns = text_columns(model, config.text)
+    several = []
+    for table, names in groupby(config.images, is_table):
+        if table:
+            several += [table_rows(Path(name), config.path, columns, model) for name in names]
+        else:
+            found = image_paths(list(names), config.null)
+            several.append(with_text_beside(name, columns) for name in found)
+    return chain.from_iterable(several)
 
 
 def _counted(

@@ -22,10 +22,12 @@ class TextReading:
 
     Attributes:
         seed: of the folds.
+        columns: that the texts come from.
         encoder: a sentence encoder that is compared with n-grams; None for n-grams alone.
     """
 
     seed: int
+    columns: Sequence[str]
     encoder: TextFeaturiser | None = None
 
 
@@ -37,11 +39,13 @@ class ReadTexts:
         fits: of each featuriser, the chosen one first.
         words: of texts that are spelled like names of classes.
         masked: a head fitted on texts without these words; None where nothing leaks.
+        columns: that the texts come from.
     """
 
     fits: Sequence[TextFit]
     words: ClassWords
     masked: TextFit | None
+    columns: Sequence[str]
 
     @property
     def fit(self) -> TextFit:
@@ -53,6 +57,7 @@ class ReadTexts:
         head = self.fit.head
         return {
             "featuriser": head.featuriser.name,
+            "columns": list(self.columns),
             "features": head.featuriser.width,
             "l2": head.l2,
             "image_weight": head.image_weight,
@@ -69,7 +74,10 @@ class ReadTexts:
 
 def reading_of(config: TrainConfig, manifest: Manifest) -> TextReading | None:
     """Return how the texts of a manifest are read; None where it has none."""
-    return TextReading(config.seed) if any(s.text for s in manifest.samples) else None
+    if not any(s.text for s in manifest.samples):
+        return None
+    columns = config.text or (manifest.columns.text if manifest.columns else ())
+    return TextReading(config.seed, columns)
 
 
 def read_texts(reading: TextReading, model: FrozenModel, image: FloatArray) -> ReadTexts | None:
@@ -94,7 +102,7 @@ def read_texts(reading: TextReading, model: FrozenModel, image: FloatArray) -> R
         say("Warning: too few training images have a text that says anything. The model reads none.")
         return None
     _say(fits[0], words)
-    return ReadTexts(fits, words, masked[0] if masked else None)
+    return ReadTexts(fits, words, masked[0] if masked else None, reading.columns)
 
 
 def _say(fit: TextFit, words: ClassWords) -> None:
