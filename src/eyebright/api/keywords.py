@@ -223,6 +223,8 @@ class MonitorOptions(TypedDict, total=False):
 class ExplainOptions(TypedDict, total=False):
     """Options of `eb.explain`."""
 
+    path: str | None
+    text: Sequence[str] | str
     class_: str | None
     method: Literal["auto", "exact", "gradcam", "rollout"]
     out: StrPath | None

@@ -54,8 +54,8 @@ def with_texts_beside(manifest: Manifest, *, required: bool = True) -> Manifest:
     found = [_beside(manifest.root, sample) for sample in manifest.samples]
     if required and not any(found):
         raise DataError(
-            "With `--text txt`, the text of name.jpg lies beside it in name.txt. There is none beside the {count} "
-            "images below {path}. Write them, or name a column of a table.",
+            "With `--text txt`, the text of name.jpg lies beside it in name.txt. There is none beside "
+            "the {count} images below {path}. Write them, or name a column of a table.",
             count=len(manifest.samples),
             path=manifest.root,
         )
@@ -94,13 +94,14 @@ def require_texts(manifest: Manifest, names: str) -> Manifest:
     texts = [s.text for s in manifest.samples if s.text]
     if not texts:
         raise DataError(
-            "Images must have texts. Those of {names} are all empty. Name another column with --text, or leave it "
-            "out.",
+            "Images must have texts. Those of {names} are all empty. Name another column with --text, or "
+            "leave it out.",
             names=names,
         )
     if all(_NUMBER.fullmatch(text) for text in texts):
         raise DataError(
-            "A text must be words. {names} holds numbers, such as {example}. Name another column with --text.",
+            "A text must be words. {names} holds numbers, such as {example}. Name another column with "
+            "--text.",
             names=names,
             example=texts[0],
         )
@@ -112,8 +113,9 @@ def require_texts(manifest: Manifest, names: str) -> Manifest:
         notes.append(Skipped(".", reason, {"count": missing}))
     if divided := _divided(manifest):
         reason = (
-            "{count:text is|texts are} shared by images of several splits, so the metrics may be too optimistic. "
-            "Leave out the splits of the data, so that they are drawn with such images kept together."
+            "{count:text is|texts are} shared by images of several splits, so the metrics may be too "
+            "optimistic. Leave out the splits of the data, so that they are drawn with such images kept "
+            "together."
         )
         notes.append(Skipped(".", reason, {"count": divided}))
     return replace(manifest, warnings=tuple(notes))
@@ -127,8 +129,8 @@ def _require_more_than_label(manifest: Manifest, names: str) -> None:
     one_each = len(labels) > 1 and len(pairs) == len(labels) == len(texts) and pairs.total() > 2 * len(pairs)
     if one_each or spelled > 0.9 * pairs.total():
         raise DataError(
-            "A text must not be the label itself. In {names}, every image of a class has the same text, and no other "
-            "class has it. Name another column with --text.",
+            "A text must not be the label itself. In {names}, every image of a class has the same text, "
+            "and no other class has it. Name another column with --text.",
             names=names,
         )
 

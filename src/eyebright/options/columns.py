@@ -44,8 +44,8 @@ class ImageColumnsConfig(Config):
     text: Annotated[list[str], Metavar("COLUMN,…"), BeforeValidator(comma_separated)] = Field(
         [],
         description=(
-            "Columns of the table with texts that are read beside each image; txt: the text of name.jpg lies in "
-            "name.txt (default: none)."
+            "Columns of the table with texts that are read beside each image; txt: the text of name.jpg "
+            "lies in name.txt (default: none)."
         ),
     )
 

@@ -127,8 +127,8 @@ def held_out_images(model: SealedModel, wanted: Split | Literal["auto"]) -> tupl
 def with_run_splits(found: Manifest, model: SealedModel) -> Manifest:
     """Return ``found`` with the splits of the model's own run for all images that this run knows.
 
-    Weights, times and texts are the run's too where ``found`` has no column of them. Images that it does not know
-    are left out, unless none of its validation images is there: then they keep the split that they have.
+    Weights, times and texts are the run's too where ``found`` has no column of them. Images that it does not
+    know are left out, unless none of its validation images is there: then they keep the split that they have.
     """
     known = _beside(model)
     if known is None:

@@ -29,8 +29,8 @@ class PredictConfig(Config):
     text: Annotated[list[str], Metavar("COLUMN,…"), BeforeValidator(comma_separated)] = Field(
         [],
         description=(
-            "Of tables among the images: columns with texts; txt: the text of name.jpg lies in name.txt (default: "
-            "as in training)."
+            "Of tables among the images: columns with texts; txt: the text of name.jpg lies in name.txt "
+            "(default: as in training)."
         ),
     )
     log: Annotated[Path | None, Metavar("FILE")] = Field(

@@ -6,8 +6,6 @@ import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
-from itertools import chain, groupby
-from pathlib import Path
 
 from eyebright.errors import ImageError, NotFoundError
 from eyebright.monitoring.model_monitor import ModelMonitor
@@ -16,9 +14,8 @@ from eyebright.runtime.parallel import parallel
 from eyebright.runtime.progress import Task
 from eyebright.sealed.model import SealedModel
 from eyebright.types import Prediction, Skipped
-from eyebright.verbs.predict.image_paths import image_paths
 from eyebright.verbs.predict.options import PredictConfig
-from eyebright.verbs.predict.tables import TextedImage, is_table, table_rows, text_columns, with_text_beside
+from eyebright.verbs.predict.tables import TextedImage, texted_images
 
 
 @stage
@@ -36,7 +33,7 @@ def predict(config: PredictConfig) -> Iterator[Prediction | Skipped]:
     """
     model = SealedModel(config.model, threads=1)
     monitor = None if config.log is None else ModelMonitor(model, config.log, window_seconds=math.inf)
-    images = _images(config, model)
+    images = texted_images(config.images, model, config.path, config.text, null=config.null)
 
     def predicted(given: TextedImage | Skipped) -> Prediction | Skipped:
         if isinstance(given, Skipped):
@@ -50,19 +47,6 @@ def predict(config: PredictConfig) -> Iterator[Prediction | Skipped]:
             return Skipped(name, error.template, error.values)
 
     return _counted(parallel(predicted, images), progress_task("Predicting"), monitor)
-
-
-def _images(config: PredictConfig, model: SealedModel) -> Iterator[TextedImage | Skipped]:
-    """Return an iterator over the images with their texts, and over what cannot be looked into."""
-    columns = text_columns(model, config.text)
-    several = []
-    for table, names in groupby(config.images, is_table):
-        if table:
-            several += [table_rows(Path(name), config.path, columns, model) for name in names]
-        else:
-            found = image_paths(list(names), config.null)
-            several.append(with_text_beside(name, columns) for name in found)
-    return chain.from_iterable(several)
 
 
 def _counted(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, groupby
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -19,6 +20,7 @@ from eyebright.errors import ConfigError, DataError, nearest
 from eyebright.runtime.context import say
 from eyebright.sealed.model import SealedModel
 from eyebright.types import Skipped
+from eyebright.verbs.predict.image_paths import image_paths
 
 _TABLES = (".csv", ".tsv", *JSON_LINES, ".json", ".parquet")
 
@@ -38,6 +40,33 @@ class TextedImage:
     name: str | None
 
 
+def texted_images(
+    images: Sequence[Any], model: SealedModel, path: str | None, text: Sequence[str], *, null: bool = False
+) -> Iterator[TextedImage | Skipped]:
+    """Return an iterator over images with their texts, and over what cannot be looked into.
+
+    Args:
+        images: files, folders, patterns, tables, or images in memory.
+        model: that answers.
+        path: the column of tables with the paths of images; None to find it by its name.
+        text: columns of texts, or `txt`; none for those that the model learned from.
+        null: whether paths on standard input end with a NUL instead of a line's end.
+
+    Raises:
+        NotFoundError, DataError, ConfigError: a name matches nothing, a table cannot be used, or the model reads
+            no texts; raised before the first image.
+    """
+    columns = text_columns(model, text)
+    several: list[Iterator[TextedImage | Skipped]] = []
+    for table, names in groupby(images, is_table):
+        if table:
+            several += [table_rows(Path(name), path, columns, model) for name in names]
+        else:
+            found = image_paths(list(names), null)
+            several.append(with_text_beside(name, columns) for name in found)
+    return chain.from_iterable(several)
+
+
 def is_table(name: object) -> bool:
     """Return whether a name is that of a table, by its extension."""
     return isinstance(name, str) and name.lower().endswith(_TABLES) and exists(name)
@@ -51,8 +80,8 @@ def text_columns(model: SealedModel, named: Sequence[str]) -> tuple[str, ...]:
     """
     if named and not model.has_text:
         raise ConfigError(
-            "The model must read texts for --text. {path} reads images only. Train it with --text, or leave --text "
-            "out.",
+            "The model must read texts for --text. {path} reads images only. Train it with --text, or "
+            "leave --text out.",
             path=model.path,
         )
     return tuple(named) or model.text_columns
@@ -106,8 +135,8 @@ def table_rows(
                 )
     if paths is None and not wanted:
         raise DataError(
-            "{path} must have a column named path with the image paths. Its columns are: {columns}. Name that "
-            "column with --path, or rename it.",
+            "{path} must have a column named path with the image paths. Its columns are: {columns}. Name "
+            "that column with --path, or rename it.",
             path=place,
             columns=", ".join(header),
         )

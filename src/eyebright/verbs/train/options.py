@@ -118,7 +118,8 @@ def check_texts(config: TrainConfig) -> None:
     }
     if refused := [name for name, there in given.items() if there]:
         raise ConfigError(
-            "--text is read beside a frozen backbone. It does not go together with {options}. Remove one of them.",
+            "--text is read beside a frozen backbone. It does not go together with {options}. Remove one "
+            "of them.",
             options=", ".join(refused),
         )
 

@@ -15,6 +15,7 @@ from eyebright.data.texts import require_texts
 from eyebright.runs.images import columns_for, manifest_of, require_validation_images, with_run_splits
 from eyebright.runs.messages import say_found
 from eyebright.runs.operating_points import check_wanted
+from eyebright.runs.text_models import require_images_only
 from eyebright.runtime.context import say, timed
 from eyebright.sealed.model import SealedModel
 from eyebright.tracking.trackers import Trackers, trackers
@@ -101,6 +102,8 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
 def _images(config: TrainConfig, fixes: Fixes | None) -> Manifest:
     """Return the samples; a teacher's training images must not be in its student's evaluated split."""
     teacher = None if config.teacher is None else SealedModel(config.teacher)
+    if teacher is not None:
+        require_images_only(teacher, "--teacher")
     if teacher is not None and config.data is None:
         known = manifest_of(teacher, None, config.seed)
         return known if fixes is None else fixes.applied(known)

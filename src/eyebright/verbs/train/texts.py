@@ -113,8 +113,8 @@ def _say(fit: TextFit, words: ClassWords) -> None:
         say("The texts alone answer best on images held out in training.")
     else:
         say(
-            "Texts are read by {name}: log loss of held-out images {image} alone, {text} of texts alone, {both} of "
-            "both.",
+            "Texts are read by {name}: log loss of held-out images {image} alone, {text} of texts alone, "
+            "{both} of both.",
             name=head.featuriser.name,
             **{name: f"{loss:.3f}" for name, loss in fit.loss.items()},
         )
