@@ -155,9 +155,7 @@ class Manifest:
 
     @cached_property
     def digest(self) -> str:
-        """Return the hex hash of images, labels, splits, weights and texts; paths and order do not "
-        "enter it.
-        """
+        """Return the hex hash of images, labels, splits, weights and texts, whatever paths and order."""
         # Hash and part have a fixed alphabet and no file name holds a NUL, so no two tables give one text.
         lines = sorted(f"{s.sha} {s.split} {s.label}{_weight_text(s)}{_text_hash(s)}\0" for s in self.samples)
         state = blake2b(digest_size=16)

@@ -12,9 +12,8 @@ from eyebright.sealed.model import SealedModel
 from eyebright.types import UInt8Array
 
 # A word, or one character of a script without blanks between words.
-_WORD = re.compile(
-    "[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]|[^\\W_\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]+"
-)
+_UNSPACED = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff"
+_WORD = re.compile(f"[{_UNSPACED}]|[^\\W_{_UNSPACED}]+")
 _MOST_WORDS = 200
 _TINY = 1e-12
 
@@ -65,6 +64,6 @@ def word_evidence(model: SealedModel, pixels: UInt8Array, text: str, label: str)
 
 def _without(text: str, word: str) -> str:
     pattern = re.escape(word)
-    if not re.fullmatch("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]", word):
+    if not re.fullmatch(f"[{_UNSPACED}]", word):
         pattern = rf"(?<![^\W_]){pattern}(?![^\W_])"
     return re.sub(pattern, " ", text, flags=re.IGNORECASE)

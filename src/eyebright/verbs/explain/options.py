@@ -19,7 +19,9 @@ class ExplainConfig(Config):
     model: Path = Field(description="Model to explain: a model.onnx, or the run directory that contains it.")
     images: list[str] = Field(
         min_length=1,
-        description="Image files, folders, glob patterns or tables; - reads a list of paths from standard input.",
+        description=(
+            "Image files, folders, glob patterns or tables; - reads a list of paths from standard input."
+        ),
     )
     path: Annotated[str | None, Metavar("COLUMN")] = Field(
         None,

@@ -20,7 +20,9 @@ class PredictConfig(Config):
     model: Path = Field(description="Model to use: a model.onnx, or the run directory that contains it.")
     images: Annotated[list[Any], BeforeValidator(image_list)] = Field(
         min_length=1,
-        description="Image files, folders, glob patterns or tables; - reads a list of paths from standard input.",
+        description=(
+            "Image files, folders, glob patterns or tables; - reads a list of paths from standard input."
+        ),
     )
     path: Annotated[str | None, Metavar("COLUMN")] = Field(
         None,

@@ -53,8 +53,8 @@ def texted_images(
         null: whether paths on standard input end with a NUL instead of a line's end.
 
     Raises:
-        NotFoundError, DataError, ConfigError: a name matches nothing, a table cannot be used, or the model reads
-            no texts; raised before the first image.
+        NotFoundError, DataError, ConfigError: a name matches nothing, a table cannot be used, or the model
+            reads no texts; raised before the first image.
     """
     columns = text_columns(model, text)
     several: list[Iterator[TextedImage | Skipped]] = []
