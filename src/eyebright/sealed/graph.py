@@ -27,6 +27,8 @@ ANSWER = "answer"
 #: The input string (B,) of files that read texts, which need not be given, and their output float32 (B, K):
 #: what the text alone says.
 TEXTS, TEXT_OUTPUT = "texts", "text_probabilities"
+#: In place of texts, the inputs int64 (B, L) of files with a sentence encoder.
+TOKENS = ("input_ids", "attention_mask")
 
 
 def sealed_graph(

@@ -27,10 +27,10 @@ from eyebright.runtime.stored import reason_of
 from eyebright.sealed.answer_output import with_answer
 from eyebright.sealed.card import SealedCard
 from eyebright.sealed.contract import check_contract, check_probabilities
-from eyebright.sealed.graph import ANSWER, INPUT, OUTPUT, TEXT_OUTPUT, TEXTS, UNKNOWN
+from eyebright.sealed.graph import ANSWER, INPUT, OUTPUT, TEXT_OUTPUT, TEXTS, TOKENS, UNKNOWN
 from eyebright.sealed.metadata import SealedMetadata, decisions_of
 from eyebright.sealed.split_model import SplitModel, split_at_features
-from eyebright.sealed.text_tensor import text_tensor
+from eyebright.sealed.text_tensor import TOKENIZER, TextInputs, plain_texts, tokens
 from eyebright.task.task import ClassificationTask
 from eyebright.types import FloatArray, ImageLike, IntArray, Json, Prediction, UInt8Array
 
@@ -159,7 +159,7 @@ class SealedModel:
     @cached_property
     def split_model(self) -> SplitModel | None:
         """Return the model as two graphs with the features between them; None if it cannot be split."""
-        return split_at_features(self.graph())
+        return split_at_features(self.graph(), self._text_inputs)
 
     def graph(self) -> onnx.ModelProto:
         """Load the model's graph."""
@@ -175,13 +175,21 @@ class SealedModel:
 
     def text_probabilities(self, texts: Sequence[str]) -> FloatArray:
         """Return calibrated probabilities (B, K) of texts alone, by a file that reads them."""
-        found: FloatArray = run(self._text_session, [TEXT_OUTPUT], {TEXTS: text_tensor(texts)})[0]
+        found: FloatArray = run(self._text_session, [TEXT_OUTPUT], self._text_inputs(texts))[0]
         check_probabilities(found, len(texts), len(self.labels))
         return found
 
+    @property
+    def _text_names(self) -> list[str]:
+        return [TEXTS] if TOKENIZER not in self.metadata else list(TOKENS)
+
+    @cached_property
+    def _text_inputs(self) -> TextInputs:
+        return tokens(self.metadata[TOKENIZER]) if TOKENIZER in self.metadata else plain_texts
+
     @cached_property
     def _text_session(self) -> Any:
-        return open_session(extracted(self.graph(), [TEXTS], [TEXT_OUTPUT]), self._threads)
+        return open_session(extracted(self.graph(), self._text_names, [TEXT_OUTPUT]), self._threads)
 
     def predict_batch(
         self, images: UInt8Array, texts: Sequence[str] | None = None
@@ -228,7 +236,7 @@ class SealedModel:
         """Run the graph; the first of ``outputs`` are the probabilities."""
         given: dict[str, Any] = {INPUT: images}
         if texts is not None and self.has_text:
-            given[TEXTS] = text_tensor(texts)
+            given |= self._text_inputs(texts)
         found = run(self._session, outputs, given)
         check_probabilities(found[0], len(images), len(self.labels))
         return found

@@ -12,13 +12,14 @@ from onnx import TensorProto, helper
 
 from eyebright.onnx_graph.builder import GraphBuilder
 from eyebright.onnx_graph.edit import copy_of
-from eyebright.sealed.graph import LOGITS, OUTPUT, TEXT_OUTPUT, TEXTS
+from eyebright.sealed.graph import LOGITS, OUTPUT, TEXT_OUTPUT, TEXTS, TOKENS
 from eyebright.training.text.characters import BOUNDARY, MOST_TOKENS, TOKEN, spellings
+from eyebright.training.text.encoder import FEATURES, SentenceEncoder
 from eyebright.training.text.fusion import TextHead
 from eyebright.training.text.ngrams import LONGEST, TINY, NgramFeatures
 
 #: Values: whether there is a text (B, 1), its features (B, D), the logits (B, K) of the text and of both.
-PRESENT, TEXT_FEATURES, TEXT_LOGITS, FUSED = "text_present", "text_features", "text_logits", "fused_logits"
+PRESENT, TEXT_FEATURES, TEXT_LOGITS, FUSED = "text_present", FEATURES, "text_logits", "fused_logits"
 #: Constants: the text head's weights (D, K) over its temperature.
 TEXT_WEIGHTS = "text_weights"
 
@@ -38,12 +39,20 @@ def with_text(sealed: onnx.ModelProto, head: TextHead) -> onnx.ModelProto:
         sealed: the graph, which is left as it is.
         head: fitted beside the head of the graph.
     """
-    if not isinstance(head.featuriser, NgramFeatures):
-        raise TypeError(f"{head.featuriser.name} has no graph")
     whole = copy_of(sealed)
     ending = next(node for node in whole.graph.node if OUTPUT in node.output)
     builder = GraphBuilder()
-    _ngram_features(builder, head.featuriser)
+    featuriser = head.featuriser
+    if isinstance(featuriser, SentenceEncoder):
+        _encoder_features(builder, featuriser)
+        names, kind, shape, default = TOKENS, TensorProto.INT64, ["T", "L"], helper.make_tensor
+        defaults = [default(name, kind, [1, 1], [0]) for name in names]
+    elif isinstance(featuriser, NgramFeatures):
+        _ngram_features(builder, featuriser)
+        names, kind, shape = (TEXTS,), TensorProto.STRING, ["T"]
+        defaults = [helper.make_tensor(TEXTS, kind, [1], [b""])]
+    else:
+        raise TypeError(f"{featuriser.name} has no graph")
     _fuse(builder, head)
     attributes = {a.name: helper.get_attribute_value(a) for a in ending.attribute}
     builder.node(ending.op_type, [TEXT_LOGITS], TEXT_OUTPUT, **attributes)
@@ -52,20 +61,45 @@ def with_text(sealed: onnx.ModelProto, head: TextHead) -> onnx.ModelProto:
     nodes = [*whole.graph.node[:at], *builder.nodes, *whole.graph.node[at:]]
     del whole.graph.node[:]
     whole.graph.node.extend(nodes)
-    whole.graph.initializer.extend([*builder.initializers, _no_text()])
-    whole.graph.input.append(helper.make_tensor_value_info(TEXTS, TensorProto.STRING, ["T"]))
+    whole.graph.initializer.extend([*builder.initializers, *defaults])
+    whole.graph.input.extend(helper.make_tensor_value_info(name, kind, shape) for name in names)
     classes = len(head.head.bias)
     whole.graph.output.append(helper.make_tensor_value_info(TEXT_OUTPUT, TensorProto.FLOAT, ["T", classes]))
     known = {entry.domain for entry in whole.opset_import}
-    for domain, version in ((_MICROSOFT, 1), (_ML, 3)):
+    wanted = {_MICROSOFT: 1, _ML: 3}
+    if isinstance(featuriser, SentenceEncoder):
+        wanted = {entry.domain: entry.version for entry in featuriser.graph.opset_import if entry.domain}
+    for domain, version in wanted.items():
         if domain not in known:
             whole.opset_import.append(helper.make_opsetid(domain, version))
     onnx.checker.check_model(whole)
     return whole
 
 
-def _no_text() -> onnx.TensorProto:
-    return helper.make_tensor(TEXTS, TensorProto.STRING, [1], [b""])
+def _encoder_features(builder: GraphBuilder, encoder: SentenceEncoder) -> None:
+    """Add an encoder's graph, its values under names of their own."""
+    graph = encoder.graph.graph
+    given = {*TOKENS, FEATURES, ""}
+
+    def renamed(name: str) -> str:
+        return name if name in given else f"text_encoder/{name}"
+
+    for node in graph.node:
+        copied = onnx.NodeProto()
+        copied.CopyFrom(node)
+        copied.name = renamed(node.name) if node.name else ""
+        copied.input[:] = map(renamed, node.input)
+        copied.output[:] = map(renamed, node.output)
+        builder.nodes.append(copied)
+    for tensor in graph.initializer:
+        moved = onnx.TensorProto()
+        moved.CopyFrom(tensor)
+        moved.name = renamed(tensor.name)
+        builder.initializers.append(moved)
+    axis = builder.constant("text_columns", np.array([1], np.int64))
+    mask = builder.node("Cast", [TOKENS[1]], "text_mask", to=TensorProto.FLOAT)
+    found = builder.node("ReduceMax", [mask, axis], "text_found", keepdims=1)
+    builder.node("Greater", [found, builder.constant("text_nothing", np.array(0, np.float32))], PRESENT)
 
 
 def _ngram_features(builder: GraphBuilder, ngrams: NgramFeatures) -> None:

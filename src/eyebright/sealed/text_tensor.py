@@ -1,15 +1,51 @@
-"""Texts as the sealed graph takes them."""
+"""Texts as a sealed graph takes them: as they are, or as the tokens of its sentence encoder."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
+
+from eyebright.errors import ModelError
+from eyebright.sealed.graph import TEXTS
+from eyebright.training.text.encoder import encoded, require_tokenizers
+
+#: Gives the graph's inputs for B texts.
+TextInputs: TypeAlias = Callable[[Sequence[str]], Mapping[str, Any]]
+#: The entry of the metadata with the tokenizer, as `tokenizer.json` has it.
+TOKENIZER = "tokenizer"
 
 
-def text_tensor(texts: Sequence[str]) -> npt.NDArray[Any]:
-    """Return texts (B,) for ONNX Runtime; what no UTF-8 can hold becomes U+FFFD."""
-    whole = [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in texts]
-    return np.array(whole, object)
+def plain_texts(texts: Sequence[str]) -> Mapping[str, Any]:
+    """Return the input `texts`, string (B,)."""
+    return {TEXTS: np.array([_whole(text) for text in texts], object)}
+
+
+def tokens(tokenizer: str) -> TextInputs:
+    """Return what gives the inputs `input_ids` and `attention_mask`, int64 (B, L).
+
+    Args:
+        tokenizer: the content of `tokenizer.json`.
+
+    Raises:
+        MissingExtraError: the package tokenizers is not installed.
+        ModelError: it is no tokenizer.
+    """
+    require_tokenizers()
+    from tokenizers import Tokenizer
+
+    try:
+        known = Tokenizer.from_str(tokenizer)
+    except Exception as error:  # what the package raises has no other base
+        raise ModelError(
+            "The tokenizer in a sealed model must be readable. It is not: {reason}. Restore the file from a "
+            "copy, or train again.",
+            reason=str(error)[:200],
+        ) from error
+    return lambda texts: encoded(known, [_whole(text) for text in texts])
+
+
+def _whole(text: str) -> str:
+    """Return a text as UTF-8 can hold it; what it cannot becomes U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

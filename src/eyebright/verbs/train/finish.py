@@ -20,6 +20,7 @@ from eyebright.runs.overwrite import remove_earlier
 from eyebright.runs.rules import TrainedRules
 from eyebright.runs.run import Run, write_metrics, write_options
 from eyebright.runtime.context import timed
+from eyebright.sealed.text_tensor import TOKENIZER
 from eyebright.text.language import translate
 from eyebright.types import Split
 from eyebright.verbs.train.cross_validation import CrossValidation
@@ -200,6 +201,6 @@ def _metrics(done: EvaluatedTraining) -> MetricsFile:
         candidates=trained.candidates,
         model_sha256=sha256(evaluation.model.path),
         learning_curve=grown(trained.curve, done.plan.config.seed),
-        provenance=done.provenance.metadata(),
+        provenance={key: value for key, value in done.provenance.metadata().items() if key != TOKENIZER},
         finetuning=trained.finetuning,
     )

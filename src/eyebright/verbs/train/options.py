@@ -37,6 +37,13 @@ class TrainingDataConfig(Config):
     val: Val = None
     test: Test = None
     fixes: FixesFile = None
+    text_encoder: Path | None = Field(
+        None,
+        description=(
+            "Sentence encoder that may read --text: an ONNX file or a Hugging Face folder, with "
+            "tokenizer.json; cross-validation chooses between it and n-grams."
+        ),
+    )
     seed: Seed = 0
     size: ChosenSize = "auto"
     layers: Layers = "auto"
@@ -111,6 +118,8 @@ def check_texts(config: TrainConfig) -> None:
         ConfigError: naming them.
     """
     if not config.text:
+        if config.text_encoder is not None:
+            raise ConfigError("--text-encoder reads texts. Say with --text where they are.")
         return
     given = {
         "--teacher": config.teacher is not None,

@@ -9,6 +9,7 @@ from eyebright.data.manifest import Manifest
 from eyebright.evaluation.text_leak import ClassWords, find_class_words
 from eyebright.runtime.context import progress_task, say, timed
 from eyebright.training.linear_probe.probe import FrozenModel
+from eyebright.training.text.encoder import SentenceEncoder, load_encoder
 from eyebright.training.text.featuriser import TextFeaturiser
 from eyebright.training.text.fit import fit_texts
 from eyebright.training.text.fusion import TextFit
@@ -52,6 +53,12 @@ class ReadTexts:
         """Return the chosen fit."""
         return self.fits[0]
 
+    @property
+    def tokenizer(self) -> str | None:
+        """Return the tokenizer of the chosen sentence encoder; None of n-grams."""
+        featuriser = self.fit.head.featuriser
+        return featuriser.tokenizer.to_str() if isinstance(featuriser, SentenceEncoder) else None
+
     def chosen(self) -> JsonObject:
         """Return what was selected, for `metrics.json` and the card."""
         head = self.fit.head
@@ -76,8 +83,9 @@ def reading_of(config: TrainConfig, manifest: Manifest) -> TextReading | None:
     """Return how the texts of a manifest are read; None where it has none."""
     if not any(s.text for s in manifest.samples):
         return None
+    encoder = None if config.text_encoder is None else load_encoder(config.text_encoder)
     columns = config.text or (manifest.columns.text if manifest.columns else ())
-    return TextReading(config.seed, columns)
+    return TextReading(config.seed, columns, encoder)
 
 
 def read_texts(reading: TextReading, model: FrozenModel, image: FloatArray) -> ReadTexts | None:
@@ -96,7 +104,14 @@ def read_texts(reading: TextReading, model: FrozenModel, image: FloatArray) -> R
         words = find_class_words([s.text for s in samples], names)
         masked: Sequence[TextFit] = ()
         if fits and words.leaks:
-            masked = fit_texts(samples, image, model.truth, seed=reading.seed, rewrite=words.masked)
+            masked = fit_texts(
+                samples,
+                image,
+                model.truth,
+                seed=reading.seed,
+                encoder=reading.encoder,
+                rewrite=words.masked,
+            )
         task.advance()
     if not fits:
         say("Warning: too few training images have a text that says anything. The model reads none.")
