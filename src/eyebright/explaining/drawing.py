@@ -90,5 +90,5 @@ def draw(
     probability = prediction.probabilities[prediction.labels.index(label)]
     heat = how.heat(pixels, model.labels.index(label))
     picture = overlay(image, heat, side, how.signed)
-    words = word_evidence(model, pixels, text, label)
+    words = word_evidence(model, text, label)
     return DrawnHeatMap(label, probability, prediction.label, heat, image, picture, words)

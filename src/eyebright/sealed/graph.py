@@ -29,6 +29,8 @@ ANSWER = "answer"
 TEXTS, TEXT_OUTPUT = "texts", "text_probabilities"
 #: In place of texts, the inputs int64 (B, L) of files with a sentence encoder.
 TOKENS = ("input_ids", "attention_mask")
+#: The value float32 (B, K) that a text adds to the logits of the image.
+TEXT_SHARE = "fused_text"
 
 
 def sealed_graph(

@@ -19,7 +19,7 @@ from eyebright.evaluation.intervals import Float64Array
 from eyebright.evaluation.rules.decisions import Decisions
 from eyebright.evaluation.uncertainty.conformal import SetRule
 from eyebright.evaluation.uncertainty.ood import UnknownRule
-from eyebright.onnx_graph.edit import extracted
+from eyebright.onnx_graph.edit import copy_of, extracted
 from eyebright.onnx_graph.stored import parse_onnx, read_onnx_bytes
 from eyebright.runtime.atomic import write_bytes
 from eyebright.runtime.onnx_session import open_session, run, runtime_reason
@@ -27,7 +27,7 @@ from eyebright.runtime.stored import reason_of
 from eyebright.sealed.answer_output import with_answer
 from eyebright.sealed.card import SealedCard
 from eyebright.sealed.contract import check_contract, check_probabilities
-from eyebright.sealed.graph import ANSWER, INPUT, OUTPUT, TEXT_OUTPUT, TEXTS, TOKENS, UNKNOWN
+from eyebright.sealed.graph import ANSWER, INPUT, OUTPUT, TEXT_OUTPUT, TEXT_SHARE, TEXTS, TOKENS, UNKNOWN
 from eyebright.sealed.metadata import SealedMetadata, decisions_of
 from eyebright.sealed.split_model import SplitModel, split_at_features
 from eyebright.sealed.text_tensor import TOKENIZER, TextInputs, plain_texts, tokens
@@ -178,6 +178,20 @@ class SealedModel:
         found: FloatArray = run(self._text_session, [TEXT_OUTPUT], self._text_inputs(texts))[0]
         check_probabilities(found, len(texts), len(self.labels))
         return found
+
+    def text_shares(self, texts: Sequence[str]) -> FloatArray:
+        """Return what texts add to the logits (B, K) of their images, the mean over the classes taken out."""
+        found: FloatArray = run(self._share_session, [TEXT_SHARE], self._text_inputs(texts))[0]
+        return found - found.mean(axis=1, keepdims=True)
+
+    @cached_property
+    def _share_session(self) -> Any:
+        whole = copy_of(self.graph())
+        share = onnx.helper.make_tensor_value_info(
+            TEXT_SHARE, onnx.TensorProto.FLOAT, ["T", len(self.labels)]
+        )
+        whole.graph.value_info.append(share)
+        return open_session(extracted(whole, self._text_names, [TEXT_SHARE]), self._threads)
 
     @property
     def _text_names(self) -> list[str]:

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 
 from eyebright.onnx_graph.builder import GraphBuilder
 from eyebright.onnx_graph.edit import copy_of
-from eyebright.sealed.graph import LOGITS, OUTPUT, TEXT_OUTPUT, TEXTS, TOKENS
+from eyebright.sealed.graph import LOGITS, OUTPUT, TEXT_OUTPUT, TEXT_SHARE, TEXTS, TOKENS
 from eyebright.training.text.characters import BOUNDARY, MOST_TOKENS, TOKEN, spellings
 from eyebright.training.text.encoder import FEATURES, SentenceEncoder
 from eyebright.training.text.fusion import TextHead
@@ -175,6 +175,6 @@ def _fuse(builder: GraphBuilder, head: TextHead) -> None:
         builder.constant(f"fused_{name}", np.array(value, np.float32)) for name, value in shares.items()
     )
     image = builder.node("Mul", [LOGITS, image_weight], "fused_image")
-    text = builder.node("Mul", [logits, text_weight], "fused_text")
+    text = builder.node("Mul", [logits, text_weight], TEXT_SHARE)
     both = builder.node("Add", [image, text], "fused_both")
     builder.node("Where", [PRESENT, both, LOGITS], FUSED)

@@ -15,7 +15,8 @@ from eyebright.errors import DataError
 
 def _manifest(*pairs: tuple[str, str], root: Path = Path()) -> Manifest:
     samples = (
-        Sample(f"{i}.jpg", label, "train", f"{i:032x}", 8, 8, text=text) for i, (label, text) in enumerate(pairs)
+        Sample(f"{i}.jpg", label, "train", f"{i:032x}", 8, 8, text=text)
+        for i, (label, text) in enumerate(pairs)
     )
     return Manifest(root, tuple(samples))
 

@@ -68,7 +68,9 @@ def test_worthless_images_are_not_counted() -> None:
 def test_labels_have_a_fused_head_too() -> None:
     rng = np.random.default_rng(2)
     truth = (rng.random((90, 3)) < 0.4).astype(np.int64)
-    texts = [" and ".join(w for w, there in zip(_WORDS, row, strict=True) if there) or "none" for row in truth]
+    texts = [
+        " and ".join(w for w, there in zip(_WORDS, row, strict=True) if there) or "none" for row in truth
+    ]
     image = rng.normal(size=truth.shape).astype(np.float32)
     fit = fit_text_head(fit_ngrams(texts), texts, image, truth, groups=np.arange(90), seed=0)
     assert fit is not None
