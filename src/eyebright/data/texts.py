@@ -17,7 +17,7 @@ from eyebright.types import Skipped
 #: Characters of a text that are kept; the model reads fewer.
 MOST_CHARACTERS = 100_000
 _MOST_FILE_BYTES = 4 * MOST_CHARACTERS
-_NOTHING = frozenset({"", "nan", "none", "null", "na", "n/a", "<na>", "-"})
+_NOTHING = frozenset({"", "nan", "none", "null", "na", "n/a", "-"})
 _NUMBER = re.compile(r"[-+]?[\d.,]*\d[\d.,]*([eE][-+]?\d+)?\s*%?")
 _BINARY_SHARE = 0.1  # of characters that no text has
 # A text of so many images is no product's: it would tie half of the data to one split.
@@ -29,7 +29,7 @@ def text_of(cells: Sequence[str]) -> str | None:
 
     Empty cells, and what tables write for nothing (NaN, null), are left out.
     """
-    kept = [cell.strip() for cell in cells if cell.strip().casefold() not in _NOTHING]
+    kept = [cell.strip() for cell in cells if cell.strip(" \t\r\n<>").casefold() not in _NOTHING]
     text = "\n".join(kept)[:MOST_CHARACTERS]
     return None if _is_binary(text) else text
 

@@ -44,15 +44,15 @@ class Modalities:
 
 
 @dataclass(frozen=True)
-class Answers:
+class ModalityAnswers:
     """Probabilities (N, K) of N images, and what was predicted for them."""
 
     probabilities: FloatArray
     predicted: IntArray
 
-    def of(self, places: IntArray) -> Answers:
+    def of(self, places: IntArray) -> ModalityAnswers:
         """Return the answers to some of the images."""
-        return Answers(self.probabilities[places], self.predicted[places])
+        return ModalityAnswers(self.probabilities[places], self.predicted[places])
 
 
 def compare_modalities(
@@ -61,9 +61,9 @@ def compare_modalities(
     labels: Sequence[str],
     split: Split,
     *,
-    image: Answers,
-    text: Answers,
-    both: Answers,
+    image: ModalityAnswers,
+    text: ModalityAnswers,
+    both: ModalityAnswers,
     texts: int,
     groups: IntArray | None,
     seed: int,

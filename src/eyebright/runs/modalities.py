@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eyebright.evaluation.modalities import Answers, Modalities, compare_modalities
+from eyebright.evaluation.modalities import Modalities, ModalityAnswers, compare_modalities
 from eyebright.evaluation.text_leak import ClassWords, MaskedFigures, TextLeak
 from eyebright.runs.scoring import Predictions, predict_samples
 from eyebright.runtime.progress import SILENT
@@ -26,8 +26,8 @@ _TINY = np.finfo(np.float32).tiny
 class AloneAnswers:
     """What a model answers to N images alone, and to their texts alone."""
 
-    image: Answers
-    text: Answers
+    image: ModalityAnswers
+    text: ModalityAnswers
 
 
 def answer_alone(predictions: Predictions, model: SealedModel, root: Path) -> AloneAnswers:
@@ -44,15 +44,15 @@ def answer_alone(predictions: Predictions, model: SealedModel, root: Path) -> Al
     text = model.text_probabilities([sample.text for sample in predictions.samples])
     decide = predictions.task.predicted
     return AloneAnswers(
-        Answers(image.probabilities, decide(image.probabilities)), Answers(text, decide(text))
+        ModalityAnswers(image.probabilities, decide(image.probabilities)), ModalityAnswers(text, decide(text))
     )
 
 
 def joined_answers(parts: Sequence[AloneAnswers]) -> AloneAnswers:
     """Return the answers of several models to different images as one."""
 
-    def joined(answers: Sequence[Answers]) -> Answers:
-        return Answers(
+    def joined(answers: Sequence[ModalityAnswers]) -> ModalityAnswers:
+        return ModalityAnswers(
             np.concatenate([one.probabilities for one in answers]),
             np.concatenate([one.predicted for one in answers]),
         )
@@ -82,7 +82,7 @@ def measure_modalities(
         split,
         image=alone.image.of(places),
         text=alone.text.of(places),
-        both=Answers(predictions.probabilities[places], predictions.predicted[places]),
+        both=ModalityAnswers(predictions.probabilities[places], predictions.predicted[places]),
         texts=texts,
         groups=predictions.groups(places),
         seed=seed,
@@ -132,9 +132,9 @@ def measure_leak(
     return TextLeak(words.own, words.words, MaskedFigures(found.text, found.both, found.gain))
 
 
-def _answers(task: ClassificationTask, logits: FloatArray) -> Answers:
+def _answers(task: ClassificationTask, logits: FloatArray) -> ModalityAnswers:
     probabilities = task.probabilities(logits)
-    return Answers(probabilities, task.predicted(probabilities))
+    return ModalityAnswers(probabilities, task.predicted(probabilities))
 
 
 def _logits(task: ClassificationTask, probabilities: FloatArray) -> FloatArray:

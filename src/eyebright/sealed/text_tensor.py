@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from eyebright.errors import ModelError
 from eyebright.sealed.graph import TEXTS
 from eyebright.training.text.encoder import encoded, require_tokenizers
 
 #: Gives the graph's inputs for B texts.
-TextInputs: TypeAlias = Callable[[Sequence[str]], Mapping[str, Any]]
+TextInputs: TypeAlias = Callable[[Sequence[str]], Mapping[str, npt.NDArray[np.generic]]]
 #: The entry of the metadata with the tokenizer, as `tokenizer.json` has it.
 TOKENIZER = "tokenizer"
 
 
-def plain_texts(texts: Sequence[str]) -> Mapping[str, Any]:
+def plain_texts(texts: Sequence[str]) -> Mapping[str, npt.NDArray[np.generic]]:
     """Return the input `texts`, string (B,)."""
-    return {TEXTS: np.array([_whole(text) for text in texts], object)}
+    return {TEXTS: np.array([_whole(text) for text in texts], np.object_)}
 
 
 def tokens(tokenizer: str) -> TextInputs:

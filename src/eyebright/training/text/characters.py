@@ -14,7 +14,7 @@ from functools import cache
 
 #: Tokens: a tag, an entity, a run of blanks, or one character. RE2, which takes the longest of several, and
 #: Python, which takes the first, find the same ones.
-TOKEN = r"</?[A-Za-z!][^<>]*>|&#?[0-9A-Za-z]{1,10};|[\t\n\f\r ]+|[^\n]"
+TOKEN = r"<[/A-Za-z!][^<>]*>|&#?[0-9A-Za-z]{1,10};|[\t\n\f\r ]+|[^\n]"
 #: What stands for a boundary: blanks, markup, and characters that no training text has.
 BOUNDARY = " "
 #: Tokens of a text that are read; the rest of a longer one is not.

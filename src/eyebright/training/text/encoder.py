@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, version_converter
 from pydantic import TypeAdapter
@@ -18,6 +19,7 @@ from eyebright.onnx_graph.stored import parse_onnx, read_onnx_bytes
 from eyebright.runtime.onnx_session import open_session
 from eyebright.runtime.stored import read_json, reason_of
 from eyebright.training.text.bert_graph import HIDDEN, IDS, MASK, BertConfig, bert_graph
+from eyebright.training.text.safetensors_file import read_safetensors
 from eyebright.types import BoolArray, FloatArray
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ class SentenceEncoder:
         return self._known[text]
 
 
-def encoded(tokenizer: Tokenizer, texts: Sequence[str]) -> dict[str, Any]:
+def encoded(tokenizer: Tokenizer, texts: Sequence[str]) -> dict[str, npt.NDArray[np.int64]]:
     """Return the inputs `input_ids` and `attention_mask`, int64 (B, L); a blank text has no token at all."""
     rows = [tokenizer.encode(text).ids if text.strip() else [] for text in texts]
     length = max(1, *map(len, rows))
@@ -96,7 +98,7 @@ def load_encoder(path: Path) -> SentenceEncoder:
 
     Raises:
         NotFoundError: something of it is not there.
-        MissingExtraError: the package tokenizers or safetensors is not installed.
+        MissingExtraError: the package tokenizers is not installed.
         ModelError: it cannot be used; the text says why.
     """
     require_tokenizers()
@@ -115,7 +117,7 @@ def load_encoder(path: Path) -> SentenceEncoder:
     try:
         graph = _pooled(_from_bert(folder) if file is None else parse_onnx(read_onnx_bytes(file)))
         tokenizer = _tokenizer(tokenizer_file, graph)
-        return SentenceEncoder(graph, tokenizer, path.resolve().name)
+        return SentenceEncoder(graph, tokenizer, folder.resolve().name)
     except EyebrightError:
         raise
     except Exception as error:  # what anyone's file makes ONNX, tokenizers or safetensors raise
@@ -143,14 +145,8 @@ def _from_bert(folder: Path) -> onnx.ModelProto:
             "{folder} has neither. Give another folder.",
             folder=folder,
         )
-    if find_spec("safetensors") is None:
-        raise MissingExtraError(
-            "The weights of a text encoder need the package safetensors, which is not installed. Run: "
-            "pip install 'eyebright[text]'"
-        )
-    from safetensors.numpy import load_file
-
-    return bert_graph(read_json(_CONFIG, folder / "config.json"), load_file(weights))
+    tensors = read_safetensors(weights)
+    return bert_graph(read_json(_CONFIG, folder / "config.json"), tensors)
 
 
 def _pooled(graph: onnx.ModelProto) -> onnx.ModelProto:
