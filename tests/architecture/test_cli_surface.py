@@ -14,9 +14,10 @@ SURFACE = {
     "train": (
         "data --out --overwrite --val --test --fixes --text-encoder --seed --size --layers --curve "
         "--views --lang --path --label --group --text --split --weight --time --folds --split-by "
-        "--group-from --target --cost --coverage --coverage-per-class --false-rejection --backbone --weights --finetune --unfreeze "
-        "--gradual --batch-norm --lora --epochs --budget --patience --batch --optimizer --lr --schedule "
-        "--warmup --weight-decay --layer-decay --ema --dropout --drop-path --label-smoothing --loss "
+        "--group-from --target --cost --coverage --coverage-per-class --false-rejection --backbone "
+        "--weights --finetune --unfreeze --gradual --batch-norm --lora --epochs --budget --patience "
+        "--batch --optimizer --lr --schedule --warmup --weight-decay --layer-decay --ema --dropout "
+        "--drop-path --label-smoothing --loss "
         "--class-weights --sampler --augment --random-erasing --mixup --cutmix --teacher --teacher-share "
         "--teacher-temperature --teacher-features --teacher-views --precision --device --processes "
         "--save-memory --pixel-cache --track --resume --config"

@@ -182,7 +182,7 @@ class SealedModel:
     def text_shares(self, texts: Sequence[str]) -> FloatArray:
         """Return what texts add to the logits (B, K) of their images, the mean over the classes taken out."""
         found: FloatArray = run(self._share_session, [TEXT_SHARE], self._text_inputs(texts))[0]
-        return found - found.mean(axis=1, keepdims=True)
+        return np.asarray(found - found.mean(axis=1, keepdims=True), np.float32)
 
     @cached_property
     def _share_session(self) -> Any:

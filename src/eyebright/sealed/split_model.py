@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper
 
@@ -72,7 +74,9 @@ class SplitModel:
             features: of the images.
             texts: B, of a file that reads them; None for the images alone.
         """
-        given = {FEATURES: features} | ({} if texts is None else self._text_inputs(texts))
+        given: dict[str, npt.NDArray[np.generic]] = {FEATURES: features}
+        if texts is not None:
+            given.update(self._text_inputs(texts))
         probabilities, *score = run(self._back_session, self._outputs, given)
         return probabilities, score[0] if score else None
 

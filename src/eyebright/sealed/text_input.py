@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from eyebright.onnx_graph.builder import GraphBuilder
 from eyebright.onnx_graph.edit import copy_of
@@ -45,12 +45,11 @@ def with_text(sealed: onnx.ModelProto, head: TextHead) -> onnx.ModelProto:
     featuriser = head.featuriser
     if isinstance(featuriser, SentenceEncoder):
         _encoder_features(builder, featuriser)
-        names, kind, shape, default = TOKENS, TensorProto.INT64, ["T", "L"], helper.make_tensor
-        defaults = [default(name, kind, [1, 1], [0]) for name in names]
+        defaults = [numpy_helper.from_array(np.zeros((1, 1), np.int64), name) for name in TOKENS]
+        shape = ["T", "L"]
     elif isinstance(featuriser, NgramFeatures):
         _ngram_features(builder, featuriser)
-        names, kind, shape = (TEXTS,), TensorProto.STRING, ["T"]
-        defaults = [helper.make_tensor(TEXTS, kind, [1], [b""])]
+        defaults, shape = [numpy_helper.from_array(np.array([""], np.object_), TEXTS)], ["T"]
     else:
         raise TypeError(f"{featuriser.name} has no graph")
     _fuse(builder, head)
@@ -62,7 +61,9 @@ def with_text(sealed: onnx.ModelProto, head: TextHead) -> onnx.ModelProto:
     del whole.graph.node[:]
     whole.graph.node.extend(nodes)
     whole.graph.initializer.extend([*builder.initializers, *defaults])
-    whole.graph.input.extend(helper.make_tensor_value_info(name, kind, shape) for name in names)
+    whole.graph.input.extend(
+        helper.make_tensor_value_info(one.name, one.data_type, shape) for one in defaults
+    )
     classes = len(head.head.bias)
     whole.graph.output.append(helper.make_tensor_value_info(TEXT_OUTPUT, TensorProto.FLOAT, ["T", classes]))
     known = {entry.domain for entry in whole.opset_import}
@@ -132,7 +133,8 @@ def _ngram_features(builder: GraphBuilder, ngrams: NgramFeatures) -> None:
         default_int64=_OTHER,
     )
     ordered = sorted(ngrams.column, key=lambda ngram: (len(ngram), ngram))
-    starts, pool = [], []
+    starts: list[int] = []
+    pool: list[int] = []
     for length in range(1, LONGEST + 1):
         starts.append(len(pool))
         pool += [number[char] for ngram in ordered if len(ngram) == length for char in ngram]

@@ -53,7 +53,7 @@ class NgramFeatures:
             for ngram, count in _ngrams(spelled(canonical(text), self.alphabet)).items():
                 if (column := self.column.get(ngram)) is not None:
                     row[column] += count
-        present = rows.any(axis=1)
+        present = np.asarray(rows.any(axis=1), bool)
         rows = np.log1p(rows) * self.idf
         lengths = np.sqrt(np.square(rows).sum(axis=1, keepdims=True))
         return np.asarray(rows / np.maximum(lengths, TINY), np.float32), present
