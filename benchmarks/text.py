@@ -4,8 +4,8 @@ python benchmarks/text.py TABLE --text COLUMN[,COLUMN] [--group COLUMN] [--seeds
     [--text-encoder PATH] [--size 224]
 
 Points are of the test split, a quarter of the images, drawn anew with each seed. `hidden` is the model of
-both where no text is given: what a missing text costs. With --masked, words that name a class are taken out first.
-At the end, 1,000 texts are featurised.
+both where no text is given: what a missing text costs. With --masked, words that name a class are taken out
+first. At the end, 1,000 texts are featurised.
 """
 
 from __future__ import annotations

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+from metrics_schema import violations
 from PIL import Image
+from serving import client_of, service_of
 from tests.conftest import LAYERS, SIZE
 
 from eyebright.errors import ConfigError, DataError
 from eyebright.runs.run import Run
 from eyebright.runtime.onnx_session import open_session
 from eyebright.sealed.model import SealedModel
+from eyebright.serving.served_model import ServedModel
 from eyebright.types import Prediction, Skipped, StoredJson
 from eyebright.verbs.evaluate.evaluate import evaluate
 from eyebright.verbs.evaluate.options import EvaluateConfig
@@ -27,6 +33,8 @@ from eyebright.verbs.predict.options import PredictConfig
 from eyebright.verbs.predict.predict import predict
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.train import train
+from eyebright.verbs.update.options import UpdateConfig
+from eyebright.verbs.update.update import update
 
 _NOTES = {
     "nominal": "passed the loom check without remark",
@@ -72,7 +80,7 @@ def _rows(table: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_the_ablation_is_measured_on_the_same_images(metrics: StoredJson) -> None:
+def test_the_ablation_is_measured_on_the_same_images(metrics: StoredJson, run: Run) -> None:
     found = metrics["modalities"]
     assert found["both"]["accuracy"] == metrics["accuracy"]
     gain = found["both"]["accuracy"]["value"] - found["image"]["accuracy"]["value"]
@@ -80,6 +88,7 @@ def test_the_ablation_is_measured_on_the_same_images(metrics: StoredJson) -> Non
     assert 0 < found["texts"] < found["images"] == 30
     assert metrics["parity"]["largest_difference"] < 0.02
     assert metrics["chosen"]["text"]["columns"] == ["note"]
+    assert violations(run) == []
 
 
 def test_texts_that_name_their_class_raise_the_alarm(metrics: StoredJson, run: Run) -> None:
@@ -158,10 +167,63 @@ def test_explain_names_the_words(run: Run, noted: Path, tmp_path: Path) -> None:
     assert "Words for it:" in found.page.read_text(encoding="utf-8")
 
 
-def test_export_keeps_the_texts_or_refuses(run: Run, tmp_path: Path) -> None:
+def test_export_keeps_the_texts_or_refuses(run: Run, textile: Path, tmp_path: Path) -> None:
     done = export(ExportConfig(model=run.directory, to=["onnx"], out=tmp_path))
-    kept = onnx.load(done.done[0].folder / "model.onnx")
+    folder = done.done[0].folder
+    kept = onnx.load(folder / "model.onnx")
     assert [value.name for value in kept.graph.input] == ["images", "texts"]
+    photo = str(next((textile / "val" / "nominal").glob("*.jpg")))
+    program = [sys.executable, folder / "example_texts.py", photo, _NOTES["global"]]
+    told = subprocess.run(program, capture_output=True, text=True, check=True).stdout.split("\t")
+    expected = SealedModel(run.model).predict(photo, text=_NOTES["global"])
+    assert told[0] in {expected.label, "unknown"}
+    assert float(told[1]) == pytest.approx(expected.confidence, abs=0.01)
     for to, int8 in ((["openvino"], False), (["onnx"], True)):
         with pytest.raises(ConfigError, match="would lose the texts"):
             export(ExportConfig(model=run.directory, to=to, int8=int8, out=tmp_path))
+
+
+def test_a_service_takes_texts(run: Run, textile_run: Run, textile: Path) -> None:
+    photo = next((textile / "val" / "nominal").glob("*.jpg")).read_bytes()
+    note = _NOTES["global"]
+    expected = SealedModel(run.model).predict(photo, text=note)
+    encoded = base64.b64encode(photo).decode()
+    with client_of(service_of(ServedModel(run.directory))) as client:
+        as_json = client.post("/predict", json={"image": encoded, "text": note}).json()
+        form = {"files": [("file", photo)], "data": {"text": note}}
+        as_form = client.post("/predict", **form).json()  # type: ignore[arg-type]
+        [told] = as_json["predictions"]
+        assert told["answer"] == expected.label
+        assert told["probabilities"][expected.label] == pytest.approx(expected.confidence, abs=2e-3)
+        assert as_form["predictions"] == as_json["predictions"]
+        uneven = client.post("/predict", json={"images": [encoded, encoded], "texts": [note]})
+        assert uneven.status_code == 422
+        assert "one text for each image" in uneven.json()["detail"]
+    with client_of(service_of(ServedModel(textile_run.directory))) as client:
+        refused = client.post("/predict", json={"image": encoded, "text": note})
+        assert refused.status_code == 422
+        assert "reads images only" in refused.json()["detail"]
+
+
+@pytest.mark.slow
+def test_an_update_reads_texts_again(run: Run, noted: Path, tmp_path: Path) -> None:
+    done = update(UpdateConfig(run=run.directory, rename=["global=slack"], out=tmp_path / "updated"))
+    found = json.loads((done.directory / "metrics.json").read_text(encoding="utf-8"))
+    assert found["modalities"]["texts"] > 0
+    assert SealedModel(done.model).text_columns == ("note",)
+
+
+@pytest.mark.slow
+def test_folds_and_labels_have_the_ablation_too(noted: Path, tmp_path: Path) -> None:
+    rows = [row for row in _rows(noted) if row["split"] == "train"]
+    table = tmp_path / "labels.csv"
+    with table.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "labels", "note"])
+        writer.writerows([row["path"], f"cloth;{row['label']}", row["note"]] for row in rows)
+    options = {"text": ["note"], "size": SIZE, "layers": LAYERS}
+    for name, more in (("several", {"data": table}), ("folds", {"data": table, "folds": 3})):
+        done = train(TrainConfig.model_validate({**options, **more, "out": tmp_path / name}))
+        found = json.loads((done.directory / "metrics.json").read_text(encoding="utf-8"))
+        assert set(found["modalities"]) >= {"image", "text", "both"}
+        assert found["parity"]["largest_difference"] < 0.02
