@@ -159,9 +159,9 @@ def _ngram_features(builder: GraphBuilder, ngrams: NgramFeatures) -> None:
     builder.node("Greater", [found, nothing], PRESENT)
     damped = builder.node("Log", [builder.node("Add", [counts, one], "text_more")], "text_damped")
     weighted = builder.node("Mul", [damped, builder.constant("text_idf", ngrams.idf)], "text_weighted")
-    length = builder.node("ReduceL2", [weighted, axis], "text_length", keepdims=1)
+    norm = builder.node("ReduceL2", [weighted, axis], "text_length", keepdims=1)
     least = builder.node(
-        "Max", [length, builder.constant("text_tiny", np.array(TINY, np.float32))], "text_least"
+        "Max", [norm, builder.constant("text_tiny", np.array(TINY, np.float32))], "text_least"
     )
     builder.node("Div", [weighted, least], TEXT_FEATURES)
 
