@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.data.storage.places import read_bytes
+from eyebright.data.table.chosen import BESIDE
 from eyebright.errors import DataError
 from eyebright.types import Skipped
 
@@ -105,7 +106,6 @@ def require_texts(manifest: Manifest, names: str) -> Manifest:
             names=names,
             example=texts[0],
         )
-    _require_more_than_label(manifest, names)
     missing = len(manifest.samples) - len(texts)
     notes = list(manifest.warnings)
     if missing:
@@ -121,8 +121,13 @@ def require_texts(manifest: Manifest, names: str) -> Manifest:
     return replace(manifest, warnings=tuple(notes))
 
 
-def _require_more_than_label(manifest: Manifest, names: str) -> None:
-    """Refuse texts that are the label: one for each class, and no class without."""
+def require_more_than_label(manifest: Manifest) -> None:
+    """Refuse texts that are the label: one for each class, and no class without.
+
+    Raises:
+        DataError: they are.
+    """
+    names = ", ".join(manifest.columns.text if manifest.columns else (BESIDE,))
     pairs = Counter((s.label, s.text) for s in manifest.samples if s.text)
     labels, texts = {label for label, _ in pairs}, {text for _, text in pairs}
     spelled = sum(count for (label, text), count in pairs.items() if text.casefold() == label.casefold())

@@ -9,7 +9,13 @@ import pytest
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.data.source import scan
 from eyebright.data.table.chosen import Columns
-from eyebright.data.texts import require_texts, shared_texts, text_of, with_texts_beside
+from eyebright.data.texts import (
+    require_more_than_label,
+    require_texts,
+    shared_texts,
+    text_of,
+    with_texts_beside,
+)
 from eyebright.errors import DataError
 
 
@@ -45,13 +51,19 @@ def test_very_long_texts_are_cut() -> None:
     [
         ([("cat", ""), ("dog", "")], "all empty"),
         ([("cat", "12.5"), ("dog", "1,200")], "holds numbers"),
-        ([("cat", "Cat")] * 3 + [("dog", "dog")] * 3, "label itself"),
-        ([("cat", "K1")] * 3 + [("dog", "K2")] * 3, "label itself"),
     ],
 )
 def test_what_is_no_text_is_refused(pairs: list[tuple[str, str]], words: str) -> None:
     with pytest.raises(DataError, match=words):
         require_texts(_manifest(*pairs), "note")
+
+
+@pytest.mark.parametrize("texts", [("Cat", "dog"), ("K1", "K2")])
+def test_the_label_itself_is_no_text(texts: tuple[str, str]) -> None:
+    pairs = [("cat", texts[0])] * 3 + [("dog", texts[1])] * 3
+    with pytest.raises(DataError, match="label itself"):
+        require_more_than_label(_manifest(*pairs))
+    require_more_than_label(_manifest(*pairs, ("dog", "another")))
 
 
 def test_missing_texts_are_told() -> None:

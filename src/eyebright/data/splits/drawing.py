@@ -14,7 +14,7 @@ from eyebright.data.splits.by_time import assign_by_time, periods, require_old_i
 from eyebright.data.splits.facts import SplitFacts
 from eyebright.data.splits.name_groups import with_name_groups
 from eyebright.data.splits.units import joined
-from eyebright.data.texts import shared_texts, with_texts_beside
+from eyebright.data.texts import require_more_than_label, shared_texts, with_texts_beside
 from eyebright.errors import DataError
 from eyebright.text.format import listed
 from eyebright.types import Skipped, Split
@@ -59,6 +59,7 @@ def draw(manifest: Manifest, shares: Mapping[Split, float], seed: int, drawing: 
         shares = {}
     if drawing.texts_beside:
         manifest = with_texts_beside(manifest)
+    require_more_than_label(manifest)
     if drawing.by == "time":
         _require_no_splits(manifest, "--split-by time")
         manifest = with_times(manifest)

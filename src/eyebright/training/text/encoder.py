@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,6 +90,7 @@ def require_tokenizers() -> None:
         )
 
 
+@lru_cache(maxsize=1)
 def load_encoder(path: Path) -> SentenceEncoder:
     """Return the sentence encoder in a file or folder.
 

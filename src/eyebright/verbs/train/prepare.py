@@ -19,6 +19,7 @@ from eyebright.runs.text_models import require_images_only
 from eyebright.runtime.context import say, timed
 from eyebright.sealed.model import SealedModel
 from eyebright.tracking.trackers import Trackers, trackers
+from eyebright.training.text.encoder import load_encoder
 from eyebright.verbs.train.finetune.finetune import network_to_finetune
 from eyebright.verbs.train.launch import is_main
 from eyebright.verbs.train.options import TrainConfig, check_splits, check_texts, require_single_label
@@ -65,6 +66,8 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
     began = time.monotonic()
     check_splits(config)
     check_texts(config)
+    if config.text_encoder is not None:
+        load_encoder(config.text_encoder)  # what cannot be used is told now, not after minutes
     with timed("scan"):
         fixes = None if config.fixes is None else read_fixes(config.fixes)
         manifest = _images(config, fixes)
