@@ -77,6 +77,8 @@ class TrainOptions(TypedDict, total=False):
     false_rejection: float
     backbone: str
     weights: StrPath | Literal["none"] | None
+    licence: Literal["commercial", "any"]
+    prompts: StrPath | None
     finetune: Literal["off", "last", "full", "auto"]
     unfreeze: int | None
     gradual: bool
@@ -202,6 +204,20 @@ class PredictOptions(TypedDict, total=False):
     path: str | None
     text: Sequence[str] | str
     log: StrPath | None
+    top: int
+    lang: Literal["en", "zh"]
+
+
+class ZeroShotOptions(TypedDict, total=False):
+    """Options of `eb.zero_shot`."""
+
+    backbone: str
+    weights: StrPath | Literal["none"] | None
+    licence: Literal["commercial", "any"]
+    prompts: StrPath | None
+    multilabel: bool
+    out: StrPath | None
+    overwrite: bool
     top: int
     lang: Literal["en", "zh"]
 

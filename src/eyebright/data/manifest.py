@@ -96,6 +96,23 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class TrainingWeights:
+    """How the images of a training weigh.
+
+    Attributes:
+        column: of the table; None where the weights come from elsewhere, such as an earlier run.
+        lowest: weight of an image.
+        highest: weight of an image.
+        equal_images: so many images of equal weight would tell as much (Kish's effective sample size).
+    """
+
+    column: str | None
+    lowest: float
+    highest: float
+    equal_images: float
+
+
+@dataclass(frozen=True)
 class Manifest:
     """All samples, their classes, and the skipped files with their reasons.
 
@@ -152,6 +169,16 @@ class Manifest:
         paths = {s.path for s in gone}
         kept = tuple(s for s in self.samples if s.path not in paths)
         return replace(self, samples=kept, skipped=self.skipped + gone)
+
+    @cached_property
+    def training_weights(self) -> TrainingWeights | None:
+        """Return how the training images weigh; None where all weigh alike."""
+        weights = [s.weight for s in self.of("train")]
+        if len(set(weights)) < 2:
+            return None
+        like = sum(weights) ** 2 / sum(weight**2 for weight in weights)
+        column = None if self.columns is None else self.columns.weight
+        return TrainingWeights(column, min(weights), max(weights), like)
 
     @cached_property
     def digest(self) -> str:

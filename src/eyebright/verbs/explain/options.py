@@ -20,7 +20,8 @@ class ExplainConfig(Config):
     images: list[str] = Field(
         min_length=1,
         description=(
-            "Image files, folders, glob patterns or tables; - reads a list of paths from standard input."
+            "Image files, folders, archives, Parquet files of images, tables, s3:// places or glob "
+            "patterns; - reads a list of paths from standard input."
         ),
     )
     path: Annotated[str | None, Metavar("COLUMN")] = Field(

@@ -9,7 +9,7 @@ from itertools import chain, groupby
 from pathlib import Path, PurePath
 from typing import Any
 
-from eyebright.data.storage.places import exists, read_bytes
+from eyebright.data.storage.places import exists, is_folder, read_bytes
 from eyebright.data.table.chosen import BESIDE
 from eyebright.data.table.columns import find_path_column
 from eyebright.data.table.delimited import DataTable
@@ -69,7 +69,12 @@ def texted_images(
 
 def is_table(name: object) -> bool:
     """Return whether a name is that of a table, by its extension."""
-    return isinstance(name, str) and name.lower().endswith(_TABLES) and exists(name)
+    return (
+        isinstance(name, str)
+        and name.lower().endswith(_TABLES)
+        and exists(name)
+        and not is_folder(name)  # a Parquet file with images inside
+    )
 
 
 def text_columns(model: SealedModel, named: Sequence[str]) -> tuple[str, ...]:

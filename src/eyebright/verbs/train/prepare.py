@@ -22,6 +22,7 @@ from eyebright.tracking.trackers import Trackers, trackers
 from eyebright.training.text.encoder import load_encoder
 from eyebright.verbs.train.finetune.finetune import network_to_finetune
 from eyebright.verbs.train.launch import is_main
+from eyebright.verbs.train.names import check_names
 from eyebright.verbs.train.options import TrainConfig, check_splits, check_texts, require_single_label
 from eyebright.verbs.train.resume import begin, refuse_other_images
 from eyebright.verbs.train.splits import drawing_of, proposing_groups, say_folds, with_folds
@@ -80,6 +81,7 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
     say_folds(config, manifest)
     if config.teacher is not None:
         require_single_label(manifest.task, "--teacher")
+    check_names(config, manifest)
     check_wanted(config, manifest)
     refuse_other_images(config, manifest, directory)
     network = None
