@@ -21,6 +21,7 @@ from eyebright.runs.rules import TrainedRules
 from eyebright.runs.run import Run, write_metrics, write_options
 from eyebright.runtime.context import timed
 from eyebright.runtime.processes import is_main
+from eyebright.sealed.text_tensor import TOKENIZER
 from eyebright.text.language import translate
 from eyebright.types import Split
 from eyebright.verbs.train.cross_validation import CrossValidation
@@ -156,6 +157,9 @@ def _evaluation_plan(
         skipped=trained.skipped,
         reference=trained.reference,
         baseline=trained.baseline,
+        alone=None if validated is None else validated.alone,
+        class_words=None if trained.text is None else trained.text.words,
+        masked=None if trained.text is None or trained.text.masked is None else trained.text.masked.head,
     )
 
 
@@ -198,7 +202,7 @@ def _metrics(done: EvaluatedTraining) -> MetricsFile:
         candidates=trained.candidates,
         model_sha256=sha256(evaluation.model.path),
         learning_curve=grown(trained.curve, done.plan.config.seed),
-        provenance=done.provenance.metadata(),
+        provenance={key: value for key, value in done.provenance.metadata().items() if key != TOKENIZER},
         finetuning=trained.finetuning,
         unlabelled=trained.unlabelled,
         pretraining=trained.pretraining,
