@@ -49,11 +49,11 @@ SURFACE = {
         "--max-images --seed --lang --config"
     ),
     "predict": "model images --log --top --format --null --lang --config",
-    "monitor": "log --reference --data --format --seed --lang --config",
+    "monitor": "log --reference --data --queue --format --seed --lang --config",
     "explain": "model images --class --method --out --lang --config",
     "serve": (
         "models --host --port --token-file --tls-cert --tls-key --allow-host --deadline --max-body "
-        "--max-images --max-pixels --images-root --shadow --log --lang --config"
+        "--max-images --max-pixels --images-root --shadow --log --keep-images --lang --config"
     ),
     "models": "--search --limit --speed --json --lang",
     "cache": "--trim --clear --lang",

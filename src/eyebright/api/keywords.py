@@ -187,6 +187,7 @@ class MonitorOptions(TypedDict, total=False):
     """Options of `eb.monitor`."""
 
     data: StrPath | None
+    queue: StrPath | None
     seed: int
     lang: Literal["en", "zh"]
 
@@ -216,6 +217,7 @@ class ServeOptions(TypedDict, total=False):
     images_root: StrPath | None
     shadow: StrPath | None
     log: StrPath | None
+    keep_images: int
     lang: Literal["en", "zh"]
 
 

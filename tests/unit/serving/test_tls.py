@@ -7,6 +7,7 @@ import json
 import shutil
 import ssl
 import subprocess
+import warnings
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,9 @@ def _made(folder: Path, name: str) -> tuple[Path, Path]:
     certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
     words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
     made = [*words.split(), "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"]
-    subprocess.run([str(OPENSSL), *made, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    subprocess.run(
+        [str(OPENSSL), *made, "-keyout", key, "-out", certificate], check=True, capture_output=True
+    )
     return certificate, key
 
 
@@ -53,7 +56,8 @@ def test_who_trusts_the_certificate_is_answered(
 @pytest.mark.parametrize("limit", ["TLSv1", "TLSv1_1"])
 def test_old_versions_are_refused(served: ServedModel, pair: tuple[Path, Path], limit: str):
     old = ssl.create_default_context(cafile=str(pair[0]))
-    with pytest.warns(DeprecationWarning):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # for which they are refused
         old.minimum_version = ssl.TLSVersion.TLSv1
         old.maximum_version = ssl.TLSVersion[limit]
     with listening(service_of(served), *pair) as port, pytest.raises(ssl.SSLError):
