@@ -14,8 +14,10 @@ from typing import Any
 class _Writer:
     """A transport whose writes wait for the end of the step; all else is the transport's own."""
 
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
+    def __init__(self, transport: asyncio.BaseTransport) -> None:
+        self._transport: Any = (
+            transport  # of a socket or of TLS, which have more in common than any type says
+        )
         self._loop = asyncio.get_running_loop()
         self._waiting: list[bytes] = []
 
