@@ -66,5 +66,8 @@ from .api import (
 from .api import (
     update as update,
 )
+from .api import (
+    zero_shot as zero_shot,
+)
 from .runtime.context import showing as showing
 from .version import __version__ as __version__

@@ -13,13 +13,13 @@ from .syntax import PACKAGE, files, imported, module_name, nodes, where
 LAYERS = [
     {"errors", "task", "text", "types", "runtime", "version"},
     {"options", "onnx_graph"},
+    {"onnx_torch"},
     {"data", "backbones"},
     {"engines"},
     {"training"},
     {"evaluation"},
     {"auditing"},
     {"sealed"},
-    {"onnx_torch"},
     {"compression"},
     {"exporting"},
     {"explaining"},
@@ -37,7 +37,7 @@ LEVEL = {package: level for level, packages in enumerate(LAYERS) for package in 
 VERBS = [
     {"verb"},
     {"predict", "evaluate"},
-    {"export", "explain"},
+    {"export", "explain", "zero_shot"},
     {"train"},
     {
         "audit",
@@ -75,6 +75,8 @@ TORCH_MODULES = (
     "eyebright.explaining.gradcam",
     "eyebright.exporting.formats",
     "eyebright.backbones.torch",
+    "eyebright.backbones.towers",
+    "eyebright.engines.pytorch",
     "eyebright.backbones.zoo",
     "eyebright.onnx_torch",
 )

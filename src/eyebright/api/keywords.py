@@ -17,14 +17,16 @@ class AuditOptions(TypedDict, total=False):
 
     out: StrPath | None
     fixes: StrPath | None
-    path: str | None
-    label: Sequence[str]
-    group: str | None
-    split: str | None
     fail_on: Sequence[str]
     size: int
     seed: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class DataOptions(TypedDict, total=False):
@@ -32,11 +34,13 @@ class DataOptions(TypedDict, total=False):
 
     out: StrPath | None
     fixes: StrPath | None
+    lang: Literal["en", "zh"]
     path: str | None
     label: Sequence[str]
     group: str | None
     split: str | None
-    lang: Literal["en", "zh"]
+    weight: str | None
+    time: str | None
 
 
 class TrainOptions(TypedDict, total=False):
@@ -47,16 +51,18 @@ class TrainOptions(TypedDict, total=False):
     val: StrPath | float | None
     test: StrPath | float | None
     fixes: StrPath | None
-    path: str | None
-    label: Sequence[str]
-    group: str | None
-    split: str | None
     seed: int
     size: int | Literal["auto"]
     layers: Literal["auto", "texture", "stages", "all"]
     curve: bool
     views: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    split: str | None
+    weight: str | None
+    time: str | None
     folds: int | None
     split_by: Literal["chance", "time"]
     group_from: str | None
@@ -67,6 +73,8 @@ class TrainOptions(TypedDict, total=False):
     false_rejection: float
     backbone: str
     weights: StrPath | Literal["none"] | None
+    licence: Literal["commercial", "any"]
+    prompts: StrPath | None
     finetune: Literal["off", "last", "full", "auto"]
     unfreeze: int | None
     gradual: bool
@@ -119,10 +127,6 @@ class TuneOptions(TypedDict, total=False):
     overwrite: bool
     val: StrPath | float | None
     test: StrPath | float | None
-    path: str | None
-    label: Sequence[str]
-    group: str | None
-    split: str | None
     seed: int
     backbone: str
     weights: StrPath | Literal["none"] | None
@@ -133,6 +137,12 @@ class TuneOptions(TypedDict, total=False):
     precision: Literal["auto", "fp32", "bf16", "fp16"]
     lang: Literal["en", "zh"]
     resume: StrPath | None
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class UpdateOptions(TypedDict, total=False):
@@ -145,6 +155,12 @@ class UpdateOptions(TypedDict, total=False):
     remove: Sequence[str]
     fixes: StrPath | None
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    split: str | None
+    weight: str | None
+    time: str | None
     target: Sequence[str]
     cost: StrPath | None
 
@@ -155,13 +171,13 @@ class EvaluateOptions(TypedDict, total=False):
     out: StrPath | None
     overwrite: bool
     split: Literal["auto", "train", "val", "test"]
-    path: str | None
-    label: Sequence[str]
-    group: str | None
     seed: int
     columns: StrPath | None
     robustness: bool
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
     target: Sequence[str]
     cost: StrPath | None
     ood: StrPath | None
@@ -183,6 +199,20 @@ class PredictOptions(TypedDict, total=False):
     lang: Literal["en", "zh"]
 
 
+class ZeroShotOptions(TypedDict, total=False):
+    """Options of `eb.zero_shot`."""
+
+    backbone: str
+    weights: StrPath | Literal["none"] | None
+    licence: Literal["commercial", "any"]
+    prompts: StrPath | None
+    multilabel: bool
+    out: StrPath | None
+    overwrite: bool
+    top: int
+    lang: Literal["en", "zh"]
+
+
 class MonitorOptions(TypedDict, total=False):
     """Options of `eb.monitor`."""
 
@@ -190,6 +220,12 @@ class MonitorOptions(TypedDict, total=False):
     queue: StrPath | None
     seed: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class ExplainOptions(TypedDict, total=False):
@@ -246,6 +282,12 @@ class ExportOptions(TypedDict, total=False):
     max_loss: float
     seed: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class DistillOptions(TypedDict, total=False):
@@ -275,6 +317,12 @@ class DistillOptions(TypedDict, total=False):
     device: Literal["auto", "cpu", "cuda", "mps", "xla"]
     seed: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class PruneOptions(TypedDict, total=False):
@@ -297,6 +345,12 @@ class PruneOptions(TypedDict, total=False):
     device: Literal["auto", "cpu", "cuda", "mps", "xla"]
     seed: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class ShrinkOptions(TypedDict, total=False):
@@ -313,6 +367,12 @@ class ShrinkOptions(TypedDict, total=False):
     max_images: int
     seed: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class InspectOptions(TypedDict, total=False):

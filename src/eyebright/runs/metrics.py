@@ -118,6 +118,9 @@ class MetricsFile:
             "baseline": None if self.baseline is None else asdict(self.baseline),
             "groups": None if self.groups is None else self.groups.to_json(),
             "splitting": None if manifest.facts is None else manifest.facts.to_json(),
+            "training_weights": (
+                None if manifest.training_weights is None else asdict(manifest.training_weights)
+            ),
             "finetuning": None if self.finetuning is None else asdict(self.finetuning),
             "data_checks": None if self.data_checks is None else self.data_checks.to_json(),
             "update": None if self.update is None else asdict(self.update),

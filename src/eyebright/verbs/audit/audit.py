@@ -16,7 +16,7 @@ from eyebright.data.header import read_header
 from eyebright.data.manifest import Manifest
 from eyebright.data.source import scan_as_given
 from eyebright.data.storage.places import is_file
-from eyebright.data.table.chosen import Columns
+from eyebright.data.table.chosen import named_columns
 from eyebright.errors import ImageError, NotFoundError
 from eyebright.report.display import Displayed, ResultTable
 from eyebright.runs.messages import say_found
@@ -104,7 +104,7 @@ def audit(config: AuditConfig) -> Audit:
     """
     fixes = Fixes(()) if config.fixes is None else read_fixes(config.fixes)
     with timed("scan"):
-        columns = Columns(config.path, config.label, config.group, config.split)
+        columns = named_columns(config)
         manifest, parts = scan_as_given(config.data, fixes if fixes.rows else None, columns)
     directory = new_directory(config.out, "audits", config.data.resolve().name)
     say_found(manifest)

@@ -13,6 +13,7 @@ from eyebright.monitoring.prometheus import text
 from eyebright.monitoring.reference import reference_of
 from eyebright.monitoring.review import write_review
 from eyebright.report.display import Displayed, ResultTable
+from eyebright.runs.images import columns_for
 from eyebright.runtime.context import progress_task, say, stage
 from eyebright.sealed.model import SealedModel
 from eyebright.text.format import percent, percent_range
@@ -113,7 +114,7 @@ def monitor(config: MonitorConfig) -> Monitoring:
     """
     log = Log.read(config.log)
     model = SealedModel(config.reference, threads=1)
-    reference = reference_of(model, config.data, config.seed)
+    reference = reference_of(model, config.data, config.seed, columns_for(config, model))
     if config.queue is not None and config.queue.resolve() == config.log.resolve():
         raise ConfigError(
             "The queue must be a file of its own. {path} is the log. Name another with --queue.",

@@ -8,20 +8,17 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from eyebright.errors import ConfigError
 from eyebright.options.base import Config
+from eyebright.options.columns import ColumnsConfig
 from eyebright.options.decisions import DecisionConfig
 from eyebright.options.fields import (
     ChosenSize,
     Data,
     FixesFile,
-    GroupColumn,
-    LabelColumns,
     Layers,
     Out,
     Overwrite,
-    PathColumn,
     ReportLang,
     Seed,
-    SplitColumn,
     Test,
     Val,
 )
@@ -40,10 +37,6 @@ class TrainingDataConfig(Config):
     val: Val = None
     test: Test = None
     fixes: FixesFile = None
-    path: PathColumn = None
-    label: LabelColumns = Field([])
-    group: GroupColumn = None
-    split: SplitColumn = None
     seed: Seed = 0
     size: ChosenSize = "auto"
     layers: Layers = "auto"
@@ -77,7 +70,9 @@ def data_or_resume(resume: Path | None, info: ValidationInfo) -> Path | None:
 
 
 # Fields come in the order of the bases read from the right: the data's first.
-class TrainConfig(FinetuneConfig, UncertaintyConfig, DecisionConfig, SplitConfig, TrainingDataConfig):
+class TrainConfig(
+    FinetuneConfig, UncertaintyConfig, DecisionConfig, SplitConfig, ColumnsConfig, TrainingDataConfig
+):
     """Options of `eyebright train`; every field is also a command-line option and a TOML key."""
 
     @field_validator("resume")

@@ -61,7 +61,7 @@ def update(config: UpdateConfig) -> Run:
     edits = class_edits(config.rename, config.merge, config.remove, earlier.model.labels)
     fixes = None if config.fixes is None else read_fixes(config.fixes)
     with timed("scan"):
-        images = updated_images(earlier, config.data, edits, fixes)
+        images = updated_images(earlier, config, edits, fixes)
     options = _options(earlier, config, edits)
     check_wanted(options, images.manifest)
     name = earlier.run.directory.resolve().name
