@@ -3,10 +3,10 @@
 python benchmarks/one_class.py [--learn N] [--good N] [--defects N] [--coreset SHARE] [--size S]
 
 Learns on nominal images of `conformal-clip-data`, drawn by a seed, and tests on other nominal ones, local
-and global defects. PatchCore (Roth et al. 2022): two middle stages, 3 x 3 averages, a greedy coreset in a random
-projection, the distance of the most unusual place, weighted by how the bank looks around it. It is written
-with plain numpy on features that ONNX Runtime computes on all cores, so what it takes is a lower bound of what
-a PyTorch implementation takes on a CPU.
+and global defects. PatchCore (Roth et al. 2022): two middle stages, 3 x 3 averages, a greedy coreset in a
+random projection, the distance of the most unusual place, weighted by how the bank looks around it. It is
+written with plain numpy on features that ONNX Runtime computes on all cores, so what it takes is a lower
+bound of what a PyTorch implementation takes on a CPU.
 """
 
 from __future__ import annotations

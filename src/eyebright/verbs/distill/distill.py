@@ -6,6 +6,7 @@ from typing import Any
 
 from eyebright.backbones import catalog
 from eyebright.runs import messages
+from eyebright.runs.images import require_classifier
 from eyebright.runs.integrity import require_unmodified
 from eyebright.runs.run import Run
 from eyebright.runtime.context import stage
@@ -56,6 +57,7 @@ def distill(config: DistillConfig) -> Run:
         MissingExtraError: PyTorch is not installed.
     """
     teacher = SealedModel(config.model)
+    require_classifier(teacher, "eyebright distill")
     require_single_label(teacher.task, "distill")
     require_unmodified(teacher.path)
     catalog.find(config.student)  # before anything is read

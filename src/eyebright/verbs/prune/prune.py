@@ -15,7 +15,7 @@ from eyebright.data.manifest import Manifest
 from eyebright.errors import ImageError
 from eyebright.exporting.base import ExportSource, require
 from eyebright.runs import messages
-from eyebright.runs.images import check_classes, manifest_of
+from eyebright.runs.images import check_classes, manifest_of, require_classifier
 from eyebright.runs.integrity import require_other_directory, require_unmodified
 from eyebright.runs.overwrite import remove_earlier
 from eyebright.runs.run import Run, new_directory
@@ -54,6 +54,7 @@ def prune(config: PruneConfig) -> Run:
     catalog.require_torch()
     require("torch_pruning", "prune", "prune")
     model = SealedModel(config.model)
+    require_classifier(model, "eyebright prune")
     require_single_label(model.task, "prune")
     require_unmodified(model.path)
     require_other_directory(config.out, model.path)
