@@ -1,9 +1,9 @@
 """Which images to label next: typical ones of clusters, then doubtful ones that are like many others.
 
 While there are few labels a model does not know what it doubts, and typical images of clusters that no label
-is near teach it most (Hacohen et al., 2022); with some more, clusters that it hesitates over come first. Later
-the images are taken that it hesitates over, the more the more images look like them, and each chosen one
-makes its neighbours less urgent, so that no batch is of near-equal images.
+is near teach it most (Hacohen et al., 2022); with some more, clusters that it hesitates over come first.
+Later the images are taken that it hesitates over, the more the more images look like them, and each chosen
+one makes its neighbours less urgent, so that no batch is of near-equal images.
 """
 
 from __future__ import annotations
