@@ -46,6 +46,9 @@ from .api import (
     predict as predict,
 )
 from .api import (
+    pretrain as pretrain,
+)
+from .api import (
     prune as prune,
 )
 from .api import (
@@ -68,6 +71,9 @@ from .api import (
 )
 from .api import (
     update as update,
+)
+from .api import (
+    zero_shot as zero_shot,
 )
 from .runtime.context import showing as showing
 from .version import __version__ as __version__

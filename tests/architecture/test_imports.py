@@ -13,6 +13,7 @@ from .syntax import PACKAGE, files, imported, module_name, nodes, where
 LAYERS = [
     {"errors", "task", "text", "types", "runtime", "version"},
     {"options", "onnx_graph"},
+    {"onnx_torch"},
     {"data", "backbones"},
     {"engines"},
     {"training"},
@@ -20,7 +21,6 @@ LAYERS = [
     {"auditing"},
     {"few_labels"},
     {"sealed"},
-    {"onnx_torch"},
     {"compression"},
     {"exporting"},
     {"explaining"},
@@ -38,7 +38,7 @@ LEVEL = {package: level for level, packages in enumerate(LAYERS) for package in 
 VERBS = [
     {"verb"},
     {"predict", "evaluate"},
-    {"export", "explain"},
+    {"export", "explain", "pretrain", "zero_shot"},
     {"train"},
     {
         "audit",
@@ -70,13 +70,17 @@ TORCH = {"torch", "torchvision", "timm", "transformers", "torchao", "lightning",
 TORCH |= {"safetensors", "huggingface_hub", "torch_pruning", "captum"}
 TORCH_MODULES = (
     "eyebright.training.finetune",
-    "eyebright.verbs.train.torchrun",
+    "eyebright.training.pretrain",
+    "eyebright.runtime.torchrun",
+    "eyebright.verbs.pretrain.network",
     "eyebright.compression.int8.qat",
     "eyebright.compression.pruned",
     "eyebright.compression.pruning",
     "eyebright.explaining.gradcam",
     "eyebright.exporting.formats",
     "eyebright.backbones.torch",
+    "eyebright.backbones.towers",
+    "eyebright.engines.pytorch",
     "eyebright.backbones.zoo",
     "eyebright.onnx_torch",
 )

@@ -56,6 +56,9 @@ from eyebright.verbs.monitor.monitor import monitor as monitor_stage
 from eyebright.verbs.monitor.options import MonitorConfig
 from eyebright.verbs.predict.options import PredictConfig
 from eyebright.verbs.predict.predict import predict as predict_stage
+from eyebright.verbs.pretrain.options import PretrainConfig
+from eyebright.verbs.pretrain.pretrain import pretrain as pretrain_stage
+from eyebright.verbs.pretrain.result import PretrainedBackbone
 from eyebright.verbs.prune.options import PruneConfig
 from eyebright.verbs.prune.prune import prune as prune_stage
 from eyebright.verbs.serve.options import ServeConfig
@@ -76,6 +79,9 @@ from eyebright.verbs.tune.options import TuneConfig
 from eyebright.verbs.tune.tune import tune as tune_stage
 from eyebright.verbs.update.options import UpdateConfig
 from eyebright.verbs.update.update import update as update_stage
+from eyebright.verbs.zero_shot.options import ZeroShotConfig
+from eyebright.verbs.zero_shot.zero_shot import ZeroShot
+from eyebright.verbs.zero_shot.zero_shot import zero_shot as zero_shot_stage
 
 #: A path; or a table in memory, such as a DataFrame, of which no package is needed for this type.
 DataLike: TypeAlias = "StrPath | Sequence[tuple[StrPath, str | Sequence[str]]] | Any"
@@ -157,6 +163,23 @@ def suggest(
     return _run(suggest_stage, SuggestConfig, progress, run=run, folder=folder, **options)
 
 
+@with_options(PretrainConfig)
+def pretrain(
+    data: StrPath | None = None, *, progress: Shown = None, **options: Unpack[keywords.PretrainOptions]
+) -> PretrainedBackbone:
+    """Adapt a backbone to images without labels, for `train(..., backbone=...)`.
+
+    Args:
+        data: a folder of images; None where a pretraining is resumed.
+        progress: as for :func:`train`.
+        **options: the options of `eyebright pretrain`.
+
+    Returns:
+        Where the backbone lies, and its signs of health by epoch.
+    """
+    return _run(pretrain_stage, PretrainConfig, progress, data=data, **options)
+
+
 @with_options(TuneConfig)
 def tune(
     data: DataLike | None = None, *, progress: Shown = None, **options: Unpack[keywords.TuneOptions]
@@ -230,6 +253,28 @@ def predict(
         EyebrightError: the model or a path does not exist, or an option or image is of a wrong kind.
     """
     return _run(predict_stage, PredictConfig, progress, model=model, images=images, **options)
+
+
+@with_options(ZeroShotConfig)
+def zero_shot(
+    images: ImageLike | Iterable[ImageLike],
+    classes: str | Sequence[str],
+    *,
+    progress: Shown = None,
+    **options: Unpack[keywords.ZeroShotOptions],
+) -> ZeroShot:
+    """Recognise classes by their names alone, with an image tower and a text tower (CLIP, OpenCLIP, SigLIP).
+
+    Args:
+        images: as for :func:`predict`.
+        classes: names of the classes: a list, or one text with commas.
+        progress: as for :func:`train`.
+        **options: the options of `eyebright zero-shot`.
+
+    Returns:
+        The predictions, and the parity of the sealed model, which lies in ``out`` where that was given.
+    """
+    return _run(zero_shot_stage, ZeroShotConfig, progress, images=images, classes=classes, **options)
 
 
 @with_options(MonitorConfig)

@@ -17,14 +17,17 @@ class AuditOptions(TypedDict, total=False):
 
     out: StrPath | None
     fixes: StrPath | None
-    path: str | None
-    label: Sequence[str]
-    group: str | None
-    split: str | None
     fail_on: Sequence[str]
     size: int
     seed: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    text: Sequence[str] | str
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class DataOptions(TypedDict, total=False):
@@ -32,11 +35,14 @@ class DataOptions(TypedDict, total=False):
 
     out: StrPath | None
     fixes: StrPath | None
+    lang: Literal["en", "zh"]
     path: str | None
     label: Sequence[str]
     group: str | None
+    text: Sequence[str] | str
     split: str | None
-    lang: Literal["en", "zh"]
+    weight: str | None
+    time: str | None
 
 
 class TrainOptions(TypedDict, total=False):
@@ -47,16 +53,21 @@ class TrainOptions(TypedDict, total=False):
     val: StrPath | float | None
     test: StrPath | float | None
     fixes: StrPath | None
-    path: str | None
-    label: Sequence[str]
-    group: str | None
-    split: str | None
+    text_encoder: StrPath | None
     seed: int
     size: int | Literal["auto"]
     layers: Literal["auto", "texture", "stages", "all"]
     curve: bool
     views: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    text: Sequence[str] | str
+    split: str | None
+    weight: str | None
+    time: str | None
+    task: Literal["auto", "classify", "anomaly"]
     unlabelled: StrPath | None
     transductive: bool
     folds: int | None
@@ -69,6 +80,10 @@ class TrainOptions(TypedDict, total=False):
     false_rejection: float
     backbone: str
     weights: StrPath | Literal["none"] | None
+    licence: Literal["commercial", "any"]
+    prompts: StrPath | None
+    pretrain: StrPath | None
+    pretrain_budget: float | str | None
     finetune: Literal["off", "last", "full", "auto"]
     unfreeze: int | None
     gradual: bool
@@ -115,8 +130,33 @@ class SuggestOptions(TypedDict, total=False):
     """Options of `eb.suggest`."""
 
     count: int
-    path: str | None
     seed: int
+    lang: Literal["en", "zh"]
+    path: str | None
+
+
+class PretrainOptions(TypedDict, total=False):
+    """Options of `eb.pretrain`."""
+
+    out: StrPath | None
+    overwrite: bool
+    backbone: str
+    weights: StrPath | Literal["none"] | None
+    size: int | Literal["auto"]
+    unfreeze: int | Literal["auto", "all"]
+    epochs: int | None
+    budget: float | str | None
+    method: Literal["auto", "simclr", "vicreg", "barlow"]
+    batch: int | Literal["auto"]
+    views: int
+    temperature: float
+    lr: float | Literal["auto"]
+    augment: Literal["auto", "colour", "gentle", "light", "upright", "standard"]
+    device: Literal["auto", "cpu", "cuda", "mps", "xla"]
+    precision: Literal["auto", "fp32", "bf16"]
+    processes: int
+    seed: int
+    resume: StrPath | None
     lang: Literal["en", "zh"]
 
 
@@ -130,10 +170,6 @@ class TuneOptions(TypedDict, total=False):
     overwrite: bool
     val: StrPath | float | None
     test: StrPath | float | None
-    path: str | None
-    label: Sequence[str]
-    group: str | None
-    split: str | None
     seed: int
     backbone: str
     weights: StrPath | Literal["none"] | None
@@ -144,6 +180,13 @@ class TuneOptions(TypedDict, total=False):
     precision: Literal["auto", "fp32", "bf16", "fp16"]
     lang: Literal["en", "zh"]
     resume: StrPath | None
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    text: Sequence[str] | str
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class UpdateOptions(TypedDict, total=False):
@@ -156,6 +199,13 @@ class UpdateOptions(TypedDict, total=False):
     remove: Sequence[str]
     fixes: StrPath | None
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    text: Sequence[str] | str
+    split: str | None
+    weight: str | None
+    time: str | None
     target: Sequence[str]
     cost: StrPath | None
 
@@ -166,13 +216,14 @@ class EvaluateOptions(TypedDict, total=False):
     out: StrPath | None
     overwrite: bool
     split: Literal["auto", "train", "val", "test"]
-    path: str | None
-    label: Sequence[str]
-    group: str | None
     seed: int
     columns: StrPath | None
     robustness: bool
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    text: Sequence[str] | str
     target: Sequence[str]
     cost: StrPath | None
     ood: StrPath | None
@@ -189,7 +240,23 @@ class CompareOptions(TypedDict, total=False):
 class PredictOptions(TypedDict, total=False):
     """Options of `eb.predict`."""
 
+    path: str | None
+    text: Sequence[str] | str
     log: StrPath | None
+    top: int
+    lang: Literal["en", "zh"]
+
+
+class ZeroShotOptions(TypedDict, total=False):
+    """Options of `eb.zero_shot`."""
+
+    backbone: str
+    weights: StrPath | Literal["none"] | None
+    licence: Literal["commercial", "any"]
+    prompts: StrPath | None
+    multilabel: bool
+    out: StrPath | None
+    overwrite: bool
     top: int
     lang: Literal["en", "zh"]
 
@@ -200,11 +267,20 @@ class MonitorOptions(TypedDict, total=False):
     data: StrPath | None
     seed: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    text: Sequence[str] | str
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class ExplainOptions(TypedDict, total=False):
     """Options of `eb.explain`."""
 
+    path: str | None
+    text: Sequence[str] | str
     class_: str | None
     method: Literal["auto", "exact", "gradcam", "rollout"]
     out: StrPath | None
@@ -233,6 +309,7 @@ class ServeOptions(TypedDict, total=False):
 class StudioOptions(TypedDict, total=False):
     """Options of `eb.studio`."""
 
+    queue: StrPath | None
     host: str
     port: int
     token_file: StrPath | None
@@ -255,6 +332,13 @@ class ExportOptions(TypedDict, total=False):
     max_loss: float
     seed: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    text: Sequence[str] | str
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class DistillOptions(TypedDict, total=False):
@@ -284,6 +368,13 @@ class DistillOptions(TypedDict, total=False):
     device: Literal["auto", "cpu", "cuda", "mps", "xla"]
     seed: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    text: Sequence[str] | str
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class PruneOptions(TypedDict, total=False):
@@ -306,6 +397,13 @@ class PruneOptions(TypedDict, total=False):
     device: Literal["auto", "cpu", "cuda", "mps", "xla"]
     seed: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    text: Sequence[str] | str
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class ShrinkOptions(TypedDict, total=False):
@@ -322,6 +420,13 @@ class ShrinkOptions(TypedDict, total=False):
     max_images: int
     seed: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    text: Sequence[str] | str
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class InspectOptions(TypedDict, total=False):

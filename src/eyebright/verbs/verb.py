@@ -23,7 +23,8 @@ def print_result(result: object, config: object) -> int:
 class Verb:
     """One verb: `verbs/NAME/options.py` has its class `NameConfig`, `verbs/NAME/NAME.py` its stage `NAME`.
 
-    Both are imported when they are needed, because the help on all commands must not wait for them.
+    There a hyphen of the name is an underscore. Both are imported when they are needed, because the help on
+    all commands must not wait for them.
 
     Attributes:
         name: what the person types.
@@ -45,10 +46,16 @@ class Verb:
     rows: bool = False
     estimate: str = ""
 
+    @property
+    def folder(self) -> str:
+        """Return the name of its folder and of its stage."""
+        return self.name.replace("-", "_")
+
     def config(self) -> type[Config]:
         """Return the class whose fields are the verb's options."""
-        module = import_module(f"eyebright.verbs.{self.name}.options")
-        config: type[Config] = getattr(module, f"{self.name.capitalize()}Config")
+        module = import_module(f"eyebright.verbs.{self.folder}.options")
+        words = self.folder.split("_")
+        config: type[Config] = getattr(module, f"{''.join(word.capitalize() for word in words)}Config")
         return config
 
     def run(self, config: Config) -> int:
@@ -57,8 +64,8 @@ class Verb:
         from eyebright.runtime.progress import SILENT
 
         estimated = bool(self.estimate) and bool(getattr(config, "dry_run", False))
-        name = self.estimate if estimated else self.name
-        stage = getattr(import_module(f"eyebright.verbs.{self.name}.{name}"), name)
+        name = self.estimate if estimated else self.folder
+        stage = getattr(import_module(f"eyebright.verbs.{self.folder}.{name}"), name)
         with showing(SILENT) if self.rows and sys.stdout.isatty() else nullcontext():
             result = stage(config)
         return (print_result if estimated else self.show)(result, config)

@@ -35,7 +35,10 @@ _FORM: dict[str, Any] = {
     "schema": {
         "type": "object",
         "required": ["file"],
-        "properties": {"file": {"type": "array", "items": {"type": "string", "format": "binary"}}},
+        "properties": {
+            "file": {"type": "array", "items": {"type": "string", "format": "binary"}},
+            "text": {"type": "array", "items": {"type": "string"}},
+        },
     }
 }
 
@@ -83,7 +86,8 @@ async def answer_images(
     request: Request, service: Service, slot: Slot, images: Sequence[NamedImage]
 ) -> Response:
     """Answer images, or tell which of them cannot be answered and why."""
-    model, answers = await service.predict(slot, [image.content for image in images])
+    texts = [image.text for image in images]
+    model, answers = await service.predict(slot, [image.content for image in images], texts)
     predictions = [answer.prediction for answer in answers if isinstance(answer, AnsweredImage)]
     if len(predictions) == len(answers):
         return json_response(predictions_json(slot.name, model, predictions))

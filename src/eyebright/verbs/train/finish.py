@@ -20,11 +20,12 @@ from eyebright.runs.overwrite import remove_earlier
 from eyebright.runs.rules import TrainedRules
 from eyebright.runs.run import Run, write_metrics, write_options
 from eyebright.runtime.context import timed
+from eyebright.runtime.processes import is_main
+from eyebright.sealed.text_tensor import TOKENIZER
 from eyebright.text.language import translate
 from eyebright.types import Split
 from eyebright.verbs.train.cross_validation import CrossValidation
 from eyebright.verbs.train.data_checks import data_checks
-from eyebright.verbs.train.launch import is_main
 from eyebright.verbs.train.prepare import TrainingPlan
 from eyebright.verbs.train.provenance import Provenance, provenance_of
 from eyebright.verbs.train.seal import SealedClassifier, seal
@@ -83,7 +84,7 @@ def seal_and_evaluate(
     directory = plan.directory
     path = directory / "model.onnx"
     say_skipped(trained.skipped)
-    if plan.network is None:  # fine-tuning did so at its beginning
+    if plan.network is None and plan.config.pretrain is None:  # these did so at their beginning
         remove_earlier(directory)
     (directory / METRICS).unlink(missing_ok=True)  # of a resumed run that was finished
     provenance = provenance_of(trained, plan.manifest)
@@ -156,6 +157,9 @@ def _evaluation_plan(
         skipped=trained.skipped,
         reference=trained.reference,
         baseline=trained.baseline,
+        alone=None if validated is None else validated.alone,
+        class_words=None if trained.text is None else trained.text.words,
+        masked=None if trained.text is None or trained.text.masked is None else trained.text.masked.head,
     )
 
 
@@ -198,7 +202,8 @@ def _metrics(done: EvaluatedTraining) -> MetricsFile:
         candidates=trained.candidates,
         model_sha256=sha256(evaluation.model.path),
         learning_curve=grown(trained.curve, done.plan.config.seed),
-        provenance=done.provenance.metadata(),
+        provenance={key: value for key, value in done.provenance.metadata().items() if key != TOKENIZER},
         finetuning=trained.finetuning,
         unlabelled=trained.unlabelled,
+        pretraining=trained.pretraining,
     )
