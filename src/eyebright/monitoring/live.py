@@ -16,8 +16,8 @@ from eyebright.monitoring.signals import uncertainty
 from eyebright.sealed.model import SealedModel
 from eyebright.types import FloatArray
 
-# An analysis takes some tenths of a second; whoever asks more often gets the one before.
-_FRESH_SECONDS = 60.0
+# An analysis takes a second or two of one core; whoever asks more often gets the one before.
+_FRESH_SECONDS = 300.0
 
 
 class LiveMonitor:
@@ -79,7 +79,7 @@ class LiveMonitor:
         return ["" if image is None else kept.keep(image, doubt) for image, doubt in pairs]
 
     def gauges(self) -> Sequence[MonitorGauge]:
-        """Return the gauges of an analysis that is at most a minute old; none before the first image."""
+        """Return the gauges of an analysis that is at most five minutes old; none before the first image."""
         with self._lock:
             log = self._monitor.recorder.snapshot()
             if log.images and time.monotonic() - self._asked >= _FRESH_SECONDS:
