@@ -11,15 +11,21 @@ SURFACE = {
         "--config"
     ),
     "data": "action data --to --out --fixes --lang --path --label --group --split --weight --time",
+    "pretrain": (
+        "data --out --overwrite --backbone --weights --size --unfreeze --epochs --budget --method --batch "
+        "--views --temperature --lr --augment --device --precision --processes --seed --resume --lang "
+        "--config"
+    ),
     "train": (
         "data --out --overwrite --val --test --fixes --seed --size --layers --curve --views --lang --path "
-        "--label --group --split --weight --time --folds --split-by --group-from --target --cost "
-        "--coverage --coverage-per-class --false-rejection --backbone --weights --licence --prompts "
-        "--finetune --unfreeze --gradual --batch-norm --lora --epochs --budget --patience --batch "
-        "--optimizer --lr --schedule --warmup --weight-decay --layer-decay --ema --dropout --drop-path "
-        "--label-smoothing --loss --class-weights --sampler --augment --random-erasing --mixup --cutmix "
-        "--teacher --teacher-share --teacher-temperature --teacher-features --teacher-views --precision "
-        "--device --processes --save-memory --pixel-cache --track --resume --config"
+        "--label --group --split --weight --time --task --unlabelled --transductive --dry-run --folds "
+        "--split-by --group-from --target --cost --coverage --coverage-per-class --false-rejection "
+        "--backbone --weights --licence --prompts --pretrain --pretrain-budget --finetune --unfreeze "
+        "--gradual --batch-norm --lora --epochs --budget --patience --batch --optimizer --lr --schedule "
+        "--warmup --weight-decay --layer-decay --ema --dropout --drop-path --label-smoothing --loss "
+        "--class-weights --sampler --augment --random-erasing --mixup --cutmix --teacher --teacher-share "
+        "--teacher-temperature --teacher-features --teacher-views --precision --device --processes "
+        "--save-memory --pixel-cache --track --resume --config"
     ),
     "tune": (
         "data --trials --epochs --budget --out --overwrite --val --test --seed --backbone --weights "
@@ -30,6 +36,7 @@ SURFACE = {
         "run data --out --overwrite --rename --merge --remove --fixes --lang --path --label --group "
         "--split --weight --time --target --cost --config"
     ),
+    "suggest": "run folder --count --format --seed --lang --path --config",
     "evaluate": (
         "model data --out --overwrite --split --seed --format --columns --robustness --lang --path "
         "--label --group --target --cost --ood --config"
@@ -72,7 +79,7 @@ SURFACE = {
     "models": "--search --limit --speed --json --lang",
     "cache": "--trim --clear --lang",
     "doctor": "--json --lang",
-    "studio": "folder --host --port --token-file --tls-cert --tls-key --allow-host --lang --config",
+    "studio": "folder --queue --host --port --token-file --tls-cert --tls-key --allow-host --lang --config",
     "demo": "--out --overwrite --seed --lang --config",
 }
 

@@ -63,6 +63,9 @@ class TrainOptions(TypedDict, total=False):
     split: str | None
     weight: str | None
     time: str | None
+    task: Literal["auto", "classify", "anomaly"]
+    unlabelled: StrPath | None
+    transductive: bool
     folds: int | None
     split_by: Literal["chance", "time"]
     group_from: str | None
@@ -75,6 +78,8 @@ class TrainOptions(TypedDict, total=False):
     weights: StrPath | Literal["none"] | None
     licence: Literal["commercial", "any"]
     prompts: StrPath | None
+    pretrain: StrPath | None
+    pretrain_budget: float | str | None
     finetune: Literal["off", "last", "full", "auto"]
     unfreeze: int | None
     gradual: bool
@@ -115,6 +120,40 @@ class TrainOptions(TypedDict, total=False):
     pixel_cache: bool
     track: Sequence[Literal["tensorboard", "mlflow"]]
     resume: StrPath | None
+
+
+class SuggestOptions(TypedDict, total=False):
+    """Options of `eb.suggest`."""
+
+    count: int
+    seed: int
+    lang: Literal["en", "zh"]
+    path: str | None
+
+
+class PretrainOptions(TypedDict, total=False):
+    """Options of `eb.pretrain`."""
+
+    out: StrPath | None
+    overwrite: bool
+    backbone: str
+    weights: StrPath | Literal["none"] | None
+    size: int | Literal["auto"]
+    unfreeze: int | Literal["auto", "all"]
+    epochs: int | None
+    budget: float | str | None
+    method: Literal["auto", "simclr", "vicreg", "barlow"]
+    batch: int | Literal["auto"]
+    views: int
+    temperature: float
+    lr: float | Literal["auto"]
+    augment: Literal["auto", "colour", "gentle", "light", "upright", "standard"]
+    device: Literal["auto", "cpu", "cuda", "mps", "xla"]
+    precision: Literal["auto", "fp32", "bf16"]
+    processes: int
+    seed: int
+    resume: StrPath | None
+    lang: Literal["en", "zh"]
 
 
 class TuneOptions(TypedDict, total=False):
@@ -258,6 +297,7 @@ class ServeOptions(TypedDict, total=False):
 class StudioOptions(TypedDict, total=False):
     """Options of `eb.studio`."""
 
+    queue: StrPath | None
     host: str
     port: int
     token_file: StrPath | None

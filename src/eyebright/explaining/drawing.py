@@ -77,5 +77,5 @@ def draw(model: SealedModel, how: Explainer, source: ImageLike, asked: str | Non
     label = asked or next(x for x in prediction.labels if x in model.labels)
     probability = prediction.probabilities[prediction.labels.index(label)]
     heat = how.heat(pixels, model.labels.index(label))
-    picture = overlay(image, heat, side, how.signed)
+    picture = overlay(image, heat, side, how.signed, how.full)
     return DrawnHeatMap(label, probability, prediction.label, heat, image, picture)

@@ -13,6 +13,7 @@ from eyebright.data.header import read_image
 from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.data.manifest_file import read_manifest
 from eyebright.data.source import scan
+from eyebright.data.splits.good_names import as_one_class
 from eyebright.data.storage.places import is_file
 from eyebright.data.table.chosen import ANY_COLUMNS, Columns, named_columns
 from eyebright.errors import DataError, ImageError, NotFoundError, nearest
@@ -202,6 +203,13 @@ def check_labels(manifest: Manifest, model: SealedModel) -> None:
             unknown=listed(unknown),
             nearest=nearest(unknown[0], model.labels),
         )
+
+
+def with_model_labels(manifest: Manifest, model: SealedModel) -> Manifest:
+    """Return the images labelled `good` and `anomaly` where the model knows these, whatever the kinds."""
+    if not model.has_anomaly_map:
+        return manifest
+    return replace(manifest, samples=tuple(as_one_class(manifest.samples)))
 
 
 def check_task(manifest: Manifest, model: SealedModel) -> None:

@@ -20,11 +20,11 @@ from eyebright.runs.overwrite import remove_earlier
 from eyebright.runs.rules import TrainedRules
 from eyebright.runs.run import Run, write_metrics, write_options
 from eyebright.runtime.context import timed
+from eyebright.runtime.processes import is_main
 from eyebright.text.language import translate
 from eyebright.types import Split
 from eyebright.verbs.train.cross_validation import CrossValidation
 from eyebright.verbs.train.data_checks import data_checks
-from eyebright.verbs.train.launch import is_main
 from eyebright.verbs.train.prepare import TrainingPlan
 from eyebright.verbs.train.provenance import Provenance, provenance_of
 from eyebright.verbs.train.seal import SealedClassifier, seal
@@ -83,7 +83,7 @@ def seal_and_evaluate(
     directory = plan.directory
     path = directory / "model.onnx"
     say_skipped(trained.skipped)
-    if plan.network is None:  # fine-tuning did so at its beginning
+    if plan.network is None and plan.config.pretrain is None:  # these did so at their beginning
         remove_earlier(directory)
     (directory / METRICS).unlink(missing_ok=True)  # of a resumed run that was finished
     provenance = provenance_of(trained, plan.manifest)
@@ -172,6 +172,7 @@ def _report(done: EvaluatedTraining, line: str) -> ReportContent:
         finetune_candidates=trained.finetune_candidates,
         reasons=trained.reasons,
         finetuning=trained.finetuning,
+        unlabelled=trained.unlabelled,
         training_curves=trained.training_curves,
         tunable=plan.network is None and "finetune" not in trained.chosen,
         random_weights=trained.random_weights,
@@ -199,4 +200,6 @@ def _metrics(done: EvaluatedTraining) -> MetricsFile:
         learning_curve=grown(trained.curve, done.plan.config.seed),
         provenance=done.provenance.metadata(),
         finetuning=trained.finetuning,
+        unlabelled=trained.unlabelled,
+        pretraining=trained.pretraining,
     )
