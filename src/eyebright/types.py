@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 Split = Literal["train", "val", "test", "folds"]
 Lang = Literal["en", "zh"]
 Interpolation = Literal["bilinear", "bicubic"]
+#: Which licences weights may have: those that allow commercial use, or any.
+LicenceUse = Literal["commercial", "any"]
 
 UInt8Array: TypeAlias = npt.NDArray[np.uint8]
 FloatArray: TypeAlias = npt.NDArray[np.float32]

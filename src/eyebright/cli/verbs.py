@@ -6,16 +6,18 @@ from importlib import import_module
 
 from eyebright.verbs.verb import Verb
 
-#: In the order of the help; each has a folder of its name in `eyebright/verbs`.
+#: In the order of the help; each has a folder of its name (with underscores) in `eyebright/verbs`.
 NAMES = (
     "audit",
     "data",
     "train",
     "tune",
     "update",
+    "suggest",
     "evaluate",
     "compare",
     "predict",
+    "zero-shot",
     "monitor",
     "explain",
     "serve",
@@ -40,5 +42,5 @@ def all_verbs() -> tuple[Verb, ...]:
 
 def load_verb(name: str) -> Verb:
     """Return the verb ``name``; only its own declaration is imported."""
-    found: Verb = import_module(f"eyebright.verbs.{name}.cli").VERB
+    found: Verb = import_module(f"eyebright.verbs.{name.replace('-', '_')}.cli").VERB
     return found

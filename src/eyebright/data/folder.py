@@ -17,7 +17,7 @@ from eyebright.data.passed_over import no_images, other_files
 from eyebright.data.read_headers import read_headers
 from eyebright.data.splits.drawing import BY_CHANCE, Drawing, draw
 from eyebright.data.splits.layout import Layout, find_layout
-from eyebright.data.splits.parts import classes_beside, listed
+from eyebright.data.splits.parts import SHOWN, classes_beside
 from eyebright.data.storage.places import resolved
 from eyebright.data.walk import (
     FolderListing,
@@ -31,6 +31,7 @@ from eyebright.data.walk import (
 )
 from eyebright.errors import DataError, ImageError
 from eyebright.runtime.context import progress_task
+from eyebright.text.format import listed
 from eyebright.types import Skipped, Split
 
 
@@ -239,7 +240,7 @@ def _no_classes(folder: Path, listing: FolderListing) -> DataError:
             "class folder. If it is a class itself, like the folders beside it ({beside}), use {parent}.",
             path=folder,
             count=len(listing.loose),
-            beside=listed(beside),
+            beside=listed(sorted(beside), SHOWN),
             parent=folder.resolve().parent,
         )
     return DataError(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from eyebright.data import folder as folders
-from eyebright.data.checks import few_images
+from eyebright.data.checks import few_images, with_weight
 from eyebright.data.fixes import Fixes
 from eyebright.data.manifest import Manifest
 from eyebright.data.sources.base import Source
@@ -15,7 +15,7 @@ from eyebright.data.sources.recognise import find_listing
 from eyebright.data.splits.drawing import BY_CHANCE, Drawing
 from eyebright.data.splits.layout import evaluation_part
 from eyebright.data.storage.places import left_out
-from eyebright.data.table.chosen import ANY_COLUMNS, Columns
+from eyebright.data.table.chosen import ANY_COLUMNS, ROLES, Columns
 from eyebright.data.table.listed import ListedImages, read_listed
 from eyebright.data.table.scan import scan_listed, scan_listed_part
 from eyebright.errors import DataError
@@ -46,13 +46,14 @@ def scan(
         NotFoundError: a folder does not exist.
         DataError: there is nothing, or nothing sensible, to train on.
     """
+    columns = replace(columns, needs_time=drawing.by == "time")
     place, source = _find(data, columns)
     if source is None:
         manifest = folders.scan(place, val=val, test=test, seed=seed, fixes=fixes, drawing=drawing)
     else:
         listed = _listed(source, columns, multilabel)
         manifest = scan_listed(listed, val=val, test=test, seed=seed, fixes=fixes, drawing=drawing)
-    manifest = _with_left_out(manifest, data)
+    manifest = with_weight(_with_left_out(manifest, data))
     return replace(manifest, warnings=(*manifest.warnings, *few_images(manifest)))
 
 
@@ -112,8 +113,9 @@ def _find(data: Path, columns: Columns) -> tuple[Path, Source | None]:
     if source is None and columns:
         raise DataError(
             "Columns can be named only where a table lists the images. {path} has class folders. Do without "
-            "--path, --label, --group and --split, or give the table as the data.",
+            "{options}, or give the table as the data.",
             path=data,
+            options=", ".join(f"--{role}" for role in ROLES if getattr(columns, role)),
         )
     return place, source
 
@@ -138,6 +140,10 @@ def _in_words(role: str) -> str:
             return translate("the group")
         case "split":
             return translate("the split")
+        case "weight":
+            return translate("the weight in training")
+        case "time":
+            return translate("the time")
         case _:
             return translate("not used")
 

@@ -13,6 +13,7 @@ from eyebright.data.corruptions import STRENGTHS, corrupt
 from eyebright.data.decode import decode
 from eyebright.data.header import read_image
 from eyebright.data.manifest import Manifest, Sample
+from eyebright.data.table.chosen import ANY_COLUMNS, Columns
 from eyebright.errors import DataError, ImageError, NotFoundError, StorageError
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.monitoring.model_monitor import look_at
@@ -35,13 +36,16 @@ _STRENGTHS = (1, 2, 3)
 _Row: TypeAlias = "tuple[str, bool, FloatArray, float, FloatArray, FloatArray]"
 
 
-def reference_of(model: SealedModel, data: Path | None, seed: int) -> Reference:
+def reference_of(
+    model: SealedModel, data: Path | None, seed: int, columns: Columns = ANY_COLUMNS
+) -> Reference:
     """Return the reference of a run, which is measured and kept beside the model at its first use.
 
     Args:
         model: opened with one thread a call; its run's manifest lies beside it, or ``data`` is given.
         data: where the run's images are now; None where they still are where they were.
         seed: of what is drawn.
+        columns: those of the table in ``data``.
 
     Raises:
         DataError: there are no validation images, or the file beside the model is damaged.
@@ -50,7 +54,7 @@ def reference_of(model: SealedModel, data: Path | None, seed: int) -> Reference:
     digest = sha256(model.path)
     if path.is_file() and (known := read_reference(path)).model_sha256 == digest:
         return known
-    manifest = manifest_of(model, data, seed, ("val",))
+    manifest = manifest_of(model, data, seed, ("val",), columns)
     check_labels(manifest, model)
     found = measure_reference(model, digest, manifest, seed)
     with suppress(StorageError):  # a folder that cannot be written costs the time of measuring again

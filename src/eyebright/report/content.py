@@ -17,6 +17,7 @@ from eyebright.evaluation.multiclass.results import Metrics, PredictionRow
 from eyebright.evaluation.robustness import RobustnessResult
 from eyebright.evaluation.slices import Slice
 from eyebright.evaluation.uncertainty.results import Uncertainty
+from eyebright.few_labels.unlabelled import UnlabelledOutcome
 from eyebright.report.anomaly.outcome import AnomalyOutcome
 from eyebright.report.metrics_content import MetricsContent
 from eyebright.report.update_content import UpdateOutcome
@@ -168,6 +169,7 @@ class ReportContent:
         uncertainty: OOD scores and prediction sets, where the model has them.
         groups: how patients, lots or products are found, where images come in such groups.
         finetuning: what fine-tuning changed, where it was compared.
+        unlabelled: what unlabelled images brought, where there were some.
         data_checks: what a training found in its data.
         update: what an update changed about the run that it began with.
         anomaly: what a training on good images alone found.
@@ -207,6 +209,7 @@ class ReportContent:
     uncertainty: Uncertainty | None = None
     groups: GroupResults | None = None
     finetuning: FinetuneOutcome | None = None
+    unlabelled: UnlabelledOutcome | None = None
     data_checks: DataChecks | None = None
     update: UpdateOutcome | None = None
     anomaly: AnomalyOutcome | None = None

@@ -29,6 +29,7 @@ from eyebright.report.sections.robustness import robustness
 from eyebright.report.sections.selection import finetuning, parity_check, selection, time_spent
 from eyebright.report.sections.slices import slices
 from eyebright.report.sections.training_curves import training_curves
+from eyebright.report.sections.unlabelled import unlabelled
 from eyebright.report.sections.update import update
 from eyebright.report.sections.usage import facts, usage
 from eyebright.report.summary.assessment import assess, verdict_of
@@ -75,6 +76,7 @@ def _sections(content: ReportContent) -> list[Section | None]:
     return [
         *evaluated,
         learning_curve(content),
+        unlabelled(content),
         selection(content),
         finetuning(content),
         training_curves(content),

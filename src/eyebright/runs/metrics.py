@@ -24,6 +24,7 @@ from eyebright.evaluation.multiclass.results import Metrics
 from eyebright.evaluation.robustness import RobustnessResult
 from eyebright.evaluation.slices import Slice
 from eyebright.evaluation.uncertainty.results import Uncertainty
+from eyebright.few_labels.unlabelled import UnlabelledOutcome
 from eyebright.report.anomaly.outcome import AnomalyOutcome
 from eyebright.report.content import BaselineComparison, FinetuneOutcome
 from eyebright.report.update_content import UpdateOutcome
@@ -70,6 +71,7 @@ class MetricsFile:
         target_met: whether the selected candidate meets them all.
         groups: how patients, lots or products are found, where images come in such groups.
         finetuning: what fine-tuning changed, where it was compared.
+        unlabelled: what unlabelled images brought, where there were some.
         data_checks: what a training found in its data.
         update: what an update changed about the run that it began with.
         anomaly: what a training on good images alone found.
@@ -100,6 +102,7 @@ class MetricsFile:
     target_met: bool | None = None
     groups: GroupResults | None = None
     finetuning: FinetuneOutcome | None = None
+    unlabelled: UnlabelledOutcome | None = None
     data_checks: DataChecks | None = None
     update: UpdateOutcome | None = None
     anomaly: AnomalyOutcome | None = None
@@ -121,7 +124,11 @@ class MetricsFile:
             "baseline": None if self.baseline is None else asdict(self.baseline),
             "groups": None if self.groups is None else self.groups.to_json(),
             "splitting": None if manifest.facts is None else manifest.facts.to_json(),
+            "training_weights": (
+                None if manifest.training_weights is None else asdict(manifest.training_weights)
+            ),
             "finetuning": None if self.finetuning is None else asdict(self.finetuning),
+            "unlabelled": None if self.unlabelled is None else self.unlabelled.to_json(),
             "data_checks": None if self.data_checks is None else self.data_checks.to_json(),
             "update": None if self.update is None else asdict(self.update),
             "anomaly": None if self.anomaly is None else self.anomaly.to_json(),

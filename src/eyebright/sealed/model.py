@@ -16,7 +16,6 @@ import onnx
 from eyebright.data.decode import decode
 from eyebright.data.header import read_image
 from eyebright.errors import ModelError, NotFoundError
-from eyebright.evaluation.intervals import Float64Array
 from eyebright.evaluation.rules.decisions import Decisions
 from eyebright.evaluation.uncertainty.conformal import SetRule
 from eyebright.evaluation.uncertainty.ood import UnknownRule
@@ -219,11 +218,6 @@ class SealedModel:
     def set_rule(self) -> SetRule | None:
         """Return how prediction sets with the requested coverage are made; None if the file has no rule."""
         return self.facts.set_rule
-
-    @property
-    def thresholds(self) -> Float64Array | None:
-        """Return the thresholds (K,) of a multi-label model's probabilities; None of a single-label model."""
-        return self.decisions.thresholds if self.decisions.multilabel else None
 
     @cached_property
     def task(self) -> ClassificationTask:

@@ -73,6 +73,8 @@ def read_listed(listed: ListedImages) -> tuple[Manifest, bool]:
                         row.group,
                         header.white_level,
                         header.content,
+                        time=row.time,
+                        weight=row.weight,
                     )
                 )
             task.advance(len(some))
@@ -81,7 +83,9 @@ def read_listed(listed: ListedImages) -> tuple[Manifest, bool]:
     samples, found = with_contents(folder, samples)
     ordered = sorted(_grouped(samples), key=lambda s: s.path)
     notes = (*table.notes, *_outside(listed, named), *_unnamed(listed, named), *found)
-    manifest = Manifest(resolved(folder), tuple(ordered), tuple(skipped), notes, table.label_set)
+    manifest = Manifest(
+        resolved(folder), tuple(ordered), tuple(skipped), notes, table.label_set, columns=table.columns
+    )
     return manifest, any(row.split for row in table.rows)
 
 

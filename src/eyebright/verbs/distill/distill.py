@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from eyebright.backbones import catalog
+from eyebright.data.table.chosen import ROLES
 from eyebright.runs import messages
 from eyebright.runs.images import require_classifier
 from eyebright.runs.integrity import require_unmodified
@@ -18,6 +19,7 @@ from eyebright.verbs.train.train import train
 _AS_THEY_ARE = (
     "weights",
     "data",
+    *ROLES,
     "out",
     "overwrite",
     "finetune",

@@ -18,7 +18,10 @@ class ExplainConfig(Config):
     model: Path = Field(description="Model to explain: a model.onnx, or the run directory that contains it.")
     images: list[str] = Field(
         min_length=1,
-        description="Image files, folders or glob patterns; - reads a list of paths from standard input.",
+        description=(
+            "Image files, folders, archives, Parquet files of images, s3:// places or glob patterns; - reads "
+            "a list of paths from standard input."
+        ),
     )
     class_: Annotated[str | None, Metavar("NAME")] = Field(
         None, description="Class to explain (default: the predicted class)."

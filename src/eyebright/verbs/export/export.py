@@ -32,6 +32,7 @@ from eyebright.exporting.certificate.compression import kernels, original_bytes,
 from eyebright.exporting.certificate.integrity import EXPORTS
 from eyebright.exporting.certificate.sidecar_files import write_sidecar_files
 from eyebright.exporting.precision import precision_of
+from eyebright.runs.images import columns_for
 from eyebright.runs.integrity import require_unmodified
 from eyebright.runs.metrics import versions
 from eyebright.runs.scoring import predict_samples
@@ -93,7 +94,9 @@ class Exporter:
     def images(self) -> ExportImages:
         """Return the images to compare and calibrate on."""
         config = self.config
-        return export_images(self.model, config.data, config.max_images, config.seed)
+        return export_images(
+            self.model, config.data, config.max_images, config.seed, columns_for(config, self.model)
+        )
 
     @cached_property
     def reference(self) -> ReferencePredictions:

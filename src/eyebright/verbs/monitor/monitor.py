@@ -10,6 +10,7 @@ from eyebright.monitoring.log import Log
 from eyebright.monitoring.prometheus import text
 from eyebright.monitoring.reference import reference_of
 from eyebright.report.display import Displayed, ResultTable
+from eyebright.runs.images import columns_for
 from eyebright.runtime.context import progress_task, stage
 from eyebright.sealed.model import SealedModel
 from eyebright.text.format import percent, percent_range
@@ -94,7 +95,7 @@ def monitor(config: MonitorConfig) -> Monitoring:
     """
     log = Log.read(config.log)
     model = SealedModel(config.reference, threads=1)
-    reference = reference_of(model, config.data, config.seed)
+    reference = reference_of(model, config.data, config.seed, columns_for(config, model))
     with progress_task("Comparing {count:image|images} with the reference", count=log.images):
         found = analyse(log, reference, model.decisions, config.seed)
     return Monitoring(model.path.resolve().parent.name, found)

@@ -19,7 +19,10 @@ class PredictConfig(Config):
     model: Path = Field(description="Model to use: a model.onnx, or the run directory that contains it.")
     images: Annotated[list[Any], BeforeValidator(image_list)] = Field(
         min_length=1,
-        description="Image files, folders or glob patterns; - reads a list of paths from standard input.",
+        description=(
+            "Image files, folders, archives, Parquet files of images, s3:// places or glob patterns; - reads "
+            "a list of paths from standard input."
+        ),
     )
     log: Annotated[Path | None, Metavar("FILE")] = Field(
         None,

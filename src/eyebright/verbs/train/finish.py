@@ -172,6 +172,7 @@ def _report(done: EvaluatedTraining, line: str) -> ReportContent:
         finetune_candidates=trained.finetune_candidates,
         reasons=trained.reasons,
         finetuning=trained.finetuning,
+        unlabelled=trained.unlabelled,
         training_curves=trained.training_curves,
         tunable=plan.network is None and "finetune" not in trained.chosen,
         random_weights=trained.random_weights,
@@ -199,4 +200,5 @@ def _metrics(done: EvaluatedTraining) -> MetricsFile:
         learning_curve=grown(trained.curve, done.plan.config.seed),
         provenance=done.provenance.metadata(),
         finetuning=trained.finetuning,
+        unlabelled=trained.unlabelled,
     )

@@ -14,6 +14,7 @@ from eyebright.evaluation.decisions.operating import Labelled
 from eyebright.runtime.progress import SILENT
 from eyebright.task.task import task_of
 from eyebright.training.cache.store import default_folder
+from eyebright.training.linear_probe.linear import LinearHead
 from eyebright.training.linear_probe.probe import (
     EarlierSelection,
     FrozenModel,
@@ -33,6 +34,7 @@ def frozen_model(
     backbone: Backbone,
     earlier: EarlierSelection | None = None,
     on_features: OnFeatures | None = None,
+    prior: LinearHead | None = None,
 ) -> FrozenModel:
     """Select feature layers and solve a head on frozen features of the training split of ``manifest``.
 
@@ -42,6 +44,7 @@ def frozen_model(
         backbone: whose features the head is solved on.
         earlier: what an earlier training selected, and is not selected again.
         on_features: is called before the head is solved.
+        prior: a head on the backbone's last layer, to which the head is drawn.
     """
     trainer = FrozenTrainer(
         manifest,
@@ -51,6 +54,7 @@ def frozen_model(
         layers=config.layers,
         seed=config.seed,
         earlier=earlier,
+        prior=prior,
     )
     model = trainer.train(None if config.size == "auto" else config.size, on_features)
     # Before fine-tuning the head is only a start, and says nothing about what more images would give.
@@ -94,6 +98,7 @@ def as_trained(model: FrozenModel, unlearned: HeldOut | None = None) -> TrainedM
             "layers": model.layers,
             "l2": model.fit.l2,
             "discriminant_share": model.fit.discriminant_share,
+            **({} if model.fit.prior_scale is None else {"prompts_scale": model.fit.prior_scale}),
         },
         candidates=messages.candidates(model),
         holdout_energy=None if task.multilabel else energy(held_out.logits / np.float32(temperature)),

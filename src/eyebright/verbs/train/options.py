@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from eyebright.errors import ConfigError
 from eyebright.options.base import Config
+from eyebright.options.columns import ColumnsConfig
 from eyebright.options.decisions import DecisionConfig
 from eyebright.options.fields import (
     ChosenSize,
     Data,
     FixesFile,
-    GroupColumn,
-    LabelColumns,
     Layers,
     Out,
     Overwrite,
-    PathColumn,
     ReportLang,
     Seed,
-    SplitColumn,
     Test,
     Val,
 )
+from eyebright.options.marks import CommandLineOnly, Metavar
 from eyebright.options.splits import SplitConfig
 from eyebright.options.uncertainty import UncertaintyConfig
 from eyebright.task.task import ClassificationTask
@@ -41,10 +39,6 @@ class TrainingDataConfig(Config):
     val: Val = None
     test: Test = None
     fixes: FixesFile = None
-    path: PathColumn = None
-    label: LabelColumns = Field([])
-    group: GroupColumn = None
-    split: SplitColumn = None
     seed: Seed = 0
     size: ChosenSize = "auto"
     layers: Layers = "auto"
@@ -75,6 +69,25 @@ class TaskConfig(Config):
     )
 
 
+class UnlabelledConfig(Config):
+    """Options of images without labels."""
+
+    unlabelled: Annotated[Path | None, Metavar("PATH")] = Field(
+        None,
+        description=(
+            "Images without labels to learn from as well: a folder, an archive or a table; kept only where "
+            "held-out images speak for it."
+        ),
+    )
+    transductive: bool = Field(
+        False, description="Also learn from unlabelled images that the run is evaluated on."
+    )
+    dry_run: Annotated[bool, CommandLineOnly()] = Field(
+        False,
+        description="Train nothing: say what each way to a better model would cost, and what it may bring.",
+    )
+
+
 def data_or_resume(resume: Path | None, info: ValidationInfo) -> Path | None:
     """Return ``resume``; it, the field `data` before it or a teacher with images must be given.
 
@@ -91,7 +104,14 @@ def data_or_resume(resume: Path | None, info: ValidationInfo) -> Path | None:
 
 # Fields come in the order of the bases read from the right: the data's first.
 class TrainConfig(
-    FinetuneConfig, UncertaintyConfig, DecisionConfig, SplitConfig, TaskConfig, TrainingDataConfig
+    FinetuneConfig,
+    UncertaintyConfig,
+    DecisionConfig,
+    SplitConfig,
+    UnlabelledConfig,
+    TaskConfig,
+    ColumnsConfig,
+    TrainingDataConfig,
 ):
     """Options of `eyebright train`; every field is also a command-line option and a TOML key."""
 

@@ -23,10 +23,12 @@ from eyebright.verbs.train.finish import finish
 from eyebright.verbs.train.launch import is_main, launch, world_size
 from eyebright.verbs.train.linear_probe import as_trained, frozen_model
 from eyebright.verbs.train.messages import epoch_figures
+from eyebright.verbs.train.names import from_names
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.prepare import TrainingPlan, prepare
 from eyebright.verbs.train.resume import with_earlier
 from eyebright.verbs.train.trained_model import TrainedModel
+from eyebright.verbs.train.unlabelled import with_unlabelled
 
 if TYPE_CHECKING:
     from eyebright.training.finetune.history import EpochRow
@@ -62,8 +64,13 @@ def train(config: TrainConfig, *, on_epoch: Callable[[EpochRow], None] | None = 
 def fit(plan: TrainingPlan, on_epoch: Callable[[EpochRow], None] | None) -> TrainedModel:
     """Fit a head on frozen features, or fine-tune the backbone."""
     config, manifest = plan.config, plan.manifest
+    if config.prompts is not None:
+        backbone, names = from_names(config, manifest.labels)
+        return as_trained(frozen_model(config, manifest, backbone, prior=names))
     if plan.network is None:
-        return as_trained(frozen_model(config, manifest, frozen_backbone(config)))
+        alone = frozen_model(config, manifest, frozen_backbone(config))
+        model, unlabelled = with_unlabelled(config, manifest, alone)
+        return replace(as_trained(model), unlabelled=unlabelled)
 
     def finished(row: EpochRow) -> None:
         plan.tracker.epoch(row.epoch, epoch_figures(row))

@@ -12,6 +12,7 @@ from eyebright.backbones.card import Preprocessing
 from eyebright.backbones.feature_layers import FeatureLayer
 from eyebright.data.manifest import Sample
 from eyebright.evaluation.decisions.operating import Labelled
+from eyebright.few_labels.unlabelled import UnlabelledOutcome
 from eyebright.report.content import Choice, FinetuneOutcome, TrainingCurves
 from eyebright.runs.parity_check import Reference
 from eyebright.task.task import ClassificationTask, MultiClass
@@ -49,6 +50,7 @@ class TrainedModel:
         task: multi-class or multi-label.
         curve: the accuracy of heads of fewer images.
         finetuning: what fine-tuning changed against the frozen backbone.
+        unlabelled: what unlabelled images brought, where there were some.
         finetune_candidates, reasons, training_curves, random_weights: of fine-tuning, for the report.
     """
 
@@ -70,6 +72,7 @@ class TrainedModel:
     finetune_candidates: Sequence[Choice] = ()
     reasons: Sequence[str] = ()
     finetuning: FinetuneOutcome | None = None
+    unlabelled: UnlabelledOutcome | None = None
     training_curves: TrainingCurves | None = None
     random_weights: bool = False
     baseline: Path | None = None

@@ -77,6 +77,12 @@ class EarlierRun:
                 "cross-validated (--folds), and trained on all. Train anew on all images.",
                 path=directory,
             )
+        if config.prompts is not None:
+            raise ConfigError(
+                "The run to update must not have started from the names of its classes. {path} did "
+                "(--prompts). Train anew on all images.",
+                path=directory,
+            )
         return cls(run, model, read_manifest(directory / _MANIFEST), config, ModelBackbone(model))
 
     @property

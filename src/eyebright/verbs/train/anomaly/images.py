@@ -14,7 +14,7 @@ from eyebright.data.source import scan_as_given
 from eyebright.data.sources.recognise import find_listing
 from eyebright.data.splits.drawing import draw
 from eyebright.data.splits.good_names import ANOMALY, GOOD, is_good_name
-from eyebright.data.table.chosen import Columns
+from eyebright.data.table.chosen import named_columns
 from eyebright.errors import ConfigError, DataError
 from eyebright.runtime.context import say
 from eyebright.text.format import listed
@@ -82,6 +82,8 @@ def check_options(config: TrainConfig) -> None:
         "--folds": config.folds is not None,
         "--cost": config.cost is not None,
         "--curve": config.curve,
+        "--unlabelled": config.unlabelled is not None,
+        "--prompts": config.prompts is not None,
         "--views": config.views > 1,
         f"--layers {config.layers}": config.layers != "auto",
     }
@@ -136,7 +138,7 @@ def one_class_images(config: TrainConfig, data: Path, fixes: Fixes | None) -> On
 
 def _scanned(config: TrainConfig, data: Path) -> tuple[Manifest, dict[Split, float]]:
     """Return all images where the data puts them, and the shares of the training split to hold out."""
-    columns = Columns(config.path, config.label, config.group, config.split)
+    columns = named_columns(config)
     place, source = find_listing(data)
     if source is None and not columns:
         return scan_one_class(place, val=config.val, test=config.test)

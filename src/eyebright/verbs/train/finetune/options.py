@@ -14,16 +14,18 @@ from eyebright.options.fields import (
     Batch,
     Device,
     Epochs,
+    LicenceOfWeights,
     ModelTime,
     Patience,
     Precision,
+    PromptsFile,
     Rate,
     Weights,
 )
 from eyebright.options.marks import Heading, Metavar
 
 #: What also matters when nothing but the head is learned.
-_ALSO_FOR_HEAD = frozenset({"backbone", "weights", "finetune", "resume"})
+_ALSO_FOR_HEAD = frozenset({"backbone", "weights", "licence", "prompts", "finetune", "resume"})
 
 
 class FinetuneConfig(Config):
@@ -32,6 +34,8 @@ class FinetuneConfig(Config):
     # ---- what trains
     backbone: Annotated[BackboneName, Heading("Backbone")] = "efficientnet_lite0"
     weights: Weights = None
+    licence: LicenceOfWeights = "commercial"
+    prompts: PromptsFile = None
     finetune: Literal["off", "last", "full", "auto"] = Field(
         "off",
         description=(
