@@ -12,16 +12,13 @@ from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
-import scipy.sparse as sparse
 from threadpoolctl import threadpool_limits
 
-from eyebright.auditing.neighbours import blocks
+from eyebright.few_labels.spreading import neighbour_graph, spread
 from eyebright.labelling.features import Features
 from eyebright.labelling.kernel_head import kernel_probabilities
 from eyebright.types import FloatArray, IntArray
 
-_NEIGHBOURS = 10
-_CLOSENESS = 0.1  # a neighbour counts e times less for every so much of the cosine
 _KEPT, _ROUNDS = 0.8, 50  # share that an image takes from its neighbours, and how often
 _FLOOR = 0.02  # of a class that no neighbour has
 _EQUAL = 100  # with so many labels the neighbours count as much as the head
@@ -100,34 +97,4 @@ class Suggester:
         """Return labels spread along the neighbours, as shares (N, K)."""
         given = np.zeros((len(self.features.shas), classes), np.float32)
         given[places, truth] = 1
-        found = given
-        for _ in range(_ROUNDS):
-            found = _KEPT * (self._graph @ found) + (1 - _KEPT) * given
-        shares = found / np.maximum(found.sum(axis=1, keepdims=True), _LEAST)
-        return np.asarray((shares + _FLOOR) / (1 + _FLOOR * classes), np.float32)
-
-
-def neighbour_graph(units: FloatArray) -> sparse.csr_matrix:
-    """Return the symmetric graph (N, N) of nearest neighbours, normalised so that labels can be spread on it.
-
-    Args:
-        units: (N, R) rows of unit length.
-    """
-    count = len(units)
-    near = min(_NEIGHBOURS, count - 1)
-    if near < 1:
-        return sparse.csr_matrix((count, count), dtype=np.float32)
-    rows, columns, weights = [], [], []
-    for block in blocks(count, count):
-        similar = units[block] @ units.T
-        own = np.arange(block.start, block.stop)
-        similar[own - block.start, own] = -np.inf
-        nearest = np.argpartition(-similar, near - 1, axis=1)[:, :near]
-        rows.append(np.repeat(own, near))
-        columns.append(nearest.ravel())
-        weights.append(np.take_along_axis(similar, nearest, axis=1).ravel())
-    weight = np.exp((np.concatenate(weights) - 1) / _CLOSENESS).astype(np.float32)
-    graph = sparse.csr_matrix((weight, (np.concatenate(rows), np.concatenate(columns))), shape=(count, count))
-    graph = graph.maximum(graph.T)
-    scale = sparse.diags(1 / np.sqrt(np.maximum(np.asarray(graph.sum(axis=1)).ravel(), _LEAST)))
-    return (scale @ graph @ scale).tocsr().astype(np.float32)
+        return spread(self._graph, given, kept=_KEPT, rounds=_ROUNDS, floor=_FLOOR)
