@@ -114,7 +114,7 @@ class Project:
             return sorted({label for image, label in state.labels() if image in self._samples})
 
     def _remove_left(self) -> None:
-        """Remove what a killed studio left half written; while the labels are locked, nobody else writes."""
+        """Remove what a killed studio left half written: while the labels are locked, nobody else writes."""
         with storage_errors(self.folder):
             for left in (*self.folder.glob(".*.tmp"), *self.received.rglob(".*.tmp")):
                 if left.is_file():
