@@ -16,7 +16,7 @@ from eyebright.data.source import scan
 from eyebright.data.splits.good_names import as_one_class
 from eyebright.data.storage.places import is_file
 from eyebright.data.table.chosen import ANY_COLUMNS, Columns, named_columns
-from eyebright.errors import DataError, ImageError, NotFoundError, nearest
+from eyebright.errors import ConfigError, DataError, ImageError, NotFoundError, nearest
 from eyebright.options.columns import ImageColumnsConfig
 from eyebright.runtime.context import progress_task
 from eyebright.runtime.parallel import parallel
@@ -128,8 +128,8 @@ def held_out_images(model: SealedModel, wanted: Split | Literal["auto"]) -> tupl
 def with_run_splits(found: Manifest, model: SealedModel) -> Manifest:
     """Return ``found`` with the splits of the model's own run for all images that this run knows.
 
-    Weights and times are the run's too where ``found`` has no column of them. Images that it does not know
-    are left out, unless none of its validation images is there: then they keep the split that they have.
+    Weights, times and texts are the run's too where ``found`` has no column of them. Images that it does not
+    know are left out, unless none of its validation images is there: then they keep the split that they have.
     """
     known = _beside(model)
     if known is None:
@@ -138,7 +138,11 @@ def with_run_splits(found: Manifest, model: SealedModel) -> Manifest:
     splits: dict[str, Split] = {sha: s.split for sha, s in images.items()}
     others = not any(splits.get(s.sha) == "val" for s in found.samples)
     kept = (s for s in found.samples if others or s.sha in splits)
-    taken = [role for role in ("weight", "time") if found.columns is None or not getattr(found.columns, role)]
+    taken = [
+        role
+        for role in ("weight", "time", "text")
+        if found.columns is None or not getattr(found.columns, role)
+    ]
     samples = (
         replace(s, split=splits.get(s.sha, s.split), **{r: getattr(images.get(s.sha, s), r) for r in taken})
         for s in kept
@@ -202,6 +206,25 @@ def check_labels(manifest: Manifest, model: SealedModel) -> None:
             "matches: {nearest}. Rename the folders, remove them, or train on these classes.",
             unknown=listed(unknown),
             nearest=nearest(unknown[0], model.labels),
+        )
+
+
+def require_classifier(model: SealedModel, what: str) -> None:
+    """Refuse a model that learned from good images alone, for what needs a head on classes.
+
+    Args:
+        model: any.
+        what: was asked for, as it stands on the command line.
+
+    Raises:
+        ConfigError: it did.
+    """
+    if model.has_anomaly_map:
+        raise ConfigError(
+            "{what} needs a classifier. {path} learned from good images alone and has no classes. To change "
+            "it, run `eyebright train` again.",
+            what=what,
+            path=model.path,
         )
 
 

@@ -20,9 +20,11 @@ from eyebright.errors import ModelError
 from eyebright.evaluation.forecast import LearningCurve
 from eyebright.evaluation.group_figures import GroupResults
 from eyebright.evaluation.measure import Majority
+from eyebright.evaluation.modalities import Modalities
 from eyebright.evaluation.multiclass.results import Metrics
 from eyebright.evaluation.robustness import RobustnessResult
 from eyebright.evaluation.slices import Slice
+from eyebright.evaluation.text_leak import TextLeak
 from eyebright.evaluation.uncertainty.results import Uncertainty
 from eyebright.few_labels.unlabelled import UnlabelledOutcome
 from eyebright.report.anomaly.outcome import AnomalyOutcome
@@ -76,6 +78,8 @@ class MetricsFile:
         data_checks: what a training found in its data.
         update: what an update changed about the run that it began with.
         anomaly: what a training on good images alone found.
+        modalities: what image and text each tell, of a model that reads texts.
+        text_leak: what texts give away of the class.
     """
 
     metrics: Metrics
@@ -108,6 +112,8 @@ class MetricsFile:
     data_checks: DataChecks | None = None
     update: UpdateOutcome | None = None
     anomaly: AnomalyOutcome | None = None
+    modalities: Modalities | None = None
+    text_leak: TextLeak | None = None
 
     def to_json(self) -> JsonObject:
         """Return the file's content."""
@@ -135,6 +141,8 @@ class MetricsFile:
             "data_checks": None if self.data_checks is None else self.data_checks.to_json(),
             "update": None if self.update is None else asdict(self.update),
             "anomaly": None if self.anomaly is None else self.anomaly.to_json(),
+            "text_leak": None if self.text_leak is None else self.text_leak.to_json(),
+            **({} if self.modalities is None else self.modalities.to_json()),
         }
         return {
             "schema_version": SCHEMA_VERSION,

@@ -16,10 +16,11 @@ from eyebright.data.table.chosen import ROLES
 from eyebright.errors import ImageError
 from eyebright.exporting.base import ExportSource, require
 from eyebright.runs import messages
-from eyebright.runs.images import check_classes, columns_for, manifest_of
+from eyebright.runs.images import check_classes, columns_for, manifest_of, require_classifier
 from eyebright.runs.integrity import require_other_directory, require_unmodified
 from eyebright.runs.overwrite import remove_earlier
 from eyebright.runs.run import Run, new_directory
+from eyebright.runs.text_models import require_images_only
 from eyebright.runtime.atomic import write_bytes
 from eyebright.runtime.context import progress_task, say, stage
 from eyebright.sealed.model import SealedModel
@@ -56,6 +57,8 @@ def prune(config: PruneConfig) -> Run:
     catalog.require_torch()
     require("torch_pruning", "prune", "prune")
     model = SealedModel(config.model)
+    require_images_only(model, "`eyebright prune`")
+    require_classifier(model, "eyebright prune")
     require_single_label(model.task, "prune")
     require_unmodified(model.path)
     require_other_directory(config.out, model.path)

@@ -30,6 +30,7 @@ from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.prepare import TrainingPlan, prepare
 from eyebright.verbs.train.pretraining import with_pretraining
 from eyebright.verbs.train.resume import with_earlier
+from eyebright.verbs.train.texts import reading_of
 from eyebright.verbs.train.trained_model import TrainedModel
 from eyebright.verbs.train.unlabelled import with_unlabelled
 
@@ -76,7 +77,8 @@ def fit(plan: TrainingPlan, on_epoch: Callable[[EpochRow], None] | None) -> Trai
             return with_pretraining(config, config.pretrain, manifest, backbone, plan.directory)
         alone = frozen_model(config, manifest, backbone)
         model, unlabelled = with_unlabelled(config, manifest, alone)
-        return replace(as_trained(model), unlabelled=unlabelled)
+        trained = as_trained(model, reading=reading_of(config, manifest))
+        return replace(trained, unlabelled=unlabelled)
 
     def finished(row: EpochRow) -> None:
         plan.tracker.epoch(row.epoch, epoch_figures(row))

@@ -20,6 +20,7 @@ from eyebright.training.cache.store import Rows
 from eyebright.training.linear_probe.learning_curve import CurvePoint
 from eyebright.training.linear_probe.linear import LinearHead
 from eyebright.types import FloatArray, Json, Skipped
+from eyebright.verbs.train.texts import ReadTexts
 
 #: Features (N, D) of training images that the backbone did not learn from.
 FeatureRows: TypeAlias = Callable[[Sequence[Sample]], Rows]
@@ -44,6 +45,7 @@ class TrainedModel:
         holdout: predictions for training images that it did not learn from, by which thresholds are chosen.
         holdout_energy: (n,) of such images' logits over the temperature.
         rows: features of training images, where the backbone stayed as it was.
+        text: the head that reads texts beside the images, where there is one.
         probe_candidates: the candidates as the report shows them.
         baseline: the sealed model that it learned from, which it is then compared with.
         earlier: the sealed model that it is an update of.
@@ -69,6 +71,7 @@ class TrainedModel:
     holdout: Labelled | None = None
     holdout_energy: FloatArray | None = None
     rows: FeatureRows | None = None
+    text: ReadTexts | None = None
     probe_candidates: Sequence[Choice] = ()
     finetune_candidates: Sequence[Choice] = ()
     reasons: Sequence[str] = ()

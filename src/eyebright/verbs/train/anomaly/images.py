@@ -82,6 +82,11 @@ def check_options(config: TrainConfig) -> None:
         "--folds": config.folds is not None,
         "--cost": config.cost is not None,
         "--curve": config.curve,
+        "--text": bool(config.text),
+        "--weight": config.weight is not None,
+        "--unlabelled": config.unlabelled is not None,
+        "--pretrain": config.pretrain is not None,
+        "--prompts": config.prompts is not None,
         "--views": config.views > 1,
         f"--layers {config.layers}": config.layers != "auto",
     }
