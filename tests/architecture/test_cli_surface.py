@@ -1,4 +1,5 @@
-"""The command line's surface is frozen: people and scripts rely on it. A change here is a change for them."""
+"""The command line's surface is frozen: people and scripts rely on it. A change here is a "
+"change for them."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ SURFACE = {
     "train": (
         "data --out --overwrite --val --test --fixes --text-encoder --seed --size --layers --curve "
         "--views --lang --path --label --group --text --split --weight --time --folds --split-by "
-        "--group-from --target --cost --coverage --coverage-per-class --false-rejection --backbone --weights --licence --prompts "
+        "--group-from --target --cost --coverage --coverage-per-class --false-rejection --backbone "
+        "--weights --licence --prompts "
         "--finetune --unfreeze --gradual --batch-norm --lora --epochs --budget --patience --batch "
         "--optimizer --lr --schedule --warmup --weight-decay --layer-decay --ema --dropout --drop-path "
         "--label-smoothing --loss --class-weights --sampler --augment --random-erasing --mixup --cutmix "
@@ -41,7 +43,8 @@ SURFACE = {
         "--format --lang --config"
     ),
     "monitor": (
-        "log --reference --data --format --seed --lang --path --label --group --text --split --weight --time "
+        "log --reference --data --format --seed --lang --path --label --group --text --split --weight "
+        "--time "
         "--config"
     ),
     "explain": "model images --path --text --class --method --out --lang --config",
@@ -51,21 +54,22 @@ SURFACE = {
     ),
     "export": (
         "model --to --plain --int8 --fp16 --data --out --max-images --min-agreement --max-loss --seed "
-        "--lang --path --label --group --split --weight --time --config"
+        "--lang --path --label --group --text --split --weight --time --config"
     ),
     "distill": (
         "model --student --weights --data --out --overwrite --finetune --share --temperature --features "
         "--views --size --layers --epochs --budget --patience --batch --lr --augment --precision --device "
-        "--seed --lang --path --label --group --split --weight --time --config"
+        "--seed --lang --path --label --group --text --split --weight --time --config"
     ),
     "prune": (
         "model --keep --importance --data --out --overwrite --epochs --budget --batch --lr --views "
-        "--augment --precision --device --seed --lang --path --label --group --split --weight --time "
+        "--augment --precision --device --seed --lang --path --label --group --text --split --weight "
+        "--time "
         "--config"
     ),
     "shrink": (
         "model --target --data --out --overwrite --backbone --size --candidates --int8 --budget "
-        "--max-images --seed --lang --path --label --group --split --weight --time --config"
+        "--max-images --seed --lang --path --label --group --text --split --weight --time --config"
     ),
     "inspect": "path --json --lang",
     "benchmark": "models --threads --batch --seconds --image --out --seed --lang --config",
