@@ -46,6 +46,9 @@ from .api import (
     predict as predict,
 )
 from .api import (
+    pretrain as pretrain,
+)
+from .api import (
     prune as prune,
 )
 from .api import (
@@ -56,6 +59,9 @@ from .api import (
 )
 from .api import (
     studio as studio,
+)
+from .api import (
+    suggest as suggest,
 )
 from .api import (
     train as train,

@@ -1,5 +1,4 @@
-"""The command line's surface is frozen: people and scripts rely on it. A change here is a "
-"change for them."""
+"""The command line's surface is frozen: people and scripts rely on it. A change here is a change for them."""
 
 from __future__ import annotations
 
@@ -8,20 +7,26 @@ from eyebright.cli.verbs import all_verbs
 
 SURFACE = {
     "audit": (
-        "data --out --fixes --fail-on --size --seed --lang --path --label --group --text --split "
-        "--weight --time --config"
+        "data --out --fixes --fail-on --size --seed --lang --path --label --group --text --split --weight "
+        "--time --config"
     ),
     "data": "action data --to --out --fixes --lang --path --label --group --text --split --weight --time",
+    "pretrain": (
+        "data --out --overwrite --backbone --weights --size --unfreeze --epochs --budget --method --batch "
+        "--views --temperature --lr --augment --device --precision --processes --seed --resume --lang "
+        "--config"
+    ),
     "train": (
         "data --out --overwrite --val --test --fixes --text-encoder --seed --size --layers --curve "
-        "--views --lang --path --label --group --text --split --weight --time --folds --split-by "
-        "--group-from --target --cost --coverage --coverage-per-class --false-rejection --backbone "
-        "--weights --licence --prompts "
-        "--finetune --unfreeze --gradual --batch-norm --lora --epochs --budget --patience --batch "
-        "--optimizer --lr --schedule --warmup --weight-decay --layer-decay --ema --dropout --drop-path "
-        "--label-smoothing --loss --class-weights --sampler --augment --random-erasing --mixup --cutmix "
-        "--teacher --teacher-share --teacher-temperature --teacher-features --teacher-views --precision "
-        "--device --processes --save-memory --pixel-cache --track --resume --config"
+        "--views --lang --path --label --group --text --split --weight --time --task --unlabelled "
+        "--transductive --dry-run --folds --split-by --group-from --target --cost --coverage "
+        "--coverage-per-class --false-rejection --backbone --weights --licence --prompts --pretrain "
+        "--pretrain-budget --finetune --unfreeze --gradual --batch-norm --lora --epochs --budget "
+        "--patience --batch --optimizer --lr --schedule --warmup --weight-decay --layer-decay --ema "
+        "--dropout --drop-path --label-smoothing --loss --class-weights --sampler --augment "
+        "--random-erasing --mixup --cutmix --teacher --teacher-share --teacher-temperature "
+        "--teacher-features --teacher-views --precision --device --processes --save-memory --pixel-cache "
+        "--track --resume --config"
     ),
     "tune": (
         "data --trials --epochs --budget --out --overwrite --val --test --seed --backbone --weights "
@@ -29,9 +34,10 @@ SURFACE = {
         "--split --weight --time --config"
     ),
     "update": (
-        "run data --out --overwrite --rename --merge --remove --fixes --lang --path --label --group --text "
-        "--split --weight --time --target --cost --config"
+        "run data --out --overwrite --rename --merge --remove --fixes --lang --path --label --group "
+        "--text --split --weight --time --target --cost --config"
     ),
+    "suggest": "run folder --count --format --seed --lang --path --config",
     "evaluate": (
         "model data --out --overwrite --split --seed --format --columns --robustness --lang --path "
         "--label --group --text --target --cost --ood --config"
@@ -43,14 +49,13 @@ SURFACE = {
         "--format --lang --config"
     ),
     "monitor": (
-        "log --reference --data --format --seed --lang --path --label --group --text --split --weight "
-        "--time "
-        "--config"
+        "log --reference --data --queue --format --seed --lang --path --label --group --text --split "
+        "--weight --time --config"
     ),
     "explain": "model images --path --text --class --method --out --lang --config",
     "serve": (
         "models --host --port --token-file --tls-cert --tls-key --allow-host --deadline --max-body "
-        "--max-images --max-pixels --images-root --shadow --log --lang --config"
+        "--max-images --max-pixels --images-root --shadow --log --keep-images --lang --config"
     ),
     "export": (
         "model --to --plain --int8 --fp16 --data --out --max-images --min-agreement --max-loss --seed "
@@ -64,8 +69,7 @@ SURFACE = {
     "prune": (
         "model --keep --importance --data --out --overwrite --epochs --budget --batch --lr --views "
         "--augment --precision --device --seed --lang --path --label --group --text --split --weight "
-        "--time "
-        "--config"
+        "--time --config"
     ),
     "shrink": (
         "model --target --data --out --overwrite --backbone --size --candidates --int8 --budget "
@@ -76,7 +80,7 @@ SURFACE = {
     "models": "--search --limit --speed --json --lang",
     "cache": "--trim --clear --lang",
     "doctor": "--json --lang",
-    "studio": "folder --host --port --token-file --tls-cert --tls-key --allow-host --lang --config",
+    "studio": "folder --queue --host --port --token-file --tls-cert --tls-key --allow-host --lang --config",
     "demo": "--out --overwrite --seed --lang --config",
 }
 

@@ -67,6 +67,9 @@ class TrainOptions(TypedDict, total=False):
     split: str | None
     weight: str | None
     time: str | None
+    task: Literal["auto", "classify", "anomaly"]
+    unlabelled: StrPath | None
+    transductive: bool
     folds: int | None
     split_by: Literal["chance", "time"]
     group_from: str | None
@@ -79,6 +82,8 @@ class TrainOptions(TypedDict, total=False):
     weights: StrPath | Literal["none"] | None
     licence: Literal["commercial", "any"]
     prompts: StrPath | None
+    pretrain: StrPath | None
+    pretrain_budget: float | str | None
     finetune: Literal["off", "last", "full", "auto"]
     unfreeze: int | None
     gradual: bool
@@ -119,6 +124,40 @@ class TrainOptions(TypedDict, total=False):
     pixel_cache: bool
     track: Sequence[Literal["tensorboard", "mlflow"]]
     resume: StrPath | None
+
+
+class SuggestOptions(TypedDict, total=False):
+    """Options of `eb.suggest`."""
+
+    count: int
+    seed: int
+    lang: Literal["en", "zh"]
+    path: str | None
+
+
+class PretrainOptions(TypedDict, total=False):
+    """Options of `eb.pretrain`."""
+
+    out: StrPath | None
+    overwrite: bool
+    backbone: str
+    weights: StrPath | Literal["none"] | None
+    size: int | Literal["auto"]
+    unfreeze: int | Literal["auto", "all"]
+    epochs: int | None
+    budget: float | str | None
+    method: Literal["auto", "simclr", "vicreg", "barlow"]
+    batch: int | Literal["auto"]
+    views: int
+    temperature: float
+    lr: float | Literal["auto"]
+    augment: Literal["auto", "colour", "gentle", "light", "upright", "standard"]
+    device: Literal["auto", "cpu", "cuda", "mps", "xla"]
+    precision: Literal["auto", "fp32", "bf16"]
+    processes: int
+    seed: int
+    resume: StrPath | None
+    lang: Literal["en", "zh"]
 
 
 class TuneOptions(TypedDict, total=False):
@@ -226,6 +265,7 @@ class MonitorOptions(TypedDict, total=False):
     """Options of `eb.monitor`."""
 
     data: StrPath | None
+    queue: StrPath | None
     seed: int
     lang: Literal["en", "zh"]
     path: str | None
@@ -264,12 +304,14 @@ class ServeOptions(TypedDict, total=False):
     images_root: StrPath | None
     shadow: StrPath | None
     log: StrPath | None
+    keep_images: int
     lang: Literal["en", "zh"]
 
 
 class StudioOptions(TypedDict, total=False):
     """Options of `eb.studio`."""
 
+    queue: StrPath | None
     host: str
     port: int
     token_file: StrPath | None

@@ -10,9 +10,11 @@ from eyebright.verbs.verb import Verb
 NAMES = (
     "audit",
     "data",
+    "pretrain",
     "train",
     "tune",
     "update",
+    "suggest",
     "evaluate",
     "compare",
     "predict",

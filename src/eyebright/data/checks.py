@@ -60,7 +60,8 @@ def require_classes(
     if len(train) < 2:
         raise DataError(
             "At least 2 classes are required. {folder} contains only one: {classes}. Add a folder "
-            "with images of another class.",
+            "with images of another class; to learn what these look like and find what is unlike them, use "
+            "--task anomaly.",
             folder=folder,
             classes=", ".join(train),
         )

@@ -89,6 +89,6 @@ def draw(
     label = asked or next(x for x in prediction.labels if x in model.labels)
     probability = prediction.probabilities[prediction.labels.index(label)]
     heat = how.heat(pixels, model.labels.index(label))
-    picture = overlay(image, heat, side, how.signed)
+    picture = overlay(image, heat, side, how.signed, how.full)
     words = word_evidence(model, text, label)
     return DrawnHeatMap(label, probability, prediction.label, heat, image, picture, words)

@@ -21,12 +21,17 @@ def comma_separated(value: object) -> object:
 _Column: TypeAlias = Annotated[str | None, Metavar("COLUMN")]
 
 
-class ImageColumnsConfig(Config):
-    """The columns that say which images there are, and what they show."""
+class PathColumnConfig(Config):
+    """The column that says which images there are."""
 
     path: Annotated[_Column, Heading("Columns of a table")] = Field(
         None, description="Column of the table with the images (default: found by its name)."
     )
+
+
+class ImageColumnsConfig(PathColumnConfig):
+    """The columns that say which images there are, and what they show."""
+
     label: Annotated[list[str], Metavar("COLUMN")] = Field(
         [],
         description=(

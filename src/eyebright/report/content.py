@@ -19,6 +19,8 @@ from eyebright.evaluation.robustness import RobustnessResult
 from eyebright.evaluation.slices import Slice
 from eyebright.evaluation.text_leak import TextLeak
 from eyebright.evaluation.uncertainty.results import Uncertainty
+from eyebright.few_labels.unlabelled import UnlabelledOutcome
+from eyebright.report.anomaly.outcome import AnomalyOutcome
 from eyebright.report.metrics_content import MetricsContent
 from eyebright.report.update_content import UpdateOutcome
 from eyebright.sealed.parity import Parity
@@ -87,6 +89,25 @@ class FinetuneOutcome:
     log_loss_change: float
     accuracy: float
     accuracy_before: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainOutcome:
+    """What pretraining on unlabelled images changed, on held-out folds of the training images.
+
+    Attributes:
+        epochs: whose backbone was compared; 0 where pretraining left none.
+        images: that both backbones were compared on.
+        gain: in accuracy, a fraction.
+        log_loss: of the pretrained backbone less that of the original, in nats.
+        kept: whether the pretrained one was kept.
+    """
+
+    epochs: int
+    images: int
+    gain: Interval
+    log_loss: Interval
+    kept: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,8 +190,10 @@ class ReportContent:
         uncertainty: OOD scores and prediction sets, where the model has them.
         groups: how patients, lots or products are found, where images come in such groups.
         finetuning: what fine-tuning changed, where it was compared.
+        unlabelled: what unlabelled images brought, where there were some.
         data_checks: what a training found in its data.
         update: what an update changed about the run that it began with.
+        anomaly: what a training on good images alone found.
         modalities: what image and text each tell, of a model that reads texts.
         text_leak: what texts give away of the class.
         seconds: by stage, in order; a key ``total`` is the whole.
@@ -209,8 +232,10 @@ class ReportContent:
     uncertainty: Uncertainty | None = None
     groups: GroupResults | None = None
     finetuning: FinetuneOutcome | None = None
+    unlabelled: UnlabelledOutcome | None = None
     data_checks: DataChecks | None = None
     update: UpdateOutcome | None = None
+    anomaly: AnomalyOutcome | None = None
     modalities: Modalities | None = None
     text_leak: TextLeak | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -237,5 +262,6 @@ class ReportContent:
             **({} if self.robustness is None else self.robustness.to_json()),
             **({} if self.finetuning is None else {"finetuning": asdict(self.finetuning)}),
             **({} if self.data_checks is None else {"data_checks": self.data_checks.to_json()}),
+            **({} if self.anomaly is None else {"anomaly": self.anomaly.to_json()}),
         }
         return cast("MetricsContent", found)

@@ -7,10 +7,12 @@ from pathlib import Path
 from markupsafe import Markup
 
 from eyebright.evaluation.multilabel.results import LabelMetrics
+from eyebright.report.anomaly.outcome import AnomalyOutcome
+from eyebright.report.anomaly.sections import anomaly_sections
 from eyebright.report.content import ReportContent
 from eyebright.report.document import Section, document
 from eyebright.report.multilabel.gallery import label_mistakes
-from eyebright.report.multilabel.headline import label_headline, sentences
+from eyebright.report.multilabel.headline import label_headline
 from eyebright.report.multilabel.tables import label_co_occurrence, label_reliability, per_label
 from eyebright.report.sections.baseline import baseline
 from eyebright.report.sections.classes import confusion, per_class
@@ -28,9 +30,10 @@ from eyebright.report.sections.robustness import robustness
 from eyebright.report.sections.selection import finetuning, parity_check, selection, time_spent
 from eyebright.report.sections.slices import slices
 from eyebright.report.sections.training_curves import training_curves
+from eyebright.report.sections.unlabelled import unlabelled
 from eyebright.report.sections.update import update
 from eyebright.report.sections.usage import facts, usage
-from eyebright.report.summary.assessment import assess
+from eyebright.report.summary.assessment import assess, verdict_of
 from eyebright.report.summary.claims import claims
 from eyebright.report.summary.headline import headline
 from eyebright.report.templating import render as filled
@@ -58,7 +61,7 @@ def _head(content: ReportContent, sections: list[Section]) -> Markup:
     """Return the verdict; a sentence whose evidence is not on the page has no link to it."""
     return filled(
         "summary/verdict.html",
-        sentences=sentences(content.metrics),
+        sentences=verdict_of(content),
         claims=claims(content.claimed()),
         random_weights=content.random_weights,
         assessment=assess(content),
@@ -68,10 +71,13 @@ def _head(content: ReportContent, sections: list[Section]) -> Markup:
 
 def _sections(content: ReportContent) -> list[Section | None]:
     m = content.metrics
+    if content.anomaly is not None:
+        return _anomaly(content, content.anomaly)
     evaluated = _multilabel(content, m) if isinstance(m, LabelMetrics) else _single_label(content)
     return [
         *evaluated,
         learning_curve(content),
+        unlabelled(content),
         selection(content),
         finetuning(content),
         training_curves(content),
@@ -101,6 +107,19 @@ def _single_label(content: ReportContent) -> list[Section | None]:
         mistakes(content),
         feature_map(content),
         examples(content),
+    ]
+
+
+def _anomaly(content: ReportContent, outcome: AnomalyOutcome) -> list[Section | None]:
+    return [
+        *anomaly_sections(outcome, content.metrics.split),
+        operating(content),
+        dataset(content),
+        slices(content),
+        parity_check(content),
+        time_spent(content),
+        usage(content),
+        facts(content),
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,18 @@ from eyebright.runtime.stored import reason_of
 from eyebright.sealed.answer_output import with_answer
 from eyebright.sealed.card import SealedCard
 from eyebright.sealed.contract import check_contract, check_probabilities
-from eyebright.sealed.graph import ANSWER, INPUT, OUTPUT, TEXT_OUTPUT, TEXT_SHARE, TEXTS, TOKENS, UNKNOWN
+from eyebright.sealed.graph import (
+    ANOMALY_MAP,
+    ANOMALY_SCORE,
+    ANSWER,
+    INPUT,
+    OUTPUT,
+    TEXT_OUTPUT,
+    TEXT_SHARE,
+    TEXTS,
+    TOKENS,
+    UNKNOWN,
+)
 from eyebright.sealed.metadata import SealedMetadata, decisions_of
 from eyebright.sealed.split_model import SplitModel, split_at_features
 from eyebright.sealed.text_tensor import TOKENIZER, TextInputs, plain_texts, tokens
@@ -108,6 +120,8 @@ class SealedModel:
         given = {output.name for output in graph.graph.output}
         #: Whether the file gives an OOD score for each image.
         self.has_ood_score = UNKNOWN in given
+        #: Whether the file gives a score and a map of anomalies, having learned from good images alone.
+        self.has_anomaly_map = {ANOMALY_SCORE, ANOMALY_MAP} <= given
         #: Whether the file gives its answer for each image, as all do that this version writes.
         self.has_answer = ANSWER in given
         #: Whether the file reads a text beside each image.
@@ -243,6 +257,14 @@ class SealedModel:
         probabilities, answers, *score = self._run(outputs, images, texts)
         return probabilities, score[0] if score else None, np.asarray(answers, np.int64)
 
+    def anomalies(self, images: UInt8Array) -> tuple[FloatArray, FloatArray]:
+        """Return scores (B,), 1 at the limit, and maps (B, S, S) of RGB images (B, H, W, 3).
+
+        Only a file that learned from good images alone gives them; see :attr:`has_anomaly_map`.
+        """
+        _, scores, maps = self._run([OUTPUT, ANOMALY_SCORE, ANOMALY_MAP], images)
+        return scores, maps
+
     def _run(
         self, outputs: list[str], images: UInt8Array, texts: Sequence[str] | None = None
     ) -> list[FloatArray]:
@@ -288,6 +310,9 @@ class SealedModel:
         """
         pixels = decode(image, min_side=self.size, white_level=self.white_level)
         name = os.fspath(image) if isinstance(image, str | os.PathLike) else None
+        if self.has_anomaly_map:
+            probabilities, [anomaly] = self._run([OUTPUT, ANOMALY_SCORE], pixels[None])
+            return replace(self.prediction(probabilities[0], name, top), anomaly_score=float(anomaly))
         probabilities, scores = self.predict_batch(pixels[None], [text])
         return self.prediction(probabilities[0], name, top, None if scores is None else float(scores[0]))
 

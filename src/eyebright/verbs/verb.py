@@ -34,6 +34,8 @@ class Verb:
         file: whether the options may also come from a TOML file.
         rows: whether the result is printed row by row while the stage runs, so that a progress bar in the
             same terminal would disturb it.
+        estimate: the stage, in a module of its name beside the verb's own, that runs in its place with
+            `--dry-run`; empty where there is no such option.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Verb:
     notes: str = ""
     file: bool = False
     rows: bool = False
+    estimate: str = ""
 
     @property
     def folder(self) -> str:
@@ -60,7 +63,9 @@ class Verb:
         from eyebright.runtime.context import showing
         from eyebright.runtime.progress import SILENT
 
-        stage = getattr(import_module(f"eyebright.verbs.{self.folder}.{self.folder}"), self.folder)
+        estimated = bool(self.estimate) and bool(getattr(config, "dry_run", False))
+        name = self.estimate if estimated else self.folder
+        stage = getattr(import_module(f"eyebright.verbs.{self.folder}.{name}"), name)
         with showing(SILENT) if self.rows and sys.stdout.isatty() else nullcontext():
             result = stage(config)
-        return self.show(result, config)
+        return (print_result if estimated else self.show)(result, config)

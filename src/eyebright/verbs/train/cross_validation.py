@@ -29,6 +29,7 @@ from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.provenance import provenance_of
 from eyebright.verbs.train.seal import seal
 from eyebright.verbs.train.texts import reading_of
+from eyebright.verbs.train.unlabelled import with_unlabelled
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def _fold(
     )
     learned = replace(manifest, samples=tuple(s for s in ours if s.split == "train"))
     without_curve = config.model_copy(update={"curve": False})
-    model = frozen_model(without_curve, learned, backbone)
+    model, _ = with_unlabelled(without_curve, learned, frozen_model(without_curve, learned, backbone))
     trained = as_trained(model, reading=reading_of(config, learned))
     sealed = seal(
         trained,

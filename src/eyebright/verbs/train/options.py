@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -22,6 +23,7 @@ from eyebright.options.fields import (
     Test,
     Val,
 )
+from eyebright.options.marks import CommandLineOnly, Metavar
 from eyebright.options.splits import SplitConfig
 from eyebright.options.uncertainty import UncertaintyConfig
 from eyebright.task.task import ClassificationTask
@@ -62,6 +64,37 @@ class TrainingDataConfig(Config):
     lang: ReportLang = "en"
 
 
+class TaskConfig(Config):
+    """What is to be learned."""
+
+    task: Literal["auto", "classify", "anomaly"] = Field(
+        "auto",
+        description=(
+            "What to learn: classes, or what good images look like, to find anomalies; auto takes the latter "
+            "where all training images lie in one folder named good, ok, normal or the like."
+        ),
+    )
+
+
+class UnlabelledConfig(Config):
+    """Options of images without labels."""
+
+    unlabelled: Annotated[Path | None, Metavar("PATH")] = Field(
+        None,
+        description=(
+            "Images without labels to learn from as well: a folder, an archive or a table; kept only where "
+            "held-out images speak for it."
+        ),
+    )
+    transductive: bool = Field(
+        False, description="Also learn from unlabelled images that the run is evaluated on."
+    )
+    dry_run: Annotated[bool, CommandLineOnly()] = Field(
+        False,
+        description="Train nothing: say what each way to a better model would cost, and what it may bring.",
+    )
+
+
 def data_or_resume(resume: Path | None, info: ValidationInfo) -> Path | None:
     """Return ``resume``; it, the field `data` before it or a teacher with images must be given.
 
@@ -78,7 +111,14 @@ def data_or_resume(resume: Path | None, info: ValidationInfo) -> Path | None:
 
 # Fields come in the order of the bases read from the right: the data's first.
 class TrainConfig(
-    FinetuneConfig, UncertaintyConfig, DecisionConfig, SplitConfig, ColumnsConfig, TrainingDataConfig
+    FinetuneConfig,
+    UncertaintyConfig,
+    DecisionConfig,
+    SplitConfig,
+    UnlabelledConfig,
+    TaskConfig,
+    ColumnsConfig,
+    TrainingDataConfig,
 ):
     """Options of `eyebright train`; every field is also a command-line option and a TOML key."""
 
@@ -111,6 +151,27 @@ def check_splits(config: TrainConfig) -> None:
         )
 
 
+def check_pretrain(config: TrainConfig) -> None:
+    """Refuse what does not go together with `--pretrain`.
+
+    Raises:
+        ConfigError: naming it.
+    """
+    if config.pretrain is None:
+        return
+    given = {
+        f"--finetune {config.finetune}": config.finetune != "off",
+        "--folds": config.folds is not None,
+        "--views": config.views > 1,
+    }
+    if refused := [name for name, there in given.items() if there]:
+        raise ConfigError(
+            "--pretrain compares two frozen backbones by held-out folds. It does not go together with "
+            "{options}. Run `eyebright pretrain` first, and give its directory with --backbone.",
+            options=", ".join(refused),
+        )
+
+
 def check_texts(config: TrainConfig) -> None:
     """Refuse options that do not go together with texts.
 
@@ -124,6 +185,9 @@ def check_texts(config: TrainConfig) -> None:
     given = {
         "--teacher": config.teacher is not None,
         f"--finetune {config.finetune}": config.finetune != "off",
+        "--pretrain": config.pretrain is not None,
+        "--prompts": config.prompts is not None,
+        "--unlabelled": config.unlabelled is not None,
     }
     if refused := [name for name, there in given.items() if there]:
         raise ConfigError(

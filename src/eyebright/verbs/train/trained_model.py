@@ -12,7 +12,8 @@ from eyebright.backbones.card import Preprocessing
 from eyebright.backbones.feature_layers import FeatureLayer
 from eyebright.data.manifest import Sample
 from eyebright.evaluation.decisions.operating import Labelled
-from eyebright.report.content import Choice, FinetuneOutcome, TrainingCurves
+from eyebright.few_labels.unlabelled import UnlabelledOutcome
+from eyebright.report.content import Choice, FinetuneOutcome, PretrainOutcome, TrainingCurves
 from eyebright.runs.parity_check import Reference
 from eyebright.task.task import ClassificationTask, MultiClass
 from eyebright.training.cache.store import Rows
@@ -51,6 +52,8 @@ class TrainedModel:
         task: multi-class or multi-label.
         curve: the accuracy of heads of fewer images.
         finetuning: what fine-tuning changed against the frozen backbone.
+        unlabelled: what unlabelled images brought, where there were some.
+        pretraining: what pretraining on unlabelled images changed against the backbone as it was.
         finetune_candidates, reasons, training_curves, random_weights: of fine-tuning, for the report.
     """
 
@@ -73,6 +76,8 @@ class TrainedModel:
     finetune_candidates: Sequence[Choice] = ()
     reasons: Sequence[str] = ()
     finetuning: FinetuneOutcome | None = None
+    unlabelled: UnlabelledOutcome | None = None
+    pretraining: PretrainOutcome | None = None
     training_curves: TrainingCurves | None = None
     random_weights: bool = False
     baseline: Path | None = None
