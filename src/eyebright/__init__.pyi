@@ -46,6 +46,9 @@ from .api import (
     predict as predict,
 )
 from .api import (
+    pretrain as pretrain,
+)
+from .api import (
     prune as prune,
 )
 from .api import (

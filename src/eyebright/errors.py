@@ -56,6 +56,10 @@ class NotFoundError(EyebrightError, FileNotFoundError):
     """A path that was given does not exist."""
 
 
+class TrainingError(EyebrightError, RuntimeError):
+    """Training broke off and left no better model than the one it began with."""
+
+
 class MissingExtraError(EyebrightError, ImportError):
     """A package of an extra is not installed."""
 

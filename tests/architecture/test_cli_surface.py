@@ -7,67 +7,73 @@ from eyebright.cli.verbs import all_verbs
 
 SURFACE = {
     "audit": (
-        "data --out --fixes --fail-on --size --seed --lang --path --label --group --split --weight --time "
+        "data --out --fixes --fail-on --size --seed --lang --path --label --group --text --split --weight "
+        "--time --config"
+    ),
+    "data": "action data --to --out --fixes --lang --path --label --group --text --split --weight --time",
+    "pretrain": (
+        "data --out --overwrite --backbone --weights --size --unfreeze --epochs --budget --method --batch "
+        "--views --temperature --lr --augment --device --precision --processes --seed --resume --lang "
         "--config"
     ),
-    "data": "action data --to --out --fixes --lang --path --label --group --split --weight --time",
     "train": (
-        "data --out --overwrite --val --test --fixes --seed --size --layers --curve --views --lang --path "
-        "--label --group --split --weight --time --task --unlabelled --transductive --dry-run --folds "
-        "--split-by --group-from --target --cost --coverage --coverage-per-class --false-rejection "
-        "--backbone --weights --licence --prompts --finetune --unfreeze --gradual --batch-norm --lora "
-        "--epochs --budget --patience --batch --optimizer --lr --schedule --warmup --weight-decay "
-        "--layer-decay --ema --dropout --drop-path --label-smoothing --loss --class-weights --sampler "
-        "--augment --random-erasing --mixup --cutmix --teacher --teacher-share --teacher-temperature "
+        "data --out --overwrite --val --test --fixes --text-encoder --seed --size --layers --curve "
+        "--views --lang --path --label --group --text --split --weight --time --task --unlabelled "
+        "--transductive --dry-run --folds --split-by --group-from --target --cost --coverage "
+        "--coverage-per-class --false-rejection --backbone --weights --licence --prompts --pretrain "
+        "--pretrain-budget --finetune --unfreeze --gradual --batch-norm --lora --epochs --budget "
+        "--patience --batch --optimizer --lr --schedule --warmup --weight-decay --layer-decay --ema "
+        "--dropout --drop-path --label-smoothing --loss --class-weights --sampler --augment "
+        "--random-erasing --mixup --cutmix --teacher --teacher-share --teacher-temperature "
         "--teacher-features --teacher-views --precision --device --processes --save-memory --pixel-cache "
         "--track --resume --config"
     ),
     "tune": (
         "data --trials --epochs --budget --out --overwrite --val --test --seed --backbone --weights "
-        "--finetune --size --batch --device --precision --lang --resume --path --label --group --split "
-        "--weight --time --config"
+        "--finetune --size --batch --device --precision --lang --resume --path --label --group --text "
+        "--split --weight --time --config"
     ),
     "update": (
         "run data --out --overwrite --rename --merge --remove --fixes --lang --path --label --group "
-        "--split --weight --time --target --cost --config"
+        "--text --split --weight --time --target --cost --config"
     ),
     "suggest": "run folder --count --format --seed --lang --path --config",
     "evaluate": (
         "model data --out --overwrite --split --seed --format --columns --robustness --lang --path "
-        "--label --group --target --cost --ood --config"
+        "--label --group --text --target --cost --ood --config"
     ),
     "compare": "runs --out --seed --lang --config",
-    "predict": "model images --log --top --format --null --lang --config",
+    "predict": "model images --path --text --log --top --format --null --lang --config",
     "zero-shot": (
         "images --classes --backbone --weights --licence --prompts --multilabel --out --overwrite --top "
         "--format --lang --config"
     ),
     "monitor": (
-        "log --reference --data --format --seed --lang --path --label --group --split --weight --time "
-        "--config"
+        "log --reference --data --queue --format --seed --lang --path --label --group --text --split "
+        "--weight --time --config"
     ),
-    "explain": "model images --class --method --out --lang --config",
+    "explain": "model images --path --text --class --method --out --lang --config",
     "serve": (
         "models --host --port --token-file --tls-cert --tls-key --allow-host --deadline --max-body "
-        "--max-images --max-pixels --images-root --shadow --log --lang --config"
+        "--max-images --max-pixels --images-root --shadow --log --keep-images --lang --config"
     ),
     "export": (
         "model --to --plain --int8 --fp16 --data --out --max-images --min-agreement --max-loss --seed "
-        "--lang --path --label --group --split --weight --time --config"
+        "--lang --path --label --group --text --split --weight --time --config"
     ),
     "distill": (
         "model --student --weights --data --out --overwrite --finetune --share --temperature --features "
         "--views --size --layers --epochs --budget --patience --batch --lr --augment --precision --device "
-        "--seed --lang --path --label --group --split --weight --time --config"
+        "--seed --lang --path --label --group --text --split --weight --time --config"
     ),
     "prune": (
         "model --keep --importance --data --out --overwrite --epochs --budget --batch --lr --views "
-        "--augment --precision --device --seed --lang --path --label --group --split --weight --time "
-        "--config"
+        "--augment --precision --device --seed --lang --path --label --group --text --split --weight "
+        "--time --config"
     ),
     "shrink": (
         "model --target --data --out --overwrite --backbone --size --candidates --int8 --budget "
-        "--max-images --seed --lang --path --label --group --split --weight --time --config"
+        "--max-images --seed --lang --path --label --group --text --split --weight --time --config"
     ),
     "inspect": "path --json --lang",
     "benchmark": "models --threads --batch --seconds --image --out --seed --lang --config",

@@ -38,7 +38,7 @@ LEVEL = {package: level for level, packages in enumerate(LAYERS) for package in 
 VERBS = [
     {"verb"},
     {"predict", "evaluate"},
-    {"export", "explain", "zero_shot"},
+    {"export", "explain", "pretrain", "zero_shot"},
     {"train"},
     {
         "audit",
@@ -70,7 +70,9 @@ TORCH = {"torch", "torchvision", "timm", "transformers", "torchao", "lightning",
 TORCH |= {"safetensors", "huggingface_hub", "torch_pruning", "captum"}
 TORCH_MODULES = (
     "eyebright.training.finetune",
-    "eyebright.verbs.train.torchrun",
+    "eyebright.training.pretrain",
+    "eyebright.runtime.torchrun",
+    "eyebright.verbs.pretrain.network",
     "eyebright.compression.int8.qat",
     "eyebright.compression.pruned",
     "eyebright.compression.pruning",

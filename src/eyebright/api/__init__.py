@@ -56,6 +56,9 @@ from eyebright.verbs.monitor.monitor import monitor as monitor_stage
 from eyebright.verbs.monitor.options import MonitorConfig
 from eyebright.verbs.predict.options import PredictConfig
 from eyebright.verbs.predict.predict import predict as predict_stage
+from eyebright.verbs.pretrain.options import PretrainConfig
+from eyebright.verbs.pretrain.pretrain import pretrain as pretrain_stage
+from eyebright.verbs.pretrain.result import PretrainedBackbone
 from eyebright.verbs.prune.options import PruneConfig
 from eyebright.verbs.prune.prune import prune as prune_stage
 from eyebright.verbs.serve.options import ServeConfig
@@ -158,6 +161,23 @@ def suggest(
         The `images` to label, each with path, score and reason, and what they are `expected` to bring.
     """
     return _run(suggest_stage, SuggestConfig, progress, run=run, folder=folder, **options)
+
+
+@with_options(PretrainConfig)
+def pretrain(
+    data: StrPath | None = None, *, progress: Shown = None, **options: Unpack[keywords.PretrainOptions]
+) -> PretrainedBackbone:
+    """Adapt a backbone to images without labels, for `train(..., backbone=...)`.
+
+    Args:
+        data: a folder of images; None where a pretraining is resumed.
+        progress: as for :func:`train`.
+        **options: the options of `eyebright pretrain`.
+
+    Returns:
+        Where the backbone lies, and its signs of health by epoch.
+    """
+    return _run(pretrain_stage, PretrainConfig, progress, data=data, **options)
 
 
 @with_options(TuneConfig)

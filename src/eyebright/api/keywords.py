@@ -24,6 +24,7 @@ class AuditOptions(TypedDict, total=False):
     path: str | None
     label: Sequence[str]
     group: str | None
+    text: Sequence[str] | str
     split: str | None
     weight: str | None
     time: str | None
@@ -38,6 +39,7 @@ class DataOptions(TypedDict, total=False):
     path: str | None
     label: Sequence[str]
     group: str | None
+    text: Sequence[str] | str
     split: str | None
     weight: str | None
     time: str | None
@@ -51,6 +53,7 @@ class TrainOptions(TypedDict, total=False):
     val: StrPath | float | None
     test: StrPath | float | None
     fixes: StrPath | None
+    text_encoder: StrPath | None
     seed: int
     size: int | Literal["auto"]
     layers: Literal["auto", "texture", "stages", "all"]
@@ -60,6 +63,7 @@ class TrainOptions(TypedDict, total=False):
     path: str | None
     label: Sequence[str]
     group: str | None
+    text: Sequence[str] | str
     split: str | None
     weight: str | None
     time: str | None
@@ -78,6 +82,8 @@ class TrainOptions(TypedDict, total=False):
     weights: StrPath | Literal["none"] | None
     licence: Literal["commercial", "any"]
     prompts: StrPath | None
+    pretrain: StrPath | None
+    pretrain_budget: float | str | None
     finetune: Literal["off", "last", "full", "auto"]
     unfreeze: int | None
     gradual: bool
@@ -129,6 +135,31 @@ class SuggestOptions(TypedDict, total=False):
     path: str | None
 
 
+class PretrainOptions(TypedDict, total=False):
+    """Options of `eb.pretrain`."""
+
+    out: StrPath | None
+    overwrite: bool
+    backbone: str
+    weights: StrPath | Literal["none"] | None
+    size: int | Literal["auto"]
+    unfreeze: int | Literal["auto", "all"]
+    epochs: int | None
+    budget: float | str | None
+    method: Literal["auto", "simclr", "vicreg", "barlow"]
+    batch: int | Literal["auto"]
+    views: int
+    temperature: float
+    lr: float | Literal["auto"]
+    augment: Literal["auto", "colour", "gentle", "light", "upright", "standard"]
+    device: Literal["auto", "cpu", "cuda", "mps", "xla"]
+    precision: Literal["auto", "fp32", "bf16"]
+    processes: int
+    seed: int
+    resume: StrPath | None
+    lang: Literal["en", "zh"]
+
+
 class TuneOptions(TypedDict, total=False):
     """Options of `eb.tune`."""
 
@@ -152,6 +183,7 @@ class TuneOptions(TypedDict, total=False):
     path: str | None
     label: Sequence[str]
     group: str | None
+    text: Sequence[str] | str
     split: str | None
     weight: str | None
     time: str | None
@@ -170,6 +202,7 @@ class UpdateOptions(TypedDict, total=False):
     path: str | None
     label: Sequence[str]
     group: str | None
+    text: Sequence[str] | str
     split: str | None
     weight: str | None
     time: str | None
@@ -190,6 +223,7 @@ class EvaluateOptions(TypedDict, total=False):
     path: str | None
     label: Sequence[str]
     group: str | None
+    text: Sequence[str] | str
     target: Sequence[str]
     cost: StrPath | None
     ood: StrPath | None
@@ -206,6 +240,8 @@ class CompareOptions(TypedDict, total=False):
 class PredictOptions(TypedDict, total=False):
     """Options of `eb.predict`."""
 
+    path: str | None
+    text: Sequence[str] | str
     log: StrPath | None
     top: int
     lang: Literal["en", "zh"]
@@ -229,11 +265,13 @@ class MonitorOptions(TypedDict, total=False):
     """Options of `eb.monitor`."""
 
     data: StrPath | None
+    queue: StrPath | None
     seed: int
     lang: Literal["en", "zh"]
     path: str | None
     label: Sequence[str]
     group: str | None
+    text: Sequence[str] | str
     split: str | None
     weight: str | None
     time: str | None
@@ -242,6 +280,8 @@ class MonitorOptions(TypedDict, total=False):
 class ExplainOptions(TypedDict, total=False):
     """Options of `eb.explain`."""
 
+    path: str | None
+    text: Sequence[str] | str
     class_: str | None
     method: Literal["auto", "exact", "gradcam", "rollout"]
     out: StrPath | None
@@ -264,6 +304,7 @@ class ServeOptions(TypedDict, total=False):
     images_root: StrPath | None
     shadow: StrPath | None
     log: StrPath | None
+    keep_images: int
     lang: Literal["en", "zh"]
 
 
@@ -296,6 +337,7 @@ class ExportOptions(TypedDict, total=False):
     path: str | None
     label: Sequence[str]
     group: str | None
+    text: Sequence[str] | str
     split: str | None
     weight: str | None
     time: str | None
@@ -331,6 +373,7 @@ class DistillOptions(TypedDict, total=False):
     path: str | None
     label: Sequence[str]
     group: str | None
+    text: Sequence[str] | str
     split: str | None
     weight: str | None
     time: str | None
@@ -359,6 +402,7 @@ class PruneOptions(TypedDict, total=False):
     path: str | None
     label: Sequence[str]
     group: str | None
+    text: Sequence[str] | str
     split: str | None
     weight: str | None
     time: str | None
@@ -381,6 +425,7 @@ class ShrinkOptions(TypedDict, total=False):
     path: str | None
     label: Sequence[str]
     group: str | None
+    text: Sequence[str] | str
     split: str | None
     weight: str | None
     time: str | None

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from eyebright.backbones import embedded
+from eyebright.backbones.stored import read_card, stored_folder, stored_weights, with_stored_card
 from eyebright.backbones.zoo.source import Entry, embedded_entry
 from eyebright.errors import ConfigError, MissingExtraError, nearest
 from eyebright.runtime.install import install_command
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from eyebright.backbones.torch.network import Network
     from eyebright.backbones.towers.towers import Towers
     from eyebright.backbones.zoo.source import ModelZoo, TowersZoo, Weights
@@ -79,7 +82,7 @@ def load(name: str, weights: Weights = None, size: int | None = None) -> Network
 
     Args:
         name: `SOURCE:NAME` with timm, torchvision or hf, or a bare name: embedded, then timm, then
-            torchvision; with a slash, a repository of Hugging Face.
+            torchvision; with a slash, a repository of Hugging Face; or a directory of `eyebright pretrain`.
         weights: a file; "none" for random weights; None for the published ones.
         size: S that it will be used at, for architectures that are built for one size.
 
@@ -89,6 +92,8 @@ def load(name: str, weights: Weights = None, size: int | None = None) -> Network
         HubError: the published weights cannot be fetched.
         ModelError: the file does not fit.
     """
+    if (folder := stored_folder(name)) is not None:
+        return _load_stored(folder, weights, size)
     source, own = find(name)
     return source.build(own, weights, size)
 
@@ -115,6 +120,21 @@ def load_towers(name: str, weights: Weights = None) -> Towers:
     if not source.supports(own):
         raise _unknown(name, {f"{prefix}:{known}": None for known in source.names()})
     return source.towers(own, weights)
+
+
+def _load_stored(folder: Path, weights: Weights, size: int | None) -> Network:
+    """Build the network of a directory that `eyebright pretrain` wrote."""
+    if weights is not None:
+        raise ConfigError(
+            "A pretrained backbone has its own weights. Got {path} together with --weights. Remove one of "
+            "them.",
+            path=folder,
+        )
+    stored = read_card(folder)
+    source, own = find(stored.architecture)
+    network = source.build(own, stored_weights(folder, stored), size or stored.preprocessing.size)
+    network.card = with_stored_card(network.card, stored)
+    return network
 
 
 def require_torch() -> None:

@@ -10,6 +10,7 @@ from eyebright.verbs.verb import Verb
 NAMES = (
     "audit",
     "data",
+    "pretrain",
     "train",
     "tune",
     "update",

@@ -49,6 +49,7 @@ class Sample:
             pixels: near duplicates, and all that they join; empty elsewhere.
         time: when the image was taken, as ISO 8601; empty where that is not known.
         weight: of the image in training, more than 0 in its split; evaluation counts every image once.
+        text: what is written about the image, beside it; empty where nothing is.
     """
 
     path: str
@@ -63,6 +64,7 @@ class Sample:
     unit: str = ""
     time: str = ""
     weight: float = 1.0
+    text: str = ""
 
     @property
     def identity(self) -> str:
@@ -180,9 +182,9 @@ class Manifest:
 
     @cached_property
     def digest(self) -> str:
-        """Return the hex hash of images, labels, splits and weights; paths and order do not enter it."""
+        """Return the hex hash of images, labels, splits, weights and texts, whatever paths and order."""
         # Hash and part have a fixed alphabet and no file name holds a NUL, so no two tables give one text.
-        lines = sorted(f"{s.sha} {s.split} {s.label}{_weight_text(s)}\0" for s in self.samples)
+        lines = sorted(f"{s.sha} {s.split} {s.label}{_weight_text(s)}{_text_hash(s)}\0" for s in self.samples)
         state = blake2b(digest_size=16)
         for line in lines:
             state.update(line.encode("utf-8", "surrogatepass"))
@@ -203,6 +205,12 @@ class Manifest:
 def _weight_text(sample: Sample) -> str:
     """Return what tells a weight; nothing of 1, so that digests without weights stay as they were."""
     return "" if sample.weight == 1 else f"\0{sample.weight!r}"
+
+
+def _text_hash(sample: Sample) -> str:
+    """Return what tells a text; nothing of none, so that digests without texts stay as they were."""
+    content = sample.text.encode("utf-8", "surrogatepass")
+    return f"\0{blake2b(content, digest_size=16).hexdigest()}" if content else ""
 
 
 def _content(sample: Sample) -> tuple[str, str, str, str]:

@@ -29,7 +29,7 @@ _ROWS, _READ_ROWS = 65_536, 8_192  # what is read at once stands in memory twice
 _KEY, _DIGEST = b"eyebright", b"eyebright.blake2b"
 _HASH = 32  # hexadecimal digits
 # Columns that older manifests lack; the second ones came before the digest did.
-_LATEST, _LATER = ("unit", "time", "weight"), ("group", "white_level", "content")
+_LATEST, _LATER = ("unit", "time", "weight", "text"), ("group", "white_level", "content")
 _WORD = pa.dictionary(pa.int32(), pa.string())
 _SCHEMA = pa.schema(
     [
@@ -45,6 +45,7 @@ _SCHEMA = pa.schema(
         ("unit", pa.string()),
         ("time", pa.string()),
         ("weight", pa.float64()),
+        ("text", pa.string()),
     ]
 )
 
@@ -167,6 +168,6 @@ def _samples(file: pq.ParquetFile) -> Iterator[Sample]:
             raise ValueError("empty cells")
         columns = {name: batch.column(name).to_pylist() for name in names}
         _check_values(columns)
-        for name in set(names) - {"path", "sha", "content"}:
+        for name in set(names) - {"path", "sha", "content", "text"}:
             columns[name] = [known.setdefault(value, value) for value in columns[name]]
         yield from map(Sample, *(columns[name] for name in names))

@@ -1,9 +1,9 @@
 """Which images to label next: typical ones of clusters, then doubtful ones that are like many others.
 
 While there are few labels a model does not know what it doubts, and typical images of clusters that no label
-is near teach it most (Hacohen et al., 2022). Later the images are taken that it hesitates over, the more the
-more images look like them, and each chosen one makes its neighbours less urgent, so that no batch is of
-near-equal images.
+is near teach it most (Hacohen et al., 2022); with some more, clusters that it hesitates over come first.
+Later the images are taken that it hesitates over, the more the more images look like them, and each chosen
+one makes its neighbours less urgent, so that no batch is of near-equal images.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ from eyebright.types import FloatArray, IntArray
 
 Reason: TypeAlias = Literal["typical", "doubtful"]
 
-#: From so many labels of the ordinary class on, doubt tells more than clusters do.
-FEW_LABELS = 8
+#: From so many labels a class on, on average, doubt tells more than clusters do.
+FEW_LABELS = 5
+# From so many on it tells which clusters come first.
+_SOME_LABELS = 3
 _NEAR = 20  # images by which it is told how typical or how dense the place of one is
 _MOST_CLUSTERS = 500
 _WIDTH = 32  # directions that clusters are looked for in
@@ -73,23 +75,37 @@ def choose(
     """
     space = ImageSpace.fit(np.concatenate([labelled, unlabelled]), seed)
     taught, free = space.whitened[: len(labelled)], space.whitened[len(labelled) :]
-    sizes = np.bincount(truth)
+    known, count = len(truth) / probabilities.shape[1], min(count, len(free))
+    doubt = _doubt(probabilities)
     with threadpool_limits(1, user_api="blas"):  # several wait for each other where much else is running
-        if np.median(sizes[sizes > 0]) < FEW_LABELS:
-            return _typical(taught, free, probabilities, min(count, len(free)), seed)
-        return _doubtful(free, probabilities, min(count, len(free)))
+        if known >= FEW_LABELS:
+            return _doubtful(free, doubt, probabilities, count)
+        mass = doubt if known >= _SOME_LABELS else np.ones_like(doubt)
+        return _typical(taught, free, mass, probabilities, count, seed)
+
+
+def _doubt(probabilities: FloatArray) -> FloatArray:
+    """Return (U,) how little the likeliest class is ahead of the second one, from 0 to 1."""
+    top = np.sort(probabilities, axis=1)
+    return np.asarray(1 - (top[:, -1] - top[:, -2]), np.float32)
 
 
 def _typical(
-    taught: FloatArray, free: FloatArray, probabilities: FloatArray, count: int, seed: int
+    taught: FloatArray,
+    free: FloatArray,
+    mass: FloatArray,
+    probabilities: FloatArray,
+    count: int,
+    seed: int,
 ) -> list[ImageChoice]:
-    """Return the most typical image of each of the largest clusters that no label is in.
+    """Return the most typical image of the clusters with the most mass for each label in them.
 
     Args:
         taught: (n, W) labelled images, of unit length.
         free: (U, W) the others.
+        mass: (U,) what each counts in its cluster.
         probabilities: (U, K).
-        count: how many.
+        count: how many, at most U.
         seed: of the clusters.
     """
     everything = np.concatenate([taught, free])
@@ -97,34 +113,36 @@ def _typical(
     labels = np.bincount(clusters[: len(taught)], minlength=clusters.max() + 1)
     ours = clusters[len(taught) :]
     sizes = np.bincount(ours, minlength=clusters.max() + 1)
-    typical = _density(free, ours)
-    taken = np.zeros(len(free), bool)
-    order = sorted(np.flatnonzero(sizes), key=lambda c: (labels[c], -sizes[c]))
+    value = np.bincount(ours, mass, minlength=clusters.max() + 1)
+    typical = _density(free, ours) * (1 + mass)
+    left = [list(places) for places in _by_urgency(ours, typical, len(sizes))]
     found: list[ImageChoice] = []
     while len(found) < count:
-        for cluster in order:
-            places = np.flatnonzero((ours == cluster) & ~taken)
-            if not len(places) or len(found) == count:
-                continue
-            place = int(places[np.argmax(typical[places])])
-            taken[place] = True
-            score = float(sizes[cluster] / sizes.max() / (1 + labels[cluster]))
-            found.append(_choice(place, "typical", score, int(sizes[cluster]), probabilities))
-            labels[cluster] += 1
-        order.sort(key=lambda c: (labels[c], -sizes[c]))
+        open_ones = [cluster for cluster, places in enumerate(left) if places]
+        cluster = max(open_ones, key=lambda one: float(value[one]) / (1 + int(labels[one])))
+        score = float(value[cluster]) / (1 + int(labels[cluster])) / max(float(value.max()), _LEAST)
+        found.append(_choice(left[cluster].pop(0), "typical", score, int(sizes[cluster]), probabilities))
+        labels[cluster] += 1
     return found
 
 
-def _doubtful(free: FloatArray, probabilities: FloatArray, count: int) -> list[ImageChoice]:
+def _by_urgency(clusters: IntArray, typical: FloatArray, count: int) -> Sequence[Sequence[int]]:
+    """Return the places in each of so many clusters, the most typical first."""
+    order = np.argsort(-typical, kind="stable")
+    return [order[clusters[order] == number].tolist() for number in range(count)]
+
+
+def _doubtful(
+    free: FloatArray, doubt: FloatArray, probabilities: FloatArray, count: int
+) -> list[ImageChoice]:
     """Return images that the model hesitates over and that are like many, none like one that was chosen.
 
     Args:
         free: (U, W) of unit length.
+        doubt: (U,) of the model.
         probabilities: (U, K).
-        count: how many.
+        count: how many, at most U.
     """
-    top = np.sort(probabilities, axis=1)
-    doubt = 1 - (top[:, -1] - top[:, -2])
     density = _density(free, None)
     density = (density - density.min()) / max(float(np.ptp(density)), _LEAST)
     value = doubt * (0.5 + 0.5 * density)

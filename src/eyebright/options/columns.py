@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, TypeAlias
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from eyebright.options.base import Config
 from eyebright.options.marks import Heading, Metavar
+
+
+def comma_separated(value: object) -> object:
+    """Return the names in a text, or in several, which commas separate; anything else as it is."""
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        return value
+    return [name.strip() for text in texts for name in text.split(",") if name.strip()]
+
 
 _Column: TypeAlias = Annotated[str | None, Metavar("COLUMN")]
 
@@ -35,6 +44,13 @@ class ImageColumnsConfig(PathColumnConfig):
         description=(
             "Column of the table whose equal values stay in one split, such as a patient; none: no column "
             "(default: found by its name)."
+        ),
+    )
+    text: Annotated[list[str], Metavar("COLUMN,…"), BeforeValidator(comma_separated)] = Field(
+        [],
+        description=(
+            "Columns of the table with texts that are read beside each image; txt: the text of name.jpg "
+            "lies in name.txt (default: none)."
         ),
     )
 

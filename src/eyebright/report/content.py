@@ -13,9 +13,11 @@ from eyebright.evaluation.decisions.curves import OperatingCurve
 from eyebright.evaluation.forecast import LearningCurve
 from eyebright.evaluation.group_figures import GroupResults
 from eyebright.evaluation.measure import Majority, majority_of
+from eyebright.evaluation.modalities import Modalities
 from eyebright.evaluation.multiclass.results import Metrics, PredictionRow
 from eyebright.evaluation.robustness import RobustnessResult
 from eyebright.evaluation.slices import Slice
+from eyebright.evaluation.text_leak import TextLeak
 from eyebright.evaluation.uncertainty.results import Uncertainty
 from eyebright.few_labels.unlabelled import UnlabelledOutcome
 from eyebright.report.anomaly.outcome import AnomalyOutcome
@@ -87,6 +89,25 @@ class FinetuneOutcome:
     log_loss_change: float
     accuracy: float
     accuracy_before: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainOutcome:
+    """What pretraining on unlabelled images changed, on held-out folds of the training images.
+
+    Attributes:
+        epochs: whose backbone was compared; 0 where pretraining left none.
+        images: that both backbones were compared on.
+        gain: in accuracy, a fraction.
+        log_loss: of the pretrained backbone less that of the original, in nats.
+        kept: whether the pretrained one was kept.
+    """
+
+    epochs: int
+    images: int
+    gain: Interval
+    log_loss: Interval
+    kept: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,6 +194,8 @@ class ReportContent:
         data_checks: what a training found in its data.
         update: what an update changed about the run that it began with.
         anomaly: what a training on good images alone found.
+        modalities: what image and text each tell, of a model that reads texts.
+        text_leak: what texts give away of the class.
         seconds: by stage, in order; a key ``total`` is the whole.
         facts: free names and values, shown as they are, in order.
     """
@@ -213,6 +236,8 @@ class ReportContent:
     data_checks: DataChecks | None = None
     update: UpdateOutcome | None = None
     anomaly: AnomalyOutcome | None = None
+    modalities: Modalities | None = None
+    text_leak: TextLeak | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
 

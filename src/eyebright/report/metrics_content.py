@@ -227,6 +227,7 @@ class MetricsContent(TypedDict, total=False):
     majority: MajorityContent
     groups: StoredJson
     finetuning: StoredJson
+    pretraining: StoredJson
     data_checks: DataChecksContent
     splitting: StoredJson
     update: StoredJson

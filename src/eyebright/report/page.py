@@ -21,6 +21,7 @@ from eyebright.report.sections.feature_map import feature_map
 from eyebright.report.sections.gallery import examples, mistakes
 from eyebright.report.sections.groups import groups
 from eyebright.report.sections.learning_curve import learning_curve
+from eyebright.report.sections.modalities import modalities
 from eyebright.report.sections.ood import uncertainty
 from eyebright.report.sections.operating import operating
 from eyebright.report.sections.pairs import pairs
@@ -92,6 +93,7 @@ def _single_label(content: ReportContent) -> list[Section | None]:
         headline(content),
         update(content),
         baseline(content),
+        modalities(content),
         dataset(content),
         confusion(content),
         pairs(content),
@@ -125,6 +127,7 @@ def _multilabel(content: ReportContent, m: LabelMetrics) -> list[Section | None]
     return [
         label_headline(content, m),
         update(content),
+        modalities(content),
         dataset(content),
         per_label(m),
         label_co_occurrence(m),

@@ -128,8 +128,8 @@ def held_out_images(model: SealedModel, wanted: Split | Literal["auto"]) -> tupl
 def with_run_splits(found: Manifest, model: SealedModel) -> Manifest:
     """Return ``found`` with the splits of the model's own run for all images that this run knows.
 
-    Weights and times are the run's too where ``found`` has no column of them. Images that it does not know
-    are left out, unless none of its validation images is there: then they keep the split that they have.
+    Weights, times and texts are the run's too where ``found`` has no column of them. Images that it does not
+    know are left out, unless none of its validation images is there: then they keep the split that they have.
     """
     known = _beside(model)
     if known is None:
@@ -138,7 +138,11 @@ def with_run_splits(found: Manifest, model: SealedModel) -> Manifest:
     splits: dict[str, Split] = {sha: s.split for sha, s in images.items()}
     others = not any(splits.get(s.sha) == "val" for s in found.samples)
     kept = (s for s in found.samples if others or s.sha in splits)
-    taken = [role for role in ("weight", "time") if found.columns is None or not getattr(found.columns, role)]
+    taken = [
+        role
+        for role in ("weight", "time", "text")
+        if found.columns is None or not getattr(found.columns, role)
+    ]
     samples = (
         replace(s, split=splits.get(s.sha, s.split), **{r: getattr(images.get(s.sha, s), r) for r in taken})
         for s in kept

@@ -21,6 +21,8 @@ _FINETUNING = (
 _OF_TRAININGS = (
     *_FINETUNING,
     *(f"{depth}/{name}" for depth in ("last", "full") for name in _FINETUNING),
+    *(f"pretrained/{name}" for name in ("backbone.onnx", "backbone.safetensors", "card.json", "report.html")),
+    *(f"pretrained/{name}" for name in ("config.toml", ".eyebright", *_FINETUNING)),
     "tensorboard/events.out.tfevents.*",
     "mlflow-run",
 )

@@ -26,6 +26,13 @@ UNKNOWN = "unknown_score"
 ANSWER = "answer"
 #: Outputs of files that learned from good images alone: 1 at the limit, (B,), and by pixel, (B, S, S).
 ANOMALY_SCORE, ANOMALY_MAP = "anomaly_score", "anomaly_map"
+#: The input string (B,) of files that read texts, which need not be given, and their output float32 (B, K):
+#: what the text alone says.
+TEXTS, TEXT_OUTPUT = "texts", "text_probabilities"
+#: In place of texts, the inputs int64 (B, L) of files with a sentence encoder.
+TOKENS = ("input_ids", "attention_mask")
+#: The value float32 (B, K) that a text adds to the logits of the image.
+TEXT_SHARE = "fused_text"
 
 
 def sealed_graph(

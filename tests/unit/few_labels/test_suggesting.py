@@ -48,6 +48,15 @@ def test_more_labels_want_doubtful_images() -> None:
     assert all(choice.first != choice.second for choice in found)
 
 
+def test_with_some_labels_doubtful_clusters_come_first() -> None:
+    rows, truth, others, _ = labelled(Digits(), 3)
+    certain = probabilities(rows, truth, others)
+    found = choose(rows, truth, others, certain, 20, 0)
+    assert {choice.reason for choice in found} == {"typical"}
+    sure = certain.max(axis=1)
+    assert sure[[choice.place for choice in found]].mean() < sure.mean()
+
+
 def test_a_batch_has_no_copies() -> None:
     """The most doubtful image lies there ten times, and is asked for once."""
     rows, truth, others, _ = labelled(Digits(), FEW_LABELS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import timm
@@ -16,6 +17,7 @@ from eyebright.backbones.card import Layer
 from eyebright.backbones.torch.network import Network, Origin, make_network
 from eyebright.backbones.zoo.source import Entry, Weights, embedded_entry
 from eyebright.backbones.zoo.timm import Timm
+from eyebright.types import FloatArray
 
 ARCHITECTURE = "tf_efficientnet_lite0"
 
@@ -61,6 +63,34 @@ def _depthwise(body: nn.Module) -> Iterator[Layer]:
         for number, block in enumerate(blocks.children()):
             activation = "bn2" if hasattr(block, "conv_pwl") else "bn1"
             yield Layer(f"blocks.{stage}.{number}.{activation}", next(widths), stage, "depthwise")
+
+
+def graph_tensors(body: nn.Module) -> dict[str, FloatArray]:
+    """Return the weights of the folded network by their names in the embedded ONNX file."""
+    found: dict[str, FloatArray] = {}
+    for name, conv, _ in _pairs(body):
+        module = body.get_submodule(conv)
+        for part in ("weight", "bias"):
+            found[f"{name}_{part}"] = getattr(module, part).detach().cpu().numpy()
+    return found
+
+
+def timm_tensors(body: nn.Module) -> dict[str, Tensor]:
+    """Return the weights of the folded network as timm's architecture has them, with batch norms.
+
+    Each norm adds the bias and changes nothing else.
+    """
+    expected = timm.create_model(ARCHITECTURE, num_classes=0)
+    tensors = {name: tensor.detach().clone() for name, tensor in expected.state_dict().items()}
+    for _, conv, norm in _pairs(body):
+        module, own = cast(nn.Conv2d, body.get_submodule(conv)), expected.get_submodule(norm)
+        eps, like = cast(nn.BatchNorm2d, own).eps, tensors[f"{norm}.weight"]
+        tensors[f"{conv}.weight"] = module.weight.detach().cpu().clone()
+        tensors[f"{norm}.weight"] = torch.ones_like(like)
+        tensors[f"{norm}.bias"] = cast(Tensor, module.bias).detach().cpu().clone()
+        tensors[f"{norm}.running_mean"] = torch.zeros_like(like)
+        tensors[f"{norm}.running_var"] = torch.full_like(like, 1 - eps)
+    return tensors
 
 
 def _folded() -> nn.Module:

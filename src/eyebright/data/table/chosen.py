@@ -10,6 +10,8 @@ from eyebright.options.columns import ColumnsConfig, ImageColumnsConfig
 
 #: In place of a column's name: no column is to be used.
 NO_COLUMN = "none"
+#: In place of a column of texts: the text lies in `name.txt` beside `name.jpg`.
+BESIDE = "txt"
 #: Whether the day or the month comes first in a date such as 5/3/2024.
 Order: TypeAlias = Literal["dmy", "mdy"]
 _ORDERS: Mapping[str, Order] = {"dmy": "dmy", "mdy": "mdy"}
@@ -27,6 +29,7 @@ class Columns:
         weight: of the images in training; `none` for no column.
         time: when the images were taken, perhaps with the order of its dates after a colon; `none` for no
             column.
+        text: of texts beside the images, which are joined; `txt` for a file beside each image.
         remembered: those of an earlier run, which count where the user names none and the table has them.
         needs_time: whether times are needed, so that a column of times that cannot be read is refused.
     """
@@ -37,6 +40,7 @@ class Columns:
     split: str | None = None
     weight: str | None = None
     time: str | None = None
+    text: tuple[str, ...] = ()
     remembered: Columns | None = None
     needs_time: bool = False
 
@@ -69,6 +73,7 @@ class Columns:
         """
         given = {role: getattr(self, role) for role in ROLES}
         given |= {"label": tuple(self.label)}
+        given |= {"text": tuple(name for name in self.text if name in header or name != BESIDE)}
         if self.time is not None:
             given["time"] = dated(self.time, header)[0]
         return {
@@ -97,7 +102,8 @@ def named_columns(config: ImageColumnsConfig, remembered: Columns | None = None)
         config: the options.
         remembered: the columns of the manifest that the run learned from; None where there is no run.
     """
-    named = Columns(config.path, tuple(config.label), config.group, remembered=remembered)
+    text = tuple(config.text)
+    named = Columns(config.path, tuple(config.label), config.group, text=text, remembered=remembered)
     if isinstance(config, ColumnsConfig):
         named = replace(named, split=config.split, weight=config.weight, time=config.time)
     return named

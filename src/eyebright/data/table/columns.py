@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from eyebright.data.splits.names import named_split
-from eyebright.data.table.chosen import ANY_COLUMNS, Columns, dated
+from eyebright.data.table.chosen import ANY_COLUMNS, BESIDE, Columns, dated
 from eyebright.data.table.delimited import DataTable
 from eyebright.data.table.group_column import find_group_column, may_name_groups
 from eyebright.data.table.label_columns import TRUE, find_labels, is_label_name, plain_name
 from eyebright.data.table.named_column import the_only
 from eyebright.data.table.times import find_time_column, read_times
 from eyebright.data.table.weights import find_weight_column, may_weigh, read_weights
+from eyebright.data.texts import text_of, unreadable
 from eyebright.errors import DataError, nearest
 from eyebright.types import Skipped, Split
 
@@ -48,6 +49,7 @@ class Row:
     group: str
     weight: float = 1.0
     time: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class LabelTable:
         notes: what was read otherwise than it may look, and columns that were not used.
         roles: each column of the table, and what it was taken for: a role of `Columns`, or nothing.
         columns: those that were taken, by their roles.
+        texts_beside: whether texts lie in files beside the images.
     """
 
     rows: Sequence[Row]
@@ -67,6 +70,7 @@ class LabelTable:
     notes: Sequence[Skipped] = ()
     roles: Sequence[tuple[str, str]] = ()
     columns: Columns = ANY_COLUMNS
+    texts_beside: bool = False
 
 
 def find_meaning(table: DataTable, *, multilabel: bool = False, chosen: Columns = ANY_COLUMNS) -> LabelTable:
@@ -101,10 +105,12 @@ def find_meaning(table: DataTable, *, multilabel: bool = False, chosen: Columns 
             path=table.source,
             columns=", ".join(columns),
         )
+    texts = [columns[name] for name in given.get("text", ())]
     taken: dict[str, str] = {"path": path_column} | {
         role: names[0] for role, names in given.items() if role in _FINDERS
     }
-    free = {name: cells for name, cells in columns.items() if name not in taken.values()}
+    spoken_for = {*taken.values(), *given.get("text", ())}
+    free = {name: cells for name, cells in columns.items() if name not in spoken_for}
     for role, find in _FINDERS.items():
         if getattr(chosen, role) is None and (it := find(table, free, chosen)) is not None:
             taken[role] = it
@@ -116,14 +122,19 @@ def find_meaning(table: DataTable, *, multilabel: bool = False, chosen: Columns 
     splits = _splits(table, taken["split"], cells["split"]) if "split" in taken else [None] * count
     weights = read_weights(table, taken["weight"], cells["weight"]) if "weight" in taken else [1.0] * count
     times = _times(table, taken, cells, chosen)
+    read = [text_of(cells) for cells in zip(*texts, strict=True)] if texts else [""] * count
+    notes += [unreadable(path) for path, text in zip(cells["path"], read, strict=True) if text is None]
     by_name = {name: role for role, name in taken.items()} | dict.fromkeys(found.columns, "label")
+    by_name |= dict.fromkeys(given.get("text", ()), "text")
     ignored = [name for name in columns if name not in by_name]
     notes += _on_ignored(table, [*index, *ignored], {} if chosen.group else columns)
-    rows = map(Row, cells["path"], found.labels, splits, cells.get("group", [""] * count), weights, times)
+    groups, kept = cells.get("group", [""] * count), [text or "" for text in read]
+    rows = map(Row, cells["path"], found.labels, splits, groups, weights, times, kept)
     roles = [(name, by_name.get(name, "")) for name in table.header if name]
     taken |= {} if chosen.time is None else {"time": chosen.time}  # with the order of its dates
     used = replace(chosen, needs_time=False, label=tuple(found.columns), **taken)  # type: ignore[arg-type]
-    return LabelTable(tuple(rows), found.label_set, notes, roles, used)
+    beside = BESIDE in chosen.text and BESIDE not in columns
+    return LabelTable(tuple(rows), found.label_set, notes, roles, used, beside)
 
 
 def _require_there(

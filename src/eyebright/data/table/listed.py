@@ -15,6 +15,7 @@ from eyebright.data.read_headers import read_headers
 from eyebright.data.storage.places import is_remote, resolved
 from eyebright.data.table.columns import LabelTable, Row
 from eyebright.data.table.paths import ImagePaths
+from eyebright.data.texts import with_texts_beside
 from eyebright.data.walk import image_files
 from eyebright.errors import DataError, ImageError
 from eyebright.runtime.context import progress_task
@@ -75,6 +76,7 @@ def read_listed(listed: ListedImages) -> tuple[Manifest, bool]:
                         header.content,
                         time=row.time,
                         weight=row.weight,
+                        text=row.text,
                     )
                 )
             task.advance(len(some))
@@ -86,6 +88,8 @@ def read_listed(listed: ListedImages) -> tuple[Manifest, bool]:
     manifest = Manifest(
         resolved(folder), tuple(ordered), tuple(skipped), notes, table.label_set, columns=table.columns
     )
+    if table.texts_beside:
+        manifest = with_texts_beside(manifest)
     return manifest, any(row.split for row in table.rows)
 
 

@@ -45,7 +45,7 @@ def selection(content: ReportContent) -> Section | None:
         ),
         caption=translate("Candidates compared"),
         compared=_compared(content.probe_candidates),
-        reasons=(),
+        reasons=() if content.finetune_candidates else content.reasons,
     )
     return Section("choices", translate("Selection of input size and feature layers"), body)
 

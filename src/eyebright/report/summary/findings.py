@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from eyebright.evaluation.advice import FEWEST_EVALUATED
+from eyebright.report.content import PretrainOutcome
 from eyebright.report.summary.corruption_words import corruption_level
 from eyebright.text.format import listed, number, percent
 from eyebright.text.language import translate
@@ -69,6 +70,28 @@ def finetuning_sentence(found: StoredJson) -> str:
     return translate(
         "{name} as requested, but it brought nothing on {count:holdout image|holdout images} (log loss "
         "{change}, accuracy {before} to {after} against the frozen backbone).",
+        **values,
+    )
+
+
+def pretraining_sentence(found: PretrainOutcome) -> str:
+    """Return what pretraining on unlabelled images changed on held-out folds, and what was kept."""
+    values = {
+        "count": found.images,
+        "gain": f"{100 * found.gain.value:+.1f}",
+        "low": f"{100 * found.gain.low:+.1f}",
+        "high": f"{100 * found.gain.high:+.1f}",
+        "change": f"{found.log_loss.value:+.3f}",
+    }
+    if found.kept:
+        return translate(
+            "Kept: the pretrained backbone. On held-out folds of {count:image|images}, it changed accuracy "
+            "by {gain} points (95 %: {low} to {high}) and log loss by {change}.",
+            **values,
+        )
+    return translate(
+        "Kept: the backbone as it was. On held-out folds of {count:image|images}, pretraining changed "
+        "accuracy by {gain} points (95 %: {low} to {high}) and log loss by {change}.",
         **values,
     )
 

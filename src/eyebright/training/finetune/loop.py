@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from eyebright.errors import ModelError
+from eyebright.errors import ModelError, TrainingError
 from eyebright.runtime.context import progress_task
 from eyebright.runtime.progress import Task
 from eyebright.text.language import translate
@@ -33,7 +33,7 @@ from eyebright.training.finetune.step import (
     step_batches,
 )
 from eyebright.training.finetune.system.distributed import init_group
-from eyebright.training.finetune.system.errors import LossNotFiniteError, NanGuard, TrainingError
+from eyebright.training.finetune.system.errors import LossNotFiniteError, NanGuard
 from eyebright.training.finetune.system.probes import choose_micro_batch
 from eyebright.training.finetune.system.seeding import epoch_order
 from eyebright.training.finetune.trainer_state import TrainerState, TrainingRecord

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from eyebright.errors import TrainingError
 from eyebright.training.finetune.data.protocol import TrainData, batch_slices
 from eyebright.training.finetune.system.distributed import ProcessGroup
-from eyebright.training.finetune.system.errors import TrainingError
 from eyebright.training.finetune.system.memory import OomRetry, free, is_out_of_memory
 from eyebright.training.finetune.system.seeding import draw_generator, seed_dropout
 from eyebright.types import IntArray

@@ -58,6 +58,7 @@ class FrozenModel:
         feature_layer_sets: the feature layer sets that were compared; none where the set was given.
         skipped: images that could not be read.
         curve: the accuracy of heads of fewer images, if requested.
+        samples: the images of the held-out logits.
     """
 
     extractor: FeatureExtractor
@@ -69,6 +70,7 @@ class FrozenModel:
     feature_layer_sets: Sequence[ProbeCandidate]
     skipped: Sequence[Skipped]
     curve: Sequence[CurvePoint] = ()
+    samples: Sequence[Sample] = ()
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,9 @@ class FrozenTrainer:
         with timed("head"):
             fit, truth = self._solve(extractor)
         found = (choice.sizes, choice.feature_layer_sets)
-        return FrozenModel(extractor, layers, fit, truth, self.trials, *found, self.skipped)
+        return FrozenModel(
+            extractor, layers, fit, truth, self.trials, *found, self.skipped, samples=self.samples
+        )
 
     def first_extractor(self, size: int | None) -> FeatureExtractor:
         """Return the extractor of the first input size and the widest feature layers, by the fastest engine.

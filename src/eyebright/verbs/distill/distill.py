@@ -10,6 +10,7 @@ from eyebright.runs import messages
 from eyebright.runs.images import require_classifier
 from eyebright.runs.integrity import require_unmodified
 from eyebright.runs.run import Run
+from eyebright.runs.text_models import require_images_only
 from eyebright.runtime.context import stage
 from eyebright.sealed.model import SealedModel
 from eyebright.verbs.distill.options import DistillConfig
@@ -59,6 +60,7 @@ def distill(config: DistillConfig) -> Run:
         MissingExtraError: PyTorch is not installed.
     """
     teacher = SealedModel(config.model)
+    require_images_only(teacher, "`eyebright distill`")
     require_classifier(teacher, "eyebright distill")
     require_single_label(teacher.task, "distill")
     require_unmodified(teacher.path)

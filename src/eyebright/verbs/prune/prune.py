@@ -20,6 +20,7 @@ from eyebright.runs.images import check_classes, columns_for, manifest_of, requi
 from eyebright.runs.integrity import require_other_directory, require_unmodified
 from eyebright.runs.overwrite import remove_earlier
 from eyebright.runs.run import Run, new_directory
+from eyebright.runs.text_models import require_images_only
 from eyebright.runtime.atomic import write_bytes
 from eyebright.runtime.context import progress_task, say, stage
 from eyebright.sealed.model import SealedModel
@@ -56,6 +57,7 @@ def prune(config: PruneConfig) -> Run:
     catalog.require_torch()
     require("torch_pruning", "prune", "prune")
     model = SealedModel(config.model)
+    require_images_only(model, "`eyebright prune`")
     require_classifier(model, "eyebright prune")
     require_single_label(model.task, "prune")
     require_unmodified(model.path)

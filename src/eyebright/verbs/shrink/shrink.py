@@ -26,6 +26,7 @@ from eyebright.runs.integrity import require_other_directory, require_unmodified
 from eyebright.runs.overwrite import remove_earlier
 from eyebright.runs.run import new_directory, write_options
 from eyebright.runs.scoring import predict_samples
+from eyebright.runs.text_models import require_images_only
 from eyebright.runs.uncertainty import promised
 from eyebright.runtime.context import progress, progress_task, say, stage, timed
 from eyebright.runtime.progress import SILENT
@@ -102,6 +103,7 @@ class Search:
         self.config, self.progress = config, progress
         self._began = time.monotonic()
         self.model = SealedModel(config.model, threads=1)
+        require_images_only(self.model, "`eyebright shrink`")
         require_classifier(self.model, "eyebright shrink")
         require_single_label(self.model.task, "shrink")
         require_unmodified(self.model.path)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def _show(run: Run, config: TrainConfig) -> int:
     """Print the run, once for all processes of a distributed training."""
-    from eyebright.verbs.train.launch import is_main
+    from eyebright.runtime.processes import is_main
 
     return print_result(run, config) if is_main() else 0
 

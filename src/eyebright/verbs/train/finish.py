@@ -13,18 +13,26 @@ from eyebright.explaining.projection import Method
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.report.content import ReportContent
 from eyebright.report.update_content import UpdateOutcome
-from eyebright.runs.evaluation import Evaluation, EvaluationPlan, evaluate_model, write_model, write_results
+from eyebright.runs.evaluation import (
+    Evaluation,
+    EvaluationPlan,
+    evaluate_model,
+    explained,
+    write_model,
+    write_results,
+)
 from eyebright.runs.messages import command, say_skipped
 from eyebright.runs.metrics import METRICS, MetricsFile
 from eyebright.runs.overwrite import remove_earlier
 from eyebright.runs.rules import TrainedRules
 from eyebright.runs.run import Run, write_metrics, write_options
 from eyebright.runtime.context import timed
+from eyebright.runtime.processes import is_main
+from eyebright.sealed.text_tensor import TOKENIZER
 from eyebright.text.language import translate
 from eyebright.types import Split
 from eyebright.verbs.train.cross_validation import CrossValidation
 from eyebright.verbs.train.data_checks import data_checks
-from eyebright.verbs.train.launch import is_main
 from eyebright.verbs.train.prepare import TrainingPlan
 from eyebright.verbs.train.provenance import Provenance, provenance_of
 from eyebright.verbs.train.seal import SealedClassifier, seal
@@ -83,7 +91,7 @@ def seal_and_evaluate(
     directory = plan.directory
     path = directory / "model.onnx"
     say_skipped(trained.skipped)
-    if plan.network is None:  # fine-tuning did so at its beginning
+    if plan.network is None and plan.config.pretrain is None:  # these did so at their beginning
         remove_earlier(directory)
     (directory / METRICS).unlink(missing_ok=True)  # of a resumed run that was finished
     provenance = provenance_of(trained, plan.manifest)
@@ -96,7 +104,7 @@ def seal_and_evaluate(
     if thresholds is not None:
         provenance = replace(provenance, thresholds=thresholds.tolist())
     evaluation = replace(evaluation, model=write_model(evaluation, provenance.metadata()))
-    return EvaluatedTraining(plan, trained, evaluation, provenance)
+    return EvaluatedTraining(plan, trained, explained(evaluation, evaluated_on), provenance)
 
 
 def write_run(done: EvaluatedTraining, line: str, update: UpdateOutcome | None = None) -> Run:
@@ -156,6 +164,9 @@ def _evaluation_plan(
         skipped=trained.skipped,
         reference=trained.reference,
         baseline=trained.baseline,
+        alone=None if validated is None else validated.alone,
+        class_words=None if trained.text is None else trained.text.words,
+        masked=None if trained.text is None or trained.text.masked is None else trained.text.masked.head,
     )
 
 
@@ -198,7 +209,8 @@ def _metrics(done: EvaluatedTraining) -> MetricsFile:
         candidates=trained.candidates,
         model_sha256=sha256(evaluation.model.path),
         learning_curve=grown(trained.curve, done.plan.config.seed),
-        provenance=done.provenance.metadata(),
+        provenance={key: value for key, value in done.provenance.metadata().items() if key != TOKENIZER},
         finetuning=trained.finetuning,
         unlabelled=trained.unlabelled,
+        pretraining=trained.pretraining,
     )

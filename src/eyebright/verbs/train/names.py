@@ -32,6 +32,7 @@ def check_names(config: TrainConfig, manifest: Manifest) -> None:
         f"--finetune {config.finetune}": config.finetune != "off",
         "--folds": config.folds is not None,
         "--teacher": config.teacher is not None,
+        "--pretrain": config.pretrain is not None,
     }
     if refused := [name for name, there in given.items() if there]:
         raise ConfigError(

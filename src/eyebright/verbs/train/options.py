@@ -39,6 +39,13 @@ class TrainingDataConfig(Config):
     val: Val = None
     test: Test = None
     fixes: FixesFile = None
+    text_encoder: Path | None = Field(
+        None,
+        description=(
+            "Sentence encoder that may read --text: an ONNX file or a Hugging Face folder, with "
+            "tokenizer.json; cross-validation chooses between it and n-grams."
+        ),
+    )
     seed: Seed = 0
     size: ChosenSize = "auto"
     layers: Layers = "auto"
@@ -140,6 +147,52 @@ def check_splits(config: TrainConfig) -> None:
         raise ConfigError(
             "--folds evaluates every image in turn, by a head that is solved without it. It does not go "
             "together with {options}. Remove one of them.",
+            options=", ".join(refused),
+        )
+
+
+def check_pretrain(config: TrainConfig) -> None:
+    """Refuse what does not go together with `--pretrain`.
+
+    Raises:
+        ConfigError: naming it.
+    """
+    if config.pretrain is None:
+        return
+    given = {
+        f"--finetune {config.finetune}": config.finetune != "off",
+        "--folds": config.folds is not None,
+        "--views": config.views > 1,
+    }
+    if refused := [name for name, there in given.items() if there]:
+        raise ConfigError(
+            "--pretrain compares two frozen backbones by held-out folds. It does not go together with "
+            "{options}. Run `eyebright pretrain` first, and give its directory with --backbone.",
+            options=", ".join(refused),
+        )
+
+
+def check_texts(config: TrainConfig) -> None:
+    """Refuse options that do not go together with texts.
+
+    Raises:
+        ConfigError: naming them.
+    """
+    if not config.text:
+        if config.text_encoder is not None:
+            raise ConfigError("--text-encoder reads texts. Say with --text where they are.")
+        return
+    given = {
+        "--teacher": config.teacher is not None,
+        f"--finetune {config.finetune}": config.finetune != "off",
+        "--pretrain": config.pretrain is not None,
+        "--prompts": config.prompts is not None,
+        "--unlabelled": config.unlabelled is not None,
+    }
+    if refused := [name for name, there in given.items() if there]:
+        raise ConfigError(
+            "--text is read beside a frozen backbone. It does not go together with {options}. Remove one "
+            "of them.",
             options=", ".join(refused),
         )
 

@@ -11,16 +11,25 @@ from eyebright.data.fixes import Fixes, read_fixes
 from eyebright.data.manifest import Manifest
 from eyebright.data.source import scan
 from eyebright.data.table.chosen import named_columns
+from eyebright.data.texts import require_texts
 from eyebright.runs.images import columns_for, manifest_of, require_validation_images, with_run_splits
 from eyebright.runs.messages import say_found
 from eyebright.runs.operating_points import check_wanted
+from eyebright.runs.text_models import require_images_only
 from eyebright.runtime.context import say, timed
+from eyebright.runtime.processes import is_main
 from eyebright.sealed.model import SealedModel
 from eyebright.tracking.trackers import Trackers, trackers
+from eyebright.training.text.encoder import load_encoder
 from eyebright.verbs.train.finetune.finetune import network_to_finetune
-from eyebright.verbs.train.launch import is_main
 from eyebright.verbs.train.names import check_names
-from eyebright.verbs.train.options import TrainConfig, check_splits, require_single_label
+from eyebright.verbs.train.options import (
+    TrainConfig,
+    check_pretrain,
+    check_splits,
+    check_texts,
+    require_single_label,
+)
 from eyebright.verbs.train.resume import begin, refuse_other_images
 from eyebright.verbs.train.splits import drawing_of, proposing_groups, say_folds, with_folds
 from eyebright.verbs.train.unlabelled import check_unlabelled
@@ -64,9 +73,15 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
     """
     began = time.monotonic()
     check_splits(config)
+    check_pretrain(config)
+    check_texts(config)
+    if config.text_encoder is not None:
+        load_encoder(config.text_encoder)  # what cannot be used is told now, not after minutes
     with timed("scan"):
         fixes = None if config.fixes is None else read_fixes(config.fixes)
         manifest = images_of(config, fixes)
+        if config.text:
+            manifest = require_texts(manifest, ", ".join(config.text))
         if config.folds is not None:
             manifest = with_folds(manifest, config.folds, config.seed)
         manifest = proposing_groups(manifest)
@@ -109,6 +124,8 @@ def images_of(config: TrainConfig, fixes: Fixes | None) -> Manifest:
         EyebrightError: there is nothing, or nothing sensible, to train on.
     """
     teacher = None if config.teacher is None else SealedModel(config.teacher)
+    if teacher is not None:
+        require_images_only(teacher, "--teacher")
     if teacher is not None and config.data is None:
         known = manifest_of(teacher, None, config.seed)
         return known if fixes is None else fixes.applied(known)

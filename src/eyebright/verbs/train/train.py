@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from eyebright.backbones import embedded
 from eyebright.backbones.backbone import Backbone
 from eyebright.backbones.embedded import EmbeddedBackbone
+from eyebright.backbones.stored import load_stored, stored_folder
 from eyebright.runs.integrity import require_other_directory
 from eyebright.runs.run import Run, new_directory
 from eyebright.runtime.context import progress, showing, stage
+from eyebright.runtime.processes import is_main, world_size
 from eyebright.runtime.progress import SILENT
 from eyebright.training.cache.store import exports_folder
 from eyebright.verbs.train.anomaly.images import is_one_class
@@ -20,13 +22,15 @@ from eyebright.verbs.train.anomaly.train import train_anomaly
 from eyebright.verbs.train.cross_validation import CrossValidation, cross_validate
 from eyebright.verbs.train.finetune.finetune import finetune, load_network
 from eyebright.verbs.train.finish import finish
-from eyebright.verbs.train.launch import is_main, launch, world_size
+from eyebright.verbs.train.launch import launch
 from eyebright.verbs.train.linear_probe import as_trained, frozen_model
 from eyebright.verbs.train.messages import epoch_figures
 from eyebright.verbs.train.names import from_names
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.prepare import TrainingPlan, prepare
+from eyebright.verbs.train.pretraining import with_pretraining
 from eyebright.verbs.train.resume import with_earlier
+from eyebright.verbs.train.texts import reading_of
 from eyebright.verbs.train.trained_model import TrainedModel
 from eyebright.verbs.train.unlabelled import with_unlabelled
 
@@ -68,9 +72,13 @@ def fit(plan: TrainingPlan, on_epoch: Callable[[EpochRow], None] | None) -> Trai
         backbone, names = from_names(config, manifest.labels)
         return as_trained(frozen_model(config, manifest, backbone, prior=names))
     if plan.network is None:
-        alone = frozen_model(config, manifest, frozen_backbone(config))
+        backbone = frozen_backbone(config)
+        if config.pretrain is not None:
+            return with_pretraining(config, config.pretrain, manifest, backbone, plan.directory)
+        alone = frozen_model(config, manifest, backbone)
         model, unlabelled = with_unlabelled(config, manifest, alone)
-        return replace(as_trained(model), unlabelled=unlabelled)
+        trained = as_trained(model, reading=reading_of(config, manifest))
+        return replace(trained, unlabelled=unlabelled)
 
     def finished(row: EpochRow) -> None:
         plan.tracker.epoch(row.epoch, epoch_figures(row))
@@ -93,6 +101,8 @@ def frozen_backbone(config: TrainConfig) -> Backbone:
     """Return the backbone whose frozen features are used: the embedded one as it is, any other exported."""
     if config.backbone == embedded.NAME and config.weights is None:
         return EmbeddedBackbone()
+    if config.weights is None and (folder := stored_folder(config.backbone)) is not None:
+        return load_stored(folder)
     network = load_network(config)
     from eyebright.backbones.torch.exported import ExportedBackbone
 

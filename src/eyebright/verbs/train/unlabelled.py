@@ -62,6 +62,8 @@ def check_unlabelled(config: TrainConfig, task: ClassificationTask) -> None:
     given = {
         f"--finetune {config.finetune}": config.finetune != "off",
         "--teacher": config.teacher is not None,
+        "--pretrain": config.pretrain is not None,
+        "--prompts": config.prompts is not None,
         f"--views {config.views}": config.views > 1,
     }
     if refused := [name for name, there in given.items() if there]:

@@ -30,6 +30,7 @@ from eyebright.verbs.train.holdout import with_holdout
 from eyebright.verbs.train.linear_probe import HeldOut, as_trained, frozen_model
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.prepare import TrainingPlan
+from eyebright.verbs.train.texts import reading_of
 from eyebright.verbs.train.trained_model import TrainedModel
 from eyebright.verbs.train.unlabelled import with_unlabelled
 from eyebright.verbs.update.class_edits import ClassEdits, class_edits
@@ -164,7 +165,8 @@ def _fit(
     model = frozen_model(plan.config, images.manifest, earlier.backbone, earlier.selection, on_features)
     if not earlier.finetuned:
         model, unlabelled = with_unlabelled(plan.config, images.manifest, model)
-        return replace(as_trained(model), earlier=earlier.run.model, unlabelled=unlabelled), expected
+        trained = as_trained(model, reading=reading_of(plan.config, plan.manifest))
+        return replace(trained, earlier=earlier.run.model, unlabelled=unlabelled), expected
     trained = as_trained(model, _unlearned(model, plan.manifest, earlier))
     marked = {**trained.chosen, "finetune": earlier.model.card.content["finetune"]}
     return replace(trained, earlier=earlier.run.model, chosen=marked), expected

@@ -11,10 +11,10 @@ pytest.importorskip("timm")
 
 from finetune_material import Gluttonous, Photographs, cross_entropy, small_net, train  # noqa: E402
 
+from eyebright.errors import TrainingError  # noqa: E402
 from eyebright.training.finetune.checkpoint import BEST, read  # noqa: E402
 from eyebright.training.finetune.history import read_history  # noqa: E402
 from eyebright.training.finetune.recipe import Recipe  # noqa: E402
-from eyebright.training.finetune.system.errors import TrainingError  # noqa: E402
 
 RECIPE: dict[str, Any] = {"epochs": 2, "batch": 16, "device": "cpu", "frozen_norm": False, "lr": 3e-3}
 

@@ -12,9 +12,9 @@ pytest.importorskip("timm")
 import numpy as np  # noqa: E402
 from finetune_material import cross_entropy  # noqa: E402
 
+from eyebright.errors import TrainingError  # noqa: E402
 from eyebright.training.finetune.step import OptimizerStep, StepBatch, make_micro_batches  # noqa: E402
 from eyebright.training.finetune.system.distributed import ProcessGroup  # noqa: E402
-from eyebright.training.finetune.system.errors import TrainingError  # noqa: E402
 
 CPU = torch.device("cpu")
 

@@ -18,7 +18,7 @@ from eyebright.errors import ConfigError, DataError, NotFoundError
 from eyebright.runs.run import Run
 from eyebright.sealed import model as sealed_model
 from eyebright.types import Prediction, Skipped
-from eyebright.verbs.predict import predict as module
+from eyebright.verbs.predict import tables
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def test_answers_stream(textile_run: Run, folder: Path, monkeypatch) -> None:
             read += 1
             yield str(folder / "a.jpg")
 
-    monkeypatch.setattr(module, "image_paths", endless)
+    monkeypatch.setattr(tables, "image_paths", endless)
     answers = eb.predict(textile_run.model, [str(folder)])
     for _ in range(3):
         assert isinstance(next(answers), Prediction)

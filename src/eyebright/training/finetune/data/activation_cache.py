@@ -148,6 +148,13 @@ def view_plan(
     return plan(augmentation, size, torch.from_numpy(chances))
 
 
+def plain_space(views: CachedViews) -> FeatureSpace:
+    """Return the rows of images as they are, of the views' size."""
+    source = views.source
+    card: JsonObject = {"size": views.size, "precision": "float16", **source.card, "view": "plain"}
+    return FeatureSpace(views.cache, card, source.width)
+
+
 def keys_of(samples: Sequence[Sample]) -> list[bytes]:
     """Return the cache's keys of images."""
     return [s.key for s in samples]

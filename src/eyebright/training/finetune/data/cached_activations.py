@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from eyebright.text.language import translate
-from eyebright.training.cache.store import FeatureSpace
 from eyebright.training.finetune.data.activation_cache import (
     ActivationJob,
     CachedViews,
     cache_activations,
     keys_of,
+    plain_space,
     to_floats,
 )
 from eyebright.training.finetune.data.mixup import Mixing, MixPlan, before, plan_mix
@@ -57,8 +57,7 @@ class ActivationData:
         self._holdout, self._holdout_truth = holdout.pixels, torch.from_numpy(holdout.truth)
         self.truth, self.weights = truth, weights
         self._mixing = Mixing(mixup)
-        plain = {"size": views.size, "precision": "float16", **views.source.card, "view": "plain"}
-        self._plain = FeatureSpace(views.cache, plain, views.source.width)
+        self._plain = plain_space(views)
 
     @property
     def size_bytes(self) -> int:

@@ -16,7 +16,8 @@ Everything that processes must agree on (gradients, loss, time) travels in these
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -99,6 +100,15 @@ class ProcessGroup:
         total = self.sum(torch.cat([part.detach().flatten().float() for part in parts]))
         _spread(total, [*gradients, *statistics])
         return list(total[-len(figures) :])
+
+    @contextmanager
+    def main_first(self) -> Iterator[None]:
+        """Let the first process work while the others wait; then they find its results in the cache."""
+        if not self.main:
+            self.barrier()
+        yield
+        if self.main:
+            self.barrier()
 
     def barrier(self) -> None:
         """Wait until all processes are here."""

@@ -6,12 +6,8 @@ import math
 
 from torch import Tensor
 
-from eyebright.errors import EyebrightError
+from eyebright.errors import TrainingError
 from eyebright.text.language import translate
-
-
-class TrainingError(EyebrightError, RuntimeError):
-    """Training broke off and left no better model than the one it began with."""
 
 
 def no_memory_for_one_image() -> TrainingError:

@@ -8,24 +8,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from eyebright.backbones.card import Preprocessing
-from eyebright.backbones.torch.network import Network
 from eyebright.data.manifest import Manifest, Sample
-from eyebright.engines.choose import make
-from eyebright.training.cache.store import default_folder, exports_folder
+from eyebright.training.cache.store import default_folder
 from eyebright.training.finetune.data.activation_cache import ActivationSource, CachedViews
 from eyebright.training.finetune.data.augment import PRESETS, Augmentation, AugmentName
 from eyebright.training.finetune.data.augment_search import AugmentTrial, accuracy_under, choose_augmentation
 from eyebright.training.finetune.data.cached_activations import ActivationData
-from eyebright.training.finetune.data.frozen_stem import frozen_graph, run_engine
+from eyebright.training.finetune.data.frozen_stem import stem_source
 from eyebright.training.finetune.data.mixup import Mixing
 from eyebright.training.finetune.data.pixel_data import LabelledPixels, PixelData
 from eyebright.training.finetune.data.pixels import open_pixels
 from eyebright.training.finetune.data.preview import contact_sheet
 from eyebright.training.finetune.data.protocol import TrainData
-from eyebright.training.finetune.model.classifier import Classifier, FrozenStem
+from eyebright.training.finetune.model.classifier import Classifier
+from eyebright.training.finetune.model.feature_network import FrozenStem
 from eyebright.training.linear_probe.folds import row_weights
 from eyebright.training.linear_probe.targets import truth_of
-from eyebright.types import FloatArray, IntArray, JsonObject, Skipped
+from eyebright.types import FloatArray, IntArray, Skipped
 from eyebright.verbs.train.finetune.finetune_setup import FinetuneSetup
 from eyebright.verbs.train.finetune.initial_model import FinetuneModel
 from eyebright.verbs.train.finetune.plan import FinetunePlan
@@ -143,7 +142,7 @@ def build(plan: FinetunePlan, model: FinetuneModel, setup: FinetuneSetup) -> Fin
     if plan.stem_end is not None:
         stem = model.classifier.frozen_stem(model.network, plan.stem_end, plan.size)
         engine_name = setup.probe.trials[0].name
-        data = images.activations(_activation_source(stem, model.network, plan.stem_end, engine_name))
+        data = images.activations(stem_source(stem, model.network, plan.stem_end, engine_name))
         data.compute()
     own = {s.path for s in setup.whole.of("train")}
     return FinetuneDataset(
@@ -222,18 +221,3 @@ def select_augmentation(
         return accuracy_under(name, net, pixels, truth_of(pixels.samples, manifest), size, config.seed)
 
     return choose_augmentation(accuracy, manifest.task.chance(truth_of(some, manifest), len(manifest.labels)))
-
-
-def _activation_source(stem: FrozenStem, network: Network, end: str, engine_name: str) -> ActivationSource:
-    """Return what runs the stem, up to the block ``end``, with one of the engines."""
-    taps = [f"{tap.layer.name}:{tap.kind}" for tap in stem.taps]
-    key = " ".join((network.card.sha, end, *taps))
-    engine = make(engine_name, frozen_graph(stem, key, exports_folder()))
-    card: JsonObject = {
-        "backbone": network.card.name,
-        "backbone_sha": network.card.sha,
-        "cut": end,
-        "taps": taps,
-        "engine": engine.name,
-    }
-    return ActivationSource(lambda pixels: run_engine(engine, pixels), stem.width, card, threads=True)

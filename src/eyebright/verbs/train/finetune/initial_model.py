@@ -11,7 +11,8 @@ import numpy as np
 from eyebright.backbones.torch.network import Network, set_drop_path
 from eyebright.data.manifest import Sample
 from eyebright.errors import ConfigError
-from eyebright.training.finetune.model.classifier import Classifier, used_blocks
+from eyebright.training.finetune.model.classifier import Classifier
+from eyebright.training.finetune.model.feature_network import used_blocks
 from eyebright.training.finetune.model.initial_head import initial_head
 from eyebright.training.finetune.model.lora import add_adapters
 from eyebright.training.finetune.model.predictions import blank_image

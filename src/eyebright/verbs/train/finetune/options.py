@@ -20,12 +20,15 @@ from eyebright.options.fields import (
     Precision,
     PromptsFile,
     Rate,
+    Time,
     Weights,
 )
 from eyebright.options.marks import Heading, Metavar
 
 #: What also matters when nothing but the head is learned.
-_ALSO_FOR_HEAD = frozenset({"backbone", "weights", "licence", "prompts", "finetune", "resume"})
+_ALSO_FOR_HEAD = frozenset(
+    {"backbone", "weights", "licence", "prompts", "pretrain", "pretrain_budget", "finetune", "resume"}
+)
 
 
 class FinetuneConfig(Config):
@@ -36,6 +39,16 @@ class FinetuneConfig(Config):
     weights: Weights = None
     licence: LicenceOfWeights = "commercial"
     prompts: PromptsFile = None
+    pretrain: Path | None = Field(
+        None,
+        description=(
+            "Folder of unlabelled images to pretrain the backbone on first; kept only if held-out folds say "
+            "that it is better."
+        ),
+    )
+    pretrain_budget: Annotated[Time, Metavar("TIME")] = Field(
+        None, description="Time budget of --pretrain, such as 20m."
+    )
     finetune: Literal["off", "last", "full", "auto"] = Field(
         "off",
         description=(

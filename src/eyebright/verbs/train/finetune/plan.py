@@ -9,10 +9,10 @@ from pathlib import Path
 from eyebright.report.content import RateSearch
 from eyebright.runs.run import write_options
 from eyebright.runtime.atomic import write_text
+from eyebright.runtime.processes import is_main
 from eyebright.training.finetune.recipe import Precision, Recipe
 from eyebright.types import JsonObject
 from eyebright.verbs.train.finetune.recipe import Depth, recipe_of
-from eyebright.verbs.train.launch import is_main
 from eyebright.verbs.train.options import TrainConfig
 
 PLAN = "plan.json"

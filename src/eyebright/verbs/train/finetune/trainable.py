@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from eyebright.training.finetune.model.classifier import Classifier, FrozenStem
+from eyebright.training.finetune.model.classifier import Classifier
+from eyebright.training.finetune.model.feature_network import FrozenStem
 from eyebright.training.finetune.model.optimizer import (
     Optimizer,
     depths,

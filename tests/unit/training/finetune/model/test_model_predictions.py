@@ -12,8 +12,8 @@ pytest.importorskip("timm")
 import numpy as np  # noqa: E402
 from finetune_material import Gluttonous, Photographs  # noqa: E402
 
+from eyebright.errors import TrainingError  # noqa: E402
 from eyebright.training.finetune.model.predictions import holdout_logits, image_logits, step_seconds  # noqa: E402
-from eyebright.training.finetune.system.errors import TrainingError  # noqa: E402
 
 CPU = torch.device("cpu")
 

@@ -1,6 +1,6 @@
 """PyTorch's launcher without its own account of a failure: the process that failed has printed the reason.
 
-Run as ``python -m eyebright.verbs.train.torchrun``, with the options of ``torchrun``.
+Run as ``python -m eyebright.runtime.torchrun``, with the options of ``torchrun``.
 """
 
 from __future__ import annotations
