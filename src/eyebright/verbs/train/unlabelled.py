@@ -65,6 +65,9 @@ def check_unlabelled(config: TrainConfig, task: ClassificationTask) -> None:
         "--pretrain": config.pretrain is not None,
         "--prompts": config.prompts is not None,
         f"--views {config.views}": config.views > 1,
+        "--pretrain": config.pretrain is not None,
+        "--prompts": config.prompts is not None,
+        "--text": bool(config.text),
     }
     if refused := [name for name, there in given.items() if there]:
         raise ConfigError(
