@@ -156,12 +156,13 @@ import sys
 import numpy as np
 from cleanlab.rank import get_label_quality_scores
 given = np.load(sys.argv[1])
-np.save(sys.argv[2], get_label_quality_scores(given["labels"], given["probabilities"]))
+draws = zip(given["labels"], given["probabilities"], strict=True)
+np.save(sys.argv[2], np.stack([get_label_quality_scores(*draw) for draw in draws]))
 """
 
 
 def of_oracle(python: Path, given: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Return (N,) how wrong cleanlab takes labels to be, on the same probabilities."""
+    """Return (M, N) how wrong cleanlab takes labels to be in M draws, on the same probabilities."""
     with tempfile.TemporaryDirectory() as folder:
         files = Path(folder) / "given.npz", Path(folder) / "found.npy"
         np.savez(files[0], labels=given, probabilities=probabilities)
@@ -175,6 +176,7 @@ def labels(data: Path, size: int, oracle: Path | None, draws: int) -> None:
     truth = manifest.task.encode(material.samples, manifest.labels)
     groups, count = groups_of(material.samples), len(manifest.labels)
     listed: list[np.ndarray] = []
+    drawn: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     figures: dict[str, list[float]] = defaultdict(list)
     for seed in range(1, draws + 1):
         random = np.random.default_rng(seed)
@@ -191,8 +193,10 @@ def labels(data: Path, size: int, oracle: Path | None, draws: int) -> None:
         figures["calibration error"].append(expected_calibration_error(found.wrong, wrong, 10))
         figures["expected, of those flipped"].append(found.wrong.sum() / len(flipped))
         figures["precision of those called"].append(wrong[called].mean())
-        if oracle is not None:
-            other = of_oracle(oracle, given, softmax(found.logits, 1.0))
+        drawn.append((given, softmax(found.logits, 1.0), wrong))
+    if oracle is not None:
+        others = of_oracle(oracle, *(np.stack([one[part] for one in drawn]) for part in range(2)))
+        for other, (_, _, wrong) in zip(others, drawn, strict=True):
             recall = wrong[np.argsort(-other)[: 2 * len(flipped)]].sum() / len(flipped)
             figures["cleanlab, same probabilities: AUROC"].append(roc_auc_score(wrong, other))
             figures["cleanlab: recall"].append(recall)

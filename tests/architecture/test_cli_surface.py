@@ -49,13 +49,13 @@ SURFACE = {
         "--format --lang --config"
     ),
     "monitor": (
-        "log --reference --data --format --seed --lang --path --label --group --text --split --weight "
-        "--time --config"
+        "log --reference --data --queue --format --seed --lang --path --label --group --text --split "
+        "--weight --time --config"
     ),
     "explain": "model images --path --text --class --method --out --lang --config",
     "serve": (
         "models --host --port --token-file --tls-cert --tls-key --allow-host --deadline --max-body "
-        "--max-images --max-pixels --images-root --shadow --log --lang --config"
+        "--max-images --max-pixels --images-root --shadow --log --keep-images --lang --config"
     ),
     "export": (
         "model --to --plain --int8 --fp16 --data --out --max-images --min-agreement --max-loss --seed "

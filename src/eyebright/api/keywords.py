@@ -265,6 +265,7 @@ class MonitorOptions(TypedDict, total=False):
     """Options of `eb.monitor`."""
 
     data: StrPath | None
+    queue: StrPath | None
     seed: int
     lang: Literal["en", "zh"]
     path: str | None
@@ -303,6 +304,7 @@ class ServeOptions(TypedDict, total=False):
     images_root: StrPath | None
     shadow: StrPath | None
     log: StrPath | None
+    keep_images: int
     lang: Literal["en", "zh"]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from eyebright.data.manifest import FOLDS, Manifest
@@ -97,7 +97,8 @@ class Evaluation:
         operating: operating points and costs.
         uncertainty: OOD scores and prediction sets.
         slices: the metrics by image properties, files and folders.
-        heatmaps: of the most confident mistakes, as data URIs by path; empty of a multi-label model.
+        heatmaps: of the most confident mistakes, as data URIs by path; empty of a multi-label model, and
+            before :func:`explained`.
         embedding_map: the images by their features; None of few images or a multi-label model.
         parity: the sealed model compared with the training pipeline.
         baseline: the model compared with its teacher or original.
@@ -229,11 +230,6 @@ def evaluate_model(model: SealedModel, plan: EvaluationPlan) -> Evaluation:
     parity, baseline = _compared(model, plan, own)
     with timed("slices"):
         slices = find_slices(predictions, split, root, statistics, plan.columns)
-    with timed("heatmaps"):
-        own_mistakes = plan.cross_validated is None
-        heatmaps, embedding_map = explain_predictions(
-            model, predictions, split, root, plan.seed, heat=own_mistakes, layout=plan.layout
-        )
     modalities, leak = _texts(model, plan, predictions)
     return Evaluation(
         model=model,
@@ -245,8 +241,8 @@ def evaluate_model(model: SealedModel, plan: EvaluationPlan) -> Evaluation:
         operating=operating,
         uncertainty=plan.rules.uncertainty(predictions, split),
         slices=slices,
-        heatmaps=heatmaps,
-        embedding_map=embedding_map,
+        heatmaps={},
+        embedding_map=None,
         parity=parity,
         baseline=baseline,
         groups=predictions.group_results(split),
@@ -270,6 +266,26 @@ def _texts(
             return found, None
         masked = alone if own and found is not None else None
         return found, measure_leak(predictions, masked, split, plan.class_words, plan.masked, seed)
+
+
+def explained(evaluation: Evaluation, plan: EvaluationPlan) -> Evaluation:
+    """Return an evaluation with heat maps and embedding map, which no decision waits for.
+
+    Args:
+        evaluation: by :func:`evaluate_model`.
+        plan: that it was made by.
+    """
+    with timed("heatmaps"):
+        heatmaps, embedding_map = explain_predictions(
+            evaluation.model,
+            evaluation.predictions,
+            evaluation.split,
+            plan.manifest.root,
+            plan.seed,
+            heat=plan.cross_validated is None,
+            layout=plan.layout,
+        )
+    return replace(evaluation, heatmaps=heatmaps, embedding_map=embedding_map)
 
 
 def write_model(evaluation: Evaluation, facts: Mapping[str, Json]) -> SealedModel:

@@ -16,7 +16,7 @@ from eyebright.data.source import scan
 from eyebright.data.splits.good_names import as_one_class
 from eyebright.data.storage.places import is_file
 from eyebright.data.table.chosen import ANY_COLUMNS, Columns, named_columns
-from eyebright.errors import DataError, ImageError, NotFoundError, nearest
+from eyebright.errors import ConfigError, DataError, ImageError, NotFoundError, nearest
 from eyebright.options.columns import ImageColumnsConfig
 from eyebright.runtime.context import progress_task
 from eyebright.runtime.parallel import parallel
@@ -206,6 +206,25 @@ def check_labels(manifest: Manifest, model: SealedModel) -> None:
             "matches: {nearest}. Rename the folders, remove them, or train on these classes.",
             unknown=listed(unknown),
             nearest=nearest(unknown[0], model.labels),
+        )
+
+
+def require_classifier(model: SealedModel, what: str) -> None:
+    """Refuse a model that learned from good images alone, for what needs a head on classes.
+
+    Args:
+        model: any.
+        what: was asked for, as it stands on the command line.
+
+    Raises:
+        ConfigError: it did.
+    """
+    if model.has_anomaly_map:
+        raise ConfigError(
+            "{what} needs a classifier. {path} learned from good images alone and has no classes. To change "
+            "it, run `eyebright train` again.",
+            what=what,
+            path=model.path,
         )
 
 

@@ -93,7 +93,7 @@ class ServedModel:
                 reason=str(error) or type(error).__name__,
             ) from error
         if self.watching is not None:
-            self.watching.add(answered)
+            self.watching.add(answered, source if isinstance(source, bytes) else None)
         return AnsweredImage(answered, self._prediction(answered))
 
     def check(self) -> float:

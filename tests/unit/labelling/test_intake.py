@@ -46,6 +46,14 @@ def test_a_file_is_taken_once_and_known_by_its_hash_afterwards(project: Project)
     assert Intake(project).missing([digest]) == []  # after a restart, too
 
 
+def test_what_a_killed_studio_left_half_written_is_removed(tmp_path: Path):
+    left = tmp_path / "studio" / "images" / "cat" / ".1.jpg.0a1b2c3d.tmp"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(jpeg()[:100])
+    with Project(tmp_path).store:
+        assert not left.exists()
+
+
 def test_names_of_folders_are_offered_as_classes_and_one_alone_is_not(project: Project):
     intake = Intake(project)
     intake.take([("photos/cat/1.jpg", jpeg(0)), ("loose.jpg", jpeg(30))])

@@ -7,6 +7,7 @@ from typing import Any
 from eyebright.backbones import catalog
 from eyebright.data.table.chosen import ROLES
 from eyebright.runs import messages
+from eyebright.runs.images import require_classifier
 from eyebright.runs.integrity import require_unmodified
 from eyebright.runs.run import Run
 from eyebright.runs.text_models import require_images_only
@@ -60,6 +61,7 @@ def distill(config: DistillConfig) -> Run:
     """
     teacher = SealedModel(config.model)
     require_images_only(teacher, "`eyebright distill`")
+    require_classifier(teacher, "eyebright distill")
     require_single_label(teacher.task, "distill")
     require_unmodified(teacher.path)
     catalog.find(config.student)  # before anything is read

@@ -9,7 +9,7 @@ from eyebright.data.manifest import Manifest, Sample
 from eyebright.data.manifest_file import read_manifest
 from eyebright.data.source import scan_part
 from eyebright.errors import ConfigError, DataError, EyebrightError
-from eyebright.runs.evaluation import Evaluation, EvaluationPlan, evaluate_model, write_results
+from eyebright.runs.evaluation import Evaluation, EvaluationPlan, evaluate_model, explained, write_results
 from eyebright.runs.images import check_labels, columns_for, held_out_images, with_model_labels
 from eyebright.runs.messages import command, say_found
 from eyebright.runs.metrics import METRICS, versions
@@ -46,7 +46,7 @@ def evaluate(config: EvaluateConfig) -> Run:
     where = config.data or model.path.parent
     name = where.resolve().name
     directory = new_directory(config.out, "evaluations", name, overwrite=config.overwrite)
-    evaluation = _extended(config, evaluate_model(model, plan))
+    evaluation = _extended(config, explained(evaluate_model(model, plan), plan))
     remove_earlier(directory)
     with timed("report"):
         given = ("model",) if config.data is None else ("model", "data")

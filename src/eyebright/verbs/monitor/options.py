@@ -18,9 +18,13 @@ class WatchedConfig(Config):
 
     log: Path = Field(description="Log of a model, written by `eyebright predict --log` or by a service.")
     reference: Annotated[Path, Metavar("RUN"), Named()] = Field(
-        description="Run of that model, with whose validation images the logged ones are compared."
+        description="Run of that model, with whose validation and test images the logged ones are compared."
     )
     data: ImagesNow = None
+    queue: Annotated[Path | None, Metavar("FILE")] = Field(
+        None,
+        description="Also write the logged images that are worth a look as CSV (path, score, reason).",
+    )
     format: Annotated[Literal["text", "json", "html", "prometheus"], CommandLineOnly()] = Field(
         "text", description="Output format: text, JSON, one HTML page, or gauges for Prometheus."
     )

@@ -16,7 +16,7 @@ from eyebright.data.table.chosen import ROLES
 from eyebright.errors import ImageError
 from eyebright.exporting.base import ExportSource, require
 from eyebright.runs import messages
-from eyebright.runs.images import check_classes, columns_for, manifest_of
+from eyebright.runs.images import check_classes, columns_for, manifest_of, require_classifier
 from eyebright.runs.integrity import require_other_directory, require_unmodified
 from eyebright.runs.overwrite import remove_earlier
 from eyebright.runs.run import Run, new_directory
@@ -58,6 +58,7 @@ def prune(config: PruneConfig) -> Run:
     require("torch_pruning", "prune", "prune")
     model = SealedModel(config.model)
     require_images_only(model, "`eyebright prune`")
+    require_classifier(model, "eyebright prune")
     require_single_label(model.task, "prune")
     require_unmodified(model.path)
     require_other_directory(config.out, model.path)

@@ -14,7 +14,14 @@ from eyebright.errors import DataError
 from eyebright.exporting.precision import precision_of
 from eyebright.runs import messages
 from eyebright.runs.baseline import latencies
-from eyebright.runs.images import check_classes, check_not_learned, columns_for, drawn, manifest_of
+from eyebright.runs.images import (
+    check_classes,
+    check_not_learned,
+    columns_for,
+    drawn,
+    manifest_of,
+    require_classifier,
+)
 from eyebright.runs.integrity import require_other_directory, require_unmodified
 from eyebright.runs.overwrite import remove_earlier
 from eyebright.runs.run import new_directory, write_options
@@ -97,6 +104,7 @@ class Search:
         self._began = time.monotonic()
         self.model = SealedModel(config.model, threads=1)
         require_images_only(self.model, "`eyebright shrink`")
+        require_classifier(self.model, "eyebright shrink")
         require_single_label(self.model.task, "shrink")
         require_unmodified(self.model.path)
         self._check_out()

@@ -13,7 +13,14 @@ from eyebright.explaining.projection import Method
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.report.content import ReportContent
 from eyebright.report.update_content import UpdateOutcome
-from eyebright.runs.evaluation import Evaluation, EvaluationPlan, evaluate_model, write_model, write_results
+from eyebright.runs.evaluation import (
+    Evaluation,
+    EvaluationPlan,
+    evaluate_model,
+    explained,
+    write_model,
+    write_results,
+)
 from eyebright.runs.messages import command, say_skipped
 from eyebright.runs.metrics import METRICS, MetricsFile
 from eyebright.runs.overwrite import remove_earlier
@@ -97,7 +104,7 @@ def seal_and_evaluate(
     if thresholds is not None:
         provenance = replace(provenance, thresholds=thresholds.tolist())
     evaluation = replace(evaluation, model=write_model(evaluation, provenance.metadata()))
-    return EvaluatedTraining(plan, trained, evaluation, provenance)
+    return EvaluatedTraining(plan, trained, explained(evaluation, evaluated_on), provenance)
 
 
 def write_run(done: EvaluatedTraining, line: str, update: UpdateOutcome | None = None) -> Run:

@@ -10,6 +10,7 @@ from eyebright.data.manifest import Manifest
 from eyebright.data.manifest_file import read_manifest
 from eyebright.engines.choose import makers
 from eyebright.errors import ConfigError, NotFoundError
+from eyebright.runs.images import require_classifier
 from eyebright.runs.integrity import require_unmodified
 from eyebright.runs.run import OPTIONS, Run
 from eyebright.sealed.model import SealedModel
@@ -59,6 +60,7 @@ class EarlierRun:
                     name=name,
                 )
         model = SealedModel(run.model, threads=1)
+        require_classifier(model, "eyebright update")
         require_unmodified(run.model)
         try:
             config = TrainConfig.build(directory / OPTIONS)

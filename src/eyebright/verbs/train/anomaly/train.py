@@ -17,7 +17,14 @@ from eyebright.data.splits.good_names import ANOMALY, GOOD, ONE_CLASS
 from eyebright.evaluation.decisions.targets import OperatingTarget
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.report.anomaly.outcome import AnomalyOutcome, LimitFacts
-from eyebright.runs.evaluation import Evaluation, EvaluationPlan, evaluate_model, write_model, write_results
+from eyebright.runs.evaluation import (
+    Evaluation,
+    EvaluationPlan,
+    evaluate_model,
+    explained,
+    write_model,
+    write_results,
+)
 from eyebright.runs.messages import command, say_found, say_skipped
 from eyebright.runs.metrics import METRICS, versions
 from eyebright.runs.overwrite import remove_earlier
@@ -213,7 +220,7 @@ def _finish(training: AnomalyTraining, model: AnomalyModel, limit: Limit, scale:
     )
     evaluation = evaluate_model(sealed, plan)
     provenance = _provenance(training, model).metadata()
-    evaluation = replace(evaluation, model=write_model(evaluation, provenance))
+    evaluation = explained(replace(evaluation, model=write_model(evaluation, provenance)), plan)
     with timed("maps"):
         outcome = outcome_of(evaluation, training.images, model, scale, _facts(training, limit, chosen_on))
     _write(training, model, evaluation, outcome)
