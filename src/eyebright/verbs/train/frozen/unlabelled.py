@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from eyebright.data.manifest import Manifest, Sample
-from eyebright.data.unlabelled import distinct, scan_unlabelled
+from eyebright.data.unlabelled import distinct, require_place, scan_unlabelled
 from eyebright.errors import ConfigError, DataError
 from eyebright.few_labels.unlabelled import (
     FEWEST,
@@ -46,10 +46,12 @@ class UnlabelledImages:
 
 
 def check_unlabelled(config: TrainConfig, task: ClassificationTask) -> None:
-    """Refuse options that do not go with unlabelled images.
+    """Refuse options that do not go with unlabelled images, and a place that holds none.
 
     Raises:
-        ConfigError: naming them.
+        ConfigError: naming the options.
+        NotFoundError: the place does not exist.
+        DataError: it is no folder, archive or table.
     """
     if config.unlabelled is None:
         if config.transductive:
@@ -65,6 +67,7 @@ def check_unlabelled(config: TrainConfig, task: ClassificationTask) -> None:
         "--pretrain": config.pretrain is not None,
         "--prompts": config.prompts is not None,
         f"--views {config.views}": config.views > 1,
+        "--text": bool(config.text),
     }
     if refused := [name for name, there in given.items() if there]:
         raise ConfigError(
@@ -72,6 +75,7 @@ def check_unlabelled(config: TrainConfig, task: ClassificationTask) -> None:
             "{options}. Remove one of them.",
             options=", ".join(refused),
         )
+    require_place(config.unlabelled)
 
 
 def with_unlabelled(
