@@ -5,6 +5,7 @@ python benchmarks/audit.py labels DATA     flipped labels: AUROC, recall in a li
 python benchmarks/audit.py shift DATA      false alarms of random splits, and blur of sigma 2 at 200 images
 python benchmarks/audit.py faults DATA     blurred, dark, bright and pale images: AUROC
 python benchmarks/audit.py gain DATA       10 % wrong training labels: accuracy before and after the fixes
+python benchmarks/audit.py gains DATA      the same by the head alone, in several draws
 python benchmarks/audit.py scale DATA      100,000 images made of the features and records of DATA
 
 DATA is a folder of labelled images; what is planted is written to a temporary folder.
@@ -26,6 +27,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
+from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 
 import eyebright as eb
@@ -35,7 +37,8 @@ from eyebright.auditing.duplicates.medoids import medoid_groups
 from eyebright.auditing.examine import examine
 from eyebright.auditing.faults import find_faults
 from eyebright.auditing.labels import CALLED_WRONG, find_label_errors
-from eyebright.auditing.material import Material, PlantedCopies, collect
+from eyebright.auditing.material import Material, PlantedCopies, collect, kept_records
+from eyebright.auditing.measuring import RecordSpace
 from eyebright.auditing.shift import SIGNIFICANT, compare_parts
 from eyebright.backbones.embedded import EmbeddedBackbone
 from eyebright.data.decode import open_rgb
@@ -47,10 +50,12 @@ from eyebright.evaluation.intervals import share_of
 from eyebright.task.logits import softmax
 from eyebright.training.cache.store import default_folder
 from eyebright.training.linear_probe.folds import groups_of
+from eyebright.training.linear_probe.head import fit_head
 
 EACH = 60
 SHIFTED = 200
 SPLITS = 200
+FLIPPED = 0.05
 WRONG = 0.1
 LARGE = 100_000
 
@@ -90,9 +95,9 @@ def read(data: Path, size: int) -> tuple[Manifest, Material]:
     return manifest, material
 
 
-def copies(data: Path, size: int) -> None:
+def copies(data: Path, size: int, seed: int) -> None:
     manifest, before = read(data, size)
-    random = np.random.default_rng(7)
+    random = np.random.default_rng(7 + seed)
     drawn = iter(random.permutation(len(before.samples)))
     with tempfile.TemporaryDirectory() as folder:
         samples: list[Sample] = list(manifest.samples)
@@ -151,12 +156,13 @@ import sys
 import numpy as np
 from cleanlab.rank import get_label_quality_scores
 given = np.load(sys.argv[1])
-np.save(sys.argv[2], get_label_quality_scores(given["labels"], given["probabilities"]))
+draws = zip(given["labels"], given["probabilities"], strict=True)
+np.save(sys.argv[2], np.stack([get_label_quality_scores(*draw) for draw in draws]))
 """
 
 
 def of_oracle(python: Path, given: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Return (N,) how wrong cleanlab takes labels to be, on the same probabilities."""
+    """Return (M, N) how wrong cleanlab takes labels to be in M draws, on the same probabilities."""
     with tempfile.TemporaryDirectory() as folder:
         files = Path(folder) / "given.npz", Path(folder) / "found.npy"
         np.savez(files[0], labels=given, probabilities=probabilities)
@@ -164,43 +170,60 @@ def of_oracle(python: Path, given: np.ndarray, probabilities: np.ndarray) -> np.
         return -np.asarray(np.load(files[1]))
 
 
-def labels(data: Path, size: int, oracle: Path | None) -> None:
+def labels(data: Path, size: int, oracle: Path | None, draws: int) -> None:
+    """Flip labels anew in several draws: a list of a small set is too short to tell how sure one may be."""
     manifest, material = read(data, size)
     truth = manifest.task.encode(material.samples, manifest.labels)
     groups, count = groups_of(material.samples), len(manifest.labels)
-    for share in (0.05, 0.0):
-        random = np.random.default_rng(1)
-        flipped = random.permutation(len(truth))[: round(share * len(truth))]
+    listed: list[np.ndarray] = []
+    drawn: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    figures: dict[str, list[float]] = defaultdict(list)
+    for seed in range(1, draws + 1):
+        random = np.random.default_rng(seed)
+        flipped = random.permutation(len(truth))[: round(FLIPPED * len(truth))]
         wrong = np.zeros(len(truth))
         wrong[flipped] = 1
         given = truth.copy()
         given[flipped] = (truth[flipped] + random.integers(1, count, len(flipped))) % count
         found = find_label_errors(material.rows, given, count, groups, 0)
-        called = found.wrong >= CALLED_WRONG
-        words = f"  {100 * share:.0f} % flipped: expected {found.wrong.sum():.0f}, called {called.sum()}"
-        if share:
-            order = np.argsort(-found.wrong)[: 2 * len(flipped)]
-            area, recall = roc_auc_score(wrong, found.wrong), wrong[order].sum() / len(flipped)
-            ece = [expected_calibration_error(found.wrong[p], wrong[p], 10) for p in (slice(None), order)]
-            words += f", AUROC {area:.3f}, recall in a list twice as long {recall:.3f}"
-            words += f", calibration error {ece[0]:.3f} (of that list {ece[1]:.3f})"
-            words += f", precision of those called {wrong[called].mean():.3f}"
-        print(words, flush=True)
-        if share and oracle is not None:
-            other = of_oracle(oracle, given, softmax(found.logits, 1.0))
+        order, called = np.argsort(-found.wrong)[: 2 * len(flipped)], found.wrong >= CALLED_WRONG
+        listed.append(np.stack([found.wrong[order], wrong[order]]))
+        figures["AUROC"].append(roc_auc_score(wrong, found.wrong))
+        figures["recall in a list twice as long"].append(wrong[order].sum() / len(flipped))
+        figures["calibration error"].append(expected_calibration_error(found.wrong, wrong, 10))
+        figures["expected, of those flipped"].append(found.wrong.sum() / len(flipped))
+        figures["precision of those called"].append(wrong[called].mean())
+        drawn.append((given, softmax(found.logits, 1.0), wrong))
+    if oracle is not None:
+        others = of_oracle(oracle, *(np.stack([one[part] for one in drawn]) for part in range(2)))
+        for other, (_, _, wrong) in zip(others, drawn, strict=True):
             recall = wrong[np.argsort(-other)[: 2 * len(flipped)]].sum() / len(flipped)
-            area = roc_auc_score(wrong, other)
-            print(f"    cleanlab, same probabilities: AUROC {area:.3f}, recall {recall:.3f}", flush=True)
+            figures["cleanlab, same probabilities: AUROC"].append(roc_auc_score(wrong, other))
+            figures["cleanlab: recall"].append(recall)
+    print(f"  {100 * FLIPPED:.0f} % flipped, {len(flipped)} labels in each of {draws} draws")
+    for name, values in figures.items():
+        print(f"  {name:36} {np.mean(values):.3f} ({min(values):.3f} to {max(values):.3f})", flush=True)
+    probability, wrong = np.concatenate(listed, axis=1)
+    random = np.random.default_rng(0)
+    ideal = [
+        expected_calibration_error(probability, (random.random(len(probability)) < probability) * 1.0, 10)
+        for _ in range(200)
+    ]
+    error = expected_calibration_error(probability, wrong, 10)
+    print(f"  calibration error of the lists {error:.3f}; by chance alone {np.mean(ideal):.3f}")
+    found = find_label_errors(material.rows, truth, count, groups, 0)
+    called = int((found.wrong >= CALLED_WRONG).sum())
+    print(f"  labels as they are: {found.wrong.sum():.0f} expected to be wrong, {called} called", flush=True)
 
 
-def shift(data: Path, size: int) -> None:
+def shift(data: Path, size: int, seed: int) -> None:
     manifest, material = read(data, size)
     joint = _joint(material)
     _, first = np.unique([joint[s.path] for s in material.samples], return_index=True)
     samples = [material.samples[place] for place in first]
     strata = manifest.task.strata(manifest.task.encode(samples, manifest.labels))
     groups, rows = groups_of(samples), material.rows[first]
-    alarms, random = 0, np.random.default_rng(3)
+    alarms, random = 0, np.random.default_rng(3 + seed)
     for number in range(SPLITS):
         second = np.zeros(len(first), bool)
         second[random.permutation(len(first))[:SHIFTED]] = True
@@ -228,7 +251,7 @@ def shift(data: Path, size: int) -> None:
     print(f"  power for blur of sigma 2 at {SHIFTED} images: {_share(hits, trials)}", flush=True)
 
 
-def faults(data: Path, size: int) -> None:
+def faults(data: Path, size: int, _: int) -> None:
     _, material = read(data, size)
     for kind, planted in material.faults.items():
         found = find_faults(kind, material.records, planted)
@@ -242,10 +265,10 @@ def faults(data: Path, size: int) -> None:
         )
 
 
-def gain(data: Path, size: int) -> None:
+def gain(data: Path, size: int, seed: int) -> None:
     """Half of the images train, with wrong labels; the other half, with its own labels, evaluates."""
     manifest, _ = scan_as_given(data)
-    random = np.random.default_rng(11)
+    random = np.random.default_rng(11 + seed)
     order = random.permutation(len(manifest.samples))
     ends = {"train": len(order) // 2, "val": round(0.6 * len(order)), "test": len(order)}
     wrong = set(order[: round(WRONG * ends["train"])].tolist())
@@ -281,21 +304,44 @@ def gain(data: Path, size: int) -> None:
     )
 
 
+def gains(data: Path, size: int, draws: int) -> None:
+    """As :func:`gain`, by the head alone on the audit's features, so that many draws take seconds."""
+    manifest, material = read(data, size)
+    truth = manifest.task.encode(material.samples, manifest.labels)
+    groups, count = groups_of(material.samples), len(manifest.labels)
+    changes, tails = [], []
+    for seed in range(draws):
+        random = np.random.default_rng(11 + seed)
+        train, test = np.array_split(random.permutation(len(truth)), 2)
+        wrong = train[: round(WRONG * len(train))]
+        given = truth.copy()
+        given[wrong] = (truth[wrong] + random.integers(1, count, len(wrong))) % count
+        rows = material.rows[train]
+        found = find_label_errors(rows, given[train], count, groups[train], 0)
+        fixed = np.where(found.wrong >= CALLED_WRONG, found.suggested, given[train])
+        right = []
+        for labels_ in (given[train], fixed):
+            head = fit_head(rows, labels_, count, groups=groups[train], standardised=True).head
+            right.append(head.logits(material.rows[test]).argmax(axis=1) == truth[test])
+        gained, lost = int((right[1] & ~right[0]).sum()), int((right[0] & ~right[1]).sum())
+        changes.append((right[0].mean(), right[1].mean()))
+        tails.append(binomtest(gained, gained + lost).pvalue if gained + lost else 1.0)
+        before, after = changes[-1]
+        print(f"  {before:.4f} -> {after:.4f}, {gained} gained, {lost} lost, p {tails[-1]:.2g}", flush=True)
+    before, after = np.mean(changes, axis=0)
+    low = sum(tail < 0.05 for tail in tails)
+    print(f"  mean {before:.4f} -> {after:.4f}; p below 0.05 in {low} of {draws} draws")
+
+
 def scale(data: Path, size: int, images: int) -> None:
     manifest, small = read(data, size)
     random = np.random.default_rng(5)
     count = len(small.samples)
     # Images that are like the real ones and no copies: features of two mixed, pictures of two mixed.
     first, second = random.integers(0, count, (2, images))
-    share = random.uniform(0.3, 0.7, images).astype(np.float32)
+    share = random.uniform(0.6, 0.9, images).astype(np.float32)
     rows = small.rows[first] * share[:, None] + small.rows[second] * (1 - share[:, None])
-    rows *= np.float32(1 / np.sqrt(0.55))
-    records = small.records[first]
-    for name in ("print", "inside"):
-        for start in range(0, images, 4096):
-            part = slice(start, start + 4096)
-            other = small.records[name][second[part]][:, ::-1]
-            records[name][part] = records[name][part] // 2 + other // 2
+    rows *= np.float32(1 / np.sqrt(0.63))
     samples = [
         replace(small.samples[place], path=str(number), sha=f"{number:032x}", content="")
         for number, place in enumerate(first)
@@ -303,18 +349,29 @@ def scale(data: Path, size: int, images: int) -> None:
     sources = small.planted["crop"].sources
     places = random.permutation(images)[: len(sources)]
     rows[places] = small.rows[sources]
-    records[places] = small.records[sources]
-    planted = {kind: PlantedCopies(places, some.rows, some.records) for kind, some in small.planted.items()}
-    material = Material(samples, rows, records, [""] * images, planted, small.faults)
-    began = time.perf_counter()
-    found = examine(material, manifest.task, manifest.labels, [], parts=True, seed=0)
-    seconds = time.perf_counter() - began
+    with tempfile.TemporaryDirectory() as folder:
+        space = RecordSpace(Path(folder))
+        for start in range(0, images, 4096):
+            part = np.arange(start, min(start + 4096, images))
+            records, others = small.whole_records(first[part]), small.whole_records(second[part])
+            for name in ("print", "inside"):
+                records[name] = records[name] // 2 + others[name][:, ::-1] // 2
+            mine = np.isin(places, part)
+            records[places[mine] - start] = small.whole_records(sources[mine])
+            for place, record in zip(part, records, strict=True):
+                space.add(samples[place].key, record)
+            space.flush()
+        planted = {k: PlantedCopies(places, some.rows, some.records) for k, some in small.planted.items()}
+        kept, whole = kept_records(space, samples)
+        material = Material(samples, rows, kept, whole, [""] * images, planted, small.faults)
+        seconds, processor = time.perf_counter(), time.process_time()
+        found = examine(material, manifest.task, manifest.labels, [], parts=True, seed=0)
+        seconds, processor = time.perf_counter() - seconds, time.process_time() - processor
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    recall = found.planted["near_duplicate"].recall.value
-    print(
-        f"  {images} images: {seconds:.0f} s, processor {time.process_time():.0f} s in all, {memory:.2f} GB"
-    )
-    print(f"  recall of planted copies {recall:.3f}")
+    near = found.planted["near_duplicate"].recall.value
+    print(f"  {images} images: {seconds:.0f} s, processor {processor:.0f} s, {memory:.2f} GB at most")
+    errors = found.planted["label_error"].recall.value
+    print(f"  recall of planted copies {near:.3f}, of wrong labels {errors:.3f}")
 
 
 def _share(hits: int, count: int) -> str:
@@ -326,20 +383,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("copies", "labels", "shift", "faults", "gain", "scale"))
+    parser.add_argument("what", choices=("copies", "labels", "shift", "faults", "gain", "gains", "scale"))
     parser.add_argument("data", type=Path)
     parser.add_argument("--size", type=int, default=224)
+    parser.add_argument("--seed", type=int, default=0, help="copies, shift, gain: another one draws anew")
     parser.add_argument("--images", type=int, default=LARGE, help="scale: how many")
+    parser.add_argument("--draws", type=int, default=5, help="labels, gains: how often labels are changed")
     parser.add_argument("--oracle", type=Path, help="labels: a Python that has cleanlab, to compare with")
     args = parser.parse_args()
     print(f"{args.what} {args.data.name}", flush=True)
     measured = {"copies": copies, "shift": shift, "faults": faults, "gain": gain}
     if args.what == "labels":
-        labels(args.data, args.size, args.oracle)
+        labels(args.data, args.size, args.oracle, args.draws)
+    elif args.what == "gains":
+        gains(args.data, args.size, args.draws)
     elif args.what == "scale":
         scale(args.data, args.size, args.images)
     else:
-        measured[args.what](args.data, args.size)
+        measured[args.what](args.data, args.size, args.seed)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 python benchmarks/serving.py rate RUN IMAGES --peer fastapi=PYTHON --peer litserve=PYTHON …
 python benchmarks/serving.py load RUN IMAGES      70 % of its rate, and three times its rate
+python benchmarks/serving.py http RUN IMAGES      what a request costs besides its model, answered and refused
 python benchmarks/serving.py attack RUN IMAGES    a body of 1 GB, and 10,000 hostile bodies
-python benchmarks/serving.py soak RUN IMAGES --seconds 300
+python benchmarks/serving.py soak RUN IMAGES --seconds 3600
 python benchmarks/serving.py schema RUN --schemathesis PROGRAM
 
 RUN is a finished run, IMAGES a folder of JPEGs. PYTHON is an interpreter with onnxruntime, Pillow and the
@@ -47,7 +48,13 @@ def form(image: bytes) -> bytes:
 @contextmanager
 def service(run: str, *words: str) -> Iterator[tuple[int, int]]:
     """Yield process and port of `eyebright serve`."""
-    command = [sys.executable, "-m", "eyebright", "serve", run, "--port", "0", *words]
+    with started([sys.executable, "-m", "eyebright", "serve", run, "--port", "0", *words]) as found:
+        yield found
+
+
+@contextmanager
+def started(command: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Yield process and port of a service that says when it is ready."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
         found = (READY.search(line) for line in process.stderr or ())
@@ -173,6 +180,18 @@ def load(args: argparse.Namespace, images: Sequence[bytes]) -> None:
         print("refused with p50 {:.1f} ms, p99 {:.1f} ms, at most {:.1f} ms".format(*refused))
 
 
+def http_cost(args: argparse.Namespace, images: Sequence[bytes]) -> None:
+    """Processor time of requests whose model answers at once, and of those that are refused."""
+    image = next(str(path) for path in sorted(args.images.rglob("*.jpg")))
+    for state in ("", "full"):
+        with started([sys.executable, str(PARTS / "instant.py"), args.run, image, state]) as (pid, port):
+            asyncio.run(closed_loop(port, "/predict", images, 8, 1))
+            before = group_cpu_seconds(pid)
+            load = asyncio.run(closed_loop(port, "/predict", images, 8, args.seconds))
+            busy, done = group_cpu_seconds(pid) - before, sum(load.counts.values())
+            print(f"{'refused' if state else 'answered'}: {1000 * busy / done:.3f} ms, {dict(load.counts)}")
+
+
 def attack(args: argparse.Namespace, images: Sequence[bytes]) -> None:
     """A body of 1 GB, announced and not, and hostile bodies."""
     with service(args.run) as (pid, port):
@@ -248,7 +267,7 @@ def schema(args: argparse.Namespace, _: Sequence[bytes]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("what", choices=["rate", "load", "attack", "soak", "schema"])
+    parser.add_argument("what", choices=["rate", "load", "http", "attack", "soak", "schema"])
     parser.add_argument("run")
     parser.add_argument("images", type=Path, nargs="?")
     parser.add_argument("--peer", action="append", default=[])
@@ -258,7 +277,8 @@ def main() -> None:
     parser.add_argument("--schemathesis", default="schemathesis")
     args = parser.parse_args()
     images = [path.read_bytes() for path in sorted(args.images.rglob("*.jpg"))] if args.images else []
-    {"rate": rate, "load": load, "attack": attack, "soak": soak, "schema": schema}[args.what](args, images)
+    whats = {"rate": rate, "load": load, "http": http_cost, "attack": attack, "soak": soak, "schema": schema}
+    whats[args.what](args, images)
 
 
 if __name__ == "__main__":

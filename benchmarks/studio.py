@@ -3,7 +3,9 @@
 A person sees a page, corrects what is wrong on it, and accepts it. Counted as one stroke each: the digit of a
 class, Enter, and the letter of an image. Of a page without suggestions the most frequent class is taken, and
 the images of other classes are taken out. On a page with suggestions, an image's letter gives it its next
-likely class; from the third on, its letter and a digit are two strokes. Naming the classes is counted apart.
+likely class; from the third on, its letter and a digit are two strokes. A digit first, and each letter after
+it gives that class: one stroke more for all images of the class. An image that is too sure to have a letter
+takes two strokes. Naming the classes is counted apart.
 
     python benchmarks/studio.py DATA [--images 1000] [--seed 0]
 
@@ -20,7 +22,7 @@ import json
 import os
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from hashlib import sha256
 from pathlib import Path
 
@@ -34,6 +36,7 @@ from eyebright.labelling.label_files import write_table
 from eyebright.labelling.project import Project
 from eyebright.labelling.suggestions import Suggester
 from eyebright.runtime.context import showing
+from eyebright.verbs.studio.pages.label import LETTERS
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.train import train
 
@@ -117,10 +120,16 @@ def _work(group: Group, truth: dict[str, str]) -> tuple[dict[str, str], int]:
         label = Counter(truth[tile.sha] for tile in group.tiles).most_common(1)[0][0]
         kept = {tile.sha: label for tile in group.tiles if truth[tile.sha] == label}
         return kept, 1 + len(group.tiles) - len(kept)
-    ranks = [
-        tile.guesses.index(truth[tile.sha]) if truth[tile.sha] in tile.guesses else 2 for tile in group.tiles
-    ]
-    return {tile.sha: truth[tile.sha] for tile in group.tiles}, 1 + sum(min(rank, 2) for rank in ranks)
+    doubtful = sorted(group.tiles, key=lambda tile: tile.probability)[: len(LETTERS)]
+    lettered = {tile.sha for tile in doubtful}
+    wrong: defaultdict[str, list[int]] = defaultdict(list)
+    for tile in group.tiles:
+        label = truth[tile.sha]
+        rank = tile.guesses.index(label) if label in tile.guesses else 2
+        if rank:
+            wrong[label].append(min(rank, 2) if tile.sha in lettered else 2)
+    strokes = 1 + sum(min(sum(costs), 1 + len(costs)) for costs in wrong.values())
+    return {tile.sha: truth[tile.sha] for tile in group.tiles}, strokes
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import types
 from collections.abc import Iterator
 from importlib import import_module
@@ -41,27 +42,26 @@ def text() -> str:
 
 
 def _functions() -> Iterator[tuple[str, str, set[str]]]:
-    """Yield each API function that takes options, its verb, and the names of its own parameters."""
+    """Yield each API function that takes options, the name of its config, and its own parameters' names."""
     # Read, not imported: the API imports the file that is written here.
     tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.args.kwarg and node.args.kwarg.arg == "options":
             own = [*node.args.args, *node.args.kwonlyargs, *([node.args.vararg] if node.args.vararg else [])]
             decorator = ast.unparse(node.decorator_list[0])  # with_options(VerbConfig)
-            verb = decorator.removeprefix("with_options(").removesuffix("Config)").lower()
-            yield node.name, verb, {argument.arg for argument in own}
+            name = decorator.removeprefix("with_options(").removesuffix("Config)")  # Verb
+            yield node.name, name, {argument.arg for argument in own}
 
 
-def _class(function: str, verb: str, parameters: set[str]) -> str:
-    config: type[Config] = getattr(
-        import_module(f"eyebright.verbs.{verb}.options"), f"{verb.capitalize()}Config"
-    )
+def _class(function: str, name: str, parameters: set[str]) -> str:
+    folder = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+    config: type[Config] = getattr(import_module(f"eyebright.verbs.{folder}.options"), f"{name}Config")
     lines = [
         f"    {name}: {_written(field.annotation, field.metadata)}"
         for name, field in config.model_fields.items()
         if name not in parameters and not any(isinstance(mark, CommandLineOnly) for mark in field.metadata)
     ]
-    title = f"class {verb.capitalize()}Options(TypedDict, total=False):"
+    title = f"class {name}Options(TypedDict, total=False):"
     return "\n".join(["", "", title, f'    """Options of `eb.{function}`."""', "", *lines, ""])
 
 

@@ -61,6 +61,9 @@ from .api import (
     studio as studio,
 )
 from .api import (
+    suggest as suggest,
+)
+from .api import (
     train as train,
 )
 from .api import (
@@ -68,6 +71,9 @@ from .api import (
 )
 from .api import (
     update as update,
+)
+from .api import (
+    zero_shot as zero_shot,
 )
 from .runtime.context import showing as showing
 from .version import __version__ as __version__

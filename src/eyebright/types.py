@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 Split = Literal["train", "val", "test", "folds"]
 Lang = Literal["en", "zh"]
 Interpolation = Literal["bilinear", "bicubic"]
+#: Which licences weights may have: those that allow commercial use, or any.
+LicenceUse = Literal["commercial", "any"]
 
 UInt8Array: TypeAlias = npt.NDArray[np.uint8]
 FloatArray: TypeAlias = npt.NDArray[np.float32]
@@ -64,6 +66,7 @@ class Prediction:
         unknown_score: how strange the image is to the model; None of a model that does not tell.
         unknown: whether it is stranger than the model's own images are, so that no class should be believed.
         set: classes that together hold the true one as often as the model promises, the likeliest first.
+        anomaly_score: how unlike good images it is, 1 at the limit; None of a model of several classes.
     """
 
     path: str | None
@@ -73,6 +76,7 @@ class Prediction:
     unknown_score: float | None = None
     unknown: bool | None = None
     set: tuple[str, ...] | None = None
+    anomaly_score: float | None = None
 
     @property
     def label(self) -> str:

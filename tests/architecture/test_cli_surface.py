@@ -6,65 +6,81 @@ from eyebright.cli.options import options_of
 from eyebright.cli.verbs import all_verbs
 
 SURFACE = {
-    "audit": "data --out --fixes --path --label --group --split --fail-on --size --seed --lang --config",
-    "data": "action data --to --out --fixes --path --label --group --split --lang",
-    "train": (
-        "data --out --overwrite --val --test --fixes --path --label --group --split --seed --size --layers "
-        "--curve --views --lang --folds --split-by --group-from --target --cost "
-        "--coverage --coverage-per-class --false-rejection "
-        "--backbone --weights --pretrain --pretrain-budget --finetune --unfreeze --gradual --batch-norm "
-        "--lora --epochs --budget "
-        "--patience --batch --optimizer --lr --schedule --warmup --weight-decay --layer-decay --ema "
-        "--dropout --drop-path --label-smoothing --loss --class-weights --sampler "
-        "--augment --random-erasing --mixup --cutmix "
-        "--teacher --teacher-share --teacher-temperature --teacher-features --teacher-views "
-        "--precision --device --processes --save-memory --pixel-cache --track --resume --config"
+    "audit": (
+        "data --out --fixes --fail-on --size --seed --lang --path --label --group --text --split --weight "
+        "--time --config"
     ),
+    "data": "action data --to --out --fixes --lang --path --label --group --text --split --weight --time",
     "pretrain": (
         "data --out --overwrite --backbone --weights --size --unfreeze --epochs --budget --method --batch "
         "--views --temperature --lr --augment --device --precision --processes --seed --resume --lang "
         "--config"
     ),
+    "train": (
+        "data --out --overwrite --val --test --fixes --text-encoder --seed --size --layers --curve "
+        "--views --lang --path --label --group --text --split --weight --time --task --unlabelled "
+        "--transductive --dry-run --folds --split-by --group-from --target --cost --coverage "
+        "--coverage-per-class --false-rejection --backbone --weights --licence --prompts --pretrain "
+        "--pretrain-budget --finetune --unfreeze --gradual --batch-norm --lora --epochs --budget "
+        "--patience --batch --optimizer --lr --schedule --warmup --weight-decay --layer-decay --ema "
+        "--dropout --drop-path --label-smoothing --loss --class-weights --sampler --augment "
+        "--random-erasing --mixup --cutmix --teacher --teacher-share --teacher-temperature "
+        "--teacher-features --teacher-views --precision --device --processes --save-memory --pixel-cache "
+        "--track --resume --config"
+    ),
     "tune": (
-        "data --trials --epochs --budget --out --overwrite --val --test --path --label --group --split "
-        "--seed --backbone --weights --finetune --size --batch --device --precision --lang --resume --config"
+        "data --trials --epochs --budget --out --overwrite --val --test --seed --backbone --weights "
+        "--finetune --size --batch --device --precision --lang --resume --path --label --group --text "
+        "--split --weight --time --config"
     ),
+    "update": (
+        "run data --out --overwrite --rename --merge --remove --fixes --lang --path --label --group "
+        "--text --split --weight --time --target --cost --config"
+    ),
+    "suggest": "run folder --count --format --seed --lang --path --config",
     "evaluate": (
-        "model data --out --overwrite --split --path --label --group --seed --format --columns --robustness "
-        "--lang --target --cost --ood --config"
+        "model data --out --overwrite --split --seed --format --columns --robustness --lang --path "
+        "--label --group --text --target --cost --ood --config"
     ),
-    "update": "run data --out --overwrite --rename --merge --remove --fixes --lang --target --cost --config",
     "compare": "runs --out --seed --lang --config",
+    "predict": "model images --path --text --log --top --format --null --lang --config",
+    "zero-shot": (
+        "images --classes --backbone --weights --licence --prompts --multilabel --out --overwrite --top "
+        "--format --lang --config"
+    ),
+    "monitor": (
+        "log --reference --data --queue --format --seed --lang --path --label --group --text --split "
+        "--weight --time --config"
+    ),
+    "explain": "model images --path --text --class --method --out --lang --config",
+    "serve": (
+        "models --host --port --token-file --tls-cert --tls-key --allow-host --deadline --max-body "
+        "--max-images --max-pixels --images-root --shadow --log --keep-images --lang --config"
+    ),
     "export": (
         "model --to --plain --int8 --fp16 --data --out --max-images --min-agreement --max-loss --seed "
-        "--lang --config"
+        "--lang --path --label --group --text --split --weight --time --config"
     ),
     "distill": (
         "model --student --weights --data --out --overwrite --finetune --share --temperature --features "
         "--views --size --layers --epochs --budget --patience --batch --lr --augment --precision --device "
-        "--seed --lang --config"
+        "--seed --lang --path --label --group --text --split --weight --time --config"
     ),
-    "benchmark": "models --threads --batch --seconds --image --out --seed --lang --config",
-    "inspect": "path --json --lang",
     "prune": (
-        "model --keep --importance --data --out --overwrite --epochs --budget --batch --lr --views --augment "
-        "--precision --device --seed --lang --config"
+        "model --keep --importance --data --out --overwrite --epochs --budget --batch --lr --views "
+        "--augment --precision --device --seed --lang --path --label --group --text --split --weight "
+        "--time --config"
     ),
     "shrink": (
         "model --target --data --out --overwrite --backbone --size --candidates --int8 --budget "
-        "--max-images --seed --lang --config"
+        "--max-images --seed --lang --path --label --group --text --split --weight --time --config"
     ),
-    "predict": "model images --log --top --format --null --lang --config",
-    "monitor": "log --reference --data --format --seed --lang --config",
-    "explain": "model images --class --method --out --lang --config",
-    "serve": (
-        "models --host --port --token-file --tls-cert --tls-key --allow-host --deadline --max-body "
-        "--max-images --max-pixels --images-root --shadow --log --lang --config"
-    ),
+    "inspect": "path --json --lang",
+    "benchmark": "models --threads --batch --seconds --image --out --seed --lang --config",
     "models": "--search --limit --speed --json --lang",
     "cache": "--trim --clear --lang",
     "doctor": "--json --lang",
-    "studio": "folder --host --port --token-file --tls-cert --tls-key --allow-host --lang --config",
+    "studio": "folder --queue --host --port --token-file --tls-cert --tls-key --allow-host --lang --config",
     "demo": "--out --overwrite --seed --lang --config",
 }
 

@@ -13,13 +13,14 @@ from .syntax import PACKAGE, files, imported, module_name, nodes, where
 LAYERS = [
     {"errors", "task", "text", "types", "runtime", "version"},
     {"options", "onnx_graph"},
+    {"onnx_torch"},
     {"data", "backbones"},
     {"engines"},
     {"training"},
     {"evaluation"},
     {"auditing"},
+    {"few_labels"},
     {"sealed"},
-    {"onnx_torch"},
     {"compression"},
     {"exporting"},
     {"explaining"},
@@ -37,7 +38,7 @@ LEVEL = {package: level for level, packages in enumerate(LAYERS) for package in 
 VERBS = [
     {"verb"},
     {"predict", "evaluate"},
-    {"export", "explain", "pretrain"},
+    {"export", "explain", "pretrain", "zero_shot"},
     {"train"},
     {
         "audit",
@@ -54,6 +55,7 @@ VERBS = [
         "prune",
         "serve",
         "shrink",
+        "suggest",
         "tune",
         "update",
     },
@@ -77,6 +79,8 @@ TORCH_MODULES = (
     "eyebright.explaining.gradcam",
     "eyebright.exporting.formats",
     "eyebright.backbones.torch",
+    "eyebright.backbones.towers",
+    "eyebright.engines.pytorch",
     "eyebright.backbones.zoo",
     "eyebright.onnx_torch",
 )

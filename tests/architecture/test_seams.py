@@ -19,6 +19,7 @@ ALLOWED = {
     "report/metrics_content.py:MetricsContent": "keys of `metrics.json` that only users read",
     "report/metrics_content.py:UnknownContent": "the same",
     "report/metrics_content.py:ConformalContent": "the same",
+    "report/metrics_content.py:AnomalyContent": "the same",
     "report/summary/findings.py:majority_sentence": "the same",
     "report/summary/findings.py:finetuning_sentence": "the same",
     "report/summary/findings.py:robustness_sentence": "the same",

@@ -13,7 +13,9 @@ from eyebright.backbones.embedded import EmbeddedBackbone
 from eyebright.backbones.feature_layers import feature_layer_sets, width
 from eyebright.data.decode import to_square
 from eyebright.engines.base import Engine
-from eyebright.engines.choose import disagreement, make, makers
+from eyebright.engines.batches import Batches
+from eyebright.engines.choose import disagreement, make, makers, race
+from eyebright.runtime.context import showing
 from eyebright.training.linear_probe.features import graph_bytes, training_preprocessing
 from eyebright.types import FloatArray, UInt8Array
 
@@ -42,14 +44,23 @@ def reference(graph: bytes, images: list[UInt8Array]) -> FloatArray:
     return session.run(None, {"images": np.stack(images)})[0]
 
 
-@pytest.fixture(scope="module", params=list(makers()))
+# A GPU's engine runs on the processor, too, where nothing but its speed is missed.
+ON_PROCESSOR = [f"pytorch-cpu {precision}" for precision in ("float32", "bfloat16")]
+
+
+@pytest.fixture(scope="module", params=[*makers(), *ON_PROCESSOR])
 def engine(request: pytest.FixtureRequest, graph: bytes) -> Engine:
-    return make(request.param, graph)
+    if request.param not in ON_PROCESSOR:
+        return make(request.param, graph)
+    pytest.importorskip("torch")
+    from eyebright.engines.pytorch import PyTorchEngine
+
+    return PyTorchEngine(graph, "cpu", request.param.split()[-1])
 
 
 def test_its_name_is_the_one_it_was_asked_for_by(engine: Engine, graph: bytes) -> None:
-    assert engine.name in makers()
-    assert engine.precision in ("float32", "bfloat16")
+    assert engine.name in [*makers(), *ON_PROCESSOR]
+    assert engine.precision in ("float32", "bfloat16", "float16")
     assert engine.name.split()[-1] == engine.precision
 
 
@@ -96,3 +107,40 @@ def test_it_takes_images_that_must_not_be_written_to(engine: Engine, images) -> 
 def test_it_takes_images_that_are_not_contiguous(engine: Engine, images) -> None:
     mirrored = images[0][:, ::-1]
     np.testing.assert_array_equal(engine.run(mirrored), engine.run(np.ascontiguousarray(mirrored)))
+
+
+def test_what_a_device_refuses_reaches_whoever_waits() -> None:
+    def refuse(_: UInt8Array) -> FloatArray:
+        raise RuntimeError("no memory left on the device")
+
+    batches = Batches(refuse, 4)
+    with ThreadPoolExecutor(8) as pool:
+        waiting = [pool.submit(batches.features, np.zeros((2, 2, 3), np.uint8)) for _ in range(8)]
+    assert [str(one.exception()) for one in waiting] == ["no memory left on the device"] * 8
+
+
+def test_batches_are_full_and_of_one_size(images) -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def run(batch: UInt8Array) -> FloatArray:
+        seen.append(batch.shape)
+        return batch.reshape(len(batch), -1)[:, :5].astype(np.float32)
+
+    batches = Batches(run, 8)
+    with ThreadPoolExecutor(16) as pool:
+        rows = list(pool.map(batches.features, images))
+    for image, row in zip(images, rows, strict=True):
+        np.testing.assert_array_equal(row, image.reshape(-1)[:5])
+    assert set(seen) == {(8, SIDE, SIDE, 3)}
+
+
+def test_an_engine_that_fails_is_said_and_left_out(graph: bytes, images, monkeypatch, capsys) -> None:
+    def broken(_: bytes) -> Engine:
+        raise RuntimeError("CUDA driver version is insufficient")
+
+    monkeypatch.setattr("eyebright.engines.choose.gpu_makers", lambda: {"pytorch-cuda float32": broken})
+    with showing(True):
+        names = [trial.name for trial in race(graph, images[:2])]
+    assert "onnxruntime float32" in names
+    assert "pytorch-cuda float32" not in names
+    assert "CUDA driver version is insufficient" in capsys.readouterr().err

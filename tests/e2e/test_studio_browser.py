@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,23 @@ import pytest
 from chromium import NEEDS_BROWSER, opened
 from command_line import command, environment
 
+from eyebright.runs.run import Run
+
 pytestmark = NEEDS_BROWSER
 _FEW = 20
+_CAMERA = "use-fake-device-for-media-stream use-fake-ui-for-media-stream"
+# Carries axe-core, of which nothing is shipped with Eyebright.
+_AXE = find_spec("axe_playwright_python")
+_FIND = """
+const done = arguments[arguments.length - 1];
+axe.run(document, {resultTypes: ["violations"]}).then((found) => done(
+  found.violations.map((one) => [one.id, ...one.nodes.map((node) => node.html.slice(0, 160))].join(" | "))));
+"""
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    yield from opened(tmp_path_factory.mktemp("profile"))
+    yield from opened(tmp_path_factory.mktemp("profile"), _CAMERA)
 
 
 class RunningStudio:
@@ -48,6 +60,16 @@ class RunningStudio:
 def wide(browser: Any, width: int) -> None:
     size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 500}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+def drop(browser: Any, *paths: Path) -> None:
+    """Drop files and folders on the page, as the system does."""
+    x, y = browser.execute_script(
+        "const at = document.querySelector('.drop').getBoundingClientRect(); return [at.x + 40, at.y + 20]"
+    )
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        browser.execute_cdp_cmd("Input.dispatchDragEvent", {"type": kind, "x": x, "y": y, "data": data})
 
 
 def until(browser: Any, script: str) -> Any:
@@ -104,3 +126,79 @@ def test_labels_given_by_keys_survive_a_kill(
         assert again.process.wait(30) == 0
     finally:
         again.kill()
+
+
+def test_photographs_are_dropped_pasted_and_taken_and_each_arrives_once(
+    browser: Any, textile: Path, feature_cache: Path, tmp_path: Path
+):
+    from selenium.webdriver.common.by import By
+
+    (tmp_path / "photos").mkdir()
+    some = tmp_path / "some"
+    files = sorted(textile.glob("train/*/*.jpg"))[: _FEW + 1]
+    for number, file in enumerate(files[:-1]):
+        (some / f"{number % 2}").mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, some / f"{number % 2}" / f"{number}.jpg")
+    (some / "0" / "cut.jpg").write_bytes(files[0].read_bytes()[:300])
+    studio = RunningStudio(tmp_path / "photos", feature_cache)
+    try:
+        wide(browser, 1280)
+        browser.get(studio.url)
+        said = "document.querySelector('#sending').textContent"
+        drop(browser, some)
+        until(browser, f"return {said}.startsWith('{_FEW} new, 0 already there, 1 refused')")
+        assert "cut.jpg" in browser.find_element(By.ID, "refused").text
+        drop(browser, some / "0" / "0.jpg")
+        until(browser, f"return {said}.startsWith('0 new, 1 already there')")
+        pasted = base64.b64encode(files[-1].read_bytes()).decode()
+        browser.execute_script(
+            """const data = new DataTransfer();
+            const bytes = Uint8Array.from(atob(arguments[0]), (letter) => letter.charCodeAt(0));
+            data.items.add(new File([bytes], "pasted.jpg", { type: "image/jpeg" }));
+            document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data }));""",
+            pasted,
+        )
+        until(browser, f"return document.querySelector('.lead')?.textContent.startsWith('{_FEW + 1} ')")
+        browser.execute_script("document.querySelector('input[capture]').click()")
+        until(browser, "return document.querySelector('#camera video').videoWidth > 0")
+        browser.find_element(By.ID, "shoot").click()
+        until(browser, "return document.querySelector('#shot').textContent === '1'")
+        browser.find_element(By.ID, "camera-off").click()
+        until(browser, f"return document.querySelector('.lead')?.textContent.startsWith('{_FEW + 2} ')")
+    finally:
+        studio.kill()
+
+
+@pytest.mark.skipif(_AXE is None, reason="needs the package axe-playwright-python")
+def test_no_page_is_hard_to_use_with_a_screen_reader_or_without_colours(
+    browser: Any, textile: Path, textile_run: Run, feature_cache: Path, tmp_path: Path
+):
+    assert _AXE is not None
+    assert _AXE.submodule_search_locations is not None
+    script = Path(_AXE.submodule_search_locations[0], "axe.min.js").read_text(encoding="utf-8")
+    folder = tmp_path / "photos"
+    for file in sorted(textile.glob("train/*/*.jpg"))[::5]:
+        (folder / file.parent.name).mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, folder / file.parent.name / file.name)
+    for file in sorted(textile.glob("val/*/*.jpg"))[:_FEW]:
+        shutil.copyfile(file, folder / file.name)
+    shutil.copytree(textile_run.directory, folder / "studio" / "runs" / "first")
+    (folder / "studio" / "in-use.json").write_text('{"run": "first"}', encoding="utf-8")
+    studio = RunningStudio(folder, feature_cache)
+    try:
+        browser.get(studio.url)
+        browser.get(f"{studio.base}/label")
+        until(browser, "return document.querySelectorAll('.tile-button').length > 0")
+        found = []
+        for width, scheme in ((390, "dark"), (390, "light"), (1280, "light"), (1280, "dark")):
+            wide(browser, width)
+            feature = {"name": "prefers-color-scheme", "value": scheme}
+            browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+            for page in ("/", "/audit", "/label", "/train", "/models", "/models/first", "/try", "/review"):
+                browser.get(studio.base + page)
+                browser.execute_script(script)
+                found += [(page, width, scheme, one) for one in browser.execute_async_script(_FIND)]
+        assert found == []
+    finally:
+        studio.kill()
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})

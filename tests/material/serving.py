@@ -42,11 +42,11 @@ def client_of(service: Service, token: str = "") -> Iterator[TestClient]:
 
 
 @contextmanager
-def listening(service: Service) -> Iterator[int]:
+def listening(service: Service, certificate: Path | None = None, key: Path | None = None) -> Iterator[int]:
     """The port of 127.0.0.1 on which the service listens meanwhile, in a thread of this process."""
     started = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as bound:
-        server = make_server(service, on_started=started.set)
+        server = make_server(service, on_started=started.set, certificate=certificate, key=key)
         thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[bound])))
         thread.start()
         assert started.wait(10)

@@ -70,12 +70,18 @@ from eyebright.verbs.shrink.shrink import shrink as shrink_stage
 from eyebright.verbs.studio.options import StudioConfig
 from eyebright.verbs.studio.studio import StudioEnd
 from eyebright.verbs.studio.studio import studio as studio_stage
+from eyebright.verbs.suggest.options import SuggestConfig
+from eyebright.verbs.suggest.suggest import Suggested
+from eyebright.verbs.suggest.suggest import suggest as suggest_stage
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.train import train as train_stage
 from eyebright.verbs.tune.options import TuneConfig
 from eyebright.verbs.tune.tune import tune as tune_stage
 from eyebright.verbs.update.options import UpdateConfig
 from eyebright.verbs.update.update import update as update_stage
+from eyebright.verbs.zero_shot.options import ZeroShotConfig
+from eyebright.verbs.zero_shot.zero_shot import ZeroShot
+from eyebright.verbs.zero_shot.zero_shot import zero_shot as zero_shot_stage
 
 #: A path; or a table in memory, such as a DataFrame, of which no package is needed for this type.
 DataLike: TypeAlias = "StrPath | Sequence[tuple[StrPath, str | Sequence[str]]] | Any"
@@ -137,6 +143,24 @@ def train(
         EyebrightError: the data, an option or the disk does not allow it.
     """
     return _run(train_stage, TrainConfig, progress, data=_path_of(data, options.get("path")), **options)
+
+
+@with_options(SuggestConfig)
+def suggest(
+    run: StrPath, folder: StrPath, *, progress: Shown = None, **options: Unpack[keywords.SuggestOptions]
+) -> Suggested:
+    """Choose which unlabelled images to label next.
+
+    Args:
+        run: of a training.
+        folder: of the images without labels, an archive or a table.
+        progress: as for :func:`train`.
+        **options: the options of `eyebright suggest`.
+
+    Returns:
+        The `images` to label, each with path, score and reason, and what they are `expected` to bring.
+    """
+    return _run(suggest_stage, SuggestConfig, progress, run=run, folder=folder, **options)
 
 
 @with_options(PretrainConfig)
@@ -229,6 +253,28 @@ def predict(
         EyebrightError: the model or a path does not exist, or an option or image is of a wrong kind.
     """
     return _run(predict_stage, PredictConfig, progress, model=model, images=images, **options)
+
+
+@with_options(ZeroShotConfig)
+def zero_shot(
+    images: ImageLike | Iterable[ImageLike],
+    classes: str | Sequence[str],
+    *,
+    progress: Shown = None,
+    **options: Unpack[keywords.ZeroShotOptions],
+) -> ZeroShot:
+    """Recognise classes by their names alone, with an image tower and a text tower (CLIP, OpenCLIP, SigLIP).
+
+    Args:
+        images: as for :func:`predict`.
+        classes: names of the classes: a list, or one text with commas.
+        progress: as for :func:`train`.
+        **options: the options of `eyebright zero-shot`.
+
+    Returns:
+        The predictions, and the parity of the sealed model, which lies in ``out`` where that was given.
+    """
+    return _run(zero_shot_stage, ZeroShotConfig, progress, images=images, classes=classes, **options)
 
 
 @with_options(MonitorConfig)

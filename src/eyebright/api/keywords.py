@@ -17,14 +17,17 @@ class AuditOptions(TypedDict, total=False):
 
     out: StrPath | None
     fixes: StrPath | None
-    path: str | None
-    label: Sequence[str]
-    group: str | None
-    split: str | None
     fail_on: Sequence[str]
     size: int
     seed: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    text: Sequence[str] | str
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class DataOptions(TypedDict, total=False):
@@ -32,11 +35,14 @@ class DataOptions(TypedDict, total=False):
 
     out: StrPath | None
     fixes: StrPath | None
+    lang: Literal["en", "zh"]
     path: str | None
     label: Sequence[str]
     group: str | None
+    text: Sequence[str] | str
     split: str | None
-    lang: Literal["en", "zh"]
+    weight: str | None
+    time: str | None
 
 
 class TrainOptions(TypedDict, total=False):
@@ -47,16 +53,23 @@ class TrainOptions(TypedDict, total=False):
     val: StrPath | float | None
     test: StrPath | float | None
     fixes: StrPath | None
-    path: str | None
-    label: Sequence[str]
-    group: str | None
-    split: str | None
+    text_encoder: StrPath | None
     seed: int
     size: int | Literal["auto"]
     layers: Literal["auto", "texture", "stages", "all"]
     curve: bool
     views: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    text: Sequence[str] | str
+    split: str | None
+    weight: str | None
+    time: str | None
+    task: Literal["auto", "classify", "anomaly"]
+    unlabelled: StrPath | None
+    transductive: bool
     folds: int | None
     split_by: Literal["chance", "time"]
     group_from: str | None
@@ -67,6 +80,8 @@ class TrainOptions(TypedDict, total=False):
     false_rejection: float
     backbone: str
     weights: StrPath | Literal["none"] | None
+    licence: Literal["commercial", "any"]
+    prompts: StrPath | None
     pretrain: StrPath | None
     pretrain_budget: float | str | None
     finetune: Literal["off", "last", "full", "auto"]
@@ -111,6 +126,15 @@ class TrainOptions(TypedDict, total=False):
     resume: StrPath | None
 
 
+class SuggestOptions(TypedDict, total=False):
+    """Options of `eb.suggest`."""
+
+    count: int
+    seed: int
+    lang: Literal["en", "zh"]
+    path: str | None
+
+
 class PretrainOptions(TypedDict, total=False):
     """Options of `eb.pretrain`."""
 
@@ -146,10 +170,6 @@ class TuneOptions(TypedDict, total=False):
     overwrite: bool
     val: StrPath | float | None
     test: StrPath | float | None
-    path: str | None
-    label: Sequence[str]
-    group: str | None
-    split: str | None
     seed: int
     backbone: str
     weights: StrPath | Literal["none"] | None
@@ -160,6 +180,13 @@ class TuneOptions(TypedDict, total=False):
     precision: Literal["auto", "fp32", "bf16", "fp16"]
     lang: Literal["en", "zh"]
     resume: StrPath | None
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    text: Sequence[str] | str
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class UpdateOptions(TypedDict, total=False):
@@ -172,6 +199,13 @@ class UpdateOptions(TypedDict, total=False):
     remove: Sequence[str]
     fixes: StrPath | None
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    text: Sequence[str] | str
+    split: str | None
+    weight: str | None
+    time: str | None
     target: Sequence[str]
     cost: StrPath | None
 
@@ -182,13 +216,14 @@ class EvaluateOptions(TypedDict, total=False):
     out: StrPath | None
     overwrite: bool
     split: Literal["auto", "train", "val", "test"]
-    path: str | None
-    label: Sequence[str]
-    group: str | None
     seed: int
     columns: StrPath | None
     robustness: bool
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    text: Sequence[str] | str
     target: Sequence[str]
     cost: StrPath | None
     ood: StrPath | None
@@ -205,7 +240,23 @@ class CompareOptions(TypedDict, total=False):
 class PredictOptions(TypedDict, total=False):
     """Options of `eb.predict`."""
 
+    path: str | None
+    text: Sequence[str] | str
     log: StrPath | None
+    top: int
+    lang: Literal["en", "zh"]
+
+
+class ZeroShotOptions(TypedDict, total=False):
+    """Options of `eb.zero_shot`."""
+
+    backbone: str
+    weights: StrPath | Literal["none"] | None
+    licence: Literal["commercial", "any"]
+    prompts: StrPath | None
+    multilabel: bool
+    out: StrPath | None
+    overwrite: bool
     top: int
     lang: Literal["en", "zh"]
 
@@ -214,13 +265,23 @@ class MonitorOptions(TypedDict, total=False):
     """Options of `eb.monitor`."""
 
     data: StrPath | None
+    queue: StrPath | None
     seed: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    text: Sequence[str] | str
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class ExplainOptions(TypedDict, total=False):
     """Options of `eb.explain`."""
 
+    path: str | None
+    text: Sequence[str] | str
     class_: str | None
     method: Literal["auto", "exact", "gradcam", "rollout"]
     out: StrPath | None
@@ -243,12 +304,14 @@ class ServeOptions(TypedDict, total=False):
     images_root: StrPath | None
     shadow: StrPath | None
     log: StrPath | None
+    keep_images: int
     lang: Literal["en", "zh"]
 
 
 class StudioOptions(TypedDict, total=False):
     """Options of `eb.studio`."""
 
+    queue: StrPath | None
     host: str
     port: int
     token_file: StrPath | None
@@ -271,6 +334,13 @@ class ExportOptions(TypedDict, total=False):
     max_loss: float
     seed: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    text: Sequence[str] | str
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class DistillOptions(TypedDict, total=False):
@@ -300,6 +370,13 @@ class DistillOptions(TypedDict, total=False):
     device: Literal["auto", "cpu", "cuda", "mps", "xla"]
     seed: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    text: Sequence[str] | str
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class PruneOptions(TypedDict, total=False):
@@ -322,6 +399,13 @@ class PruneOptions(TypedDict, total=False):
     device: Literal["auto", "cpu", "cuda", "mps", "xla"]
     seed: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    text: Sequence[str] | str
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class ShrinkOptions(TypedDict, total=False):
@@ -338,6 +422,13 @@ class ShrinkOptions(TypedDict, total=False):
     max_images: int
     seed: int
     lang: Literal["en", "zh"]
+    path: str | None
+    label: Sequence[str]
+    group: str | None
+    text: Sequence[str] | str
+    split: str | None
+    weight: str | None
+    time: str | None
 
 
 class InspectOptions(TypedDict, total=False):

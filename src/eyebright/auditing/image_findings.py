@@ -68,7 +68,9 @@ def marks_of(subject: AuditSubject) -> list[Watermark]:
     of_copies = number[subject.copies]
     return [
         replace(mark, having=mark.having[of_copies])
-        for mark in find_watermarks(subject.material.records[first], subject.groups[first], subject.seed)
+        for mark in find_watermarks(
+            lambda some: subject.material.whole_records(first[some]), subject.groups[first], subject.seed
+        )
     ]
 
 

@@ -3,7 +3,8 @@
 A label is drawn from the classifier's probabilities, or else, in a share e of cases, it is wrong and any
 other. Temperature and e are those under which the labels at hand are most likely; then Bayes' rule gives each
 label's probability of being wrong. Wrong labels that are planted, and learned from like the others, say how
-many are found, and correct the probabilities where these are too timid or too bold.
+many are found and how far the probabilities are off. They do not correct these: a set with twice as many
+wrong labels is learned less well, and what it teaches made probabilities too bold.
 
 Labels are the classes of N images, or of several labels an image N * K questions that are answered yes or no.
 """
@@ -34,7 +35,6 @@ _STRENGTHS = (1e-3, 1e-4, 3e-5, 1e-5)
 _PRIOR_ERRORS = 1.0  # as if so many labels had been seen to be wrong: the share is never 0
 _LEAST = 1e-7
 _MOST_WRONG = 0.4  # beyond, "any other class" would explain what a poor classifier cannot
-_ROUNDS = 3
 _BINS = 10
 
 _Fit = Callable[[IntArray], FloatArray]
@@ -78,15 +78,13 @@ def find_label_errors(
     flipped = _planted(truth, classes, seed)
     changed = (flipped != truth).reshape(-1)
     other = fit(flipped)
-    raw = _noise(other, flipped).wrong(other, flipped)
-    correct = _correction(raw, changed, wrong)
-    judged, corrected = correct(raw), correct(wrong)
+    judged = _noise(other, flipped).wrong(other, flipped)
     return LabelErrors(
-        wrong=corrected.reshape(truth.shape),
+        wrong=wrong.reshape(truth.shape),
         suggested=_suggested(logits, truth),
         logits=logits / np.float32(model.temperature),
-        found=_found(judged, changed, corrected),
-        calibration_error=expected_calibration_error(judged, _targets(changed, corrected), _BINS),
+        found=_found(judged, changed, wrong),
+        calibration_error=expected_calibration_error(judged, _targets(changed, wrong), _BINS),
     )
 
 
@@ -172,33 +170,8 @@ def _planted(truth: IntArray, classes: int, seed: int) -> IntArray:
     return flat.reshape(truth.shape)
 
 
-def _correction(
-    raw: Float64Array, changed: BoolArray, wrong: Float64Array
-) -> Callable[[Float64Array], Float64Array]:
-    """Return what makes probabilities agree with what was planted.
-
-    A label that was not planted may be wrong as well, with the probability that is being corrected: its
-    target is that probability, corrected as far as it is known.
-    """
-    at = logit(np.clip(raw, _LEAST, 1 - _LEAST))
-    slope, shift = 1.0, 0.0
-
-    def corrected(values: Float64Array) -> Float64Array:
-        return np.asarray(expit(slope * logit(np.clip(values, _LEAST, 1 - _LEAST)) + shift))
-
-    for _ in range(_ROUNDS):
-        target = _targets(changed, corrected(wrong))
-
-        def loss(values: Float64Array, target: Float64Array = target) -> float:
-            scores = values[0] * at + values[1]
-            return float(np.mean(np.logaddexp(0, scores) - target * scores))
-
-        slope, shift = minimize(loss, np.array([slope, shift]), method="Nelder-Mead").x
-        slope = max(float(slope), 0.05)  # what looks worse never becomes the safer one
-    return corrected
-
-
 def _targets(changed: BoolArray, wrong: Float64Array) -> Float64Array:
+    """Return how likely labels are wrong, some of which were changed; the others may be wrong as well."""
     return np.where(changed, 1.0, wrong)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from eyebright.auditing.measuring import PlantedSpace, RecordSpace
 from eyebright.auditing.planting import COPIES, FAULTS, planted_key
-from eyebright.auditing.records import Records
+from eyebright.auditing.records import Records, without_fingerprints
 from eyebright.backbones.feature_layers import feature_layer_sets
 from eyebright.data.checks import naming
 from eyebright.data.image_properties import camera
@@ -56,7 +56,9 @@ class Material:
     Attributes:
         samples: N images, all of which can be read.
         rows: (N, R) features in their principal directions.
-        records: (N,) of the images.
+        records: (N,) of the images, without their fingerprints.
+        whole_records: gives the records (P,), with fingerprints, of the images at places (P,): those of all
+            images would fill the memory.
         cameras: (N,) names; empty where none is known.
         planted: known copies by kind.
         faults: (M,) records of the same images with a known fault, by kind.
@@ -65,6 +67,7 @@ class Material:
     samples: Sequence[Sample]
     rows: FloatArray
     records: Records
+    whole_records: Callable[[IntArray], Records]
     cameras: Sequence[str]
     planted: Mapping[str, PlantedCopies]
     faults: Mapping[str, Records]
@@ -117,8 +120,23 @@ def collect(
     chunks = [samples[start : start + _READ_AT_ONCE] for start in range(0, len(samples), _READ_AT_ONCE)]
     rows = np.concatenate([reduced(extractor.read(chunk, taps)) for chunk in chunks])
     cameras = list(parallel(lambda sample: camera(root / sample.path), samples))
-    kept = records.read([sample.key for sample in samples])
-    return Material(samples, rows, kept, cameras, copies, faults), [*skipped, *lost]
+    kept, whole = kept_records(records, samples)
+    return Material(samples, rows, kept, whole, cameras, copies, faults), [*skipped, *lost]
+
+
+def kept_records(
+    records: RecordSpace, samples: Sequence[Sample]
+) -> tuple[Records, Callable[[IntArray], Records]]:
+    """Return the records (N,) of images without fingerprints, and what reads whole ones when needed."""
+    keys = [sample.key for sample in samples]
+
+    def read(places: IntArray) -> Records:
+        distinct, inverse = np.unique(places, return_inverse=True)
+        return records.read([keys[place] for place in distinct.tolist()])[inverse]
+
+    starts = range(0, len(keys), _READ_AT_ONCE)
+    chunks = [without_fingerprints(records.read(keys[start : start + _READ_AT_ONCE])) for start in starts]
+    return np.concatenate(chunks), read
 
 
 def stage_extractor(

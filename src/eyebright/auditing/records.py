@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.recfunctions import repack_fields
 from PIL import Image, ImageFilter
 
 from eyebright.auditing.fingerprint import SIDE, border_steps, borders, fingerprint, inside, small_grey
@@ -35,6 +36,8 @@ RECORD = np.dtype(
         ("format", "f4"),
     ]
 )
+#: What is small of a record, and stays in memory where fingerprints are read as they are needed.
+PROPERTIES = [name for name in RECORD.names or () if name not in ("print", "inside")]
 #: A frame takes at least this share of two opposite sides; where it ends, so much of the side must differ.
 LEAST_BORDER, LEAST_STEP = 0.02, 0.5
 _TAILS = (0.05, 0.95)
@@ -57,6 +60,11 @@ def record(picture: Image.Image, data: bytes = b"") -> Records:
     found["reblur"] = _kept_sharpness(small, seen[2])
     found["quantisation"], found["format"] = _coding(data) if data else (0, -1)
     return found
+
+
+def without_fingerprints(records: Records) -> Records:
+    """Return records (N,) of their properties alone."""
+    return repack_fields(records[PROPERTIES])
 
 
 def is_framed(records: Records) -> BoolArray:

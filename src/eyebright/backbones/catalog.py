@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from eyebright.backbones import embedded
 from eyebright.backbones.stored import read_card, stored_folder, stored_weights, with_stored_card
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from eyebright.backbones.torch.network import Network
-    from eyebright.backbones.zoo.source import ModelZoo, Weights
+    from eyebright.backbones.towers.towers import Towers
+    from eyebright.backbones.zoo.source import ModelZoo, TowersZoo, Weights
+
+Zoo = TypeVar("Zoo", bound="ModelZoo")
 
 
 def _embedded() -> ModelZoo:
@@ -43,6 +46,18 @@ def _hugging_face() -> ModelZoo:
     return HuggingFace()
 
 
+def _clip() -> TowersZoo:
+    from eyebright.backbones.towers.huggingface import HuggingFaceTowers
+
+    return HuggingFaceTowers()
+
+
+def _open_clip() -> TowersZoo:
+    from eyebright.backbones.towers.open_clip import OpenClipTowers
+
+    return OpenClipTowers()
+
+
 # In the order in which a name without a prefix is looked for; a name with a slash fits only the last.
 _SOURCES: Mapping[str, Callable[[], ModelZoo]] = {
     "embedded": _embedded,
@@ -50,6 +65,8 @@ _SOURCES: Mapping[str, Callable[[], ModelZoo]] = {
     "torchvision": _torchvision,
     "hf": _hugging_face,
 }
+# Of image towers with their text towers; found by their prefix only.
+_TOWERS: Mapping[str, Callable[[], TowersZoo]] = {"clip": _clip, "open_clip": _open_clip}
 
 
 @dataclass(frozen=True)
@@ -79,6 +96,30 @@ def load(name: str, weights: Weights = None, size: int | None = None) -> Network
         return _load_stored(folder, weights, size)
     source, own = find(name)
     return source.build(own, weights, size)
+
+
+def load_towers(name: str, weights: Weights = None) -> Towers:
+    """Build the image tower and the text tower ``name``.
+
+    Args:
+        name: `clip:FOLDER`, `clip:OWNER/NAME`, `open_clip:ARCHITECTURE:TAG` or `open_clip:FOLDER`.
+        weights: as for :func:`load`.
+
+    Raises:
+        ConfigError: the backbone has no text tower, or there is none of this name.
+        MissingExtraError, HubError, ModelError: as for :func:`load`.
+    """
+    prefix, _, own = name.partition(":")
+    if prefix not in _TOWERS:
+        raise ConfigError(
+            "Recognition from names requires an image tower with a text tower: clip:FOLDER, clip:OWNER/NAME "
+            "or open_clip:ARCHITECTURE:TAG. Got {name}. Choose one of these.",
+            name=name,
+        )
+    source = _towers()[prefix]
+    if not source.supports(own):
+        raise _unknown(name, {f"{prefix}:{known}": None for known in source.names()})
+    return source.towers(own, weights)
 
 
 def _load_stored(folder: Path, weights: Weights, size: int | None) -> Network:
@@ -114,10 +155,11 @@ def find(name: str) -> tuple[ModelZoo, str]:
     """
     prefix, colon, own = name.partition(":")
     sources = _all_sources()
-    if colon and prefix in sources:
-        if sources[prefix].supports(own):
-            return sources[prefix], own
-        raise _unknown(name, {f"{prefix}:{known}": None for known in sources[prefix].names()})
+    named = {**sources, **_towers()}
+    if colon and prefix in named:
+        if named[prefix].supports(own):
+            return named[prefix], own
+        raise _unknown(name, {f"{prefix}:{known}": None for known in named[prefix].names()})
     for source in sources.values():
         if source.supports(name):
             return source, name
@@ -135,15 +177,26 @@ def search(text: str, limit: int = 20) -> SearchResult:
     except MissingExtraError:
         return SearchResult((embedded_entry(),) if wanted in embedded.NAME else (), 0)
     hits = [
-        (source, name) for source in sources.values() for name in source.names() if wanted in name.casefold()
+        (source, name)
+        for source in {**sources, **_towers()}.values()
+        for name in source.names()
+        if wanted in name.casefold()
     ]
     hits.sort(key=lambda hit: not hit[1].casefold().startswith(wanted))
     return SearchResult(tuple(source.entry(name) for source, name in hits[:limit]), max(0, len(hits) - limit))
 
 
 def _all_sources() -> dict[str, ModelZoo]:
+    return _made(_SOURCES)
+
+
+def _towers() -> dict[str, TowersZoo]:
+    return _made(_TOWERS)
+
+
+def _made(makers: Mapping[str, Callable[[], Zoo]]) -> dict[str, Zoo]:
     try:
-        return {name: make() for name, make in _SOURCES.items()}
+        return {name: make() for name, make in makers.items()}
     except ImportError as error:
         if isinstance(error, MissingExtraError):
             raise
@@ -157,7 +210,8 @@ def _all_sources() -> dict[str, ModelZoo]:
 
 def _unknown(name: str, known: Mapping[str, None]) -> ConfigError:
     return ConfigError(
-        "The backbone must come from timm, torchvision or Hugging Face (hf:OWNER/NAME or hf:FOLDER). "
+        "The backbone must come from timm, torchvision, Hugging Face (hf:OWNER/NAME or hf:FOLDER; clip: for "
+        "towers) or OpenCLIP (open_clip:ARCHITECTURE:TAG). "
         "There is none named {name}. The closest are: {near}. `eyebright models --search TEXT` lists "
         "more.",
         name=name,

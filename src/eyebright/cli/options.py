@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
 from eyebright.errors import ConfigError
-from eyebright.options.marks import Heading, Metavar, Named, Positional, Several
+from eyebright.options.marks import Heading, Metavar, Named, Positional, Several, Short
 from eyebright.options.problems import option_name, unknown_option
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class Option:
         metavar: name of the value in the help; empty where the types give it.
         heading: English title of the group that the option begins; empty within a group.
         several: whether several values may follow its name at once.
+        short: a second name of one letter, such as ``-n``; empty where it has none.
     """
 
     field: str
@@ -48,6 +49,7 @@ class Option:
     metavar: str = ""
     heading: str = ""
     several: bool = False
+    short: str = ""
 
     @property
     def positional(self) -> bool:
@@ -74,7 +76,8 @@ class Option:
             return self.spelling.replace("--", "--no-", 1) if self.default is True else self.spelling
         if self.choices and set(self.types) <= {str, list}:
             return f"{self.spelling} {{{','.join(self.choices)}}}" + (" …" if self.several else "")
-        return f"{self.spelling} {self.metavar or self._types_in_words()}"
+        names = f"{self.short}, {self.spelling}" if self.short else self.spelling
+        return f"{names} {self.metavar or self._types_in_words()}"
 
     def _types_in_words(self) -> str:
         names = {Path: "PATH", float: "SHARE", int: "N", str: "TEXT"}
@@ -139,6 +142,7 @@ def _option(name: str, field: FieldInfo) -> Option:
         metavar=next((mark.word for mark in field.metadata if isinstance(mark, Metavar)), ""),
         heading=next((mark.title for mark in field.metadata if isinstance(mark, Heading)), ""),
         several=several,
+        short=next((mark.name for mark in field.metadata if isinstance(mark, Short)), ""),
     )
 
 
@@ -169,7 +173,8 @@ def _add(parser: argparse.ArgumentParser, option: Option) -> None:
     elif option.many:
         parser.add_argument(option.spelling, action="append", dest=option.field)
     else:
-        parser.add_argument(option.spelling, dest=option.field)
+        names = [option.short, option.spelling] if option.short else [option.spelling]
+        parser.add_argument(*names, dest=option.field)
 
 
 def _typed(value: Any, option: Option) -> Any:

@@ -6,7 +6,7 @@ from importlib import import_module
 
 from eyebright.verbs.verb import Verb
 
-#: In the order of the help; each has a folder of its name in `eyebright/verbs`.
+#: In the order of the help; each has a folder of its name (with underscores) in `eyebright/verbs`.
 NAMES = (
     "audit",
     "data",
@@ -14,9 +14,11 @@ NAMES = (
     "train",
     "tune",
     "update",
+    "suggest",
     "evaluate",
     "compare",
     "predict",
+    "zero-shot",
     "monitor",
     "explain",
     "serve",
@@ -41,5 +43,5 @@ def all_verbs() -> tuple[Verb, ...]:
 
 def load_verb(name: str) -> Verb:
     """Return the verb ``name``; only its own declaration is imported."""
-    found: Verb = import_module(f"eyebright.verbs.{name}.cli").VERB
+    found: Verb = import_module(f"eyebright.verbs.{name.replace('-', '_')}.cli").VERB
     return found

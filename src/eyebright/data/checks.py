@@ -60,7 +60,8 @@ def require_classes(
     if len(train) < 2:
         raise DataError(
             "At least 2 classes are required. {folder} contains only one: {classes}. Add a folder "
-            "with images of another class.",
+            "with images of another class; to learn what these look like and find what is unlike them, use "
+            "--task anomaly.",
             folder=folder,
             classes=", ".join(train),
         )
@@ -136,6 +137,27 @@ def _few_of(counts: Mapping[str, int]) -> str:
     """Return the classes with few images and their numbers, the fewest first; empty where all have enough."""
     few = sorted((count, label) for label, count in counts.items() if count < _FEW)
     return listed([f"{label} ({count})" for count, label in few])
+
+
+def with_weight(manifest: Manifest) -> Manifest:
+    """Return the manifest without training images whose weight is 0: nothing is learned from them.
+
+    Raises:
+        DataError: a class has no others.
+    """
+    weightless = [s.path for s in manifest.of("train") if not s.weight]
+    if not weightless:
+        return manifest
+    reason = "The weight of this image in training is 0, so it was left out."
+    before, left = manifest.counts()["train"], manifest.without(Skipped(path, reason) for path in weightless)
+    counts = left.counts()["train"]
+    if gone := [label for label, count in before.items() if count and not counts.get(label)]:
+        raise DataError(
+            "Every class must have training images whose weight is more than 0. All weights are 0 of: "
+            "{classes}. Correct them, or pass `--weight none`.",
+            classes=listed(gone),
+        )
+    return left
 
 
 def conflicts(samples: Iterable[Sample]) -> list[Skipped]:

@@ -17,11 +17,12 @@ from eyebright.data.passed_over import no_images, other_files
 from eyebright.data.read_headers import read_headers
 from eyebright.data.splits.drawing import BY_CHANCE, Drawing, draw
 from eyebright.data.splits.layout import Layout, find_layout
-from eyebright.data.splits.parts import classes_beside, listed
+from eyebright.data.splits.parts import SHOWN, classes_beside
 from eyebright.data.storage.places import resolved
 from eyebright.data.walk import (
     FolderListing,
     Identity,
+    has_images,
     identity,
     list_images,
     printable,
@@ -30,6 +31,7 @@ from eyebright.data.walk import (
 )
 from eyebright.errors import DataError, ImageError
 from eyebright.runtime.context import progress_task
+from eyebright.text.format import listed
 from eyebright.types import Skipped, Split
 
 
@@ -90,6 +92,43 @@ def scan_as_given(folder: Path) -> tuple[Manifest, bool]:
     manifest = _read(folder, layout, _list_parts(layout))
     ordered = tuple(sorted(manifest.samples, key=lambda s: s.path))
     return replace(manifest, samples=ordered), len(layout.folders) > 1
+
+
+def scan_one_class(
+    folder: Path, *, val: Path | float | None = None, test: Path | float | None = None
+) -> tuple[Manifest, dict[Split, float]]:
+    """Return every image under ``folder`` in the part where it lies, and the shares to hold out of it.
+
+    Training images that lie in no class folder have an empty label. Nothing is required of the classes, and
+    nothing is held out yet.
+
+    Args:
+        folder: the data, as for :func:`scan`.
+        val: as for :func:`scan`.
+        test: as for :func:`scan`.
+
+    Raises:
+        NotFoundError: a folder does not exist.
+        DataError: it holds no images, or it is open which folders are the classes.
+    """
+    layout = find_layout(folder, val, test)
+    manifest = _read(folder, layout, _list_parts(layout, loose=True))
+    ordered = tuple(sorted(manifest.samples, key=lambda s: s.path))
+    return replace(manifest, samples=ordered), layout.shares
+
+
+def training_classes(folder: Path, val: Path | float | None, test: Path | float | None) -> list[str]:
+    """Return the names of the class folders of the training split of ``folder``; see :func:`scan`.
+
+    Raises:
+        NotFoundError: a folder does not exist.
+        DataError: it is open which folders are the classes.
+    """
+    layout = find_layout(folder, val, test)
+    train = layout.folders["train"]
+    others = {identity(path) for split, path in layout.folders.items() if split != "train"}
+    found = [name for name in subfolders(train) if identity(train / name) not in others]
+    return [name for name in found if has_images(train / name)]
 
 
 def _read(folder: Path, layout: Layout, listings: dict[Split, FolderListing]) -> Manifest:
@@ -154,7 +193,7 @@ def scan_ood(
     return Manifest(resolved(folder), tuple(samples), tuple(skipped))
 
 
-def _list_parts(layout: Layout) -> dict[Split, FolderListing]:
+def _list_parts(layout: Layout, *, loose: bool = False) -> dict[Split, FolderListing]:
     # Training last: a validation folder inside the data's folder is then no class of it.
     seen: set[Identity] = set()
     found = {}
@@ -166,13 +205,17 @@ def _list_parts(layout: Layout) -> dict[Split, FolderListing]:
                     "another folder, or a share such as 0.2.",
                     path=layout.folders[split],
                 )
-            found[split] = _list_part(layout.folders[split], seen)
+            found[split] = _list_part(layout.folders[split], seen, loose=loose and split == "train")
     return found
 
 
-def _list_part(folder: Path, seen: set[Identity]) -> FolderListing:
+def _list_part(folder: Path, seen: set[Identity], *, loose: bool = False) -> FolderListing:
+    """Return the images of a part by their class folders; with ``loose`` also those in none."""
     elsewhere = set(seen)
     listing = list_images(folder, seen)
+    if loose:
+        listing.files += [("", name) for name in listing.loose]
+        listing.loose = []
     if not listing.files:
         raise _no_classes(folder, listing)
     listing.skipped += [
@@ -197,7 +240,7 @@ def _no_classes(folder: Path, listing: FolderListing) -> DataError:
             "class folder. If it is a class itself, like the folders beside it ({beside}), use {parent}.",
             path=folder,
             count=len(listing.loose),
-            beside=listed(beside),
+            beside=listed(sorted(beside), SHOWN),
             parent=folder.resolve().parent,
         )
     return DataError(

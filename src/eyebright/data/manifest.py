@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eyebright.data.splits.facts import SplitFacts
+from eyebright.data.table.chosen import Columns
 from eyebright.task.task import ClassificationTask, MultiClass, MultiLabel
 from eyebright.types import Skipped, Split
 
@@ -47,6 +48,8 @@ class Sample:
         unit: 32 hex digits that images share which must stay in one split for more than their group or their
             pixels: near duplicates, and all that they join; empty elsewhere.
         time: when the image was taken, as ISO 8601; empty where that is not known.
+        weight: of the image in training, more than 0 in its split; evaluation counts every image once.
+        text: what is written about the image, beside it; empty where nothing is.
     """
 
     path: str
@@ -60,6 +63,8 @@ class Sample:
     content: str = ""
     unit: str = ""
     time: str = ""
+    weight: float = 1.0
+    text: str = ""
 
     @property
     def identity(self) -> str:
@@ -91,6 +96,23 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class TrainingWeights:
+    """How the images of a training weigh.
+
+    Attributes:
+        column: of the table; None where the weights come from elsewhere, such as an earlier run.
+        lowest: weight of an image.
+        highest: weight of an image.
+        equal_images: so many images of equal weight would tell as much (Kish's effective sample size).
+    """
+
+    column: str | None
+    lowest: float
+    highest: float
+    equal_images: float
+
+
+@dataclass(frozen=True)
 class Manifest:
     """All samples, their classes, and the skipped files with their reasons.
 
@@ -101,6 +123,7 @@ class Manifest:
         warnings: of the data.
         label_set: the labels of a multi-label manifest; None of a multi-class one.
         facts: how the splits came about; None where they were not made here.
+        columns: those of the table that lists the images; None where no table does.
     """
 
     root: Path
@@ -109,6 +132,7 @@ class Manifest:
     warnings: tuple[Skipped, ...] = field(default=())
     label_set: tuple[str, ...] | None = None
     facts: SplitFacts | None = None
+    columns: Columns | None = None
 
     @cached_property
     def task(self) -> ClassificationTask:
@@ -147,10 +171,20 @@ class Manifest:
         return replace(self, samples=kept, skipped=self.skipped + gone)
 
     @cached_property
+    def training_weights(self) -> TrainingWeights | None:
+        """Return how the training images weigh; None where all weigh alike."""
+        weights = [s.weight for s in self.of("train")]
+        if len(set(weights)) < 2:
+            return None
+        like = sum(weights) ** 2 / sum(weight**2 for weight in weights)
+        column = None if self.columns is None else self.columns.weight
+        return TrainingWeights(column, min(weights), max(weights), like)
+
+    @cached_property
     def digest(self) -> str:
-        """Return the hex hash of the images, their labels and splits; paths and order do not enter it."""
+        """Return the hex hash of images, labels, splits, weights and texts, whatever paths and order."""
         # Hash and part have a fixed alphabet and no file name holds a NUL, so no two tables give one text.
-        lines = sorted(f"{s.sha} {s.split} {s.label}\0" for s in self.samples)
+        lines = sorted(f"{s.sha} {s.split} {s.label}{_weight_text(s)}{_text_hash(s)}\0" for s in self.samples)
         state = blake2b(digest_size=16)
         for line in lines:
             state.update(line.encode("utf-8", "surrogatepass"))
@@ -166,6 +200,17 @@ class Manifest:
         for sample in self.samples:
             parts[sample.split].append(sample)
         return {split: tuple(sorted(samples, key=_content)) for split, samples in parts.items()}
+
+
+def _weight_text(sample: Sample) -> str:
+    """Return what tells a weight; nothing of 1, so that digests without weights stay as they were."""
+    return "" if sample.weight == 1 else f"\0{sample.weight!r}"
+
+
+def _text_hash(sample: Sample) -> str:
+    """Return what tells a text; nothing of none, so that digests without texts stay as they were."""
+    content = sample.text.encode("utf-8", "surrogatepass")
+    return f"\0{blake2b(content, digest_size=16).hexdigest()}" if content else ""
 
 
 def _content(sample: Sample) -> tuple[str, str, str, str]:

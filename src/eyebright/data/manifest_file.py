@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import stat
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
@@ -15,6 +16,7 @@ from pydantic import TypeAdapter
 
 from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.data.splits.facts import SplitFacts
+from eyebright.data.table.chosen import Columns
 from eyebright.errors import DataError, NotFoundError
 from eyebright.runtime.atomic import atomic_path
 from eyebright.text.language import english
@@ -27,7 +29,7 @@ _ROWS, _READ_ROWS = 65_536, 8_192  # what is read at once stands in memory twice
 _KEY, _DIGEST = b"eyebright", b"eyebright.blake2b"
 _HASH = 32  # hexadecimal digits
 # Columns that older manifests lack; the second ones came before the digest did.
-_LATEST, _LATER = ("unit", "time"), ("group", "white_level", "content")
+_LATEST, _LATER = ("unit", "time", "weight", "text"), ("group", "white_level", "content")
 _WORD = pa.dictionary(pa.int32(), pa.string())
 _SCHEMA = pa.schema(
     [
@@ -42,6 +44,8 @@ _SCHEMA = pa.schema(
         ("content", pa.string()),
         ("unit", pa.string()),
         ("time", pa.string()),
+        ("weight", pa.float64()),
+        ("text", pa.string()),
     ]
 )
 
@@ -55,6 +59,7 @@ class _About:
     warnings: tuple[Skipped, ...]
     several: tuple[str, ...] | None = None
     facts: SplitFacts | None = None
+    columns: Columns | None = None
 
 
 _ABOUT = TypeAdapter(_About)
@@ -74,6 +79,7 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
         "warnings": [asdict(s) for s in manifest.warnings],
         "several": manifest.label_set,
         "facts": None if manifest.facts is None else asdict(manifest.facts),
+        "columns": None if manifest.columns is None else asdict(manifest.columns),
     }
     text = json.dumps(about, default=str).encode()
     schema = _SCHEMA.with_metadata({_KEY: text, _DIGEST: _digest(text, len(manifest.samples))})
@@ -104,7 +110,15 @@ def read_manifest(path: Path) -> Manifest:
             raise ValueError("a path that cannot be")
         for note in (*about.skipped, *about.warnings):
             english(note.reason, **note.reason_values)  # raises where placeholders lack their values
-        return Manifest(Path(about.root), samples, about.skipped, about.warnings, about.several, about.facts)
+        return Manifest(
+            Path(about.root),
+            samples,
+            about.skipped,
+            about.warnings,
+            about.several,
+            about.facts,
+            about.columns,
+        )
     except FileNotFoundError:
         raise NotFoundError("The manifest must exist. {path} does not. Check the path.", path=path) from None
     except (pa.ArrowException, OSError, LookupError, ValueError, TypeError, MemoryError) as error:
@@ -136,6 +150,8 @@ def _check_values(columns: dict[str, list[Any]]) -> None:
         raise ValueError("hashes that cannot be")
     if min(columns["width"] + columns["height"], default=0) < 0:
         raise ValueError("sizes that cannot be")
+    if not all(0 <= weight < math.inf for weight in columns.get("weight", ())):
+        raise ValueError("weights that cannot be")
 
 
 def _samples(file: pq.ParquetFile) -> Iterator[Sample]:
@@ -152,6 +168,6 @@ def _samples(file: pq.ParquetFile) -> Iterator[Sample]:
             raise ValueError("empty cells")
         columns = {name: batch.column(name).to_pylist() for name in names}
         _check_values(columns)
-        for name in set(names) - {"path", "sha", "content"}:
+        for name in set(names) - {"path", "sha", "content", "text"}:
             columns[name] = [known.setdefault(value, value) for value in columns[name]]
         yield from map(Sample, *(columns[name] for name in names))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from eyebright.data import folder as folders
-from eyebright.data.checks import few_images
+from eyebright.data.checks import few_images, with_weight
 from eyebright.data.fixes import Fixes
 from eyebright.data.manifest import Manifest
 from eyebright.data.sources.base import Source
@@ -15,9 +15,10 @@ from eyebright.data.sources.recognise import find_listing
 from eyebright.data.splits.drawing import BY_CHANCE, Drawing
 from eyebright.data.splits.layout import evaluation_part
 from eyebright.data.storage.places import left_out
-from eyebright.data.table.chosen import ANY_COLUMNS, Columns
+from eyebright.data.table.chosen import ANY_COLUMNS, BESIDE, ROLES, Columns
 from eyebright.data.table.listed import ListedImages, read_listed
 from eyebright.data.table.scan import scan_listed, scan_listed_part
+from eyebright.data.texts import with_texts_beside
 from eyebright.errors import DataError
 from eyebright.runtime.context import progress
 from eyebright.text.language import translate
@@ -46,13 +47,17 @@ def scan(
         NotFoundError: a folder does not exist.
         DataError: there is nothing, or nothing sensible, to train on.
     """
+    columns = replace(columns, needs_time=drawing.by == "time")
     place, source = _find(data, columns)
     if source is None:
+        beside = _texts_beside(columns)
+        drawing = replace(drawing, texts_beside=beside)
         manifest = folders.scan(place, val=val, test=test, seed=seed, fixes=fixes, drawing=drawing)
+        manifest = replace(manifest, columns=Columns(text=(BESIDE,)) if beside else None)
     else:
         listed = _listed(source, columns, multilabel)
         manifest = scan_listed(listed, val=val, test=test, seed=seed, fixes=fixes, drawing=drawing)
-    manifest = _with_left_out(manifest, data)
+    manifest = with_weight(_with_left_out(manifest, data))
     return replace(manifest, warnings=(*manifest.warnings, *few_images(manifest)))
 
 
@@ -75,6 +80,7 @@ def scan_as_given(
     place, source = _find(data, columns)
     if source is None:
         manifest, given = folders.scan_as_given(place)
+        manifest = _with_texts(manifest, columns)
     else:
         manifest, given = read_listed(_listed(source, columns, multilabel))
     manifest = _with_left_out(manifest, data)
@@ -102,20 +108,35 @@ def scan_part(
         manifest, split = scan_listed_part(_listed(source, columns, multilabel), part)
     else:
         where, split = evaluation_part(place, wanted)
-        manifest = folders.scan_part(where, split)
+        manifest = _with_texts(folders.scan_part(where, split), columns)
     return _with_left_out(manifest, data), split
 
 
 def _find(data: Path, columns: Columns) -> tuple[Path, Source | None]:
     """Return where the data begins and what lists its images; named columns need such a list."""
     place, source = find_listing(data)
-    if source is None and columns:
+    if source is None and replace(columns, text=tuple(name for name in columns.text if name != BESIDE)):
         raise DataError(
             "Columns can be named only where a table lists the images. {path} has class folders. Do without "
-            "--path, --label, --group and --split, or give the table as the data.",
+            "{options}, or give the table as the data.",
             path=data,
+            options=", ".join(f"--{role}" for role in ROLES if getattr(columns, role)),
         )
     return place, source
+
+
+def _texts_beside(columns: Columns) -> bool:
+    """Return whether texts lie beside the images of class folders, by the user or by an earlier run."""
+    known = columns.text or (columns.remembered.text if columns.remembered else ())
+    return BESIDE in known
+
+
+def _with_texts(manifest: Manifest, columns: Columns) -> Manifest:
+    """Return the manifest with the texts beside its images; those of an earlier run may have none here."""
+    if not _texts_beside(columns):
+        return manifest
+    found = with_texts_beside(manifest, required=bool(columns.text))
+    return replace(found, columns=Columns(text=(BESIDE,)))
 
 
 def _listed(source: Source, columns: Columns, multilabel: bool) -> ListedImages:
@@ -138,6 +159,12 @@ def _in_words(role: str) -> str:
             return translate("the group")
         case "split":
             return translate("the split")
+        case "weight":
+            return translate("the weight in training")
+        case "time":
+            return translate("the time")
+        case "text":
+            return translate("a text")
         case _:
             return translate("not used")
 

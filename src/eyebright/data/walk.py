@@ -66,7 +66,7 @@ def subfolders(folder: Path) -> list[str]:
     """
     try:
         with scandir(folder) as entries:
-            found = [e for e in entries if not _ignored(e.name) and entry_is_folder(e)]
+            found = [e for e in entries if not ignored(e.name) and entry_is_folder(e)]
             return sorted(e.name for e in found if not _is_output(e.path))
     except OSError as error:
         raise DataError(
@@ -192,7 +192,7 @@ def _walk(
         deeper: list[str] = []
         for entry in found:
             path = f"{where}/{entry.name}" if where else entry.name
-            if _ignored(entry.name):
+            if ignored(entry.name):
                 continue
             if entry_is_folder(entry):
                 (links if entry.is_symlink() else deeper).append(path)
@@ -220,7 +220,8 @@ def _is_special(entry: AnyEntry) -> bool:
         return False
 
 
-def _ignored(name: str) -> bool:
+def ignored(name: str) -> bool:
+    """Return whether a file or folder of this name belongs to a system or a program, not to the data."""
     return name.startswith(".") or name.lower() in _IGNORED_FOLDERS | _IGNORED_FILES
 
 

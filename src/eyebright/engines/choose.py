@@ -14,10 +14,13 @@ from typing import Any
 import numpy as np
 
 from eyebright.engines.base import Engine, installed
+from eyebright.engines.gpus import gpu_makers
 from eyebright.engines.onnx_runtime import OnnxRuntimeEngine
 from eyebright.engines.openvino import OpenVinoEngine, has_bfloat16
 from eyebright.errors import ConfigError, MissingExtraError, nearest
+from eyebright.runtime.context import say
 from eyebright.runtime.machine import processor_name, usable_cores
+from eyebright.runtime.onnx_session import runtime_reason
 from eyebright.runtime.remembered import remember, remembered
 from eyebright.types import FloatArray, UInt8Array
 
@@ -43,7 +46,7 @@ def makers() -> dict[str, Callable[[bytes], Engine]]:
         found["openvino float32"] = lambda graph: OpenVinoEngine(graph, "float32")
         if has_bfloat16():
             found["openvino bfloat16"] = lambda graph: OpenVinoEngine(graph, "bfloat16")
-    return found
+    return found | gpu_makers()
 
 
 def make(name: str, graph: bytes) -> Engine:
@@ -72,12 +75,19 @@ def race(graph: bytes, images: Sequence[UInt8Array]) -> list[Trial]:
     """Run every engine on the same images (N, each (S, S, 3)), all cores at work.
 
     Returns:
-        The trials, the fastest that agrees first; ONNX Runtime in float32 is the reference.
+        The trials, the fastest that agrees first; ONNX Runtime in float32 is the reference. An engine that
+        fails is said, and is not among them.
     """
     trials: list[Trial] = []
     reference: FloatArray | None = None
     for name, maker in makers().items():
-        features, rate = _time(maker(graph), images)
+        try:
+            features, rate = _time(maker(graph), images)
+        except Exception as error:  # a driver's or a GPU library's; the processor goes on without it
+            if reference is None:
+                raise
+            say("The engine {name} cannot be used here: {reason}.", name=name, reason=runtime_reason(error))
+            continue
         reference = features if reference is None else reference
         trials.append(Trial(name, rate, disagreement(features, reference)))
     return sorted(trials, key=lambda t: (t.error > AGREEMENT, -t.images_per_second))
@@ -91,7 +101,7 @@ def cached_trials(folder: Path, graph: bytes, images: Sequence[UInt8Array]) -> l
         graph: as for :func:`race`.
         images: as for :func:`race`; on others an engine may agree or not.
     """
-    versions = [f"{p} {version(p)}" for p in ("onnxruntime", "openvino") if installed(p)]
+    versions = [f"{p} {version(p)}" for p in ("onnxruntime", "openvino") if installed(p)] + list(gpu_makers())
     content = hashlib.blake2b(graph)
     for image in images:
         content.update(image.tobytes())
@@ -118,9 +128,10 @@ def disagreement(features: FloatArray, reference: FloatArray) -> float:
 
 
 def _time(engine: Engine, images: Sequence[UInt8Array]) -> tuple[FloatArray, float]:
+    enough = [*images] * -(-engine.callers // len(images))  # to keep every caller at work
     with ThreadPoolExecutor(engine.callers) as pool:
         features = np.stack(list(pool.map(engine.run, images)))
         start, done = time.perf_counter(), 0
         while (elapsed := time.perf_counter() - start) < _RACE_SECONDS:
-            done += sum(1 for _ in pool.map(engine.run, images))
+            done += sum(1 for _ in pool.map(engine.run, enough))
     return features, done / elapsed

@@ -1,4 +1,4 @@
-"""OpenVINO: the faster engine on most x86 and ARM processors, in float32 or bfloat16."""
+"""OpenVINO: the faster engine on most x86 and ARM processors, in float32 or bfloat16; and Intel's GPUs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from eyebright.types import FloatArray, UInt8Array
 
 
 class OpenVinoEngine:
-    """Runs a graph with OpenVINO's CPU plugin, one stream a core.
+    """Runs a graph with OpenVINO, on the processor with one stream a core.
 
     Inference runs in threads of the plugin's own, while the caller waits. With a caller and a request more
     than cores, an image stands ready for the core that has just finished one.
@@ -25,17 +25,19 @@ class OpenVinoEngine:
     Args:
         graph: serialized ONNX with one input uint8 (B, S, S, 3) and one output float32 (B, D).
         precision: "bfloat16" is honoured only where :func:`has_bfloat16`.
+        device: "CPU", or "GPU" of Intel.
     """
 
-    def __init__(self, graph: bytes, precision: Precision) -> None:
+    def __init__(self, graph: bytes, precision: Precision, device: str = "CPU") -> None:
         core = load_openvino().Core()
         model = core.read_model(graph)
         side = model.input(0).partial_shape[1].get_length()
         model.reshape([1, side, side, 3])
         # Left alone, the plugin silently takes bfloat16 where the processor has it.
         hints = {"INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32"}
-        streams = {"NUM_STREAMS": str(usable_cores()), "INFERENCE_NUM_THREADS": str(usable_cores())}
-        self._compiled = core.compile_model(model, "CPU", hints | streams)
+        if device == "CPU":
+            hints |= {"NUM_STREAMS": str(usable_cores()), "INFERENCE_NUM_THREADS": str(usable_cores())}
+        self._compiled = core.compile_model(model, device, hints)
         self._free: SimpleQueue[tuple[Any, UInt8Array, FloatArray]] = SimpleQueue()
         self.callers = usable_cores() + 1
         for _ in range(self.callers):
@@ -43,7 +45,7 @@ class OpenVinoEngine:
             request.infer()
             image, features = request.get_input_tensor(0).data, request.get_output_tensor(0).data
             self._free.put((request, image, features))
-        self.name = f"openvino {precision}"
+        self.name = f"openvino{'' if device == 'CPU' else '-' + device.lower()} {precision}"
         self.precision = precision
 
     def run(self, image: UInt8Array) -> FloatArray:

@@ -8,6 +8,7 @@ logarithmic axis; its range holds 95 % of what either says in resamples of the i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -23,6 +24,7 @@ from eyebright.types import Interval, JsonObject
 _TIMES = 2
 # Less than this is not worth twice the labelling.
 _LITTLE = 0.005
+_LEAST_ERROR = 1e-4
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,22 @@ class Forecast:
     def worth_it(self) -> bool:
         """Return whether so many images would help noticeably."""
         return self.accuracy.value - self.now >= _LITTLE
+
+    def at(self, images: int) -> Interval:
+        """Return the accuracy forecast for another number of images, on the line from now to the forecast.
+
+        Args:
+            images: at least half as many as the forecast is for, which is what there is now.
+        """
+        steps = math.log(max(2 * images / self.images, 1.0)) / math.log(_TIMES)
+        before = max(1 - self.now, _LEAST_ERROR)
+
+        def accuracy(there: float) -> float:
+            return float(1 - before * (max(1 - there, _LEAST_ERROR) / before) ** steps)
+
+        found = self.accuracy
+        ends = (accuracy(found.low), accuracy(found.high))
+        return hull(accuracy(found.value), ends)
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ def differences(
     """
     pairs = list(combinations(range(len(right)), 2))
     accuracy_p = holm([mcnemar(right[b], right[a], groups) for a, b in pairs])
-    loss_p = holm([_paired_t(losses[b] - losses[a], groups) for a, b in pairs])
+    loss_p = holm([paired_t(losses[b] - losses[a], groups) for a, b in pairs])
     columns = np.concatenate([right.astype(np.float64), losses]).T
     drawn = bootstrap_means(columns, groups, seed, resamples)
     count = len(right)
@@ -172,7 +172,7 @@ def _gain(right: npt.NDArray[np.bool_], right_before: npt.NDArray[np.bool_]) -> 
     return right.astype(np.float64) - right_before
 
 
-def _paired_t(difference: Float64Array, groups: IntArray | None = None) -> float:
+def paired_t(difference: Float64Array, groups: IntArray | None = None) -> float:
     """Return Student's two-sided p that a mean difference (N,) is 0; 1 where nothing differs."""
     error, count = standard_error(difference, groups)
     if not error or count < 2:

@@ -33,5 +33,9 @@ class Explainer(Protocol):
     def placeless(self) -> float:
         """Return the share of the features that have no places and are spread evenly."""
 
+    @property
+    def full(self) -> float | None:
+        """Return the value that is drawn in full colour; None for the strongest of each map."""
+
     def heat(self, image: UInt8Array, number: int) -> FloatArray:
         """Return the map (h, h) of an image (H, W, 3) for class ``number``, laid over the whole image."""

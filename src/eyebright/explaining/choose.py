@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from eyebright.errors import MissingExtraError
+from eyebright.explaining.anomaly_map import AnomalyMap
 from eyebright.explaining.base import Explainer, Method, NoHeatMapError
 from eyebright.explaining.exact import Exact
 from eyebright.explaining.rollout import Rollout
@@ -19,6 +20,14 @@ def explainer(model: SealedModel, method: Method | Literal["auto"] = "auto") -> 
         NoHeatMapError: the method has no heat map for this model.
         MissingExtraError: Grad-CAM needs PyTorch and captum, and they are not installed.
     """
+    if model.has_anomaly_map:
+        if method not in ("auto", "exact"):
+            raise NoHeatMapError(
+                "The map of anomalies is an output of this model. Got --method {method}, which explains "
+                "classifiers. Use --method exact.",
+                method=method,
+            )
+        return AnomalyMap(model)
     sealed = model.graph()
     interpolation = model.card.preprocessing.interpolation
     if method == "rollout":

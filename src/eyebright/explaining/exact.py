@@ -30,6 +30,7 @@ class Exact:
     method: Method = "exact"
     signed = True
     of_class = True
+    full = None
 
     def __init__(self, sealed: onnx.ModelProto) -> None:
         heated, index = with_heat(sealed, class_input=True), GraphIndex(sealed)

@@ -33,6 +33,7 @@ class GradCam:
     method: Method = "gradcam"
     signed = True
     of_class = True
+    full = None
     placeless = 0.0
 
     def __init__(self, sealed: onnx.ModelProto, size: int, interpolation: Interpolation) -> None:

@@ -15,7 +15,9 @@ _COLOUR = 0.25  # of the image's own colour that is kept
 _TOP = 99  # per cent of the cells are below full colour: one cell alone must not pale all others
 
 
-def overlay(image: UInt8Array, heat: FloatArray, side: int, signed: bool = True) -> Image.Image:
+def overlay(
+    image: UInt8Array, heat: FloatArray, side: int, signed: bool = True, full: float | None = None
+) -> Image.Image:
     """Draw a heat map over a pale image: orange where it counts for the class, blue where against.
 
     Args:
@@ -23,10 +25,12 @@ def overlay(image: UInt8Array, heat: FloatArray, side: int, signed: bool = True)
         heat: (h, h), laid over the whole image.
         side: largest width and height in pixels; no image is enlarged.
         signed: whether values below 0 count against the class; else the smallest value is the map's zero.
+        full: the value that has the full colour, so that maps can be compared; None for each map's own.
     """
     picture = Image.fromarray(image)
     picture.thumbnail((side, side), Image.Resampling.LANCZOS)
-    strength = _smooth(scaled(heat, signed), picture.size)[..., None]
+    strengths = scaled(heat, signed) if full is None else np.clip(heat / full, -1, 1).astype(np.float32)
+    strength = _smooth(strengths, picture.size)[..., None]
     pixels = np.asarray(picture, np.float32)
     grey = pixels.mean(axis=2, keepdims=True)
     pale = grey + _COLOUR * (pixels - grey)

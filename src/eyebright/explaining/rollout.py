@@ -31,6 +31,7 @@ class Rollout:
     method: Method = "rollout"
     signed = False
     of_class = False
+    full = None
     placeless = 0.0
 
     def __init__(self, sealed: onnx.ModelProto, size: int, interpolation: Interpolation) -> None:

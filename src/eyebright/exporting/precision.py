@@ -28,11 +28,17 @@ def precision_of(graph: onnx.ModelProto) -> Precision:
 
 
 def check_compressible(model: SealedModel, graph: onnx.ModelProto) -> None:
-    """Make sure that a model was not compressed before: what is left to round is not what was trained.
+    """Make sure that a model can be compressed, and was not before: what is left is not what was trained.
 
     Raises:
-        UnsupportedError: it was.
+        UnsupportedError: it was, or it measures distances, which rounding would move beyond its limit.
     """
+    if model.has_anomaly_map:
+        raise UnsupportedError(
+            "Compression is for classifiers. {path} finds anomalies by small distances between features, "
+            "which lower precision would move. Export it without --int8 and --fp16.",
+            path=model.path,
+        )
     if (precision := precision_of(graph)) != "fp32":
         raise UnsupportedError(
             "Only a float32 model can be compressed. {path} is already {precision}. Use the model "

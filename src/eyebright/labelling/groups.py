@@ -12,9 +12,11 @@ from eyebright.labelling.features import Features
 from eyebright.labelling.suggestions import Suggester, Suggestions
 from eyebright.types import FloatArray, IntArray
 
-#: Images of a page whose classes are suggested, and of a group of look-alikes without a suggestion.
-PAGE = 48
+#: Images of a page whose classes are suggested, of one on which hardly any can be wrong, and of a group of
+#: look-alikes without a suggestion.
+PAGE, SURE_PAGE = 48, 96
 ALIKE = 8
+_SURE = 0.95
 # So many labels, or a quarter of the images if there are fewer, are given to look-alikes first.
 _FIRST_LABELS, _FIRST_SHARE = 96, 4
 _GUESSES = 6
@@ -94,7 +96,9 @@ def _unlike(rows: FloatArray, known: FloatArray) -> FloatArray:
 def _likeliest(features: Features, suggestions: Suggestions, places: IntArray) -> list[Tile]:
     """Return the images whose class is surest, by suggested class; the least sure of each class last."""
     rows = suggestions.probabilities[places]
-    chosen = np.argsort(-rows.max(axis=1), kind="stable")[:PAGE]
+    sure = rows.max(axis=1)
+    count = int(np.clip((sure > _SURE).sum(), PAGE, SURE_PAGE))
+    chosen = np.argsort(-sure, kind="stable")[:count]
     tiles = []
     for place in chosen:
         order = np.argsort(-rows[place], kind="stable")[:_GUESSES]

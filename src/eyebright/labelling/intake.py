@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-import stat
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -15,22 +12,18 @@ from threading import Lock
 from eyebright.data.formats.known import extensions
 from eyebright.data.header import Header, read_header
 from eyebright.data.manifest import Sample
-from eyebright.errors import DataError, EyebrightError, ImageError
+from eyebright.data.storage.base import require_unpackable
+from eyebright.data.storage.zip_file import ZipStorage
+from eyebright.data.walk import ignored
+from eyebright.errors import ImageError
 from eyebright.labelling.project import Project
 from eyebright.runtime.atomic import atomic_path
 from eyebright.runtime.context import progress_task
 from eyebright.types import Skipped
 
-#: Limits of an archive: members, unpacked bytes in all, and of each, and how much a member may be compressed.
-MOST_MEMBERS = 100_000
-MOST_BYTES = 20 * 2**30
-MOST_MEMBER_BYTES = 512 * 2**20
-MOST_RATIO = 200
 _UNFIT = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\]+')
 _DRIVE = re.compile("^[A-Za-z]:")
 _LONGEST_NAME = 120
-# Of an archive or a member; a password is a RuntimeError.
-_UNREADABLE = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError)
 
 
 @dataclass
@@ -88,38 +81,40 @@ class Intake:
         arrived.known = len(samples) - arrived.new
         return arrived
 
-    def take_zip(self, path: Path) -> Arrived:
+    def take_zip(self, path: Path, name: str) -> Arrived:
         """Unpack the images of a zip archive into the project.
+
+        Args:
+            path: of the archive.
+            name: that it had where it came from, for the sentences.
 
         Raises:
             DataError: it is no zip archive, or larger than one may be.
             StorageError: the disk is full or must not be written.
         """
-        arrived = Arrived()
-        try:
-            with zipfile.ZipFile(path) as archive:
-                members = _safe_members(archive, arrived.refused)
-                with progress_task("Unpacking images", total=len(members)) as task:
-                    for member in members:
-                        self._unpack(archive, member, arrived)
-                        task.advance()
-        except _UNREADABLE as error:
-            raise DataError(
-                "The archive must be a zip file. This one cannot be read ({reason}). Pack it again.",
-                reason=error,
-            ) from None
+        with path.open("rb") as file:
+            archive = ZipStorage(name, file)
+            require_unpackable(name, sum(archive.files.values()))
+            arrived = Arrived(refused=list(archive.skipped))
+            members = [member for member in archive.files if not any(map(ignored, member.split("/")))]
+            with progress_task("Unpacking images", total=len(members)) as task:
+                for member in members:
+                    self._unpack(archive, member, arrived)
+                    task.advance()
         return arrived
 
-    def _unpack(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo, arrived: Arrived) -> None:
+    def _unpack(self, archive: ZipStorage, member: str, arrived: Arrived) -> None:
         try:
-            content = archive.read(member)  # never more than the size that was checked
-        except _UNREADABLE as error:
-            reason = (
-                "This file of the archive cannot be unpacked ({reason}). Pack it again, without a password."
-            )
-            arrived.refused.append(Skipped(member.filename, reason, {"reason": error}))
+            safe_name(member)  # what is no image need not be unpacked
+            content = archive.read(member)
+        except ImageError as error:
+            arrived.refused.append(Skipped(member, error.template, error.values))
             return
-        some = self.take([(member.filename, content)])
+        except OSError as error:
+            reason = "This file of the archive cannot be unpacked ({reason}). Pack it again."
+            arrived.refused.append(Skipped(member, reason, {"reason": error.strerror}))
+            return
+        some = self.take([(member, content)])
         arrived.new += some.new
         arrived.known += some.known
         arrived.refused += some.refused
@@ -187,48 +182,3 @@ def safe_name(name: str) -> PurePosixPath:
     if path.suffix[1:].lower() not in extensions():
         raise ImageError("The extension must be that of an image. This file has another. Convert it.")
     return path
-
-
-def _safe_members(archive: zipfile.ZipFile, refused: list[Skipped]) -> list[zipfile.ZipInfo]:
-    """Return the members of an archive that are images and can be unpacked safely.
-
-    Raises:
-        DataError: the archive has too many members, or too much in them.
-    """
-    members = [member for member in archive.infolist() if not member.is_dir()]
-    total = sum(member.file_size for member in members)
-    if len(members) > MOST_MEMBERS or total > MOST_BYTES:
-        raise DataError(
-            "An archive must have at most {most} files and unpack to at most {gigabytes} GB. This one has "
-            "{count:file|files} of {size} GB. Split it.",
-            most=MOST_MEMBERS,
-            gigabytes=MOST_BYTES >> 30,
-            count=len(members),
-            size=f"{total / 2**30:.1f}",
-        )
-    kept = []
-    for member in members:
-        name = PurePosixPath(member.filename)
-        if name.name.startswith(".") or "__MACOSX" in name.parts:
-            continue
-        try:
-            _require_safe(member)
-        except EyebrightError as error:
-            refused.append(Skipped(member.filename, error.template, error.values))
-        else:
-            kept.append(member)
-    return kept
-
-
-def _require_safe(member: zipfile.ZipInfo) -> None:
-    safe_name(member.filename)
-    if stat.S_ISLNK(member.external_attr >> 16):
-        raise ImageError("An archive must hold files. This is a link. Pack what it leads to.")
-    if member.file_size > MOST_MEMBER_BYTES or member.file_size > MOST_RATIO * max(
-        member.compress_size, 1024
-    ):
-        raise ImageError(
-            "A file in an archive must be an image of an ordinary size. This one unpacks to {size} MB. Leave "
-            "it out.",
-            size=member.file_size >> 20,
-        )

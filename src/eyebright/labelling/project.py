@@ -18,7 +18,7 @@ from eyebright.data.walk import OUTPUT_MARK, has_images, require_folder
 from eyebright.errors import DataError
 from eyebright.labelling.label_state import GIVEN
 from eyebright.labelling.label_store import LabelStore
-from eyebright.runtime.atomic import write_text
+from eyebright.runtime.atomic import storage_errors, write_text
 from eyebright.types import Skipped, Split
 
 #: What the studio writes, below the folder of images.
@@ -52,6 +52,7 @@ class Project:
         try:
             write_text(self.folder / OUTPUT_MARK, "Written by `eyebright studio`, so no class.\n")
             self.received.mkdir(exist_ok=True)
+            self._remove_left()
             self._find()
         except BaseException:
             self.store.close()
@@ -111,6 +112,13 @@ class Project:
         """Return the classes in use."""
         with self.store.reading() as state:
             return sorted({label for image, label in state.labels() if image in self._samples})
+
+    def _remove_left(self) -> None:
+        """Remove what a killed studio left half written: while the labels are locked, nobody else writes."""
+        with storage_errors(self.folder):
+            for left in (*self.folder.glob(".*.tmp"), *self.received.rglob(".*.tmp")):
+                if left.is_file():
+                    left.unlink()
 
     def _find(self) -> None:
         """Read all images, and take the labels that the data has where nobody labelled the image."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -14,7 +14,8 @@ from eyebright.auditing.subject import FEWEST_IMAGES
 from eyebright.labelling.features import Features
 from eyebright.runs.scoring import Predictions
 
-Reason: TypeAlias = Literal["disputed", "label_error", "unknown", "unlike", "doubtful"]
+#: Why an image is in the queue, in its order.
+Reason: TypeAlias = Literal["disputed", "label_error", "unknown", "drifted", "listed", "unlike", "doubtful"]
 
 # A class with fewer images says nothing about its labels.
 _FEWEST_OF_CLASS = 5
@@ -33,6 +34,7 @@ class ReviewItem:
         value: how much a look is worth, from 0 to 1; the queue is in this order within a reason.
         predicted: the class that the model or the other labels speak for; empty where none does.
         confidence: of that class.
+        note: what a list says of it, in its own words.
     """
 
     sha: str
@@ -40,6 +42,7 @@ class ReviewItem:
     value: float
     predicted: str = ""
     confidence: float = 0.0
+    note: str = ""
 
 
 def label_errors(features: Features, labels: Mapping[str, str]) -> list[ReviewItem]:
@@ -90,7 +93,7 @@ def doubts(predictions: Predictions, labels: Mapping[str, str]) -> list[ReviewIt
 
 def queue(items: Sequence[ReviewItem]) -> list[ReviewItem]:
     """Return what to look at, one entry an image: by the kind of doubt, then by how strong it is."""
-    order: tuple[Reason, ...] = ("disputed", "label_error", "unknown", "unlike", "doubtful")
+    order = get_args(Reason)
     found: dict[str, ReviewItem] = {}
     for item in sorted(items, key=lambda one: (order.index(one.reason), -one.value)):
         found.setdefault(item.sha, item)

@@ -1,7 +1,8 @@
 """What the labels so far say about the other images: by a head on features, and by labels of neighbours.
 
 Both are solved anew within a fraction of a second. Where few images are labelled the neighbours know more,
-where many are the head does; their geometric mean is better than either.
+where many are the head does; their geometric mean is better than either, if the neighbours count less the
+more is labelled.
 """
 
 from __future__ import annotations
@@ -11,24 +12,18 @@ from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
-import scipy.sparse as sparse
 from threadpoolctl import threadpool_limits
 
-from eyebright.auditing.neighbours import blocks
+from eyebright.few_labels.spreading import neighbour_graph, spread
 from eyebright.labelling.features import Features
-from eyebright.task.logits import softmax
-from eyebright.task.task import MultiClass
-from eyebright.training.linear_probe.head import fit_head
-from eyebright.training.linear_probe.lda import SHARES
+from eyebright.labelling.kernel_head import kernel_probabilities
 from eyebright.types import FloatArray, IntArray
 
-_NEIGHBOURS = 10
-_CLOSENESS = 0.1  # a neighbour counts e times less for every so much of the cosine
 _KEPT, _ROUNDS = 0.8, 50  # share that an image takes from its neighbours, and how often
 _FLOOR = 0.02  # of a class that no neighbour has
-_MOST_ROWS = 2000
-_STRENGTHS = (1e-3, 1e-4, 1e-5)
-_REFIT = 0.1  # with so many more labels, as a share, the head is solved again
+_EQUAL = 100  # with so many labels the neighbours count as much as the head
+_MOST_ROWS = 1500
+_REFIT = 0.02  # with so many more labels, as a share, the head is solved again
 _LEAST = 1e-6
 
 
@@ -47,14 +42,11 @@ class Suggestions:
 
 @dataclass(frozen=True)
 class _Head:
-    """A head that was solved on some labels, with settings that were chosen on some of them."""
+    """What a head says that was solved on some labels."""
 
     labels: int
     classes: tuple[str, ...]
     probabilities: FloatArray
-    chosen_on: int
-    strengths: tuple[float, ...]
-    shares: tuple[float, ...]
 
 
 class Suggester:
@@ -87,7 +79,7 @@ class Suggester:
         with self._lock, threadpool_limits(1, user_api="blas"):
             head = self._solved(places, truth, classes)
             spread = self._spread(places, truth, len(classes))
-        joint = np.sqrt(np.maximum(head.probabilities, _LEAST) * spread)
+        joint = np.maximum(head.probabilities, _LEAST) * spread ** min(1, _EQUAL / len(places))
         return Suggestions(classes, np.asarray(joint / joint.sum(axis=1, keepdims=True), np.float32))
 
     def _solved(self, places: IntArray, truth: IntArray, classes: tuple[str, ...]) -> _Head:
@@ -97,60 +89,12 @@ class Suggester:
         if head is not None and known <= len(places) < known * (1 + _REFIT) + 1 and known:
             return head
         drawn = np.sort(np.random.default_rng(0).permutation(len(places))[:_MOST_ROWS])
-        rows, truth = self.features.rows, truth[drawn]
-        # What the settings cost to choose is only worth it when much more is known.
-        chosen = head if head is not None and known and len(places) < 2 * head.chosen_on else None
-        fit = fit_head(
-            rows[places[drawn]],
-            truth,
-            len(classes),
-            strengths=chosen.strengths if chosen else _STRENGTHS,
-            shares=chosen.shares if chosen else SHARES,
-            standardised=True,
-        )
-        temperature = MultiClass().fit_temperature(fit.held_out, truth)
-        self._head = _Head(
-            len(places),
-            classes,
-            softmax(fit.head.logits(rows), temperature),
-            chosen.chosen_on if chosen else len(places),
-            (fit.l2,),
-            (fit.discriminant_share,),
-        )
+        found = kernel_probabilities(self.features.rows, places[drawn], truth[drawn], len(classes))
+        self._head = _Head(len(places), classes, found)
         return self._head
 
     def _spread(self, places: IntArray, truth: IntArray, classes: int) -> FloatArray:
         """Return labels spread along the neighbours, as shares (N, K)."""
         given = np.zeros((len(self.features.shas), classes), np.float32)
         given[places, truth] = 1
-        found = given
-        for _ in range(_ROUNDS):
-            found = _KEPT * (self._graph @ found) + (1 - _KEPT) * given
-        shares = found / np.maximum(found.sum(axis=1, keepdims=True), _LEAST)
-        return np.asarray((shares + _FLOOR) / (1 + _FLOOR * classes), np.float32)
-
-
-def neighbour_graph(units: FloatArray) -> sparse.csr_matrix:
-    """Return the symmetric graph (N, N) of nearest neighbours, normalised so that labels can be spread on it.
-
-    Args:
-        units: (N, R) rows of unit length.
-    """
-    count = len(units)
-    near = min(_NEIGHBOURS, count - 1)
-    if near < 1:
-        return sparse.csr_matrix((count, count), dtype=np.float32)
-    rows, columns, weights = [], [], []
-    for block in blocks(count, count):
-        similar = units[block] @ units.T
-        own = np.arange(block.start, block.stop)
-        similar[own - block.start, own] = -np.inf
-        nearest = np.argpartition(-similar, near - 1, axis=1)[:, :near]
-        rows.append(np.repeat(own, near))
-        columns.append(nearest.ravel())
-        weights.append(np.take_along_axis(similar, nearest, axis=1).ravel())
-    weight = np.exp((np.concatenate(weights) - 1) / _CLOSENESS).astype(np.float32)
-    graph = sparse.csr_matrix((weight, (np.concatenate(rows), np.concatenate(columns))), shape=(count, count))
-    graph = graph.maximum(graph.T)
-    scale = sparse.diags(1 / np.sqrt(np.maximum(np.asarray(graph.sum(axis=1)).ravel(), _LEAST)))
-    return (scale @ graph @ scale).tocsr().astype(np.float32)
+        return spread(self._graph, given, kept=_KEPT, rounds=_ROUNDS, floor=_FLOOR)

@@ -27,11 +27,11 @@ from eyebright.types import BoolArray, FloatArray, Interval
 _Z = 1.959963984540054
 # The logit of a confidence is taken as it is unless the reference speaks against it: with so much weight, the
 # most for the constant, since the calibration rests on far more images than the validation part has.
-_PRIOR = np.array([0.0, 1.0, 0.0])
-_RIDGE = np.array([100.0, 1.0, 1.0])
+_PRIOR = np.array([0.0, 1.0, 0.0, 0.0])
+_RIDGE = np.array([100.0, 1.0, 1.0, 1.0])
 _STEPS = 25
 _SURE = 1e-6
-_SCORES = (-1.0, 6.0)
+_HIGHEST_SCORE = 6.0
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class EstimatedAccuracy:
 
 
 def _fitted(design: Float64Array, correct: BoolArray) -> Float64Array:
-    """Return the weights (3,) of a logistic regression of being right (N,) on 1, logit and score (N, 3)."""
+    """Return the weights (4,) of a logistic regression of being right (N,) on the design (N, 4)."""
     weights = _PRIOR
     for _ in range(_STEPS):
         chance = expit(design @ weights)
@@ -153,15 +153,19 @@ class AccuracyEstimator:
     def _design(
         self, probabilities: FloatArray, scores: FloatArray, frequencies: Float64Array | None = None
     ) -> Float64Array:
-        """Return 1, the logit of the answer's probability and the OOD score of images, (N, 3)."""
+        """Return 1, the logit of the answer's probability, how unusual images are, and their product, (N, 4).
+
+        An OOD score below 0 is as usual as 0, and one of 6 is hardly worse than one of 3. Where images are
+        unusual, a confident answer says less.
+        """
         wide = probabilities.astype(np.float64)
         predicted = self._decisions.predict(probabilities)
         if frequencies is not None:
             wide = reweighted(wide, self._before, frequencies)
         confidence = self._decisions.task.confidence(wide.astype(np.float32), predicted)
         sure = logit(np.clip(confidence, _SURE, 1 - _SURE))
-        score = np.clip(np.nan_to_num(scores.astype(np.float64)), *_SCORES)
-        return np.stack([np.ones(len(wide)), sure, score], axis=1)
+        unusual = np.log1p(np.clip(np.nan_to_num(scores.astype(np.float64)), 0, _HIGHEST_SCORE))
+        return np.stack([np.ones(len(wide)), sure, unusual, sure * unusual], axis=1)
 
 
 def _inaccuracy(design: Float64Array, reference: Reference) -> float:

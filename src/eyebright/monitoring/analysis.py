@@ -16,6 +16,7 @@ from eyebright.monitoring.accuracy import AccuracyEstimator, EstimatedAccuracy
 from eyebright.monitoring.drift import Drift, find_drift
 from eyebright.monitoring.log import Log
 from eyebright.monitoring.reference_file import Reference
+from eyebright.monitoring.review import ReviewImage, images_to_review
 from eyebright.monitoring.sketch import SampledRows
 from eyebright.types import BoolArray, IntArray, Interval
 
@@ -72,6 +73,7 @@ class Analysis:
         unknown_before, unknown_now: shares of unknown images; None of a model that knows none.
         classes: K shares.
         examples: images to label first; empty where no names were logged.
+        review: all images that are worth a look; empty where no names were logged.
         since: the window from which on "now" counts, that of the first alarm.
     """
 
@@ -83,6 +85,7 @@ class Analysis:
     unknown_now: Interval | None
     classes: Sequence[ClassShare]
     examples: Sequence[Example]
+    review: Sequence[ReviewImage]
     since: int
 
     @property
@@ -143,6 +146,7 @@ def analyse(log: Log, reference: Reference, decisions: Decisions, seed: int) -> 
         share_of(sum(w.unknown for w in recent.windows), recent.images) if knows else None,
         _shares(recent, predicted, accuracy, decisions),
         _examples(rows, accuracy, log.labels),
+        _review(rows, accuracy, decisions, changed=any(drift.alarm for drift in drifts)),
         since,
     )
 
@@ -202,3 +206,15 @@ def _examples(rows: SampledRows, accuracy: EstimatedAccuracy | None, labels: Seq
     named = [i for i in order if rows.names[i]][:_EXAMPLES]
     best = rows.probabilities.argmax(axis=1)
     return [Example(rows.names[i], labels[best[i]], float(accuracy.chances[i])) for i in named]
+
+
+def _review(
+    rows: SampledRows, accuracy: EstimatedAccuracy | None, decisions: Decisions, *, changed: bool
+) -> list[ReviewImage]:
+    """Return what is worth a look; of too few images by the model's own probabilities."""
+    if accuracy is None:
+        predicted = decisions.predict(rows.probabilities)
+        chances = decisions.task.confidence(rows.probabilities, predicted)
+    else:
+        chances = accuracy.chances
+    return images_to_review(rows.names, chances, decisions.unknown(rows.scores), changed=changed)

@@ -11,9 +11,11 @@ import numpy as np
 from eyebright.evaluation.intervals import Float64Array
 from eyebright.monitoring.log import Log
 from eyebright.monitoring.martingale import log_martingale
-from eyebright.monitoring.projected_shift import Whitening, log_evidence
+from eyebright.monitoring.neighbours import doubts_of, log_evidence
+from eyebright.monitoring.projected_shift import Whitening, log_shift
 from eyebright.monitoring.reference_file import Reference
 from eyebright.monitoring.signals import LOOKS, SIGNALS, Signal, histogram, median, uncertainty
+from eyebright.monitoring.sketch import most_rows
 from eyebright.types import FloatArray, IntArray
 
 #: The chance that a stream that never changes raises an alarm, ever: 1 in 100.
@@ -21,17 +23,17 @@ FALSE_ALARMS = 0.01
 # Shares of that chance, the most for what is hardest to see: a class that was never shown. Looks change so
 # plainly where they do that little is enough. Classes share theirs equally.
 _SIGNALS: Mapping[Signal, float] = {
-    "uncertainty": 0.3,
-    "unknown_score": 0.06,
-    "confidence": 0.04,
+    "uncertainty": 0.1,
+    "unknown_score": 0.05,
+    "confidence": 0.03,
     **dict.fromkeys(LOOKS, 0.03),
 }
-_FEATURES, _CLASSES = 0.4, 0.08
+_NEIGHBOURS, _FEATURES, _CLASSES = 0.4, 0.24, 0.06
 
 # These rise where images are not those that the model was made for.
 _UPWARDS = ("uncertainty", "unknown_score")
 
-Kind = Literal["signal", "features", "class"]
+Kind = Literal["signal", "neighbours", "features", "class"]
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,13 @@ class Drift:
     """One test's result.
 
     Attributes:
-        kind: what is tested: a signal, the features, or how often a class is answered.
-        name: the signal's or the class's; empty of the features.
+        kind: what is tested: a signal, whether unsure images are alike, the features, or how often a class
+            is answered.
+        name: the signal's or the class's; empty of the others.
         p: the chance that evidence as strong ever comes up without a change, counted for all tests together.
         since: the first window after which it was an alarm; None of none.
         before, now: the signal's median, or the share of the class, in the reference and since the alarm, or
-            in the whole log where there is none; None of the features.
+            in the whole log where there is none; None of the others.
     """
 
     kind: Kind
@@ -75,7 +78,7 @@ def find_drift(log: Log, reference: Reference, predicted: IntArray, seed: int) -
         seed: of the order of images within a window.
     """
     found = [*_signals(log, reference.clean, seed), *_classes(log, predicted, seed)]
-    found += _features(log, reference.clean)
+    found += [*_neighbours(log, reference.clean, seed), *_features(log, reference.clean)]
     return sorted(found, key=lambda drift: drift.p)
 
 
@@ -101,12 +104,20 @@ def _classes(log: Log, predicted: IntArray, seed: int) -> Iterator[Drift]:
         yield Drift("class", label, p, since, float(before[1] / before.sum()), float(now[1] / now.sum()))
 
 
+def _neighbours(log: Log, reference: Reference, seed: int) -> Iterator[Drift]:
+    own = doubts_of(reference.probabilities, reference.scores, reference.projections)
+    rows = [window.rows for window in log.windows]
+    evidence = log_evidence(own, rows, most_rows(len(log.labels)), seed)
+    if evidence is not None:
+        yield Drift("neighbours", "", *_judged(evidence, _NEIGHBOURS))
+
+
 def _features(log: Log, reference: Reference) -> Iterator[Drift]:
     whitening = Whitening.fit(reference.projections)
     windows = [(i, w) for i, w in enumerate(log.windows) if w.projected]
     if whitening is None or not windows:
         return
-    evidence = log_evidence(whitening, reference.projections, [w for _, w in windows])
+    evidence = log_shift(whitening, reference.projections, [w for _, w in windows])
     p, since = _judged(evidence, _FEATURES)
     yield Drift("features", "", p, None if since is None else windows[since][0])
 

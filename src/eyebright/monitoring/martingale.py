@@ -35,6 +35,22 @@ def onset_weights(windows: int) -> Float64Array:
     return np.asarray(1 / (k * (k + 1)))
 
 
+def log_stakes(*, tail: bool) -> Float64Array:
+    """Return the logarithm (bets,) of what is staked on each bet, 1 in all.
+
+    Args:
+        tail: whether half of it is on a few high values among many usual ones.
+    """
+    stakes = np.full(len(_BETS), 1 / len(_BETS))
+    return np.asarray(np.log((stakes + _TAIL) / 2 if tail else stakes))
+
+
+def log_gains(ranks: Float64Array) -> Float64Array:
+    """Return the logarithm (bets,) of what ranks (n,) multiply the stake on each bet by."""
+    logs = np.array([np.log(ranks).sum(), np.log1p(-ranks).sum()])
+    return np.asarray((_BETS - 1) @ logs - len(ranks) * _BETA)
+
+
 def log_martingale(
     reference: IntArray, windows: Sequence[IntArray], seed: Sequence[int], *, tail: bool = False
 ) -> Float64Array:
@@ -49,9 +65,7 @@ def log_martingale(
     random = np.random.default_rng(seed)
     bag = np.asarray(reference, np.int64).copy()
     weights = onset_weights(len(windows))
-    stakes = np.full(len(_BETS), 1 / len(_BETS))
-    if tail:
-        stakes = (stakes + _TAIL) / 2
+    stakes = log_stakes(tail=tail)
     capital = np.full(len(_BETS), -np.inf)
     rest = 1.0
     found = np.empty(len(windows))
@@ -62,7 +76,7 @@ def log_martingale(
         logs = np.zeros((len(ranks) + 1, 2))
         logs[1:] = np.cumsum(np.stack([np.log(ranks), np.log1p(-ranks)], axis=1), axis=0)
         gain = logs[ends] @ (_BETS - 1).T - ends[:, None] * _BETA
-        values = np.logaddexp(capital, np.log(weights[t] * stakes)) + gain
+        values = np.logaddexp(capital, np.log(weights[t]) + stakes) + gain
         capital = values[-1]
         rest -= weights[t]
         found[t] = max(logsumexp(np.append(value, np.log(rest))) for value in values)

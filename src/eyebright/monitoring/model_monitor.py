@@ -81,7 +81,7 @@ class ModelMonitor:
             )
         )
 
-    def predict(self, image: ImageLike, top: int | None = None) -> Prediction:
+    def predict(self, image: ImageLike, top: int | None = None, text: str = "") -> Prediction:
         """Predict as :meth:`SealedModel.predict` does, and record it; safe to call from several threads.
 
         Raises:
@@ -89,7 +89,7 @@ class ModelMonitor:
         """
         name = os.fspath(image) if isinstance(image, str | os.PathLike) else None
         pixels = decode(image, min_side=self._model.size, white_level=self._model.white_level)
-        probabilities, scores, features = self._model.predict_with_features(pixels[None])
+        probabilities, scores, features = self._model.predict_with_features(pixels[None], [text])
         if self.recorder.wanted:
             names = () if name is None else (name,)
             self.observe(probabilities, scores, features, look_at(pixels)[None], names)

@@ -58,7 +58,7 @@ class Whitening:
         return np.asarray((projections - self.mean) @ self.basis)
 
 
-def log_evidence(whitening: Whitening, reference: FloatArray, windows: Sequence[Sketch]) -> Float64Array:
+def log_shift(whitening: Whitening, reference: FloatArray, windows: Sequence[Sketch]) -> Float64Array:
     """Return the logarithm (W,) of the evidence for a moved mean after each window.
 
     Args:

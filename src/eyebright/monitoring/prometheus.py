@@ -37,7 +37,7 @@ def gauges(found: Analysis) -> Iterator[MonitorGauge]:
         yield MonitorGauge("eyebright_drift_pvalue", about, drift.p, {"test": drift.test})
     if found.accuracy is not None:
         yield from _bounds("eyebright_estimated_accuracy", "Accuracy now, estimated.", found.accuracy.now)
-        about = "Accuracy on the validation images."
+        about = "Accuracy on the validation and test images."
         yield from _bounds("eyebright_reference_accuracy", about, found.accuracy.reference)
     about = "Share of images that were answered as unknown."
     for part, share in (("reference", found.unknown_before), ("now", found.unknown_now)):

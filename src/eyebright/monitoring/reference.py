@@ -1,4 +1,4 @@
-"""Measure what a model's own images look like to it: the validation images of its run."""
+"""Measure what a model's own images look like to it: the validation and test images of its run."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from eyebright.data.corruptions import STRENGTHS, corrupt
 from eyebright.data.decode import decode
 from eyebright.data.header import read_image
 from eyebright.data.manifest import Manifest, Sample
+from eyebright.data.table.chosen import ANY_COLUMNS, Columns
 from eyebright.errors import DataError, ImageError, NotFoundError, StorageError
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.monitoring.model_monitor import look_at
@@ -24,10 +25,12 @@ from eyebright.runtime.context import progress_task, say
 from eyebright.runtime.parallel import parallel
 from eyebright.sealed.model import SealedModel
 from eyebright.sealed.ood_output import stored_residual
-from eyebright.types import FloatArray, UInt8Array
+from eyebright.types import FloatArray, Split, UInt8Array
 
-#: More validation images are drawn from.
+#: More images are drawn from.
 MOST_IMAGES = 2000
+# What the head did not learn from. Twice the images find a small change far sooner.
+_PARTS: tuple[Split, ...] = ("val", "test")
 # So many of them are corrupted in each way, at a strength of their own.
 _CORRUPTED = 200
 _STRENGTHS = (1, 2, 3)
@@ -35,22 +38,25 @@ _STRENGTHS = (1, 2, 3)
 _Row: TypeAlias = "tuple[str, bool, FloatArray, float, FloatArray, FloatArray]"
 
 
-def reference_of(model: SealedModel, data: Path | None, seed: int) -> Reference:
+def reference_of(
+    model: SealedModel, data: Path | None, seed: int, columns: Columns = ANY_COLUMNS
+) -> Reference:
     """Return the reference of a run, which is measured and kept beside the model at its first use.
 
     Args:
         model: opened with one thread a call; its run's manifest lies beside it, or ``data`` is given.
         data: where the run's images are now; None where they still are where they were.
         seed: of what is drawn.
+        columns: those of the table in ``data``.
 
     Raises:
-        DataError: there are no validation images, or the file beside the model is damaged.
+        DataError: there are no such images, or the file beside the model is damaged.
     """
     path = model.path.with_name(NAME)
     digest = sha256(model.path)
     if path.is_file() and (known := read_reference(path)).model_sha256 == digest:
         return known
-    manifest = manifest_of(model, data, seed, ("val",))
+    manifest = manifest_of(model, data, seed, _PARTS, columns)
     check_labels(manifest, model)
     found = measure_reference(model, digest, manifest, seed)
     with suppress(StorageError):  # a folder that cannot be written costs the time of measuring again
@@ -59,16 +65,16 @@ def reference_of(model: SealedModel, data: Path | None, seed: int) -> Reference:
 
 
 def measure_reference(model: SealedModel, digest: str, manifest: Manifest, seed: int) -> Reference:
-    """Run the model on validation images, as they are and corrupted.
+    """Run the model on validation and test images, as they are and corrupted.
 
     Raises:
         DataError: there are none, or none can be read.
     """
-    samples = _drawn(manifest.of("val"), seed)
+    samples = _drawn([sample for part in _PARTS for sample in manifest.of(part)], seed)
     if not samples:
         raise DataError(
-            "A reference run must have validation images. {path} has none. Train with `--val 0.2`, or give "
-            "labelled images with --data.",
+            "A reference run must have validation or test images. {path} has none. Train with `--val 0.2`, "
+            "or give labelled images with --data.",
             path=manifest.root,
         )
     measurer = _Measurer(model, digest, manifest, seed)
@@ -79,12 +85,15 @@ def measure_reference(model: SealedModel, digest: str, manifest: Manifest, seed:
             task.advance()
     if not rows:
         raise DataError(
-            "A reference run must have readable validation images. All {count} in {path} are damaged or "
-            "changed. Give copies with --data.",
+            "A reference run must have readable validation or test images. All {count} in {path} are damaged "
+            "or changed. Give copies with --data.",
             count=len(samples),
             path=manifest.root,
         )
-    say("Reference: {count:validation image|validation images}.", count=sum(not row[0] for row in rows))
+    say(
+        "Reference: {count:validation and test image|validation and test images}.",
+        count=sum(not row[0] for row in rows),
+    )
     kinds, correct, probabilities, scores, projections, looks = zip(*rows, strict=True)
     return Reference(
         digest,

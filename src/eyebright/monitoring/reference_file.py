@@ -97,7 +97,7 @@ def read_reference(path: Path) -> Reference:
     except (pa.ArrowException, OSError, LookupError, ValueError, TypeError, MemoryError) as error:
         raise DataError(
             "A reference must be a whole file that `eyebright monitor` wrote. {path} is not: {reason}. "
-            "Delete it, and it is measured again from the validation images.",
+            "Delete it, and it is measured again from the run's images.",
             path=path,
             reason=reason_of(error).partition("\n")[0],
         ) from None

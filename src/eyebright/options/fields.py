@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from eyebright.errors import ConfigError
 from eyebright.options.marks import Metavar, Positional
+from eyebright.types import LicenceUse
 
 _NUMBER = r"(\d+(?:\.\d+)?)"
 _TIME = re.compile(rf"(?:{_NUMBER}\s*h)?\s*(?:{_NUMBER}\s*m(?:in)?)?\s*(?:{_NUMBER}\s*s?)?", re.IGNORECASE)
@@ -44,35 +45,14 @@ Data: TypeAlias = Annotated[
     Field(description=DATA),
 ]
 DataPath: TypeAlias = Annotated[Path, Field(description=DATA)]
-PathColumn: TypeAlias = Annotated[
-    str | None,
-    Metavar("COLUMN"),
-    Field(description="Column of the table with the images (default: found by its name)."),
-]
-LabelColumns: TypeAlias = Annotated[
-    list[str],
-    Metavar("COLUMN"),
+ImagesNow: TypeAlias = Annotated[
+    Path | None,
     Field(
         description=(
-            "Column of the table with the label; repeated for several columns of 0 and 1 (default: found by "
-            "its name)."
+            "Where the run's images are now, in any source that `eyebright train` reads (default: where the "
+            "run found them)."
         )
     ),
-]
-GroupColumn: TypeAlias = Annotated[
-    str | None,
-    Metavar("COLUMN"),
-    Field(
-        description=(
-            "Column of the table whose equal values stay in one split, such as a patient; none: no column "
-            "(default: found by its name)."
-        )
-    ),
-]
-SplitColumn: TypeAlias = Annotated[
-    str | None,
-    Metavar("COLUMN"),
-    Field(description="Column of the table with the split; none: no column (default: found by its name)."),
 ]
 Val: TypeAlias = Annotated[
     Path | float | None,
@@ -121,6 +101,21 @@ BackboneName: TypeAlias = Annotated[
 Weights: TypeAlias = Annotated[
     Path | Literal["none"] | None,
     Field(description="Weights file (.safetensors, .pth); none starts from random weights."),
+]
+LicenceOfWeights: TypeAlias = Annotated[
+    LicenceUse,
+    Field(description="Licences that the weights may have: those that allow commercial use, or any."),
+]
+PromptsFile: TypeAlias = Annotated[
+    Path | None,
+    Metavar("FILE"),
+    Field(
+        description=(
+            "TOML file of what the classes are called (templates, [classes]), by which a backbone with a "
+            "text tower (clip:, open_clip:) recognises them before it has seen an image; the head starts "
+            "from there."
+        )
+    ),
 ]
 Batch: TypeAlias = Annotated[
     Annotated[int, Field(ge=1)] | Literal["auto"],

@@ -35,5 +35,12 @@ class Several:
 
 
 @dataclass(frozen=True)
+class Short:
+    """The option has a second name of one letter: ``-n``."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class CommandLineOnly:
     """The option says what the command line reads or prints, so it is no keyword of the Python API."""

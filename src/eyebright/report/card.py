@@ -10,10 +10,9 @@ from eyebright.data.manifest import SPLITS
 from eyebright.evaluation.advice import FEWEST_EVALUATED
 from eyebright.evaluation.multiclass.results import Metrics
 from eyebright.report.content import ReportContent
-from eyebright.report.multilabel.headline import sentences
 from eyebright.report.sections.update import updated_from
 from eyebright.report.sections.usage import snippet
-from eyebright.report.summary.assessment import assess
+from eyebright.report.summary.assessment import assess, verdict_of
 from eyebright.report.summary.claims import claims
 from eyebright.report.summary.findings import majority_sentence
 from eyebright.report.summary.headline import basis
@@ -69,7 +68,7 @@ def model_card(content: ReportContent) -> str:
     card = ModelCard(
         front_matter=_front_matter(content),
         title=content.title,
-        verdict=[*sentences(content.metrics), majority_sentence(asdict(content.majority))],
+        verdict=_verdict(content),
         facts=_facts(content),
         claims=[claim.sentence for claim in claims(content.claimed())],
         reliable=[statement.sentence for statement in said.trust],
@@ -81,6 +80,12 @@ def model_card(content: ReportContent) -> str:
         snippet=snippet(content),
     )
     return render_markdown("card.md", card=card)
+
+
+def _verdict(content: ReportContent) -> list[str]:
+    """Return what the metrics mean; what the most frequent class would reach tells nothing of anomalies."""
+    said = list(verdict_of(content))
+    return said if content.anomaly is not None else [*said, majority_sentence(asdict(content.majority))]
 
 
 def _front_matter(content: ReportContent) -> list[str]:

@@ -13,10 +13,14 @@ from eyebright.evaluation.decisions.curves import OperatingCurve
 from eyebright.evaluation.forecast import LearningCurve
 from eyebright.evaluation.group_figures import GroupResults
 from eyebright.evaluation.measure import Majority, majority_of
+from eyebright.evaluation.modalities import Modalities
 from eyebright.evaluation.multiclass.results import Metrics, PredictionRow
 from eyebright.evaluation.robustness import RobustnessResult
 from eyebright.evaluation.slices import Slice
+from eyebright.evaluation.text_leak import TextLeak
 from eyebright.evaluation.uncertainty.results import Uncertainty
+from eyebright.few_labels.unlabelled import UnlabelledOutcome
+from eyebright.report.anomaly.outcome import AnomalyOutcome
 from eyebright.report.metrics_content import MetricsContent
 from eyebright.report.update_content import UpdateOutcome
 from eyebright.sealed.parity import Parity
@@ -186,8 +190,12 @@ class ReportContent:
         uncertainty: OOD scores and prediction sets, where the model has them.
         groups: how patients, lots or products are found, where images come in such groups.
         finetuning: what fine-tuning changed, where it was compared.
+        unlabelled: what unlabelled images brought, where there were some.
         data_checks: what a training found in its data.
         update: what an update changed about the run that it began with.
+        anomaly: what a training on good images alone found.
+        modalities: what image and text each tell, of a model that reads texts.
+        text_leak: what texts give away of the class.
         seconds: by stage, in order; a key ``total`` is the whole.
         facts: free names and values, shown as they are, in order.
     """
@@ -224,8 +232,12 @@ class ReportContent:
     uncertainty: Uncertainty | None = None
     groups: GroupResults | None = None
     finetuning: FinetuneOutcome | None = None
+    unlabelled: UnlabelledOutcome | None = None
     data_checks: DataChecks | None = None
     update: UpdateOutcome | None = None
+    anomaly: AnomalyOutcome | None = None
+    modalities: Modalities | None = None
+    text_leak: TextLeak | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
 
@@ -250,5 +262,6 @@ class ReportContent:
             **({} if self.robustness is None else self.robustness.to_json()),
             **({} if self.finetuning is None else {"finetuning": asdict(self.finetuning)}),
             **({} if self.data_checks is None else {"data_checks": self.data_checks.to_json()}),
+            **({} if self.anomaly is None else {"anomaly": self.anomaly.to_json()}),
         }
         return cast("MetricsContent", found)

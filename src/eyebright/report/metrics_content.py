@@ -147,6 +147,24 @@ class MajorityContent(TypedDict):
     share: float
 
 
+class AnomalyContent(TypedDict):
+    """What a training on good images alone found."""
+
+    limit: StoredJson
+    learned: int
+    good: int
+    alarms: int
+    false_alarms: IntervalContent | None
+    anomalies: int
+    auroc: IntervalContent | None
+    recall: IntervalContent | None
+    kinds: dict[str, StoredJson]
+    suspects: list[StoredJson]
+    hardest: list[StoredJson]
+    missed: list[StoredJson]
+    candidates: list[StoredJson]
+
+
 class MetricsContent(TypedDict, total=False):
     """All keys of `metrics.json`; their meaning is in the schema."""
 
@@ -213,4 +231,5 @@ class MetricsContent(TypedDict, total=False):
     data_checks: DataChecksContent
     splitting: StoredJson
     update: StoredJson
+    anomaly: AnomalyContent
     contested_images: int

@@ -7,10 +7,12 @@ from pathlib import Path
 from markupsafe import Markup
 
 from eyebright.evaluation.multilabel.results import LabelMetrics
+from eyebright.report.anomaly.outcome import AnomalyOutcome
+from eyebright.report.anomaly.sections import anomaly_sections
 from eyebright.report.content import ReportContent
 from eyebright.report.document import Section, document
 from eyebright.report.multilabel.gallery import label_mistakes
-from eyebright.report.multilabel.headline import label_headline, sentences
+from eyebright.report.multilabel.headline import label_headline
 from eyebright.report.multilabel.tables import label_co_occurrence, label_reliability, per_label
 from eyebright.report.sections.baseline import baseline
 from eyebright.report.sections.classes import confusion, per_class
@@ -19,6 +21,7 @@ from eyebright.report.sections.feature_map import feature_map
 from eyebright.report.sections.gallery import examples, mistakes
 from eyebright.report.sections.groups import groups
 from eyebright.report.sections.learning_curve import learning_curve
+from eyebright.report.sections.modalities import modalities
 from eyebright.report.sections.ood import uncertainty
 from eyebright.report.sections.operating import operating
 from eyebright.report.sections.pairs import pairs
@@ -27,9 +30,10 @@ from eyebright.report.sections.robustness import robustness
 from eyebright.report.sections.selection import finetuning, parity_check, selection, time_spent
 from eyebright.report.sections.slices import slices
 from eyebright.report.sections.training_curves import training_curves
+from eyebright.report.sections.unlabelled import unlabelled
 from eyebright.report.sections.update import update
 from eyebright.report.sections.usage import facts, usage
-from eyebright.report.summary.assessment import assess
+from eyebright.report.summary.assessment import assess, verdict_of
 from eyebright.report.summary.claims import claims
 from eyebright.report.summary.headline import headline
 from eyebright.report.templating import render as filled
@@ -57,7 +61,7 @@ def _head(content: ReportContent, sections: list[Section]) -> Markup:
     """Return the verdict; a sentence whose evidence is not on the page has no link to it."""
     return filled(
         "summary/verdict.html",
-        sentences=sentences(content.metrics),
+        sentences=verdict_of(content),
         claims=claims(content.claimed()),
         random_weights=content.random_weights,
         assessment=assess(content),
@@ -67,10 +71,13 @@ def _head(content: ReportContent, sections: list[Section]) -> Markup:
 
 def _sections(content: ReportContent) -> list[Section | None]:
     m = content.metrics
+    if content.anomaly is not None:
+        return _anomaly(content, content.anomaly)
     evaluated = _multilabel(content, m) if isinstance(m, LabelMetrics) else _single_label(content)
     return [
         *evaluated,
         learning_curve(content),
+        unlabelled(content),
         selection(content),
         finetuning(content),
         training_curves(content),
@@ -86,6 +93,7 @@ def _single_label(content: ReportContent) -> list[Section | None]:
         headline(content),
         update(content),
         baseline(content),
+        modalities(content),
         dataset(content),
         confusion(content),
         pairs(content),
@@ -102,10 +110,24 @@ def _single_label(content: ReportContent) -> list[Section | None]:
     ]
 
 
+def _anomaly(content: ReportContent, outcome: AnomalyOutcome) -> list[Section | None]:
+    return [
+        *anomaly_sections(outcome, content.metrics.split),
+        operating(content),
+        dataset(content),
+        slices(content),
+        parity_check(content),
+        time_spent(content),
+        usage(content),
+        facts(content),
+    ]
+
+
 def _multilabel(content: ReportContent, m: LabelMetrics) -> list[Section | None]:
     return [
         label_headline(content, m),
         update(content),
+        modalities(content),
         dataset(content),
         per_label(m),
         label_co_occurrence(m),

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from eyebright.data.manifest import FOLDS, Manifest
 from eyebright.evaluation.calibration import uncalibrated_error
 from eyebright.evaluation.group_figures import GroupResults
+from eyebright.evaluation.modalities import Modalities
 from eyebright.evaluation.multiclass.results import Metrics
 from eyebright.evaluation.multilabel.results import LabelMetrics
 from eyebright.evaluation.robustness import RobustnessResult
 from eyebright.evaluation.slices import Slice
+from eyebright.evaluation.text_leak import ClassWords, TextLeak
 from eyebright.evaluation.uncertainty.results import Uncertainty
 from eyebright.explaining.projection import Method
 from eyebright.report.card import model_card
@@ -21,6 +23,7 @@ from eyebright.report.page import write_report
 from eyebright.runs.baseline import compare_with_baseline
 from eyebright.runs.heatmaps import explain_predictions
 from eyebright.runs.metrics import MetricsFile, versions
+from eyebright.runs.modalities import AloneAnswers, answer_alone, measure_leak, measure_modalities
 from eyebright.runs.operating_points import OperatingPoints, decided, say_unmet
 from eyebright.runs.overwrite import remove_other_exports
 from eyebright.runs.parity_check import Reference, check_answers, check_parity
@@ -34,6 +37,7 @@ from eyebright.sealed.image_statistics import ImageStatistics
 from eyebright.sealed.model import SealedModel, UnwrittenModel
 from eyebright.sealed.parity import Parity
 from eyebright.training.cache.store import default_folder
+from eyebright.training.text.fusion import TextHead
 from eyebright.types import Json, JsonObject, Skipped, Split
 
 #: The engine that sealed models run on.
@@ -57,6 +61,10 @@ class EvaluationPlan:
         cross_validated: what models of folds predict for images that they did not learn from, in place of
             the model's own predictions.
         layout: of the embedding map.
+        alone: what models of folds answer to images alone and to texts alone.
+        class_words: words of training texts that are spelled like names of classes; None where it is not
+            known what a model learned from.
+        masked: a text head that never saw these words.
     """
 
     manifest: Manifest
@@ -70,6 +78,9 @@ class EvaluationPlan:
     columns: ColumnsFile | None = None
     cross_validated: Predictions | None = None
     layout: Method = "t-SNE"
+    alone: AloneAnswers | None = None
+    class_words: ClassWords | None = None
+    masked: TextHead | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,12 +97,15 @@ class Evaluation:
         operating: operating points and costs.
         uncertainty: OOD scores and prediction sets.
         slices: the metrics by image properties, files and folders.
-        heatmaps: of the most confident mistakes, as data URIs by path; empty of a multi-label model.
+        heatmaps: of the most confident mistakes, as data URIs by path; empty of a multi-label model, and
+            before :func:`explained`.
         embedding_map: the images by their features; None of few images or a multi-label model.
         parity: the sealed model compared with the training pipeline.
         baseline: the model compared with its teacher or original.
         groups: how patients, lots or products are found, where images come in such groups.
         robustness: accuracy on corrupted images, where it was measured.
+        modalities: what image and text each tell; None where no image has a text, or the model reads none.
+        text_leak: what texts give away of the class, where the training texts are known.
     """
 
     model: SealedModel
@@ -109,6 +123,8 @@ class Evaluation:
     baseline: BaselineComparison | None
     groups: GroupResults | None = None
     robustness: RobustnessResult | None = None
+    modalities: Modalities | None = None
+    text_leak: TextLeak | None = None
 
     @property
     def split(self) -> Split:
@@ -118,9 +134,10 @@ class Evaluation:
     def ece_before(self, temperature: float) -> float | None:
         """Return the calibration error that the same predictions would have without the temperature.
 
-        None of a cross-validation, whose models have temperatures of their own.
+        None of a cross-validation, whose models have temperatures of their own, and of a model that reads
+        texts, which has one for each head.
         """
-        if self.split == FOLDS:
+        if self.split == FOLDS or self.model.has_text:
             return None
         places = self.predictions.of(self.split)
         probabilities = self.predictions.probabilities[places]
@@ -161,6 +178,8 @@ class Evaluation:
             heatmaps=self.heatmaps,
             uncertainty=self.uncertainty,
             groups=self.groups,
+            modalities=self.modalities,
+            text_leak=self.text_leak,
             seconds=watch().seconds,
         )
 
@@ -181,6 +200,8 @@ class Evaluation:
             parity=self.parity,
             baseline=self.baseline,
             robustness=self.robustness,
+            modalities=self.modalities,
+            text_leak=self.text_leak,
         )
 
 
@@ -209,11 +230,7 @@ def evaluate_model(model: SealedModel, plan: EvaluationPlan) -> Evaluation:
     parity, baseline = _compared(model, plan, own)
     with timed("slices"):
         slices = find_slices(predictions, split, root, statistics, plan.columns)
-    with timed("heatmaps"):
-        own_mistakes = plan.cross_validated is None
-        heatmaps, embedding_map = explain_predictions(
-            model, predictions, split, root, plan.seed, heat=own_mistakes, layout=plan.layout
-        )
+    modalities, leak = _texts(model, plan, predictions)
     return Evaluation(
         model=model,
         manifest=manifest.without([*plan.skipped, *own.skipped]),
@@ -224,12 +241,51 @@ def evaluate_model(model: SealedModel, plan: EvaluationPlan) -> Evaluation:
         operating=operating,
         uncertainty=plan.rules.uncertainty(predictions, split),
         slices=slices,
-        heatmaps=heatmaps,
-        embedding_map=embedding_map,
+        heatmaps={},
+        embedding_map=None,
         parity=parity,
         baseline=baseline,
         groups=predictions.group_results(split),
+        modalities=modalities,
+        text_leak=leak,
     )
+
+
+def _texts(
+    model: SealedModel, plan: EvaluationPlan, predictions: Predictions
+) -> tuple[Modalities | None, TextLeak | None]:
+    """Measure what image and text each tell, of a model that reads texts."""
+    if not model.has_text:
+        return None, None
+    split, seed = plan.split, plan.seed
+    with timed("text"):
+        own = plan.cross_validated is None
+        alone = answer_alone(predictions, model, plan.manifest.root) if own else plan.alone
+        found = None if alone is None else measure_modalities(predictions, alone, split, seed)
+        if plan.class_words is None:
+            return found, None
+        masked = alone if own and found is not None else None
+        return found, measure_leak(predictions, masked, split, plan.class_words, plan.masked, seed)
+
+
+def explained(evaluation: Evaluation, plan: EvaluationPlan) -> Evaluation:
+    """Return an evaluation with heat maps and embedding map, which no decision waits for.
+
+    Args:
+        evaluation: by :func:`evaluate_model`.
+        plan: that it was made by.
+    """
+    with timed("heatmaps"):
+        heatmaps, embedding_map = explain_predictions(
+            evaluation.model,
+            evaluation.predictions,
+            evaluation.split,
+            plan.manifest.root,
+            plan.seed,
+            heat=plan.cross_validated is None,
+            layout=plan.layout,
+        )
+    return replace(evaluation, heatmaps=heatmaps, embedding_map=embedding_map)
 
 
 def write_model(evaluation: Evaluation, facts: Mapping[str, Json]) -> SealedModel:

@@ -57,6 +57,8 @@ def explain_predictions(
         if row.split == split
     ]
     heatmaps = heat_of_mistakes(model, root, [row for _, row in pairs]) if heat else {}
+    if model.has_anomaly_map:  # its features are distances, which lay out nothing
+        return heatmaps, None
     return heatmaps, embedding_map(model, root, pairs, seed, layout)
 
 
@@ -79,7 +81,7 @@ def heat_of_mistakes(model: SealedModel, root: Path, rows: Sequence[PredictionRo
         except (ImageError, NotFoundError):  # predicted from the cache, and deleted or changed since
             return None
         heat = how.heat(pixels, model.labels.index(row.predicted))
-        return data_uri(overlay(pixels, heat, _HEATED_PX, how.signed), _HEATED_PX)
+        return data_uri(overlay(pixels, heat, _HEATED_PX, how.signed, how.full), _HEATED_PX)
 
     pictures = zip(wrong, parallel(drawn, wrong), strict=True)
     return {row.path: picture for row, picture in pictures if picture is not None}

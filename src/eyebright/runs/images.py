@@ -13,8 +13,11 @@ from eyebright.data.header import read_image
 from eyebright.data.manifest import SPLITS, Manifest, Sample
 from eyebright.data.manifest_file import read_manifest
 from eyebright.data.source import scan
+from eyebright.data.splits.good_names import as_one_class
 from eyebright.data.storage.places import is_file
-from eyebright.errors import DataError, ImageError, NotFoundError, nearest
+from eyebright.data.table.chosen import ANY_COLUMNS, Columns, named_columns
+from eyebright.errors import ConfigError, DataError, ImageError, NotFoundError, nearest
+from eyebright.options.columns import ImageColumnsConfig
 from eyebright.runtime.context import progress_task
 from eyebright.runtime.parallel import parallel
 from eyebright.sealed.model import SealedModel
@@ -23,7 +26,11 @@ from eyebright.types import Skipped, Split
 
 
 def manifest_of(
-    model: SealedModel, data: Path | None, seed: int, splits: Sequence[Split] = SPLITS
+    model: SealedModel,
+    data: Path | None,
+    seed: int,
+    splits: Sequence[Split] = SPLITS,
+    columns: Columns = ANY_COLUMNS,
 ) -> Manifest:
     """Return the manifest of a model's run, or of a folder with the run's own splits.
 
@@ -32,13 +39,16 @@ def manifest_of(
         data: a folder to look in instead; images that the run knows keep their split there, by their content.
         seed: of the split where ``data`` has neither splits nor a run that knows it.
         splits: those that are needed, and so must be there.
+        columns: those of the table in ``data``; see :func:`columns_for`.
 
     Raises:
         DataError: the images are missing, or nothing says which they were.
     """
     known = _beside(model)
     if data is not None:
-        return with_run_splits(scan(data, seed=seed, multilabel=model.task.multilabel), model)
+        return with_run_splits(
+            scan(data, seed=seed, multilabel=model.task.multilabel, columns=columns), model
+        )
     if known is None:
         raise DataError(
             "The images of the model must be known. There is no manifest.parquet beside {path}. Use "
@@ -55,6 +65,19 @@ def manifest_of(
             path=known.root / gone[0].path,
         )
     return known
+
+
+def columns_for(config: ImageColumnsConfig, model: SealedModel) -> Columns:
+    """Return the columns of a table that is read for a model.
+
+    They are those that the options name, and besides those that the model's run learned from.
+
+    Args:
+        config: the options of the verb.
+        model: its run's manifest may lie beside it.
+    """
+    known = _beside(model)
+    return named_columns(config, None if known is None else known.columns)
 
 
 def held_out_images(model: SealedModel, wanted: Split | Literal["auto"]) -> tuple[Manifest, Split]:
@@ -105,16 +128,26 @@ def held_out_images(model: SealedModel, wanted: Split | Literal["auto"]) -> tupl
 def with_run_splits(found: Manifest, model: SealedModel) -> Manifest:
     """Return ``found`` with the splits of the model's own run for all images that this run knows.
 
-    Images that it does not know are left out, unless none of its validation images is there: then they keep
-    the split that they have.
+    Weights, times and texts are the run's too where ``found`` has no column of them. Images that it does not
+    know are left out, unless none of its validation images is there: then they keep the split that they have.
     """
     known = _beside(model)
     if known is None:
         return found
-    splits: dict[str, Split] = {s.sha: s.split for s in known.samples}
+    images = {s.sha: s for s in known.samples}
+    splits: dict[str, Split] = {sha: s.split for sha, s in images.items()}
     others = not any(splits.get(s.sha) == "val" for s in found.samples)
     kept = (s for s in found.samples if others or s.sha in splits)
-    return replace(found, samples=tuple(replace(s, split=splits.get(s.sha, s.split)) for s in kept))
+    taken = [
+        role
+        for role in ("weight", "time", "text")
+        if found.columns is None or not getattr(found.columns, role)
+    ]
+    samples = (
+        replace(s, split=splits.get(s.sha, s.split), **{r: getattr(images.get(s.sha, s), r) for r in taken})
+        for s in kept
+    )
+    return replace(found, samples=tuple(samples))
 
 
 def drawn(manifest: Manifest, count: int, seed: int, split: Split = "val") -> list[Sample]:
@@ -174,6 +207,32 @@ def check_labels(manifest: Manifest, model: SealedModel) -> None:
             unknown=listed(unknown),
             nearest=nearest(unknown[0], model.labels),
         )
+
+
+def require_classifier(model: SealedModel, what: str) -> None:
+    """Refuse a model that learned from good images alone, for what needs a head on classes.
+
+    Args:
+        model: any.
+        what: was asked for, as it stands on the command line.
+
+    Raises:
+        ConfigError: it did.
+    """
+    if model.has_anomaly_map:
+        raise ConfigError(
+            "{what} needs a classifier. {path} learned from good images alone and has no classes. To change "
+            "it, run `eyebright train` again.",
+            what=what,
+            path=model.path,
+        )
+
+
+def with_model_labels(manifest: Manifest, model: SealedModel) -> Manifest:
+    """Return the images labelled `good` and `anomaly` where the model knows these, whatever the kinds."""
+    if not model.has_anomaly_map:
+        return manifest
+    return replace(manifest, samples=tuple(as_one_class(manifest.samples)))
 
 
 def check_task(manifest: Manifest, model: SealedModel) -> None:

@@ -20,10 +20,14 @@ from eyebright.errors import ModelError
 from eyebright.evaluation.forecast import LearningCurve
 from eyebright.evaluation.group_figures import GroupResults
 from eyebright.evaluation.measure import Majority
+from eyebright.evaluation.modalities import Modalities
 from eyebright.evaluation.multiclass.results import Metrics
 from eyebright.evaluation.robustness import RobustnessResult
 from eyebright.evaluation.slices import Slice
+from eyebright.evaluation.text_leak import TextLeak
 from eyebright.evaluation.uncertainty.results import Uncertainty
+from eyebright.few_labels.unlabelled import UnlabelledOutcome
+from eyebright.report.anomaly.outcome import AnomalyOutcome
 from eyebright.report.content import BaselineComparison, FinetuneOutcome, PretrainOutcome
 from eyebright.report.update_content import UpdateOutcome
 from eyebright.runs.operating_points import OperatingPoints
@@ -69,9 +73,13 @@ class MetricsFile:
         target_met: whether the selected candidate meets them all.
         groups: how patients, lots or products are found, where images come in such groups.
         finetuning: what fine-tuning changed, where it was compared.
+        unlabelled: what unlabelled images brought, where there were some.
         pretraining: what pretraining on unlabelled images changed.
         data_checks: what a training found in its data.
         update: what an update changed about the run that it began with.
+        anomaly: what a training on good images alone found.
+        modalities: what image and text each tell, of a model that reads texts.
+        text_leak: what texts give away of the class.
     """
 
     metrics: Metrics
@@ -99,9 +107,13 @@ class MetricsFile:
     target_met: bool | None = None
     groups: GroupResults | None = None
     finetuning: FinetuneOutcome | None = None
+    unlabelled: UnlabelledOutcome | None = None
     pretraining: PretrainOutcome | None = None
     data_checks: DataChecks | None = None
     update: UpdateOutcome | None = None
+    anomaly: AnomalyOutcome | None = None
+    modalities: Modalities | None = None
+    text_leak: TextLeak | None = None
 
     def to_json(self) -> JsonObject:
         """Return the file's content."""
@@ -120,10 +132,17 @@ class MetricsFile:
             "baseline": None if self.baseline is None else asdict(self.baseline),
             "groups": None if self.groups is None else self.groups.to_json(),
             "splitting": None if manifest.facts is None else manifest.facts.to_json(),
+            "training_weights": (
+                None if manifest.training_weights is None else asdict(manifest.training_weights)
+            ),
             "finetuning": None if self.finetuning is None else asdict(self.finetuning),
+            "unlabelled": None if self.unlabelled is None else self.unlabelled.to_json(),
             "pretraining": None if self.pretraining is None else asdict(self.pretraining),
             "data_checks": None if self.data_checks is None else self.data_checks.to_json(),
             "update": None if self.update is None else asdict(self.update),
+            "anomaly": None if self.anomaly is None else self.anomaly.to_json(),
+            "text_leak": None if self.text_leak is None else self.text_leak.to_json(),
+            **({} if self.modalities is None else self.modalities.to_json()),
         }
         return {
             "schema_version": SCHEMA_VERSION,

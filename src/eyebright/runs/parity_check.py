@@ -98,7 +98,7 @@ def check_answers(model: UnwrittenModel, predictions: Predictions, root: Path) -
     for sample in predictions.samples[:_WHOLE_IMAGES]:
         with suppress(ImageError, NotFoundError):  # predicted from the cache, and deleted since
             pixels = model.pixels(root / sample.path, sample.sha)
-            differ += _other_answers(model, *model.predict_answers(pixels[None]))
+            differ += _other_answers(model, *model.predict_answers(pixels[None], [sample.text]))
     predicted = predictions.decisions.predict(probabilities)
     differ += int((model.decisions.predict(probabilities) != predicted).sum())
     if differ:
@@ -132,6 +132,6 @@ def _predict_whole(model: SealedModel, root: Path, samples: Sequence[Sample]) ->
     """Return probabilities (n, K) of the file as it is."""
 
     def predict(sample: Sample) -> FloatArray:
-        return model.probabilities(model.pixels(root / sample.path, sample.sha)[None])
+        return model.probabilities(model.pixels(root / sample.path, sample.sha)[None], [sample.text])
 
     return np.concatenate(list(parallel(predict, samples)))

@@ -8,6 +8,7 @@ from typing import Protocol, cast
 
 from eyebright.report.display import ResultTable
 from eyebright.report.metrics_content import (
+    AnomalyContent,
     BaselineContent,
     IntervalContent,
     MetricsContent,
@@ -43,7 +44,8 @@ def run_display(run: RunLike) -> Iterator[str | ResultTable]:
     metrics = run.metrics
     split = metrics["split"]
     yield translate("{what}:", what=measured_on(split, metrics["images"][split]))
-    yield ResultTable(figure_rows(metrics), right=(1,))
+    found = metrics.get("anomaly")
+    yield ResultTable(figure_rows(metrics) if found is None else anomaly_rows(found), right=(1,))
     if points := metrics.get("operating_points"):
         yield "\n".join(_operating(point) for point in points)
     if lines := [*_uncertainty(metrics), *_groups(metrics)]:
@@ -78,6 +80,21 @@ def figure_rows(metrics: MetricsContent) -> list[tuple[str, str, str]]:
         about = translate("always predicting {label}", label=label)
         rows.insert(1, (translate("Majority baseline"), f"{100 * majority['share']:.1f} %", about))
     return [head, *rows]
+
+
+def anomaly_rows(found: AnomalyContent) -> list[tuple[str, str, str]]:
+    """Return the metrics of anomaly detection as rows of name, value and interval, with a head."""
+    rows = [("", "", translate("95 % interval"))]
+    if found["auroc"] is not None:
+        auroc = found["auroc"]
+        limits = translate("{low} to {high}", low=f"{auroc['low']:.4f}", high=f"{auroc['high']:.4f}")
+        rows.append((translate("AUROC"), f"{auroc['value']:.4f}", limits))
+    named = [(translate("False alarms"), found["false_alarms"]), (translate("Recall"), found["recall"])]
+    rows += [(name, *_figures("", interval)) for name, interval in named if interval is not None]
+    for kind, figures in found["kinds"].items():
+        name = translate("Recall of {label}", label=printable(kind))
+        rows.append((name, *_figures("", figures["recall"])))
+    return rows
 
 
 def _figures(name: str, interval: IntervalContent) -> tuple[str, str]:

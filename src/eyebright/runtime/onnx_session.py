@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from eyebright.types import FloatArray
 
-_NOTHING = 4  # an error is raised, with the same words
+#: The level of a log that holds nothing.
+NOTHING = 4  # an error is raised, with the same words
 _REASON = 200  # characters of a reason that are shown
 
 
@@ -32,7 +33,7 @@ def open_session(model: Path | bytes | onnx.ModelProto, threads: int | None = 1,
     """
     onnxruntime = load_onnxruntime()
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = _NOTHING
+    options.log_severity_level = NOTHING
     if threads is not None:
         options.intra_op_num_threads = threads
     for name, value in settings.items():

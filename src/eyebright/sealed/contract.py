@@ -9,7 +9,7 @@ import onnx
 from onnx import TensorProto
 
 from eyebright.errors import ModelError
-from eyebright.sealed.graph import ANSWER, INPUT, OUTPUT, UNKNOWN
+from eyebright.sealed.graph import ANSWER, INPUT, OUTPUT, TEXT_OUTPUT, TEXTS, TOKENS, UNKNOWN
 from eyebright.types import FloatArray
 
 # A loop may never end: no sealed graph has one.
@@ -27,10 +27,23 @@ def check_contract(model: onnx.ModelProto, classes: int, multilabel: bool) -> No
     weights = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in weights]
     outputs = {value.name: value for value in graph.output}
-    if [value.name for value in inputs] != [INPUT] or not _is(inputs[0], TensorProto.UINT8, (0, 0, 0, 3)):
+    if [value.name for value in inputs if value.name not in (TEXTS, *TOKENS)] != [INPUT] or not _is(
+        inputs[0], TensorProto.UINT8, (0, 0, 0, 3)
+    ):
         raise ValueError(f"its input is not {INPUT}, uint8 (B, H, W, 3)")
     if OUTPUT not in outputs or not _is(outputs[OUTPUT], TensorProto.FLOAT, (0, classes)):
         raise ValueError(f"its output is not {OUTPUT}, float32 (B, {classes})")
+    texts = {value.name: value for value in graph.input if value.name in (TEXTS, *TOKENS)}
+    if TEXTS in texts and not _is(texts[TEXTS], TensorProto.STRING, (0,)):
+        raise ValueError(f"its input {TEXTS} is not string (B,)")
+    if any(name in texts and not _is(texts[name], TensorProto.INT64, (0, 0)) for name in TOKENS):
+        raise ValueError(f"its inputs {' and '.join(TOKENS)} are not int64 (B, L)")
+    if lacking := texts.keys() - weights:
+        raise ValueError(f"its input {min(lacking)} has no default")
+    if set(texts) not in (set(), {TEXTS}, set(TOKENS)) or (TEXT_OUTPUT in outputs) != bool(texts):
+        raise ValueError(f"its inputs of texts and its output {TEXT_OUTPUT} do not go together")
+    if TEXT_OUTPUT in outputs and not _is(outputs[TEXT_OUTPUT], TensorProto.FLOAT, (0, classes)):
+        raise ValueError(f"its output {TEXT_OUTPUT} is not float32 (B, {classes})")
     if UNKNOWN in outputs and not _is(outputs[UNKNOWN], TensorProto.FLOAT, (0,)):
         raise ValueError(f"its output {UNKNOWN} is not float32 (B,)")
     per_image = (0, classes) if multilabel else (0,)

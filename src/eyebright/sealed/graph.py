@@ -24,6 +24,15 @@ LOGITS = "sealed_logits"
 UNKNOWN = "unknown_score"
 #: What the model answers; files of earlier versions lack it.
 ANSWER = "answer"
+#: Outputs of files that learned from good images alone: 1 at the limit, (B,), and by pixel, (B, S, S).
+ANOMALY_SCORE, ANOMALY_MAP = "anomaly_score", "anomaly_map"
+#: The input string (B,) of files that read texts, which need not be given, and their output float32 (B, K):
+#: what the text alone says.
+TEXTS, TEXT_OUTPUT = "texts", "text_probabilities"
+#: In place of texts, the inputs int64 (B, L) of files with a sentence encoder.
+TOKENS = ("input_ids", "attention_mask")
+#: The value float32 (B, K) that a text adds to the logits of the image.
+TEXT_SHARE = "fused_text"
 
 
 def sealed_graph(
@@ -47,7 +56,7 @@ def sealed_graph(
     before, after = GraphBuilder(), GraphBuilder()
     channels_first = before.node("Transpose", [INPUT], "images_nchw", perm=[0, 3, 1, 2])
     floats = before.node("Cast", [channels_first], "images_float", to=TensorProto.FLOAT)
-    normalise(before, _resize(before, floats, preprocessing), preprocessing)
+    normalise(before, resize(before, floats, preprocessing), preprocessing)
     features = pool(after, taps)
     weights = after.constant(WEIGHTS, (head.weights / temperature).astype(np.float32))
     bias = after.constant(BIAS, (head.bias / temperature).astype(np.float32))
@@ -61,7 +70,7 @@ def sealed_graph(
     return assemble(backbone, before, after, images, [probabilities])
 
 
-def _resize(builder: GraphBuilder, pixels: str, preprocessing: Preprocessing) -> str:
+def resize(builder: GraphBuilder, pixels: str, preprocessing: Preprocessing) -> str:
     """Add the antialiased resize of Pillow, which training used, to S × S.
 
     As there, rows come before columns, each pass ends in whole grey levels, and what lies outside the image

@@ -78,18 +78,20 @@ def predict_blocks(
     split = model.split_model
     if split is None:
         classes = len(model.labels)
-        for block, rows, skipped in _blocks(samples, _reader(_scored_rows(model), root, model, on_decoded)):
+        read = _reader(_scored_row(model), root, model, on_decoded)
+        for block, rows, skipped in _blocks(samples, read):
             table = _table(rows, classes + model.has_ood_score)
             scores = table[:, classes] if model.has_ood_score else None
             yield PredictedBlock(block, None, table[:, :classes], skipped, scores)
         return
     kept = _CachedFeatures(cache, split, model)
-    read = _reader(split.features, root, model, on_decoded)
+    read = _reader(lambda pixels, _: split.features(pixels[None])[0], root, model, on_decoded)
     try:
         for block, found, skipped in _blocks(samples, lambda s: _ON_DISK if s.sha in kept else read(s)):
             features = kept.complete(block, found)
             nothing = _table([], len(model.labels)), None
-            probabilities, scores = split.predict(features) if block else nothing
+            texts = [s.text for s in block] if model.has_text else None
+            probabilities, scores = split.predict(features, texts) if block else nothing
             check_probabilities(probabilities, len(block), len(model.labels))
             yield PredictedBlock(block, features, probabilities, skipped, scores)
     finally:  # at Ctrl-C, too: what was computed is stored
@@ -173,7 +175,10 @@ def _blocks(
 
 
 def _reader(
-    run: Callable[[UInt8Array], FloatArray], root: Path, model: SealedModel, on_decoded: OnDecoded | None
+    run: Callable[[UInt8Array, Sample], FloatArray],
+    root: Path,
+    model: SealedModel,
+    on_decoded: OnDecoded | None,
 ) -> Callable[[Sample], FloatArray | Skipped]:
     """Return a function that decodes a sample and runs the model on it: one row, or why there is none."""
 
@@ -185,7 +190,7 @@ def _reader(
         if on_decoded is not None:
             on_decoded(sample, pixels)
         try:
-            row: FloatArray = run(pixels[None])[0]
+            row = run(pixels, sample)
         except ImageError as error:
             return Skipped(sample.path, error.template, error.values)
         return row
@@ -193,12 +198,12 @@ def _reader(
     return read
 
 
-def _scored_rows(model: SealedModel) -> Callable[[UInt8Array], FloatArray]:
-    """Return a function for rows of probabilities, followed by the OOD score if the file gives one."""
+def _scored_row(model: SealedModel) -> Callable[[UInt8Array, Sample], FloatArray]:
+    """Return a function for a row of probabilities, followed by the OOD score if the file gives one."""
 
-    def run(images: UInt8Array) -> FloatArray:
-        probabilities, scores = model.predict_batch(images)
-        return probabilities if scores is None else np.column_stack([probabilities, scores])
+    def run(pixels: UInt8Array, sample: Sample) -> FloatArray:
+        probabilities, scores = model.predict_batch(pixels[None], [sample.text])
+        return probabilities[0] if scores is None else np.append(probabilities[0], scores)
 
     return run
 

@@ -37,6 +37,15 @@ class StoredPreprocessing(BaseModel):
     std: tuple[_Positive, _Positive, _Positive]
 
 
+class StoredText(BaseModel):
+    """What reads texts, and the columns of the table that they came from; other settings may follow."""
+
+    model_config = ConfigDict(**STORED, extra="allow")
+
+    featuriser: str
+    columns: tuple[str, ...] = ()
+
+
 class StoredCard(BaseModel):
     """The card of a sealed model; settings that a training selected may follow."""
 
@@ -46,6 +55,7 @@ class StoredCard(BaseModel):
     source: str = "-"
     preprocessing: StoredPreprocessing
     taps: tuple[str, ...] = ()
+    text: StoredText | None = None
 
 
 class StoredInterval(BaseModel):

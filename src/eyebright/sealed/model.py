@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +16,10 @@ import onnx
 from eyebright.data.decode import decode
 from eyebright.data.header import read_image
 from eyebright.errors import ModelError, NotFoundError
-from eyebright.evaluation.intervals import Float64Array
 from eyebright.evaluation.rules.decisions import Decisions
 from eyebright.evaluation.uncertainty.conformal import SetRule
 from eyebright.evaluation.uncertainty.ood import UnknownRule
+from eyebright.onnx_graph.edit import copy_of, extracted
 from eyebright.onnx_graph.stored import parse_onnx, read_onnx_bytes
 from eyebright.runtime.atomic import write_bytes
 from eyebright.runtime.onnx_session import open_session, run, runtime_reason
@@ -26,9 +27,21 @@ from eyebright.runtime.stored import reason_of
 from eyebright.sealed.answer_output import with_answer
 from eyebright.sealed.card import SealedCard
 from eyebright.sealed.contract import check_contract, check_probabilities
-from eyebright.sealed.graph import ANSWER, INPUT, OUTPUT, UNKNOWN
+from eyebright.sealed.graph import (
+    ANOMALY_MAP,
+    ANOMALY_SCORE,
+    ANSWER,
+    INPUT,
+    OUTPUT,
+    TEXT_OUTPUT,
+    TEXT_SHARE,
+    TEXTS,
+    TOKENS,
+    UNKNOWN,
+)
 from eyebright.sealed.metadata import SealedMetadata, decisions_of
 from eyebright.sealed.split_model import SplitModel, split_at_features
+from eyebright.sealed.text_tensor import TOKENIZER, TextInputs, plain_texts, tokens
 from eyebright.task.task import ClassificationTask
 from eyebright.types import FloatArray, ImageLike, IntArray, Json, Prediction, UInt8Array
 
@@ -107,8 +120,12 @@ class SealedModel:
         given = {output.name for output in graph.graph.output}
         #: Whether the file gives an OOD score for each image.
         self.has_ood_score = UNKNOWN in given
+        #: Whether the file gives a score and a map of anomalies, having learned from good images alone.
+        self.has_anomaly_map = {ANOMALY_SCORE, ANOMALY_MAP} <= given
         #: Whether the file gives its answer for each image, as all do that this version writes.
         self.has_answer = ANSWER in given
+        #: Whether the file reads a text beside each image.
+        self.has_text = TEXT_OUTPUT in given
 
     def __reduce__(self) -> tuple[type[SealedModel], tuple[Path, int | None]]:
         """Return how another process opens the same file: a session cannot be sent to it."""
@@ -130,6 +147,12 @@ class SealedModel:
         return self.facts.card.preprocessing.size
 
     @property
+    def text_columns(self) -> tuple[str, ...]:
+        """Return the columns of the table that the model's texts came from; empty of a model of images."""
+        text = self.facts.card.text
+        return () if text is None else text.columns
+
+    @property
     def white_level(self) -> int | None:
         """Return the grey value that is white where grey has more than 8 bits (see `data/colour.py`).
 
@@ -149,7 +172,7 @@ class SealedModel:
     @cached_property
     def split_model(self) -> SplitModel | None:
         """Return the model as two graphs with the features between them; None if it cannot be split."""
-        return split_at_features(self.graph())
+        return split_at_features(self.graph(), self._text_inputs)
 
     def graph(self) -> onnx.ModelProto:
         """Load the model's graph."""
@@ -159,43 +182,97 @@ class SealedModel:
         """Rename the file to `model.onnx.rejected`: it failed its parity check."""
         self.path.replace(_rejected(self.path))
 
-    def probabilities(self, images: UInt8Array) -> FloatArray:
-        """Return calibrated probabilities (B, K) of raw RGB images (B, H, W, 3)."""
-        return self._run([OUTPUT], images)[0]
+    def probabilities(self, images: UInt8Array, texts: Sequence[str] | None = None) -> FloatArray:
+        """Return calibrated probabilities (B, K) of raw RGB images (B, H, W, 3), and of B texts if given."""
+        return self._run([OUTPUT], images, texts)[0]
 
-    def predict_batch(self, images: UInt8Array) -> tuple[FloatArray, FloatArray | None]:
-        """Return probabilities (B, K) of RGB images (B, H, W, 3), and OOD scores (B,) if there are any."""
+    def text_probabilities(self, texts: Sequence[str]) -> FloatArray:
+        """Return calibrated probabilities (B, K) of texts alone, by a file that reads them."""
+        found: FloatArray = run(self._text_session, [TEXT_OUTPUT], self._text_inputs(texts))[0]
+        check_probabilities(found, len(texts), len(self.labels))
+        return found
+
+    def text_shares(self, texts: Sequence[str]) -> FloatArray:
+        """Return what texts add to the logits (B, K) of their images, the mean over the classes taken out."""
+        found: FloatArray = run(self._share_session, [TEXT_SHARE], self._text_inputs(texts))[0]
+        return np.asarray(found - found.mean(axis=1, keepdims=True), np.float32)
+
+    @cached_property
+    def _share_session(self) -> Any:
+        whole = copy_of(self.graph())
+        share = onnx.helper.make_tensor_value_info(
+            TEXT_SHARE, onnx.TensorProto.FLOAT, ["T", len(self.labels)]
+        )
+        whole.graph.value_info.append(share)
+        return open_session(extracted(whole, self._text_names, [TEXT_SHARE]), self._threads)
+
+    @property
+    def _text_names(self) -> list[str]:
+        return [TEXTS] if TOKENIZER not in self.metadata else list(TOKENS)
+
+    @cached_property
+    def _text_inputs(self) -> TextInputs:
+        return tokens(self.metadata[TOKENIZER]) if TOKENIZER in self.metadata else plain_texts
+
+    @cached_property
+    def _text_session(self) -> Any:
+        return open_session(extracted(self.graph(), self._text_names, [TEXT_OUTPUT]), self._threads)
+
+    def predict_batch(
+        self, images: UInt8Array, texts: Sequence[str] | None = None
+    ) -> tuple[FloatArray, FloatArray | None]:
+        """Return probabilities (B, K) of RGB images (B, H, W, 3), and OOD scores (B,) if there are any.
+
+        Args:
+            images: to predict.
+            texts: B, empty where an image has none; a file that reads no texts passes them over.
+        """
         outputs = [OUTPUT, UNKNOWN] if self.has_ood_score else [OUTPUT]
-        probabilities, *score = self._run(outputs, images)
+        probabilities, *score = self._run(outputs, images, texts)
         return probabilities, score[0] if score else None
 
     def predict_with_features(
-        self, images: UInt8Array
+        self, images: UInt8Array, texts: Sequence[str] | None = None
     ) -> tuple[FloatArray, FloatArray | None, FloatArray | None]:
         """Return what :meth:`predict_batch` does, and the features (B, D) if the file can be split there."""
         split = self.split_model
         if split is None:
-            return *self.predict_batch(images), None
+            return *self.predict_batch(images, texts), None
         features = split.features(images)
-        probabilities, scores = split.predict(features)
+        probabilities, scores = split.predict(features, texts if self.has_text else None)
         check_probabilities(probabilities, len(images), len(self.labels))
         return probabilities, scores, features
 
-    def predict_answers(self, images: UInt8Array) -> tuple[FloatArray, FloatArray | None, IntArray]:
+    def predict_answers(
+        self, images: UInt8Array, texts: Sequence[str] | None = None
+    ) -> tuple[FloatArray, FloatArray | None, IntArray]:
         """Return what :meth:`predict_batch` does, and the answers (B,) or (B, K) that the file itself gives.
 
         A file of an earlier version gives none; then they are decided here.
         """
         if not self.has_answer:
-            probabilities, scores = self.predict_batch(images)
+            probabilities, scores = self.predict_batch(images, texts)
             return probabilities, scores, self.decisions.answer(probabilities, scores)
         outputs = [OUTPUT, ANSWER, *([UNKNOWN] if self.has_ood_score else [])]
-        probabilities, answers, *score = self._run(outputs, images)
+        probabilities, answers, *score = self._run(outputs, images, texts)
         return probabilities, score[0] if score else None, np.asarray(answers, np.int64)
 
-    def _run(self, outputs: list[str], images: UInt8Array) -> list[FloatArray]:
+    def anomalies(self, images: UInt8Array) -> tuple[FloatArray, FloatArray]:
+        """Return scores (B,), 1 at the limit, and maps (B, S, S) of RGB images (B, H, W, 3).
+
+        Only a file that learned from good images alone gives them; see :attr:`has_anomaly_map`.
+        """
+        _, scores, maps = self._run([OUTPUT, ANOMALY_SCORE, ANOMALY_MAP], images)
+        return scores, maps
+
+    def _run(
+        self, outputs: list[str], images: UInt8Array, texts: Sequence[str] | None = None
+    ) -> list[FloatArray]:
         """Run the graph; the first of ``outputs`` are the probabilities."""
-        found = run(self._session, outputs, {INPUT: images})
+        given: dict[str, Any] = {INPUT: images}
+        if texts is not None and self.has_text:
+            given |= self._text_inputs(texts)
+        found = run(self._session, outputs, given)
         check_probabilities(found[0], len(images), len(self.labels))
         return found
 
@@ -209,11 +286,6 @@ class SealedModel:
         """Return how prediction sets with the requested coverage are made; None if the file has no rule."""
         return self.facts.set_rule
 
-    @property
-    def thresholds(self) -> Float64Array | None:
-        """Return the thresholds (K,) of a multi-label model's probabilities; None of a single-label model."""
-        return self.decisions.thresholds if self.decisions.multilabel else None
-
     @cached_property
     def task(self) -> ClassificationTask:
         """Return the task, which predicts as the model does."""
@@ -225,20 +297,28 @@ class SealedModel:
         found = self.facts.decisions
         return found if self.has_ood_score else found.without_unknown()
 
-    def predict(self, image: ImageLike, top: int | None = None) -> Prediction:
+    def predict(self, image: ImageLike, top: int | None = None, text: str = "") -> Prediction:
         """Predict the classes of one image, the predicted first.
 
         Args:
             image: a path, encoded bytes or a file of them, an array of RGB pixels or a Pillow image.
             top: at most so many classes; a multi-label model gives all.
+            text: of the image, for a model that reads texts.
 
         Raises:
             ImageError: the image cannot be read.
         """
         pixels = decode(image, min_side=self.size, white_level=self.white_level)
         name = os.fspath(image) if isinstance(image, str | os.PathLike) else None
-        probabilities, scores = self.predict_batch(pixels[None])
+        if self.has_anomaly_map:
+            probabilities, [anomaly] = self._run([OUTPUT, ANOMALY_SCORE], pixels[None])
+            return replace(self.prediction(probabilities[0], name, top), anomaly_score=float(anomaly))
+        probabilities, scores = self.predict_batch(pixels[None], [text])
         return self.prediction(probabilities[0], name, top, None if scores is None else float(scores[0]))
+
+    def predict_text(self, text: str, top: int | None = None) -> Prediction:
+        """Predict the classes of a text without an image, by a model that reads texts."""
+        return self.prediction(self.text_probabilities([text])[0], None, top)
 
     def prediction(
         self, probabilities: FloatArray, path: str | None, top: int | None = None, score: float | None = None

@@ -11,14 +11,17 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper
 
 from eyebright.onnx_graph.edit import extracted
 from eyebright.runtime.onnx_session import open_session, run
 from eyebright.runtime.telemetry import load_onnxruntime
-from eyebright.sealed.graph import INPUT, OUTPUT, UNKNOWN
+from eyebright.sealed.graph import INPUT, OUTPUT, TEXTS, TOKENS, UNKNOWN
 from eyebright.sealed.subgraphs import FEATURES
+from eyebright.sealed.text_tensor import TextInputs, plain_texts
 from eyebright.types import FloatArray, UInt8Array
 
 
@@ -27,17 +30,26 @@ class SplitModel:
 
     Args:
         front: serialized graph `images` uint8 (B, H, W, 3) → `features` float32 (B, D).
-        back: serialized graph `features` → `probabilities` float32 (B, K) and, where the file has it,
-            `unknown_score` (B,).
+        back: serialized graph `features`, and where the file reads them `texts`, → `probabilities` float32
+            (B, K) and, where the file has it, `unknown_score` (B,).
         width: D.
         outputs: of the second graph.
+        text_inputs: makes the inputs of texts.
     """
 
-    def __init__(self, front: bytes, back: bytes, width: int, outputs: Sequence[str] = (OUTPUT,)) -> None:
+    def __init__(
+        self,
+        front: bytes,
+        back: bytes,
+        width: int,
+        outputs: Sequence[str] = (OUTPUT,),
+        text_inputs: TextInputs = plain_texts,
+    ) -> None:
         self._front = front
         self._back = back
         self.width = width
         self._outputs = outputs
+        self._text_inputs = text_inputs
 
     @cached_property
     def digest(self) -> str:
@@ -53,9 +65,19 @@ class SplitModel:
         """Return calibrated probabilities (B, K) of features (B, D)."""
         return self.predict(features)[0]
 
-    def predict(self, features: FloatArray) -> tuple[FloatArray, FloatArray | None]:
-        """Return probabilities (B, K) of features (B, D), and OOD scores (B,) if the file has them."""
-        probabilities, *score = run(self._back_session, self._outputs, {FEATURES: features})
+    def predict(
+        self, features: FloatArray, texts: Sequence[str] | None = None
+    ) -> tuple[FloatArray, FloatArray | None]:
+        """Return probabilities (B, K) of features (B, D), and OOD scores (B,) if the file has them.
+
+        Args:
+            features: of the images.
+            texts: B, of a file that reads them; None for the images alone.
+        """
+        given: dict[str, npt.NDArray[np.generic]] = {FEATURES: features}
+        if texts is not None:
+            given.update(self._text_inputs(texts))
+        probabilities, *score = run(self._back_session, self._outputs, given)
         return probabilities, score[0] if score else None
 
     @cached_property
@@ -67,7 +89,7 @@ class SplitModel:
         return open_session(self._back)
 
 
-def split_at_features(model: onnx.ModelProto) -> SplitModel | None:
+def split_at_features(model: onnx.ModelProto, text_inputs: TextInputs = plain_texts) -> SplitModel | None:
     """Split a sealed model at its features; return None if its outputs depend on more than these."""
     whole = onnx.shape_inference.infer_shapes(model)
     found = {info.name: info for info in whole.graph.value_info}.get(FEATURES)
@@ -76,7 +98,8 @@ def split_at_features(model: onnx.ModelProto) -> SplitModel | None:
     width = found.type.tensor_type.shape.dim[1].dim_value
     found.CopyFrom(helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, ["B", width]))
     outputs = [OUTPUT, *({UNKNOWN} & {output.name for output in model.graph.output})]
-    front, back = extracted(whole, [INPUT], [FEATURES]), extracted(whole, [FEATURES], outputs)
+    texts = [given.name for given in model.graph.input if given.name in (TEXTS, *TOKENS)]
+    front, back = extracted(whole, [INPUT], [FEATURES]), extracted(whole, [FEATURES, *texts], outputs)
     if not width or _needs_more(back):
         return None
     return SplitModel(
@@ -84,6 +107,7 @@ def split_at_features(model: onnx.ModelProto) -> SplitModel | None:
         back.SerializeToString(deterministic=True),
         width,
         outputs,
+        text_inputs,
     )
 
 

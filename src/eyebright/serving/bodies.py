@@ -6,13 +6,14 @@ import asyncio
 import base64
 import binascii
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from eyebright.data.texts import MOST_CHARACTERS
 from eyebright.runtime.stored import Value, parse_json
 from eyebright.serving.errors import InvalidBodyError, MediaTypeError, SlowBodyError
 from eyebright.serving.service import Service
@@ -24,19 +25,25 @@ _RAW = frozenset({"", "application/octet-stream", "application/dicom", "applicat
 
 @dataclass(frozen=True)
 class NamedImage:
-    """An encoded image of a request, and what the request calls it."""
+    """An encoded image of a request, what the request calls it, and its text."""
 
     content: bytes
     name: str | None = None
+    text: str = ""
 
 
 class ImagesIn(BaseModel):
-    """Images as JSON, one or several: each as base64, with or without `data:…;base64,` before it."""
+    """Images as JSON, one or several: each as base64, with or without `data:…;base64,` before it.
+
+    `text`, or `texts` of as many, are read beside them by a model that reads texts.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     image: str | None = None
     images: list[str] = []
+    text: str | None = None
+    texts: list[str] = []
 
 
 _IMAGES = TypeAdapter(ImagesIn)
@@ -118,7 +125,9 @@ async def _form(request: Request, service: Service) -> list[NamedImage]:
         ) from None
     try:
         files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
-        return [NamedImage(await file.read(), file.filename or None) for file in files]
+        images = [NamedImage(await file.read(), file.filename or None) for file in files]
+        texts = [value for name, value in form.multi_items() if name == "text" and isinstance(value, str)]
+        return with_texts(images, texts)
     finally:
         await form.close()
 
@@ -130,8 +139,33 @@ def json_images(body: bytes) -> list[NamedImage]:
         InvalidBodyError: it has another form, or an image is not base64.
     """
     found = parsed(_IMAGES, body)
-    texts = found.images if found.image is None else [found.image, *found.images]
-    return [NamedImage(from_base64(text)) for text in texts]
+    encoded = found.images if found.image is None else [found.image, *found.images]
+    texts = found.texts if found.text is None else [found.text, *found.texts]
+    return with_texts([NamedImage(from_base64(image)) for image in encoded], texts)
+
+
+def with_texts(images: Sequence[NamedImage], texts: Sequence[str]) -> list[NamedImage]:
+    """Return images with their texts, in their order.
+
+    Raises:
+        InvalidBodyError: there are texts, but not one for each image, or one is longer than any is read.
+    """
+    if not texts:
+        return list(images)
+    if len(texts) != len(images):
+        raise InvalidBodyError(
+            "There must be one text for each image, or none. There are {texts} for {count:image|images}. "
+            "Send as many, empty ones where an image has none.",
+            texts=len(texts),
+            count=len(images),
+        )
+    if any(len(text) > MOST_CHARACTERS for text in texts):
+        raise InvalidBodyError(
+            "A text may have up to {most} characters. One has {count}. Shorten it.",
+            most=MOST_CHARACTERS,
+            count=max(map(len, texts)),
+        )
+    return [replace(image, text=text) for image, text in zip(images, texts, strict=True)]
 
 
 def parsed(kind: TypeAdapter[Value], body: bytes) -> Value:

@@ -16,6 +16,8 @@ from eyebright.serving.service import Service
 
 _SAFE_HEADERS = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
 _CLOSE = (b"connection", b"close")
+# What the models work for: refused here where they cannot keep up, which costs a tenth of what a route does.
+_WORK = ("/predict", "/infer", "/explain")
 
 
 class Guard:
@@ -60,6 +62,8 @@ class Guard:
         check_host(headers.get(b"host"), self._service.settings.hosts)
         check_origin(headers.get(b"origin"), headers.get(b"host"))
         self._require_body(scope, headers)
+        if scope["method"] == "POST" and scope["path"].endswith(_WORK):
+            self._service.workers.admit()
 
     def _require_body(self, scope: Scope, headers: Mapping[bytes, str]) -> None:
         limit = self._service.settings.max_body_bytes

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from queue import Empty, Full, Queue
 from threading import Lock, Thread
 from typing import Protocol, TypeAlias
@@ -30,6 +31,7 @@ class Observer(Protocol):
         scores: FloatArray | None,
         features: FloatArray | None,
         looks: FloatArray,
+        images: Sequence[bytes | None],
     ) -> None:
         """See a batch of answered images.
 
@@ -38,6 +40,7 @@ class Observer(Protocol):
             scores: OOD scores (B,); None of a model that gives none.
             features: (B, D); None of a model that cannot be split at its features.
             looks: (B, 3), as :func:`eyebright.data.image_properties.looks` gives them.
+            images: B encoded images as they were sent; None of those that came as pixels.
         """
 
     def gauges(self) -> Iterable[MonitorGauge]:
@@ -49,6 +52,18 @@ class Observer(Protocol):
 
 #: Makes the observer of a model that is put into service; None where it is not to be watched.
 ObserverMaker: TypeAlias = Callable[[str, SealedModel], Observer | None]
+
+
+@dataclass(frozen=True)
+class _Told:
+    """An answer, and the image as it was sent; None of one that came as pixels."""
+
+    answered: Answered
+    image: bytes | None
+
+    @property
+    def size_bytes(self) -> int:
+        return self.answered.pixels.nbytes + len(self.image or b"")
 
 
 class Watching:
@@ -64,18 +79,24 @@ class Watching:
         self.dropped = 0
         self._bytes = 0
         self._counting = Lock()
-        self._waiting: Queue[Answered | None] = Queue(_MOST_WAITING)
+        self._waiting: Queue[_Told | None] = Queue(_MOST_WAITING)
         self._thread = Thread(target=self._tell, name="observer", daemon=True)
         self._thread.start()
 
-    def add(self, answered: Answered) -> None:
-        """Tell the observer of an answer, soon."""
+    def add(self, answered: Answered, image: bytes | None = None) -> None:
+        """Tell the observer of an answer, soon.
+
+        Args:
+            answered: the answer.
+            image: as it was sent; None of one that came as pixels.
+        """
+        told = _Told(answered, image)
         with self._counting:
-            if self._bytes + answered.pixels.nbytes > _MOST_WAITING_BYTES or self._waiting.full():
+            if self._bytes + told.size_bytes > _MOST_WAITING_BYTES or self._waiting.full():
                 self.dropped += 1
                 return
-            self._bytes += answered.pixels.nbytes
-            self._waiting.put_nowait(answered)
+            self._bytes += told.size_bytes
+            self._waiting.put_nowait(told)
 
     def close(self) -> None:
         """Tell what is waiting, and end; an observer that hangs is not waited for."""
@@ -91,21 +112,22 @@ class Watching:
                 while len(batch) < _BATCH:
                     batch.append(self._waiting.get_nowait())
             ended = None in batch
-            if answers := [answered for answered in batch if answered is not None]:
+            if answers := [told for told in batch if told is not None]:
                 self._try_to_observe(answers)
         self.observer.close()
 
-    def _try_to_observe(self, answers: list[Answered]) -> None:
+    def _try_to_observe(self, answers: list[_Told]) -> None:
         failed = 0
         try:
             self._observe(answers)
         except Exception:  # whatever an observer does wrong, the service goes on; the metrics show it
             failed = len(answers)
         with self._counting:
-            self._bytes -= sum(answered.pixels.nbytes for answered in answers)
+            self._bytes -= sum(told.size_bytes for told in answers)
             self.dropped += failed
 
-    def _observe(self, answers: list[Answered]) -> None:
+    def _observe(self, told: list[_Told]) -> None:
+        answers = [one.answered for one in told]
         scores = [answered.score for answered in answers]
         features = [answered.features for answered in answers]
         self.observer.observe(
@@ -113,4 +135,5 @@ class Watching:
             None if scores[0] is None else np.array(scores, np.float32),
             None if features[0] is None else np.stack([row for row in features if row is not None]),
             np.stack([looks(answered.pixels) for answered in answers]),
+            [one.image for one in told],
         )

@@ -51,8 +51,8 @@ class Predictor(Protocol):
     engine: str
     callers: int
 
-    def answer(self, image: Image.Image) -> Answered:
-        """Return what the model gives for an image as :func:`opened` decodes it."""
+    def answer(self, image: Image.Image, text: str = "") -> Answered:
+        """Return what the model gives for an image as :func:`opened` decodes it, and its text."""
 
 
 class SealedPredictor:
@@ -64,10 +64,10 @@ class SealedPredictor:
         self.callers = usable_cores()
         self._model = model
 
-    def answer(self, image: Image.Image) -> Answered:
-        """Return what the sealed file gives for a decoded image."""
+    def answer(self, image: Image.Image, text: str = "") -> Answered:
+        """Return what the sealed file gives for a decoded image and its text."""
         pixels = np.asarray(image)
-        probabilities, scores = self._model.predict_batch(pixels[None])
+        probabilities, scores = self._model.predict_batch(pixels[None], [text])
         return Answered(probabilities[0], None if scores is None else float(scores[0]), None, pixels)
 
 
@@ -88,10 +88,11 @@ class EnginePredictor:
         self._engine = engine
         self._interpolation = model.facts.card.preprocessing.interpolation
 
-    def answer(self, image: Image.Image) -> Answered:
-        """Return what the model gives for a decoded image."""
+    def answer(self, image: Image.Image, text: str = "") -> Answered:
+        """Return what the model gives for a decoded image and its text."""
         features = self._engine.run(to_square(image, self._model.size, interpolation=self._interpolation))
-        probabilities, scores = self._split.predict(features[None])
+        texts = [text] if self._model.has_text else None
+        probabilities, scores = self._split.predict(features[None], texts)
         check_probabilities(probabilities, 1, len(self._model.labels))
         score = None if scores is None else float(scores[0])
         return Answered(probabilities[0], score, features, np.asarray(image))

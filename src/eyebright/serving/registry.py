@@ -104,7 +104,12 @@ class Slot:
 
 
 def compare_shadow(
-    model: ServedModel, shadow: ServedModel, figures: ShadowFigures, source: ImageLike, given: AnsweredImage
+    model: ServedModel,
+    shadow: ServedModel,
+    figures: ShadowFigures,
+    source: ImageLike,
+    text: str,
+    given: AnsweredImage,
 ) -> None:
     """Let a shadow answer an image as well, and count whether it answers alike.
 
@@ -113,9 +118,10 @@ def compare_shadow(
         shadow: that answers silently.
         figures: of the shadow.
         source: the image.
+        text: beside it; empty where there is none.
         given: the answer of the model.
     """
-    other = shadow.answer(source)
+    other = shadow.answer(source, text)
     same = all(
         getattr(other.prediction, name) == getattr(given.prediction, name) for name in ("label", "unknown")
     )

@@ -74,8 +74,8 @@ class ServedModel:
         """Return whether photographs of the run were there to be answered."""
         return self.references[0].predicted is not None
 
-    def answer(self, source: ImageLike) -> AnsweredImage:
-        """Answer one image, and tell whoever watches.
+    def answer(self, source: ImageLike, text: str = "") -> AnsweredImage:
+        """Answer one image and its text, and tell whoever watches.
 
         Raises:
             ImageError: it cannot be read.
@@ -83,7 +83,7 @@ class ServedModel:
         """
         image = opened(self.sealed, source)
         try:
-            answered = self.predictor.answer(image)
+            answered = self.predictor.answer(image, text)
         except Exception as error:  # an engine that died may raise anything
             self.check()
             if isinstance(error, ImageError):
@@ -93,7 +93,7 @@ class ServedModel:
                 reason=str(error) or type(error).__name__,
             ) from error
         if self.watching is not None:
-            self.watching.add(answered)
+            self.watching.add(answered, source if isinstance(source, bytes) else None)
         return AnsweredImage(answered, self._prediction(answered))
 
     def check(self) -> float:

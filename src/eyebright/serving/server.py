@@ -19,9 +19,11 @@ from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from eyebright.errors import ConfigError, NotFoundError
 from eyebright.serving.app import create_app
+from eyebright.serving.one_write import with_one_write
 from eyebright.serving.service import Service
 
 # What was accepted is answered within this time and the deadline of an image.
@@ -202,6 +204,7 @@ def make_app_server(
     """
     config = uvicorn.Config(
         app,
+        http=with_one_write(AutoHTTPProtocol),
         log_config=None,
         access_log=False,
         server_header=False,

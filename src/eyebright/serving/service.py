@@ -16,7 +16,7 @@ import numpy as np
 
 from eyebright.data.header import open_image
 from eyebright.errors import EyebrightError, ImageError, ModelError
-from eyebright.serving.errors import OverloadedError, TooLargeError, UnavailableError
+from eyebright.serving.errors import InvalidBodyError, OverloadedError, TooLargeError, UnavailableError
 from eyebright.serving.metrics import Labels, ServiceMetrics
 from eyebright.serving.registry import Registry, Slot, compare_shadow
 from eyebright.serving.request_log import RequestLog
@@ -134,11 +134,16 @@ class Service:
             )
 
     async def predict(
-        self, slot: Slot, sources: Sequence[Source]
+        self, slot: Slot, sources: Sequence[Source], texts: Sequence[str] = ()
     ) -> tuple[ServedModel, list[AnsweredImage | EyebrightError]]:
         """Answer images by the active model of a slot.
 
         Of one request no more images wait than there are threads, so that others get their turn.
+
+        Args:
+            slot: of the model.
+            sources: the images.
+            texts: one an image, for a model that reads texts; none without.
 
         Returns:
             The model that answered, and for each image its answer, or why there is none.
@@ -151,23 +156,33 @@ class Service:
             raise _unavailable(model.failure)
         gate = asyncio.Semaphore(self.workers.count)
 
-        async def one(source: Source) -> AnsweredImage | EyebrightError:
-            async with gate:
-                return await self.workers.run(partial(self._answer, slot, model, source))
+        given = list(texts) or [""] * len(sources)
+        if any(given) and not model.sealed.has_text:
+            raise InvalidBodyError(
+                "A text can be sent only to a model that reads texts. {name} reads images only. Leave "
+                "the text out.",
+                name=slot.name,
+            )
 
-        answers = await asyncio.gather(*(one(source) for source in sources))
-        for source, answer in zip(sources, answers, strict=True):
+        async def one(source: Source, text: str) -> AnsweredImage | EyebrightError:
+            async with gate:
+                return await self.workers.run(partial(self._answer, slot, model, source, text))
+
+        answers = await asyncio.gather(*map(one, sources, given))
+        for source, text, answer in zip(sources, given, answers, strict=True):
             if isinstance(answer, AnsweredImage):
                 self._count(slot, answer)
-                self._shadow(slot, model, source, answer)
+                self._shadow(slot, model, source, text, answer)
         return model, list(answers)
 
-    def _answer(self, slot: Slot, model: ServedModel, source: Source) -> AnsweredImage | EyebrightError:
+    def _answer(
+        self, slot: Slot, model: ServedModel, source: Source, text: str
+    ) -> AnsweredImage | EyebrightError:
         """Answer one image, in a thread of the workers."""
         start = time.perf_counter()
         try:
             self.check_pixels(source)
-            answer = model.answer(source)
+            answer = model.answer(source, text)
         except (ImageError, TooLargeError) as error:
             return error
         except ModelError as error:
@@ -195,7 +210,9 @@ class Service:
             self.metrics.unknown.add(model=slot.name)
         self.metrics.confidence.add(prediction.confidence, model=slot.name)
 
-    def _shadow(self, slot: Slot, model: ServedModel, source: Source, answer: AnsweredImage) -> None:
+    def _shadow(
+        self, slot: Slot, model: ServedModel, source: Source, text: str, answer: AnsweredImage
+    ) -> None:
         """Let the shadow answer too, if no other image has to wait for it."""
         shadow = slot.shadow
         if shadow is None:
@@ -203,7 +220,7 @@ class Service:
         if self.workers.pending >= self.workers.count:
             slot.shadow_figures.skipped += 1
             return
-        compare = partial(compare_shadow, model, shadow, slot.shadow_figures, source, answer)
+        compare = partial(compare_shadow, model, shadow, slot.shadow_figures, source, text, answer)
         task = asyncio.create_task(self.workers.run(compare))
         task.add_done_callback(self._shadow_done)
 

@@ -266,8 +266,3 @@ class MultiLabel:
 def task_of(truth: IntArray) -> ClassificationTask:
     """Return the task whose truth has this shape: (N,) is multi-class, (N, K) multi-label."""
     return MultiClass() if truth.ndim == 1 else MultiLabel()
-
-
-def task_at(thresholds: Float64Array | None) -> ClassificationTask:
-    """Return the multi-label task with these thresholds (K,), or the multi-class one where there are none."""
-    return MultiClass() if thresholds is None else MultiLabel(thresholds)

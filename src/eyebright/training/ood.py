@@ -19,6 +19,7 @@ import numpy.typing as npt
 from scipy.linalg import eigh
 from scipy.special import logsumexp
 
+from eyebright.runtime.parallel import parallel
 from eyebright.training.linear_probe.pca import standardise
 from eyebright.types import FloatArray, IntArray
 
@@ -145,11 +146,12 @@ def held_out_lengths(
         folds: (N,) fold numbers.
         measured: the folds whose rows are measured.
     """
-    found = [
-        fit_residual(features[folds != fold]).lengths(features[folds == fold])
-        for fold in measured
-        if (folds == fold).any() and (folds != fold).any()
-    ]
+
+    def lengths(fold: int) -> FloatArray:
+        return fit_residual(features[folds != fold]).lengths(features[folds == fold])
+
+    some = [fold for fold in measured if (folds == fold).any() and (folds != fold).any()]
+    found = list(parallel(lengths, some))
     return np.concatenate(found) if found else np.empty(0, np.float32)
 
 

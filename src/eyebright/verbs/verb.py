@@ -23,7 +23,8 @@ def print_result(result: object, config: object) -> int:
 class Verb:
     """One verb: `verbs/NAME/options.py` has its class `NameConfig`, `verbs/NAME/NAME.py` its stage `NAME`.
 
-    Both are imported when they are needed, because the help on all commands must not wait for them.
+    There a hyphen of the name is an underscore. Both are imported when they are needed, because the help on
+    all commands must not wait for them.
 
     Attributes:
         name: what the person types.
@@ -33,6 +34,8 @@ class Verb:
         file: whether the options may also come from a TOML file.
         rows: whether the result is printed row by row while the stage runs, so that a progress bar in the
             same terminal would disturb it.
+        estimate: the stage, in a module of its name beside the verb's own, that runs in its place with
+            `--dry-run`; empty where there is no such option.
     """
 
     name: str
@@ -41,11 +44,18 @@ class Verb:
     notes: str = ""
     file: bool = False
     rows: bool = False
+    estimate: str = ""
+
+    @property
+    def folder(self) -> str:
+        """Return the name of its folder and of its stage."""
+        return self.name.replace("-", "_")
 
     def config(self) -> type[Config]:
         """Return the class whose fields are the verb's options."""
-        module = import_module(f"eyebright.verbs.{self.name}.options")
-        config: type[Config] = getattr(module, f"{self.name.capitalize()}Config")
+        module = import_module(f"eyebright.verbs.{self.folder}.options")
+        words = self.folder.split("_")
+        config: type[Config] = getattr(module, f"{''.join(word.capitalize() for word in words)}Config")
         return config
 
     def run(self, config: Config) -> int:
@@ -53,7 +63,9 @@ class Verb:
         from eyebright.runtime.context import showing
         from eyebright.runtime.progress import SILENT
 
-        stage = getattr(import_module(f"eyebright.verbs.{self.name}.{self.name}"), self.name)
+        estimated = bool(self.estimate) and bool(getattr(config, "dry_run", False))
+        name = self.estimate if estimated else self.folder
+        stage = getattr(import_module(f"eyebright.verbs.{self.folder}.{name}"), name)
         with showing(SILENT) if self.rows and sys.stdout.isatty() else nullcontext():
             result = stage(config)
-        return self.show(result, config)
+        return (print_result if estimated else self.show)(result, config)

@@ -7,7 +7,6 @@ import inspect
 import runpy
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import get_type_hints
 
@@ -16,12 +15,12 @@ import pytest
 import eyebright as eb
 from eyebright.api import keywords
 from eyebright.api.signature import keyword_fields
-from eyebright.cli.verbs import NAMES
+from eyebright.cli.verbs import NAMES, load_verb
 
 PROJECT = Path(__file__).parents[3]
 VERBS = [name for name in NAMES if name != "cache"]  # which is for a person at a terminal
 #: The function of a verb whose name is that of a package.
-FUNCTIONS = {"data": "convert"}
+FUNCTIONS = {"data": "convert", "zero-shot": "zero_shot"}
 
 
 def test_every_verb_is_a_function() -> None:
@@ -45,10 +44,10 @@ def test_the_keywords_are_the_options() -> None:
 @pytest.mark.parametrize("name", VERBS)
 def test_help_names_every_option(name: str) -> None:
     function = getattr(eb, FUNCTIONS.get(name, name))
-    config = getattr(import_module(f"eyebright.verbs.{name}.options"), f"{name.capitalize()}Config")
+    config = load_verb(name).config()
     parameters = inspect.signature(function).parameters
     own = {p.name for p in parameters.values()} - set(
-        get_type_hints(getattr(keywords, f"{name.capitalize()}Options"))
+        get_type_hints(getattr(keywords, config.__name__.removesuffix("Config") + "Options"))
     )
     options = keyword_fields(config, own)
     assert list(parameters)[-len(options) :] == list(options)

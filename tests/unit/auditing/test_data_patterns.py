@@ -42,7 +42,7 @@ def marked(picture: Image.Image) -> Image.Image:
 
 def test_a_mark_in_the_corner_is_found_with_the_images_that_have_it(tiles: list[Image.Image]):
     pictures = [marked(tile) if number < MARKED else tile for number, tile in enumerate(tiles)]
-    (mark,) = find_watermarks(records(pictures), np.arange(TILES), 0)
+    (mark,) = find_watermarks(records(pictures).__getitem__, np.arange(TILES), 0)
     top, bottom, left, right = mark.box
     assert top >= 0.6
     assert left >= 0.5
@@ -52,13 +52,13 @@ def test_a_mark_in_the_corner_is_found_with_the_images_that_have_it(tiles: list[
 
 
 def test_pieces_of_photographs_have_no_mark(tiles: list[Image.Image]):
-    assert find_watermarks(records(tiles), np.arange(TILES), 0) == []
+    assert find_watermarks(records(tiles).__getitem__, np.arange(TILES), 0) == []
 
 
 def test_images_of_one_group_count_once(tiles: list[Image.Image]):
     pictures = [marked(tile) if number < MARKED else tile for number, tile in enumerate(tiles)]
     groups = np.maximum(np.arange(TILES), MARKED)  # all that are marked show one product
-    assert find_watermarks(records(pictures), groups, 0) == []
+    assert find_watermarks(records(pictures).__getitem__, groups, 0) == []
 
 
 def test_two_digits_under_one_name_are_two_and_one_digit_is_one():

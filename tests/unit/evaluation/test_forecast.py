@@ -27,6 +27,15 @@ def test_a_power_law_is_followed() -> None:
     assert found.accuracy.low < found.accuracy.value < found.accuracy.high
 
 
+def test_the_way_to_the_forecast_is_a_power_law_too() -> None:
+    found = forecast(SIZES, right(tuple(0.3 * (n / 160) ** -0.5 for n in SIZES)), N)
+    assert found is not None
+    assert found.at(N).value == pytest.approx(found.now)
+    assert found.at(2 * N).value == pytest.approx(found.accuracy.value)
+    assert found.at(3000).value == pytest.approx(1 - 0.3 * (3000 / 160) ** -0.5, abs=0.002)
+    assert found.at(3000).low < found.at(3000).value < found.at(3000).high
+
+
 def test_a_curve_that_levels_off_is_not_promised_to_rise() -> None:
     found = forecast(SIZES, right((0.3, 0.2, 0.15, 0.15)), N)
     assert found is not None

@@ -8,7 +8,7 @@ import pytest
 from eyebright.auditing.neighbours import unit
 from eyebright.data.manifest import Manifest
 from eyebright.labelling.features import Features, features_of
-from eyebright.labelling.groups import ALIKE, PAGE, next_group
+from eyebright.labelling.groups import ALIKE, SURE_PAGE, next_group
 from eyebright.labelling.neighbours import nearest_labelled
 from eyebright.labelling.review import label_errors
 from eyebright.labelling.suggestions import Suggester
@@ -31,7 +31,7 @@ def test_everything_is_labelled_with_few_strokes():
     labels: dict[str, str] = {}
     while pool := set(truth) - labels.keys():
         group = next_group(suggester, labels, pool)
-        assert 0 < len(group.tiles) <= (PAGE if group.suggested else ALIKE)
+        assert 0 < len(group.tiles) <= (SURE_PAGE if group.suggested else ALIKE)
         assert {tile.sha for tile in group.tiles} <= pool
         if group.suggested:
             strokes += 1 + sum(tile.guesses.index(truth[tile.sha]) for tile in group.tiles)
@@ -39,7 +39,7 @@ def test_everything_is_labelled_with_few_strokes():
             strokes += 1
             assert len({truth[tile.sha] for tile in group.tiles}) == 1
         labels |= {tile.sha: truth[tile.sha] for tile in group.tiles}
-    assert strokes < 20  # for 180 images
+    assert strokes < 12  # for 180 images
 
 
 def test_nothing_is_suggested_while_one_class_is_known():

@@ -6,7 +6,7 @@ import numpy as np
 
 from eyebright.monitoring.label_shift import class_frequencies
 from eyebright.monitoring.martingale import log_martingale
-from eyebright.monitoring.projected_shift import Whitening, log_evidence
+from eyebright.monitoring.projected_shift import Whitening, log_shift
 from eyebright.monitoring.projection import WIDTH, FeatureProjection
 from eyebright.monitoring.signals import SIGNALS, histogram, median
 from eyebright.monitoring.sketch import Sketch
@@ -81,8 +81,8 @@ def test_moved_features_are_found_and_others_are_not():
     assert whitening is not None
     still = [random.standard_t(5, (20, WIDTH)).astype(np.float32) for _ in range(20)]
     moved = still[:10] + [rows + np.float32(0.3) for rows in still[10:]]
-    assert log_evidence(whitening, reference, [_window(rows) for rows in still]).max() < np.log(20)
-    evidence = log_evidence(whitening, reference, [_window(rows) for rows in moved])
+    assert log_shift(whitening, reference, [_window(rows) for rows in still]).max() < np.log(20)
+    evidence = log_shift(whitening, reference, [_window(rows) for rows in moved])
     assert evidence[9] < np.log(20) < np.log(1000) < evidence[-1]
 
 

@@ -204,10 +204,12 @@ class _Recorder:
 
     def __init__(self) -> None:
         self.shapes: list[tuple[object, ...]] = []
+        self.images: list[bytes | None] = []
         self.closed = False
 
-    def observe(self, probabilities, scores, features, looks) -> None:
+    def observe(self, probabilities, scores, features, looks, images) -> None:
         self.shapes.append((probabilities.shape, scores.shape, features.shape, looks.shape))
+        self.images += images
 
     def gauges(self) -> list[MonitorGauge]:
         return [

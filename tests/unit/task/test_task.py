@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from eyebright.task.task import ClassificationTask, MultiClass, MultiLabel, task_at, task_of
+from eyebright.task.task import ClassificationTask, MultiClass, MultiLabel, task_of
 
 LABELS = ("cat", "dog", "hare")
 PROBABILITIES = np.array([[0.6, 0.3, 0.1], [0.2, 0.5, 0.5]], np.float32)
@@ -69,8 +69,6 @@ def test_a_temperature_is_undone(task: ClassificationTask, truth: np.ndarray):
     assert len(confidence) == len(hit)
 
 
-def test_the_shape_of_truth_and_the_thresholds_tell_the_task():
+def test_the_shape_of_truth_tells_the_task():
     assert not task_of(np.array([0, 1])).multilabel
     assert task_of(np.array([[0, 1]])).multilabel
-    assert isinstance(task_at(None), MultiClass)
-    assert isinstance(task_at(np.array([0.5])), MultiLabel)

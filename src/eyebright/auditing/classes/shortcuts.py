@@ -21,6 +21,7 @@ _DRAWS = 249
 _FOLDS = 5
 _RIDGE = 1e-2
 _MOST = 2000
+_MOST_TARGETS = 4_000_000  # values at once
 _CAMERAS = 20
 _BINS = 8
 
@@ -127,10 +128,13 @@ def _told(
         inside, outside = fold == number, fold != number
         normal = rows[outside].T @ rows[outside] + _RIDGE * len(rows) * np.eye(rows.shape[1]) / count
         solved.append((inside, outside, rows[inside] @ np.linalg.inv(normal) @ rows[outside].T))
-    recalls = _recalls(solved, kind, count)
-    draws = [_recalls(solved, random.permutation(kind), count).mean() for _ in range(_DRAWS)]
+    recalls = _recalls(solved, kind[None], count)[0]
+    shuffled = np.stack([random.permutation(kind) for _ in range(_DRAWS)])
+    draws = np.concatenate(
+        [_recalls(solved, some, count).mean(axis=1) for some in np.array_split(shuffled, _portions(count))]
+    )
     value = float(recalls.mean())
-    p = (1 + sum(draw >= value for draw in draws)) / (1 + _DRAWS)
+    p = (1 + np.count_nonzero(draws >= value)) / (1 + _DRAWS)
     counts = np.bincount(kind, minlength=count)
     limits = mover(recalls, wilson(recalls * counts, counts), np.full(count, 1 / count))
     best = int(recalls.argmax())
@@ -139,19 +143,32 @@ def _told(
     )
 
 
+def _portions(classes: int) -> int:
+    """Return in how many portions shuffles are told, so that their targets fit in memory."""
+    return min(_DRAWS, 1 + _DRAWS * _MOST * classes // _MOST_TARGETS)
+
+
 def _recalls(
     solved: Sequence[tuple[np.ndarray, np.ndarray, Float64Array]],
-    kind: IntArray,
+    kinds: IntArray,
     classes: int,
 ) -> Float64Array:
-    """Return the recall (K,) of classes, each fold's images predicted from the others by ridge regression."""
-    targets = np.equal.outer(kind, np.arange(classes)).astype(np.float64)
-    weights = 1 / np.maximum(targets.sum(axis=0), 1)  # every class counts the same
-    predicted = np.empty(len(kind), np.int64)
+    """Return the recalls (S, K) of classes, given S ways (S, N) to deal them out.
+
+    Each fold's images are predicted from the others by ridge regression.
+    """
+    draws, count = kinds.shape
+    counts = np.bincount(kinds[0], minlength=classes)  # the same of all that are dealt out anew
+    weights = 1 / np.maximum(counts, 1)  # every class counts the same
+    targets = np.equal.outer(kinds.T, np.arange(classes)) * weights
+    predicted = np.empty((draws, count), np.int64)
     for inside, outside, smoother in solved:
-        predicted[inside] = (smoother @ (targets[outside] * weights)).argmax(axis=1)
-    hits = np.bincount(kind[predicted == kind], minlength=classes)
-    return np.asarray(hits * weights)
+        told = smoother @ targets[outside].reshape(-1, draws * classes)
+        predicted[:, inside] = told.reshape(-1, draws, classes).argmax(axis=2).T
+    right = predicted == kinds
+    return np.stack(
+        [(right & (kinds == number)).sum(axis=1) * weights[number] for number in range(classes)], axis=1
+    )
 
 
 def _binned(*columns: Float64Array) -> Float64Array:

@@ -75,8 +75,9 @@ def split_classes(
 def _positions(rows: FloatArray, half: IntArray) -> Float64Array:
     """Return (n,) where images lie between two clusters, from -0.5 to 0.5; each half is cut by the other."""
     directions = unit(rows - rows.mean(axis=0)).astype(np.float64)
-    _, _, axes = np.linalg.svd(directions - directions.mean(axis=0), full_matrices=False)
-    shown = directions @ axes[:_RANK].T
+    centred = directions - directions.mean(axis=0)
+    _, axes = np.linalg.eigh(centred.T @ centred)  # in the order of their variance, the widest last
+    shown = directions @ axes[:, ::-1][:, :_RANK]
     found = np.zeros(len(rows))
     way = np.zeros(shown.shape[1])
     for number in (0, 1):

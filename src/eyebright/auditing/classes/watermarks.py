@@ -7,6 +7,7 @@ than have it anywhere else, and where not everything repeats, as it does before 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,20 +42,20 @@ class Watermark:
     having: BoolArray
 
 
-def find_watermarks(records: Records, groups: IntArray, seed: int) -> list[Watermark]:
+def find_watermarks(records: Callable[[IntArray], Records], groups: IntArray, seed: int) -> list[Watermark]:
     """Return the patches that repeat at one place, each with the images that have it.
 
     Args:
-        records: (N,) of images that are no copies of one another.
+        records: gives the records of N images that are no copies of one another, by their numbers.
         groups: (N,) numbers; images of one group, as of one product, may have the same patch.
         seed: of the images among which patches are sought.
     """
-    count = len(records)
+    count = len(groups)
     least = max(_LEAST_IMAGES, round(_LEAST_SHARE * count))
     if count < 2 * least:
         return []
     sought = np.sort(np.random.default_rng(seed).permutation(count)[:_SEEKING])
-    shown = _patches(records[sought])
+    shown = _patches(records(sought))
     found: dict[int, FloatArray] = {}
     for place in _margin():
         template = _shared(shown, place, least * len(sought) / count)
@@ -68,7 +69,7 @@ def find_watermarks(records: Records, groups: IntArray, seed: int) -> list[Water
         having = np.zeros(count, np.bool_)
         for start in range(0, count, _READ_AT_ONCE):
             chunk = slice(start, start + _READ_AT_ONCE)
-            patches = _patches(records[chunk])
+            patches = _patches(records(np.arange(count)[chunk]))
             for place in places:
                 having[chunk] |= patches[:, place] @ found[place] >= _MEMBER
         if len(np.unique(groups[having])) >= least:

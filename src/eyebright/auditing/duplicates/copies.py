@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from eyebright.auditing.duplicates.likelihood import fit_likelihood
-from eyebright.auditing.duplicates.proposing import Proposer, planted_pairs, proposer_of
-from eyebright.auditing.duplicates.registration import register
+from eyebright.auditing.duplicates.proposing import Proposer, proposer_of
+from eyebright.auditing.duplicates.registration import (
+    Registration,
+    joined_registrations,
+    register_pairs,
+)
 from eyebright.auditing.findings import PlantedResult
-from eyebright.auditing.material import Material
+from eyebright.auditing.material import Material, PlantedCopies
 from eyebright.evaluation.intervals import Float64Array, share_of
 from eyebright.types import BoolArray, FloatArray, IntArray
 
 _NEARLY = 0.03
 _DOUBTFUL = 0.5
+_FIRST_PORTION, _PORTION = 40_000, 10_000  # pairs
+_MATCHING, _FEWEST_MATCHING = 0.88, 0.005  # a score above those of most pairs that only look alike; a share
 
 
 @dataclass(frozen=True)
@@ -49,11 +55,10 @@ def find_copies(material: Material) -> CopyPairs:
     planted says how many copies that finds, and how many matches with other images it takes for right.
     """
     proposer, number = proposer_of(material)
-    first, second = proposer.pairs(np.arange(len(proposer.places)))
-    own = register(proposer.shown(first), proposer.shown(second))
+    first, second, own, least_look = _own_pairs(proposer)
+    proposer = replace(proposer, least_resemblance=least_look)  # planted copies fare as others do
     planted = {
-        kind: _matches(proposer, number[copies.sources], proposer.with_planted(copies))
-        for kind, copies in material.planted.items()
+        kind: _matches(proposer, number[copies.sources], copies) for kind, copies in material.planted.items()
     }
     best = np.concatenate([found.best() for found in planted.values()])
     likelihood = fit_likelihood(own.score, best)
@@ -68,6 +73,24 @@ def find_copies(material: Material) -> CopyPairs:
         least,
         _found(planted, least),
     )
+
+
+def _own_pairs(proposer: Proposer) -> tuple[IntArray, IntArray, Registration, float]:
+    """Return the images' own pairs (P,), how they match, and how alike the last of them are at a first look.
+
+    Those most alike are registered first. Of very many, the rest is left once hardly any of the last ones
+    matched: that bounds the time, and what it costs in recall the planted copies tell.
+    """
+    first, second, look = proposer.pairs()
+    parts: list[Registration] = []
+    done, going = 0, True
+    while done < len(first) and going:
+        chunk = slice(done, done + (_PORTION if done else _FIRST_PORTION))
+        parts.append(proposer.registered(first[chunk], second[chunk]))
+        done = min(chunk.stop, len(first))
+        going = (parts[-1].score >= _MATCHING).mean() >= _FEWEST_MATCHING
+    least = float(look[done]) if done < len(first) else proposer.least_resemblance
+    return first[:done], second[:done], joined_registrations(parts), least
 
 
 @dataclass(frozen=True)
@@ -99,14 +122,13 @@ class _Matches:
         return found
 
 
-def _matches(proposer: Proposer, own: IntArray, wider: Proposer) -> _Matches:
-    count = len(proposer.places)
-    copy, image = planted_pairs(wider, own, count)
-    score = register(wider.shown(image), wider.shown(count + copy)).score
+def _matches(proposer: Proposer, own: IntArray, copies: PlantedCopies) -> _Matches:
+    copy, image = proposer.planted_pairs(copies, own)
+    score = register_pairs(proposer.pictures.records, copies.records.__getitem__, (image, copy)).score
     itself = image == own[copy]
     likeness = np.zeros(len(copy), np.float32)
     doubtful = np.flatnonzero(~itself & (score >= _DOUBTFUL))
-    likeness[doubtful] = register(proposer.shown(own[copy[doubtful]]), proposer.shown(image[doubtful])).score
+    likeness[doubtful] = proposer.registered(own[copy[doubtful]], image[doubtful]).score
     return _Matches(len(own), copy, score, np.asarray(itself), likeness)
 
 

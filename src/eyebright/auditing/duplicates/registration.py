@@ -8,6 +8,7 @@ a small matrix on either side, so hundreds of pairs are registered at once.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,7 @@ TURNS = 8
 #: The first turn that is mirrored.
 MIRRORED = TURNS // 2
 _AT_ONCE = 256
+_READ_AT_ONCE = 4096  # pairs, whose records take 70 MB
 _SIDES = (16, 32, 64)
 _STEPS = (5, 4, 3)
 _LIKELY = 4  # turns that are tried at all: those under which the pictures are most alike as they are
@@ -67,6 +69,31 @@ def register(first: Records, second: Records) -> Registration:
     return found
 
 
+def register_pairs(
+    first: Callable[[IntArray], Records],
+    second: Callable[[IntArray], Records],
+    pairs: tuple[IntArray, IntArray],
+) -> Registration:
+    """Register many pairs (P,), of which some thousands of records are in memory at a time.
+
+    Args:
+        first: gives the records of the first pictures by their numbers.
+        second: likewise.
+        pairs: the two numbers of each pair.
+    """
+    starts = range(0, len(pairs[0]), _READ_AT_ONCE)
+    chunks = [tuple(numbers[start : start + _READ_AT_ONCE] for numbers in pairs) for start in starts]
+    return joined_registrations([register(first(a), second(b)) for a, b in chunks])
+
+
+def joined_registrations(parts: Sequence[Registration]) -> Registration:
+    """Return the registrations of some pairs and of others as those of them all."""
+    return Registration(
+        np.concatenate([np.zeros(0, np.float32), *(some.score for some in parts)]),
+        np.concatenate([np.zeros(0, np.int64), *(some.turn for some in parts)]),
+    )
+
+
 def windows(squares: UInt8Array) -> FloatArray:
     """Return nine parts (P, 9, 64, 64) of squares (P, 64, 64), each a little smaller than the whole."""
     shifts = (-(1 - _WINDOW), 0.0, 1 - _WINDOW)
@@ -108,9 +135,7 @@ def register_squares(
             lambda chunk: _register(_pyramid(first[chunk]), _pyramid(second[chunk]), least_coarse), chunks
         )
     )
-    if not parts:
-        return Registration(np.zeros(0, np.float32), np.zeros(0, np.int64))
-    return Registration(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+    return joined_registrations([Registration(*part) for part in parts])
 
 
 def _register(

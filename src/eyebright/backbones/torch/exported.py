@@ -114,12 +114,23 @@ class _Maps(nn.Module):
 def to_onnx(
     module: nn.Module, example: Tensor, input_name: str, output_names: Sequence[str], name: str = "net"
 ) -> onnx.ModelProto:
-    """Return exports a module of one input to ONNX; the batch size stays free.
+    """Return a module of one input as ONNX; see :func:`export_to_onnx`."""
+    return export_to_onnx(module, (example,), (input_name,), output_names, name)
+
+
+def export_to_onnx(
+    module: nn.Module,
+    examples: Sequence[Tensor],
+    input_names: Sequence[str],
+    output_names: Sequence[str],
+    name: str = "net",
+) -> onnx.ModelProto:
+    """Return a module as ONNX; the batch size stays free.
 
     Args:
         module: in inference mode; its output is a tensor or a tuple of them.
-        example: (B, ...) of zeros, with B of at least 2.
-        input_name: of the graph's input.
+        examples: of its inputs, each (B, ...), with one B of at least 2.
+        input_names: of the graph's inputs.
         output_names: of its outputs.
         name: put before the names of all other values, so that they cannot meet those of a graph around it.
 
@@ -141,11 +152,11 @@ def to_onnx(
             warnings.simplefilter("ignore")
             program = torch.onnx.export(
                 module,
-                (example,),
+                tuple(examples),
                 dynamo=True,
-                input_names=[input_name],
+                input_names=list(input_names),
                 output_names=list(output_names),
-                dynamic_shapes=({0: batch},),
+                dynamic_shapes=tuple({0: batch} for _ in examples),
                 opset_version=OPSET,
                 external_data=False,
                 verbose=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -57,35 +58,41 @@ class HuggingFace:
 
     def entry(self, name: str) -> Entry:
         """Return the line from the configuration; weights are not read."""
-        transformers = _library()
+        transformers = library()
         config = _config(transformers, name)
-        with _readable(name), torch.device("meta"):
+        with readable(name), torch.device("meta"):
             model = transformers.AutoModelForImageClassification.from_config(config)
         parameters = sum(p.numel() for p in model.parameters())
-        return Entry(f"hf:{name}", self.name, parameters, _image_size(config), "unknown", accuracy=None)
+        return Entry(f"hf:{name}", self.name, parameters, image_size(config), "unknown", accuracy=None)
 
     def build(self, name: str, weights: Weights, size: int | None) -> Network:
         """See :class:`~eyebright.backbones.zoo.source.ModelZoo`."""
-        transformers = _library()
+        transformers = library()
         config = _config(transformers, name)
         if hasattr(config, "drop_path_rate"):
             config.drop_path_rate = (
                 0.1  # so that the places are made; they skip nothing until they are told to
             )
         auto = transformers.AutoModelForImageClassification
-        with _readable(name):
+        with readable(name):
             model = _pretrained(auto, name, config) if weights is None else auto.from_config(config)
         classifier = _drop_classifier(model)
         if isinstance(weights, Path):
             load_file(model, weights, name, (f"{classifier}.",))
-        size = size or _image_size(config)
-        body = _Body(model, _options(model, size, _image_size(config))).eval()
+        size = size or image_size(config)
+        body = _Body(model, _options(model, size, image_size(config))).eval()
         if not _takes(body, size):
             raise wrong_size(name, size)
         return make_network(body, _origin(transformers, name, weights, body, size))
 
 
-def _library() -> Any:
+def library() -> Any:
+    """Return the package transformers, without its progress bars and its remarks on loading.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    logging.getLogger("torch.utils._pytree").setLevel(logging.ERROR)
     try:
         import transformers
     except ImportError as error:
@@ -93,11 +100,14 @@ def _library() -> Any:
             "Hugging Face backbones need the package transformers, which is not installed. Run: {command}",
             command=install_command("torch"),
         ) from error
+    speaking: Any = transformers.utils.logging
+    speaking.disable_progress_bar()
+    speaking.set_verbosity_error()
     return transformers
 
 
 @contextmanager
-def _readable(name: str) -> Iterator[None]:
+def readable(name: str) -> Iterator[None]:
     """Turn errors of the hub, and of folders with other content, into errors of ours."""
     place = nullcontext() if Path(name).is_dir() else hub.hugging_face(name)
     try:
@@ -112,10 +122,18 @@ def _readable(name: str) -> Iterator[None]:
             name=name,
             reason=str(error).splitlines()[0].rstrip("."),
         ) from error
+    except RuntimeError as error:
+        if "mismatched" not in str(error):
+            raise
+        raise ModelError(
+            "The weights of a repository must have the sizes that its config.json names. Those of {name} do "
+            "not. Use the files of one model.",
+            name=name,
+        ) from error
 
 
 def _config(transformers: Any, name: str) -> Any:
-    with _readable(name):
+    with readable(name):
         return transformers.AutoConfig.from_pretrained(name, trust_remote_code=False)
 
 
@@ -138,7 +156,8 @@ def _pretrained(auto: Any, name: str, config: Any) -> nn.Module:
     return trained
 
 
-def _image_size(config: Any) -> int:
+def image_size(config: Any) -> int:
+    """Return S, the side in pixels that a configuration names; 224 where it names none."""
     size = getattr(config, "image_size", None)
     if isinstance(size, (list, tuple)):
         size = size[0]
@@ -174,16 +193,16 @@ def _origin(transformers: Any, name: str, weights: Weights, body: _Body, size: i
     sources = {None: f"Hugging Face {name}", "none": "random weights"}
     return Origin(
         name=f"hf:{name}",
-        preprocessing=_preprocessing(transformers, name, size),
+        preprocessing=preprocessing(transformers, name, size),
         fixed=bool(body.options) or not _takes(body, size + 64),
-        licence=_licence(name) if weights is None else "unknown",
+        licence=repository_licence(name) if weights is None else "unknown",
         source=weights.name if isinstance(weights, Path) else sources[weights],
         accuracy=None,
         pretrained=weights != "none",
     )
 
 
-def _licence(name: str) -> str:
+def repository_licence(name: str) -> str:
     """Return the licence from the head of the repository's README, without the network."""
     readme = Path(name) / "README.md"
     lines = readme.read_text(encoding="utf-8", errors="replace").splitlines() if readme.is_file() else []
@@ -191,10 +210,10 @@ def _licence(name: str) -> str:
     return licence(named[0] if named else None)
 
 
-def _preprocessing(transformers: Any, name: str, size: int) -> Preprocessing:
+def preprocessing(transformers: Any, name: str, size: int) -> Preprocessing:
     """Return the repository's preprocessing; ImageNet's usual one where there is none."""
     try:
-        with _readable(name):
+        with readable(name):
             found = transformers.AutoImageProcessor.from_pretrained(name, trust_remote_code=False)
     except (hub.HubError, ModelError):
         return Preprocessing(size, "bicubic", None, IMAGENET_MEAN, IMAGENET_STD)

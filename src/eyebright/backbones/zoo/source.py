@@ -12,6 +12,7 @@ from eyebright.types import Interpolation
 
 if TYPE_CHECKING:
     from eyebright.backbones.torch.network import Network
+    from eyebright.backbones.towers.towers import Towers
 
 #: Where a network's weights come from: a file, "none" for random ones, or None for the published ones.
 Weights: TypeAlias = "Path | Literal['none'] | None"
@@ -68,6 +69,13 @@ class ModelZoo(Protocol):
             ModelError: the file does not fit.
             ConfigError: the architecture cannot take images of this size.
         """
+
+
+class TowersZoo(ModelZoo, Protocol):
+    """A library of image towers with text towers; as networks, its image towers stand alone."""
+
+    def towers(self, name: str, weights: Weights) -> Towers:
+        """Build both towers; raises what :meth:`build` does."""
 
 
 def interpolation(name: str) -> Interpolation:

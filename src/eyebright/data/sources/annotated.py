@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from eyebright.data.checks import naming
@@ -79,7 +79,7 @@ def listed_images(
             "There must be annotated images. {path} has none that can be used. Annotate some.", path=source
         )
         raise naming(error, skipped)
-    wanted = Columns(path=PATH, label=(LABELS,), group=chosen.group, split=chosen.split)
+    wanted = replace(chosen, path=PATH, label=(LABELS,))
     meant = find_meaning(table_of(source, columns), multilabel=multilabel, chosen=wanted)
     return ListedImages(source, root, meant, tuple(skipped))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from eyebright.data.splits.names import named_split
@@ -43,11 +44,7 @@ def from_metadata(root: Path, tables: Sequence[str], chosen: Columns, *, multila
             cells[_SPLIT] = [str(split)] * len(table.rows)
         append_rows(merged, cells)
     source = root / tables[0] if len(tables) == 1 else root
-    wanted = Columns(
-        path=chosen.path or FILE_NAME,
-        label=chosen.label,
-        group=chosen.group,
-        split=chosen.split or (_SPLIT if all(splits) else None),
-    )
+    column_of_splits = chosen.split or (_SPLIT if all(splits) else None)
+    wanted = replace(chosen, path=chosen.path or FILE_NAME, split=column_of_splits)
     meant = find_meaning(table_of(source, merged), multilabel=multilabel, chosen=wanted)
     return ListedImages(source, root, meant)

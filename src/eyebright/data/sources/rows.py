@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -128,6 +129,7 @@ def _from_files(
     multilabel: bool,
 ) -> ListedImages:
     merged: dict[str, list[str]] = {}
+    column = ""
     on_disk = os.path.isdir(root)  # no archive or remote place names a file of this machine
     for file, split in files:
         storage = _storage(root / file)
@@ -143,16 +145,12 @@ def _from_files(
         append_rows(merged, cells)
     if not any(merged.get(_SPLIT, ())):
         merged.pop(_SPLIT, None)
-    wanted = Columns(
-        path=_PATH,
-        label=chosen.label,
-        group=chosen.group,
-        split=chosen.split or (_SPLIT if _SPLIT in merged else None),
-    )
-    table = table_of(source, merged)
-    return ListedImages(
-        source, root, find_meaning(table, multilabel=multilabel, chosen=wanted), complete=True
-    )
+    column_of_splits = chosen.split or (_SPLIT if _SPLIT in merged else None)
+    wanted = replace(chosen, path=_PATH, split=column_of_splits)
+    meant = find_meaning(table_of(source, merged), multilabel=multilabel, chosen=wanted)
+    # Where a file has several columns of images, another one like it is read by the same.
+    meant = replace(meant, columns=replace(meant.columns, path=column))
+    return ListedImages(source, root, meant, complete=True)
 
 
 def _storage(path: Path) -> RowStorage:
@@ -167,8 +165,9 @@ def _storage(path: Path) -> RowStorage:
 
 def _image_column(path: Path, storage: RowStorage, chosen: Columns) -> str:
     there = image_columns(storage.schema)
-    if chosen.path in there:
-        return str(chosen.path)
+    for known in (chosen.path, chosen.remembered.path if chosen.remembered else None):
+        if known in there:
+            return str(known)
     if len(there) != 1:
         raise DataError(
             "One column must hold the images. {path} has {count}: {columns}. Name the right one with --path.",

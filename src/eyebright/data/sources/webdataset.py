@@ -69,7 +69,7 @@ def from_shards(
     names = dict.fromkeys(name for row in rows for name in row)
     table = table_of(source, {name: [row.get(name, "") for row in rows] for name in names})
     column = chosen.split or (_SPLIT if _SPLIT in names else None)
-    wanted = Columns(path=_PATH, label=chosen.label, group=chosen.group, split=column)
+    wanted = replace(chosen, path=_PATH, split=column)
     meant = find_meaning(table, multilabel=multilabel, chosen=wanted)
     return ListedImages(source, root, meant, tuple(skipped), complete=True)
 

@@ -13,7 +13,8 @@ from eyebright.data.header import open_image, read_image
 # As EXIF, ISO 8601 and tables write it; what a time zone says is left out, for cameras know none.
 _FORMATS = ("%Y:%m:%d %H:%M:%S", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y/%m/%d", "%Y:%m:%d", "%Y%m%d")
 _TAGS = (ExifTags.Base.DateTimeOriginal, ExifTags.Base.DateTimeDigitized)
-_EARLIEST = 1826  # the oldest photograph; cameras without a battery say the year 0
+#: The year of the oldest photograph; cameras without a battery say the year 0.
+EARLIEST = 1826
 
 
 def read_time(text: str) -> str:
@@ -49,6 +50,6 @@ def capture_time(path: Path, sha: str | None = None) -> str:
 
 
 def _plain(time: datetime) -> str:
-    if time.year < _EARLIEST:
+    if time.year < EARLIEST:
         raise ValueError(time)
     return time.replace(tzinfo=None, microsecond=0).isoformat()

@@ -14,6 +14,7 @@ from eyebright.data.splits.by_time import assign_by_time, periods, require_old_i
 from eyebright.data.splits.facts import SplitFacts
 from eyebright.data.splits.name_groups import with_name_groups
 from eyebright.data.splits.units import joined
+from eyebright.data.texts import require_more_than_label, shared_texts, with_texts_beside
 from eyebright.errors import DataError
 from eyebright.text.format import listed
 from eyebright.types import Skipped, Split
@@ -30,11 +31,13 @@ class Drawing:
         near_duplicates: finds those that stay in one split; None where only exact copies do.
         by: what decides which images are held out; with "folds" none is, for all are evaluated in turn.
         group_from: a regular expression that finds the groups of images in the names of their files.
+        texts_beside: whether texts lie in files beside the images.
     """
 
     near_duplicates: NearDuplicates | None = None
     by: Literal["chance", "time", "folds"] = "chance"
     group_from: str | None = None
+    texts_beside: bool = False
 
 
 #: By chance, and only exact copies and groups stay together.
@@ -54,6 +57,9 @@ def draw(manifest: Manifest, shares: Mapping[Split, float], seed: int, drawing: 
     if drawing.by == "folds":
         _require_no_splits(manifest, "--folds")
         shares = {}
+    if drawing.texts_beside:
+        manifest = with_texts_beside(manifest)
+    require_more_than_label(manifest)
     if drawing.by == "time":
         _require_no_splits(manifest, "--split-by time")
         manifest = with_times(manifest)
@@ -62,7 +68,7 @@ def draw(manifest: Manifest, shares: Mapping[Split, float], seed: int, drawing: 
         manifest = replace(manifest, samples=tuple(named))
     samples = manifest.samples
     near = [] if drawing.near_duplicates is None else drawing.near_duplicates(manifest.root, samples)
-    manifest = replace(manifest, samples=tuple(joined(samples, near)))
+    manifest = replace(manifest, samples=tuple(joined(samples, [*near, *shared_texts(samples)])))
     manifest = _hold_out(manifest, shares, seed, drawing.by)
     if drawing.by == "time":
         require_old_images(manifest)

@@ -12,9 +12,10 @@ from eyebright.data.splits.names import is_no_class, named_split, numbered_split
 from eyebright.data.storage.places import scandir
 from eyebright.data.walk import Identity, has_images, identity, image_files, is_text, subfolders
 from eyebright.errors import DataError
+from eyebright.text.format import listed
 from eyebright.types import Skipped, Split
 
-_SHOWN = 4
+SHOWN = 4
 _YEAR = re.compile(r"(19|20)\d\d(\D|$)")
 
 
@@ -75,7 +76,7 @@ def training_parts(folder: Path, elsewhere: Collection[Identity]) -> tuple[dict[
             "these are splits, name them val and test; if {train} is a class like them, move all "
             "class folders into a folder train/; else move them elsewhere.",
             path=folder,
-            others=listed(others),
+            others=listed(sorted(others), SHOWN),
             train=train[0],
         )
     return _with_train(folder, found, train[0], others)
@@ -170,7 +171,7 @@ def _refuse_lonely(folder: Path, named: dict[str, _Inside], others: Sequence[str
                 "folders {others}. If it is a class, move all class folders into a folder train/; if "
                 "its images have no classes, move it elsewhere.",
                 path=folder / name,
-                others=listed(others),
+                others=listed(sorted(others), SHOWN),
             )
 
 
@@ -185,7 +186,7 @@ def _require_classes_on_top(folder: Path, found: dict[str, _Inside]) -> None:
             "are those of folds or batches. Merge them, or name them train, val and test; if they "
             "are classes, move them into a folder train/.",
             path=folder,
-            names=listed(found),
+            names=listed(sorted(found), SHOWN),
         )
     counts = Counter(name for inner in nested.values() for name in inner)
     shared = sorted(name for name, count in counts.items() if count > 1)
@@ -196,8 +197,8 @@ def _require_classes_on_top(folder: Path, found: dict[str, _Inside]) -> None:
             "Splits must contain the classes. In {path}, the folders {outer} contain {inner}. Move "
             "the images, as in {example}.",
             path=folder,
-            outer=listed(nested),
-            inner=listed(shared),
+            outer=listed(sorted(nested), SHOWN),
+            inner=listed(sorted(shared), SHOWN),
             example=f"{shared[0]}/{next(iter(nested))}",
         )
     if len(shared) > 1 and not all(map(_YEAR.match, shared)):
@@ -207,8 +208,8 @@ def _require_classes_on_top(folder: Path, found: dict[str, _Inside]) -> None:
             "train, val and test, or merge them; if {second} is a class, move all class folders into "
             "a folder train/.",
             path=folder,
-            outer=listed(nested),
-            inner=listed(shared),
+            outer=listed(sorted(nested), SHOWN),
+            inner=listed(sorted(shared), SHOWN),
             first=shared[0],
             second=next(iter(nested)),
         )
@@ -226,7 +227,7 @@ def _require_several(folder: Path, inside: _Inside) -> None:
             "holds only {name}, which holds {inner}. Give {deeper}, or move these folders up.",
             path=folder,
             name=deeper.name,
-            inner=listed(inner),
+            inner=listed(sorted(inner), SHOWN),
             deeper=deeper,
         )
 
@@ -255,9 +256,3 @@ def classes_beside(folder: Path) -> list[str]:
     except DataError:  # what lies above need not be readable
         return []
     return [] if any(map(named_split, names)) else [name for name in names if name != folder.resolve().name]
-
-
-def listed(names: Collection[str]) -> str:
-    """Return the first of some names as text."""
-    some = sorted(names)[:_SHOWN]
-    return ", ".join(some) + (", …" if len(names) > len(some) else "")

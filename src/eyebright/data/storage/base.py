@@ -16,6 +16,8 @@ from eyebright.types import Skipped
 MOST_MEMBERS = 3_000_000
 #: No image that can be decoded is larger; what claims to be is not read.
 MOST_MEMBER_BYTES = 2**31
+#: Bytes of an archive that is unpacked onto the disk, packed and unpacked.
+MOST_UNPACKED_BYTES = 20 * 2**30
 # Deflate reaches 1,000, and so do drawings; what unpacks to more than this from so little is meant to harm.
 _MOST_RATIO, _HARMLESS_BYTES = 200, 2**26
 
@@ -106,6 +108,11 @@ class Tree:
             self._add(above, True)
         self._folders[above].setdefault(name, folder)
 
+    @property
+    def files(self) -> Mapping[str, int]:
+        """Return the bytes of all files, by their paths."""
+        return self._sizes
+
     def size(self, name: str) -> int | None:
         """Return the bytes of a file, or None where there is no such file."""
         return self._sizes.get(name)
@@ -167,6 +174,21 @@ def require_few(path: object, count: int) -> None:
             most=MOST_MEMBERS,
             path=path,
             count=count,
+        )
+
+
+def require_unpackable(path: object, size: int) -> None:
+    """Refuse an archive that would fill the disk if it were unpacked.
+
+    Raises:
+        DataError: it unpacks to too many bytes.
+    """
+    if size > MOST_UNPACKED_BYTES:
+        raise DataError(
+            "An archive must unpack to at most {most} GB. {path} unpacks to {size} GB. Split it.",
+            most=MOST_UNPACKED_BYTES >> 30,
+            path=path,
+            size=f"{size / 2**30:.1f}",
         )
 
 

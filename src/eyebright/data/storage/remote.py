@@ -22,6 +22,8 @@ ARROW_SCHEMES = frozenset({"s3", "gs", "gcs", "abfs", "abfss", "hdfs"})
 _NOT_READ = frozenset({"file", "local", "dir", "reference", "data", "http", "https"})
 _CONNECT_SECONDS, _REQUEST_SECONDS, _WAIT_SECONDS = 5, 30, 40
 _ATTEMPTS = 2
+# As Google's and Microsoft's own clients have them.
+_GCS_EMULATOR, _AZURE = "STORAGE_EMULATOR_HOST", "AZURE_STORAGE_CONNECTION_STRING"
 _S3_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
 
@@ -47,6 +49,8 @@ class RemoteStorage:
                 scheme=scheme,
             )
         self._place = f"{scheme}://{host}"
+        # pyarrow lists no folder of a Google bucket that is but the beginning of keys, as most are.
+        self._folders_unlisted = scheme in ("gs", "gcs")
         self._system: FileSystem
         self._system, self._top = self._asked(lambda: _connect(scheme, host))
         self._asked(lambda: self._info(""))
@@ -70,11 +74,17 @@ class RemoteStorage:
         """
         from pyarrow.fs import FileSelector, FileType
 
-        selector = FileSelector(self._full(folder), recursive=False)
-        for info in self._system.get_file_info(selector):
-            is_folder = info.type == FileType.Directory
-            path = f"{folder}/{info.base_name}" if folder else info.base_name
-            yield StorageEntry(info.base_name, path, is_folder, 0 if is_folder else int(info.size or 0))
+        top = self._full(folder)
+        folders: set[str] = set()
+        for info in self._system.get_file_info(FileSelector(top, recursive=self._folders_unlisted)):
+            name, _, rest = info.path[len(top) :].lstrip("/").partition("/")
+            is_folder = bool(rest) or info.type == FileType.Directory
+            if name in folders:
+                continue
+            if is_folder:
+                folders.add(name)
+            path = f"{folder}/{name}" if folder else name
+            yield StorageEntry(name, path, is_folder, 0 if is_folder else int(info.size or 0))
 
     def read(self, name: str) -> bytes:
         """Return the content of a file.
@@ -149,7 +159,9 @@ def _connect(scheme: str, host: str) -> tuple[FileSystem, str]:
     if scheme == "s3":
         return _s3(host), f"{host}/"
     if scheme in ("gs", "gcs"):
-        return fs.GcsFileSystem(retry_time_limit=timedelta(seconds=_REQUEST_SECONDS)), f"{host}/"
+        return _gcs(), f"{host}/"
+    if scheme in ("abfs", "abfss") and _AZURE in os.environ:
+        return _azure(os.environ[_AZURE]), f"{host.partition('@')[0]}/"
     if scheme in ARROW_SCHEMES:
         # Of abfs, the container is part of the path; of hdfs, nothing is, and paths begin at the root.
         system, top = fs.FileSystem.from_uri(f"{scheme}://{host}")
@@ -182,3 +194,31 @@ def _s3(bucket: str) -> FileSystem:
         request_timeout=_REQUEST_SECONDS,
         retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=_ATTEMPTS),
     )
+
+
+def _gcs() -> FileSystem:
+    from pyarrow import fs
+
+    wait = timedelta(seconds=_REQUEST_SECONDS)
+    if not (emulator := os.environ.get(_GCS_EMULATOR)):
+        return fs.GcsFileSystem(retry_time_limit=wait)
+    endpoint = urlsplit(emulator if "://" in emulator else f"http://{emulator}")
+    return fs.GcsFileSystem(
+        anonymous=True, endpoint_override=endpoint.netloc, scheme=endpoint.scheme, retry_time_limit=wait
+    )
+
+
+def _azure(connection: str) -> FileSystem:
+    """Return the file system of a connection string, such as `AccountName=…;AccountKey=…;BlobEndpoint=…`."""
+    from pyarrow import fs
+
+    parts = dict(part.split("=", 1) for part in connection.split(";") if "=" in part)
+    where: dict[str, str] = {}
+    if endpoint := parts.get("BlobEndpoint"):
+        # An account's own address ends with nothing; an emulator's ends with the account.
+        address = urlsplit(endpoint)
+        where = dict.fromkeys(("blob_storage_authority", "dfs_storage_authority"), address.netloc)
+        where |= dict.fromkeys(("blob_storage_scheme", "dfs_storage_scheme"), address.scheme)
+    key, token = parts.get("AccountKey"), parts.get("SharedAccessSignature")
+    account = parts.get("AccountName", "")
+    return fs.AzureFileSystem(account_name=account, account_key=key, sas_token=token, **where)

@@ -1,16 +1,20 @@
-"""What the columns of a table mean: which holds the paths, the labels, the split and the group."""
+"""What the columns of a table mean: which holds paths, labels, split, group, weights and times."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from eyebright.data.splits.names import named_split
-from eyebright.data.table.chosen import ANY_COLUMNS, NO_COLUMN, Columns
+from eyebright.data.table.chosen import ANY_COLUMNS, BESIDE, Columns, dated
 from eyebright.data.table.delimited import DataTable
 from eyebright.data.table.group_column import find_group_column, may_name_groups
 from eyebright.data.table.label_columns import TRUE, find_labels, is_label_name, plain_name
+from eyebright.data.table.named_column import the_only
+from eyebright.data.table.times import find_time_column, read_times
+from eyebright.data.table.weights import find_weight_column, may_weigh, read_weights
+from eyebright.data.texts import text_of, unreadable
 from eyebright.errors import DataError, nearest
 from eyebright.types import Skipped, Split
 
@@ -37,12 +41,15 @@ _UNNAMED = re.compile(r"unnamed_\d+(_level_\d+)?")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line: a path as it is written, labels as a manifest has them, split and group if given."""
+    """One line: a path as it is written, labels as a manifest has them, and what else is given."""
 
     path: str
     label: str
     split: Split | None
     group: str
+    weight: float = 1.0
+    time: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,21 +60,25 @@ class LabelTable:
         rows: in their order.
         label_set: the labels of a multi-label table; None of a multi-class one.
         notes: what was read otherwise than it may look, and columns that were not used.
-        roles: each column of the table, and what it was taken for: path, label, group, split or nothing.
+        roles: each column of the table, and what it was taken for: a role of `Columns`, or nothing.
+        columns: those that were taken, by their roles.
+        texts_beside: whether texts lie in files beside the images.
     """
 
     rows: Sequence[Row]
     label_set: tuple[str, ...] | None
     notes: Sequence[Skipped] = ()
     roles: Sequence[tuple[str, str]] = ()
+    columns: Columns = ANY_COLUMNS
+    texts_beside: bool = False
 
 
 def find_meaning(table: DataTable, *, multilabel: bool = False, chosen: Columns = ANY_COLUMNS) -> LabelTable:
     """Return what the rows of a table say about their images.
 
     There is a column with the image's path, and either one column with the label or a list of labels, or a
-    column of 0 and 1 for each label; besides, if wanted, the split and a group. Where it is open which column
-    that is, this is asked for instead of guessed.
+    column of 0 and 1 for each label; besides, if wanted, the split, a group, the weight in training and the
+    time. Where it is open which column that is, this is asked for instead of guessed.
 
     Args:
         table: the rows, from a file or elsewhere.
@@ -79,13 +90,14 @@ def find_meaning(table: DataTable, *, multilabel: bool = False, chosen: Columns 
         DataError: it is no such table.
     """
     columns = _named_columns(table)
-    _require_there(table, columns, chosen)
-    named = {chosen.path, *chosen.label, chosen.group, chosen.split}
+    chosen = chosen.completed(columns)
+    given = chosen.named(columns)
+    _require_there(table, columns, given)
+    named = {name for names in given.values() for name in names}
     index = [name for name in columns if name not in named and _is_index(name, columns[name])]
     for name in index:
         del columns[name]
-    free = [name for name in columns if name not in named]
-    path_column = chosen.path or find_path_column(free)
+    path_column = chosen.path or find_path_column([name for name in columns if name not in named])
     if path_column is None:
         raise DataError(
             "{path} must have a column named path with the image paths. Its columns are: {columns}. "
@@ -93,41 +105,61 @@ def find_meaning(table: DataTable, *, multilabel: bool = False, chosen: Columns 
             path=table.source,
             columns=", ".join(columns),
         )
-    paths = columns.pop(path_column)
-    notes: list[Skipped] = []
-    split_column = _split_column(table, columns, chosen, notes)
-    splits = [None] * len(paths) if split_column is None else _splits(table, split_column, columns)
-    group_column = find_group_column(table, columns, chosen)
-    groups = [""] * len(paths) if group_column is None else columns.pop(group_column)
-    found = find_labels(table, columns, multilabel=multilabel, chosen=chosen.label)
-    notes += found.notes
-    ignored = [name for name in columns if name not in found.columns]
-    notes += _on_ignored(table, [*index, *ignored], {} if chosen.group else columns)
-    rows = map(Row, paths, found.labels, splits, groups)
-    taken = {path_column: "path", split_column: "split", group_column: "group"}
-    taken |= dict.fromkeys(found.columns, "label")
-    roles = [(name, taken.get(name, "")) for name in table.header if name]
-    return LabelTable(tuple(rows), found.label_set, notes, roles)
-
-
-def _require_there(table: DataTable, columns: Mapping[str, Sequence[str]], chosen: Columns) -> None:
-    """Refuse names of columns that the table does not have."""
-    wanted = {"--path": [chosen.path], "--label": chosen.label}
-    wanted |= {
-        option: [name]
-        for option, name in (("--group", chosen.group), ("--split", chosen.split))
-        if name != NO_COLUMN
+    texts = [columns[name] for name in given.get("text", ())]
+    taken: dict[str, str] = {"path": path_column} | {
+        role: names[0] for role, names in given.items() if role in _FINDERS
     }
-    for option, names in wanted.items():
+    spoken_for = {*taken.values(), *given.get("text", ())}
+    free = {name: cells for name, cells in columns.items() if name not in spoken_for}
+    for role, find in _FINDERS.items():
+        if getattr(chosen, role) is None and (it := find(table, free, chosen)) is not None:
+            taken[role] = it
+            del free[it]
+    found = find_labels(table, free, multilabel=multilabel, chosen=chosen.label)
+    cells = {role: columns[name] for role, name in taken.items()}
+    notes = [*_on_split(table, taken.get("split")), *found.notes]
+    count = len(table.rows)
+    splits = _splits(table, taken["split"], cells["split"]) if "split" in taken else [None] * count
+    weights = read_weights(table, taken["weight"], cells["weight"]) if "weight" in taken else [1.0] * count
+    times = _times(table, taken, cells, chosen)
+    read = [text_of(cells) for cells in zip(*texts, strict=True)] if texts else [""] * count
+    notes += [unreadable(path) for path, text in zip(cells["path"], read, strict=True) if text is None]
+    by_name = {name: role for role, name in taken.items()} | dict.fromkeys(found.columns, "label")
+    by_name |= dict.fromkeys(given.get("text", ()), "text")
+    ignored = [name for name in columns if name not in by_name]
+    notes += _on_ignored(table, [*index, *ignored], {} if chosen.group else columns)
+    groups, kept = cells.get("group", [""] * count), [text or "" for text in read]
+    rows = map(Row, cells["path"], found.labels, splits, groups, weights, times, kept)
+    roles = [(name, by_name.get(name, "")) for name in table.header if name]
+    taken |= {} if chosen.time is None else {"time": chosen.time}  # with the order of its dates
+    used = replace(chosen, needs_time=False, label=tuple(found.columns), **taken)  # type: ignore[arg-type]
+    beside = BESIDE in chosen.text and BESIDE not in columns
+    return LabelTable(tuple(rows), found.label_set, notes, roles, used, beside)
+
+
+def _require_there(
+    table: DataTable, columns: Mapping[str, Sequence[str]], given: Mapping[str, Sequence[str]]
+) -> None:
+    """Refuse names of columns that the table does not have, and one column with two meanings."""
+    role_of: dict[str, str] = {}
+    for role, names in given.items():
         for name in names:
-            if name is not None and name not in columns:
+            if name not in columns:
                 raise DataError(
                     "{option} must name a column of the table. {path} has no column {name}; the closest are: "
                     "{nearest}.",
-                    option=option,
+                    option=f"--{role}",
                     path=table.source,
                     name=name,
                     nearest=nearest(name, columns),
+                )
+            if role_of.setdefault(name, role) != role:
+                raise DataError(
+                    "A column can have one meaning. {name} was given for --{one} and for --{other}. Name "
+                    "another column for one of them.",
+                    name=name,
+                    one=role_of[name],
+                    other=role,
                 )
 
 
@@ -172,36 +204,45 @@ def _are_row_numbers(cells: Sequence[str]) -> bool:
     return all(cell.isdecimal() for cell in cells) and len(set(cells)) == len(cells)
 
 
-def _split_column(
-    table: DataTable, columns: Mapping[str, list[str]], chosen: Columns, notes: list[Skipped]
-) -> str | None:
+def _find_split_column(table: DataTable, columns: Mapping[str, list[str]], chosen: Columns) -> str | None:
     """Return the column that names the split, if there is one."""
-    if chosen.split is not None:
-        return None if chosen.split == NO_COLUMN else chosen.split
-    columns = {name: cells for name, cells in columns.items() if name not in (*chosen.label, chosen.group)}
-    found = [name for name in columns if plain_name(name) in (*_SPLIT, *_FLAGS)]
+    columns = {name: cells for name, cells in columns.items() if name not in chosen.label}
+    found = [name for name in columns if _names_split(name)]
     if not found:
         found = [name for name, cells in columns.items() if _holds_splits(name, cells)]
-        notes += [
-            Skipped(table.source.name, "Column {name} was read as the split.", {"name": name})
-            for name in found
-        ]
-    if len(found) > 1:
-        raise DataError(
-            "One column must say the split. {path} has several that could: {columns}. Name one of "
-            "them with --split; `none` is none of them.",
-            path=table.source,
-            columns=", ".join(found),
-        )
-    return found[0] if found else None
+    return the_only(table, found, "split")
 
 
-def _splits(table: DataTable, name: str, columns: dict[str, list[str]]) -> list[Split]:
-    """Take the column out that names the split, and return the split of each row."""
+def _names_split(name: str) -> bool:
+    return plain_name(name) in (*_SPLIT, *_FLAGS)
+
+
+def _on_split(table: DataTable, name: str | None) -> list[Skipped]:
+    """Return a note on a column that was read as the split although it is not called so."""
+    if name is None or _names_split(name):
+        return []
+    return [Skipped(table.source.name, "Column {name} was read as the split.", {"name": name})]
+
+
+def _splits(table: DataTable, name: str, cells: Sequence[str]) -> list[Split]:
+    """Return the split of each row."""
     flagged = _FLAGS.get(plain_name(name))
-    return [
-        _split(table, line, cell, flagged) for line, cell in zip(table.lines, columns.pop(name), strict=True)
-    ]
+    return [_split(table, line, cell, flagged) for line, cell in zip(table.lines, cells, strict=True)]
+
+
+def _times(
+    table: DataTable, taken: dict[str, str], cells: Mapping[str, Sequence[str]], chosen: Columns
+) -> list[str]:
+    """Return the time of each row; a column that nobody named or needs is let go where it cannot be read."""
+    if "time" in taken:
+        order = None if chosen.time is None else dated(chosen.time, table.header)[1]
+        try:
+            return read_times(table, taken["time"], cells["time"], order)
+        except DataError:
+            if chosen.time is not None or chosen.needs_time:
+                raise
+            del taken["time"]
+    return [""] * len(table.rows)
 
 
 def _holds_splits(name: str, cells: Sequence[str]) -> bool:
@@ -230,6 +271,12 @@ def _on_ignored(
     if not ignored:
         return []
     notes = [Skipped(table.source.name, "Ignored columns: {names}.", {"names": ", ".join(ignored)})]
+    if weights := [name for name in ignored if may_weigh(name)]:
+        reason = (
+            "Column {name} was not taken for weights of the images in training, because other columns speak "
+            "of bodies. If it holds such weights, name it with --weight."
+        )
+        notes.append(Skipped(table.source.name, reason, {"name": weights[0]}))
     alike = [name for name in ignored if name in columns and may_name_groups(name, columns[name])]
     if alike:
         reason = (
@@ -238,3 +285,12 @@ def _on_ignored(
         )
         notes.append(Skipped(table.source.name, reason, {"names": ", ".join(alike)}))
     return notes
+
+
+#: What finds the column of a role where the user names none, in this order; what is left may be the label.
+_FINDERS: Mapping[str, Callable[[DataTable, Mapping[str, list[str]], Columns], str | None]] = {
+    "split": _find_split_column,
+    "group": find_group_column,
+    "weight": find_weight_column,
+    "time": find_time_column,
+}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from eyebright.data.table.chosen import NO_COLUMN, Columns
+from eyebright.data.table.chosen import Columns
 from eyebright.data.table.delimited import DataTable
 from eyebright.data.table.label_columns import plain_name
 from eyebright.errors import DataError
@@ -28,8 +28,6 @@ def find_group_column(table: DataTable, columns: Mapping[str, list[str]], chosen
     Raises:
         DataError: several columns could.
     """
-    if chosen.group is not None:
-        return None if chosen.group == NO_COLUMN else chosen.group
     free = {name: cells for name, cells in columns.items() if name not in chosen.label}
     if found := [name for name in free if plain_name(name) in _GROUP]:
         return found[0]

@@ -15,6 +15,7 @@ from eyebright.data.read_headers import read_headers
 from eyebright.data.storage.places import is_remote, resolved
 from eyebright.data.table.columns import LabelTable, Row
 from eyebright.data.table.paths import ImagePaths
+from eyebright.data.texts import with_texts_beside
 from eyebright.data.walk import image_files
 from eyebright.errors import DataError, ImageError
 from eyebright.runtime.context import progress_task
@@ -73,6 +74,9 @@ def read_listed(listed: ListedImages) -> tuple[Manifest, bool]:
                         row.group,
                         header.white_level,
                         header.content,
+                        time=row.time,
+                        weight=row.weight,
+                        text=row.text,
                     )
                 )
             task.advance(len(some))
@@ -81,7 +85,11 @@ def read_listed(listed: ListedImages) -> tuple[Manifest, bool]:
     samples, found = with_contents(folder, samples)
     ordered = sorted(_grouped(samples), key=lambda s: s.path)
     notes = (*table.notes, *_outside(listed, named), *_unnamed(listed, named), *found)
-    manifest = Manifest(resolved(folder), tuple(ordered), tuple(skipped), notes, table.label_set)
+    manifest = Manifest(
+        resolved(folder), tuple(ordered), tuple(skipped), notes, table.label_set, columns=table.columns
+    )
+    if table.texts_beside:
+        manifest = with_texts_beside(manifest)
     return manifest, any(row.split for row in table.rows)
 
 

@@ -47,11 +47,6 @@ class Decisions:
     multilabel: bool = False
     unknown_above: float | None = None
 
-    @classmethod
-    def likeliest(cls, classes: int) -> Decisions:
-        """Return the decision for the most probable of K classes."""
-        return cls(np.full(classes, np.nan))
-
     @property
     def changed(self) -> bool:
         """Return whether another class than the most probable may be predicted."""

@@ -68,9 +68,13 @@ def examples(target: Format, source: ExportSource) -> dict[str, str]:
         "load_image": load_image_code(),
         "white_level": "" if source.model.white_level is None else f", {source.model.white_level}",
     }
+    templates = list(folder.iterdir())
+    with_texts = files("eyebright.exporting").joinpath("examples", f"{target.name}-texts")
+    if source.model.has_text and with_texts.is_dir():
+        templates += with_texts.iterdir()
     written = {
         template.name.removesuffix(".in"): _filled(template.read_text(encoding="utf-8"), values)
-        for template in folder.iterdir()
+        for template in templates
     }
     told = target.decides and not decisions.multilabel
     return {

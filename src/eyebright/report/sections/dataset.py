@@ -95,6 +95,15 @@ def _summary(content: ReportContent) -> list[tuple[str, str]]:
         )
         for split, period in (facts.periods.items() if facts is not None else ())
     ]
+    if (weights := manifest.training_weights) is not None:
+        words = translate(
+            "{low} to {high}, as much as {count:image|images} of equal weight; metrics count every image "
+            "once",
+            low=f"{weights.lowest:g}",
+            high=f"{weights.highest:g}",
+            count=round(weights.equal_images),
+        )
+        pairs.append((translate("Weights in training"), words))
     if facts is not None and facts.folds:
         pairs.append((translate("Folds of the cross-validation"), number(facts.folds)))
     if facts is not None and facts.near_groups:

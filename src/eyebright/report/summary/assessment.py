@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from eyebright.evaluation.advice import SURE, Step, doubted, next_steps, sure_answers, trusted
 from eyebright.evaluation.multiclass.results import ClassMetrics
 from eyebright.evaluation.multilabel.results import LabelMetrics
+from eyebright.report.anomaly import words as anomaly_words
+from eyebright.report.anomaly.outcome import AnomalyOutcome
 from eyebright.report.content import ReportContent
+from eyebright.report.multilabel.headline import sentences
 from eyebright.report.multilabel.next_steps import label_doubts, label_steps, rarely_ruled_out
 from eyebright.report.summary.findings import few_images
 from eyebright.text.format import listed, number, percent, percent_range
@@ -38,7 +41,22 @@ class Assessment:
 
 def assess(content: ReportContent) -> Assessment:
     """Return what the metrics of a run say to somebody who wants to use the model."""
+    if content.anomaly is not None:
+        return _of_anomalies(content.anomaly)
     return Assessment(_trust(content), _doubt(content), _steps(content))
+
+
+def verdict_of(content: ReportContent) -> Sequence[str]:
+    """Return what a run means for new images, as plain sentences."""
+    return sentences(content.metrics) if content.anomaly is None else anomaly_words.verdict(content.anomaly)
+
+
+def _of_anomalies(outcome: AnomalyOutcome) -> Assessment:
+    return Assessment(
+        [Statement(sentence, "figures") for sentence in anomaly_words.reliable(outcome)],
+        [Statement(sentence, "kinds") for sentence in anomaly_words.doubtful(outcome)],
+        [Statement(sentence, "suspects") for sentence in anomaly_words.steps(outcome)],
+    )
 
 
 def _steps(content: ReportContent) -> list[Statement]:

@@ -99,6 +99,8 @@ def _promises(metrics: MetricsContent) -> Iterator[Claim]:
 
 def _against_majority(metrics: MetricsContent) -> Iterator[Claim]:
     """Yield that the model is not shown to be better than always predicting one class, if so."""
+    if "anomaly" in metrics:  # of good images alone nothing is better than to call all good
+        return
     majority, accuracy = metrics.get("majority"), metrics.get("accuracy")
     if not majority or not accuracy or accuracy["low"] > majority["share"]:
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 from fastapi import APIRouter, Depends
@@ -134,12 +135,12 @@ async def certificate(request: Request, name: str) -> Response:
 )
 async def swap(request: Request, name: str) -> Response:
     """Load, check and use the model of another run, or what lies now where the present one was."""
-    service: Service = request.app.state.service
-    slot = service.registry.get(name)
-    run = await _run(request, service)
-    async with slot.changing:
-        await service.registry.activate(slot, await service.registry.load(slot, run))
-        return await _changed(service, slot, "swap")
+    run = await _run(request)
+
+    async def step(registry: Registry, slot: Slot) -> None:
+        await registry.activate(slot, await registry.load(slot, run))
+
+    return await _change(request, name, "swap", step)
 
 
 @admin_router.post(
@@ -150,11 +151,11 @@ async def swap(request: Request, name: str) -> Response:
 )
 async def rollback(request: Request, name: str) -> Response:
     """Let the model before the present one answer again; a second time returns to the present one."""
-    service: Service = request.app.state.service
-    slot = service.registry.get(name)
-    async with slot.changing:
+
+    async def step(_: Registry, slot: Slot) -> None:
         slot.roll_back()
-        return await _changed(service, slot, "rollback")
+
+    return await _change(request, name, "rollback", step)
 
 
 @admin_router.post(
@@ -166,12 +167,12 @@ async def rollback(request: Request, name: str) -> Response:
 )
 async def shadow(request: Request, name: str) -> Response:
     """Let another run answer the same images, which nobody is shown; without a run that ends."""
-    service: Service = request.app.state.service
-    slot = service.registry.get(name)
-    run = await _run(request, service)
-    async with slot.changing:
-        slot.set_shadow(None if run is None else await service.registry.load(slot, run))
-        return await _changed(service, slot, "shadow")
+    run = await _run(request)
+
+    async def step(registry: Registry, slot: Slot) -> None:
+        slot.set_shadow(None if run is None else await registry.load(slot, run))
+
+    return await _change(request, name, "shadow", step)
 
 
 @admin_router.post(
@@ -182,21 +183,35 @@ async def shadow(request: Request, name: str) -> Response:
 )
 async def promote(request: Request, name: str) -> Response:
     """Let the model that was tried out answer; the present one is kept, one step back."""
-    service: Service = request.app.state.service
-    slot = service.registry.get(name)
-    async with slot.changing:
-        await service.registry.activate(slot, slot.take_shadow())
-        return await _changed(service, slot, "promote")
+
+    async def step(registry: Registry, slot: Slot) -> None:
+        await registry.activate(slot, slot.take_shadow())
+
+    return await _change(request, name, "promote", step)
 
 
-async def _run(request: Request, service: Service) -> str | None:
-    body = await read_body(request, service)
+async def _run(request: Request) -> str | None:
+    body = await read_body(request, request.app.state.service)
     return parsed(_RUN, body).run if body else None
 
 
-async def _changed(service: Service, slot: Slot, event: str) -> Response:
-    service.log.write(event, model=slot.name, sha256=slot.active.sha256)
-    return json_response(await _served(slot))
+async def _change(
+    request: Request, name: str, event: str, step: Callable[[Registry, Slot], Awaitable[None]]
+) -> Response:
+    """Take one step with a model, one after another, and answer what is served then.
+
+    Args:
+        request: that asks for it.
+        name: of the model.
+        event: in the log.
+        step: what is done to its slot.
+    """
+    service: Service = request.app.state.service
+    slot = service.registry.get(name)
+    async with slot.changing:
+        await step(service.registry, slot)
+        service.log.write(event, model=slot.name, sha256=slot.active.sha256)
+        return json_response(await _served(slot))
 
 
 async def _served(slot: Slot) -> JsonObject:

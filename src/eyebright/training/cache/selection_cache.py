@@ -70,7 +70,7 @@ def cached_selection(
     """
     content = blake2b(digest_size=16)
     for sample in samples:
-        content.update(f"{sample.key.hex()} {sample.label}\0{sample.together}\0".encode())
+        content.update(f"{sample.key.hex()} {sample.label}\0{sample.together}\0{sample.weight}".encode())
     content.update(json.dumps([str(fact) for fact in facts]).encode())
     content.update(f"{np.__version__} {scipy.__version__}".encode())
     for name in _CODE:

@@ -34,13 +34,13 @@ class FeatureStatistics:
         mean: (D,) of all rows.
         triangle: (D (D + 1) / 2,) the upper triangle, row by row, of the scatter: XᵀX of the rows less their
             mean. The other half is the same.
-        class_counts: (K,) rows of each class.
-        class_sums: (K, D) sums of each class's rows.
+        class_counts: (K,) rows of each class, or the sum of their weights.
+        class_sums: (K, D) weighted sums of each class's rows.
     """
 
     mean: Float64Array
     triangle: Float64Array
-    class_counts: IntArray
+    class_counts: Float64Array
     class_sums: Float64Array
 
     @classmethod
@@ -49,14 +49,14 @@ class FeatureStatistics:
         return cls(
             mean=np.zeros(features),
             triangle=np.zeros(features * (features + 1) // 2),
-            class_counts=np.zeros(classes, np.int64),
+            class_counts=np.zeros(classes),
             class_sums=np.zeros((classes, features)),
         )
 
     @property
-    def count(self) -> int:
-        """Return N, the number of rows."""
-        return int(self.class_counts.sum())
+    def count(self) -> float:
+        """Return N, the number of rows, or the sum of their weights."""
+        return float(self.class_counts.sum())
 
     @property
     def scatter(self) -> Float64Array:
@@ -88,15 +88,21 @@ class FeatureStatistics:
         """Return (D, D), XᵀX of the rows as they are."""
         return self.scatter + self.count * np.outer(self.mean, self.mean)
 
-    def add(self, x: npt.NDArray[np.floating], y: IntArray) -> None:
+    def add(self, x: npt.NDArray[np.floating], y: IntArray, weights: FloatArray | None = None) -> None:
         """Take in rows ``x`` (n, D), float16 or float32, of classes ``y`` (n,).
+
+        Args:
+            x: the rows.
+            y: their classes.
+            weights: (n,) of the rows, 1 in the mean over all of them; None counts each once.
 
         Raises:
             DataError: shapes that do not fit, a class number outside 0 to K - 1, or a feature that is NaN.
         """
         self._check(x, y)
         for start in range(0, len(x), _BLOCK_ROWS):
-            self._add_block(x[start : start + _BLOCK_ROWS], y[start : start + _BLOCK_ROWS])
+            block = slice(start, start + _BLOCK_ROWS)
+            self._add_block(x[block], y[block], None if weights is None else weights[block])
 
     def __add__(self, other: FeatureStatistics) -> FeatureStatistics:
         """Return statistics of the rows of both; neither is changed."""
@@ -133,9 +139,11 @@ class FeatureStatistics:
                 high=y.max(),
             )
 
-    def _add_block(self, x: npt.NDArray[np.floating], y: IntArray) -> None:
+    def _add_block(self, x: npt.NDArray[np.floating], y: IntArray, weights: FloatArray | None) -> None:
         rows = x.astype(np.float32)
         mean = rows.mean(axis=0, dtype=np.float64)
+        if weights is not None:
+            mean = weights.astype(np.float64) @ rows / weights.sum(dtype=np.float64)
         if not np.isfinite(mean).all():
             raise DataError(
                 "Features must be finite. Some are NaN or infinite. Compute them again, in float32 "
@@ -145,18 +153,19 @@ class FeatureStatistics:
         centre = mean.astype(np.float32)
         rows -= centre
         members = csr_array(
-            (np.ones(len(y), np.float32), (y, np.arange(len(y)))), shape=(len(self.class_counts), len(y))
+            (np.ones(len(y), np.float32) if weights is None else weights, (y, np.arange(len(y)))),
+            shape=(len(self.class_counts), len(y)),
         )
-        counts = np.bincount(y, minlength=len(self.class_counts))
+        counts = np.bincount(y, weights, minlength=len(self.class_counts)).astype(np.float64)
         sums = (members @ rows).astype(np.float64) + np.outer(counts, centre.astype(np.float64))
-        product = _scatter(rows)
+        product = _scatter(rows if weights is None else rows * np.sqrt(weights)[:, None])
         for row, start in enumerate(_row_starts(len(mean))):
             self.triangle[start : start + len(mean) - row] += product[row, row:]
         self._combine(mean, counts, sums)
 
-    def _combine(self, mean: Float64Array, counts: IntArray, sums: Float64Array) -> None:
+    def _combine(self, mean: Float64Array, counts: Float64Array, sums: Float64Array) -> None:
         """Take in the other sums of rows whose scatter around their own mean was added already."""
-        before, added = self.count, int(counts.sum())
+        before, added = self.count, float(counts.sum())
         if not added:
             return
         step = mean - self.mean

@@ -46,10 +46,25 @@ def assign_folds(truth: IntArray, groups: IntArray | None, folds: int, seed: int
     return fold_of_group[inverse]
 
 
-def class_weights(truth: IntArray, power: float) -> FloatArray:
-    """Return row weights (N,) proportional to the class's count to the power of ``-power``, with mean 1."""
-    weights = np.bincount(truth)[truth].astype(np.float64) ** -power
+def row_weights(samples: Sequence[Sample]) -> FloatArray | None:
+    """Return the samples' weights in training (N,), with mean 1; None where all are equal."""
+    weights = np.array([s.weight for s in samples])
+    if not len(weights) or (weights == weights[0]).all():
+        return None
     return np.asarray(weights / weights.mean(), np.float32)
+
+
+def class_weights(truth: IntArray, power: float, weights: FloatArray | None = None) -> FloatArray:
+    """Return row weights (N,) proportional to the class's count to the power of ``-power``, with mean 1.
+
+    Args:
+        truth: class numbers (N,).
+        power: 0 leaves the classes as they are, 1 lets them weigh alike.
+        weights: of the rows (N,), by which they also count for their class: a weight of 2 is a row twice.
+    """
+    found = np.bincount(truth, weights)[truth].astype(np.float64) ** -power
+    found = found if weights is None else found * weights
+    return np.asarray(found / found.mean(), np.float32)
 
 
 def fold_weights(truth: IntArray, weights: FloatArray, held_out_in: IntArray) -> FloatArray:

@@ -22,12 +22,23 @@ from eyebright.training.linear_probe.pca import principal_directions, standardis
 from eyebright.training.linear_probe.regularisation_path import STRENGTHS, PathPoint, follow_path, solve_all
 from eyebright.types import BoolArray, FloatArray, IntArray
 
+#: What the logits of a prior may be multiplied by; the first counts where nothing can be compared.
+PRIOR_SCALES = (1.0, 0.5, 0.25, 0.1, 2.0, 0.0)
+# Strengths that keep a head closer to its prior than any that would be good without one.
+_NEAR_PRIOR = (1.0, 1e-1, 1e-2)
+
+
+def most_strengths(prior: LinearHead | None) -> int:
+    """Return how many strengths :func:`fit_head` tries at most."""
+    return len(STRENGTHS) if prior is None else len(PRIOR_SCALES) * len((*_NEAR_PRIOR, *STRENGTHS))
+
 
 @dataclass(frozen=True)
 class HeadFit:
     """A head, the selected strength, the path, and held-out logits (N', K) of the scored rows.
 
-    ``discriminant_share`` says how much of the head is a discriminant, from 0 to 1.
+    ``discriminant_share`` says how much of the head is a discriminant, from 0 to 1; ``prior_scale`` by what
+    the prior's logits were multiplied, None without one.
     """
 
     head: LinearHead
@@ -35,6 +46,7 @@ class HeadFit:
     path: tuple[PathPoint, ...]
     held_out: FloatArray
     discriminant_share: float
+    prior_scale: float | None = None
 
 
 def fit_head(
@@ -44,6 +56,7 @@ def fit_head(
     *,
     groups: IntArray | None = None,
     scored: BoolArray | None = None,
+    weights: FloatArray | None = None,
     class_weight_power: float = 0.5,
     seed: int = 0,
     folds: int = 5,
@@ -53,6 +66,7 @@ def fit_head(
     near: float | None = None,
     on_strength: Callable[[], None] | None = None,
     standardised: bool = False,
+    prior: LinearHead | None = None,
 ) -> HeadFit:
     """Fit a head, with the L2 strength that has the lowest held-out log loss; two runs are equal bit for bit.
 
@@ -63,7 +77,8 @@ def fit_head(
         classes: K.
         groups: group numbers (N,): rows of one group, such as views of one image, share a fold.
         scored: rows (N,) on which the held-out loss is measured, such as the plain views; None for all.
-        class_weight_power: a row of a class with n rows weighs n to the power of minus this.
+        weights: (N,) of the rows, above 0; None counts all alike.
+        class_weight_power: a row of a class with n rows, or of weight n, weighs n to the power of minus this.
         seed: of the folds and of the rank reduction.
         folds: the largest number of folds.
         rank: principal directions to keep; None for all where N or D is at most 1,500, else 1,200.
@@ -72,34 +87,66 @@ def fit_head(
         near: the strength of an earlier head on nearly the same rows, near which this one's is searched.
         on_strength: called after each strength, of which there are at most as many as ``strengths``.
         standardised: whether features are what :func:`standardise` gives, or their principal directions.
+        prior: a head on the raw features that was not fitted to them, such as the embedded names of the
+            classes; only the difference from it is shrunk. By what it is multiplied is chosen with the
+            strength, 0 among the choices.
     """
+    offset = None if prior is None else prior.logits(features)
     rows, mean, scale = (unchanged if standardised else standardise)(features)
     rows, basis = principal_directions(rows, rank, seed)
-    weights = class_weights(truth, class_weight_power)
+    weights = class_weights(truth, class_weight_power, weights)
     fold = assign_folds(truth, groups, folds, seed)
-    problems = LogisticProblems(rows, truth, fold_weights(truth, weights, fold))
     kept = np.ones(len(truth), bool) if scored is None else scored
     scored_weights = np.where(_measurable(kept, truth, fold), weights, 0)
     untested = not (kept & learnable(truth, fold)).any()
     # With one image a class the strongest L2 is best: log loss 2.3 on ten kinds of clothes, the weakest 3.1.
+    scales: tuple[float, ...] = (0.0,) if prior is None else PRIOR_SCALES
+    if prior is not None:
+        strengths = (*_NEAR_PRIOR, *strengths)
     if untested:
-        strengths, shares = strengths[:1], (0.0,)
+        strengths, shares, scales = strengths[:1], (0.0,), scales[:1]
 
     def score(logits: FloatArray) -> tuple[float, float]:
         right = (logits.argmax(axis=1) == truth)[scored_weights > 0]
         return log_loss(logits, truth, scored_weights), float(right.mean())
 
-    path, best, held_out = follow_path(problems, classes, fold, score, strengths, on_strength, near)
-    l2 = min(path, key=lambda point: point.log_loss).l2
+    def solved(scale: float) -> _Solved:
+        known = None if offset is None else np.float32(scale) * offset
+        problems = LogisticProblems(rows, truth, fold_weights(truth, weights, fold), known)
+        path, best, held_out = follow_path(problems, classes, fold, score, strengths, on_strength, near)
+        return _Solved(scale, problems, path, best, held_out)
+
+    chosen = min(map(solved, scales), key=lambda s: s.point.log_loss)
+    problems, held_out, l2 = chosen.problems, chosen.held_out, chosen.point.l2
     second = _held_out_discriminant(problems, classes, fold)
     mixture = mix(held_out, second, truth, scored_weights, shares)
-    final = solve_all(problems, weights, l2, best)
+    final = solve_all(problems, weights, l2, chosen.coefficients)
     if mixture.share:
         whole = discriminant(rows, truth, weights / weights.sum(), classes)
         final, held_out = mixture.of(final, whole), mixture.of(held_out, second)
-    if untested:  # where nothing is known, all are equally likely
-        held_out = np.zeros_like(held_out)
-    return HeadFit(unstandardised(final, basis, mean, scale), l2, path, held_out[kept], mixture.share)
+    if untested:  # where nothing but the prior is known, all are equally likely
+        held_out = np.zeros_like(held_out) if offset is None else offset
+    head = unstandardised(final, basis, mean, scale)
+    if prior is not None:
+        part = np.float32((1 - mixture.share) * chosen.scale)
+        head = LinearHead(head.weights + part * prior.weights, head.bias + part * prior.bias)
+    used = None if prior is None else chosen.scale
+    return HeadFit(head, l2, chosen.path, held_out[kept], mixture.share, used)
+
+
+@dataclass(frozen=True)
+class _Solved:
+    """The problems with the prior multiplied by ``scale``, solved along the path: the best solution."""
+
+    scale: float
+    problems: LogisticProblems
+    path: tuple[PathPoint, ...]
+    coefficients: FloatArray
+    held_out: FloatArray
+
+    @property
+    def point(self) -> PathPoint:
+        return min(self.path, key=lambda point: point.log_loss)
 
 
 def _held_out_discriminant(problems: LogisticProblems, classes: int, fold: IntArray) -> FloatArray:

@@ -39,17 +39,26 @@ class Point:
 
 @dataclass(frozen=True)
 class LogisticProblems:
-    """The rows (N, R), their classes (N,) and the problems' row weights (N, F), each column summing to 1."""
+    """The rows (N, R), their classes (N,) and the problems' row weights (N, F), each column summing to 1.
+
+    Logits (N, K) that are known beforehand may be given as ``offset``: coefficients then add to them.
+    """
 
     rows: FloatArray
     truth: IntArray
     weights: FloatArray
+    offset: FloatArray | None = None
+
+    def logits(self, coefficients: FloatArray, places: npt.NDArray[np.generic]) -> FloatArray:
+        """Return logits (n, K) of some rows under one problem's coefficients (R + 1, K)."""
+        found: FloatArray = self.rows[places] @ coefficients[:-1] + coefficients[-1]
+        return found if self.offset is None else found + self.offset[places]
 
     def solve(self, l2: float, start: FloatArray, tolerance: float = 1e-2) -> FloatArray:
         """Minimise mean cross-entropy + l2 / 2 * squared norm in every problem.
 
         Args:
-            l2: the strength; the intercepts are not shrunk by it.
+            l2: the strength; the intercepts are shrunk by it only where there is an offset.
             start: coefficients (R + 1, F, K).
             tolerance: stop when the expected gain is below its square times the objective.
 
@@ -68,7 +77,8 @@ class LogisticProblems:
 
     def _descend(self, l2: float, start: FloatArray, tolerance: float) -> FloatArray:
         penalty = np.full((len(start), 1, 1), l2, np.float32)
-        penalty[-1] = _INTERCEPT_L2
+        if self.offset is None:  # else what is known beforehand is as good a guess for the intercepts
+            penalty[-1] = _INTERCEPT_L2
         moments = np.append(np.einsum("nr,nr->r", self.rows, self.rows) / len(self.rows), 1.0)
         point = self._evaluate(start, penalty, np.arange(start.shape[1]))
         curvature = np.maximum(point.curvature, 1e-3)
@@ -123,6 +133,8 @@ class LogisticProblems:
             rows, truth = self.rows[first : first + length], self.truth[first : first + length]
             weights, index = self.weights[first : first + length, chosen], np.arange(len(rows))
             logits = (rows @ flat[:-1] + flat[-1]).reshape(len(rows), problems, classes)
+            if self.offset is not None:
+                logits += self.offset[first : first + length, None]
             logits -= logits.max(axis=2, keepdims=True)
             of_truth = logits[index, :, truth]
             probabilities = np.exp(logits, out=logits)

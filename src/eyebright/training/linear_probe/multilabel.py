@@ -1,7 +1,7 @@
 """The head where an image may have several labels: a logistic regression for each, on the same rows.
 
 The labels' problems are independent and convex, and one matrix product serves all of them, in every fold.
-They share one L2 strength. No row weighs more than another: the probabilities are to be those of the data.
+They share one L2 strength. No class weighs more than another: the probabilities are to be those of the data.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ def fit_labels(
     *,
     groups: IntArray | None = None,
     scored: BoolArray | None = None,
+    weights: FloatArray | None = None,
     seed: int = 0,
     folds: int = 5,
     strengths: tuple[float, ...] = LABEL_STRENGTHS,
@@ -73,6 +74,7 @@ def fit_labels(
         strata: (N,) numbers; folds hold their share of each.
         groups: group numbers (N,): rows of one group, such as views of one image, share a fold.
         scored: rows (N,) on which the held-out loss is measured, such as the plain views; None for all.
+        weights: (N,) of the rows, above 0; None counts all alike.
         seed: of the folds and of the rank reduction.
         folds: the largest number of folds.
         strengths: the path, strong to weak.
@@ -84,14 +86,16 @@ def fit_labels(
     rows, basis = principal_directions(rows, None, seed)
     fold = assign_folds(strata, groups, folds, seed)
     kept = np.ones(len(truth), bool) if scored is None else scored
-    learned = (fold[:, None] != np.arange(fold.max() + 1)).astype(np.float32)
+    own = np.ones(len(truth), np.float32) if weights is None else weights
+    learned = (fold[:, None] != np.arange(fold.max() + 1)) * own[:, None]
     problems = LabelProblems(rows, truth, learned / learned.sum(axis=0))
 
     def score(logits: FloatArray) -> tuple[float, float]:
         correct = MultiLabel().correct(logits, truth)
-        return float(binary_cross_entropy(logits, truth)[kept].mean()), float(correct[kept].mean())
+        losses = binary_cross_entropy(logits, truth)[kept].mean(axis=1)
+        return float(np.average(losses, weights=own[kept])), float(correct[kept].mean())
 
     path, best, held_out = follow_path(problems, truth.shape[1], fold, score, strengths, on_strength, near)
     l2 = min(path, key=lambda point: point.log_loss).l2
-    final = solve_all(problems, np.ones(len(truth), np.float32), l2, best)
+    final = solve_all(problems, own, l2, best)
     return HeadFit(unstandardised(final, basis, mean, scale), l2, path, held_out[kept], 0.0)

@@ -59,7 +59,7 @@ def follow_path(
         logits = np.empty((len(fold), classes), np.float32)
         for f in range(count):
             inside = fold == f
-            logits[inside] = problems.rows[inside] @ coefficients[:-1, f] + coefficients[-1, f]
+            logits[inside] = problems.logits(coefficients[:, f], inside)
         path.append(PathPoint(l2, *score(logits)))
         if on_strength:
             on_strength()

@@ -15,7 +15,7 @@ from eyebright.runtime.progress import Task
 from eyebright.training.linear_probe.class_statistics import FeatureStatistics
 from eyebright.training.linear_probe.closed_form import choose_shrinkage, solve
 from eyebright.training.linear_probe.features import FeatureExtractor
-from eyebright.training.linear_probe.folds import assign_folds, learnable
+from eyebright.training.linear_probe.folds import assign_folds, learnable, row_weights
 from eyebright.training.linear_probe.head import HeadFit
 from eyebright.types import IntArray
 
@@ -43,7 +43,7 @@ def fit_large(
     Returns:
         The head with held-out logits of part of the images, and these images' classes.
     """
-    taps = extractor.taps
+    taps, weights = extractor.taps, row_weights(samples)
     classes = int(truth.max()) + 1
     folds = assign_folds(truth, groups, _FOLDS, seed=0)
     # A class that stands in one fold alone, as copies of one image do, must not be the one that is scored.
@@ -54,7 +54,11 @@ def fit_large(
         for start in range(0, len(rows), _CHUNK_ROWS):
             chunk = rows[start : start + _CHUNK_ROWS]
             for number in range(len(extractor.spaces)):
-                part.add(extractor.read([samples[i] for i in chunk], taps, number), truth[chunk])
+                part.add(
+                    extractor.read([samples[i] for i in chunk], taps, number),
+                    truth[chunk],
+                    None if weights is None else weights[chunk],
+                )
             task.advance(len(chunk))
     release_memory()
     shrinkage = choose_shrinkage(parts)

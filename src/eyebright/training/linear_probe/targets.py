@@ -14,8 +14,9 @@ import numpy.typing as npt
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.task.task import task_of
 from eyebright.training.linear_probe.head import HeadFit, fit_head
+from eyebright.training.linear_probe.linear import LinearHead
 from eyebright.training.linear_probe.multilabel import fit_labels
-from eyebright.types import BoolArray, IntArray
+from eyebright.types import BoolArray, FloatArray, IntArray
 
 
 def truth_of(samples: Sequence[Sample], manifest: Manifest) -> IntArray:
@@ -30,11 +31,16 @@ def fit(
     *,
     groups: IntArray,
     scored: BoolArray,
+    weights: FloatArray | None,
     seed: int,
     near: float | None = None,
     on_strength: Callable[[], None] | None = None,
+    prior: LinearHead | None = None,
 ) -> HeadFit:
-    """Fit the head of truth's task to features (N, D); see :func:`fit_head` and :func:`fit_labels`."""
+    """Fit the head of truth's task to features (N, D); see :func:`fit_head` and :func:`fit_labels`.
+
+    Only a multi-class task can have a ``prior``.
+    """
     task = task_of(truth)
     if task.multilabel:
         return fit_labels(
@@ -43,10 +49,20 @@ def fit(
             task.strata(truth),
             groups=groups,
             scored=scored,
+            weights=weights,
             seed=seed,
             near=near,
             on_strength=on_strength,
         )
     return fit_head(
-        features, truth, classes, groups=groups, scored=scored, seed=seed, near=near, on_strength=on_strength
+        features,
+        truth,
+        classes,
+        groups=groups,
+        scored=scored,
+        weights=weights,
+        seed=seed,
+        near=near,
+        on_strength=on_strength,
+        prior=prior,
     )

@@ -16,7 +16,7 @@ from eyebright.data.header import read_header
 from eyebright.data.manifest import Manifest
 from eyebright.data.source import scan_as_given
 from eyebright.data.storage.places import is_file
-from eyebright.data.table.chosen import Columns
+from eyebright.data.table.chosen import named_columns
 from eyebright.errors import ImageError, NotFoundError
 from eyebright.report.display import Displayed, ResultTable
 from eyebright.runs.messages import say_found
@@ -33,7 +33,7 @@ from eyebright.verbs.audit.options import AuditConfig
 from eyebright.verbs.audit.overview import kind_rows
 from eyebright.verbs.audit.page import AuditContent, write_page
 from eyebright.verbs.audit.proposals import ON_ALL_IMAGES, proposed_fixes
-from eyebright.verbs.audit.words import budget_sentence
+from eyebright.verbs.audit.words import budget_sentence, label_hint
 
 
 @dataclass(frozen=True, repr=False)
@@ -43,11 +43,13 @@ class Audit(Displayed):
     Attributes:
         directory: holds `audit.json`, `audit.html` and `fixes.csv`.
         images: how many were examined.
+        size: input size in pixels of the features that were compared.
         examination: what was found, and how well it is found.
     """
 
     directory: Path
     images: int
+    size: int
     examination: Examination
 
     @property
@@ -75,6 +77,8 @@ class Audit(Displayed):
         yield ResultTable(self._rows(), right=(1, 2, 3))
         if self.examination.wrong_labels is not None:
             yield budget_sentence(self.examination.wrong_labels, self.examination.budget)
+        if hint := label_hint(self.examination.planted.get("label_error"), self.size):
+            yield hint
         page, fixes = printable(str(self.report)), printable(str(self.fixes))
         yield "\n".join([translate("Page   {path}", path=page), translate("Fixes  {path}", path=fixes)])
 
@@ -104,7 +108,7 @@ def audit(config: AuditConfig) -> Audit:
     """
     fixes = Fixes(()) if config.fixes is None else read_fixes(config.fixes)
     with timed("scan"):
-        columns = Columns(config.path, config.label, config.group, config.split)
+        columns = named_columns(config)
         manifest, parts = scan_as_given(config.data, fixes if fixes.rows else None, columns)
     directory = new_directory(config.out, "audits", config.data.resolve().name)
     say_found(manifest)
@@ -118,12 +122,12 @@ def audit(config: AuditConfig) -> Audit:
     open_ = [finding for finding in found.findings if not _answered(finding, fixes)]
     found = replace(found, findings=open_)
     manifest = replace(manifest, samples=tuple(material.samples))
-    result = Audit(directory, len(material.samples), found)
+    result = Audit(directory, len(material.samples), config.size, found)
     content = figures(manifest, found, parts=parts)
     proposals = proposed_fixes(found.findings)
     write_fixes(result.fixes, (fix for some in proposals for fix in some))
     title = config.data.resolve().name
-    write_page(result.report, AuditContent(title, manifest, found, proposals, parts=parts))
+    write_page(result.report, AuditContent(title, manifest, found, proposals, parts, config.size))
     write_text(directory / "audit.json", json.dumps(content, indent=1, ensure_ascii=False))
     return result
 

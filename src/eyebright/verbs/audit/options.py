@@ -10,30 +10,23 @@ from pydantic import Field, field_validator
 from eyebright.auditing.findings import KINDS
 from eyebright.errors import ConfigError, nearest
 from eyebright.options.base import Config
+from eyebright.options.columns import ColumnsConfig
 from eyebright.options.fields import (
     DataPath,
     FixesFile,
-    GroupColumn,
-    LabelColumns,
-    PathColumn,
     ReportLang,
-    SplitColumn,
 )
 from eyebright.options.marks import Metavar, Several
 
 _ANY = "any"
 
 
-class AuditConfig(Config):
-    """Options of `eyebright audit`; every field is also a command-line option and a TOML key."""
+class ExaminationConfig(Config):
+    """Which images are examined, and how."""
 
     data: DataPath
     out: Path | None = Field(None, description="Directory to write (default: audits/NAME-TIME).")
     fixes: FixesFile = None
-    path: PathColumn = None
-    label: LabelColumns = Field([])
-    group: GroupColumn = None
-    split: SplitColumn = None
     fail_on: Annotated[list[str], Metavar("KIND …"), Several()] = Field(
         [], description="Kinds of findings for which the exit status is 1, such as leak; any stands for all."
     )
@@ -46,6 +39,11 @@ class AuditConfig(Config):
     )
     seed: int = Field(0, ge=0, description="Random seed of everything that is drawn.")
     lang: ReportLang = "en"
+
+
+# Fields come in the order of the bases read from the right: columns come last.
+class AuditConfig(ColumnsConfig, ExaminationConfig):
+    """Options of `eyebright audit`; every field is also a command-line option and a TOML key."""
 
     @field_validator("fail_on")
     @classmethod

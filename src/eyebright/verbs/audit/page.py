@@ -21,7 +21,7 @@ from eyebright.text.language import translate
 from eyebright.types import Interval
 from eyebright.verbs.audit.overview import kind_rows
 from eyebright.verbs.audit.view import SHOWN, views
-from eyebright.verbs.audit.words import budget_sentence, meaning, title, way_name
+from eyebright.verbs.audit.words import budget_sentence, label_hint, meaning, title, way_name
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class AuditContent:
         found: in the examination.
         proposals: the fixes of each finding.
         parts: whether the data itself says which images train and which evaluate.
+        size: input size in pixels of the features that were compared.
     """
 
     title: str
@@ -41,6 +42,7 @@ class AuditContent:
     found: Examination
     proposals: Sequence[Sequence[Fix]]
     parts: bool
+    size: int
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,8 @@ def _verdict(content: AuditContent) -> Markup:
     ]
     if content.found.wrong_labels is not None:
         sentences.append(budget_sentence(content.found.wrong_labels, content.found.budget))
+    if hint := label_hint(content.found.planted.get("label_error"), content.size):
+        sentences.append(hint)
     if not content.parts:
         sentences.append(
             translate(

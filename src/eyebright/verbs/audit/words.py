@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from eyebright.auditing.findings import PlantedResult
+from eyebright.text.format import percent
 from eyebright.text.language import translate
 from eyebright.types import Interval
+
+# Certainly fewer planted wrong labels are found than this share: a larger size is proposed, if one is left.
+_ENOUGH = 0.75
+_LARGEST_SIZE = 448
 
 
 def title(kind: str) -> str:
@@ -152,6 +158,24 @@ def budget_sentence(expected: float, budget: Mapping[int, Interval]) -> str:
         expected=f"{expected:.0f}",
         looked=looked,
         found=round(budget[looked].value),
+    )
+
+
+def label_hint(planted: PlantedResult | None, size: int) -> str | None:
+    """Return that a larger input size may find more wrong labels; None where enough are found.
+
+    Args:
+        planted: how well wrong labels are found; None where they were not looked for.
+        size: the input size in pixels.
+    """
+    if planted is None or planted.recall.high >= _ENOUGH or size > _LARGEST_SIZE // 2:
+        return None
+    return translate(
+        "At {size} px only {share} of planted label errors are found. Details may tell these classes apart: "
+        "try --size {larger}.",
+        size=size,
+        share=percent(planted.recall.value),
+        larger=2 * size,
     )
 
 

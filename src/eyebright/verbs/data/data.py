@@ -10,7 +10,7 @@ from pathlib import Path
 from eyebright.data.fixes import read_fixes
 from eyebright.data.manifest import Manifest
 from eyebright.data.source import scan_as_given
-from eyebright.data.table.chosen import Columns
+from eyebright.data.table.chosen import named_columns
 from eyebright.data.writing.write import write_data
 from eyebright.report.display import Displayed, ResultTable
 from eyebright.runs.messages import say_found, say_skipped
@@ -57,7 +57,7 @@ def data(config: DataConfig) -> Converted:
         ConfigError: the folder to write holds something.
     """
     fixes = None if config.fixes is None else read_fixes(config.fixes)
-    columns = Columns(config.path, config.label, config.group, config.split)
+    columns = named_columns(config)
     with timed("scan"):
         manifest, given = scan_as_given(config.data, fixes, columns)
     say_found(manifest)

@@ -8,20 +8,17 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from eyebright.options.base import Config
+from eyebright.options.columns import ColumnsConfig
 from eyebright.options.fields import (
     DataPath,
     FixesFile,
-    GroupColumn,
-    LabelColumns,
     MessageLang,
-    PathColumn,
-    SplitColumn,
 )
 from eyebright.options.marks import CommandLineOnly
 
 
-class DataConfig(Config):
-    """Options of `eyebright data`; every field is also a command-line option."""
+class ConversionConfig(Config):
+    """Which images are written, and as what."""
 
     action: Annotated[Literal["convert"], CommandLineOnly()] = Field(description="What to do: convert.")
     data: DataPath
@@ -34,8 +31,9 @@ class DataConfig(Config):
     )
     out: Path | None = Field(None, description="Folder to write (default: data/NAME-TIME).")
     fixes: FixesFile = None
-    path: PathColumn = None
-    label: LabelColumns = Field([])
-    group: GroupColumn = None
-    split: SplitColumn = None
     lang: MessageLang = "en"
+
+
+# Fields come in the order of the bases read from the right: columns come last.
+class DataConfig(ColumnsConfig, ConversionConfig):
+    """Options of `eyebright data`; every field is also a command-line option."""

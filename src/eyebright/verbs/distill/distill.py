@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from eyebright.backbones import catalog
+from eyebright.data.table.chosen import ROLES
 from eyebright.runs import messages
+from eyebright.runs.images import require_classifier
 from eyebright.runs.integrity import require_unmodified
 from eyebright.runs.run import Run
+from eyebright.runs.text_models import require_images_only
 from eyebright.runtime.context import stage
 from eyebright.sealed.model import SealedModel
 from eyebright.verbs.distill.options import DistillConfig
@@ -17,6 +20,7 @@ from eyebright.verbs.train.train import train
 _AS_THEY_ARE = (
     "weights",
     "data",
+    *ROLES,
     "out",
     "overwrite",
     "finetune",
@@ -56,6 +60,8 @@ def distill(config: DistillConfig) -> Run:
         MissingExtraError: PyTorch is not installed.
     """
     teacher = SealedModel(config.model)
+    require_images_only(teacher, "`eyebright distill`")
+    require_classifier(teacher, "eyebright distill")
     require_single_label(teacher.task, "distill")
     require_unmodified(teacher.path)
     catalog.find(config.student)  # before anything is read

@@ -8,12 +8,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from eyebright.options.base import Config
+from eyebright.options.columns import ColumnsConfig
 from eyebright.options.fields import (
     Augment,
     Batch,
     ChosenSize,
     Device,
     Epochs,
+    ImagesNow,
     Layers,
     ModelTime,
     Out,
@@ -27,8 +29,8 @@ from eyebright.options.fields import (
 from eyebright.options.marks import Heading, Metavar
 
 
-class DistillConfig(Config):
-    """Options of `eyebright distill`; every field is also a command-line option and a TOML key."""
+class DistillationConfig(Config):
+    """Which model teaches which, and how."""
 
     model: Path = Field(description="Teacher: a run directory, or its model.onnx.")
     student: Annotated[str, Metavar("NAME")] = Field(
@@ -36,9 +38,7 @@ class DistillConfig(Config):
         description="Student backbone; `eyebright models --search TEXT` lists those available.",
     )
     weights: Weights = None
-    data: Path | None = Field(
-        None, description="Folder that holds the images now (default: the path recorded in the run)."
-    )
+    data: ImagesNow = None
     out: Out = None
     overwrite: Overwrite = False
     finetune: Literal["last", "full", "auto"] = Field(
@@ -74,3 +74,8 @@ class DistillConfig(Config):
     device: Device = "auto"
     seed: int = Field(0, ge=0, description="Random seed.")
     lang: ReportLang = "en"
+
+
+# Fields come in the order of the bases read from the right: columns come last.
+class DistillConfig(ColumnsConfig, DistillationConfig):
+    """Options of `eyebright distill`; every field is also a command-line option and a TOML key."""

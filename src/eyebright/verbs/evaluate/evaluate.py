@@ -8,10 +8,9 @@ from typing import Literal
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.data.manifest_file import read_manifest
 from eyebright.data.source import scan_part
-from eyebright.data.table.chosen import Columns
 from eyebright.errors import ConfigError, DataError, EyebrightError
-from eyebright.runs.evaluation import Evaluation, EvaluationPlan, evaluate_model, write_results
-from eyebright.runs.images import check_labels, held_out_images
+from eyebright.runs.evaluation import Evaluation, EvaluationPlan, evaluate_model, explained, write_results
+from eyebright.runs.images import check_labels, columns_for, held_out_images, with_model_labels
 from eyebright.runs.messages import command, say_found
 from eyebright.runs.metrics import METRICS, versions
 from eyebright.runs.operating_points import Wanted, carried, wanted
@@ -47,7 +46,7 @@ def evaluate(config: EvaluateConfig) -> Run:
     where = config.data or model.path.parent
     name = where.resolve().name
     directory = new_directory(config.out, "evaluations", name, overwrite=config.overwrite)
-    evaluation = _extended(config, evaluate_model(model, plan))
+    evaluation = _extended(config, explained(evaluate_model(model, plan), plan))
     remove_earlier(directory)
     with timed("report"):
         given = ("model",) if config.data is None else ("model", "data")
@@ -100,8 +99,9 @@ def _images(
     """Return the images of a split of the data, or of the model's own run."""
     if config.data is None:
         return held_out_images(model, split)
-    columns = Columns(path=config.path, label=config.label, group=config.group)
-    return scan_part(config.data, split, multilabel=model.task.multilabel, columns=columns)
+    columns = columns_for(config, model)
+    manifest, part = scan_part(config.data, split, multilabel=model.task.multilabel, columns=columns)
+    return with_model_labels(manifest, model), part
 
 
 def _extended(config: EvaluateConfig, evaluation: Evaluation) -> Evaluation:

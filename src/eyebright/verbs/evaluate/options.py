@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from eyebright.options.base import Config
+from eyebright.options.columns import ImageColumnsConfig
 from eyebright.options.decisions import DecisionConfig
-from eyebright.options.fields import GroupColumn, LabelColumns, PathColumn, ReportLang
+from eyebright.options.fields import ReportLang
 from eyebright.options.marks import CommandLineOnly, Positional
 
 
@@ -29,9 +30,6 @@ class EvaluatedConfig(Config):
     split: Literal["auto", "train", "val", "test"] = Field(
         "auto", description="Split to evaluate; auto takes test, else val, else all images."
     )
-    path: PathColumn = None
-    label: LabelColumns = Field([])
-    group: GroupColumn = None
     seed: int = Field(0, ge=0, description="Random seed of the bootstrap intervals.")
     format: Annotated[Literal["table", "json"], CommandLineOnly()] = Field(
         "table", description="Output format of the metrics: aligned text, or the contents of metrics.json."
@@ -53,7 +51,7 @@ class EvaluatedConfig(Config):
 
 
 # Fields come in the order of the bases read from the right: what is measured first.
-class EvaluateConfig(DecisionConfig, EvaluatedConfig):
+class EvaluateConfig(DecisionConfig, ImageColumnsConfig, EvaluatedConfig):
     """Options of `eyebright evaluate`; every field is also a command-line option and a TOML key."""
 
     ood: Path | None = Field(

@@ -47,7 +47,8 @@ def stress(
     def predict(place: int) -> BoolArray:
         sample = predictions.samples[place]
         images = _variants(seen_size(read_image(root / sample.path, sample.sha), model), sample, seed)
-        probabilities = np.concatenate([model.probabilities(image[None]) for image in images])
+        text = [sample.text]
+        probabilities = np.concatenate([model.probabilities(image[None], text) for image in images])
         return predictions.are_correct(probabilities, predictions.truth[place])
 
     right: list[BoolArray] = []

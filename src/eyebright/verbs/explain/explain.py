@@ -14,6 +14,7 @@ from eyebright.errors import ImageError, NotFoundError
 from eyebright.explaining.base import Explainer, Method
 from eyebright.explaining.choose import explainer
 from eyebright.explaining.drawing import draw, require_class
+from eyebright.explaining.words import WordEvidence
 from eyebright.report.display import Displayed, ResultTable
 from eyebright.report.thumbnails import data_uri
 from eyebright.runs.run import new_directory
@@ -26,10 +27,11 @@ from eyebright.text.table import printable
 from eyebright.types import FloatArray, Skipped
 from eyebright.verbs.explain.options import ExplainConfig
 from eyebright.verbs.explain.page import ExplainedImage, write_explanations
-from eyebright.verbs.predict.image_paths import image_paths
+from eyebright.verbs.predict.tables import TextedImage, texted_images
 
 _PICTURE_PX, _PAGE_PX = 1024, 288
 _ON_PAGE = 100
+_WORDS = 8
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Explained:
         answer: the class that the model answers.
         heat: (h, h), laid over the whole image; above 0 speaks for the class, below 0 against.
         picture: the PNG file.
+        words: of the text beside the image, the strongest first; above 0 for the class, below 0 against.
     """
 
     path: str
@@ -51,6 +54,7 @@ class Explained:
     answer: str
     heat: FloatArray
     picture: Path
+    words: Sequence[WordEvidence] = ()
 
 
 @dataclass(frozen=True, repr=False)
@@ -101,14 +105,14 @@ def explain(config: ExplainConfig) -> Explanations:
         StorageError: the disk is full or must not be written.
     """
     model = SealedModel(config.model, threads=1)
-    paths = image_paths(config.images)
+    images = texted_images(config.images, model, config.path, config.text)
     drawer = _Drawer(config, model, explainer(model, config.method))
     done: list[Explained] = []
     skipped: list[Skipped] = []
     shown: list[ExplainedImage] = []
     threads = 1 if drawer.how.method == "gradcam" else None  # its hooks are the module's, not the call's
     with progress_task("Computing heat maps") as task:
-        for result in parallel(drawer.draw, _with_names(paths), threads):
+        for result in parallel(drawer.draw, _with_names(images), threads):
             task.advance()
             if isinstance(result, Skipped):
                 skipped.append(result)
@@ -135,13 +139,16 @@ class _Drawer:
         if next(self.directory.iterdir(), None) is None:  # never mark a folder that holds other things
             write_text(self.directory / OUTPUT_MARK, "Written by `eyebright explain`, so no class.\n")
 
-    def draw(self, named: tuple[str | Skipped, str]) -> tuple[Explained, ExplainedImage] | Skipped:
+    def draw(self, named: tuple[TextedImage | Skipped, str]) -> tuple[Explained, ExplainedImage] | Skipped:
         """Draw the map of an image into a file of the given name."""
-        path, name = named
-        if isinstance(path, Skipped):
-            return path
+        given, name = named
+        if isinstance(given, Skipped):
+            return given
+        path = given.name or ""
+        if given.image is None:
+            return Skipped(path, "The row has no image.")
         try:
-            drawn = draw(self._model, self.how, path, self._asked, _PICTURE_PX)
+            drawn = draw(self._model, self.how, given.image, self._asked, _PICTURE_PX, given.text)
         except (ImageError, NotFoundError) as error:
             return Skipped(path, error.template, error.values)
         write_bytes(self.directory / name, drawn.png())
@@ -153,18 +160,29 @@ class _Drawer:
             before=data_uri(Image.fromarray(drawn.image), _PAGE_PX),
             after=data_uri(drawn.picture, _PAGE_PX),
             picture=name,
+            words=drawn.words[:_WORDS],
         )
-        picture = self.directory / name
-        return Explained(path, drawn.label, drawn.probability, drawn.answer, drawn.heat, picture), shown
+        found = Explained(
+            path,
+            drawn.label,
+            drawn.probability,
+            drawn.answer,
+            drawn.heat,
+            self.directory / name,
+            drawn.words,
+        )
+        return found, shown
 
 
-def _with_names(paths: Iterator[str | Skipped]) -> Iterator[tuple[str | Skipped, str]]:
-    """Yield each path with a unique file name: images in several folders often have the same name."""
+def _with_names(
+    images: Iterator[TextedImage | Skipped],
+) -> Iterator[tuple[TextedImage | Skipped, str]]:
+    """Yield each image with a unique file name: images in several folders often have the same name."""
     taken: dict[str, int] = {}
-    for path in paths:
-        if isinstance(path, Skipped):
-            yield path, ""
+    for given in images:
+        if isinstance(given, Skipped):
+            yield given, ""
             continue
-        stem = re.sub(r"[^\w.-]+", "-", Path(path).stem).strip("-.") or "image"
+        stem = re.sub(r"[^\w.-]+", "-", Path(given.name or "").stem).strip("-.") or "image"
         taken[stem] = taken.get(stem, 0) + 1
-        yield path, f"{stem}.png" if taken[stem] == 1 else f"{stem}-{taken[stem]}.png"
+        yield given, f"{stem}.png" if taken[stem] == 1 else f"{stem}-{taken[stem]}.png"

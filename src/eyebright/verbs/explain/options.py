@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from eyebright.options.base import Config
+from eyebright.options.columns import comma_separated
 from eyebright.options.fields import MessageLang
 from eyebright.options.marks import Metavar
 
@@ -18,7 +19,21 @@ class ExplainConfig(Config):
     model: Path = Field(description="Model to explain: a model.onnx, or the run directory that contains it.")
     images: list[str] = Field(
         min_length=1,
-        description="Image files, folders or glob patterns; - reads a list of paths from standard input.",
+        description=(
+            "Image files, folders, archives, Parquet files of images, tables, s3:// places or glob "
+            "patterns; - reads a list of paths from standard input."
+        ),
+    )
+    path: Annotated[str | None, Metavar("COLUMN")] = Field(
+        None,
+        description="Of tables among the images: the column with the paths (default: found by its name).",
+    )
+    text: Annotated[list[str], Metavar("COLUMN,…"), BeforeValidator(comma_separated)] = Field(
+        [],
+        description=(
+            "Of tables among the images: columns with texts; txt: the text of name.jpg lies in name.txt "
+            "(default: as in training)."
+        ),
     )
     class_: Annotated[str | None, Metavar("NAME")] = Field(
         None, description="Class to explain (default: the predicted class)."

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eyebright.explaining.base import Explainer, Method
+from eyebright.explaining.words import WordEvidence
 from eyebright.report.document import Section, document
 from eyebright.report.templating import render
 from eyebright.runtime.atomic import write_text
@@ -24,6 +25,7 @@ class ExplainedImage:
         answer: the class that the model predicts.
         before, after: data URIs of the image and of its heat map.
         picture: the heat map's file beside the page.
+        words: of the text beside the image, the strongest first.
     """
 
     path: str
@@ -33,6 +35,17 @@ class ExplainedImage:
     before: str
     after: str
     picture: str
+    words: Sequence[WordEvidence] = ()
+
+    @property
+    def words_for(self) -> Sequence[WordEvidence]:
+        """Return the words that speak for the class."""
+        return [word for word in self.words if word.gain > 0]
+
+    @property
+    def words_against(self) -> Sequence[WordEvidence]:
+        """Return the words that speak against it."""
+        return [word for word in self.words if word.gain < 0]
 
     @property
     def file_name(self) -> str:

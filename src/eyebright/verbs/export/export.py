@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import count
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from eyebright.compression.candidate import QuantisationCandidate
-from eyebright.errors import EyebrightError
+from eyebright.errors import ConfigError, EyebrightError
 from eyebright.exporting.base import (
     ExportSource,
     Format,
@@ -32,6 +32,7 @@ from eyebright.exporting.certificate.compression import kernels, original_bytes,
 from eyebright.exporting.certificate.integrity import EXPORTS
 from eyebright.exporting.certificate.sidecar_files import write_sidecar_files
 from eyebright.exporting.precision import precision_of
+from eyebright.runs.images import columns_for
 from eyebright.runs.integrity import require_unmodified
 from eyebright.runs.metrics import versions
 from eyebright.runs.scoring import predict_samples
@@ -45,6 +46,9 @@ from eyebright.verbs.export.folder import CERTIFICATE, finished, in_progress, re
 from eyebright.verbs.export.images import ExportImages, export_images
 from eyebright.verbs.export.options import ExportConfig
 from eyebright.verbs.export.result import Exported, Exports
+
+#: The formats that keep the texts of a model that reads them.
+_WITH_TEXTS = ("onnx",)
 
 
 @stage
@@ -85,6 +89,8 @@ class Exporter:
         self.criteria = AcceptanceCriteria(config.min_agreement, config.max_loss / 100)
         names = [_name(name, config.plain) for name in dict.fromkeys(config.to)]
         self.targets = [FORMATS[name] for name in names]
+        if self.model.has_text:
+            _require_texts_kept(config, names, self.model)
         self.precision: Precision = "int8" if config.int8 else "fp16" if config.fp16 else "fp32"
         self._coming = quantisation_candidates(self.model, self.precision, lambda: self.images, config.seed)
         self._made: list[QuantisationCandidate | Exception | None] = []
@@ -93,13 +99,17 @@ class Exporter:
     def images(self) -> ExportImages:
         """Return the images to compare and calibrate on."""
         config = self.config
-        return export_images(self.model, config.data, config.max_images, config.seed)
+        return export_images(
+            self.model, config.data, config.max_images, config.seed, columns_for(config, self.model)
+        )
 
     @cached_property
     def reference(self) -> ReferencePredictions:
         """Return the original's predictions."""
         images = self.images
-        answers = predict_samples(self.model, images.root, images.compared)
+        # An export is asked about images alone, as whoever knows no texts asks it.
+        compared = [replace(sample, text="") for sample in images.compared]
+        answers = predict_samples(self.model, images.root, compared)
         if answers.skipped:
             say(
                 "{count} of {total:image|images} could not be read; only the rest is compared.",
@@ -219,6 +229,24 @@ class Exporter:
         found = speedup(certificate, original_bytes(target, source))
         progress().say(found.text())
         return replace(certificate, notes=(*certificate.notes, str(found)))
+
+
+def _require_texts_kept(config: ExportConfig, names: Sequence[str], model: SealedModel) -> None:
+    """Refuse formats and precisions that would lose the texts of a model.
+
+    Raises:
+        ConfigError: naming them.
+    """
+    lost = [name for name in names if name not in _WITH_TEXTS]
+    lost += [f"--{name}" for name, asked in (("int8", config.int8), ("fp16", config.fp16)) if asked]
+    if lost:
+        raise ConfigError(
+            "A model that reads texts is exported to {kept}, in full precision. {lost} would lose the "
+            "texts of {path}. Leave it out, or train a model without --text.",
+            kept=", ".join(_WITH_TEXTS),
+            lost=", ".join(lost),
+            path=model.path,
+        )
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from eyebright.compression.int8.calibration import CalibrationImages
 from eyebright.data.decode import load_sample
 from eyebright.data.manifest import Sample
 from eyebright.data.storage.places import is_file
+from eyebright.data.table.chosen import ANY_COLUMNS, Columns
 from eyebright.errors import DataError, ImageError
 from eyebright.runs.images import check_labels, drawn, manifest_of
 from eyebright.runtime.context import progress_task
@@ -41,7 +42,9 @@ class ExportImages:
     split: Split = "val"
 
 
-def export_images(model: SealedModel, data: Path | None, count: int, seed: int) -> ExportImages:
+def export_images(
+    model: SealedModel, data: Path | None, count: int, seed: int, columns: Columns = ANY_COLUMNS
+) -> ExportImages:
     """Find the images of a model.
 
     Args:
@@ -49,11 +52,12 @@ def export_images(model: SealedModel, data: Path | None, count: int, seed: int) 
         data: a folder to look in instead; images that the run knows keep their split, by their content.
         count: of validation images, at most; they are drawn with ``seed``.
         seed: of the draw, and of the split where ``data`` has neither splits nor a run that knows it.
+        columns: those of the table in ``data``.
 
     Raises:
         DataError: the images are missing, or none is left to compare on.
     """
-    manifest = manifest_of(model, data, seed, splits=("val",))
+    manifest = manifest_of(model, data, seed, ("val",), columns)
     check_labels(manifest, model)
     folds = manifest.facts is not None and manifest.facts.folds
     split: Split = "train" if folds and not manifest.of("val") else "val"

@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 
 from eyebright.errors import ConfigError
 from eyebright.options.base import Config
+from eyebright.options.columns import ColumnsConfig
+from eyebright.options.fields import ImagesNow
 from eyebright.options.marks import Several
 
 FormatName = Literal[
@@ -25,8 +27,8 @@ FormatName = Literal[
 ]
 
 
-class ExportConfig(Config):
-    """Options of `eyebright export`; every field is also a command-line option and a TOML key."""
+class ExportedConfig(Config):
+    """Which model is exported, to what, and on which images it is checked."""
 
     model: Path = Field(description="Model to export: a run directory, or its model.onnx.")
     to: Annotated[list[FormatName], Several(), Field(min_length=1)] = Field(
@@ -35,10 +37,7 @@ class ExportConfig(Config):
     plain: bool = Field(False, description="For onnx: take normalised floats as input instead of raw pixels.")
     int8: bool = Field(False, description="Quantise to int8, calibrated on training images.")
     fp16: bool = Field(False, description="Convert to float16, for GPUs and phones.")
-    data: Path | None = Field(
-        None,
-        description="Folder that holds the images now (default: the path recorded in the run).",
-    )
+    data: ImagesNow = None
     out: Path | None = Field(None, description="Folder to write (default: exports/ beside the model).")
     max_images: int = Field(500, ge=1, description="Maximum number of validation images to compare on.")
     min_agreement: float = Field(
@@ -52,6 +51,11 @@ class ExportConfig(Config):
     )
     seed: int = Field(0, ge=0, description="Random seed for sampling images.")
     lang: Literal["en", "zh"] = Field("en", description="Language of messages.")
+
+
+# Fields come in the order of the bases read from the right: columns come last.
+class ExportConfig(ColumnsConfig, ExportedConfig):
+    """Options of `eyebright export`; every field is also a command-line option and a TOML key."""
 
     @model_validator(mode="after")
     def _plain_is_for_onnx(self) -> Self:

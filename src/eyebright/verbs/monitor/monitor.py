@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
+from eyebright.errors import ConfigError
 from eyebright.monitoring.analysis import Analysis, analyse
 from eyebright.monitoring.log import Log
 from eyebright.monitoring.prometheus import text
 from eyebright.monitoring.reference import reference_of
+from eyebright.monitoring.review import write_review
 from eyebright.report.display import Displayed, ResultTable
-from eyebright.runtime.context import progress_task, stage
+from eyebright.runs.images import columns_for
+from eyebright.runtime.context import progress_task, say, stage
 from eyebright.sealed.model import SealedModel
 from eyebright.text.format import percent, percent_range
 from eyebright.text.language import translate
@@ -80,21 +84,44 @@ class Monitoring(Displayed):
             yield "\n".join(sentences)
 
 
+def _write_queue(path: Path, found: Analysis) -> None:
+    write_review(path, found.review)
+    if found.review:
+        say("Review queue: {count:image|images} in {path}.", count=len(found.review), path=path)
+    elif not any(found.log.rows.names):
+        say(
+            "The review queue is empty, since the log names no images. `eyebright predict --log` names them, "
+            "and a service with --keep-images does."
+        )
+    else:
+        say("The review queue is empty: no logged image is worth a look.")
+
+
 @stage
 def monitor(config: MonitorConfig) -> Monitoring:
-    """Compare the log of a model with the validation images of its run.
+    """Compare the log of a model with the validation and test images of its run.
 
     Args:
         config: which log, which run.
 
     Raises:
         NotFoundError: the log or the model does not exist.
-        DataError: the log is damaged, empty or one of another model, or the run has no validation images.
+        ConfigError: the queue would take the place of the log.
+        DataError: the log is damaged, empty or one of another model, or the run has neither validation nor
+            test images.
         ModelError: the file is not a sealed model.
+        StorageError: the queue cannot be written.
     """
     log = Log.read(config.log)
     model = SealedModel(config.reference, threads=1)
-    reference = reference_of(model, config.data, config.seed)
+    reference = reference_of(model, config.data, config.seed, columns_for(config, model))
+    if config.queue is not None and config.queue.resolve() == config.log.resolve():
+        raise ConfigError(
+            "The queue must be a file of its own. {path} is the log. Name another with --queue.",
+            path=config.queue,
+        )
     with progress_task("Comparing {count:image|images} with the reference", count=log.images):
         found = analyse(log, reference, model.decisions, config.seed)
+    if config.queue is not None:
+        _write_queue(config.queue, found)
     return Monitoring(model.path.resolve().parent.name, found)

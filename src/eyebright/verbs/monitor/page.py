@@ -98,7 +98,7 @@ def _shares(found: Analysis) -> Section | None:
     ]
     if found.accuracy is not None:
         pairs = [
-            (translate("Accuracy on the validation images"), found.accuracy.reference),
+            (translate("Accuracy on the validation and test images"), found.accuracy.reference),
             (translate("Estimated accuracy now"), found.accuracy.now),
             *pairs,
         ]

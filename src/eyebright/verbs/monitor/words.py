@@ -48,8 +48,8 @@ def verdict_sentence(found: Analysis) -> str:
 def accuracy_sentence(accuracy: EstimatedAccuracy) -> str:
     """Return the accuracy before and now."""
     return translate(
-        "Estimated accuracy: {now} ({between}), {before} on the validation images. This assumes that images "
-        "still have the labels that they would have had.",
+        "Estimated accuracy: {now} ({between}), {before} on the validation and test images. This assumes "
+        "that images still have the labels that they would have had.",
         now=percent(accuracy.now.value),
         between=percent_range(accuracy.now),
         before=percent(accuracy.reference.value),
@@ -60,6 +60,8 @@ def drift_name(drift: Drift) -> str:
     """Return what changed."""
     if drift.kind == "features":
         return translate("Image features")
+    if drift.kind == "neighbours":
+        return translate("Unsure images that are alike")
     if drift.kind == "class":
         return translate("Predicted as {label}", label=drift.name)
     match drift.name:

@@ -1,4 +1,4 @@
-"""The images to predict: files, folders, patterns, or paths from standard input."""
+"""The images to predict: files, folders, archives, remote places, patterns, or paths from standard input."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from eyebright.data.passed_over import no_images, other_files
+from eyebright.data.storage.places import exists, is_folder, left_out
 from eyebright.data.walk import FolderListing, walk
 from eyebright.errors import NotFoundError
 from eyebright.runtime.context import say
@@ -24,8 +25,8 @@ def image_paths(names: Sequence[str], null: bool = False) -> Iterator[str | Skip
     Files in folders that are passed over for their extensions are counted, and told at the folder's end.
 
     Args:
-        names: files, folders or glob patterns; "-" stands for paths on standard input. Images in memory may
-            be among them, and are passed on.
+        names: files, folders, archives, Parquet files of images, remote places or glob patterns; "-" stands
+            for paths on standard input. Images in memory may be among them, and are passed on.
         null: whether paths on standard input end with a NUL instead of a line's end.
 
     Raises:
@@ -44,25 +45,28 @@ def _paths(names: Sequence[str], end: bytes, tell: Callable[..., None]) -> Itera
             yield name
         elif name == "-":
             yield from _from_input(end)
-        elif os.path.isdir(name):
+        elif is_folder(name):
             listing = FolderListing()
             yield from (os.path.join(name, path) for path in walk(Path(name), listing, set()))
-            yield from (replace(s, path=os.path.join(name, s.path)) for s in listing.skipped)
+            skipped = (*listing.skipped, *left_out(name))
+            yield from (replace(s, path=os.path.join(name, s.path)) for s in skipped)
             for note in other_files(listing.others):
                 tell(note.reason, **note.reason_values)
-        elif os.path.lexists(name):
+        elif exists(name):
             yield name
         else:
             yield from _matching(name)
 
 
 def _require(name: str) -> None:
-    if os.path.isdir(name):
+    if name == "-":
+        return
+    if is_folder(name):
         listing = FolderListing()
         if next(walk(Path(name), listing, set()), None) is None and not listing.skipped:
             raise no_images(Path(name), listing.others)
         return
-    if name != "-" and not os.path.lexists(name) and next(_matching(name), None) is None:
+    if not exists(name) and next(_matching(name), None) is None:
         raise NotFoundError(
             "Images must be files, folders or patterns with matches. {pattern} matches nothing. "
             "Check the path.",

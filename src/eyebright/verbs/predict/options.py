@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from eyebright.options.base import Config
+from eyebright.options.columns import comma_separated
 from eyebright.options.fields import MessageLang
 from eyebright.options.images import image_list
 from eyebright.options.marks import CommandLineOnly, Metavar
@@ -19,7 +20,21 @@ class PredictConfig(Config):
     model: Path = Field(description="Model to use: a model.onnx, or the run directory that contains it.")
     images: Annotated[list[Any], BeforeValidator(image_list)] = Field(
         min_length=1,
-        description="Image files, folders or glob patterns; - reads a list of paths from standard input.",
+        description=(
+            "Image files, folders, archives, Parquet files of images, tables, s3:// places or glob "
+            "patterns; - reads a list of paths from standard input."
+        ),
+    )
+    path: Annotated[str | None, Metavar("COLUMN")] = Field(
+        None,
+        description="Of tables among the images: the column with the paths (default: found by its name).",
+    )
+    text: Annotated[list[str], Metavar("COLUMN,…"), BeforeValidator(comma_separated)] = Field(
+        [],
+        description=(
+            "Of tables among the images: columns with texts; txt: the text of name.jpg lies in name.txt "
+            "(default: as in training)."
+        ),
     )
     log: Annotated[Path | None, Metavar("FILE")] = Field(
         None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 
 from eyebright.errors import ImageError, NotFoundError
 from eyebright.monitoring.model_monitor import ModelMonitor
@@ -13,8 +14,8 @@ from eyebright.runtime.parallel import parallel
 from eyebright.runtime.progress import Task
 from eyebright.sealed.model import SealedModel
 from eyebright.types import Prediction, Skipped
-from eyebright.verbs.predict.image_paths import image_paths
 from eyebright.verbs.predict.options import PredictConfig
+from eyebright.verbs.predict.tables import TextedImage, texted_images
 
 
 @stage
@@ -32,18 +33,20 @@ def predict(config: PredictConfig) -> Iterator[Prediction | Skipped]:
     """
     model = SealedModel(config.model, threads=1)
     monitor = None if config.log is None else ModelMonitor(model, config.log, window_seconds=math.inf)
-    paths = image_paths(config.images, config.null)
+    images = texted_images(config.images, model, config.path, config.text, null=config.null)
 
-    def predicted(image: str | Skipped) -> Prediction | Skipped:
-        if isinstance(image, Skipped):
-            return image
+    def predicted(given: TextedImage | Skipped) -> Prediction | Skipped:
+        if isinstance(given, Skipped):
+            return given
         try:
-            return (monitor or model).predict(image, top=config.top)
+            if given.image is None:
+                return replace(model.predict_text(given.text, config.top), path=given.name)
+            return (monitor or model).predict(given.image, config.top, given.text)
         except (ImageError, NotFoundError) as error:
-            name = image if isinstance(image, str) else f"<{type(image).__name__}>"
+            name = given.name or f"<{type(given.image).__name__}>"
             return Skipped(name, error.template, error.values)
 
-    return _counted(parallel(predicted, paths), progress_task("Predicting"), monitor)
+    return _counted(parallel(predicted, images), progress_task("Predicting"), monitor)
 
 
 def _counted(

@@ -79,7 +79,8 @@ class CsvRows:
     """CSV of path, label, confidence; with more classes also label_2, confidence_2 and so on.
 
     Of a multi-label model, label holds all predicted labels, and a column for each label follows with its
-    probability. Then come, where the model has them, unknown (true or false) and set, a JSON list of classes.
+    probability. Then come, where the model has them, unknown (true or false), set, a JSON list of classes,
+    and anomaly_score.
     """
 
     def __init__(self, out: IO[str]) -> None:
@@ -88,7 +89,11 @@ class CsvRows:
 
     def prediction(self, prediction: Prediction) -> None:
         """Write a row, and the header before the first."""
-        optional = {"unknown": prediction.unknown, "set": prediction.set}
+        optional = {
+            "unknown": prediction.unknown,
+            "set": prediction.set,
+            "anomaly_score": _rounded(prediction.anomaly_score),
+        }
         given = {
             name: json.dumps(value, ensure_ascii=False)
             for name, value in optional.items()
@@ -134,7 +139,8 @@ class _Shown:
 class JsonlRows:
     """One JSON object a line: path, label, confidence and top; or path and error.
 
-    Of a multi-label model, `labels` lists those predicted; unknown, unknown_score and set where it has them.
+    Of a multi-label model, `labels` lists those predicted; unknown, unknown_score, set and anomaly_score
+    where it has them.
     """
 
     def __init__(self, out: IO[str]) -> None:
@@ -143,11 +149,11 @@ class JsonlRows:
     def prediction(self, prediction: Prediction) -> None:
         """Write an object."""
         pairs = zip(prediction.labels, prediction.probabilities, strict=True)
-        score = prediction.unknown_score
         optional = {
             "unknown": prediction.unknown,
-            "unknown_score": None if score is None else round(score, 6),
+            "unknown_score": _rounded(prediction.unknown_score),
             "set": prediction.set,
+            "anomaly_score": _rounded(prediction.anomaly_score),
         }
         self._write(
             {
@@ -170,6 +176,10 @@ class JsonlRows:
 
     def _write(self, value: dict[str, object]) -> None:
         self._out.write(json_text(value) + "\n")
+
+
+def _rounded(score: float | None) -> float | None:
+    return None if score is None else round(score, 6)
 
 
 def writer(name: str, out: IO[str]) -> Rows:

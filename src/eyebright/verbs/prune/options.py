@@ -8,11 +8,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from eyebright.options.base import Config
+from eyebright.options.columns import ColumnsConfig
 from eyebright.options.fields import (
     Augment,
     Batch,
     Device,
     Epochs,
+    ImagesNow,
     ModelTime,
     Out,
     Overwrite,
@@ -23,8 +25,8 @@ from eyebright.options.fields import (
 from eyebright.options.marks import Heading
 
 
-class PruneConfig(Config):
-    """Options of `eyebright prune`; every field is also a command-line option and a TOML key."""
+class PruningConfig(Config):
+    """Which model is pruned, and how it is trained afterwards."""
 
     model: Path = Field(description="Model to prune: a run directory, or its model.onnx.")
     keep: float = Field(0.5, gt=0, lt=1, description="Share of the backbone's multiply-adds to keep.")
@@ -34,9 +36,7 @@ class PruneConfig(Config):
             "Channel importance: effect on the loss over training images (taylor), or weight norm (norm)."
         ),
     )
-    data: Path | None = Field(
-        None, description="Folder that holds the images now (default: the path recorded in the run)."
-    )
+    data: ImagesNow = None
     out: Out = None
     overwrite: Overwrite = False
     # ---- the training afterwards
@@ -52,3 +52,8 @@ class PruneConfig(Config):
     device: Device = "auto"
     seed: int = Field(0, ge=0, description="Random seed.")
     lang: ReportLang = "en"
+
+
+# Fields come in the order of the bases read from the right: columns come last.
+class PruneConfig(ColumnsConfig, PruningConfig):
+    """Options of `eyebright prune`; every field is also a command-line option and a TOML key."""

@@ -12,13 +12,15 @@ import onnx
 from eyebright.backbones import catalog
 from eyebright.data.decode import load_sample
 from eyebright.data.manifest import Manifest
+from eyebright.data.table.chosen import ROLES
 from eyebright.errors import ImageError
 from eyebright.exporting.base import ExportSource, require
 from eyebright.runs import messages
-from eyebright.runs.images import check_classes, manifest_of
+from eyebright.runs.images import check_classes, columns_for, manifest_of, require_classifier
 from eyebright.runs.integrity import require_other_directory, require_unmodified
 from eyebright.runs.overwrite import remove_earlier
 from eyebright.runs.run import Run, new_directory
+from eyebright.runs.text_models import require_images_only
 from eyebright.runtime.atomic import write_bytes
 from eyebright.runtime.context import progress_task, say, stage
 from eyebright.sealed.model import SealedModel
@@ -32,6 +34,7 @@ _FILE = "pruned.onnx"
 _IMAGES, _BATCH = 256, 16  # that tell the channels' importance
 _AS_THEY_ARE = (
     *("epochs", "budget", "batch", "lr", "augment", "precision", "device", "seed", "lang", "data"),
+    *ROLES,
     "overwrite",
 )
 
@@ -54,10 +57,12 @@ def prune(config: PruneConfig) -> Run:
     catalog.require_torch()
     require("torch_pruning", "prune", "prune")
     model = SealedModel(config.model)
+    require_images_only(model, "`eyebright prune`")
+    require_classifier(model, "eyebright prune")
     require_single_label(model.task, "prune")
     require_unmodified(model.path)
     require_other_directory(config.out, model.path)
-    manifest = manifest_of(model, config.data, config.seed)
+    manifest = manifest_of(model, config.data, config.seed, columns=columns_for(config, model))
     check_classes(model, manifest.labels)
     name = model.path.resolve().parent.name
     directory = new_directory(config.out, "runs", name, overwrite=config.overwrite)

@@ -53,4 +53,11 @@ class ServeConfig(Config):
         None,
         description="Folder in which a log of each model is kept, for `eyebright monitor` and the metrics.",
     )
+    keep_images: int = Field(
+        0,
+        ge=0,
+        description=(
+            "With --log: keep so many of the images that the model is least sure of, for the review queue."
+        ),
+    )
     lang: MessageLang = "en"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from eyebright.errors import ConfigError
 from eyebright.report.display import Displayed, ResultTable
 from eyebright.runtime.context import progress_task, say, stage
 from eyebright.runtime.machine import usable_cores
@@ -49,7 +50,7 @@ def serve(config: ServeConfig) -> Served:
     Raises:
         NotFoundError: a model, the token file or a file for TLS does not exist.
         ModelError: a file is no sealed model, was modified, or does not answer as in training.
-        ConfigError: the address is taken, or needs a token file.
+        ConfigError: the address is taken or needs a token file, or images are to be kept without a log.
     """
     # The web framework takes half a second to import, which no other command waits for.
     from eyebright.serving.request_log import RequestLog
@@ -57,6 +58,8 @@ def serve(config: ServeConfig) -> Served:
     from eyebright.serving.server import Address, serve_until_stopped, tls_files
     from eyebright.serving.service import Service, ServiceSettings
 
+    if config.keep_images and config.log is None:
+        raise ConfigError("Images are kept beside a log. --keep-images was given without one. Add --log.")
     tokens = tokens_for(config.host, config.token_file, encrypted=config.tls_cert is not None)
     address = Address(config.host, config.port, *tls_files(config.tls_cert, config.tls_key))
     with address.listen() as bound:
@@ -94,13 +97,16 @@ def _say_started(service: Service, url: str) -> None:
     say("Ready at {url}; Ctrl-C ends it.", url=url)
 
 
-def _observers(folder: Path) -> ObserverMaker:
+def _observers(folder: Path, images: int) -> ObserverMaker:
     """Return what records the answers of each model into a log of its own: another model begins another."""
     from eyebright.exporting.certificate.hashes import sha256
+    from eyebright.monitoring.kept_images import KeptImages
     from eyebright.monitoring.live import LiveMonitor
 
     def observer(name: str, model: SealedModel) -> LiveMonitor:
-        return LiveMonitor(model, folder / f"{name}-{sha256(model.path)[:12]}.parquet")
+        version = f"{name}-{sha256(model.path)[:12]}"
+        kept = KeptImages(folder / f"{version}-images", images) if images else None
+        return LiveMonitor(model, folder / f"{version}.parquet", kept)
 
     return observer
 
@@ -115,7 +121,9 @@ def _registry(config: ServeConfig) -> Registry:
         for name, path in paths.items():
             models[name] = ServedModel(path)
             task.advance()
-        registry = Registry(models, None if config.log is None else _observers(config.log))
+        registry = Registry(
+            models, None if config.log is None else _observers(config.log, config.keep_images)
+        )
         if config.shadow is not None:
             registry.get(None).set_shadow(ServedModel(config.shadow))
             task.advance()

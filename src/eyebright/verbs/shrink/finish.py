@@ -12,7 +12,14 @@ from eyebright.data.manifest import Manifest
 from eyebright.data.manifest_file import write_manifest
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.report.content import ReportContent
-from eyebright.runs.evaluation import Evaluation, EvaluationPlan, evaluate_model, write_model, write_results
+from eyebright.runs.evaluation import (
+    Evaluation,
+    EvaluationPlan,
+    evaluate_model,
+    explained,
+    write_model,
+    write_results,
+)
 from eyebright.runs.messages import command
 from eyebright.runs.metrics import METRICS, MetricsFile, versions
 from eyebright.runs.rules import CarriedRules, Rules, TrainedRules
@@ -63,9 +70,10 @@ def finish(
     """
     path = directory / "model.onnx"
     model = UnwrittenModel(path, onnx.load(selection.candidate.path), threads=1)
-    evaluation = evaluate_model(model, _plan(config, selection, model, original, manifest))
+    plan = _plan(config, selection, model, original, manifest)
+    evaluation = evaluate_model(model, plan)
     facts = {name: value for name, value in model.metadata.items() if name != "labels"}
-    evaluation = replace(evaluation, model=write_model(evaluation, facts))
+    evaluation = explained(replace(evaluation, model=write_model(evaluation, facts)), plan)
     write_results(directory, _report(config, selection, evaluation))
     write_manifest(evaluation.manifest, directory / "manifest.parquet")
     write_metrics(directory / METRICS, _metrics(selection, evaluation).to_json())

@@ -8,15 +8,16 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from eyebright.options.base import Config
-from eyebright.options.fields import Overwrite, time_seconds
+from eyebright.options.columns import ColumnsConfig
+from eyebright.options.fields import ImagesNow, Overwrite, time_seconds
 from eyebright.options.marks import Heading, Metavar, Several
 from eyebright.verbs.shrink.targets import checked_target
 
 _Size = Annotated[int, Field(ge=64, le=1024, multiple_of=32)]
 
 
-class ShrinkConfig(Config):
-    """Options of `eyebright shrink`; every field is also a command-line option and a TOML key."""
+class SmallerModelConfig(Config):
+    """Which model is shrunk, to what, and what is tried."""
 
     model: Path = Field(description="Model to shrink: a run directory, or its model.onnx.")
     target: Annotated[
@@ -25,9 +26,7 @@ class ShrinkConfig(Config):
         Field(min_length=1),
         Several(),
     ] = Field(description='Target to meet, in quotes: "latency<=10ms", "size<=5MB"; one or more.')
-    data: Path | None = Field(
-        None, description="Folder that holds the images now (default: the path recorded in the run)."
-    )
+    data: ImagesNow = None
     out: Path | None = Field(None, description="Run directory to write (default: runs/NAME-TIME).")
     overwrite: Overwrite = False
     # ---- what is tried
@@ -52,3 +51,8 @@ class ShrinkConfig(Config):
         0, ge=0, description="Random seed for sampling images and for the cross-validation folds."
     )
     lang: Literal["en", "zh"] = Field("en", description="Language of the report and of messages.")
+
+
+# Fields come in the order of the bases read from the right: columns come last.
+class ShrinkConfig(ColumnsConfig, SmallerModelConfig):
+    """Options of `eyebright shrink`; every field is also a command-line option and a TOML key."""

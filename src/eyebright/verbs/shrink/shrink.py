@@ -14,11 +14,19 @@ from eyebright.errors import DataError
 from eyebright.exporting.precision import precision_of
 from eyebright.runs import messages
 from eyebright.runs.baseline import latencies
-from eyebright.runs.images import check_classes, check_not_learned, drawn, manifest_of
+from eyebright.runs.images import (
+    check_classes,
+    check_not_learned,
+    columns_for,
+    drawn,
+    manifest_of,
+    require_classifier,
+)
 from eyebright.runs.integrity import require_other_directory, require_unmodified
 from eyebright.runs.overwrite import remove_earlier
 from eyebright.runs.run import new_directory, write_options
 from eyebright.runs.scoring import predict_samples
+from eyebright.runs.text_models import require_images_only
 from eyebright.runs.uncertainty import promised
 from eyebright.runtime.context import progress, progress_task, say, stage, timed
 from eyebright.runtime.progress import SILENT
@@ -95,10 +103,14 @@ class Search:
         self.config, self.progress = config, progress
         self._began = time.monotonic()
         self.model = SealedModel(config.model, threads=1)
+        require_images_only(self.model, "`eyebright shrink`")
+        require_classifier(self.model, "eyebright shrink")
         require_single_label(self.model.task, "shrink")
         require_unmodified(self.model.path)
         self._check_out()
-        self.manifest: Manifest = manifest_of(self.model, config.data, config.seed)
+        self.manifest: Manifest = manifest_of(
+            self.model, config.data, config.seed, columns=columns_for(config, self.model)
+        )
         check_classes(self.model, self.manifest.labels)
         self._given = [(path, SealedModel(path, threads=1)) for path in config.candidates]
         for _, other in self._given:

@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route
 
+from eyebright.data.storage.base import MOST_UNPACKED_BYTES
 from eyebright.errors import EyebrightError
-from eyebright.labelling.intake import MOST_BYTES
 from eyebright.report.templating import render
 from eyebright.runtime.errors_once import tell
 from eyebright.serving.errors import ServiceError
@@ -57,7 +57,7 @@ def create_app(studio: Studio, lang: Lang = "en") -> Starlette:
         middleware=[Middleware(Door, tokens=studio.tokens, hosts=studio.hosts, lang=lang)],
         exception_handlers={EyebrightError: _refused, 404: _nowhere, Exception: _failed},
         lifespan=lifespan,
-        max_body_size=MOST_BYTES,
+        max_body_size=MOST_UNPACKED_BYTES,
     )
     app.state.studio = studio
     return app

@@ -10,7 +10,7 @@ from threading import Lock
 from time import monotonic
 
 from eyebright.data.fixes import Fix, read_fixes, write_fixes
-from eyebright.errors import ConfigError
+from eyebright.errors import ConfigError, DataError, NotFoundError
 from eyebright.labelling.features import features_of
 from eyebright.labelling.groups import Group, next_group
 from eyebright.labelling.intake import Intake
@@ -19,6 +19,7 @@ from eyebright.labelling.label_files import write_table
 from eyebright.labelling.model_view import ModelView, view_of
 from eyebright.labelling.project import Project
 from eyebright.labelling.review import ReviewItem, doubts, label_errors
+from eyebright.labelling.review_list import ReviewList, read_review_list, write_review_list
 from eyebright.labelling.suggestions import Suggester
 from eyebright.runs.run import Run
 from eyebright.serving.security import Tokens
@@ -59,6 +60,8 @@ class Studio:
         self.view: ModelView | None = None
         #: Why files of the last archive were not taken.
         self.refused: list[str] = []
+        #: Images to look at that other commands listed.
+        self.listed = self._listed()
         #: Images that somebody looked at since the studio began.
         self.reviewed: set[str] = set()
         self._suggester: Suggester | None = None
@@ -204,6 +207,47 @@ class Studio:
     def accept_fixes(self, fixes: Sequence[Fix]) -> None:
         """Keep fixes for the next training."""
         write_fixes(self.fixes_file, fixes)
+
+    def take_review_list(self, path: Path, base: Path) -> ReviewList:
+        """Put the images that a list names into the review queue, and return it.
+
+        Args:
+            path: of the list, CSV with the columns path, score and reason.
+            base: where its relative paths begin, if not at the folder.
+
+        Raises:
+            NotFoundError: it does not exist.
+            DataError: it is no such list, or none of its images is in the folder.
+            StorageError: the disk is full or must not be written.
+        """
+        found = read_review_list(path, self.project, base)
+        with self._lock:
+            new = {item.sha for item in found.items}
+            self.reviewed -= new
+            self._keep([*found.items, *(item for item in self.listed if item.sha not in new)])
+        return found
+
+    def looked_at(self, sha: str) -> None:
+        """Take an image off the review queue."""
+        with self._lock:
+            self.reviewed.add(sha)
+            if any(item.sha == sha for item in self.listed):
+                self._keep([item for item in self.listed if item.sha != sha])
+
+    def _keep(self, items: Sequence[ReviewItem]) -> None:
+        write_review_list(self._list_file, self.project, items)
+        self.listed = items
+
+    @property
+    def _list_file(self) -> Path:
+        return self.project.folder / "review.csv"
+
+    def _listed(self) -> Sequence[ReviewItem]:
+        """Return what is left of the lists; nothing if their images are gone."""
+        try:
+            return read_review_list(self._list_file, self.project, self.project.folder).items
+        except (NotFoundError, DataError):
+            return ()
 
     def data(self) -> Path:
         """Write the labels that count, and return the folder to train on."""

@@ -21,6 +21,10 @@ class StudioConfig(Config):
             "Folder of images, labelled or not, perhaps empty (default: this one); results go to its studio/."
         ),
     )
+    queue: Annotated[Path | None, Metavar("FILE")] = Field(
+        None,
+        description="Also review the images that this CSV file lists (path, score, reason).",
+    )
     host: str = Field(
         "127.0.0.1", description="Address to listen on; any but this machine's own needs --token-file."
     )

@@ -14,7 +14,10 @@ from eyebright.text.language import translate
 from eyebright.verbs.studio.options import StudioConfig
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from eyebright.serving.security import Tokens
+    from eyebright.verbs.studio.core import Studio
 
 _DRAIN_SECONDS = 3
 
@@ -48,7 +51,7 @@ def studio(config: StudioConfig) -> StudioEnd:
     Raises:
         NotFoundError: the folder, the token file or a file for TLS does not exist.
         ConfigError: the address is taken or needs a token file, or another studio has the folder open.
-        DataError: the images have several labels each.
+        DataError: the images have several labels each, or the list of images to review is none.
         StorageError: the folder cannot be written.
     """
     # The web framework takes half a second to import, which no other command waits for.
@@ -63,6 +66,8 @@ def studio(config: StudioConfig) -> StudioEnd:
         url = address.url(bound)
         hosts = frozenset({config.host.casefold(), *map(str.casefold, config.allow_host)})
         opened = Studio(Project(config.folder), tokens, hosts=hosts, open_service=bool(token))
+        if config.queue is not None:
+            _take_list(opened, config.queue)
         server = make_app_server(
             create_app(opened, config.lang),
             _DRAIN_SECONDS,
@@ -76,6 +81,20 @@ def studio(config: StudioConfig) -> StudioEnd:
             return StudioEnd(len(opened.project), len(opened.project.labelled()))
         finally:
             opened.close()
+
+
+def _take_list(opened: Studio, path: Path) -> None:
+    try:
+        found = opened.take_review_list(path, path.absolute().parent)
+    except BaseException:
+        opened.close()
+        raise
+    say(
+        "{count:image|images} of {path} to review, {missing} not in the folder.",
+        count=len(found.items),
+        path=path,
+        missing=len(found.missing),
+    )
 
 
 def _say_started(url: str, token: str) -> None:

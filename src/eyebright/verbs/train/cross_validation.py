@@ -13,6 +13,7 @@ from eyebright.backbones.backbone import Backbone
 from eyebright.data.manifest import FOLDS, Manifest, Sample
 from eyebright.errors import DataError
 from eyebright.evaluation.uncertainty.conformal import Contained
+from eyebright.runs.modalities import AloneAnswers, answer_alone, joined_answers
 from eyebright.runs.operating_points import class_answers, decided
 from eyebright.runs.rules import FoldAnswers, TrainedRules
 from eyebright.runs.scoring import Predictions, predict_samples
@@ -27,6 +28,8 @@ from eyebright.verbs.train.linear_probe import as_trained, frozen_model
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.provenance import provenance_of
 from eyebright.verbs.train.seal import seal
+from eyebright.verbs.train.texts import reading_of
+from eyebright.verbs.train.unlabelled import with_unlabelled
 
 
 @dataclass(frozen=True)
@@ -36,10 +39,12 @@ class CrossValidation:
     Attributes:
         predictions: for N images, whose split is "folds".
         answers: what the models did by their own rules.
+        alone: what they answer to images alone and to texts alone; None where there are no texts.
     """
 
     predictions: Predictions
     answers: FoldAnswers
+    alone: AloneAnswers | None
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,7 @@ class _Fold:
     predictions: Predictions
     answered: tuple[BoolArray, BoolArray]
     contained: Contained | None
+    alone: AloneAnswers | None
 
 
 def folds_of(manifest: Manifest, folds: int, seed: int) -> IntArray:
@@ -108,7 +114,12 @@ def cross_validate(
     contained = None
     if len(sets) == len(parts):
         contained = (np.concatenate([some[0] for some in sets]), np.concatenate([some[1] for some in sets]))
-    return CrossValidation(everything, FoldAnswers((given, without), contained))
+    alone = [part.alone for part in parts if part.alone is not None]
+    return CrossValidation(
+        everything,
+        FoldAnswers((given, without), contained),
+        joined_answers(alone) if len(alone) == len(parts) else None,
+    )
 
 
 def _fold(
@@ -121,7 +132,8 @@ def _fold(
     )
     learned = replace(manifest, samples=tuple(s for s in ours if s.split == "train"))
     without_curve = config.model_copy(update={"curve": False})
-    trained = as_trained(frozen_model(without_curve, learned, backbone))
+    model, _ = with_unlabelled(without_curve, learned, frozen_model(without_curve, learned, backbone))
+    trained = as_trained(model, reading=reading_of(config, learned))
     sealed = seal(
         trained,
         learned,
@@ -144,6 +156,7 @@ def _fold(
         predictions,
         class_answers(chosen, predictions.labels, probabilities, predictions.task.multilabel),
         None if sets is None else sets.both(probabilities),
+        answer_alone(predictions, sealed.model, manifest.root) if sealed.model.has_text else None,
     )
 
 

@@ -13,7 +13,14 @@ from eyebright.explaining.projection import Method
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.report.content import ReportContent
 from eyebright.report.update_content import UpdateOutcome
-from eyebright.runs.evaluation import Evaluation, EvaluationPlan, evaluate_model, write_model, write_results
+from eyebright.runs.evaluation import (
+    Evaluation,
+    EvaluationPlan,
+    evaluate_model,
+    explained,
+    write_model,
+    write_results,
+)
 from eyebright.runs.messages import command, say_skipped
 from eyebright.runs.metrics import METRICS, MetricsFile
 from eyebright.runs.overwrite import remove_earlier
@@ -21,6 +28,7 @@ from eyebright.runs.rules import TrainedRules
 from eyebright.runs.run import Run, write_metrics, write_options
 from eyebright.runtime.context import timed
 from eyebright.runtime.processes import is_main
+from eyebright.sealed.text_tensor import TOKENIZER
 from eyebright.text.language import translate
 from eyebright.types import Split
 from eyebright.verbs.train.cross_validation import CrossValidation
@@ -96,7 +104,7 @@ def seal_and_evaluate(
     if thresholds is not None:
         provenance = replace(provenance, thresholds=thresholds.tolist())
     evaluation = replace(evaluation, model=write_model(evaluation, provenance.metadata()))
-    return EvaluatedTraining(plan, trained, evaluation, provenance)
+    return EvaluatedTraining(plan, trained, explained(evaluation, evaluated_on), provenance)
 
 
 def write_run(done: EvaluatedTraining, line: str, update: UpdateOutcome | None = None) -> Run:
@@ -156,6 +164,9 @@ def _evaluation_plan(
         skipped=trained.skipped,
         reference=trained.reference,
         baseline=trained.baseline,
+        alone=None if validated is None else validated.alone,
+        class_words=None if trained.text is None else trained.text.words,
+        masked=None if trained.text is None or trained.text.masked is None else trained.text.masked.head,
     )
 
 
@@ -172,6 +183,7 @@ def _report(done: EvaluatedTraining, line: str) -> ReportContent:
         finetune_candidates=trained.finetune_candidates,
         reasons=trained.reasons,
         finetuning=trained.finetuning,
+        unlabelled=trained.unlabelled,
         training_curves=trained.training_curves,
         tunable=plan.network is None and "finetune" not in trained.chosen,
         random_weights=trained.random_weights,
@@ -197,7 +209,8 @@ def _metrics(done: EvaluatedTraining) -> MetricsFile:
         candidates=trained.candidates,
         model_sha256=sha256(evaluation.model.path),
         learning_curve=grown(trained.curve, done.plan.config.seed),
-        provenance=done.provenance.metadata(),
+        provenance={key: value for key, value in done.provenance.metadata().items() if key != TOKENIZER},
         finetuning=trained.finetuning,
+        unlabelled=trained.unlabelled,
         pretraining=trained.pretraining,
     )

@@ -14,6 +14,7 @@ from eyebright.evaluation.decisions.operating import Labelled
 from eyebright.runtime.progress import SILENT
 from eyebright.task.task import task_of
 from eyebright.training.cache.store import default_folder
+from eyebright.training.linear_probe.linear import LinearHead
 from eyebright.training.linear_probe.probe import (
     EarlierSelection,
     FrozenModel,
@@ -24,6 +25,7 @@ from eyebright.training.ood import energy
 from eyebright.types import FloatArray, IntArray
 from eyebright.verbs.train import messages
 from eyebright.verbs.train.options import TrainConfig
+from eyebright.verbs.train.texts import ReadTexts, TextReading, read_texts
 from eyebright.verbs.train.trained_model import TrainedModel
 
 
@@ -33,6 +35,7 @@ def frozen_model(
     backbone: Backbone,
     earlier: EarlierSelection | None = None,
     on_features: OnFeatures | None = None,
+    prior: LinearHead | None = None,
 ) -> FrozenModel:
     """Select feature layers and solve a head on frozen features of the training split of ``manifest``.
 
@@ -42,6 +45,7 @@ def frozen_model(
         backbone: whose features the head is solved on.
         earlier: what an earlier training selected, and is not selected again.
         on_features: is called before the head is solved.
+        prior: a head on the backbone's last layer, to which the head is drawn.
     """
     trainer = FrozenTrainer(
         manifest,
@@ -51,6 +55,7 @@ def frozen_model(
         layers=config.layers,
         seed=config.seed,
         earlier=earlier,
+        prior=prior,
     )
     model = trainer.train(None if config.size == "auto" else config.size, on_features)
     # Before fine-tuning the head is only a start, and says nothing about what more images would give.
@@ -66,18 +71,25 @@ class HeldOut:
     truth: IntArray
 
 
-def as_trained(model: FrozenModel, unlearned: HeldOut | None = None) -> TrainedModel:
+def as_trained(
+    model: FrozenModel, unlearned: HeldOut | None = None, reading: TextReading | None = None
+) -> TrainedModel:
     """Calibrate the head, and return the classifier with all that is reported of it.
 
     Args:
         model: the solved head.
         unlearned: images to calibrate on where the backbone was fine-tuned on the training split, whose
             features then say nothing of other images.
+        reading: how texts beside the images are read; None where they are not.
     """
     held_out = unlearned or HeldOut(model.fit.held_out, model.truth)
     task = task_of(model.truth)
     temperature = task.fit_temperature(held_out.logits, held_out.truth)
     extractor = model.extractor
+    text = None
+    if reading is not None:
+        text = read_texts(reading, model, held_out.logits / np.float32(temperature))
+    fused = held_out.logits / np.float32(temperature) if text is None else text.fit.held_out
     return TrainedModel(
         backbone=extractor.backbone,
         preprocessing=extractor.preprocessing,
@@ -88,27 +100,33 @@ def as_trained(model: FrozenModel, unlearned: HeldOut | None = None) -> TrainedM
         engine=extractor.engine,
         skipped=model.skipped,
         curve=model.curve,
-        reference=lambda root, samples: probabilities(model, temperature, root, samples),
+        reference=lambda root, samples: probabilities(model, temperature, text, root, samples),
         chosen={
             "size": extractor.preprocessing.size,
             "layers": model.layers,
             "l2": model.fit.l2,
             "discriminant_share": model.fit.discriminant_share,
+            **({} if text is None else {"text": text.chosen()}),
+            **({} if model.fit.prior_scale is None else {"prompts_scale": model.fit.prior_scale}),
         },
-        candidates=messages.candidates(model),
+        candidates=messages.candidates(model) | ({} if text is None else {"texts": text.candidates()}),
         holdout_energy=None if task.multilabel else energy(held_out.logits / np.float32(temperature)),
         rows=None if unlearned else lambda samples: extractor.read(samples, extractor.taps),
-        holdout=Labelled(task.probabilities(held_out.logits, temperature), held_out.truth, "train"),
+        text=text,
+        holdout=Labelled(task.probabilities(fused), held_out.truth, "train"),
         probe_candidates=messages.choices(model),
         task=task,
     )
 
 
 def probabilities(
-    model: FrozenModel, temperature: float, root: Path, samples: Sequence[Sample]
+    model: FrozenModel, temperature: float, text: ReadTexts | None, root: Path, samples: Sequence[Sample]
 ) -> FloatArray:
-    """Return probabilities (N, K) of the training pipeline: Pillow's resize, its engine, the head."""
+    """Return probabilities (N, K) of the training pipeline: Pillow's resize, its engine, the heads."""
     with SILENT.task("", total=len(samples)) as task:
         model.extractor.compute(root, samples, task)
     rows = model.extractor.read(samples, model.extractor.taps)
-    return task_of(model.truth).probabilities(model.fit.head.logits(rows), temperature)
+    logits = model.fit.head.logits(rows) / np.float32(temperature)
+    if text is not None:
+        logits = text.fit.head.fused(logits, [sample.text for sample in samples])
+    return task_of(model.truth).probabilities(logits)

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from eyebright.errors import ConfigError
 from eyebright.options.base import Config
+from eyebright.options.columns import ColumnsConfig
 from eyebright.options.decisions import DecisionConfig
 from eyebright.options.fields import (
     ChosenSize,
     Data,
     FixesFile,
-    GroupColumn,
-    LabelColumns,
     Layers,
     Out,
     Overwrite,
-    PathColumn,
     ReportLang,
     Seed,
-    SplitColumn,
     Test,
     Val,
 )
+from eyebright.options.marks import CommandLineOnly, Metavar
 from eyebright.options.splits import SplitConfig
 from eyebright.options.uncertainty import UncertaintyConfig
 from eyebright.task.task import ClassificationTask
@@ -40,10 +39,13 @@ class TrainingDataConfig(Config):
     val: Val = None
     test: Test = None
     fixes: FixesFile = None
-    path: PathColumn = None
-    label: LabelColumns = Field([])
-    group: GroupColumn = None
-    split: SplitColumn = None
+    text_encoder: Path | None = Field(
+        None,
+        description=(
+            "Sentence encoder that may read --text: an ONNX file or a Hugging Face folder, with "
+            "tokenizer.json; cross-validation chooses between it and n-grams."
+        ),
+    )
     seed: Seed = 0
     size: ChosenSize = "auto"
     layers: Layers = "auto"
@@ -62,6 +64,37 @@ class TrainingDataConfig(Config):
     lang: ReportLang = "en"
 
 
+class TaskConfig(Config):
+    """What is to be learned."""
+
+    task: Literal["auto", "classify", "anomaly"] = Field(
+        "auto",
+        description=(
+            "What to learn: classes, or what good images look like, to find anomalies; auto takes the latter "
+            "where all training images lie in one folder named good, ok, normal or the like."
+        ),
+    )
+
+
+class UnlabelledConfig(Config):
+    """Options of images without labels."""
+
+    unlabelled: Annotated[Path | None, Metavar("PATH")] = Field(
+        None,
+        description=(
+            "Images without labels to learn from as well: a folder, an archive or a table; kept only where "
+            "held-out images speak for it."
+        ),
+    )
+    transductive: bool = Field(
+        False, description="Also learn from unlabelled images that the run is evaluated on."
+    )
+    dry_run: Annotated[bool, CommandLineOnly()] = Field(
+        False,
+        description="Train nothing: say what each way to a better model would cost, and what it may bring.",
+    )
+
+
 def data_or_resume(resume: Path | None, info: ValidationInfo) -> Path | None:
     """Return ``resume``; it, the field `data` before it or a teacher with images must be given.
 
@@ -77,7 +110,16 @@ def data_or_resume(resume: Path | None, info: ValidationInfo) -> Path | None:
 
 
 # Fields come in the order of the bases read from the right: the data's first.
-class TrainConfig(FinetuneConfig, UncertaintyConfig, DecisionConfig, SplitConfig, TrainingDataConfig):
+class TrainConfig(
+    FinetuneConfig,
+    UncertaintyConfig,
+    DecisionConfig,
+    SplitConfig,
+    UnlabelledConfig,
+    TaskConfig,
+    ColumnsConfig,
+    TrainingDataConfig,
+):
     """Options of `eyebright train`; every field is also a command-line option and a TOML key."""
 
     @field_validator("resume")
@@ -126,6 +168,31 @@ def check_pretrain(config: TrainConfig) -> None:
         raise ConfigError(
             "--pretrain compares two frozen backbones by held-out folds. It does not go together with "
             "{options}. Run `eyebright pretrain` first, and give its directory with --backbone.",
+            options=", ".join(refused),
+        )
+
+
+def check_texts(config: TrainConfig) -> None:
+    """Refuse options that do not go together with texts.
+
+    Raises:
+        ConfigError: naming them.
+    """
+    if not config.text:
+        if config.text_encoder is not None:
+            raise ConfigError("--text-encoder reads texts. Say with --text where they are.")
+        return
+    given = {
+        "--teacher": config.teacher is not None,
+        f"--finetune {config.finetune}": config.finetune != "off",
+        "--pretrain": config.pretrain is not None,
+        "--prompts": config.prompts is not None,
+        "--unlabelled": config.unlabelled is not None,
+    }
+    if refused := [name for name, there in given.items() if there]:
+        raise ConfigError(
+            "--text is read beside a frozen backbone. It does not go together with {options}. Remove one "
+            "of them.",
             options=", ".join(refused),
         )
 

@@ -10,18 +10,29 @@ from typing import TYPE_CHECKING
 from eyebright.data.fixes import Fixes, read_fixes
 from eyebright.data.manifest import Manifest
 from eyebright.data.source import scan
-from eyebright.data.table.chosen import Columns
-from eyebright.runs.images import manifest_of, require_validation_images, with_run_splits
+from eyebright.data.table.chosen import named_columns
+from eyebright.data.texts import require_texts
+from eyebright.runs.images import columns_for, manifest_of, require_validation_images, with_run_splits
 from eyebright.runs.messages import say_found
 from eyebright.runs.operating_points import check_wanted
+from eyebright.runs.text_models import require_images_only
 from eyebright.runtime.context import say, timed
 from eyebright.runtime.processes import is_main
 from eyebright.sealed.model import SealedModel
 from eyebright.tracking.trackers import Trackers, trackers
+from eyebright.training.text.encoder import load_encoder
 from eyebright.verbs.train.finetune.finetune import network_to_finetune
-from eyebright.verbs.train.options import TrainConfig, check_pretrain, check_splits, require_single_label
+from eyebright.verbs.train.names import check_names
+from eyebright.verbs.train.options import (
+    TrainConfig,
+    check_pretrain,
+    check_splits,
+    check_texts,
+    require_single_label,
+)
 from eyebright.verbs.train.resume import begin, refuse_other_images
 from eyebright.verbs.train.splits import drawing_of, proposing_groups, say_folds, with_folds
+from eyebright.verbs.train.unlabelled import check_unlabelled
 
 if TYPE_CHECKING:
     from eyebright.backbones.torch.network import Network
@@ -63,9 +74,14 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
     began = time.monotonic()
     check_splits(config)
     check_pretrain(config)
+    check_texts(config)
+    if config.text_encoder is not None:
+        load_encoder(config.text_encoder)  # what cannot be used is told now, not after minutes
     with timed("scan"):
         fixes = None if config.fixes is None else read_fixes(config.fixes)
-        manifest = _images(config, fixes)
+        manifest = images_of(config, fixes)
+        if config.text:
+            manifest = require_texts(manifest, ", ".join(config.text))
         if config.folds is not None:
             manifest = with_folds(manifest, config.folds, config.seed)
         manifest = proposing_groups(manifest)
@@ -73,6 +89,8 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
     say_folds(config, manifest)
     if config.teacher is not None:
         require_single_label(manifest.task, "--teacher")
+    check_names(config, manifest)
+    check_unlabelled(config, manifest.task)
     check_wanted(config, manifest)
     refuse_other_images(config, manifest, directory)
     network = None
@@ -95,13 +113,23 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
     )
 
 
-def _images(config: TrainConfig, fixes: Fixes | None) -> Manifest:
-    """Return the samples; a teacher's training images must not be in its student's evaluated split."""
+def images_of(config: TrainConfig, fixes: Fixes | None) -> Manifest:
+    """Return the samples; a teacher's training images must not be in its student's evaluated split.
+
+    Args:
+        config: the options.
+        fixes: to apply.
+
+    Raises:
+        EyebrightError: there is nothing, or nothing sensible, to train on.
+    """
     teacher = None if config.teacher is None else SealedModel(config.teacher)
+    if teacher is not None:
+        require_images_only(teacher, "--teacher")
     if teacher is not None and config.data is None:
         known = manifest_of(teacher, None, config.seed)
         return known if fixes is None else fixes.applied(known)
-    columns = Columns(config.path, config.label, config.group, config.split)
+    columns = named_columns(config) if teacher is None else columns_for(config, teacher)
     found = scan(
         config.data or Path(),
         val=config.val,

@@ -11,6 +11,7 @@ from eyebright.exporting.certificate.hashes import sha256
 from eyebright.runs.metrics import versions
 from eyebright.sealed.metadata import MULTILABEL
 from eyebright.sealed.model import SealedModel
+from eyebright.sealed.text_tensor import TOKENIZER
 from eyebright.task.task import THRESHOLD
 from eyebright.types import JsonObject
 from eyebright.verbs.train.trained_model import TrainedModel
@@ -29,6 +30,7 @@ class Provenance:
         white_level: the grey value that is white where grey has more than 8 bits; None of 8-bit images.
         baseline_sha256: of the teacher, the original or the model that was updated, where there is one.
         thresholds: (K,) from which probability on a label is predicted; None of a single-label model.
+        tokenizer: of the sentence encoder, as `tokenizer.json` has it; None of a model without.
     """
 
     card: JsonObject
@@ -39,6 +41,7 @@ class Provenance:
     white_level: int | None
     baseline_sha256: str | None
     thresholds: Sequence[float] | None
+    tokenizer: str | None = None
 
     def metadata(self) -> JsonObject:
         """Return the entries of the sealed model's metadata, which `metrics.json` repeats."""
@@ -51,6 +54,7 @@ class Provenance:
             "data_sha": self.data_sha,
             "versions": self.versions,
             "parent_sha256": self.baseline_sha256,
+            TOKENIZER: self.tokenizer,
         }
         given = {name: value for name, value in optional.items() if value is not None}
         return {**given, "white_level": self.white_level}
@@ -77,4 +81,5 @@ def provenance_of(trained: TrainedModel, manifest: Manifest) -> Provenance:
         white_level=manifest.white_level,
         baseline_sha256=None if baseline is None else sha256(SealedModel(baseline).path),
         thresholds=[THRESHOLD] * len(manifest.labels) if trained.task.multilabel else None,
+        tokenizer=None if trained.text is None else trained.text.tokenizer,
     )

@@ -14,6 +14,7 @@ from eyebright.sealed.graph import sealed_graph
 from eyebright.sealed.inference import predict_blocks
 from eyebright.sealed.model import UnwrittenModel, set_metadata
 from eyebright.sealed.ood_output import with_unknown
+from eyebright.sealed.text_input import with_text
 from eyebright.training.cache.store import default_folder
 from eyebright.training.linear_probe.folds import assign_folds, groups_of
 from eyebright.training.linear_probe.targets import truth_of
@@ -65,6 +66,8 @@ def seal(
         trained.temperature,
         trained.task.multilabel,
     )
+    if trained.text is not None:
+        graph = with_text(graph, trained.text.fit.head)
     set_metadata(graph, {"labels": list(manifest.labels), **provenance.metadata()})
     model = UnwrittenModel(path, graph, threads=1)
     samples, rows = _rows(trained, model, manifest, seed)

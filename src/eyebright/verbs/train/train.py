@@ -17,17 +17,22 @@ from eyebright.runtime.context import progress, showing, stage
 from eyebright.runtime.processes import is_main, world_size
 from eyebright.runtime.progress import SILENT
 from eyebright.training.cache.store import exports_folder
+from eyebright.verbs.train.anomaly.images import is_one_class
+from eyebright.verbs.train.anomaly.train import train_anomaly
 from eyebright.verbs.train.cross_validation import CrossValidation, cross_validate
 from eyebright.verbs.train.finetune.finetune import finetune, load_network
 from eyebright.verbs.train.finish import finish
 from eyebright.verbs.train.launch import launch
 from eyebright.verbs.train.linear_probe import as_trained, frozen_model
 from eyebright.verbs.train.messages import epoch_figures
+from eyebright.verbs.train.names import from_names
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.prepare import TrainingPlan, prepare
 from eyebright.verbs.train.pretraining import with_pretraining
 from eyebright.verbs.train.resume import with_earlier
+from eyebright.verbs.train.texts import reading_of
 from eyebright.verbs.train.trained_model import TrainedModel
+from eyebright.verbs.train.unlabelled import with_unlabelled
 
 if TYPE_CHECKING:
     from eyebright.training.finetune.history import EpochRow
@@ -50,6 +55,8 @@ def train(config: TrainConfig, *, on_epoch: Callable[[EpochRow], None] | None = 
     """
     config = with_earlier(config)
     directory = _directory(config)
+    if is_one_class(config):
+        return train_anomaly(config, directory, frozen_backbone(config))
     if config.processes > 1 and config.finetune != "off" and world_size() == 1:
         return launch(config, directory)
     with showing(progress() if is_main() else SILENT):
@@ -61,11 +68,17 @@ def train(config: TrainConfig, *, on_epoch: Callable[[EpochRow], None] | None = 
 def fit(plan: TrainingPlan, on_epoch: Callable[[EpochRow], None] | None) -> TrainedModel:
     """Fit a head on frozen features, or fine-tune the backbone."""
     config, manifest = plan.config, plan.manifest
+    if config.prompts is not None:
+        backbone, names = from_names(config, manifest.labels)
+        return as_trained(frozen_model(config, manifest, backbone, prior=names))
     if plan.network is None:
         backbone = frozen_backbone(config)
         if config.pretrain is not None:
             return with_pretraining(config, config.pretrain, manifest, backbone, plan.directory)
-        return as_trained(frozen_model(config, manifest, backbone))
+        alone = frozen_model(config, manifest, backbone)
+        model, unlabelled = with_unlabelled(config, manifest, alone)
+        trained = as_trained(model, reading=reading_of(config, manifest))
+        return replace(trained, unlabelled=unlabelled)
 
     def finished(row: EpochRow) -> None:
         plan.tracker.epoch(row.epoch, epoch_figures(row))

@@ -12,6 +12,7 @@ from eyebright.backbones.card import Preprocessing
 from eyebright.backbones.feature_layers import FeatureLayer
 from eyebright.data.manifest import Sample
 from eyebright.evaluation.decisions.operating import Labelled
+from eyebright.few_labels.unlabelled import UnlabelledOutcome
 from eyebright.report.content import Choice, FinetuneOutcome, PretrainOutcome, TrainingCurves
 from eyebright.runs.parity_check import Reference
 from eyebright.task.task import ClassificationTask, MultiClass
@@ -19,6 +20,7 @@ from eyebright.training.cache.store import Rows
 from eyebright.training.linear_probe.learning_curve import CurvePoint
 from eyebright.training.linear_probe.linear import LinearHead
 from eyebright.types import FloatArray, Json, Skipped
+from eyebright.verbs.train.texts import ReadTexts
 
 #: Features (N, D) of training images that the backbone did not learn from.
 FeatureRows: TypeAlias = Callable[[Sequence[Sample]], Rows]
@@ -43,12 +45,14 @@ class TrainedModel:
         holdout: predictions for training images that it did not learn from, by which thresholds are chosen.
         holdout_energy: (n,) of such images' logits over the temperature.
         rows: features of training images, where the backbone stayed as it was.
+        text: the head that reads texts beside the images, where there is one.
         probe_candidates: the candidates as the report shows them.
         baseline: the sealed model that it learned from, which it is then compared with.
         earlier: the sealed model that it is an update of.
         task: multi-class or multi-label.
         curve: the accuracy of heads of fewer images.
         finetuning: what fine-tuning changed against the frozen backbone.
+        unlabelled: what unlabelled images brought, where there were some.
         pretraining: what pretraining on unlabelled images changed against the backbone as it was.
         finetune_candidates, reasons, training_curves, random_weights: of fine-tuning, for the report.
     """
@@ -67,10 +71,12 @@ class TrainedModel:
     holdout: Labelled | None = None
     holdout_energy: FloatArray | None = None
     rows: FeatureRows | None = None
+    text: ReadTexts | None = None
     probe_candidates: Sequence[Choice] = ()
     finetune_candidates: Sequence[Choice] = ()
     reasons: Sequence[str] = ()
     finetuning: FinetuneOutcome | None = None
+    unlabelled: UnlabelledOutcome | None = None
     pretraining: PretrainOutcome | None = None
     training_curves: TrainingCurves | None = None
     random_weights: bool = False

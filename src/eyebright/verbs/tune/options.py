@@ -8,21 +8,18 @@ from typing import Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from eyebright.options.base import Config
+from eyebright.options.columns import ColumnsConfig
 from eyebright.options.fields import (
     BackboneName,
     Batch,
     Data,
     Device,
-    GroupColumn,
-    LabelColumns,
     Out,
     Overwrite,
-    PathColumn,
     Precision,
     ReportLang,
     Seed,
     Size,
-    SplitColumn,
     Test,
     Time,
     Val,
@@ -31,8 +28,8 @@ from eyebright.options.fields import (
 from eyebright.verbs.train.options import data_or_resume
 
 
-class TuneConfig(Config):
-    """Options of `eyebright tune`; every field is also a command-line option and a TOML key."""
+class SearchConfig(Config):
+    """Which images, and how settings are searched."""
 
     data: Data = None
     trials: int = Field(20, ge=1, description="Number of trials, each with its own settings.")
@@ -44,10 +41,6 @@ class TuneConfig(Config):
     overwrite: Overwrite = False
     val: Val = None
     test: Test = None
-    path: PathColumn = None
-    label: LabelColumns = Field([])
-    group: GroupColumn = None
-    split: SplitColumn = None
     seed: Seed = 0
     backbone: BackboneName = "efficientnet_lite0"
     weights: Weights = None
@@ -67,6 +60,11 @@ class TuneConfig(Config):
         validate_default=True,
         description="Run directory of the search to resume; DATA may be omitted.",
     )
+
+
+# Fields come in the order of the bases read from the right: columns come last.
+class TuneConfig(ColumnsConfig, SearchConfig):
+    """Options of `eyebright tune`; every field is also a command-line option and a TOML key."""
 
     @field_validator("resume")
     @classmethod

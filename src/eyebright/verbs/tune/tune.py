@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from eyebright.data.source import scan
-from eyebright.data.table.chosen import Columns
+from eyebright.data.table.chosen import ROLES, named_columns
 from eyebright.errors import ConfigError, DataError, EyebrightError, NotFoundError
 from eyebright.runs.metrics import METRICS
 from eyebright.runs.overwrite import remove_earlier
@@ -37,10 +37,7 @@ _HANDED_ON = (
     "data",
     "val",
     "test",
-    "path",
-    "label",
-    "group",
-    "split",
+    *ROLES,
     "seed",
     "backbone",
     "weights",
@@ -131,7 +128,7 @@ def _opened(config: TuneConfig) -> tuple[TuneConfig, Path]:
 
 def _refuse_other_images(study: optuna.Study, config: TuneConfig) -> None:
     """Refuse other images or splits: trials on them cannot be compared."""
-    columns = Columns(config.path, config.label, config.group, config.split)
+    columns = named_columns(config)
     found = scan(config.data or Path(), val=config.val, test=config.test, seed=config.seed, columns=columns)
     if study.user_attrs.get(_IMAGES, found.digest) != found.digest:
         raise DataError(

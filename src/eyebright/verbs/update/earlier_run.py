@@ -10,6 +10,7 @@ from eyebright.data.manifest import Manifest
 from eyebright.data.manifest_file import read_manifest
 from eyebright.engines.choose import makers
 from eyebright.errors import ConfigError, NotFoundError
+from eyebright.runs.images import require_classifier
 from eyebright.runs.integrity import require_unmodified
 from eyebright.runs.run import OPTIONS, Run
 from eyebright.sealed.model import SealedModel
@@ -59,6 +60,7 @@ class EarlierRun:
                     name=name,
                 )
         model = SealedModel(run.model, threads=1)
+        require_classifier(model, "eyebright update")
         require_unmodified(run.model)
         try:
             config = TrainConfig.build(directory / OPTIONS)
@@ -73,6 +75,12 @@ class EarlierRun:
             raise ConfigError(
                 "The run to update must have images that it was evaluated on but not trained on. {path} was "
                 "cross-validated (--folds), and trained on all. Train anew on all images.",
+                path=directory,
+            )
+        if config.prompts is not None:
+            raise ConfigError(
+                "The run to update must not have started from the names of its classes. {path} did "
+                "(--prompts). Train anew on all images.",
                 path=directory,
             )
         return cls(run, model, read_manifest(directory / _MANIFEST), config, ModelBackbone(model))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eyebright.auditing.duplicates.near_duplicates import near_duplicates
-from eyebright.data.checks import conflicts, copies, few_images, require_classes, require_labels
+from eyebright.data.checks import conflicts, copies, few_images, require_classes, require_labels, with_weight
 from eyebright.data.contents import with_contents
 from eyebright.data.fixes import LEFT_OUT, Fixes
 from eyebright.data.header import Header
@@ -19,14 +19,15 @@ from eyebright.data.split import assign, rarest, unit_key
 from eyebright.data.splits.drawing import with_facts
 from eyebright.data.splits.units import joined
 from eyebright.data.storage.places import is_file
+from eyebright.data.table.chosen import named_columns
 from eyebright.errors import DataError
 from eyebright.runs.images import check_task
-from eyebright.sealed.model import SealedModel
 from eyebright.text.format import listed
 from eyebright.text.language import translate
 from eyebright.types import Skipped, Split
 from eyebright.verbs.update.class_edits import ClassEdits, require_not_removed
 from eyebright.verbs.update.earlier_run import EarlierRun
+from eyebright.verbs.update.options import UpdateConfig
 
 _KEPT = ("move", "group")  # fixes that would take an image from one split into another
 
@@ -49,33 +50,39 @@ class UpdatedImages:
 
 
 def updated_images(
-    earlier: EarlierRun, data: Path | None, edits: ClassEdits, fixes: Fixes | None
+    earlier: EarlierRun, config: UpdateConfig, edits: ClassEdits, fixes: Fixes | None
 ) -> UpdatedImages:
     """Join the images of a run with new ones.
 
     Args:
         earlier: the run.
-        data: the new images; None where there are none.
-        edits: classes that are renamed, merged or removed, in the run and in ``data``.
+        config: the options, with the new images if there are any.
+        edits: classes that are renamed, merged or removed, in the run and in the new images.
         fixes: by the paths of images in the manifest of the run; they come last.
 
     Raises:
         NotFoundError, DataError: there is nothing to update, or the images or labels do not fit together.
     """
     known = edits.applied(replace(earlier.manifest, warnings=()))
-    found, given = (None, False) if data is None else _new(data, earlier.model, edits)
+    found, given = (None, False) if config.data is None else _new(config, config.data, earlier, edits)
     manifest = known if found is None else _joined(known, found, given=given, seed=earlier.config.seed)
     manifest = manifest if fixes is None else _fixed(manifest, fixes)
     before, after = ({s.sha: s.label for s in some.samples} for some in (known, manifest))
     relabelled = sum(after.get(sha, label) != label for sha, label in before.items())
+    weights = {s.sha: s.weight for s in known.samples}
+    reweighted = any(weights.get(s.sha, s.weight) != s.weight for s in manifest.samples)
     if not (
-        edits or relabelled or len(manifest.samples) != len(known.samples) or after.keys() != before.keys()
+        edits
+        or relabelled
+        or reweighted
+        or len(manifest.samples) != len(known.samples)
+        or after.keys() != before.keys()
     ):
         raise DataError(
             "An update needs new images, other labels, or classes to rename, merge or remove. Got {data}, "
             "with nothing that the run does not have. Add images, or pass --rename, --merge, --remove or "
             "--fixes.",
-            data=data or translate("no data"),
+            data=config.data or translate("no data"),
         )
     root = manifest.root
     gone = sum(s.sha in before and not is_file(root / s.path) for s in manifest.samples)
@@ -96,10 +103,11 @@ def _fixed(manifest: Manifest, fixes: Fixes) -> Manifest:
     return fixes.applied(manifest)
 
 
-def _new(data: Path, model: SealedModel, edits: ClassEdits) -> tuple[Manifest, bool]:
+def _new(config: UpdateConfig, data: Path, earlier: EarlierRun, edits: ClassEdits) -> tuple[Manifest, bool]:
     """Return the images in ``data``, and whether it has splits of its own."""
-    found, given = scan_as_given(data, multilabel=model.task.multilabel)
-    check_task(found, model)
+    columns = named_columns(config, earlier.manifest.columns)
+    found, given = scan_as_given(data, columns=columns, multilabel=earlier.model.task.multilabel)
+    check_task(found, earlier.model)
     require_not_removed(found, edits)
     skipped = tuple(replace(entry, path=str(found.root / entry.path)) for entry in found.skipped)
     return edits.applied(replace(found, skipped=skipped)), given
@@ -125,7 +133,11 @@ def _joined(old: Manifest, found: Manifest, *, given: bool, seed: int) -> Manife
         if s.path in new
     ]
     old = old.without(replaced)
-    samples = [replace(s, label=corrected.get(s.sha, s.label)) for s in old.samples]
+    weights = {s.sha: s.weight for s in found.samples} if found.columns and found.columns.weight else {}
+    samples = [
+        replace(s, label=corrected.get(s.sha, s.label), weight=weights.get(s.sha, s.weight))
+        for s in old.samples
+    ]
     samples, fresh = _with_contents(old, samples, list(new.values()))
     near = near_duplicates(old.root, [*samples, *fresh])
     everything = joined([*samples, *fresh], near)
@@ -141,6 +153,7 @@ def _joined(old: Manifest, found: Manifest, *, given: bool, seed: int) -> Manife
         skipped=(*old.skipped, *found.skipped),
         warnings=(*old.warnings, *found.warnings),
         label_set=label_set,
+        columns=old.columns or found.columns,
     )
     # Of images that were split by time, new ones are not: they are drawn as by chance.
     by = "data" if old.facts is None or old.facts.by == "data" else "chance"
@@ -208,6 +221,7 @@ def _split(old: Manifest, new: Sequence[Sample], *, given: bool, seed: int) -> l
 
 def _checked(manifest: Manifest) -> Manifest:
     """Return the manifest to train on, with the warnings of all its images."""
+    manifest = with_weight(manifest)
     samples = manifest.samples
     further: Sequence[Skipped] = ()
     if manifest.label_set is not None:

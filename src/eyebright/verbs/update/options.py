@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from eyebright.options.base import Config
+from eyebright.options.columns import ColumnsConfig
 from eyebright.options.decisions import DecisionConfig
 from eyebright.options.fields import FixesFile, Out, Overwrite, ReportLang
 from eyebright.options.marks import Metavar, Positional
@@ -20,7 +21,7 @@ class UpdatedConfig(Config):
     data: Annotated[Path | None, Positional()] = Field(
         None,
         description=(
-            "New images: a folder of class folders, or with labels.csv. A new name is a new class; an image "
+            "New images, from any source that `eyebright train` reads. A new name is a new class; an image "
             "that the run has gets the label that it has here."
         ),
     )
@@ -38,5 +39,5 @@ class UpdatedConfig(Config):
 
 
 # Fields come in the order of the bases read from the right: what is updated first.
-class UpdateConfig(DecisionConfig, UpdatedConfig):
+class UpdateConfig(DecisionConfig, ColumnsConfig, UpdatedConfig):
     """Options of `eyebright update`; every field is also a command-line option and a TOML key."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from eyebright.data.fixes import read_fixes
 from eyebright.data.manifest import SPLITS, Manifest, Sample
+from eyebright.data.storage.places import exists
 from eyebright.evaluation.decisions.targets import parse_target
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.report.sections.update import change_sentences, forecast_sentences, foreign_sentence
@@ -28,7 +30,9 @@ from eyebright.verbs.train.holdout import with_holdout
 from eyebright.verbs.train.linear_probe import HeldOut, as_trained, frozen_model
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.prepare import TrainingPlan
+from eyebright.verbs.train.texts import reading_of
 from eyebright.verbs.train.trained_model import TrainedModel
+from eyebright.verbs.train.unlabelled import with_unlabelled
 from eyebright.verbs.update.class_edits import ClassEdits, class_edits
 from eyebright.verbs.update.cost import class_changes
 from eyebright.verbs.update.earlier_run import EarlierRun
@@ -61,7 +65,7 @@ def update(config: UpdateConfig) -> Run:
     edits = class_edits(config.rename, config.merge, config.remove, earlier.model.labels)
     fixes = None if config.fixes is None else read_fixes(config.fixes)
     with timed("scan"):
-        images = updated_images(earlier, config.data, edits, fixes)
+        images = updated_images(earlier, config, edits, fixes)
     options = _options(earlier, config, edits)
     check_wanted(options, images.manifest)
     name = earlier.run.directory.resolve().name
@@ -100,9 +104,22 @@ def _options(earlier: EarlierRun, config: UpdateConfig, edits: ClassEdits) -> Tr
         "fixes": None,
         "teacher": None,
         "curve": False,
+        "unlabelled": _unlabelled(earlier.config),
         "views": 1 if earlier.finetuned else earlier.config.views,
     }
     return earlier.config.model_copy(update=kept)
+
+
+def _unlabelled(config: TrainConfig) -> Path | None:
+    """Return where the run's unlabelled images lie, if they are still there."""
+    if config.unlabelled is not None and not exists(config.unlabelled):
+        say(
+            "The unlabelled images of the run are no longer in {path}. The head is solved on the labelled "
+            "ones alone.",
+            path=config.unlabelled,
+        )
+        return None
+    return config.unlabelled
 
 
 def _targets(texts: Sequence[str], edits: ClassEdits) -> list[str]:
@@ -147,7 +164,9 @@ def _fit(
 
     model = frozen_model(plan.config, images.manifest, earlier.backbone, earlier.selection, on_features)
     if not earlier.finetuned:
-        return replace(as_trained(model), earlier=earlier.run.model), expected
+        model, unlabelled = with_unlabelled(plan.config, images.manifest, model)
+        trained = as_trained(model, reading=reading_of(plan.config, plan.manifest))
+        return replace(trained, earlier=earlier.run.model, unlabelled=unlabelled), expected
     trained = as_trained(model, _unlearned(model, plan.manifest, earlier))
     marked = {**trained.chosen, "finetune": earlier.model.card.content["finetune"]}
     return replace(trained, earlier=earlier.run.model, chosen=marked), expected

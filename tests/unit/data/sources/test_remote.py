@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
+import socket
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from data_images import write_classes
+from pyarrow import fs
 from s3_server import BUCKET, KEY, SECRET, client, s3_server
 from source_formats import WRITERS
 
@@ -146,3 +151,34 @@ def test_remote_paths_are_known_also_behind_a_folder(tmp_path: Path) -> None:
     assert places.is_remote(tmp_path / "s3:" / "bucket")
     assert not places.is_remote(tmp_path / "a:b" / "c")
     assert not places.is_remote("C:/photos")
+
+
+@pytest.fixture
+def google(images: Path, nothing_open: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The bucket with the images of an emulator of Google's storage, the package `gcp-storage-emulator`."""
+    beside = Path(sys.executable).with_name("gcp-storage-emulator")
+    program = str(beside) if beside.exists() else shutil.which("gcp-storage-emulator")
+    if program is None:
+        pytest.skip("needs gcp-storage-emulator")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    words = ["start", "--host=127.0.0.1", f"--port={port}", "--in-memory", "--default-bucket=photos"]
+    server = subprocess.Popen([program, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"127.0.0.1:{port}")
+        system = fs.GcsFileSystem(anonymous=True, endpoint_override=f"127.0.0.1:{port}", scheme="http")
+        for path in sorted(images.rglob("*.png")):  # the client waits until the server answers
+            with system.open_output_stream(f"photos/{path.relative_to(images).as_posix()}") as file:
+                file.write(path.read_bytes())
+        yield "gs://photos"
+    finally:
+        server.kill()
+        server.wait()
+
+
+@pytest.mark.slow
+def test_a_bucket_of_google_is_read_as_the_folder_is(google: str, images: Path) -> None:
+    there, here = scan(Path(google)), scan(images)
+    assert [(s.path, s.sha, s.label) for s in there.samples] == [
+        (s.path, s.sha, s.label) for s in here.samples
+    ]

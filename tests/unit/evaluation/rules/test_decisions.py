@@ -15,7 +15,7 @@ def rows(*values: list[float]) -> np.ndarray:
 
 
 def test_the_likeliest_class_is_predicted_and_of_equal_ones_the_first() -> None:
-    decisions = Decisions.likeliest(3)
+    decisions = Decisions(np.full(3, np.nan))
     assert decisions.predict(rows([0.2, 0.5, 0.3], [0.4, 0.4, 0.2])).tolist() == [1, 0]
     assert not decisions.changed
 

@@ -204,3 +204,11 @@ def test_fewer_images_than_features_and_a_class_in_one_fold_only() -> None:
 def test_class_without_images_is_an_error(digits: tuple[FloatArray, IntArray]) -> None:
     with pytest.raises(DataError, match="Class 10 has none"):
         solve(of(*digits, classes=11), 0.1)
+
+
+def test_a_weight_of_2_is_a_row_twice(digits):
+    x, y = digits[0][:400], digits[1][:400]
+    twice = np.arange(400) % 3 == 0
+    weighted = FeatureStatistics.empty(x.shape[1], CLASSES)
+    weighted.add(x, y, np.where(twice, 2, 1).astype(np.float32))
+    assert_same(weighted, of(np.concatenate([x, x[twice]]), np.concatenate([y, y[twice]])))

@@ -229,3 +229,26 @@ def test_every_class_keeps_its_share_of_the_weight_in_every_fold(digits) -> None
     np.testing.assert_allclose(shares, np.tile(np.bincount(truth, weights) / 41, (5, 1)), rtol=1e-5)
     assert learnable(truth, fold).all()
     assert not learnable(np.array([0, 0, 1]), np.array([0, 1, 0]))[2]
+
+
+def test_class_weights_count_rows_by_their_weight():
+    truth = np.array([0, 0, 1, 1, 1])
+    twice = np.array([0, 0, 0, 1, 1, 1])
+    weights = class_weights(truth, 0.5, np.array([2, 1, 1, 1, 1], np.float32))
+    copied = class_weights(twice, 0.5)
+    assert weights[0] / weights[2] == pytest.approx((copied[0] + copied[1]) / copied[3])
+    assert class_weights(truth, 0.5, np.full(5, 3, np.float32)) == pytest.approx(class_weights(truth, 0.5))
+
+
+def test_rows_of_little_weight_hardly_count(digits):
+    """Wrong labels that weigh nothing to speak of leave the head as it is without them."""
+    pixels, truth = digits[0][:500], digits[1][:500]
+    wrong = np.arange(500) % 4 == 0
+    given = np.where(wrong, (truth + 1) % 10, truth)
+    light = fit_head(pixels, given, 10, weights=np.where(wrong, 1e-4, 1).astype(np.float32))
+    heavy = fit_head(pixels, given, 10)
+    right = [
+        (fit.head.logits(digits[0][500:]).argmax(axis=1) == digits[1][500:]).mean() for fit in (light, heavy)
+    ]
+    assert right[0] > right[1] + 0.02
+    assert right[0] > 0.9

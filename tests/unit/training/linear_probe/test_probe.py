@@ -103,7 +103,7 @@ def test_the_training_part_has_its_say(model, textile_manifest: Manifest, featur
 
 def test_layers_are_compared_on_the_training_part(textile_manifest: Manifest, feature_cache: Path) -> None:
     chosen = trainer(textile_manifest, feature_cache, layers="auto").train(64)
-    assert [c.name for c in chosen.feature_layer_sets] == ["texture", "all"]
+    assert [c.name for c in chosen.feature_layer_sets] == ["texture", "stages", "all"]
     assert [c.name for c in chosen.feature_layer_sets if c.selected] == [chosen.layers]
     assert min(chosen.feature_layer_sets, key=lambda c: c.log_loss).selected
     assert {c.count for c in chosen.feature_layer_sets} == {len(textile_manifest.of("train"))}
@@ -174,7 +174,7 @@ def test_features_that_do_not_fit_in_memory_are_added_up(
 
 @pytest.mark.parametrize(
     ("rows_of", "expected"),
-    [("all", ["texture", "all"]), ("stages", ["texture", "stages"]), (None, ["stages"])],
+    [("all", ["texture", "stages", "all"]), ("stages", ["texture", "stages"]), (None, ["stages"])],
 )
 def test_the_sets_that_are_compared_are_those_that_fit(
     textile_manifest, feature_cache, monkeypatch, rows_of: str | None, expected: list[str]
@@ -183,6 +183,14 @@ def test_the_sets_that_are_compared_are_those_that_fit(
     limit = width(feature_layer_sets(embedded.card())[rows_of]) * 4 * count if rows_of else 4 * count
     monkeypatch.setattr(frozen, "IN_MEMORY_BYTES", limit)
     assert list(trainer(textile_manifest, feature_cache, layers="auto").sets) == expected
+
+
+def test_of_many_images_the_widest_set_is_compared_alone(
+    textile_manifest, feature_cache, monkeypatch
+) -> None:
+    """A subset of the training split misleads about the two wide ones."""
+    monkeypatch.setattr(frozen, "SUBSET", len(textile_manifest.of("train")) - 1)
+    assert list(trainer(textile_manifest, feature_cache, layers="auto").sets) == ["texture", "all"]
 
 
 def test_layers_too_wide_for_memory_are_refused(

@@ -1,12 +1,15 @@
-"""What the audit proposes can be read back as fixes."""
+"""What the audit proposes can be read back as fixes, and what it advises is in its place."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from eyebright.auditing.findings import Finding
+from eyebright.auditing.findings import Finding, PlantedResult
 from eyebright.data.fixes import read_fixes, write_fixes
+from eyebright.evaluation.intervals import share_of
+from eyebright.text.format import percent
 from eyebright.verbs.audit.proposals import proposed_fixes
+from eyebright.verbs.audit.words import label_hint
 
 
 def test_every_proposal_is_read_back(tmp_path: Path) -> None:
@@ -28,3 +31,14 @@ def test_every_proposal_is_read_back(tmp_path: Path) -> None:
         ("e.png", "relabel"),
         ("f.png", ""),
     ]
+
+
+def test_a_larger_size_is_proposed_where_few_wrong_labels_are_found() -> None:
+    few, many = (PlantedResult(share_of(found, 100), None, 100) for found in (59, 83))
+    hint = label_hint(few, 224)
+    assert hint is not None
+    assert hint.startswith(f"At 224 px only {percent(0.59)} of planted label errors are found.")
+    assert hint.endswith("try --size 448.")
+    assert label_hint(many, 224) is None
+    assert label_hint(few, 448) is None
+    assert label_hint(None, 224) is None

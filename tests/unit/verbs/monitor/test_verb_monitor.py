@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -13,12 +15,14 @@ from PIL import Image, ImageFilter
 
 import eyebright as eb
 from eyebright.errors import DataError
+from eyebright.monitoring.kept_images import KeptImages
 from eyebright.monitoring.live import LiveMonitor
 from eyebright.monitoring.log import Log
 from eyebright.monitoring.model_monitor import ModelMonitor, look_at
 from eyebright.monitoring.reference_file import NAME, read_reference
 from eyebright.runs.run import Run
 from eyebright.sealed.model import SealedModel
+from eyebright.serving.metrics import ServiceMetrics
 from eyebright.verbs.demo.demo import demo_images
 from eyebright.verbs.monitor.monitor import Monitoring
 
@@ -125,7 +129,7 @@ def test_the_reference_is_measured_once(run: Path, worse: Monitoring) -> None:
     kinds = set(reference.corruptions)
     assert "" in kinds
     assert "blur" in kinds
-    assert len(reference.clean.correct) == 30
+    assert len(reference.clean.correct) == 30  # no test images
     written = (run / NAME).stat().st_mtime_ns
     assert len(worse.analysis.reference.correct) == len(reference.correct)
     assert (run / NAME).stat().st_mtime_ns == written
@@ -157,6 +161,65 @@ def test_a_service_is_watched_while_it_answers(run: Path, fresh: Path, tmp_path:
     (window,) = Log.read(tmp_path / "log.parquet").windows
     assert window.images == 300
     assert len(window.rows) == 256 + 3
+
+
+def test_what_is_worth_a_look_becomes_a_queue(
+    run: Path, blurred: Path, worse: Monitoring, tmp_path: Path
+) -> None:
+    done = eyebright("monitor", blurred, "--reference", run, "--queue", tmp_path / "queue.csv")
+    assert "Review queue: " in done.stderr
+    with (tmp_path / "queue.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["path", "score", "reason"]
+    assert len(rows) == len(worse.analysis.review) == 72
+    assert all(Path(row["path"]).is_file() for row in rows)
+    assert {row["reason"] for row in rows} <= {"unknown", "drifted"}
+    unknown = sum(window.unknown for window in Log.read(blurred).windows)
+    assert [row["reason"] for row in rows[:unknown]] == ["unknown"] * unknown
+    drifted = [float(row["score"]) for row in rows[unknown:]]
+    assert drifted == sorted(drifted, reverse=True)
+
+
+def test_a_log_without_names_has_nothing_to_review(run: Path, fresh: Path, tmp_path: Path) -> None:
+    model = SealedModel(run, threads=1)
+    monitor = ModelMonitor(model, tmp_path / "log.parquet")
+    pixels = np.asarray(Image.open(next(fresh.iterdir())).convert("RGB"))
+    monitor.observe(*model.predict_with_features(pixels[None]))
+    monitor.recorder.close()
+    done = eyebright(
+        "monitor", tmp_path / "log.parquet", "--reference", run, "--queue", tmp_path / "queue.csv"
+    )
+    assert "the log names no images" in done.stderr
+    assert (tmp_path / "queue.csv").read_text(encoding="utf-8") == "path,score,reason\n"
+
+
+def test_a_queue_never_takes_the_place_of_the_log(run: Path, usual: Path) -> None:
+    before = usual.read_bytes()
+    assert "is the log" in refused(eyebright("monitor", usual, "--reference", run, "--queue", usual), 2)
+    assert usual.read_bytes() == before
+
+
+def test_a_service_keeps_doubtful_images_where_asked(run: Path, fresh: Path, tmp_path: Path) -> None:
+    model = SealedModel(run, threads=1)
+    live = LiveMonitor(model, tmp_path / "log.parquet", KeptImages(tmp_path / "images", 3))
+    for path in sorted(fresh.iterdir())[:8]:
+        pixels = np.asarray(Image.open(path).convert("RGB"))
+        live.observe(*model.predict_with_features(pixels[None]), look_at(pixels)[None], [path.read_bytes()])
+    live.close()
+    kept = {str(path) for path in (tmp_path / "images").iterdir()}
+    assert len(kept) == 3
+    assert {path[-4:] for path in kept} == {".jpg"}
+    named = {name for name in Log.read(tmp_path / "log.parquet").rows.names if name}
+    assert kept <= named
+
+
+def test_the_dashboard_shows_what_there_is(worse: Monitoring) -> None:
+    dashboard = (Path(__file__).parents[4] / "docs" / "grafana" / "eyebright-monitor.json").read_text("utf-8")
+    shown = set(re.findall(r"eyebright_[a-z_]+", dashboard))
+    lines = (worse.prometheus() + ServiceMetrics().text(())).splitlines()
+    there = {line.split()[2] for line in lines if line.startswith("# TYPE")}
+    assert "eyebright_estimated_accuracy" in shown
+    assert shown <= there
 
 
 def test_too_few_images(run: Path, fresh: Path, tmp_path: Path) -> None:

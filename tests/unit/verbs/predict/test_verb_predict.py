@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import zipfile
 from collections.abc import Generator
 from pathlib import Path
 from typing import IO
@@ -17,7 +18,7 @@ from eyebright.errors import ConfigError, DataError, NotFoundError
 from eyebright.runs.run import Run
 from eyebright.sealed import model as sealed_model
 from eyebright.types import Prediction, Skipped
-from eyebright.verbs.predict import predict as module
+from eyebright.verbs.predict import tables
 
 
 @pytest.fixture
@@ -128,7 +129,7 @@ def test_answers_stream(textile_run: Run, folder: Path, monkeypatch) -> None:
             read += 1
             yield str(folder / "a.jpg")
 
-    monkeypatch.setattr(module, "image_paths", endless)
+    monkeypatch.setattr(tables, "image_paths", endless)
     answers = eb.predict(textile_run.model, [str(folder)])
     for _ in range(3):
         assert isinstance(next(answers), Prediction)
@@ -199,3 +200,22 @@ def test_what_the_model_fails_on_is_one_line(
     (answer,) = asked(textile_run, folder / "a.jpg")
     assert isinstance(answer, Skipped)
     assert answer.reason_values["reason"] == "MemoryError"
+
+
+def test_archives_and_images_in_them_are_looked_into(textile_run: Run, folder: Path, tmp_path: Path) -> None:
+    plain = asked(textile_run, folder)
+    archive = tmp_path / "set.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in paths(plain):
+            file.write(path, Path(path).relative_to(folder))
+        file.writestr("../out.jpg", b"")
+    packed = asked(textile_run, archive)
+    assert [path.replace(str(archive), str(folder)) for path in paths(packed)[:6]] == paths(plain)
+    for one, other in zip(packed, plain, strict=False):
+        assert isinstance(one, Prediction)
+        assert isinstance(other, Prediction)
+        assert one.probabilities == other.probabilities
+    assert isinstance(packed[6], Skipped)
+    assert "leads out" in packed[6].reason
+    (inside,) = asked(textile_run, archive / "inner" / "c[1].jpg")
+    assert isinstance(inside, Prediction)

@@ -82,6 +82,7 @@ def test_other_addresses_need_tokens(textile_run: Run):
 def test_what_cannot_be_served_is_told_at_once(textile_run: Run, tmp_path: Path):
     assert "must exist" in refused(eyebright("serve", tmp_path / "nothing", "--port", "0"))
     assert "--tls-key" in refused(eyebright("serve", textile_run.directory, "--tls-cert", "a.pem"), 2)
+    assert "Add --log" in refused(eyebright("serve", textile_run.directory, "--keep-images", "5"), 2)
     taken = eyebright(
         "serve", textile_run.directory, "--port", "0", "--host", "192.0.2.1", "--token-file", "x"
     )

@@ -194,6 +194,28 @@ def test_a_run_is_put_into_service_answers_and_is_not_replaced_by_a_changed_file
         assert client.get(f"/models/{name}/report").status_code in (404, 422)
 
 
+def test_a_list_comes_into_the_queue_and_what_was_looked_at_leaves_it(client: TestClient, studio: Studio):
+    ready(studio, client)
+    studio.doubtful = []
+    first, second = studio.project.samples[:2]
+    content = f"path,score,reason\n{first.path},0.9,<drifts & more>\n{second.path},0.5,drifted\n"
+    answer = client.post("/review/list", files={"list": ("my list.csv", content)})
+    assert answer.headers["location"] == "/review?listed=2&missing=0"
+    shown = client.get("/review").text
+    assert second.sha in shown  # a known reason comes first
+    client.post("/review", data={"image": second.sha, "label": "cat", "skip": "0"})
+    shown = client.get("/review").text
+    assert first.sha in shown
+    assert "&lt;drifts &amp; more&gt;" in shown
+    assert [item.sha for item in Studio(studio.project, studio.tokens).listed] == [first.sha]  # a restart
+    refused = client.post("/review/list", files={"list": ("my list.csv", b"image\nx")})
+    assert (refused.status_code, "my list.csv has: image" in refused.text) == (422, True)
+    client.post("/review", data={"image": first.sha, "label": "cat", "skip": "0"})
+    assert studio.listed == []
+    for _ in range(2):
+        client.post("/label/undo", headers=SCRIPT)
+
+
 def test_people_are_compared_and_what_they_dispute_is_decided(client: TestClient, studio: Studio):
     ready(studio, client)
     first, second = (sample.sha for sample in studio.project.samples[:2])

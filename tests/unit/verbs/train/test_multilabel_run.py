@@ -95,8 +95,7 @@ def test_targets_become_thresholds_that_predict_follows(cloth_run: Run, cloth: P
     assert point["class"] == "defective"
     assert point["chosen_on"] == "val"
     model = SealedModel(cloth_run.model)
-    assert model.thresholds is not None
-    assert model.thresholds.tolist() == [point["threshold"], 0.5]
+    assert model.decisions.thresholds.tolist() == [point["threshold"], 0.5]
     assert cloth_run.metrics["per_class"]["defective"]["threshold"] == point["threshold"]
     assert cloth_run.metrics["per_class"]["defective"]["recall"]["value"] == point["value"]
     named = {row["path"]: row["predicted"] for row in predictions(cloth_run)}
@@ -105,7 +104,9 @@ def test_targets_become_thresholds_that_predict_follows(cloth_run: Run, cloth: P
         assert prediction.label == named[path]
         assert prediction.named is not None
         chances = dict(zip(prediction.labels, prediction.probabilities, strict=True))
-        expected = [label for label, t in zip(LABELS, model.thresholds, strict=True) if chances[label] >= t]
+        expected = [
+            label for label, t in zip(LABELS, model.decisions.thresholds, strict=True) if chances[label] >= t
+        ]
         assert list(prediction.named) == expected
 
 

@@ -22,9 +22,9 @@ from eyebright.training.finetune.data.activation_cache import (
     to_floats,
 )
 from eyebright.training.finetune.data.mixup import Mixing, MixPlan, before, plan_mix
-from eyebright.training.finetune.data.pixel_data import LabelledPixels, as_inputs, targets_of
+from eyebright.training.finetune.data.pixel_data import LabelledPixels, as_inputs, targets_of, weighted
 from eyebright.training.finetune.data.protocol import batch_slices
-from eyebright.types import IntArray
+from eyebright.types import FloatArray, IntArray
 
 
 class ActivationData:
@@ -33,6 +33,7 @@ class ActivationData:
     Args:
         views: of the training images; epoch e shows view e % ``views.count``.
         truth: (N,) class numbers of the training images, or (N, K) their labels.
+        weights: (N,) of the training images, 1 in the mean; None where all weigh alike.
         holdout: the holdout images, of the views' size.
         classes: K.
         mixup: Beta's parameter for mixing rows of two images; 0 mixes none.
@@ -44,6 +45,7 @@ class ActivationData:
         views: CachedViews,
         *,
         truth: IntArray,
+        weights: FloatArray | None = None,
         holdout: LabelledPixels,
         classes: int,
         mixup: float = 0.0,
@@ -53,7 +55,7 @@ class ActivationData:
         self.holdout_count = len(holdout.truth)
         self._source, self._views, self._teacher = views.source, views, teacher
         self._holdout, self._holdout_truth = holdout.pixels, torch.from_numpy(holdout.truth)
-        self.truth = truth
+        self.truth, self.weights = truth, weights
         self._mixing = Mixing(mixup)
         self._plain = plain_space(views)
 
@@ -92,7 +94,8 @@ class ActivationData:
 
     def targets(self, view: int, places: IntArray, device: torch.device) -> Tensor:
         """Return soft targets of one view of the training images at ``places``."""
-        return targets_of(self.truth, self.classes, self._teacher, view, places, device)
+        found = targets_of(self.truth, self.classes, self._teacher, view, places, device)
+        return weighted(found, self.weights, places)
 
     def _jobs(self) -> Iterator[ActivationJob]:
         yield ActivationJob(self._plain, self._holdout.samples, self._holdout_inputs)

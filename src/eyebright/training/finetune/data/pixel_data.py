@@ -15,7 +15,7 @@ from eyebright.training.finetune.data.augment import COLUMNS, Augmentation, Augm
 from eyebright.training.finetune.data.mixup import Mixing, MixPlan, before, plan_mix
 from eyebright.training.finetune.data.pixels import Pixels
 from eyebright.training.finetune.data.protocol import batch_slices
-from eyebright.types import IntArray, UInt8Array
+from eyebright.types import FloatArray, IntArray, UInt8Array
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,12 @@ class LabelledPixels:
     Attributes:
         pixels: N images.
         truth: (N,) class numbers, or (N, K) labels of 0 and 1.
+        weights: (N,) of the images in training, 1 in the mean; None where all weigh alike.
     """
 
     pixels: Pixels
     truth: IntArray
+    weights: FloatArray | None = None
 
 
 class PixelData:
@@ -59,7 +61,7 @@ class PixelData:
         self.count, self.classes = len(train.truth), classes
         self.holdout_count = len(holdout.truth)
         self.size = size or holdout.pixels.size
-        self.pixels, self.truth = train.pixels, train.truth
+        self.pixels, self.truth, self.weights = train.pixels, train.truth, train.weights
         self._holdout, self._holdout_truth = holdout.pixels, torch.from_numpy(holdout.truth)
         self._augmentation, self._mixing, self._teacher = augmentation, mixing, teacher
 
@@ -82,7 +84,8 @@ class PixelData:
 
     def targets(self, view: int, places: IntArray, device: torch.device) -> Tensor:
         """Return soft targets of the training images at ``places``; ``view`` is for a teacher's."""
-        return targets_of(self.truth, self.classes, self._teacher, view, places, device)
+        found = targets_of(self.truth, self.classes, self._teacher, view, places, device)
+        return weighted(found, self.weights, places)
 
 
 @dataclass(frozen=True)
@@ -151,3 +154,18 @@ def targets_of(
     """
     labels = torch.from_numpy(task_of(truth).targets(truth[places], classes)).to(device)
     return labels if teacher is None else torch.cat([labels, teacher.read(view, places, device)], dim=1)
+
+
+def weighted(targets: Tensor, weights: FloatArray | None, places: IntArray) -> Tensor:
+    """Return targets (b, K) with the images' weights as one more column, where there are weights.
+
+    There they are mixed with the targets where images are mixed.
+
+    Args:
+        targets: of the images at ``places``.
+        weights: (N,) of all; None adds no column.
+        places: (b,) which images.
+    """
+    if weights is None:
+        return targets
+    return torch.cat([targets, torch.from_numpy(weights[places, None]).to(targets.device)], dim=1)

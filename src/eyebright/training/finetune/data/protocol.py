@@ -21,6 +21,8 @@ class Drawn(Protocol):
     def part(self, rows: slice, device: torch.device) -> tuple[Tensor, Tensor]:
         """Return inputs (b, ...) and soft targets (b, K), both float32 and on ``device``, of these rows.
 
+        Where images have weights, these are the targets' last column: (b, K + 1).
+
         Called from the thread that prefetches. The same rows are the same numbers however the batch is cut.
         """
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, kl_div, log_softmax
 
@@ -54,6 +56,21 @@ class LabelsLoss:
         """Return the loss of each image."""
         smooth = targets * (1 - self._smoothing) + self._smoothing / 2
         return binary_cross_entropy_with_logits(logits, smooth, reduction="none").mean(1)
+
+
+class WeightedLoss:
+    """A loss of each image times its weight, which is the last column of the targets (b, K + 1).
+
+    Args:
+        loss: of each image, against the other columns.
+    """
+
+    def __init__(self, loss: Callable[[Tensor, Tensor], Tensor]) -> None:
+        self._loss = loss
+
+    def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the loss of each image."""
+        return self._loss(outputs, targets[:, :-1]) * targets[:, -1]
 
 
 class TeacherLoss:

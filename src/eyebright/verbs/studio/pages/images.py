@@ -16,8 +16,9 @@ from starlette.routing import Route
 
 from eyebright.data.decode import open_rgb
 from eyebright.data.header import read_image
+from eyebright.data.storage.base import MOST_UNPACKED_BYTES
 from eyebright.errors import EyebrightError, ImageError, NotFoundError
-from eyebright.labelling.intake import MOST_BYTES, Arrived
+from eyebright.labelling.intake import Arrived
 from eyebright.runtime.atomic import storage_errors
 from eyebright.serving.errors import InvalidBodyError
 from eyebright.text.language import translate
@@ -30,6 +31,7 @@ _MOST_REQUEST_BYTES = 512 * 2**20
 _SIDES = {"small": 192, "large": 960}
 _QUALITY = 80
 _SHOWN_REFUSED = 20
+_LONGEST_NAME = 120
 
 
 async def images(request: Request) -> Response:
@@ -64,9 +66,9 @@ async def add(request: Request) -> Response:
     studio = studio_of(request)
     async with request.form(max_files=_MOST_FILES) as form:
         files = [
-            (upload.filename or "image.jpg", await upload.read())
+            (upload.filename, await upload.read())
             for upload in form.getlist("files")
-            if isinstance(upload, UploadFile) and upload.size
+            if isinstance(upload, UploadFile) and upload.filename  # an input without a file has no name
         ]
     arrived = await off_loop(partial(studio.intake.take, files))
     return _answer(request, arrived)
@@ -77,10 +79,11 @@ async def add_zip(request: Request) -> Response:
     require_role(request, "label")
     studio = studio_of(request)
     path = studio.project.folder / f".{uuid4().hex}.zip.tmp"
+    name = request.query_params.get("name", "archive.zip")[:_LONGEST_NAME]
 
     def work() -> str:
         try:
-            arrived = studio.intake.take_zip(path)
+            arrived = studio.intake.take_zip(path, name)
         finally:
             path.unlink(missing_ok=True)
         studio.refused = [_refused(entry) for entry in arrived.refused]
@@ -188,7 +191,7 @@ ROUTES = [
     Route("/", images),
     post("/images/missing", missing),
     post("/images", add, _MOST_REQUEST_BYTES),
-    post("/images/zip", add_zip, MOST_BYTES),
+    post("/images/zip", add_zip, MOST_UNPACKED_BYTES),
     post("/images/labels", take_folder_names),
     Route("/picture/{size}/{sha}", picture),
     post("/settings", settings),

@@ -61,11 +61,20 @@ class GroupView:
 
     @property
     def tiles(self) -> list[tuple[str, Tile, str]]:
-        """Return each image with its letter, and its guesses as JSON for the page's script."""
+        """Return each image with its letter, and its guesses as JSON for the page's script.
+
+        Where there are more images than letters, those that are surest have none.
+        """
         found = [] if self.group is None else self.group.tiles
+        doubtful = sorted(found, key=lambda tile: tile.probability)[: len(LETTERS)]
+        lettered, letters = {tile.sha for tile in doubtful}, iter(LETTERS)
         return [
-            (letter, tile, json.dumps(list(tile.guesses), ensure_ascii=False))
-            for letter, tile in zip(LETTERS, found, strict=False)
+            (
+                next(letters) if tile.sha in lettered else "",
+                tile,
+                json.dumps(tile.guesses, ensure_ascii=False),
+            )
+            for tile in found
         ]
 
 

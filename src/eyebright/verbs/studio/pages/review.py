@@ -5,21 +5,29 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from uuid import uuid4
 
+from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from eyebright.data.manifest import Sample
+from eyebright.errors import DataError
 from eyebright.labelling.agreement import agreements
 from eyebright.labelling.label_state import Action
 from eyebright.labelling.neighbours import Neighbour, nearest_labelled
 from eyebright.labelling.review import Reason, ReviewItem, queue
+from eyebright.labelling.review_list import ReviewList
+from eyebright.runtime.atomic import storage_errors
 from eyebright.text.language import translate
+from eyebright.text.table import printable
 from eyebright.verbs.studio.core import Studio
 from eyebright.verbs.studio.door import person, require_role
 from eyebright.verbs.studio.pages.label import valid_label
 from eyebright.verbs.studio.pages.show import command, go, off_loop, page, post, studio_of
+
+_MOST_LIST_BYTES, _LONGEST_NAME = 32 * 2**20, 120
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,10 @@ class ReviewView:
 
 async def review(request: Request) -> Response:
     """Show the next image of the queue."""
+    return _page(request)
+
+
+def _page(request: Request, error: str = "") -> Response:
     studio = studio_of(request)
     skip = _number(request.query_params.get("skip"))
     if studio.doubtful is None:
@@ -49,13 +61,19 @@ async def review(request: Request) -> Response:
         request,
         "review.html",
         translate("Review"),
-        commands=[command("predict", studio.runs_folder / (used or "NAME"), studio.project.root)],
+        commands=[
+            command("predict", studio.runs_folder / (used or "NAME"), studio.project.root),
+            command("studio", studio.project.root, "--queue", "LIST.csv"),
+        ],
         counts=[(reason_words(reason), count) for reason, count in Counter(i.reason for i in items).items()],
         view=None if shown is None else _view(studio, shown, labels),
         skip=skip,
         left=len(items),
         classes=studio.project.classes(),
         used=used,
+        error=error,
+        listed=_number(request.query_params.get("listed")),
+        missing=_number(request.query_params.get("missing")),
         looked=studio.doubtful is not None,
         agreements=pairs,
     )
@@ -73,8 +91,38 @@ async def answer(request: Request) -> Response:
             disputed = state.disputed(sha)
         action: Action = "decide" if disputed else "label"
         await off_loop(lambda: studio.project.store.add(person(request), [(sha, name)], action))
-        studio.reviewed.add(sha)
+        await off_loop(lambda: studio.looked_at(sha))
     return go(f"/review?skip={_number(form.get('skip'))}")
+
+
+async def take_list(request: Request) -> Response:
+    """Put the images of a list into the queue."""
+    require_role(request, "label")
+    studio = studio_of(request)
+    path = studio.project.folder / f".{uuid4().hex}.csv.tmp"
+    async with request.form(max_files=1) as form:
+        upload = form.get("list")
+        content = await upload.read() if isinstance(upload, UploadFile) else b""
+
+    def work() -> ReviewList:
+        try:
+            with storage_errors(path):
+                path.write_bytes(content)
+            return studio.take_review_list(path, studio.project.root)
+        finally:
+            path.unlink(missing_ok=True)
+
+    try:
+        found = await off_loop(work)
+    except DataError as error:
+        name = _file_name(upload)
+        return _page(request, error.text().replace(str(path), name).replace(path.name, name))
+    return go(f"/review?listed={len(found.items)}&missing={len(found.missing)}")
+
+
+def _file_name(upload: object) -> str:
+    """Return the name of a file as a person knows it."""
+    return printable((isinstance(upload, UploadFile) and upload.filename) or "CSV")[:_LONGEST_NAME]
 
 
 async def look(request: Request) -> Response:
@@ -99,6 +147,10 @@ def reason_words(reason: Reason) -> str:
             return translate("label suspected to be wrong")
         case "unknown":
             return translate("unknown to the model")
+        case "drifted":
+            return translate("unlike what came before")
+        case "listed":
+            return translate("on a list")
         case "unlike":
             return translate("unlike the labelled images")
         case _:
@@ -109,7 +161,8 @@ def _items(studio: Studio) -> list[ReviewItem]:
     """Return what is still to be looked at."""
     with studio.project.store.reading() as state:
         items = [ReviewItem(sha, "disputed", 1.0) for sha in state.images() if state.disputed(sha)]
-    items += [item for item in studio.doubtful or () if item.sha not in studio.reviewed]
+    found = (*studio.listed, *(studio.doubtful or ()))
+    items += [item for item in found if item.sha not in studio.reviewed]
     return queue([item for item in items if studio.project.get(item.sha) is not None])
 
 
@@ -127,4 +180,5 @@ ROUTES = [
     Route("/review", review),
     post("/review", answer),
     post("/review/look", look),
+    post("/review/list", take_list, _MOST_LIST_BYTES),
 ]

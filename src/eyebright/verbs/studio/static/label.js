@@ -1,9 +1,10 @@
-// Labelling with the keyboard: a whole group with one key, one image with two, and everything can be undone.
+// Labelling with the keyboard: a whole group with one key, one image with two, several of a class with one more
+// than there are, and everything can be undone.
 "use strict";
 (() => {
   const place = document.getElementById("group");
   const keysOn = () => document.getElementById("keys-on")?.checked ?? true;
-  let last = null;
+  let last = null, brush = null;  // the image touched last; the class that images get which are touched
 
   const section = () => place.querySelector(".group");
   const tiles = () => [...place.querySelectorAll(".tile-button")];
@@ -28,16 +29,26 @@
     tile.classList.add("last");
     const known = [...guesses(tile), null];
     if (!suggested()) { show(tile, isOut(tile) ? "" : null); return; }
+    if (brush !== null) { show(tile, tile.dataset.label === brush ? null : brush); return; }
     const now = known.indexOf(isOut(tile) ? null : tile.dataset.label);
     show(tile, known[(now + 1) % known.length]);
   }
 
   function name(label) {
     if (suggested()) {
-      if (last) show(last, label);
+      if (last && brush === null) {
+        show(last, label);
+        last.classList.remove("last");
+        last = null;
+      } else take(brush === label ? null : label);
       return;
     }
     send(() => label);
+  }
+
+  function take(label) {
+    brush = label;
+    for (const button of place.querySelectorAll("[data-class]")) button.setAttribute("aria-pressed", String(button.dataset.class === label));
   }
 
   function accept() {
@@ -68,6 +79,7 @@
 
   function set() {
     last = null;
+    if (suggested()) take(null);
     for (const tile of tiles()) {
       show(tile, guesses(tile)[0] ?? "");
       tile.addEventListener("click", () => touch(tile));
@@ -96,11 +108,12 @@
     if (event.key === "ArrowRight" && document.querySelector("#reviewing")) { document.getElementById("later").click(); return; }
     if (!place || !tiles().length) return;
     const onControl = event.target.matches?.("button, a, summary, input");
-    const tile = tiles().find((one) => one.querySelector("kbd").textContent === event.key);
+    const tile = tiles().find((one) => one.querySelector("kbd")?.textContent === event.key);
     const button = /^[1-9]$/.test(event.key) && place.querySelectorAll("[data-class]")[event.key - 1];
     if (button) { done(); button.click(); }
     else if (tile) { done(); touch(tile); tile.scrollIntoView({ block: "nearest" }); }
     else if (event.key === "Enter" && (!onControl || event.target === last)) { done(); accept(); }
+    else if (event.key === "Escape" && brush !== null) { done(); take(null); }
     else if (event.key === "Backspace") { done(); undo(); }
     else if (event.key === "+") { done(); place.querySelector("#new-name").focus(); }
   });

@@ -102,9 +102,9 @@ function setUpDrop(form) {
         show(end, wanted.length);
         say(form.dataset.sending, { done: end, total: wanted.length });
       }
-      for (const [file] of zips) await post("/images/zip", file);
+      for (const [file] of zips) await post(`/images/zip?name=${encodeURIComponent(file.name)}`, file);
       say(form.dataset.done, sum);
-      if (zips.length || (sum.new && !sum.refused)) location.reload();
+      if (zips.length || (sum.new && !sum.refused && !byId("camera").open)) location.reload();
     } catch (error) {
       say(`${form.dataset.failed} ${error.message}`, {});
     }
@@ -114,6 +114,11 @@ function setUpDrop(form) {
     if (files.length) send(files);
   });
   onDrop(form, async (transfer) => send(await filesOf(transfer.items)));
+  document.addEventListener("paste", (event) => {
+    const files = [...event.clipboardData.files].map((file) => [file, file.name]);
+    if (files.length) send(files);
+  });
+  setUpCamera(form, (file) => send([[file, file.name]]));
 }
 
 function setUpTry(form) {
@@ -131,7 +136,43 @@ function setUpTry(form) {
   }
   form.addEventListener("change", (event) => { if (event.target.files[0]) ask(event.target.files[0]); });
   onDrop(form, async (transfer) => { if (transfer.files[0]) ask(transfer.files[0]); });
+  setUpCamera(form, (file) => { byId("camera").close(); return ask(file); });
   document.addEventListener("paste", (event) => { if (event.clipboardData.files[0]) ask(event.clipboardData.files[0]); });
+}
+
+// Phones open their own camera for such an input; elsewhere it is shown here. Where the page is not safe
+// (http from another machine), browsers have no camera, and the input asks for a file.
+function setUpCamera(form, take) {
+  const dialog = byId("camera"), video = dialog?.querySelector("video");
+  if (!dialog || !navigator.mediaDevices?.getUserMedia || matchMedia("(pointer: coarse)").matches) return;
+  const said = byId("shot");
+  let count = 0;
+  form.querySelector("input[capture]").addEventListener("click", async (event) => {
+    event.preventDefault();
+    said.textContent = "";
+    dialog.showModal();
+    try {
+      video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1920 } } });
+    } catch {
+      said.textContent = dialog.dataset.failed;
+    }
+  });
+  byId("shoot").addEventListener("click", async () => {
+    if (!video.videoWidth) return;
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
+    canvas.getContext("2d").drawImage(video, 0, 0);
+    const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.92));
+    count += 1;
+    await take(new File([blob], `camera-${Date.now()}.jpg`, { type: "image/jpeg" }));
+    said.textContent = String(count);
+  });
+  byId("camera-off").addEventListener("click", () => dialog.close());
+  dialog.addEventListener("close", () => {
+    for (const track of video.srcObject?.getTracks() ?? []) track.stop();
+    video.srcObject = null;
+    if (count && byId("drop")) location.reload();
+  });
 }
 
 function onDrop(form, take) {

@@ -22,8 +22,9 @@ from eyebright.training.finetune.data.preview import contact_sheet
 from eyebright.training.finetune.data.protocol import TrainData
 from eyebright.training.finetune.model.classifier import Classifier
 from eyebright.training.finetune.model.feature_network import FrozenStem
+from eyebright.training.linear_probe.folds import row_weights
 from eyebright.training.linear_probe.targets import truth_of
-from eyebright.types import IntArray, Skipped
+from eyebright.types import FloatArray, IntArray, Skipped
 from eyebright.verbs.train.finetune.finetune_setup import FinetuneSetup
 from eyebright.verbs.train.finetune.initial_model import FinetuneModel
 from eyebright.verbs.train.finetune.plan import FinetunePlan
@@ -43,6 +44,7 @@ class FinetuneDataset:
     Attributes:
         data: batches for the loop.
         truth: (N,) class numbers of the training images, or (N, K) their labels.
+        weights: (N,) of the training images, 1 in the mean; None where all weigh alike.
         stem: the frozen stem whose activations ``data`` holds; None where it holds pixels.
         preview: a PNG of augmented images.
         unreadable: images of the training split that were left out.
@@ -50,6 +52,7 @@ class FinetuneDataset:
 
     data: TrainData
     truth: IntArray
+    weights: FloatArray | None
     stem: FrozenStem | None
     preview: bytes
     unreadable: Sequence[Skipped]
@@ -105,6 +108,7 @@ class FinetuneImages:
         return ActivationData(
             views,
             truth=self.train.truth,
+            weights=self.train.weights,
             holdout=self.holdout,
             classes=self.classes,
             mixup=self.config.mixup,
@@ -144,6 +148,7 @@ def build(plan: FinetunePlan, model: FinetuneModel, setup: FinetuneSetup) -> Fin
     return FinetuneDataset(
         data=data or images.pixel_data(),
         truth=images.train.truth,
+        weights=images.train.weights,
         stem=stem,
         preview=preview,
         unreadable=[s for s in images.unreadable if s.path in own],  # others are reported in the end
@@ -181,7 +186,7 @@ def open_images(
         teacher = teacher_predictions(config, root, labels, pixels.samples, augmentation)
     return FinetuneImages(
         config=config,
-        train=LabelledPixels(pixels, truth_of(pixels.samples, manifest)),
+        train=LabelledPixels(pixels, truth_of(pixels.samples, manifest), row_weights(pixels.samples)),
         holdout=LabelledPixels(holdout_pixels, truth_of(holdout_pixels.samples, manifest)),
         classes=len(labels),
         augmentation=augmentation,

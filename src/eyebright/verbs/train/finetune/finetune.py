@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eyebright.backbones import catalog
+from eyebright.backbones.licences import require_use
 from eyebright.data.manifest import Manifest
 from eyebright.report.summary.findings import finetuning_sentence
 from eyebright.runtime.context import progress, say, timed
@@ -128,6 +129,7 @@ def load_network(config: TrainConfig) -> Network:
 
         return load_pruned(Path(config.backbone.removeprefix(PRUNED)))
     network = catalog.load(config.backbone, config.weights, None if config.size == "auto" else config.size)
+    require_use(network.card.name, network.card.licence, config.licence)
     if not network.pretrained:
         say(
             "Warning: {name} starts from random weights and is not pretrained. Expect much lower "
@@ -166,7 +168,7 @@ def _finetune_depth(
     plan = resolve(config, depth, model, setup)
     with main_first(config.device):
         dataset = build(plan, model, setup)
-    loss = loss_of(config, dataset.truth, len(setup.manifest.labels))
+    loss = loss_of(config, dataset.truth, len(setup.manifest.labels), dataset.weights)
     plan = measure(plan, dataset, model, loss)
     if seconds is not None:
         seconds = init_group(config.device).broadcast(seconds - (time.monotonic() - began))

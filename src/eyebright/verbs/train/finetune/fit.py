@@ -177,6 +177,6 @@ def _run_loop(
         trainable.optimizer(plan),
         loss,
         record,
-        sample_weights=sample_weights(plan.options.sampler, dataset.truth),
+        sample_weights=sample_weights(plan.options.sampler, dataset.truth, dataset.weights),
         begin_epoch=begin_epoch,
     )

@@ -14,9 +14,11 @@ from eyebright.options.fields import (
     Batch,
     Device,
     Epochs,
+    LicenceOfWeights,
     ModelTime,
     Patience,
     Precision,
+    PromptsFile,
     Rate,
     Time,
     Weights,
@@ -24,7 +26,9 @@ from eyebright.options.fields import (
 from eyebright.options.marks import Heading, Metavar
 
 #: What also matters when nothing but the head is learned.
-_ALSO_FOR_HEAD = frozenset({"backbone", "weights", "pretrain", "pretrain_budget", "finetune", "resume"})
+_ALSO_FOR_HEAD = frozenset(
+    {"backbone", "weights", "licence", "prompts", "pretrain", "pretrain_budget", "finetune", "resume"}
+)
 
 
 class FinetuneConfig(Config):
@@ -33,6 +37,8 @@ class FinetuneConfig(Config):
     # ---- what trains
     backbone: Annotated[BackboneName, Heading("Backbone")] = "efficientnet_lite0"
     weights: Weights = None
+    licence: LicenceOfWeights = "commercial"
+    prompts: PromptsFile = None
     pretrain: Path | None = Field(
         None,
         description=(

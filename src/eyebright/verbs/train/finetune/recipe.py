@@ -11,10 +11,10 @@ from eyebright.errors import ConfigError
 from eyebright.task.task import ClassificationTask, task_of
 from eyebright.training.finetune.data.augment import PRESETS, Augmentation
 from eyebright.training.finetune.data.class_balance import class_weights
-from eyebright.training.finetune.model.losses import LabelsLoss, SoftTargetLoss, TeacherLoss
+from eyebright.training.finetune.model.losses import LabelsLoss, SoftTargetLoss, TeacherLoss, WeightedLoss
 from eyebright.training.finetune.recipe import Precision, Recipe
 from eyebright.training.finetune.step import Loss
-from eyebright.types import IntArray
+from eyebright.types import FloatArray, IntArray
 from eyebright.verbs.train.options import TrainConfig, require_single_label
 
 Depth = Literal["off", "last", "full"]
@@ -93,19 +93,25 @@ def augmentation_of(config: TrainConfig) -> Augmentation:
     return replace(preset, erasing=config.random_erasing)
 
 
-def loss_of(config: TrainConfig, truth: IntArray, classes: int) -> Loss:
+def loss_of(config: TrainConfig, truth: IntArray, classes: int, weights: FloatArray | None = None) -> Loss:
     """Return the loss of each image.
 
     Args:
         config: the options.
         truth: (N,) classes of the training images, or (N, K) where they may have several labels.
         classes: K.
+        weights: (N,) of the training images, which their targets then end with; None where all weigh alike.
     """
+    loss = _loss_of(config, truth, classes, weights)
+    return loss if weights is None else WeightedLoss(loss)
+
+
+def _loss_of(config: TrainConfig, truth: IntArray, classes: int, weights: FloatArray | None) -> Loss:
     if task_of(truth).multilabel:
         return LabelsLoss(config.label_smoothing)
-    weights = class_weights(config.class_weights, truth, classes)
+    balance = class_weights(config.class_weights, truth, classes, weights)
     gamma = _FOCAL_GAMMA if config.loss == "focal" else 0.0
-    labels = SoftTargetLoss(config.label_smoothing, weights, gamma)
+    labels = SoftTargetLoss(config.label_smoothing, balance, gamma)
     if config.teacher is None:
         return labels
     share, temperature = config.teacher_share, config.teacher_temperature

@@ -13,6 +13,7 @@ from eyebright.training.finetune.model.losses import (  # noqa: E402
     LabelsLoss,
     SoftTargetLoss,
     TeacherLoss,
+    WeightedLoss,
 )
 
 WEIGHTS = torch.tensor([0.5, 1.0, 2.0, 4.0])
@@ -106,3 +107,11 @@ def test_guesses_of_features_count_while_there_are_some(batch):
     loss = TeacherLoss(SoftTargetLoss(), 4, share=0.5, temperature=2.0, features=0.1)
     guessed = torch.cat([logits, torch.zeros(6, 3)], dim=1)
     torch.testing.assert_close(loss(guessed, targets), loss(logits, targets) + 0.1)
+
+
+def test_the_last_column_of_the_targets_is_the_weight_of_the_image(batch):
+    logits, _, mixed = batch
+    weights = torch.tensor([[0.5], [1.0], [2.0], [0.0], [1.0], [1.5]])
+    loss = SoftTargetLoss(0.1, WEIGHTS)
+    found = WeightedLoss(loss)(logits, torch.cat([mixed, weights], dim=1))
+    torch.testing.assert_close(found, loss(logits, mixed) * weights[:, 0])

@@ -1,0 +1,118 @@
+"""A head on labelled and unlabelled images: what the labels say of all images becomes soft labels of a head.
+
+The head of the labelled images alone gives the first soft labels. A discriminant on these knows how the
+images scatter within the classes, which a handful of labelled ones cannot tell. In its view of the images,
+beside their whitened features, labels are spread among nearest neighbours; both together give the soft labels
+of the discriminant that is returned. Each step is convex or a fixed number of sparse products.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from eyebright.auditing.neighbours import unit
+from eyebright.few_labels.spreading import neighbour_graph, spread
+from eyebright.task.logits import softmax
+from eyebright.training.cache.store import Rows
+from eyebright.training.linear_probe.lda import SCALES, soft_discriminant
+from eyebright.training.linear_probe.linear import LinearHead
+from eyebright.training.linear_probe.pca import principal_directions, standardise, unstandardised
+from eyebright.types import FloatArray, IntArray
+
+#: Principal directions of all images that the head is solved in.
+_RANK = 512
+# Those that neighbours are looked for in, each divided by the root of its deviation: half way to whitening.
+_WHITENED, _WHITENING = 128, 0.5
+# Of the soft labels, squared and normalised: without it they grow less certain with every step.
+_SHARPNESS = 2.0
+_KEPT, _ROUNDS, _FLOOR = 0.99, 200, 0.02
+_LEAST = 1e-6
+_LEAST_LOGIT = 1e-4
+
+
+@dataclass(frozen=True)
+class ImageSpace:
+    """N images, labelled and unlabelled, in their common principal directions.
+
+    Attributes:
+        rows: (N, R).
+        whitened: (N, W), of unit length.
+        basis: (D, R) of the directions.
+        mean, scale: (D,) that standardise features.
+    """
+
+    rows: FloatArray
+    whitened: FloatArray
+    basis: FloatArray
+    mean: FloatArray
+    scale: FloatArray
+
+    @classmethod
+    def fit(cls, features: Rows, seed: int) -> ImageSpace:
+        """Return the space of features (N, D)."""
+        rows, mean, scale = standardise(features)
+        rows, basis = principal_directions(rows, min(_RANK, *rows.shape), seed)
+        deviation = np.sqrt(np.maximum(np.square(rows).mean(axis=0), 1e-12))
+        white = rows[:, :_WHITENED] / deviation[:_WHITENED] ** _WHITENING
+        return cls(rows, unit(white), basis, mean, scale)
+
+    def head(self, coefficients: FloatArray) -> LinearHead:
+        """Return the head on raw features of coefficients (R + 1, K) in the directions."""
+        return unstandardised(coefficients, self.basis, self.mean, self.scale)
+
+
+def soft_head(
+    space: ImageSpace, among: IntArray, probabilities: FloatArray, places: IntArray, truth: IntArray
+) -> FloatArray:
+    """Return coefficients (R + 1, K) of a head on some of the images, whose logits are of a usual size.
+
+    Args:
+        space: of N images.
+        among: (M,) places of the images to learn from.
+        probabilities: (N, K) that the head of the labelled images gives.
+        places: (n,) of the labelled ones among the M.
+        truth: (n,) their classes.
+    """
+    rows = space.rows[among]
+    # As the labels have them: no fold may lack a class that others have.
+    frequencies = np.bincount(truth, minlength=probabilities.shape[1]).astype(np.float64)
+    frequencies /= frequencies.sum()
+    soft = _known(_sharpened(probabilities[among]), places, truth)
+    first = _softmax_of(rows, _scaled(soft_discriminant(rows, soft, frequencies), rows, soft))
+    view = np.log(np.maximum(first, _LEAST_LOGIT))
+    view -= view.mean(axis=1, keepdims=True)
+    graph = neighbour_graph(unit(np.hstack([unit(view), space.whitened[among]])))
+    given = _known(np.zeros_like(first), places, truth)
+    shares = spread(graph, given, kept=_KEPT, rounds=_ROUNDS, floor=_FLOOR)
+    joint = np.sqrt(np.maximum(first, _LEAST) * shares)
+    soft = _known(_sharpened(joint), places, truth)
+    return _scaled(soft_discriminant(rows, soft, frequencies), rows, soft)
+
+
+def _known(soft: FloatArray, places: IntArray, truth: IntArray) -> FloatArray:
+    """Return soft labels (M, K) with the labels of those that have one."""
+    found = soft.copy()
+    found[places] = 0
+    found[places, truth] = 1
+    return found
+
+
+def _sharpened(soft: FloatArray) -> FloatArray:
+    powers = np.maximum(soft, _LEAST) ** _SHARPNESS
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+
+
+def _scaled(coefficients: FloatArray, rows: FloatArray, soft: FloatArray) -> FloatArray:
+    """Return the coefficients over the scale at which their probabilities are nearest to the soft labels."""
+    logits = rows @ coefficients[:-1] + coefficients[-1]
+
+    def loss(scale: float) -> float:
+        return -float((soft * np.log(np.maximum(softmax(logits, scale), _LEAST))).sum(dtype=np.float64))
+
+    return np.asarray(coefficients / np.float32(min(SCALES, key=loss)), np.float32)
+
+
+def _softmax_of(rows: FloatArray, coefficients: FloatArray) -> FloatArray:
+    return softmax(rows @ coefficients[:-1] + coefficients[-1], 1.0)

@@ -1,0 +1,1 @@
+"""Texts beside images: their features, and the head that reads both."""
