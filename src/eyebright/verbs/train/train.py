@@ -19,6 +19,11 @@ from eyebright.runtime.progress import SILENT
 from eyebright.training.cache.store import exports_folder
 from eyebright.verbs.train.anomaly.images import is_one_class
 from eyebright.verbs.train.anomaly.train import train_anomaly
+<<<<<<< HEAD
+=======
+from eyebright.verbs.train.cross_validation import CrossValidation, cross_validate
+from eyebright.verbs.train.few_labels.unlabelled import with_unlabelled
+>>>>>>> 260d959c382a8f71ffad21a674aa60eb770c76e4
 from eyebright.verbs.train.finetune.finetune import finetune, load_network
 from eyebright.verbs.train.finish import finish
 from eyebright.verbs.train.frozen.cross_validation import CrossValidation, cross_validate
