@@ -24,7 +24,6 @@ from eyebright.training.text.encoder import load_encoder
 from eyebright.verbs.train.few_labels.unlabelled import check_unlabelled
 from eyebright.verbs.train.finetune.finetune import network_to_finetune
 from eyebright.verbs.train.frozen.names import check_names
-from eyebright.verbs.train.frozen.unlabelled import check_unlabelled
 from eyebright.verbs.train.options import (
     TrainConfig,
     check_pretrain,

@@ -24,11 +24,7 @@ from eyebright.training.linear_probe.folds import groups_of
 from eyebright.training.linear_probe.probe import FrozenTrainer
 from eyebright.training.linear_probe.selection import SUBSET, subset
 from eyebright.training.linear_probe.targets import truth_of
-<<<<<<< HEAD:src/eyebright/verbs/train/quote.py
-from eyebright.verbs.train.frozen.unlabelled import check_unlabelled
-=======
 from eyebright.verbs.train.few_labels.unlabelled import check_unlabelled
->>>>>>> 260d959c382a8f71ffad21a674aa60eb770c76e4:src/eyebright/verbs/train/few_labels/quote.py
 from eyebright.verbs.train.options import TrainConfig, check_splits
 from eyebright.verbs.train.prepare import images_of
 from eyebright.verbs.train.train import frozen_backbone

@@ -24,21 +24,12 @@ from eyebright.training.cache.store import default_folder
 from eyebright.training.linear_probe.folds import assign_folds, groups_of
 from eyebright.training.linear_probe.targets import truth_of
 from eyebright.types import BoolArray, FloatArray, IntArray
-<<<<<<< HEAD:src/eyebright/verbs/train/frozen/cross_validation.py
+from eyebright.verbs.train.few_labels.unlabelled import with_unlabelled
 from eyebright.verbs.train.frozen.linear_probe import as_trained, frozen_model
 from eyebright.verbs.train.frozen.texts import reading_of
-from eyebright.verbs.train.frozen.unlabelled import with_unlabelled
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.provenance import provenance_of
 from eyebright.verbs.train.seal import seal
-=======
-from eyebright.verbs.train.few_labels.unlabelled import with_unlabelled
-from eyebright.verbs.train.linear_probe import as_trained, frozen_model
-from eyebright.verbs.train.options import TrainConfig
-from eyebright.verbs.train.provenance import provenance_of
-from eyebright.verbs.train.seal import seal
-from eyebright.verbs.train.texts import reading_of
->>>>>>> 260d959c382a8f71ffad21a674aa60eb770c76e4:src/eyebright/verbs/train/cross_validation.py
 
 
 @dataclass(frozen=True)
