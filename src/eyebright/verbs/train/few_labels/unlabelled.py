@@ -29,7 +29,7 @@ from eyebright.verbs.train.options import TrainConfig, require_single_label
 
 
 @dataclass(frozen=True)
-class UnlabelledImages:
+class UnlabelledPool:
     """Unlabelled images that may be learned from.
 
     Attributes:
@@ -117,7 +117,7 @@ def with_unlabelled(
     ), outcome
 
 
-def _images(config: TrainConfig, place: Path, manifest: Manifest) -> UnlabelledImages:
+def _images(config: TrainConfig, place: Path, manifest: Manifest) -> UnlabelledPool:
     """Return the unlabelled images without those that have a label, and without evaluated ones."""
     found = scan_unlabelled(place, config.path)
     if not found.samples:
@@ -147,7 +147,7 @@ def _images(config: TrainConfig, place: Path, manifest: Manifest) -> UnlabelledI
             "evaluated on. What is measured on them need not hold for new images.",
             count=evaluated,
         )
-    return UnlabelledImages(found, _affordable(config, kept), labelled, evaluated)
+    return UnlabelledPool(found, _affordable(config, kept), labelled, evaluated)
 
 
 def _affordable(config: TrainConfig, samples: Sequence[Sample]) -> Sequence[Sample]:
@@ -200,7 +200,7 @@ def _fit(
 
 
 def _outcome(
-    config: TrainConfig, images: UnlabelledImages, samples: Sequence[Sample], fit: UnlabelledFit | None
+    config: TrainConfig, images: UnlabelledPool, samples: Sequence[Sample], fit: UnlabelledFit | None
 ) -> UnlabelledOutcome:
     unlike = len(samples) if fit is None else int(fit.unlike.sum())
     outcome = UnlabelledOutcome(
