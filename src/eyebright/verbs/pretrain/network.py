@@ -74,7 +74,7 @@ def load_pretrain_network(config: PretrainConfig, device: torch.device) -> Pretr
         )
     count = len(network.blocks)
     if config.unfreeze == "auto":
-        blocks = max(1, round(count / 4)) if device.type == "cpu" else count
+        blocks = max(1, round(count / 2)) if device.type == "cpu" else count
     else:
         blocks = count if config.unfreeze == "all" else min(config.unfreeze, count)
     network.body.to(device)

@@ -34,7 +34,7 @@ class PretrainConfig(Config):
     unfreeze: Annotated[int, Field(ge=1)] | Literal["auto", "all"] = Field(
         "auto",
         description=(
-            "Number of last blocks to train; auto trains a quarter of them on a CPU, over cached "
+            "Number of last blocks to train; auto trains half of them on a CPU, over cached "
             "activations, and all on an accelerator."
         ),
     )

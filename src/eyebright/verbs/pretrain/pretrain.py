@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _FINISHING_SECONDS = 10.0  # export and report
 _EPOCHS = 10
 _BATCH, _SMALL = 64, 32
-_RATE = 1e-4
+_RATE = 3e-4
 
 
 @stage

@@ -163,6 +163,8 @@ def check_pretrain(config: TrainConfig) -> None:
         f"--finetune {config.finetune}": config.finetune != "off",
         "--folds": config.folds is not None,
         "--views": config.views > 1,
+        "--prompts": config.prompts is not None,
+        "--unlabelled": config.unlabelled is not None,
     }
     if refused := [name for name, there in given.items() if there]:
         raise ConfigError(

@@ -72,10 +72,18 @@ def test_only_the_blocks_that_learn_changed(adapted):
 
 
 def test_train_takes_the_directory_or_the_graph_without_pytorch(adapted, textile, tmp_path):
-    code = (
-        "import sys; sys.modules['torch'] = None; sys.modules['timm'] = None\n"
-        "from eyebright.cli.main import main; sys.exit(main(sys.argv[1:]))"
-    )
+    code = """
+import sys
+
+class Missing:
+    def find_spec(name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "timm", "torchvision"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Missing)
+from eyebright.cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
     command = [sys.executable, "-c", code, "train", str(textile), "--backbone", str(adapted.onnx)]
     command += ["--size", "96", "--layers", "all", "--out", str(tmp_path / "run")]
     subprocess.run(command, check=True, capture_output=True)

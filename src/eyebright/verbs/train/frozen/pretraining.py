@@ -27,7 +27,8 @@ from eyebright.training.linear_probe.probe import FrozenModel
 from eyebright.types import Interval
 from eyebright.verbs.pretrain.options import PretrainConfig
 from eyebright.verbs.pretrain.pretrain import pretrain
-from eyebright.verbs.train.linear_probe import as_trained, frozen_model
+from eyebright.verbs.train.frozen.linear_probe import as_trained, frozen_model
+from eyebright.verbs.train.frozen.texts import reading_of
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.trained_model import TrainedModel
 
@@ -72,7 +73,7 @@ def with_pretraining(
             )
         except TrainingError as error:  # the labels alone still make a model
             progress().say(error.text())
-            return _without(before, error.text())
+            return _without(as_trained(before, reading=reading_of(config, manifest)), before, error.text())
     say("Comparing the backbone as it was with the pretrained one, on held-out folds.")
     after = frozen_model(config, manifest, load_stored(adapted.directory))
     found = _compared(before, after, manifest)
@@ -87,15 +88,14 @@ def with_pretraining(
     )
     sentence = pretraining_sentence(outcome)
     progress().say(sentence)
-    trained = as_trained(after if kept else before)
+    trained = as_trained(after if kept else before, reading=reading_of(config, manifest))
     return replace(trained, pretraining=outcome, reasons=(*trained.reasons, sentence))
 
 
-def _without(before: FrozenModel, problem: str) -> TrainedModel:
+def _without(trained: TrainedModel, before: FrozenModel, problem: str) -> TrainedModel:
     """Return the head on the backbone as it was, which pretraining gave no other."""
     none = Interval(0.0, 0.0, 0.0)
     outcome = PretrainOutcome(epochs=0, images=len(before.truth), gain=none, log_loss=none, kept=False)
-    trained = as_trained(before)
     return replace(trained, pretraining=outcome, reasons=(*trained.reasons, problem))
 
 
