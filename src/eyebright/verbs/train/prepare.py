@@ -21,9 +21,9 @@ from eyebright.runtime.processes import is_main
 from eyebright.sealed.model import SealedModel
 from eyebright.tracking.trackers import Trackers, trackers
 from eyebright.training.text.encoder import load_encoder
+from eyebright.verbs.train.few_labels.unlabelled import check_unlabelled
 from eyebright.verbs.train.finetune.finetune import network_to_finetune
 from eyebright.verbs.train.frozen.names import check_names
-from eyebright.verbs.train.frozen.unlabelled import check_unlabelled
 from eyebright.verbs.train.options import (
     TrainConfig,
     check_pretrain,

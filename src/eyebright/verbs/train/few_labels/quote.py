@@ -24,7 +24,7 @@ from eyebright.training.linear_probe.folds import groups_of
 from eyebright.training.linear_probe.probe import FrozenTrainer
 from eyebright.training.linear_probe.selection import SUBSET, subset
 from eyebright.training.linear_probe.targets import truth_of
-from eyebright.verbs.train.frozen.unlabelled import check_unlabelled
+from eyebright.verbs.train.few_labels.unlabelled import check_unlabelled
 from eyebright.verbs.train.options import TrainConfig, check_splits
 from eyebright.verbs.train.prepare import images_of
 from eyebright.verbs.train.train import frozen_backbone
