@@ -22,7 +22,7 @@ _PARTS = frozenset({"train", "val", "valid", "validation", "test"})
 
 
 @dataclass(frozen=True)
-class PretrainImages:
+class UnlabelledImages:
     """Images to learn from.
 
     Attributes:
@@ -41,7 +41,7 @@ class PretrainImages:
         return np.array([numbers[_class_of(s)] for s in samples], np.int64)
 
 
-def unlabelled_images(folder: Path, excluded: Collection[str] = ()) -> PretrainImages:
+def unlabelled_images(folder: Path, excluded: Collection[str] = ()) -> UnlabelledImages:
     """Return the images under a folder, each once.
 
     Args:
@@ -73,7 +73,7 @@ def unlabelled_images(folder: Path, excluded: Collection[str] = ()) -> PretrainI
         )
     say("Found {count:image|images} to learn from.", count=len(unique))
     manifest = replace(found, samples=tuple(sorted(unique, key=lambda s: s.sha)))
-    return PretrainImages(manifest, _classes(manifest))
+    return UnlabelledImages(manifest, _classes(manifest))
 
 
 def _classes(manifest: Manifest) -> tuple[str, ...]:
