@@ -29,20 +29,9 @@ def scan_unlabelled(place: Path, path_column: str | None = None) -> Manifest:
         NotFoundError: it does not exist.
         DataError: it holds no images, or it is open where a table has the paths.
     """
+    require_place(place)
     if is_folder(place):
         return scan_ood(place)
-    if not is_file(place):
-        raise NotFoundError(
-            "The unlabelled images must be a folder or a table. {path} does not exist. Check the path.",
-            path=place,
-        )
-    if place.suffix.lower() not in SUFFIXES:
-        raise DataError(
-            "The unlabelled images must be a folder, an archive or a table ({kinds}). {path} is none of "
-            "them. Give the folder that holds the images.",
-            kinds=", ".join(SUFFIXES),
-            path=place,
-        )
     table = read_table(place)
     name = path_column or find_path_column(table.header)
     if name not in table.header:
@@ -56,6 +45,29 @@ def scan_unlabelled(place: Path, path_column: str | None = None) -> Manifest:
     rows = tuple(Row(cell, NO_LABEL, None, "") for cell in cells if cell)
     found, _ = read_listed(ListedImages(place, place.parent, LabelTable(rows, None)))
     return found
+
+
+def require_place(place: Path) -> None:
+    """Refuse what is no folder, archive or table, before anything is computed.
+
+    Raises:
+        NotFoundError: it does not exist.
+        DataError: it is another kind of file.
+    """
+    if is_folder(place):
+        return
+    if not is_file(place):
+        raise NotFoundError(
+            "The unlabelled images must be a folder or a table. {path} does not exist. Check the path.",
+            path=place,
+        )
+    if place.suffix.lower() not in SUFFIXES:
+        raise DataError(
+            "The unlabelled images must be a folder, an archive or a table ({kinds}). {path} is none of "
+            "them. Give the folder that holds the images.",
+            kinds=", ".join(SUFFIXES),
+            path=place,
+        )
 
 
 def distinct(unlabelled: Manifest, known: Manifest) -> tuple[Manifest, dict[str, str]]:

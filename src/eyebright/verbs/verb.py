@@ -34,8 +34,8 @@ class Verb:
         file: whether the options may also come from a TOML file.
         rows: whether the result is printed row by row while the stage runs, so that a progress bar in the
             same terminal would disturb it.
-        estimate: the stage, in a module of its name beside the verb's own, that runs in its place with
-            `--dry-run`; empty where there is no such option.
+        estimate: the module, below the verb's folder, whose stage of its name runs in place of the verb's own
+            with `--dry-run`; empty where there is no such option.
     """
 
     name: str
@@ -64,8 +64,9 @@ class Verb:
         from eyebright.runtime.progress import SILENT
 
         estimated = bool(self.estimate) and bool(getattr(config, "dry_run", False))
-        name = self.estimate if estimated else self.folder
-        stage = getattr(import_module(f"eyebright.verbs.{self.folder}.{name}"), name)
+        module = self.estimate if estimated else self.folder
+        name = module.rpartition(".")[2]
+        stage = getattr(import_module(f"eyebright.verbs.{self.folder}.{module}"), name)
         with showing(SILENT) if self.rows and sys.stdout.isatty() else nullcontext():
             result = stage(config)
         return (print_result if estimated else self.show)(result, config)

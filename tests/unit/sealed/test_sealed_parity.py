@@ -30,7 +30,7 @@ from eyebright.task.temperature import fit_temperature
 from eyebright.training.linear_probe.linear import LinearHead
 from eyebright.training.linear_probe.probe import FrozenModel, FrozenTrainer
 from eyebright.types import JsonObject
-from eyebright.verbs.train.linear_probe import probabilities as pipeline_probabilities
+from eyebright.verbs.train.frozen.linear_probe import probabilities as pipeline_probabilities
 
 # Runs where nothing but numpy and onnxruntime can be imported from outside the standard library.
 ALONE = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from eyebright.data.manifest import Sample
-from eyebright.training.linear_probe.folds import groups_of
+from eyebright.training.linear_probe.folds import groups_of, row_weights
 from eyebright.training.text.featuriser import TextFeaturiser
 from eyebright.training.text.fusion import TextFit, fit_text_head
 from eyebright.training.text.ngrams import fit_ngrams
@@ -37,6 +37,15 @@ def fit_texts(
     texts = [sample.text if rewrite is None else rewrite(sample.text) for sample in samples]
     featurisers = [fit_ngrams(texts), *([] if encoder is None else [encoder])]
     fits = [
-        fit_text_head(one, texts, image, truth, groups=groups_of(samples), seed=seed) for one in featurisers
+        fit_text_head(
+            one,
+            texts,
+            image,
+            truth,
+            groups=groups_of(samples),
+            seed=seed,
+            weights=row_weights(samples),
+        )
+        for one in featurisers
     ]
     return sorted((fit for fit in fits if fit is not None), key=lambda fit: fit.loss["both"])

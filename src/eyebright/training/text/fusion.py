@@ -2,8 +2,7 @@
 
 Image and text features differ in number and kind, so each is standardised and regularised by itself. What the
 two heads say of images that they did not learn from is then fused by two weights, in a third convex problem.
-Measured on catalogue photographs split by product, that is better than one head on both kinds of features,
-and a missing text, or image, costs nothing: the other head answers as it would alone.
+A missing text, or image, so costs nothing: the other head answers as it would alone.
 """
 
 from __future__ import annotations
@@ -91,6 +90,7 @@ def fit_text_head(
     *,
     groups: IntArray,
     seed: int,
+    weights: FloatArray | None = None,
 ) -> TextFit | None:
     """Fit the text head and the weights of the two.
 
@@ -101,6 +101,7 @@ def fit_text_head(
         truth: (N,) class numbers, or (N, K) labels.
         groups: (N,) numbers that images share which are not independent.
         seed: of the folds.
+        weights: (N,) of the images in training; None counts all alike.
 
     Returns:
         The fit; None where too few images have a text.
@@ -110,22 +111,29 @@ def fit_text_head(
     there = np.flatnonzero(present)
     if len(there) < 2 or len(np.unique(groups[there])) < 2:
         return None
-    fit = _fit_block(rows[there], truth[there], image.shape[1], task, groups[there], seed)
+    kept = None if weights is None else weights[there]
+    fit = _fit_block(rows[there], truth[there], image.shape[1], task, groups[there], seed, kept)
     temperature = np.float32(task.fit_temperature(fit.held_out, truth[there]))
     text = np.zeros_like(image)
     text[there] = fit.held_out / temperature
-    weights = _weights(image[there], text[there], truth[there], task)
+    shares = _weights(image[there], text[there], truth[there], task)
     head = LinearHead(fit.head.weights / temperature, fit.head.bias / temperature)
-    held_out = fuse(image, text, present, *weights)
+    held_out = fuse(image, text, present, *shares)
     loss = {
         name: float(task.losses(logits[there], truth[there]).mean())
         for name, logits in (("image", image), ("text", text), ("both", held_out))
     }
-    return TextFit(TextHead(featuriser, head, *weights, fit.l2), held_out, loss)
+    return TextFit(TextHead(featuriser, head, *shares, fit.l2), held_out, loss)
 
 
 def _fit_block(
-    rows: FloatArray, truth: IntArray, classes: int, task: ClassificationTask, groups: IntArray, seed: int
+    rows: FloatArray,
+    truth: IntArray,
+    classes: int,
+    task: ClassificationTask,
+    groups: IntArray,
+    seed: int,
+    weights: FloatArray | None,
 ) -> HeadFit:
     """Fit a head on text features (n, D), standardised as one block: rare n-grams are not blown up."""
     mean = rows.mean(axis=0)
@@ -137,16 +145,24 @@ def _fit_block(
             truth,
             task.strata(truth),
             groups=groups,
+            weights=weights,
             seed=seed,
             strengths=TEXT_STRENGTHS,
             standardised=True,
         )
     else:
         fit = fit_head(
-            block, truth, classes, groups=groups, seed=seed, strengths=TEXT_STRENGTHS, standardised=True
+            block,
+            truth,
+            classes,
+            groups=groups,
+            weights=weights,
+            seed=seed,
+            strengths=TEXT_STRENGTHS,
+            standardised=True,
         )
-    weights = fit.head.weights * scale
-    head = LinearHead(weights, fit.head.bias - mean @ weights)
+    slopes = fit.head.weights * scale
+    head = LinearHead(slopes, fit.head.bias - mean @ slopes)
     return HeadFit(head, fit.l2, fit.path, fit.held_out, fit.discriminant_share)
 
 

@@ -24,7 +24,7 @@ from eyebright.training.linear_probe.features import training_preprocessing
 from eyebright.training.pretrain.augment_check import AugmentCheck, check_augmentations
 from eyebright.training.pretrain.views_data import CachedViewsData, PixelViewsData, ViewsData
 from eyebright.types import Skipped
-from eyebright.verbs.pretrain.images import UnlabelledImages
+from eyebright.verbs.pretrain.images import PretrainImages
 from eyebright.verbs.pretrain.network import PretrainNetwork
 from eyebright.verbs.pretrain.options import PretrainConfig
 
@@ -62,9 +62,7 @@ class _Views:
     seen: Preprocessing
 
 
-def build_views(
-    config: PretrainConfig, images: UnlabelledImages, trained: PretrainNetwork
-) -> PretrainDataset:
+def build_views(config: PretrainConfig, images: PretrainImages, trained: PretrainNetwork) -> PretrainDataset:
     """Return the views; what the cache lacks is computed.
 
     Raises:
@@ -121,7 +119,7 @@ def _activations(
 
 
 def _check(
-    config: PretrainConfig, images: UnlabelledImages, trained: PretrainNetwork, seen: Preprocessing
+    config: PretrainConfig, images: PretrainImages, trained: PretrainNetwork, seen: Preprocessing
 ) -> AugmentCheck:
     """Choose the augmentation on some images, and say why."""
     manifest = images.manifest

@@ -22,7 +22,7 @@ _PARTS = frozenset({"train", "val", "valid", "validation", "test"})
 
 
 @dataclass(frozen=True)
-class UnlabelledImages:
+class PretrainImages:
     """Images to learn from.
 
     Attributes:
@@ -41,7 +41,7 @@ class UnlabelledImages:
         return np.array([numbers[_class_of(s)] for s in samples], np.int64)
 
 
-def unlabelled_images(folder: Path, excluded: Collection[str] = ()) -> UnlabelledImages:
+def unlabelled_images(folder: Path, excluded: Collection[str] = ()) -> PretrainImages:
     """Return the images under a folder, each once.
 
     Args:
@@ -73,7 +73,7 @@ def unlabelled_images(folder: Path, excluded: Collection[str] = ()) -> Unlabelle
         )
     say("Found {count:image|images} to learn from.", count=len(unique))
     manifest = replace(found, samples=tuple(sorted(unique, key=lambda s: s.sha)))
-    return UnlabelledImages(manifest, _classes(manifest))
+    return PretrainImages(manifest, _classes(manifest))
 
 
 def _classes(manifest: Manifest) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from eyebright.runtime.context import clocked, say
 from eyebright.training.cache.store import default_folder
 from eyebright.training.linear_probe.features import FeatureExtractor
 from eyebright.training.linear_probe.probe import IN_MEMORY_BYTES, FrozenModel
-from eyebright.verbs.train.linear_probe import as_trained, frozen_model
+from eyebright.verbs.train.frozen.linear_probe import as_trained, frozen_model
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.provenance import provenance_of
 from eyebright.verbs.train.seal import seal

@@ -23,5 +23,5 @@ VERB = Verb(
     summary="Train a model on a folder of labelled images and evaluate it.",
     show=_show,
     file=True,
-    estimate="quote",
+    estimate="few_labels.quote",
 )

@@ -31,8 +31,8 @@ from eyebright.runtime.processes import is_main
 from eyebright.sealed.text_tensor import TOKENIZER
 from eyebright.text.language import translate
 from eyebright.types import Split
-from eyebright.verbs.train.cross_validation import CrossValidation
 from eyebright.verbs.train.data_checks import data_checks
+from eyebright.verbs.train.frozen.cross_validation import CrossValidation
 from eyebright.verbs.train.prepare import TrainingPlan
 from eyebright.verbs.train.provenance import Provenance, provenance_of
 from eyebright.verbs.train.seal import SealedClassifier, seal

@@ -21,8 +21,9 @@ from eyebright.runtime.processes import is_main
 from eyebright.sealed.model import SealedModel
 from eyebright.tracking.trackers import Trackers, trackers
 from eyebright.training.text.encoder import load_encoder
+from eyebright.verbs.train.few_labels.unlabelled import check_unlabelled
 from eyebright.verbs.train.finetune.finetune import network_to_finetune
-from eyebright.verbs.train.names import check_names
+from eyebright.verbs.train.frozen.names import check_names
 from eyebright.verbs.train.options import (
     TrainConfig,
     check_pretrain,
@@ -32,7 +33,6 @@ from eyebright.verbs.train.options import (
 )
 from eyebright.verbs.train.resume import begin, refuse_other_images
 from eyebright.verbs.train.splits import drawing_of, proposing_groups, say_folds, with_folds
-from eyebright.verbs.train.unlabelled import check_unlabelled
 
 if TYPE_CHECKING:
     from eyebright.backbones.torch.network import Network

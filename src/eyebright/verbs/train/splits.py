@@ -11,7 +11,7 @@ from eyebright.data.splits.facts import SplitFacts
 from eyebright.data.splits.name_groups import propose_groups
 from eyebright.runtime.context import say
 from eyebright.types import Skipped
-from eyebright.verbs.train.cross_validation import folds_of
+from eyebright.verbs.train.frozen.cross_validation import folds_of
 from eyebright.verbs.train.options import TrainConfig
 
 # Below, the images held out are too few to tell models apart: 60 of 300.

@@ -19,20 +19,20 @@ from eyebright.runtime.progress import SILENT
 from eyebright.training.cache.store import exports_folder
 from eyebright.verbs.train.anomaly.images import is_one_class
 from eyebright.verbs.train.anomaly.train import train_anomaly
-from eyebright.verbs.train.cross_validation import CrossValidation, cross_validate
+from eyebright.verbs.train.few_labels.unlabelled import with_unlabelled
 from eyebright.verbs.train.finetune.finetune import finetune, load_network
 from eyebright.verbs.train.finish import finish
+from eyebright.verbs.train.frozen.cross_validation import CrossValidation, cross_validate
+from eyebright.verbs.train.frozen.linear_probe import as_trained, frozen_model
+from eyebright.verbs.train.frozen.names import from_names
+from eyebright.verbs.train.frozen.pretraining import with_pretraining
+from eyebright.verbs.train.frozen.texts import reading_of
 from eyebright.verbs.train.launch import launch
-from eyebright.verbs.train.linear_probe import as_trained, frozen_model
 from eyebright.verbs.train.messages import epoch_figures
-from eyebright.verbs.train.names import from_names
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.prepare import TrainingPlan, prepare
-from eyebright.verbs.train.pretraining import with_pretraining
 from eyebright.verbs.train.resume import with_earlier
-from eyebright.verbs.train.texts import reading_of
 from eyebright.verbs.train.trained_model import TrainedModel
-from eyebright.verbs.train.unlabelled import with_unlabelled
 
 if TYPE_CHECKING:
     from eyebright.training.finetune.history import EpochRow

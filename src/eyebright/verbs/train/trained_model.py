@@ -20,7 +20,7 @@ from eyebright.training.cache.store import Rows
 from eyebright.training.linear_probe.learning_curve import CurvePoint
 from eyebright.training.linear_probe.linear import LinearHead
 from eyebright.types import FloatArray, Json, Skipped
-from eyebright.verbs.train.texts import ReadTexts
+from eyebright.verbs.train.frozen.texts import ReadTexts
 
 #: Features (N, D) of training images that the backbone did not learn from.
 FeatureRows: TypeAlias = Callable[[Sequence[Sample]], Rows]

@@ -25,14 +25,14 @@ from eyebright.tracking.trackers import trackers
 from eyebright.training.linear_probe.features import FeatureExtractor
 from eyebright.training.linear_probe.probe import FrozenModel
 from eyebright.training.linear_probe.targets import truth_of
+from eyebright.verbs.train.few_labels.unlabelled import with_unlabelled
 from eyebright.verbs.train.finish import EvaluatedTraining, seal_and_evaluate, write_run
+from eyebright.verbs.train.frozen.linear_probe import HeldOut, as_trained, frozen_model
+from eyebright.verbs.train.frozen.texts import reading_of
 from eyebright.verbs.train.holdout import with_holdout
-from eyebright.verbs.train.linear_probe import HeldOut, as_trained, frozen_model
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.prepare import TrainingPlan
-from eyebright.verbs.train.texts import reading_of
 from eyebright.verbs.train.trained_model import TrainedModel
-from eyebright.verbs.train.unlabelled import with_unlabelled
 from eyebright.verbs.update.class_edits import ClassEdits, class_edits
 from eyebright.verbs.update.cost import class_changes
 from eyebright.verbs.update.earlier_run import EarlierRun

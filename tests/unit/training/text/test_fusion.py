@@ -77,6 +77,24 @@ def test_labels_have_a_fused_head_too() -> None:
     assert ((fit.head.fused(image, texts) > 0) == (truth > 0)).all(axis=1).mean() > 0.9
 
 
+def test_texts_of_weightless_images_teach_nothing() -> None:
+    truth = np.arange(120) % 3
+    texts = [f"{_WORDS[label]} number {i}" for i, label in enumerate(truth)]
+    wrong = np.where(np.arange(120) < 60, truth, (truth + 1) % 3)
+    weights = np.where(np.arange(120) < 60, 1.0, 1e-3).astype(np.float32)
+    fit = fit_text_head(
+        fit_ngrams(texts),
+        texts,
+        np.zeros((120, 3), np.float32),
+        wrong,
+        groups=np.arange(120),
+        seed=0,
+        weights=weights,
+    )
+    assert fit is not None
+    assert _accuracy(fit.head.logits(texts)[0], truth) > 0.9
+
+
 @pytest.mark.parametrize("texts", [["", ""], ["word", ""]])
 def test_too_few_texts_make_no_head(texts: list[str]) -> None:
     image = np.zeros((2, 2), np.float32)

@@ -12,8 +12,8 @@ from metrics_schema import violations
 from eyebright.data.manifest_file import read_manifest
 from eyebright.errors import ConfigError, DataError, EyebrightError, NotFoundError
 from eyebright.runs.run import Run
+from eyebright.verbs.train.few_labels.quote import quote
 from eyebright.verbs.train.options import TrainConfig
-from eyebright.verbs.train.quote import quote
 from eyebright.verbs.train.train import train
 
 SIZE, LAYERS, LABELS = 96, "texture", 6

@@ -23,8 +23,8 @@ from eyebright.verbs.train.finetune.fit import FinetuneResult  # noqa: E402
 from eyebright.verbs.train.finetune.initial_model import initial_model  # noqa: E402
 from eyebright.verbs.train.finetune.package import package  # noqa: E402
 from eyebright.verbs.train.finetune.plan import PLAN  # noqa: E402
+from eyebright.verbs.train.frozen.linear_probe import frozen_model  # noqa: E402
 from eyebright.verbs.train.holdout import with_holdout  # noqa: E402
-from eyebright.verbs.train.linear_probe import frozen_model  # noqa: E402
 from eyebright.verbs.train.options import TrainConfig  # noqa: E402
 
 EARLIER = 1e6  # seconds

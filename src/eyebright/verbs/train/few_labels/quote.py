@@ -24,10 +24,10 @@ from eyebright.training.linear_probe.folds import groups_of
 from eyebright.training.linear_probe.probe import FrozenTrainer
 from eyebright.training.linear_probe.selection import SUBSET, subset
 from eyebright.training.linear_probe.targets import truth_of
+from eyebright.verbs.train.few_labels.unlabelled import check_unlabelled
 from eyebright.verbs.train.options import TrainConfig, check_splits
 from eyebright.verbs.train.prepare import images_of
 from eyebright.verbs.train.train import frozen_backbone
-from eyebright.verbs.train.unlabelled import check_unlabelled
 
 # Labels in the studio, of images in groups of look-alikes.
 _SECONDS_A_LABEL = 2

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from eyebright.data.manifest import Manifest, Sample
-from eyebright.data.unlabelled import distinct, scan_unlabelled
+from eyebright.data.unlabelled import distinct, require_place, scan_unlabelled
 from eyebright.errors import ConfigError, DataError
 from eyebright.few_labels.unlabelled import (
     FEWEST,
@@ -29,7 +29,7 @@ from eyebright.verbs.train.options import TrainConfig, require_single_label
 
 
 @dataclass(frozen=True)
-class UnlabelledImages:
+class UnlabelledPool:
     """Unlabelled images that may be learned from.
 
     Attributes:
@@ -46,10 +46,12 @@ class UnlabelledImages:
 
 
 def check_unlabelled(config: TrainConfig, task: ClassificationTask) -> None:
-    """Refuse options that do not go with unlabelled images.
+    """Refuse options that do not go with unlabelled images, and a place that holds none.
 
     Raises:
-        ConfigError: naming them.
+        ConfigError: naming the options.
+        NotFoundError: the place does not exist.
+        DataError: it is no folder, archive or table.
     """
     if config.unlabelled is None:
         if config.transductive:
@@ -65,6 +67,7 @@ def check_unlabelled(config: TrainConfig, task: ClassificationTask) -> None:
         "--pretrain": config.pretrain is not None,
         "--prompts": config.prompts is not None,
         f"--views {config.views}": config.views > 1,
+        "--text": bool(config.text),
     }
     if refused := [name for name, there in given.items() if there]:
         raise ConfigError(
@@ -72,6 +75,7 @@ def check_unlabelled(config: TrainConfig, task: ClassificationTask) -> None:
             "{options}. Remove one of them.",
             options=", ".join(refused),
         )
+    require_place(config.unlabelled)
 
 
 def with_unlabelled(
@@ -113,7 +117,7 @@ def with_unlabelled(
     ), outcome
 
 
-def _images(config: TrainConfig, place: Path, manifest: Manifest) -> UnlabelledImages:
+def _images(config: TrainConfig, place: Path, manifest: Manifest) -> UnlabelledPool:
     """Return the unlabelled images without those that have a label, and without evaluated ones."""
     found = scan_unlabelled(place, config.path)
     if not found.samples:
@@ -143,7 +147,7 @@ def _images(config: TrainConfig, place: Path, manifest: Manifest) -> UnlabelledI
             "evaluated on. What is measured on them need not hold for new images.",
             count=evaluated,
         )
-    return UnlabelledImages(found, _affordable(config, kept), labelled, evaluated)
+    return UnlabelledPool(found, _affordable(config, kept), labelled, evaluated)
 
 
 def _affordable(config: TrainConfig, samples: Sequence[Sample]) -> Sequence[Sample]:
@@ -196,7 +200,7 @@ def _fit(
 
 
 def _outcome(
-    config: TrainConfig, images: UnlabelledImages, samples: Sequence[Sample], fit: UnlabelledFit | None
+    config: TrainConfig, images: UnlabelledPool, samples: Sequence[Sample], fit: UnlabelledFit | None
 ) -> UnlabelledOutcome:
     unlike = len(samples) if fit is None else int(fit.unlike.sum())
     outcome = UnlabelledOutcome(

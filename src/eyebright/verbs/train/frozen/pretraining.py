@@ -27,9 +27,9 @@ from eyebright.training.linear_probe.probe import FrozenModel
 from eyebright.types import Interval
 from eyebright.verbs.pretrain.options import PretrainConfig
 from eyebright.verbs.pretrain.pretrain import pretrain
-from eyebright.verbs.train.linear_probe import as_trained, frozen_model
+from eyebright.verbs.train.frozen.linear_probe import as_trained, frozen_model
+from eyebright.verbs.train.frozen.texts import reading_of
 from eyebright.verbs.train.options import TrainConfig
-from eyebright.verbs.train.texts import reading_of
 from eyebright.verbs.train.trained_model import TrainedModel
 
 #: The folder of the pretrained backbone in a run.

@@ -24,12 +24,12 @@ from eyebright.training.cache.store import default_folder
 from eyebright.training.linear_probe.folds import assign_folds, groups_of
 from eyebright.training.linear_probe.targets import truth_of
 from eyebright.types import BoolArray, FloatArray, IntArray
-from eyebright.verbs.train.linear_probe import as_trained, frozen_model
+from eyebright.verbs.train.few_labels.unlabelled import with_unlabelled
+from eyebright.verbs.train.frozen.linear_probe import as_trained, frozen_model
+from eyebright.verbs.train.frozen.texts import reading_of
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.provenance import provenance_of
 from eyebright.verbs.train.seal import seal
-from eyebright.verbs.train.texts import reading_of
-from eyebright.verbs.train.unlabelled import with_unlabelled
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ from eyebright.training.linear_probe.probe import (
 from eyebright.training.ood import energy
 from eyebright.types import FloatArray, IntArray
 from eyebright.verbs.train import messages
+from eyebright.verbs.train.frozen.texts import ReadTexts, TextReading, read_texts
 from eyebright.verbs.train.options import TrainConfig
-from eyebright.verbs.train.texts import ReadTexts, TextReading, read_texts
 from eyebright.verbs.train.trained_model import TrainedModel
 
 
