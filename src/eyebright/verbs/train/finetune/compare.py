@@ -26,10 +26,10 @@ from eyebright.verbs.train.finetune.dataset import learning_size
 from eyebright.verbs.train.finetune.finetune_setup import FinetuneSetup
 from eyebright.verbs.train.finetune.fit import FinetuneResult, HoldoutScore, holdout_score
 from eyebright.verbs.train.finetune.initial_model import FinetuneModel
-from eyebright.verbs.train.finetune.launch import main_first
 from eyebright.verbs.train.finetune.package import package
 from eyebright.verbs.train.finetune.recipe import Depth
 from eyebright.verbs.train.frozen.linear_probe import as_trained, frozen_model
+from eyebright.verbs.train.launch import main_first
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.trained_model import TrainedModel
 

@@ -21,9 +21,9 @@ from eyebright.runtime.processes import is_main
 from eyebright.task.task import ClassificationTask
 from eyebright.training.cache.store import exports_folder
 from eyebright.verbs.train import messages as tell
-from eyebright.verbs.train.finetune.launch import main_first
 from eyebright.verbs.train.frozen.linear_probe import frozen_model
 from eyebright.verbs.train.holdout import with_holdout
+from eyebright.verbs.train.launch import main_first
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.resume import adopt
 from eyebright.verbs.train.trained_model import TrainedModel
