@@ -33,7 +33,9 @@ class CocoWriter(DataWriter):
             "width": sample.width,
             "height": sample.height,
         }
-        known = {name: value for name, value in self.facts.further_of(sample).items() if value != ""}
+        known: JsonObject = {
+            name: value for name, value in self.facts.further_of(sample).items() if value != ""
+        }
         self._images.setdefault(split, []).append(image | known)
         notes = self._annotations.setdefault(split, [])
         for label in sample.labels if self.facts.multilabel else (sample.label,):

@@ -109,7 +109,7 @@ def test_the_lines_of_an_example_decide_alike(
     decisions = {
         "plain": Decisions(np.full(3, np.nan)),
         "target": source.model.decisions.without_unknown(),
-        "costs": Decisions(Decisions(np.full(3, np.nan)).thresholds, COSTS),
+        "costs": Decisions(np.full(3, np.nan), COSTS),
         "labels": Decisions(np.array([0.5, 0.3, 0.1]), multilabel=True),
     }[name]
     labels = source.labels
