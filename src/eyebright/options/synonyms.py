@@ -8,7 +8,7 @@ _CALLED = {
     "augment": "aug augmentation augmentations data_augmentation transforms",
     "backbone": "arch architecture encoder model_name net network pretrained_model",
     "batch": "batch_size batchsize bs per_device_train_batch_size train_batch_size",
-    "budget": "max_time time time_budget time_limit",
+    "budget": "max_time time_budget time_limit",
     "class_weights": "balanced class_weight weight_classes",
     "cost": "cost_matrix costs",
     "coverage": "confidence_level",

@@ -85,7 +85,7 @@ def asked(model: SealedModel, folder: Path) -> tuple[Predictions, Path]:
 
 
 def pipeline(model: FrozenModel, temperature: float) -> Reference:
-    return lambda root, samples: pipeline_probabilities(model, temperature, root, samples)
+    return lambda root, samples: pipeline_probabilities(model, temperature, None, root, samples)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_it_agrees_with_the_pipeline_on_every_validation_image(
     temperature = fit_temperature(model.fit.held_out, model.truth)
     labels = scan(folder).labels
     answers, root = asked(sealed(model, temperature, labels, tmp_path / "model.onnx"), folder)
-    reference = pipeline_probabilities(model, temperature, root, list(answers.samples))
+    reference = pipeline_probabilities(model, temperature, None, root, list(answers.samples))
     parity = compare(answers.probabilities, reference, MultiClass())
     engine = model.extractor.engine
     print(f"{data}, {layers}, {size} px, {engine}: largest difference {parity.largest_difference:.5f}")

@@ -93,9 +93,9 @@ def test_a_request_of_many_lets_others_have_their_turn(served: ServedModel, phot
     """While one request of many images is answered, few of its images wait before those of others."""
     waiting: list[int] = []
 
-    def answer(source: object) -> object:
+    def answer(source: object, *text: object) -> object:
         waiting.append(service.workers.pending)
-        return original(source)
+        return original(source, *text)
 
     service = service_of(served)
     original = served.answer
@@ -148,12 +148,12 @@ def test_a_dead_engine_turns_readiness_off_until_it_answers_again(served: Served
 def test_an_image_that_the_engine_cannot_take_is_no_dead_engine(served: ServedModel, photos: Photographs):
     calls = 0
 
-    def picky(image: object) -> Answered:
+    def picky(image: object, *text: object) -> Answered:
         nonlocal calls
         calls += 1
         if calls == 1:
             raise RuntimeError("too much memory")
-        return original(image)
+        return original(image, *text)
 
     original = served.predictor.answer
     with client_of(service_of(served)) as client, pytest.MonkeyPatch.context() as patch:

@@ -23,11 +23,13 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "heif": ("pi_heif",),
     "remote": ("fsspec",),
     "dicom": ("pydicom",),
+    "text": ("tokenizers",),
     "torch": (
         "torch",
         "torchvision",
         "timm",
         "transformers",
+        "open_clip",
         "safetensors",
         "accelerate",
         "peft",

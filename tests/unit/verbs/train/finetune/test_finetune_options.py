@@ -9,13 +9,14 @@ import pytest
 from eyebright.cli.help import verb_help
 from eyebright.cli.options import options_of, parse
 from eyebright.errors import ConfigError
+from eyebright.options.columns import ColumnsConfig
 from eyebright.options.fields import time_seconds
 from eyebright.options.splits import SplitConfig
 from eyebright.options.uncertainty import UncertaintyConfig
 from eyebright.text.language import speaking
 from eyebright.verbs.train.cli import VERB
 from eyebright.verbs.train.finetune.options import FinetuneConfig
-from eyebright.verbs.train.options import TrainConfig
+from eyebright.verbs.train.options import TaskConfig, TrainConfig, UnlabelledConfig
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,8 @@ def test_options_that_change_nothing_are_known() -> None:
 def test_the_datas_options_come_first() -> None:
     names = list(TrainConfig.model_fields)
     assert names[0] == "data"
-    further = [*SplitConfig.model_fields, "target", "cost", *UncertaintyConfig.model_fields]
+    further = [*ColumnsConfig.model_fields, *TaskConfig.model_fields, *UnlabelledConfig.model_fields]
+    further += [*SplitConfig.model_fields, "target", "cost", *UncertaintyConfig.model_fields]
     further += FinetuneConfig.model_fields
     assert names[names.index("lang") + 1 :] == further
 
@@ -90,15 +92,16 @@ def test_the_datas_options_come_first() -> None:
 def test_the_help_has_groups_and_shows_what_can_be_typed() -> None:
     told = verb_help(VERB, options_of(TrainConfig))
     titles = [line for line in told.splitlines() if line.endswith(":") and not line.startswith(" ")]
-    assert titles[:6] == [
+    assert titles[:7] == [
         "Arguments:",
         "Options:",
+        "Columns of a table:",
         "Splits:",
         "Operating points and costs:",
         "Uncertainty:",
         "Backbone:",
     ]
-    assert len(titles) == 13
+    assert len(titles) == 14
     for shown in (
         "--budget TIME",
         "--lr NUMBER|auto|find",
