@@ -449,6 +449,32 @@ class BenchmarkOptions(TypedDict, total=False):
     lang: Literal["en", "zh"]
 
 
+class RunsOptions(TypedDict, total=False):
+    """Options of `eb.list_runs`."""
+
+    where: Sequence[str]
+    sort: str
+    reverse: bool
+    lang: Literal["en", "zh"]
+
+
+class PushOptions(TypedDict, total=False):
+    """Options of `eb.push`."""
+
+    include: Sequence[Literal["predictions", "manifest", "exports"]]
+    report: bool
+    public: bool
+    overwrite: bool
+    lang: Literal["en", "zh"]
+
+
+class PullOptions(TypedDict, total=False):
+    """Options of `eb.pull`."""
+
+    overwrite: bool
+    lang: Literal["en", "zh"]
+
+
 class ModelsOptions(TypedDict, total=False):
     """Options of `eb.models`."""
 
