@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +12,13 @@ from typing import Any
 
 import pytest
 
+from eyebright.data.decode import open_rgb
 from eyebright.errors import MissingExtraError, StorageError
+from eyebright.runs.run import Run
 from eyebright.runtime.context import showing
 from eyebright.runtime.install import install_command
 from eyebright.runtime.progress import Silent
+from eyebright.sealed.model import SealedModel
 from eyebright.tracking.mlflow import MLflowTracker
 from eyebright.tracking.tensorboard import TensorBoardTracker
 from eyebright.tracking.trackers import Trackers, trackers
@@ -96,6 +100,28 @@ def test_mlflow_reads_the_run_back_from_the_folder_here(tmp_path: Path, client: 
     assert run.data.metrics["final_accuracy"] == 0.9
     history = client.get_metric_history(run.info.run_id, "loss")
     assert [(m.step, m.value) for m in history] == [(1, 0.5), (2, 0.25)]
+
+
+def test_mlflow_holds_the_model_and_the_report_and_runs_it(
+    tmp_path: Path, client: Any, textile_run: Run, textile: Path
+) -> None:
+    import mlflow
+    import numpy as np
+
+    shutil.copytree(textile_run.directory, tmp_path / "run")
+    tracker = MLflowTracker(tmp_path / "run" / "mlflow-run")
+    tracker.start("run", {})
+    tracker.finish({"accuracy": 0.9})
+    (run,) = runs(client)
+    there = {entry.path for entry in client.list_artifacts(run.info.run_id)}
+    assert {"report.html", "model_card.md", "metrics.json", "model"} <= there
+    stored = Path(client.download_artifacts(run.info.run_id, "model", str(tmp_path)))
+    assert (stored / "model.onnx").read_bytes() == textile_run.model.read_bytes()
+    photo = open_rgb(next((textile / "val").rglob("*.jpg")))
+    found = mlflow.pyfunc.load_model(str(stored)).predict({"images": np.asarray(photo)[None]})
+    mine = SealedModel(textile_run.directory).predict(photo)
+    own = dict(zip(mine.labels, mine.probabilities, strict=True))
+    assert found["probabilities"][0] == pytest.approx([own[label] for label in textile_run.labels], abs=2e-3)
 
 
 def test_mlflow_goes_on_with_the_same_run_though_options_changed(tmp_path: Path, client: Any) -> None:
