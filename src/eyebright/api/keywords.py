@@ -122,7 +122,7 @@ class TrainOptions(TypedDict, total=False):
     processes: int
     save_memory: bool
     pixel_cache: bool
-    track: Sequence[Literal["tensorboard", "mlflow"]]
+    track: Sequence[Literal["tensorboard", "mlflow", "wandb"]]
     resume: StrPath | None
 
 

@@ -15,12 +15,10 @@ from typing import Any
 from eyebright.errors import MissingExtraError, StorageError
 from eyebright.runtime.atomic import write_text
 from eyebright.runtime.install import install_command
-from eyebright.tracking.base import EpochMetrics, without_missing
+from eyebright.tracking.base import MODEL, RUN_FILES, EpochMetrics, without_missing
 
 _EXPERIMENT = "eyebright"
 _LONGEST = 6000  # characters of a parameter that every MLflow server takes
-_MODEL = "model.onnx"
-_FIGURES = ("report.html", "model_card.md", "metrics.json", "history.csv")
 
 
 class MLflowTracker:
@@ -81,12 +79,12 @@ class MLflowTracker:
 
     def _log_files(self, directory: Path) -> None:
         """Log report, card and figures as they are, and the model as MLflow loads and serves one."""
-        for name in _FIGURES:
-            if (directory / name).is_file():
+        for name in RUN_FILES:
+            if name != MODEL and (directory / name).is_file():
                 self._client.log_artifact(self._run, str(directory / name))
-        if (directory / _MODEL).is_file():
+        if (directory / MODEL).is_file():
             with TemporaryDirectory() as folder:
-                _save_model(directory / _MODEL, Path(folder) / "model")
+                _save_model(directory / MODEL, Path(folder) / "model")
                 self._client.log_artifacts(self._run, str(Path(folder) / "model"), "model")
 
     def _known(self) -> str:
@@ -145,4 +143,4 @@ def _save_model(model: Path, folder: Path) -> None:
         save_as_external_data=False,
     )
     # MLflow writes the graph anew, and its hash would no longer be the run's.
-    shutil.copyfile(model, folder / _MODEL)
+    shutil.copyfile(model, folder / MODEL)
