@@ -103,7 +103,7 @@ def test_code_is_text(folder: Path) -> None:
 
 def test_an_unknown_name_is_told_with_those_like_it(folder: Path) -> None:
     with pytest.raises(ConfigError, match="accuracy"):
-        _names(folder, where="acuracy > 0.5")
+        _names(folder, where="accurcy > 0.5")
     with pytest.raises(ConfigError, match="log_loss"):
         _names(folder, sort="logloss")
 
