@@ -34,6 +34,9 @@ from .api import (
     inspect as inspect,
 )
 from .api import (
+    list_runs as list_runs,
+)
+from .api import (
     load as load,
 )
 from .api import (
@@ -50,6 +53,12 @@ from .api import (
 )
 from .api import (
     prune as prune,
+)
+from .api import (
+    pull as pull,
+)
+from .api import (
+    push as push,
 )
 from .api import (
     serve as serve,

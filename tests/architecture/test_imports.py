@@ -26,7 +26,7 @@ LAYERS = [
     {"explaining"},
     {"report", "tracking"},
     {"runs"},
-    {"monitoring"},
+    {"monitoring", "sharing"},
     {"serving"},
     {"labelling"},
     {"verbs"},
@@ -53,6 +53,9 @@ VERBS = [
         "models",
         "monitor",
         "prune",
+        "pull",
+        "push",
+        "runs",
         "serve",
         "shrink",
         "suggest",
@@ -82,6 +85,7 @@ TORCH_MODULES = (
     "eyebright.backbones.towers",
     "eyebright.engines.pytorch",
     "eyebright.backbones.zoo",
+    "eyebright.sharing.hub",
     "eyebright.onnx_torch",
 )
 

@@ -61,6 +61,14 @@ from eyebright.verbs.pretrain.pretrain import pretrain as pretrain_stage
 from eyebright.verbs.pretrain.result import PretrainedBackbone
 from eyebright.verbs.prune.options import PruneConfig
 from eyebright.verbs.prune.prune import prune as prune_stage
+from eyebright.verbs.pull.options import PullConfig
+from eyebright.verbs.pull.pull import pull as pull_stage
+from eyebright.verbs.push.options import PushConfig
+from eyebright.verbs.push.push import Pushed
+from eyebright.verbs.push.push import push as push_stage
+from eyebright.verbs.runs.options import RunsConfig
+from eyebright.verbs.runs.runs import RunList
+from eyebright.verbs.runs.runs import runs as runs_stage
 from eyebright.verbs.serve.options import ServeConfig
 from eyebright.verbs.serve.serve import Served
 from eyebright.verbs.serve.serve import serve as serve_stage
@@ -370,6 +378,40 @@ def benchmark(
 ) -> Benchmark:
     """Measure the speed of runs, sealed models and exports on this machine."""
     return _run(benchmark_stage, BenchmarkConfig, progress, models=list(models), **options)
+
+
+@with_options(RunsConfig)
+def list_runs(
+    folder: StrPath = "runs", *, progress: Shown = None, **options: Unpack[keywords.RunsOptions]
+) -> RunList:
+    """List the finished runs below a folder, with ``where=["accuracy > 0.9"]`` and ``sort="accuracy"``."""
+    return _run(runs_stage, RunsConfig, progress, folder=folder, **options)
+
+
+@with_options(PushConfig)
+def push(
+    run: StrPath, destination: str, *, progress: Shown = None, **options: Unpack[keywords.PushOptions]
+) -> Pushed:
+    """Share a run: on the Hugging Face hub, in a bucket, or in a folder.
+
+    Args:
+        run: of a training.
+        destination: `hf://OWNER/NAME`, `s3://BUCKET/FOLDER` or a folder.
+        progress: as for :func:`train`.
+        **options: the options of `eyebright push`.
+
+    Returns:
+        What was shared, and where.
+    """
+    return _run(push_stage, PushConfig, progress, run=run, destination=str(destination), **options)
+
+
+@with_options(PullConfig)
+def pull(
+    source: str, directory: StrPath, *, progress: Shown = None, **options: Unpack[keywords.PullOptions]
+) -> Run:
+    """Get a run that was shared with :func:`push`; every file is checked."""
+    return _run(pull_stage, PullConfig, progress, source=str(source), directory=directory, **options)
 
 
 @with_options(ModelsConfig)

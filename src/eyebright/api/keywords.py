@@ -122,7 +122,7 @@ class TrainOptions(TypedDict, total=False):
     processes: int
     save_memory: bool
     pixel_cache: bool
-    track: Sequence[Literal["tensorboard", "mlflow"]]
+    track: Sequence[Literal["tensorboard", "mlflow", "wandb"]]
     resume: StrPath | None
 
 
@@ -446,6 +446,32 @@ class BenchmarkOptions(TypedDict, total=False):
     image: StrPath | None
     out: StrPath | None
     seed: int
+    lang: Literal["en", "zh"]
+
+
+class RunsOptions(TypedDict, total=False):
+    """Options of `eb.list_runs`."""
+
+    where: Sequence[str]
+    sort: str
+    reverse: bool
+    lang: Literal["en", "zh"]
+
+
+class PushOptions(TypedDict, total=False):
+    """Options of `eb.push`."""
+
+    include: Sequence[Literal["predictions", "manifest", "exports"]]
+    report: bool
+    public: bool
+    overwrite: bool
+    lang: Literal["en", "zh"]
+
+
+class PullOptions(TypedDict, total=False):
+    """Options of `eb.pull`."""
+
+    overwrite: bool
     lang: Literal["en", "zh"]
 
 

@@ -24,7 +24,7 @@ _OF_TRAININGS = (
     *(f"pretrained/{name}" for name in ("backbone.onnx", "backbone.safetensors", "card.json", "report.html")),
     *(f"pretrained/{name}" for name in ("config.toml", ".eyebright", *_FINETUNING)),
     "tensorboard/events.out.tfevents.*",
-    "mlflow-run",
+    *("mlflow-run", "wandb-run"),
 )
 # Files of other verbs that write runs, some of them before their training begins.
 _OF_VERBS = (

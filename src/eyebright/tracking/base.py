@@ -7,6 +7,9 @@ from typing import Protocol
 
 #: A figure by its name; what was not without_missing is None and is not logged.
 EpochMetrics = Mapping[str, float | None]
+MODEL = "model.onnx"
+#: Files of a finished run that a tracker keeps, where they are there.
+RUN_FILES = (MODEL, "report.html", "model_card.md", "metrics.json", "history.csv")
 
 
 class Tracker(Protocol):

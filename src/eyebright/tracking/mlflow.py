@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Mapping
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from eyebright.errors import MissingExtraError, StorageError
 from eyebright.runtime.atomic import write_text
 from eyebright.runtime.install import install_command
-from eyebright.tracking.base import EpochMetrics, without_missing
+from eyebright.tracking.base import MODEL, RUN_FILES, EpochMetrics, without_missing
 
 _EXPERIMENT = "eyebright"
 _LONGEST = 6000  # characters of a parameter that every MLflow server takes
 
 
 class MLflowTracker:
-    """Log a run to MLflow; ``memory`` is a small file that stores its identifier, so that it can be resumed.
+    """Log a run to MLflow, with its model, report and figures as artifacts.
+
+    Args:
+        memory: a small file in the run's directory that stores MLflow's identifier, to resume it.
+        uri: of the server or folder; None for that of the environment.
 
     Raises:
         MissingExtraError: the package is not installed.
@@ -65,9 +72,20 @@ class MLflowTracker:
         self._log(metrics=metrics, step=number)
 
     def finish(self, metrics: EpochMetrics) -> None:
-        """Log the final metrics and end the run."""
+        """Log the final metrics and the run's files, and end the run."""
         self._log(metrics={f"final_{name}": value for name, value in metrics.items()})
+        self._log_files(self._memory.parent)
         self._client.set_terminated(self._run)
+
+    def _log_files(self, directory: Path) -> None:
+        """Log report, card and figures as they are, and the model as MLflow loads and serves one."""
+        for name in RUN_FILES:
+            if name != MODEL and (directory / name).is_file():
+                self._client.log_artifact(self._run, str(directory / name))
+        if (directory / MODEL).is_file():
+            with TemporaryDirectory() as folder:
+                _save_model(directory / MODEL, Path(folder) / "model")
+                self._client.log_artifacts(self._run, str(Path(folder) / "model"), "model")
 
     def _known(self) -> str:
         """Return the run of an earlier start, if the store still has it."""
@@ -100,3 +118,29 @@ class MLflowTracker:
         known = self._client.get_run(self._run).data.params if params else {}
         fresh = [Param(name, value) for name, value in (params or {}).items() if name not in known]
         self._client.log_batch(self._run, metrics=values, params=fresh)
+
+
+def _save_model(model: Path, folder: Path) -> None:
+    """Write an MLflow model that holds the sealed file, byte for byte."""
+    import mlflow.onnx
+    import numpy as np
+    import onnx
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    graph = onnx.load(model)
+    signature = None
+    if len(graph.graph.input) == 1:  # a model that reads texts beside images has no such simple one
+        pixels = TensorSpec(np.dtype(np.uint8), (-1, -1, -1, 3), graph.graph.input[0].name)
+        signature = ModelSignature(Schema([pixels]))
+    mlflow.onnx.save_model(
+        graph,
+        str(folder),
+        signature=signature,
+        # Given, since MLflow would otherwise run the model in a process of its own to find them.
+        pip_requirements=[f"onnx=={onnx.__version__}", f"onnxruntime=={version('onnxruntime')}"],
+        onnx_execution_providers=["CPUExecutionProvider"],
+        save_as_external_data=False,
+    )
+    # MLflow writes the graph anew, and its hash would no longer be the run's.
+    shutil.copyfile(model, folder / MODEL)

@@ -9,6 +9,7 @@ from eyebright.runtime.context import say
 from eyebright.tracking.base import EpochMetrics, Tracker
 from eyebright.tracking.mlflow import MLflowTracker
 from eyebright.tracking.tensorboard import TensorBoardTracker
+from eyebright.tracking.wandb import WandbTracker
 
 
 class Trackers:
@@ -51,7 +52,7 @@ class Trackers:
 
 
 def trackers(names: Sequence[str], directory: Path) -> Trackers:
-    """Return the trackers called ``names`` (``tensorboard``, ``mlflow``) for the run in ``directory``.
+    """Return the trackers called ``names``, such as ``mlflow``, for the run in ``directory``.
 
     Raises:
         MissingExtraError: the package of one of them is not installed.
@@ -59,5 +60,6 @@ def trackers(names: Sequence[str], directory: Path) -> Trackers:
     makers: dict[str, Callable[[], Tracker]] = {
         "tensorboard": lambda: TensorBoardTracker(directory / "tensorboard"),
         "mlflow": lambda: MLflowTracker(directory / "mlflow-run"),
+        "wandb": lambda: WandbTracker(directory / "wandb-run"),
     }
     return Trackers([makers[name]() for name in dict.fromkeys(names)])

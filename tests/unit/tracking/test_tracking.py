@@ -1,9 +1,10 @@
-"""What is logged can be read back by TensorBoard and MLflow themselves, also after a run was resumed."""
+"""What is logged can be read back, by TensorBoard and MLflow themselves, also after a run was resumed."""
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,13 +12,17 @@ from typing import Any
 
 import pytest
 
+from eyebright.data.decode import open_rgb
 from eyebright.errors import MissingExtraError, StorageError
+from eyebright.runs.run import Run
 from eyebright.runtime.context import showing
 from eyebright.runtime.install import install_command
 from eyebright.runtime.progress import Silent
+from eyebright.sealed.model import SealedModel
 from eyebright.tracking.mlflow import MLflowTracker
 from eyebright.tracking.tensorboard import TensorBoardTracker
 from eyebright.tracking.trackers import Trackers, trackers
+from eyebright.tracking.wandb import WandbTracker
 
 PARAMS = {"lr": 0.001, "finetune": "full", "gradual": True, "weights": None, "track": ["mlflow"]}
 
@@ -98,6 +103,28 @@ def test_mlflow_reads_the_run_back_from_the_folder_here(tmp_path: Path, client: 
     assert [(m.step, m.value) for m in history] == [(1, 0.5), (2, 0.25)]
 
 
+def test_mlflow_holds_the_model_and_the_report_and_runs_it(
+    tmp_path: Path, client: Any, textile_run: Run, textile: Path
+) -> None:
+    import mlflow
+    import numpy as np
+
+    shutil.copytree(textile_run.directory, tmp_path / "run")
+    tracker = MLflowTracker(tmp_path / "run" / "mlflow-run")
+    tracker.start("run", {})
+    tracker.finish({"accuracy": 0.9})
+    (run,) = runs(client)
+    there = {entry.path for entry in client.list_artifacts(run.info.run_id)}
+    assert {"report.html", "model_card.md", "metrics.json", "model"} <= there
+    stored = Path(client.download_artifacts(run.info.run_id, "model", str(tmp_path)))
+    assert (stored / "model.onnx").read_bytes() == textile_run.model.read_bytes()
+    photo = open_rgb(next((textile / "val").rglob("*.jpg")))
+    found = mlflow.pyfunc.load_model(str(stored)).predict({"images": np.asarray(photo)[None]})
+    mine = SealedModel(textile_run.directory).predict(photo)
+    own = dict(zip(mine.labels, mine.probabilities, strict=True))
+    assert found["probabilities"][0] == pytest.approx([own[label] for label in textile_run.labels], abs=2e-3)
+
+
 def test_mlflow_goes_on_with_the_same_run_though_options_changed(tmp_path: Path, client: Any) -> None:
     for epochs in (3, 5):
         tracker = MLflowTracker(tmp_path / "mlflow-run")
@@ -145,7 +172,74 @@ def test_mlflow_reports_nothing_to_anybody(tmp_path: Path) -> None:
     assert done.stdout.split() == ["True", "None"]
 
 
-@pytest.mark.parametrize("name", ["tensorboard", "mlflow"])
+def wandb_records(folder: Path) -> list[Any]:
+    """Return what an offline run wrote: records in the log format of LevelDB."""
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    found, whole = [], b""
+    data = next(folder.glob("wandb/offline-run-*/*.wandb")).read_bytes()
+    place = len(b":W&B") + 3
+    while place + 7 <= len(data):
+        if 32768 - place % 32768 < 7:  # the rest of a block that holds no header
+            place += 32768 - place % 32768
+            continue
+        size, kind = int.from_bytes(data[place + 4 : place + 6], "little"), data[place + 6]
+        whole += data[place + 7 : place + 7 + size]
+        place += 7 + size
+        if kind in (1, 4):  # a whole record, or the last part of one
+            found.append(Record.FromString(whole))
+            whole = b""
+    return found
+
+
+@pytest.fixture
+def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Weights & Biases without a network, in a folder of the test."""
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_DATA_DIR", str(tmp_path / "staging"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_wandb_keeps_figures_and_files_and_nothing_of_the_machine(offline: Path, textile_run: Run) -> None:
+    shutil.copytree(textile_run.directory, offline / "run")
+    tracker = WandbTracker(offline / "run" / "wandb-run")
+    heard = Heard()
+    with showing(heard):
+        tracker.start("first", PARAMS)
+    assert "wandb sync" in heard.lines[0]
+    tracker.epoch(1, {"loss": 0.5, "val_loss": None})
+    tracker.epoch(2, {"loss": 0.25, "val_loss": 0.75})
+    tracker.finish({"accuracy": 0.9})
+    records = wandb_records(offline)
+    history = [
+        {item.key or ".".join(item.nested_key): item.value_json for item in record.history.item}
+        for record in records
+        if record.WhichOneof("record_type") == "history"
+    ]
+    assert [row["loss"] for row in history] == ["0.5", "0.25"]
+    assert [row["epoch"] for row in history] == ["1", "2"]
+    run = next(record.run for record in records if record.WhichOneof("record_type") == "run")
+    assert (run.display_name, run.project) == ("first", "eyebright")
+    assert run.run_id == (offline / "run" / "wandb-run").read_text()
+    assert not run.git.remote_url
+    assert not list(offline.glob("wandb/offline-run-*/files/requirements.txt"))
+
+
+def test_wandb_goes_on_with_the_same_run(offline: Path) -> None:
+    identifiers = []
+    for _ in range(2):
+        tracker = WandbTracker(offline / "wandb-run")
+        tracker.start("run", {})
+        tracker.epoch(1, {"loss": 1.0})
+        tracker.finish({})
+        identifiers.append((offline / "wandb-run").read_text())
+    assert identifiers[0] == identifiers[1]
+    assert all(identifiers[0] in path.name for path in offline.glob("wandb/offline-run-*"))
+
+
+@pytest.mark.parametrize("name", ["tensorboard", "mlflow", "wandb"])
 def test_a_missing_package_names_its_extra(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from io import BytesIO
+from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
@@ -22,6 +24,7 @@ ARROW_SCHEMES = frozenset({"s3", "gs", "gcs", "abfs", "abfss", "hdfs"})
 _NOT_READ = frozenset({"file", "local", "dir", "reference", "data", "http", "https"})
 _CONNECT_SECONDS, _REQUEST_SECONDS, _WAIT_SECONDS = 5, 30, 40
 _ATTEMPTS = 2
+_BLOCK_BYTES = 2**20
 # As Google's and Microsoft's own clients have them.
 _GCS_EMULATOR, _AZURE = "STORAGE_EMULATOR_HOST", "AZURE_STORAGE_CONNECTION_STRING"
 _S3_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
@@ -104,6 +107,32 @@ class RemoteStorage:
         """
         file: BinaryIO = self._system.open_input_file(self._top + name)
         return file
+
+    def write(self, name: str, content: Path | bytes) -> None:
+        """Write a file, which appears when all of it is there.
+
+        Args:
+            name: in the bucket.
+            content: a file on this disk, or bytes.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        # Opened first: a stream that is closed half-way would leave half a file.
+        with (
+            BytesIO(content) if isinstance(content, bytes) else content.open("rb") as source,
+            self._system.open_output_stream(self._top + name) as file,
+        ):
+            while block := source.read(_BLOCK_BYTES):
+                file.write(block)
+
+    def remove(self, name: str) -> None:
+        """Remove a file.
+
+        Raises:
+            OSError: it is not there, or may not be removed.
+        """
+        self._system.delete_file(self._top + name)
 
     def _info(self, name: str) -> Any:
         return self._system.get_file_info(self._full(name))

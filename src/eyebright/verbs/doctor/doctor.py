@@ -22,6 +22,8 @@ from eyebright.verbs.doctor.options import DoctorConfig
 EXTRAS: dict[str, tuple[str, ...]] = {
     "heif": ("pi_heif",),
     "remote": ("fsspec",),
+    "hub": ("huggingface_hub",),
+    "wandb": ("wandb",),
     "dicom": ("pydicom",),
     "text": ("tokenizers",),
     "torch": (

@@ -161,7 +161,7 @@ class FinetuneConfig(Config):
         description="Cache decoded pixels on disk; --no-pixel-cache decodes the images again in every epoch.",
     )
     # ---- the run
-    track: Annotated[list[Literal["tensorboard", "mlflow"]], Heading("Run and tracking")] = Field(
+    track: Annotated[list[Literal["tensorboard", "mlflow", "wandb"]], Heading("Run and tracking")] = Field(
         [], description="Tracker that also logs every epoch; may be given twice."
     )
     resume: Path | None = Field(
