@@ -80,7 +80,9 @@ SURFACE = {
     "models": "--search --limit --speed --json --lang",
     "cache": "--trim --clear --lang",
     "doctor": "--json --lang",
-    "studio": "folder --queue --host --port --token-file --tls-cert --tls-key --allow-host --lang --config",
+    "studio": (
+        "folder --queue --text --host --port --token-file --tls-cert --tls-key --allow-host --lang --config"
+    ),
     "demo": "--out --overwrite --seed --lang --config",
 }
 

@@ -312,6 +312,7 @@ class StudioOptions(TypedDict, total=False):
     """Options of `eb.studio`."""
 
     queue: StrPath | None
+    text: Sequence[str] | str
     host: str
     port: int
     token_file: StrPath | None

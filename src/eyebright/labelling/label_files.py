@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias, get_args
 
 from eyebright.data.manifest import Sample
 from eyebright.labelling.label_state import LabelState
-from eyebright.labelling.project import Project
+from eyebright.labelling.project import TEXT, Project
 from eyebright.runtime.atomic import storage_errors, write_text
 from eyebright.runtime.context import progress_task
 from eyebright.types import Json
@@ -49,12 +49,14 @@ def write_table(project: Project) -> Path:
     """
     samples = project.labelled()
     groups, splits = any(sample.group for sample in samples), bool(project.splits)
+    texts = any(sample.text for sample in samples)
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["path", "label", *["group"] * groups, *["split"] * splits])
+    writer.writerow(["path", "label", *["group"] * groups, *["split"] * splits, *[TEXT] * texts])
     for sample in samples:
         row = [path_in_table(project, sample), sample.label]
-        writer.writerow([*row, *[sample.group] * groups, *[sample.split] * splits])
+        row += [*[sample.group] * groups, *[sample.split] * splits, *[sample.text] * texts]
+        writer.writerow(row)
     path = project.folder / _TABLE
     write_text(path, buffer.getvalue())
     return path
@@ -66,7 +68,10 @@ def path_in_table(project: Project, sample: Sample) -> str:
 
 
 def _write_folders(project: Project, folder: Path) -> Path:
-    """Copy every labelled image into a folder of its class; what was written there before is replaced."""
+    """Copy every labelled image into a folder of its class, its text beside it.
+
+    What was written there before is replaced.
+    """
     new = folder.with_name(f".{folder.name}.tmp")
     samples = project.labelled()
     places = _folder_names({sample.label for sample in samples})
@@ -77,6 +82,8 @@ def _write_folders(project: Project, folder: Path) -> Path:
             target = new / places[sample.label] / name
             target.parent.mkdir(exist_ok=True)
             shutil.copyfile(project.path(sample), target)
+            if sample.text:
+                target.with_suffix(".txt").write_text(sample.text, encoding="utf-8")
             task.advance()
         shutil.rmtree(folder, ignore_errors=True)
         new.replace(folder)
@@ -87,10 +94,11 @@ def _named(samples: Sequence[Sample]) -> Iterator[tuple[Sample, str]]:
     """Yield images with file names that are unique in their class."""
     taken: set[tuple[str, str]] = set()
     for sample in samples:
-        name = PurePosixPath(sample.path).name
-        if (sample.label, name.casefold()) in taken:
+        path = PurePosixPath(sample.path)
+        name, stem = path.name, path.stem.casefold()  # a text beside an image has its name but for the end
+        if (sample.label, stem) in taken:
             name = f"{sample.sha[:8]}-{name}"
-        taken.add((sample.label, name.casefold()))
+        taken.add((sample.label, stem))
         yield sample, name
 
 

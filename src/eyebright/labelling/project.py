@@ -6,7 +6,9 @@ Everything that the studio writes lies in `studio/` below the folder; the images
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from threading import Lock
 
@@ -14,16 +16,20 @@ from eyebright.data.contents import with_contents
 from eyebright.data.folder import scan_ood
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.data.source import scan_as_given
+from eyebright.data.table.chosen import ANY_COLUMNS, BESIDE, Columns
+from eyebright.data.texts import text_of_file, with_texts_beside
 from eyebright.data.walk import OUTPUT_MARK, has_images, require_folder
-from eyebright.errors import DataError
+from eyebright.errors import DataError, ImageError
 from eyebright.labelling.label_state import GIVEN
 from eyebright.labelling.label_store import LabelStore
-from eyebright.runtime.atomic import storage_errors, write_text
+from eyebright.runtime.atomic import storage_errors, write_bytes, write_text
 from eyebright.types import Skipped, Split
 
 #: What the studio writes, below the folder of images.
 FOLDER = "studio"
-_RECEIVED = "images"
+#: The column of texts that is read where none is named, and that is written.
+TEXT = "text"
+_RECEIVED, _TEXTS = "images", "texts"
 
 
 class Project:
@@ -31,15 +37,16 @@ class Project:
 
     Args:
         root: the folder of images.
+        text: columns of its table with texts; without any, the column `text` if there is one.
 
     Raises:
         NotFoundError: it does not exist.
         ConfigError: another studio has it open.
-        DataError: its images have several labels each.
+        DataError: its images have several labels each, or there is no such column.
         StorageError: the studio's folder cannot be written.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, text: Sequence[str] = ()) -> None:
         self.root = require_folder(root).resolve()
         self.folder = self.root / FOLDER
         self.received = self.folder / _RECEIVED
@@ -49,6 +56,8 @@ class Project:
         self.splits: Mapping[str, Split] = {}
         self._samples: dict[str, Sample] = {}
         self._lock = Lock()
+        # Texts in files beside the images are always read.
+        self._columns = tuple(name for name in text if name != BESIDE)
         try:
             write_text(self.folder / OUTPUT_MARK, "Written by `eyebright studio`, so no class.\n")
             self.received.mkdir(exist_ok=True)
@@ -81,6 +90,34 @@ class Project:
             new = {sample.sha: sample for sample in samples if sample.sha not in self._samples}
             self._samples |= new
             return len(new)
+
+    def take_text(self, sha: str, content: bytes) -> None:
+        """Keep a text that arrived for an image, in place of the one that the data has.
+
+        Args:
+            sha: of the image, which is one of the project's.
+            content: of the text's file, in UTF-8.
+
+        Raises:
+            ImageError: it is no text.
+            StorageError: the disk is full or must not be written.
+        """
+        text = text_of_file(content)
+        if text is None:
+            raise ImageError("A text must be words in UTF-8. This file holds binary data. Save it as text.")
+        self._texts.mkdir(exist_ok=True)
+        write_bytes(self._texts / f"{sha}.txt", content)
+        with self._lock:
+            self._samples[sha] = replace(self._samples[sha], text=text)
+
+    def text_file(self, sha: str) -> Path | None:
+        """Return the file of the text that arrived for an image; None where none did."""
+        path = self._texts / f"{sha}.txt"
+        return path if path.is_file() else None
+
+    @property
+    def _texts(self) -> Path:
+        return self.folder / _TEXTS
 
     def labelled(self) -> list[Sample]:
         """Return the images that have a label which counts, with it and the split that the data gives."""
@@ -116,7 +153,8 @@ class Project:
     def _remove_left(self) -> None:
         """Remove what a killed studio left half written: while the labels are locked, nobody else writes."""
         with storage_errors(self.folder):
-            for left in (*self.folder.glob(".*.tmp"), *self.received.rglob(".*.tmp")):
+            left_here = (self.folder.glob(".*.tmp"), self._texts.glob(".*.tmp"))
+            for left in (*chain(*left_here), *self.received.rglob(".*.tmp")):
                 if left.is_file():
                     left.unlink()
 
@@ -125,7 +163,7 @@ class Project:
         found: list[Sample] = []
         skipped: list[Skipped] = []
         if has_images(self.root):
-            given = _as_given(self.root)
+            given = _as_given(self.root, self._columns)
             rest = scan_ood(self.root)
             known = {sample.path for sample in given.samples} if given else set()
             found += given.samples if given else ()
@@ -140,8 +178,17 @@ class Project:
             skipped += arrived.skipped
         deep = [sample for sample in found if sample.white_level]
         known_levels = {sample.path: sample for sample in with_contents(self.root, deep)[0]}
-        self.add(known_levels.get(sample.path, sample) for sample in found)
-        self.skipped = skipped
+        whole = with_texts_beside(
+            Manifest(self.root, tuple(known_levels.get(sample.path, sample) for sample in found)),
+            required=False,
+        )
+        self.add(self._with_arrived_text(sample) for sample in whole.samples)
+        self.skipped = [*skipped, *whole.warnings]
+
+    def _with_arrived_text(self, sample: Sample) -> Sample:
+        path = self.text_file(sample.sha)
+        text = None if path is None else text_of_file(path.read_bytes())
+        return sample if text is None else replace(sample, text=text)
 
     def _take_labels(self, given: Manifest) -> None:
         if given.task.multilabel:
@@ -159,10 +206,16 @@ class Project:
             self.store.add(GIVEN, list(labels.items()))
 
 
-def _as_given(root: Path) -> Manifest | None:
-    """Return the images that the folder labels, by class folders or a table; None where it does not."""
-    try:
-        manifest, _ = scan_as_given(root)
-    except DataError:
-        return None
-    return manifest
+def _as_given(root: Path, text: Sequence[str]) -> Manifest | None:
+    """Return the images that the folder labels, by class folders or a table; None where it does not.
+
+    Raises:
+        DataError: columns of texts are named that are not there.
+    """
+    if text:
+        return scan_as_given(root, columns=Columns(text=tuple(text)))[0]
+    # A table whose labels lie in its column of that name is read without texts.
+    for columns in (Columns(remembered=Columns(text=(TEXT,))), ANY_COLUMNS):
+        with suppress(DataError):
+            return scan_as_given(root, columns=columns)[0]
+    return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlencode
@@ -24,6 +24,7 @@ from eyebright.verbs.studio.pages.show import command, fragment, go, off_loop, p
 #: Letters that stand for the images of a page.
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _LONGEST_LABEL = 80
+_TILE_CHARACTERS = 160
 # They have a meaning in tables and as names of folders.
 _UNFIT = frozenset('/\\:*?"<>|;')
 
@@ -51,6 +52,7 @@ class GroupView:
         second: whether others labelled the images before.
         images: of the project.
         labelled: of these.
+        texts: of the images, by hash, as far as a tile shows them.
     """
 
     group: Group | None
@@ -58,10 +60,11 @@ class GroupView:
     second: bool
     images: int
     labelled: int
+    texts: Mapping[str, str]
 
     @property
-    def tiles(self) -> list[tuple[str, Tile, str]]:
-        """Return each image with its letter, and its guesses as JSON for the page's script.
+    def tiles(self) -> list[tuple[str, Tile, str, str]]:
+        """Return each image with its letter, its guesses as JSON for the page's script, and its text.
 
         Where there are more images than letters, those that are surest have none.
         """
@@ -73,6 +76,7 @@ class GroupView:
                 next(letters) if tile.sha in lettered else "",
                 tile,
                 json.dumps(tile.guesses, ensure_ascii=False),
+                self.texts.get(tile.sha, ""),
             )
             for tile in found
         ]
@@ -176,7 +180,15 @@ async def _group(request: Request, second: bool) -> GroupView:
     group = await off_loop(partial(studio.next_group, person(request), second))
     labels = studio.labels()
     done = sum(1 for sha in labels if studio.project.get(sha))
-    return GroupView(group, studio.project.classes(), second, len(studio.project), done)
+    samples = (studio.project.get(tile.sha) for tile in (group.tiles if group else ()))
+    texts = {s.sha: _shortened(s.text) for s in samples if s is not None and s.text}
+    return GroupView(group, studio.project.classes(), second, len(studio.project), done, texts)
+
+
+def _shortened(text: str) -> str:
+    """Return as much of a text as a tile shows, on one line."""
+    line = " ".join(text[: 2 * _TILE_CHARACTERS].split())
+    return line if len(line) <= _TILE_CHARACTERS else line[: _TILE_CHARACTERS - 1].rstrip() + "…"
 
 
 ROUTES = [

@@ -19,7 +19,7 @@
     tile.classList.toggle("changed", label !== null && label !== undefined && label !== "" && label !== first);
     const words = label === null ? tile.dataset.out : label || "";
     tile.querySelector("bdi").textContent = words;
-    tile.setAttribute("aria-label", [tile.dataset.words, words].filter(Boolean).join(": "));
+    tile.setAttribute("aria-label", [tile.dataset.words, words, tile.title].filter(Boolean).join(": "));
   }
 
   // The next likely class, then out, then the first again; without suggestions in or out.
