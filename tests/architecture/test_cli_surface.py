@@ -81,7 +81,8 @@ SURFACE = {
     "cache": "--trim --clear --lang",
     "doctor": "--json --lang",
     "studio": (
-        "folder --queue --text --host --port --token-file --tls-cert --tls-key --allow-host --lang --config"
+        "folder --queue --text --multilabel --host --port --token-file --tls-cert --tls-key --allow-host "
+        "--lang --config"
     ),
     "demo": "--out --overwrite --seed --lang --config",
 }

@@ -313,6 +313,7 @@ class StudioOptions(TypedDict, total=False):
 
     queue: StrPath | None
     text: Sequence[str] | str
+    multilabel: bool
     host: str
     port: int
     token_file: StrPath | None

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal, TypeAlias, get_args
 
 from eyebright.data.manifest import Sample
+from eyebright.errors import ConfigError
 from eyebright.labelling.label_state import LabelState
 from eyebright.labelling.project import TEXT, Project
 from eyebright.runtime.atomic import storage_errors, write_text
@@ -28,9 +29,15 @@ def write_labels(project: Project, kind: LabelFormat) -> Path:
     """Write the labels that count below the studio's folder, and return where.
 
     Raises:
+        ConfigError: class folders are asked for, and an image may have several labels.
         StorageError: the disk is full or must not be written.
     """
     if kind == "folders":
+        if project.multilabel:
+            raise ConfigError(
+                "An image lies in the folder of one class. Here an image may have several labels. Write "
+                "labels.csv instead."
+            )
         return _write_folders(project, project.folder / _FOLDERS)
     if kind == "label-studio":
         with project.store.reading() as state:
@@ -41,8 +48,13 @@ def write_labels(project: Project, kind: LabelFormat) -> Path:
     return write_table(project)
 
 
+def table(project: Project) -> Path:
+    """Return where `labels.csv` lies, the data to train on."""
+    return project.folder / _TABLE
+
+
 def write_table(project: Project) -> Path:
-    """Write `labels.csv` into the studio's folder, which makes that folder data to train on.
+    """Write `labels.csv` into the studio's folder.
 
     Raises:
         StorageError: the disk is full or must not be written.
@@ -52,12 +64,15 @@ def write_table(project: Project) -> Path:
     texts = any(sample.text for sample in samples)
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["path", "label", *["group"] * groups, *["split"] * splits, *[TEXT] * texts])
+    # As JSON lists, in a column of this name, they are read as lists whatever the names hold.
+    named = "labels" if project.multilabel else "label"
+    writer.writerow(["path", named, *["group"] * groups, *["split"] * splits, *[TEXT] * texts])
     for sample in samples:
-        row = [path_in_table(project, sample), sample.label]
+        label = json.dumps(sample.labels, ensure_ascii=False) if project.multilabel else sample.label
+        row = [path_in_table(project, sample), label]
         row += [*[sample.group] * groups, *[sample.split] * splits, *[sample.text] * texts]
         writer.writerow(row)
-    path = project.folder / _TABLE
+    path = table(project)
     write_text(path, buffer.getvalue())
     return path
 
@@ -128,7 +143,7 @@ def _task(project: Project, state: LabelState, sample: Sample) -> Json:
                         "from_name": "class",
                         "to_name": "image",
                         "type": "choices",
-                        "value": {"choices": [label]},
+                        "value": {"choices": list(project.names(label))},
                     }
                 ],
             }

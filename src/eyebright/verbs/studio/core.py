@@ -207,7 +207,8 @@ class Studio:
     def _doubtful(self) -> list[ReviewItem]:
         """Return the images that the labels or the model in use cast doubt on."""
         labels, suggester, model = self.labels(), self.suggester(), self.service.sealed()
-        found = [] if suggester is None else label_errors(suggester.features, labels)
+        several = self.project.multilabel  # an audit tells wrong labels among them
+        found = [] if suggester is None or several else label_errors(suggester.features, labels)
         if model is not None:
             self.view = view_of(model, self.project.root, self.project.samples)
             found += doubts(self.view.predictions, labels)
@@ -263,5 +264,8 @@ class Studio:
             return ()
 
     def data(self) -> Path:
-        """Write the labels that count, and return the folder to train on."""
-        return write_table(self.project).parent
+        """Write the labels that count, and return the table to train on.
+
+        Not its folder: labels for other programs may lie there as well.
+        """
+        return write_table(self.project)

@@ -33,6 +33,10 @@ class StudioConfig(Config):
             "and name.txt beside name.jpg)."
         ),
     )
+    multilabel: bool = Field(
+        False,
+        description="An image may have any number of labels (default: where those that it has say so).",
+    )
     host: str = Field(
         "127.0.0.1", description="Address to listen on; any but this machine's own needs --token-file."
     )

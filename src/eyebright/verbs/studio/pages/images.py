@@ -38,14 +38,15 @@ async def images(request: Request) -> Response:
     """Show what images there are."""
     studio = studio_of(request)
     labels = studio.labels()
-    counts = Counter(label for sha, label in labels.items() if studio.project.get(sha))
+    known = [label for sha, label in labels.items() if studio.project.get(sha)]
+    counts = Counter(name for label in known for name in studio.project.names(label))
     return page(
         request,
         "images.html",
         translate("Images"),
         commands=[command("train", studio.project.root)],
         images=len(studio.project),
-        labelled=counts.total(),
+        labelled=len(known),
         counts=sorted(counts.items()),
         most=max(counts.values(), default=0),
         folders=sorted(Counter(studio.project.folder_labels().values()).items()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from eyebright.data.manifest import Sample
 from eyebright.errors import ConfigError
+from eyebright.labelling.label_files import table
 from eyebright.labelling.project import TEXT
 from eyebright.text.language import language, translate
 from eyebright.verbs.studio.core import Studio
@@ -46,7 +49,7 @@ async def start(request: Request) -> Response:
 def _page(request: Request, error: str = "") -> Response:
     studio = studio_of(request)
     samples = studio.project.labelled()
-    counts, texts = Counter(s.label for s in samples), sum(bool(s.text) for s in samples)
+    counts, texts = _counts(studio, samples), sum(bool(s.text) for s in samples)
     interrupted = _interrupted(studio)
     return page(
         request,
@@ -56,6 +59,7 @@ def _page(request: Request, error: str = "") -> Response:
             _command(studio, None, studio.runs_folder / "NAME", studio.accepted_fixes, texts=bool(texts))
         ],
         error=error,
+        labelled=len(samples),
         counts=sorted(counts.items()),
         problem=_problem(counts),
         texts=texts,
@@ -64,6 +68,11 @@ def _page(request: Request, error: str = "") -> Response:
         interrupted="" if interrupted is None else interrupted.name,
         runs=studio.runs()[:1],
     )
+
+
+def _counts(studio: Studio, samples: Sequence[Sample]) -> Counter[str]:
+    """Return the images of each class; one of several labels counts under each."""
+    return Counter(name for sample in samples for name in studio.project.names(sample.label))
 
 
 def _problem(counts: Counter[str]) -> str:
@@ -85,7 +94,7 @@ def _start(studio: Studio, budget: str | None, resume: Path | None, *, texts: bo
 
     samples = studio.project.labelled()
     texts = texts and any(sample.text for sample in samples)
-    if problem := _problem(Counter(sample.label for sample in samples)):
+    if problem := _problem(_counts(studio, samples)):
         raise ConfigError("There must be images to train on. {problem}", problem=problem)
     out = resume or studio.runs_folder / time.strftime("%Y%m%d-%H%M%S")
     fixes = studio.accepted_fixes
@@ -112,7 +121,7 @@ def _command(studio: Studio, budget: str | None, out: Path, fixes: Path | None, 
     more = ["--finetune", "auto", "--budget", budget] if budget else []
     accepted = ["--fixes", str(fixes)] if fixes else []
     read = ["--text", TEXT] if texts else []
-    return command("train", studio.project.folder, *more, *accepted, *read, "--out", out)
+    return command("train", table(studio.project), *more, *accepted, *read, "--out", out)
 
 
 def _interrupted(studio: Studio) -> Path | None:
