@@ -76,7 +76,7 @@ def made_up(images: int, classes: int, profile: bool) -> None:
     profiler = cProfile.Profile(time.process_time) if profile else nullcontext()
     began, worked = time.perf_counter(), time.process_time()
     with profiler, tempfile.TemporaryDirectory() as folder:
-        predictions = Predictions(samples, labels, probabilities, (), Decisions.likeliest(classes))
+        predictions = Predictions(samples, labels, probabilities, (), Decisions(np.full(classes, np.nan)))
         metrics = predictions.metrics("test", 0)
         manifest = Manifest(Path(folder), tuple(samples))
         write_results(Path(folder), content(manifest, metrics, predictions))

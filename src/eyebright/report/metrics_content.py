@@ -228,6 +228,11 @@ class MetricsContent(TypedDict, total=False):
     groups: StoredJson
     finetuning: StoredJson
     pretraining: StoredJson
+    unlabelled: StoredJson
+    modalities: StoredJson
+    text_gain: StoredJson
+    text_leak: StoredJson
+    training_weights: StoredJson
     data_checks: DataChecksContent
     splitting: StoredJson
     update: StoredJson

@@ -16,7 +16,7 @@ from eyebright.serving.service import Service
 
 _SAFE_HEADERS = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
 _CLOSE = (b"connection", b"close")
-# What the models work for: refused here where they cannot keep up, which costs a tenth of what a route does.
+# What the models work for: refused here where they cannot keep up, which costs half of what a route does.
 _WORK = ("/predict", "/infer", "/explain")
 
 

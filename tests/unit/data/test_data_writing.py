@@ -11,6 +11,7 @@ from data_images import write_classes
 from eyebright.data.fixes import Fix, Fixes
 from eyebright.data.manifest import Manifest
 from eyebright.data.source import scan_as_given
+from eyebright.data.table.chosen import Columns
 from eyebright.data.writing.write import WRITERS, write_data
 from eyebright.errors import ConfigError, DataError
 
@@ -64,9 +65,29 @@ def test_several_labels_and_groups_survive(kind: str, table: Path, tmp_path: Pat
     assert again.label_set == manifest.label_set
 
 
+@pytest.mark.parametrize("kind", [kind for kind in WRITERS if kind != "folder"])
+def test_texts_weights_and_times_survive(kind: str, folders: Path, tmp_path: Path) -> None:
+    lines = ["path,label,description,weight,time"]
+    for i, path in enumerate(sorted(folders.rglob("*.png"))):
+        lines.append(
+            f'{path},{path.parent.name},"seen, {i} times",{1 + i % 3},2024-03-{1 + i % 28:02}T10:00:00'
+        )
+    file = tmp_path / "t.csv"
+    file.write_text("\n".join(lines))
+    manifest, _ = scan_as_given(file, columns=Columns(text=("description",)))
+    assert {s.weight for s in manifest.samples} == {1, 2, 3}
+    write_data(manifest, kind, tmp_path / "new", name="new", splits=False)
+    again, _ = scan_as_given(tmp_path / "new", columns=Columns(text=("text",)))
+    assert further(again) == further(manifest)
+
+
+def further(manifest: Manifest) -> set[tuple[str, str, float, str]]:
+    return {(s.sha, s.text, s.weight, s.time) for s in manifest.samples}
+
+
 def test_folders_cannot_hold_everything(table: Path, folders: Path, tmp_path: Path) -> None:
     manifest, _ = scan_as_given(table)
-    with pytest.raises(DataError, match=r"several labels|groups"):
+    with pytest.raises(DataError, match="labels, group"):
         write_data(manifest, "folder", tmp_path / "new", name="new", splits=False)
     manifest, _ = scan_as_given(folders)
     names = [Fix(s.path, "relabel", "a/b") for s in manifest.samples[:2]]

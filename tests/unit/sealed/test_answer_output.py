@@ -113,7 +113,7 @@ def test_a_file_that_answers_otherwise_is_rejected(decided_run: Run, tmp_path: P
     predictions = predict_samples(written, manifest.root, manifest.of("val"))
     path = tmp_path / "model.onnx"
     check_answers(UnwrittenModel(path, written.graph()), predictions, manifest.root)
-    wrong = with_answer(written.graph(), Decisions.likeliest(3))
+    wrong = with_answer(written.graph(), Decisions(np.full(3, np.nan)))
     with pytest.raises(ModelError, match="output answer of the sealed model must be"):
         check_answers(UnwrittenModel(path, wrong), predictions, manifest.root)
     assert [file.name for file in tmp_path.iterdir()] == ["model.onnx.rejected"]

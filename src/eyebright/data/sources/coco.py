@@ -14,6 +14,8 @@ from eyebright.errors import DataError
 from eyebright.runtime.stored import parse_json
 from eyebright.types import Skipped, Split
 
+# What `data convert` writes of an image beside its labels.
+_FURTHER = ("group", "text", "weight", "time")
 _PREFIX = re.compile(r"_?(instances|annotations|person_keypoints|captions|image_info|labels|coco)[_.-]?")
 
 
@@ -21,6 +23,9 @@ class _Image(BaseModel):
     id: int | str
     file_name: str
     group: str = ""
+    text: str = ""
+    weight: float | str = ""
+    time: str = ""
 
 
 class _Annotation(BaseModel):
@@ -64,23 +69,24 @@ def read_coco(path: Path, text: bytes) -> Annotations:
         ) from None
     names = {category.id: category.name.strip() for category in content.categories}
     labels: dict[int | str, set[str]] = defaultdict(set)
-    strange: Counter[int | str] = Counter()
+    unknown: Counter[int | str] = Counter()
     for annotation in content.annotations:
         if annotation.category_id in names:
             labels[annotation.image_id].add(names[annotation.category_id])
         else:
-            strange[annotation.category_id] += 1
+            unknown[annotation.category_id] += 1
     found, split = Annotations(path), _split_of(path)
     for image in content.images:
         found.images.append(image.file_name)
         found.labels.append(sorted(labels.pop(image.id, ())))
         found.splits.append(split)
-        found.further.setdefault("group", []).append(image.group)
-    if not any(found.further.get("group", ())):
-        found.further.clear()
+    for name in _FURTHER:
+        cells = [str(getattr(image, name)) for image in content.images]
+        if any(cells):
+            found.further[name] = cells
     reason = "{count:annotation names|annotations name} the category {id}, which the file does not list."
     found.skipped += [
-        Skipped(path.name, reason, {"count": count, "id": id_}) for id_, count in strange.items()
+        Skipped(path.name, reason, {"count": count, "id": id_}) for id_, count in unknown.items()
     ]
     if labels:
         reason = "{count:image has|images have} annotations, but the file does not list them, such as {id}."

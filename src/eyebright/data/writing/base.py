@@ -14,6 +14,8 @@ from eyebright.types import JsonObject, Split
 
 #: Names of splits as other tools have them.
 SPLIT_NAMES: Mapping[Split, str] = {"train": "train", "val": "validation", "test": "test"}
+#: Fields of a sample that formats write where any image has them, and their columns.
+FURTHER = ("group", "text", "weight", "time")
 #: In front of what is one part, where the data has none.
 WHOLE = "train"
 _UNSAFE = re.compile(r"[^\w.()+-]+")
@@ -29,7 +31,7 @@ class DataFacts:
         labels: the classes.
         multilabel: whether an image may have several labels, or none.
         splits: whether the data has splits of its own.
-        groups: whether any image has a group.
+        further: what else is known of images, in the order of its columns; see :data:`FURTHER`.
         licence: of the data, as it says itself; None where it says nothing.
     """
 
@@ -37,8 +39,12 @@ class DataFacts:
     labels: Sequence[str]
     multilabel: bool
     splits: bool
-    groups: bool
+    further: tuple[str, ...]
     licence: str | None = None
+
+    def further_of(self, sample: Sample) -> dict[str, str | float]:
+        """Return what else is known of a sample, by column."""
+        return {name: getattr(sample, name) for name in self.further}
 
     def split_of(self, sample: Sample) -> str:
         """Return the name of a sample's split, or of the one part that there is."""

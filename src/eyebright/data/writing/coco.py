@@ -33,7 +33,10 @@ class CocoWriter(DataWriter):
             "width": sample.width,
             "height": sample.height,
         }
-        self._images.setdefault(split, []).append(image | ({"group": sample.group} if sample.group else {}))
+        known: JsonObject = {
+            name: value for name, value in self.facts.further_of(sample).items() if value != ""
+        }
+        self._images.setdefault(split, []).append(image | known)
         notes = self._annotations.setdefault(split, [])
         for label in sample.labels if self.facts.multilabel else (sample.label,):
             ids: JsonObject = {"id": len(notes) + 1, "image_id": self._count}

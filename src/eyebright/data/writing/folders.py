@@ -19,16 +19,18 @@ class FolderWriter(DataWriter):
     """Writes `train/CLASS/NAME`, or `CLASS/NAME` of data without splits.
 
     Raises:
-        DataError: an image may have several labels, there are groups, or a label cannot be a folder.
+        DataError: an image may have several labels, more is known of it, or a label cannot be a folder.
     """
 
     def __init__(self, folder: Path, facts: DataFacts) -> None:
         super().__init__(folder, facts)
-        if facts.multilabel or facts.groups:
+        more = [*["labels"] * facts.multilabel, *facts.further]
+        if more:
             raise DataError(
-                "Class folders hold one label for each image, and no groups. {name} has images with several "
-                "labels, or groups. Use another format, such as csv.",
+                "Class folders hold one label for each image, and nothing else. {name} also has: {more}. Use "
+                "another format, such as csv.",
                 name=facts.name,
+                more=", ".join(more),
             )
         wrong = [label for label in facts.labels if _FORBIDDEN.search(label)]
         wrong += [] if facts.splits else [label for label in facts.labels if named_split(label)]

@@ -29,10 +29,14 @@ class ParquetWriter(DataWriter):
         features |= (
             {"labels": {"feature": labels, "_type": "List"}} if facts.multilabel else {"label": labels}
         )
-        features |= {"group": {"dtype": "string", "_type": "Value"}} if facts.groups else {}
+        numbers = {"weight"}
+        features |= {
+            name: {"dtype": "float64" if name in numbers else "string", "_type": "Value"}
+            for name in facts.further
+        }
         kinds = [("image", _IMAGE)]
         kinds += [("labels", pa.list_(pa.int64()))] if facts.multilabel else [("label", pa.int64())]
-        kinds += [("group", pa.string())] * facts.groups
+        kinds += [(name, pa.float64() if name in numbers else pa.string()) for name in facts.further]
         about = json.dumps({"info": {"features": features}}, ensure_ascii=False).encode()
         self._schema = pa.schema(kinds, metadata={b"huggingface": about})
         self._numbers = {label: number for number, label in enumerate(facts.labels)}
@@ -48,7 +52,7 @@ class ParquetWriter(DataWriter):
         several = [self._numbers[label] for label in sample.labels] if self.facts.multilabel else None
         label = self._numbers[sample.label] if several is None else several
         name = self.file_name(split, sample).rpartition("/")[2]
-        row = ({"bytes": data, "path": name}, label, *[sample.group] * self.facts.groups)
+        row = ({"bytes": data, "path": name}, label, *self.facts.further_of(sample).values())
         rows = self._waiting.setdefault(split, [])
         rows.append(row)
         self._bytes[split] = self._bytes.get(split, 0) + len(data)

@@ -35,7 +35,7 @@ class ShardWriter(DataWriter):
         _add(archive, f"{key}{name.suffix}", data)
         multilabel = self.facts.multilabel
         about: JsonObject = {"labels": list(sample.labels)} if multilabel else {"label": sample.label}
-        about |= {"group": sample.group} if self.facts.groups else {}
+        about |= self.facts.further_of(sample)
         _add(archive, f"{key}.json", json.dumps(about, ensure_ascii=False).encode())
         if not multilabel:
             _add(archive, f"{key}.cls", str(self._numbers[sample.label]).encode())

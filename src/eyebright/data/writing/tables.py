@@ -18,18 +18,18 @@ _FOLDER = "images"
 
 
 class CsvWriter(DataWriter):
-    """Writes `labels.csv` with the columns path, label or labels, split and group."""
+    """Writes `labels.csv` with the columns path, label or labels, split, and what else is known."""
 
     def __init__(self, folder: Path, facts: DataFacts) -> None:
         super().__init__(folder, facts)
         label = "labels" if facts.multilabel else "label"
-        self._header = ["path", label, *["split"] * facts.splits, *["group"] * facts.groups]
+        self._header = ["path", label, *["split"] * facts.splits, *facts.further]
         self._rows: list[list[str]] = []
 
     def add(self, sample: Sample, data: bytes) -> None:
         """Write one image, and note its row."""
         row = [self.write_image(_FOLDER, sample, data), label_cell(self.facts, sample)]
-        self._rows.append([*row, *[sample.split] * self.facts.splits, *[sample.group] * self.facts.groups])
+        self._rows.append([*row, *[sample.split] * self.facts.splits, *further_cells(self.facts, sample)])
 
     def finish(self) -> Sequence[JsonObject]:
         """Write the table."""
@@ -43,7 +43,7 @@ class HuggingFaceWriter(DataWriter):
     def __init__(self, folder: Path, facts: DataFacts) -> None:
         super().__init__(folder, facts)
         label = "labels" if facts.multilabel else "label"
-        self._header = ["file_name", label, *["group"] * facts.groups]
+        self._header = ["file_name", label, *facts.further]
         self._rows: dict[str, list[list[str]]] = {}
 
     def add(self, sample: Sample, data: bytes) -> None:
@@ -51,7 +51,7 @@ class HuggingFaceWriter(DataWriter):
         split = self.facts.split_of(sample)
         path = self.write_image(f"{split}/{_FOLDER}" if self.facts.splits else _FOLDER, sample, data)
         name = path.partition("/")[2] if self.facts.splits else path
-        row = [name, label_cell(self.facts, sample), *[sample.group] * self.facts.groups]
+        row = [name, label_cell(self.facts, sample), *further_cells(self.facts, sample)]
         self._rows.setdefault(split, []).append(row)
 
     def finish(self) -> Sequence[JsonObject]:
@@ -68,6 +68,11 @@ class HuggingFaceWriter(DataWriter):
 def label_cell(facts: DataFacts, sample: Sample) -> str:
     """Return the cell of a sample's label, or of its labels as JSON."""
     return json.dumps(list(sample.labels), ensure_ascii=False) if facts.multilabel else sample.label
+
+
+def further_cells(facts: DataFacts, sample: Sample) -> list[str]:
+    """Return the cells of what else is known of a sample."""
+    return [str(value) for value in facts.further_of(sample).values()]
 
 
 def csv_text(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

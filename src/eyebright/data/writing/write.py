@@ -10,7 +10,7 @@ from pathlib import Path
 from eyebright.data.header import read_image
 from eyebright.data.licence import data_licence
 from eyebright.data.manifest import Manifest
-from eyebright.data.writing.base import DataFacts, DataWriter
+from eyebright.data.writing.base import FURTHER, DataFacts, DataWriter
 from eyebright.data.writing.coco import CocoWriter
 from eyebright.data.writing.croissant import write_croissant
 from eyebright.data.writing.folders import FolderWriter
@@ -48,7 +48,7 @@ def write_data(manifest: Manifest, kind: str, out: Path, *, name: str, splits: b
 
     Raises:
         ConfigError: the folder holds something.
-        DataError: the format cannot hold these labels, or groups.
+        DataError: the format cannot hold these labels, or what else is known.
         StorageError: the disk is full or must not be written.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -61,7 +61,7 @@ def write_data(manifest: Manifest, kind: str, out: Path, *, name: str, splits: b
         labels=manifest.labels,
         multilabel=manifest.task.multilabel,
         splits=splits,
-        groups=any(sample.group for sample in manifest.samples),
+        further=_further(manifest),
         licence=data_licence(manifest.root),
     )
     temporary = out.absolute().with_name(f".{out.absolute().name}.{uuid.uuid4().hex[:8]}.tmp")
@@ -75,6 +75,21 @@ def write_data(manifest: Manifest, kind: str, out: Path, *, name: str, splits: b
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return skipped
+
+
+def _further(manifest: Manifest) -> tuple[str, ...]:
+    """Return which fields are written: those that any image has, times only where a column gave them.
+
+    Other times lie in the images themselves.
+    """
+    from_column = manifest.columns is not None and bool(manifest.columns.time)
+    there = {
+        "group": any(sample.group for sample in manifest.samples),
+        "text": any(sample.text for sample in manifest.samples),
+        "weight": any(sample.weight != 1 for sample in manifest.samples),
+        "time": from_column and any(sample.time for sample in manifest.samples),
+    }
+    return tuple(name for name in FURTHER if there[name])
 
 
 def _write(manifest: Manifest, writer: DataWriter) -> list[Skipped]:

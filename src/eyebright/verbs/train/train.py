@@ -19,13 +19,13 @@ from eyebright.runtime.progress import SILENT
 from eyebright.training.cache.store import exports_folder
 from eyebright.verbs.train.anomaly.images import is_one_class
 from eyebright.verbs.train.anomaly.train import train_anomaly
+from eyebright.verbs.train.few_labels.pretraining import with_pretraining
 from eyebright.verbs.train.few_labels.unlabelled import with_unlabelled
 from eyebright.verbs.train.finetune.finetune import finetune, load_network
 from eyebright.verbs.train.finish import finish
 from eyebright.verbs.train.frozen.cross_validation import CrossValidation, cross_validate
 from eyebright.verbs.train.frozen.linear_probe import as_trained, frozen_model
 from eyebright.verbs.train.frozen.names import from_names
-from eyebright.verbs.train.frozen.pretraining import with_pretraining
 from eyebright.verbs.train.frozen.texts import reading_of
 from eyebright.verbs.train.launch import launch
 from eyebright.verbs.train.messages import epoch_figures

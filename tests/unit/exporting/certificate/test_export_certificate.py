@@ -174,7 +174,7 @@ def test_the_bar_can_be_set(source: ExportSource, originals: ReferencePrediction
 def test_a_loss_of_exactly_what_may_be_lost_passes():
     right = np.eye(2, dtype=np.float32)[np.zeros(1000, int)]
     truth = np.zeros(1000, int)
-    before = ReferencePredictions(right, truth, lambda: iter(()), "val", Decisions.likeliest(2))
+    before = ReferencePredictions(right, truth, lambda: iter(()), "val", Decisions(np.full(2, np.nan)))
     for wrong, passes in ((7, True), (8, False)):
         answers = right.copy()
         answers[:wrong] = answers[:wrong, ::-1]

@@ -74,7 +74,7 @@ def test_the_certificate_compares_answers(source: ExportSource, tmp_path: Path) 
         return (decode(manifest.root / sample.path) for sample in found.samples)
 
     reference = ReferencePredictions(found.probabilities, found.truth, pixels, "val", decisions, found.scores)
-    other = with_answer(source.graph, Decisions.likeliest(3))
+    other = with_answer(source.graph, Decisions(np.full(3, np.nan)))
     for number, (graph, passes) in enumerate(((source.graph, True), (other, False))):
         folder = tmp_path / str(number)
         folder.mkdir()
@@ -98,7 +98,7 @@ def test_the_certificate_compares_answers(source: ExportSource, tmp_path: Path) 
 def test_what_holds_no_decisions_says_so(name: str, source: ExportSource) -> None:
     told = " ".join(map(str, undecided(FORMATS[name], source.model.decisions)))
     assert ("hold probabilities only" in told and "hold no OOD score" in told) is not FORMATS[name].decides
-    assert not list(undecided(FORMATS[name], Decisions.likeliest(3)))
+    assert not list(undecided(FORMATS[name], Decisions(np.full(3, np.nan))))
 
 
 @pytest.mark.parametrize("name", ["plain", "target", "costs", "labels"])
@@ -107,9 +107,9 @@ def test_the_lines_of_an_example_decide_alike(
 ) -> None:
     """Those that formats without an answer have, on probabilities of the real model."""
     decisions = {
-        "plain": Decisions.likeliest(3),
+        "plain": Decisions(np.full(3, np.nan)),
         "target": source.model.decisions.without_unknown(),
-        "costs": Decisions(Decisions.likeliest(3).thresholds, COSTS),
+        "costs": Decisions(np.full(3, np.nan), COSTS),
         "labels": Decisions(np.array([0.5, 0.3, 0.1]), multilabel=True),
     }[name]
     labels = source.labels

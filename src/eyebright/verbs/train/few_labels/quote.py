@@ -31,7 +31,7 @@ from eyebright.verbs.train.train import frozen_backbone
 
 # Labels in the studio, of images in groups of look-alikes.
 _SECONDS_A_LABEL = 2
-# Of a head among neighbours, and of all that comes after the head: measured on two cores.
+# Of a head among neighbours, and of all that comes after the head, on two cores: rough.
 _HEADS_SECONDS, _HEADS_SECONDS_AN_IMAGE = 5, 0.01
 _REST_SECONDS = 15
 # Self-supervised training sees so many views of each image before it begins.
