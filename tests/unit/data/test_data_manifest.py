@@ -96,6 +96,8 @@ def test_other_tools_read_the_columns(manifest: Manifest, tmp_path: Path) -> Non
         "content",
         "unit",
         "time",
+        "weight",
+        "text",
     ]
     assert table.column("path").to_pylist()[2] == "a/a name\nwith 空格.png"
 
@@ -132,7 +134,11 @@ def test_a_damaged_manifest_is_told_and_never_read_as_another(
 
 @pytest.mark.parametrize(
     "lacking",
-    [["unit", "time"], ["content", "unit", "time"], ["group", "white_level", "content", "unit", "time"]],
+    [
+        ["weight", "text"],
+        ["unit", "time", "weight", "text"],
+        ["group", "white_level", "content", "unit", "time", "weight", "text"],
+    ],
 )
 def test_a_manifest_without_checksums_is_still_read(
     lacking: list[str], manifest: Manifest, tmp_path: Path
