@@ -54,7 +54,7 @@ def main() -> None:
     drawn = np.random.default_rng(given.seed).permutation(len(once))[: given.images]
     samples = [once[place] for place in drawn]
     begin = time.perf_counter()
-    suggester = Suggester(features_of(manifest.root, samples))
+    suggester = Suggester(features_of(manifest.root, samples)[0])
     ready = time.perf_counter() - begin
     truth = {sample.sha: sample.label for sample in samples}
     strokes, pages, waits = _label(suggester, truth)

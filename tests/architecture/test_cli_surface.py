@@ -83,7 +83,10 @@ SURFACE = {
     "models": "--search --limit --speed --json --lang",
     "cache": "--trim --clear --lang",
     "doctor": "--json --lang",
-    "studio": "folder --queue --host --port --token-file --tls-cert --tls-key --allow-host --lang --config",
+    "studio": (
+        "folder --queue --text --multilabel --host --port --token-file --tls-cert --tls-key --allow-host "
+        "--lang --config"
+    ),
     "demo": "--out --overwrite --seed --lang --config",
 }
 

@@ -38,9 +38,9 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 class RunningStudio:
     """`eyebright studio` as a user starts it."""
 
-    def __init__(self, folder: Path, cache: Path) -> None:
+    def __init__(self, folder: Path, cache: Path, *options: str) -> None:
         self.process = subprocess.Popen(
-            command("studio", folder, "--port", "0"),
+            command("studio", folder, "--port", "0", *options),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=environment(EYEBRIGHT_CACHE=cache),
@@ -165,6 +165,50 @@ def test_photographs_are_dropped_pasted_and_taken_and_each_arrives_once(
         until(browser, "return document.querySelector('#shot').textContent === '1'")
         browser.find_element(By.ID, "camera-off").click()
         until(browser, f"return document.querySelector('.lead')?.textContent.startsWith('{_FEW + 2} ')")
+    finally:
+        studio.kill()
+
+
+@pytest.mark.slow
+def test_texts_are_dropped_with_their_images_and_several_labels_are_given_by_keys(
+    browser: Any, textile: Path, feature_cache: Path, tmp_path: Path
+):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "some").mkdir()
+    for number, file in enumerate(sorted(textile.glob("train/*/*.jpg"))[:_FEW]):
+        shutil.copyfile(file, tmp_path / "some" / f"{number}.jpg")
+        (tmp_path / "some" / f"{number}.txt").write_text(f"bolt {number}", encoding="utf-8")
+    (tmp_path / "some" / "other.txt").write_text("of no image", encoding="utf-8")
+    studio = RunningStudio(tmp_path / "photos", feature_cache, "--multilabel")
+    try:
+        wide(browser, 1280)
+        browser.get(studio.url)
+        said = "document.querySelector('#sending').textContent"
+        drop(browser, tmp_path / "some")
+        until(browser, f"return {said} === '{_FEW} new, 0 already there, 1 refused, {_FEW} with a text'")
+        drop(browser, tmp_path / "some")  # what is there is not sent again
+        until(browser, f"return {said} === '0 new, {_FEW} already there, 1 refused'")
+        browser.get(studio.base + "/label")
+        until(browser, "return document.querySelectorAll('.tile-text').length === 8")
+        for name in ("woven", "dark"):
+            browser.find_element(By.ID, "new-name").send_keys(name, Keys.ENTER)
+        browser.switch_to.active_element.send_keys("a", "1", Keys.ENTER)  # without the first, and not woven
+        until(browser, "return document.querySelector('.counted b').textContent === '7'")
+        browser.switch_to.active_element.send_keys(Keys.ENTER)  # none of them is an answer, too
+        until(browser, "return document.querySelector('.counted b').textContent === '15'")
+        until(browser, "return document.querySelector('.group').dataset.suggested === '1'")
+        badge = "return document.querySelector('.tile-button bdi').textContent"
+        before = browser.execute_script(badge)
+        browser.switch_to.active_element.send_keys("a", "1")
+        assert browser.execute_script(badge) != before
+        browser.switch_to.active_element.send_keys("1")
+        assert browser.execute_script(badge) == before
+        browser.switch_to.active_element.send_keys(Keys.BACKSPACE)
+        until(browser, "return document.querySelector('.counted b').textContent === '7'")
+        assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
     finally:
         studio.kill()
 

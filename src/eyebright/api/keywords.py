@@ -312,6 +312,8 @@ class StudioOptions(TypedDict, total=False):
     """Options of `eb.studio`."""
 
     queue: StrPath | None
+    text: Sequence[str] | str
+    multilabel: bool
     host: str
     port: int
     token_file: StrPath | None

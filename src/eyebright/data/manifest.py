@@ -30,6 +30,11 @@ def joined(labels: Iterable[str]) -> str:
     return JOINT.join(sorted(labels))
 
 
+def parted(text: str) -> tuple[str, ...]:
+    """Return the labels in what :func:`joined` made of them."""
+    return tuple(text.split(JOINT)) if text else ()
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One image of a manifest.
@@ -92,7 +97,7 @@ class Sample:
     @property
     def labels(self) -> tuple[str, ...]:
         """Return the labels of an image that may have several."""
-        return tuple(self.label.split(JOINT)) if self.label else ()
+        return parted(self.label)
 
 
 @dataclass(frozen=True)

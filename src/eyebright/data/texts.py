@@ -76,10 +76,14 @@ def unreadable(path: str) -> Skipped:
 def _beside(root: Path, sample: Sample) -> str | None:
     path = PurePosixPath(sample.path).with_suffix(".txt")
     try:
-        content = read_bytes(root / path)[:_MOST_FILE_BYTES]
+        return text_of_file(read_bytes(root / path))
     except OSError:
         return ""
-    return text_of([content.decode("utf-8-sig", "replace")])
+
+
+def text_of_file(content: bytes) -> str | None:
+    """Return the text in the bytes of a file; None of one that is no text."""
+    return text_of([content[:_MOST_FILE_BYTES].decode("utf-8-sig", "replace")])
 
 
 def require_texts(manifest: Manifest, names: str) -> Manifest:

@@ -13,8 +13,9 @@ from pathlib import Path, PurePosixPath
 from typing import Literal, TypeAlias, get_args
 
 from eyebright.data.manifest import Sample
+from eyebright.errors import ConfigError
 from eyebright.labelling.label_state import LabelState
-from eyebright.labelling.project import Project
+from eyebright.labelling.project import TEXT, Project
 from eyebright.runtime.atomic import storage_errors, write_text
 from eyebright.runtime.context import progress_task
 from eyebright.types import Json
@@ -28,9 +29,15 @@ def write_labels(project: Project, kind: LabelFormat) -> Path:
     """Write the labels that count below the studio's folder, and return where.
 
     Raises:
+        ConfigError: class folders are asked for, and an image may have several labels.
         StorageError: the disk is full or must not be written.
     """
     if kind == "folders":
+        if project.multilabel:
+            raise ConfigError(
+                "An image lies in the folder of one class. Here an image may have several labels. Write "
+                "labels.csv instead."
+            )
         return _write_folders(project, project.folder / _FOLDERS)
     if kind == "label-studio":
         with project.store.reading() as state:
@@ -41,21 +48,31 @@ def write_labels(project: Project, kind: LabelFormat) -> Path:
     return write_table(project)
 
 
+def table(project: Project) -> Path:
+    """Return where `labels.csv` lies, the data to train on."""
+    return project.folder / _TABLE
+
+
 def write_table(project: Project) -> Path:
-    """Write `labels.csv` into the studio's folder, which makes that folder data to train on.
+    """Write `labels.csv` into the studio's folder.
 
     Raises:
         StorageError: the disk is full or must not be written.
     """
     samples = project.labelled()
     groups, splits = any(sample.group for sample in samples), bool(project.splits)
+    texts = any(sample.text for sample in samples)
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["path", "label", *["group"] * groups, *["split"] * splits])
+    # As JSON lists, in a column of this name, they are read as lists whatever the names hold.
+    named = "labels" if project.multilabel else "label"
+    writer.writerow(["path", named, *["group"] * groups, *["split"] * splits, *[TEXT] * texts])
     for sample in samples:
-        row = [path_in_table(project, sample), sample.label]
-        writer.writerow([*row, *[sample.group] * groups, *[sample.split] * splits])
-    path = project.folder / _TABLE
+        label = json.dumps(sample.labels, ensure_ascii=False) if project.multilabel else sample.label
+        row = [path_in_table(project, sample), label]
+        row += [*[sample.group] * groups, *[sample.split] * splits, *[sample.text] * texts]
+        writer.writerow(row)
+    path = table(project)
     write_text(path, buffer.getvalue())
     return path
 
@@ -66,7 +83,10 @@ def path_in_table(project: Project, sample: Sample) -> str:
 
 
 def _write_folders(project: Project, folder: Path) -> Path:
-    """Copy every labelled image into a folder of its class; what was written there before is replaced."""
+    """Copy every labelled image into a folder of its class, its text beside it.
+
+    What was written there before is replaced.
+    """
     new = folder.with_name(f".{folder.name}.tmp")
     samples = project.labelled()
     places = _folder_names({sample.label for sample in samples})
@@ -77,6 +97,8 @@ def _write_folders(project: Project, folder: Path) -> Path:
             target = new / places[sample.label] / name
             target.parent.mkdir(exist_ok=True)
             shutil.copyfile(project.path(sample), target)
+            if sample.text:
+                target.with_suffix(".txt").write_text(sample.text, encoding="utf-8")
             task.advance()
         shutil.rmtree(folder, ignore_errors=True)
         new.replace(folder)
@@ -87,10 +109,11 @@ def _named(samples: Sequence[Sample]) -> Iterator[tuple[Sample, str]]:
     """Yield images with file names that are unique in their class."""
     taken: set[tuple[str, str]] = set()
     for sample in samples:
-        name = PurePosixPath(sample.path).name
-        if (sample.label, name.casefold()) in taken:
+        path = PurePosixPath(sample.path)
+        name, stem = path.name, path.stem.casefold()  # a text beside an image has its name but for the end
+        if (sample.label, stem) in taken:
             name = f"{sample.sha[:8]}-{name}"
-        taken.add((sample.label, name.casefold()))
+        taken.add((sample.label, stem))
         yield sample, name
 
 
@@ -120,7 +143,7 @@ def _task(project: Project, state: LabelState, sample: Sample) -> Json:
                         "from_name": "class",
                         "to_name": "image",
                         "type": "choices",
-                        "value": {"choices": [label]},
+                        "value": {"choices": list(project.names(label))},
                     }
                 ],
             }

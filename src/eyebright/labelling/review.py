@@ -11,6 +11,7 @@ import numpy as np
 
 from eyebright.auditing.labels import CALLED_WRONG, find_label_errors
 from eyebright.auditing.subject import FEWEST_IMAGES
+from eyebright.data.manifest import joined
 from eyebright.labelling.features import Features
 from eyebright.runs.scoring import Predictions
 
@@ -68,8 +69,10 @@ def label_errors(features: Features, labels: Mapping[str, str]) -> list[ReviewIt
 
 def doubts(predictions: Predictions, labels: Mapping[str, str]) -> list[ReviewItem]:
     """Return images without a label that the model calls unknown, finds unlike its own, or doubts."""
-    sure = predictions.probabilities.max(axis=1)
-    best = predictions.probabilities.argmax(axis=1)
+    probabilities, several = predictions.probabilities, predictions.decisions.multilabel
+    # Of several labels, the one that is least certain either way counts.
+    sure = np.maximum(probabilities, 1 - probabilities).min(axis=1) if several else probabilities.max(axis=1)
+    best = probabilities.argmax(axis=1)
     scores = predictions.scores
     known = np.array([sample.sha in labels for sample in predictions.samples], bool)
     limit = predictions.decisions.limit
@@ -87,6 +90,9 @@ def doubts(predictions: Predictions, labels: Mapping[str, str]) -> list[ReviewIt
         else:
             continue
         sha, name = predictions.samples[place].sha, predictions.labels[best[place]]
+        if several:
+            limits = predictions.decisions.thresholds
+            name = joined(np.array(predictions.labels)[probabilities[place] >= limits].tolist())
         found.append(ReviewItem(sha, reason, value, name, float(sure[place])))
     return found
 

@@ -67,6 +67,7 @@ def test_one_image_alone_can_be_labelled():
 @pytest.mark.usefixtures("feature_cache")
 def test_features_of_real_images_are_in_their_order(textile_manifest: Manifest):
     samples = textile_manifest.samples[:12]
-    found = features_of(textile_manifest.root, samples)
+    found, skipped = features_of(textile_manifest.root, samples)
     assert found.shas == tuple(sample.sha for sample in samples)
     assert np.allclose(np.linalg.norm(found.units, axis=1), 1, atol=1e-4)
+    assert skipped == ()

@@ -23,6 +23,7 @@ from eyebright.labelling.review_list import ReviewList, read_review_list, write_
 from eyebright.labelling.suggestions import Suggester
 from eyebright.runs.run import Run
 from eyebright.serving.security import Tokens
+from eyebright.types import Skipped
 from eyebright.verbs.studio.in_service import InService
 
 # For so long nobody else gets the images that a person has on the screen.
@@ -58,14 +59,15 @@ class Studio:
         self.doubtful: list[ReviewItem] | None = None
         #: What the model in use sees in the images; None until that look.
         self.view: ModelView | None = None
-        #: Why files of the last archive were not taken.
-        self.refused: list[str] = []
+        #: Why files that arrived were not taken, by their names.
+        self.refused: dict[str, Skipped] = {}
         #: Images to look at that other commands listed.
         self.listed = self._listed()
         #: Images that somebody looked at since the studio began.
         self.reviewed: set[str] = set()
         self._suggester: Suggester | None = None
-        self._unreadable = 0
+        #: Images of which no features could be computed, and why.
+        self.unreadable: Sequence[Skipped] = ()
         self._held: dict[str, tuple[str, float]] = {}
         self._later: defaultdict[str, set[str]] = defaultdict(set)
         self._lock = Lock()
@@ -108,18 +110,29 @@ class Studio:
         with self.project.store.reading() as state:
             return dict(state.labels())
 
+    def took(self, names: Iterable[str], refused: Iterable[Skipped]) -> None:
+        """Remember which files that arrived were not taken; what was refused before and is good now is not.
+
+        Args:
+            names: of all files that arrived.
+            refused: those of them that were not taken.
+        """
+        with self._lock:
+            for name in names:
+                self.refused.pop(name, None)
+            self.refused |= {entry.path: entry for entry in refused}
+
     def suggester(self) -> Suggester | None:
         """Return what suggests classes; None until the features of all images are there."""
         found = self._suggester
-        readable = len(self.project) - self._unreadable
+        readable = len(self.project) - len(self.unreadable)
         return found if found is not None and len(found.features.shas) >= readable else None
 
     def compute_features(self) -> None:
         """Compute what is missing of the features, as a job's work."""
         samples = self.project.samples
-        suggester = Suggester(features_of(self.project.root, samples))
-        self._unreadable = len(samples) - len(suggester.features.shas)
-        self._suggester = suggester
+        features, self.unreadable = features_of(self.project.root, samples)
+        self._suggester = Suggester(features)
 
     def start_features(self, *, again: bool = False) -> None:
         """Begin to compute features, unless they are there or another job is under way.
@@ -194,7 +207,8 @@ class Studio:
     def _doubtful(self) -> list[ReviewItem]:
         """Return the images that the labels or the model in use cast doubt on."""
         labels, suggester, model = self.labels(), self.suggester(), self.service.sealed()
-        found = [] if suggester is None else label_errors(suggester.features, labels)
+        several = self.project.multilabel  # an audit tells wrong labels among them
+        found = [] if suggester is None or several else label_errors(suggester.features, labels)
         if model is not None:
             self.view = view_of(model, self.project.root, self.project.samples)
             found += doubts(self.view.predictions, labels)
@@ -250,5 +264,8 @@ class Studio:
             return ()
 
     def data(self) -> Path:
-        """Write the labels that count, and return the folder to train on."""
-        return write_table(self.project).parent
+        """Write the labels that count, and return the table to train on.
+
+        Not its folder: labels for other programs may lie there as well.
+        """
+        return write_table(self.project)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from eyebright.options.base import Config
+from eyebright.options.columns import comma_separated
 from eyebright.options.fields import ReportLang
 from eyebright.options.marks import Metavar, Positional, Several
 
@@ -24,6 +25,17 @@ class StudioConfig(Config):
     queue: Annotated[Path | None, Metavar("FILE")] = Field(
         None,
         description="Also review the images that this CSV file lists (path, score, reason).",
+    )
+    text: Annotated[list[str], Metavar("COLUMN,…"), BeforeValidator(comma_separated)] = Field(
+        [],
+        description=(
+            "Columns of the folder's table with texts to show beside images (default: text, if there is one, "
+            "and name.txt beside name.jpg)."
+        ),
+    )
+    multilabel: bool = Field(
+        False,
+        description="An image may have any number of labels (default: where those that it has say so).",
     )
     host: str = Field(
         "127.0.0.1", description="Address to listen on; any but this machine's own needs --token-file."

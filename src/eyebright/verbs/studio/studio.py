@@ -51,7 +51,7 @@ def studio(config: StudioConfig) -> StudioEnd:
     Raises:
         NotFoundError: the folder, the token file or a file for TLS does not exist.
         ConfigError: the address is taken or needs a token file, or another studio has the folder open.
-        DataError: the images have several labels each, or the list of images to review is none.
+        DataError: a column of texts is not there, or the list of images to review is none.
         StorageError: the folder cannot be written.
     """
     # The web framework takes half a second to import, which no other command waits for.
@@ -65,7 +65,12 @@ def studio(config: StudioConfig) -> StudioEnd:
     with address.listen() as bound:
         url = address.url(bound)
         hosts = frozenset({config.host.casefold(), *map(str.casefold, config.allow_host)})
-        opened = Studio(Project(config.folder), tokens, hosts=hosts, open_service=bool(token))
+        opened = Studio(
+            Project(config.folder, config.text, multilabel=config.multilabel),
+            tokens,
+            hosts=hosts,
+            open_service=bool(token),
+        )
         if config.queue is not None:
             _take_list(opened, config.queue)
         server = make_app_server(

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from eyebright.data.fixes import EVERYTHING, Fix, read_fixes
 from eyebright.data.manifest import Sample
-from eyebright.labelling.label_files import path_in_table
+from eyebright.labelling.label_files import path_in_table, table
 from eyebright.text.language import language, translate
 from eyebright.verbs.audit.options import AuditConfig
 from eyebright.verbs.studio.core import Studio
@@ -54,8 +54,8 @@ async def audit(request: Request) -> Response:
         "audit.html",
         translate("Audit"),
         commands=[
-            command("audit", studio.project.folder),
-            command("train", studio.project.folder, "--fixes", studio.fixes_file),
+            command("audit", table(studio.project)),
+            command("train", table(studio.project), "--fixes", studio.fixes_file),
         ],
         name_of_audit="" if folder is None else folder.name,
         groups=groups,

@@ -38,18 +38,21 @@ async def images(request: Request) -> Response:
     """Show what images there are."""
     studio = studio_of(request)
     labels = studio.labels()
-    counts = Counter(label for sha, label in labels.items() if studio.project.get(sha))
+    known = [label for sha, label in labels.items() if studio.project.get(sha)]
+    counts = Counter(name for label in known for name in studio.project.names(label))
     return page(
         request,
         "images.html",
         translate("Images"),
         commands=[command("train", studio.project.root)],
         images=len(studio.project),
-        labelled=counts.total(),
+        labelled=len(known),
         counts=sorted(counts.items()),
         most=max(counts.values(), default=0),
         folders=sorted(Counter(studio.project.folder_labels().values()).items()),
-        skipped=[*studio.refused, *(_refused(entry) for entry in studio.project.skipped)],
+        texts=sum(bool(sample.text) for sample in studio.project.samples),
+        refused=[_refused(entry) for entry in (*studio.refused.values(), *studio.unreadable)],
+        skipped=[_refused(entry) for entry in studio.project.skipped],
     )
 
 
@@ -71,6 +74,7 @@ async def add(request: Request) -> Response:
             if isinstance(upload, UploadFile) and upload.filename  # an input without a file has no name
         ]
     arrived = await off_loop(partial(studio.intake.take, files))
+    studio.took([name for name, _ in files], arrived.refused)
     return _answer(request, arrived)
 
 
@@ -86,7 +90,7 @@ async def add_zip(request: Request) -> Response:
             arrived = studio.intake.take_zip(path, name)
         finally:
             path.unlink(missing_ok=True)
-        studio.refused = [_refused(entry) for entry in arrived.refused]
+        studio.took((), arrived.refused)
         return "/"
 
     try:
@@ -107,6 +111,7 @@ def _answer(request: Request, arrived: Arrived) -> Response:
         {
             "new": arrived.new,
             "known": arrived.known,
+            "texts": arrived.texts,
             "refused": [_refused(entry) for entry in arrived.refused[:_SHOWN_REFUSED]],
             "refused_count": len(arrived.refused),
         }

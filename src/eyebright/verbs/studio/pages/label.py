@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlencode
@@ -13,9 +13,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from eyebright.data.manifest import joined, parted
 from eyebright.errors import ConfigError
 from eyebright.labelling.groups import Group, Tile
-from eyebright.labelling.label_files import FORMATS, write_labels
+from eyebright.labelling.label_files import FORMATS, table, write_labels
 from eyebright.serving.errors import InvalidBodyError
 from eyebright.text.language import translate
 from eyebright.verbs.studio.door import person, require_role
@@ -24,6 +25,7 @@ from eyebright.verbs.studio.pages.show import command, fragment, go, off_loop, p
 #: Letters that stand for the images of a page.
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _LONGEST_LABEL = 80
+_TILE_CHARACTERS = 160
 # They have a meaning in tables and as names of folders.
 _UNFIT = frozenset('/\\:*?"<>|;')
 
@@ -51,6 +53,8 @@ class GroupView:
         second: whether others labelled the images before.
         images: of the project.
         labelled: of these.
+        texts: of the images, by hash, as far as a tile shows them.
+        several: whether an image may have several labels.
     """
 
     group: Group | None
@@ -58,10 +62,12 @@ class GroupView:
     second: bool
     images: int
     labelled: int
+    texts: Mapping[str, str]
+    several: bool
 
     @property
-    def tiles(self) -> list[tuple[str, Tile, str]]:
-        """Return each image with its letter, and its guesses as JSON for the page's script.
+    def tiles(self) -> list[tuple[str, Tile, str, str]]:
+        """Return each image with its letter, its guesses as JSON for the page's script, and its text.
 
         Where there are more images than letters, those that are surest have none.
         """
@@ -73,6 +79,7 @@ class GroupView:
                 next(letters) if tile.sha in lettered else "",
                 tile,
                 json.dumps(tile.guesses, ensure_ascii=False),
+                self.texts.get(tile.sha, ""),
             )
             for tile in found
         ]
@@ -87,7 +94,7 @@ async def label(request: Request) -> Response:
         request,
         "label.html",
         translate("Labelling"),
-        commands=[command("audit", studio.project.folder)],
+        commands=[command("audit", table(studio.project))],
         written=request.query_params.get("written", ""),
         undone=0,
         shown=await _group(request, second),
@@ -100,7 +107,11 @@ async def add(request: Request) -> Response:
     studio = studio_of(request)
     given = _parse(await request.body())
     known = studio.project.classes()
-    rows = [(sha, valid_label(name, known)) for sha, name in given.labels.items()]
+    several = studio.project.multilabel
+    rows = [
+        (sha, valid_labels(parted(name), known) if several else valid_label(name, known))
+        for sha, name in given.labels.items()
+    ]
     if unknown := [sha for sha, _ in rows if studio.project.get(sha) is None]:
         raise InvalidBodyError(
             "Labels must be of images of this folder. {image} is not one. Reload the page.", image=unknown[0]
@@ -155,6 +166,15 @@ def valid_label(name: str, known: Collection[str]) -> str:
     return clean
 
 
+def valid_labels(names: Iterable[str], known: Collection[str]) -> str:
+    """Return any number of labels of an image as they are stored, each once.
+
+    Raises:
+        ConfigError: one of them cannot be the name of a class.
+    """
+    return joined({valid_label(name, known) for name in names})
+
+
 def _parse(body: bytes) -> LabelsIn:
     try:
         return _LABELS.validate_json(body)
@@ -176,7 +196,16 @@ async def _group(request: Request, second: bool) -> GroupView:
     group = await off_loop(partial(studio.next_group, person(request), second))
     labels = studio.labels()
     done = sum(1 for sha in labels if studio.project.get(sha))
-    return GroupView(group, studio.project.classes(), second, len(studio.project), done)
+    samples = (studio.project.get(tile.sha) for tile in (group.tiles if group else ()))
+    texts = {s.sha: _shortened(s.text) for s in samples if s is not None and s.text}
+    several = studio.project.multilabel
+    return GroupView(group, studio.project.classes(), second, len(studio.project), done, texts, several)
+
+
+def _shortened(text: str) -> str:
+    """Return as much of a text as a tile shows, on one line."""
+    line = " ".join(text[: 2 * _TILE_CHARACTERS].split())
+    return line if len(line) <= _TILE_CHARACTERS else line[: _TILE_CHARACTERS - 1].rstrip() + "…"
 
 
 ROUTES = [

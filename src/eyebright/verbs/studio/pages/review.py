@@ -24,7 +24,7 @@ from eyebright.text.language import translate
 from eyebright.text.table import printable
 from eyebright.verbs.studio.core import Studio
 from eyebright.verbs.studio.door import person, require_role
-from eyebright.verbs.studio.pages.label import valid_label
+from eyebright.verbs.studio.pages.label import valid_label, valid_labels
 from eyebright.verbs.studio.pages.show import command, go, off_loop, page, post, studio_of
 
 _MOST_LIST_BYTES, _LONGEST_NAME = 32 * 2**20, 120
@@ -70,6 +70,8 @@ def _page(request: Request, error: str = "") -> Response:
         skip=skip,
         left=len(items),
         classes=studio.project.classes(),
+        several=studio.project.multilabel,
+        chosen=() if shown is None else studio.project.names(labels.get(shown.sha, "")),
         used=used,
         error=error,
         listed=_number(request.query_params.get("listed")),
@@ -84,8 +86,11 @@ async def answer(request: Request) -> Response:
     require_role(request, "label")
     studio = studio_of(request)
     form = await request.form()
-    sha, name = str(form.get("image", "")), str(form.get("label", ""))
-    name = valid_label(name, studio.project.classes())
+    sha, names, known = str(form.get("image", "")), form.getlist("label"), studio.project.classes()
+    if studio.project.multilabel:
+        name = valid_labels(map(str, names), known)
+    else:
+        name = valid_label(str(names[0]) if names else "", known)
     if studio.project.get(sha) is not None:
         with studio.project.store.reading() as state:
             disputed = state.disputed(sha)

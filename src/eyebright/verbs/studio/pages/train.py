@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from eyebright.data.manifest import Sample
 from eyebright.errors import ConfigError
+from eyebright.labelling.label_files import table
+from eyebright.labelling.project import TEXT
 from eyebright.text.language import language, translate
 from eyebright.verbs.studio.core import Studio
 from eyebright.verbs.studio.door import require_role
@@ -34,8 +38,9 @@ async def start(request: Request) -> Response:
     form = await request.form()
     budget = next((known for known in _BUDGETS if known == form.get("budget")), None)
     resume = _interrupted(studio) if form.get("resume") else None
+    texts = bool(form.get("texts")) and budget is None
     try:
-        await off_loop(lambda: _start(studio, budget, resume))
+        await off_loop(lambda: _start(studio, budget, resume, texts=texts))
     except ConfigError as error:
         return _page(request, error.text())
     return go("/train")
@@ -43,21 +48,31 @@ async def start(request: Request) -> Response:
 
 def _page(request: Request, error: str = "") -> Response:
     studio = studio_of(request)
-    counts = Counter(sample.label for sample in studio.project.labelled())
+    samples = studio.project.labelled()
+    counts, texts = _counts(studio, samples), sum(bool(s.text) for s in samples)
     interrupted = _interrupted(studio)
     return page(
         request,
         "train.html",
         translate("Train"),
-        commands=[_command(studio, None, studio.runs_folder / "NAME", studio.accepted_fixes)],
+        commands=[
+            _command(studio, None, studio.runs_folder / "NAME", studio.accepted_fixes, texts=bool(texts))
+        ],
         error=error,
+        labelled=len(samples),
         counts=sorted(counts.items()),
         problem=_problem(counts),
+        texts=texts,
         budgets=_BUDGETS if find_spec("torch") and find_spec("timm") else (),
         fixes=sum(bool(fix.action) for fix in studio.fixes()),
         interrupted="" if interrupted is None else interrupted.name,
         runs=studio.runs()[:1],
     )
+
+
+def _counts(studio: Studio, samples: Sequence[Sample]) -> Counter[str]:
+    """Return the images of each class; one of several labels counts under each."""
+    return Counter(name for sample in samples for name in studio.project.names(sample.label))
 
 
 def _problem(counts: Counter[str]) -> str:
@@ -74,10 +89,12 @@ def _problem(counts: Counter[str]) -> str:
     return ""
 
 
-def _start(studio: Studio, budget: str | None, resume: Path | None) -> None:
+def _start(studio: Studio, budget: str | None, resume: Path | None, *, texts: bool) -> None:
     from eyebright.verbs.train.train import train as stage
 
-    if problem := _problem(Counter(sample.label for sample in studio.project.labelled())):
+    samples = studio.project.labelled()
+    texts = texts and any(sample.text for sample in samples)
+    if problem := _problem(_counts(studio, samples)):
         raise ConfigError("There must be images to train on. {problem}", problem=problem)
     out = resume or studio.runs_folder / time.strftime("%Y%m%d-%H%M%S")
     fixes = studio.accepted_fixes
@@ -88,6 +105,7 @@ def _start(studio: Studio, budget: str | None, resume: Path | None) -> None:
             data=studio.data(),
             out=out,
             fixes=fixes,
+            text=[TEXT] if texts else [],
             lang=language(),
             finetune="auto" if budget else None,
             budget=budget,
@@ -96,13 +114,14 @@ def _start(studio: Studio, budget: str | None, resume: Path | None) -> None:
     def work() -> str:
         return f"/models/{stage(config).directory.name}"
 
-    studio.jobs.start("train", [_command(studio, budget, out, fixes)], work)
+    studio.jobs.start("train", [_command(studio, budget, out, fixes, texts=texts)], work)
 
 
-def _command(studio: Studio, budget: str | None, out: Path, fixes: Path | None) -> str:
+def _command(studio: Studio, budget: str | None, out: Path, fixes: Path | None, *, texts: bool) -> str:
     more = ["--finetune", "auto", "--budget", budget] if budget else []
     accepted = ["--fixes", str(fixes)] if fixes else []
-    return command("train", studio.project.folder, *more, *accepted, "--out", out)
+    read = ["--text", TEXT] if texts else []
+    return command("train", table(studio.project), *more, *accepted, *read, "--out", out)
 
 
 def _interrupted(studio: Studio) -> Path | None:

@@ -55,6 +55,15 @@ async function filesOf(items) {
   return found;
 }
 
+// The text of name.jpg lies beside it in name.txt: both are sent together, or neither.
+function withTexts(files) {
+  const stem = ([, name]) => name.replace(/\.[^./]*$/, ""), isText = ([, name]) => /\.txt$/i.test(name);
+  const texts = new Map(files.filter(isText).map((one) => [stem(one), one[0]]));
+  const images = files.filter((one) => !isText(one)).map((one) => [...one, texts.get(stem(one))]);
+  const stems = new Set(images.map(stem));
+  return [...images, ...files.filter((one) => isText(one) && !stems.has(stem(one)))];
+}
+
 async function digest(file) {
   const hash = await crypto.subtle.digest("SHA-256", await file.arrayBuffer());
   return [...new Uint8Array(hash)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -66,7 +75,7 @@ async function onlyMissing(files, show) {
   const wanted = [];
   for (let start = 0; start < files.length; start += 50) {
     const some = files.slice(start, start + 50);
-    const hashes = await Promise.all(some.map(([file]) => digest(file)));
+    const hashes = await Promise.all(some.map(([file, , text]) => digest(text ? new Blob([file, text]) : file)));
     const missing = new Set(await (await post("/images/missing", JSON.stringify(hashes))).json());
     wanted.push(...some.filter((_, place) => missing.has(hashes[place])));
     show(start + some.length, files.length);
@@ -80,10 +89,10 @@ function setUpDrop(form) {
   const show = (done, total) => { bar.hidden = false; bar.max = total; bar.value = done; };
   async function send(files) {
     const zips = files.filter(([file]) => file.name.toLowerCase().endsWith(".zip"));
-    const images = files.filter((one) => !zips.includes(one));
-    const sum = { new: 0, known: 0, refused: 0 };
+    const images = withTexts(files.filter((one) => !zips.includes(one)));
+    const sum = { new: 0, known: 0, refused: 0, texts: 0 };
     const count = (answer) => {
-      sum.new += answer.new; sum.known += answer.known; sum.refused += answer.refused_count;
+      sum.new += answer.new; sum.texts += answer.texts; sum.known += answer.known; sum.refused += answer.refused_count;
       for (const text of answer.refused) refused.append(Object.assign(document.createElement("li"), { textContent: text }));
     };
     try {
@@ -94,7 +103,9 @@ function setUpDrop(form) {
         const body = new FormData();
         let bytes = 0, end = start;
         for (; end < wanted.length && end - start < 50 && bytes < 32e6; end += 1) {
-          body.append("files", wanted[end][0], wanted[end][1]);
+          const [file, name, text] = wanted[end];
+          body.append("files", file, name);
+          if (text) body.append("files", text, name.replace(/\.[^./]*$/, ".txt"));
           bytes += wanted[end][0].size;
         }
         count(await (await post("/images", body)).json());
@@ -103,8 +114,8 @@ function setUpDrop(form) {
         say(form.dataset.sending, { done: end, total: wanted.length });
       }
       for (const [file] of zips) await post(`/images/zip?name=${encodeURIComponent(file.name)}`, file);
-      say(form.dataset.done, sum);
-      if (zips.length || (sum.new && !sum.refused && !byId("camera").open)) location.reload();
+      say(sum.texts ? `${form.dataset.done}, ${form.dataset.texts}` : form.dataset.done, sum);
+      if (zips.length || ((sum.new || sum.texts) && !sum.refused && !byId("camera").open)) location.reload();
     } catch (error) {
       say(`${form.dataset.failed} ${error.message}`, {});
     }
@@ -123,9 +134,13 @@ function setUpDrop(form) {
 
 function setUpTry(form) {
   const place = byId("answer");
+  const text = byId("asked-text");
+  let last = null;  // the photograph, so that it can be asked about with another text
   async function ask(file) {
+    last = file;
     const body = new FormData();
     body.append("file", file);
+    if (text) body.append("text", text.value);
     place.setAttribute("aria-busy", "true");
     try {
       place.innerHTML = await (await post("/try", body, "text/x-fragment")).text();
@@ -134,7 +149,11 @@ function setUpTry(form) {
     }
     place.removeAttribute("aria-busy");
   }
-  form.addEventListener("change", (event) => { if (event.target.files[0]) ask(event.target.files[0]); });
+  form.addEventListener("change", (event) => { if (event.target.files?.[0]) ask(event.target.files[0]); });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (last) ask(last); else form.querySelector("input[type=file]").click();
+  });
   onDrop(form, async (transfer) => { if (transfer.files[0]) ask(transfer.files[0]); });
   setUpCamera(form, (file) => { byId("camera").close(); return ask(file); });
   document.addEventListener("paste", (event) => { if (event.clipboardData.files[0]) ask(event.clipboardData.files[0]); });
