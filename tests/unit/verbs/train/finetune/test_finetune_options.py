@@ -106,7 +106,7 @@ def test_the_help_has_groups_and_shows_what_can_be_typed() -> None:
         "--budget TIME",
         "--lr NUMBER|auto|find",
         "--no-pixel-cache",
-        "--track {tensorboard,mlflow}",
+        "--track {tensorboard,mlflow,wandb}",
         "--weights PATH|none",
         "--epochs N ",
     ):
