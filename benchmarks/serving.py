@@ -277,8 +277,15 @@ def main() -> None:
     parser.add_argument("--schemathesis", default="schemathesis")
     args = parser.parse_args()
     images = [path.read_bytes() for path in sorted(args.images.rglob("*.jpg"))] if args.images else []
-    whats = {"rate": rate, "load": load, "http": http_cost, "attack": attack, "soak": soak, "schema": schema}
-    whats[args.what](args, images)
+    measured = {
+        "rate": rate,
+        "load": load,
+        "http": http_cost,
+        "attack": attack,
+        "soak": soak,
+        "schema": schema,
+    }
+    measured[args.what](args, images)
 
 
 if __name__ == "__main__":
