@@ -21,6 +21,23 @@ def comma_separated(value: object) -> object:
 _Column: TypeAlias = Annotated[str | None, Metavar("COLUMN")]
 
 
+PathInTables: TypeAlias = Annotated[
+    _Column,
+    Field(description="Of tables among the images: the column with the paths (default: found by its name)."),
+]
+TextInTables: TypeAlias = Annotated[
+    list[str],
+    Metavar("COLUMN,…"),
+    BeforeValidator(comma_separated),
+    Field(
+        description=(
+            "Of tables among the images: columns with texts; txt: the text of name.jpg lies in name.txt "
+            "(default: as in training)."
+        )
+    ),
+]
+
+
 class PathColumnConfig(Config):
     """The column that says which images there are."""
 

@@ -14,6 +14,7 @@ from eyebright.backbones.licences import licence_of_repository
 from eyebright.backbones.torch.network import Network, Origin, make_network
 from eyebright.backbones.towers.towers import TextTower, Towers
 from eyebright.backbones.zoo.huggingface import (
+    Repositories,
     image_size,
     library,
     preprocessing,
@@ -65,18 +66,10 @@ class _TextTower(nn.Module):
         return normalize(pooled, dim=-1)
 
 
-class HuggingFaceTowers:
+class HuggingFaceTowers(Repositories):
     """Hugging Face's towers as a source of backbones."""
 
     name = "clip"
-
-    def names(self) -> Sequence[str]:
-        """Return nothing: the hub has too many, which are unknown without a network."""
-        return []
-
-    def supports(self, name: str) -> bool:
-        """Return whether it may be a repository or is a folder."""
-        return "/" in name or Path(name).is_dir()
 
     def entry(self, name: str) -> Entry:
         """Return the line from the configuration; weights are not read."""

@@ -43,10 +43,8 @@ class _Body(nn.Module):
         return logits
 
 
-class HuggingFace:
-    """Hugging Face as a source."""
-
-    name = "hf"
+class Repositories:
+    """What sources of Hugging Face's repositories and folders have in common."""
 
     def names(self) -> Sequence[str]:
         """Return nothing: the hub has too many, which are unknown without a network."""
@@ -55,6 +53,12 @@ class HuggingFace:
     def supports(self, name: str) -> bool:
         """Return whether it may be a repository or is a folder."""
         return "/" in name or Path(name).is_dir()
+
+
+class HuggingFace(Repositories):
+    """Hugging Face as a source."""
+
+    name = "hf"
 
     def entry(self, name: str) -> Entry:
         """Return the line from the configuration; weights are not read."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from eyebright.options.base import Config
-from eyebright.options.columns import comma_separated
+from eyebright.options.columns import PathInTables, TextInTables
 from eyebright.options.fields import MessageLang
 from eyebright.options.marks import Metavar
 
@@ -24,17 +24,8 @@ class ExplainConfig(Config):
             "patterns; - reads a list of paths from standard input."
         ),
     )
-    path: Annotated[str | None, Metavar("COLUMN")] = Field(
-        None,
-        description="Of tables among the images: the column with the paths (default: found by its name).",
-    )
-    text: Annotated[list[str], Metavar("COLUMN,…"), BeforeValidator(comma_separated)] = Field(
-        [],
-        description=(
-            "Of tables among the images: columns with texts; txt: the text of name.jpg lies in name.txt "
-            "(default: as in training)."
-        ),
-    )
+    path: PathInTables = None
+    text: TextInTables = Field([])
     class_: Annotated[str | None, Metavar("NAME")] = Field(
         None, description="Class to explain (default: the predicted class)."
     )

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from eyebright.options.base import Config
-from eyebright.options.columns import comma_separated
+from eyebright.options.columns import PathInTables, TextInTables
 from eyebright.options.fields import MessageLang
 from eyebright.options.images import image_list
 from eyebright.options.marks import CommandLineOnly, Metavar
@@ -25,17 +25,8 @@ class PredictConfig(Config):
             "patterns; - reads a list of paths from standard input."
         ),
     )
-    path: Annotated[str | None, Metavar("COLUMN")] = Field(
-        None,
-        description="Of tables among the images: the column with the paths (default: found by its name).",
-    )
-    text: Annotated[list[str], Metavar("COLUMN,…"), BeforeValidator(comma_separated)] = Field(
-        [],
-        description=(
-            "Of tables among the images: columns with texts; txt: the text of name.jpg lies in name.txt "
-            "(default: as in training)."
-        ),
-    )
+    path: PathInTables = None
+    text: TextInTables = Field([])
     log: Annotated[Path | None, Metavar("FILE")] = Field(
         None,
         description="Log to add what `eyebright monitor` needs of these images, such as monitor.parquet.",

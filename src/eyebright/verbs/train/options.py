@@ -10,6 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from eyebright.errors import ConfigError
 from eyebright.options.base import Config
 from eyebright.options.columns import ColumnsConfig
+from eyebright.options.conflicts import named
 from eyebright.options.decisions import DecisionConfig
 from eyebright.options.fields import (
     ChosenSize,
@@ -143,11 +144,11 @@ def check_splits(config: TrainConfig) -> None:
         "--teacher": config.teacher is not None,
         f"--finetune {config.finetune}": config.finetune != "off",
     }
-    if refused := [name for name, there in given.items() if there]:
+    if refused := named(given):
         raise ConfigError(
             "--folds evaluates every image in turn, by a head that is solved without it. It does not go "
             "together with {options}. Remove one of them.",
-            options=", ".join(refused),
+            options=refused,
         )
 
 
@@ -166,11 +167,11 @@ def check_pretrain(config: TrainConfig) -> None:
         "--prompts": config.prompts is not None,
         "--unlabelled": config.unlabelled is not None,
     }
-    if refused := [name for name, there in given.items() if there]:
+    if refused := named(given):
         raise ConfigError(
             "--pretrain compares two frozen backbones by held-out folds. It does not go together with "
             "{options}. Run `eyebright pretrain` first, and give its directory with --backbone.",
-            options=", ".join(refused),
+            options=refused,
         )
 
 
@@ -191,11 +192,11 @@ def check_texts(config: TrainConfig) -> None:
         "--prompts": config.prompts is not None,
         "--unlabelled": config.unlabelled is not None,
     }
-    if refused := [name for name, there in given.items() if there]:
+    if refused := named(given):
         raise ConfigError(
             "--text is read beside a frozen backbone. It does not go together with {options}. Remove one "
             "of them.",
-            options=", ".join(refused),
+            options=refused,
         )
 
 

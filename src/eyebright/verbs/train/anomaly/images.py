@@ -16,6 +16,7 @@ from eyebright.data.splits.drawing import draw
 from eyebright.data.splits.good_names import ANOMALY, GOOD, is_good_name
 from eyebright.data.table.chosen import named_columns
 from eyebright.errors import ConfigError, DataError
+from eyebright.options.conflicts import named
 from eyebright.runtime.context import say
 from eyebright.text.format import listed
 from eyebright.training.anomaly.trainer import require_enough
@@ -90,11 +91,11 @@ def check_options(config: TrainConfig) -> None:
         "--views": config.views > 1,
         f"--layers {config.layers}": config.layers != "auto",
     }
-    if refused := [name for name, there in given.items() if there]:
+    if refused := named(given):
         raise ConfigError(
             "Anomaly detection learns from good images alone, with a frozen backbone. It does not go "
             "together with {options}. Remove it, or train on labelled classes with --task classify.",
-            options=", ".join(refused),
+            options=refused,
         )
 
 

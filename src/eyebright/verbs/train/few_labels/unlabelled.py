@@ -20,6 +20,7 @@ from eyebright.few_labels.unlabelled import (
     fit_with_unlabelled,
     unlike_labelled,
 )
+from eyebright.options.conflicts import named
 from eyebright.report.sections.unlabelled import outcome_sentence
 from eyebright.runtime.context import progress, progress_task, say, timed
 from eyebright.task.task import ClassificationTask
@@ -69,11 +70,11 @@ def check_unlabelled(config: TrainConfig, task: ClassificationTask) -> None:
         f"--views {config.views}": config.views > 1,
         "--text": bool(config.text),
     }
-    if refused := [name for name, there in given.items() if there]:
+    if refused := named(given):
         raise ConfigError(
             "--unlabelled solves the head on frozen features of one view. It does not go together with "
             "{options}. Remove one of them.",
-            options=", ".join(refused),
+            options=refused,
         )
     require_place(config.unlabelled)
 

@@ -9,6 +9,7 @@ from eyebright.backbones import catalog
 from eyebright.backbones.licences import require_use
 from eyebright.backbones.prompts import read_prompts
 from eyebright.errors import ConfigError
+from eyebright.options.conflicts import named
 from eyebright.training.cache.store import exports_folder
 from eyebright.training.linear_probe.linear import LinearHead
 from eyebright.verbs.train.options import TrainConfig, require_single_label
@@ -34,11 +35,11 @@ def check_names(config: TrainConfig, manifest: Manifest) -> None:
         "--teacher": config.teacher is not None,
         "--pretrain": config.pretrain is not None,
     }
-    if refused := [name for name, there in given.items() if there]:
+    if refused := named(given):
         raise ConfigError(
             "--prompts needs a frozen backbone and one head. It does not go together with {options}. Remove "
             "one of them.",
-            options=", ".join(refused),
+            options=refused,
         )
     read_prompts(config.prompts).check(manifest.labels)
 
