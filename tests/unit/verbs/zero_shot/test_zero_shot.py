@@ -13,8 +13,8 @@ pytest.importorskip("torch")
 pytest.importorskip("open_clip")
 
 import torch
+import towers
 import transformers
-from tests.material import towers
 
 import eyebright
 from eyebright.errors import ConfigError, EyebrightError, ModelError
