@@ -39,8 +39,8 @@ class FinetuneConfig(Config):
         Heading("Backbone"),
         Field(
             description=(
-                "Backbone to use; `eyebright models --search TEXT` lists those available. auto compares those "
-                "at hand on training images, within --budget."
+                "Backbone to use; `eyebright models --search TEXT` lists those available. auto compares "
+                "those at hand on training images, within --budget."
             )
         ),
     ] = "efficientnet_lite0"
