@@ -166,8 +166,8 @@ def _direction(
 ) -> FloatArray:
     """Return the direction of L-BFGS's two-loop recursion with ``scale`` as the first inverse Hessian.
 
-    In each problem ``scale`` is multiplied by what fits the last step best: curvature falls as rows come to be
-    told with confidence. That saves a third to half of the steps.
+    In each problem ``scale`` is multiplied by what fits the last step best: curvature falls as rows come to
+    be told with confidence. That saves a third to half of the steps.
     """
     direction = -gradient
     factors = []
