@@ -27,7 +27,17 @@ from eyebright.options.marks import Heading, Metavar
 
 #: What also matters when nothing but the head is learned.
 _ALSO_FOR_HEAD = frozenset(
-    {"backbone", "weights", "licence", "prompts", "pretrain", "pretrain_budget", "finetune", "resume"}
+    {
+        "backbone",
+        "weights",
+        "licence",
+        "prompts",
+        "pretrain",
+        "pretrain_budget",
+        "finetune",
+        "track",
+        "resume",
+    }
 )
 
 
@@ -162,7 +172,7 @@ class FinetuneConfig(Config):
     )
     # ---- the run
     track: Annotated[list[Literal["tensorboard", "mlflow", "wandb"]], Heading("Run and tracking")] = Field(
-        [], description="Tracker that also logs every epoch; may be given twice."
+        [], description="Tracker that also logs the run and every epoch; may be given twice."
     )
     resume: Path | None = Field(
         None,
