@@ -19,6 +19,7 @@ from eyebright.engines.onnx_runtime import OnnxRuntimeEngine
 from eyebright.engines.openvino import OpenVinoEngine, has_bfloat16
 from eyebright.errors import ConfigError, MissingExtraError, nearest
 from eyebright.runtime.context import say
+from eyebright.runtime.install import install_command
 from eyebright.runtime.machine import processor_name, usable_cores
 from eyebright.runtime.onnx_session import runtime_reason
 from eyebright.runtime.remembered import remember, remembered
@@ -61,8 +62,9 @@ def make(name: str, graph: bytes) -> Engine:
         return known[name](graph)
     if name.startswith("openvino") and not installed("openvino"):
         raise MissingExtraError(
-            "The engine {name} needs the package openvino. It is not installed. Run: pip install openvino",
+            "The engine {name} needs the package openvino. It is not installed. Run: {command}",
             name=name,
+            command=install_command("openvino"),
         )
     raise ConfigError(
         "The engine must be available on this machine. Got {name}. Choose one of: {nearest}.",

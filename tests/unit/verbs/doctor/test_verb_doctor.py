@@ -52,4 +52,4 @@ def test_a_missing_extra_comes_with_its_command(monkeypatch: pytest.MonkeyPatch)
 
 def test_extras_are_those_of_the_project():
     extras = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    assert set(EXTRAS) == set(extras) - {"test", "build", "dev", "docs"}
+    assert set(EXTRAS) == set(extras) - {"test", "build", "dev", "docs", "dist"}
