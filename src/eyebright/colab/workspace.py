@@ -192,7 +192,8 @@ class Workspace(Displayed):
         self._features.restore()
 
     def _say_read(self, out: Path) -> None:
-        self._told(partial(say, "{name} is finished; it is read, not trained again.", name=out.name))
+        with speaking(self._lang), showing(None):
+            say("{name} is finished; it is read, not trained again.", name=out.name)
 
     def _told(self, work: Callable[[], ResultT]) -> ResultT:
         """Do something in this workspace's language, with its progress shown."""

@@ -56,8 +56,8 @@ def advice() -> list[Fact]:
         )
     elif surroundings().kind in ("colab", "kaggle") and cores <= _FEW_CORES:
         text = translate(
-            "the {count:core|cores} here, by {engine}; a notebook with a GPU, or a TPU for its many cores, is "
-            "faster",
+            "the {count:core|cores} here, by {engine}; a notebook with a GPU, or a TPU for its many cores, "
+            "is faster",
             count=cores,
             engine=engine,
         )
