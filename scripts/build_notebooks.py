@@ -1,7 +1,8 @@
 """Build the notebooks of examples/notebooks/ from their sources, in English and Chinese.
 
-A source is a Python script whose cells begin with `# %%`. A cell tagged `en` or `zh` is of that language alone; a
-cell tagged `include:NAME` stands for the cells of NAME.py. `--check` writes nothing and fails if a notebook differs.
+A source is a Python script with cells that begin with `# %%`. A cell tagged `en` or `zh` is of that language;
+a cell tagged `include:NAME` stands for the cells of NAME.py. `--check` writes nothing, and fails where a
+notebook differs.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def build(source: Path, lang: str) -> str:
     cells = [_finished(cell, number) for number, cell in enumerate(_of_language(_cells(source), lang))]
     notebook = new_notebook(cells=cells, metadata=_METADATA)
     nbformat.validate(notebook)
-    return nbformat.writes(notebook) + "\n"
+    return str(nbformat.writes(notebook)) + "\n"
 
 
 def main() -> int:
@@ -53,7 +54,9 @@ def main() -> int:
     stale += [path for path in FOLDER.glob("*.ipynb") if path not in built]
     if "--check" in sys.argv:
         for path in stale:
-            print(f"{path} is not as its source says. Run: python scripts/build_notebooks.py", file=sys.stderr)
+            print(
+                f"{path} is not as its source says. Run: python scripts/build_notebooks.py", file=sys.stderr
+            )
         return 1 if stale else 0
     for path in stale:
         if path in built:

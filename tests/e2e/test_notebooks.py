@@ -1,4 +1,4 @@
-"""The notebooks of examples/notebooks are as their sources say, run from top to bottom, and go on when run again."""
+"""The notebooks are as their sources say, run from top to bottom, and go on when they are run again."""
 
 from __future__ import annotations
 
@@ -29,7 +29,11 @@ def builder() -> ModuleType:
 
 
 def test_notebooks_are_as_their_sources_say(builder: ModuleType) -> None:
-    built = {builder.target(s, lang).name: builder.build(s, lang) for s in builder.sources() for lang in ("en", "zh")}
+    built = {
+        builder.target(s, lang).name: builder.build(s, lang)
+        for s in builder.sources()
+        for lang in ("en", "zh")
+    }
     assert sorted(built) == NOTEBOOKS
     stale = [name for name, text in built.items() if (FOLDER / name).read_text(encoding="utf-8") != text]
     assert stale == []
@@ -73,7 +77,9 @@ def _check(name: str, place: Path, cache: Path, **values: object) -> None:
     assert any(call[0] == "download" for call in calls(place))
     runs = sorted((place / "eyebright-work" / "runs").glob("*/metrics.json"))
     assert runs
-    assert {f"runs.{path.parent.name}" for path in runs} <= {p.name for p in (place / "drive" / "eyebright").iterdir()}
+    assert {f"runs.{path.parent.name}" for path in runs} <= {
+        p.name for p in (place / "drive" / "eyebright").iterdir()
+    }
     written = [path.stat().st_mtime_ns for path in runs]
     # The machine goes away: only Drive is left.
     shutil.rmtree(place / "eyebright-work" / "runs")

@@ -36,7 +36,7 @@ def read(name: str) -> NotebookNode:
 
 
 def run(name: str, place: Path, cache: Path, **values: object) -> NotebookNode:
-    """Run all cells of a notebook in ``place``, with Drive in ``place``/drive; form cells get other values."""
+    """Run all cells of a notebook in ``place``, with Drive in ``place``/drive and small values in forms."""
     notebook = read(name)
     (place / "drive").mkdir(exist_ok=True)
     small = {**SMALL[name[:2]], **values}
@@ -57,7 +57,9 @@ def run(name: str, place: Path, cache: Path, **values: object) -> NotebookNode:
         IPYTHONDIR=place / "ipython",
         HF_HUB_OFFLINE="1",
     )
-    client = NotebookClient(notebook, timeout=1800, kernel_name="python3", resources={"metadata": {"path": place}})
+    client = NotebookClient(
+        notebook, timeout=1800, kernel_name="python3", resources={"metadata": {"path": place}}
+    )
     client.execute(env=variables)
     return notebook
 

@@ -91,7 +91,7 @@ print(len(train_set), len(val_set), plain.classes)
 AUDIT = True  # @param {type:"boolean"}
 # %%
 if AUDIT:
-    display(eb.audit(data, out=work.local / "audit", lang=LANG))  # noqa: F821
+    display(eb.audit(data, out=work.local / "audit", lang=LANG))
 # %% [markdown] tags=["en"]
 # ## 4. Augmentation
 # %% [markdown] tags=["zh"]

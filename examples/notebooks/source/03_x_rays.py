@@ -59,7 +59,7 @@ data
 AUDIT = True  # @param {type:"boolean"}
 # %%
 if AUDIT:
-    display(eb.audit(data, group=GROUP, out=work.local / "audit", lang=LANG))  # noqa: F821
+    display(eb.audit(data, group=GROUP, out=work.local / "audit", lang=LANG))
 # %% [markdown] tags=["en"]
 # ## Train
 #

@@ -47,7 +47,9 @@ else:
         for label in classes:
             for image in sorted((photos / label).glob("*.jpg")):
                 seen = label if draw.random() < 2 / 3 else draw.choice(classes)
-                table.writerow([image.relative_to(photos), label, draw.choice(NOTES.get(seen, NOTES["nominal"]))])
+                table.writerow(
+                    [image.relative_to(photos), label, draw.choice(NOTES.get(seen, NOTES["nominal"]))]
+                )
 data
 # %%
 run = work.train("text-and-image", data, text=[TEXT], val=0.25, size=size, layers=LAYERS)

@@ -48,7 +48,7 @@ exports = eb.export(run.model, FORMATS.split(","), out=work.local / "exports", l
 exports
 # %%
 if INT8:
-    display(eb.export(run.model, ["onnx"], int8=True, out=work.local / "exports-int8", lang=LANG))  # noqa: F821
+    display(eb.export(run.model, ["onnx"], int8=True, out=work.local / "exports-int8", lang=LANG))
 # %% [markdown] tags=["en"]
 # The folders hold the file, the labels, an example and `certificate.json` with agreement, speed and versions.
 # %% [markdown] tags=["zh"]

@@ -14,10 +14,11 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import TypedDict
 
 from pydantic import TypeAdapter, with_config
+from typing_extensions import TypedDict
 
 from eyebright.colab.drive_folder import DriveFolder
 from eyebright.colab.snapshot import State, snapshot, state
@@ -172,10 +173,11 @@ class Mirror:
 
     def _prune(self) -> None:
         """Remove versions beyond the latest, and files of none."""
-        numbers = sorted(self._numbers(), reverse=True)
-        kept = [version for number in numbers[:_VERSIONS] if (version := self._version(number)) is not None]
-        used = {file["stored"] for version in kept for file in version["files"].values()}
-        used |= {_index_name(number) for number in numbers[:_VERSIONS]}
+        newest = ((n, self._version(n)) for n in sorted(self._numbers(), reverse=True))
+        whole = ((number, version) for number, version in newest if version is not None)
+        kept = dict(islice(whole, _VERSIONS))
+        used = {file["stored"] for version in kept.values() for file in version["files"].values()}
+        used |= {_index_name(number) for number in kept}
         for name in set(self._drive.names(self.name)) - used:
             self._drive.remove(self.name, name)
             self._arrived.discard(name)
