@@ -85,7 +85,7 @@ SURFACE = {
     "doctor": "--json --lang",
     "studio": (
         "folder --queue --text --multilabel --host --port --token-file --tls-cert --tls-key --allow-host "
-        "--lang --config"
+        "--frame-from --public-url --lang --config"
     ),
     "demo": "--out --overwrite --seed --lang --config",
 }

@@ -31,6 +31,7 @@ LAYERS = [
     {"labelling"},
     {"verbs"},
     {"api"},
+    {"colab"},
     {"cli"},
 ]
 LEVEL = {package: level for level, packages in enumerate(LAYERS) for package in packages}

@@ -320,6 +320,8 @@ class StudioOptions(TypedDict, total=False):
     tls_cert: StrPath | None
     tls_key: StrPath | None
     allow_host: Sequence[str]
+    frame_from: Sequence[str]
+    public_url: str | None
     lang: Literal["en", "zh"]
 
 
