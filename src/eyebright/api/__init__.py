@@ -178,7 +178,7 @@ def pretrain(
     """Adapt a backbone to images without labels, for `train(..., backbone=...)`.
 
     Args:
-        data: a folder of images; None where a pretraining is resumed.
+        data: images in a folder, an archive or a table; None where a pretraining is resumed.
         progress: as for :func:`train`.
         **options: the options of `eyebright pretrain`.
 

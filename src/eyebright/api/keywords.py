@@ -158,6 +158,7 @@ class PretrainOptions(TypedDict, total=False):
     seed: int
     resume: StrPath | None
     lang: Literal["en", "zh"]
+    path: str | None
 
 
 class TuneOptions(TypedDict, total=False):

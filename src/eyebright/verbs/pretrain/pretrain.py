@@ -68,7 +68,7 @@ def _pretrain(config: PretrainConfig, directory: Path, excluded: Collection[str]
 
     began = time.monotonic()
     group = init_group(config.device)
-    images = unlabelled_images(config.data or Path(), excluded)
+    images = unlabelled_images(config.data or Path(), config.path, excluded)
     trained = load_pretrain_network(config, group.device)
     if is_main() and config.resume is None:
         _begin(config, directory)

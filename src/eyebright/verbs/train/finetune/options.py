@@ -52,8 +52,8 @@ class FinetuneConfig(Config):
     pretrain: Path | None = Field(
         None,
         description=(
-            "Folder of unlabelled images to pretrain the backbone on first; kept only if held-out folds say "
-            "that it is better."
+            "Unlabelled images to pretrain the backbone on first: a folder, an archive or a table; kept only "
+            "if held-out folds say that it is better."
         ),
     )
     pretrain_budget: Annotated[Time, Metavar("TIME")] = Field(
