@@ -12,7 +12,8 @@ from .syntax import PACKAGE, files, imported, module_name, nodes, where
 # Imports for types alone and inside functions count too: what is needed belongs to the lower layer.
 LAYERS = [
     {"errors", "task", "text", "types", "runtime", "version"},
-    {"options", "onnx_graph"},
+    {"cluster", "onnx_graph"},
+    {"options"},
     {"onnx_torch"},
     {"data", "backbones"},
     {"engines"},
