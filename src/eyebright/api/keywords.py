@@ -59,7 +59,7 @@ class TrainOptions(TypedDict, total=False):
     size: int | Literal["auto"]
     layers: Literal["auto", "texture", "stages", "all"]
     curve: bool
-    views: int
+    views: int | Literal["auto"]
     lang: Literal["en", "zh"]
     path: str | None
     label: Sequence[str]
