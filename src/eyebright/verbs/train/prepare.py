@@ -102,8 +102,9 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
         network = network_to_finetune(config, manifest.task)
         if is_main():
             begin(config, manifest, directory)
-    tracker = trackers(config.track if network is not None and is_main() else [], directory)
-    tracker.start(directory.name, config.model_dump(mode="json"))
+    tracker = trackers(config.track if is_main() else [], directory)
+    if network is not None:  # a frozen training has no epochs, and is logged once it is whole
+        tracker.start(directory.name, config.model_dump(mode="json"))
     return TrainingPlan(
         config=config,
         manifest=manifest,

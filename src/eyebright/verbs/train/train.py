@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from eyebright.backbones.backbone import Backbone
 from eyebright.backbones.lite.lite import NAMES, lite_backbone
 from eyebright.backbones.stored import load_stored, stored_folder
+from eyebright.cluster.choose import on_cluster
 from eyebright.errors import ConfigError
 from eyebright.runs.integrity import require_other_directory
 from eyebright.runs.run import Run, new_directory
@@ -30,7 +31,7 @@ from eyebright.verbs.train.frozen.names import from_names
 from eyebright.verbs.train.frozen.texts import reading_of
 from eyebright.verbs.train.launch import launch
 from eyebright.verbs.train.messages import epoch_figures
-from eyebright.verbs.train.options import TrainConfig
+from eyebright.verbs.train.options import TrainConfig, check_cluster
 from eyebright.verbs.train.prepare import TrainingPlan, prepare
 from eyebright.verbs.train.resume import with_earlier
 from eyebright.verbs.train.trained_model import TrainedModel
@@ -55,7 +56,14 @@ def train(config: TrainConfig, *, on_epoch: Callable[[EpochRow], None] | None = 
         EyebrightError: the data, an option or the disk does not allow it.
     """
     config = with_earlier(config)
+    check_cluster(config)
     directory = _directory(config)
+    with on_cluster(config.cluster):
+        return _trained(config, directory, on_epoch)
+
+
+def _trained(config: TrainConfig, directory: Path, on_epoch: Callable[[EpochRow], None] | None) -> Run:
+    """Train by the way that the options and the data call for."""
     if is_one_class(config):
         return train_anomaly(config, directory, frozen_backbone(config))
     if config.processes > 1 and config.finetune != "off" and world_size() == 1:

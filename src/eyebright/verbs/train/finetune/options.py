@@ -25,7 +25,17 @@ from eyebright.options.marks import Heading, Metavar
 
 #: What also matters when nothing but the head is learned.
 _ALSO_FOR_HEAD = frozenset(
-    {"backbone", "weights", "licence", "prompts", "pretrain", "pretrain_budget", "finetune", "resume"}
+    {
+        "backbone",
+        "weights",
+        "licence",
+        "prompts",
+        "pretrain",
+        "pretrain_budget",
+        "finetune",
+        "track",
+        "resume",
+    }
 )
 
 
@@ -58,8 +68,8 @@ class FinetuneConfig(Config):
     pretrain: Path | None = Field(
         None,
         description=(
-            "Folder of unlabelled images to pretrain the backbone on first; kept only if held-out folds say "
-            "that it is better."
+            "Unlabelled images to pretrain the backbone on first: a folder, an archive or a table; kept only "
+            "if held-out folds say that it is better."
         ),
     )
     pretrain_budget: Annotated[Time, Metavar("TIME")] = Field(
@@ -178,7 +188,7 @@ class FinetuneConfig(Config):
     )
     # ---- the run
     track: Annotated[list[Literal["tensorboard", "mlflow", "wandb"]], Heading("Run and tracking")] = Field(
-        [], description="Tracker that also logs every epoch; may be given twice."
+        [], description="Tracker that also logs the run and every epoch; may be given twice."
     )
     resume: Path | None = Field(
         None,
