@@ -21,7 +21,7 @@ from eyebright.training.linear_probe.selection import (
     SUBSET,
     ProbeCandidate,
     better,
-    candidates,
+    candidate,
     losses,
     subset,
 )
@@ -100,7 +100,9 @@ def choose_backbone(
     for name in others:
         if better(losses(fits[name], truth), losses(fits[best], truth)):
             best = name
-    return BackboneChoice(tried[best], candidates(fits, best, truth), rates, too_slow)
+    own = losses(fits[best], truth)
+    compared = [candidate(name, found, truth, None if name == best else own) for name, found in fits.items()]
+    return BackboneChoice(tried[best], compared, rates, too_slow)
 
 
 def _drawn(manifest: Manifest, seed: int) -> list[Sample]:
