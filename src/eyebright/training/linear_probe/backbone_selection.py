@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,6 @@ import numpy as np
 from eyebright.backbones.backbone import Backbone
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.runtime.context import progress, say
-from eyebright.task.task import task_of
 from eyebright.text.language import translate
 from eyebright.training.linear_probe.features import FeatureExtractor
 from eyebright.training.linear_probe.folds import groups_of, row_weights
@@ -22,12 +21,12 @@ from eyebright.training.linear_probe.selection import (
     SUBSET,
     ProbeCandidate,
     better,
+    candidate,
     losses,
     subset,
 )
 from eyebright.training.linear_probe.targets import fit, truth_of
 from eyebright.training.linear_probe.training_images import require_training_images
-from eyebright.types import IntArray
 
 
 @dataclass(frozen=True)
@@ -102,19 +101,9 @@ def choose_backbone(
     for name in others:
         if better(losses(fits[name], truth), losses(fits[best], truth)):
             best = name
-    rows = [_row(name, found, truth, fits[best]) for name, found in fits.items()]
-    return BackboneChoice(tried[best].backbone, rows, rates, too_slow)
-
-
-def _row(name: str, found: HeadFit, truth: IntArray, selected: HeadFit) -> ProbeCandidate:
-    """Return the held-out result of a backbone beside that of the selected one."""
-    lost = losses(found, truth)
-    correct = int(task_of(truth).correct(found.held_out, truth).sum())
-    row = ProbeCandidate(name, correct, len(truth), float(lost.mean()), found is selected)
-    if found is selected:
-        return row
-    excess = lost - losses(selected, truth)
-    return replace(row, excess=float(excess.mean()), error=float(excess.std() / np.sqrt(len(excess))))
+    own = losses(fits[best], truth)
+    compared = [candidate(name, found, truth, None if name == best else own) for name, found in fits.items()]
+    return BackboneChoice(tried[best].backbone, compared, rates, too_slow)
 
 
 def _drawn(manifest: Manifest, seed: int) -> list[Sample]:
