@@ -133,9 +133,7 @@ def test_views_train_the_head_and_are_not_judged(textile_manifest, feature_cache
     assert accuracy(seen, textile_manifest) > 0.5
 
 
-def test_views_are_compared_with_the_size_of_few_images(
-    textile_manifest, feature_cache, monkeypatch
-) -> None:
+def test_views_are_compared_with_the_size_of_few_images(textile_manifest, feature_cache, monkeypatch) -> None:
     monkeypatch.setattr(frozen, "ladder", lambda sides: (32,))
     made = FrozenTrainer(
         textile_manifest, EmbeddedBackbone(), feature_cache, views=None, layers="texture", seed=0
@@ -156,7 +154,7 @@ def test_narrower_layers_take_over_what_wider_ones_computed(
     wide = trainer(textile_manifest, tmp_path, layers="auto")
     chosen = wide.train(None)
     assert chosen.layers != "all"
-    assert chosen.extractor._running is None  # no engine was started for the narrower layers
+    assert chosen.extractor.running is None  # no engine was started for the narrower layers
     anew = trainer(textile_manifest, feature_cache, layers=chosen.layers)
     assert head_bytes(anew.train(chosen.extractor.preprocessing.size)) == head_bytes(chosen)
 
