@@ -222,18 +222,20 @@ class Comparison:
         for name, group in groups.items():
             known = [s for s in group if (s, whole) in self._fits]
             setting = min(known, key=lambda s: (s != selected, float(self._losses(s, whole).mean())))
-            rows.append(self._row(name, setting, whole, own if setting != selected else None))
+            beside = None if setting == selected else own
+            rows.append(candidate(name, self._fits[setting, whole], self._truth[whole], beside))
         return rows
 
-    def _row(self, name: str, setting: Setting, whole: bool, selected: FloatArray | None) -> ProbeCandidate:
-        """Return a row beside the losses (N,) of the selected setting; None for that itself."""
-        truth, lost = self._truth[whole], self._losses(setting, whole)
-        correct = int(task_of(truth).correct(self._fits[setting, whole].held_out, truth).sum())
-        row = ProbeCandidate(name, correct, len(truth), float(lost.mean()), selected is None)
-        if selected is None:
-            return row
-        excess, error = _mean_and_error(lost - selected)
-        return replace(row, excess=excess, error=error)
+
+def candidate(name: str, fit: HeadFit, truth: IntArray, selected: FloatArray | None) -> ProbeCandidate:
+    """Return a row beside the losses (N,) of the selected candidate; None for that itself."""
+    lost = losses(fit, truth)
+    correct = int(task_of(truth).correct(fit.held_out, truth).sum())
+    row = ProbeCandidate(name, correct, len(truth), float(lost.mean()), selected is None)
+    if selected is None:
+        return row
+    excess, error = _mean_and_error(lost - selected)
+    return replace(row, excess=excess, error=error)
 
 
 def _mean_and_error(values: FloatArray) -> tuple[float, float]:

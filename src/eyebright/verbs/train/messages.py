@@ -119,6 +119,10 @@ def stopped(why: str) -> str:
     sentences = {
         "epochs": translate("All epochs were completed."),
         "patience": translate("Training stopped early: the holdout loss no longer improved."),
+        "no gain": translate(
+            "Training stopped early: no weights on the way lowered the holdout loss by 1 % within the first "
+            "15 % of the time, so a gain is unlikely."
+        ),
         "budget": translate("The time budget was used up."),
         "nan": translate("Training diverged: the loss became NaN or infinite."),
     }

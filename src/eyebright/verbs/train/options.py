@@ -9,6 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from eyebright.errors import ConfigError
 from eyebright.options.base import Config
+from eyebright.options.cluster import ClusterConfig
 from eyebright.options.columns import ColumnsConfig
 from eyebright.options.conflicts import named
 from eyebright.options.decisions import DecisionConfig
@@ -118,6 +119,7 @@ def data_or_resume(resume: Path | None, info: ValidationInfo) -> Path | None:
 
 # Fields come in the order of the bases read from the right: the data's first.
 class TrainConfig(
+    ClusterConfig,
     FinetuneConfig,
     UncertaintyConfig,
     DecisionConfig,
@@ -203,6 +205,19 @@ def check_texts(config: TrainConfig) -> None:
             "--text is read beside a frozen backbone. It does not go together with {options}. Remove one "
             "of them.",
             options=refused,
+        )
+
+
+def check_cluster(config: TrainConfig) -> None:
+    """Refuse a cluster for a training in several processes, each of which would ask it for the same.
+
+    Raises:
+        ConfigError: both were given.
+    """
+    if config.cluster is not None and config.processes > 1:
+        raise ConfigError(
+            "--cluster computes frozen features, and --processes fine-tunes. They do not go together. Train "
+            "with --cluster and --finetune off first: the features stay in the cache."
         )
 
 
