@@ -38,7 +38,9 @@ _LONGEST_SECONDS = 600.0
 def test_twenty_machines_that_vanish_cost_minutes_and_no_weight(textile: Path, tmp_path: Path) -> None:
     data = few(textile, tmp_path / "data")
     whole = tmp_path / "undisturbed"
-    process = _started(whole, tmp_path / "other-drive", data, 0, environment(EYEBRIGHT_CACHE=tmp_path / "cache"))
+    process = _started(
+        whole, tmp_path / "other-drive", data, 0, environment(EYEBRIGHT_CACHE=tmp_path / "cache")
+    )
     assert process.wait() == 0
 
     drive, lost, damaged = tmp_path / "drive", [], 0
@@ -56,7 +58,9 @@ def test_twenty_machines_that_vanish_cost_minutes_and_no_weight(textile: Path, t
         written = begun if found is None else datetime.fromisoformat(found.written).timestamp()
         lost.append(killed - max(written, begun))
         damaged += 0 if found is None else found.damaged
-    print(f"seconds of work lost: {sorted(round(value, 1) for value in lost)}; later copies damaged: {damaged}")
+    print(
+        f"seconds of work lost: {sorted(round(value, 1) for value in lost)}; later copies damaged: {damaged}"
+    )
 
     last = tmp_path / "last"
     cache = same_engine(last / "cache", tmp_path / "cache")
