@@ -20,9 +20,9 @@ from eyebright.report.display import Displayed
 from eyebright.runs.run import Run
 from eyebright.runtime.context import progress, say, showing
 from eyebright.runtime.stored import reason_of
-from eyebright.runtime.surroundings import COLAB_MOUNT, drive_root, surroundings
 from eyebright.text.language import speaking, translate
 from eyebright.types import Lang
+from eyebright.verbs.doctor.surroundings import COLAB_MOUNT, drive_root, surroundings
 from eyebright.verbs.pretrain.pretrain import read_pretrained
 from eyebright.verbs.pretrain.result import PretrainedBackbone
 

@@ -14,7 +14,7 @@ from eyebright import colab
 from eyebright.colab import workspace as module
 from eyebright.errors import ConfigError, NotFoundError
 from eyebright.runs.run import Run
-from eyebright.runtime import surroundings
+from eyebright.verbs.doctor import surroundings
 
 OPTIONS = {"size": 96, "layers": "texture"}
 
