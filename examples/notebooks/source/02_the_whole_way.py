@@ -299,3 +299,4 @@ print(answer.label, answer.confidence)
 # %%
 colab.download(tuned.model, tuned.report, lang=LANG)
 work.sync()
+work

@@ -89,3 +89,4 @@ for point in run.metrics.get("operating_points") or []:
 # %%
 colab.download(run.report, lang=LANG)
 work.sync()
+work

@@ -75,3 +75,4 @@ list(zip(answer.labels[:5], answer.probabilities[:5], strict=True))
 # %%
 colab.download(run.model, run.report, lang=LANG)
 work.sync()
+work
