@@ -50,7 +50,9 @@ def make_products(folder, classes, each, crop=96):
 data = (
     work.data(ARCHIVE)
     if ARCHIVE
-    else make_products(work.local / "data" / f"products-{CLASSES}", CLASSES, IMAGES_PER_CLASS)
+    else make_products(
+        work.local / "data" / f"products-{CLASSES}-{IMAGES_PER_CLASS}", CLASSES, IMAGES_PER_CLASS
+    )
 )
 data
 # %%

@@ -46,7 +46,7 @@ def note(label, draw, classes):
 if ARCHIVE:
     data = work.data(ARCHIVE)
 else:
-    photos = colab.demo_photos(work.local / "data" / "textile-notes", IMAGES_PER_CLASS)
+    photos = colab.demo_photos(work.local / "data" / f"notes-{IMAGES_PER_CLASS}", IMAGES_PER_CLASS)
     draw, classes = random.Random(0), sorted(path.name for path in photos.iterdir() if path.is_dir())
     data = photos / "labels.csv"
     with data.open("w", newline="", encoding="utf-8") as file:

@@ -52,7 +52,7 @@ def _earlier(
     path = Path(data) if isinstance(data, str | PathLike) else None
     asked, found = kind.build(None, **{"data": path or out, **options}), kind.build(out / OPTIONS)
     differing = _differing(asked, found)
-    if path is not None and found.data is not None and path.name != found.data.name:
+    if path is not None and found.data is not None and _named(path) != _named(found.data):
         differing = ["data", *differing]
     if differing:
         raise ConfigError(
@@ -62,6 +62,11 @@ def _earlier(
             options=", ".join(differing),
         )
     return "finished" if (out / last).is_file() else "begun"
+
+
+def _named(path: Path) -> tuple[str, ...]:
+    """Return what tells data apart on every machine: its name and that of the folder that it lies in."""
+    return path.absolute().parts[-2:]
 
 
 def _differing(asked: Config, found: Config) -> list[str]:
