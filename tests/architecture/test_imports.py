@@ -49,6 +49,7 @@ VERBS = [
         "demo",
         "distill",
         "doctor",
+        "embed",
         "inspect",
         "models",
         "monitor",

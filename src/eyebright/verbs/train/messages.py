@@ -77,6 +77,7 @@ def stopped(why: str) -> str:
         "epochs": translate("All epochs were completed."),
         "patience": translate("Training stopped early: the holdout loss no longer improved."),
         "budget": translate("The time budget was used up."),
+        "asked": translate("Training stopped because on_epoch returned True."),
         "nan": translate("Training diverged: the loss became NaN or infinite."),
     }
     return sentences[why]

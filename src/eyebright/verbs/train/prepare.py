@@ -31,6 +31,7 @@ from eyebright.verbs.train.options import (
     check_texts,
     require_single_label,
 )
+from eyebright.verbs.train.own_code import OwnCode
 from eyebright.verbs.train.resume import begin, refuse_other_images
 from eyebright.verbs.train.splits import drawing_of, proposing_groups, say_folds, with_folds
 
@@ -50,6 +51,7 @@ class TrainingPlan:
         network: the backbone to fine-tune; None of a linear probe.
         tracker: where epochs are logged besides.
         began: when the time of a budget began, on the monotonic clock.
+        own: code of the user's own.
     """
 
     config: TrainConfig
@@ -59,14 +61,16 @@ class TrainingPlan:
     network: Network | None
     tracker: Trackers
     began: float
+    own: OwnCode
 
 
-def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
+def prepare(config: TrainConfig, directory: Path, own: OwnCode) -> TrainingPlan:
     """Read the data, and check that it, the options and the backbone fit together.
 
     Args:
         config: the options.
         directory: of the run; fine-tuning writes its manifest and options there.
+        own: code of the user's own.
 
     Raises:
         EyebrightError: they do not; nothing of an earlier run was changed.
@@ -97,7 +101,7 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
     if config.finetune == "off":
         _say_ignored(config)
     else:
-        network = network_to_finetune(config, manifest.task)
+        network = network_to_finetune(config, manifest, own)
         if is_main():
             begin(config, manifest, directory)
     tracker = trackers(config.track if network is not None and is_main() else [], directory)
@@ -110,6 +114,7 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
         network=network,
         tracker=tracker,
         began=began,
+        own=own,
     )
 
 
