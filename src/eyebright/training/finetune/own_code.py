@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from eyebright.errors import ConfigError
-from eyebright.training.finetune.model.optimizer import ParameterGroup, plain_groups
+from eyebright.training.finetune.model.optimizer import ParameterGroup
 from eyebright.training.finetune.step import Loss
 from eyebright.types import IntArray, UInt8Array
 
@@ -96,7 +96,7 @@ def own_optimizer(factory: OptimizerFactory, groups: Sequence[ParameterGroup]) -
         ConfigError: it is none that the loop can drive.
     """
     wanted = [parameter for group in groups for parameter in group["params"]]
-    made = factory(plain_groups(groups))
+    made = factory([{**group} for group in groups])
     if not isinstance(made, torch.optim.Optimizer):
         raise ConfigError(
             "The optimiser must be a function from groups of parameters to a torch.optim.Optimizer. It gave "

@@ -165,6 +165,8 @@ def _check_front(config: TrainConfig, own: OwnCode) -> None:
     refused = {
         "pretrain": config.pretrain is not None,
         "prompts": config.prompts is not None,
+        "cluster": config.cluster is not None,
+        "backbone='auto'": config.backbone == "auto",
         "weights": own.backbone is not None and config.weights is not None,
     }
     if found := named(refused):

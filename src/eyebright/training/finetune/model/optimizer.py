@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from math import ceil
 from typing import Any, TypeAlias, TypedDict
 
@@ -82,11 +82,6 @@ def parameter_groups(
     ]
 
 
-def plain_groups(groups: Sequence[ParameterGroup]) -> list[dict[str, Any]]:
-    """Return the groups with the type that torch.optim names."""
-    return [{**group} for group in groups]
-
-
 def make_optimizer(
     net: nn.Module,
     depth_of: Mapping[str, int],
@@ -105,7 +100,8 @@ def make_optimizer(
         layer_decay: factor on the learning rate for each block further from the head.
         name: ``"adamw"``, ``"adam"`` or ``"sgd"`` (Nesterov's momentum, 0.9).
     """
-    groups = plain_groups(parameter_groups(net, depth_of, lr, weight_decay, layer_decay))
+    found = parameter_groups(net, depth_of, lr, weight_decay, layer_decay)
+    groups: list[dict[str, Any]] = [{**group} for group in found]  # as torch.optim has them
     # One kernel for all parameters: XLA has none, and some versions of MPS ignore what overflowed in fp16.
     fused = next(net.parameters()).device.type in ("cpu", "cuda")
     match name:
