@@ -54,6 +54,7 @@ from eyebright.verbs.models.options import ModelsConfig
 from eyebright.verbs.monitor.monitor import Monitoring
 from eyebright.verbs.monitor.monitor import monitor as monitor_stage
 from eyebright.verbs.monitor.options import MonitorConfig
+from eyebright.verbs.predict.in_spark import SparkPredictor
 from eyebright.verbs.predict.options import PredictConfig
 from eyebright.verbs.predict.predict import predict as predict_stage
 from eyebright.verbs.pretrain.options import PretrainConfig
@@ -261,6 +262,16 @@ def predict(
         EyebrightError: the model or a path does not exist, or an option or image is of a wrong kind.
     """
     return _run(predict_stage, PredictConfig, progress, model=model, images=images, **options)
+
+
+def spark_predictor(model: StrPath, *, features: bool = False) -> SparkPredictor:
+    """Return what predicts in Spark: ``frame.mapInArrow(predictor, predictor.schema)``.
+
+    Args:
+        model: a sealed model, or its run, which Spark's workers see under the same path.
+        features: whether each row also gets the features of the image.
+    """
+    return SparkPredictor(str(Path(model).absolute()), features)
 
 
 @with_options(ZeroShotConfig)
