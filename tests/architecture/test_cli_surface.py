@@ -14,7 +14,7 @@ SURFACE = {
     "pretrain": (
         "data --out --overwrite --backbone --weights --size --unfreeze --epochs --budget --method --batch "
         "--views --temperature --lr --augment --device --precision --processes --seed --resume --lang "
-        "--config"
+        "--path --config"
     ),
     "train": (
         "data --out --overwrite --val --test --fixes --text-encoder --seed --size --layers --curve "
@@ -85,7 +85,7 @@ SURFACE = {
     "doctor": "--json --lang",
     "studio": (
         "folder --queue --text --multilabel --host --port --token-file --tls-cert --tls-key --allow-host "
-        "--lang --config"
+        "--frame-from --public-url --lang --config"
     ),
     "demo": "--out --overwrite --seed --lang --config",
 }

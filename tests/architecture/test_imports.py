@@ -32,6 +32,7 @@ LAYERS = [
     {"labelling"},
     {"verbs"},
     {"api"},
+    {"colab"},
     {"cli"},
 ]
 LEVEL = {package: level for level, packages in enumerate(LAYERS) for package in packages}

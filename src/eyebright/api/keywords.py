@@ -59,7 +59,7 @@ class TrainOptions(TypedDict, total=False):
     size: int | Literal["auto"]
     layers: Literal["auto", "texture", "stages", "all"]
     curve: bool
-    views: int
+    views: int | Literal["auto"]
     lang: Literal["en", "zh"]
     path: str | None
     label: Sequence[str]
@@ -160,6 +160,7 @@ class PretrainOptions(TypedDict, total=False):
     seed: int
     resume: StrPath | None
     lang: Literal["en", "zh"]
+    path: str | None
 
 
 class TuneOptions(TypedDict, total=False):
@@ -324,6 +325,8 @@ class StudioOptions(TypedDict, total=False):
     tls_cert: StrPath | None
     tls_key: StrPath | None
     allow_host: Sequence[str]
+    frame_from: Sequence[str]
+    public_url: str | None
     lang: Literal["en", "zh"]
 
 

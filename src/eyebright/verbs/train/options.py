@@ -57,13 +57,19 @@ class TrainingDataConfig(Config):
             "Also fit the head on 10, 20 and 50 % of the images, and forecast the effect of more images."
         ),
     )
-    views: int = Field(
-        1,
-        ge=1,
-        le=16,
-        description="Views of each training image to cache: the image itself and augmented copies.",
+    views: Annotated[int, Field(ge=1, le=16)] | Literal["auto"] = Field(
+        "auto",
+        description=(
+            "Views of each training image to learn from: the image itself and augmented copies. auto "
+            "compares 1, 2 and 4 where the size is chosen, too, of up to 500 images."
+        ),
     )
     lang: ReportLang = "en"
+
+    @property
+    def augmented(self) -> bool:
+        """Return whether more than one view of each image was asked for."""
+        return self.views != "auto" and self.views > 1
 
 
 class TaskConfig(Config):
@@ -165,7 +171,7 @@ def check_pretrain(config: TrainConfig) -> None:
     given = {
         f"--finetune {config.finetune}": config.finetune != "off",
         "--folds": config.folds is not None,
-        "--views": config.views > 1,
+        "--views": config.augmented,
         "--prompts": config.prompts is not None,
         "--unlabelled": config.unlabelled is not None,
     }

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eyebright.backbones import embedded
 from eyebright.backbones.backbone import Backbone
-from eyebright.backbones.embedded import EmbeddedBackbone
+from eyebright.backbones.lite.lite import NAMES, lite_backbone
 from eyebright.backbones.stored import load_stored, stored_folder
 from eyebright.cluster.choose import on_cluster
+from eyebright.errors import ConfigError
 from eyebright.runs.integrity import require_other_directory
 from eyebright.runs.run import Run, new_directory
 from eyebright.runtime.context import progress, showing, stage
@@ -24,6 +24,7 @@ from eyebright.verbs.train.few_labels.pretraining import with_pretraining
 from eyebright.verbs.train.few_labels.unlabelled import with_unlabelled
 from eyebright.verbs.train.finetune.finetune import finetune, load_network
 from eyebright.verbs.train.finish import finish
+from eyebright.verbs.train.frozen.backbone_choice import AUTO, chosen_backbone, with_choice
 from eyebright.verbs.train.frozen.cross_validation import CrossValidation, cross_validate
 from eyebright.verbs.train.frozen.linear_probe import as_trained, frozen_model
 from eyebright.verbs.train.frozen.names import from_names
@@ -80,13 +81,15 @@ def fit(plan: TrainingPlan, on_epoch: Callable[[EpochRow], None] | None) -> Trai
         backbone, names = from_names(config, manifest.labels)
         return as_trained(frozen_model(config, manifest, backbone, prior=names))
     if plan.network is None:
-        backbone = frozen_backbone(config)
+        choice = chosen_backbone(config, manifest) if config.backbone == AUTO else None
+        backbone = choice.backbone if choice is not None else frozen_backbone(config)
         if config.pretrain is not None:
             return with_pretraining(config, config.pretrain, manifest, backbone, plan.directory)
         alone = frozen_model(config, manifest, backbone)
         model, unlabelled = with_unlabelled(config, manifest, alone)
         trained = as_trained(model, reading=reading_of(config, manifest))
-        return replace(trained, unlabelled=unlabelled)
+        trained = replace(trained, unlabelled=unlabelled)
+        return trained if choice is None else with_choice(trained, choice)
 
     def finished(row: EpochRow) -> None:
         plan.tracker.epoch(row.epoch, epoch_figures(row))
@@ -106,9 +109,14 @@ def _cross_validated(plan: TrainingPlan, model: TrainedModel) -> CrossValidation
 
 
 def frozen_backbone(config: TrainConfig) -> Backbone:
-    """Return the backbone whose frozen features are used: the embedded one as it is, any other exported."""
-    if config.backbone == embedded.NAME and config.weights is None:
-        return EmbeddedBackbone()
+    """Return the backbone whose frozen features are used: an EfficientNet-Lite as it is, others exported."""
+    if config.backbone == AUTO:
+        raise ConfigError(
+            "--backbone auto compares backbones by classes, in a training. This is none of classes. Name a "
+            "backbone."
+        )
+    if config.backbone in NAMES and config.weights is None:
+        return lite_backbone(config.backbone)
     if config.weights is None and (folder := stored_folder(config.backbone)) is not None:
         return load_stored(folder)
     network = load_network(config)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tracked import scalars
 
 import eyebright as eb
 from eyebright.data.manifest import Manifest
@@ -127,7 +128,7 @@ def test_the_rows_are_the_sealed_models_answers(textile_run: Run, rows, textile:
 def test_the_options_read_back(textile_run: Run, textile: Path) -> None:
     options = TrainConfig.build(textile_run.directory / "config.toml")
     assert options.data == textile
-    assert (options.size, options.layers, options.views, options.seed) == (96, "texture", 1, 0)
+    assert (options.size, options.layers, options.views, options.seed) == (96, "texture", "auto", 0)
     assert options.out == textile_run.directory
 
 
@@ -179,7 +180,10 @@ def test_what_was_skipped_is_listed_with_the_reason(parted: Run) -> None:
 
 
 def test_the_same_training_gives_the_same_model(textile_run: Run, textile: Path, tmp_path: Path) -> None:
-    again = train(TrainConfig(data=textile, out=tmp_path / "again", size=96, layers="texture"))
+    out = tmp_path / "again"  # and a tracker changes nothing
+    again = train(TrainConfig(data=textile, out=out, size=96, layers="texture", track=["tensorboard"]))
+    logged = scalars(again.directory / "tensorboard", "final/accuracy")
+    assert [value for _, value in logged] == pytest.approx([again.metrics["accuracy"]["value"]], abs=1e-6)
     assert again.model.read_bytes() == textile_run.model.read_bytes()
     rows = [(run.directory / "predictions.csv").read_bytes() for run in (again, textile_run)]
     assert rows[0] == rows[1]
