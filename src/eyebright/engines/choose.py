@@ -73,6 +73,17 @@ def make(name: str, graph: bytes) -> Engine:
     )
 
 
+def make_alike(name: str, graph: bytes) -> Engine:
+    """Return the named engine, or one of the same precision where this machine lacks it.
+
+    Raises:
+        MissingExtraError, ConfigError: there is none.
+    """
+    known = makers()
+    alike = [other for other in known if other.split()[-1] == name.split()[-1]]
+    return make(name if name in known or not alike else alike[0], graph)
+
+
 def race(graph: bytes, images: Sequence[UInt8Array]) -> list[Trial]:
     """Run every engine on the same images (N, each (S, S, 3)), all cores at work.
 

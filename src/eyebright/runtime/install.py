@@ -36,7 +36,9 @@ def _requirement(origin: dict[str, object], extra: str) -> str:
     if isinstance(folder, dict) and (path / "pyproject.toml").is_file():
         return ("--editable " if folder.get("editable") else "") + f'"{path}[{extra}]"'
     if isinstance(folder, dict) or (url.startswith("file:") and not path.exists()):
-        return f'".[{extra}]"'  # the checkout or the file is gone: it must be fetched again, and this said in it
+        return (
+            f'".[{extra}]"'  # the checkout or the file is gone: it must be fetched again, and this said in it
+        )
     if isinstance(repository, dict):
         return f'"{named} @ {repository.get("vcs", "git")}+{url}"'
     return f'"{named} @ {url}"' if url else f'"{named}"'

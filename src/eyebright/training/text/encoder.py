@@ -33,6 +33,7 @@ _SENTENCE, _TYPES = "sentence_embedding", "token_type_ids"
 _MOST_TOKENS = 256
 _PADDED = 1024  # rows that a table of embeddings may have beyond the vocabulary
 _CONTROL_FLOW = frozenset({"If", "Loop", "Scan"})
+_LOOKUPS = frozenset({"Gather", "GatherBlockQuantized"})  # of an embedding, the second in few bits
 _OPSET = 18  # of sealed graphs
 _CONFIG = TypeAdapter(BertConfig)
 
@@ -206,7 +207,7 @@ def _embeddings(graph: onnx.ModelProto) -> int:
     """Return of how many tokens a graph has embeddings, quantised or not; 0 where that cannot be seen."""
     sizes = {tensor.name: tensor.dims[0] for tensor in graph.graph.initializer if len(tensor.dims) == 2}
     producers = {name: node for node in graph.graph.node for name in node.output}
-    tables = [n.input[0] for n in graph.graph.node if n.op_type == "Gather" and n.input[1] == IDS]
+    tables = [n.input[0] for n in graph.graph.node if n.op_type in _LOOKUPS and n.input[1] == IDS]
     for value in tables:
         while value not in sizes and value in producers:
             value = producers[value].input[0]
