@@ -14,7 +14,9 @@ from __future__ import annotations
 import argparse
 import resource
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 from scipy.cluster.vq import kmeans2
@@ -27,6 +29,7 @@ from eyebright.training.cache.store import default_folder
 from eyebright.training.linear_probe.features import FeatureExtractor, training_preprocessing
 from eyebright.training.linear_probe.head import fit_head
 from eyebright.training.linear_probe.lda import log_loss
+from eyebright.training.linear_probe.logistic import LogisticProblems, Point
 from eyebright.training.linear_probe.pca import principal_directions, standardise
 from eyebright.types import FloatArray, IntArray
 
@@ -60,6 +63,19 @@ def cut(rows: FloatArray, truth: IntArray, classes: int) -> IntArray:
     return found
 
 
+def counted(calls: list[int]) -> AbstractContextManager[object]:
+    """Note how many problems each evaluation of objective and gradient was of."""
+    evaluate = LogisticProblems._evaluate
+
+    def noting(
+        problems: LogisticProblems, coefficients: FloatArray, penalty: FloatArray, chosen: IntArray
+    ) -> Point:
+        calls.append(len(chosen))
+        return evaluate(problems, coefficients, penalty, chosen)
+
+    return patch.object(LogisticProblems, "_evaluate", noting)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -78,7 +94,9 @@ def main() -> None:
     learned, unseen = np.sort(learned), np.sort(unseen[np.isin(truth[unseen], truth[learned])])
 
     began, clock = busy(), time.perf_counter()
-    fit = fit_head(rows[learned], truth[learned], options.classes)
+    calls: list[int] = []
+    with counted(calls):
+        fit = fit_head(rows[learned], truth[learned], options.classes)
     seconds, clock = busy() - began, time.perf_counter() - clock
     logits = fit.head.logits(rows[unseen])
     loss = log_loss(logits, truth[unseen], np.ones(len(unseen), np.float32))
@@ -86,7 +104,9 @@ def main() -> None:
     smallest = np.bincount(truth[learned], minlength=options.classes).min()
     print(f"{len(learned):,} rows x {rows.shape[1]:,} features")
     print(f"{options.classes} classes of {smallest} rows or more")
-    print(f"{seconds:.1f} processor seconds ({clock:.1f} by the clock)")
+    print(
+        f"{seconds:.1f} processor seconds ({clock:.1f} by the clock), {sum(calls):,} evaluations of a problem"
+    )
     held_out = min(point.log_loss for point in fit.path)
     print(f"log loss {held_out:.5f} of the folds at {fit.l2:g}, discriminant {fit.discriminant_share}")
     print(f"log loss {loss:.5f}, accuracy {right:.4f} on {len(unseen):,} other images")

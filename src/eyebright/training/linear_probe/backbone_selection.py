@@ -21,11 +21,12 @@ from eyebright.training.linear_probe.selection import (
     SUBSET,
     ProbeCandidate,
     better,
-    candidates,
+    candidate,
     losses,
     subset,
 )
 from eyebright.training.linear_probe.targets import fit, truth_of
+from eyebright.training.linear_probe.training_images import require_training_images
 
 
 @dataclass(frozen=True)
@@ -73,9 +74,9 @@ def choose_backbone(
         DataError: too few images can be read.
     """
     began = time.monotonic()
+    require_training_images(manifest, manifest.of("train"), ())
     samples = _drawn(manifest, seed)
-    fits: dict[str, HeadFit] = {}
-    tried: dict[str, Backbone] = {}
+    tried: dict[str, FeatureExtractor] = {}
     rates: list[float] = []
     too_slow: list[str] = []
     for backbone in sorted(backbones, key=lambda b: b.card.parameters):
@@ -93,14 +94,16 @@ def choose_backbone(
             too_slow.append(name)
             continue
         samples = _computed(extractor, manifest, samples)
-        fits[name] = _fitted(extractor, manifest, samples, seed)
-        tried[name], rates = backbone, [*rates, rate]
+        tried[name], rates = extractor, [*rates, rate]
     truth = truth_of(samples, manifest)
+    fits = {name: _fitted(extractor, manifest, samples, seed) for name, extractor in tried.items()}
     best, *others = fits
     for name in others:
         if better(losses(fits[name], truth), losses(fits[best], truth)):
             best = name
-    return BackboneChoice(tried[best], candidates(fits, best, truth), rates, too_slow)
+    own = losses(fits[best], truth)
+    compared = [candidate(name, found, truth, None if name == best else own) for name, found in fits.items()]
+    return BackboneChoice(tried[best].backbone, compared, rates, too_slow)
 
 
 def _drawn(manifest: Manifest, seed: int) -> list[Sample]:

@@ -117,12 +117,17 @@ def better(candidate: FloatArray, best: FloatArray, errors: float = _STANDARD_ER
     return gain > errors * error and gain > 0
 
 
+def promising(after: float, before: float) -> bool:
+    """Return whether a step in size took so much off the log loss that the next one is worth trying."""
+    return after <= _PROMISING * before
+
+
 #: Trains a head: with a setting, on features of a feature layer set that holds the setting's, on the first
 #: images alone or on all.
 FitSetting: TypeAlias = Callable[[Setting, str, bool], HeadFit]
 
 
-class Comparison:
+class SettingComparison:
     """Compares settings on images of the training split, the cheapest first.
 
     The first images settle what they show clearly: a step up in size that is taken, and layers that are given
@@ -172,11 +177,11 @@ class Comparison:
             for whole in self._rounds:
                 before = self._losses(self._best(size, views, whole), whole)
                 after = self._losses(self._best(larger, views, whole), whole)
-                promising = bool(after.mean() <= _PROMISING * before.mean())
-                if (promising and better(after, before, _CLEAR)) or better(before, after):
+                steep = promising(float(after.mean()), float(before.mean()))
+                if (steep and better(after, before, _CLEAR)) or better(before, after):
                     break
             size = larger if better(after, before) else size
-            if not (promising or self._thorough):
+            if not (steep or self._thorough):
                 break
         return self._best(size, views, True)
 
@@ -217,18 +222,20 @@ class Comparison:
         for name, group in groups.items():
             known = [s for s in group if (s, whole) in self._fits]
             setting = min(known, key=lambda s: (s != selected, float(self._losses(s, whole).mean())))
-            rows.append(self._row(name, setting, whole, own if setting != selected else None))
+            beside = None if setting == selected else own
+            rows.append(candidate(name, self._fits[setting, whole], self._truth[whole], beside))
         return rows
 
-    def _row(self, name: str, setting: Setting, whole: bool, selected: FloatArray | None) -> ProbeCandidate:
-        """Return a row beside the losses (N,) of the selected setting; None for that itself."""
-        truth, lost = self._truth[whole], self._losses(setting, whole)
-        correct = int(task_of(truth).correct(self._fits[setting, whole].held_out, truth).sum())
-        row = ProbeCandidate(name, correct, len(truth), float(lost.mean()), selected is None)
-        if selected is None:
-            return row
-        excess, error = _mean_and_error(lost - selected)
-        return replace(row, excess=excess, error=error)
+
+def candidate(name: str, fit: HeadFit, truth: IntArray, selected: FloatArray | None) -> ProbeCandidate:
+    """Return a row beside the losses (N,) of the selected candidate; None for that itself."""
+    lost = losses(fit, truth)
+    correct = int(task_of(truth).correct(fit.held_out, truth).sum())
+    row = ProbeCandidate(name, correct, len(truth), float(lost.mean()), selected is None)
+    if selected is None:
+        return row
+    excess, error = _mean_and_error(lost - selected)
+    return replace(row, excess=excess, error=error)
 
 
 def _mean_and_error(values: FloatArray) -> tuple[float, float]:

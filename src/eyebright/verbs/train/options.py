@@ -60,8 +60,8 @@ class TrainingDataConfig(Config):
     views: Annotated[int, Field(ge=1, le=16)] | Literal["auto"] = Field(
         "auto",
         description=(
-            "Views of each training image to learn from: the image itself and augmented copies. auto compares "
-            "1, 2 and 4 where the size is chosen, too, of up to 500 images."
+            "Views of each training image to learn from: the image itself and augmented copies. auto "
+            "compares 1, 2 and 4 where the size is chosen, too, of up to 500 images."
         ),
     )
     lang: ReportLang = "en"

@@ -6,8 +6,10 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 from eyebright.errors import DataError
+from eyebright.training.linear_probe import regularisation_path
 from eyebright.training.linear_probe.folds import assign_folds, class_weights, fold_weights, learnable
 from eyebright.training.linear_probe.head import HeadFit, fit_head
+from eyebright.training.linear_probe.logistic import LogisticProblems
 from eyebright.types import FloatArray, IntArray
 
 
@@ -111,6 +113,22 @@ def test_a_path_leads_to_the_solution_of_its_last_strength(digits) -> None:
         np.testing.assert_allclose(
             probabilities(path.head.logits(pixels)), probabilities(alone.head.logits(pixels)), atol=1e-2
         )
+
+
+def test_where_solutions_point_is_near_the_next_one(digits, monkeypatch) -> None:
+    counts = []
+    evaluate = LogisticProblems._evaluate
+
+    def counted(problems, coefficients, penalty, chosen):
+        counts[-1] += len(chosen)
+        return evaluate(problems, coefficients, penalty, chosen)
+
+    monkeypatch.setattr(LogisticProblems, "_evaluate", counted)
+    for begin in (regularisation_path._extrapolated, lambda solved, l2, start: start):
+        monkeypatch.setattr(regularisation_path, "_extrapolated", begin)
+        counts.append(0)
+        fit_head(digits[0][:600], digits[1][:600], 10)
+    assert counts[0] < 0.9 * counts[1]
 
 
 def test_constant_columns_have_no_say(digits) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import Tensor
 
 from eyebright.evaluation.calibration import calibrated_loss
 from eyebright.evaluation.intervals import share_of
@@ -28,6 +28,9 @@ from eyebright.verbs.train.finetune.initial_model import FinetuneModel
 from eyebright.verbs.train.finetune.plan import FinetunePlan
 from eyebright.verbs.train.finetune.recipe import gain_seconds
 from eyebright.verbs.train.finetune.trainable import Trainable, ready_to_train
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ def with_choice(model: TrainedModel, choice: BackboneChoice) -> TrainedModel:
         for row, accuracy, rate in zip(choice.compared, accuracies, choice.rates, strict=True)
     ]
     shown = [
-        Choice(translate("Backbone: {name}", name=row.name), accuracy, row.selected)
+        Choice(translate("Backbone: {name}", name=row.name), accuracy, row.selected, row.excess, row.error)
         for row, accuracy in zip(choice.compared, accuracies, strict=True)
     ]
     return replace(
