@@ -2,10 +2,12 @@
 
     python benchmarks/monitor.py RUN [--foreign FOLDER …] [--repeats 50] [--months 100] [--images 720x20]
 
-RUN is a run with validation and test images. The former and half of the latter are the reference, the other
-half is the stream, drawn with replacement. Each FOLDER holds images of a class that the model does not know:
-one image in five of the stream. A month is 720 windows whose images and whose reference are drawn from all
-these images alike, so that nothing ever changes; it is looked at 24 times.
+RUN is a run with validation and test images. For each stream these are dealt anew into a reference and 200
+images that follow it, no image twice: a stream that repeats a few images is not like its reference, and an
+alarm of it is no false one. Each FOLDER holds images of a class that the model does not know: one image in
+five of the stream. A month is 720 windows whose images and whose reference are drawn from all these images
+alike, so that nothing ever changes; it is looked at 24 times. Accuracy is estimated for half of the test
+images, the rest is the reference.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -40,8 +43,12 @@ from eyebright.sealed.ood_output import stored_residual
 from eyebright.types import FloatArray, IntArray, UInt8Array
 
 Change = Callable[[UInt8Array, np.random.Generator], UInt8Array]
-WINDOW, HORIZON = 25, 400
-MOMENTS = (50, 100, 200, 400)
+Draw: TypeAlias = "Callable[[IntArray, np.random.Generator], Table]"
+WINDOW, HORIZON = 25, 200
+MOMENTS = (50, 100, 200)
+STRANGE = 0.2
+# Of draws with other class frequencies, which are drawn with replacement.
+DRAWN = 400
 LOOKS = 24
 SOME = 150
 
@@ -122,20 +129,22 @@ class Model:
         truth = np.array([truth for _, truth in files], np.int64)
         return Table(np.stack(probabilities), np.stack(scores), np.stack(projections), np.stack(seen), truth)
 
-    def log(self, stream: Table) -> Log:
+    def log(self, stream: Table, random: np.random.Generator) -> Log:
         """Return a log of the stream, a window after every few images."""
-        windows = [self.window(stream.at(np.arange(i, i + WINDOW)), i) for i in range(0, len(stream), WINDOW)]
-        return self.empty.followed_by(windows)
+        starts = range(0, len(stream), WINDOW)
+        return self.empty.followed_by(
+            [self.window(stream.at(np.arange(i, i + WINDOW)), i, random) for i in starts]
+        )
 
     @property
     def empty(self) -> Log:
         return Log("0" * 64, self.sealed.labels)
 
-    def window(self, images: Table, start: float) -> Sketch:
+    def window(self, images: Table, start: float, random: np.random.Generator) -> Sketch:
         decisions, classes = self.sealed.decisions, len(self.sealed.labels)
         predicted = np.equal.outer(decisions.predict(images.probabilities), np.arange(classes))
         unknown = decisions.unknown(images.scores)
-        opened = OpenSketch(classes, start, np.random.default_rng(0))
+        opened = OpenSketch(classes, start, random)
         answered = np.where(unknown[:, None], 0, predicted).astype(np.int64)
         opened.add(
             Batch(images.probabilities, answered, unknown, images.scores, images.projections, images.looks)
@@ -143,12 +152,44 @@ class Model:
         return opened.closed(start + 1)
 
 
-def power(model: Model, reference: Reference, name: str, draw: Callable[..., Table], repeats: int) -> None:
+@dataclass(frozen=True)
+class Deal:
+    """Clean images, dealt into the reference and the places (HORIZON,) of those that follow it."""
+
+    reference: Reference
+    following: IntArray
+
+    @classmethod
+    def of(cls, known: Reference, images: Table, random: np.random.Generator) -> Deal:
+        order = random.permutation(len(images))
+        return cls(_with(known, images.at(order[HORIZON:])), order[:HORIZON])
+
+
+def _with(known: Reference, images: Table) -> Reference:
+    """Return a reference of other images, none of them corrupted."""
+    nothing = [""] * len(images)
+    right = np.zeros(len(images), bool)
+    return Reference(
+        known.model_sha256,
+        known.labels,
+        nothing,
+        right,
+        images.probabilities,
+        images.scores,
+        images.projections,
+        images.looks,
+    )
+
+
+def power(model: Model, known: Reference, name: str, images: Table, draw: Draw, repeats: int) -> None:
     """Print in which share of streams a change is seen within so many images."""
-    predicted = answers(model.sealed.decisions, reference.clean)[0]
     seen, tests = [], Counter[str]()
     for seed in range(repeats):
-        drifts = find_drift(model.log(draw(np.random.default_rng(seed))), reference, predicted, seed)
+        random = np.random.default_rng(seed)
+        deal = Deal.of(known, images, random)
+        predicted = answers(model.sealed.decisions, deal.reference)[0]
+        stream = draw(deal.following, random)
+        drifts = find_drift(model.log(stream, random), deal.reference, predicted, seed)
         alarms = [drift for drift in drifts if drift.since is not None]
         first = min((d.since for d in alarms if d.since is not None), default=10**6)
         tests.update(drift.test for drift in alarms if drift.since == first)
@@ -181,46 +222,38 @@ def label_shift(estimator: AccuracyEstimator, model: Model, test: Table, before:
             np.bincount(test.truth, minlength=classes), 1
         )
         weights = wanted[test.truth] / wanted[test.truth].sum()
-        images = test.at(random.choice(len(test), HORIZON, p=weights))
+        images = test.at(random.choice(len(test), DRAWN, p=weights))
         right = float(np.mean(model.sealed.decisions.predict(images.probabilities) == images.truth))
         now = estimator.estimate(images.rows, len(images)).now
         errors.append(abs(now.value - right))
         unchanged.append(abs(before - right))
         inside += now.low <= right <= now.high
-    print(f"Label shift, {repeats} draws of {HORIZON} images: mean error {100 * np.mean(errors):.1f} points,")
+    print(f"Label shift, {repeats} draws of {DRAWN} images: mean error {100 * np.mean(errors):.1f} points,")
     print(
         f"of the validation accuracy {100 * np.mean(unchanged):.1f}; inside the interval: {inside}",
         flush=True,
     )
 
 
-def months(model: Model, reference: Reference, test: Table, count: int, windows: int, each: int) -> None:
+def months(model: Model, known: Reference, pool: Table, count: int, windows: int, each: int) -> None:
     """Print how many months without a change raise an alarm."""
-    clean = reference.clean
-    truth = np.zeros(len(clean.correct), np.int64)
-    own = Table(clean.probabilities, clean.scores, clean.projections, clean.looks, truth)
-    pool = own.followed_by(test)
-    alarms, began = 0, time.perf_counter()
+    alarms, tests, began = 0, Counter[str](), time.process_time()
     for seed in range(count):
         random = np.random.default_rng([seed, 1])
-        drawn = pool.at(random.integers(0, len(pool), len(own)))
-        known = replace(
-            clean,
-            probabilities=drawn.probabilities,
-            scores=drawn.scores,
-            projections=drawn.projections,
-            looks=drawn.looks,
-        )
+        reference = _with(known, pool.at(random.integers(0, len(pool), len(pool))))
         places = random.integers(0, len(pool), (windows, each))
-        predicted = answers(model.sealed.decisions, known)[0]
-        log, alarm = model.empty, False
+        predicted = answers(model.sealed.decisions, reference)[0]
+        log, found = model.empty, set[str]()
         for some in np.array_split(np.arange(windows), min(LOOKS, windows)):
-            log = log.followed_by([model.window(pool.at(places[t]), t) for t in some])
-            alarm = alarm or any(drift.alarm for drift in find_drift(log, known, predicted, seed))
-        alarms += alarm
-    seconds = time.perf_counter() - began
-    print(f"Months of {windows} windows of {each} images without a change: {count}, in {seconds:.0f} s.")
-    print(f"With an alarm: {alarms}", flush=True)
+            log = log.followed_by([model.window(pool.at(places[t]), t, random) for t in some])
+            found |= {drift.test for drift in find_drift(log, reference, predicted, seed) if drift.alarm}
+        alarms += bool(found)
+        tests.update(found)
+    seconds = time.process_time() - began
+    print(
+        f"Months of {windows} windows of {each} images without a change: {count}, {seconds:.0f} CPU seconds."
+    )
+    print(f"With an alarm: {alarms} {dict(tests)}", flush=True)
 
 
 def overhead(model: Model, files: Sequence[Path]) -> None:
@@ -255,52 +288,50 @@ def main() -> None:
     model = Model(options.run)
     manifest = read_manifest(options.run / "manifest.parquet")
     random = np.random.default_rng(0)
-    samples = [s for i, s in enumerate(manifest.of("test")) if i % 2]
-    stream_images = {s.path for s in samples}
+    held_out = [s for i, s in enumerate(manifest.of("test")) if i % 2]
+    stream_images = {s.path for s in held_out}
     kept = replace(manifest, samples=tuple(s for s in manifest.samples if s.path not in stream_images))
     reference = measure_reference(model.sealed, sha256(model.sealed.path), kept, 0)
     files = [
-        (manifest.root / samples[i].path, model.sealed.labels.index(samples[i].label))
-        for i in random.permutation(len(samples))
+        (manifest.root / sample.path, model.sealed.labels.index(sample.label))
+        for sample in [*held_out, *kept.of("val"), *kept.of("test")]
     ]
-    test = model.table(files)
+    images = model.table(files)
     overhead(model, [path for path, _ in files[:100]])
-
-    def stream(images: Table) -> Callable[[np.random.Generator], Table]:
-        return lambda random: images.at(random.integers(0, len(images), HORIZON))
-
     changed = {"blur, sigma 2 px": model.table(files, blur), "30 % darker": model.table(files, darker)}
     print(f"| stream | {' | '.join(f'within {m} images' for m in MOMENTS)} | first seen by |")
     print("|---|" + "---|" * (len(MOMENTS) + 1))
-    power(model, reference, "test images", stream(test), options.repeats)
-    for name, images in changed.items():
-        power(model, reference, name, stream(images), options.repeats)
+    for name, some in {"unchanged": images, **changed}.items():
+        power(model, reference, name, images, lambda places, _, some=some: some.at(places), options.repeats)
     for folder in options.foreign:
         found = [folder / path for path in walk(folder, FolderListing(), set())]
         others = model.table([(found[i], -1) for i in random.permutation(len(found))[:SOME]])
 
-        def mixed(random: np.random.Generator, others: Table = others) -> Table:
-            both = test.followed_by(others)
-            own = random.integers(0, len(test), HORIZON)
-            strange = len(test) + random.integers(0, len(others), HORIZON)
-            return both.at(np.where(random.random(HORIZON) < 0.2, strange, own))
+        def mixed(places: IntArray, random: np.random.Generator, others: Table = others) -> Table:
+            strange = np.flatnonzero(random.random(len(places)) < STRANGE)[: len(others)]
+            places = places.copy()
+            places[strange] = len(images) + random.permutation(len(others))[: len(strange)]
+            return images.followed_by(others).at(places)
 
-        power(model, reference, f"20 % {folder.name}", mixed, options.repeats)
+        power(model, reference, f"20 % {folder.name}", images, mixed, options.repeats)
+    test = images.at(np.arange(len(held_out)))
     estimator = AccuracyEstimator(reference, model.sealed.decisions)
     print("| images | number | accuracy | mean confidence | estimated | error | inside |")
     print("|---|---|---|---|---|---|---|")
     errors = [accuracy(estimator, model, "test", test)]
-    errors += [accuracy(estimator, model, name, images) for name, images in changed.items()]
+    errors += [
+        accuracy(estimator, model, name, some.at(np.arange(len(held_out)))) for name, some in changed.items()
+    ]
     for kind in STRENGTHS:
-        images = model.table(files[:SOME], corruption(kind, 2))
-        errors.append(accuracy(estimator, model, f"{kind}, strength 3", images))
+        some = model.table(files[: len(held_out)], corruption(kind, 2))
+        errors.append(accuracy(estimator, model, f"{kind}, strength 3", some))
     print(
         f"Mean error {100 * np.mean(np.abs(errors)):.1f} points, largest {100 * np.max(np.abs(errors)):.1f}"
     )
     label_shift(estimator, model, test, float(reference.clean.correct.mean()), 2 * options.repeats)
     if options.months:
         windows, each = map(int, options.images.split("x"))
-        months(model, reference, test, options.months, windows, each)
+        months(model, reference, images, options.months, windows, each)
 
 
 if __name__ == "__main__":

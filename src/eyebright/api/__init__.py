@@ -34,8 +34,8 @@ from eyebright.verbs.demo.demo import demo as demo_stage
 from eyebright.verbs.demo.options import DemoConfig
 from eyebright.verbs.distill.distill import distill as distill_stage
 from eyebright.verbs.distill.options import DistillConfig
-from eyebright.verbs.doctor.doctor import Fact
 from eyebright.verbs.doctor.doctor import doctor as doctor_stage
+from eyebright.verbs.doctor.fact import Fact
 from eyebright.verbs.doctor.options import DoctorConfig
 from eyebright.verbs.evaluate.evaluate import evaluate as evaluate_stage
 from eyebright.verbs.evaluate.options import EvaluateConfig
@@ -178,7 +178,7 @@ def pretrain(
     """Adapt a backbone to images without labels, for `train(..., backbone=...)`.
 
     Args:
-        data: a folder of images; None where a pretraining is resumed.
+        data: images in a folder, an archive or a table; None where a pretraining is resumed.
         progress: as for :func:`train`.
         **options: the options of `eyebright pretrain`.
 

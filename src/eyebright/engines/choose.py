@@ -19,6 +19,7 @@ from eyebright.engines.onnx_runtime import OnnxRuntimeEngine
 from eyebright.engines.openvino import OpenVinoEngine, has_bfloat16
 from eyebright.errors import ConfigError, MissingExtraError, nearest
 from eyebright.runtime.context import say
+from eyebright.runtime.install import install_command
 from eyebright.runtime.machine import processor_name, usable_cores
 from eyebright.runtime.onnx_session import runtime_reason
 from eyebright.runtime.remembered import remember, remembered
@@ -61,14 +62,26 @@ def make(name: str, graph: bytes) -> Engine:
         return known[name](graph)
     if name.startswith("openvino") and not installed("openvino"):
         raise MissingExtraError(
-            "The engine {name} needs the package openvino. It is not installed. Run: pip install openvino",
+            "The engine {name} needs the package openvino. It is not installed. Run: {command}",
             name=name,
+            command=install_command("openvino"),
         )
     raise ConfigError(
         "The engine must be available on this machine. Got {name}. Choose one of: {nearest}.",
         name=name,
         nearest=nearest(name, known),
     )
+
+
+def make_alike(name: str, graph: bytes) -> Engine:
+    """Return the named engine, or one of the same precision where this machine lacks it.
+
+    Raises:
+        MissingExtraError, ConfigError: there is none.
+    """
+    known = makers()
+    alike = [other for other in known if other.split()[-1] == name.split()[-1]]
+    return make(name if name in known or not alike else alike[0], graph)
 
 
 def race(graph: bytes, images: Sequence[UInt8Array]) -> list[Trial]:

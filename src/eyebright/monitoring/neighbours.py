@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import logsumexp
+from threadpoolctl import threadpool_limits
 
 from eyebright.evaluation.intervals import Float64Array
 from eyebright.monitoring.martingale import log_gains, log_stakes, onset_weights
@@ -91,11 +92,12 @@ def log_evidence(
     reference = reference.scaled(spread).at(order)
     weights = onset_weights(len(windows))
     found = np.zeros(len(windows))
-    for start in _starts(windows, most_rows):
-        images = _images(windows[start:], spread)
-        for window, evidence in _followed(reference, images, [seed, start + 1]):
-            place = start + window
-            found[place] = max(found[place], evidence + np.log(weights[start]))
+    with threadpool_limits(1, user_api="blas"):  # products this small only wait for other threads
+        for start in _starts(windows, most_rows):
+            images = _images(windows[start:], spread)
+            for window, evidence in _followed(reference, images, [seed, start + 1]):
+                place = start + window
+                found[place] = max(found[place], evidence + np.log(weights[start]))
     return found
 
 
@@ -150,7 +152,7 @@ def _followed(
 
 
 class _Pool:
-    """Images so far, each with its nearest neighbours among them.
+    """Images so far, each with its nearest neighbours among them, the nearest first.
 
     Args:
         images: to begin with.
@@ -158,9 +160,7 @@ class _Pool:
 
     def __init__(self, images: Doubts) -> None:
         self._images = images
-        distances = _distances(images.places, images.places)
-        self._near = np.argsort(distances, axis=1, kind="stable")[:, :_NEIGHBOURS]
-        self._far = np.take_along_axis(distances, self._near, axis=1)
+        self._near, self._far = _nearest(_distances(images.places, images.places))
 
     def __len__(self) -> int:
         return len(self._images)
@@ -170,17 +170,16 @@ class _Pool:
         before = len(self)
         self._images = self._images.followed_by(images)
         across = _distances(self._images.places, images.places)
-        numbers = np.broadcast_to(np.arange(before, len(self)), (before, len(images)))
-        near = np.concatenate([self._near, numbers], axis=1)
-        far = np.concatenate([self._far, across[:before]], axis=1)
-        kept = np.argsort(far, axis=1, kind="stable")[:, : max(self._near.shape[1], _NEIGHBOURS)]
-        own = np.argsort(across.T, axis=1, kind="stable")[:, :_NEIGHBOURS]
-        width = min(kept.shape[1], own.shape[1])
-        kept, own = kept[:, :width], own[:, :width]
-        self._near = np.concatenate([np.take_along_axis(near, kept, axis=1), own])
-        self._far = np.concatenate(
-            [np.take_along_axis(far, kept, axis=1), np.take_along_axis(across.T, own, axis=1)]
-        )
+        if self._near.shape[1] < _NEIGHBOURS:  # few images: all of them are neighbours
+            self._near, self._far = _nearest(_distances(self._images.places, self._images.places))
+            return
+        near, far = _nearest(across.T)
+        closer = np.flatnonzero(across[:before].min(axis=1, initial=np.inf) < self._far[:, -1])
+        numbers = np.broadcast_to(np.arange(before, len(self)), (len(closer), len(images)))
+        order, nearer = _nearest(np.concatenate([self._far[closer], across[closer]], axis=1))
+        known = np.concatenate([self._near[closer], numbers], axis=1)
+        self._near[closer], self._far[closer] = np.take_along_axis(known, order, axis=1), nearer
+        self._near, self._far = np.concatenate([self._near, near]), np.concatenate([self._far, far])
 
     def smoothed(self) -> FloatArray:
         """Return the doubt (N,) of each image's neighbourhood."""
@@ -189,6 +188,15 @@ class _Pool:
         weights *= np.where(self._near == np.arange(len(self))[:, None], np.float32(_OWN), np.float32(1))
         doubt: FloatArray = (weights * self._images.doubt[self._near]).sum(axis=1) / weights.sum(axis=1)
         return doubt
+
+
+def _nearest(distances: FloatArray) -> tuple[IntArray, FloatArray]:
+    """Return the numbers (N, k) of the smallest of distances (N, M) in each row, and these, sorted."""
+    count = min(_NEIGHBOURS, distances.shape[1])
+    near = np.argpartition(distances, count - 1, axis=1)[:, :count]
+    order = np.argsort(np.take_along_axis(distances, near, axis=1), axis=1, kind="stable")
+    near = np.take_along_axis(near, order, axis=1)
+    return near, np.take_along_axis(distances, near, axis=1)
 
 
 def _distances(first: FloatArray, second: FloatArray) -> FloatArray:

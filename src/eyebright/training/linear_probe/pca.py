@@ -93,7 +93,9 @@ def principal_directions(rows: FloatArray, rank: int | None, seed: int) -> tuple
     count, width = rows.shape
     exact = min(count, width) <= (_EXACT_SIDE if count <= width else _WHOLE_RANK) and rank is None
     if exact and count <= width:
-        moments, directions = np.linalg.eigh((rows @ rows.T).astype(np.float64))
+        gram = rows @ rows.T
+        # Only all directions need float64: of the leading ones the least varies far above float32's rounding.
+        moments, directions = np.linalg.eigh(gram if count > _WHOLE_RANK else gram.astype(np.float64))
         keep = moments > 1e-6 * moments[-1]
         keep[: count - _RANK if count > _WHOLE_RANK else 0] = False
         keep[-1] = True

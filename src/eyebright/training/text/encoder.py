@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 from eyebright.errors import EyebrightError, MissingExtraError, ModelError, NotFoundError
 from eyebright.onnx_graph.builder import GraphBuilder
 from eyebright.onnx_graph.stored import parse_onnx, read_onnx_bytes
+from eyebright.runtime.install import install_command
 from eyebright.runtime.onnx_session import open_session
 from eyebright.runtime.stored import read_json, reason_of
 from eyebright.training.text.bert_graph import HIDDEN, IDS, MASK, BertConfig, bert_graph
@@ -86,8 +87,8 @@ def require_tokenizers() -> None:
     """
     if find_spec("tokenizers") is None:
         raise MissingExtraError(
-            "A sentence encoder needs the package tokenizers, which is not installed. Run: pip install "
-            "'eyebright[text]'"
+            "A sentence encoder needs the package tokenizers. It is not installed. Run: {command}",
+            command=install_command("text"),
         )
 
 

@@ -1,4 +1,4 @@
-"""The images that a backbone is pretrained on: found in any folders, each once, unreadable ones left out."""
+"""The images that a backbone is pretrained on, wherever they lie: each once, unreadable ones left out."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from eyebright.data.folder import scan_ood
 from eyebright.data.manifest import Manifest, Sample
+from eyebright.data.unlabelled import scan_unlabelled
 from eyebright.errors import DataError
 from eyebright.runs.messages import say_skipped
 from eyebright.runtime.context import say
@@ -41,18 +41,21 @@ class PretrainImages:
         return np.array([numbers[_class_of(s)] for s in samples], np.int64)
 
 
-def unlabelled_images(folder: Path, excluded: Collection[str] = ()) -> PretrainImages:
-    """Return the images under a folder, each once.
+def unlabelled_images(
+    place: Path, path_column: str | None = None, excluded: Collection[str] = ()
+) -> PretrainImages:
+    """Return the images of a folder, an archive or a table, each once.
 
     Args:
-        folder: with images in any folders.
+        place: where the images lie, in any folders, or the table that names them.
+        path_column: that of a table which holds the paths; None to find it by its name.
         excluded: hashes of images that must not be learned from, since they are evaluated later.
 
     Raises:
-        NotFoundError: the folder does not exist.
-        DataError: it holds too few images.
+        NotFoundError: the place does not exist.
+        DataError: it is of another kind, or holds too few images.
     """
-    found = scan_ood(folder)
+    found = scan_unlabelled(place, path_column)
     say_skipped(found.skipped)
     allowed = [s for s in found.samples if not {s.sha, s.identity} & set(excluded)]
     if left := len(found.samples) - len(allowed):
@@ -68,7 +71,7 @@ def unlabelled_images(folder: Path, excluded: Collection[str] = ()) -> PretrainI
             "Pretraining needs at least {least} different images. {path} has {count}. Give more images: a "
             "few hundred, for it to pay.",
             least=_LEAST,
-            path=folder,
+            path=place,
             count=len(unique),
         )
     say("Found {count:image|images} to learn from.", count=len(unique))

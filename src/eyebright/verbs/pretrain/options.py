@@ -9,18 +9,22 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from eyebright.errors import ConfigError
 from eyebright.options.base import Config
+from eyebright.options.columns import PathColumnConfig
 from eyebright.options.fields import BackboneName, Device, Epochs, MessageLang, ModelTime, Weights
 from eyebright.options.marks import Heading, Metavar, Positional
 
 _LARGEST_BATCH = 65_536
 
 
-class PretrainConfig(Config):
-    """Options of `eyebright pretrain`; every field is also a command-line option and a TOML key."""
+class PretrainingConfig(Config):
+    """On which images a backbone is pretrained, and how."""
 
     data: Annotated[Path | None, Positional()] = Field(
         None,
-        description="Folder of images, in any folders below it. Labels are not needed, and not learned from.",
+        description=(
+            "Images: a folder, with any folders below it, an archive or a table. Labels are not needed, and "
+            "not learned from."
+        ),
     )
     out: Path | None = Field(
         None, description="Directory to write the backbone to (default: backbones/NAME-TIME)."
@@ -71,7 +75,7 @@ class PretrainConfig(Config):
     resume: Path | None = Field(
         None,
         validate_default=True,
-        description="Directory of the pretraining to resume; FOLDER may be omitted.",
+        description="Directory of the pretraining to resume; DATA may be omitted.",
     )
     lang: MessageLang = "en"
 
@@ -80,7 +84,11 @@ class PretrainConfig(Config):
     def _something_to_learn_from(cls, value: Path | None, info: ValidationInfo) -> Path | None:
         if value is None and info.data.get("data", "") is None:
             raise ConfigError(
-                "A folder of images or a pretraining to resume must be given. Neither was. Give a folder, or "
-                "--resume DIRECTORY."
+                "Images or a pretraining to resume must be given. Neither was. Give a folder, an archive "
+                "or a table, or --resume DIRECTORY."
             )
         return value
+
+
+class PretrainConfig(PathColumnConfig, PretrainingConfig):
+    """Options of `eyebright pretrain`; every field is also a command-line option and a TOML key."""

@@ -54,7 +54,7 @@ def pretrain(config: PretrainConfig, *, excluded: Collection[str] = ()) -> Pretr
     catalog.require_torch()
     if config.processes > 1 and world_size() == 1:
         launch_verb("pretrain", config.model_copy(update={"out": directory}).toml(), config.processes)
-        return _finished(directory)
+        return read_pretrained(directory)
     with showing(progress() if is_main() else SILENT):
         return _pretrain(config, directory, excluded)
 
@@ -68,7 +68,7 @@ def _pretrain(config: PretrainConfig, directory: Path, excluded: Collection[str]
 
     began = time.monotonic()
     group = init_group(config.device)
-    images = unlabelled_images(config.data or Path(), excluded)
+    images = unlabelled_images(config.data or Path(), config.path, excluded)
     trained = load_pretrain_network(config, group.device)
     if is_main() and config.resume is None:
         _begin(config, directory)
@@ -142,8 +142,8 @@ def _begin(config: PretrainConfig, directory: Path) -> None:
     write_options(config, directory)
 
 
-def _finished(directory: Path) -> PretrainedBackbone:
-    """Return what other processes wrote."""
+def read_pretrained(directory: Path) -> PretrainedBackbone:
+    """Return a finished pretraining, such as one that other processes wrote."""
     import json
 
     from eyebright.training.pretrain.history import read_pretrain_history

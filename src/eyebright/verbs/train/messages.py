@@ -25,20 +25,28 @@ if TYPE_CHECKING:
 
 
 def candidates(model: FrozenModel) -> JsonObject:
-    """Return the engines, input sizes and layers that were compared, as `metrics.json` lists them."""
+    """Return the engines, input sizes, layers and views that were compared, as `metrics.json` lists them."""
 
     def rows(compared: Sequence[ProbeCandidate]) -> list[JsonObject]:
         return [asdict(c) | {"accuracy": asdict(_accuracy(c))} for c in compared]
 
     engines = [asdict(trial) for trial in model.trials]
-    return {"engines": engines, "sizes": rows(model.sizes), "layers": rows(model.feature_layer_sets)}
+    return {
+        "engines": engines,
+        "sizes": rows(model.sizes),
+        "layers": rows(model.feature_layer_sets),
+        "views": rows(model.view_counts),
+    }
 
 
 def choices(model: FrozenModel) -> list[Choice]:
-    """Return the input sizes and layers that were compared, as the report shows them."""
+    """Return the input sizes, layers and views that were compared, as the report shows them."""
     sizes = [(translate("Input size {size} px", size=c.name), c) for c in model.sizes]
     layers = [(translate("Feature layers: {layers}", layers=c.name), c) for c in model.feature_layer_sets]
-    return [Choice(name, _accuracy(c), c.selected) for name, c in (*sizes, *layers)]
+    views = [(translate("Views of each image: {count}", count=c.name), c) for c in model.view_counts]
+    return [
+        Choice(name, _accuracy(c), c.selected, c.excess, c.error) for name, c in (*sizes, *layers, *views)
+    ]
 
 
 def student(card: BackboneCard, teacher: Path) -> None:
@@ -76,6 +84,10 @@ def stopped(why: str) -> str:
     sentences = {
         "epochs": translate("All epochs were completed."),
         "patience": translate("Training stopped early: the holdout loss no longer improved."),
+        "no gain": translate(
+            "Training stopped early: no weights on the way lowered the holdout loss by 1 % within the first "
+            "15 % of the time, so a gain is unlikely."
+        ),
         "budget": translate("The time budget was used up."),
         "nan": translate("Training diverged: the loss became NaN or infinite."),
     }

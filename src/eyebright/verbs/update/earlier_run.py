@@ -88,6 +88,14 @@ class EarlierRun:
         """Return whether the backbone was fine-tuned, so that it learned from the run's training images."""
         return "finetune" in self.model.card.content
 
+    @property
+    def views(self) -> int:
+        """Return how many views of each image the run's head learned from."""
+        if self.finetuned:
+            return 1
+        given = self.config.views
+        return int(self.model.card.content.get("views", 1)) if given == "auto" else given
+
     @cached_property
     def judged(self) -> Mapping[str, PredictionRow] | None:
         """Return what models of folds predicted, by the images' hashes; None where none were."""

@@ -106,7 +106,7 @@ def _options(earlier: EarlierRun, config: UpdateConfig, edits: ClassEdits) -> Tr
         "teacher": None,
         "curve": False,
         "unlabelled": _unlabelled(earlier.config),
-        "views": 1 if earlier.finetuned else earlier.config.views,
+        "views": earlier.views,
     }
     return earlier.config.model_copy(update=kept)
 

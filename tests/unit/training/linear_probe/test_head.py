@@ -100,6 +100,19 @@ def test_the_scale_of_the_features_does_not_matter(digits, whole_fit: HeadFit, f
     )
 
 
+def test_a_path_leads_to_the_solution_of_its_last_strength(digits) -> None:
+    """Each strength begins where the two before it point, and ends where it would have ended by itself."""
+    pixels, truth = digits[0][:600], digits[1][:600]
+    strengths = (1e-2, 1e-3, 3e-4, 1e-4)
+    path = fit_head(pixels, truth, 10, strengths=strengths, shares=(0.0,))
+    alone = fit_head(pixels, truth, 10, strengths=strengths[-1:], shares=(0.0,))
+    assert path.path[-1].log_loss == pytest.approx(alone.path[0].log_loss, abs=5e-3)
+    if path.l2 == alone.l2:
+        np.testing.assert_allclose(
+            probabilities(path.head.logits(pixels)), probabilities(alone.head.logits(pixels)), atol=1e-2
+        )
+
+
 def test_constant_columns_have_no_say(digits) -> None:
     pixels, truth = digits[0][:300].copy(), digits[1][:300]
     constant = np.full((300, 2), [0.1, -1e4], np.float32)

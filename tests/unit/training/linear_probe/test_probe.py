@@ -120,6 +120,7 @@ def test_sizes_are_compared_from_the_smallest(textile_manifest, feature_cache, m
 def test_only_a_subset_is_compared(textile_manifest, feature_cache, monkeypatch) -> None:
     monkeypatch.setattr(frozen, "ladder", lambda sides: (32, 64))
     monkeypatch.setattr(frozen, "SUBSET", 30)
+    monkeypatch.setattr(frozen, "THOROUGH", 30)
     chosen = trainer(textile_manifest, feature_cache).train(None)
     assert {c.count for c in chosen.sizes} == {30}
     assert len(chosen.truth) == len(textile_manifest.of("train"))
@@ -130,6 +131,32 @@ def test_views_train_the_head_and_are_not_judged(textile_manifest, feature_cache
     assert len(seen.fit.held_out) == len(seen.truth) == len(textile_manifest.of("train"))
     assert head_bytes(seen) != head_bytes(model)
     assert accuracy(seen, textile_manifest) > 0.5
+
+
+def test_views_are_compared_with_the_size_of_few_images(textile_manifest, feature_cache, monkeypatch) -> None:
+    monkeypatch.setattr(frozen, "ladder", lambda sides: (32,))
+    made = FrozenTrainer(
+        textile_manifest, EmbeddedBackbone(), feature_cache, views=None, layers="texture", seed=0
+    )
+    chosen = made.train(None)
+    assert [row.name for row in chosen.view_counts] == ["1", "2", "4"]
+    assert [row.name for row in chosen.view_counts if row.selected] == [str(chosen.views)]
+    assert len(chosen.extractor.spaces) == chosen.views
+    assert len(chosen.fit.held_out) == len(textile_manifest.of("train"))
+
+
+def test_narrower_layers_take_over_what_wider_ones_computed(
+    textile_manifest, feature_cache, tmp_path, monkeypatch
+) -> None:
+    """What was compared is not computed again, and gives the head that features computed anew give."""
+    monkeypatch.setattr(frozen, "ladder", lambda sides: (32, 64))
+    shutil.copytree(feature_cache / "engines", tmp_path / "engines")
+    wide = trainer(textile_manifest, tmp_path, layers="auto")
+    chosen = wide.train(None)
+    assert chosen.layers != "all"
+    assert chosen.extractor._running is None  # no engine was started for the narrower layers
+    anew = trainer(textile_manifest, feature_cache, layers=chosen.layers)
+    assert head_bytes(anew.train(chosen.extractor.preprocessing.size)) == head_bytes(chosen)
 
 
 def test_a_damaged_image_is_left_out_and_named(model, copied: Path, feature_cache: Path) -> None:
@@ -189,7 +216,7 @@ def test_of_many_images_the_widest_set_is_compared_alone(
     textile_manifest, feature_cache, monkeypatch
 ) -> None:
     """A subset of the training split misleads about the two wide ones."""
-    monkeypatch.setattr(frozen, "SUBSET", len(textile_manifest.of("train")) - 1)
+    monkeypatch.setattr(frozen, "THOROUGH", len(textile_manifest.of("train")) - 1)
     assert list(trainer(textile_manifest, feature_cache, layers="auto").sets) == ["texture", "all"]
 
 

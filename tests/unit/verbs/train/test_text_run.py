@@ -198,7 +198,7 @@ def test_a_service_takes_texts(run: Run, textile_run: Run, textile: Path) -> Non
     with client_of(service_of(ServedModel(run.directory))) as client:
         as_json = client.post("/predict", json={"image": encoded, "text": note}).json()
         form = {"files": [("file", photo)], "data": {"text": note}}
-        as_form = client.post("/predict", **form).json()  # type: ignore[arg-type]
+        as_form = client.post("/predict", **form).json()
         [told] = as_json["predictions"]
         assert told["answer"] == expected.label
         assert told["probabilities"][expected.label] == pytest.approx(expected.confidence, abs=2e-3)

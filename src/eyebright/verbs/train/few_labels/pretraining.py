@@ -43,7 +43,7 @@ def with_pretraining(
 
     Args:
         config: the options.
-        unlabelled: the folder to pretrain on.
+        unlabelled: the folder, archive or table to pretrain on.
         manifest: all samples; its evaluated splits are not looked at, nor learned from without labels.
         original: the backbone as it is.
         directory: of the run.
@@ -54,6 +54,7 @@ def with_pretraining(
     evaluated = [*manifest.of("val"), *manifest.of("test")]
     options: dict[str, Any] = {
         "data": unlabelled,
+        "path": config.path,
         "out": directory / PRETRAINED,
         "overwrite": True,
         "backbone": config.backbone,
