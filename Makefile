@@ -3,7 +3,7 @@
 # make test-all  run the slow ones too
 # make check     lint, format, types, spelling, shell scripts, schemas of configuration files
 # make docs      build the documentation site into site/
-# make dist      build wheel and source distribution into dist/
+# make dist      build wheel and source distribution into dist/, twice, and list what an install of them brings
 # make dev       only make the environment that test and check use
 # make clean     remove what these made
 #
@@ -27,6 +27,7 @@ READY := $(VENV)/.eyebright-venv
 DEMO := $(VENV)/.eyebright-demo
 DEV := $(VENV)/.eyebright-dev
 DOCS := $(VENV)/.eyebright-docs
+DIST := $(VENV)/.eyebright-dist
 # Groups of tests (tests/conftest.py) go to the workers in their order, the longest first.
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --durations 25
 SCHEMA := $(BIN)/check-jsonschema --builtin-schema
@@ -62,12 +63,24 @@ check: $(DEV)
 docs: $(DOCS)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-# TAG, where it is set, must be the version's: v0.1.0 for 0.1.0.
-dist: $(DEV)
-	rm -rf dist
-	$(BIN)/python -m build --outdir dist .
+# TAG, where it is set, must be the version's: v0.1.0 for 0.1.0. The second build is from another folder, day and zone:
+# it must give the same bytes. What the wheel installs is listed as CycloneDX in build/sbom.cdx.json.
+dist: $(DIST)
+	rm -rf dist build/again build/base
+	$(BIN)/python -m build --no-isolation --outdir dist .
 	@test -z "$(TAG)" || test -f "dist/eyebright-$(TAG:v%=%).tar.gz" || { \
 	  echo "The tag $(TAG) must name the version that was built: $$(ls dist)." >&2; exit 1; }
+	$(BIN)/twine check --strict dist/*
+	mkdir -p build/again
+	tar -xzf dist/*.tar.gz -C build/again --strip-components 1 --touch
+	cd build/again && TZ=Asia/Shanghai "$(abspath $(BIN))/python" -m build --no-isolation --sdist --wheel .
+	cd dist && for file in *; do cmp "$$file" "../build/again/dist/$$file" || exit 1; done
+	"$(PYTHON)" -m venv --without-pip build/base
+	$(BIN)/python -m pip --python build/base install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt dist/*.whl
+	build/base/$(SCRIPTS)/eyebright --version
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --mc-type library --output-reproducible \
+	  --output-file build/sbom.cdx.json build/base
 
 dev: $(DEV)
 
@@ -96,4 +109,8 @@ $(DEV): pyproject.toml constraints.txt $(READY)
 
 $(DOCS): pyproject.toml constraints.txt $(READY)
 	$(INSTALL) '.[docs]'
+	@touch "$@"
+
+$(DIST): pyproject.toml constraints.txt $(READY)
+	$(INSTALL) '.[dist]'
 	@touch "$@"

@@ -212,8 +212,8 @@ def labels(data: Path, size: int, oracle: Path | None, draws: int) -> None:
     error = expected_calibration_error(probability, wrong, 10)
     print(f"  calibration error of the lists {error:.3f}; by chance alone {np.mean(ideal):.3f}")
     found = find_label_errors(material.rows, truth, count, groups, 0)
-    called = int((found.wrong >= CALLED_WRONG).sum())
-    print(f"  labels as they are: {found.wrong.sum():.0f} expected to be wrong, {called} called", flush=True)
+    surely = int((found.wrong >= CALLED_WRONG).sum())
+    print(f"  labels as they are: {found.wrong.sum():.0f} expected to be wrong, {surely} called", flush=True)
 
 
 def shift(data: Path, size: int, seed: int) -> None:
@@ -252,7 +252,7 @@ def shift(data: Path, size: int, seed: int) -> None:
 
 
 def faults(data: Path, size: int, _: int) -> None:
-    _, material = read(data, size)
+    material = read(data, size)[1]
     for kind, planted in material.faults.items():
         found = find_faults(kind, material.records, planted)
         told = find_faults(kind, planted, planted).values

@@ -35,10 +35,12 @@ def main() -> None:
             f"{100 * accuracy['value']:.1f} % ({100 * accuracy['low']:.1f} to {100 * accuracy['high']:.1f})"
         )
         chosen = f"{m['chosen']['size']} px, {m['chosen']['layers']}"
+        loss = f"log loss {m['log_loss']['value']:.3f}"
         calibration = f"ECE {100 * m['ece_before']:.1f} -> {100 * ece['value']:.1f} %"
         parity = f"sealed differs by {m['parity']['largest_difference']:.4f}"
         print(
-            f"{data.name:12} {m['split']:4} {figures}  {chosen}  {calibration}  {parity}  {seconds:.1f} s",
+            f"{data.name:12} {m['split']:4} {figures}  {loss}  {chosen}  {calibration}  {parity}  "
+            f"{seconds:.1f} s",
             flush=True,
         )
 

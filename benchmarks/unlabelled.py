@@ -30,7 +30,7 @@ from eyebright.training.linear_probe.features import FeatureExtractor, training_
 from eyebright.training.linear_probe.folds import groups_of
 from eyebright.training.linear_probe.head import HeadFit, fit_head
 from eyebright.training.linear_probe.linear import LinearHead
-from eyebright.types import IntArray
+from eyebright.types import IntArray, Split
 
 ENGINE = "openvino float32"
 
@@ -57,7 +57,7 @@ class Data:
         self.extractor = FeatureExtractor(
             default_folder(), backbone, preprocessing, self.sets["all"], ENGINE, 1
         )
-        held_out = "test" if self.manifest.of("test") else "val"
+        held_out: Split = "test" if self.manifest.of("test") else "val"
         parts = [*self.manifest.of("train"), *self.manifest.of(held_out)]
         with SILENT.task("", total=len(parts)) as task:
             lost = {s.path for s in self.extractor.compute(self.manifest.root, parts, task)}

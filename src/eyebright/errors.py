@@ -56,6 +56,10 @@ class NotFoundError(EyebrightError, FileNotFoundError):
     """A path that was given does not exist."""
 
 
+class ClusterError(EyebrightError, RuntimeError):
+    """The workers of a cluster cannot do the work."""
+
+
 class TrainingError(EyebrightError, RuntimeError):
     """Training broke off and left no better model than the one it began with."""
 

@@ -8,7 +8,7 @@ from eyebright.cli.verbs import all_verbs
 SURFACE = {
     "audit": (
         "data --out --fixes --fail-on --size --seed --lang --path --label --group --text --split --weight "
-        "--time --config"
+        "--time --cluster --config"
     ),
     "data": "action data --to --out --fixes --lang --path --label --group --text --split --weight --time",
     "pretrain": (
@@ -26,7 +26,7 @@ SURFACE = {
         "--dropout --drop-path --label-smoothing --loss --class-weights --sampler --augment "
         "--random-erasing --mixup --cutmix --teacher --teacher-share --teacher-temperature "
         "--teacher-features --teacher-views --precision --device --processes --save-memory --pixel-cache "
-        "--track --resume --config"
+        "--track --resume --cluster --config"
     ),
     "tune": (
         "data --trials --epochs --budget --out --overwrite --val --test --seed --backbone --weights "
@@ -40,10 +40,10 @@ SURFACE = {
     "suggest": "run folder --count --format --seed --lang --path --config",
     "evaluate": (
         "model data --out --overwrite --split --seed --format --columns --robustness --lang --path "
-        "--label --group --text --target --cost --ood --config"
+        "--label --group --text --target --cost --cluster --ood --config"
     ),
     "compare": "runs --out --seed --lang --config",
-    "predict": "model images --path --text --log --top --format --null --lang --config",
+    "predict": "model images --path --text --log --top --format --null --lang --cluster --config",
     "zero-shot": (
         "images --classes --backbone --weights --licence --prompts --multilabel --out --overwrite --top "
         "--format --lang --config"
@@ -85,7 +85,7 @@ SURFACE = {
     "doctor": "--json --lang",
     "studio": (
         "folder --queue --text --multilabel --host --port --token-file --tls-cert --tls-key --allow-host "
-        "--lang --config"
+        "--frame-from --public-url --lang --config"
     ),
     "demo": "--out --overwrite --seed --lang --config",
 }

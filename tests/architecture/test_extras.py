@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import tomllib
 
-from .syntax import PACKAGE, called, files, nodes
+from .syntax import PACKAGE, called, files, nodes, where
 
 PROJECT = PACKAGE.parents[1] / "pyproject.toml"
 
@@ -13,6 +13,27 @@ PROJECT = PACKAGE.parents[1] / "pyproject.toml"
 def test_every_extra_that_a_format_asks_for_exists():
     extras = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     calls = [n for p in files() for n in nodes(p) if isinstance(n, ast.Call) and called(n) == "require"]
-    asked = {call.args[1].value for call in calls if isinstance(call.args[1], ast.Constant)}
+    asked = {arg.value for call in calls for arg in call.args[1:2] if isinstance(arg, ast.Constant)}
     assert asked
+    assert asked - set(extras) == set()
+
+
+def test_only_one_module_says_how_an_extra_is_installed():
+    """Others take `install_command`, which knows whether this installation came from an index or a folder."""
+    texts = [
+        where(p, n)
+        for p in files()
+        for n in nodes(p)
+        if isinstance(n, ast.Constant) and isinstance(n.value, str) and "eyebright[" in n.value
+    ]
+    assert texts == []
+
+
+def test_every_extra_that_is_installed_by_a_message_exists():
+    extras = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    calls = [
+        n for p in files() for n in nodes(p) if isinstance(n, ast.Call) and called(n) == "install_command"
+    ]
+    asked = {call.args[0].value for call in calls if isinstance(call.args[0], ast.Constant)}
+    assert asked >= {"torch", "text", "demo"}
     assert asked - set(extras) == set()

@@ -12,7 +12,8 @@ from .syntax import PACKAGE, files, imported, module_name, nodes, where
 # Imports for types alone and inside functions count too: what is needed belongs to the lower layer.
 LAYERS = [
     {"errors", "task", "text", "types", "runtime", "version"},
-    {"options", "onnx_graph"},
+    {"cluster", "onnx_graph"},
+    {"options"},
     {"onnx_torch"},
     {"data", "backbones"},
     {"engines"},
@@ -31,6 +32,7 @@ LAYERS = [
     {"labelling"},
     {"verbs"},
     {"api"},
+    {"colab"},
     {"cli"},
 ]
 LEVEL = {package: level for level, packages in enumerate(LAYERS) for package in packages}

@@ -10,6 +10,7 @@ import numpy as np
 import onnxruntime
 import pytest
 from metrics_schema import violations
+from tracked import scalars
 
 from eyebright.data.decode import decode
 from eyebright.data.manifest_file import read_manifest
@@ -120,7 +121,11 @@ def test_loose_images_learn_and_a_hidden_defect_is_named(
 ):
     _copies(tmp_path / "data", sorted((fabric / "train" / "good").iterdir())[:45])
     photographs["cat"].resize((250, 250)).save(tmp_path / "data" / "hidden.png")
-    run = train(TrainConfig(data=tmp_path / "data", out=tmp_path / "run", size=SIZE, task="anomaly"))
+    out = tmp_path / "run"
+    run = train(
+        TrainConfig(data=tmp_path / "data", out=out, size=SIZE, task="anomaly", track=["tensorboard"])
+    )
+    assert scalars(run.directory / "tensorboard", "final/accuracy")
     found = run.metrics["anomaly"]
     named = [one["path"] for one in found["suspects"]] + [one["path"] for one in found["hardest"]][:1]
     assert named[0] == "hidden.png"

@@ -270,7 +270,7 @@ def test_onnxruntime_and_numpy_are_enough(run: Path, textile: Path) -> None:
 
 def test_models() -> None:
     done = eyebright("models", "--json")
-    (card,) = json.loads(done.stdout)
+    card, *_ = json.loads(done.stdout)
     assert card["licence"] == "Apache-2.0"
     assert card["accuracy"] == pytest.approx(0.751)
     assert card["size_bytes"] < 10_000_000

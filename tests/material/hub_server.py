@@ -9,10 +9,11 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 TOKEN = "hf_of_the_test"
@@ -52,7 +53,7 @@ class Hub(ThreadingHTTPServer):
         self.repositories: dict[str, Repository] = {}
         self.stored: dict[str, bytes] = {}
         self.requests: list[str] = []
-        self.before_commit = lambda: None
+        self.before_commit: Callable[[], None] = lambda: None
         self.fail_lfs = False
 
     @property
@@ -160,7 +161,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._answer(404, {"error": path})
 
-    def _batch(self, given: dict) -> dict:
+    def _batch(self, given: dict[str, Any]) -> dict[str, Any]:
         upload = {"upload": {"href": f"{self.server.address}/lfs/", "header": {}}}
         objects = []
         for one in given["objects"]:
@@ -192,7 +193,7 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(200, {"success": True, "commitOid": sha, "commitUrl": url, "hookOutput": ""})
 
 
-def _mode(file: dict) -> dict:
+def _mode(file: dict[str, Any]) -> dict[str, Any]:
     mode = "lfs" if file["path"].endswith(LFS_NAMES) else "regular"
     return {"path": file["path"], "uploadMode": mode, "shouldIgnore": False, "oid": None}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers
@@ -40,7 +41,8 @@ def tokenizer(folder: Path, extra_words: int = 0) -> None:
         single="<s> $A </s>", special_tokens=[("<s>", 2), ("</s>", 3)]
     )
     names = {"pad_token": "<pad>", "unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"}
-    transformers.PreTrainedTokenizerFast(tokenizer_object=inner, **names).save_pretrained(folder)
+    fast: Any = transformers.PreTrainedTokenizerFast
+    fast(tokenizer_object=inner, **names).save_pretrained(folder)
 
 
 def clip(folder: Path) -> Path:

@@ -34,8 +34,8 @@ from eyebright.verbs.demo.demo import demo as demo_stage
 from eyebright.verbs.demo.options import DemoConfig
 from eyebright.verbs.distill.distill import distill as distill_stage
 from eyebright.verbs.distill.options import DistillConfig
-from eyebright.verbs.doctor.doctor import Fact
 from eyebright.verbs.doctor.doctor import doctor as doctor_stage
+from eyebright.verbs.doctor.fact import Fact
 from eyebright.verbs.doctor.options import DoctorConfig
 from eyebright.verbs.evaluate.evaluate import evaluate as evaluate_stage
 from eyebright.verbs.evaluate.options import EvaluateConfig

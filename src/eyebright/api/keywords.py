@@ -28,6 +28,7 @@ class AuditOptions(TypedDict, total=False):
     split: str | None
     weight: str | None
     time: str | None
+    cluster: str | None
 
 
 class DataOptions(TypedDict, total=False):
@@ -58,7 +59,7 @@ class TrainOptions(TypedDict, total=False):
     size: int | Literal["auto"]
     layers: Literal["auto", "texture", "stages", "all"]
     curve: bool
-    views: int
+    views: int | Literal["auto"]
     lang: Literal["en", "zh"]
     path: str | None
     label: Sequence[str]
@@ -124,6 +125,7 @@ class TrainOptions(TypedDict, total=False):
     pixel_cache: bool
     track: Sequence[Literal["tensorboard", "mlflow", "wandb"]]
     resume: StrPath | None
+    cluster: str | None
 
 
 class SuggestOptions(TypedDict, total=False):
@@ -227,6 +229,7 @@ class EvaluateOptions(TypedDict, total=False):
     text: Sequence[str] | str
     target: Sequence[str]
     cost: StrPath | None
+    cluster: str | None
     ood: StrPath | None
 
 
@@ -246,6 +249,7 @@ class PredictOptions(TypedDict, total=False):
     log: StrPath | None
     top: int
     lang: Literal["en", "zh"]
+    cluster: str | None
 
 
 class ZeroShotOptions(TypedDict, total=False):
@@ -321,6 +325,8 @@ class StudioOptions(TypedDict, total=False):
     tls_cert: StrPath | None
     tls_key: StrPath | None
     allow_host: Sequence[str]
+    frame_from: Sequence[str]
+    public_url: str | None
     lang: Literal["en", "zh"]
 
 

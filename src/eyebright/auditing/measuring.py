@@ -11,15 +11,18 @@ import numpy as np
 from eyebright.auditing.planting import COPIES, FAULTS, PLANTING, planted_copy, planted_fault, planted_key
 from eyebright.auditing.records import RECORD, RECORDING, Records, record
 from eyebright.backbones.feature_layers import width
+from eyebright.cluster.choose import cluster_in_use
 from eyebright.data.decode import DECODING, open_rgb, to_square
 from eyebright.data.header import read_image
 from eyebright.data.image_properties import LOOKING
 from eyebright.engines.choose import make
 from eyebright.errors import EyebrightError, ImageError, NotFoundError
 from eyebright.runtime.context import progress_task
+from eyebright.runtime.machine import usable_cores
 from eyebright.runtime.parallel import parallel
+from eyebright.training.cache.fill import LEAST_IMAGES, compute_rows, fill
 from eyebright.training.cache.store import FeatureSpace, Space
-from eyebright.types import JsonObject, Skipped, UInt8Array
+from eyebright.types import JsonObject, Skipped, StoredJson, UInt8Array
 
 if TYPE_CHECKING:
     from eyebright.data.manifest import Sample
@@ -72,15 +75,15 @@ class RecordSpace:
     def compute(self, root: Path, samples: Sequence[Sample]) -> list[Skipped]:
         """Measure the images that are not known yet; return those that cannot be read."""
         missing = {s.key: s for s in samples if s.key not in self}
+        cluster = cluster_in_use()
+        if cluster is not None and len(missing) >= LEAST_IMAGES:
+            with progress_task("Measuring images", total=len(missing)) as task:
+                fill(cluster, record_shard, {}, root, list(missing.values()), [self._space], task)
+            missing = {key: s for key, s in missing.items() if key not in self}
         unreadable: dict[bytes, EyebrightError] = {}
 
         def measured(sample: Sample) -> tuple[Sample, Records | EyebrightError]:
-            try:
-                data = read_image(root / sample.path, sample.sha)
-                picture = open_rgb(data, min_side=_DECODED_SIDE, white_level=sample.white_level)
-                return sample, record(picture, data)
-            except (ImageError, NotFoundError) as error:
-                return sample, error.with_traceback(None)
+            return sample, _measured(root, sample)
 
         def rows(task: Task) -> Iterator[tuple[bytes, UInt8Array]]:
             for sample, found in parallel(measured, missing.values()):
@@ -90,11 +93,32 @@ class RecordSpace:
                 else:
                     yield sample.key, _bytes(found)
 
-        with progress_task("Measuring images", total=len(missing)) as task:
-            self._space.keep(rows(task))
+        if missing:
+            with progress_task("Measuring images", total=len(missing)) as task:
+                self._space.keep(rows(task))
         return [
             Skipped(s.path, error.template, error.values) for s in samples if (error := unreadable.get(s.key))
         ]
+
+
+def record_shard(content: StoredJson) -> JsonObject:
+    """Measure the images of a shard and write their records, in a worker of a cluster."""
+
+    def rows(root: Path, sample: Sample) -> list[UInt8Array] | EyebrightError:
+        found = _measured(root, sample)
+        return found if isinstance(found, EyebrightError) else [_bytes(found)]
+
+    return compute_rows(content, rows, usable_cores())
+
+
+def _measured(root: Path, sample: Sample) -> Records | EyebrightError:
+    """Return the record of an image, or why there is none."""
+    try:
+        data = read_image(root / sample.path, sample.sha)
+        picture = open_rgb(data, min_side=_DECODED_SIDE, white_level=sample.white_level)
+        return record(picture, data)
+    except (ImageError, NotFoundError) as error:
+        return error.with_traceback(None)
 
 
 def _bytes(found: Records) -> UInt8Array:

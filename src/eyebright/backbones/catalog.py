@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from eyebright.backbones import embedded
+from eyebright.backbones.lite.lite import NAMES
 from eyebright.backbones.stored import read_card, stored_folder, stored_weights, with_stored_card
-from eyebright.backbones.zoo.source import Entry, embedded_entry
+from eyebright.backbones.zoo.source import Entry, lite_entry
 from eyebright.errors import ConfigError, MissingExtraError, nearest
 from eyebright.runtime.install import install_command
 
@@ -23,7 +23,7 @@ Zoo = TypeVar("Zoo", bound="ModelZoo")
 
 
 def _embedded() -> ModelZoo:
-    from eyebright.backbones.zoo.lite0 import Embedded
+    from eyebright.backbones.zoo.lite import Embedded
 
     return Embedded()
 
@@ -167,7 +167,7 @@ def find(name: str) -> tuple[ModelZoo, str]:
 
 
 def search(text: str, limit: int = 20) -> SearchResult:
-    """Return the backbones whose name holds ``text``; without PyTorch only the embedded one can be found.
+    """Return the backbones whose name holds ``text``; without PyTorch only the EfficientNets-Lite are known.
 
     The weights of those that are returned are counted, which takes a moment each.
     """
@@ -175,7 +175,7 @@ def search(text: str, limit: int = 20) -> SearchResult:
     try:
         sources = _all_sources()
     except MissingExtraError:
-        return SearchResult((embedded_entry(),) if wanted in embedded.NAME else (), 0)
+        return SearchResult(tuple(lite_entry(name) for name in NAMES if wanted in name), 0)
     hits = [
         (source, name)
         for source in {**sources, **_towers()}.values()
@@ -201,8 +201,8 @@ def _made(makers: Mapping[str, Callable[[], Zoo]]) -> dict[str, Zoo]:
         if isinstance(error, MissingExtraError):
             raise
         raise MissingExtraError(
-            "Fine-tuning, and every backbone except efficientnet_lite0, needs PyTorch, torchvision "
-            "and timm. {package} is not installed. Run: {command}",
+            "Fine-tuning, and every backbone except efficientnet_lite0, 1 and 2, needs PyTorch, "
+            "torchvision and timm. {package} is not installed. Run: {command}",
             package=error.name,
             command=install_command("torch"),
         ) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -12,8 +11,6 @@ from eyebright.backbones.card import BackboneCard, Layer, Preprocessing
 
 if TYPE_CHECKING:
     import onnx
-
-    from eyebright.types import FloatArray
 
 NAME = "efficientnet_lite0"
 # Channels of the stages' outputs, and of each block's depthwise convolution (TensorFlow TPU's "lite" variants
@@ -41,30 +38,6 @@ def model() -> onnx.ModelProto:
     import onnx
 
     return onnx.load_from_string(file_bytes())
-
-
-def with_weights(tensors: Mapping[str, FloatArray]) -> onnx.ModelProto:
-    """Return the network with other weights and without its classifier.
-
-    Args:
-        tensors: all weights and biases by their names in the graph, such as "stem_weight".
-    """
-    from onnx import numpy_helper
-
-    from eyebright.onnx_graph.edit import extracted
-
-    network = model()
-    graph = network.graph
-    unpacking = [node for node in graph.node if node.output[0].removesuffix("_float") in tensors]
-    for node in unpacking:
-        graph.node.remove(node)
-    packed = {f"{name}{part}" for name in tensors for part in ("", "_int16", "_scale")}
-    kept = [tensor for tensor in graph.initializer if tensor.name not in packed]
-    del graph.initializer[:]
-    graph.initializer.extend([*kept, *(numpy_helper.from_array(t, name) for name, t in tensors.items())])
-    return extracted(
-        network, ["pixels"], [layer.name for layer in card().layers if layer.kind != "depthwise"]
-    )
 
 
 @cache

@@ -19,6 +19,7 @@ from eyebright.engines.onnx_runtime import OnnxRuntimeEngine
 from eyebright.engines.openvino import OpenVinoEngine, has_bfloat16
 from eyebright.errors import ConfigError, MissingExtraError, nearest
 from eyebright.runtime.context import say
+from eyebright.runtime.install import install_command
 from eyebright.runtime.machine import processor_name, usable_cores
 from eyebright.runtime.onnx_session import runtime_reason
 from eyebright.runtime.remembered import remember, remembered
@@ -61,8 +62,9 @@ def make(name: str, graph: bytes) -> Engine:
         return known[name](graph)
     if name.startswith("openvino") and not installed("openvino"):
         raise MissingExtraError(
-            "The engine {name} needs the package openvino. It is not installed. Run: pip install openvino",
+            "The engine {name} needs the package openvino. It is not installed. Run: {command}",
             name=name,
+            command=install_command("openvino"),
         )
     raise ConfigError(
         "The engine must be available on this machine. Got {name}. Choose one of: {nearest}.",
@@ -71,7 +73,29 @@ def make(name: str, graph: bytes) -> Engine:
     )
 
 
-def race(graph: bytes, images: Sequence[UInt8Array]) -> list[Trial]:
+def make_alike(name: str, graph: bytes) -> Engine:
+    """Return the named engine, or one of the same precision where this machine lacks it.
+
+    Raises:
+        MissingExtraError, ConfigError: there is none.
+    """
+    known = makers()
+    alike = [other for other in known if other.split()[-1] == name.split()[-1]]
+    return make(name if name in known or not alike else alike[0], graph)
+
+
+@dataclass(frozen=True)
+class Selected:
+    """The engines that were compared, the selected one first, and that one on the graph.
+
+    ``engine`` is None where the comparison was remembered, so that none was started.
+    """
+
+    trials: list[Trial]
+    engine: Engine | None
+
+
+def race(graph: bytes, images: Sequence[UInt8Array]) -> Selected:
     """Run every engine on the same images (N, each (S, S, 3)), all cores at work.
 
     Returns:
@@ -80,9 +104,11 @@ def race(graph: bytes, images: Sequence[UInt8Array]) -> list[Trial]:
     """
     trials: list[Trial] = []
     reference: FloatArray | None = None
+    fastest: Engine | None = None
     for name, maker in makers().items():
         try:
-            features, rate = _time(maker(graph), images)
+            engine = maker(graph)
+            features, rate = _time(engine, images)
         except Exception as error:  # a driver's or a GPU library's; the processor goes on without it
             if reference is None:
                 raise
@@ -90,10 +116,21 @@ def race(graph: bytes, images: Sequence[UInt8Array]) -> list[Trial]:
             continue
         reference = features if reference is None else reference
         trials.append(Trial(name, rate, disagreement(features, reference)))
-    return sorted(trials, key=lambda t: (t.error > AGREEMENT, -t.images_per_second))
+        if min(trials, key=_rank) is trials[-1]:
+            fastest = engine
+    return Selected(sorted(trials, key=_rank), fastest)
+
+
+def _rank(trial: Trial) -> tuple[bool, float]:
+    return trial.error > AGREEMENT, -trial.images_per_second
 
 
 def cached_trials(folder: Path, graph: bytes, images: Sequence[UInt8Array]) -> list[Trial]:
+    """Return the trials of :func:`select`, whose arguments these are."""
+    return select(folder, graph, images).trials
+
+
+def select(folder: Path, graph: bytes, images: Sequence[UInt8Array]) -> Selected:
     """Return the engine selection, cached in ``folder`` by images, graph, processor and versions.
 
     Args:
@@ -113,10 +150,10 @@ def cached_trials(folder: Path, graph: bytes, images: Sequence[UInt8Array]) -> l
     )
     known: Any = remembered(path)
     if known is not None:
-        return [Trial(**row) for row in known]
-    trials = race(graph, images)
-    remember(path, [asdict(trial) for trial in trials])
-    return trials
+        return Selected([Trial(**row) for row in known], None)
+    selected = race(graph, images)
+    remember(path, [asdict(trial) for trial in selected.trials])
+    return selected
 
 
 def disagreement(features: FloatArray, reference: FloatArray) -> float:

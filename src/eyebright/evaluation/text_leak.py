@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 from eyebright.types import Interval, JsonObject
 
@@ -102,7 +103,7 @@ def _holds(text: str, words: Sequence[str]) -> bool:
 
 @dataclass(frozen=True)
 class MaskedFigures:
-    """Accuracy where the names of classes are taken out of every text, in training and evaluation."""
+    """Accuracy where the names of classes are taken out of every text."""
 
     text: Interval
     both: Interval
@@ -114,19 +115,23 @@ class TextLeak:
     """What texts give away of the class by its spelling.
 
     Attributes:
-        share: of the training texts that name their class.
+        share: of the texts that name their class.
         words: of each class, as they stand in texts.
         masked: the figures without these words; None where nothing leaks, or where it was not measured.
+        source: which texts were searched: those of training, and a head was fitted without the words; or
+            the evaluated ones, and the model read them without.
     """
 
     share: float
     words: Mapping[str, tuple[str, ...]]
     masked: MaskedFigures | None = None
+    source: Literal["training", "evaluated"] = "training"
 
     def to_json(self) -> JsonObject:
         """Return the entry of `metrics.json`."""
         masked = self.masked
         return {
+            "source": self.source,
             "share": self.share,
             "words": {label: list(words) for label, words in self.words.items() if words},
             "masked": None

@@ -30,11 +30,17 @@ from eyebright.types import FloatArray, Interval, JsonObject, Split
 
 @dataclass(frozen=True)
 class Choice:
-    """A compared candidate with its accuracy by cross-validation within the training split."""
+    """A compared candidate with its accuracy by cross-validation within the training split.
+
+    ``excess`` is by how much its log loss is above the selected one's on the same images, with the standard
+    ``error`` of that; None where that is not known.
+    """
 
     name: str
     accuracy: Interval
     chosen: bool
+    excess: float | None = None
+    error: float | None = None
 
 
 @dataclass(frozen=True)

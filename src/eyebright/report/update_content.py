@@ -12,6 +12,8 @@ from eyebright.types import Interval, Split
 class ClassForecast:
     """What was known of a new class before the head was solved.
 
+    Where images may have several labels, they are those that have the new one or ``nearest``, not both.
+
     Attributes:
         label: the new class.
         images: of its training images, at most 100.
@@ -19,7 +21,8 @@ class ClassForecast:
         confused: of the images, those nearer to the mean of ``nearest`` than to that of their class.
         lost: images of ``nearest``, of ``compared``, that are nearer to the mean of the new class.
         compared: images of ``nearest``, at most 100.
-        predicted: what the earlier model predicts for training images, by how many.
+        predicted: what the earlier model predicts for training images, by how many; of several labels, those
+            that the images do not have.
     """
 
     label: str

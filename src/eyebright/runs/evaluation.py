@@ -23,7 +23,13 @@ from eyebright.report.page import write_report
 from eyebright.runs.baseline import compare_with_baseline
 from eyebright.runs.heatmaps import explain_predictions
 from eyebright.runs.metrics import MetricsFile, versions
-from eyebright.runs.modalities import AloneAnswers, answer_alone, measure_leak, measure_modalities
+from eyebright.runs.modalities import (
+    AloneAnswers,
+    answer_alone,
+    measure_leak,
+    measure_leak_of_evaluated,
+    measure_modalities,
+)
 from eyebright.runs.operating_points import OperatingPoints, decided, say_unmet
 from eyebright.runs.overwrite import remove_other_exports
 from eyebright.runs.parity_check import Reference, check_answers, check_parity
@@ -63,7 +69,7 @@ class EvaluationPlan:
         layout: of the embedding map.
         alone: what models of folds answer to images alone and to texts alone.
         class_words: words of training texts that are spelled like names of classes; None where it is not
-            known what a model learned from.
+            known what a model learned from, and the evaluated texts are searched instead.
         masked: a text head that never saw these words.
     """
 
@@ -105,7 +111,8 @@ class Evaluation:
         groups: how patients, lots or products are found, where images come in such groups.
         robustness: accuracy on corrupted images, where it was measured.
         modalities: what image and text each tell; None where no image has a text, or the model reads none.
-        text_leak: what texts give away of the class, where the training texts are known.
+        text_leak: what texts give away of the class: those of training where they are known, else the
+            evaluated ones.
     """
 
     model: SealedModel
@@ -263,7 +270,10 @@ def _texts(
         alone = answer_alone(predictions, model, plan.manifest.root) if own else plan.alone
         found = None if alone is None else measure_modalities(predictions, alone, split, seed)
         if plan.class_words is None:
-            return found, None
+            if alone is None or found is None:
+                return found, None
+            root = plan.manifest.root
+            return found, measure_leak_of_evaluated(predictions, alone, split, model, root, seed)
         masked = alone if own and found is not None else None
         return found, measure_leak(predictions, masked, split, plan.class_words, plan.masked, seed)
 

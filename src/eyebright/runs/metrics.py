@@ -115,6 +115,10 @@ class MetricsFile:
     modalities: Modalities | None = None
     text_leak: TextLeak | None = None
 
+    def headline(self) -> dict[str, float | None]:
+        """Return the figures that a tracker logs of a finished run."""
+        return {name: getattr(self.metrics, name).value for name in ("accuracy", "log_loss", "ece")}
+
     def to_json(self) -> JsonObject:
         """Return the file's content."""
         manifest, curve = self.manifest, self.learning_curve

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from eyebright.evaluation.modalities import Modalities, ModalityAnswers, compare_modalities
-from eyebright.evaluation.text_leak import ClassWords, MaskedFigures, TextLeak
+from eyebright.evaluation.text_leak import ClassWords, MaskedFigures, TextLeak, find_class_words
 from eyebright.runs.scoring import Predictions, predict_samples
 from eyebright.runtime.progress import SILENT
 from eyebright.sealed.model import SealedModel
@@ -38,14 +38,21 @@ def answer_alone(predictions: Predictions, model: SealedModel, root: Path) -> Al
         model: that reads texts.
         root: of the images.
     """
-    bare = [replace(sample, text="") for sample in predictions.samples]
-    with SILENT.task("", total=len(bare)) as task:
-        image = predict_samples(model, root, bare, default_folder(), task=nullcontext(task))
-    text = model.text_probabilities([sample.text for sample in predictions.samples])
-    decide = predictions.task.predicted
+    texts = [sample.text for sample in predictions.samples]
     return AloneAnswers(
-        ModalityAnswers(image.probabilities, decide(image.probabilities)), ModalityAnswers(text, decide(text))
+        _answers_with(predictions, model, root, lambda _: ""),
+        _decided(predictions.task, model.text_probabilities(texts)),
     )
+
+
+def _answers_with(
+    predictions: Predictions, model: SealedModel, root: Path, rewrite: Callable[[str], str]
+) -> ModalityAnswers:
+    """Ask a model for the same images with other texts."""
+    samples = [replace(sample, text=rewrite(sample.text)) for sample in predictions.samples]
+    with SILENT.task("", total=len(samples)) as task:
+        found = predict_samples(model, root, samples, default_folder(), task=nullcontext(task))
+    return _decided(predictions.task, found.probabilities)
 
 
 def joined_answers(parts: Sequence[AloneAnswers]) -> AloneAnswers:
@@ -112,28 +119,84 @@ def measure_leak(
     places = predictions.of(split)
     task = predictions.task
     texts = [words.masked(predictions.samples[place].text) for place in places.tolist()]
-    alone_image = alone.image.of(places)
-    image = _logits(task, alone_image.probabilities)
-    text = _answers(task, masked.logits(texts)[0])
-    both = _answers(task, masked.fused(image, texts))
-    groups, truth = predictions.groups(places), predictions.truth[places]
+    image = _logits(task, alone.image.of(places).probabilities)
+    figures = _masked_figures(
+        predictions,
+        split,
+        seed,
+        image=alone.image.of(places),
+        text=_decided(task, task.probabilities(masked.logits(texts)[0])),
+        both=_decided(task, task.probabilities(masked.fused(image, texts))),
+        texts=texts,
+    )
+    return TextLeak(words.own, words.words, figures)
+
+
+def measure_leak_of_evaluated(
+    predictions: Predictions, alone: AloneAnswers, split: Split, model: SealedModel, root: Path, seed: int
+) -> TextLeak:
+    """Return what texts of one split give away, with what the model makes of them without these words.
+
+    The model learned from other texts, which may have named their classes too: unlike a head that was fitted
+    without such words, it may miss them.
+
+    Args:
+        predictions: of the model.
+        alone: its answers to all of the predicted images.
+        split: the evaluated one.
+        model: that reads texts.
+        root: of the images.
+        seed: of the bootstrap.
+    """
+    places = predictions.of(split)
+    samples = [predictions.samples[place] for place in places.tolist()]
+    multilabel = predictions.task.multilabel
+    words = find_class_words(
+        [s.text for s in samples], [s.labels if multilabel else (s.label,) for s in samples]
+    )
+    if not words.leaks:
+        return TextLeak(words.own, words.words, source="evaluated")
+    texts = [words.masked(sample.text) for sample in samples]
+    figures = _masked_figures(
+        predictions,
+        split,
+        seed,
+        image=alone.image.of(places),
+        text=_decided(predictions.task, model.text_probabilities(texts)),
+        both=_answers_with(predictions, model, root, words.masked).of(places),
+        texts=texts,
+    )
+    return TextLeak(words.own, words.words, figures, "evaluated")
+
+
+def _masked_figures(
+    predictions: Predictions,
+    split: Split,
+    seed: int,
+    *,
+    image: ModalityAnswers,
+    text: ModalityAnswers,
+    both: ModalityAnswers,
+    texts: Sequence[str],
+) -> MaskedFigures:
+    """Return accuracy on one split from answers to its n images, whose texts are without some words."""
+    places = predictions.of(split)
     found = compare_modalities(
-        task,
-        truth,
+        predictions.task,
+        predictions.truth[places],
         predictions.labels,
         split,
-        image=alone_image,
+        image=image,
         text=text,
         both=both,
         texts=sum(map(bool, texts)),
-        groups=groups,
+        groups=predictions.groups(places),
         seed=seed,
     )
-    return TextLeak(words.own, words.words, MaskedFigures(found.text, found.both, found.gain))
+    return MaskedFigures(found.text, found.both, found.gain)
 
 
-def _answers(task: ClassificationTask, logits: FloatArray) -> ModalityAnswers:
-    probabilities = task.probabilities(logits)
+def _decided(task: ClassificationTask, probabilities: FloatArray) -> ModalityAnswers:
     return ModalityAnswers(probabilities, task.predicted(probabilities))
 
 

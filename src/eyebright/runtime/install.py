@@ -32,11 +32,13 @@ def _origin() -> dict[str, object]:
 def _requirement(origin: dict[str, object], extra: str) -> str:
     url, named = str(origin.get("url", "")), f"{_NAME}[{extra}]"
     folder, repository = origin.get("dir_info"), origin.get("vcs_info")
-    if isinstance(folder, dict):
-        path = Path(url2pathname(urlsplit(url).path))
-        # A checkout that is gone must be fetched again; the command is then given in it.
-        place = str(path) if (path / "pyproject.toml").is_file() else "."
-        return ("--editable " if folder.get("editable") and place != "." else "") + f'"{place}[{extra}]"'
+    path = Path(url2pathname(urlsplit(url).path))
+    if isinstance(folder, dict) and (path / "pyproject.toml").is_file():
+        return ("--editable " if folder.get("editable") else "") + f'"{path}[{extra}]"'
+    if isinstance(folder, dict) or (url.startswith("file:") and not path.exists()):
+        return (
+            f'".[{extra}]"'  # the checkout or the file is gone: it must be fetched again, and this said in it
+        )
     if isinstance(repository, dict):
         return f'"{named} @ {repository.get("vcs", "git")}+{url}"'
     return f'"{named} @ {url}"' if url else f'"{named}"'

@@ -125,6 +125,11 @@ def has_tpu() -> bool:
     return named or any(Path("/dev").glob("accel[0-9]*"))
 
 
+def mac_battery() -> bool:
+    """Return whether macOS tells of a battery of its own, as laptops have."""
+    return sys.platform == "darwin" and "InternalBattery" in _output("pmset", "-g", "batt")
+
+
 @cache
 def _read(path: Path) -> str:
     try:

@@ -31,7 +31,7 @@ class ImageStatistics:
         self._size = size
         self._white_level = white_level
         self._measured: dict[str, FloatArray] = {}
-        self._space: Space[np.float32] | None = None
+        self.space: Space[np.float32] | None = None
         card: JsonObject = {
             "kind": "looks",
             "backbone": "brightness, contrast, sharpness",
@@ -44,7 +44,7 @@ class ImageStatistics:
         }
         if cache is not None:
             with suppress(StorageError):  # a folder that cannot be written costs time, not the result
-                self._space = Space(cache, card, len(LOOKS), np.float32)
+                self.space = Space(cache, card, len(LOOKS), np.float32)
 
     def measure(self, sample: Sample, pixels: UInt8Array) -> None:
         """Measure an image that was decoded anyway; safe to call from several threads."""
@@ -53,6 +53,8 @@ class ImageStatistics:
 
     def table(self, root: Path, samples: Sequence[Sample]) -> FloatArray:
         """Return (N, 3) for N samples, NaN for unreadable ones; images not measured yet are decoded now."""
+        if self.space is not None:
+            self.space.refresh()
         missing = [sample for sample in samples if not self._knows(sample)]
         for _ in parallel(lambda sample: self._decode(root, sample), missing):
             pass
@@ -63,13 +65,13 @@ class ImageStatistics:
                 table[i] = self._measured[sample.sha]
             elif self._knows(sample):
                 on_disk.append(i)
-        if self._space is not None and on_disk:
-            table[on_disk] = self._space.read([bytes.fromhex(samples[i].sha) for i in on_disk])
+        if self.space is not None and on_disk:
+            table[on_disk] = self.space.read([bytes.fromhex(samples[i].sha) for i in on_disk])
         self._keep()
         return table
 
     def _knows(self, sample: Sample) -> bool:
-        kept = self._space is not None and bytes.fromhex(sample.sha) in self._space
+        kept = self.space is not None and bytes.fromhex(sample.sha) in self.space
         return kept or sample.sha in self._measured
 
     def _decode(self, root: Path, sample: Sample) -> None:
@@ -84,8 +86,8 @@ class ImageStatistics:
             )
 
     def _keep(self) -> None:
-        if self._space is None:
+        if self.space is None:
             return
         with suppress(StorageError):
-            self._space.keep((bytes.fromhex(sha), row) for sha, row in self._measured.items())
+            self.space.keep((bytes.fromhex(sha), row) for sha, row in self._measured.items())
             self._measured.clear()

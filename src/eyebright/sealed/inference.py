@@ -10,23 +10,35 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from eyebright.data.decode import DECODING
+from eyebright.cluster.choose import cluster_in_use
+from eyebright.data.decode import DECODING, decode
+from eyebright.data.header import read_image
+from eyebright.data.image_properties import looks
 from eyebright.data.manifest import Sample
-from eyebright.errors import ImageError, NotFoundError, StorageError
+from eyebright.errors import ClusterError, EyebrightError, ImageError, NotFoundError, StorageError
+from eyebright.runtime.context import progress_task
+from eyebright.runtime.machine import usable_cores
+from eyebright.runtime.onnx_session import open_session, run
 from eyebright.runtime.parallel import parallel
+from eyebright.runtime.telemetry import load_onnxruntime
 from eyebright.sealed.contract import check_probabilities
+from eyebright.sealed.graph import INPUT
+from eyebright.sealed.image_statistics import ImageStatistics
 from eyebright.sealed.model import SealedModel
 from eyebright.sealed.split_model import SplitModel
+from eyebright.sealed.subgraphs import FEATURES
+from eyebright.training.cache.fill import LEAST_IMAGES, compute_rows, fill, read_shared, shared_file
 from eyebright.training.cache.store import Space
 from eyebright.training.cache.usage import trim
-from eyebright.types import FloatArray, JsonObject, Skipped, UInt8Array
+from eyebright.types import FloatArray, JsonObject, Skipped, StoredJson, UInt8Array
 
 _KIND = "sealed features"
 _ON_DISK: FloatArray = np.empty(0, np.float32)  # stands for a row that is read with its whole block
@@ -85,6 +97,7 @@ def predict_blocks(
             yield PredictedBlock(block, None, table[:, :classes], skipped, scores)
         return
     kept = _CachedFeatures(cache, split, model)
+    kept.fill(root, samples)
     read = _reader(lambda pixels, _: split.features(pixels[None])[0], root, model, on_decoded)
     try:
         for block, found, skipped in _blocks(samples, lambda s: _ON_DISK if s.sha in kept else read(s)):
@@ -102,6 +115,7 @@ class _CachedFeatures:
     """Features on disk, as far as there is room; none where nothing can be written."""
 
     def __init__(self, cache: Path | None, split: SplitModel, model: SealedModel) -> None:
+        self._split, self._model = split, model
         self._width = split.width
         self._cache = cache
         self._space: Space[np.float32] | None = None
@@ -123,6 +137,27 @@ class _CachedFeatures:
         with suppress(StorageError):  # a folder that cannot be written costs time, not the result
             self._space = Space(cache, card, self._width, np.float32)
             self._room = max(0, _SPACE_BYTES // (4 * self._width) - len(self._space))
+
+    def fill(self, root: Path, samples: Sequence[Sample]) -> None:
+        """Have a cluster compute the features that are not on disk, where one is in use."""
+        cluster = cluster_in_use()
+        missing = {s.sha: s for s in samples if s.sha not in self}
+        if cluster is None or self._space is None or self._cache is None or len(missing) < LEAST_IMAGES:
+            return
+        images = [replace(sample, white_level=0) for sample in missing.values()]  # the key is the hash alone
+        looks = ImageStatistics(self._cache, self._model.size, self._model.white_level).space
+        spaces = [self._space, *([] if looks is None else [looks])]
+        job: JsonObject = {
+            "graph": str(shared_file(self._cache, self._split.front)),
+            "onnxruntime": load_onnxruntime().__version__,
+            "size": self._model.size,
+            "white_level": self._model.white_level,
+        }
+        with progress_task(
+            "Computing features at {size} px", total=len(images), size=self._model.size
+        ) as task:
+            fill(cluster, sealed_shard, job, root, images, spaces, task)
+        self._room = 0  # what a cluster has computed is kept whole, and nothing is added to it
 
     def __contains__(self, sha: str) -> bool:
         return self._space is not None and bytes.fromhex(sha) in self._space
@@ -161,6 +196,40 @@ class _CachedFeatures:
             self._room -= 1
         if time.monotonic() - self._flushed_at > _FLUSH_SECONDS:
             self.flush()
+
+
+def sealed_shard(content: StoredJson) -> JsonObject:
+    """Compute and write the features and the looks of a shard, in a worker of a cluster.
+
+    Raises:
+        ClusterError: the worker has another ONNX Runtime, whose features may differ.
+    """
+    session = _shared_session(content["graph"], content["onnxruntime"])
+
+    def rows(root: Path, sample: Sample) -> list[FloatArray] | EyebrightError:
+        try:
+            data = read_image(root / sample.path, sample.sha)
+            pixels = decode(data, min_side=content["size"], white_level=content["white_level"])
+            features = run(session, [FEATURES], {INPUT: pixels[None]})[0][0]
+        except (ImageError, NotFoundError) as error:
+            return error.with_traceback(None)
+        return [features, looks(pixels)][: len(content["folders"])]
+
+    return compute_rows(content, rows, usable_cores())
+
+
+@lru_cache(maxsize=1)
+def _shared_session(graph: str, version: str) -> Any:
+    """Return the session of a worker, which stays for the next shard."""
+    own = load_onnxruntime().__version__
+    if own != version:
+        raise ClusterError(
+            "All workers must have the same ONNX Runtime, or features may differ. A worker has {there}; "
+            "this machine has {here}. Install it there.",
+            here=version,
+            there=own,
+        )
+    return open_session(read_shared(Path(graph)))
 
 
 def _blocks(

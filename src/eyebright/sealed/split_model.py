@@ -45,7 +45,7 @@ class SplitModel:
         outputs: Sequence[str] = (OUTPUT,),
         text_inputs: TextInputs = plain_texts,
     ) -> None:
-        self._front = front
+        self.front = front
         self._back = back
         self.width = width
         self._outputs = outputs
@@ -55,7 +55,7 @@ class SplitModel:
     def digest(self) -> str:
         """Return a hash of what features depend on besides the pixels: the first graph and ONNX Runtime."""
         version = load_onnxruntime().__version__
-        return hashlib.blake2b(self._front + version.encode(), digest_size=16).hexdigest()
+        return hashlib.blake2b(self.front + version.encode(), digest_size=16).hexdigest()
 
     def features(self, images: UInt8Array) -> FloatArray:
         """Return features (B, D) of raw RGB images (B, H, W, 3); safe to call from several threads."""
@@ -82,7 +82,7 @@ class SplitModel:
 
     @cached_property
     def _front_session(self) -> Any:
-        return open_session(self._front)
+        return open_session(self.front)
 
     @cached_property
     def _back_session(self) -> Any:

@@ -16,6 +16,7 @@ torch = pytest.importorskip("torch")
 from onnx import numpy_helper  # noqa: E402
 
 from eyebright.backbones import catalog, embedded  # noqa: E402
+from eyebright.backbones.lite.lite import VARIANTS  # noqa: E402
 from eyebright.backbones.torch.network import Network  # noqa: E402
 from eyebright.backbones.zoo import hub  # noqa: E402
 from eyebright.errors import ConfigError, MissingExtraError, ModelError  # noqa: E402
@@ -25,6 +26,7 @@ from eyebright.errors import ConfigError, MissingExtraError, ModelError  # noqa:
     ("name", "source", "own"),
     [
         ("efficientnet_lite0", "embedded", "efficientnet_lite0"),
+        ("efficientnet_lite2", "embedded", "efficientnet_lite2"),
         ("resnet50", "timm", "resnet50"),
         ("resnet50.a1_in1k", "timm", "resnet50.a1_in1k"),
         ("vit_tiny", "timm", "vit_tiny"),
@@ -98,7 +100,7 @@ def test_without_pytorch_the_embedded_is_found(monkeypatch: pytest.MonkeyPatch):
         raise ModuleNotFoundError("No module named 'timm'", name="timm")
 
     monkeypatch.setattr(catalog, "_SOURCES", {"timm": without})
-    assert [e.name for e in catalog.search("lite").entries] == [embedded.NAME]
+    assert [e.name for e in catalog.search("lite").entries] == [embedded.NAME, *VARIANTS]
     with pytest.raises(MissingExtraError, match=r"timm is not installed\. Run: pip install"):
         catalog.load("resnet18")
 

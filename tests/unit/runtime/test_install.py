@@ -24,6 +24,7 @@ WHEEL = "https://example.org/eyebright-0.1.0-py3-none-any.whl"
             'pip install "eyebright[torch] @ git+https://example.org/e.git"',
         ),
         ({"url": "file:///no/such/checkout", "dir_info": {"editable": True}}, 'pip install ".[torch]"'),
+        ({"url": "file:///no/such/eyebright.whl", "archive_info": {}}, 'pip install ".[torch]"'),
     ],
 )
 def test_it_names_where_the_package_came_from(
@@ -43,6 +44,13 @@ def test_a_checkout_is_named_by_its_path(
     origin = {"url": checkout.as_uri(), "dir_info": {"editable": editable}}
     monkeypatch.setattr(install, "_origin", lambda: origin)
     assert install_command("map") == f'pip install {"--editable " if editable else ""}"{checkout}[map]"'
+
+
+def test_a_file_that_is_still_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wheel = tmp_path / "eyebright-0.1.0-py3-none-any.whl"
+    wheel.touch()
+    monkeypatch.setattr(install, "_origin", lambda: {"url": wheel.as_uri(), "archive_info": {}})
+    assert install_command("map") == f'pip install "eyebright[map] @ {wheel.as_uri()}"'
 
 
 def test_the_record_of_this_installation_is_read() -> None:

@@ -70,7 +70,7 @@ def test_curl_shakes_hands_and_plain_requests_are_not_answered(
 ):
     with listening(service_of(served), *pair) as port:
         image = ["--data-binary", f"@{photos.paths[0]}"]
-        words = [str(CURL), "-sS", "--cacert", pair[0], "-m", "10", *image]
+        words = [str(CURL), "-sS", "--cacert", str(pair[0]), "-m", "10", *image]
         said = subprocess.run([*words, f"https://localhost:{port}/predict"], check=True, capture_output=True)
         assert json.loads(said.stdout)["model"]["sha256"] == served.sha256
         plain = subprocess.run([*words, f"http://localhost:{port}/predict"], check=False, capture_output=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hub_server import TOKEN, Hub, hub_server
@@ -59,7 +60,7 @@ def test_the_hub_finds_what_its_pages_read(hub: Hub, textile_run: Run) -> None:
 
     _push(textile_run)
     files = hub.repositories["team/textile"].files[hub.repositories["team/textile"].head]
-    card = ModelCard(files["README.md"].decode()).data
+    card: Any = ModelCard(files["README.md"].decode()).data
     assert card.pipeline_tag == "image-classification"
     assert card.license == "apache-2.0"
     assert "eyebright" in card.tags

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tracked import scalars
 
 from eyebright.data.decode import open_rgb
 from eyebright.errors import MissingExtraError, StorageError
@@ -35,13 +36,6 @@ class Heard(Silent):
 
     def say(self, text: str) -> None:
         self.lines.append(text)
-
-
-def scalars(folder: Path, tag: str) -> list[tuple[int, float]]:
-    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    events = accumulator.EventAccumulator(str(folder))
-    events.Reload()
-    return [(event.step, round(event.value, 6)) for event in events.Scalars(tag)]
 
 
 def test_tensorboard_reads_the_figures_back(tmp_path: Path) -> None:

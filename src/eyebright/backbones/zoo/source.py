@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from eyebright.backbones import embedded
+from eyebright.backbones.lite.lite import LICENCE, VARIANTS
 from eyebright.types import Interpolation
 
 if TYPE_CHECKING:
@@ -95,7 +96,10 @@ def licence(name: str | None) -> str:
     return known.get(name, name) if name else "unknown"
 
 
-def embedded_entry() -> Entry:
-    """Return a line about the embedded backbone, which needs no PyTorch."""
+def lite_entry(name: str) -> Entry:
+    """Return a line about the embedded backbone or a larger sibling, which need no PyTorch."""
+    if name in VARIANTS:
+        variant = VARIANTS[name]
+        return Entry(name, "embedded", variant.parameters, variant.size, LICENCE, variant.accuracy)
     card = embedded.card()
     return Entry(card.name, "embedded", card.parameters, card.preprocessing.size, card.licence, card.accuracy)

@@ -17,11 +17,15 @@ from eyebright.text.language import translate
 
 @dataclass(frozen=True)
 class CandidateTable:
-    """Candidates, each with its chart, on one scale from ``low`` to ``high``."""
+    """Candidates, each with its chart, on one scale from ``low`` to ``high``.
+
+    ``excess`` says whether their log loss beside the selected one's is known.
+    """
 
     rows: Sequence[tuple[Choice, Markup]]
     low: float
     high: float
+    excess: bool
 
 
 @dataclass(frozen=True)
@@ -121,4 +125,4 @@ def _compared(candidates: Sequence[Choice]) -> CandidateTable:
     low = min(c.accuracy.low for c in candidates)
     high = max(c.accuracy.high for c in candidates)
     rows = [(c, interval_dot(c.accuracy, low, high, c.chosen)) for c in candidates]
-    return CandidateTable(rows, low, high)
+    return CandidateTable(rows, low, high, any(c.excess is not None for c in candidates))

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from eyebright.data.manifest import FOLDS
+from eyebright.evaluation.multilabel.results import LabelMetrics
 from eyebright.evaluation.paired import SIGNIFICANT
 from eyebright.report.charts.interval import difference_dot, widest
 from eyebright.report.content import ReportContent
@@ -42,7 +44,7 @@ def update(content: ReportContent) -> Section | None:
         "sections/update.html",
         terms=_terms(outcome),
         sentences=[
-            *forecast_sentences(outcome.expected),
+            *forecast_sentences(outcome.expected, isinstance(content.metrics, LabelMetrics)),
             *foreign_sentence(outcome.foreign, outcome.scored, finetuned=outcome.finetuned),
             *change_sentences(outcome),
         ],
@@ -51,6 +53,7 @@ def update(content: ReportContent) -> Section | None:
             for row in rows
         ],
         hidden=len(outcome.classes) - len(rows),
+        folds=outcome.split == FOLDS,
     )
     return Section("update", translate("What the update changed"), body)
 
@@ -60,8 +63,12 @@ def updated_from(outcome: UpdateOutcome) -> str:
     return f"{outcome.earlier} (SHA-256 {outcome.earlier_sha256[:_HASH]}…)"
 
 
-def forecast_sentences(classes: Sequence[ClassForecast]) -> Iterator[str]:
+def forecast_sentences(classes: Sequence[ClassForecast], multilabel: bool) -> Iterator[str]:
     """Yield, for each new class, which other it looks like and what the earlier model predicts for it."""
+    if multilabel:
+        for one in classes:
+            yield from _label_sentences(one)
+        return
     for one in classes:
         if one.nearest is None:
             yield translate("{label} is new, and unlike the other classes.", label=one.label)
@@ -80,6 +87,31 @@ def forecast_sentences(classes: Sequence[ClassForecast]) -> Iterator[str]:
         most = sorted(one.predicted.items(), key=lambda item: (-item[1], item[0]))
         yield translate(
             "Before the update, images of {label} are predicted as: {predicted}.",
+            label=one.label,
+            predicted=listed([f"{name} ({count})" for name, count in most]),
+        )
+
+
+def _label_sentences(one: ClassForecast) -> Iterator[str]:
+    """Yield the same of a new label of images that may have several."""
+    if one.nearest is None:
+        yield translate("{label} is new, and unlike the other labels.", label=one.label)
+    else:
+        yield translate(
+            "{label} is new, and most likely to be confused with {nearest}. Of training images with only one "
+            "of the two, {confused} of {count} with {label} look more like {nearest}, and {lost} of "
+            "{compared} with {nearest} more like {label}.",
+            label=one.label,
+            nearest=one.nearest,
+            confused=one.confused,
+            count=one.images,
+            lost=one.lost,
+            compared=one.compared,
+        )
+    most = sorted(one.predicted.items(), key=lambda item: (-item[1], item[0]))
+    if most:
+        yield translate(
+            "Before the update, images of {label} are given labels that they do not have: {predicted}.",
             label=one.label,
             predicted=listed([f"{name} ({count})" for name, count in most]),
         )
@@ -107,16 +139,27 @@ def change_sentences(outcome: UpdateOutcome) -> Iterator[str]:
     whole = outcome.everything
     if whole is None:
         return
-    yield translate(
-        "Classes of the run, on the same {count:image|images} of the {part} split: {before} correct before "
-        "the update, {after} after it: {difference} percentage points, p = {p}.",
-        count=whole.images,
-        part=split_name(outcome.split),
-        before=number(whole.before),
-        after=number(whole.after),
-        difference=points(whole),
-        p=_chance(whole.p),
-    )
+    figures = {
+        "before": number(whole.before),
+        "after": number(whole.after),
+        "difference": points(whole),
+        "p": _chance(whole.p),
+    }
+    if outcome.split == FOLDS:
+        yield translate(
+            "Classes of the run, cross-validated on the same {count:image|images}: {before} correct before "
+            "the update, {after} after it: {difference} percentage points, p = {p}.",
+            count=whole.images,
+            **figures,
+        )
+    else:
+        yield translate(
+            "Classes of the run, on the same {count:image|images} of the {part} split: {before} correct "
+            "before the update, {after} after it: {difference} percentage points, p = {p}.",
+            count=whole.images,
+            part=split_name(outcome.split),
+            **figures,
+        )
     if whole.to_new:
         yield translate(
             "{count:image of these is|images of these are} now predicted as a new class.", count=whole.to_new

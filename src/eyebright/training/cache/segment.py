@@ -101,15 +101,21 @@ class Segment(Generic[Value]):
         return rows
 
 
-def write_segment(folder: Path, keys: UInt8Array, rows: npt.NDArray[Any]) -> Path:
+def write_segment(folder: Path, keys: UInt8Array, rows: npt.NDArray[Any], name: str | None = None) -> Path:
     """Write keys (n, 16) and rows (n, D), and return the path of the keys.
+
+    Args:
+        folder: of the space.
+        keys: of the images.
+        rows: in the keys' order.
+        name: what the segment is called, where the same rows may be written twice; None for a new name.
 
     Raises:
         StorageError: the disk is full or must not be written.
     """
     rows = np.ascontiguousarray(rows)
     checksum = _text(zlib.crc32(keys.tobytes(), zlib.crc32(rows.data)))
-    path = folder / f"{uuid.uuid4().hex}.{checksum}.keys.npy"
+    path = folder / f"{name or uuid.uuid4().hex}.{checksum}.keys.npy"
     for place, array in ((rows_path(path), rows), (path, keys)):
         with atomic_path(place) as temporary:
             _save(temporary, array)

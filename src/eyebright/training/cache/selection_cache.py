@@ -1,4 +1,4 @@
-"""The selection of input size and layers, cached as that of the engine is.
+"""The selection of input size, layers and views, cached as that of the engine is.
 
 It follows from the images, their labels, the features and the code that compares them, and from nothing else.
 A second training on the same images then goes straight to its head.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,14 @@ import scipy
 
 from eyebright.data.manifest import Sample
 from eyebright.runtime.remembered import remember, remembered
-from eyebright.training.linear_probe.selection import ProbeCandidate
+from eyebright.training.linear_probe.selection import ProbeCandidate, Selection, Setting
 
 #: The folder of the cache that holds what was chosen or found once, as JSON.
 FOLDER = "choices"
 # Modules whose code decides which candidate is best; a change of any of them makes another choice.
 _PACKAGE = Path(__file__).parents[2]
 _PROBE = "training/linear_probe"
+_COMPARED = ("sizes", "feature_layer_sets", "views")
 _CODE = (
     "task/logits.py",
     "task/task.py",
@@ -39,22 +40,6 @@ _CODE = (
     f"{_PROBE}/selection.py",
     f"{_PROBE}/targets.py",
 )
-
-
-@dataclass(frozen=True)
-class Selection:
-    """The selected input size and layers, and the candidates compared.
-
-    Attributes:
-        size: S in pixels.
-        layers: the feature layer set's name.
-        sizes, feature_layer_sets: the candidates; none where there was nothing to choose.
-    """
-
-    size: int
-    layers: str
-    sizes: list[ProbeCandidate] = field(default_factory=list)
-    feature_layer_sets: list[ProbeCandidate] = field(default_factory=list)
 
 
 def cached_selection(
@@ -78,10 +63,8 @@ def cached_selection(
     path = cache / FOLDER / f"{content.hexdigest()}.json"
     found: Any = remembered(path)
     if found is not None:
-        sizes, sets = (
-            [ProbeCandidate(**row) for row in found[key]] for key in ("sizes", "feature_layer_sets")
-        )
-        return Selection(found["size"], found["layers"], sizes, sets)
+        compared = ([ProbeCandidate(**row) for row in found[key]] for key in _COMPARED)
+        return Selection(Setting(**found["setting"]), *compared)
     choice = choose()
     remember(path, asdict(choice))
     return choice

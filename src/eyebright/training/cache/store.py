@@ -42,6 +42,8 @@ FEATURES = "features"
 CARD = "space.json"
 #: The folder, beside the spaces, of networks that were exported to ONNX.
 EXPORTS = "exports"
+#: Graphs and models that the workers of a cluster read.
+CLUSTER = "cluster"
 #: Tables that were given in memory, as files.
 TABLES = "tables"
 _FLUSH_BYTES = 64 * 2**20
@@ -74,6 +76,7 @@ class Space(Generic[Value]):
         self.width = width
         self._dtype: type[Value] = dtype
         self._segments: list[Segment[Value]] = []
+        self._loaded: set[str] = set()
         self._intact: dict[int, bool] = {}
         self._places: dict[bytes, tuple[int, int]] = {}
         self._checking = threading.Lock()
@@ -154,10 +157,15 @@ class Space(Generic[Value]):
                 out[run] = self._segments[segment].read(start, run.size)[:, columns]
         return out
 
+    def refresh(self) -> None:
+        """Find the rows that other processes have written meanwhile."""
+        for path in sorted(self.folder.glob("*.keys.npy")):
+            if path.name not in self._loaded:
+                self._load(path)
+
     def _open(self, card: Mapping[str, Json]) -> None:
         write_text(self.folder / CARD, json.dumps({**card, "width": self.width}, indent=1))
-        for path in sorted(self.folder.glob("*.keys.npy")):
-            self._load(path)
+        self.refresh()
 
     def _load(self, path: Path, intact: bool | None = None) -> None:
         """Take a segment into account; ``intact`` is None where that is checked when a row is asked for."""
@@ -168,6 +176,7 @@ class Space(Generic[Value]):
         except DamagedSegmentError:
             self._remove(path)
             return
+        self._loaded.add(path.name)
         self._segments.append(segment)
         number = len(self._segments) - 1
         if intact is not None:

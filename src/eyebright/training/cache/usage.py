@@ -16,7 +16,7 @@ import numpy as np
 
 from eyebright.runtime.atomic import remove_left
 from eyebright.training.cache.segment import keys_path, remove_file, remove_segment
-from eyebright.training.cache.store import CARD, EXPORTS, FEATURES, TABLES
+from eyebright.training.cache.store import CARD, CLUSTER, EXPORTS, FEATURES, TABLES
 
 _STALE_SECONDS = 24 * 3600
 
@@ -93,7 +93,7 @@ def trim(root: Path, limit_bytes: int, kind: str | None = None) -> int:
 def clear(root: Path) -> int:
     """Delete all that Eyebright keeps under ``root``; return the bytes of rows and networks."""
     freed = trim(root, 0)
-    folders = [root / name for name in ("choices", "engines", TABLES, EXPORTS)]
+    folders = [root / name for name in ("choices", "engines", TABLES, EXPORTS, CLUSTER)]
     for folder in (*folders, *(space.folder for space in usage(root))):
         shutil.rmtree(folder, ignore_errors=True)
     return freed

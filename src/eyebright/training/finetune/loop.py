@@ -21,6 +21,7 @@ from eyebright.training.finetune import checkpoint
 from eyebright.training.finetune.checkpoint import Checkpoint
 from eyebright.training.finetune.data.prefetch import Prefetcher
 from eyebright.training.finetune.data.protocol import TrainData
+from eyebright.training.finetune.gain_check import NO_GAIN, GainCheck
 from eyebright.training.finetune.history import EpochRow
 from eyebright.training.finetune.recipe import Recipe
 from eyebright.training.finetune.step import (
@@ -50,7 +51,7 @@ class Fitted:
     Attributes:
         best_epoch: where they are from; 0 is the network as it was given.
         history: a row an epoch, the first for the network as it was given.
-        stopped_because: ``"epochs"``, ``"patience"``, ``"budget"`` or ``"nan"``.
+        stopped_because: ``"epochs"``, ``"patience"``, ``"budget"``, ``"no gain"`` or ``"nan"``.
         notes: sentences about what happened on the way, for the terminal and the report.
         waited_share: share of the training time in which the loop waited for data.
         micro_batch: images that were in memory at once in one process.
@@ -79,6 +80,7 @@ def fit(
     *,
     sample_weights: FloatArray | None = None,
     begin_epoch: Callable[[int], None] = lambda epoch: None,
+    gain: GainCheck | None = None,
 ) -> Fitted:
     """Train a network, and leave it with the weights that were best on the holdout images.
 
@@ -91,6 +93,7 @@ def fit(
         record: where the training is kept, and whether it is resumed.
         sample_weights: (N,) how often each image is wanted in an epoch; None takes each once.
         begin_epoch: called with the epoch's number (from 0) before it; may change which parameters learn.
+        gain: ends a training that is not likely to gain; None lets it go on.
 
     Raises:
         TrainingError: the loss was no number before an epoch was finished, or not even one image fits.
@@ -113,7 +116,7 @@ def fit(
     # ---------------------------------------------------------------- epochs
     with progress_task("Fine-tuning", total=recipe.epochs * data.count) as task:
         task.advance(run.seen())
-        while (why := run.finished()) is None:
+        while (why := _finished(run, gain)) is None:
             begin_epoch(run.state.epoch)
             try:
                 _train_epoch(run, watch, sample_weights, task)
@@ -121,9 +124,18 @@ def fit(
                 why = _after_nan(run, error)
                 break
             validate(run)
+            if gain is not None:
+                gain.look(run)
 
     # ---------------------------------------------------------------- the best weights
     return _end(run, why)
+
+
+def _finished(run: TrainerState, gain: GainCheck | None) -> str | None:
+    """Return why training ends now, or None where it continues."""
+    if gain is not None and gain.missing(run):
+        return NO_GAIN
+    return run.finished()
 
 
 def _train_epoch(run: TrainerState, watch: NanGuard, sample_weights: FloatArray | None, task: Task) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -17,17 +18,20 @@ from eyebright.backbones.backbone import Backbone
 from eyebright.backbones.card import BackboneCard, Preprocessing
 from eyebright.backbones.feature_layers import FeatureLayer, columns, width
 from eyebright.backbones.graph import features_graph
+from eyebright.cluster.choose import cluster_in_use
+from eyebright.cluster.cluster import Cluster
 from eyebright.data.decode import open_rgb
 from eyebright.data.header import read_image
 from eyebright.data.manifest import Sample
 from eyebright.data.views import view
 from eyebright.engines.base import Engine
-from eyebright.engines.choose import make
+from eyebright.engines.choose import make, make_alike
 from eyebright.errors import DataError, EyebrightError, ImageError, NotFoundError
 from eyebright.runtime.parallel import parallel
 from eyebright.runtime.progress import Task
+from eyebright.training.cache.fill import LEAST_IMAGES, compute_rows, fill, read_shared, shared_file
 from eyebright.training.cache.store import FeatureSpace, Rows
-from eyebright.types import JsonObject, Skipped
+from eyebright.types import JsonObject, Skipped, StoredJson
 
 _FLUSH_ROWS = 2048
 _FLUSH_SECONDS = 3.0
@@ -58,6 +62,7 @@ class FeatureExtractor:
         taps: the features to compute.
         engine: the name of the engine; it is started when a feature is missing.
         views: how many views of each image; the first is the image itself.
+        running: the engine, if it was started on this graph.
     """
 
     def __init__(
@@ -68,12 +73,14 @@ class FeatureExtractor:
         taps: Sequence[FeatureLayer],
         engine: str,
         views: int,
+        running: Engine | None = None,
     ) -> None:
+        self._cache = cache
         self.backbone = backbone
         self.preprocessing = preprocessing
         self.taps = taps
         self.engine = engine
-        self._running: Engine | None = None
+        self.running = running
         card = backbone.card
         self.definition: JsonObject = {
             "backbone": card.name,
@@ -93,9 +100,13 @@ class FeatureExtractor:
         """
         missing = {s.sha: s for s in self.missing(samples)}
         task.advance(len(samples) - len(missing))
+        cluster = cluster_in_use()
+        if cluster is not None and len(missing) >= LEAST_IMAGES:
+            self._fill(cluster, root, list(missing.values()), task)
+            missing = {s.sha: s for s in self.missing(list(missing.values()))}
         if not missing:
             return []
-        engine = self._running = self._running or make(
+        engine = self.running = self.running or make(
             self.engine, graph_bytes(self.backbone, self.preprocessing, self.taps)
         )
         unreadable: dict[str, EyebrightError] = {}
@@ -121,7 +132,7 @@ class FeatureExtractor:
 
     def release(self) -> None:
         """Let go of the engine and its memory; the next image that is missing starts another."""
-        self._running = None
+        self.running = None
 
     def missing(self, samples: Sequence[Sample]) -> list[Sample]:
         """Return those of ``samples`` of which the cache lacks a view."""
@@ -160,24 +171,19 @@ class FeatureExtractor:
         self, engine: Engine, root: Path, sample: Sample
     ) -> list[tuple[int, Rows]] | EyebrightError:
         """Return the rows (D,) of the views that the cache lacks, or why there are none."""
-        try:
-            image = open_rgb(
-                read_image(root / sample.path, sample.sha),
-                min_side=self.preprocessing.size,
-                white_level=sample.white_level,
-            )
-        except (ImageError, NotFoundError) as error:
-            return error.with_traceback(None)
-        size, interpolation = self.preprocessing.size, self.preprocessing.interpolation
-        return [
-            (
-                number,
-                engine.run(view(image, size, number, sample.sha, interpolation=interpolation)).astype(
-                    np.float16
-                ),
-            )
-            for number in self._missing(sample)
-        ]
+        numbers = self._missing(sample)
+        rows = view_rows(engine, self.preprocessing, root, sample, numbers)
+        return rows if isinstance(rows, EyebrightError) else list(zip(numbers, rows, strict=True))
+
+    def _fill(self, cluster: Cluster, root: Path, samples: Sequence[Sample], task: Task) -> None:
+        """Have a cluster compute all views of images that lack one."""
+        graph = graph_bytes(self.backbone, self.preprocessing, self.taps)
+        job: JsonObject = {
+            "graph": str(shared_file(self._cache, graph)),
+            "engine": self.engine,
+            "preprocessing": asdict(self.preprocessing),
+        }
+        fill(cluster, compute_shard, job, root, samples, self.spaces, task)
 
     def _missing(self, sample: Sample) -> list[int]:
         return [number for number, space in enumerate(self.spaces) if sample.key not in space]
@@ -185,3 +191,48 @@ class FeatureExtractor:
     def _flush(self) -> None:
         for space in self.spaces:
             space.flush()
+
+
+def view_rows(
+    engine: Engine, preprocessing: Preprocessing, root: Path, sample: Sample, numbers: Sequence[int]
+) -> list[Rows] | EyebrightError:
+    """Return the features (D,) of some views of an image, or why there are none.
+
+    Args:
+        engine: of the feature graph.
+        preprocessing: of the images.
+        root: of the images.
+        sample: the image.
+        numbers: of the views; 0 is the image itself.
+    """
+    try:
+        image = open_rgb(
+            read_image(root / sample.path, sample.sha),
+            min_side=preprocessing.size,
+            white_level=sample.white_level,
+        )
+    except (ImageError, NotFoundError) as error:
+        return error.with_traceback(None)
+    size, interpolation = preprocessing.size, preprocessing.interpolation
+    return [
+        engine.run(view(image, size, number, sample.sha, interpolation=interpolation)).astype(np.float16)
+        for number in numbers
+    ]
+
+
+def compute_shard(content: StoredJson) -> JsonObject:
+    """Compute and write the features of a shard, in a worker of a cluster."""
+    engine = _shared_engine(content["engine"], content["graph"])
+    preprocessing = Preprocessing.from_json(content["preprocessing"])
+    numbers = range(len(content["folders"]))
+
+    def compute(root: Path, sample: Sample) -> list[Rows] | EyebrightError:
+        return view_rows(engine, preprocessing, root, sample, numbers)
+
+    return compute_rows(content, compute, engine.callers)
+
+
+@lru_cache(maxsize=1)
+def _shared_engine(name: str, graph: str) -> Engine:
+    """Return the engine of a worker, which stays for the next shard."""
+    return make_alike(name, read_shared(Path(graph)))

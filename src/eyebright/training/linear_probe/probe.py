@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -13,25 +13,29 @@ import numpy as np
 from eyebright.backbones.backbone import Backbone
 from eyebright.backbones.feature_layers import FeatureLayer, columns, feature_layer_sets, width
 from eyebright.data.manifest import Manifest, Sample
-from eyebright.engines.choose import Trial, cached_trials
+from eyebright.engines.base import Engine
+from eyebright.engines.choose import Trial, select
 from eyebright.engines.selection import say_engine, trial_images
 from eyebright.errors import ConfigError
 from eyebright.runtime.context import progress, progress_task, say, timed
 from eyebright.runtime.machine import release_memory
 from eyebright.text.language import translate
-from eyebright.training.cache.selection_cache import Selection, cached_selection
+from eyebright.training.cache.selection_cache import cached_selection
 from eyebright.training.linear_probe.features import FeatureExtractor, graph_bytes, training_preprocessing
 from eyebright.training.linear_probe.folds import groups_of, row_weights
 from eyebright.training.linear_probe.head import HeadFit, most_strengths
 from eyebright.training.linear_probe.learning_curve import PARTS, CurvePoint, learning_curve
 from eyebright.training.linear_probe.linear import LinearHead
 from eyebright.training.linear_probe.selection import (
+    FIRST,
     SUBSET,
+    THOROUGH,
+    VIEW_COUNTS,
+    Comparison,
     ProbeCandidate,
-    candidates,
-    climb,
+    Selection,
+    Setting,
     ladder,
-    losses,
     subset,
 )
 from eyebright.training.linear_probe.streaming_lda import fit_large
@@ -56,6 +60,8 @@ class FrozenModel:
         trials: the engines that were compared, the one that is used first; none where it was given.
         sizes: the input sizes that were compared; none where the size was given.
         feature_layer_sets: the feature layer sets that were compared; none where the set was given.
+        view_counts: the numbers of views that were compared, likewise.
+        views: how many views of each image the head learned from.
         skipped: images that could not be read.
         curve: the accuracy of heads of fewer images, if requested.
         samples: the images of the held-out logits.
@@ -68,6 +74,8 @@ class FrozenModel:
     trials: Sequence[Trial]
     sizes: Sequence[ProbeCandidate]
     feature_layer_sets: Sequence[ProbeCandidate]
+    view_counts: Sequence[ProbeCandidate]
+    views: int
     skipped: Sequence[Skipped]
     curve: Sequence[CurvePoint] = ()
     samples: Sequence[Sample] = ()
@@ -105,7 +113,8 @@ class FrozenTrainer:
         manifest: its other splits are never looked at.
         backbone: whose features the head is trained on.
         cache: the feature cache's folder.
-        views: of each image that the head is trained on.
+        views: of each image that the head is trained on; None to choose their number with the size, where
+            there are few images.
         seed: of the folds and the subset.
         layers: the feature layer set's name, or "auto".
         earlier: what is taken from an earlier training, which then counts instead of ``layers``.
@@ -118,7 +127,7 @@ class FrozenTrainer:
         backbone: Backbone,
         cache: Path,
         *,
-        views: int,
+        views: int | None,
         layers: str,
         seed: int,
         earlier: EarlierSelection | None = None,
@@ -127,7 +136,11 @@ class FrozenTrainer:
         self.manifest = manifest
         self.backbone = backbone
         self.cache = cache
-        self.views = views
+        self.views = views or 1
+        self._choose_views = views is None
+        self._view_counts: tuple[int, ...] = (self.views,)
+        self._compared: dict[Setting, FeatureExtractor] = {}
+        self._raced: tuple[tuple[int, tuple[FeatureLayer, ...]], Engine] | None = None
         self.seed = seed
         self.samples = list(manifest.of("train"))
         self.skipped: list[Skipped] = []
@@ -146,6 +159,9 @@ class FrozenTrainer:
         Raises:
             DataError: too few images can be read.
         """
+        if size is None and self._choose_views and self._few():
+            most = IN_MEMORY_BYTES // (4 * width(self.sets[[*self.sets][-1]]) * len(self.samples))
+            self._view_counts = tuple(count for count in VIEW_COUNTS if count <= max(1, most))
         size = size or self.backbone.card.fixed_size
         require_training_images(self.manifest, self.samples, ())
         say_single_images(self.manifest, self.samples)
@@ -156,7 +172,7 @@ class FrozenTrainer:
                 self.trials = self._race(sizes[0], self.sets[widest])
         with timed("selection"):
             choice = self._choose(sizes)
-            extractor, layers = self._extractor(choice.size, choice.layers), choice.layers
+            extractor, layers = self._chosen(choice.setting), choice.setting.layers
         say(
             "Selected on the training split: {size} px, feature layers: {layers}."
             if self.earlier is None
@@ -171,9 +187,18 @@ class FrozenTrainer:
             on_features(extractor, self.samples)
         with timed("head"):
             fit, truth = self._solve(extractor)
-        found = (choice.sizes, choice.feature_layer_sets)
         return FrozenModel(
-            extractor, layers, fit, truth, self.trials, *found, self.skipped, samples=self.samples
+            extractor,
+            layers,
+            fit,
+            truth,
+            self.trials,
+            choice.sizes,
+            choice.feature_layer_sets,
+            choice.views,
+            self.views,
+            self.skipped,
+            samples=self.samples,
         )
 
     def first_extractor(self, size: int | None) -> FeatureExtractor:
@@ -205,10 +230,11 @@ class FrozenTrainer:
             return learning_curve(strata, groups_of(self.samples), whole, right, self.seed, task.advance)
 
     def _choose(self, sizes: Sequence[int]) -> Selection:
-        """Return the size and the layers, compared now or on the same images before."""
+        """Return size, layers and number of views, compared now or on the same images before."""
         *_, widest = self.sets
-        if len(sizes) == 1 and len(self.sets) == 1:
-            return Selection(sizes[0], widest)
+        views = self._view_counts
+        if len(sizes) == 1 and len(self.sets) == 1 and len(views) == 1:
+            return Selection(Setting(sizes[0], widest, views[0]))
 
         def compare() -> Selection:
             while True:
@@ -221,25 +247,48 @@ class FrozenTrainer:
             self.manifest.label_set,
             sizes,
             list(self.sets),
+            views,
             features,
             self.seed,
-            SUBSET,
+            (FIRST, SUBSET, THOROUGH),
             *([] if self.prior is None else [self.prior.weights.tobytes(), self.prior.bias.tobytes()]),
         )
         return cached_selection(self.cache, self.samples, facts, compare)
 
     def _compare(self, sizes: Sequence[int]) -> Selection:
-        *_, widest = self.sets
-        extractor = self._extractor(sizes[0], widest)
-        samples = self._subset(extractor)
-        size_candidates: list[ProbeCandidate] = []
-        layer_candidates: list[ProbeCandidate] = []
-        layers, known = widest, None
-        if len(sizes) > 1:
-            extractor, size_candidates, known = self._choose_size(sizes, samples)
-        if len(self.sets) > 1:
-            layers, layer_candidates = self._choose_layers(extractor, samples, known)
-        return Selection(extractor.preprocessing.size, layers, size_candidates, layer_candidates)
+        """Compare settings on part of the training images, or on all of them where they are few."""
+        thorough = self._few()
+        strata, groups = self.manifest.task.strata(self._truth(self.samples)), groups_of(self.samples)
+        drawn = subset(strata, groups, len(strata) if thorough else SUBSET, self.seed)
+        early = drawn if thorough else subset(strata, groups, FIRST, self.seed)
+        samples, first = [self.samples[i] for i in drawn], np.flatnonzero(np.isin(drawn, early))
+
+        def fit(setting: Setting, within: str, whole: bool) -> HeadFit:
+            tried = samples if whole else [samples[i] for i in first]
+            extractor = self._sharing(replace(setting, layers=within), tried)
+            if len(self._try(extractor, tried)) < len(tried):
+                raise _FewerImagesError
+            return self._fit(extractor, tried, self.sets[setting.layers])
+
+        comparison = Comparison(fit, self._truth(samples), first, list(self.sets), thorough=thorough)
+        return comparison.select(sizes, self._view_counts)
+
+    def _sharing(self, setting: Setting, samples: Sequence[Sample]) -> FeatureExtractor:
+        """Return the extractor of a setting, with what those of wider layers have computed of ``samples``."""
+        if setting not in self._compared:
+            self._compared[setting] = self._extractor(setting.size, setting.layers, setting.views)
+        extractor = self._compared[setting]
+        for other, wider in self._compared.items():
+            if replace(other, layers=setting.layers) == setting and set(extractor.taps) < set(wider.taps):
+                extractor.adopt(wider, samples)
+        return extractor
+
+    def _chosen(self, setting: Setting) -> FeatureExtractor:
+        """Return the extractor of the selected setting; the others are let go."""
+        self.views = setting.views
+        extractor = self._sharing(setting, self.samples)
+        self._compared, self._raced = {}, None
+        return extractor
 
     def _usable_sets(self, layers: str) -> dict[str, tuple[FeatureLayer, ...]]:
         """Return the feature layer sets to compare, each containing those before it, within memory.
@@ -265,8 +314,8 @@ class FrozenTrainer:
             wide = sets["all"] != sets["stages"] and self._fits(sets["all"])
             # Where a subset is not smaller than the training split, it does not mislead: of 2 to 10 images a
             # class "stages" was better by 1 to 8 points.
-            few = len(self.samples) <= SUBSET
-            names = ["texture", *(["stages"] if few or not wide else []), *(["all"] if wide else [])]
+            between = ["stages"] if self._few() or not wide else []
+            names = ["texture", *between, *(["all"] if wide else [])]
         return {name: sets[name] for name in names}
 
     def _sets_with_last_layer(
@@ -298,21 +347,32 @@ class FrozenTrainer:
     def _fits(self, taps: Sequence[FeatureLayer]) -> bool:
         return len(self.samples) * self.views * width(taps) * 4 <= IN_MEMORY_BYTES
 
-    def _extractor(self, size: int, layers: str) -> FeatureExtractor:
+    def _few(self) -> bool:
+        return len(self.samples) <= THOROUGH
+
+    def _extractor(self, size: int, layers: str, views: int = 1) -> FeatureExtractor:
         preprocessing = training_preprocessing(self.backbone.card, size)
         kept = None if self.earlier is None else self.earlier.engine
         engine = kept or self.trials[0].name
-        return FeatureExtractor(
-            self.cache, self.backbone, preprocessing, self.sets[layers], engine, self.views
-        )
+        taps = self.sets[layers]
+        started = self._started(size, taps)
+        return FeatureExtractor(self.cache, self.backbone, preprocessing, taps, engine, views, started)
+
+    def _started(self, size: int, taps: Sequence[FeatureLayer]) -> Engine | None:
+        """Return an engine on the same graph that was started before, if there is one."""
+        if self._raced is not None and self._raced[0] == (size, tuple(taps)):
+            return self._raced[1]
+        same = (e for e in self._compared.values() if (e.preprocessing.size, e.taps) == (size, taps))
+        return next((extractor.running for extractor in same), None)
 
     def _race(self, size: int, taps: Sequence[FeatureLayer]) -> list[Trial]:
         preprocessing = training_preprocessing(self.backbone.card, size)
         paths = [self.manifest.root / sample.path for sample in self.samples]
         graph = graph_bytes(self.backbone, preprocessing, taps)
-        trials = cached_trials(self.cache, graph, trial_images(paths, preprocessing))
-        say_engine(trials)
-        return trials
+        selected = select(self.cache, graph, trial_images(paths, preprocessing))
+        self._raced = None if selected.engine is None else ((size, tuple(taps)), selected.engine)
+        say_engine(selected.trials)
+        return selected.trials
 
     def _compute(self, extractor: FeatureExtractor, samples: Sequence[Sample], text: str) -> list[Sample]:
         """Fill the cache; return the samples that could be read, and note the others."""
@@ -326,45 +386,9 @@ class FrozenTrainer:
         require_training_images(self.manifest, self.samples, self.skipped)
         return [s for s in samples if s.path not in gone]
 
-    def _subset(self, extractor: FeatureExtractor) -> list[Sample]:
-        """Return the images on which sizes and layers are compared, all of which can be read."""
-        strata = self.manifest.task.strata(self._truth(self.samples))
-        kept = subset(strata, groups_of(self.samples), SUBSET, self.seed)
-        return self._try(extractor, [self.samples[i] for i in kept])
-
     def _try(self, extractor: FeatureExtractor, samples: Sequence[Sample]) -> list[Sample]:
         text = translate("Trying input size {size} px", size=extractor.preprocessing.size)
         return self._compute(extractor, samples, text)
-
-    def _choose_size(
-        self, sizes: Sequence[int], samples: Sequence[Sample]
-    ) -> tuple[FeatureExtractor, list[ProbeCandidate], HeadFit]:
-        *_, widest = self.sets
-        extractors = {str(size): self._extractor(size, widest) for size in sizes}
-        fits: dict[str, HeadFit] = {}
-
-        def fit(size: str) -> HeadFit:
-            if len(self._try(extractors[size], samples)) < len(samples):
-                raise _FewerImagesError
-            fits[size] = self._fit(extractors[size], samples)
-            return fits[size]
-
-        chosen, size_candidates = climb(list(extractors), fit, self._truth(samples))
-        return extractors[chosen], size_candidates, fits[chosen]
-
-    def _choose_layers(
-        self, extractor: FeatureExtractor, samples: Sequence[Sample], known: HeadFit | None
-    ) -> tuple[str, list[ProbeCandidate]]:
-        """Return the best feature layer set at the extractor's size.
-
-        ``known`` is the widest one's fit, if there is one.
-        """
-        *narrower, widest = self.sets
-        fits = {name: self._fit(extractor, samples, self.sets[name]) for name in narrower}
-        fits[widest] = self._fit(extractor, samples) if known is None else known
-        truth = self._truth(samples)
-        best = min(fits, key=lambda name: losses(fits[name], truth).mean())
-        return best, candidates(fits, best, truth)
 
     def _solve(self, extractor: FeatureExtractor) -> tuple[HeadFit, IntArray]:
         """Train the head on all training images; return it with the truth of its held-out logits."""
@@ -386,14 +410,15 @@ class FrozenTrainer:
         on_strength: Callable[[], None] | None = None,
     ) -> HeadFit:
         taps, weights = taps or extractor.taps, row_weights(samples)
-        rows = np.concatenate([extractor.read(samples, taps, number) for number in range(self.views)])
+        views = len(extractor.spaces)
+        rows = np.concatenate([extractor.read(samples, taps, number) for number in range(views)])
         return fit_task(
             rows,
-            np.concatenate([self._truth(samples)] * self.views),
+            np.concatenate([self._truth(samples)] * views),
             len(self.manifest.labels),
-            groups=np.tile(groups_of(samples), self.views),
+            groups=np.tile(groups_of(samples), views),
             scored=np.arange(len(rows)) < len(samples),
-            weights=None if weights is None else np.tile(weights, self.views),
+            weights=None if weights is None else np.tile(weights, views),
             seed=self.seed,
             near=None if self.earlier is None else self.earlier.l2,
             on_strength=on_strength,

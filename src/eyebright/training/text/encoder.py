@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 from eyebright.errors import EyebrightError, MissingExtraError, ModelError, NotFoundError
 from eyebright.onnx_graph.builder import GraphBuilder
 from eyebright.onnx_graph.stored import parse_onnx, read_onnx_bytes
+from eyebright.runtime.install import install_command
 from eyebright.runtime.onnx_session import open_session
 from eyebright.runtime.stored import read_json, reason_of
 from eyebright.training.text.bert_graph import HIDDEN, IDS, MASK, BertConfig, bert_graph
@@ -32,6 +33,7 @@ _SENTENCE, _TYPES = "sentence_embedding", "token_type_ids"
 _MOST_TOKENS = 256
 _PADDED = 1024  # rows that a table of embeddings may have beyond the vocabulary
 _CONTROL_FLOW = frozenset({"If", "Loop", "Scan"})
+_LOOKUPS = frozenset({"Gather", "GatherBlockQuantized"})  # of an embedding, the second in few bits
 _OPSET = 18  # of sealed graphs
 _CONFIG = TypeAdapter(BertConfig)
 
@@ -85,8 +87,8 @@ def require_tokenizers() -> None:
     """
     if find_spec("tokenizers") is None:
         raise MissingExtraError(
-            "A sentence encoder needs the package tokenizers, which is not installed. Run: pip install "
-            "'eyebright[text]'"
+            "A sentence encoder needs the package tokenizers. It is not installed. Run: {command}",
+            command=install_command("text"),
         )
 
 
@@ -205,7 +207,7 @@ def _embeddings(graph: onnx.ModelProto) -> int:
     """Return of how many tokens a graph has embeddings, quantised or not; 0 where that cannot be seen."""
     sizes = {tensor.name: tensor.dims[0] for tensor in graph.graph.initializer if len(tensor.dims) == 2}
     producers = {name: node for node in graph.graph.node for name in node.output}
-    tables = [n.input[0] for n in graph.graph.node if n.op_type == "Gather" and n.input[1] == IDS]
+    tables = [n.input[0] for n in graph.graph.node if n.op_type in _LOOKUPS and n.input[1] == IDS]
     for value in tables:
         while value not in sizes and value in producers:
             value = producers[value].input[0]

@@ -11,6 +11,7 @@ from eyebright.auditing.examine import Examination, examine
 from eyebright.auditing.findings import Finding
 from eyebright.auditing.material import collect
 from eyebright.backbones.embedded import EmbeddedBackbone
+from eyebright.cluster.choose import on_cluster
 from eyebright.data.fixes import FIXES, Fixes, read_fixes, write_fixes
 from eyebright.data.header import read_header
 from eyebright.data.manifest import Manifest
@@ -106,6 +107,11 @@ def audit(config: AuditConfig) -> Audit:
         NotFoundError: the data or the fixes do not exist.
         DataError: the data holds no readable images, or the fixes do not fit it.
     """
+    with on_cluster(config.cluster):
+        return _audited(config)
+
+
+def _audited(config: AuditConfig) -> Audit:
     fixes = Fixes(()) if config.fixes is None else read_fixes(config.fixes)
     with timed("scan"):
         columns = named_columns(config)

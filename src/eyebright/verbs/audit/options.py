@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from eyebright.auditing.findings import KINDS
 from eyebright.errors import ConfigError, nearest
 from eyebright.options.base import Config
+from eyebright.options.cluster import ClusterConfig
 from eyebright.options.columns import ColumnsConfig
 from eyebright.options.fields import (
     DataPath,
@@ -42,7 +43,7 @@ class ExaminationConfig(Config):
 
 
 # Fields come in the order of the bases read from the right: columns come last.
-class AuditConfig(ColumnsConfig, ExaminationConfig):
+class AuditConfig(ClusterConfig, ColumnsConfig, ExaminationConfig):
     """Options of `eyebright audit`; every field is also a command-line option and a TOML key."""
 
     @field_validator("fail_on")

@@ -11,7 +11,7 @@ from eyebright.verbs.verb import Verb
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from eyebright.verbs.doctor.doctor import Fact
+    from eyebright.verbs.doctor.fact import Fact
     from eyebright.verbs.doctor.options import DoctorConfig
 
 

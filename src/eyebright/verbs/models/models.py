@@ -14,6 +14,8 @@ from eyebright.backbones import catalog, embedded
 from eyebright.backbones.backbone import Backbone
 from eyebright.backbones.feature_layers import FeatureLayer
 from eyebright.backbones.graph import features_graph
+from eyebright.backbones.lite.lite import NAMES, VARIANTS, installed, lite_backbone, weights_path
+from eyebright.backbones.zoo.source import lite_entry
 from eyebright.engines.choose import race
 from eyebright.runtime.context import progress, stage
 from eyebright.text.language import translate
@@ -61,7 +63,7 @@ class ModelList:
 
 @stage
 def models(config: ModelsConfig) -> ModelList:
-    """Return the embedded backbone, or those that a search finds.
+    """Return the embedded backbone and its installed siblings, or those that a search finds.
 
     Args:
         config: what to search for, and whether to measure speed.
@@ -69,7 +71,8 @@ def models(config: ModelsConfig) -> ModelList:
     Raises:
         MissingExtraError: a search needs one of PyTorch's libraries that is not installed.
     """
-    found = ModelList((_embedded(),)) if config.search is None else _found(config.search, config.limit)
+    ready = ModelList(tuple(map(_lite, (embedded.NAME, *installed()))))
+    found = ready if config.search is None else _found(config.search, config.limit)
     if not config.speed:
         return found
     text = translate("Measuring speed")
@@ -96,19 +99,22 @@ def _speed(backbone: Backbone) -> float:
     graph = features_graph(backbone.model(preprocessing.size), preprocessing, final).SerializeToString()
     side = preprocessing.size
     noise = np.random.default_rng(0).integers(0, 256, (_TIMED_IMAGES, side, side, 3), np.uint8)
-    return race(graph, list(noise))[0].images_per_second
+    return race(graph, list(noise)).trials[0].images_per_second
 
 
 def _backbone(name: str, folder: Path) -> Backbone:
-    if name == embedded.NAME:
-        return embedded.EmbeddedBackbone()
+    if name in NAMES:
+        return lite_backbone(name)
     from eyebright.backbones.torch.exported import ExportedBackbone
 
     return ExportedBackbone(catalog.load(name, "none"), folder)
 
 
-def _embedded() -> ModelInfo:
-    card = embedded.card()
+def _lite(name: str) -> ModelInfo:
+    """Return the embedded backbone or one of its siblings, whose weights need not be installed."""
+    if name in VARIANTS and weights_path(name) is None:
+        return _entry(lite_entry(name), VARIANTS[name].source)
+    card = lite_backbone(name).card
     return ModelInfo(
         name=card.name,
         parameters=card.parameters,
@@ -127,16 +133,17 @@ def _found(text: str, limit: int) -> ModelList:
 
 def _listed(entries: Sequence[Entry]) -> list[ModelInfo]:
     return [
-        _embedded()
-        if entry.name == embedded.NAME and entry.source == "embedded"
-        else ModelInfo(
-            name=entry.name,
-            parameters=entry.parameters,
-            input_size=entry.input_size,
-            licence=entry.licence,
-            accuracy=entry.accuracy,
-            size_bytes=None,
-            source=entry.source,
-        )
-        for entry in entries
+        _lite(entry.name) if entry.source == "embedded" else _entry(entry, entry.source) for entry in entries
     ]
+
+
+def _entry(entry: Entry, source: str) -> ModelInfo:
+    return ModelInfo(
+        name=entry.name,
+        parameters=entry.parameters,
+        input_size=entry.input_size,
+        licence=entry.licence,
+        accuracy=entry.accuracy,
+        size_bytes=None,
+        source=source,
+    )

@@ -8,14 +8,15 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from eyebright.options.base import Config
+from eyebright.options.cluster import ClusterConfig
 from eyebright.options.columns import PathInTables, TextInTables
 from eyebright.options.fields import MessageLang
 from eyebright.options.images import image_list
 from eyebright.options.marks import CommandLineOnly, Metavar
 
 
-class PredictConfig(Config):
-    """Options of `eyebright predict`; every field is also a command-line option and a TOML key."""
+class PredictedConfig(Config):
+    """Which model answers which images."""
 
     model: Path = Field(description="Model to use: a model.onnx, or the run directory that contains it.")
     images: Annotated[list[Any], BeforeValidator(image_list)] = Field(
@@ -39,3 +40,8 @@ class PredictConfig(Config):
         False, description="Paths on standard input are NUL-terminated, as written by find -print0."
     )
     lang: MessageLang = "en"
+
+
+# Fields come in the order of the bases read from the right.
+class PredictConfig(ClusterConfig, PredictedConfig):
+    """Options of `eyebright predict`; every field is also a command-line option and a TOML key."""

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import replace
 
-from eyebright.errors import ImageError, NotFoundError
+from eyebright.cluster.choose import open_cluster
+from eyebright.errors import ConfigError
 from eyebright.monitoring.model_monitor import ModelMonitor
 from eyebright.runtime.context import progress_task, stage
 from eyebright.runtime.parallel import parallel
 from eyebright.runtime.progress import Task
 from eyebright.sealed.model import SealedModel
+from eyebright.training.cache.store import default_folder
 from eyebright.types import Prediction, Skipped
+from eyebright.verbs.predict.in_shards import predict_in_shards, predicted
 from eyebright.verbs.predict.options import PredictConfig
 from eyebright.verbs.predict.tables import TextedImage, texted_images
 
@@ -32,21 +34,38 @@ def predict(config: PredictConfig) -> Iterator[Prediction | Skipped]:
         DataError: the log is damaged, or one of another model.
     """
     model = SealedModel(config.model, threads=1)
+    if config.cluster is not None:
+        return _on_cluster(config, config.cluster, model)
     monitor = None if config.log is None else ModelMonitor(model, config.log, window_seconds=math.inf)
     images = texted_images(config.images, model, config.path, config.text, null=config.null)
 
-    def predicted(given: TextedImage | Skipped) -> Prediction | Skipped:
-        if isinstance(given, Skipped):
-            return given
-        try:
-            if given.image is None:
-                return replace(model.predict_text(given.text, config.top), path=given.name)
-            return (monitor or model).predict(given.image, config.top, given.text)
-        except (ImageError, NotFoundError) as error:
-            name = given.name or f"<{type(given.image).__name__}>"
-            return Skipped(name, error.template, error.values)
+    def answered(given: TextedImage | Skipped) -> Prediction | Skipped:
+        return given if isinstance(given, Skipped) else predicted(model, given, config.top, monitor)
 
-    return _counted(parallel(predicted, images), progress_task("Predicting"), monitor)
+    return _counted(parallel(answered, images), progress_task("Predicting"), monitor)
+
+
+def _on_cluster(config: PredictConfig, address: str, model: SealedModel) -> Iterator[Prediction | Skipped]:
+    """Return an iterator over predictions that workers make, who end with it.
+
+    Raises:
+        ConfigError: they are to be logged.
+        ClusterError: the cluster cannot be reached.
+    """
+    if config.log is not None:
+        raise ConfigError(
+            "--log records in one process. It does not go together with --cluster. Remove one of them."
+        )
+    images = texted_images(config.images, model, config.path, config.text, null=config.null)
+    cluster = open_cluster(address)
+
+    def rows() -> Iterator[Prediction | Skipped]:
+        try:
+            yield from predict_in_shards(cluster, model, images, config.top, default_folder())
+        finally:
+            cluster.close()
+
+    return _counted(rows(), progress_task("Predicting"), None)
 
 
 def _counted(

@@ -12,11 +12,12 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from eyebright.backbones import catalog, embedded
+from eyebright.backbones import catalog
+from eyebright.backbones.lite.lite import NAMES, lite_backbone, with_weights
 from eyebright.backbones.stored import CARD, GRAPH, WEIGHTS, read_card, stored_folder
 from eyebright.backbones.torch.exported import ExportedBackbone
 from eyebright.backbones.torch.network import Network
-from eyebright.backbones.zoo import lite0
+from eyebright.backbones.zoo import lite
 from eyebright.runtime.atomic import write_bytes, write_text
 from eyebright.runtime.context import say
 from eyebright.training.finetune.system.seeding import seed_weights
@@ -101,20 +102,20 @@ def write_backbone(
     network.refresh_card()
     card = network.card
     own = network.body.state_dict()
-    if _is_embedded(config):
-        graph, tensors = (
-            embedded.with_weights(lite0.graph_tensors(network.body)),
-            lite0.timm_tensors(network.body),
-        )
-        card = replace(card, layers=embedded.card().layers)
-        library, architecture = "timm", lite0.ARCHITECTURE
+    if _is_lite(config):
+        backbone = lite_backbone(config.backbone)
+        graph = with_weights(backbone, lite.graph_tensors(network.body))
+        tensors = lite.timm_tensors(network.body, config.backbone)
+        card = replace(card, layers=backbone.card.layers)
+        library, architecture = "timm", lite.ARCHITECTURES[config.backbone]
     else:
         size = card.preprocessing.size
         graph, tensors = ExportedBackbone(network, None).model(size), own
         card = replace(card, fixed_size=size)
         source, architecture = catalog.find(_architecture(config))
-        library = "timm" if source.name == "embedded" else source.name
-        architecture = lite0.ARCHITECTURE if source.name == "embedded" else architecture
+        library = source.name
+        if library == "embedded":
+            library, architecture = "timm", lite.ARCHITECTURES[architecture]
     content = graph.SerializeToString()
     write_bytes(directory / GRAPH, content)
     weights = save(_contiguous(tensors), {"format": "pt", "architecture": architecture})
@@ -138,8 +139,8 @@ def write_backbone(
     write_text(directory / CARD, json.dumps(stored, indent=1, ensure_ascii=False) + "\n")
 
 
-def _is_embedded(config: PretrainConfig) -> bool:
-    return config.backbone == embedded.NAME and config.weights is None
+def _is_lite(config: PretrainConfig) -> bool:
+    return config.backbone in NAMES and config.weights is None
 
 
 def _architecture(config: PretrainConfig) -> str:

@@ -84,8 +84,8 @@ class PretrainingConfig(Config):
     def _something_to_learn_from(cls, value: Path | None, info: ValidationInfo) -> Path | None:
         if value is None and info.data.get("data", "") is None:
             raise ConfigError(
-                "Images or a pretraining to resume must be given. Neither was. Give a folder, an archive or "
-                "a table, or --resume DIRECTORY."
+                "Images or a pretraining to resume must be given. Neither was. Give a folder, an archive "
+                "or a table, or --resume DIRECTORY."
             )
         return value
 

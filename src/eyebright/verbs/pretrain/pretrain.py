@@ -55,7 +55,7 @@ def pretrain(config: PretrainConfig, *, excluded: Collection[str] = ()) -> Pretr
     catalog.require_torch()
     if config.processes > 1 and world_size() == 1:
         launch_verb("pretrain", config.model_copy(update={"out": directory}).toml(), config.processes)
-        return _finished(directory)
+        return read_pretrained(directory)
     with showing(progress() if is_main() else SILENT):
         return _pretrain(config, directory, excluded)
 
@@ -143,8 +143,8 @@ def _begin(config: PretrainConfig, directory: Path) -> None:
     write_options(config, directory)
 
 
-def _finished(directory: Path) -> PretrainedBackbone:
-    """Return what other processes wrote."""
+def read_pretrained(directory: Path) -> PretrainedBackbone:
+    """Return a finished pretraining, such as one that other processes wrote."""
     import json
 
     from eyebright.training.pretrain.history import read_pretrain_history

@@ -23,6 +23,7 @@ from eyebright.text.language import translate
 from eyebright.types import Lang
 from eyebright.verbs.studio.core import Studio
 from eyebright.verbs.studio.door import SERVICE, Door, refusal
+from eyebright.verbs.studio.framing import Framing
 from eyebright.verbs.studio.pages import audit, images, jobs, label, models, review, train, try_image
 
 _TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
@@ -34,12 +35,13 @@ class UnknownPageError(ServiceError):
     status = 404
 
 
-def create_app(studio: Studio, lang: Lang = "en") -> Starlette:
+def create_app(studio: Studio, lang: Lang = "en", framing: Framing | None = None) -> Starlette:
     """Return the application of a studio.
 
     Args:
         studio: that the pages show.
         lang: of who has not chosen one.
+        framing: from where the pages are shown besides a browser of their own.
     """
 
     @asynccontextmanager
@@ -54,7 +56,7 @@ def create_app(studio: Studio, lang: Lang = "en") -> Starlette:
             Route("/static/{name}", _static),
             *(route for module in pages for route in module.ROUTES),
         ],
-        middleware=[Middleware(Door, tokens=studio.tokens, hosts=studio.hosts, lang=lang)],
+        middleware=[Middleware(Door, tokens=studio.tokens, hosts=studio.hosts, lang=lang, framing=framing)],
         exception_handlers={EyebrightError: _refused, 404: _nowhere, Exception: _failed},
         lifespan=lifespan,
         max_body_size=MOST_UNPACKED_BYTES,

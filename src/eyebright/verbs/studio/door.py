@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from urllib.parse import parse_qs, quote, unquote
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from eyebright.errors import EyebrightError
@@ -15,6 +16,7 @@ from eyebright.serving.problems import status_of
 from eyebright.serving.security import Role, Tokens, authorise, check_host, check_origin
 from eyebright.text.language import LANGUAGES, speaking
 from eyebright.types import Lang
+from eyebright.verbs.studio.framing import Framing
 
 #: Nothing is fetched from elsewhere, nothing inline runs, and no other page can show this one in a frame.
 POLICY = (
@@ -30,6 +32,7 @@ _HEADERS = {
 _LANGUAGE, _PERSON = "eyebright-language", "eyebright-person"
 _YEAR_SECONDS = 31_536_000
 _LONGEST_NAME = 40
+_POLICY_HEADER = b"content-security-policy"
 _OPEN = ("/static/",)
 #: Tokens of these addresses are headers, as programs send them.
 SERVICE = "/service"
@@ -43,12 +46,16 @@ class Door:
         tokens: who may do what.
         hosts: names besides localhost and addresses that requests may be sent to.
         lang: of who has not chosen one.
+        framing: from where the pages are shown; None for nowhere but here.
     """
 
-    def __init__(self, app: ASGIApp, tokens: Tokens, hosts: frozenset[str], lang: Lang) -> None:
+    def __init__(
+        self, app: ASGIApp, tokens: Tokens, hosts: frozenset[str], lang: Lang, framing: Framing | None = None
+    ) -> None:
         self._app = app
         self._tokens = tokens
-        self._hosts = hosts
+        self._framing = framing or Framing()
+        self._hosts = hosts | self._framing.hosts
         self._lang = lang
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,18 +69,19 @@ class Door:
                 answer = self._refused(request)
             except EyebrightError as error:
                 answer = refusal(error)
-            await (answer or self._app)(scope, receive, _guarded(send))
+            await (answer or self._app)(scope, receive, _guarded(send, self._framing.policy))
 
     def _refused(self, request: Request) -> Response | None:
         """Return what is answered instead of a page; None lets the request in."""
         headers, path = request.headers, request.url.path
         check_host(headers.get("host"), self._hosts)
-        check_origin(headers.get("origin"), headers.get("host"))
+        if headers.get("origin") != self._framing.origin or self._framing.origin is None:
+            check_origin(headers.get("origin"), headers.get("host"))
         if path.startswith((*_OPEN, f"{SERVICE}/")):
             return None
         given = parse_qs(request.url.query).get("token", [""])[0]
         if given and self._tokens.role(given) is not None:
-            return _with_cookie(request, given)
+            return self._framing.with_cookie(_token_name(request), given, request)
         authorise(self._tokens, _bearer(request), "view")
         return None
 
@@ -116,27 +124,27 @@ def refusal(error: EyebrightError) -> Response:
     )
 
 
-def _guarded(send: Send) -> Send:
-    """Return ``send`` with the headers that keep a page to itself; one may have a policy of its own."""
+def _guarded(send: Send, policy: Callable[[bytes], bytes]) -> Send:
+    """Return ``send`` with the headers that keep a page to itself; one may have a policy of its own.
+
+    Args:
+        send: of the connection.
+        policy: returns a policy of contents with who may show the page in a frame.
+    """
 
     async def guarded(message: Message) -> None:
         if message["type"] == "http.response.start":
             there = {name.lower() for name, _ in message["headers"]}
             more = {**_HEADERS, "content-security-policy": POLICY, "cache-control": "no-store"}
             fresh = [(k.encode(), v.encode()) for k, v in more.items() if k.encode() not in there]
-            message = {**message, "headers": [*message["headers"], *fresh]}
+            headers = [
+                (name, policy(value) if name.lower() == _POLICY_HEADER else value)
+                for name, value in [*message["headers"], *fresh]
+            ]
+            message = {**message, "headers": headers}
         await send(message)
 
     return guarded
-
-
-def _with_cookie(request: Request, token: str) -> Response:
-    """Return the same page without the token in its address, which the browser keeps from now on."""
-    answer = RedirectResponse(request.url.path, 303)
-    answer.set_cookie(
-        _token_name(request), token, httponly=True, samesite="strict", secure=request.url.scheme == "https"
-    )
-    return answer
 
 
 def _bearer(request: Request) -> str | None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, field_validator
 
+from eyebright.errors import ConfigError
 from eyebright.options.base import Config
 from eyebright.options.columns import comma_separated
 from eyebright.options.fields import ReportLang
 from eyebright.options.marks import Metavar, Positional, Several
+
+_ORIGIN = re.compile(r"[a-z][a-z-]*:(//[\w.*-]+(:(\d+|\*))?)?")
 
 
 class StudioConfig(Config):
@@ -55,4 +59,34 @@ class StudioConfig(Config):
     allow_host: Annotated[list[str], Several(), Metavar("NAME")] = Field(
         [], description="Further host names by which browsers may call the studio."
     )
+    frame_from: Annotated[list[str], Several(), Metavar("ORIGIN")] = Field(
+        [],
+        description="Origins whose pages may show the studio in a frame, such as those of a notebook.",
+    )
+    public_url: Annotated[str | None, Metavar("URL")] = Field(
+        None, description="Address by which browsers reach the studio, where a proxy stands between."
+    )
     lang: ReportLang = "en"
+
+    @field_validator("frame_from")
+    @classmethod
+    def _origins(cls, values: list[str]) -> list[str]:
+        for value in values:
+            if not _ORIGIN.fullmatch(value):  # it becomes part of a policy, where a semicolon ends a rule
+                raise ConfigError(
+                    "An origin must be such as https://example.org or http://localhost:*. Got {value}. Leave "
+                    "out the path.",
+                    value=value,
+                )
+        return values
+
+    @field_validator("public_url")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        if value is not None and not _ORIGIN.fullmatch(value.rstrip("/")):
+            raise ConfigError(
+                "--public-url must be an address without a path, such as https://studio.example.org. Got "
+                "{value}. Correct it.",
+                value=value,
+            )
+        return value

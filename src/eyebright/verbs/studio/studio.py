@@ -59,6 +59,7 @@ def studio(config: StudioConfig) -> StudioEnd:
     from eyebright.serving.server import Address, make_app_server, run_until_stopped, tls_files
     from eyebright.verbs.studio.app import create_app
     from eyebright.verbs.studio.core import Studio
+    from eyebright.verbs.studio.framing import Framing
 
     tokens, token = _tokens(config)
     address = Address(config.host, config.port, *tls_files(config.tls_cert, config.tls_key))
@@ -74,7 +75,7 @@ def studio(config: StudioConfig) -> StudioEnd:
         if config.queue is not None:
             _take_list(opened, config.queue)
         server = make_app_server(
-            create_app(opened, config.lang),
+            create_app(opened, config.lang, Framing(config.frame_from, config.public_url)),
             _DRAIN_SECONDS,
             on_started=lambda: _say_started(url, token),
             on_ending=opened.jobs.stop,

@@ -127,9 +127,9 @@ def write_run(done: EvaluatedTraining, line: str, update: UpdateOutcome | None =
     _write_fixes(plan)
     metrics = replace(_metrics(done), update=update, data_checks=checks)
     write_metrics(directory / METRICS, metrics.to_json())
-    plan.tracker.finish(
-        {name: getattr(metrics.metrics, name).value for name in ("accuracy", "log_loss", "ece")}
-    )
+    if plan.network is None:
+        plan.tracker.start(directory.name, plan.config.model_dump(mode="json"))
+    plan.tracker.finish(metrics.headline())
     return Run(directory, evaluation.model.path)
 
 

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from eyebright.errors import ConfigError
 from eyebright.options.base import Config
+from eyebright.options.cluster import ClusterConfig
 from eyebright.options.columns import ColumnsConfig
 from eyebright.options.conflicts import named
 from eyebright.options.decisions import DecisionConfig
@@ -56,13 +57,19 @@ class TrainingDataConfig(Config):
             "Also fit the head on 10, 20 and 50 % of the images, and forecast the effect of more images."
         ),
     )
-    views: int = Field(
-        1,
-        ge=1,
-        le=16,
-        description="Views of each training image to cache: the image itself and augmented copies.",
+    views: Annotated[int, Field(ge=1, le=16)] | Literal["auto"] = Field(
+        "auto",
+        description=(
+            "Views of each training image to learn from: the image itself and augmented copies. auto "
+            "compares 1, 2 and 4 where the size is chosen, too, of up to 500 images."
+        ),
     )
     lang: ReportLang = "en"
+
+    @property
+    def augmented(self) -> bool:
+        """Return whether more than one view of each image was asked for."""
+        return self.views != "auto" and self.views > 1
 
 
 class TaskConfig(Config):
@@ -112,6 +119,7 @@ def data_or_resume(resume: Path | None, info: ValidationInfo) -> Path | None:
 
 # Fields come in the order of the bases read from the right: the data's first.
 class TrainConfig(
+    ClusterConfig,
     FinetuneConfig,
     UncertaintyConfig,
     DecisionConfig,
@@ -163,7 +171,7 @@ def check_pretrain(config: TrainConfig) -> None:
     given = {
         f"--finetune {config.finetune}": config.finetune != "off",
         "--folds": config.folds is not None,
-        "--views": config.views > 1,
+        "--views": config.augmented,
         "--prompts": config.prompts is not None,
         "--unlabelled": config.unlabelled is not None,
     }
@@ -197,6 +205,19 @@ def check_texts(config: TrainConfig) -> None:
             "--text is read beside a frozen backbone. It does not go together with {options}. Remove one "
             "of them.",
             options=refused,
+        )
+
+
+def check_cluster(config: TrainConfig) -> None:
+    """Refuse a cluster for a training in several processes, each of which would ask it for the same.
+
+    Raises:
+        ConfigError: both were given.
+    """
+    if config.cluster is not None and config.processes > 1:
+        raise ConfigError(
+            "--cluster computes frozen features, and --processes fine-tunes. They do not go together. Train "
+            "with --cluster and --finetune off first: the features stay in the cache."
         )
 
 

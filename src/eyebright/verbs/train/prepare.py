@@ -23,6 +23,7 @@ from eyebright.tracking.trackers import Trackers, trackers
 from eyebright.training.text.encoder import load_encoder
 from eyebright.verbs.train.few_labels.unlabelled import check_unlabelled
 from eyebright.verbs.train.finetune.finetune import network_to_finetune
+from eyebright.verbs.train.frozen.backbone_choice import check_backbone_choice
 from eyebright.verbs.train.frozen.names import check_names
 from eyebright.verbs.train.options import (
     TrainConfig,
@@ -74,6 +75,7 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
     began = time.monotonic()
     check_splits(config)
     check_pretrain(config)
+    check_backbone_choice(config)
     check_texts(config)
     if config.text_encoder is not None:
         load_encoder(config.text_encoder)  # what cannot be used is told now, not after minutes
@@ -100,8 +102,9 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
         network = network_to_finetune(config, manifest.task)
         if is_main():
             begin(config, manifest, directory)
-    tracker = trackers(config.track if network is not None and is_main() else [], directory)
-    tracker.start(directory.name, config.model_dump(mode="json"))
+    tracker = trackers(config.track if is_main() else [], directory)
+    if network is not None:  # a frozen training has no epochs, and is logged once it is whole
+        tracker.start(directory.name, config.model_dump(mode="json"))
     return TrainingPlan(
         config=config,
         manifest=manifest,

@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eyebright.backbones import embedded
 from eyebright.backbones.backbone import Backbone
-from eyebright.backbones.embedded import EmbeddedBackbone
+from eyebright.backbones.lite.lite import NAMES, lite_backbone
 from eyebright.backbones.stored import load_stored, stored_folder
+from eyebright.cluster.choose import on_cluster
+from eyebright.errors import ConfigError
 from eyebright.runs.integrity import require_other_directory
 from eyebright.runs.run import Run, new_directory
 from eyebright.runtime.context import progress, showing, stage
@@ -23,13 +24,14 @@ from eyebright.verbs.train.few_labels.pretraining import with_pretraining
 from eyebright.verbs.train.few_labels.unlabelled import with_unlabelled
 from eyebright.verbs.train.finetune.finetune import finetune, load_network
 from eyebright.verbs.train.finish import finish
+from eyebright.verbs.train.frozen.backbone_choice import AUTO, chosen_backbone, with_choice
 from eyebright.verbs.train.frozen.cross_validation import CrossValidation, cross_validate
 from eyebright.verbs.train.frozen.linear_probe import as_trained, frozen_model
 from eyebright.verbs.train.frozen.names import from_names
 from eyebright.verbs.train.frozen.texts import reading_of
 from eyebright.verbs.train.launch import launch
 from eyebright.verbs.train.messages import epoch_figures
-from eyebright.verbs.train.options import TrainConfig
+from eyebright.verbs.train.options import TrainConfig, check_cluster
 from eyebright.verbs.train.prepare import TrainingPlan, prepare
 from eyebright.verbs.train.resume import with_earlier
 from eyebright.verbs.train.trained_model import TrainedModel
@@ -54,7 +56,14 @@ def train(config: TrainConfig, *, on_epoch: Callable[[EpochRow], None] | None = 
         EyebrightError: the data, an option or the disk does not allow it.
     """
     config = with_earlier(config)
+    check_cluster(config)
     directory = _directory(config)
+    with on_cluster(config.cluster):
+        return _trained(config, directory, on_epoch)
+
+
+def _trained(config: TrainConfig, directory: Path, on_epoch: Callable[[EpochRow], None] | None) -> Run:
+    """Train by the way that the options and the data call for."""
     if is_one_class(config):
         return train_anomaly(config, directory, frozen_backbone(config))
     if config.processes > 1 and config.finetune != "off" and world_size() == 1:
@@ -72,13 +81,15 @@ def fit(plan: TrainingPlan, on_epoch: Callable[[EpochRow], None] | None) -> Trai
         backbone, names = from_names(config, manifest.labels)
         return as_trained(frozen_model(config, manifest, backbone, prior=names))
     if plan.network is None:
-        backbone = frozen_backbone(config)
+        choice = chosen_backbone(config, manifest) if config.backbone == AUTO else None
+        backbone = choice.backbone if choice is not None else frozen_backbone(config)
         if config.pretrain is not None:
             return with_pretraining(config, config.pretrain, manifest, backbone, plan.directory)
         alone = frozen_model(config, manifest, backbone)
         model, unlabelled = with_unlabelled(config, manifest, alone)
         trained = as_trained(model, reading=reading_of(config, manifest))
-        return replace(trained, unlabelled=unlabelled)
+        trained = replace(trained, unlabelled=unlabelled)
+        return trained if choice is None else with_choice(trained, choice)
 
     def finished(row: EpochRow) -> None:
         plan.tracker.epoch(row.epoch, epoch_figures(row))
@@ -98,9 +109,14 @@ def _cross_validated(plan: TrainingPlan, model: TrainedModel) -> CrossValidation
 
 
 def frozen_backbone(config: TrainConfig) -> Backbone:
-    """Return the backbone whose frozen features are used: the embedded one as it is, any other exported."""
-    if config.backbone == embedded.NAME and config.weights is None:
-        return EmbeddedBackbone()
+    """Return the backbone whose frozen features are used: an EfficientNet-Lite as it is, others exported."""
+    if config.backbone == AUTO:
+        raise ConfigError(
+            "--backbone auto compares backbones by classes, in a training. This is none of classes. Name a "
+            "backbone."
+        )
+    if config.backbone in NAMES and config.weights is None:
+        return lite_backbone(config.backbone)
     if config.weights is None and (folder := stored_folder(config.backbone)) is not None:
         return load_stored(folder)
     network = load_network(config)

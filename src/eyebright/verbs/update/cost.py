@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from eyebright.data.manifest import Sample
+from eyebright.data.manifest import Sample, parted
+from eyebright.evaluation.multiclass.results import PredictionRow
 from eyebright.evaluation.paired import accuracy_difference, holm, mcnemar
 from eyebright.report.update_content import ClassChange
 from eyebright.runs.evaluation import Evaluation
@@ -30,7 +31,10 @@ class _Paired:
 
 
 def class_changes(
-    model: SealedModel, edits: ClassEdits, evaluation: Evaluation
+    model: SealedModel,
+    edits: ClassEdits,
+    evaluation: Evaluation,
+    judged: Mapping[str, PredictionRow] | None = None,
 ) -> tuple[list[ClassChange], ClassChange | None]:
     """Compare the models on the evaluated images of each class that both know, and on all of these.
 
@@ -40,11 +44,13 @@ def class_changes(
         model: of the earlier run.
         edits: how its classes are called now.
         evaluation: of the updated model.
+        judged: what models of the earlier run's folds predicted for its images, by their hashes, where these
+            are compared; None of a run that held images out.
 
     Returns:
         A change for each class, and that of all their images together; None where there are none.
     """
-    pairs, multilabel = _paired(model, edits, evaluation), model.task.multilabel
+    pairs, multilabel = _paired(model, edits, evaluation, judged), model.task.multilabel
     known = [label for label in edits.labels(model.labels) if label in evaluation.predictions.labels]
     new = frozenset() if multilabel else frozenset(evaluation.predictions.labels) - set(known)
     changes, right = [], []
@@ -64,19 +70,32 @@ def class_changes(
     return changes, _change("", np.concatenate([both for both, _ in right], axis=1), samples, taken)
 
 
-def _paired(model: SealedModel, edits: ClassEdits, evaluation: Evaluation) -> _Paired:
+def _paired(
+    model: SealedModel,
+    edits: ClassEdits,
+    evaluation: Evaluation,
+    judged: Mapping[str, PredictionRow] | None,
+) -> _Paired:
     """Return the evaluated images with both predictions, the earlier one by the names of now."""
     now = evaluation.predictions
     places = now.of(evaluation.split)
     samples = [now.samples[i] for i in places]
-    names = now.task.names(now.task.predicted(now.probabilities[places]), now.labels)
+    names = now.task.names(now.predicted[places], now.labels)
     after = {id(s): frozenset(found) for s, found in zip(samples, names, strict=True)}
+    if judged is not None:
+        samples = [s for s in samples if s.sha in judged]
+        rows = [judged[s.sha].predicted for s in samples]
+        earlier = [parted(row) if now.task.multilabel else (row,) for row in rows]
+        return _Paired(samples, _renamed(earlier, edits), [after[id(s)] for s in samples])
     # Both models share the graph up to the features, so these come from the cache.
     task = progress_task("Running the earlier model", total=len(samples))
     then = predict_samples(model, evaluation.manifest.root, samples, default_folder(), task=task)
     names = then.task.names(then.task.predicted(then.probabilities), then.labels)
-    before = [frozenset(edits.renamed(name) or "" for name in found) for found in names]
-    return _Paired(then.samples, before, [after[id(s)] for s in then.samples])
+    return _Paired(then.samples, _renamed(names, edits), [after[id(s)] for s in then.samples])
+
+
+def _renamed(names: Sequence[Sequence[str]], edits: ClassEdits) -> list[frozenset[str]]:
+    return [frozenset(edits.renamed(name) or "" for name in found) for found in names]
 
 
 def _change(label: str, right: BoolArray, samples: Sequence[Sample], to_new: int) -> ClassChange:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,8 +11,11 @@ from eyebright.data.manifest import Manifest
 from eyebright.data.manifest_file import read_manifest
 from eyebright.engines.choose import makers
 from eyebright.errors import ConfigError, NotFoundError
+from eyebright.evaluation.multiclass.results import PredictionRow
 from eyebright.runs.images import require_classifier
 from eyebright.runs.integrity import require_unmodified
+from eyebright.runs.predictions_csv import NAME as PREDICTIONS
+from eyebright.runs.predictions_csv import read_predictions
 from eyebright.runs.run import OPTIONS, Run
 from eyebright.sealed.model import SealedModel
 from eyebright.training.linear_probe.probe import EarlierSelection
@@ -46,7 +50,7 @@ class EarlierRun:
         Raises:
             NotFoundError: it is not a finished run, or its manifest or options are missing.
             ModelError: its model was modified, or is not one that training seals.
-            ConfigError: it is not the run of a training, or one without held-out images.
+            ConfigError: it is not the run of a training, or one that started from the names of classes.
         """
         if directory.is_file() and directory.name == "model.onnx":
             directory = directory.parent
@@ -71,12 +75,6 @@ class EarlierRun:
                 path=directory / OPTIONS,
                 problem=error.text(),
             ) from error
-        if config.folds is not None:
-            raise ConfigError(
-                "The run to update must have images that it was evaluated on but not trained on. {path} was "
-                "cross-validated (--folds), and trained on all. Train anew on all images.",
-                path=directory,
-            )
         if config.prompts is not None:
             raise ConfigError(
                 "The run to update must not have started from the names of its classes. {path} did "
@@ -89,6 +87,21 @@ class EarlierRun:
     def finetuned(self) -> bool:
         """Return whether the backbone was fine-tuned, so that it learned from the run's training images."""
         return "finetune" in self.model.card.content
+
+    @property
+    def views(self) -> int:
+        """Return how many views of each image the run's head learned from."""
+        if self.finetuned:
+            return 1
+        given = self.config.views
+        return int(self.model.card.content.get("views", 1)) if given == "auto" else given
+
+    @cached_property
+    def judged(self) -> Mapping[str, PredictionRow] | None:
+        """Return what models of folds predicted, by the images' hashes; None where none were."""
+        if self.config.folds is None:
+            return None
+        return {row.sha: row for row in read_predictions(self.run.directory / PREDICTIONS)}
 
     @cached_property
     def selection(self) -> EarlierSelection:

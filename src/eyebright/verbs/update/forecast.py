@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -47,7 +47,7 @@ def forecast(
     extractor: FeatureExtractor,
     samples: Sequence[Sample],
 ) -> UpdateForecast:
-    """Look at the features of new images; of a multi-label model nothing is forecast.
+    """Look at the features of new images.
 
     Args:
         model: of the earlier run.
@@ -59,25 +59,46 @@ def forecast(
     """
     fresh = [s for s in samples if s.sha in added]
     split = model.split_model
-    if not fresh or split is None or model.task.multilabel:
+    if not fresh or split is None:
         return UpdateForecast()
-    probabilities, scores = split.predict(extractor.read(fresh, extractor.taps).astype(np.float32))
+    rows = extractor.read(fresh, extractor.taps).astype(np.float32)
+    texts = [s.text for s in fresh] if model.has_text else None
+    probabilities, scores = split.predict(rows, texts)
     now = [edits.renamed(label) or label for label in model.labels]
-    predicted = [now[number] for number in model.decisions.predict(probabilities)]
-    known = [name == s.label for name, s in zip(predicted, fresh, strict=True) if s.label in now]
+    task = model.decisions.task
+    predicted = task.names(model.decisions.predict(probabilities), now)
+    truth = [s.labels if task.multilabel else (s.label,) for s in fresh]
+    known = [
+        set(names) == set(labels)
+        for names, labels in zip(predicted, truth, strict=True)
+        if set(labels) <= set(now)
+    ]
     foreign = (0, 0)
     if scores is not None and model.unknown_rule is not None:
         strange = model.decisions.unknown(scores)
         foreign = int(strange.sum()), len(strange)
-    new = sorted({s.label for s in fresh} - set(now))
+    new = sorted({label for labels in truth for label in labels} - set(now))
     if not new:
         return UpdateForecast((), (len(known), sum(known)), foreign)
-    means = _by_means(manifest, extractor, samples)
+    # Of several labels those count that an image does not have.
     counts = {
-        label: dict(Counter(p for p, s in zip(predicted, fresh, strict=True) if s.label == label))
+        label: dict(
+            Counter(
+                name
+                for names, labels in zip(predicted, truth, strict=True)
+                if label in labels
+                for name in names
+                if not task.multilabel or name not in labels
+            )
+        )
         for label in new
     }
-    classes = [_forecast(label, manifest.labels, counts[label], means) for label in new]
+    classes: list[ClassForecast]
+    if task.multilabel:
+        classes = forecast_labels(counts, manifest, extractor, samples)
+    else:
+        means = _by_means(manifest, extractor, samples)
+        classes = [_forecast(label, manifest.labels, counts[label], means) for label in new]
     return UpdateForecast(classes, (len(known), sum(known)), foreign)
 
 
@@ -124,6 +145,74 @@ def _by_means(manifest: Manifest, extractor: FeatureExtractor, samples: Sequence
     table = np.zeros((classes, classes), np.int64)
     np.add.at(table, (truth, _nearest(rows, truth, classes)), 1)
     return table
+
+
+def forecast_labels(
+    predicted: Mapping[str, Mapping[str, int]],
+    manifest: Manifest,
+    extractor: FeatureExtractor,
+    samples: Sequence[Sample],
+) -> list[ClassForecast]:
+    """Return, for each new label, the label that it is most likely to be confused with.
+
+    Two labels are compared on the images that have one of them alone.
+
+    Args:
+        predicted: of each new label, what the earlier model wrongly predicts for its images, by how many.
+        manifest: with the names of all labels.
+        extractor: with the features of ``samples``.
+        samples: of the training split; of each label at most 100 are looked at.
+    """
+    truth, labels = truth_of(samples, manifest), manifest.labels
+    places = np.unique(np.concatenate([np.flatnonzero(column)[:_MOST_IMAGES] for column in truth.T]))
+    truth = truth[places]
+    rows, *_ = standardise(extractor.read([samples[i] for i in places], extractor.taps))
+    return [
+        _label_forecast(labels.index(label), labels, predicted[label], rows, truth) for label in predicted
+    ]
+
+
+def _label_forecast(
+    own: int, labels: Sequence[str], predicted: Mapping[str, int], rows: FloatArray, truth: IntArray
+) -> ClassForecast:
+    """Return what a new label is most likely to be confused with, by rows (n, D) and labels (n, K)."""
+    images = max(int(truth[:, own].sum()), 1)
+    best, most = (
+        ClassForecast(
+            label=labels[own],
+            images=images,
+            nearest=None,
+            confused=0,
+            lost=0,
+            compared=0,
+            predicted=predicted,
+        ),
+        0.0,
+    )
+    for other in range(len(labels)):
+        single = np.flatnonzero(truth[:, own] != truth[:, other])
+        is_other = truth[single, other]
+        with_other = int(is_other.sum())
+        with_own = len(single) - with_other
+        if not with_own or not with_other:  # they always come together, or it is the label itself
+            continue
+        seen_as_other = _nearest(rows[single], is_other, 2) == 1
+        confused, lost = (
+            int((seen_as_other & (is_other == 0)).sum()),
+            int((~seen_as_other & (is_other == 1)).sum()),
+        )
+        score = predicted.get(labels[other], 0) / images + confused / with_own + lost / with_other
+        if score > most:
+            most = score
+            best = replace(
+                best,
+                images=with_own,
+                nearest=labels[other],
+                confused=confused,
+                lost=lost,
+                compared=with_other,
+            )
+    return best
 
 
 def _nearest(rows: FloatArray, truth: IntArray, classes: int) -> IntArray:

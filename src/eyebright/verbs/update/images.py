@@ -12,7 +12,7 @@ from eyebright.data.checks import conflicts, copies, few_images, require_classes
 from eyebright.data.contents import with_contents
 from eyebright.data.fixes import LEFT_OUT, Fixes
 from eyebright.data.header import Header
-from eyebright.data.manifest import SPLITS, Manifest, Sample
+from eyebright.data.manifest import FOLDS, SPLITS, Manifest, Sample
 from eyebright.data.read_headers import read_headers
 from eyebright.data.source import scan_as_given
 from eyebright.data.split import assign, rarest, unit_key
@@ -25,6 +25,7 @@ from eyebright.runs.images import check_task
 from eyebright.text.format import listed
 from eyebright.text.language import translate
 from eyebright.types import Skipped, Split
+from eyebright.verbs.train.splits import with_folds
 from eyebright.verbs.update.class_edits import ClassEdits, require_not_removed
 from eyebright.verbs.update.earlier_run import EarlierRun
 from eyebright.verbs.update.options import UpdateConfig
@@ -65,7 +66,10 @@ def updated_images(
     """
     known = edits.applied(replace(earlier.manifest, warnings=()))
     found, given = (None, False) if config.data is None else _new(config, config.data, earlier, edits)
-    manifest = known if found is None else _joined(known, found, given=given, seed=earlier.config.seed)
+    seed, folds = earlier.config.seed, earlier.config.folds
+    manifest = known
+    if found is not None:
+        manifest = _joined(known, found, given=given, folds=folds is not None, seed=seed)
     manifest = manifest if fixes is None else _fixed(manifest, fixes)
     before, after = ({s.sha: s.label for s in some.samples} for some in (known, manifest))
     relabelled = sum(after.get(sha, label) != label for sha, label in before.items())
@@ -86,7 +90,9 @@ def updated_images(
         )
     root = manifest.root
     gone = sum(s.sha in before and not is_file(root / s.path) for s in manifest.samples)
-    return UpdatedImages(_checked(manifest), frozenset(after.keys() - before.keys()), relabelled, gone)
+    manifest = _checked(manifest)
+    manifest = manifest if folds is None else with_folds(manifest, folds, seed)
+    return UpdatedImages(manifest, frozenset(after.keys() - before.keys()), relabelled, gone)
 
 
 def _fixed(manifest: Manifest, fixes: Fixes) -> Manifest:
@@ -113,7 +119,7 @@ def _new(config: UpdateConfig, data: Path, earlier: EarlierRun, edits: ClassEdit
     return edits.applied(replace(found, skipped=skipped)), given
 
 
-def _joined(old: Manifest, found: Manifest, *, given: bool, seed: int) -> Manifest:
+def _joined(old: Manifest, found: Manifest, *, given: bool, folds: bool, seed: int) -> Manifest:
     """Return the run's images with the labels that ``found`` gives them, and its new ones in their splits."""
     known, labels = {s.sha: s.label for s in old.samples}, defaultdict[str, set[str]](set)
     left_out = {entry.path for entry in old.skipped if entry.reason == LEFT_OUT}
@@ -143,7 +149,9 @@ def _joined(old: Manifest, found: Manifest, *, given: bool, seed: int) -> Manife
     everything = joined([*samples, *fresh], near)
     known_images, fresh = everything[: len(samples)], everything[len(samples) :]
     old = replace(old, samples=tuple(known_images))
-    everything = [*known_images, *_split(old, fresh, given=given, seed=seed)]
+    # Of a cross-validation, all images train.
+    fresh = [replace(s, split="train") for s in fresh] if folds else fresh
+    everything = [*known_images, *_split(old, fresh, given=given or folds, seed=seed)]
     label_set = old.label_set
     if label_set is not None:
         label_set = tuple(sorted({*label_set, *(label for s in everything for label in s.labels)}))
@@ -156,7 +164,7 @@ def _joined(old: Manifest, found: Manifest, *, given: bool, seed: int) -> Manife
         columns=old.columns or found.columns,
     )
     # Of images that were split by time, new ones are not: they are drawn as by chance.
-    by = "data" if old.facts is None or old.facts.by == "data" else "chance"
+    by = FOLDS if folds else "data" if old.facts is None or old.facts.by == "data" else "chance"
     manifest = with_facts(together, near, by)
     return replace(manifest, samples=tuple(sorted(everything, key=lambda s: s.path)))
 

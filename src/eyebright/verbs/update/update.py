@@ -27,6 +27,7 @@ from eyebright.training.linear_probe.probe import FrozenModel
 from eyebright.training.linear_probe.targets import truth_of
 from eyebright.verbs.train.few_labels.unlabelled import with_unlabelled
 from eyebright.verbs.train.finish import EvaluatedTraining, seal_and_evaluate, write_run
+from eyebright.verbs.train.frozen.cross_validation import CrossValidation, cross_validate
 from eyebright.verbs.train.frozen.linear_probe import HeldOut, as_trained, frozen_model
 from eyebright.verbs.train.frozen.texts import reading_of
 from eyebright.verbs.train.holdout import with_holdout
@@ -82,7 +83,7 @@ def update(config: UpdateConfig) -> Run:
         began=began,
     )
     trained, expected = _fit(plan, earlier, edits, images)
-    done = seal_and_evaluate(plan, trained, layout="PCA")
+    done = seal_and_evaluate(plan, trained, _cross_validated(plan, trained, earlier), layout="PCA")
     outcome = _outcome(earlier, edits, images, expected, done)
     for sentence in change_sentences(outcome):
         progress().say(sentence)
@@ -105,7 +106,7 @@ def _options(earlier: EarlierRun, config: UpdateConfig, edits: ClassEdits) -> Tr
         "teacher": None,
         "curve": False,
         "unlabelled": _unlabelled(earlier.config),
-        "views": 1 if earlier.finetuned else earlier.config.views,
+        "views": earlier.views,
     }
     return earlier.config.model_copy(update=kept)
 
@@ -160,7 +161,7 @@ def _fit(
         nonlocal expected
         with timed("forecast"):
             expected = forecast(earlier.model, edits, images.manifest, images.added, extractor, samples)
-        _say_forecast(expected, finetuned=earlier.finetuned)
+        _say_forecast(expected, images.manifest.task.multilabel, finetuned=earlier.finetuned)
 
     model = frozen_model(plan.config, images.manifest, earlier.backbone, earlier.selection, on_features)
     if not earlier.finetuned:
@@ -172,7 +173,17 @@ def _fit(
     return replace(trained, earlier=earlier.run.model, chosen=marked), expected
 
 
-def _say_forecast(expected: UpdateForecast, *, finetuned: bool) -> None:
+def _cross_validated(
+    plan: TrainingPlan, trained: TrainedModel, earlier: EarlierRun
+) -> CrossValidation | None:
+    """Judge every image by models that did not see it, where the run did."""
+    if plan.config.folds is None:
+        return None
+    readable = plan.manifest.without(trained.skipped)
+    return cross_validate(plan.config, plan.config.folds, readable, trained.backbone, earlier.selection)
+
+
+def _say_forecast(expected: UpdateForecast, multilabel: bool, *, finetuned: bool) -> None:
     total, correct = expected.known
     if total:
         say(
@@ -181,7 +192,7 @@ def _say_forecast(expected: UpdateForecast, *, finetuned: bool) -> None:
             count=total,
             correct=correct,
         )
-    for sentence in forecast_sentences(expected.classes):
+    for sentence in forecast_sentences(expected.classes, multilabel):
         progress().say(sentence)
     for sentence in foreign_sentence(*expected.foreign, finetuned=finetuned):
         progress().say(sentence)
@@ -219,7 +230,7 @@ def _outcome(
     done: EvaluatedTraining,
 ) -> UpdateOutcome:
     with timed("compare"):
-        classes, everything = class_changes(earlier.model, edits, done.evaluation)
+        classes, everything = class_changes(earlier.model, edits, done.evaluation, earlier.judged)
     manifest = done.evaluation.manifest
     known = edits.labels(earlier.model.labels)
     return UpdateOutcome(

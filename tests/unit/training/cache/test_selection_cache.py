@@ -39,7 +39,7 @@ def trained(manifest: Manifest, cache: Path, seed: int = 0) -> FrozenModel:
 
 def test_the_second_training_fits_its_head_alone(textile_manifest, tmp_path, fits: list[int]) -> None:
     first = trained(textile_manifest, tmp_path)
-    assert len(fits) == 5  # two sizes, two narrower sets of layers at the size that was chosen, and the head
+    assert len(fits) == 7  # three sets of layers at two sizes, and the head
     fits.clear()
     second = trained(textile_manifest, tmp_path)
     assert len(fits) == 1
@@ -63,8 +63,9 @@ def test_whatever_the_choice_hangs_on_makes_another(
         samples = samples[1:]
     elif change == "subset":
         monkeypatch.setattr(frozen, "SUBSET", 30)
+        monkeypatch.setattr(frozen, "THOROUGH", 30)
     elif change == "code":
         monkeypatch.setattr(selection_cache, "_CODE", ("task/logits.py",))
     trained(replace(textile_manifest, samples=samples), tmp_path, seed=int(change == "seed"))
-    # With more images than the subset, the sets of layers between the narrowest and the widest are left out.
-    assert len(fits) == (4 if change == "subset" else 5)
+    # With more images, the sets of layers between the narrowest and the widest are left out.
+    assert len(fits) == (5 if change == "subset" else 7)

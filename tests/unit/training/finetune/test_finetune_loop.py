@@ -13,7 +13,9 @@ from finetune_material import Gluttonous, Photographs, cross_entropy, small_net,
 
 from eyebright.errors import TrainingError  # noqa: E402
 from eyebright.training.finetune.checkpoint import BEST, read  # noqa: E402
+from eyebright.training.finetune.gain_check import GainCheck  # noqa: E402
 from eyebright.training.finetune.history import read_history  # noqa: E402
+from eyebright.training.finetune.model.weight_interpolation import copy_weights, losses_between  # noqa: E402
 from eyebright.training.finetune.recipe import Recipe  # noqa: E402
 
 RECIPE: dict[str, Any] = {"epochs": 2, "batch": 16, "device": "cpu", "frozen_norm": False, "lr": 3e-3}
@@ -176,3 +178,37 @@ def test_balanced_sampling_takes_what_is_wanted(textile_data, textile, tmp_path)
     wanted[:3] = 1
     train(textile, tmp_path, Recipe(**{**RECIPE, "epochs": 1}), data=data, sample_weights=wanted)
     assert set(data.drawn) == {0, 1, 2}
+
+
+@pytest.mark.parametrize(("lr", "why"), [(0.0, "no gain"), (1e-2, "epochs")])
+def test_a_training_that_is_not_likely_to_gain_gives_its_time_back(
+    lr, why, textile_data, textile, tmp_path, monkeypatch
+):
+    times = iter(range(10**6))
+    monkeypatch.setattr("eyebright.training.finetune.budget.time.monotonic", lambda: next(times) / 10)
+    net = small_net(textile_data.classes)
+    check = GainCheck(copy_weights(net), seconds=0.1 if lr == 0 else 1e9)
+    recipe = Recipe(**{**RECIPE, "lr": lr, "epochs": 6, "frozen_norm": lr == 0})
+    trained, fitted = train(textile, tmp_path, recipe, net, textile_data, gain=check)
+    assert fitted.stopped_because == why
+    assert len(fitted.history) == (2 if lr == 0 else 7)
+    assert any("A gain is likely" in note for note in fitted.notes) == (lr > 0)
+    best = read(tmp_path / "checkpoints" / BEST)
+    assert weights_equal(best.tensors, trained.state_dict())
+
+
+def test_weights_are_the_networks_own_again_after_looking_between(textile_data):
+    net, other = small_net(textile_data.classes), copy_weights(small_net(textile_data.classes, "test_resnet"))
+    other = {name: tensor + 1 if tensor.is_floating_point() else tensor for name, tensor in other.items()}
+    own = copy_weights(net)
+    seen = []
+
+    def loss() -> float:
+        seen.append(copy_weights(net))
+        return float(len(seen))
+
+    losses = losses_between(net, other, loss, (0.5, 1.0))
+    assert losses == {0.5: 1.0, 1.0: 2.0}
+    assert weights_equal(seen[1], own)
+    assert not weights_equal(seen[0], own)
+    assert weights_equal(net.state_dict(), own)

@@ -6,8 +6,10 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 from eyebright.errors import DataError
+from eyebright.training.linear_probe import regularisation_path
 from eyebright.training.linear_probe.folds import assign_folds, class_weights, fold_weights, learnable
 from eyebright.training.linear_probe.head import HeadFit, fit_head
+from eyebright.training.linear_probe.logistic import LogisticProblems
 from eyebright.types import FloatArray, IntArray
 
 
@@ -98,6 +100,35 @@ def test_the_scale_of_the_features_does_not_matter(digits, whole_fit: HeadFit, f
         probabilities(whole_fit.head.logits(pixels)),
         atol=1e-3,
     )
+
+
+def test_a_path_leads_to_the_solution_of_its_last_strength(digits) -> None:
+    """Each strength begins where the two before it point, and ends where it would have ended by itself."""
+    pixels, truth = digits[0][:600], digits[1][:600]
+    strengths = (1e-2, 1e-3, 3e-4, 1e-4)
+    path = fit_head(pixels, truth, 10, strengths=strengths, shares=(0.0,))
+    alone = fit_head(pixels, truth, 10, strengths=strengths[-1:], shares=(0.0,))
+    assert path.path[-1].log_loss == pytest.approx(alone.path[0].log_loss, abs=5e-3)
+    if path.l2 == alone.l2:
+        np.testing.assert_allclose(
+            probabilities(path.head.logits(pixels)), probabilities(alone.head.logits(pixels)), atol=1e-2
+        )
+
+
+def test_where_solutions_point_is_near_the_next_one(digits, monkeypatch) -> None:
+    counts = []
+    evaluate = LogisticProblems._evaluate
+
+    def counted(problems, coefficients, penalty, chosen):
+        counts[-1] += len(chosen)
+        return evaluate(problems, coefficients, penalty, chosen)
+
+    monkeypatch.setattr(LogisticProblems, "_evaluate", counted)
+    for begin in (regularisation_path._extrapolated, lambda solved, l2, start: start):
+        monkeypatch.setattr(regularisation_path, "_extrapolated", begin)
+        counts.append(0)
+        fit_head(digits[0][:600], digits[1][:600], 10)
+    assert counts[0] < 0.9 * counts[1]
 
 
 def test_constant_columns_have_no_say(digits) -> None:

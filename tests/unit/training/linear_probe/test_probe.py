@@ -18,7 +18,9 @@ from eyebright.errors import ConfigError, DataError
 from eyebright.runtime.context import showing
 from eyebright.runtime.progress import SILENT, Silent
 from eyebright.training.linear_probe import probe as frozen
+from eyebright.training.linear_probe.features import FeatureExtractor
 from eyebright.training.linear_probe.probe import FrozenModel, FrozenTrainer
+from eyebright.training.linear_probe.selection import Setting
 
 SIZE = 96
 
@@ -120,6 +122,7 @@ def test_sizes_are_compared_from_the_smallest(textile_manifest, feature_cache, m
 def test_only_a_subset_is_compared(textile_manifest, feature_cache, monkeypatch) -> None:
     monkeypatch.setattr(frozen, "ladder", lambda sides: (32, 64))
     monkeypatch.setattr(frozen, "SUBSET", 30)
+    monkeypatch.setattr(frozen, "THOROUGH", 30)
     chosen = trainer(textile_manifest, feature_cache).train(None)
     assert {c.count for c in chosen.sizes} == {30}
     assert len(chosen.truth) == len(textile_manifest.of("train"))
@@ -130,6 +133,40 @@ def test_views_train_the_head_and_are_not_judged(textile_manifest, feature_cache
     assert len(seen.fit.held_out) == len(seen.truth) == len(textile_manifest.of("train"))
     assert head_bytes(seen) != head_bytes(model)
     assert accuracy(seen, textile_manifest) > 0.5
+
+
+def test_views_are_compared_with_the_size_of_few_images(textile_manifest, feature_cache, monkeypatch) -> None:
+    monkeypatch.setattr(frozen, "ladder", lambda sides: (32,))
+    made = FrozenTrainer(
+        textile_manifest, EmbeddedBackbone(), feature_cache, views=None, layers="texture", seed=0
+    )
+    chosen = made.train(None)
+    assert [row.name for row in chosen.view_counts] == ["1", "2", "4"]
+    assert [row.name for row in chosen.view_counts if row.selected] == [str(chosen.views)]
+    assert len(chosen.extractor.spaces) == chosen.views
+    assert len(chosen.fit.held_out) == len(textile_manifest.of("train"))
+
+
+def test_narrower_layers_take_over_what_wider_ones_computed(
+    textile_manifest: Manifest, tmp_path: Path
+) -> None:
+    """What was compared is not computed again, and is what an engine on the narrower layers gives."""
+    made = trainer(textile_manifest, tmp_path / "wide", layers="auto")
+    made.trials = made._race(SIZE, made.sets["all"])
+    samples = made.samples[:6]
+    wide = made._sharing(Setting(SIZE, "all"), samples)
+    assert wide.running is not None  # the one that won the race
+    made._try(wide, samples)
+    narrow = made._sharing(Setting(SIZE, "texture"), samples)
+    assert narrow.missing(samples) == []
+    assert narrow.running is None
+    anew = FeatureExtractor(
+        tmp_path / "anew", made.backbone, narrow.preprocessing, narrow.taps, narrow.engine, 1
+    )
+    made._try(anew, samples)
+    np.testing.assert_allclose(
+        narrow.read(samples, narrow.taps), anew.read(samples, narrow.taps), rtol=2e-3, atol=1e-4
+    )
 
 
 def test_a_damaged_image_is_left_out_and_named(model, copied: Path, feature_cache: Path) -> None:
@@ -189,7 +226,7 @@ def test_of_many_images_the_widest_set_is_compared_alone(
     textile_manifest, feature_cache, monkeypatch
 ) -> None:
     """A subset of the training split misleads about the two wide ones."""
-    monkeypatch.setattr(frozen, "SUBSET", len(textile_manifest.of("train")) - 1)
+    monkeypatch.setattr(frozen, "THOROUGH", len(textile_manifest.of("train")) - 1)
     assert list(trainer(textile_manifest, feature_cache, layers="auto").sets) == ["texture", "all"]
 
 

@@ -1,4 +1,4 @@
-"""Sizes and layers are chosen on part of the training images, step by step, and a step must earn its cost."""
+"""Sizes, layers and views are chosen on part of the training images, and a step must earn its cost."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from eyebright.training.linear_probe.head import HeadFit
 from eyebright.training.linear_probe.linear import LinearHead
 from eyebright.training.linear_probe.selection import (
     SIZE_LADDER,
+    Comparison,
+    Selection,
+    Setting,
     better,
-    candidates,
-    climb,
     ladder,
     losses,
     subset,
@@ -122,45 +123,137 @@ def test_better_is_lower_by_more_than_chance() -> None:
     assert better(before + noise - 0.06, before)
 
 
-def climbed(losses_by_name: dict[str, float], spread: float = 0.3) -> tuple[str, list[str]]:
-    """What was chosen, and what was tried, of candidates with these losses."""
-    truth = np.arange(400) % 2
-    tried: list[str] = []
-
-    def fit(name: str) -> HeadFit:
-        tried.append(name)
-        return fit_with(logits_of_loss(losses_by_name[name], truth, spread))
-
-    best, rows = climb(list(losses_by_name), fit, truth)
-    assert [row.name for row in rows] == tried
-    assert [row.name for row in rows if row.selected] == [best]
-    return best, tried
+def test_a_smaller_subset_is_part_of_the_larger() -> None:
+    truth, groups = np.arange(3000) % 3, np.arange(3000) // 2
+    larger, smaller = (subset(truth, groups, count, 0) for count in (400, 128))
+    assert set(smaller.tolist()) < set(larger.tolist())
 
 
-def test_the_climb_goes_on_while_a_fifth_of_the_loss_goes() -> None:
-    assert climbed({"224": 1.0, "320": 0.7, "448": 0.5}) == ("448", ["224", "320", "448"])
+TRUTH = np.arange(400) % 2
 
 
-def test_the_climb_takes_a_small_step_and_stops() -> None:
-    assert climbed({"224": 1.0, "320": 0.9, "448": 0.1}) == ("320", ["224", "320"])
+class Heads:
+    """Heads of settings with these mean losses, and what was asked for: settings, and on how many images."""
+
+    def __init__(self, losses_of: dict[Setting, float], spread: float = 0.3) -> None:
+        self.losses_of, self.spread = losses_of, spread
+        self.asked: list[tuple[Setting, str, bool]] = []
+
+    def select(
+        self, *, first: int = 400, thorough: bool = False, sets: tuple[str, ...] = ("texture",)
+    ) -> Selection:
+        sizes = list(dict.fromkeys(setting.size for setting in self.losses_of))
+        views = list(dict.fromkeys(setting.views for setting in self.losses_of))
+        kept = np.arange(first)
+
+        def fit(setting: Setting, within: str, whole: bool) -> HeadFit:
+            self.asked.append((setting, within, whole))
+            truth = TRUTH if whole else TRUTH[kept]
+            return fit_with(logits_of_loss(self.losses_of[setting], truth, self.spread))
+
+        return Comparison(fit, TRUTH, kept, sets, thorough=thorough).select(sizes, views)
 
 
-def test_the_climb_stays_where_a_step_loses() -> None:
-    assert climbed({"224": 0.5, "320": 0.6, "448": 0.1}) == ("224", ["224", "320"])
+def of_sizes(*mean_losses: float) -> dict[Setting, float]:
+    return {Setting(size, "texture"): loss for size, loss in zip((224, 288, 448), mean_losses, strict=False)}
 
 
-def test_the_climb_stays_where_a_step_gains_nothing() -> None:
-    assert climbed({"224": 0.5, "320": 0.5}) == ("224", ["224", "320"])
+@pytest.mark.parametrize(
+    ("mean_losses", "selected", "tried"),
+    [
+        ((1.0, 0.7, 0.5), 448, [224, 288, 448]),  # each step takes a fifth off the loss
+        ((1.0, 0.9, 0.1), 288, [224, 288]),  # a small step is taken, and is the last
+        ((0.5, 0.6, 0.1), 224, [224, 288]),
+        ((0.5, 0.5), 224, [224, 288]),
+        ((3.0,), 224, [224]),
+    ],
+)
+def test_sizes_are_tried_while_they_gain(
+    mean_losses: tuple[float, ...], selected: int, tried: list[int]
+) -> None:
+    heads = Heads(of_sizes(*mean_losses))
+    found = heads.select()
+    assert found.setting == Setting(selected, "texture")
+    assert [setting.size for setting, _, _ in heads.asked] == tried
+    assert [row.name for row in found.sizes] == ([str(size) for size in tried] if len(tried) > 1 else [])
+    assert [row.name for row in found.sizes if row.selected] == [str(selected)] * (len(tried) > 1)
 
 
-def test_one_candidate_is_taken() -> None:
-    assert climbed({"96": 3.0}) == ("96", ["96"])
+def test_of_few_images_every_size_is_tried() -> None:
+    assert Heads(of_sizes(0.5, 0.6, 0.1)).select(thorough=True).setting.size == 448
+
+
+def test_what_the_first_images_show_clearly_is_not_asked_of_more() -> None:
+    heads = Heads(of_sizes(1.0, 0.7, 0.5))
+    assert heads.select(first=128).setting.size == 448
+    assert [(setting.size, whole) for setting, _, whole in heads.asked] == [
+        (224, False),
+        (288, False),
+        (448, False),
+        (448, True),
+    ]
+
+
+def test_what_the_first_images_leave_open_is_asked_of_all() -> None:
+    heads = Heads(of_sizes(1.0, 0.9))
+    assert heads.select(first=128).setting.size == 288
+    assert [(setting.size, whole) for setting, _, whole in heads.asked] == [
+        (224, False),
+        (288, False),
+        (224, True),
+        (288, True),
+    ]
+
+
+def test_layers_that_are_clearly_worse_are_given_up() -> None:
+    losses_of = {
+        Setting(224, "texture"): 0.6,
+        Setting(224, "all"): 1.0,
+        Setting(288, "texture"): 0.3,
+        Setting(288, "all"): 0.01,  # is never looked at
+    }
+    heads = Heads(losses_of)
+    found = heads.select(first=128, sets=("texture", "all"))
+    assert found.setting == Setting(288, "texture")
+    assert heads.asked[:2] == [(Setting(224, "all"), "all", False), (Setting(224, "texture"), "all", False)]
+    assert heads.asked[2:] == [
+        (Setting(288, "texture"), "texture", False),
+        (Setting(288, "texture"), "texture", True),
+    ]
+    assert [(row.name, row.selected, row.count) for row in found.feature_layer_sets] == [
+        ("texture", True, 128),
+        ("all", False, 128),
+    ]
+
+
+def test_of_few_images_no_layers_are_given_up() -> None:
+    losses_of = {Setting(size, layers): 1.0 for size in (224, 288) for layers in ("texture", "all")}
+    losses_of |= {Setting(224, "texture"): 0.5, Setting(288, "all"): 0.1}
+    assert Heads(losses_of).select(sets=("texture", "all"), thorough=True).setting == Setting(288, "all")
+
+
+@pytest.mark.parametrize(("loss_of_four", "selected"), [(0.9, 4), (1.1, 1)])
+def test_more_views_must_gain(loss_of_four: float, selected: int) -> None:
+    found = Heads({Setting(224, "texture", 1): 1.0, Setting(224, "texture", 4): loss_of_four}).select()
+    assert found.setting.views == selected
+    assert [(row.name, row.selected) for row in found.views] == [("1", selected == 1), ("4", selected == 4)]
+
+
+def test_rows_tell_what_the_selected_candidate_gains_on_the_same_images() -> None:
+    found = Heads(of_sizes(1.0, 0.7)).select()
+    first, second = found.sizes
+    assert (second.excess, second.error) == (None, None)
+    assert first.excess == pytest.approx(first.log_loss - second.log_loss, rel=1e-3)
+    assert first.error is not None
+    assert 0 < first.error < first.excess
+    assert first.count == second.count == 400
 
 
 def test_the_rows_count_what_was_named_right() -> None:
     truth = np.array([0, 1, 1, 0])
     held_out = np.array([[2, 1], [2, 1], [1, 2], [2, 1]], np.float32)
     fit = fit_with(held_out)
-    (row,) = candidates({"texture": fit}, "texture", truth)
+    comparison = Comparison(lambda *_: fit, truth, np.arange(4), ["texture", "all"], thorough=False)
+    row = comparison.select([224]).feature_layer_sets[0]
     assert (row.name, row.correct, row.count, row.selected) == ("texture", 3, 4, True)
     assert row.log_loss == pytest.approx(losses(fit, truth).mean())

@@ -136,7 +136,7 @@ def test_images_that_are_all_the_same_are_refused(textile_views, tmp_path):
         textile_views._pixels, textile_views._plain, textile_views._augmentation, textile_views.views
     )
     shown = same.plain
-    same.plain = lambda places, device: shown(np.zeros_like(places), device)  # type: ignore[method-assign]
+    same.plain = lambda places, device: shown(np.zeros_like(places), device)
     with pytest.raises(TrainingError, match="all but identical"):
         pretrained(tmp_path, RECIPE, same)
 

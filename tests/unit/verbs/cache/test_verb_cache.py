@@ -56,7 +56,7 @@ def test_exported_networks_are_part_of_it(own_cache: Path, capsys: pytest.Captur
 
 
 def test_the_embedded_backbone_is_offered() -> None:
-    (only,) = eb.models()
+    only, *_ = eb.models()
     card = embedded.card()
     assert (only.name, only.licence, only.size_bytes) == (card.name, "Apache-2.0", len(embedded.file_bytes()))
     assert only.accuracy == pytest.approx(0.751)

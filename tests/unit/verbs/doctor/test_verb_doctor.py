@@ -6,11 +6,13 @@ import json
 import subprocess
 import sys
 import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 
 import onnxruntime
 import pytest
 
+from eyebright.runtime import machine
 from eyebright.runtime.install import install_command
 from eyebright.verbs.doctor.doctor import EXTRAS, doctor
 from eyebright.verbs.doctor.options import DoctorConfig
@@ -52,4 +54,23 @@ def test_a_missing_extra_comes_with_its_command(monkeypatch: pytest.MonkeyPatch)
 
 def test_extras_are_those_of_the_project():
     extras = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    assert set(EXTRAS) == set(extras) - {"test", "build", "dev", "docs"}
+    assert set(EXTRAS) == set(extras) - {"test", "build", "dev", "docs", "dist"}
+
+
+def test_it_says_where_it_is_and_what_is_fastest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLAB_RELEASE_TAG", "x")
+    monkeypatch.setenv("EYEBRIGHT_DRIVE", str(tmp_path))
+    monkeypatch.setattr(machine, "gpus", lambda: ())
+    monkeypatch.setattr(machine, "has_tpu", lambda: True)
+    facts = {fact.key: fact for fact in doctor(DoctorConfig())}
+    assert facts["place"].value == {"kind": "colab", "evidence": "$COLAB_RELEASE_TAG"}
+    assert facts["drive"].value == str(tmp_path)
+    assert facts["fastest"].value == "cpu"
+    assert "beside the TPU" in facts["fastest"].text
+
+
+def test_a_gpu_is_fastest_once_pytorch_is_there(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(machine, "gpus", lambda: ("NVIDIA T4",))
+    fastest = next(fact for fact in doctor(DoctorConfig()) if fact.key == "fastest")
+    assert fastest.value == "gpu"
+    assert (fastest.state == "ok") == (find_spec("torch") is not None)

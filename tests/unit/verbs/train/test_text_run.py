@@ -152,7 +152,13 @@ def test_evaluate_takes_the_columns_of_the_run(run: Run, noted: Path, tmp_path: 
     found = json.loads((done.directory / "metrics.json").read_text(encoding="utf-8"))
     own = json.loads((run.directory / "metrics.json").read_text(encoding="utf-8"))
     assert found["modalities"] == own["modalities"]
-    assert "text_leak" not in found
+    leak = found["text_leak"]
+    assert leak["source"] == "evaluated"
+    assert leak["words"] == {"global": ["global"]}
+    assert leak["masked"]["both"]["value"] <= found["accuracy"]["value"]
+    page = (done.directory / "report.html").read_text(encoding="utf-8")
+    assert "of the evaluated texts name their class" in page
+    assert violations(done) == []
 
 
 def test_explain_names_the_words(run: Run, noted: Path, tmp_path: Path) -> None:
@@ -192,7 +198,7 @@ def test_a_service_takes_texts(run: Run, textile_run: Run, textile: Path) -> Non
     with client_of(service_of(ServedModel(run.directory))) as client:
         as_json = client.post("/predict", json={"image": encoded, "text": note}).json()
         form = {"files": [("file", photo)], "data": {"text": note}}
-        as_form = client.post("/predict", **form).json()  # type: ignore[arg-type]
+        as_form = client.post("/predict", **form).json()
         [told] = as_json["predictions"]
         assert told["answer"] == expected.label
         assert told["probabilities"][expected.label] == pytest.approx(expected.confidence, abs=2e-3)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tracked import scalars
 
 import eyebright as eb
 from eyebright.data.manifest import Manifest
@@ -179,7 +180,10 @@ def test_what_was_skipped_is_listed_with_the_reason(parted: Run) -> None:
 
 
 def test_the_same_training_gives_the_same_model(textile_run: Run, textile: Path, tmp_path: Path) -> None:
-    again = train(TrainConfig(data=textile, out=tmp_path / "again", size=96, layers="texture"))
+    out = tmp_path / "again"  # and a tracker changes nothing
+    again = train(TrainConfig(data=textile, out=out, size=96, layers="texture", track=["tensorboard"]))
+    logged = scalars(again.directory / "tensorboard", "final/accuracy")
+    assert [value for _, value in logged] == pytest.approx([again.metrics["accuracy"]["value"]], abs=1e-6)
     assert again.model.read_bytes() == textile_run.model.read_bytes()
     rows = [(run.directory / "predictions.csv").read_bytes() for run in (again, textile_run)]
     assert rows[0] == rows[1]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import onnx
 import pytest
 from metrics_schema import violations
 from PIL import Image
+from tests.conftest import VAL_IMAGES
 
 import eyebright as eb
 from eyebright.data.manifest_file import read_manifest, write_manifest
@@ -259,3 +262,48 @@ def test_fixes_are_applied_a_replaced_file_is_a_new_image_and_targets_follow_the
     reasons = {entry["path"]: entry["reason"] for entry in run.metrics["skipped"]}
     assert "another image now" in reasons[renewed.path]
     assert "fixes" in reasons[dropped.path]
+
+
+def test_a_cross_validated_run_stays_one(textile: Path, more: Path, tmp_path: Path):
+    options = {"folds": 2, "size": 96, "layers": "texture"}
+    first = eb.train(textile / "val", out=tmp_path / "first", **options)
+    shutil.copytree(more / "coffee", tmp_path / "coffee_only" / "coffee")
+    run = eb.update(first.directory, tmp_path / "coffee_only", out=tmp_path / "new")
+    assert violations(run) == []
+    m = run.metrics
+    assert (m["split"], m["splitting"]["by"], m["splitting"]["folds"]) == ("folds", "folds", 2)
+    assert m["images"]["folds"] == m["images"]["train"] == 3 * VAL_IMAGES + CRUMBS
+    assert m["update"]["added"] == {"train": CRUMBS, "val": 0, "test": 0}
+    everything = m["update"]["everything"]
+    assert everything["images"] == 3 * VAL_IMAGES  # by what models of the run's folds predicted for them
+    assert everything["before"] == round(first.metrics["accuracy"]["value"] * 3 * VAL_IMAGES)
+    assert "cross-validated on the same 30 images" in run.report.read_text(encoding="utf-8")
+    anew = eb.update(run.directory, out=tmp_path / "again", rename="coffee=crumbs")
+    assert anew.metrics["update"]["everything"]["difference"]["value"] == 0
+
+
+def test_a_new_label_of_several_is_foretold(textile: Path, more: Path, tmp_path: Path):
+    files = sorted(textile.rglob("*.jpg"))
+    rows = [(f, f.parent.name + ";big" * (i % 2), f.parent.parent.name) for i, f in enumerate(files)]
+    first = eb.train(
+        _labels_file(tmp_path / "a.csv", rows), out=tmp_path / "first", size=96, layers="texture"
+    )
+    crumbs = [(f, "coffee;crumbs", "") for f in sorted((more / "coffee").iterdir())]
+    run = eb.update(first.directory, _labels_file(tmp_path / "c.csv", crumbs), out=tmp_path / "new")
+    assert violations(run) == []
+    expected = {one["label"]: one for one in run.metrics["update"]["expected"]}
+    assert set(expected) == {"coffee", "crumbs"}
+    for one in expected.values():  # always together, so never told apart from one another
+        assert one["nearest"] in {*first.labels, None}
+        assert one["confused"] <= one["images"]
+        assert set(one["predicted"]) <= set(first.labels)
+    assert "coffee is new" in run.report.read_text(encoding="utf-8")
+
+
+def _labels_file(path: Path, rows: Sequence[tuple[Path, str, str]]) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        parted = any(split for *_, split in rows)
+        writer.writerow(("path", "labels", "split") if parted else ("path", "labels"))
+        writer.writerows(row if parted else row[:2] for row in rows)
+    return path

@@ -32,14 +32,23 @@ def interpolate(
     Returns:
         The share of the way at which the loss is lowest.
     """
+    losses = losses_between(net, start, holdout_loss, shares)
+    best = min(losses, key=lambda share: losses[share])
+    net.load_state_dict(_between(start, copy_weights(net), best))
+    return best
+
+
+def losses_between(
+    net: nn.Module, start: Mapping[str, Tensor], holdout_loss: Callable[[], float], shares: tuple[float, ...]
+) -> dict[float, float]:
+    """Return the loss at each share of the way from ``start``; the network keeps its own weights."""
     found = copy_weights(net)
     losses = {}
     for share in shares:
         net.load_state_dict(_between(start, found, share))
         losses[share] = holdout_loss()
-    best = min(losses, key=lambda share: losses[share])
-    net.load_state_dict(_between(start, found, best))
-    return best
+    net.load_state_dict(found)
+    return losses
 
 
 def copy_weights(net: nn.Module) -> dict[str, Tensor]:

@@ -88,7 +88,7 @@ def check_options(config: TrainConfig) -> None:
         "--unlabelled": config.unlabelled is not None,
         "--pretrain": config.pretrain is not None,
         "--prompts": config.prompts is not None,
-        "--views": config.views > 1,
+        "--views": config.augmented,
         f"--layers {config.layers}": config.layers != "auto",
     }
     if refused := named(given):

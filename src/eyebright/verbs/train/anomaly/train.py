@@ -26,7 +26,7 @@ from eyebright.runs.evaluation import (
     write_results,
 )
 from eyebright.runs.messages import command, say_found, say_skipped
-from eyebright.runs.metrics import METRICS, versions
+from eyebright.runs.metrics import METRICS, MetricsFile, versions
 from eyebright.runs.overwrite import remove_earlier
 from eyebright.runs.run import Run, write_metrics, write_options
 from eyebright.runtime.context import timed
@@ -34,6 +34,7 @@ from eyebright.sealed.anomaly_graph import AnomalyScoring, anomaly_graph
 from eyebright.sealed.inference import predict_blocks
 from eyebright.sealed.model import UnwrittenModel, set_metadata
 from eyebright.text.language import translate
+from eyebright.tracking.trackers import trackers
 from eyebright.training.anomaly.material import highest
 from eyebright.training.anomaly.scores import Distances, ScoreScale, fit_slope
 from eyebright.training.anomaly.trainer import SIZES, AnomalyModel, AnomalyTrainer
@@ -101,6 +102,7 @@ def train_anomaly(config: TrainConfig, directory: Path, backbone: Backbone) -> R
         EyebrightError: the data, an option or the disk does not allow it.
     """
     check_options(config)
+    tracker = trackers(config.track, directory)
     targets = anomaly_targets(config.target)
     data = config.data or Path()
     with timed("scan"):
@@ -116,7 +118,10 @@ def train_anomaly(config: TrainConfig, directory: Path, backbone: Backbone) -> R
     limit, scale = _limit(training, model)
     say_limit(limit)
     say_suspects(suspects_of(model, scale))
-    return _finish(training, model, limit, scale)
+    run, metrics = _finish(training, model, limit, scale)
+    tracker.start(directory.name, config.model_dump(mode="json"))
+    tracker.finish(metrics.headline())
+    return run
 
 
 def _fit(training: AnomalyTraining) -> AnomalyModel:
@@ -197,7 +202,9 @@ def _provenance(training: AnomalyTraining, model: AnomalyModel) -> Provenance:
     )
 
 
-def _finish(training: AnomalyTraining, model: AnomalyModel, limit: Limit, scale: ScoreScale) -> Run:
+def _finish(
+    training: AnomalyTraining, model: AnomalyModel, limit: Limit, scale: ScoreScale
+) -> tuple[Run, MetricsFile]:
     config, manifest, directory = training.config, training.images.manifest, training.directory
     with timed("seal"):
         sealed = _sealed(training, model, scale)
@@ -223,8 +230,8 @@ def _finish(training: AnomalyTraining, model: AnomalyModel, limit: Limit, scale:
     evaluation = explained(replace(evaluation, model=write_model(evaluation, provenance)), plan)
     with timed("maps"):
         outcome = outcome_of(evaluation, training.images, model, scale, _facts(training, limit, chosen_on))
-    _write(training, model, evaluation, outcome)
-    return Run(directory, evaluation.model.path)
+    metrics = _write(training, model, evaluation, outcome)
+    return Run(directory, evaluation.model.path), metrics
 
 
 def _facts(training: AnomalyTraining, limit: Limit, chosen_on: str) -> LimitFacts:
@@ -243,7 +250,7 @@ def _facts(training: AnomalyTraining, limit: Limit, chosen_on: str) -> LimitFact
 
 def _write(
     training: AnomalyTraining, model: AnomalyModel, evaluation: Evaluation, outcome: AnomalyOutcome
-) -> None:
+) -> MetricsFile:
     """Write all that lies beside the model, `metrics.json` last."""
     config, directory = training.config, training.directory
     title = (config.out or training.data).resolve().name
@@ -273,3 +280,4 @@ def _write(
         anomaly=outcome,
     )
     write_metrics(directory / METRICS, metrics.to_json())
+    return metrics

@@ -67,7 +67,7 @@ def check_unlabelled(config: TrainConfig, task: ClassificationTask) -> None:
         "--teacher": config.teacher is not None,
         "--pretrain": config.pretrain is not None,
         "--prompts": config.prompts is not None,
-        f"--views {config.views}": config.views > 1,
+        f"--views {config.views}": config.augmented,
         "--text": bool(config.text),
     }
     if refused := named(given):

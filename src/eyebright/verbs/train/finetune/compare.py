@@ -16,6 +16,7 @@ from eyebright.runtime.context import progress
 from eyebright.runtime.progress import SILENT
 from eyebright.task.task import task_of
 from eyebright.text.language import translate
+from eyebright.training.finetune.gain_check import NO_GAIN
 from eyebright.training.finetune.model.predictions import step_seconds
 from eyebright.training.finetune.system.cpu_speedups import cpu_speedups
 from eyebright.training.finetune.system.distributed import init_group
@@ -60,6 +61,12 @@ def against_full(last: FinetuneResult, left: float, setup: FinetuneSetup) -> str
             "Full fine-tuning skipped: with the last blocks fine-tuned, every holdout image "
             "({count}) is already predicted correctly.",
             count=score.correct,
+        )
+    if last.fitted.stopped_because == NO_GAIN:
+        return translate(
+            "Full fine-tuning skipped: a gain is unlikely. {left:minute is|minutes are} left of the budget. "
+            "A larger --size, or --views 4 with frozen features, may bring more.",
+            left=f"{max(left, 0) / 60:.0f}",
         )
     needed = 2 * _seconds_an_epoch(last.plan.options, last.model, setup)
     if left > needed:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from torch import Tensor
 
 from eyebright.evaluation.calibration import calibrated_loss
 from eyebright.evaluation.intervals import share_of
 from eyebright.task.task import task_of
 from eyebright.training.finetune.data.class_balance import sample_weights
+from eyebright.training.finetune.gain_check import GainCheck
 from eyebright.training.finetune.loop import Fitted
 from eyebright.training.finetune.loop import fit as run_loop
 from eyebright.training.finetune.model.predictions import holdout_logits
@@ -24,6 +26,7 @@ from eyebright.verbs.train.finetune.dataset import FinetuneDataset
 from eyebright.verbs.train.finetune.finetune_setup import FinetuneSetup
 from eyebright.verbs.train.finetune.initial_model import FinetuneModel
 from eyebright.verbs.train.finetune.plan import FinetunePlan
+from eyebright.verbs.train.finetune.recipe import gain_seconds
 from eyebright.verbs.train.finetune.trainable import Trainable, ready_to_train
 
 
@@ -121,7 +124,7 @@ def fit(
     with ready_to_train(plan, model, dataset.stem, group) as trainable:
         before = copy_weights(classifier)
         began = time.monotonic()
-        fitted = _run_loop(plan, dataset, trainable, loss, setup, seconds)
+        fitted = _run_loop(plan, dataset, trainable, loss, setup, seconds, before)
         took = time.monotonic() - began
     plan = replace(plan, micro_batch=fitted.micro_batch)
     plan.save(setup.directory)
@@ -156,6 +159,7 @@ def _run_loop(
     loss: Loss,
     setup: FinetuneSetup,
     seconds: float | None,
+    start: Mapping[str, Tensor],
 ) -> Fitted:
     """Run the training loop, which resumes from a checkpoint if the options say so."""
 
@@ -163,7 +167,7 @@ def _run_loop(
         plan.save(setup.directory)
         trainable.begin_epoch(plan, epoch)
 
-    manifest = setup.manifest
+    manifest, within = setup.manifest, gain_seconds(plan.options, plan.depth)
     record = TrainingRecord(
         directory=plan.folder(setup.directory),
         fingerprint={"data": manifest.digest, "classes": len(manifest.labels), "size": plan.size},
@@ -179,4 +183,5 @@ def _run_loop(
         record,
         sample_weights=sample_weights(plan.options.sampler, dataset.truth, dataset.weights),
         begin_epoch=begin_epoch,
+        gain=None if within is None else GainCheck(start, within),
     )

@@ -10,7 +10,6 @@ from pydantic import Field
 from eyebright.options.base import Config
 from eyebright.options.fields import (
     Augment,
-    BackboneName,
     Batch,
     Device,
     Epochs,
@@ -21,13 +20,22 @@ from eyebright.options.fields import (
     PromptsFile,
     Rate,
     Time,
-    Weights,
 )
 from eyebright.options.marks import Heading, Metavar
 
 #: What also matters when nothing but the head is learned.
 _ALSO_FOR_HEAD = frozenset(
-    {"backbone", "weights", "licence", "prompts", "pretrain", "pretrain_budget", "finetune", "resume"}
+    {
+        "backbone",
+        "weights",
+        "licence",
+        "prompts",
+        "pretrain",
+        "pretrain_budget",
+        "finetune",
+        "track",
+        "resume",
+    }
 )
 
 
@@ -35,8 +43,26 @@ class FinetuneConfig(Config):
     """Options of fine-tuning; without effect where the backbone is frozen (``finetune="off"``)."""
 
     # ---- what trains
-    backbone: Annotated[BackboneName, Heading("Backbone")] = "efficientnet_lite0"
-    weights: Weights = None
+    backbone: Annotated[
+        str,
+        Metavar("NAME"),
+        Heading("Backbone"),
+        Field(
+            description=(
+                "Backbone to use; `eyebright models --search TEXT` lists those available. auto compares "
+                "those at hand on training images, within --budget."
+            )
+        ),
+    ] = "efficientnet_lite0"
+    weights: Annotated[
+        Path | Literal["none"] | None,
+        Field(
+            description=(
+                "Weights file (.safetensors, .pth); none starts from random weights; with --backbone auto, a "
+                "folder of backbones to compare as well."
+            )
+        ),
+    ] = None
     licence: LicenceOfWeights = "commercial"
     prompts: PromptsFile = None
     pretrain: Path | None = Field(
@@ -162,7 +188,7 @@ class FinetuneConfig(Config):
     )
     # ---- the run
     track: Annotated[list[Literal["tensorboard", "mlflow", "wandb"]], Heading("Run and tracking")] = Field(
-        [], description="Tracker that also logs every epoch; may be given twice."
+        [], description="Tracker that also logs the run and every epoch; may be given twice."
     )
     resume: Path | None = Field(
         None,
@@ -175,8 +201,9 @@ class FinetuneConfig(Config):
         if self.finetune != "off":
             return ()
         fields = FinetuneConfig.model_fields
+        used = _ALSO_FOR_HEAD | ({"budget"} if self.backbone == "auto" else set())
         return tuple(
             name
             for name, field in fields.items()
-            if name not in _ALSO_FOR_HEAD and getattr(self, name) != field.default
+            if name not in used and getattr(self, name) != field.default
         )

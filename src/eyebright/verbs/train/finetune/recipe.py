@@ -23,6 +23,7 @@ _EPOCHS: Mapping[str, int] = {"last": 20, "full": 10}
 _RATES: Mapping[str, float] = {"adamw": 3e-4, "adam": 3e-4, "sgd": 1e-2}
 _WHOLE = 1 / 3  # of the rate, where everything is trained: lower blocks know more that must not be lost
 _BATCH = 32
+_GAIN_SHARE = 0.15  # of the budget of `auto`, within which a gain must show
 #: `--finetune auto` without a budget stops here: it is meant for use without a thought.
 AUTO_SECONDS = 45 * 60.0
 _FOCAL_GAMMA = 2.0
@@ -80,6 +81,16 @@ def epochs_of(config: TrainConfig, depth: Depth) -> int:
 def budget_of(config: TrainConfig) -> float | None:
     """Return the seconds within which the model is finished; None for as long as it takes."""
     return config.budget or (AUTO_SECONDS if config.finetune == "auto" else None)
+
+
+def gain_seconds(config: TrainConfig, depth: Depth) -> float | None:
+    """Return the seconds of training within which a gain must show; None where it need not.
+
+    What is asked for by name is trained as asked, and after the last blocks a gain has shown already.
+    """
+    if config.finetune != "auto" or depth != "last":
+        return None
+    return _GAIN_SHARE * (config.budget or AUTO_SECONDS)
 
 
 def keeps_norms(config: TrainConfig, network: Network) -> bool:

@@ -22,6 +22,7 @@ from eyebright.runtime.progress import SILENT, Task
 from eyebright.text.format import listed
 from eyebright.training.cache.store import default_folder
 from eyebright.training.linear_probe.folds import assign_folds, groups_of
+from eyebright.training.linear_probe.probe import EarlierSelection
 from eyebright.training.linear_probe.targets import truth_of
 from eyebright.types import BoolArray, FloatArray, IntArray
 from eyebright.verbs.train.few_labels.unlabelled import with_unlabelled
@@ -83,7 +84,11 @@ def folds_of(manifest: Manifest, folds: int, seed: int) -> IntArray:
 
 
 def cross_validate(
-    config: TrainConfig, folds: int, manifest: Manifest, backbone: Backbone
+    config: TrainConfig,
+    folds: int,
+    manifest: Manifest,
+    backbone: Backbone,
+    earlier: EarlierSelection | None = None,
 ) -> CrossValidation:
     """Train a model without each fold, from the choice of input size to its thresholds, and predict the fold.
 
@@ -92,12 +97,14 @@ def cross_validate(
         folds: how many, at most.
         manifest: all of whose images can be read and lie in the training split.
         backbone: whose features are used.
+        earlier: what an earlier training selected on its images, and no fold selects again.
     """
     samples = manifest.of("train")
     fold = folds_of(manifest, folds, config.seed)
     with timed("folds"), progress_task("Cross-validation", total=len(samples)) as task, showing(SILENT):
         parts = [
-            _fold(config, manifest, backbone, fold == number, task) for number in range(int(fold.max()) + 1)
+            _fold(config, manifest, backbone, earlier, fold == number, task)
+            for number in range(int(fold.max()) + 1)
         ]
     first = parts[0].predictions
     everything = Predictions(
@@ -123,7 +130,12 @@ def cross_validate(
 
 
 def _fold(
-    config: TrainConfig, manifest: Manifest, backbone: Backbone, judged: BoolArray, task: Task
+    config: TrainConfig,
+    manifest: Manifest,
+    backbone: Backbone,
+    earlier: EarlierSelection | None,
+    judged: BoolArray,
+    task: Task,
 ) -> _Fold:
     """Train on what is not judged (N,), and predict the rest."""
     samples = manifest.of("train")
@@ -132,7 +144,8 @@ def _fold(
     )
     learned = replace(manifest, samples=tuple(s for s in ours if s.split == "train"))
     without_curve = config.model_copy(update={"curve": False})
-    model, _ = with_unlabelled(without_curve, learned, frozen_model(without_curve, learned, backbone))
+    alone = frozen_model(without_curve, learned, backbone, earlier)
+    model, _ = with_unlabelled(without_curve, learned, alone)
     trained = as_trained(model, reading=reading_of(config, learned))
     sealed = seal(
         trained,

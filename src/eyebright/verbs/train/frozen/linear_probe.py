@@ -51,7 +51,7 @@ def frozen_model(
         manifest,
         backbone,
         default_folder(),
-        views=config.views,
+        views=_views(config),
         layers=config.layers,
         seed=config.seed,
         earlier=earlier,
@@ -61,6 +61,15 @@ def frozen_model(
     # Before fine-tuning the head is only a start, and says nothing about what more images would give.
     requested = config.curve and config.finetune == "off"
     return replace(model, curve=trainer.curve(model)) if requested else model
+
+
+def _views(config: TrainConfig) -> int | None:
+    """Return how many views to learn from; None to choose them."""
+    if config.views != "auto":
+        return config.views
+    # What else learns from the images takes them as they are.
+    single = config.unlabelled is not None or config.prompts is not None or config.finetune != "off"
+    return 1 if single or config.pretrain is not None else None
 
 
 @dataclass(frozen=True)
@@ -104,6 +113,7 @@ def as_trained(
         chosen={
             "size": extractor.preprocessing.size,
             "layers": model.layers,
+            **({} if model.views == 1 else {"views": model.views}),
             "l2": model.fit.l2,
             "discriminant_share": model.fit.discriminant_share,
             **({} if text is None else {"text": text.chosen()}),
@@ -115,6 +125,7 @@ def as_trained(
         text=text,
         holdout=Labelled(task.probabilities(fused), held_out.truth, "train"),
         probe_candidates=messages.choices(model),
+        reasons=messages.next_steps(model.sizes),
         task=task,
     )
 

@@ -1,4 +1,4 @@
-"""The embedded EfficientNet-Lite0 as a PyTorch module, with the weights of the embedded ONNX file."""
+"""The EfficientNets-Lite as PyTorch modules, with the weights of their ONNX graphs."""
 
 from __future__ import annotations
 
@@ -13,52 +13,56 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from eyebright.backbones import embedded
-from eyebright.backbones.card import Layer
+from eyebright.backbones.backbone import Backbone
+from eyebright.backbones.card import BackboneCard, Layer
+from eyebright.backbones.lite.lite import NAMES, lite_backbone
 from eyebright.backbones.torch.network import Network, Origin, make_network
-from eyebright.backbones.zoo.source import Entry, Weights, embedded_entry
+from eyebright.backbones.zoo.source import Entry, Weights, lite_entry
 from eyebright.backbones.zoo.timm import Timm
 from eyebright.types import FloatArray
 
-ARCHITECTURE = "tf_efficientnet_lite0"
+#: timm's architectures by our names.
+ARCHITECTURES = {name: f"tf_{name}" for name in NAMES}
 
 
 class Embedded:
-    """The one backbone that is always there."""
+    """The backbone that is always there, and its larger siblings."""
 
     name = "embedded"
 
     def names(self) -> Sequence[str]:
-        """Return its only name."""
-        return [embedded.NAME]
+        """Return their names."""
+        return NAMES
 
     def supports(self, name: str) -> bool:
-        """Return whether ``name`` is this one."""
-        return name == embedded.NAME
+        """Return whether ``name`` is one of them."""
+        return name in NAMES
 
     def entry(self, name: str) -> Entry:
-        """Return the line from its card."""
-        return embedded_entry()
+        """Return the line from what is known of its weights."""
+        return lite_entry(name)
 
     def build(self, name: str, weights: Weights, size: int | None) -> Network:
         """Build it with batch norms folded into the convolutions; with other weights, timm's architecture."""
         if weights is not None:
-            network = Timm().build(ARCHITECTURE, weights, size)
+            network = Timm().build(ARCHITECTURES[name], weights, size)
             network.card = replace(network.card, name=name, stride=embedded.card().stride)
             network.refresh_card()
             return network
-        card = embedded.card()
+        backbone = lite_backbone(name)
+        card = backbone.card
         preprocessing = replace(card.preprocessing, size=size or card.preprocessing.size)
         origin = Origin(name, preprocessing, False, card.licence, card.source, card.accuracy, True)
-        network = make_network(_folded(), origin)
+        network = make_network(_folded(backbone), origin)
         *stages, final = network.card.layers
-        layers = (*stages, *_depthwise(network.body), final)
+        layers = (*stages, *_depthwise(network.body, card), final)
         network.card = replace(network.card, stride=card.stride, layers=layers)
         return network
 
 
-def _depthwise(body: nn.Module) -> Iterator[Layer]:
-    """Return the widest map of each block, behind its activation, as in the embedded card."""
-    widths = iter([layer.channels for layer in embedded.card().layers if layer.kind == "depthwise"])
+def _depthwise(body: nn.Module, card: BackboneCard) -> Iterator[Layer]:
+    """Return the widest map of each block, behind its activation, as in the card of the graph."""
+    widths = iter([layer.channels for layer in card.layers if layer.kind == "depthwise"])
     for stage, blocks in enumerate(body.get_submodule("blocks").children()):
         for number, block in enumerate(blocks.children()):
             activation = "bn2" if hasattr(block, "conv_pwl") else "bn1"
@@ -66,7 +70,7 @@ def _depthwise(body: nn.Module) -> Iterator[Layer]:
 
 
 def graph_tensors(body: nn.Module) -> dict[str, FloatArray]:
-    """Return the weights of the folded network by their names in the embedded ONNX file."""
+    """Return the weights of the folded network by their names in the ONNX graph."""
     found: dict[str, FloatArray] = {}
     for name, conv, _ in _pairs(body):
         module = body.get_submodule(conv)
@@ -75,13 +79,17 @@ def graph_tensors(body: nn.Module) -> dict[str, FloatArray]:
     return found
 
 
-def timm_tensors(body: nn.Module) -> dict[str, Tensor]:
+def timm_tensors(body: nn.Module, name: str) -> dict[str, Tensor]:
     """Return the weights of the folded network as timm's architecture has them, with batch norms.
 
     Each norm adds the bias and changes nothing else.
+
+    Args:
+        body: the folded network.
+        name: of the backbone.
     """
-    expected = timm.create_model(ARCHITECTURE, num_classes=0)
-    tensors = {name: tensor.detach().clone() for name, tensor in expected.state_dict().items()}
+    expected = timm.create_model(ARCHITECTURES[name], num_classes=0)
+    tensors = {key: tensor.detach().clone() for key, tensor in expected.state_dict().items()}
     for _, conv, norm in _pairs(body):
         module, own = cast(nn.Conv2d, body.get_submodule(conv)), expected.get_submodule(norm)
         eps, like = cast(nn.BatchNorm2d, own).eps, tensors[f"{norm}.weight"]
@@ -93,10 +101,10 @@ def timm_tensors(body: nn.Module) -> dict[str, Tensor]:
     return tensors
 
 
-def _folded() -> nn.Module:
+def _folded(backbone: Backbone) -> nn.Module:
     """Return the architecture whose convolutions have biases instead of batch norms behind them."""
-    body: nn.Module = timm.create_model(ARCHITECTURE, num_classes=0, drop_path_rate=0.1)
-    tensors = _stored()
+    body: nn.Module = timm.create_model(ARCHITECTURES[backbone.card.name], num_classes=0, drop_path_rate=0.1)
+    tensors = _stored(backbone)
     for name, conv, norm in _pairs(body):
         module = body.get_submodule(conv)
         module.weight = nn.Parameter(tensors[f"{name}_weight"])
@@ -122,9 +130,10 @@ def _pairs(body: nn.Module) -> Iterator[tuple[str, str, str]]:
     yield "head", "conv_head", "bn2"
 
 
-def _stored() -> dict[str, Tensor]:
-    """Return weights and biases by their names in the ONNX file, unpacked from 16 bits."""
-    arrays = {i.name: numpy_helper.to_array(i) for i in embedded.model().graph.initializer}
+def _stored(backbone: Backbone) -> dict[str, Tensor]:
+    """Return weights and biases by their names in the ONNX graph, unpacked from 16 bits."""
+    graph = backbone.model(backbone.card.preprocessing.size).graph
+    arrays = {i.name: numpy_helper.to_array(i) for i in graph.initializer}
     packed = [name.removesuffix("_int16") for name in arrays if name.endswith("_int16")]
     unpacked = {name: arrays[f"{name}_int16"].astype(np.float32) * arrays[f"{name}_scale"] for name in packed}
     biases = {name: array.copy() for name, array in arrays.items() if name.endswith("_bias")}

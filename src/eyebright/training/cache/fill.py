@@ -1,0 +1,177 @@
+"""Rows of the cache, computed by a cluster: each shard of images becomes one segment of each space.
+
+The driver cuts the images that the cache lacks into shards. A worker reads its images itself, computes their
+rows and writes them, whole or not at all, under a name that follows from the images' hashes. So a shard that
+is done twice is written once, and whoever comes after a driver that was killed computes the rest alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from eyebright.cluster.base import Shard, ShardTask
+from eyebright.cluster.cluster import Cluster
+from eyebright.data.manifest import Sample
+from eyebright.data.storage.places import is_file, resolved
+from eyebright.errors import ClusterError, EyebrightError, NotFoundError
+from eyebright.runtime.atomic import write_bytes
+from eyebright.runtime.parallel import parallel
+from eyebright.runtime.progress import Task
+from eyebright.training.cache.segment import KEY_BYTES, write_segment
+from eyebright.training.cache.store import CLUSTER, Space
+from eyebright.types import JsonObject, StoredJson
+
+#: How many images a shard has at most and, where they are many, at least.
+MOST_IMAGES, LEAST_IMAGES = 5000, 64
+_SHARDS_A_WORKER = 8
+_MOST_BYTES = 256 * 2**20  # of a shard's rows: a worker has them in memory twice
+
+#: The rows (D,) of an image, one for each space; or why there are none.
+ImageRows: TypeAlias = Sequence[npt.NDArray[Any]] | EyebrightError
+
+
+def fill(
+    cluster: Cluster,
+    task: ShardTask,
+    job: JsonObject,
+    root: Path,
+    samples: Sequence[Sample],
+    spaces: Sequence[Space[Any]],
+    progress: Task,
+) -> None:
+    """Have rows of images computed and written into the cache; images that cannot be read have none.
+
+    Args:
+        cluster: does it.
+        task: gives its content to :func:`compute_rows`.
+        job: what the task must know besides the images.
+        root: of the images.
+        samples: N images that the spaces lack.
+        spaces: to fill, in the order of the rows.
+        progress: advances by one for each image that has its rows.
+
+    Raises:
+        ClusterError: workers see other files than this machine.
+    """
+    absent: str | None = None
+    for shard, answer in cluster.map(cut(root, samples, cluster.workers, job, spaces), task):
+        progress.advance(answer["rows"])
+        absent = absent or answer["absent"]
+        _require_written(shard, answer["rows"], spaces)
+    for space in spaces:
+        space.refresh()
+    if absent is not None and is_file(root / absent):
+        raise ClusterError(
+            "All workers must see the images under the same path. {path} is there on this machine and not on "
+            "a worker. Put the images into a folder that every machine mounts, or into a bucket (s3://).",
+            path=root / absent,
+        )
+
+
+def cut(
+    root: Path, samples: Sequence[Sample], workers: int, job: JsonObject, spaces: Sequence[Space[Any]]
+) -> list[Shard]:
+    """Return shards of images that lie together, so that archives and tables are read in their order."""
+    fitting = max(1, _MOST_BYTES // sum(space.row_bytes for space in spaces))
+    size = min(fitting, shard_size(len(samples), workers))
+    ordered = sorted(samples, key=lambda sample: sample.place)
+    folders = [str(space.folder.absolute()) for space in spaces]
+    shards = []
+    for start in range(0, len(ordered), size):
+        chosen = ordered[start : start + size]
+        name = blake2b(b"".join(sorted({s.key for s in chosen})), digest_size=16).hexdigest()
+        images: JsonObject = {
+            "name": name,
+            "root": str(resolved(root)),
+            "folders": folders,
+            "images": [[s.path, s.sha, s.white_level] for s in chosen],
+        }
+        shards.append(Shard(name, job | images))
+    return shards
+
+
+def shard_size(count: int, workers: int) -> int:
+    """Return how many of ``count`` images make a shard: few enough that no worker is left idle at the end."""
+    return min(MOST_IMAGES, max(LEAST_IMAGES, -(-count // (_SHARDS_A_WORKER * workers))))
+
+
+def compute_rows(
+    content: StoredJson, compute: Callable[[Path, Sample], ImageRows], threads: int
+) -> JsonObject:
+    """Compute and write the rows of a shard, in a worker.
+
+    Args:
+        content: of the shard.
+        compute: gives the rows of an image; is called from several threads.
+        threads: how many.
+
+    Returns:
+        The number of images that have rows, and the path of the first that is not there; None if all are.
+    """
+    folders = [Path(folder) for folder in content["folders"]]
+    name: str = content["name"]
+    root = Path(content["root"])
+    samples = [
+        Sample(path, "", "train", sha, 0, 0, white_level=white) for path, sha, white in content["images"]
+    ]
+    distinct = list({sample.key: sample for sample in samples}.values())
+    keys: list[bytes] = []
+    columns: list[list[npt.NDArray[Any]]] = [[] for _ in folders]
+    absent: str | None = None
+    for sample, rows in zip(distinct, parallel(lambda s: compute(root, s), distinct, threads), strict=True):
+        if isinstance(rows, EyebrightError):
+            if isinstance(rows, NotFoundError):
+                absent = absent or sample.path
+            continue
+        keys.append(sample.key)
+        for column, row in zip(columns, rows, strict=True):
+            column.append(row)
+    if keys:
+        table = np.frombuffer(b"".join(keys), np.uint8).reshape(-1, KEY_BYTES)
+        for folder, column in zip(folders, columns, strict=True):
+            write_segment(folder, table, np.stack(column), name)
+    return {"rows": len(keys), "absent": absent}
+
+
+def shared_file(cache: Path, data: bytes) -> Path:
+    """Return a file with ``data`` in the cache, where workers find it; it is named by its hash."""
+    path = cache.absolute() / CLUSTER / f"{blake2b(data, digest_size=16).hexdigest()}.onnx"
+    if not path.is_file():
+        write_bytes(path, data)
+    return path
+
+
+def read_shared(path: Path) -> bytes:
+    """Return the content of a file of :func:`shared_file`.
+
+    Raises:
+        ClusterError: this machine does not see it, or it is another.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise _not_shared(path) from error
+    if blake2b(data, digest_size=16).hexdigest() != path.stem:
+        raise _not_shared(path)
+    return data
+
+
+def _require_written(shard: Shard, rows: int, spaces: Sequence[Space[Any]]) -> None:
+    """Require that the worker wrote into the folders that this machine reads."""
+    for space in spaces:
+        if rows and not any(space.folder.glob(f"{shard.name}.*.keys.npy")):
+            raise _not_shared(space.folder)
+
+
+def _not_shared(path: Path) -> ClusterError:
+    return ClusterError(
+        "All workers must see the same feature cache. {path} differs between this machine and a worker. Set "
+        "EYEBRIGHT_CACHE to a folder that every machine mounts under the same path.",
+        path=path,
+    )

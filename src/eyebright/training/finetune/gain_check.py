@@ -1,0 +1,58 @@
+"""Whether a gain is likely: the holdout loss of weights on the way, early in a training.
+
+Where there is something to find, a part of the first steps lowers the loss already, though the whole of them
+may raise it: a high learning rate takes a solved head off its optimum first. So a training that gains nothing
+at any share of the way from where it began can give its time back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from eyebright.text.language import translate
+from eyebright.training.finetune.model.weight_interpolation import losses_between
+from eyebright.training.finetune.trainer_state import TrainerState
+from eyebright.training.finetune.validate import evaluate_holdout
+
+#: Why a training ends that is not likely to gain.
+NO_GAIN = "no gain"
+_SHARES = (0.5, 0.25)  # of the way; the whole of it was evaluated already
+_LEAST = 0.01  # of the holdout loss: the least of several is a little lower by chance alone
+
+
+class GainCheck:
+    """Looks after each epoch until a gain is likely, or the time for it is gone.
+
+    Args:
+        start: the weights that training begins with, by name.
+        seconds: of the training, within which a gain must show.
+    """
+
+    def __init__(self, start: Mapping[str, Tensor], seconds: float) -> None:
+        self._start, self._seconds = start, seconds
+        self._likely = self._looked = False
+
+    def look(self, run: TrainerState) -> None:
+        """Evaluate weights between the start and those of the epoch that has ended."""
+        if self._likely:
+            return
+        before, now = run.state.history[0].val_loss, run.state.history[-1].val_loss
+        with run.averaged():
+            between = losses_between(run.net, self._start, lambda: evaluate_holdout(run)[0], _SHARES)
+        lowest = min([now, *between.values()])
+        self._looked, self._likely = True, lowest < (1 - _LEAST) * before
+        if self._likely:
+            run.note(
+                translate(
+                    "A gain is likely: after epoch {epoch}, weights on the way lower the holdout loss "
+                    "by {share} %.",
+                    epoch=run.state.history[-1].epoch,
+                    share=f"{100 * (1 - lowest / before):.0f}",
+                )
+            )
+
+    def missing(self, run: TrainerState) -> bool:
+        """Return whether the time is gone without a gain in sight."""
+        return self._looked and not self._likely and run.clock() >= self._seconds

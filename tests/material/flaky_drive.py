@@ -1,0 +1,71 @@
+"""A Drive as bad as people describe it: every tenth write fails or is cut off, and a rename is a copy."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from eyebright.colab.drive_folder import DriveFolder
+from eyebright.colab.workspace import Workspace
+
+FAILURES = 0.1
+
+
+class FlakyDrive(DriveFolder):
+    """Fails by a seed of its own.
+
+    Args:
+        folder: on disk.
+        seed: of the failures.
+        failures: share of the writes, and of the renames, that fail.
+        before: is called before each step, and may end the process or raise.
+    """
+
+    def __init__(
+        self, folder: Path, seed: int, failures: float = FAILURES, before: Callable[[], None] = lambda: None
+    ) -> None:
+        super().__init__(folder)
+        self._random, self._failures, self._before = random.Random(seed), failures, before
+
+    def copy(self, source: Path, target: Path) -> None:
+        self._before()
+        self._write(source.read_bytes(), target)
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Copy, then remove: what ends it in between leaves both, or a part."""
+        content = source.read_bytes()
+        target.write_bytes(content[: len(content) // 2])
+        self._before()
+        self._write(content, target)
+        self._before()
+        source.unlink()
+
+    def remove(self, inner: str, name: str) -> None:
+        self._before()
+        if self._random.random() >= self._failures:
+            super().remove(inner, name)
+
+    def _write(self, content: bytes, target: Path) -> None:
+        if self._random.random() < self._failures:
+            target.write_bytes(content[: self._random.randint(0, len(content))])
+            if self._random.random() < 0.5:  # else it is cut off, and nobody is told
+                raise OSError(5, "Input/output error", str(target))
+        else:
+            target.write_bytes(content)
+
+
+def main() -> None:
+    """Fine-tune on a flaky Drive: LOCAL DRIVE DATA SEED."""
+    local, drive, data, seed = sys.argv[1:]
+    work = Workspace(Path(local), FlakyDrive(Path(drive), int(seed)), seconds=1.0, lang="en")
+    work.train(
+        "killed", data, finetune="last", epochs=6, patience=0, size=64, layers="texture", augment="light",
+        precision="fp32", batch=8,
+    )  # fmt: skip
+    work.close()
+
+
+if __name__ == "__main__":
+    main()
