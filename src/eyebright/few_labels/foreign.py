@@ -1,10 +1,10 @@
 """Unlabelled images of something else altogether: clusters that hold many images and no labelled one.
 
-The unknown score of a few dozen labelled images knows too little to reject foreign ones. The unlabelled images
-themselves know more: foreign ones lie together. Of labels that are drawn like the other images, none falls
-into a cluster that holds three in ten of them with a probability of 2 in 100,000 for thirty labels. Labels
-are not drawn like the others where classes are balanced by hand, so a cluster is only left out if, besides,
-its images are less like any labelled image than labelled ones are like each other.
+The unknown score of a few dozen labelled images knows too little to reject foreign ones. The unlabelled
+images themselves know more: foreign ones lie together. If thirty labels are drawn like the other images, none
+of them falls into a cluster that holds three in ten with a probability of 2 in 100,000. Where classes are
+balanced by hand, labels are not drawn like the others. So a cluster is left out only if, besides, its images
+are less like any labelled image than labelled ones are like each other.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def foreign(space: ImageSpace, labelled: int, seed: int) -> BoolArray:
 
 
 def _likeness(whitened: FloatArray, labelled: int) -> tuple[FloatArray, float]:
-    """Return the cosine (U,) of each unlabelled image to the nearest labelled one, and what is usual of these."""
+    """Return the cosine (U,) of each unlabelled image to its nearest labelled one, and what is usual."""
     known = whitened[:labelled]
     among = known @ known.T
     np.fill_diagonal(among, -1)
