@@ -3,8 +3,8 @@
     python benchmarks/predict.py RUN FOLDER [--images 400] [--rounds 5]
 
 In turn: the sealed file's own session on pixels in memory, one call a core at a time; reading and decoding
-alone; `predict` with as many threads as cores, as the command has it, and with one more. Medians of the rounds,
-images a second, and each as a share of the session's.
+alone; `predict` with as many threads as cores, as the command has it, and with one more. Medians of the
+rounds, images a second, and each as a share of the session's.
 """
 
 from __future__ import annotations

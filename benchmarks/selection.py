@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from eyebright.backbones.embedded import EmbeddedBackbone
+from eyebright.data.manifest import Manifest
 from eyebright.data.source import scan
 from eyebright.runtime.progress import SILENT
 from eyebright.training.linear_probe import probe
-from eyebright.training.linear_probe.features import FeatureExtractor
 from eyebright.training.linear_probe.probe import FrozenTrainer
 from eyebright.training.linear_probe.targets import truth_of
 
@@ -38,6 +38,28 @@ class Clock:
         return f"{wall:6.1f} s ({processor:6.1f} s)"
 
 
+def measured(manifest: Manifest, first: int, views: int | None, seed: int) -> None:
+    """Choose and train from an empty cache, and print what it cost."""
+    held_out, laps, clock = manifest.of("test") or manifest.of("val"), [], Clock()
+    probe.FIRST = first
+    with tempfile.TemporaryDirectory() as cache:
+        trainer = FrozenTrainer(
+            manifest, EmbeddedBackbone(), Path(cache), views=views, layers="auto", seed=seed
+        )
+        model = trainer.train(None, lambda *_: laps.append(clock.lap()))
+        laps.append(clock.lap())
+        extractor = model.extractor
+        with SILENT.task("", total=len(held_out)) as task:
+            extractor.compute(manifest.root, held_out, task)
+        logits = model.fit.head.logits(extractor.read(held_out, extractor.taps))
+    right = 100 * np.mean(manifest.task.correct(logits, truth_of(held_out, manifest)))
+    size = extractor.preprocessing.size
+    print(f"first {first:4}: {size} px, {model.layers}, {model.views} views, {right:.1f} % right")
+    print(f"  engine, selection and features {laps[0]}, head {laps[1]}", flush=True)
+    for row in (*model.sizes, *model.feature_layer_sets, *model.view_counts):
+        print(f"    {row.name:8} log loss {row.log_loss:.3f} on {row.count}", "*" if row.selected else "")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -49,35 +71,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     manifest = scan(args.data, val=args.val, seed=args.seed)
-    held_out = manifest.of("test") or manifest.of("val")
     for first in args.first:
-        probe.FIRST = first
-        with tempfile.TemporaryDirectory() as cache:
-            views = None if args.views else 1
-            backbone = EmbeddedBackbone()
-            trainer = FrozenTrainer(
-                manifest, backbone, Path(cache), views=views, layers="auto", seed=args.seed
-            )
-            clock, laps = Clock(), []
-
-            def on_features(
-                _: FeatureExtractor, __: object, clock: Clock = clock, laps: list[str] = laps
-            ) -> None:
-                laps.append(clock.lap())
-
-            model = trainer.train(None, on_features)
-            laps.append(clock.lap())
-            with SILENT.task("", total=len(held_out)) as task:
-                model.extractor.compute(manifest.root, held_out, task)
-            logits = model.fit.head.logits(model.extractor.read(held_out, model.extractor.taps))
-        right = manifest.task.correct(logits, truth_of(held_out, manifest))
-        size = model.extractor.preprocessing.size
-        print(
-            f"first {first:4}: {size} px, {model.layers}, {model.views} views, {100 * np.mean(right):.1f} %"
-        )
-        print(f"  engine, selection and features {laps[0]}, head {laps[1]}", flush=True)
-        for row in (*model.sizes, *model.feature_layer_sets, *model.view_counts):
-            print(f"    {row.name:8} log loss {row.log_loss:.3f} on {row.count}", "*" if row.selected else "")
+        measured(manifest, first, None if args.views else 1, args.seed)
 
 
 if __name__ == "__main__":
