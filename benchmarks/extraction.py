@@ -51,7 +51,7 @@ def main() -> None:
         return load_square(files[i], args.size, preprocessing.interpolation)
 
     ready = [load_square(f, args.size, preprocessing.interpolation) for f in files]
-    trials = race(graph, ready[:12])
+    trials = race(graph, ready[:12]).trials
     for trial in trials:
         error = f"error {100 * trial.error:.2f} % of spread"
         print(f"{trial.name:22} {trial.images_per_second:7.1f} images/s   {error}")

@@ -140,7 +140,7 @@ def test_an_engine_that_fails_is_said_and_left_out(graph: bytes, images, monkeyp
 
     monkeypatch.setattr("eyebright.engines.choose.gpu_makers", lambda: {"pytorch-cuda float32": broken})
     with showing(True):
-        names = [trial.name for trial in race(graph, images[:2])]
+        names = [trial.name for trial in race(graph, images[:2]).trials]
     assert "onnxruntime float32" in names
     assert "pytorch-cuda float32" not in names
     assert "CUDA driver version is insufficient" in capsys.readouterr().err

@@ -13,9 +13,9 @@ from command_line import environment
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
+from notebook_stub import STUB
 
 FOLDER = Path(__file__).parents[2] / "examples" / "notebooks"
-STUB = Path(__file__).parent / "notebook_stub"
 NOTEBOOKS = sorted(path.name for path in FOLDER.glob("*.ipynb"))
 
 #: Values of form cells with which a notebook is small enough for a test, by its number.

@@ -50,7 +50,7 @@ for answer in islice(eb.predict(run.model, data), 5):
 # %% [markdown] tags=["zh"]
 # ## 在页面上标注、复查和试用
 #
-# 工作室会在本笔记本中显示这些图像；它要求浏览器能访问这台机器的端口（Colab 或自己的电脑）。
+# studio 会在本笔记本中显示这些图像；它要求浏览器能访问这台机器的端口（Colab 或自己的电脑）。
 # %% tags=["parameters"]
 SHOW_STUDIO = False  # @param {type:"boolean"}
 # %%

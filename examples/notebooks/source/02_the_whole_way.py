@@ -133,7 +133,7 @@ network = network.to(device)
 # Eyebright runs each image through the frozen backbone **once**, keeps the features, and solves the head instead of
 # training it. `embedded` weights take the place of published ones that cannot be had.
 # %% [markdown] tags=["zh"]
-# Eyebright 让每张图像**只**经过冻结主干一次，保存特征，并直接求解分类头而不是训练它。无法取得公开权重时改用内置权重。
+# Eyebright 让每张图像**只**经过冻结的骨干网络一次，保存特征，并直接求解分类头而不是训练它。无法取得公开权重时改用内置权重。
 # %%
 backbone = colab.backbone_or_embedded(BACKBONE, lang=LANG)
 frozen = work.train(f"frozen-{backbone}", data, val=0.2, backbone=backbone, size=SIZE)
@@ -167,7 +167,7 @@ for epoch in range(EPOCHS):
 # weights are always at hand.
 # %% [markdown] tags=["zh"]
 # 在 Eyebright 中两者都是微调的选项。`precision="auto"` 会实测此处最快且不损害损失的精度。训练中断后，再次运行单元格即可从中断处继续。
-# 这里微调内置主干网络，因为它的权重随时可用。
+# 这里微调内置骨干网络，因为它的权重随时可用。
 # %%
 tuned = work.train(
     "tuned",

@@ -68,7 +68,7 @@ if AUDIT:
 # %% [markdown] tags=["zh"]
 # ## 训练
 #
-# `target` 在不计入报告的图像上选定阈值；报告给出*达到*、*未证实*或*未达到*。无法取得公开权重时改用内置主干网络，下一行会说明。
+# `target` 在不计入报告的图像上选定阈值；报告给出*达到*、*未证实*或*未达到*。无法取得公开权重时改用内置骨干网络，下一行会说明。
 # %%
 backbone = colab.backbone_or_embedded(BACKBONE, lang=LANG)
 run = work.train(

@@ -7,7 +7,7 @@
 # %% [markdown] tags=["zh"]
 # # 商店：ViT-Base 与 2,000 个类别
 #
-# 商品成千上万、每种只有几张照片时，重要的是强大的主干网络、直接求解（而非训练）的分类头，以及最可能的五个答案。这里的商品是虚构的：
+# 商品成千上万、每种只有几张照片时，重要的是强大的骨干网络、直接求解（而非训练）的分类头，以及最可能的五个答案。这里的商品是虚构的：
 # 每个都是真实照片中的一处，以略有不同的方式裁剪。它们只展示规模与速度，准确率与您的商店无关。
 # %% tags=["parameters"]
 EXTRAS = "demo,torch"  # @param {type:"string"}
@@ -71,7 +71,7 @@ list(zip(answer.labels[:5], answer.probabilities[:5], strict=True))
 # %% [markdown] tags=["zh"]
 # ## 明天上新
 #
-# `eb.update(run.directory, more, out=…)` 几秒内加入新类别：只有新图像需要经过主干网络。
+# `eb.update(run.directory, more, out=…)` 几秒内加入新类别：只有新图像需要经过骨干网络。
 # %%
 colab.download(run.model, run.report, lang=LANG)
 work.sync()

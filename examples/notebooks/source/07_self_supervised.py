@@ -7,7 +7,7 @@
 # %% [markdown] tags=["zh"]
 # # 自监督：没有标签的图像
 #
-# 如果您的图像与主干网络见过的完全不同，可以先让它看上几千张。无需标签；收益用少量标签来衡量。在 CPU 上几千张图像约需一小时，因此这里值得用 GPU。
+# 如果您的图像与骨干网络见过的完全不同，可以先让它看上几千张。无需标签；收益用少量标签来衡量。在 CPU 上几千张图像约需一小时，因此这里值得用 GPU。
 # %% tags=["parameters"]
 EXTRAS = "demo,torch"  # @param {type:"string"}
 # %% tags=["include:_begin"]
@@ -21,7 +21,7 @@ BATCH = "auto"  # @param ["auto", "16", "64", "256"]
 #
 # The labels are not read. If the machine goes away, this cell continues where it was.
 # %% [markdown] tags=["zh"]
-# ## 调整主干网络
+# ## 调整骨干网络
 #
 # 不读取标签。机器被回收后，再运行此单元格会从中断处继续。
 # %%
@@ -42,7 +42,7 @@ backbone
 # %% [markdown] tags=["zh"]
 # ## 值得吗？
 #
-# 同样的标签，一次用原来的主干网络，一次用调整后的。只有差异显著时 `compare` 才给出胜者。
+# 同样的标签，一次用原来的骨干网络，一次用调整后的。只有差异显著时 `compare` 才给出胜者。
 # %%
 before = work.train("before", data, val=0.25, size=size, layers=LAYERS)
 after = work.train("after", data, val=0.25, size=size, layers=LAYERS, backbone=str(backbone.directory))

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 from eyebright.auditing.findings import PlantedResult
@@ -153,6 +152,9 @@ def _noise(logits: FloatArray, truth: IntArray) -> _Noise:
         right, others = _given(logits, truth, float(np.exp(values[0])))
         likely = np.log((1 - rate) * right + rate * others).sum()
         return float(-(likely + _PRIOR_ERRORS * np.log(rate)) / right.size)
+
+    # A tenth of all that a training imports, and most never come here.
+    from scipy.optimize import minimize
 
     found = minimize(
         loss, np.array([0.0, logit(0.02 / _MOST_WRONG)]), method="Nelder-Mead", options={"xatol": 1e-3}

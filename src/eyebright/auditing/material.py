@@ -167,7 +167,7 @@ def _reduction(extractor: FeatureExtractor, samples: Sequence[Sample], seed: int
     drawn = np.sort(np.random.default_rng(seed).permutation(len(samples))[:_FITTED_ROWS])
     fitted = extractor.read([samples[place] for place in drawn], extractor.taps)
     rows, mean, scale = standardise(fitted)
-    _, basis = principal_directions(rows, min(RANK, *rows.shape), seed)
+    basis = principal_directions(rows, min(RANK, *rows.shape), seed)[1].basis
 
     def reduced(features: Rows) -> FloatArray:
         return np.asarray(((features.astype(np.float32) - mean) * scale) @ basis, np.float32)

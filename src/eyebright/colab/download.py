@@ -6,9 +6,9 @@ from importlib import import_module
 from pathlib import Path
 
 from eyebright.runtime.context import say, showing
-from eyebright.runtime.surroundings import surroundings
 from eyebright.text.language import speaking
 from eyebright.types import Lang
+from eyebright.verbs.doctor.surroundings import surroundings
 
 
 def download(*files: str | Path, lang: Lang = "en") -> None:

@@ -43,7 +43,7 @@ class DriveFolder:
         except OSError as error:
             raise DriveGoneError(error.errno, error.strerror, str(folder)) from error
 
-    def require(self) -> None:
+    def require_there(self) -> None:
         """Raise where Drive went away, so that nothing is written below an empty mount point.
 
         Raises:
@@ -94,7 +94,7 @@ class DriveFolder:
             OSError: it did not arrive.
         """
         for attempt in range(_TRIES):
-            self.require()
+            self.require_there()
             try:
                 self._put(inner, name, source, sha256)
                 return

@@ -20,7 +20,7 @@ Earlier = Literal["nothing", "begun", "finished"]
 _FREE = frozenset({"data", "out", "overwrite", "resume", "lang"})
 
 
-def earlier_training(out: Path, data: object, options: Mapping[str, Any]) -> Earlier:
+def earlier_training(out: Path, data: object, options: Mapping[str, object]) -> Earlier:
     """Return what a folder holds of a training.
 
     Args:
@@ -34,7 +34,7 @@ def earlier_training(out: Path, data: object, options: Mapping[str, Any]) -> Ear
     return _earlier(TrainConfig, out, METRICS, data, options)
 
 
-def earlier_pretraining(out: Path, data: object, options: Mapping[str, Any]) -> Earlier:
+def earlier_pretraining(out: Path, data: object, options: Mapping[str, object]) -> Earlier:
     """Return what a folder holds of a pretraining, as :func:`earlier_training` does."""
     return _earlier(PretrainConfig, out, CARD, data, options)
 
@@ -44,13 +44,13 @@ def _earlier(
     out: Path,
     last: str,
     data: object,
-    options: Mapping[str, Any],
+    options: Mapping[str, object],
 ) -> Earlier:
     """Return what a folder holds; ``last`` is the file that is written at the end."""
     if not (out / OPTIONS).is_file():
         return "nothing"
     path = Path(data) if isinstance(data, str | PathLike) else None
-    asked, found = kind.build(**{"data": path or out, **options}), kind.build(out / OPTIONS)
+    asked, found = kind.build(None, **{"data": path or out, **options}), kind.build(out / OPTIONS)
     differing = _differing(asked, found)
     if path is not None and found.data is not None and path.name != found.data.name:
         differing = ["data", *differing]

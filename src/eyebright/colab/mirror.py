@@ -30,7 +30,7 @@ from eyebright.runtime.stored import STORED, parse_json
 MOST_FILES = 5_000
 #: Drive's client uploads later than it says; while it does, an earlier version must still be there.
 _VERSIONS = 3
-_INDEX = re.compile(r"index-(\d{8})\.json")
+_INDEX = re.compile(r"index-(\d{8})-[0-9a-f]{8}\.json")
 _MOST_INDEX_BYTES = 2**26
 
 
@@ -134,8 +134,8 @@ class Mirror:
         """
         if state(self.local):
             return None
-        for damaged, number in enumerate(sorted(self._numbers(), reverse=True)):
-            version = self._version(number)
+        for damaged, index in enumerate(self._indices()):
+            version = self._version(index)
             if version is not None and self._take(version):
                 return RestoredVersion(version["written"], len(version["files"]), damaged)
         return None
@@ -162,22 +162,23 @@ class Mirror:
         self._arrived.add(file["stored"])
 
     def _write_index(self, files: Mapping[str, StoredFile]) -> None:
-        number = max(self._numbers(), default=0) + 1
+        latest = _INDEX.fullmatch(next(iter(self._indices()), ""))
+        number = int(latest[1]) + 1 if latest else 1
         version = _signed({"files": dict(files), "written": time.strftime("%Y-%m-%dT%H:%M:%S%z")})
         content = json.dumps(version, indent=1).encode()
         with tempfile.NamedTemporaryFile(dir=self.local.parent, prefix=".index-") as file:
             file.write(content)
             file.flush()
             digest = hashlib.sha256(content).hexdigest()
-            self._drive.put(self.name, f"index-{number:08}.json", Path(file.name), digest)
+            # With its hash: another machine may write the same number.
+            self._drive.put(self.name, f"index-{number:08}-{digest[:8]}.json", Path(file.name), digest)
 
     def _prune(self) -> None:
         """Remove versions beyond the latest, and files of none."""
-        newest = ((n, self._version(n)) for n in sorted(self._numbers(), reverse=True))
-        whole = ((number, version) for number, version in newest if version is not None)
+        newest = ((index, self._version(index)) for index in self._indices())
+        whole = ((index, version) for index, version in newest if version is not None)
         kept = dict(islice(whole, _VERSIONS))
-        used = {file["stored"] for version in kept.values() for file in version["files"].values()}
-        used |= {_index_name(number) for number in kept}
+        used = {file["stored"] for version in kept.values() for file in version["files"].values()} | set(kept)
         for name in set(self._drive.names(self.name)) - used:
             self._drive.remove(self.name, name)
             self._arrived.discard(name)
@@ -185,15 +186,15 @@ class Mirror:
 
     # ---- from Drive
 
-    def _numbers(self) -> list[int]:
-        found = map(_INDEX.fullmatch, self._drive.names(self.name))
-        return [int(match[1]) for match in found if match]
+    def _indices(self) -> list[str]:
+        """Return the names of all indices, the newest first."""
+        return sorted(filter(_INDEX.fullmatch, self._drive.names(self.name)), reverse=True)
 
-    def _version(self, number: int) -> StoredVersion | None:
+    def _version(self, index: str) -> StoredVersion | None:
         """Return a version; None where its index is damaged."""
         content = b""
         try:
-            for piece in self._drive.pieces(self.name, _index_name(number)):
+            for piece in self._drive.pieces(self.name, index):
                 content += piece
                 if len(content) > _MOST_INDEX_BYTES:
                     return None
@@ -246,10 +247,6 @@ def stored_name(name: str, sha256: str) -> str:
     flat = name.replace("/", ".")
     stem, dot, suffix = flat.rpartition(".")
     return f"{stem}-{sha256[:16]}.{suffix}" if dot else f"{flat}-{sha256[:16]}"
-
-
-def _index_name(number: int) -> str:
-    return f"index-{number:08}.json"
 
 
 def _signed(content: dict[str, object]) -> dict[str, object]:

@@ -17,8 +17,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from eyebright.errors import ConfigError, MissingExtraError
-from eyebright.runtime.surroundings import surroundings
 from eyebright.types import Lang
+from eyebright.verbs.doctor.surroundings import surroundings
 
 _HOST = "127.0.0.1"
 _START_SECONDS, _LOOK_SECONDS, _END_SECONDS = 60.0, 0.2, 10.0

@@ -20,14 +20,16 @@ from eyebright.report.display import Displayed
 from eyebright.runs.run import Run
 from eyebright.runtime.context import progress, say, showing
 from eyebright.runtime.stored import reason_of
-from eyebright.runtime.surroundings import COLAB_MOUNT, drive_root, surroundings
 from eyebright.text.language import speaking, translate
 from eyebright.types import Lang
+from eyebright.verbs.doctor.surroundings import COLAB_MOUNT, drive_root, surroundings
 from eyebright.verbs.pretrain.pretrain import read_pretrained
 from eyebright.verbs.pretrain.result import PretrainedBackbone
 
 ResultT = TypeVar("ResultT")
 _RUNS, _BACKBONES, _DATA, _CACHE = "runs", "backbones", "data", "cache"
+# Of this process, by their local folders: two would copy the same files.
+_OPEN: dict[Path, Workspace] = {}
 
 
 class Workspace(Displayed):
@@ -227,8 +229,12 @@ def workspace(
         root = drive_root()
         if root is None and surroundings().kind == "colab":
             root = _mounted()
+        place = Path(local).absolute()
+        if place in _OPEN:
+            _OPEN.pop(place).close()
         drive = None if root is None or not folder else _on_drive(root, folder)
-        return Workspace(Path(local), drive, minutes * 60, lang)
+        _OPEN[place] = Workspace(place, drive, minutes * 60, lang)
+        return _OPEN[place]
 
 
 def _mounted() -> Path | None:

@@ -84,7 +84,18 @@ def make_alike(name: str, graph: bytes) -> Engine:
     return make(name if name in known or not alike else alike[0], graph)
 
 
-def race(graph: bytes, images: Sequence[UInt8Array]) -> list[Trial]:
+@dataclass(frozen=True)
+class Selected:
+    """The engines that were compared, the selected one first, and that one on the graph.
+
+    ``engine`` is None where the comparison was remembered, so that none was started.
+    """
+
+    trials: list[Trial]
+    engine: Engine | None
+
+
+def race(graph: bytes, images: Sequence[UInt8Array]) -> Selected:
     """Run every engine on the same images (N, each (S, S, 3)), all cores at work.
 
     Returns:
@@ -93,9 +104,11 @@ def race(graph: bytes, images: Sequence[UInt8Array]) -> list[Trial]:
     """
     trials: list[Trial] = []
     reference: FloatArray | None = None
+    fastest: Engine | None = None
     for name, maker in makers().items():
         try:
-            features, rate = _time(maker(graph), images)
+            engine = maker(graph)
+            features, rate = _time(engine, images)
         except Exception as error:  # a driver's or a GPU library's; the processor goes on without it
             if reference is None:
                 raise
@@ -103,10 +116,21 @@ def race(graph: bytes, images: Sequence[UInt8Array]) -> list[Trial]:
             continue
         reference = features if reference is None else reference
         trials.append(Trial(name, rate, disagreement(features, reference)))
-    return sorted(trials, key=lambda t: (t.error > AGREEMENT, -t.images_per_second))
+        if min(trials, key=_rank) is trials[-1]:
+            fastest = engine
+    return Selected(sorted(trials, key=_rank), fastest)
+
+
+def _rank(trial: Trial) -> tuple[bool, float]:
+    return trial.error > AGREEMENT, -trial.images_per_second
 
 
 def cached_trials(folder: Path, graph: bytes, images: Sequence[UInt8Array]) -> list[Trial]:
+    """Return the trials of :func:`select`, whose arguments these are."""
+    return select(folder, graph, images).trials
+
+
+def select(folder: Path, graph: bytes, images: Sequence[UInt8Array]) -> Selected:
     """Return the engine selection, cached in ``folder`` by images, graph, processor and versions.
 
     Args:
@@ -126,10 +150,10 @@ def cached_trials(folder: Path, graph: bytes, images: Sequence[UInt8Array]) -> l
     )
     known: Any = remembered(path)
     if known is not None:
-        return [Trial(**row) for row in known]
-    trials = race(graph, images)
-    remember(path, [asdict(trial) for trial in trials])
-    return trials
+        return Selected([Trial(**row) for row in known], None)
+    selected = race(graph, images)
+    remember(path, [asdict(trial) for trial in selected.trials])
+    return selected
 
 
 def disagreement(features: FloatArray, reference: FloatArray) -> float:

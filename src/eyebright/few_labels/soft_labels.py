@@ -18,7 +18,12 @@ from eyebright.task.logits import softmax
 from eyebright.training.cache.store import Rows
 from eyebright.training.linear_probe.lda import SCALES, soft_discriminant
 from eyebright.training.linear_probe.linear import LinearHead
-from eyebright.training.linear_probe.pca import principal_directions, standardise, unstandardised
+from eyebright.training.linear_probe.pca import (
+    Directions,
+    principal_directions,
+    standardise,
+    unstandardised,
+)
 from eyebright.types import FloatArray, IntArray
 
 #: Principal directions of all images that the head is solved in.
@@ -39,13 +44,13 @@ class ImageSpace:
     Attributes:
         rows: (N, R).
         whitened: (N, W), of unit length.
-        basis: (D, R) of the directions.
+        directions: R, in the space of features.
         mean, scale: (D,) that standardise features.
     """
 
     rows: FloatArray
     whitened: FloatArray
-    basis: FloatArray
+    directions: Directions
     mean: FloatArray
     scale: FloatArray
 
@@ -53,14 +58,14 @@ class ImageSpace:
     def fit(cls, features: Rows, seed: int) -> ImageSpace:
         """Return the space of features (N, D)."""
         rows, mean, scale = standardise(features)
-        rows, basis = principal_directions(rows, min(_RANK, *rows.shape), seed)
+        rows, directions = principal_directions(rows, min(_RANK, *rows.shape), seed)
         deviation = np.sqrt(np.maximum(np.square(rows).mean(axis=0), 1e-12))
         white = rows[:, :_WHITENED] / deviation[:_WHITENED] ** _WHITENING
-        return cls(rows, unit(white), basis, mean, scale)
+        return cls(rows, unit(white), directions, mean, scale)
 
     def head(self, coefficients: FloatArray) -> LinearHead:
         """Return the head on raw features of coefficients (R + 1, K) in the directions."""
-        return unstandardised(coefficients, self.basis, self.mean, self.scale)
+        return unstandardised(coefficients, self.directions, self.mean, self.scale)
 
 
 def soft_head(

@@ -84,10 +84,12 @@ def test_a_damaged_file_leads_to_the_version_before(damage: str, drive: DriveFol
 def test_a_damaged_index_is_passed_over_and_one_that_leads_out_is_refused(drive: DriveFolder, tmp_path: Path):
     write(tmp_path / "run", config="x = 1")
     Mirror(drive, "run", tmp_path / "run").save()
-    index = drive.folder / "run" / "index-00000001.json"
-    (drive.folder / "run" / "index-00000002.json").write_text(index.read_text()[:-20])
+    (index,) = (drive.folder / "run").glob("index-*")
+    (drive.folder / "run" / "index-00000002-00000000.json").write_text(index.read_text()[:-20])
     outside = {"files": {"../config": {"stored": "s", "sha256": "", "bytes": 1}}, "written": ""}
-    (drive.folder / "run" / "index-00000003.json").write_text(module.json.dumps(module._signed(outside)))
+    (drive.folder / "run" / "index-00000003-00000000.json").write_text(
+        module.json.dumps(module._signed(outside))
+    )
     assert Mirror(drive, "run", tmp_path / "new").restore().damaged == 2
 
 

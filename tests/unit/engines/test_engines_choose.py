@@ -13,7 +13,16 @@ from eyebright.backbones.embedded import EmbeddedBackbone
 from eyebright.backbones.feature_layers import feature_layer_sets, width
 from eyebright.data.decode import to_square
 from eyebright.engines import choose
-from eyebright.engines.choose import AGREEMENT, Trial, cached_trials, disagreement, make, makers, race
+from eyebright.engines.choose import (
+    AGREEMENT,
+    Selected,
+    cached_trials,
+    disagreement,
+    make,
+    makers,
+    race,
+    select,
+)
 from eyebright.errors import ConfigError, MissingExtraError
 from eyebright.runtime.install import install_command
 from eyebright.training.linear_probe.features import graph_bytes, training_preprocessing
@@ -54,7 +63,7 @@ class Guess:
 
 @pytest.mark.usefixtures("short_race")
 def test_the_first_is_the_fastest_that_agrees(graph: bytes, images) -> None:
-    trials = race(graph, images)
+    trials = race(graph, images).trials
     assert {t.name for t in trials} == set(makers())
     agreeing = [t for t in trials if t.error <= AGREEMENT]
     assert trials[0] == max(agreeing, key=lambda t: t.images_per_second)
@@ -63,10 +72,18 @@ def test_the_first_is_the_fastest_that_agrees(graph: bytes, images) -> None:
 
 
 @pytest.mark.usefixtures("short_race")
+def test_the_selected_engine_is_not_started_twice(tmp_path: Path, graph: bytes, images) -> None:
+    selected = select(tmp_path, graph, images)
+    assert selected.engine is not None
+    assert selected.engine.name == selected.trials[0].name
+    assert select(tmp_path, graph, images).engine is None  # it was remembered
+
+
+@pytest.mark.usefixtures("short_race")
 def test_an_engine_that_is_wrong_comes_last_however_fast(graph, images, monkeypatch) -> None:
     entrants = {"onnxruntime float32": makers()["onnxruntime float32"], "guess float32": Guess}
     monkeypatch.setattr(choose, "makers", lambda: entrants)
-    right, wrong = race(graph, images)
+    right, wrong = race(graph, images).trials
     assert (right.name, wrong.name) == ("onnxruntime float32", "guess float32")
     assert wrong.error > AGREEMENT
 
@@ -105,7 +122,7 @@ def test_a_race_is_run_once_for_a_graph_and_its_images(
 ) -> None:
     raced: list[int] = []
 
-    def counted(graph: bytes, images: list[UInt8Array]) -> list[Trial]:
+    def counted(graph: bytes, images: list[UInt8Array]) -> Selected:
         raced.append(len(images))
         return race(graph, images)
 

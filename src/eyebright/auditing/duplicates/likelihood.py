@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from eyebright.evaluation.intervals import Float64Array
 from eyebright.types import FloatArray
@@ -111,6 +110,11 @@ def _fall(excess: Float64Array, most: float) -> float:
 
     def loss(rate: float) -> float:
         return float(rate * total - count * np.log(rate) + len(excess) * np.log(-np.expm1(-rate * most)))
+
+    # A tenth of all that a training imports, and most never come here.
+    from scipy.optimize import (
+        minimize_scalar,
+    )  # takes a tenth of all imports of a training, which rarely needs it
 
     return float(minimize_scalar(loss, bounds=(0.1, 100.0), method="bounded").x)
 

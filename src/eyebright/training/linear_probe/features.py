@@ -62,6 +62,7 @@ class FeatureExtractor:
         taps: the features to compute.
         engine: the name of the engine; it is started when a feature is missing.
         views: how many views of each image; the first is the image itself.
+        running: the engine, if it was started on this graph.
     """
 
     def __init__(
@@ -72,13 +73,14 @@ class FeatureExtractor:
         taps: Sequence[FeatureLayer],
         engine: str,
         views: int,
+        running: Engine | None = None,
     ) -> None:
         self._cache = cache
         self.backbone = backbone
         self.preprocessing = preprocessing
         self.taps = taps
         self.engine = engine
-        self._running: Engine | None = None
+        self.running = running
         card = backbone.card
         self.definition: JsonObject = {
             "backbone": card.name,
@@ -104,7 +106,7 @@ class FeatureExtractor:
             missing = {s.sha: s for s in self.missing(list(missing.values()))}
         if not missing:
             return []
-        engine = self._running = self._running or make(
+        engine = self.running = self.running or make(
             self.engine, graph_bytes(self.backbone, self.preprocessing, self.taps)
         )
         unreadable: dict[str, EyebrightError] = {}
@@ -130,7 +132,7 @@ class FeatureExtractor:
 
     def release(self) -> None:
         """Let go of the engine and its memory; the next image that is missing starts another."""
-        self._running = None
+        self.running = None
 
     def missing(self, samples: Sequence[Sample]) -> list[Sample]:
         """Return those of ``samples`` of which the cache lacks a view."""

@@ -93,7 +93,7 @@ def fit_head(
     """
     offset = None if prior is None else prior.logits(features)
     rows, mean, scale = (unchanged if standardised else standardise)(features)
-    rows, basis = principal_directions(rows, rank, seed)
+    rows, directions = principal_directions(rows, rank, seed)
     weights = class_weights(truth, class_weight_power, weights)
     fold = assign_folds(truth, groups, folds, seed)
     kept = np.ones(len(truth), bool) if scored is None else scored
@@ -126,7 +126,7 @@ def fit_head(
         final, held_out = mixture.of(final, whole), mixture.of(held_out, second)
     if untested:  # where nothing but the prior is known, all are equally likely
         held_out = np.zeros_like(held_out) if offset is None else offset
-    head = unstandardised(final, basis, mean, scale)
+    head = unstandardised(final, directions, mean, scale)
     if prior is not None:
         part = np.float32((1 - mixture.share) * chosen.scale)
         head = LinearHead(head.weights + part * prior.weights, head.bias + part * prior.bias)

@@ -83,7 +83,7 @@ def fit_labels(
         standardised: whether features are what :func:`standardise` gives, or their principal directions.
     """
     rows, mean, scale = (unchanged if standardised else standardise)(features)
-    rows, basis = principal_directions(rows, None, seed)
+    rows, directions = principal_directions(rows, None, seed)
     fold = assign_folds(strata, groups, folds, seed)
     kept = np.ones(len(truth), bool) if scored is None else scored
     own = np.ones(len(truth), np.float32) if weights is None else weights
@@ -98,4 +98,4 @@ def fit_labels(
     path, best, held_out = follow_path(problems, truth.shape[1], fold, score, strengths, on_strength, near)
     l2 = min(path, key=lambda point: point.log_loss).l2
     final = solve_all(problems, own, l2, best)
-    return HeadFit(unstandardised(final, basis, mean, scale), l2, path, held_out[kept], 0.0)
+    return HeadFit(unstandardised(final, directions, mean, scale), l2, path, held_out[kept], 0.0)

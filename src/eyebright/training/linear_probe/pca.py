@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -55,8 +57,30 @@ def unchanged(features: npt.NDArray[np.floating]) -> tuple[FloatArray, FloatArra
     return np.array(features, np.float32), np.zeros(width, np.float32), np.ones(width, np.float32)
 
 
-def principal_directions(rows: FloatArray, rank: int | None, seed: int) -> tuple[FloatArray, FloatArray]:
-    """Return the rows in their leading principal directions (N, R), and these as an orthonormal basis (D, R).
+@dataclass(frozen=True)
+class Directions:
+    """R orthonormal directions in the space of features, as a product that is rarely worth computing.
+
+    Attributes:
+        left: (D, M): M rows, of which the directions are mixed.
+        right: (M, R).
+    """
+
+    left: FloatArray
+    right: FloatArray
+
+    @property
+    def basis(self) -> FloatArray:
+        """Return them as columns (D, R)."""
+        return self.left @ self.right
+
+    def spanned(self, coefficients: FloatArray) -> FloatArray:
+        """Return vectors (D, K) from their coefficients (R, K), without the basis where they are few."""
+        return self.left @ (self.right @ coefficients)
+
+
+def principal_directions(rows: FloatArray, rank: int | None, seed: int) -> tuple[FloatArray, Directions]:
+    """Return the rows in their leading principal directions (N, R), and these, orthonormal.
 
     Exact through the smaller Gram matrix where that is small, else by a randomised range finder: the row
     space of a random mix, sharpened by one power step.
@@ -76,9 +100,9 @@ def principal_directions(rows: FloatArray, rank: int | None, seed: int) -> tuple
         keep[: count - _RANK if count > _WHOLE_RANK else 0] = False
         keep[-1] = True
         spread = np.sqrt(np.maximum(moments[keep], 1e-12))
-        basis = rows.T @ (directions[:, keep] / spread).astype(np.float32)
-        # What rows @ basis would give, without that product.
-        return (directions[:, keep] * spread).astype(np.float32), basis
+        mixed = (directions[:, keep] / spread).astype(np.float32)
+        # What the product of rows and basis would give.
+        return (directions[:, keep] * spread).astype(np.float32), Directions(rows.T, mixed)
     if exact:
         span = np.eye(width, dtype=np.float32)
         reduced = rows
@@ -90,7 +114,7 @@ def principal_directions(rows: FloatArray, rank: int | None, seed: int) -> tuple
         reduced = rows @ span
     _, rotation = np.linalg.eigh((reduced.T @ reduced).astype(np.float64))
     turn = np.ascontiguousarray(rotation[:, ::-1], dtype=np.float32)
-    return reduced @ turn, span @ turn
+    return reduced @ turn, Directions(span, turn)
 
 
 def _orthonormal(columns: FloatArray) -> FloatArray:
@@ -102,9 +126,9 @@ def _orthonormal(columns: FloatArray) -> FloatArray:
 
 
 def unstandardised(
-    coefficients: FloatArray, basis: FloatArray, mean: FloatArray, scale: FloatArray
+    coefficients: FloatArray, directions: Directions, mean: FloatArray, scale: FloatArray
 ) -> LinearHead:
     """Return the head on raw features from coefficients (R + 1, K) in the principal directions."""
-    weights = (basis @ coefficients[:-1]).astype(np.float64) * scale[:, None]
+    weights = directions.spanned(coefficients[:-1]).astype(np.float64) * scale[:, None]
     bias = coefficients[-1] - mean.astype(np.float64) @ weights
     return LinearHead(weights.astype(np.float32), bias.astype(np.float32))

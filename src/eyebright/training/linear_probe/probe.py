@@ -13,7 +13,8 @@ import numpy as np
 from eyebright.backbones.backbone import Backbone
 from eyebright.backbones.feature_layers import FeatureLayer, columns, feature_layer_sets, width
 from eyebright.data.manifest import Manifest, Sample
-from eyebright.engines.choose import Trial, cached_trials
+from eyebright.engines.base import Engine
+from eyebright.engines.choose import Trial, select
 from eyebright.engines.selection import say_engine, trial_images
 from eyebright.errors import ConfigError
 from eyebright.runtime.context import progress, progress_task, say, timed
@@ -30,10 +31,10 @@ from eyebright.training.linear_probe.selection import (
     SUBSET,
     THOROUGH,
     VIEW_COUNTS,
-    Comparison,
     ProbeCandidate,
     Selection,
     Setting,
+    SettingComparison,
     ladder,
     subset,
 )
@@ -139,6 +140,7 @@ class FrozenTrainer:
         self._choose_views = views is None
         self._view_counts: tuple[int, ...] = (self.views,)
         self._compared: dict[Setting, FeatureExtractor] = {}
+        self._raced: tuple[tuple[int, tuple[FeatureLayer, ...]], Engine] | None = None
         self.seed = seed
         self.samples = list(manifest.of("train"))
         self.skipped: list[Skipped] = []
@@ -259,7 +261,7 @@ class FrozenTrainer:
         strata, groups = self.manifest.task.strata(self._truth(self.samples)), groups_of(self.samples)
         drawn = subset(strata, groups, len(strata) if thorough else SUBSET, self.seed)
         early = drawn if thorough else subset(strata, groups, FIRST, self.seed)
-        samples, first = [self.samples[i] for i in drawn], np.searchsorted(drawn, early)
+        samples, first = [self.samples[i] for i in drawn], np.flatnonzero(np.isin(drawn, early))
 
         def fit(setting: Setting, within: str, whole: bool) -> HeadFit:
             tried = samples if whole else [samples[i] for i in first]
@@ -268,7 +270,7 @@ class FrozenTrainer:
                 raise _FewerImagesError
             return self._fit(extractor, tried, self.sets[setting.layers])
 
-        comparison = Comparison(fit, self._truth(samples), first, list(self.sets), thorough=thorough)
+        comparison = SettingComparison(fit, self._truth(samples), first, list(self.sets), thorough=thorough)
         return comparison.select(sizes, self._view_counts)
 
     def _sharing(self, setting: Setting, samples: Sequence[Sample]) -> FeatureExtractor:
@@ -285,7 +287,7 @@ class FrozenTrainer:
         """Return the extractor of the selected setting; the others are let go."""
         self.views = setting.views
         extractor = self._sharing(setting, self.samples)
-        self._compared = {}
+        self._compared, self._raced = {}, None
         return extractor
 
     def _usable_sets(self, layers: str) -> dict[str, tuple[FeatureLayer, ...]]:
@@ -352,15 +354,25 @@ class FrozenTrainer:
         preprocessing = training_preprocessing(self.backbone.card, size)
         kept = None if self.earlier is None else self.earlier.engine
         engine = kept or self.trials[0].name
-        return FeatureExtractor(self.cache, self.backbone, preprocessing, self.sets[layers], engine, views)
+        taps = self.sets[layers]
+        started = self._started(size, taps)
+        return FeatureExtractor(self.cache, self.backbone, preprocessing, taps, engine, views, started)
+
+    def _started(self, size: int, taps: Sequence[FeatureLayer]) -> Engine | None:
+        """Return an engine on the same graph that was started before, if there is one."""
+        if self._raced is not None and self._raced[0] == (size, tuple(taps)):
+            return self._raced[1]
+        same = (e for e in self._compared.values() if (e.preprocessing.size, e.taps) == (size, taps))
+        return next((extractor.running for extractor in same), None)
 
     def _race(self, size: int, taps: Sequence[FeatureLayer]) -> list[Trial]:
         preprocessing = training_preprocessing(self.backbone.card, size)
         paths = [self.manifest.root / sample.path for sample in self.samples]
         graph = graph_bytes(self.backbone, preprocessing, taps)
-        trials = cached_trials(self.cache, graph, trial_images(paths, preprocessing))
-        say_engine(trials)
-        return trials
+        selected = select(self.cache, graph, trial_images(paths, preprocessing))
+        self._raced = None if selected.engine is None else ((size, tuple(taps)), selected.engine)
+        say_engine(selected.trials)
+        return selected.trials
 
     def _compute(self, extractor: FeatureExtractor, samples: Sequence[Sample], text: str) -> list[Sample]:
         """Fill the cache; return the samples that could be read, and note the others."""

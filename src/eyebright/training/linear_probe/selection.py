@@ -117,12 +117,17 @@ def better(candidate: FloatArray, best: FloatArray, errors: float = _STANDARD_ER
     return gain > errors * error and gain > 0
 
 
+def promising(after: float, before: float) -> bool:
+    """Return whether a step in size took so much off the log loss that the next one is worth trying."""
+    return after <= _PROMISING * before
+
+
 #: Trains a head: with a setting, on features of a feature layer set that holds the setting's, on the first
 #: images alone or on all.
 FitSetting: TypeAlias = Callable[[Setting, str, bool], HeadFit]
 
 
-class Comparison:
+class SettingComparison:
     """Compares settings on images of the training split, the cheapest first.
 
     The first images settle what they show clearly: a step up in size that is taken, and layers that are given
@@ -172,11 +177,11 @@ class Comparison:
             for whole in self._rounds:
                 before = self._losses(self._best(size, views, whole), whole)
                 after = self._losses(self._best(larger, views, whole), whole)
-                promising = bool(after.mean() <= _PROMISING * before.mean())
-                if (promising and better(after, before, _CLEAR)) or better(before, after):
+                steep = promising(float(after.mean()), float(before.mean()))
+                if (steep and better(after, before, _CLEAR)) or better(before, after):
                     break
             size = larger if better(after, before) else size
-            if not (promising or self._thorough):
+            if not (steep or self._thorough):
                 break
         return self._best(size, views, True)
 

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 
 from eyebright.task.task import ClassificationTask, task_of
 from eyebright.training.linear_probe.head import HeadFit, fit_head
@@ -180,6 +179,9 @@ def _weights(
         )
 
     # Differences of a step that float32 can tell: the losses' own rounding is 1e-7.
+    # A tenth of all that a training imports, and most never come here.
+    from scipy.optimize import minimize
+
     found = minimize(
         loss, np.array([0.7, 0.7]), method="L-BFGS-B", bounds=[(0, 4), (0, 4)], options={"eps": 1e-3}
     )

@@ -16,7 +16,7 @@ from eyebright.text.language import translate
 from eyebright.training.cache.store import default_folder
 from eyebright.verbs.doctor.fact import Fact
 from eyebright.verbs.doctor.options import DoctorConfig
-from eyebright.verbs.doctor.surroundings import advice, place
+from eyebright.verbs.doctor.place import advice, place
 
 #: The modules that an extra brings, for each extra that a user can want.
 EXTRAS: dict[str, tuple[str, ...]] = {

@@ -1,66 +1,102 @@
-"""Where `doctor` finds itself, and what would be fastest there."""
+"""Where this runs, as far as the system tells: a hosted notebook, a laptop, a server; and Drive there."""
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
-from eyebright.runtime import machine
-from eyebright.runtime.install import install_command
-from eyebright.runtime.surroundings import drive_root, surroundings
-from eyebright.text.language import translate
-from eyebright.verbs.doctor.fact import Fact
+from eyebright.runtime.machine import mac_battery
 
-# With so few, a hosted notebook has another kind of machine that is several times as fast.
-_FEW_CORES = 2
+Kind = Literal["colab", "kaggle", "laptop", "server", "computer"]
 
-
-def place() -> list[Fact]:
-    """Return where this runs, with the evidence, and whether Google Drive is there."""
-    found = surroundings()
-    names = {
-        "colab": "Google Colab",
-        "kaggle": "Kaggle",
-        "laptop": translate("a laptop"),
-        "server": translate("a server or container"),
-        "computer": translate("a computer"),
-    }
-    text = names[found.kind]
-    if found.evidence:
-        text = translate("{place}, as {evidence} says", place=text, evidence=found.evidence)
-    value = {"kind": found.kind, "evidence": found.evidence}
-    facts = [Fact("place", translate("Place"), text, value)]
-    drive = drive_root()
-    if drive is not None:
-        facts.append(Fact("drive", "Google Drive", str(drive), str(drive)))
-    elif found.kind == "colab":
-        absent = translate("not mounted; eyebright.colab.workspace() mounts it")
-        facts.append(Fact("drive", "Google Drive", absent, None, "note"))
-    return facts
+#: Where Colab shows Google Drive once it is mounted.
+COLAB_MOUNT = Path("/content/drive")
+#: Names the root of Google Drive, or of a folder that stands for it, wherever that is mounted.
+DRIVE_VARIABLE = "EYEBRIGHT_DRIVE"
+_COLAB = ("COLAB_RELEASE_TAG", "COLAB_JUPYTER_IP", "COLAB_GPU")
+_KAGGLE = ("KAGGLE_KERNEL_RUN_TYPE", "KAGGLE_URL_BASE")
+# Codes of SMBIOS, "System Enclosure or Chassis Types".
+_LAPTOPS = {"8", "9", "10", "14", "30", "31", "32"}
+_SERVERS = {"17", "23", "28", "29"}
 
 
-def advice() -> list[Fact]:
-    """Return which engine would be fastest here, and what it takes."""
-    title, cores = translate("Fastest here"), machine.usable_cores()
-    if machine.gpus():
-        if find_spec("torch") is not None:
-            text = translate("the GPU, by PyTorch; Eyebright tries it against the processor on your images")
-            return [Fact("fastest", title, text, "gpu")]
-        text = translate("the GPU, once PyTorch is installed")
-        return [Fact("fastest", title, text, "gpu", "missing", install_command("torch"))]
-    engine = "OpenVINO" if find_spec("openvino") is not None else "ONNX Runtime"
-    if machine.has_tpu():
-        text = translate(
-            "the {count:core|cores} beside the TPU, by {engine}; frozen features do not use the TPU itself",
-            count=cores,
-            engine=engine,
-        )
-    elif surroundings().kind in ("colab", "kaggle") and cores <= _FEW_CORES:
-        text = translate(
-            "the {count:core|cores} here, by {engine}; a notebook with a GPU, or a TPU for its many cores, "
-            "is faster",
-            count=cores,
-            engine=engine,
-        )
-    else:
-        text = translate("the {count:core|cores}, by {engine}", count=cores, engine=engine)
-    return [Fact("fastest", title, text, "cpu")]
+@dataclass(frozen=True)
+class Surroundings:
+    """Where this runs.
+
+    Attributes:
+        kind: what it is.
+        evidence: the variable, file or property that says so; empty where nothing did.
+    """
+
+    kind: Kind
+    evidence: str
+
+
+def surroundings(variables: Mapping[str, str] | None = None, root: Path = Path("/")) -> Surroundings:
+    """Return where this runs.
+
+    Args:
+        variables: the environment; None for this process's.
+        root: of the file system.
+    """
+    known: Mapping[str, str] = os.environ if variables is None else variables
+    hosted: tuple[tuple[Kind, tuple[str, ...]], ...] = (("colab", _COLAB), ("kaggle", _KAGGLE))
+    for kind, names in hosted:
+        for name in names:
+            if name in known:
+                return Surroundings(kind, f"${name}")
+    if (root / "kaggle" / "working").is_dir():
+        return Surroundings("kaggle", "/kaggle/working")
+    if sys.platform == "darwin":
+        return _mac()
+    return _by_chassis(root)
+
+
+def drive_root(variables: Mapping[str, str] | None = None) -> Path | None:
+    """Return the root of Google Drive where it is mounted; None where it is not."""
+    known: Mapping[str, str] = os.environ if variables is None else variables
+    named = known.get(DRIVE_VARIABLE)
+    root = Path(named) if named else COLAB_MOUNT / "MyDrive"
+    return root if root.is_dir() else None
+
+
+def _by_chassis(root: Path) -> Surroundings:
+    system = root / "sys" / "class"
+    battery = next((system / "power_supply").glob("BAT*"), None)
+    if battery is not None:
+        return Surroundings("laptop", f"/{battery.relative_to(root)}")
+    for name in (".dockerenv", "run/.containerenv"):
+        if (root / name).exists():
+            return Surroundings("server", f"/{name}")
+    chassis = system / "dmi" / "id" / "chassis_type"
+    try:
+        code = chassis.read_text(encoding="utf-8").strip()
+    except OSError:
+        code = ""
+    told = f"/{chassis.relative_to(root)}: {code}"
+    if code in _LAPTOPS:
+        return Surroundings("laptop", told)
+    if code in _SERVERS or (root / "proc" / "xen").is_dir() or _is_virtual(root):
+        return Surroundings("server", told if code in _SERVERS else "hypervisor")
+    return Surroundings("computer", told if code else "")
+
+
+def _is_virtual(root: Path) -> bool:
+    """Return whether the processor says that a hypervisor shares it out."""
+    try:
+        text = (root / "proc" / "cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    flags = next((line for line in text.splitlines() if line.startswith("flags")), "")
+    return "hypervisor" in flags.split()
+
+
+def _mac() -> Surroundings:
+    if mac_battery():
+        return Surroundings("laptop", "pmset -g batt")
+    return Surroundings("computer", "")

@@ -99,7 +99,7 @@ def _speed(backbone: Backbone) -> float:
     graph = features_graph(backbone.model(preprocessing.size), preprocessing, final).SerializeToString()
     side = preprocessing.size
     noise = np.random.default_rng(0).integers(0, 256, (_TIMED_IMAGES, side, side, 3), np.uint8)
-    return race(graph, list(noise))[0].images_per_second
+    return race(graph, list(noise)).trials[0].images_per_second
 
 
 def _backbone(name: str, folder: Path) -> Backbone:

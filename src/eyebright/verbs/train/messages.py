@@ -13,15 +13,19 @@ from eyebright.evaluation.intervals import share_of
 from eyebright.report.content import Choice
 from eyebright.runtime.context import say
 from eyebright.sealed.model import SealedModel
+from eyebright.text.format import decimal
 from eyebright.text.language import translate
 from eyebright.training.finetune.history import EpochRow
 from eyebright.training.linear_probe.probe import FrozenModel
-from eyebright.training.linear_probe.selection import ProbeCandidate
+from eyebright.training.linear_probe.selection import SIZE_LADDER, ProbeCandidate, promising
 from eyebright.types import Interval, JsonObject
 
 if TYPE_CHECKING:
     from eyebright.training.finetune.data.augment_search import AugmentTrial
     from eyebright.training.finetune.system.precision import PrecisionTrial
+
+# The input size to try by hand above the last one that is compared: the next step of about 1.4.
+_LARGER = 640
 
 
 def candidates(model: FrozenModel) -> JsonObject:
@@ -47,6 +51,37 @@ def choices(model: FrozenModel) -> list[Choice]:
     return [
         Choice(name, _accuracy(c), c.selected, c.excess, c.error) for name, c in (*sizes, *layers, *views)
     ]
+
+
+def next_steps(sizes: Sequence[ProbeCandidate]) -> tuple[str, ...]:
+    """Return what may be worth trying after the input sizes that were compared."""
+    selected = next((number for number, row in enumerate(sizes) if row.selected), None)
+    if selected is None:
+        return ()
+    best, found = sizes[selected], []
+    last = int(best.name) == SIZE_LADDER[-1] and selected > 0
+    if last and promising(best.log_loss, sizes[selected - 1].log_loss):
+        found.append(
+            translate(
+                "Larger images gained until the last size that was compared ({size} px). Try --size "
+                "{larger}.",
+                size=best.name,
+                larger=_LARGER,
+            )
+        )
+    for row in sizes[selected + 1 :]:
+        if row.excess is not None and row.error is not None and -row.excess > row.error / 2:
+            found.append(
+                translate(
+                    "Input size {size} px lowered log loss by {gain} ± {error}, too little to be sure of "
+                    "it and to double the time of every prediction. Where time does not matter, try --size "
+                    "{size}.",
+                    size=row.name,
+                    gain=decimal(-row.excess),
+                    error=decimal(row.error),
+                )
+            )
+    return tuple(found)
 
 
 def student(card: BackboneCard, teacher: Path) -> None:

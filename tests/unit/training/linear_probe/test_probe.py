@@ -18,7 +18,9 @@ from eyebright.errors import ConfigError, DataError
 from eyebright.runtime.context import showing
 from eyebright.runtime.progress import SILENT, Silent
 from eyebright.training.linear_probe import probe as frozen
+from eyebright.training.linear_probe.features import FeatureExtractor
 from eyebright.training.linear_probe.probe import FrozenModel, FrozenTrainer
+from eyebright.training.linear_probe.selection import Setting
 
 SIZE = 96
 
@@ -146,17 +148,25 @@ def test_views_are_compared_with_the_size_of_few_images(textile_manifest, featur
 
 
 def test_narrower_layers_take_over_what_wider_ones_computed(
-    textile_manifest, feature_cache, tmp_path, monkeypatch
+    textile_manifest: Manifest, tmp_path: Path
 ) -> None:
-    """What was compared is not computed again, and gives the head that features computed anew give."""
-    monkeypatch.setattr(frozen, "ladder", lambda sides: (32, 64))
-    shutil.copytree(feature_cache / "engines", tmp_path / "engines")
-    wide = trainer(textile_manifest, tmp_path, layers="auto")
-    chosen = wide.train(None)
-    assert chosen.layers != "all"
-    assert chosen.extractor._running is None  # no engine was started for the narrower layers
-    anew = trainer(textile_manifest, feature_cache, layers=chosen.layers)
-    assert head_bytes(anew.train(chosen.extractor.preprocessing.size)) == head_bytes(chosen)
+    """What was compared is not computed again, and is what an engine on the narrower layers gives."""
+    made = trainer(textile_manifest, tmp_path / "wide", layers="auto")
+    made.trials = made._race(SIZE, made.sets["all"])
+    samples = made.samples[:6]
+    wide = made._sharing(Setting(SIZE, "all"), samples)
+    assert wide.running is not None  # the one that won the race
+    made._try(wide, samples)
+    narrow = made._sharing(Setting(SIZE, "texture"), samples)
+    assert narrow.missing(samples) == []
+    assert narrow.running is None
+    anew = FeatureExtractor(
+        tmp_path / "anew", made.backbone, narrow.preprocessing, narrow.taps, narrow.engine, 1
+    )
+    made._try(anew, samples)
+    np.testing.assert_allclose(
+        narrow.read(samples, narrow.taps), anew.read(samples, narrow.taps), rtol=2e-3, atol=1e-4
+    )
 
 
 def test_a_damaged_image_is_left_out_and_named(model, copied: Path, feature_cache: Path) -> None:

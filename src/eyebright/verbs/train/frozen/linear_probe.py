@@ -125,6 +125,7 @@ def as_trained(
         text=text,
         holdout=Labelled(task.probabilities(fused), held_out.truth, "train"),
         probe_candidates=messages.choices(model),
+        reasons=messages.next_steps(model.sizes),
         task=task,
     )
 

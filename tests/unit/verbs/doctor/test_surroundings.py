@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from eyebright.runtime.surroundings import Surroundings, drive_root, surroundings
+from eyebright.verbs.doctor.surroundings import Surroundings, drive_root, surroundings
 
 
 def test_hosted_notebooks_name_themselves(tmp_path: Path):
