@@ -73,6 +73,9 @@ from .api import (
     shrink as shrink,
 )
 from .api import (
+    spark_predictor as spark_predictor,
+)
+from .api import (
     studio as studio,
 )
 from .api import (

@@ -58,6 +58,7 @@ from eyebright.verbs.models.options import ModelsConfig
 from eyebright.verbs.monitor.monitor import Monitoring
 from eyebright.verbs.monitor.monitor import monitor as monitor_stage
 from eyebright.verbs.monitor.options import MonitorConfig
+from eyebright.verbs.predict.in_spark import SparkPredictor
 from eyebright.verbs.predict.options import PredictConfig
 from eyebright.verbs.predict.predict import predict as predict_stage
 from eyebright.verbs.pretrain.options import PretrainConfig
@@ -325,6 +326,16 @@ def embed(
     own, words = own_code_of(backbone=backbone)
     stage = partial(embed_stage, own=own)
     return _run(stage, EmbedConfig, progress, images=images, **words, **options)
+
+
+def spark_predictor(model: StrPath, *, features: bool = False) -> SparkPredictor:
+    """Return what predicts in Spark: ``frame.mapInArrow(predictor, predictor.schema)``.
+
+    Args:
+        model: a sealed model, or its run, which Spark's workers see under the same path.
+        features: whether each row also gets the features of the image.
+    """
+    return SparkPredictor(str(Path(model).absolute()), features)
 
 
 @with_options(ZeroShotConfig)
