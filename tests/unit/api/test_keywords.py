@@ -26,7 +26,7 @@ FUNCTIONS = {"data": "convert", "zero-shot": "zero_shot", "runs": "list_runs"}
 def test_every_verb_is_a_function() -> None:
     offered = vars(eb)["__all__"]
     assert sorted(
-        [*(FUNCTIONS.get(name, name) for name in VERBS), "load", "showing", "__version__"]
+        [*(FUNCTIONS.get(name, name) for name in VERBS), "load", "showing", "spark_predictor", "__version__"]
     ) == sorted(offered)
     assert set(offered) <= set(dir(eb))
     assert all(getattr(eb, name) is not None for name in offered)

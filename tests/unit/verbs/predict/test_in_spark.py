@@ -37,7 +37,7 @@ def test_batches_get_the_answers_of_the_model(textile_run: Run, paths: list[str]
     assert [(row["label"], row["confidence"]) for row in rows[:-1]] == answers(textile_run, paths)
     assert [row["path"] for row in rows] == paths
     assert rows[-1]["label"] == ""
-    assert "none.jpg" in rows[-1]["reason"]
+    assert "Convert it" in rows[-1]["reason"]
     assert rows[0]["reason"] is None
 
 
