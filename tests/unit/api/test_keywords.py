@@ -21,7 +21,7 @@ PROJECT = Path(__file__).parents[3]
 VERBS = [name for name in NAMES if name != "cache"]  # which is for a person at a terminal
 #: The function of a verb whose name is that of a package.
 FUNCTIONS = {"data": "convert", "zero-shot": "zero_shot", "runs": "list_runs"}
-FURTHER = ["EyebrightClassifier", "OwnBackbone", "load", "showing", "__version__"]
+FURTHER = ["EyebrightClassifier", "spark_predictor", "OwnBackbone", "load", "showing", "__version__"]
 
 
 def test_every_verb_is_a_function() -> None:
