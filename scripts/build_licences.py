@@ -156,8 +156,8 @@ def problems(licences: Mapping[str, str]) -> list[str]:
 
 def _claims(metadata: PackageMetadata) -> Iterable[str]:
     """Yield what a package says of its licence, the most exact first."""
-    yield metadata.get("License-Expression", "")
-    yield metadata.get("License", "")
+    yield from metadata.get_all("License-Expression") or []
+    yield from metadata.get_all("License") or []
     for classifier in metadata.get_all("Classifier") or []:
         if classifier.startswith("License :: "):
             yield classifier.split(" :: ")[-1]
