@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import pkgutil
 import re
 import shlex
 from collections.abc import Iterable, Iterator
@@ -113,7 +114,11 @@ def wrong_calls(tree: ast.Module) -> Iterator[str]:
                 yield f"eb.{name}"
             case ast.ImportFrom(module=str(module), names=names) if module.split(".")[0] == "eyebright":
                 found = import_module(module)
-                yield from (f"{module}.{n.name}" for n in names if not hasattr(found, n.name))
+                path = getattr(found, "__path__", None)  # a name may also be that of a module within
+                own = {name for _, name, _ in pkgutil.iter_modules(path)} if path else set()
+                yield from (
+                    f"{module}.{n.name}" for n in names if not (hasattr(found, n.name) or n.name in own)
+                )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())

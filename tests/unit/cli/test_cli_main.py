@@ -97,7 +97,7 @@ def test_the_configuration_file_may_give_what_the_command_line_does_not(tmp_path
     file = tmp_path / "options.toml"
     file.write_text('data = "photos"\nviews = 99\nsed = 3\n')
     told = run("train", "--config", str(file)).stderr
-    assert "views must be at most 16; got 99." in told
+    assert "views must be at most 16 or auto; got 99." in told
     assert "Unknown option sed. The closest are: seed" in told
     assert "must be given" not in told
 

@@ -31,10 +31,10 @@ from eyebright.training.linear_probe.selection import (
     SUBSET,
     THOROUGH,
     VIEW_COUNTS,
-    Comparison,
     ProbeCandidate,
     Selection,
     Setting,
+    SettingComparison,
     ladder,
     subset,
 )
@@ -270,7 +270,7 @@ class FrozenTrainer:
                 raise _FewerImagesError
             return self._fit(extractor, tried, self.sets[setting.layers])
 
-        comparison = Comparison(fit, self._truth(samples), first, list(self.sets), thorough=thorough)
+        comparison = SettingComparison(fit, self._truth(samples), first, list(self.sets), thorough=thorough)
         return comparison.select(sizes, self._view_counts)
 
     def _sharing(self, setting: Setting, samples: Sequence[Sample]) -> FeatureExtractor:

@@ -127,7 +127,7 @@ def promising(after: float, before: float) -> bool:
 FitSetting: TypeAlias = Callable[[Setting, str, bool], HeadFit]
 
 
-class Comparison:
+class SettingComparison:
     """Compares settings on images of the training split, the cheapest first.
 
     The first images settle what they show clearly: a step up in size that is taken, and layers that are given

@@ -11,9 +11,9 @@ from eyebright.training.linear_probe.head import HeadFit
 from eyebright.training.linear_probe.linear import LinearHead
 from eyebright.training.linear_probe.selection import (
     SIZE_LADDER,
-    Comparison,
     Selection,
     Setting,
+    SettingComparison,
     better,
     ladder,
     losses,
@@ -151,7 +151,7 @@ class Heads:
             truth = TRUTH if whole else TRUTH[kept]
             return fit_with(logits_of_loss(self.losses_of[setting], truth, self.spread))
 
-        return Comparison(fit, TRUTH, kept, sets, thorough=thorough).select(sizes, views)
+        return SettingComparison(fit, TRUTH, kept, sets, thorough=thorough).select(sizes, views)
 
 
 def of_sizes(*mean_losses: float) -> dict[Setting, float]:
@@ -253,7 +253,7 @@ def test_the_rows_count_what_was_named_right() -> None:
     truth = np.array([0, 1, 1, 0])
     held_out = np.array([[2, 1], [2, 1], [1, 2], [2, 1]], np.float32)
     fit = fit_with(held_out)
-    comparison = Comparison(lambda *_: fit, truth, np.arange(4), ["texture", "all"], thorough=False)
+    comparison = SettingComparison(lambda *_: fit, truth, np.arange(4), ["texture", "all"], thorough=False)
     row = comparison.select([224]).feature_layer_sets[0]
     assert (row.name, row.correct, row.count, row.selected) == ("texture", 3, 4, True)
     assert row.log_loss == pytest.approx(losses(fit, truth).mean())

@@ -128,7 +128,7 @@ def test_the_rows_are_the_sealed_models_answers(textile_run: Run, rows, textile:
 def test_the_options_read_back(textile_run: Run, textile: Path) -> None:
     options = TrainConfig.build(textile_run.directory / "config.toml")
     assert options.data == textile
-    assert (options.size, options.layers, options.views, options.seed) == (96, "texture", 1, 0)
+    assert (options.size, options.layers, options.views, options.seed) == (96, "texture", "auto", 0)
     assert options.out == textile_run.directory
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from eyebright.cluster.choose import on_cluster
+from eyebright.cluster.cluster import Cluster
 from eyebright.data.fixes import read_fixes
 from eyebright.data.manifest import Manifest
 from eyebright.data.unlabelled import distinct, scan_unlabelled
@@ -26,6 +28,7 @@ from eyebright.training.linear_probe.selection import SUBSET, subset
 from eyebright.training.linear_probe.targets import truth_of
 from eyebright.verbs.train.anomaly.images import is_one_class
 from eyebright.verbs.train.few_labels.anomaly_quote import anomaly_rungs
+from eyebright.verbs.train.few_labels.cluster_quote import cluster_cost
 from eyebright.verbs.train.few_labels.rung import Rung
 from eyebright.verbs.train.few_labels.unlabelled import check_unlabelled
 from eyebright.verbs.train.options import TrainConfig, check_splits
@@ -90,6 +93,11 @@ def quote(config: TrainConfig) -> Quote:
     if is_one_class(config):
         good, rungs = anomaly_rungs(config)
         return Quote(good, None, rungs, one_class=True)
+    with on_cluster(config.cluster) as cluster:
+        return _quoted(config, cluster)
+
+
+def _quoted(config: TrainConfig, cluster: Cluster | None) -> Quote:
     check_splits(config)
     manifest = images_of(config, None if config.fixes is None else read_fixes(config.fixes))
     say_found(manifest)
@@ -109,6 +117,7 @@ def quote(config: TrainConfig) -> Quote:
     expected = None if manifest.task.multilabel else _expected(manifest, extractor, config.seed)
     rungs = [
         _labels_alone(manifest, seconds, expected),
+        *([] if cluster is None else [_features_on_cluster(cluster, extractor, manifest)]),
         _more_labels(count, expected),
         *([] if others is None else [_with_unlabelled(min(others, MOST), seconds)]),
         _finetuning(config),
@@ -152,6 +161,14 @@ def _labels_alone(manifest: Manifest, seconds: float, expected: ExpectedGain | N
     if expected is not None:
         now = translate("about {now} right, by cross-validation", now=percent(expected.now))
     return Rung(translate("Labels alone"), duration(_REST_SECONDS + images * seconds), now)
+
+
+def _features_on_cluster(cluster: Cluster, extractor: FeatureExtractor, manifest: Manifest) -> Rung:
+    return Rung(
+        translate("The features of all images on the cluster (`--cluster`)"),
+        cluster_cost(cluster, extractor, manifest).text(),
+        translate("the same features, sooner; all later trainings find them"),
+    )
 
 
 def _more_labels(count: int, expected: ExpectedGain | None) -> Rung:
