@@ -74,6 +74,8 @@ def main(arguments: Sequence[str]) -> None:
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
         os.dup2(2, 1)
         for line in sys.stdin:
+            if not line.endswith("\n"):  # whoever wrote it was ended in the middle
+                break
             given: Any = json.loads(line)
             print(json.dumps(answer(given["task"], given["version"], given["content"])), file=out, flush=True)
 
