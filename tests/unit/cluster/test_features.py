@@ -11,14 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cluster_material import computed, extractor, rows
 
 from eyebright.auditing.measuring import RecordSpace
-from eyebright.backbones.embedded import EmbeddedBackbone
-from eyebright.backbones.feature_layers import feature_layer_sets
 from eyebright.cluster.choose import using
 from eyebright.cluster.cluster import Cluster
 from eyebright.cluster.local import LocalLauncher, LocalWorker
-from eyebright.data.manifest import Manifest, Sample
+from eyebright.data.manifest import Manifest
 from eyebright.data.read_headers import read_headers
 from eyebright.errors import ClusterError
 from eyebright.runs.run import Run
@@ -27,11 +26,8 @@ from eyebright.sealed.image_statistics import ImageStatistics
 from eyebright.sealed.inference import predict_blocks
 from eyebright.sealed.model import SealedModel
 from eyebright.training.cache.fill import LEAST_IMAGES, cut, shard_size
-from eyebright.training.linear_probe.features import FeatureExtractor, training_preprocessing
-from eyebright.types import Skipped
 
 pytestmark = pytest.mark.xdist_group("alone")
-ENGINE = "onnxruntime float32"
 
 
 class Workers(LocalLauncher):
@@ -58,17 +54,6 @@ def cluster(workers: Workers) -> Iterator[Cluster]:
     cluster.close()
 
 
-def extractor(cache: Path, views: int = 1) -> FeatureExtractor:
-    backbone = EmbeddedBackbone()
-    taps = feature_layer_sets(backbone.card)["texture"]
-    return FeatureExtractor(cache, backbone, training_preprocessing(backbone.card, 64), taps, ENGINE, views)
-
-
-def computed(cache: Path, root: Path, samples: Sequence[Sample], views: int = 1) -> list[Skipped]:
-    with SILENT.task("") as task:
-        return extractor(cache, views).compute(root, samples, task)
-
-
 def stored(cache: Path) -> list[Path]:
     return sorted(cache.rglob("*.keys.npy"))
 
@@ -79,11 +64,6 @@ def alone(textile_manifest: Manifest, tmp_path_factory: pytest.TempPathFactory) 
     cache = tmp_path_factory.mktemp("alone")
     computed(cache, textile_manifest.root, textile_manifest.samples)
     return cache
-
-
-def rows(cache: Path, samples: Sequence[Sample]) -> np.ndarray:
-    there = extractor(cache)
-    return there.read(samples, there.taps)
 
 
 def test_features_are_those_of_one_process(

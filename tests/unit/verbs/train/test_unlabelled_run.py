@@ -10,8 +10,10 @@ import pytest
 from metrics_schema import violations
 
 from eyebright.data.manifest_file import read_manifest
+from eyebright.engines.base import installed
 from eyebright.errors import ConfigError, DataError, EyebrightError, NotFoundError
 from eyebright.runs.run import Run
+from eyebright.training.cache.store import default_folder
 from eyebright.verbs.train.few_labels.quote import quote
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.train import train
@@ -143,5 +145,14 @@ def test_a_quote_trains_nothing(few: tuple[Path, Path], tmp_path: Path) -> None:
     assert found.unlabelled == 3 * (24 - LABELS)
     assert found.rungs[0].name == "Labels alone"
     assert any("--unlabelled" in rung.name for rung in found.rungs)
+    assert "epochs of" in found.rungs[-1].cost or not installed("timm")
     assert "Nothing was trained" in str(found)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_quote_tries_the_cluster_and_keeps_nothing_of_it(few: tuple[Path, Path], tmp_path: Path) -> None:
+    before = set(default_folder().rglob("*"))
+    found = quote(config(few, tmp_path / "run", dry_run=True, unlabelled=None, cluster="local:1"))
+    assert "1 worker: " in found.rungs[1].cost
+    assert "worker hours" in found.rungs[1].cost
+    assert not [path for path in set(default_folder().rglob("*")) - before if "trial" in str(path)]
