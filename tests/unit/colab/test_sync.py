@@ -26,7 +26,8 @@ class Saved:
 
 
 def test_drive_that_goes_and_comes_back_is_told_once_each():
-    saved, told, now = Saved(), [], [0.0]
+    saved, now = Saved(), [0.0]
+    told: list[str] = []
     sync = Sync(lambda: [saved], 300, told.append, lambda: now[0])
     assert sync.status() == "Nothing was copied to Drive yet."
     assert sync.now()
@@ -43,7 +44,8 @@ def test_drive_that_goes_and_comes_back_is_told_once_each():
 
 
 def test_a_failing_write_is_told_with_its_reason_and_in_chinese():
-    saved, told = Saved(), []
+    saved = Saved()
+    told: list[str] = []
     saved.error = OSError(28, "No space left on device")
     with speaking("zh"):
         Sync(lambda: [saved], 300, told.append).now()
