@@ -125,12 +125,11 @@ def _anomalib(
 ) -> tuple[dict[str, FloatArray], float]:
     from safetensors.torch import save_file
 
-    from eyebright.backbones.zoo import lite0
+    from eyebright.backbones.zoo import lite
 
     weights, out = folder / "weights.safetensors", folder / "anomalib.json"
-    save_file(
-        lite0.timm_tensors(lite0.Embedded().build(EmbeddedBackbone().card.name, None, None).body), weights
-    )
+    name = EmbeddedBackbone().card.name
+    save_file(lite.timm_tensors(lite.Embedded().build(name, None, None).body, name), weights)
     script = Path(__file__).with_name("one_class_anomalib.py")
     command = [str(python), str(script), str(data), str(weights), str(out)]
     command += ["--size", str(size), "--coreset", str(share), "--seed", str(seed)]

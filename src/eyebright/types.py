@@ -36,6 +36,8 @@ Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json
 JsonObject: TypeAlias = dict[str, Json]
 #: An object of a JSON file that Eyebright wrote, as it was read: whoever reads it knows its keys.
 StoredJson: TypeAlias = dict[str, Any]
+#: What goes to a worker of a cluster and comes back, by name, as JSON: written and read by one function each.
+ShardJson: TypeAlias = StoredJson
 
 #: One image, as a user may hand it over: a path, encoded bytes or a file of them, a Pillow image, or an array
 #: of RGB pixels (H, W, 3), grey ones (H, W) or (H, W, 1), or ones with transparency (H, W, 4).

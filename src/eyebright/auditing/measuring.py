@@ -22,7 +22,7 @@ from eyebright.runtime.machine import usable_cores
 from eyebright.runtime.parallel import parallel
 from eyebright.training.cache.fill import LEAST_IMAGES, compute_rows, fill
 from eyebright.training.cache.store import FeatureSpace, Space
-from eyebright.types import JsonObject, Skipped, StoredJson, UInt8Array
+from eyebright.types import JsonObject, ShardJson, Skipped, UInt8Array
 
 if TYPE_CHECKING:
     from eyebright.data.manifest import Sample
@@ -101,7 +101,7 @@ class RecordSpace:
         ]
 
 
-def record_shard(content: StoredJson) -> JsonObject:
+def record_shard(content: ShardJson) -> JsonObject:
     """Measure the images of a shard and write their records, in a worker of a cluster."""
 
     def rows(root: Path, sample: Sample) -> list[UInt8Array] | EyebrightError:

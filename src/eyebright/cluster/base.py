@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from eyebright.types import JsonObject, StoredJson
+from eyebright.types import JsonObject, ShardJson
 
 #: What a worker does with the content of a shard: a function of a module, which every worker can import. What
 #: it makes it writes itself, atomically and under a name that follows from the content; what it returns is
 #: small.
-ShardTask: TypeAlias = Callable[[StoredJson], JsonObject]
+ShardTask: TypeAlias = Callable[[ShardJson], JsonObject]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class WorkerLostError(Exception):
 class Worker(Protocol):
     """One process on some machine that does one shard at a time."""
 
-    def run(self, task: str, shard: Shard) -> StoredJson:
+    def run(self, task: str, shard: Shard) -> ShardJson:
         """Do a shard, and return the answer of :func:`eyebright.cluster.worker.answer`.
 
         Args:

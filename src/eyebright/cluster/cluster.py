@@ -8,7 +8,7 @@ from threading import Lock, Thread
 from eyebright.cluster.base import Launcher, Shard, ShardTask, Worker, WorkerLostError
 from eyebright.cluster.shard_queue import ShardQueue
 from eyebright.cluster.worker import name_of
-from eyebright.types import StoredJson
+from eyebright.types import ShardJson
 
 _RETRY_SECONDS = 1.0
 
@@ -34,7 +34,7 @@ class Cluster:
         """Return how many shards can be done at once."""
         return self._launcher.workers
 
-    def map(self, shards: Iterable[Shard], task: ShardTask) -> Iterator[tuple[Shard, StoredJson]]:
+    def map(self, shards: Iterable[Shard], task: ShardTask) -> Iterator[tuple[Shard, ShardJson]]:
         """Yield each shard with what ``task`` returned for it, in the order in which they are finished.
 
         Args:

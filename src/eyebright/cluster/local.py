@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from eyebright.cluster.base import Shard, WorkerLostError
-from eyebright.types import StoredJson
+from eyebright.types import ShardJson
 from eyebright.version import __version__
 
 
@@ -39,7 +39,7 @@ class LocalWorker:
         """Return the number of its process."""
         return self._process.pid
 
-    def run(self, task: str, shard: Shard) -> StoredJson:
+    def run(self, task: str, shard: Shard) -> ShardJson:
         """Do a shard, and return the answer.
 
         Raises:
@@ -52,7 +52,7 @@ class LocalWorker:
         try:
             to.write(given + "\n")
             to.flush()
-            answered: StoredJson = json.loads(back.readline())
+            answered: ShardJson = json.loads(back.readline())
         except (OSError, ValueError) as error:  # a broken pipe, a closed one, half an answer
             raise WorkerLostError from error
         return answered

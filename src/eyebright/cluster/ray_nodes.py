@@ -17,7 +17,7 @@ from eyebright.cluster.worker import answer
 from eyebright.errors import ClusterError, MissingExtraError
 from eyebright.runtime.install import install_command
 from eyebright.runtime.machine import usable_cores
-from eyebright.types import JsonObject, StoredJson
+from eyebright.types import JsonObject, ShardJson
 from eyebright.version import __version__
 
 # Ray would set aside 30 % of the memory for objects that are never made here.
@@ -33,7 +33,7 @@ class ShardActor:
         """Return True, once it runs."""
         return True
 
-    def answer(self, task: str, version: str, content: StoredJson) -> JsonObject:
+    def answer(self, task: str, version: str, content: ShardJson) -> JsonObject:
         """Do a shard, as :func:`eyebright.cluster.worker.answer` does."""
         return answer(task, version, content)
 
@@ -52,14 +52,14 @@ class RayWorker:
         self._actor = actor
         self._leave = leave
 
-    def run(self, task: str, shard: Shard) -> StoredJson:
+    def run(self, task: str, shard: Shard) -> ShardJson:
         """Do a shard, and return the answer.
 
         Raises:
             WorkerLostError: the actor, its machine or the way to it failed.
         """
         try:
-            answered: StoredJson = self._ray.get(self._actor.answer.remote(task, __version__, shard.content))
+            answered: ShardJson = self._ray.get(self._actor.answer.remote(task, __version__, shard.content))
         except (self._ray.exceptions.RayError, ConnectionError) as error:
             raise WorkerLostError(str(error)) from error
         return answered

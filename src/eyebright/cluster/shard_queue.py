@@ -14,7 +14,7 @@ from typing import Any
 from eyebright import errors
 from eyebright.cluster.base import Shard
 from eyebright.errors import ClusterError, EyebrightError
-from eyebright.types import StoredJson
+from eyebright.types import ShardJson
 
 #: So often a shard may end its worker, or fail there, before it is held to be at fault itself.
 MOST_TRIES = 4
@@ -52,9 +52,9 @@ class ShardQueue:
         self._tries: Counter[str] = Counter()
         self._stopped = False
         self._changed = Condition()
-        self._answers: SimpleQueue[tuple[Shard, StoredJson] | BaseException | None] = SimpleQueue()
+        self._answers: SimpleQueue[tuple[Shard, ShardJson] | BaseException | None] = SimpleQueue()
 
-    def answers(self) -> Iterator[tuple[Shard, StoredJson]]:
+    def answers(self) -> Iterator[tuple[Shard, ShardJson]]:
         """Yield each shard once with its answer, until all are done.
 
         Raises:
@@ -87,7 +87,7 @@ class ShardQueue:
         with self._changed:
             self._changed.wait_for(lambda: self._stopped, seconds)
 
-    def answered(self, worker: int, shard: Shard, answer: StoredJson) -> None:
+    def answered(self, worker: int, shard: Shard, answer: ShardJson) -> None:
         """Take a worker's answer; that of the second worker of a shard is dropped."""
         if "failure" in answer:
             self.lost(worker, shard, answer["failure"])
@@ -177,7 +177,7 @@ class ShardQueue:
         self._changed.notify_all()
 
 
-def _error(answer: StoredJson) -> EyebrightError:
+def _error(answer: ShardJson) -> EyebrightError:
     """Return the error that a task raised, of its own class."""
     kind: Any = getattr(errors, answer["error"], EyebrightError)
     found: EyebrightError = kind(answer["template"], **answer["values"])

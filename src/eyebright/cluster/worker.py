@@ -16,7 +16,7 @@ from typing import Any
 
 from eyebright.cluster.base import ShardTask
 from eyebright.errors import EyebrightError
-from eyebright.types import JsonObject, StoredJson
+from eyebright.types import JsonObject, ShardJson
 from eyebright.version import __version__
 
 
@@ -25,7 +25,7 @@ def name_of(task: ShardTask) -> str:
     return f"{task.__module__}:{task.__qualname__}"
 
 
-def answer(task: str, version: str, content: StoredJson) -> JsonObject:
+def answer(task: str, version: str, content: ShardJson) -> JsonObject:
     """Do a shard; return ``{"done": …}``, or why it cannot be done, which is never raised.
 
     An error of Eyebright (``"error"``) is the work's: it would come again on any worker. All else
@@ -36,25 +36,21 @@ def answer(task: str, version: str, content: StoredJson) -> JsonObject:
         version: of Eyebright, where the work was cut into shards.
         content: of the shard.
     """
-    if version != __version__:
-        return _refused(
-            "All workers must have the same version of Eyebright. A worker has {there}; this machine has "
-            "{here}. Install it there.",
-            here=version,
-            there=__version__,
-        )
     module, _, name = task.partition(":")
     try:
+        if version != __version__:
+            raise EyebrightError(
+                "All workers must have the same version of Eyebright. A worker has {there}; this machine has "
+                "{here}. Install it there.",
+                here=version,
+                there=__version__,
+            )
         function: ShardTask = getattr(import_module(module), name)
         return {"done": function(content)}
     except EyebrightError as error:
         return {"error": type(error).__name__, **_told(error.template, error.values)}
     except Exception:  # whatever it is, the machine that waits must hear of it
         return {"failure": traceback.format_exc(limit=-4)}
-
-
-def _refused(template: str, **values: object) -> JsonObject:
-    return {"error": "EyebrightError", **_told(template, values)}
 
 
 def _told(template: str, values: dict[str, object]) -> JsonObject:
@@ -74,6 +70,8 @@ def main(arguments: Sequence[str]) -> None:
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
         os.dup2(2, 1)
         for line in sys.stdin:
+            if not line.endswith("\n"):  # whoever wrote it was ended in the middle
+                break
             given: Any = json.loads(line)
             print(json.dumps(answer(given["task"], given["version"], given["content"])), file=out, flush=True)
 

@@ -15,7 +15,7 @@ from eyebright.cluster.cluster import Cluster
 from eyebright.data.header import Header, read_header
 from eyebright.data.storage.places import resolved
 from eyebright.errors import ImageError
-from eyebright.types import Json, JsonObject, StoredJson
+from eyebright.types import Json, JsonObject, ShardJson
 
 _CHUNK = 256
 # Of a shard: an answer has 100 bytes for each file.
@@ -39,7 +39,7 @@ def read_headers(folder: Path, files: _Files) -> Iterator[tuple[_Files, list[Hea
         pool.shutdown(cancel_futures=True)
 
 
-def header_shard(content: StoredJson) -> JsonObject:
+def header_shard(content: ShardJson) -> JsonObject:
     """Read the headers of a shard's files, in a worker of a cluster."""
     paths: list[str] = content["paths"]
     chunks = [paths[start : start + _CHUNK] for start in range(0, len(paths), _CHUNK)]
@@ -86,7 +86,7 @@ def _told(header: Header | ImageError) -> Json:
     return {"error": type(header).__name__, "template": header.template, "values": values}
 
 
-def _heard(told: StoredJson | list[str]) -> Header | ImageError:
+def _heard(told: ShardJson | list[str]) -> Header | ImageError:
     if isinstance(told, list):
         sha, width, height, white_level, content = told
         return Header(sha, int(width), int(height), int(white_level), content)

@@ -38,7 +38,7 @@ from eyebright.sealed.subgraphs import FEATURES
 from eyebright.training.cache.fill import LEAST_IMAGES, compute_rows, fill, read_shared, shared_file
 from eyebright.training.cache.store import Space
 from eyebright.training.cache.usage import trim
-from eyebright.types import FloatArray, JsonObject, Skipped, StoredJson, UInt8Array
+from eyebright.types import FloatArray, JsonObject, ShardJson, Skipped, UInt8Array
 
 _KIND = "sealed features"
 _ON_DISK: FloatArray = np.empty(0, np.float32)  # stands for a row that is read with its whole block
@@ -198,7 +198,7 @@ class _CachedFeatures:
             self.flush()
 
 
-def sealed_shard(content: StoredJson) -> JsonObject:
+def sealed_shard(content: ShardJson) -> JsonObject:
     """Compute and write the features and the looks of a shard, in a worker of a cluster.
 
     Raises:

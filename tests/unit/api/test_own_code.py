@@ -162,7 +162,7 @@ def test_a_module_gives_frozen_features(data: Path, tmp_path: Path) -> None:
     run = eb.train(data, out=tmp_path / "run", backbone=network, progress=False)
     card = eb.load(run.directory).card.content
     assert card["backbone"] == f"own:{__name__}.Net"
-    assert card["preprocessing"]["mean"] == [0.5, 0.5, 0.5]
+    assert tuple(card["preprocessing"]["mean"]) == (0.5, 0.5, 0.5)
     assert run.stored.parity is not None
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from eyebright.backbones.backbone import Backbone
@@ -30,6 +31,7 @@ from eyebright.training.anomaly.trainer import (
     SCORED,
     require_enough,
 )
+from eyebright.training.cache.store import Rows
 from eyebright.types import UInt8Array
 
 _PROBED, _FEW = 12, 2
@@ -122,7 +124,8 @@ def probe(size: int, backbone: Backbone, root: Path, good: Sequence[Sample], cac
         began = time.perf_counter()
         squares = [found for found in parallel(square, good[:_PROBED]) if found is not None]
         require_enough(len(squares))
-        rows = list(parallel(extractor.of_square, squares, extractor.callers))
+        computed = parallel(extractor.of_square, squares, extractor.callers)
+        rows: list[Rows] = [row.astype(np.float16) for row in computed]
         extracting = (time.perf_counter() - began) / len(squares)
         few, many = (
             _timed_comparison(Compared(rows, rows[:count], {LABELLED: rows[:1]}), sets, whole)

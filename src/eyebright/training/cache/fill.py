@@ -26,7 +26,7 @@ from eyebright.runtime.parallel import parallel
 from eyebright.runtime.progress import Task
 from eyebright.training.cache.segment import KEY_BYTES, write_segment
 from eyebright.training.cache.store import CLUSTER, Space
-from eyebright.types import JsonObject, StoredJson
+from eyebright.types import JsonObject, ShardJson
 
 #: How many images a shard has at most and, where they are many, at least.
 MOST_IMAGES, LEAST_IMAGES = 5000, 64
@@ -109,7 +109,7 @@ def shard_size(count: int, workers: int) -> int:
 
 
 def compute_rows(
-    content: StoredJson, compute: Callable[[Path, Sample], ImageRows], threads: int
+    content: ShardJson, compute: Callable[[Path, Sample], ImageRows], threads: int
 ) -> JsonObject:
     """Compute and write the rows of a shard, in a worker.
 

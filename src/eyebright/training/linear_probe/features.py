@@ -31,7 +31,7 @@ from eyebright.runtime.parallel import parallel
 from eyebright.runtime.progress import Task
 from eyebright.training.cache.fill import LEAST_IMAGES, compute_rows, fill, read_shared, shared_file
 from eyebright.training.cache.store import FeatureSpace, Rows
-from eyebright.types import JsonObject, Skipped, StoredJson
+from eyebright.types import JsonObject, ShardJson, Skipped
 
 _FLUSH_ROWS = 2048
 _FLUSH_SECONDS = 3.0
@@ -220,7 +220,7 @@ def view_rows(
     ]
 
 
-def compute_shard(content: StoredJson) -> JsonObject:
+def compute_shard(content: ShardJson) -> JsonObject:
     """Compute and write the features of a shard, in a worker of a cluster."""
     engine = _shared_engine(content["engine"], content["graph"])
     preprocessing = Preprocessing.from_json(content["preprocessing"])

@@ -204,9 +204,12 @@ class SettingComparison:
         return losses(self._fits[setting, whole], self._truth[whole])
 
     def _by_layers(self, best: Setting) -> tuple[dict[str, list[Setting]], Setting]:
-        """Return the layers at the largest size at which most were compared, and the selected ones there."""
+        """Return the layers at the size at which most were compared, and the selected ones there.
+
+        Of several such sizes it is the selected one, or else the largest.
+        """
         compared = {s: {t.layers for t, _ in self._fits if t.size == s.size} for s, _ in self._fits}
-        size = max(compared, key=lambda s: (len(compared[s]), s.size)).size
+        size = max(compared, key=lambda s: (len(compared[s]), s.size == best.size, s.size)).size
         groups = {name: [replace(best, size=size, layers=name)] for name in self._sets}
         known = {s for s, _ in self._fits}
         return {name: g for name, g in groups.items() if g[0] in known}, replace(best, size=size)

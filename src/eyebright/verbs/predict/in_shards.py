@@ -24,12 +24,13 @@ from eyebright.runtime.stored import parse_json, read_stored
 from eyebright.sealed.model import SealedModel
 from eyebright.training.cache.fill import MOST_IMAGES, read_shared, shared_file
 from eyebright.training.cache.store import CLUSTER
-from eyebright.types import JsonObject, Prediction, Skipped, StoredJson
+from eyebright.types import JsonObject, Prediction, ShardJson, Skipped
 from eyebright.verbs.predict.tables import TextedImage
 
 # The first rows come soon, and many images make few shards.
 _FIRST, _GROWTH = 64, 2
 _ROWS = TypeAdapter(list[Prediction | Skipped])
+_SKIPPED = TypeAdapter(Skipped)
 
 
 def predict_in_shards(
@@ -73,7 +74,7 @@ def predict_in_shards(
             (folder / f"{name}.json").unlink()
 
 
-def predict_shard(content: StoredJson) -> JsonObject:
+def predict_shard(content: ShardJson) -> JsonObject:
     """Predict the images of a shard and write the rows, in a worker of a cluster."""
     path = Path(content["rows"])
     if not path.is_file():
@@ -91,9 +92,9 @@ def _shared_model(path: str) -> SealedModel:
     return SealedModel(Path(path), threads=1)
 
 
-def _predicted(model: SealedModel, image: StoredJson, top: int) -> Prediction | Skipped:
+def _predicted(model: SealedModel, image: ShardJson, top: int) -> Prediction | Skipped:
     if "reason" in image:
-        return Skipped(image["path"], image["reason"], image["values"])
+        return _SKIPPED.validate_python(image)
     found = predicted(model, TextedImage(image["path"], image["text"], image["name"]), top)
     return replace(found, path=image["name"])
 

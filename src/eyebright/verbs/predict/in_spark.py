@@ -23,7 +23,7 @@ _COLUMNS = {
     "unknown": ("boolean", pa.bool_()),
     "reason": ("string", pa.string()),
 }
-_FEATURES = ("array<float>", pa.list_(pa.float32()))
+_FEATURES = ("ARRAY<FLOAT>", pa.list_(pa.float32()))
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,8 @@ class SparkPredictor:
         pixels = decode(image, min_side=model.size, white_level=model.white_level)
         probabilities, scores, features = model.predict_with_features(pixels[None])
         score = None if scores is None else float(scores[0])
-        return model.prediction(probabilities[0], None, score=score), None if features is None else features[
-            0
-        ]
+        row = None if features is None else features[0]
+        return model.prediction(probabilities[0], None, score=score), row
 
 
 def _place(path: str) -> str:

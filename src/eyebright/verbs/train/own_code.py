@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from eyebright.training.finetune.step import Loss
     from eyebright.verbs.train.options import TrainConfig
 
+_DEPTH = 4  # of lists in lists, within settings
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -221,25 +222,47 @@ def digest(given: object) -> str:
     """
     found = blake2b(digest_size=4)
     for part in _seen(given):
-        found.update(_ADDRESS.sub("", part).encode())
+        found.update(part.encode())
     return found.hexdigest()
 
 
 def _seen(given: Any) -> Iterator[str]:
     if isinstance(given, functools.partial):
         yield from _seen(given.func)
-        yield repr((given.args, sorted(given.keywords.items())))
+        yield from _value((given.args, given.keywords), _DEPTH)
     elif inspect.isfunction(given) or inspect.ismethod(given) or inspect.isclass(given):
         yield _source(given)
-        yield repr([cell.cell_contents for cell in getattr(given, "__closure__", None) or ()])
+        for cell in getattr(given, "__closure__", None) or ():
+            # A list there may be where a callback writes to; only what cannot change is a setting.
+            yield from _value(cell.cell_contents, 0)
     elif hasattr(given, "state_dict") and hasattr(given, "modules"):  # a torch.nn.Module
         yield from sorted({_source(type(module)) for module in given.modules()})
-        yield repr(given)
+        yield _ADDRESS.sub("", repr(given))
         for name, tensor in given.state_dict().items():
             yield f"{name} {tensor.detach().cpu().float().numpy().tobytes().hex()}"
     else:
         yield _source(type(given))
-        yield repr(sorted(getattr(given, "__dict__", {}).items()))
+        yield from _value(getattr(given, "__dict__", {}), _DEPTH)
+
+
+def _value(value: Any, depth: int) -> Iterator[str]:
+    """Yield a setting: plain values, in lists and the like down to ``depth``; of other objects their class.
+
+    Their own `repr` is not asked: it may do anything, and take long.
+    """
+    if value is None or isinstance(value, str | bytes | int | float | complex):
+        yield repr(value)
+    elif inspect.isfunction(value) or inspect.isclass(value):
+        yield _source(value)
+    elif depth and isinstance(value, list | tuple):
+        for one in value:
+            yield from _value(one, depth - 1)
+    elif depth and isinstance(value, dict):
+        for key in sorted(value, key=str):
+            yield str(key)
+            yield from _value(value[key], depth - 1)
+    else:
+        yield qualified_name(value)
 
 
 def _source(given: Any) -> str:

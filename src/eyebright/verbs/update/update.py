@@ -32,6 +32,7 @@ from eyebright.verbs.train.frozen.linear_probe import HeldOut, as_trained, froze
 from eyebright.verbs.train.frozen.texts import reading_of
 from eyebright.verbs.train.holdout import with_holdout
 from eyebright.verbs.train.options import TrainConfig
+from eyebright.verbs.train.own_code import OwnCode
 from eyebright.verbs.train.prepare import TrainingPlan
 from eyebright.verbs.train.trained_model import TrainedModel
 from eyebright.verbs.update.class_edits import ClassEdits, class_edits
@@ -79,6 +80,7 @@ def update(config: UpdateConfig) -> Run:
         fixes=fixes,
         directory=directory,
         network=None,
+        own=OwnCode(),
         tracker=trackers([], directory),
         began=began,
     )

@@ -226,6 +226,18 @@ def test_layers_that_are_clearly_worse_are_given_up() -> None:
     ]
 
 
+def test_layers_are_shown_at_the_size_that_was_selected() -> None:
+    losses_of = {
+        Setting(224, "texture"): 0.3,
+        Setting(224, "all"): 0.4,
+        Setting(288, "texture"): 0.6,
+        Setting(288, "all"): 0.5,
+    }
+    found = Heads(losses_of).select(sets=("texture", "all"), thorough=True)
+    assert found.setting == Setting(224, "texture")
+    assert [round(row.log_loss, 1) for row in found.feature_layer_sets] == [0.3, 0.4]
+
+
 def test_of_few_images_no_layers_are_given_up() -> None:
     losses_of = {Setting(size, layers): 1.0 for size in (224, 288) for layers in ("texture", "all")}
     losses_of |= {Setting(224, "texture"): 0.5, Setting(288, "all"): 0.1}

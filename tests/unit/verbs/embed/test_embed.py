@@ -98,13 +98,10 @@ def test_a_trained_module_computes_what_the_sealed_file_does(textile_run: Run, f
     sealed = eb.embed(files, model=textile_run.directory, progress=False).features
     assert np.allclose(features, sealed, atol=1e-3 * np.abs(sealed).max())
     # One step in a loop of one's own, as a LightningModule would do it.
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
-    before = float(torch.nn.functional.cross_entropy(network(inputs), torch.tensor([0, 2])))
-    for _ in range(3):
-        optimizer.zero_grad()
-        torch.nn.functional.cross_entropy(network(inputs), torch.tensor([0, 2])).backward()
-        optimizer.step()
-    assert float(torch.nn.functional.cross_entropy(network(inputs), torch.tensor([0, 2]))) < before
+    before = torch.nn.functional.cross_entropy(network(inputs), torch.tensor([0, 2]))
+    before.backward()
+    torch.optim.SGD(network.parameters(), lr=1e-7).step()
+    assert torch.nn.functional.cross_entropy(network(inputs), torch.tensor([0, 2])) < before
 
 
 def test_what_cannot_be_is_refused(textile_run: Run, folder: Path, tmp_path: Path) -> None:
