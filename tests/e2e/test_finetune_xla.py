@@ -1,7 +1,7 @@
 """Fine-tuning on `--device xla` learns what the processor does.
 
 PyTorch/XLA has releases for its own version of PyTorch only, so it stands in an environment of its own: see
-"XLA" in docs/own_code.md for how that is made. ``EYEBRIGHT_XLA_PYTHON`` names its interpreter. XLA's own
+"XLA" in docs/usage.md for what is in it. ``EYEBRIGHT_XLA_PYTHON`` names its interpreter. XLA's own
 device for processors (``PJRT_DEVICE=CPU``) runs the code that a TPU would; no TPU is needed.
 """
 

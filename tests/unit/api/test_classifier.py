@@ -95,8 +95,8 @@ def test_it_is_cloned_pickled_and_told_to_be_a_classifier(
 
 def test_it_is_validated_searched_and_put_into_a_pipeline(photos: tuple[list[str], Any]) -> None:
     assert cross_val_score(classifier(), *photos, cv=2).shape == (2,)
-    search = GridSearchCV(classifier(), {"size": [32, 64]}, cv=2).fit(*photos)
-    assert search.best_params_["size"] in (32, 64)
+    search = GridSearchCV(classifier(), {"size": [64, 96]}, cv=2, error_score="raise").fit(*photos)
+    assert search.best_params_["size"] in (64, 96)
     assert search.best_estimator_.predict(photos[0][:1]).shape == (1,)
     opened = FunctionTransformer(lambda paths: [Image.open(path).convert("L") for path in paths])
     pipeline = make_pipeline(opened, classifier()).fit(*photos)
