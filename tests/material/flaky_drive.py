@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from eyebright.colab.drive_folder import DriveFolder
-from eyebright.colab.workspace import Workspace
+from eyebright.colab.workspaces import Workspace
 
 FAILURES = 0.1
 

@@ -19,11 +19,11 @@ def preprocessed(image: Image.Image, how: Preprocessing) -> FloatArray:
     assert how.crop is not None
     short = round(how.size / how.crop)
     scale = short / min(image.size)
-    size = tuple(short if side == min(image.size) else int(side * scale) for side in image.size)
-    resized = np.asarray(image.resize(size, Image.Resampling.BICUBIC))
+    width, height = (short if side == min(image.size) else int(side * scale) for side in image.size)
+    resized = np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
     top, left = ((side - how.size) // 2 for side in resized.shape[:2])
     square = resized[top : top + how.size, left : left + how.size].astype(np.float32) / 255
-    normal = (square - np.float32(how.mean)) / np.float32(how.std)
+    normal = (square - np.array(how.mean, np.float32)) / np.array(how.std, np.float32)
     return np.ascontiguousarray(normal.transpose(2, 0, 1)[None])
 
 

@@ -116,7 +116,7 @@ def training(
         ece_before=0.081,
         temperature=1.4,
         probe_candidates=(
-            Choice("224 px, last stage", around(0.8), False),
+            Choice("224 px, last stage", around(0.8), False, 0.12, 0.03),
             Choice("320 px, every stage", around(0.9), True),
         ),
         parity=Parity(20, 19, 0.0125, 0.0004),

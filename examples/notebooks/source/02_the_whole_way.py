@@ -65,7 +65,7 @@ for key in ("place", "cores", "memory", "gpu", "tpu", "disk", "drive", "fastest"
 if ARCHIVE:
     data = work.folder(ARCHIVE)
 else:
-    data = colab.demo_photos(work.local / "data" / "textile", IMAGES_PER_CLASS)
+    data = colab.demo_photos(work.local / "data" / f"textile-{IMAGES_PER_CLASS}", IMAGES_PER_CLASS)
 data
 # %% [markdown] tags=["en"]
 # ## 3. ImageFolder, and a split
@@ -299,3 +299,4 @@ print(answer.label, answer.confidence)
 # %%
 colab.download(tuned.model, tuned.report, lang=LANG)
 work.sync()
+work

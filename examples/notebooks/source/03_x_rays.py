@@ -37,7 +37,7 @@ size = SIZE if SIZE == "auto" else int(SIZE)
 if ARCHIVE:
     data = work.data(ARCHIVE)
 else:
-    photos = colab.demo_photos(work.local / "data" / "stand-in", IMAGES_PER_CLASS)
+    photos = colab.demo_photos(work.local / "data" / f"stand-in-{IMAGES_PER_CLASS}", IMAGES_PER_CLASS)
     data = photos / "labels.csv"
     with data.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
@@ -89,3 +89,4 @@ for point in run.metrics.get("operating_points") or []:
 # %%
 colab.download(run.report, lang=LANG)
 work.sync()
+work

@@ -68,3 +68,4 @@ anomalies
 # %%
 colab.download(run.model, run.report, lang=LANG)
 work.sync()
+work

@@ -50,7 +50,9 @@ def make_products(folder, classes, each, crop=96):
 data = (
     work.data(ARCHIVE)
     if ARCHIVE
-    else make_products(work.local / "data" / f"products-{CLASSES}", CLASSES, IMAGES_PER_CLASS)
+    else make_products(
+        work.local / "data" / f"products-{CLASSES}-{IMAGES_PER_CLASS}", CLASSES, IMAGES_PER_CLASS
+    )
 )
 data
 # %%
@@ -75,3 +77,4 @@ list(zip(answer.labels[:5], answer.probabilities[:5], strict=True))
 # %%
 colab.download(run.model, run.report, lang=LANG)
 work.sync()
+work

@@ -35,10 +35,18 @@ NOTES = {
     "local": ["a small spot near the edge", "one thread pulled"],
     "nominal": ["nothing to see", "even weave, as ordered"],
 }
+
+
+def note(label, draw, classes):
+    """Return what an inspector writes, who is right in two of three cases; no two pieces have the same roll."""
+    seen = label if draw.random() < 2 / 3 else draw.choice(classes)
+    return f"roll {draw.randrange(10**6):06}: {draw.choice(NOTES[seen])}"
+
+
 if ARCHIVE:
     data = work.data(ARCHIVE)
 else:
-    photos = colab.demo_photos(work.local / "data" / "textile-notes", IMAGES_PER_CLASS)
+    photos = colab.demo_photos(work.local / "data" / f"notes-{IMAGES_PER_CLASS}", IMAGES_PER_CLASS)
     draw, classes = random.Random(0), sorted(path.name for path in photos.iterdir() if path.is_dir())
     data = photos / "labels.csv"
     with data.open("w", newline="", encoding="utf-8") as file:
@@ -46,10 +54,7 @@ else:
         table.writerow(["path", "label", TEXT])
         for label in classes:
             for image in sorted((photos / label).glob("*.jpg")):
-                seen = label if draw.random() < 2 / 3 else draw.choice(classes)
-                table.writerow(
-                    [image.relative_to(photos), label, draw.choice(NOTES.get(seen, NOTES["nominal"]))]
-                )
+                table.writerow([image.relative_to(photos), label, note(label, draw, classes)])
 data
 # %%
 run = work.train("text-and-image", data, text=[TEXT], val=0.25, size=size, layers=LAYERS)
@@ -67,3 +72,4 @@ run.metrics.get("modalities")
 # %%
 colab.download(run.model, run.report, lang=LANG)
 work.sync()
+work

@@ -50,3 +50,4 @@ eb.compare([before.directory, after.directory], out=work.local / "comparison", l
 # %%
 colab.download(after.model, after.report, lang=LANG)
 work.sync()
+work

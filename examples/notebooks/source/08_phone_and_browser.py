@@ -57,3 +57,4 @@ if INT8:
 pages = sorted(exports.directory.rglob("*.html"))
 colab.download(*pages[:1], lang=LANG)
 work.sync()
+work

@@ -16,5 +16,9 @@ SIZE = "auto"  # @param ["auto", "96", "224", "320", "448"]
 LAYERS = "auto"  # @param ["auto", "last", "stages", "texture", "all"]
 # %%
 size = SIZE if SIZE == "auto" else int(SIZE)
-data = work.data(ARCHIVE) if ARCHIVE else colab.demo_photos(work.local / "data" / "textile", IMAGES_PER_CLASS)
+data = (
+    work.data(ARCHIVE)
+    if ARCHIVE
+    else colab.demo_photos(work.local / "data" / f"textile-{IMAGES_PER_CLASS}", IMAGES_PER_CLASS)
+)
 data

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, Unpack
 
 from eyebright.api import keywords
 from eyebright.api.keywords import StrPath
@@ -37,6 +38,9 @@ from eyebright.verbs.distill.options import DistillConfig
 from eyebright.verbs.doctor.doctor import doctor as doctor_stage
 from eyebright.verbs.doctor.fact import Fact
 from eyebright.verbs.doctor.options import DoctorConfig
+from eyebright.verbs.embed.embed import embed as embed_stage
+from eyebright.verbs.embed.options import EmbedConfig
+from eyebright.verbs.embed.result import Embeddings
 from eyebright.verbs.evaluate.evaluate import evaluate as evaluate_stage
 from eyebright.verbs.evaluate.options import EvaluateConfig
 from eyebright.verbs.explain.explain import Explanations
@@ -83,6 +87,8 @@ from eyebright.verbs.suggest.options import SuggestConfig
 from eyebright.verbs.suggest.suggest import Suggested
 from eyebright.verbs.suggest.suggest import suggest as suggest_stage
 from eyebright.verbs.train.options import TrainConfig
+from eyebright.verbs.train.own_code import OwnBackbone as OwnBackbone
+from eyebright.verbs.train.own_code import own_code_of
 from eyebright.verbs.train.train import train as train_stage
 from eyebright.verbs.tune.options import TuneConfig
 from eyebright.verbs.tune.tune import tune as tune_stage
@@ -91,6 +97,12 @@ from eyebright.verbs.update.update import update as update_stage
 from eyebright.verbs.zero_shot.options import ZeroShotConfig
 from eyebright.verbs.zero_shot.zero_shot import ZeroShot
 from eyebright.verbs.zero_shot.zero_shot import zero_shot as zero_shot_stage
+
+if TYPE_CHECKING:
+    from eyebright.backbones.torch.own import TorchModule
+    from eyebright.training.finetune.history import EpochRow
+    from eyebright.training.finetune.own_code import ImageTransform, OptimizerFactory
+    from eyebright.training.finetune.step import Loss
 
 #: A path; or a table in memory, such as a DataFrame, of which no package is needed for this type.
 DataLike: TypeAlias = "StrPath | Sequence[tuple[StrPath, str | Sequence[str]]] | Any"
@@ -135,13 +147,33 @@ def convert(
 
 @with_options(TrainConfig)
 def train(
-    data: DataLike | None = None, *, progress: Shown = None, **options: Unpack[keywords.TrainOptions]
+    data: DataLike | None = None,
+    *,
+    backbone: str | TorchModule | OwnBackbone | None = None,
+    loss: Literal["cross_entropy", "focal"] | Loss | None = None,
+    optimizer: Literal["adamw", "adam", "sgd"] | OptimizerFactory | None = None,
+    transform: ImageTransform | None = None,
+    inference_transform: TorchModule | None = None,
+    on_epoch: Callable[[EpochRow], bool | None] | None = None,
+    progress: Shown = None,
+    **options: Unpack[keywords.TrainOptions],
 ) -> Run:
     """Train a model on a folder of labelled images, evaluate it, and seal it into one file.
 
     Args:
         data: a path, as for `eyebright train`; a DataFrame of pandas or polars, or a list of (path, label),
             with paths relative to the current folder; or None where a run is resumed.
+        backbone: a name, as for `eyebright train`; or a torch.nn.Module of your own, which stays as it is, or
+            an :class:`OwnBackbone` that says what it was trained on.
+        loss: a name; or a function of logits and soft targets, both (b, K), to the loss of each image (b,),
+            such as a loss of torch.nn with ``reduction="none"``.
+        optimizer: a name; or a function of groups of parameters to a torch.optim.Optimizer.
+        transform: of training images: a function of a Pillow image or a uint8 tensor (3, S, S) to an
+            image. It takes the place of the built-in augmentation unless ``augment`` is given.
+        inference_transform: a torch.nn.Module of pixels (B, 3, S, S) from 0 to 1 to the same shape, before
+            the backbone; it is sealed with the model.
+        on_epoch: is called with the figures of each epoch of fine-tuning, from epoch 0, the network before
+            its first step; True ends the training with the best weights so far.
         progress: None shows it in a terminal or notebook, False nowhere; any :class:`Progress` replaces it.
         **options: the options of `eyebright train`, listed under Options by `help(eb.train)`.
 
@@ -151,7 +183,15 @@ def train(
     Raises:
         EyebrightError: the data, an option or the disk does not allow it.
     """
-    return _run(train_stage, TrainConfig, progress, data=_path_of(data, options.get("path")), **options)
+    own, words = own_code_of(
+        backbone=backbone,
+        loss=loss,
+        optimizer=optimizer,
+        transform=transform,
+        inference_transform=inference_transform,
+    )
+    stage = partial(train_stage, on_epoch=on_epoch, own=own)
+    return _run(stage, TrainConfig, progress, data=_path_of(data, options.get("path")), **words, **options)
 
 
 @with_options(SuggestConfig)
@@ -262,6 +302,30 @@ def predict(
         EyebrightError: the model or a path does not exist, or an option or image is of a wrong kind.
     """
     return _run(predict_stage, PredictConfig, progress, model=model, images=images, **options)
+
+
+@with_options(EmbedConfig)
+def embed(
+    images: ImageLike | Iterable[ImageLike],
+    *,
+    backbone: str | TorchModule | OwnBackbone | None = None,
+    progress: Shown = None,
+    **options: Unpack[keywords.EmbedOptions],
+) -> Embeddings:
+    """Compute the features of images, by a sealed model or a backbone, and find those that are most alike.
+
+    Args:
+        images: as for :func:`predict`.
+        backbone: as for :func:`train`.
+        progress: as for :func:`train`.
+        **options: the options of `eyebright embed`.
+
+    Returns:
+        The `features` (N, D) and `paths`; `nearest` compares them with one another or with others.
+    """
+    own, words = own_code_of(backbone=backbone)
+    stage = partial(embed_stage, own=own)
+    return _run(stage, EmbedConfig, progress, images=images, **words, **options)
 
 
 def spark_predictor(model: StrPath, *, features: bool = False) -> SparkPredictor:

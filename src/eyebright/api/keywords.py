@@ -79,7 +79,6 @@ class TrainOptions(TypedDict, total=False):
     coverage: float
     coverage_per_class: bool
     false_rejection: float
-    backbone: str
     weights: StrPath | Literal["none"] | None
     licence: Literal["commercial", "any"]
     prompts: StrPath | None
@@ -94,7 +93,6 @@ class TrainOptions(TypedDict, total=False):
     budget: float | str | None
     patience: int
     batch: int | Literal["auto"]
-    optimizer: Literal["adamw", "sgd", "adam"]
     lr: float | Literal["auto", "find"]
     schedule: Literal["cosine", "onecycle", "plateau", "constant"]
     warmup: float
@@ -104,7 +102,6 @@ class TrainOptions(TypedDict, total=False):
     dropout: float
     drop_path: float
     label_smoothing: float
-    loss: Literal["cross_entropy", "focal"]
     class_weights: Literal["none", "balanced"]
     sampler: Literal["shuffle", "balanced"]
     augment: Literal[
@@ -250,6 +247,19 @@ class PredictOptions(TypedDict, total=False):
     top: int
     lang: Literal["en", "zh"]
     cluster: str | None
+
+
+class EmbedOptions(TypedDict, total=False):
+    """Options of `eb.embed`."""
+
+    model: StrPath | None
+    weights: StrPath | Literal["none"] | None
+    licence: Literal["commercial", "any"]
+    size: int | Literal["auto"]
+    layers: Literal["final", "texture", "stages", "all"]
+    neighbours: int
+    out: StrPath | None
+    lang: Literal["en", "zh"]
 
 
 class ZeroShotOptions(TypedDict, total=False):

@@ -18,6 +18,7 @@ NAMES = (
     "evaluate",
     "compare",
     "predict",
+    "embed",
     "zero-shot",
     "monitor",
     "explain",

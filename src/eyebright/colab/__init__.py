@@ -11,5 +11,5 @@ from eyebright.colab.material import backbone_or_embedded as backbone_or_embedde
 from eyebright.colab.material import demo_photos as demo_photos
 from eyebright.colab.studio_frame import NotebookStudio as NotebookStudio
 from eyebright.colab.studio_frame import show_studio as show_studio
-from eyebright.colab.workspace import Workspace as Workspace
-from eyebright.colab.workspace import workspace as workspace
+from eyebright.colab.workspaces import Workspace as Workspace
+from eyebright.colab.workspaces import workspace as workspace

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
@@ -51,8 +51,8 @@ def _earlier(
         return "nothing"
     path = Path(data) if isinstance(data, str | PathLike) else None
     asked, found = kind.build(None, **{"data": path or out, **options}), kind.build(out / OPTIONS)
-    differing = _differing(asked, found)
-    if path is not None and found.data is not None and path.name != found.data.name:
+    differing = _differing(asked, found, options.keys())
+    if path is not None and found.data is not None and _named(path) != _named(found.data):
         differing = ["data", *differing]
     if differing:
         raise ConfigError(
@@ -64,9 +64,20 @@ def _earlier(
     return "finished" if (out / last).is_file() else "begun"
 
 
-def _differing(asked: Config, found: Config) -> list[str]:
-    names = sorted(type(asked).model_fields.keys() - _FREE)
-    return [name for name in names if _comparable(getattr(asked, name)) != _comparable(getattr(found, name))]
+def _named(path: Path) -> tuple[str, ...]:
+    """Return what tells data apart on every machine: its name and that of the folder that it lies in."""
+    return path.absolute().parts[-2:]
+
+
+def _differing(asked: Config, found: Config, given: Collection[str]) -> list[str]:
+    """Return the options that differ; what nobody asked for and was left open fits whatever was chosen."""
+    differing = []
+    for name in sorted(type(asked).model_fields.keys() - _FREE):
+        wanted, there = (_comparable(getattr(config, name)) for config in (asked, found))
+        left_open = name not in given and wanted in ("auto", None)
+        if wanted != there and not left_open:
+            differing.append(name)
+    return differing
 
 
 def _comparable(value: Any) -> Any:

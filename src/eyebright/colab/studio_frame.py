@@ -21,7 +21,7 @@ from eyebright.types import Lang
 from eyebright.verbs.doctor.surroundings import surroundings
 
 _HOST = "127.0.0.1"
-_START_SECONDS, _LOOK_SECONDS, _END_SECONDS = 60.0, 0.2, 10.0
+_START_SECONDS, _LOOK_SECONDS, _END_SECONDS = 300.0, 0.2, 10.0
 # Whose pages show a cell's output: Colab's own, and those of Jupyter and VS Code on this machine.
 _COLAB_PAGES = ("https://colab.research.google.com", "https://*.googleusercontent.com")
 _LOCAL_PAGES = ("http://localhost:*", "http://127.0.0.1:*", "vscode-webview:")

@@ -15,6 +15,7 @@ import numpy as np
 
 from eyebright.evaluation.intervals import Float64Array, hull, student
 from eyebright.evaluation.paired import SIGNIFICANT, paired_t
+from eyebright.few_labels.foreign import foreign
 from eyebright.few_labels.soft_labels import ImageSpace, soft_head
 from eyebright.runtime.progress import Task
 from eyebright.task.task import MultiClass
@@ -189,7 +190,7 @@ def fit_with_unlabelled(
 def unlike_labelled(
     labelled: Rows, truth: IntArray, groups: IntArray, unlabelled: Rows, alone: HeadFit, seed: int
 ) -> BoolArray:
-    """Return (U,) which unlabelled images the unknown score of the labelled ones rejects.
+    """Return (U,) which unlabelled images are foreign, by the unknown score or by their own company.
 
     Args:
         labelled: (n, D) features.
@@ -199,13 +200,15 @@ def unlike_labelled(
         alone: the head of the labels.
         seed: of the folds.
     """
+    space = ImageSpace.fit(np.concatenate([labelled, unlabelled]), seed)
+    strange = foreign(space, len(labelled), seed)
     folds = assign_folds(truth, groups, _FOLDS, seed)
     lengths = held_out_lengths(labelled, folds, range(int(folds.max()) + 1))
     if not len(lengths):
-        return np.zeros(len(unlabelled), bool)
+        return strange
     temperature = np.float32(MultiClass().fit_temperature(alone.held_out, truth))
     score = fit_unknown(labelled, lengths, energy(alone.held_out / temperature), _REJECTED)
-    return np.asarray(score.scores(unlabelled, alone.head.logits(unlabelled) / temperature) > 1)
+    return strange | (score.scores(unlabelled, alone.head.logits(unlabelled) / temperature) > 1)
 
 
 def _mixed(alone: FloatArray, soft: FloatArray) -> FloatArray:

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from eyebright.data.storage.places import is_remote, resolved
 from eyebright.errors import ConfigError, NotFoundError, StorageError
+from eyebright.exporting.base import require
 from eyebright.options.base import Config
 from eyebright.report.display import Displayed, ResultTable
 from eyebright.report.metrics_content import MetricsContent
@@ -20,6 +21,9 @@ from eyebright.runs.metrics import METRICS, StoredMetrics, read_metrics
 from eyebright.runs.summary import run_display
 from eyebright.runtime.atomic import remove_left, write_text
 from eyebright.types import Json
+
+if TYPE_CHECKING:
+    from eyebright.exporting.formats.trained_module import TrainedModule
 
 OPTIONS = "config.toml"
 
@@ -64,6 +68,19 @@ class Run(Displayed):
     def display(self) -> Iterator[str | ResultTable]:
         """Yield the run's headline metrics, and where its files are."""
         return run_display(self)
+
+    def module(self) -> TrainedModule:
+        """Return the model as a torch.nn.Module: resized RGB pixels (B, 3, S, S) to logits (B, K).
+
+        Raises:
+            MissingExtraError: PyTorch is not installed.
+            ModelError: the model has no logits of classes, or a part that PyTorch lacks.
+        """
+        require("torch", "torch", "PyTorch")
+        from eyebright.exporting.formats.trained_module import TrainedModule
+        from eyebright.sealed.model import SealedModel
+
+        return TrainedModule(SealedModel(self.model))
 
     @classmethod
     def open(cls, directory: Path) -> Run:

@@ -14,7 +14,14 @@ from published_lite import preprocessed, published_lite
 from eyebright.backbones import embedded
 from eyebright.backbones.feature_layers import feature_layer_sets, width
 from eyebright.backbones.lite import lite
-from eyebright.backbones.lite.lite import VARIANTS, LiteBackbone, lite_backbone, require_weights, weights_path
+from eyebright.backbones.lite.lite import (
+    VARIANTS,
+    LiteBackbone,
+    lite_backbone,
+    require_weights,
+    weights_path,
+    with_weights,
+)
 from eyebright.backbones.lite.weights_file import read_tensors
 from eyebright.errors import MissingExtraError, ModelError
 
@@ -58,6 +65,26 @@ def test_the_card_is_true(name: str) -> None:
     assert [m.shape[1] for m in maps] == [layer.channels for layer in backbone.card.layers]
     sets = feature_layer_sets(backbone.card)
     assert width(sets["all"]) > width(feature_layer_sets(embedded.card())["all"]) > width(sets["stages"])
+
+
+def test_the_module_to_fine_tune_has_the_same_weights(name: str, scenes) -> None:
+    torch = pytest.importorskip("torch")
+    from eyebright.backbones import catalog
+    from eyebright.backbones.zoo import lite as modules
+
+    network = catalog.load(name, None, 64)
+    card = lite_backbone(name).card
+    assert network.card.licence == card.licence
+    assert [layer.channels for layer in network.card.layers if layer.kind == "depthwise"] == [
+        layer.channels for layer in card.layers if layer.kind == "depthwise"
+    ]
+    pixels = preprocessed(scenes[0], card.preprocessing)[:, :, :64, :64]
+    graph = with_weights(lite_backbone(name), modules.graph_tensors(network.body))
+    session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    (final,) = session.run(["final"], {"pixels": pixels})
+    with torch.inference_mode():
+        features = network.body(torch.from_numpy(np.ascontiguousarray(pixels))).numpy()
+    np.testing.assert_allclose(features, final.mean(axis=(2, 3)), atol=1e-4)
 
 
 def test_the_copy_is_free_to_be_changed(name: str) -> None:

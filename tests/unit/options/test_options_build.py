@@ -46,8 +46,8 @@ def test_everything_wrong_is_told_at_once_in_both_languages():
 @pytest.mark.parametrize(
     ("value", "wanted"),
     [
-        ({"views": 2.5}, "views must be a whole number; got 2.5."),
-        ({"views": 17}, "views must be at most 16; got 17."),
+        ({"views": 2.5}, "views must be a whole number or auto; got 2.5."),
+        ({"views": 17}, "views must be at most 16 or auto; got 17."),
         ({"val": [1]}, "val must be a path or a number; got [1]."),
         ({"data": 3}, "data must be a path; got 3."),
     ],

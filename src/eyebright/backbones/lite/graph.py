@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -162,7 +163,7 @@ class _Writer:
         bias = self.constants.constant("classifier_bias", self.tensors["_fc.bias"])
         return self._node("Gemm", ["embedding", weight, bias], "logits", "classifier", transB=1)
 
-    def _node(self, kind: str, inputs: list[str], output: str, name: str, **attributes: object) -> str:
+    def _node(self, kind: str, inputs: list[str], output: str, name: str, **attributes: Any) -> str:
         self.nodes.append(helper.make_node(kind, inputs, [output], name=name, **attributes))
         return output
 

@@ -30,6 +30,7 @@ class Network:
         fixed_size: the one S that it was built for; None where any multiple of the card's stride will do.
         pretrained: False where the weights are random.
         depths: of every parameter's name, the place of its block in ``blocks``.
+        code: hash of what the body computes, where name and tensors do not tell; empty where they do.
     """
 
     body: nn.Module
@@ -38,10 +39,11 @@ class Network:
     fixed_size: int | None
     pretrained: bool
     depths: dict[str, int]
+    code: str = ""
 
     def refresh_card(self) -> None:
         """Give the card the hash of the weights as they are now."""
-        self.card = replace(self.card, sha=fingerprint(self.body, self.card.name))
+        self.card = replace(self.card, sha=fingerprint(self.body, self.card.name + self.code))
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ METHODS: tuple[Method, ...] = ("whitened memory bank", "memory bank", "gaussian 
 SHARES = (0.0, 0.002, 0.005, 0.01)
 #: Labelled anomalies among the compared images count like all planted kinds together.
 LABELLED = "labelled"
-_ROWS, _POINTS = 16_000, 300
+#: Patch features that each compared detector is fitted on, and points of its memory bank.
+ROWS, POINTS = 16_000, 300
 # What is as good as the best but for chance: a smaller input, then a method that stands earlier, is taken.
 _ALIKE = 0.01
 
@@ -108,11 +109,11 @@ def compare(
     for maps in sets:
         chosen = columns(maps, whole)
         fitted = (image[:, chosen].astype(np.float32) for image in images.fitted)
-        material = PatchMaterial.of(fitted, len(images.fitted), _ROWS, seed)
+        material = PatchMaterial.of(fitted, len(images.fitted), ROWS, seed)
         image_detector = material.image_detector()
         counts = [places_of(share, maps) for share in SHARES]
         for method in METHODS:
-            detectors = Detectors(material.place_detector(method, _POINTS, seed), image_detector)
+            detectors = Detectors(material.place_detector(method, POINTS, seed), image_detector)
 
             def seen(
                 image: Rows, by: Detectors, wanted: Sequence[int], picked: IntArray

@@ -12,13 +12,14 @@ from threadpoolctl import threadpool_limits
 
 from eyebright.backbones.backbone import Backbone
 from eyebright.data.manifest import Sample
-from eyebright.engines.choose import Trial, cached_trials, make
-from eyebright.engines.selection import say_engine, trial_images
+from eyebright.engines.choose import Trial
+from eyebright.engines.selection import say_engine
 from eyebright.errors import DataError, ImageError, NotFoundError
 from eyebright.runtime.context import progress_task, say, timed
 from eyebright.runtime.parallel import parallel
+from eyebright.training.anomaly.fastest import fastest_extractor
 from eyebright.training.anomaly.material import Detectors, PatchMaterial, folds_of, highest
-from eyebright.training.anomaly.patches import PatchExtractor, PatchMaps, joined, patch_maps, patches_graph
+from eyebright.training.anomaly.patches import PatchExtractor, PatchMaps, joined, patch_maps
 from eyebright.training.anomaly.planting import PLANTED, plant
 from eyebright.training.anomaly.scores import Distances, ScoreRule
 from eyebright.training.anomaly.selection import (
@@ -37,8 +38,11 @@ from eyebright.types import FloatArray, Skipped, UInt8Array
 SIZES = (224, 448)
 #: The fewest good images from which anything can be learned and judged.
 FEWEST = 10
-_COMPARED, _HELD_OUT, _PLANTED_ON, _LABELLED = 160, 50, 18, 36
-_ROWS, _POINTS, _FOLDS, _SCORED = 40_000, 1000, 3, 1500
+#: Images that ways to score are compared on at most: good ones, those of them that are held out, those that
+#: get planted defects, and labelled anomalies.
+COMPARED, HELD_OUT, PLANTED_ON, LABELLED_ON = 160, 50, 18, 36
+#: Patch features and points of the memory bank of the selected way; folds, and images that they score.
+ROWS, POINTS, FOLDS, SCORED = 40_000, 1000, 3, 1500
 
 #: Returns the mean of the most unusual places, and the distance of the whole, of patch features (P, C).
 _Look: TypeAlias = Callable[[FloatArray], tuple[float, float]]
@@ -131,7 +135,7 @@ class AnomalyTrainer:
         auroc = f"{chosen.auroc:.3f}"
         say("Selected by planted defects: {way} (mean AUROC {auroc}).", way=chosen.name, auroc=auroc)
         maps = next(m for m in patch_maps(self._backbone, chosen.size) if m.name == chosen.maps)
-        extractor, trials = self._extractor(maps)
+        extractor, trials = fastest_extractor(maps, self._backbone, self._root, self._good, self._cache)
         say_engine(trials)
         with timed("features"), progress_task("Computing features", total=len(self._good)) as task:
             skipped = extractor.compute(self._root, self._good, task)
@@ -151,9 +155,9 @@ class AnomalyTrainer:
         candidates: Sequence[AnomalyCandidate],
     ) -> AnomalyModel:
         count = places_of(chosen.share, extractor.maps)
-        order = np.random.default_rng(self._seed).permutation(len(good))[:_SCORED]
+        order = np.random.default_rng(self._seed).permutation(len(good))[:SCORED]
         scored = [good[i] for i in np.sort(order)]
-        folds = folds_of(len(scored), _FOLDS, self._seed)
+        folds = folds_of(len(scored), FOLDS, self._seed)
         tops, wholes = np.empty(len(scored), np.float32), np.empty(len(scored), np.float32)
         planted: list[tuple[float, float]] = []
         with progress_task("Scoring good images", total=len(scored)) as task:
@@ -165,7 +169,7 @@ class AnomalyTrainer:
                 for place, found in zip(places, seen, strict=True):
                     tops[place], wholes[place] = found
                     task.advance()
-                some = [scored[i] for i in places[: _PLANTED_ON // _FOLDS]]
+                some = [scored[i] for i in places[: PLANTED_ON // FOLDS]]
                 planted += self._planted(extractor, some, look)
         own = Distances(tops, wholes)
         rule = ScoreRule.of(own, chosen.whole)
@@ -191,8 +195,8 @@ class AnomalyTrainer:
     def _detectors(
         self, extractor: PatchExtractor, samples: Sequence[Sample], chosen: AnomalyCandidate
     ) -> Detectors:
-        material = PatchMaterial.of(extractor.read(samples), len(samples), _ROWS, self._seed)
-        places = material.place_detector(chosen.method, _POINTS, self._seed)
+        material = PatchMaterial.of(extractor.read(samples), len(samples), ROWS, self._seed)
+        places = material.place_detector(chosen.method, POINTS, self._seed)
         return Detectors(places, material.image_detector())
 
     def _seen(
@@ -210,13 +214,15 @@ class AnomalyTrainer:
 
     def _compare(self, sizes: Sequence[int]) -> list[AnomalyCandidate]:
         random = np.random.default_rng(self._seed)
-        drawn = [self._good[i] for i in np.sort(random.permutation(len(self._good))[:_COMPARED])]
-        labelled = [self._anomalies[i] for i in np.sort(random.permutation(len(self._anomalies))[:_LABELLED])]
+        drawn = [self._good[i] for i in np.sort(random.permutation(len(self._good))[:COMPARED])]
+        labelled = [
+            self._anomalies[i] for i in np.sort(random.permutation(len(self._anomalies))[:LABELLED_ON])
+        ]
         found: list[AnomalyCandidate] = []
         for size in sizes:
             sets = patch_maps(self._backbone, size)
             whole = joined(sets)
-            extractor, _ = self._extractor(whole)
+            extractor, _ = fastest_extractor(whole, self._backbone, self._root, self._good, self._cache)
             images = self._images(extractor, drawn, labelled)
             with progress_task(
                 "Comparing ways to score at {size} px", len(sets) * len(METHODS), size=size
@@ -239,10 +245,10 @@ class AnomalyTrainer:
 
         squares = [pair for pair in parallel(read, drawn) if pair is not None]
         require_enough(len(squares))
-        held_out = squares[: max(2, min(_HELD_OUT, len(squares) // 3))]
+        held_out = squares[: max(2, min(HELD_OUT, len(squares) // 3))]
         fitted = squares[len(held_out) :]
         defects = {
-            kind: [plant(square, kind, sample.key) for sample, square in held_out[:_PLANTED_ON]]
+            kind: [plant(square, kind, sample.key) for sample, square in held_out[:PLANTED_ON]]
             for kind in PLANTED
         }
         if known := [pair[1] for pair in parallel(read, labelled) if pair is not None]:
@@ -262,14 +268,6 @@ class AnomalyTrainer:
                 patches([square for _, square in held_out]),
                 {kind: patches(images) for kind, images in defects.items()},
             )
-
-    def _extractor(self, maps: PatchMaps) -> tuple[PatchExtractor, list[Trial]]:
-        """Return an extractor on the fastest float32 engine of this machine, and the engines' trials."""
-        graph = patches_graph(self._backbone, maps).SerializeToString()
-        paths = [self._root / sample.path for sample in self._good]
-        trials = cached_trials(self._cache, graph, trial_images(paths, maps.preprocessing))
-        exact = [trial for trial in trials if trial.name.endswith("float32")]
-        return PatchExtractor(self._cache, self._backbone.card, maps, make(exact[0].name, graph)), exact
 
 
 def _looking(detectors: Detectors, count: int) -> _Look:

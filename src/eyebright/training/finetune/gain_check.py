@@ -7,12 +7,8 @@ at any share of the way from where it began can give its time back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from torch import Tensor
-
 from eyebright.text.language import translate
-from eyebright.training.finetune.model.weight_interpolation import losses_between
+from eyebright.training.finetune.model.weight_interpolation import Weights, losses_between
 from eyebright.training.finetune.trainer_state import TrainerState
 from eyebright.training.finetune.validate import evaluate_holdout
 
@@ -30,7 +26,7 @@ class GainCheck:
         seconds: of the training, within which a gain must show.
     """
 
-    def __init__(self, start: Mapping[str, Tensor], seconds: float) -> None:
+    def __init__(self, start: Weights, seconds: float) -> None:
         self._start, self._seconds = start, seconds
         self._likely = self._looked = False
 

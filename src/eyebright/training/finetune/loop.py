@@ -7,7 +7,7 @@ through epochs of steps, each followed by a look at the holdout images. A step i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -51,7 +51,8 @@ class Fitted:
     Attributes:
         best_epoch: where they are from; 0 is the network as it was given.
         history: a row an epoch, the first for the network as it was given.
-        stopped_because: ``"epochs"``, ``"patience"``, ``"budget"``, ``"no gain"`` or ``"nan"``.
+        stopped_because: ``"epochs"``, ``"patience"``, ``"budget"``, ``"no gain"``, ``"nan"``, or
+            ``"asked"`` (by `on_epoch`).
         notes: sentences about what happened on the way, for the terminal and the report.
         waited_share: share of the training time in which the loop waited for data.
         micro_batch: images that were in memory at once in one process.
@@ -149,7 +150,10 @@ def _train_epoch(run: TrainerState, watch: NanGuard, sample_weights: FloatArray 
     def make(step_batch: StepBatch) -> list[MicroBatch]:
         return make_micro_batches(data, step_batch, run.group, state.micro_batch, recipe.seed)
 
-    with Prefetcher(lambda: step_batches(order, state.epoch, state.position, recipe.batch), make) as feed:
+    def wanted() -> Iterator[StepBatch]:
+        return step_batches(order, state.epoch, state.position, recipe.batch)
+
+    with Prefetcher(wanted, make, data.ahead) as feed:
         while state.position < data.count and not run.budget.over():
             step_batch = feed.peek()
             rate = run.set_rate()

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from eyebright.errors import DataError
+from eyebright.errors import ConfigError, DataError
 from eyebright.text.language import translate
 from eyebright.types import Json, JsonObject
 
 Precision = Literal["fp32", "bf16", "fp16"]
 ScheduleName = Literal["cosine", "onecycle", "plateau", "constant"]
 
+#: Before the name of code of the user's own, where the name of one of ours may stand.
+OWN = "own:"
 #: What may differ between a run and its continuation without anything to tell.
 _SILENT = frozenset({"save_seconds", "micro_batch", "budget_seconds"})
 
@@ -48,6 +50,8 @@ class Recipe:
             network.
         teacher_share, teacher_temperature, teacher_features, teacher_views: the same of a teacher; a share of
             0 is none.
+        backbone, transform: the same of code of the user's own, which begins with :data:`OWN`, as `loss` and
+            `optimizer` may; empty where there is none.
     """
 
     epochs: int = 10
@@ -88,6 +92,8 @@ class Recipe:
     teacher_temperature: float = 2.0
     teacher_features: float = 0.0
     teacher_views: int = 8
+    backbone: str = ""
+    transform: str = ""
 
     def to_json(self) -> JsonObject:
         """Return field names and plain values."""
@@ -101,6 +107,25 @@ def recipe_changes(before: Mapping[str, Json], now: Mapping[str, Json]) -> list[
         for name, new in now.items()
         if name not in _SILENT and name in before and before[name] != new
     ]
+
+
+def require_own_code(before: Mapping[str, Json], now: Mapping[str, Json]) -> None:
+    """Require code of the user's own in a continuation that the training began with.
+
+    Raises:
+        ConfigError: it is not given.
+    """
+    missing = [
+        f"{name} ({value})"
+        for name, value in before.items()
+        if str(value).startswith(OWN) and not str(now.get(name, "")).startswith(OWN)
+    ]
+    if missing:
+        raise ConfigError(
+            "A run that began with code of your own must be resumed with it, from Python. Missing: "
+            "{names}. Call eb.train(resume=...) with the same objects, or start a new run.",
+            names=", ".join(missing),
+        )
 
 
 def refuse_other_data(before: Mapping[str, Json], now: Mapping[str, Json]) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from eyebright.errors import TrainingError
 from eyebright.training.finetune.data.protocol import TrainData, batch_slices
 from eyebright.training.finetune.system.distributed import ProcessGroup
-from eyebright.training.finetune.system.memory import OomRetry, free, is_out_of_memory
+from eyebright.training.finetune.system.memory import OomRetry, free, is_out_of_memory, run_recorded
 from eyebright.training.finetune.system.seeding import draw_generator, seed_dropout
 from eyebright.types import IntArray
 
@@ -163,6 +163,7 @@ class OptimizerStep:
             ) from error
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
+        run_recorded(self.group.device)
         return loss
 
     def state(self) -> dict[str, float]:

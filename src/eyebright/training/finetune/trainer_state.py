@@ -20,7 +20,7 @@ from eyebright.training.finetune.data.protocol import TrainData
 from eyebright.training.finetune.early_stopping import Stopping
 from eyebright.training.finetune.history import EpochRow
 from eyebright.training.finetune.model.ema import Ema
-from eyebright.training.finetune.recipe import Recipe, recipe_changes, refuse_other_data
+from eyebright.training.finetune.recipe import Recipe, recipe_changes, refuse_other_data, require_own_code
 from eyebright.training.finetune.saved_state import LoopState, load_net, load_optimizer, optimizer_tensors
 from eyebright.training.finetune.schedule import Plateau, rate_factor
 from eyebright.training.finetune.step import OptimizerStep
@@ -36,13 +36,14 @@ class TrainingRecord:
         directory: gets ``history.csv`` and ``checkpoints/``.
         fingerprint: what the data are, by name; a training is resumed with the same only.
         resume: whether to continue from the last checkpoint in ``directory``.
-        on_epoch: called with each row of the history; what it raises ends the training.
+        on_epoch: called with each row of the history; True ends the training after it, and so does what it
+            raises.
     """
 
     directory: Path
     fingerprint: Mapping[str, Json]
     resume: bool = False
-    on_epoch: Callable[[EpochRow], None] = lambda row: None
+    on_epoch: Callable[[EpochRow], bool | None] = lambda row: None
 
 
 class TrainerState:
@@ -75,6 +76,7 @@ class TrainerState:
         self._fingerprint = dict(record.fingerprint)
         self._spacing = Spacing(recipe.save_seconds)
         self._save_now = False
+        self._asked_to_end = False
 
     # ---- where it is
 
@@ -112,7 +114,14 @@ class TrainerState:
             return "epochs"
         if self.state.stopping.exhausted():
             return "patience"
+        if self._asked_to_end:
+            return "asked"
         return "budget" if self.budget.over() else None
+
+    def publish(self, row: EpochRow) -> None:
+        """Hand a row of the history to whoever asked for it; its answer holds for all processes."""
+        asked = self.group.main and self.on_epoch(row) is True
+        self._asked_to_end = self.group.broadcast(float(asked)) > 0
 
     # ---- a step
 
@@ -187,6 +196,7 @@ class TrainerState:
 
         Raises:
             DataError: it is from other data.
+            ConfigError: it began with code of the user's own, which is not given now.
             ModelError: it is of another network.
         """
         found, notes = checkpoint.latest(self.folder)
@@ -197,6 +207,7 @@ class TrainerState:
             self.note(translate("No checkpoint found; training starts from the beginning."))
             return self.start()
         refuse_other_data(found.values["fingerprint"], self._fingerprint)
+        require_own_code(found.values["recipe"], self.recipe.to_json())
         self._load_tensors(found.tensors, found.values["recipe"]["optimizer"])
         return self._load_values(found.values)
 

@@ -37,7 +37,7 @@ def validate(run: TrainerState) -> None:
     _go_on(run, row)
     if run.group.main:
         write_history(run.directory / "history.csv", state.history)
-        run.on_epoch(row)
+    run.publish(row)
     if run.save_due(epoch_ends=True):
         run.save()
 

@@ -124,6 +124,7 @@ def stopped(why: str) -> str:
             "15 % of the time, so a gain is unlikely."
         ),
         "budget": translate("The time budget was used up."),
+        "asked": translate("Training stopped because on_epoch returned True."),
         "nan": translate("Training diverged: the loss became NaN or infinite."),
     }
     return sentences[why]

@@ -32,6 +32,7 @@ from eyebright.verbs.train.options import (
     check_texts,
     require_single_label,
 )
+from eyebright.verbs.train.own_code import OwnCode
 from eyebright.verbs.train.resume import begin, refuse_other_images
 from eyebright.verbs.train.splits import drawing_of, proposing_groups, say_folds, with_folds
 
@@ -51,6 +52,7 @@ class TrainingPlan:
         network: the backbone to fine-tune; None of a linear probe.
         tracker: where epochs are logged besides.
         began: when the time of a budget began, on the monotonic clock.
+        own: code of the user's own.
     """
 
     config: TrainConfig
@@ -60,14 +62,16 @@ class TrainingPlan:
     network: Network | None
     tracker: Trackers
     began: float
+    own: OwnCode
 
 
-def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
+def prepare(config: TrainConfig, directory: Path, own: OwnCode) -> TrainingPlan:
     """Read the data, and check that it, the options and the backbone fit together.
 
     Args:
         config: the options.
         directory: of the run; fine-tuning writes its manifest and options there.
+        own: code of the user's own.
 
     Raises:
         EyebrightError: they do not; nothing of an earlier run was changed.
@@ -99,7 +103,7 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
     if config.finetune == "off":
         _say_ignored(config)
     else:
-        network = network_to_finetune(config, manifest.task)
+        network = network_to_finetune(config, manifest, own)
         if is_main():
             begin(config, manifest, directory)
     tracker = trackers(config.track if is_main() else [], directory)
@@ -113,6 +117,7 @@ def prepare(config: TrainConfig, directory: Path) -> TrainingPlan:
         network=network,
         tracker=tracker,
         began=began,
+        own=own,
     )
 
 

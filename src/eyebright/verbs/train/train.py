@@ -32,6 +32,7 @@ from eyebright.verbs.train.frozen.texts import reading_of
 from eyebright.verbs.train.launch import launch
 from eyebright.verbs.train.messages import epoch_figures
 from eyebright.verbs.train.options import TrainConfig, check_cluster
+from eyebright.verbs.train.own_code import NOTHING_OWN, OwnCode, check_own_code
 from eyebright.verbs.train.prepare import TrainingPlan, prepare
 from eyebright.verbs.train.resume import with_earlier
 from eyebright.verbs.train.trained_model import TrainedModel
@@ -41,12 +42,19 @@ if TYPE_CHECKING:
 
 
 @stage
-def train(config: TrainConfig, *, on_epoch: Callable[[EpochRow], None] | None = None) -> Run:
+def train(
+    config: TrainConfig,
+    *,
+    on_epoch: Callable[[EpochRow], bool | None] | None = None,
+    own: OwnCode = NOTHING_OWN,
+) -> Run:
     """Train a model, seal it, evaluate it and check its parity.
 
     Args:
         config: what to train on and how.
-        on_epoch: is called with each epoch of fine-tuning; what it raises ends the training.
+        on_epoch: is called with each epoch of fine-tuning; True ends the training with the best weights so
+            far, and what it raises ends it without a model.
+        own: code of the user's own.
 
     Returns:
         The run directory with `model.onnx`, `metrics.json`, `predictions.csv`, `report.html`,
@@ -56,25 +64,31 @@ def train(config: TrainConfig, *, on_epoch: Callable[[EpochRow], None] | None = 
         EyebrightError: the data, an option or the disk does not allow it.
     """
     config = with_earlier(config)
+    check_own_code(config, own, on_epoch is not None)
     check_cluster(config)
     directory = _directory(config)
     with on_cluster(config.cluster):
-        return _trained(config, directory, on_epoch)
+        return _trained(config, directory, on_epoch, own)
 
 
-def _trained(config: TrainConfig, directory: Path, on_epoch: Callable[[EpochRow], None] | None) -> Run:
+def _trained(
+    config: TrainConfig,
+    directory: Path,
+    on_epoch: Callable[[EpochRow], bool | None] | None,
+    own: OwnCode,
+) -> Run:
     """Train by the way that the options and the data call for."""
     if is_one_class(config):
-        return train_anomaly(config, directory, frozen_backbone(config))
+        return train_anomaly(config, directory, frozen_backbone(config, own))
     if config.processes > 1 and config.finetune != "off" and world_size() == 1:
         return launch(config, directory)
     with showing(progress() if is_main() else SILENT):
-        plan = prepare(config, directory)
+        plan = prepare(config, directory, own)
         model = fit(plan, on_epoch)
         return finish(plan, model, _cross_validated(plan, model))
 
 
-def fit(plan: TrainingPlan, on_epoch: Callable[[EpochRow], None] | None) -> TrainedModel:
+def fit(plan: TrainingPlan, on_epoch: Callable[[EpochRow], bool | None] | None) -> TrainedModel:
     """Fit a head on frozen features, or fine-tune the backbone."""
     config, manifest = plan.config, plan.manifest
     if config.prompts is not None:
@@ -82,7 +96,7 @@ def fit(plan: TrainingPlan, on_epoch: Callable[[EpochRow], None] | None) -> Trai
         return as_trained(frozen_model(config, manifest, backbone, prior=names))
     if plan.network is None:
         choice = chosen_backbone(config, manifest) if config.backbone == AUTO else None
-        backbone = choice.backbone if choice is not None else frozen_backbone(config)
+        backbone = choice.backbone if choice is not None else frozen_backbone(config, plan.own)
         if config.pretrain is not None:
             return with_pretraining(config, config.pretrain, manifest, backbone, plan.directory)
         alone = frozen_model(config, manifest, backbone)
@@ -91,12 +105,11 @@ def fit(plan: TrainingPlan, on_epoch: Callable[[EpochRow], None] | None) -> Trai
         trained = replace(trained, unlabelled=unlabelled)
         return trained if choice is None else with_choice(trained, choice)
 
-    def finished(row: EpochRow) -> None:
+    def finished(row: EpochRow) -> bool | None:
         plan.tracker.epoch(row.epoch, epoch_figures(row))
-        if on_epoch:
-            on_epoch(row)
+        return on_epoch(row) if on_epoch else None
 
-    trained = finetune(config, manifest, plan.network, plan.directory, finished, plan.began)
+    trained = finetune(config, manifest, plan.network, plan.directory, finished, plan.began, plan.own)
     return replace(trained, baseline=config.teacher)
 
 
@@ -108,18 +121,19 @@ def _cross_validated(plan: TrainingPlan, model: TrainedModel) -> CrossValidation
     return cross_validate(plan.config, plan.config.folds, readable, model.backbone)
 
 
-def frozen_backbone(config: TrainConfig) -> Backbone:
+def frozen_backbone(config: TrainConfig, own: OwnCode = NOTHING_OWN) -> Backbone:
     """Return the backbone whose frozen features are used: an EfficientNet-Lite as it is, others exported."""
     if config.backbone == AUTO:
         raise ConfigError(
             "--backbone auto compares backbones by classes, in a training. This is none of classes. Name a "
             "backbone."
         )
-    if config.backbone in NAMES and config.weights is None:
-        return lite_backbone(config.backbone)
-    if config.weights is None and (folder := stored_folder(config.backbone)) is not None:
-        return load_stored(folder)
-    network = load_network(config)
+    if not own.front and config.weights is None:
+        if config.backbone in NAMES:
+            return lite_backbone(config.backbone)
+        if (folder := stored_folder(config.backbone)) is not None:
+            return load_stored(folder)
+    network = load_network(config, own)
     from eyebright.backbones.torch.exported import ExportedBackbone
 
     return ExportedBackbone(network, exports_folder())

@@ -116,7 +116,7 @@ def test_a_path_leads_to_the_solution_of_its_last_strength(digits) -> None:
 
 
 def test_where_solutions_point_is_near_the_next_one(digits, monkeypatch) -> None:
-    counts = []
+    counts: list[int] = []
     evaluate = LogisticProblems._evaluate
 
     def counted(problems, coefficients, penalty, chosen):

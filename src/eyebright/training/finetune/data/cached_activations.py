@@ -52,7 +52,7 @@ class ActivationData:
         teacher: CachedViews | None = None,
     ) -> None:
         self.count, self.classes = len(truth), classes
-        self.holdout_count = len(holdout.truth)
+        self.holdout_count, self.ahead = len(holdout.truth), True
         self._source, self._views, self._teacher = views.source, views, teacher
         self._holdout, self._holdout_truth = holdout.pixels, torch.from_numpy(holdout.truth)
         self.truth, self.weights = truth, weights

@@ -15,6 +15,7 @@ from eyebright.training.finetune.data.augment import COLUMNS, Augmentation, Augm
 from eyebright.training.finetune.data.mixup import Mixing, MixPlan, before, plan_mix
 from eyebright.training.finetune.data.pixels import Pixels
 from eyebright.training.finetune.data.protocol import batch_slices
+from eyebright.training.finetune.own_code import OwnTransform
 from eyebright.types import FloatArray, IntArray, UInt8Array
 
 
@@ -45,6 +46,7 @@ class PixelData:
         teacher: predictions of another model for fixed views of the images. Epoch e then shows view
             e % ``teacher.count`` at this data's own size, and targets hold these behind the labels.
         size: S', the side of training inputs.
+        transform: of the user's own, before the augmentation; None changes nothing.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class PixelData:
         mixing: Mixing,
         teacher: CachedViews | None = None,
         size: int | None = None,
+        transform: OwnTransform | None = None,
     ) -> None:
         self.count, self.classes = len(train.truth), classes
         self.holdout_count = len(holdout.truth)
@@ -64,6 +67,7 @@ class PixelData:
         self.pixels, self.truth, self.weights = train.pixels, train.truth, train.weights
         self._holdout, self._holdout_truth = holdout.pixels, torch.from_numpy(holdout.truth)
         self._augmentation, self._mixing, self._teacher = augmentation, mixing, teacher
+        self._transform, self.ahead = transform, transform is None
 
     def draw(self, places: IntArray, epoch: int, generator: torch.Generator) -> PixelBatch:
         """See :class:`~eyebright.training.finetune.data.protocol.TrainData`."""
@@ -72,7 +76,15 @@ class PixelData:
             return PixelBatch(self, places, self._teacher.plan(view, places, self.size), None, view)
         chances = torch.rand(len(places), COLUMNS, generator=generator)
         mixed = plan_mix(self._mixing, len(places), self.size, generator) if self._mixing else None
-        return PixelBatch(self, places, plan(self._augmentation, self.size, chances), mixed)
+        seeds = None
+        if self._transform is not None:
+            seeds = torch.randint(2**32, (len(places),), generator=generator).numpy()
+        return PixelBatch(self, places, plan(self._augmentation, self.size, chances), mixed, seeds=seeds)
+
+    def images(self, places: IntArray, seeds: IntArray | None) -> UInt8Array:
+        """Return training images (b, S, S, 3), transformed where they have ``seeds`` (b,)."""
+        images = self.pixels.rows(places)
+        return images if self._transform is None or seeds is None else self._transform(images, seeds)
 
     def holdout(
         self, batch: int, device: torch.device, rows: slice | None = None
@@ -97,6 +109,7 @@ class PixelBatch:
     plan: AugmentPlan
     mixed: MixPlan | None
     view: int = 0
+    seeds: IntArray | None = None
 
     @property
     def size(self) -> int:
@@ -115,8 +128,10 @@ class PixelBatch:
         )
 
     def _plain(self, places: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
-        wanted = self.places[places.numpy()]
-        images = self.plan.apply(places, to_device(self.data.pixels.rows(wanted), device))
+        rows = places.numpy()
+        wanted = self.places[rows]
+        seeds = None if self.seeds is None else self.seeds[rows]
+        images = self.plan.apply(places, to_device(self.data.images(wanted, seeds), device))
         return images, self.data.targets(self.view, wanted, device)
 
 

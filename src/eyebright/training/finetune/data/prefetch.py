@@ -22,14 +22,18 @@ class Prefetcher(Generic[Wanted, Made]):
     Args:
         plans: what is to be made, from a position on.
         make: makes one; runs in the thread.
+        ahead: False makes each only when it is taken, in the caller's thread.
     """
 
-    def __init__(self, plans: Callable[[], Iterator[Wanted]], make: Callable[[Wanted], Made]) -> None:
+    def __init__(
+        self, plans: Callable[[], Iterator[Wanted]], make: Callable[[Wanted], Made], ahead: bool = True
+    ) -> None:
         self._waited = 0.0
+        self._ahead = ahead
         self._plans = plans
         self._make = make
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="eyebright-feed")
-        self._coming: deque[tuple[Wanted, Future[Made]]] = deque()
+        self._coming: deque[tuple[Wanted, Future[Made] | None]] = deque()
         self.restart()
 
     def __enter__(self) -> Prefetcher[Wanted, Made]:
@@ -43,7 +47,7 @@ class Prefetcher(Generic[Wanted, Made]):
         """Discard what was made, and begin again with ``plans()``."""
         while self._coming:
             _, future = self._coming.popleft()
-            if not future.cancel():
+            if future is not None and not future.cancel():
                 future.exception()  # waits for the one that is being made
             del future
         self._left = self._plans()
@@ -56,9 +60,9 @@ class Prefetcher(Generic[Wanted, Made]):
     def take(self) -> Made:
         """Return the next one; an error of its making is raised here."""
         began = time.monotonic()
-        _, future = self._coming.popleft()
+        plan, future = self._coming.popleft()
         try:
-            return future.result()
+            return self._make(plan) if future is None else future.result()
         finally:
             self._waited += time.monotonic() - began
             self._top_up()
@@ -70,4 +74,5 @@ class Prefetcher(Generic[Wanted, Made]):
 
     def _top_up(self) -> None:
         while len(self._coming) < _AHEAD and (plan := next(self._left, None)) is not None:
-            self._coming.append((plan, self._thread.submit(in_context(self._make), plan)))
+            future = self._thread.submit(in_context(self._make), plan) if self._ahead else None
+            self._coming.append((plan, future))

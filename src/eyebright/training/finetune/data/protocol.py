@@ -28,11 +28,18 @@ class Drawn(Protocol):
 
 
 class TrainData(Protocol):
-    """Training images, by places, and holdout images in their own order."""
+    """Training images, by places, and holdout images in their own order.
+
+    Attributes:
+        count, classes, holdout_count: N, K, and the number of holdout images.
+        ahead: whether batches may be made in another thread while the network trains; not where they draw
+            from the process's random state, as dropout does.
+    """
 
     count: int
     classes: int
     holdout_count: int
+    ahead: bool
 
     def draw(self, places: IntArray, epoch: int, generator: torch.Generator) -> Drawn:
         """Return the images at ``places`` (0 … count - 1), their augmentation drawn from ``generator`` alone.

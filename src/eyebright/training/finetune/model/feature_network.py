@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from eyebright.backbones.feature_layers import FeatureLayer
 from eyebright.backbones.torch.network import Network
 from eyebright.backbones.torch.split import split
+from eyebright.errors import ModelError
 from eyebright.training.finetune.model.feature_pooling import FINAL, FeaturePooling
 
 
@@ -121,11 +122,14 @@ def _without_taps(module: nn.Module, name: str, taps: Sequence[str]) -> Iterator
 
 
 def _trunk(network: Network, taps: Sequence[FeatureLayer]) -> nn.Module:
-    """Return the body as far as it is used, so that nothing is computed in vain."""
+    """Return the body as far as it is used; all of it where it cannot be cut, at some cost."""
     used = used_blocks(network, taps)
     if len(used) == len(network.blocks):
         return network.body
-    below, _ = split(network.body, network.blocks, used[-1], network.card.preprocessing.size)
+    try:
+        below, _ = split(network.body, network.blocks, used[-1], network.card.preprocessing.size)
+    except ModelError:
+        return network.body
     return below
 
 

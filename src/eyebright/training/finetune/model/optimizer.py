@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from math import ceil
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypedDict
 
 import torch
 from torch import nn
@@ -15,6 +15,22 @@ _MOMENTUM = 0.9
 _GRADUAL_SHARE = 0.5  # of the training, after which every block is trained
 # Tables that are added to tokens; pulling them to zero would move every token.
 _NO_DECAY = ("pos_embed", "position_embed", "pos_embedding", "cls_token", "class_token", "relative_position")
+
+
+class ParameterGroup(TypedDict):
+    """Parameters with their settings, as torch.optim takes them.
+
+    Attributes:
+        params: the parameters.
+        weight_decay: of these.
+        lr: their highest learning rate.
+        lr_scale: what that is of the head's.
+    """
+
+    params: list[nn.Parameter]
+    weight_decay: float
+    lr: float
+    lr_scale: float
 
 
 def depths(names: Iterable[str], places: Mapping[str, int], prefix: str = "body.") -> dict[str, int]:
@@ -34,6 +50,38 @@ def depths(names: Iterable[str], places: Mapping[str, int], prefix: str = "body.
     }
 
 
+def parameter_groups(
+    net: nn.Module,
+    depth_of: Mapping[str, int],
+    lr: float,
+    weight_decay: float = 0.0,
+    layer_decay: float = 1.0,
+) -> list[ParameterGroup]:
+    """Return groups of all parameters in ``depth_of``, those that are frozen now included.
+
+    A parameter without a gradient is passed over and costs nothing, so blocks may begin to learn later.
+
+    Args:
+        net: whose parameters they are.
+        depth_of: distance from the head, by name (:func:`depths`).
+        lr: highest learning rate of the head.
+        weight_decay: pull to zero; norms, biases, position embeddings and class tokens are spared.
+        layer_decay: factor on the learning rate for each block further from the head.
+
+    Returns:
+        Groups with ``lr`` = lr · ``lr_scale``; a schedule sets ``lr`` = lr · factor · ``lr_scale``.
+    """
+    return [
+        {
+            "params": parameters,
+            "weight_decay": decay,
+            "lr": lr * layer_decay**depth,
+            "lr_scale": layer_decay**depth,
+        }
+        for (depth, decay), parameters in _groups(net, depth_of, weight_decay).items()
+    ]
+
+
 def make_optimizer(
     net: nn.Module,
     depth_of: Mapping[str, int],
@@ -42,40 +90,27 @@ def make_optimizer(
     weight_decay: float = 0.0,
     layer_decay: float = 1.0,
 ) -> Optimizer:
-    """Return an optimiser of all parameters in ``depth_of``, those that are frozen now included.
-
-    A parameter without a gradient is passed over and costs nothing, so blocks may begin to learn later.
+    """Return an optimiser of :func:`parameter_groups`.
 
     Args:
         net: whose parameters they are.
-        depth_of: distance from the head, by name (:func:`depths`).
-        name: ``"adamw"``, ``"adam"`` or ``"sgd"`` (Nesterov's momentum, 0.9).
+        depth_of: distance from the head, by name.
         lr: highest learning rate of the head.
-        weight_decay: pull to zero; norms, biases, position embeddings and class tokens are spared.
+        weight_decay: pull to zero.
         layer_decay: factor on the learning rate for each block further from the head.
-
-    Returns:
-        Groups with ``lr`` = lr · ``lr_scale``; a schedule sets ``lr`` = lr · factor · ``lr_scale``.
+        name: ``"adamw"``, ``"adam"`` or ``"sgd"`` (Nesterov's momentum, 0.9).
     """
-    groups = _groups(net, depth_of, weight_decay)
-    options = [
-        {
-            "params": parameters,
-            "weight_decay": decay,
-            "lr": lr * layer_decay**depth,
-            "lr_scale": layer_decay**depth,
-        }
-        for (depth, decay), parameters in groups.items()
-    ]
+    found = parameter_groups(net, depth_of, lr, weight_decay, layer_decay)
+    groups: list[dict[str, Any]] = [{**group} for group in found]  # as torch.optim has them
     # One kernel for all parameters: XLA has none, and some versions of MPS ignore what overflowed in fp16.
     fused = next(net.parameters()).device.type in ("cpu", "cuda")
     match name:
         case "adamw":
-            return torch.optim.AdamW(options, lr=lr, fused=fused)
+            return torch.optim.AdamW(groups, fused=fused)
         case "adam":
-            return torch.optim.Adam(options, lr=lr, fused=fused)
+            return torch.optim.Adam(groups, fused=fused)
         case "sgd":
-            return torch.optim.SGD(options, lr=lr, momentum=_MOMENTUM, nesterov=True, fused=fused)
+            return torch.optim.SGD(groups, momentum=_MOMENTUM, nesterov=True, fused=fused)
     raise ValueError(f"{name} is no optimiser")
 
 

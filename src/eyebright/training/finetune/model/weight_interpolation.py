@@ -8,16 +8,20 @@ They cost nothing when the model is used.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
+
+#: Tensors of a network by name.
+Weights: TypeAlias = Mapping[str, Tensor]
 
 SHARES = (1.0, 0.75, 0.5, 0.25)
 
 
 def interpolate(
     net: nn.Module,
-    start: Mapping[str, Tensor],
+    start: Weights,
     holdout_loss: Callable[[], float],
     shares: tuple[float, ...] = SHARES,
 ) -> float:
@@ -39,7 +43,7 @@ def interpolate(
 
 
 def losses_between(
-    net: nn.Module, start: Mapping[str, Tensor], holdout_loss: Callable[[], float], shares: tuple[float, ...]
+    net: nn.Module, start: Weights, holdout_loss: Callable[[], float], shares: tuple[float, ...]
 ) -> dict[float, float]:
     """Return the loss at each share of the way from ``start``; the network keeps its own weights."""
     found = copy_weights(net)
@@ -56,7 +60,7 @@ def copy_weights(net: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in net.state_dict().items()}
 
 
-def _between(start: Mapping[str, Tensor], found: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
+def _between(start: Weights, found: Weights, share: float) -> dict[str, Tensor]:
     return {
         name: torch.lerp(start[name].to(tensor), tensor, share) if tensor.is_floating_point() else tensor
         for name, tensor in found.items()

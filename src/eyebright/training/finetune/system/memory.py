@@ -47,6 +47,17 @@ def free(device: torch.device) -> None:
             trim(0)
 
 
+def run_recorded(device: torch.device) -> None:
+    """Run what an XLA device has recorded since the last time; every other device runs at once.
+
+    Without it, steps would add up to one program until a number is read, and each would be compiled anew.
+    """
+    if device.type == "xla":
+        import torch_xla
+
+        torch_xla.sync()
+
+
 class OomRetry:
     """Does work that may run out of memory, so that it can be retried with less.
 

@@ -12,6 +12,7 @@ from eyebright.data.fixes import read_fixes
 from eyebright.data.manifest import Manifest
 from eyebright.data.unlabelled import distinct, scan_unlabelled
 from eyebright.engines.base import installed
+from eyebright.errors import EyebrightError
 from eyebright.few_labels.expected import ExpectedGain, expected_gain
 from eyebright.few_labels.unlabelled import MOST
 from eyebright.report.display import Displayed, ResultTable
@@ -26,7 +27,12 @@ from eyebright.training.linear_probe.folds import groups_of
 from eyebright.training.linear_probe.probe import FrozenTrainer
 from eyebright.training.linear_probe.selection import SUBSET, subset
 from eyebright.training.linear_probe.targets import truth_of
+from eyebright.verbs.pretrain.options import PretrainConfig
+from eyebright.verbs.pretrain.probe import pretraining_cost
+from eyebright.verbs.train.anomaly.images import is_one_class
+from eyebright.verbs.train.few_labels.anomaly_quote import anomaly_rungs
 from eyebright.verbs.train.few_labels.cluster_quote import cluster_cost
+from eyebright.verbs.train.few_labels.rung import Rung
 from eyebright.verbs.train.few_labels.unlabelled import check_unlabelled
 from eyebright.verbs.train.options import TrainConfig, check_splits
 from eyebright.verbs.train.prepare import images_of
@@ -37,23 +43,6 @@ _SECONDS_A_LABEL = 2
 # Of a head among neighbours, and of all that comes after the head, on two cores: rough.
 _HEADS_SECONDS, _HEADS_SECONDS_AN_IMAGE = 5, 0.01
 _REST_SECONDS = 15
-# Self-supervised training sees so many views of each image before it begins.
-_VIEWS = 4
-
-
-@dataclass(frozen=True)
-class Rung:
-    """A way to a better model.
-
-    Attributes:
-        name: what to do.
-        cost: in time or labels.
-        gain: what it may bring.
-    """
-
-    name: str
-    cost: str
-    gain: str
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,19 +53,28 @@ class Quote(Displayed):
         images: labelled training images.
         unlabelled: images without labels; None where none were named.
         rungs: the cheapest first.
+        one_class: whether the images are good ones alone.
     """
 
     images: int
     unlabelled: int | None
     rungs: Sequence[Rung]
+    one_class: bool = False
 
     def display(self) -> Iterator[str | ResultTable]:
         """Yield the ways with cost and gain."""
-        yield translate(
-            "Nothing was trained. Estimated on this machine, for {count:labelled training image|labelled "
-            "training images}:",
-            count=self.images,
-        )
+        if self.one_class:
+            yield translate(
+                "Nothing was trained. Estimated on this machine, for {count:good training image|good "
+                "training images}:",
+                count=self.images,
+            )
+        else:
+            yield translate(
+                "Nothing was trained. Estimated on this machine, for {count:labelled training image|labelled "
+                "training images}:",
+                count=self.images,
+            )
         head = [translate("What"), translate("Cost"), translate("What it may bring")]
         yield ResultTable([head, *([rung.name, rung.cost, rung.gain] for rung in self.rungs)])
 
@@ -93,6 +91,9 @@ def quote(config: TrainConfig) -> Quote:
     Raises:
         EyebrightError: the data or an option does not allow a training.
     """
+    if is_one_class(config):
+        good, rungs = anomaly_rungs(config)
+        return Quote(good, None, rungs, one_class=True)
     with on_cluster(config.cluster) as cluster:
         return _quoted(config, cluster)
 
@@ -121,7 +122,7 @@ def _quoted(config: TrainConfig, cluster: Cluster | None) -> Quote:
         _more_labels(count, expected),
         *([] if others is None else [_with_unlabelled(min(others, MOST), seconds)]),
         _finetuning(config),
-        *([] if others is None else [_pretraining(count + others, seconds)]),
+        *([] if config.unlabelled is None else [_pretraining(config, config.unlabelled)]),
     ]
     return Quote(count, others, rungs)
 
@@ -200,13 +201,31 @@ def _finetuning(config: TrainConfig) -> Rung:
     return Rung(translate("Fine-tuning (`--finetune auto`)"), _with_torch(time), _by_trial())
 
 
-def _pretraining(images: int, seconds: float) -> Rung:
-    time = translate(
-        "{time} for {views} views of each image, then as long as `--budget` allows",
-        time=duration(images * _VIEWS * seconds),
-        views=_VIEWS,
+def _pretraining(config: TrainConfig, place: Path) -> Rung:
+    """Return self-supervised training on unlabelled images, by an epoch on a few of them."""
+    return Rung(
+        translate("Self-supervised training (`eyebright pretrain`)"),
+        _pretraining_time(config, place),
+        _by_trial(),
     )
-    return Rung(translate("Self-supervised training (`eyebright pretrain`)"), _with_torch(time), _by_trial())
+
+
+def _pretraining_time(config: TrainConfig, place: Path) -> str:
+    if not (installed("torch") and installed("timm")):
+        return _with_torch(translate("as long as `--budget` allows"))
+    options = {name: getattr(config, name) for name in ("path", "backbone", "weights", "device", "seed")}
+    try:
+        with progress_task("Trying self-supervised training on a few images"):
+            cost = pretraining_cost(PretrainConfig.build(data=place, **options))
+    except EyebrightError as error:  # the other ways are still worth knowing
+        return error.text()
+    return translate(
+        "{time}: {views} views of each image, then {epochs} epochs of {epoch}, fewer with `--budget`",
+        time=duration(cost.seconds),
+        views=cost.views,
+        epochs=cost.epochs,
+        epoch=duration(cost.images * cost.learning),
+    )
 
 
 def _by_trial() -> str:

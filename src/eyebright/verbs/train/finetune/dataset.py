@@ -22,6 +22,7 @@ from eyebright.training.finetune.data.preview import contact_sheet
 from eyebright.training.finetune.data.protocol import TrainData
 from eyebright.training.finetune.model.classifier import Classifier
 from eyebright.training.finetune.model.feature_network import FrozenStem
+from eyebright.training.finetune.own_code import OwnTransform
 from eyebright.training.linear_probe.folds import row_weights
 from eyebright.training.linear_probe.targets import truth_of
 from eyebright.types import FloatArray, IntArray, Skipped
@@ -70,6 +71,7 @@ class FinetuneImages:
         augmentation: of the training images.
         teacher: its predictions, where there is one.
         size: side of the training inputs.
+        transform: of the user's own.
         unreadable: holdout images that were left out.
     """
 
@@ -80,6 +82,7 @@ class FinetuneImages:
     augmentation: Augmentation
     teacher: CachedViews | None
     size: int
+    transform: OwnTransform | None
     unreadable: Sequence[Skipped]
 
     def pixel_data(self) -> PixelData:
@@ -92,6 +95,7 @@ class FinetuneImages:
             mixing=Mixing(self.config.mixup, self.config.cutmix),
             teacher=self.teacher,
             size=self.size,
+            transform=self.transform,
         )
 
     def activations(self, source: ActivationSource) -> ActivationData:
@@ -135,7 +139,13 @@ def build(plan: FinetunePlan, model: FinetuneModel, setup: FinetuneSetup) -> Fin
         ModelError: the backbone cannot be cut there, or the stem not be exported.
     """
     images = open_images(
-        plan.options, setup.manifest, setup.samples, setup.holdout, setup.preprocessing, plan.input_size
+        plan.options,
+        setup.manifest,
+        setup.samples,
+        setup.holdout,
+        setup.preprocessing,
+        plan.input_size,
+        None if plan.own.transform is None else OwnTransform(plan.own.transform),
     )
     preview = images.preview()
     stem, data = None, None
@@ -162,6 +172,7 @@ def open_images(
     holdout: Sequence[Sample],
     preprocessing: Preprocessing,
     input_size: int | None = None,
+    transform: OwnTransform | None = None,
 ) -> FinetuneImages:
     """Decode what the cache lacks, and run the teacher, if there is one.
 
@@ -172,6 +183,7 @@ def open_images(
         holdout: the holdout images.
         preprocessing: of the backbone.
         input_size: side of the training inputs; the backbone's own by default.
+        transform: of the user's own, of the training images.
     """
     root, labels = manifest.root, manifest.labels
     augmentation = augmentation_of(config)
@@ -192,6 +204,7 @@ def open_images(
         augmentation=augmentation,
         teacher=teacher,
         size=input_size,
+        transform=transform,
         unreadable=unreadable,
     )
 

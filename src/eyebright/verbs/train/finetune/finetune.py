@@ -18,13 +18,15 @@ from eyebright.data.manifest import Manifest
 from eyebright.report.summary.findings import finetuning_sentence
 from eyebright.runtime.context import progress, say, timed
 from eyebright.runtime.processes import is_main
-from eyebright.task.task import ClassificationTask
 from eyebright.training.cache.store import exports_folder
+from eyebright.training.finetune.recipe import OWN
+from eyebright.training.linear_probe.folds import row_weights
 from eyebright.verbs.train import messages as tell
 from eyebright.verbs.train.frozen.linear_probe import frozen_model
 from eyebright.verbs.train.holdout import with_holdout
 from eyebright.verbs.train.launch import main_first
 from eyebright.verbs.train.options import TrainConfig
+from eyebright.verbs.train.own_code import NOTHING_OWN, OwnCode, require_own_backbone
 from eyebright.verbs.train.resume import adopt
 from eyebright.verbs.train.trained_model import TrainedModel
 
@@ -41,12 +43,13 @@ PRUNED = "pruned:"
 _LAST_SHARE = 0.4  # of the time for training, for the last blocks, where everything may follow
 
 
-def network_to_finetune(config: TrainConfig, task: ClassificationTask) -> Network:
+def network_to_finetune(config: TrainConfig, manifest: Manifest, own: OwnCode) -> Network:
     """Return the network to fine-tune, once options, device and weights are found to be right.
 
     Args:
         config: the options.
-        task: of the data.
+        manifest: all samples.
+        own: code of the user's own, which is tried.
 
     Raises:
         EyebrightError: they are not, or PyTorch is not installed; nothing was written.
@@ -57,9 +60,10 @@ def network_to_finetune(config: TrainConfig, task: ClassificationTask) -> Networ
     from eyebright.training.finetune.system.distributed import init_group
     from eyebright.verbs.train.finetune.recipe import check, keeps_norms
 
-    check(config, task)
+    check(config, manifest.task)
     init_group(config.device)
-    network = load_network(config)
+    _try(own, manifest)
+    network = load_network(config, own)
     if keeps_norms(config, network):
         fold_norms(network.body, blank_image(network.card.preprocessing.size))
     if config.teacher is not None:
@@ -72,8 +76,9 @@ def finetune(
     manifest: Manifest,
     network: Network,
     directory: Path,
-    on_epoch: Callable[[EpochRow], None],
+    on_epoch: Callable[[EpochRow], bool | None],
     began: float,
+    own: OwnCode,
 ) -> TrainedModel:
     """Fine-tune a copy of a network on the training split of ``manifest``.
 
@@ -82,8 +87,9 @@ def finetune(
         manifest: all samples; the evaluated split is not looked at.
         network: see :func:`network_to_finetune`; stays as it is.
         directory: of the run; gets `checkpoints/`, `history.csv` and `plan.json`.
-        on_epoch: called with each row of the history; what it raises ends the training.
+        on_epoch: called with each row of the history; True ends the training, and what it raises.
         began: when the time of a budget began, on the monotonic clock.
+        own: code of the user's own.
 
     Raises:
         EyebrightError: the memory, the images or the disk do not allow it.
@@ -105,6 +111,7 @@ def finetune(
         device=config.device,
         on_epoch=on_epoch,
         began=began,
+        own=own,
     )
     model = initial_model(config, setup, network)
     with timed("finetune"):
@@ -118,7 +125,7 @@ def finetune(
         return _finetune_auto(config, manifest, model, setup, score)
 
 
-def load_network(config: TrainConfig) -> Network:
+def load_network(config: TrainConfig, own: OwnCode = NOTHING_OWN) -> Network:
     """Return the network to start from; random weights come with a warning, and from the seed."""
     catalog.require_torch()
     from eyebright.training.finetune.system.seeding import seed_weights
@@ -128,7 +135,7 @@ def load_network(config: TrainConfig) -> Network:
         from eyebright.compression.pruned import load_pruned
 
         return load_pruned(Path(config.backbone.removeprefix(PRUNED)))
-    network = catalog.load(config.backbone, config.weights, None if config.size == "auto" else config.size)
+    network = own.sealed_in(_network(config, own))
     require_use(network.card.name, network.card.licence, config.licence)
     if not network.pretrained:
         say(
@@ -137,6 +144,27 @@ def load_network(config: TrainConfig) -> Network:
             name=network.card.name,
         )
     return network
+
+
+def _try(own: OwnCode, manifest: Manifest) -> None:
+    """Try the user's objects: what cannot be used is told now, not after minutes."""
+    from eyebright.training.finetune.own_code import OwnTransform, check_loss, check_optimizer
+
+    if own.loss is not None:
+        check_loss(own.loss, len(manifest.labels), row_weights(manifest.of("train")) is not None)
+    if own.optimizer is not None:
+        check_optimizer(own.optimizer)
+    if own.transform is not None:
+        OwnTransform(own.transform)
+
+
+def _network(config: TrainConfig, own: OwnCode) -> Network:
+    size = None if config.size == "auto" else config.size
+    if own.backbone is not None:
+        return own.backbone.network(size)
+    if config.backbone.startswith(OWN):
+        raise require_own_backbone(config.backbone)
+    return catalog.load(config.backbone, config.weights, size)
 
 
 def sized(config: TrainConfig, network: Network) -> TrainConfig:
@@ -168,7 +196,7 @@ def _finetune_depth(
     plan = resolve(config, depth, model, setup)
     with main_first(config.device):
         dataset = build(plan, model, setup)
-    loss = loss_of(config, dataset.truth, len(setup.manifest.labels), dataset.weights)
+    loss = loss_of(config, dataset.truth, len(setup.manifest.labels), dataset.weights, setup.own.loss)
     plan = measure(plan, dataset, model, loss)
     if seconds is not None:
         seconds = init_group(config.device).broadcast(seconds - (time.monotonic() - began))

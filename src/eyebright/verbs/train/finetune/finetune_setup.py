@@ -13,6 +13,7 @@ from eyebright.data.manifest import Manifest, Sample
 from eyebright.training.finetune.history import EpochRow
 from eyebright.training.finetune.system.distributed import init_group
 from eyebright.training.linear_probe.probe import FrozenModel
+from eyebright.verbs.train.own_code import NOTHING_OWN, OwnCode
 
 _SEALING_SECONDS = 12.0  # export, session and report; the evaluation comes on top
 
@@ -27,8 +28,9 @@ class FinetuneSetup:
         probe: the linear probe that fine-tuning starts from.
         directory: of the run.
         device: as in the options.
-        on_epoch: called with each row of the history; what it raises ends the training.
+        on_epoch: called with each row of the history; True ends the training, and what it raises.
         began: when the run began, on the monotonic clock.
+        own: code of the user's own.
     """
 
     manifest: Manifest
@@ -36,8 +38,9 @@ class FinetuneSetup:
     probe: FrozenModel
     directory: Path
     device: str
-    on_epoch: Callable[[EpochRow], None]
+    on_epoch: Callable[[EpochRow], bool | None]
     began: float
+    own: OwnCode = NOTHING_OWN
 
     @cached_property
     def samples(self) -> list[Sample]:

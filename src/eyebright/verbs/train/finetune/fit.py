@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from eyebright.training.finetune.gain_check import GainCheck
 from eyebright.training.finetune.loop import Fitted
 from eyebright.training.finetune.loop import fit as run_loop
 from eyebright.training.finetune.model.predictions import holdout_logits
-from eyebright.training.finetune.model.weight_interpolation import copy_weights, interpolate
+from eyebright.training.finetune.model.weight_interpolation import Weights, copy_weights, interpolate
 from eyebright.training.finetune.step import Loss
 from eyebright.training.finetune.system.distributed import init_group
 from eyebright.training.finetune.trainer_state import TrainingRecord
@@ -28,9 +27,6 @@ from eyebright.verbs.train.finetune.initial_model import FinetuneModel
 from eyebright.verbs.train.finetune.plan import FinetunePlan
 from eyebright.verbs.train.finetune.recipe import gain_seconds
 from eyebright.verbs.train.finetune.trainable import Trainable, ready_to_train
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -162,7 +158,7 @@ def _run_loop(
     loss: Loss,
     setup: FinetuneSetup,
     seconds: float | None,
-    start: Mapping[str, Tensor],
+    start: Weights,
 ) -> Fitted:
     """Run the training loop, which resumes from a checkpoint if the options say so."""
 

@@ -76,7 +76,8 @@ def _head(
 ) -> LinearHead:
     truth = truth_of(samples, setup.manifest)
     # A teacher's probabilities are not known yet; the labels' loss wants logits no further apart.
-    loss = loss_of(config.model_copy(update={"teacher": None}), truth, len(setup.manifest.labels))
+    without = config.model_copy(update={"teacher": None})
+    loss = loss_of(without, truth, len(setup.manifest.labels), own=setup.own.loss)
     return initial_head(setup.probe.fit.head, features, truth, loss)
 
 

@@ -80,6 +80,7 @@ def _selected(result: FinetuneResult, probe: FrozenModel) -> JsonObject:
         "lr": plan.lr,
         "epoch": result.fitted.best_epoch,
         "weight_interpolation": result.interpolation,
+        **({"own_code": names} if (names := plan.own.names()) else {}),
     }
 
 

@@ -14,8 +14,10 @@ from eyebright.training.finetune.recipe import Precision, Recipe
 from eyebright.types import JsonObject
 from eyebright.verbs.train.finetune.recipe import Depth, recipe_of
 from eyebright.verbs.train.options import TrainConfig
+from eyebright.verbs.train.own_code import NOTHING_OWN, OwnCode
 
 PLAN = "plan.json"
+_IN_RECIPE = ("backbone", "transform", "loss", "optimizer")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +35,7 @@ class FinetunePlan:
         frozen_norm: whether batch normalisation keeps its statistics.
         micro_batch: images in memory at once in one process; None until training has found it.
         search: the learning-rate range test, where there was one.
+        own: code of the user's own; what is saved has its names.
     """
 
     depth: Depth
@@ -46,6 +49,7 @@ class FinetunePlan:
     frozen_norm: bool
     micro_batch: int | None = None
     search: RateSearch | None = None
+    own: OwnCode = NOTHING_OWN
 
     @property
     def precision(self) -> Precision:
@@ -55,7 +59,8 @@ class FinetunePlan:
     def recipe(self, seconds: float | None = None) -> Recipe:
         """Return the settings of the loop, for at most ``seconds`` if those are given."""
         recipe = recipe_of(self.options, self.depth, self.precision, seconds, self.frozen_norm)
-        return replace(recipe, lr=self.lr)
+        names = {name: text for name, text in self.own.names().items() if name in _IN_RECIPE}
+        return replace(recipe, lr=self.lr, **names)
 
     def to_json(self) -> JsonObject:
         """Return plain values, the settings of the loop among them."""

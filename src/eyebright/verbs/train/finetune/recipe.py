@@ -12,6 +12,7 @@ from eyebright.task.task import ClassificationTask, task_of
 from eyebright.training.finetune.data.augment import PRESETS, Augmentation
 from eyebright.training.finetune.data.class_balance import class_weights
 from eyebright.training.finetune.model.losses import LabelsLoss, SoftTargetLoss, TeacherLoss, WeightedLoss
+from eyebright.training.finetune.own_code import OwnLoss
 from eyebright.training.finetune.recipe import Precision, Recipe
 from eyebright.training.finetune.step import Loss
 from eyebright.types import FloatArray, IntArray
@@ -104,7 +105,13 @@ def augmentation_of(config: TrainConfig) -> Augmentation:
     return replace(preset, erasing=config.random_erasing)
 
 
-def loss_of(config: TrainConfig, truth: IntArray, classes: int, weights: FloatArray | None = None) -> Loss:
+def loss_of(
+    config: TrainConfig,
+    truth: IntArray,
+    classes: int,
+    weights: FloatArray | None = None,
+    own: Loss | None = None,
+) -> Loss:
     """Return the loss of each image.
 
     Args:
@@ -112,8 +119,12 @@ def loss_of(config: TrainConfig, truth: IntArray, classes: int, weights: FloatAr
         truth: (N,) classes of the training images, or (N, K) where they may have several labels.
         classes: K.
         weights: (N,) of the training images, which their targets then end with; None where all weigh alike.
+        own: a loss of the user's own, in place of ours.
     """
-    loss = _loss_of(config, truth, classes, weights)
+    if own is not None:
+        loss: Loss = OwnLoss(own, weights is not None)
+    else:
+        loss = _loss_of(config, truth, classes, weights)
     return loss if weights is None else WeightedLoss(loss)
 
 

@@ -30,6 +30,8 @@ def resolve(config: TrainConfig, depth: Depth, model: FinetuneModel, setup: Fine
         model: that training starts from.
         setup: what all fine-tunings of the run share.
     """
+    if config.augment == "auto" and setup.own.transform is not None:
+        config = config.model_copy(update={"augment": "none"})
     if config.augment == "auto":
         config = config.model_copy(update={"augment": _augmentation(config, model, setup)})
     size, blocks = setup.preprocessing.size, trained_blocks(config, depth, len(model.blocks))
@@ -44,6 +46,7 @@ def resolve(config: TrainConfig, depth: Depth, model: FinetuneModel, setup: Fine
         blocks=blocks,
         stem_end=model.blocks[frozen - 1] if frozen else None,
         frozen_norm=keeps_norms(config, model.network),
+        own=setup.own,
     )
 
 

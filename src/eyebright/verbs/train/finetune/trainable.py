@@ -12,9 +12,11 @@ from eyebright.training.finetune.model.optimizer import (
     Optimizer,
     depths,
     make_optimizer,
+    parameter_groups,
     unfreeze,
     unfrozen_depth,
 )
+from eyebright.training.finetune.own_code import own_optimizer
 from eyebright.training.finetune.system.cpu_speedups import cpu_speedups
 from eyebright.training.finetune.system.distributed import ProcessGroup
 from eyebright.training.finetune.system.memory import activation_checkpointing
@@ -40,15 +42,11 @@ class Trainable:
 
     def optimizer(self, plan: FinetunePlan) -> Optimizer:
         """Return an optimiser of these parameters."""
-        options = plan.options
-        return make_optimizer(
-            self.classifier,
-            self.depths,
-            options.optimizer,
-            plan.lr,
-            options.weight_decay,
-            options.layer_decay,
-        )
+        options, net, depths = plan.options, self.classifier, self.depths
+        decays = options.weight_decay, options.layer_decay
+        if plan.own.optimizer is not None:
+            return own_optimizer(plan.own.optimizer, parameter_groups(net, depths, plan.lr, *decays))
+        return make_optimizer(net, depths, options.optimizer, plan.lr, *decays)
 
     def begin_epoch(self, plan: FinetunePlan, epoch: int) -> None:
         """Unfreeze the blocks whose turn has come, with gradual unfreezing."""

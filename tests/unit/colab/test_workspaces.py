@@ -11,7 +11,7 @@ import pytest
 from notebook_stub import STUB
 
 from eyebright import colab
-from eyebright.colab import workspace as module
+from eyebright.colab import workspaces as module
 from eyebright.errors import ConfigError, NotFoundError
 from eyebright.runs.run import Run
 from eyebright.verbs.doctor import surroundings
