@@ -218,6 +218,7 @@ def main() -> None:
         "driver": (measure_driver, {"--shards": 2000}),
         "ray": (measure_ray, {"--seconds": 10.0}),
     }
+    options: dict[str, Any]
     for name, (function, options) in measured.items():
         kind = kinds.add_parser(name, help=function.__doc__)
         kind.set_defaults(function=function)

@@ -181,6 +181,11 @@ def _with(known: Reference, images: Table) -> Reference:
     )
 
 
+def drawing(images: Table) -> Draw:
+    """Return what draws these images of a stream as they come."""
+    return lambda places, _: images.at(places)
+
+
 def power(model: Model, known: Reference, name: str, images: Table, draw: Draw, repeats: int) -> None:
     """Print in which share of streams a change is seen within so many images."""
     seen, tests = [], Counter[str]()
@@ -302,7 +307,7 @@ def main() -> None:
     print(f"| stream | {' | '.join(f'within {m} images' for m in MOMENTS)} | first seen by |")
     print("|---|" + "---|" * (len(MOMENTS) + 1))
     for name, some in {"unchanged": images, **changed}.items():
-        power(model, reference, name, images, lambda places, _, some=some: some.at(places), options.repeats)
+        power(model, reference, name, images, drawing(some), options.repeats)
     for folder in options.foreign:
         found = [folder / path for path in walk(folder, FolderListing(), set())]
         others = model.table([(found[i], -1) for i in random.permutation(len(found))[:SOME]])

@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=400)
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
-    files = list(image_files(args.folder))
+    files = [Path(file) for file in image_files(args.folder)]
     files = files[:: max(1, len(files) // args.images)][: args.images]
     model, cores = SealedModel(args.run, threads=1), usable_cores()
     pixels = {file: model.pixels(file, None) for file in files}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from PIL import Image, ImageOps
 torch = pytest.importorskip("torch")
 pytest.importorskip("timm")
 
-from torch import Tensor, nn  # noqa: E402
+from torch import Tensor, nn, optim  # noqa: E402
 
 import eyebright as eb  # noqa: E402
 from eyebright.errors import ConfigError  # noqa: E402
@@ -75,9 +74,9 @@ def watched(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Watched:
     """Ended by its callback after the second of nine epochs."""
     seen, net = Watched(Run(Path(), Path()), Net()), Net()
 
-    def optimizer(groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    def optimizer(groups: list[dict[str, Any]]) -> optim.Optimizer:
         seen.rates |= {group["lr"] for group in groups}
-        return torch.optim.RMSprop(groups)
+        return optim.RMSprop(groups)
 
     def on_epoch(row: Any) -> bool:
         seen.epochs.append(row.epoch)
@@ -104,9 +103,9 @@ def watched(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Watched:
 def test_all_kinds_of_objects_take_part(watched: Watched) -> None:
     assert watched.epochs == [0, 1, 2]
     assert max(watched.rates) == pytest.approx(0.002)
-    chosen = watched.run.stored.chosen
+    chosen = watched.run.metrics["chosen"]
     assert chosen is not None
-    assert watched.run.stored.candidates["stopped_because"] == "asked"
+    assert watched.run.metrics["candidates"]["stopped_because"] == "asked"
     names = chosen["own_code"]
     assert set(names) == {"backbone", "transform", "inference_transform", "loss", "optimizer"}
     assert names["loss"].startswith(f"own:{__name__}.log_loss ")
@@ -163,7 +162,7 @@ def test_a_module_gives_frozen_features(data: Path, tmp_path: Path) -> None:
     card = eb.load(run.directory).card.content
     assert card["backbone"] == f"own:{__name__}.Net"
     assert tuple(card["preprocessing"]["mean"]) == (0.5, 0.5, 0.5)
-    assert run.stored.parity is not None
+    assert run.metrics["parity"]["passed"]
 
 
 def forever(row: Any) -> bool:
@@ -193,7 +192,11 @@ def test_what_does_not_go_together_is_refused(
 
 def test_only_true_ends_a_training(data: Path, tmp_path: Path) -> None:
     rows: list[int] = []
-    callback: Callable[[Any], Any] = lambda row: rows.append(row.epoch) or 1  # noqa: E731
+
+    def callback(row: Any) -> Any:
+        rows.append(row.epoch)
+        return 1
+
     eb.train(
         data, out=tmp_path / "run", finetune="last", epochs=1, backbone=Net(), on_epoch=callback, **SMALL
     )

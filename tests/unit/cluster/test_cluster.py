@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cluster_tasks
 import pytest
@@ -43,7 +44,7 @@ def test_shards_are_taken_as_workers_are_free(cluster: Cluster):
             taken.append(number)
             yield Shard(str(number), {"number": number})
 
-    answers = cluster.map(endless(), cluster_tasks.square)
+    answers: Any = cluster.map(endless(), cluster_tasks.square)
     assert len({shard.name for shard, _ in (next(answers) for _ in range(5))}) == 5
     answers.close()
     assert len(taken) < 1000
@@ -95,7 +96,7 @@ def test_no_shards_need_no_worker(cluster: Cluster):
 
 
 def test_another_version_is_refused():
-    answer = worker.answer("cluster_tasks:square", "0.0.1", {"number": 2})
+    answer: Any = worker.answer("cluster_tasks:square", "0.0.1", {"number": 2})
     assert answer["error"] == "EyebrightError"
     assert answer["values"]["here"] == "0.0.1"
 

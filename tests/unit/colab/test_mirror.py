@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -87,9 +88,7 @@ def test_a_damaged_index_is_passed_over_and_one_that_leads_out_is_refused(drive:
     (index,) = (drive.folder / "run").glob("index-*")
     (drive.folder / "run" / "index-00000002-00000000.json").write_text(index.read_text()[:-20])
     outside = {"files": {"../config": {"stored": "s", "sha256": "", "bytes": 1}}, "written": ""}
-    (drive.folder / "run" / "index-00000003-00000000.json").write_text(
-        module.json.dumps(module._signed(outside))
-    )
+    (drive.folder / "run" / "index-00000003-00000000.json").write_text(json.dumps(module._signed(outside)))
     assert Mirror(drive, "run", tmp_path / "new").restore().damaged == 2
 
 

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from eyebright.backbones.card import Preprocessing
-from eyebright.data.decode import decode
-from eyebright.data.views import to_square
+from eyebright.data.decode import decode, to_square
 from eyebright.errors import ModelError
 from eyebright.onnx_torch.module import to_module
 from eyebright.sealed.graph import LOGITS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,12 +40,12 @@ def test_rows_are_those_of_one_process(textile_run: Run, images: Path):
 
 
 def test_a_second_attempt_finds_the_rows_of_the_first(textile_run: Run, images: Path):
-    rows = eb.predict(textile_run.directory, images, cluster="local:1")
+    rows: Any = eb.predict(textile_run.directory, images, cluster="local:1")
     first = next(rows)
     rows.close()
     (kept,) = left()
     written = kept.stat().st_mtime_ns
-    rows = eb.predict(textile_run.directory, images, cluster="local:1")
+    rows: Any = eb.predict(textile_run.directory, images, cluster="local:1")
     assert next(rows) == first
     assert kept.stat().st_mtime_ns == written
     assert len(list(rows)) == 79

@@ -13,6 +13,7 @@ from PIL import Image
 from eyebright.data.manifest import SPLITS
 from eyebright.runtime.context import showing
 from eyebright.verbs.train.options import TrainConfig
+from eyebright.verbs.train.own_code import OwnCode
 from eyebright.verbs.train.prepare import TrainingPlan, prepare
 
 
@@ -33,7 +34,7 @@ def patients(textile: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def planned(data: Path, tmp_path: Path, **options: object) -> TrainingPlan:
-    return prepare(TrainConfig.build(data=data, **options), tmp_path)
+    return prepare(TrainConfig.build(data=data, **options), tmp_path, OwnCode())
 
 
 def warnings(plan: TrainingPlan) -> list[str]:

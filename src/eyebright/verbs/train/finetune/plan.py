@@ -59,7 +59,7 @@ class FinetunePlan:
     def recipe(self, seconds: float | None = None) -> Recipe:
         """Return the settings of the loop, for at most ``seconds`` if those are given."""
         recipe = recipe_of(self.options, self.depth, self.precision, seconds, self.frozen_norm)
-        names = {name: text for name, text in self.own.names().items() if name in _IN_RECIPE}
+        names: JsonObject = {n: text for n, text in self.own.names().items() if n in _IN_RECIPE}
         return replace(recipe, lr=self.lr, **names)
 
     def to_json(self) -> JsonObject:
