@@ -211,14 +211,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     kinds = parser.add_subparsers(dest="kind", required=True)
-    measured = {
+    measured: dict[str, tuple[Callable[[argparse.Namespace], None], dict[str, Any]]] = {
         "scale": (measure_scale, {}),
         "sleep": (measure_sleep, {"--seconds": 1.0}),
         "kills": (measure_kills, {"--seconds": 2.0, "--every": 20.0, "--shards": 200}),
         "driver": (measure_driver, {"--shards": 2000}),
         "ray": (measure_ray, {"--seconds": 10.0}),
     }
-    options: dict[str, Any]
     for name, (function, options) in measured.items():
         kind = kinds.add_parser(name, help=function.__doc__)
         kind.set_defaults(function=function)

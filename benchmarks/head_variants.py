@@ -65,7 +65,8 @@ def features(data: Path, size: int, layers: str) -> tuple[Rows, Rows]:
     rows, mean, scale = standardise(raw[0])
     rows, basis = principal_directions(rows, None, 0)
     order = np.argsort(-np.square(rows).sum(axis=0))
-    return Rows(rows[:, order], truth[0]), Rows(((raw[1] - mean) * scale @ basis.basis)[:, order], truth[1])
+    others = ((raw[1] - mean) * scale @ basis.basis).astype(np.float32)
+    return Rows(rows[:, order], truth[0]), Rows(others[:, order], truth[1])
 
 
 def with_kernel(train: Rows, val: Rows, directions: int, width: float) -> tuple[Rows, Rows]:

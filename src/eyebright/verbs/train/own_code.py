@@ -178,15 +178,10 @@ def _check_front(config: TrainConfig, own: OwnCode) -> None:
         )
 
 
-def _smoothing() -> object:
-    """Return the default: the options of a training that is resumed name all of them."""
-    return TrainConfig.model_fields["label_smoothing"].default
-
-
 def _check_learning(config: TrainConfig, own: OwnCode) -> None:
     if own.loss is not None:
         settings = {
-            "label_smoothing": config.label_smoothing != _smoothing(),
+            "label_smoothing": config.label_smoothing != type(config).model_fields["label_smoothing"].default,
             "class_weights": config.class_weights != "none",
             "teacher": config.teacher is not None,
         }

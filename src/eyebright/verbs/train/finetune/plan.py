@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from eyebright.report.content import RateSearch
 from eyebright.runs.run import write_options
@@ -59,7 +60,7 @@ class FinetunePlan:
     def recipe(self, seconds: float | None = None) -> Recipe:
         """Return the settings of the loop, for at most ``seconds`` if those are given."""
         recipe = recipe_of(self.options, self.depth, self.precision, seconds, self.frozen_norm)
-        names: JsonObject = {n: text for n, text in self.own.names().items() if n in _IN_RECIPE}
+        names: dict[str, Any] = {n: text for n, text in self.own.names().items() if n in _IN_RECIPE}
         return replace(recipe, lr=self.lr, **names)
 
     def to_json(self) -> JsonObject:
