@@ -75,6 +75,7 @@ def main() -> None:
     parser.add_argument("--text", required=True)
     parser.add_argument("--group")
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--masked", action="store_true")
     parser.add_argument("--text-encoder", type=Path)
     parser.add_argument("--size", type=int, default=224)
@@ -84,7 +85,7 @@ def main() -> None:
     columns = Columns(group=args.group, text=tuple(args.text.split(",")))
     rows = []
     with showing(SILENT):
-        for seed in range(args.seeds):
+        for seed in range(args.first, args.first + args.seeds):
             manifest = scan(args.table, val=0.05, test=0.25, seed=seed, columns=columns, drawing=Drawing())
             if args.masked:
                 labels = [(s.label,) for s in manifest.samples]

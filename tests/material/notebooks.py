@@ -32,7 +32,8 @@ SMALL: dict[str, dict[str, Any]] = {
 
 
 def read(name: str) -> NotebookNode:
-    return nbformat.read(FOLDER / name, as_version=4)
+    notebook: NotebookNode = nbformat.read(FOLDER / name, as_version=4)
+    return notebook
 
 
 def run(name: str, place: Path, cache: Path, **values: object) -> NotebookNode:
