@@ -131,12 +131,15 @@ class Spacing:
 
 
 def _tied(tensors: Mapping[str, Tensor]) -> dict[str, str]:
-    """Return the names of tensors that are another one under a second name, with the first name."""
+    """Return the names of tensors that are another one under a second name, with the first name.
+
+    Tensors of XLA all lie at address 0, which says nothing: each is kept under its own name.
+    """
     first: dict[object, str] = {}
     tied = {}
     for name, tensor in tensors.items():
         what = (tensor.device, tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype)
-        if tensor.numel() and first.setdefault(what, name) != name:
+        if tensor.data_ptr() and first.setdefault(what, name) != name:
             tied[name] = first[what]
     return tied
 
