@@ -35,7 +35,7 @@ def near(
             nearest view counts.
         rows: of unit length, N in all: arrays (n, R) whose rows are numbered on.
         cut: rows less similar than this are left out.
-        most: so many of a query at most.
+        most: so many of a query at most, and what is as near as the last of them.
     """
     found: list[tuple[IntArray, IntArray]] = []
     for block in blocks(count, sum(map(len, rows))):
