@@ -21,10 +21,8 @@ from eyebright.types import BoolArray, FloatArray, IntArray
 
 #: L2 strengths of text, strong to weak, for rows whose mean square norm is 1: texts overfit easily.
 TEXT_STRENGTHS = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 1e-4, 1e-5, 1e-6)
-# Weights whose held-out loss is within so many standard errors of the least are as good; of these, the ones
-# nearest to the better head alone are taken. Few products, patients or other groups make a large error.
-_STANDARD_ERRORS = 1.0
-_STEPS = 20
+# Fused logits must have a lower held-out loss than the better head alone by so many standard errors.
+_STANDARD_ERRORS = 0.5
 
 
 @dataclass(frozen=True)
@@ -117,7 +115,7 @@ def fit_text_head(
     temperature = np.float32(task.fit_temperature(fit.held_out, truth[there]))
     text = np.zeros_like(image)
     text[there] = fit.held_out / temperature
-    shares = _weights(image[there], text[there], truth[there], task, groups[there])
+    shares = _weights(image[there], text[there], truth[there], task)
     head = LinearHead(fit.head.weights / temperature, fit.head.bias / temperature)
     held_out = fuse(image, text, present, *shares)
     loss = {
@@ -168,20 +166,17 @@ def _fit_block(
 
 
 def _weights(
-    image: FloatArray, text: FloatArray, truth: IntArray, task: ClassificationTask, groups: IntArray
+    image: FloatArray, text: FloatArray, truth: IntArray, task: ClassificationTask
 ) -> tuple[float, float]:
-    """Return the weights of calibrated held-out logits (n, K), which are not negative.
+    """Return the weights of calibrated held-out logits (n, K) with the least loss, which are not negative.
 
-    They lie between those of the better modality alone and those with the least loss: as near to the former
-    as a loss allows that is within the standard error of the least one.
+    Where both together are not better than the better one alone, that one answers.
     """
 
-    def losses(weights: FloatArray) -> FloatArray:
-        found = np.float32(weights[0]) * image + np.float32(weights[1]) * text
-        return np.asarray(task.losses(found, truth), np.float64)
-
     def loss(weights: FloatArray) -> float:
-        return float(losses(weights).mean())
+        return float(
+            task.losses(np.float32(weights[0]) * image + np.float32(weights[1]) * text, truth).mean()
+        )
 
     # Differences of a step that float32 can tell: the losses' own rounding is 1e-7.
     # A tenth of all that a training imports, and most never come here.
@@ -190,19 +185,11 @@ def _weights(
     found = minimize(
         loss, np.array([0.7, 0.7]), method="L-BFGS-B", bounds=[(0, 4), (0, 4)], options={"eps": 1e-3}
     )
-    least = losses(found.x)
-    alone = min((np.array([1.0, 0.0]), np.array([0.0, 1.0])), key=loss)
-    chosen = found.x
-    for share in np.linspace(0, 1, _STEPS, endpoint=False):
-        weights = alone + share * (found.x - alone)
-        excess = losses(weights) - least
-        if float(excess.mean()) <= _STANDARD_ERRORS * _standard_error(excess, groups):
-            chosen = weights
-            break
-    return float(chosen[0]), float(chosen[1])
-
-
-def _standard_error(values: FloatArray, groups: IntArray) -> float:
-    """Return the standard error of the mean of values (n,), which depend on each other within a group."""
-    sums = np.bincount(np.unique(groups, return_inverse=True)[1], values - values.mean())
-    return float(np.sqrt(np.square(sums).sum()) / len(values))
+    both = task.losses(np.float32(found.x[0]) * image + np.float32(found.x[1]) * text, truth)
+    alone = {(1.0, 0.0): task.losses(image, truth), (0.0, 1.0): task.losses(text, truth)}
+    best = min(alone, key=lambda weights: float(alone[weights].mean()))
+    gain = alone[best] - both
+    error = float(gain.std()) / np.sqrt(len(gain))
+    if float(gain.mean()) <= _STANDARD_ERRORS * error:
+        return best
+    return float(found.x[0]), float(found.x[1])
