@@ -100,19 +100,3 @@ def test_too_few_texts_make_no_head(texts: list[str]) -> None:
     image = np.zeros((2, 2), np.float32)
     fit = fit_text_head(fit_ngrams(texts), texts, image, np.arange(2), groups=np.arange(2), seed=0)
     assert fit is None
-
-
-def test_few_products_with_many_images_do_not_let_a_text_count() -> None:
-    """Images of one product share its text: what 40 images say is what four products say."""
-    truth = np.arange(120) % 3
-    products = np.arange(120) // 30 * 3 + truth  # four of each class
-    rng = np.random.default_rng(3)
-    words = [f"{_WORDS[rng.integers(3)]} {n}" for n in range(12)]
-    texts = [words[product] for product in products]
-    image = _image_logits(truth, 2.0)
-    fits = [
-        fit_text_head(fit_ngrams(texts), texts, image, truth, groups=groups, seed=0)
-        for groups in (products, np.arange(120))
-    ]
-    grouped, single = (fit.head.text_weight for fit in fits if fit is not None)
-    assert grouped < single
