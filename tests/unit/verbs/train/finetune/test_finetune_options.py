@@ -9,6 +9,7 @@ import pytest
 from eyebright.cli.help import verb_help
 from eyebright.cli.options import options_of, parse
 from eyebright.errors import ConfigError
+from eyebright.options.cluster import ClusterConfig
 from eyebright.options.columns import ColumnsConfig
 from eyebright.options.fields import time_seconds
 from eyebright.options.splits import SplitConfig
@@ -85,7 +86,7 @@ def test_the_datas_options_come_first() -> None:
     assert names[0] == "data"
     further = [*ColumnsConfig.model_fields, *TaskConfig.model_fields, *UnlabelledConfig.model_fields]
     further += [*SplitConfig.model_fields, "target", "cost", *UncertaintyConfig.model_fields]
-    further += FinetuneConfig.model_fields
+    further += [*FinetuneConfig.model_fields, *ClusterConfig.model_fields]
     assert names[names.index("lang") + 1 :] == further
 
 
@@ -101,7 +102,7 @@ def test_the_help_has_groups_and_shows_what_can_be_typed() -> None:
         "Uncertainty:",
         "Backbone:",
     ]
-    assert len(titles) == 14
+    assert len(titles) == 15
     for shown in (
         "--budget TIME",
         "--lr NUMBER|auto|find",
