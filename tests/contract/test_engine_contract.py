@@ -45,8 +45,8 @@ def reference(graph: bytes, images: list[UInt8Array]) -> FloatArray:
     return session.run(None, {"images": np.stack(images)})[0]
 
 
-# A GPU's engine runs on the processor, too, where nothing but its speed is missed. One without instructions for
-# bfloat16 imitates them, for minutes.
+# A GPU's engine runs on the processor, too, where nothing but its speed is missed. One without instructions
+# for bfloat16 imitates them, for minutes.
 PRECISIONS = ("float32", "bfloat16") if "BF16" in (instruction_sets() or ()) else ("float32",)
 ON_PROCESSOR = [f"pytorch-cpu {precision}" for precision in PRECISIONS]
 
