@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ def nodes() -> Iterator[Any]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # for the tasks of these tests
         head = {"num_cpus": 0, "object_store_memory": STORE, "include_dashboard": False}
         found = cluster_utils.Cluster(initialize_head=True, head_node_args=head)
         for _ in range(2):
@@ -59,11 +62,14 @@ def test_features_are_those_of_one_process(nodes: Any, textile_manifest: Manifes
 
 
 def test_a_node_that_is_lost_costs_its_shard_the_other_node(nodes: Any, tmp_path: Path):
+    from ray._private.test_utils import get_other_nodes
+
     cluster = open_cluster("ray")
     try:
         answers = cluster.map(shards(12, tmp_path, seconds=0.5), cluster_tasks.recorded)
         names = {next(answers)[0].name}
-        nodes.remove_node(nodes.worker_nodes.pop(), allow_graceful=False)
+        other = get_other_nodes(nodes, exclude_head=True)[-1]  # not the one that this process speaks to
+        nodes.remove_node(other, allow_graceful=False)
         names |= {shard.name for shard, _ in answers}
     finally:
         cluster.close()
