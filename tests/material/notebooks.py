@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +47,7 @@ def run(name: str, place: Path, cache: Path, **values: object) -> NotebookNode:
         if "parameters" in cell.metadata.get("tags", []):
             cells.append(new_code_cell(changes))
     notebook.cells = cells
-    stub = os.pathsep.join([str(STUB), *filter(None, [environment()["PYTHONPATH"]]), *_packages()])
+    stub = os.pathsep.join([str(STUB), *filter(None, [environment()["PYTHONPATH"]])])
     variables = environment(
         PYTHONPATH=stub,
         COLAB_RELEASE_TAG="release-colab-stub",
@@ -78,8 +77,3 @@ def printed(notebook: NotebookNode) -> str:
         for output in cell.get("outputs", []):
             texts.append(output.get("text", "") or output.get("data", {}).get("text/plain", ""))
     return "\n".join(texts)
-
-
-def _packages() -> list[str]:
-    """Where this interpreter finds the packages that the kernel needs, if that is no usual place."""
-    return [path for path in sys.path if path.endswith("-lib")]

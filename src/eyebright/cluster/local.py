@@ -77,8 +77,7 @@ class LocalLauncher:
     def __init__(self, workers: int) -> None:
         self.workers = workers
         # macOS and Windows bind no process to cores.
-        bound = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-        self._cores = bound
+        self._cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
     def start(self, number: int, wanted: Callable[[], bool]) -> LocalWorker:
         """Start the worker of a number."""

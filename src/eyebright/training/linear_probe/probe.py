@@ -162,10 +162,9 @@ class FrozenTrainer:
         if size is None and self._choose_views and self._few():
             most = IN_MEMORY_BYTES // (4 * width(self.sets[[*self.sets][-1]]) * len(self.samples))
             self._view_counts = tuple(count for count in VIEW_COUNTS if count <= max(1, most))
-        size = size or self.backbone.card.fixed_size
         require_training_images(self.manifest, self.samples, ())
         say_single_images(self.manifest, self.samples)
-        sizes = (size,) if size else ladder([min(s.width, s.height) for s in self.samples])
+        sizes = self._sizes(size)
         *_, widest = self.sets
         if self.earlier is None or self.earlier.engine is None:
             with timed("engine"):
@@ -207,12 +206,16 @@ class FrozenTrainer:
         Args:
             size: S in pixels, or None for the first that a training tries.
         """
-        size = size or self.backbone.card.fixed_size
-        sizes = (size,) if size else ladder([min(s.width, s.height) for s in self.samples])
+        first, *_ = self._sizes(size)
         *_, widest = self.sets
         with timed("engine"):
-            self.trials = self._race(sizes[0], self.sets[widest])
-        return self._extractor(sizes[0], widest)
+            self.trials = self._race(first, self.sets[widest])
+        return self._extractor(first, widest)
+
+    def _sizes(self, size: int | None) -> tuple[int, ...]:
+        """Return the sizes to compare: the one that was given or that the backbone has, else a ladder."""
+        size = size or self.backbone.card.fixed_size
+        return (size,) if size else ladder([min(s.width, s.height) for s in self.samples])
 
     def curve(self, model: FrozenModel) -> tuple[CurvePoint, ...]:
         """Return the accuracy of heads of fewer images; nothing where the features do not fit in memory."""
