@@ -69,6 +69,7 @@ def scan(
     where = layout.folders["train"]
     require_classes(counts, where)
     manifest = _read(folder, layout, listings)
+    del listings  # of millions of files, memory is needed now
     if fixes is not None:
         manifest = fixes.applied(manifest)
     samples = manifest.samples
