@@ -28,22 +28,22 @@ from finetuning import few, learned
 from eyebright.colab.drive_folder import DriveFolder
 from eyebright.colab.mirror import Mirror
 
-KILLS = 20
-EPOCHS = 16
-_MOST_CHANGES = 20  # to a run's files, after which a machine has vanished: two epochs
-_LONGEST_SECONDS = 120.0
+KILLS = 8
+EPOCHS = 24
+_MOST_CHANGES = 60  # to the files on Drive, after which a machine has vanished: up to five versions
 
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("alone")
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 @UNIX
-def test_twenty_machines_that_vanish_cost_seconds_and_no_weight(
+def test_machines_that_vanish_cost_seconds_and_no_weight(
     textile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     material = os.pathsep.join([environment()["PYTHONPATH"], str(Path(flaky_drive.__file__).parent)])
     monkeypatch.setenv("PYTHONPATH", material)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.delenv("EYEBRIGHT_CACHE")  # each machine has its own
     data = few(textile, tmp_path / "data")
     whole = tmp_path / "undisturbed"
     _ended(_started(whole, tmp_path / "other-drive", data, 0))
@@ -53,9 +53,7 @@ def test_twenty_machines_that_vanish_cost_seconds_and_no_weight(
         machine = tmp_path / f"machine-{kill}"
         same_engine(machine / "cache", whole / "cache")
         process, begun = _started(machine, drive, data, kill), time.time()
-        _wait_for_changes(
-            process, machine / "runs" / "killed", random.SystemRandom().randint(1, _MOST_CHANGES)
-        )
+        _wait_for_changes(process, drive / "runs.killed", random.SystemRandom().randint(1, _MOST_CHANGES))
         process.kill()
         process.join()
         killed = time.time()
@@ -67,7 +65,8 @@ def test_twenty_machines_that_vanish_cost_seconds_and_no_weight(
         steps.append(_step(restored))
     print(f"seconds of work lost: {sorted(round(value, 1) for value in lost)}; steps on Drive: {steps}")
     assert steps == sorted(steps)
-    assert 0 < steps[-1] < _step(whole / "runs" / "killed"), "the kills came before or after the training"
+    assert steps[-1] > 0, "no kill came after the first step"
+    assert steps[KILLS // 2] < _step(whole / "runs" / "killed"), "most kills came after the last step"
 
     last = tmp_path / "last"
     same_engine(last / "cache", whole / "cache")
@@ -98,17 +97,17 @@ def _step(run: Path) -> int:
     return max(found, default=0)
 
 
-def _wait_for_changes(process: ForkServerProcess, run: Path, wanted: int) -> None:
-    """Wait until a run's files have changed so often, or the process has ended."""
-    changes, before, began = 0, set(_files(run)), time.monotonic()
-    while changes < wanted and process.is_alive() and time.monotonic() - began < _LONGEST_SECONDS:
-        now = set(_files(run))
+def _wait_for_changes(process: ForkServerProcess, folder: Path, wanted: int) -> None:
+    """Wait until a folder's files have changed so often, or the process has ended."""
+    changes, before = 0, set(_files(folder))
+    while changes < wanted and process.is_alive():
+        now = set(_files(folder))
         changes, before = changes + (now != before), now
         time.sleep(0.01)  # leaves the core to the process
 
 
-def _files(run: Path) -> Iterator[tuple[str, int]]:
-    for path in run.rglob("*"):
+def _files(folder: Path) -> Iterator[tuple[str, int]]:
+    for path in folder.glob("*"):
         try:
             yield path.name, path.stat().st_mtime_ns
         except FileNotFoundError:  # replaced in between

@@ -18,7 +18,7 @@ BACKBONE = "vit_base_patch16_224"  # @param {type:"string"}
 CLASSES = 2000  # @param {type:"integer"}
 IMAGES_PER_CLASS = 6  # @param {type:"integer"}
 SIZE = "auto"  # @param ["auto", "96", "224"]
-LAYERS = "auto"  # @param ["auto", "last", "stages", "texture", "all"]
+LAYERS = "auto"  # @param ["auto", "stages", "texture", "all"]
 # %%
 import numpy as np
 from PIL import Image
