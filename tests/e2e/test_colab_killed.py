@@ -29,8 +29,8 @@ from eyebright.colab.drive_folder import DriveFolder
 from eyebright.colab.mirror import Mirror
 
 KILLS = 8
-EPOCHS = 24
-_MOST_CHANGES = 60  # to the files on Drive, after which a machine has vanished: up to five versions
+EPOCHS = 40
+_MOST_CHANGES = 30  # to the files on Drive, after which a machine has vanished: two or three versions
 
 
 @pytest.mark.slow
@@ -65,8 +65,8 @@ def test_machines_that_vanish_cost_seconds_and_no_weight(
         steps.append(_step(restored))
     print(f"seconds of work lost: {sorted(round(value, 1) for value in lost)}; steps on Drive: {steps}")
     assert steps == sorted(steps)
-    assert steps[-1] > 0, "no kill came after the first step"
-    assert steps[KILLS // 2] < _step(whole / "runs" / "killed"), "most kills came after the last step"
+    between = {step for step in steps if 0 < step < _step(whole / "runs" / "killed")}
+    assert len(between) >= 2, "kills must come in the middle of the training"
 
     last = tmp_path / "last"
     same_engine(last / "cache", whole / "cache")
