@@ -59,7 +59,7 @@ def fine_tune(local: Path, drive: Path, data: Path, seed: int, epochs: int) -> N
     """Fine-tune on a machine whose Drive is flaky, or go on with what that holds."""
     work = Workspace(local, FlakyDrive(drive, seed), seconds=0.5, lang="en")
     work.train(
-        "killed", data, finetune="last", epochs=epochs, patience=0, size=64, layers="texture", augment="light",
-        precision="fp32", batch=8,
+        "killed", data, finetune="last", epochs=epochs, patience=0, size=64, layers="texture",
+        augment="light", precision="fp32", batch=8,
     )  # fmt: skip
     work.close()
