@@ -86,9 +86,7 @@ def _doubt(probabilities: FloatArray) -> FloatArray:
     return np.asarray(-(probabilities * surprise).sum(axis=1) / np.log(probabilities.shape[1]), np.float32)
 
 
-def _covering(
-    taught: FloatArray, free: FloatArray, doubt: FloatArray, count: int
-) -> list[tuple[int, float]]:
+def _covering(taught: FloatArray, free: FloatArray, doubt: FloatArray, count: int) -> list[tuple[int, float]]:
     """Return the places of images that cover the most doubt, greedily, with the doubt that each adds.
 
     What an image adds only shrinks as others are chosen, so it is computed again only for the one that is
