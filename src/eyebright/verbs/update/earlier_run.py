@@ -97,7 +97,7 @@ class EarlierRun:
         return int(self.model.card.content.get("views", 1)) if given == "auto" else given
 
     @cached_property
-    def judged(self) -> Mapping[str, PredictionRow] | None:
+    def cross_validated(self) -> Mapping[str, PredictionRow] | None:
         """Return what models of folds predicted, by the images' hashes; None where none were."""
         if self.config.folds is None:
             return None
