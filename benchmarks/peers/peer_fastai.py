@@ -1,4 +1,6 @@
-"""fastai's `vision_learner` and `fine_tune`, as its documentation has it. python peer_fastai.py DATA PART --minutes N
+"""fastai's `vision_learner` and `fine_tune`, as its documentation has it.
+
+    python peer_fastai.py DATA PART --minutes N
 
 Its first epoch trains the head alone; the others train everything. Needs fastai (2.8 was run).
 """

@@ -1,4 +1,6 @@
-"""What timm's train.py does to fine-tune, with timm's own parts. python peer_timm.py DATA PART --minutes N
+"""What timm's train.py does to fine-tune, with timm's own parts.
+
+    python peer_timm.py DATA PART --minutes N
 
 The script is not in timm's package, so this is a loop around its `create_dataset`, `create_loader`,
 `create_optimizer_v2` and `create_scheduler_v2`, with the script's defaults (crops of 8 to 100 %, mirroring,

@@ -1,4 +1,6 @@
-"""Hugging Face's Trainer, as its image classification guide has it. python peer_trainer.py DATA PART --minutes N
+"""Hugging Face's Trainer, as its image classification guide has it.
+
+    python peer_trainer.py DATA PART --minutes N
 
 The guide's augmentation (RandomResizedCrop, and mirroring as its example script has), AdamW, warm-up of a
 tenth, linear decay. Its rate of 5e-5 is for a vision transformer; this convolutional network gets 5e-4, as

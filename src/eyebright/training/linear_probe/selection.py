@@ -23,8 +23,8 @@ SUBSET, FIRST = 400, 128
 #: Up to so many training images, all settings are compared on all of them.
 THOROUGH = 500
 # A step up doubles the time of training and of every prediction: it must gain more than one standard error,
-# and the next one is tried only after a step that took a fifth off the loss. Few images cannot show that much,
-# and take seconds: there the lowest loss is taken.
+# and the next one is tried only after a step that took a fifth off the loss. Few images cannot show so much
+# and take seconds, so the lowest loss is taken there.
 _STANDARD_ERRORS, _OF_FEW = 1.0, 0.0
 _PROMISING = 0.8
 # What the first images show by so many standard errors is not asked of more.
