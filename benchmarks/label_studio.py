@@ -2,8 +2,8 @@
 
     python benchmarks/label_studio.py RUN IMAGE --label-studio PROGRAM
 
-RUN is a finished run, IMAGE a photograph in a folder that is called as its class, PROGRAM the `label-studio` of
-an environment of its own (`pip install label-studio`). Both listen on the loopback only.
+RUN is a finished run, IMAGE a photograph in a folder that is called as its class, PROGRAM the `label-studio`
+of an environment of its own (`pip install label-studio`). Both listen on the loopback only.
 """
 
 from __future__ import annotations
