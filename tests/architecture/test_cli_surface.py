@@ -14,7 +14,7 @@ SURFACE = {
     "pretrain": (
         "data --out --overwrite --backbone --weights --size --unfreeze --epochs --budget --method --batch "
         "--views --temperature --lr --augment --device --precision --processes --seed --resume --lang "
-        "--path --config"
+        "--path --dry-run --config"
     ),
     "train": (
         "data --out --overwrite --val --test --fixes --text-encoder --seed --size --layers --curve "

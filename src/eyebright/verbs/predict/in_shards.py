@@ -10,6 +10,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
@@ -17,7 +18,6 @@ from eyebright.cluster.base import Shard
 from eyebright.cluster.cluster import Cluster
 from eyebright.data.storage.places import resolved, status
 from eyebright.errors import ClusterError, ImageError, NotFoundError
-from eyebright.monitoring.model_monitor import ModelMonitor
 from eyebright.options.cluster import not_for_workers
 from eyebright.runtime.atomic import write_bytes
 from eyebright.runtime.parallel import parallel
@@ -27,6 +27,9 @@ from eyebright.training.cache.fill import MOST_IMAGES, read_shared, shared_file
 from eyebright.training.cache.store import CLUSTER
 from eyebright.types import JsonObject, Prediction, ShardJson, Skipped
 from eyebright.verbs.predict.tables import TextedImage
+
+if TYPE_CHECKING:
+    from eyebright.monitoring.model_monitor import ModelMonitor
 
 # The first rows come soon, and many images make few shards.
 _FIRST, _GROWTH = 64, 2
