@@ -45,7 +45,8 @@ SURFACE = {
     "compare": "runs --out --seed --lang --config",
     "predict": "model images --path --text --log --top --format --null --lang --cluster --config",
     "embed": (
-        "images --model --backbone --weights --licence --size --layers --neighbours --out --lang --config"
+        "images --model --backbone --weights --licence --size --layers --neighbours --out --lang --cluster "
+        "--config"
     ),
     "zero-shot": (
         "images --classes --backbone --weights --licence --prompts --multilabel --out --overwrite --top "

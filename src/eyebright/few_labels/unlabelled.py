@@ -202,14 +202,14 @@ def unlike_labelled(
         seed: of the folds.
     """
     space = ImageSpace.fit(np.concatenate([labelled, unlabelled]), seed)
-    strange = foreign(space, len(labelled), seed)
+    rejected = foreign(space, len(labelled), seed)
     folds = assign_folds(truth, groups, _FOLDS, seed)
     lengths = held_out_lengths(labelled, folds, range(int(folds.max()) + 1))
     if not len(lengths):
-        return strange
+        return rejected
     temperature = np.float32(MultiClass().fit_temperature(alone.held_out, truth))
     score = fit_unknown(labelled, lengths, energy(alone.held_out / temperature), _REJECTED)
-    return strange | (score.scores(unlabelled, alone.head.logits(unlabelled) / temperature) > 1)
+    return rejected | (score.scores(unlabelled, alone.head.logits(unlabelled) / temperature) > 1)
 
 
 def _mixed(alone: FloatArray, soft: FloatArray) -> FloatArray:
