@@ -3,11 +3,11 @@
     python benchmarks/scale.py DATA [--counts 3000 10000 30000 100000] [--classes 1000] [--layers final]
 
 No open set has as many images and classes, so rows are made of real ones: features of DATA's images at 224
-px. A class is one image's features; a row is these and a share of the difference of two other images, so that
-rows scatter as real ones do. They are written into a feature cache under a temporary folder, as extraction
-writes them, and read from there by what a training uses where features do not fit in memory. Each count is a
-process of its own. Seconds are of the processor; writing the rows is not counted. Peak memory is that of the
-whole process; in brackets what it was before rows were read.
+px. A class is one image's features; a row is these and a multiple of the difference of two other images, so
+that rows scatter as real ones do. They are written into a feature cache under a temporary folder, as
+extraction writes them, and read from there by what a training uses where features do not fit in memory. Each
+count is a process of its own. Seconds are of the processor; writing the rows is not counted. Peak memory is
+that of the whole process; in brackets what it was before rows were read.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from eyebright.training.linear_probe.features import FeatureExtractor, training_
 from eyebright.training.linear_probe.streaming_lda import fit_large
 from eyebright.types import FloatArray, IntArray
 
-SIZE, CHUNK, SCATTER, NEW = 224, 2048, 0.5, 2048
+SIZE, CHUNK, SCATTER, NEW = 224, 2048, 1.5, 2048
 
 
 def layers_named(name: str) -> tuple[FeatureLayer, ...]:
