@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
+from typing import TYPE_CHECKING
 
 from eyebright.cluster.choose import open_cluster
 from eyebright.errors import ConfigError
-from eyebright.monitoring.model_monitor import ModelMonitor
 from eyebright.runtime.context import progress_task, stage
 from eyebright.runtime.parallel import parallel
 from eyebright.runtime.progress import Task
@@ -18,6 +18,9 @@ from eyebright.types import Prediction, Skipped
 from eyebright.verbs.predict.in_shards import predict_in_shards, predicted
 from eyebright.verbs.predict.options import PredictConfig
 from eyebright.verbs.predict.tables import TextedImage, texted_images
+
+if TYPE_CHECKING:
+    from eyebright.monitoring.model_monitor import ModelMonitor
 
 
 @stage
@@ -36,13 +39,23 @@ def predict(config: PredictConfig) -> Iterator[Prediction | Skipped]:
     model = SealedModel(config.model, threads=1)
     if config.cluster is not None:
         return _on_cluster(config, config.cluster, model)
-    monitor = None if config.log is None else ModelMonitor(model, config.log, window_seconds=math.inf)
+    monitor = _monitor(config, model)
     images = texted_images(config.images, model, config.path, config.text, null=config.null)
 
     def answered(given: TextedImage | Skipped) -> Prediction | Skipped:
         return given if isinstance(given, Skipped) else predicted(model, given, config.top, monitor)
 
     return _counted(parallel(answered, images), progress_task("Predicting"), monitor)
+
+
+def _monitor(config: PredictConfig, model: SealedModel) -> ModelMonitor | None:
+    """Return what records the predictions, where they are to be logged."""
+    if config.log is None:
+        return None
+    # Without a log nothing waits for what it imports: half of the time until the first prediction.
+    from eyebright.monitoring.model_monitor import ModelMonitor
+
+    return ModelMonitor(model, config.log, window_seconds=math.inf)
 
 
 def _on_cluster(config: PredictConfig, address: str, model: SealedModel) -> Iterator[Prediction | Skipped]:
