@@ -25,6 +25,8 @@ from peer import ARCHITECTURE, BATCH, SIZE, Watch, epochs_within, task, weights_
 class Timed(Callback):  # type: ignore[misc]  # of a package without types
     """Counts training and tells the accuracy of every epoch."""
 
+    order = 60  # after fastai's Recorder, which notes the metrics of the epoch
+
     def __init__(self) -> None:
         self.watch = Watch()
 
